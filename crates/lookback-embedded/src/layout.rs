@@ -1,0 +1,120 @@
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Where fetched PostgreSQLs and the server live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    postgres: PathBuf,
+    server: PathBuf,
+}
+
+impl Layout {
+    /// The standard folders, from the environment that `env` looks up.
+    ///
+    /// | caller  | fetched PostgreSQLs                                | server                         |
+    /// |---------|----------------------------------------------------|--------------------------------|
+    /// | root    | `/var/lib/lookback/postgres`                       | `/var/lib/lookback/server`     |
+    /// | others  | `$XDG_CACHE_HOME` or `~/.cache`, then `lookback/postgres` | `$XDG_DATA_HOME` or `~/.local/share`, then `lookback/server` |
+    ///
+    /// The same on macOS. As in the [XDG specification], a variable that is empty or not an
+    /// absolute path counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoHome`] if a folder depends on `HOME` and `HOME` is not set.
+    ///
+    /// [XDG specification]: https://specifications.freedesktop.org/basedir-spec/latest/
+    pub fn standard(env: impl Fn(&str) -> Option<OsString>, is_root: bool) -> Result<Self> {
+        if is_root {
+            let all = Path::new("/var/lib/lookback");
+            return Ok(Self::new(all.join("postgres"), all.join("server")));
+        }
+        let folder = |name: &str| env(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let place = |variable, in_home: &str| {
+            folder(variable)
+                .or_else(|| folder("HOME").map(|home| home.join(in_home)))
+                .map(|place| place.join("lookback"))
+                .ok_or(Error::NoHome { variable })
+        };
+        Ok(Self::new(
+            place("XDG_CACHE_HOME", ".cache")?.join("postgres"),
+            place("XDG_DATA_HOME", ".local/share")?.join("server"),
+        ))
+    }
+
+    /// Other folders than the standard ones.
+    pub fn new(postgres: impl Into<PathBuf>, server: impl Into<PathBuf>) -> Self {
+        Self {
+            postgres: postgres.into(),
+            server: server.into(),
+        }
+    }
+
+    /// The folder that has one folder per fetched version of PostgreSQL.
+    #[must_use]
+    pub fn postgres(&self) -> &Path {
+        &self.postgres
+    }
+
+    /// The server's base folder.
+    #[must_use]
+    pub fn server(&self) -> &Path {
+        &self.server
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standard(env: &[(&str, &str)], is_root: bool) -> Result<Layout> {
+        let look_up = |name: &str| {
+            let found = env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        Layout::standard(look_up, is_root)
+    }
+
+    #[test]
+    fn root_needs_no_environment() {
+        let layout = standard(&[("HOME", "/root"), ("XDG_DATA_HOME", "/x")], true).unwrap();
+        assert_eq!(layout.postgres(), "/var/lib/lookback/postgres");
+        assert_eq!(layout.server(), "/var/lib/lookback/server");
+    }
+
+    #[test]
+    fn users_have_it_in_their_home() {
+        let layout = standard(&[("HOME", "/home/ann")], false).unwrap();
+        assert_eq!(layout.postgres(), "/home/ann/.cache/lookback/postgres");
+        assert_eq!(layout.server(), "/home/ann/.local/share/lookback/server");
+    }
+
+    #[test]
+    fn xdg_wins_over_home_and_suffices() {
+        let both = [("XDG_CACHE_HOME", "/c"), ("XDG_DATA_HOME", "/d")];
+        let layout = standard(&both, false).unwrap();
+        assert_eq!(layout.postgres(), "/c/lookback/postgres");
+        assert_eq!(layout.server(), "/d/lookback/server");
+    }
+
+    #[test]
+    fn relative_and_empty_values_count_as_unset() {
+        let env = [
+            ("HOME", "/h"),
+            ("XDG_CACHE_HOME", ""),
+            ("XDG_DATA_HOME", "d"),
+        ];
+        let layout = standard(&env, false).unwrap();
+        assert_eq!(layout.server(), "/h/.local/share/lookback/server");
+
+        let error = standard(&[("XDG_CACHE_HOME", "/c"), ("HOME", "h")], false).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::NoHome {
+                variable: "XDG_DATA_HOME"
+            }
+        ));
+    }
+}

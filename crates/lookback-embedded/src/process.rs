@@ -1,0 +1,176 @@
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often something without a notification is looked at again.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
+
+/// A program that ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A command with an environment that does not depend on the caller's: no `PG*` variable
+/// changes what it does, and its messages are in English.
+pub(crate) fn clean(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("LANG", "C")
+        .env("LC_ALL", "C")
+        .env("HOME", home)
+        .current_dir(home);
+    command
+}
+
+/// Runs a command to its end, or kills it after `limit`.
+pub(crate) fn run(command: &mut Command, input: &str, limit: Duration) -> io::Result<Finished> {
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = spawn(command)?;
+    let stdout = collect(child.stdout.take());
+    let stderr = collect(child.stderr.take());
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read its input says by its exit status what it is about.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let status = wait(&mut child, limit)?;
+    // What a grandchild that kept the pipe open still writes is not waited for.
+    let text = |from: mpsc::Receiver<String>| from.recv_timeout(Duration::from_secs(2));
+    Ok(Finished {
+        status,
+        stdout: text(stdout).unwrap_or_default(),
+        stderr: text(stderr).unwrap_or_default(),
+    })
+}
+
+/// Starts a command, also one whose program was written a moment ago: a child that another
+/// thread is just starting may still have it open for writing.
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    let begun = Instant::now();
+    loop {
+        match command.spawn() {
+            Err(e)
+                if e.kind() == io::ErrorKind::ExecutableFileBusy
+                    && begun.elapsed() < Duration::from_secs(5) =>
+            {
+                thread::sleep(POLL);
+            }
+            spawned => return spawned,
+        }
+    }
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            let text = format!("it did not end within {} s", limit.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn collect(from: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from {
+            let _ = from.read_to_end(&mut bytes);
+        }
+        // Nobody listens any more if the program was given up.
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receive
+}
+
+/// The last `count` lines that are not blank.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// The first program of that name in the folders of a `PATH` value.
+pub(crate) fn on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    std::env::split_paths(path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(&name))
+        .find(|file| file.is_file())
+}
+
+/// Whether a tool's words say that the disk is full.
+pub(crate) fn says_disk_full(text: &str) -> bool {
+    text.contains("No space left on device") || text.contains("Disk quota exceeded")
+}
+
+/// Writes a shell script by another process: a file that this one writes cannot be run while
+/// any other test is starting a process.
+#[cfg(all(test, unix))]
+pub(crate) fn write_script(file: &Path, text: &str) {
+    let mut cat = clean(Path::new("/bin/sh"), Path::new("/"));
+    cat.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"])
+        .arg(file);
+    let script = format!("#!/bin/sh\n{text}\n");
+    let done = run(&mut cat, &script, Duration::from_secs(60));
+    assert!(
+        done.is_ok_and(|done| done.status.success()),
+        "{}",
+        file.display()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_lines_skip_blank_ones() {
+        assert_eq!(last_lines("a\n\nb\n  \nc\n\n", 2), "b\nc");
+        assert_eq!(last_lines("a", 5), "a");
+        assert_eq!(last_lines("\n", 5), "");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_is_killed_at_its_limit_and_read_till_its_end() {
+        let root = Path::new("/");
+        let sh = Path::new("/bin/sh");
+        let script = ["-c", "read -r a; echo $a $PGHOST; echo no >&2; exit 3"];
+        let done = run(
+            clean(sh, root).args(script),
+            "hi\n",
+            Duration::from_secs(20),
+        )
+        .unwrap();
+        assert_eq!(done.status.code(), Some(3));
+        assert_eq!(
+            (done.stdout.as_str(), done.stderr.as_str()),
+            ("hi\n", "no\n")
+        );
+
+        let mut sleep = clean(sh, root);
+        let late = run(
+            sleep.args(["-c", "exec sleep 60"]),
+            "",
+            Duration::from_millis(50),
+        );
+        assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

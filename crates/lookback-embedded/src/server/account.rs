@@ -1,0 +1,277 @@
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Error, Event, Result};
+
+/// The account PostgreSQL runs as when that is not the caller's: it refuses to run as root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// Whether the calling process has the rights of root.
+#[must_use]
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    return nix::unistd::geteuid().is_root();
+    #[cfg(not(unix))]
+    false
+}
+
+impl Account {
+    /// Makes a command run as this account, and without the caller's groups: the standard
+    /// library calls `setgroups(0, NULL)` before `setuid` when a root process gives a `uid`
+    /// and no groups (`library/std/src/sys/process/unix/unix.rs`, Rust 1.95). A test holds it
+    /// to that.
+    pub(crate) fn apply(&self, command: &mut Command) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            command.uid(self.uid).gid(self.gid);
+        }
+        #[cfg(not(unix))]
+        let _ = command;
+    }
+
+    /// Gives a file or folder to this account.
+    pub(crate) fn own(&self, path: &Path) -> Result<()> {
+        #[cfg(unix)]
+        std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
+            .map_err(Error::io("change the owner of", path))?;
+        #[cfg(not(unix))]
+        let _ = path;
+        Ok(())
+    }
+
+    /// The first file or folder on the way to `wanted` that does not let this account in, by
+    /// the mode bits.
+    pub(crate) fn barrier(&self, wanted: &Path) -> Option<PathBuf> {
+        let wanted = wanted.canonicalize().ok()?;
+        let mut way: Vec<&Path> = wanted.ancestors().collect();
+        way.reverse();
+        way.into_iter()
+            .find(|p| !self.enters(p))
+            .map(Path::to_owned)
+    }
+
+    #[cfg(unix)]
+    fn enters(&self, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(meta) = path.metadata() else {
+            return false;
+        };
+        let execute = match () {
+            () if meta.uid() == self.uid => 0o100,
+            () if meta.gid() == self.gid => 0o010,
+            () => 0o001,
+        };
+        meta.mode() & execute != 0
+    }
+
+    #[cfg(not(unix))]
+    fn enters(&self, _: &Path) -> bool {
+        true
+    }
+}
+
+/// The account for a server whose data folder is or will be `data`; `None` to run as the
+/// caller, which is right unless the caller is root.
+///
+/// As root: the given one, the owner of the data folder, `lookback`, `postgres`, a new
+/// `lookback`, `nobody`.
+#[cfg(unix)]
+pub(crate) fn choose(
+    given: Option<&str>,
+    data: &Path,
+    on: &dyn Fn(&Event),
+) -> Result<Option<Account>> {
+    if !is_root() {
+        return match given {
+            Some(user) if by_name(user)?.is_none_or(|a| a.uid != caller()) => Err(Error::User {
+                user: user.to_owned(),
+                reason: "only root can run it as another user than itself; leave out --pg-user \
+                         and LOOKBACK_PG_USER"
+                    .to_owned(),
+            }),
+            _ => Ok(None),
+        };
+    }
+    let account = match given {
+        Some(user) => by_name(user)?.ok_or_else(|| Error::User {
+            user: user.to_owned(),
+            reason: "there is no such user; create it, or leave out --pg-user and \
+                     LOOKBACK_PG_USER"
+                .to_owned(),
+        })?,
+        // A folder without this file holds no database yet, and its owner says nothing.
+        None => match owner(&data.join("PG_VERSION"))? {
+            Some(owner) => owner,
+            None => usual(on)?,
+        },
+    };
+    if account.uid == 0 {
+        return Err(Error::User {
+            user: account.name,
+            reason: format!(
+                "PostgreSQL refuses to run as root; choose another user (--pg-user NAME or \
+                 LOOKBACK_PG_USER){}",
+                if given.is_some() {
+                    String::new()
+                } else {
+                    format!(", or give it the folder: chown -R NAME {}", data.display())
+                }
+            ),
+        });
+    }
+    Ok(Some(account))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn choose(_: Option<&str>, _: &Path, _: &dyn Fn(&Event)) -> Result<Option<Account>> {
+    Ok(None)
+}
+
+#[cfg(unix)]
+fn usual(on: &dyn Fn(&Event)) -> Result<Account> {
+    for name in ["lookback", "postgres"] {
+        if let Some(found) = by_name(name)? {
+            return Ok(found);
+        }
+    }
+    create(on);
+    // Another process may have created it at the same time: what counts is that it is there.
+    match by_name("lookback")? {
+        Some(found) => Ok(found),
+        None => by_name("nobody")?.ok_or_else(|| Error::User {
+            user: "another user than root".to_owned(),
+            reason: "there is neither lookback nor postgres nor nobody; create one (useradd \
+                     --system lookback)"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Creates the system user `lookback` where a known program for it exists. Whether it worked
+/// is seen by looking the user up.
+#[cfg(unix)]
+fn create(on: &dyn Fn(&Event)) {
+    let find = |name: &str| {
+        let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+        let mut files = folders.iter().map(|folder| Path::new(folder).join(name));
+        files.find(|file| file.is_file())
+    };
+    let busybox = |file: &PathBuf| {
+        let real = file.canonicalize().unwrap_or_default();
+        real.ends_with("busybox")
+    };
+    let (program, options) = if let Some(useradd) = find("useradd") {
+        let options = "--system --no-create-home --home-dir /var/lib/lookback --shell \
+                       /usr/sbin/nologin lookback";
+        (useradd, options)
+    } else if let Some(adduser) = find("adduser").filter(busybox) {
+        // Other programs named adduser take other options.
+        let options = "-S -D -H -h /var/lib/lookback -s /sbin/nologin lookback";
+        (adduser, options)
+    } else {
+        return;
+    };
+    on(&Event::CreatingUser {
+        name: "lookback".to_owned(),
+    });
+    let mut command = crate::process::clean(&program, Path::new("/"));
+    command.args(options.split_whitespace());
+    let _ = crate::process::run(&mut command, "", std::time::Duration::from_secs(60));
+}
+
+/// The owner of a file, if there is one.
+#[cfg(unix)]
+fn owner(file: &Path) -> Result<Option<Account>> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(meta) = file.metadata() else {
+        return Ok(None);
+    };
+    let user = nix::unistd::User::from_uid(meta.uid().into()).map_err(|e| look_up("", e))?;
+    Ok(Some(match user {
+        Some(user) => user.into(),
+        // The account was deleted; its number still owns the folder.
+        None => Account {
+            name: format!("number {}", meta.uid()),
+            uid: meta.uid(),
+            gid: meta.gid(),
+        },
+    }))
+}
+
+#[cfg(unix)]
+fn by_name(name: &str) -> Result<Option<Account>> {
+    let user = nix::unistd::User::from_name(name).map_err(|e| look_up(name, e))?;
+    Ok(user.map(Account::from))
+}
+
+#[cfg(unix)]
+fn caller() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+#[cfg(unix)]
+fn look_up(name: &str, error: nix::Error) -> Error {
+    Error::User {
+        user: name.to_owned(),
+        reason: format!("the system's list of users cannot be read: {error}"),
+    }
+}
+
+#[cfg(unix)]
+impl From<nix::unistd::User> for Account {
+    fn from(user: nix::unistd::User) -> Self {
+        Self {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{folder, quiet};
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_name_that_does_not_exist_is_an_error() {
+        let nowhere = Path::new("/nowhere");
+        let error = choose(Some("no-such-user-here"), nowhere, &quiet).unwrap_err();
+        assert!(matches!(error, Error::User { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn root_is_refused() {
+        let error = choose(Some("root"), Path::new("/nowhere"), &quiet).unwrap_err();
+        assert!(matches!(error, Error::User { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn the_barrier_is_the_first_closed_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        folder::set_mode(dir.path(), 0o755).unwrap();
+        let inner = dir.path().canonicalize().unwrap().join("closed/open");
+        std::fs::create_dir_all(&inner).unwrap();
+        let closed = inner.parent().unwrap();
+        folder::set_mode(closed, 0o700).unwrap();
+        let meta = closed.metadata().unwrap();
+        let stranger = Account {
+            name: "stranger".to_owned(),
+            uid: meta.uid() + 1,
+            gid: meta.gid() + 1,
+        };
+        assert_eq!(stranger.barrier(&inner).as_deref(), Some(closed));
+        let owner = Account {
+            uid: meta.uid(),
+            ..stranger
+        };
+        assert_eq!(owner.barrier(&inner), None);
+    }
+}

@@ -1,0 +1,230 @@
+use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::{Error, Result, folder};
+
+/// What `postmaster.pid` says; its lines are listed in PostgreSQL's
+/// `src/include/utils/pidfile.h`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PidFile {
+    pub(crate) pid: u32,
+    /// Missing until the server is about to listen.
+    pub(crate) port: Option<u16>,
+    pub(crate) ready: bool,
+}
+
+impl PidFile {
+    fn parse(text: &str) -> Option<Self> {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        // PostgreSQL writes -pid for a server in single-user mode.
+        let pid: i32 = lines.first()?.parse().ok()?;
+        Some(Self {
+            pid: pid.unsigned_abs(),
+            port: lines.get(3).and_then(|line| line.parse().ok()),
+            ready: lines.get(7) == Some(&"ready"),
+        })
+    }
+}
+
+/// Whether a server runs on a data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Postmaster {
+    /// There is no `postmaster.pid`.
+    Absent,
+    /// It names a process that is a server on this folder.
+    Alive(PidFile),
+    /// It names a process that is gone. PostgreSQL clears that up itself, and checks first
+    /// that no orphaned child still has the shared memory: so the file is left to it.
+    Dead,
+    /// It is empty, or its number belongs to another program or a zombie now. PostgreSQL would
+    /// refuse to start; no process works on the folder, so the file can be removed.
+    Stale,
+}
+
+impl Postmaster {
+    pub(crate) fn look(data: &Path) -> Result<Self> {
+        let file = data.join("postmaster.pid");
+        let Some(text) = folder::read(&file)? else {
+            return Ok(Self::Absent);
+        };
+        let folder = fs::metadata(data).map_err(Error::io("read", data))?;
+        let found = PidFile::parse(&text);
+        Ok(match found.as_ref().map(|file| whose(file.pid, &folder)) {
+            Some(Process::Ours) => found.map_or(Self::Dead, Self::Alive),
+            Some(Process::Gone) => Self::Dead,
+            Some(Process::Another) | None if in_use(&folder) => Self::Dead,
+            Some(Process::Another) | None => Self::Stale,
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Process {
+    Ours,
+    Another,
+    Gone,
+}
+
+/// Whether a process is a server on the data folder, told by its program and by its working
+/// folder, which is the data folder as long as it lives.
+#[cfg(target_os = "linux")]
+fn whose(pid: u32, data: &fs::Metadata) -> Process {
+    let process = Path::new("/proc").join(pid.to_string());
+    let Ok(name) = fs::read_to_string(process.join("comm")) else {
+        return Process::Gone;
+    };
+    let ours = name.trim() == "postgres"
+        && match fs::metadata(process.join("cwd")) {
+            Ok(cwd) => folder::same(&cwd, data),
+            // Root without CAP_SYS_PTRACE, as in most containers, may not look at the
+            // processes of other users that closely.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                fs::metadata(&process).is_ok_and(|meta| meta.uid() == data.uid())
+                    && seems_ours(&process, data)
+            }
+            // A zombie, which PostgreSQL would take for a living process.
+            Err(_) => false,
+        };
+    if ours {
+        Process::Ours
+    } else {
+        Process::Another
+    }
+}
+
+/// The same by what everybody may see of a PostgreSQL process: a server names its folder on its
+/// command line. Its children do not, and count if they are orphans.
+#[cfg(target_os = "linux")]
+fn seems_ours(process: &Path, data: &fs::Metadata) -> bool {
+    let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
+    if command.starts_with("postgres: ") {
+        let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        let parent = Path::new("/proc").join(parent.unwrap_or_default().trim());
+        let name = fs::read_to_string(parent.join("comm")).unwrap_or_default();
+        return name.trim() != "postgres";
+    }
+    let mut arguments = command.split('\0').skip_while(|argument| *argument != "-D");
+    let folder = arguments.nth(1).unwrap_or_default();
+    fs::metadata(folder).is_ok_and(|meta| folder::same(&meta, data))
+}
+
+/// Whether any process works on the data folder.
+#[cfg(target_os = "linux")]
+fn in_use(data: &fs::Metadata) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return true; // not proven otherwise
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .any(|pid| whose(pid, data) == Process::Ours)
+}
+
+/// Elsewhere there is no `/proc`: `ps` tells a process's program, and no more.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn whose(pid: u32, _: &fs::Metadata) -> Process {
+    use crate::process;
+    let mut ps = process::clean(Path::new("/bin/ps"), Path::new("/"));
+    ps.args(["-o", "comm=", "-p", &pid.to_string()]);
+    match process::run(&mut ps, "", std::time::Duration::from_secs(10)) {
+        Ok(done) if done.stdout.trim().is_empty() => Process::Gone,
+        Ok(done) if !done.stdout.trim().ends_with("postgres") => Process::Another,
+        _ => Process::Ours,
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn in_use(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// On Windows PostgreSQL's own checks have to do.
+#[cfg(not(unix))]
+fn whose(_: u32, _: &fs::Metadata) -> Process {
+    Process::Ours
+}
+
+#[cfg(not(unix))]
+fn in_use(_: &fs::Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READY: &str = "4242\n/var/lib/lookback/server/data\n1763862000\n40123\n\n127.0.0.1\n \
+                         5432001   2293762\nready   \n";
+
+    #[test]
+    fn reads_pid_port_and_readiness() {
+        let ready = PidFile::parse(READY).unwrap();
+        assert_eq!(
+            (ready.pid, ready.port, ready.ready),
+            (4242, Some(40123), true)
+        );
+
+        let starting = PidFile::parse(&READY.replace("ready   ", "starting")).unwrap();
+        assert_eq!((starting.port, starting.ready), (Some(40123), false));
+
+        let early = PidFile::parse("4242\n/data\n1763862000\n").unwrap();
+        assert_eq!((early.pid, early.port, early.ready), (4242, None, false));
+
+        assert_eq!(PidFile::parse("-77\n/data\n").unwrap().pid, 77);
+        for garbage in ["", "\n", "x\n", "99999999999999999999\n"] {
+            assert_eq!(PidFile::parse(garbage), None, "{garbage:?}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_is_known_by_its_program_and_its_working_folder() {
+        use std::process::{Child, Command, Stdio};
+
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().metadata().unwrap();
+        for name in ["postgres", "another"] {
+            crate::process::write_script(&dir.path().join(name), "read -r end");
+        }
+        let start = |name: &str, cwd: &Path| {
+            let mut command = Command::new(dir.path().join(name));
+            command.arg("-D").arg(cwd).current_dir(cwd);
+            command.stdin(Stdio::piped()).spawn().unwrap()
+        };
+        let elsewhere = start("postgres", Path::new("/"));
+        let shell = start("another", dir.path());
+        assert_eq!(whose(elsewhere.id(), &data), Process::Another);
+        assert_eq!(whose(shell.id(), &data), Process::Another);
+        assert!(!in_use(&data));
+
+        let mut ours = start("postgres", dir.path());
+        let becomes = |expected: Process| {
+            let begun = std::time::Instant::now();
+            while whose(ours.id(), &data) != expected {
+                assert!(begun.elapsed().as_secs() < 30, "never {expected:?}");
+            }
+        };
+        becomes(Process::Ours); // it gets its name somewhat later than it begins
+        assert!(in_use(&data));
+        let seems =
+            |child: &Child| seems_ours(&Path::new("/proc").join(child.id().to_string()), &data);
+        assert!(seems(&ours) && !seems(&elsewhere));
+
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(ours.id().cast_signed()),
+            nix::sys::signal::SIGKILL,
+        )
+        .unwrap();
+        becomes(Process::Another); // a zombie
+        assert!(!in_use(&data));
+        ours.wait().unwrap();
+        assert_eq!(whose(ours.id(), &data), Process::Gone);
+        for mut process in [elsewhere, shell] {
+            drop(process.stdin.take());
+            process.wait().unwrap();
+        }
+    }
+}

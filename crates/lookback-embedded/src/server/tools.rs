@@ -1,0 +1,115 @@
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use super::account::Account;
+use crate::error::is_full;
+use crate::process::{self, Finished};
+use crate::{Error, Installation, Result, folder};
+
+/// initdb on a slow disk takes no longer than this.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// PostgreSQL's programs, run for one server as the account that owns it.
+#[derive(Debug)]
+pub(crate) struct Tools<'a> {
+    pub(crate) installation: &'a Installation,
+    pub(crate) account: Option<Account>,
+    pub(crate) base: &'a Path,
+    pub(crate) patience: Duration,
+}
+
+impl<'a> Tools<'a> {
+    pub(crate) fn new(
+        installation: &'a Installation,
+        account: Option<Account>,
+        base: &'a Path,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            installation,
+            account,
+            base,
+            patience,
+        }
+    }
+
+    /// One of the programs, as the server's account, in the base folder.
+    pub(crate) fn command(&self, name: &str) -> Command {
+        let mut command = process::clean(&self.installation.program(name), self.base);
+        if let Some(account) = &self.account {
+            account.apply(&mut command);
+        }
+        command
+    }
+
+    /// Runs a command to its end, whatever it says.
+    pub(crate) fn run(&self, command: &mut Command, input: &str) -> Result<Finished> {
+        let limit = LONGEST.max(self.patience.saturating_mul(2));
+        process::run(command, input, limit)
+            .map_err(Error::io("run", Path::new(command.get_program())))
+    }
+
+    /// Gives a file or folder to the server's account.
+    pub(crate) fn own(&self, path: &Path) -> Result<()> {
+        self.account
+            .as_ref()
+            .map_or(Ok(()), |account| account.own(path))
+    }
+
+    /// Checks that the server's account can enter the base folder and run the programs: by
+    /// doing it, because mode bits are not all that decides.
+    pub(crate) fn check_access(&self) -> Result<()> {
+        let Some(account) = &self.account else {
+            return Ok(());
+        };
+        let mut command = self.command("postgres");
+        command.arg("--version");
+        let program = PathBuf::from(command.get_program());
+        match process::run(&mut command, "", LONGEST) {
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                let barrier = [self.base, program.as_path()]
+                    .into_iter()
+                    .find_map(|wanted| Some((wanted, account.barrier(wanted)?)));
+                Err(match barrier {
+                    Some((wanted, barrier)) => Error::Unreachable {
+                        user: account.name.clone(),
+                        wanted: wanted.to_owned(),
+                        barrier,
+                    },
+                    None => Error::io("run", &program)(e),
+                })
+            }
+            Err(e) => Err(Error::io("run", &program)(e)),
+        }
+    }
+
+    /// The error of a program that failed, with its last words and `more`.
+    pub(crate) fn failure(&self, tool: &str, path: &Path, done: &Finished, more: &str) -> Error {
+        let mut detail = process::last_lines(&format!("{}\n{}", done.stdout, done.stderr), 10);
+        if !more.trim().is_empty() {
+            detail = format!("{detail}\nserver.log:\n{}", process::last_lines(more, 10));
+        }
+        let (tool, path) = (tool.to_owned(), path.to_owned());
+        // On a full disk even the log may be empty, hence the second question.
+        if process::says_disk_full(&detail) || self.disk_is_full() {
+            return Error::DiskFull { tool, path, detail };
+        }
+        Error::Tool {
+            tool,
+            status: done.status.to_string(),
+            path,
+            detail,
+        }
+    }
+
+    /// Whether a file of some blocks can no longer be written to the base folder.
+    fn disk_is_full(&self) -> bool {
+        let probe = folder::Unfinished(self.base.join("probe"));
+        let written = folder::create_file(&probe.0, 0o600)
+            .and_then(|mut file| file.write_all(&[1; 64 * 1024]));
+        written.is_err_and(|e| is_full(&e))
+    }
+}

@@ -1,0 +1,163 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lookback_embedded::{Error, Installation, Server, is_root, quiet};
+
+use crate::support::{Place, installation, names, open_folder, query, refused, script, start};
+
+/// The real installation with one program replaced by a script, in which `$real` is the
+/// replaced one.
+fn with_program(folder: &Path, name: &str, text: &str) -> Installation {
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    for entry in fs::read_dir(installation().bin()).unwrap().flatten() {
+        let link = bin.join(entry.file_name());
+        if entry.file_name() != name {
+            std::os::unix::fs::symlink(entry.path(), link).unwrap();
+        }
+    }
+    let real = installation().program(name);
+    let version = "case $1 in --version) exec \"$real\" --version;; esac";
+    script(
+        &bin,
+        name,
+        &format!("real='{}'\n{version}\n{text}", real.display()),
+    );
+    Installation::open(folder).unwrap()
+}
+
+#[test]
+fn a_failed_initdb_shows_its_words_and_leaves_nothing() {
+    let place = Place::new();
+    // Files cannot grow beyond some blocks: initdb fails in the middle of its work, as on a
+    // full disk, and for any user.
+    let limited = "ulimit -f 256; exec \"$real\" \"$@\"";
+    let broken = with_program(place.folder.path(), "initdb", limited);
+    let error = place.server().start(&broken, &quiet).unwrap_err();
+    assert!(
+        matches!(&error, Error::Tool { tool, .. } if tool == "initdb"),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("File too large"), "{error}");
+    assert_eq!(names(place.base()), ["lock"]);
+
+    let running = place.start();
+    assert_eq!(query(&running.url(), "SELECT 1"), "1");
+}
+
+#[test]
+fn no_space_is_recognised_by_the_words_of_a_program() {
+    let place = Place::new();
+    let full = "mkdir \"$2/base\"; echo 'initdb: error: could not write: No space left on device' \
+                >&2; exit 1";
+    let broken = with_program(place.folder.path(), "initdb", full);
+    let error = place.server().start(&broken, &quiet).unwrap_err();
+    assert!(error.is_disk_full(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains("initdb: error: could not write") && text.contains("free some space"));
+    assert_eq!(names(place.base()), ["lock"]);
+}
+
+#[test]
+fn a_failed_start_shows_the_end_of_the_log() {
+    let place = Place::new();
+    let server = place.server();
+    start(&server);
+    server.stop(&quiet).unwrap();
+    let settings = place.data().join("postgresql.auto.conf");
+    let before = fs::read(&settings).unwrap();
+    fs::write(&settings, "no_such_setting = 1\n").unwrap();
+    let error = refused(&server);
+    assert!(
+        matches!(&error, Error::Tool { tool, .. } if tool == "pg_ctl start"),
+        "{error:?}"
+    );
+    let text = error.to_string();
+    assert!(
+        text.contains("server.log:\n") && text.contains("no_such_setting"),
+        "{text}"
+    );
+    fs::write(&settings, before).unwrap();
+    assert!(start(&server).started());
+}
+
+/// A small file system of its own, unmounted at the end.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// `None` if this caller cannot mount.
+    fn new(folder: &Path, options: &str) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(folder);
+        let mounted = is_root() && mount.output().is_ok_and(|output| output.status.success());
+        if !mounted {
+            println!("skipped: this caller cannot mount a file system");
+        }
+        mounted.then(|| Self(folder.to_owned()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(
+            unmounted.is_ok_and(|status| status.success()),
+            "{}",
+            self.0.display()
+        );
+    }
+}
+
+#[test]
+fn a_full_disk_is_recognised_when_the_database_is_made() {
+    let folder = open_folder();
+    let Some(mount) = Mount::new(folder.path(), "size=12m,mode=755") else {
+        return;
+    };
+    let base = mount.0.join("server");
+    let error = refused(&Server::at(&base));
+    assert!(error.is_disk_full(), "{error:?}");
+    assert!(
+        error.to_string().contains("No space left on device"),
+        "{error}"
+    );
+    assert_eq!(names(&base), ["lock"]);
+}
+
+#[test]
+fn a_full_disk_is_recognised_when_the_server_starts() {
+    let folder = open_folder();
+    let Some(mount) = Mount::new(folder.path(), "size=120m,mode=755") else {
+        return;
+    };
+    let server = Server::at(mount.0.join("server"));
+    start(&server);
+    server.stop(&quiet).unwrap();
+    let filler = mount.0.join("filler");
+    // Fails when the disk is full, which is the point.
+    fs::write(&filler, vec![1; 150 << 20]).unwrap_err();
+    let error = refused(&server);
+    assert!(error.is_disk_full(), "{error:?}");
+
+    fs::remove_file(&filler).unwrap();
+    let running = start(&server);
+    assert_eq!(query(&running.url(), "SELECT 1"), "1");
+    server.stop(&quiet).unwrap();
+}
+
+#[test]
+fn a_read_only_file_system_is_named() {
+    let folder = open_folder();
+    let Some(mount) = Mount::new(folder.path(), "ro,size=1m,mode=755") else {
+        return;
+    };
+    let error = refused(&Server::at(mount.0.join("server")));
+    let text = error.to_string();
+    assert!(
+        text.contains("Read-only file system") && text.contains("--data-dir"),
+        "{text}"
+    );
+}

@@ -1,0 +1,105 @@
+use std::fs;
+use std::path::Path;
+
+use lookback_embedded::{Error, Installation, Origin, Search, quiet};
+
+use crate::support::{installation, open_folder, path, script};
+
+#[test]
+fn a_given_folder_may_be_bin_or_its_parent() {
+    let bin = installation().bin();
+    for dir in [bin, bin.parent().unwrap()] {
+        let found = Search::new("/nowhere", path())
+            .given(dir)
+            .find(&quiet)
+            .unwrap();
+        assert_eq!(found.origin(), Origin::Given);
+        assert_eq!(found.bin(), bin);
+        assert_eq!(found.version().major(), 18);
+        assert_eq!(found.program("psql"), bin.join("psql"));
+    }
+}
+
+#[test]
+fn a_given_folder_that_is_no_good_is_an_error_though_there_is_a_cached_one() {
+    let folder = open_folder();
+    let cache = installation().bin().ancestors().nth(4).unwrap();
+    let search = Search::new(cache, path()).system(false);
+    assert_eq!(
+        search.find_local(&quiet).unwrap().unwrap().origin(),
+        Origin::Cached
+    );
+
+    let error = search.given(folder.path()).find(&quiet).unwrap_err();
+    assert!(
+        matches!(&error, Error::Unsuitable { dir, .. } if dir == folder.path()),
+        "{error:?}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("there is no program named postgres"),
+        "{error}"
+    );
+}
+
+/// The reason why a folder with these scripts is no good.
+fn reason(folder: &Path) -> String {
+    match Installation::open(folder) {
+        Err(Error::Unsuitable { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_a_given_folder_lacks_is_said() {
+    let folder = open_folder();
+    let dir = folder.path();
+    script(dir, "postgres", "echo 'postgres (PostgreSQL) 14.3'");
+    assert_eq!(reason(dir), "there is no program named initdb");
+    for name in ["initdb", "pg_ctl", "psql"] {
+        script(dir, name, "true");
+    }
+    script(
+        dir,
+        "pg_isready",
+        "echo 'libpq.so.5: no such file' >&2; exit 127",
+    );
+    assert!(reason(dir).contains("libpq.so.5"), "{}", reason(dir));
+    script(dir, "pg_isready", "true");
+    assert_eq!(reason(dir), "it is 14.3, older than 15");
+    script(dir, "postgres", "echo 'postgres (PostgreSQL) 15.1'");
+    assert_eq!(reason(dir), "its folder share/extension was not found");
+
+    let share = dir.join("share dir");
+    fs::create_dir_all(share.join("extension")).unwrap();
+    script(dir, "pg_config", &format!("echo '{}'", share.display()));
+    assert!(reason(dir).starts_with("the extension vector is missing"));
+    fs::write(
+        share.join("extension/vector.control"),
+        "default_version = '0.8.4'",
+    )
+    .unwrap();
+    assert!(reason(dir).starts_with("the extension pg_trgm is missing"));
+    fs::write(
+        share.join("extension/pg_trgm.control"),
+        "default_version = '1.6'",
+    )
+    .unwrap();
+    assert_eq!(
+        Installation::open(dir).unwrap().version().to_string(),
+        "15.1"
+    );
+}
+
+#[test]
+fn the_systems_postgresql_is_found_by_pg_config() {
+    let folder = open_folder();
+    let bin = installation().bin().display();
+    script(folder.path(), "pg_config", &format!("echo '{bin}'"));
+    let search = Search::new(folder.path().join("cache"), folder.path());
+    let found = search.find(&quiet).unwrap();
+    assert_eq!(found.origin(), Origin::System);
+    assert!(found.version().major() >= 15);
+    assert!(search.system(false).find_local(&quiet).unwrap().is_none());
+}

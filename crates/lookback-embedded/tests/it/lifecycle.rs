@@ -1,0 +1,202 @@
+use std::fs;
+use std::process::Stdio;
+
+use lookback_embedded::{Server, Status, Stop, is_root, quiet};
+
+use crate::support::{
+    Place, Starter, is_stopped, mode, names, psql, query, said, start, start_heard,
+};
+
+#[test]
+fn a_start_makes_all_that_is_needed_and_the_next_finds_it() {
+    let place = Place::new();
+    let server = place.server();
+    assert_eq!(server.status().unwrap(), Status::Stopped);
+    let (first, events) = start_heard(&server);
+    let first = first.unwrap();
+    assert!(first.started());
+    assert_eq!(events.len(), 2, "{events:?}");
+
+    let (second, events) = start_heard(&place.server());
+    let second = second.unwrap();
+    assert!(!second.started());
+    assert_eq!(events, []);
+    assert_eq!((first.url(), first.pid()), (second.url(), second.pid()));
+    assert_eq!(server.status().unwrap(), Status::Running(second));
+
+    let url = first.url();
+    assert!(url.starts_with("postgres://lookback:"), "{url}");
+    assert!(
+        url.ends_with(&format!("@127.0.0.1:{}/lookback", first.port())),
+        "{url}"
+    );
+    let secret = fs::read_to_string(place.base().join("password")).unwrap();
+    assert!(url.contains(&secret));
+    assert!(!format!("{first:?} {server:?}").contains(&secret));
+
+    assert_eq!(
+        names(place.base()),
+        ["data", "lock", "password", "port", "server.log"]
+    );
+    assert_eq!(mode(&place.data()), 0o700);
+    for private in ["password", "lock", "server.log"] {
+        assert_eq!(mode(&place.base().join(private)), 0o600, "{private}");
+    }
+}
+
+#[test]
+fn the_database_is_what_lookback_needs() {
+    let place = Place::new();
+    let url = place.start().url();
+    query(&url, "CREATE EXTENSION vector");
+    query(&url, "CREATE EXTENSION pg_trgm");
+    assert_eq!(
+        query(&url, "SELECT '[1,2]'::vector <-> '[1,4]'::vector"),
+        "2"
+    );
+    assert_eq!(query(&url, "SELECT similarity('look', 'look')"), "1");
+    assert_eq!(
+        query(&url, "SELECT current_user, current_database()"),
+        "lookback|lookback"
+    );
+    assert_eq!(query(&url, "SHOW server_encoding"), "UTF8");
+    assert_eq!(query(&url, "SELECT upper('ä'), 'ä' ~ '\\w'"), "Ä|t");
+    assert_eq!(query(&url, "SHOW fsync"), "on");
+    assert_eq!(query(&url, "SHOW unix_socket_directories"), "");
+    assert_eq!(query(&url, "SHOW listen_addresses"), "127.0.0.1");
+    assert_eq!(query(&url, "SHOW password_encryption"), "scram-sha-256");
+    let methods = "SELECT DISTINCT auth_method FROM pg_hba_file_rules";
+    assert_eq!(query(&url, methods), "scram-sha-256");
+
+    let wrong = url.replace("postgres://lookback:", "postgres://lookback:x");
+    let output = psql(&wrong, "SELECT 1").output().unwrap();
+    assert!(
+        said(&output).contains("password authentication failed"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn stop_and_start_keep_data_url_and_port() {
+    let place = Place::new();
+    let server = place.server();
+    let before = start(&server);
+    query(&before.url(), "CREATE TABLE kept AS SELECT 42 AS answer");
+    assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
+    assert!(is_stopped(&server));
+    assert_eq!(server.stop(&quiet).unwrap(), Stop::WasNotRunning);
+
+    let after = start(&server);
+    assert!(after.started());
+    assert_eq!(after.url(), before.url());
+    assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
+}
+
+#[test]
+fn a_connected_client_does_not_hold_up_a_stop() {
+    let place = Place::new();
+    let server = place.server();
+    let url = start(&server).url();
+    let mut client = psql(&url, "SELECT pg_sleep(300)");
+    let mut client = client.stderr(Stdio::null()).spawn().unwrap();
+    crate::support::until("the client is connected", || {
+        query(
+            &url,
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(300)'",
+        ) == "1"
+    });
+    assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
+    assert!(!client.wait().unwrap().success());
+}
+
+#[test]
+fn a_stop_of_what_does_not_exist_makes_nothing() {
+    let place = Place::new();
+    assert_eq!(place.server().stop(&quiet).unwrap(), Stop::WasNotRunning);
+    assert!(!place.base().exists());
+    assert_eq!(place.server().log_tail(5).unwrap(), "");
+}
+
+#[test]
+fn processes_at_the_same_time_share_one_server_that_survives_them() {
+    let place = Place::new();
+    let starters = ["a", "b", "c"].map(|name| Starter::new(&place, name, None));
+    let urls: Vec<String> = starters.iter().map(Starter::url).collect();
+    assert!(urls.iter().all(|url| *url == urls[0]), "{urls:?}");
+    drop(starters); // killed
+    assert_eq!(query(&urls[0], "SELECT 1"), "1");
+    let log = place.server().log_tail(1000).unwrap();
+    assert_eq!(log.matches("starting PostgreSQL").count(), 1, "{log}");
+    assert!(!place.start().started());
+}
+
+#[test]
+fn threads_at_the_same_time_share_one_server() {
+    let place = Place::new();
+    let urls: Vec<String> = std::thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(|| place.start()));
+        threads.map(|thread| thread.join().unwrap().url()).into()
+    });
+    assert!(urls.iter().all(|url| *url == urls[0]), "{urls:?}");
+}
+
+#[test]
+fn the_log_ends_with_what_happened_last() {
+    let place = Place::new();
+    let server = place.server();
+    let url = start(&server).url();
+    query(&url, "DO $$ BEGIN RAISE LOG 'the last words'; END $$");
+    let tail = server.log_tail(3).unwrap();
+    assert_eq!(tail.lines().count(), 3, "{tail}");
+    assert!(tail.contains("LOG:  the last words"), "{tail}");
+    assert_eq!(server.log_path(), place.base().join("server.log"));
+}
+
+#[test]
+fn a_folder_with_spaces_and_quotes_is_fine() {
+    let folder = crate::support::open_folder();
+    let base = folder.path().join("a b/it's");
+    let server = Server::at(&base);
+    let url = start(&server).url();
+    assert_eq!(query(&url, "SELECT 1"), "1");
+    server.stop(&quiet).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_root_the_server_runs_without_roots_rights() {
+    if !is_root() {
+        println!("skipped: the caller is not root");
+        return;
+    }
+    let place = Place::new();
+    let running = place.start();
+    let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+    let field = |name: &str| {
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap();
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert!(!field("Uid:").contains(&"0".to_owned()), "{status}");
+    assert!(!field("Gid:").contains(&"0".to_owned()), "{status}");
+    assert_eq!(field("Groups:"), Vec::<String>::new(), "{status}");
+    assert_eq!(field("CapEff:"), ["0000000000000000"]);
+
+    let environment = fs::read(format!("/proc/{}/environ", running.pid())).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    let home = format!("HOME={}", place.base().display());
+    assert!(
+        environment.split('\0').any(|entry| entry == home),
+        "{environment}"
+    );
+    assert!(!environment.contains("CARGO"), "{environment}");
+
+    use std::os::unix::fs::MetadataExt;
+    let owner = |name: &str| fs::metadata(place.base().join(name)).unwrap().uid();
+    assert_eq!((owner("password"), owner("lock"), owner("")), (0, 0, 0));
+    assert_eq!(owner("data").to_string(), field("Uid:")[0]);
+}

@@ -1,0 +1,15 @@
+//! Against the real PostgreSQL: the one in the standard cache of whoever runs the tests, which
+//! is fetched by the first run. They work as root, where more is covered, and as a user.
+#![cfg(unix)]
+// clippy.toml allows these in tests, and sees only functions with #[test] as such.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod fetch;
+mod full_disk;
+mod idle;
+mod installation;
+mod lifecycle;
+mod port;
+mod recovery;
+mod refusal;
+mod support;

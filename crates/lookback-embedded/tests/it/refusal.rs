@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use lookback_embedded::{Error, Server, is_root, quiet};
+
+use crate::support::{Place, open_folder, refused, start};
+
+/// Every file below a folder, with its bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_data_folder_of_another_major_version_is_left_alone() {
+    let place = Place::new();
+    let server = place.server();
+    start(&server);
+    server.stop(&quiet).unwrap();
+    fs::write(place.data().join("PG_VERSION"), "15\n").unwrap();
+    let before = contents(&place.data());
+
+    let error = refused(&server);
+    assert!(
+        matches!(&error, Error::OtherMajor { found, installed: 18, .. } if found == "15"),
+        "{error:?}"
+    );
+    let text = error.to_string();
+    for part in [
+        "PostgreSQL 15",
+        "PostgreSQL 18",
+        "--pg-bin",
+        "pg_upgrade",
+        "move that folder",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains(&place.data().display().to_string()), "{text}");
+    assert_eq!(contents(&place.data()), before);
+}
+
+#[test]
+fn a_folder_that_is_something_else_is_left_alone() {
+    let place = Place::new();
+    fs::create_dir_all(place.data()).unwrap();
+    fs::write(place.data().join("thesis.txt"), "years of work").unwrap();
+    let error = refused(&place.server());
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert_eq!(contents(&place.data()).len(), 1);
+}
+
+#[test]
+fn a_lost_password_is_named() {
+    let place = Place::new();
+    let server = place.server();
+    start(&server);
+    let file = place.base().join("password");
+    let password = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    let error = refused(&server);
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("password"), "{error}");
+    fs::write(&file, password).unwrap();
+    assert!(!start(&server).started());
+}
+
+#[test]
+fn a_base_folder_that_cannot_be_made_is_named() {
+    let folder = open_folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = refused(&Server::at(file.join("server")));
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(error.to_string().contains("file/server"), "{error}");
+}
+
+#[test]
+fn a_base_folder_that_cannot_be_written_is_named() {
+    if is_root() {
+        println!("skipped: root may write everywhere; see full_disk for a mount");
+        return;
+    }
+    let place = Place::new();
+    fs::create_dir(place.base()).unwrap();
+    fs::set_permissions(place.base(), fs::Permissions::from_mode(0o555)).unwrap();
+    let error = refused(&place.server());
+    let text = error.to_string();
+    assert!(
+        text.contains("Permission denied") && text.contains("--data-dir"),
+        "{text}"
+    );
+    assert_eq!(fs::read_dir(place.base()).unwrap().count(), 0);
+    fs::set_permissions(place.base(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn as_root_a_folder_that_the_servers_user_cannot_enter_is_named() {
+    if !is_root() {
+        println!("skipped: the caller is not root");
+        return;
+    }
+    let place = Place::new();
+    let closed = place.folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let error = refused(&Server::at(closed.join("server")));
+    assert!(
+        matches!(&error, Error::Unreachable { barrier, .. } if *barrier == closed),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_user_that_it_cannot_run_as_is_an_error() {
+    let place = Place::new();
+    for user in ["root", "no-such-user-here"] {
+        if user == "root" || is_root() {
+            let error = refused(&place.server().user(user));
+            assert!(
+                matches!(&error, Error::User { user: u, .. } if u == user),
+                "{error:?}"
+            );
+        }
+    }
+    assert!(!place.data().exists());
+}
+
+#[test]
+fn as_root_a_given_user_is_taken() {
+    if !is_root() {
+        println!("skipped: the caller is not root");
+        return;
+    }
+    let place = Place::new();
+    let server = place.server().user("nobody");
+    start(&server);
+    use std::os::unix::fs::MetadataExt;
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
+    assert_eq!(
+        fs::metadata(place.data()).unwrap().uid(),
+        nobody.uid.as_raw()
+    );
+    // From now on that is the owner's, without being told.
+    server.stop(&quiet).unwrap();
+    start(&place.server());
+}

@@ -1,0 +1,266 @@
+//! A server per test that never outlives it.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use lookback_embedded::{
+    Error, Event, Installation, Layout, Running, Search, Server, Status, ThrowAway, is_root, quiet,
+};
+use tempfile::TempDir;
+
+/// Longer than anything takes on a busy machine; only failures wait for it.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// What a child process is told by its environment, see [`child`].
+const CHILD_BASE: &str = "LOOKBACK_TEST_CHILD_BASE";
+const CHILD_URL: &str = "LOOKBACK_TEST_CHILD_URL";
+const CHILD_IDLE: &str = "LOOKBACK_TEST_CHILD_IDLE";
+
+pub(crate) fn path() -> std::ffi::OsString {
+    std::env::var_os("PATH").unwrap_or_default()
+}
+
+/// The pinned PostgreSQL, from the standard cache.
+pub(crate) fn installation() -> &'static Installation {
+    static FOUND: OnceLock<Installation> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
+        let search = Search::new(layout.postgres(), path()).system(false);
+        search.find(&quiet).unwrap_or_else(|e| panic!("{e}"))
+    })
+}
+
+/// A folder that is removed at the end, and that other accounts can enter.
+pub(crate) fn open_folder() -> TempDir {
+    let open = fs::Permissions::from_mode(0o755);
+    tempfile::Builder::new()
+        .prefix("lookback-")
+        .permissions(open)
+        .tempdir()
+        .unwrap()
+}
+
+/// A place for one server, which is stopped at the end whatever happened.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    base: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = open_folder();
+        let base = folder.path().join("server");
+        Self { folder, base }
+    }
+
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.base.join("data")
+    }
+
+    pub(crate) fn server(&self) -> Server {
+        Server::at(&self.base)
+    }
+
+    pub(crate) fn throw_away(&self, idle: u64) -> Server {
+        self.server().throw_away(ThrowAway {
+            idle: Duration::from_secs(idle),
+            ..ThrowAway::default()
+        })
+    }
+
+    pub(crate) fn start(&self) -> Running {
+        start(&self.server())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = self.server().stop(&quiet) {
+            println!("cannot stop the server in {}: {error}", self.base.display());
+        }
+    }
+}
+
+pub(crate) fn start(server: &Server) -> Running {
+    server
+        .start(installation(), &quiet)
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Starts the server and gives the events with the result.
+pub(crate) fn start_heard(server: &Server) -> (Result<Running, Error>, Vec<Event>) {
+    let events = RefCell::new(Vec::new());
+    let hear = |event: &Event| events.borrow_mut().push(event.clone());
+    let result = server.start(installation(), &hear);
+    (result, events.into_inner())
+}
+
+pub(crate) fn refused(server: &Server) -> Error {
+    server
+        .start(installation(), &quiet)
+        .expect_err("the start should have failed")
+}
+
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().flatten();
+    let mut names: Vec<_> = entries
+        .map(|e| e.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+pub(crate) fn psql(url: &str, sql: &str) -> Command {
+    let mut command = Command::new(installation().program("psql"));
+    command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
+    command
+}
+
+/// Runs SQL and gives what it returns.
+pub(crate) fn query(url: &str, sql: &str) -> String {
+    let output = psql(url, sql).output().unwrap();
+    assert!(output.status.success(), "{sql}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < DEADLINE, "waited in vain until {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(crate) fn is_stopped(server: &Server) -> bool {
+    matches!(server.status(), Ok(Status::Stopped))
+}
+
+pub(crate) fn kill_hard(pid: u32) {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+}
+
+/// The id of a process that has ended.
+pub(crate) fn dead_pid() -> u32 {
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    child.id()
+}
+
+/// A process of another program.
+pub(crate) struct Sleep(pub(crate) Child);
+
+impl Sleep {
+    pub(crate) fn new() -> Self {
+        Self(Command::new("sleep").arg("300").spawn().unwrap())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Another process that starts the server of a place, and then waits to be killed.
+pub(crate) struct Starter {
+    process: Child,
+    answer: PathBuf,
+}
+
+impl Starter {
+    /// With `idle` the server is a throw-away one.
+    pub(crate) fn new(place: &Place, name: &str, idle: Option<u64>) -> Self {
+        let answer = place.folder.path().join(name);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "support::child", "--ignored"])
+            .env(CHILD_BASE, place.base())
+            .env(CHILD_URL, &answer)
+            // None of these may reach PostgreSQL's programs.
+            .env("PGDATA", "/nowhere")
+            .env("PGPORT", "1")
+            .env("LC_ALL", "no_WHERE.UTF-8")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if let Some(idle) = idle {
+            command.env(CHILD_IDLE, idle.to_string());
+        }
+        let process = command.spawn().unwrap();
+        Self { process, answer }
+    }
+
+    /// Waits for the URL.
+    pub(crate) fn url(&self) -> String {
+        until("the other process has started the server", || {
+            self.answer.exists()
+        });
+        fs::read_to_string(&self.answer).unwrap()
+    }
+}
+
+impl Drop for Starter {
+    fn drop(&mut self) {
+        self.process.kill().unwrap(); // SIGKILL
+        self.process.wait().unwrap();
+    }
+}
+
+/// The other end of [`Starter`].
+#[test]
+#[ignore = "only run by other tests, as a process of its own"]
+fn child() {
+    let (Some(base), Some(answer)) = (std::env::var_os(CHILD_BASE), std::env::var_os(CHILD_URL))
+    else {
+        return;
+    };
+    let mut server = Server::at(base);
+    if let Ok(idle) = std::env::var(CHILD_IDLE) {
+        let idle = Duration::from_secs(idle.parse().unwrap());
+        let how = ThrowAway {
+            idle,
+            ..ThrowAway::default()
+        };
+        server = server.throw_away(how);
+    }
+    let url = start(&server).url();
+    let new = PathBuf::from(&answer).with_extension("new");
+    fs::write(&new, url).unwrap();
+    fs::rename(new, answer).unwrap();
+    thread::sleep(DEADLINE);
+}
+
+/// Puts a program that is a shell script into a folder, by another process: a file that this
+/// one writes cannot be run while any other test is starting a process.
+pub(crate) fn script(folder: &Path, name: &str, text: &str) {
+    let mut cat = Command::new("/bin/sh");
+    cat.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
+    let mut cat = cat
+        .arg(folder.join(name))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = cat.stdin.take().unwrap();
+    write!(input, "#!/bin/sh\n{text}\n").unwrap();
+    drop(input);
+    assert!(cat.wait().unwrap().success());
+}
+
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
