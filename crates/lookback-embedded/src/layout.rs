@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn root_needs_no_environment() {
-        let layout = standard(&[("HOME", "/root"), ("XDG_DATA_HOME", "/x")], true).unwrap();
+        let layout = standard(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], true).unwrap();
         assert_eq!(layout.postgres(), "/var/lib/lookback/postgres");
         assert_eq!(layout.server(), "/var/lib/lookback/server");
     }

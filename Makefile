@@ -1,0 +1,32 @@
+# The commands of this repository. `make help` lists them.
+
+CARGO ?= cargo
+LOOKBACK = ./target/release/lookback
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test test-long lint bench doc
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+up: ## Build, start the store, migrate, load a small sample and search it
+	$(CARGO) build --release --locked -p lookback-cli
+	@sh scripts/up.sh $(LOOKBACK)
+
+down: ## Stop the private PostgreSQL; what it holds stays
+	@if [ -x $(LOOKBACK) ]; then $(LOOKBACK) pg stop; else echo "nothing to stop: make up has not been run here"; fi
+
+test: ## Run the tests, on a real PostgreSQL of their own
+	$(CARGO) test --workspace --locked
+
+test-long: ## Run the tests with many more cases in each property
+	PROPTEST_CASES=20000 $(CARGO) test --workspace --locked -- --include-ignored
+
+lint: ## Check formatting, lints, documentation and the arrows between crates
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+	sh scripts/check-arrows.sh
+
+bench: ## Measure; each benchmark prints its figures
+	$(CARGO) bench --workspace --locked

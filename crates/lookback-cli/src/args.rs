@@ -1,0 +1,308 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Look back at everything your API did: its requests, log lines and latency
+/// windows, kept in PostgreSQL
+#[derive(Debug, Parser)]
+#[command(name = "lookback", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the database is. Each can be set by its environment variable, or in
+/// `lookback.toml` under the name of the option with `_`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Database")]
+pub(crate) struct Options {
+    /// PostgreSQL to use [env: DATABASE_URL] [default: a private one]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+
+    /// Folder of the private PostgreSQL [env: LOOKBACK_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Programs of the private PostgreSQL [env: LOOKBACK_PG_BIN] [default: found or fetched]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) pg_bin: Option<PathBuf>,
+
+    /// Port of the private PostgreSQL [env: LOOKBACK_PG_PORT] [default: a free one, kept]
+    #[arg(long, global = true, value_name = "PORT")]
+    pub(crate) pg_port: Option<u16>,
+
+    /// User that runs the private PostgreSQL for root [env: LOOKBACK_PG_USER]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) pg_user: Option<String>,
+
+    /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Import JSON lines of logs or requests
+    Import(ImportArgs),
+
+    /// Find, read, delete and restore log lines
+    Logs {
+        #[command(subcommand)]
+        command: RecordCommand,
+    },
+
+    /// Find, read, delete and restore captured requests
+    Requests {
+        #[command(subcommand)]
+        command: RecordCommand,
+    },
+
+    /// Find, read, delete and restore latency windows
+    Metrics {
+        #[command(subcommand)]
+        command: RecordCommand,
+    },
+
+    /// Create, find, read, delete and restore users
+    Users {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+
+    /// Apply migrations
+    Db {
+        #[command(subcommand)]
+        command: DbCommand,
+    },
+
+    /// Run the private PostgreSQL
+    Pg {
+        #[command(subcommand)]
+        command: PgCommand,
+    },
+
+    /// Print the configuration in force, and where each value is from
+    Config {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// File of JSON lines, or - for standard input
+    #[arg(value_name = "FILE|-")]
+    pub(crate) input: PathBuf,
+
+    /// What the lines are [default: told from the first line]
+    #[arg(long, value_enum)]
+    pub(crate) kind: Option<Kind>,
+
+    /// What to do at a line that is not right
+    #[arg(long, value_enum, default_value_t = OnError::Stop)]
+    pub(crate) on_error: OnError,
+
+    /// Write the lines that are not right to this file, as they are
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+
+    /// Go on where an earlier import of the same input stopped
+    #[arg(long, conflicts_with = "restart")]
+    pub(crate) resume: bool,
+
+    /// Import from the start, whatever an earlier import of the same input stored
+    #[arg(long)]
+    pub(crate) restart: bool,
+
+    /// Name of the input, by which a later import knows it again [default: the path of the file]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+
+    /// Records to store at a time, all or none of them
+    #[arg(long, value_name = "ROWS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) batch: u32,
+
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Log lines
+    Logs,
+    /// Captured requests
+    Requests,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// Stop at it; what comes before is stored
+    Stop,
+    /// Report it and go on
+    Skip,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordCommand {
+    /// List records, the newest first
+    List {
+        #[command(flatten)]
+        page: PageArgs,
+
+        /// Order by this field, -FIELD for the largest first [default: -id]
+        #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+        order_by: Vec<String>,
+    },
+
+    /// Search records, the best first
+    Search {
+        /// Words to find, as one argument: "connection refused"
+        words: String,
+
+        #[command(flatten)]
+        page: PageArgs,
+    },
+
+    /// Show one record
+    Get {
+        /// Id of the record
+        id: i64,
+
+        /// Show it even if it is deleted
+        #[arg(long)]
+        with_deleted: bool,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Delete a record, so that restore can bring it back
+    Delete {
+        /// Id of the record
+        id: i64,
+
+        /// Delete it for good
+        #[arg(long)]
+        hard: bool,
+
+        /// With --hard: even if it is deleted already
+        #[arg(long, requires = "hard")]
+        with_deleted: bool,
+    },
+
+    /// Bring back a deleted record
+    Restore {
+        /// Id of the record
+        id: i64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Only records for which all of these hold: level__eq=error, id__gte=7,
+    /// level__in=warn,error, trace_id__isnull=true, message__ilike=%time%
+    #[arg(value_name = "FIELD__LOOKUP=VALUE")]
+    pub(crate) filters: Vec<String>,
+
+    /// Records to show
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+
+    /// Records to leave out at the start
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: u64,
+
+    /// Deleted records: leave them out, show them too, or show nothing else
+    #[arg(long, value_enum, default_value_t = Deleted::Without)]
+    pub(crate) deleted: Deleted,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deleted {
+    Without,
+    With,
+    Only,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Create a user; the password is read from a prompt, or from the first
+    /// line of standard input
+    Create {
+        /// E-mail of the user
+        email: String,
+
+        /// What the user may do
+        #[arg(long, value_enum, default_value_t = RoleArg::User)]
+        role: RoleArg,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    #[command(flatten)]
+    Records(RecordCommand),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    Admin,
+    User,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Apply the migrations that are pending
+    Migrate {
+        /// Seconds to wait for another process that is migrating
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        lock_timeout: u64,
+    },
+
+    /// Show which migrations are applied
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PgCommand {
+    /// Start the private PostgreSQL, unless it is running
+    Start,
+
+    /// Stop the private PostgreSQL
+    Stop,
+
+    /// Show whether it runs, and where
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Print its URL, with the password
+    Url,
+
+    /// Print the end of its log
+    Logs {
+        /// Lines to print
+        #[arg(short = 'n', long, default_value_t = 50)]
+        lines: usize,
+    },
+}

@@ -1,0 +1,7 @@
+//! The commands, one file each.
+
+pub(crate) mod config;
+pub(crate) mod db;
+pub(crate) mod pg;
+pub(crate) mod records;
+pub(crate) mod users;

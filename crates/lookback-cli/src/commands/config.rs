@@ -1,0 +1,65 @@
+//! `lookback config`
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::config::{Config, Setting};
+use crate::database::without_password;
+use crate::failure::Failure;
+use crate::output::{self, Cell};
+
+pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
+    let path = |setting: &Setting<PathBuf>| shown(setting, |path| path.display().to_string());
+    let settings = [
+        (
+            "database_url",
+            shown(&config.database_url, |url| without_password(url)),
+            config.database_url.origin.to_string(),
+        ),
+        (
+            "data_dir",
+            path(&config.data_dir),
+            config.data_dir.origin.to_string(),
+        ),
+        (
+            "pg_bin",
+            path(&config.pg_bin),
+            config.pg_bin.origin.to_string(),
+        ),
+        (
+            "pg_port",
+            shown(&config.pg_port, ToString::to_string),
+            config.pg_port.origin.to_string(),
+        ),
+        (
+            "pg_user",
+            shown(&config.pg_user, Clone::clone),
+            config.pg_user.origin.to_string(),
+        ),
+    ];
+    if json {
+        let data: serde_json::Map<_, _> = settings
+            .into_iter()
+            .map(|(name, value, from)| (name.to_owned(), json!({"value": value, "from": from})))
+            .collect();
+        return output::json(&json!({ "data": data }));
+    }
+    let rows: Vec<Vec<Cell>> = settings
+        .into_iter()
+        .map(|(name, value, from)| {
+            vec![
+                Cell::new(name),
+                Cell::new(value.unwrap_or_else(|| "-".to_owned())),
+                Cell::new(from),
+            ]
+        })
+        .collect();
+    output::table(&["SETTING", "VALUE", "FROM"], &rows, &[])?;
+    Ok(())
+}
+
+fn shown<T, S: Display>(setting: &Setting<T>, show: impl Fn(&T) -> S) -> Option<String> {
+    setting.value.as_ref().map(|value| show(value).to_string())
+}

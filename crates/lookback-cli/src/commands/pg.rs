@@ -1,0 +1,72 @@
+//! `lookback pg`
+
+use lookback_embedded::{Event, Status, Stop};
+use serde_json::json;
+
+use crate::args::PgCommand;
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failure> {
+    if let Some(url) = &config.database_url.value
+        && !matches!(command, PgCommand::Logs { .. })
+    {
+        output::warning(&format!(
+            "the other commands use {} (from {}), not the private PostgreSQL",
+            database::without_password(url),
+            config.database_url.origin
+        ));
+    }
+    let (_, server) = database::private(config)?;
+    match command {
+        PgCommand::Start => {
+            let running = database::start_private(config).await?;
+            let how = if running.started() {
+                "started"
+            } else {
+                "running already"
+            };
+            output::note(&format!("PostgreSQL {how} on port {}", running.port()));
+        }
+        PgCommand::Stop => {
+            let say = |event: &Event| output::note(&event.to_string());
+            match server.stop(&say)? {
+                Stop::WasNotRunning => output::note("PostgreSQL was not running"),
+                _ => output::note("PostgreSQL stopped"),
+            }
+        }
+        PgCommand::Status { json } => {
+            let status = server.status()?;
+            let (state, pid, port) = match &status {
+                Status::Running(running) => ("running", Some(running.pid()), Some(running.port())),
+                Status::Busy { pid } => ("starting or stopping", Some(*pid), None),
+                _ => ("stopped", None, None),
+            };
+            if json {
+                output::json(&json!({"data": {
+                    "state": state, "pid": pid, "port": port, "folder": server.base(),
+                }}))?;
+            } else {
+                output::line(&format!("state   {state}"))?;
+                if let Some(pid) = pid {
+                    output::line(&format!("pid     {pid}"))?;
+                }
+                if let Some(port) = port {
+                    output::line(&format!("port    {port}"))?;
+                }
+                output::line(&format!("folder  {}", server.base().display()))?;
+            }
+        }
+        PgCommand::Url => match server.status()? {
+            Status::Running(running) => output::line(&running.url())?,
+            _ => {
+                return Err(Failure::failed("the private PostgreSQL is not running")
+                    .hint("start it: lookback pg start"));
+            }
+        },
+        PgCommand::Logs { lines } => output::line(server.log_tail(lines)?.trim_end())?,
+    }
+    Ok(())
+}

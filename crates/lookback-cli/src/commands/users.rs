@@ -1,0 +1,57 @@
+//! `lookback users`: what other records have, and `create`.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use lookback::{NewUser, User, UserRole, password};
+
+use super::records;
+use crate::args::{RoleArg, UserCommand};
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output;
+
+pub(crate) async fn run(config: &Config, command: UserCommand) -> Result<(), Failure> {
+    match command {
+        UserCommand::Create { email, role, json } => {
+            let mut conn = database::connect(config).await?;
+            let role = match role {
+                RoleArg::Admin => UserRole::Admin,
+                RoleArg::User => UserRole::User,
+            };
+            let hash = password::hash(&read_password()?)
+                .map_err(|error| Failure::failed(error.to_string()))?;
+            let user = User::records()
+                .create(&mut conn, NewUser::new(email, hash).role(role))
+                .await?;
+            if json {
+                output::json(&serde_json::json!({ "data": user }))
+            } else {
+                output::note(&format!(
+                    "created user {} ({}, {})",
+                    user.id, user.email, user.role
+                ));
+                Ok(())
+            }
+        }
+        UserCommand::Records(command) => records::run::<User>(config, command).await,
+    }
+}
+
+/// Asks twice on a terminal; elsewhere takes the first line of standard input.
+fn read_password() -> Result<String, Failure> {
+    if io::stdin().is_terminal() {
+        let password = rpassword::prompt_password("Password: ")?;
+        if password != rpassword::prompt_password("Password again: ")? {
+            return Err(Failure::failed("the two passwords are not the same"));
+        }
+        return Ok(password);
+    }
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).map_err(|error| {
+        Failure::failed(format!(
+            "password: cannot be read from standard input: {error}"
+        ))
+    })?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,179 @@
+//! What is in force: flag, then environment, then `lookback.toml`, then
+//! default.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::args::Options;
+use crate::failure::Failure;
+
+/// The configuration in force.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) database_url: Setting<String>,
+    pub(crate) data_dir: Setting<PathBuf>,
+    pub(crate) pg_bin: Setting<PathBuf>,
+    pub(crate) pg_port: Setting<u16>,
+    pub(crate) pg_user: Setting<String>,
+}
+
+/// A value, or none for the default, and where it is from.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: Option<T>,
+    pub(crate) origin: Origin,
+}
+
+/// Where a value is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Flag(&'static str),
+    Environment(&'static str),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => f.write_str(name),
+            Self::Environment(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// `lookback.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    database_url: Option<String>,
+    data_dir: Option<PathBuf>,
+    pg_bin: Option<PathBuf>,
+    pg_port: Option<u16>,
+    pg_user: Option<String>,
+}
+
+const FILE: &str = "lookback.toml";
+
+impl Config {
+    pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
+        let (path, file) = File::read(options)?;
+        let file_origin = || Origin::File(path.clone());
+        Ok(Self {
+            database_url: pick(
+                (options.database_url.clone(), "--database-url"),
+                (text("DATABASE_URL")?, "DATABASE_URL"),
+                (file.database_url, file_origin()),
+            ),
+            data_dir: pick(
+                (options.data_dir.clone(), "--data-dir"),
+                (path_of("LOOKBACK_DATA_DIR"), "LOOKBACK_DATA_DIR"),
+                (file.data_dir, file_origin()),
+            ),
+            pg_bin: pick(
+                (options.pg_bin.clone(), "--pg-bin"),
+                (path_of("LOOKBACK_PG_BIN"), "LOOKBACK_PG_BIN"),
+                (file.pg_bin, file_origin()),
+            ),
+            pg_port: pick(
+                (options.pg_port, "--pg-port"),
+                (port("LOOKBACK_PG_PORT")?, "LOOKBACK_PG_PORT"),
+                (file.pg_port, file_origin()),
+            ),
+            pg_user: pick(
+                (options.pg_user.clone(), "--pg-user"),
+                (text("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
+                (file.pg_user, file_origin()),
+            ),
+        })
+    }
+}
+
+impl File {
+    /// The file that is named, which must be there, or the one in this folder,
+    /// which may.
+    fn read(options: &Options) -> Result<(PathBuf, Self), Failure> {
+        let named = options
+            .config
+            .clone()
+            .or_else(|| path_of("LOOKBACK_CONFIG"));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let file = parse(&path, &text)?;
+                Ok((path, file))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+                Ok((path, Self::default()))
+            }
+            Err(error) => Err(Failure::usage(format!(
+                "the configuration file {} cannot be read: {error}",
+                path.display()
+            ))),
+        }
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, Failure> {
+    toml::from_str(text).map_err(|error| {
+        Failure::usage(format!(
+            "the configuration file {} is not right: {}",
+            path.display(),
+            error.to_string().trim_end()
+        ))
+    })
+}
+
+fn pick<T>(
+    flag: (Option<T>, &'static str),
+    environment: (Option<T>, &'static str),
+    file: (Option<T>, Origin),
+) -> Setting<T> {
+    let found = [
+        (flag.0, Origin::Flag(flag.1)),
+        (environment.0, Origin::Environment(environment.1)),
+        file,
+    ]
+    .into_iter()
+    .find(|(value, _)| value.is_some());
+    match found {
+        Some((value, origin)) => Setting { value, origin },
+        None => Setting {
+            value: None,
+            origin: Origin::Default,
+        },
+    }
+}
+
+/// A variable of the environment; one that is empty is not set.
+fn text(name: &str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("{name}: is not valid UTF-8")))
+        }
+    }
+}
+
+fn path_of(name: &str) -> Option<PathBuf> {
+    env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+fn port(name: &str) -> Result<Option<u16>, Failure> {
+    text(name)?
+        .map(|value| {
+            value.parse().map_err(|_| {
+                Failure::usage(format!("{name}: {value} is not a port, from 1 to 65535"))
+            })
+        })
+        .transpose()
+}

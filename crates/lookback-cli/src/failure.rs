@@ -1,0 +1,126 @@
+//! How a command fails: the kind decides the exit code, and advice stands on
+//! a line of its own.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use crate::output;
+
+/// A command that did not do what it was called for.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The call is wrong.
+    Usage,
+    /// The call is right, and it failed.
+    Failed,
+    /// The command was interrupted.
+    Interrupted,
+    /// Whoever reads the output has gone; not worth a word.
+    BrokenPipe,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message.into())
+    }
+
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message.into())
+    }
+
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(Kind::Interrupted, message.into())
+    }
+
+    /// The same, with advice.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn new(kind: Kind, message: String) -> Self {
+        Self {
+            kind,
+            message,
+            hint: None,
+        }
+    }
+
+    /// Says what went wrong, and returns the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        if self.kind != Kind::BrokenPipe {
+            output::error(&self.message);
+            if let Some(hint) = &self.hint {
+                output::hint(hint);
+            }
+        }
+        ExitCode::from(match self.kind {
+            Kind::Usage => 2,
+            Kind::Failed => 1,
+            // As a shell reports a program that a signal ended.
+            Kind::Interrupted => 130,
+            Kind::BrokenPipe => 0,
+        })
+    }
+}
+
+impl From<lookback::Error> for Failure {
+    fn from(error: lookback::Error) -> Self {
+        let message = with_sources(&error);
+        match error.hint() {
+            Some(hint) => Self::failed(message).hint(hint),
+            None => Self::failed(message),
+        }
+    }
+}
+
+impl From<lookback_embedded::Error> for Failure {
+    fn from(error: lookback_embedded::Error) -> Self {
+        Self::failed(with_sources(&error))
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            Self::new(Kind::BrokenPipe, String::new())
+        } else {
+            Self::failed(error.to_string())
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::from(std::io::Error::from(error))
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::from(lookback::Error::from(error))
+    }
+}
+
+/// An error and what caused it, each once: some errors say their source in
+/// their own words.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            // Writing to a string does not fail.
+            let _ = write!(message, ": {text}");
+        }
+        source = error.source();
+    }
+    message
+}

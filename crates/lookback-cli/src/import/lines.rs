@@ -1,0 +1,224 @@
+//! Lines of an input, with the place and the hash of all that came before.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read};
+
+use sha2::{Digest as _, Sha256};
+
+/// The longest line that is read; the rest of a longer one is passed over.
+///
+/// Well beyond the largest record that a table takes, so that it is the field
+/// that is refused, by its name, and not the line.
+pub(crate) const MAX_LINE: usize = 256 * 1024 * 1024;
+
+/// A place in the input, and the hash of all before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) position: u64,
+    pub(crate) lines: u64,
+    pub(crate) sha256: String,
+}
+
+/// A line, without its end.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// From 1.
+    pub(crate) number: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it was longer than [`MAX_LINE`], and so is cut.
+    pub(crate) cut: bool,
+    /// Bytes with the end of the line, and with what was cut off.
+    length: u64,
+    /// The hash state after the line.
+    hash: Sha256,
+}
+
+/// Reads lines. A line counts as passed once it is taken by [`Lines::pass`].
+pub(crate) struct Lines {
+    reader: BufReader<Box<dyn Read + Send>>,
+    /// Read, and not taken yet.
+    ahead: VecDeque<Line>,
+    read: u64,
+    hash_read: Sha256,
+    passed: u64,
+    position: u64,
+    hash: Sha256,
+}
+
+impl Lines {
+    pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
+        Self {
+            reader: BufReader::with_capacity(256 * 1024, reader),
+            ahead: VecDeque::new(),
+            read: 0,
+            hash_read: Sha256::new(),
+            passed: 0,
+            position: 0,
+            hash: Sha256::new(),
+        }
+    }
+
+    /// Bytes passed.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The SHA-256 of the bytes passed.
+    pub(crate) fn prefix_sha256(&self) -> String {
+        hexadecimal(self.hash.clone())
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            position: self.position,
+            lines: self.passed,
+            sha256: self.prefix_sha256(),
+        }
+    }
+
+    /// Passes over this many bytes; false if the input has fewer.
+    pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<bool> {
+        while self.position < bytes {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            let left = usize::try_from(bytes - self.position).unwrap_or(usize::MAX);
+            let taken = chunk.len().min(left);
+            self.hash.update(&chunk[..taken]);
+            #[allow(clippy::naive_bytecount)] // Once per import, not worth a crate.
+            let lines = chunk[..taken].iter().filter(|byte| **byte == b'\n').count();
+            self.passed += lines as u64;
+            self.position += taken as u64;
+            self.reader.consume(taken);
+        }
+        self.read = self.passed;
+        self.hash_read = self.hash.clone();
+        Ok(true)
+    }
+
+    pub(crate) fn at_end(&mut self) -> io::Result<bool> {
+        Ok(self.ahead.is_empty() && self.reader.fill_buf()?.is_empty())
+    }
+
+    /// The next line; it is not passed yet.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
+        match self.ahead.pop_front() {
+            Some(line) => Ok(Some(line)),
+            None => self.read_line(),
+        }
+    }
+
+    /// Passes a line, which must be the next one.
+    pub(crate) fn pass(&mut self, line: &Line) {
+        self.position += line.length;
+        self.passed += 1;
+        self.hash.clone_from(&line.hash);
+    }
+
+    /// Puts lines back, in front of those to come.
+    pub(crate) fn put_back(&mut self, lines: Vec<Line>) {
+        for line in lines.into_iter().rev() {
+            self.ahead.push_front(line);
+        }
+    }
+
+    fn read_line(&mut self) -> io::Result<Option<Line>> {
+        let mut bytes = Vec::new();
+        let mut length = 0;
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            if chunk.is_empty() {
+                break;
+            }
+            let (taken, ended) = match chunk.iter().position(|byte| *byte == b'\n') {
+                Some(end) => (end + 1, true),
+                None => (chunk.len(), false),
+            };
+            self.hash_read.update(&chunk[..taken]);
+            let content = &chunk[..taken - usize::from(ended)];
+            let room = MAX_LINE.saturating_sub(bytes.len());
+            bytes.extend_from_slice(&content[..content.len().min(room)]);
+            length += taken as u64;
+            self.reader.consume(taken);
+            if ended {
+                break;
+            }
+        }
+        if length == 0 {
+            return Ok(None);
+        }
+        self.read += 1;
+        let cut = length > bytes.len() as u64 + 1;
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        if self.read == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        Ok(Some(Line {
+            number: self.read,
+            bytes,
+            cut,
+            length,
+            hash: self.hash_read.clone(),
+        }))
+    }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            // Writing to a string does not fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lines;
+
+    fn lines(text: &'static [u8]) -> Lines {
+        Lines::new(Box::new(text))
+    }
+
+    #[test]
+    fn lines_are_numbered_and_placed() {
+        let mut lines = lines(b"\xef\xbb\xbfone\r\n\ntwo");
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().expect("readable") {
+            lines.pass(&line);
+            found.push((line.number, line.bytes, lines.position()));
+        }
+        assert_eq!(
+            found,
+            [
+                (1, b"one".to_vec(), 8),
+                (2, b"".to_vec(), 9),
+                (3, b"two".to_vec(), 12)
+            ]
+        );
+        assert!(lines.at_end().expect("readable"));
+    }
+
+    #[test]
+    fn skipping_and_reading_come_to_the_same_mark() {
+        let text = b"one\ntwo\nthree\n";
+        let mut read = lines(text);
+        for _ in 0..2 {
+            let line = read.next().expect("readable").expect("a line");
+            read.pass(&line);
+        }
+        let mut skipped = lines(text);
+        assert!(skipped.skip(8).expect("readable"));
+        assert_eq!(skipped.mark().sha256, read.mark().sha256);
+        assert_eq!(skipped.mark().lines, 2);
+        let line = skipped.next().expect("readable").expect("a line");
+        assert_eq!((line.number, line.bytes), (3, b"three".to_vec()));
+        assert!(!lines(text).skip(99).expect("readable"));
+    }
+}

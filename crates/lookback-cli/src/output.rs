@@ -1,0 +1,263 @@
+//! What a command prints: data to standard output, talk to standard error;
+//! colour only on a terminal, and nothing that colour alone says.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+pub(crate) const DIM: Style = Style::new().dimmed();
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
+
+pub(crate) fn error(message: &str) {
+    talk(RED, "error", message);
+}
+
+pub(crate) fn warning(message: &str) {
+    talk(YELLOW, "warning", message);
+}
+
+pub(crate) fn hint(message: &str) {
+    talk(CYAN, "hint", message);
+}
+
+pub(crate) fn note(message: &str) {
+    // Talk that cannot be printed is no reason to fail.
+    let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
+}
+
+fn talk(style: Style, label: &str, message: &str) {
+    let message = printable_lines(message);
+    let _ = writeln!(anstream::stderr(), "{style}{label}{style:#}: {message}");
+}
+
+/// Prints a line of data.
+pub(crate) fn line(text: &str) -> io::Result<()> {
+    writeln!(anstream::stdout(), "{text}")
+}
+
+/// Prints a value as one line of JSON.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+/// The width to fit output into: that of the terminal, none elsewhere.
+pub(crate) fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+impl Cell {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            style: Style::new(),
+        }
+    }
+
+    pub(crate) fn style(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+}
+
+/// Prints a table: columns as wide as their widest cell, the last one cut to
+/// fit the terminal, with `marked` words in bold in it.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], marked: &[String]) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let rows: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|row| {
+            let clean = |cell: &Cell| Cell {
+                text: printable(&cell.text),
+                style: cell.style,
+            };
+            row.iter().map(clean).collect()
+        })
+        .collect();
+    let widths: Vec<usize> = headings
+        .iter()
+        .enumerate()
+        .map(|(column, heading)| {
+            let cells = rows.iter().map(|row| row[column].text.width());
+            cells.chain([heading.width()]).max().unwrap_or(0)
+        })
+        .collect();
+    let last = headings.len().saturating_sub(1);
+    let room = width().map(|all| {
+        let before: usize = widths[..last].iter().map(|width| width + 2).sum();
+        all.saturating_sub(before).max(20)
+    });
+
+    let pad = |text: &str, column: usize| {
+        if column == last {
+            String::new()
+        } else {
+            " ".repeat(widths[column].saturating_sub(text.width()) + 2)
+        }
+    };
+    for (column, heading) in headings.iter().enumerate() {
+        write!(out, "{DIM}{heading}{DIM:#}{}", pad(heading, column))?;
+    }
+    writeln!(out)?;
+    for row in &rows {
+        for (column, cell) in row.iter().enumerate() {
+            let style = cell.style;
+            if column == last {
+                let text = room.map_or_else(|| cell.text.clone(), |room| cut(&cell.text, room));
+                write!(out, "{}", mark(&text, marked))?;
+            } else {
+                write!(
+                    out,
+                    "{style}{}{style:#}{}",
+                    cell.text,
+                    pad(&cell.text, column)
+                )?;
+            }
+        }
+        writeln!(out)?;
+    }
+    out.flush()
+}
+
+/// The text with each of `words` in bold, whatever the case.
+fn mark(text: &str, words: &[String]) -> String {
+    let lower = text.to_lowercase();
+    // Where lower case has other lengths, places do not carry over.
+    if words.is_empty() || lower.len() != text.len() {
+        return text.to_owned();
+    }
+    let mut bold = vec![false; text.len()];
+    for word in words {
+        for (at, _) in lower.match_indices(word.as_str()) {
+            bold[at..at + word.len()].fill(true);
+        }
+    }
+    let mut marked = String::with_capacity(text.len() + 16);
+    let mut on = false;
+    for (at, c) in text.char_indices() {
+        if bold[at] != on {
+            on = bold[at];
+            let style = if on {
+                BOLD.render().to_string()
+            } else {
+                BOLD.render_reset().to_string()
+            };
+            marked.push_str(&style);
+        }
+        marked.push(c);
+    }
+    if on {
+        marked.push_str(&BOLD.render_reset().to_string());
+    }
+    marked
+}
+
+/// The text on one line, with nothing that a terminal would act on: recorded
+/// text comes from strangers.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' => '⏎',
+            '\t' => ' ',
+            c if is_unsafe(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// As [`printable`], with the lines kept.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            c if is_unsafe(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// Control characters, and those that turn the direction of text around.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The text cut to `room` columns, with an ellipsis where it was cut.
+fn cut(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut left = room.saturating_sub(1);
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            let width = c.width().unwrap_or(0);
+            let fits = width <= left;
+            left = left.saturating_sub(width);
+            fits
+        })
+        .collect();
+    kept + "…"
+}
+
+/// A number with its thousands apart: 16,000.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, grouped, mark, printable};
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(16_000), "16,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn recorded_text_cannot_steer_the_terminal() {
+        assert_eq!(
+            printable("a\u{1b}[2Jb\r\nc\u{202e}d"),
+            "a\u{fffd}[2Jb\u{fffd}⏎c\u{fffd}d"
+        );
+    }
+
+    #[test]
+    fn text_is_cut_by_columns_not_by_characters() {
+        assert_eq!(cut("connection refused", 11), "connection…");
+        assert_eq!(cut("日本語テキスト", 7), "日本語…");
+        assert_eq!(cut("short", 5), "short");
+    }
+
+    #[test]
+    fn words_are_marked_whatever_the_case() {
+        let words = ["refused".to_owned()];
+        assert_eq!(mark("was REFUSED", &words), "was \u{1b}[1mREFUSED\u{1b}[0m");
+    }
+}

@@ -1,0 +1,97 @@
+//! `lookback config`, and which value is in force.
+
+use crate::support::{Lookback, transcript};
+
+#[test]
+fn flag_before_environment_before_file_before_default() {
+    let lookback = Lookback::with(None);
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+SETTING       VALUE  FROM
+database_url  -      default
+data_dir      -      default
+pg_bin        -      default
+pg_port       -      default
+pg_user       -      default
+");
+    lookback.write(
+        "lookback.toml",
+        "database_url = \"postgres://file:pw@db/shop\"\npg_port = 5444\n",
+    );
+    transcript!(lookback.run(&["config", "--pg-user", "me"]), @"
+$ lookback config --pg-user me
+SETTING       VALUE                        FROM
+database_url  postgres://file:***@db/shop  lookback.toml
+data_dir      -                            default
+pg_bin        -                            default
+pg_port       5444                         lookback.toml
+pg_user       me                           --pg-user
+");
+    let ran = lookback
+        .command(&["config", "--json", "--pg-port", "1"])
+        .env("DATABASE_URL", "postgres://env:s3cret@db/shop")
+        .env("LOOKBACK_PG_PORT", "2")
+        .env("LOOKBACK_PG_USER", "")
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let (url, port) = (&json["data"]["database_url"], &json["data"]["pg_port"]);
+    assert_eq!(
+        (url["value"].as_str(), url["from"].as_str()),
+        (Some("postgres://env:***@db/shop"), Some("DATABASE_URL"))
+    );
+    assert_eq!(
+        (port["value"].as_str(), port["from"].as_str()),
+        (Some("1"), Some("--pg-port"))
+    );
+    assert_eq!(json["data"]["pg_user"]["from"], "default");
+}
+
+#[test]
+fn a_configuration_that_is_not_right_is_a_wrong_call() {
+    let lookback = Lookback::with(None);
+    transcript!(lookback.run(&["config", "--config", "none.toml"]), @"
+$ lookback config --config none.toml
+! error: the configuration file none.toml cannot be read: No such file or directory (os error 2)
+[exit code 2]
+");
+    lookback.write("lookback.toml", "databse_url = \"x\"\n");
+    transcript!(lookback.run(&["config"]), @r#"
+$ lookback config
+! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 1
+!   |
+! 1 | databse_url = "x"
+!   | ^^^^^^^^^^^
+! unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
+[exit code 2]
+"#);
+    lookback.write("lookback.toml", "pg_port = 70000\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 11
+!   |
+! 1 | pg_port = 70000
+!   |           ^^^^^
+! invalid value: integer `70000`, expected u16
+[exit code 2]
+");
+    lookback.write("lookback.toml", "");
+    transcript!(lookback.run(&["logs", "list", "--database-url", "mysql://me:pw@db/shop"]), @"
+$ lookback logs list --database-url mysql://me:pw@db/shop
+! error: database_url (from --database-url): mysql://me:***@db/shop is not the URL of a PostgreSQL
+! hint: such as postgres://user:password@host:5432/database
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "list", "--database-url", "me:pw"]), @"
+$ lookback logs list --database-url me:pw
+! error: database_url (from --database-url): (a text that is not a URL) is not the URL of a PostgreSQL
+! hint: such as postgres://user:password@host:5432/database
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "list", "--database-url", "postgres://me:pw@127.0.0.1:1/shop"]), @"
+$ lookback logs list --database-url postgres://me:pw@127.0.0.1:[port]/shop
+! error: cannot connect to postgres://me:***@127.0.0.1:[port]/shop: error communicating with database: Connection refused (os error 111)
+! hint: the database is set by --database-url; without one, Lookback uses a private PostgreSQL
+[exit code 1]
+");
+}

@@ -1,0 +1,132 @@
+//! Killed at any time, an import leaves whole batches, and goes on.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::Lookback;
+
+const LINES: i64 = 60_000;
+const BATCH: i64 = 250;
+
+#[tokio::test]
+async fn a_killed_import_goes_on_with_whole_batches() {
+    let lookback = Lookback::new().await;
+    let text: String = (0..LINES)
+        .map(|n| {
+            let line = json!({"source": "s", "level": "info", "message": format!("line {n}"), "meta": {"n": n}});
+            format!("{line}\n")
+        })
+        .collect();
+    lookback.write("logs.jsonl", text);
+    let batch = BATCH.to_string();
+    let mut call = vec!["import", "logs.jsonl", "--batch", &batch];
+
+    let stored = async || {
+        lookback
+            .number("SELECT coalesce(max(stored), 0) FROM imports")
+            .await
+    };
+    let mut kills = 0;
+    loop {
+        let before = stored().await;
+        let mut child = lookback
+            .command(&call)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // At another place in the work each time, and after some progress.
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let goal = before + 1 + 7 * BATCH * kills;
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if stored().await >= goal {
+                break None;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no progress beyond {before} lines"
+            );
+            tokio::time::sleep(Duration::from_millis(1 + 3 * u64::try_from(kills).unwrap())).await;
+        };
+        if let Some(status) = ended {
+            assert!(status.success(), "{status}");
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+
+        // The rows and the count of them are of one transaction.
+        let counted =
+            "SELECT count(*) = (SELECT stored FROM imports) AND count(*) % 250 = 0 FROM logs";
+        assert_eq!(
+            lookback.number(&format!("SELECT ({counted})::int")).await,
+            1
+        );
+        if stored().await < LINES {
+            let again = lookback.run(&call[..2]).failed(1);
+            assert!(again.err.contains("records are in"), "{}", again.err);
+            assert!(again.err.contains("--resume"), "{}", again.err);
+        }
+        if call.len() == 4 {
+            call.push("--resume");
+        }
+    }
+    assert!(kills >= 3, "killed {kills} times only");
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, LINES);
+    assert_eq!(
+        lookback
+            .number("SELECT count(DISTINCT meta->>'n') FROM logs")
+            .await,
+        LINES
+    );
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM imports WHERE finished_at IS NOT NULL")
+            .await,
+        1
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_import_says_what_is_in() {
+    let lookback = Lookback::new().await;
+    let mut child = lookback
+        .command(&[
+            "import", "-", "--batch", "1", "--name", "n", "--kind", "logs",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let line = b"{\"source\": \"s\", \"level\": \"info\", \"message\": \"m\"}\n";
+    std::io::Write::write_all(&mut input, &line.repeat(3)).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while lookback.number("SELECT count(*) FROM logs").await < 2 {
+        assert!(Instant::now() < deadline, "nothing is stored");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    // With the input still open: nothing more may come.
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(
+        err.contains("records are in") && err.contains("--resume"),
+        "{err}"
+    );
+}

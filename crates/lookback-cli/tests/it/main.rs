@@ -1,0 +1,13 @@
+//! The program `lookback` as its users call it, against the real PostgreSQL.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod config;
+mod import;
+mod kill;
+mod migrate;
+mod pg;
+mod records;
+mod support;
+mod users;

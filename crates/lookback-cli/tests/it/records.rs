@@ -1,0 +1,259 @@
+//! `lookback logs|requests|metrics`: list, search, get, delete, restore.
+
+use lookback::{ErrorRate, Level, Log, Metric, NewLog, NewMetric};
+use serde_json::json;
+
+use crate::support::{Lookback, transcript};
+
+async fn shop() -> Lookback {
+    let lookback = Lookback::new().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let log = |source: &str, level, message: &str, minute: u32| {
+        let time =
+            format!("2026-01-01T09:{minute:02}:00Z").parse::<chrono::DateTime<chrono::Utc>>();
+        NewLog::new(source, level, message).created_at(time.unwrap())
+    };
+    let logs = [
+        log("API", Level::Info, "GET /orders answered 200", 1),
+        log("DB", Level::Error, "connection refused by the database", 2),
+        log("DB", Level::Warn, "slow query, 3200 ms", 3),
+        log(
+            "WORKER",
+            Level::Error,
+            "job 7 failed:\npayment gateway timeout",
+            4,
+        ),
+        log("API", Level::Debug, "\u{1b}[2Jcleared \u{202e}screen", 5),
+    ];
+    Log::records().create_many(pool, &logs).await.unwrap();
+    lookback
+}
+
+#[tokio::test]
+async fn lists_are_filtered_ordered_and_paged() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "list"]), @"
+$ lookback logs list
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+5   2026-01-01T09:05:00Z  debug  API     �[2Jcleared �screen
+4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+3   2026-01-01T09:03:00Z  warn   DB      slow query, 3200 ms
+2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+1   2026-01-01T09:01:00Z  info   API     GET /orders answered 200
+! 5 of 5 logs
+");
+    transcript!(lookback.run(&["logs", "list", "level__in=warn,error", "source=DB"]), @"
+$ lookback logs list level__in=warn,error source=DB
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+3   2026-01-01T09:03:00Z  warn   DB      slow query, 3200 ms
+2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+! 2 of 2 logs
+");
+    transcript!(lookback.run(&["logs", "list", "--order-by", "source", "--order-by", "-id", "--limit", "2", "--offset", "1"]), @"
+$ lookback logs list --order-by source --order-by -id --limit 2 --offset 1
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+1   2026-01-01T09:01:00Z  info   API     GET /orders answered 200
+3   2026-01-01T09:03:00Z  warn   DB      slow query, 3200 ms
+! 2 of 5 logs
+");
+    transcript!(lookback.run(&["logs", "list", "id__lt=0"]), @"
+$ lookback logs list id__lt=0
+ID  TIME  LEVEL  SOURCE  MESSAGE
+! 0 of 0 logs
+");
+    let json = lookback
+        .run(&["logs", "list", "id=2", "--json"])
+        .succeeded()
+        .json();
+    assert_eq!(
+        json["metadata"],
+        json!({"limit": 20, "offset": 0, "total": 1, "total_is_exact": true})
+    );
+    assert_eq!(
+        json["data"][0]["message"],
+        "connection refused by the database"
+    );
+    assert_eq!(json["data"][0]["created_at"], "2026-01-01T09:02:00Z");
+    assert!(json["data"][0].get("embedding").is_none());
+}
+
+#[tokio::test]
+async fn a_search_takes_words_and_filters() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "search", "conection refused"]), @"
+$ lookback logs search conection refused
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+! 1 of 1 logs
+");
+    transcript!(lookback.run(&["logs", "search", "timeout", "level=error"]), @"
+$ lookback logs search timeout level=error
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+! 1 of 1 logs
+");
+    transcript!(lookback.run(&["logs", "search", "timeout", "level=info"]), @"
+$ lookback logs search timeout level=info
+ID  TIME  LEVEL  SOURCE  MESSAGE
+! 0 of 0 logs
+");
+}
+
+#[tokio::test]
+async fn wrong_calls_say_what_would_be_right() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "list", "levle=error"]), @"
+$ lookback logs list levle=error
+! error: levle: is not a field of logs; did you mean level?
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "list", "level=verbose"]), @"
+$ lookback logs list level=verbose
+! error: level: `verbose` is not one of debug, info, warn, error
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "list", "--order-by", "colour"]), @"
+$ lookback logs list --order-by colour
+! error: colour: is not a field of logs, which has id, source, level, message, meta, trace_id, created_at, updated_at, deleted_at
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "list", "--limit", "10001"]), @"
+$ lookback logs list --limit 10001
+! error: limit: 10001 is more than 10000; read page by page
+[exit code 2]
+");
+    transcript!(lookback.run(&["logs", "search", "connection", "refused"]), @r#"
+$ lookback logs search connection refused
+! error: refused: is not a filter; write field__lookup=value, such as level__eq=error
+! hint: give all words as one argument: lookback logs search "connection refused"
+[exit code 2]
+"#);
+    transcript!(lookback.run(&["logs", "search", " "]), @"
+$ lookback logs search  
+! error: search: must hold a word
+[exit code 2]
+");
+    lookback.run(&["logs", "list", "--colour"]).failed(2);
+    lookback.run(&["logs"]).failed(2);
+    lookback.run(&["logs", "get", "seven"]).failed(2);
+}
+
+#[tokio::test]
+async fn a_record_is_shown_deleted_and_restored() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "get", "4"]), @"
+$ lookback logs get 4
+created_at  2026-01-01T09:04:00Z
+id          4
+level       error
+message     job 7 failed:
+payment gateway timeout
+meta        -
+source      WORKER
+trace_id    -
+updated_at  [now]
+");
+    transcript!(lookback.run(&["logs", "delete", "4"]), @"
+$ lookback logs delete 4
+! deleted log 4; to bring it back: lookback logs restore 4
+");
+    transcript!(lookback.run(&["logs", "get", "4"]), @"
+$ lookback logs get 4
+! error: logs: no record 4
+! hint: if record 4 is deleted, add --with-deleted
+[exit code 1]
+");
+    lookback
+        .run(&["logs", "get", "4", "--with-deleted"])
+        .succeeded();
+    lookback.run(&["logs", "delete", "4"]).failed(1);
+    transcript!(lookback.run(&["logs", "list", "--deleted", "only"]), @"
+$ lookback logs list --deleted only
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+! 1 of 1 logs
+");
+    transcript!(lookback.run(&["logs", "restore", "4"]), @"
+$ lookback logs restore 4
+! restored log 4
+");
+    transcript!(lookback.run(&["logs", "restore", "4"]), @"
+$ lookback logs restore 4
+! error: no deleted log 4
+[exit code 1]
+");
+    transcript!(lookback.run(&["logs", "delete", "4", "--hard"]), @"
+$ lookback logs delete 4 --hard
+! deleted log 4 for good
+");
+    lookback
+        .run(&["logs", "get", "4", "--with-deleted"])
+        .failed(1);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 4);
+}
+
+#[tokio::test]
+async fn windows_and_requests_have_the_same_commands() {
+    let lookback = Lookback::new().await;
+    let time = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let window = NewMetric::new(
+        time("2026-01-01T09:00:00Z"),
+        time("2026-01-01T09:01:00Z"),
+        "GET /orders/{id}",
+        12,
+        80,
+        230,
+        ErrorRate::of(3, 400),
+        400,
+    );
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    Metric::records().create(pool, window).await.unwrap();
+    transcript!(lookback.run(&["metrics", "list", "error_rate__gte=0.005"]), @"
+$ lookback metrics list error_rate__gte=0.005
+ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  P99 MS  ENDPOINT
+1   2026-01-01T09:00:00Z  400       0.75 %  12      80      230     GET /orders/{id}
+! 1 of 1 metrics
+");
+    transcript!(lookback.run(&["metrics", "search", "orders"]), @"
+$ lookback metrics search orders
+ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  P99 MS  ENDPOINT
+1   2026-01-01T09:00:00Z  400       0.75 %  12      80      230     GET /orders/{id}
+! 1 of 1 metrics
+");
+    let json = lookback
+        .run(&["metrics", "get", "1", "--json"])
+        .succeeded()
+        .json();
+    assert_eq!(json["data"]["error_rate"], 0.0075);
+
+    lookback.write(
+        "requests.jsonl",
+        include_str!("../../../../examples/sample/requests.jsonl"),
+    );
+    lookback.run(&["import", "requests.jsonl"]).succeeded();
+    transcript!(lookback.run(&["requests", "list", "status_code__gte=500", "--limit", "3", "--order-by", "-duration"]), @"
+$ lookback requests list status_code__gte=500 --limit 3 --order-by -duration
+ID  TIME                      STATUS  DURATION  STAGE       METHOD  PATH
+37  2026-01-01T09:00:39.389Z  503     4968 ms   production  POST    /login
+39  2026-01-01T09:00:42.095Z  503     4669 ms   production  POST    /orders
+35  2026-01-01T09:00:37.932Z  503     4418 ms   production  GET     /products
+! 3 of 25 requests
+");
+    lookback.run(&["requests", "delete", "1"]).succeeded();
+    lookback.run(&["requests", "restore", "1"]).succeeded();
+}
+
+#[tokio::test]
+async fn output_that_nobody_reads_is_no_failure() {
+    let lookback = shop().await;
+    let mut child = lookback
+        .command(&["logs", "list", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

@@ -1,0 +1,151 @@
+//! Calling the program.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use sqlx::{AssertSqlSafe, Row as _};
+use testkit::Database;
+
+/// The program, in a folder of its own, with an environment of its own.
+pub(crate) struct Lookback {
+    pub(crate) db: Option<Database>,
+    folder: tempfile::TempDir,
+}
+
+impl Lookback {
+    /// With a migrated database.
+    pub(crate) async fn new() -> Self {
+        Self::with(Some(testkit::database().await))
+    }
+
+    pub(crate) fn with(db: Option<Database>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { db, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lookback"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        if let Some(db) = &self.db {
+            command.env("DATABASE_URL", &db.url);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        let output = self
+            .command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran::new(arguments, output)
+    }
+
+    /// With this on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that stops early does not read it all.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        Ran::new(arguments, child.wait_with_output().unwrap())
+    }
+
+    /// One number from the database.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS number")))
+            .fetch_one(&self.db.as_ref().unwrap().pool)
+            .await
+            .unwrap()
+            .get("number")
+    }
+}
+
+/// What a call printed.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    call: String,
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    fn new(arguments: &[&str], output: Output) -> Self {
+        Self {
+            call: format!("$ lookback {}", arguments.join(" ")),
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn failed(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// The call and all that it printed.
+    pub(crate) fn transcript(&self) -> String {
+        let mut text = format!("{}\n{}", self.call, self.out);
+        for line in self.err.lines() {
+            text.push_str(&format!("! {line}\n"));
+        }
+        if self.code != Some(0) {
+            text.push_str(&format!("[exit code {:?}]\n", self.code.unwrap_or(-1)));
+        }
+        text
+    }
+}
+
+/// Compares a transcript, with what changes from run to run masked.
+macro_rules! transcript {
+    ($ran:expr, @$expected:literal) => {
+        insta::with_settings!({filters => vec![
+            (r"in \d+\.\d s \([\d,]+ records/s\)", "in [time] ([rate] records/s)"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "[now]"),
+            (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+            (r"test_\d+_\d+_\d+", "[database]"),
+            (r"/[\w/.-]*/\.tmp\w+", "[folder]"),
+        ]}, {
+            insta::assert_snapshot!($ran.transcript(), @$expected)
+        })
+    };
+}
+pub(crate) use transcript;

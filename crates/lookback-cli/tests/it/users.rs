@@ -1,0 +1,72 @@
+//! `lookback users`
+
+use lookback::{User, password};
+
+use crate::support::{Lookback, transcript};
+
+#[tokio::test]
+async fn a_password_comes_from_standard_input_and_is_hashed() {
+    let lookback = Lookback::new().await;
+    let create = |email: &str, password: &str| {
+        lookback.run_with(
+            &["users", "create", email, "--role", "admin"],
+            password.as_bytes(),
+        )
+    };
+    transcript!(create("ada@example.com", "correct horse\n"), @"
+$ lookback users create ada@example.com --role admin
+! created user 1 (ada@example.com, admin)
+");
+    transcript!(create("ADA@example.com", "another one\n"), @"
+$ lookback users create ADA@example.com --role admin
+! error: email: is the e-mail of another user
+[exit code 1]
+");
+    transcript!(create("bob@example.com", "short\n"), @"
+$ lookback users create bob@example.com --role admin
+! error: password: has 5 characters; at least 8 are needed
+[exit code 1]
+");
+    transcript!(create("bob@example.com", ""), @"
+$ lookback users create bob@example.com --role admin
+! error: password: has 0 characters; at least 8 are needed
+[exit code 1]
+");
+    transcript!(create(" ", "correct horse"), @"
+$ lookback users create   --role admin
+! error: email: must not be blank
+[exit code 1]
+");
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let user = User::records()
+        .with_hidden(User::password_hash())
+        .get(pool, 1)
+        .await
+        .unwrap();
+    let hash = user.password_hash.into_inner().unwrap();
+    assert!(hash.starts_with("$argon2id$"));
+    assert!(password::verify("correct horse", &hash).unwrap());
+    assert!(!password::verify("correct horse\n", &hash).unwrap());
+    assert_eq!(User::records().count(pool).await.unwrap().value(), 1);
+
+    for call in [
+        ["users", "list"].as_slice(),
+        &["users", "get", "1"],
+        &["users", "list", "--json"],
+        &["users", "search", "ada"],
+    ] {
+        let ran = lookback.run(call).succeeded();
+        assert!(ran.out.contains("ada@example.com"), "{ran:?}");
+        assert!(!ran.out.contains("argon2"), "{ran:?}");
+    }
+    transcript!(lookback.run(&["users", "list", "password_hash__like=$argon%"]), @"
+$ lookback users list password_hash__like=$argon%
+! error: password_hash: is not a field of users, which has id, email, role, created_at, updated_at, deleted_at
+[exit code 2]
+");
+    transcript!(lookback.run(&["users", "list", "--order-by", "password_hash"]), @"
+$ lookback users list --order-by password_hash
+! error: password_hash: is not a field of users, which has id, email, role, created_at, updated_at, deleted_at
+[exit code 2]
+");
+}

@@ -1,0 +1,158 @@
+//! `#[derive(ColumnEnum)]`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Fields, LitStr};
+
+pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
+    let input: DeriveInput = syn::parse2(item)?;
+    let name = &input.ident;
+    let pg_type = pg_type(&input)?;
+    let Data::Enum(data) = &input.data else {
+        return Err(syn::Error::new_spanned(
+            name,
+            "ColumnEnum is for an enum whose variants have no fields",
+        ));
+    };
+    let mut variants = Vec::new();
+    let mut labels = Vec::new();
+    for variant in &data.variants {
+        if !matches!(variant.fields, Fields::Unit) {
+            return Err(syn::Error::new_spanned(
+                variant,
+                "a variant of a ColumnEnum has no fields: it is stored as its name alone",
+            ));
+        }
+        variants.push(&variant.ident);
+        labels.push(snake_case(&variant.ident.to_string()));
+    }
+
+    let (column_type, type_info) = match &pg_type {
+        Some(pg) => (
+            quote!(::lookback::ColumnType::Enum(#pg)),
+            quote!(::lookback::__private::sqlx::postgres::PgTypeInfo::with_name(#pg)),
+        ),
+        None => (
+            quote!(::lookback::ColumnType::Text),
+            quote!(<&str as ::lookback::__private::sqlx::Type<
+                ::lookback::__private::sqlx::Postgres,
+            >>::type_info()),
+        ),
+    };
+    // A text enum also reads varchar, as any text does.
+    let compatible = pg_type.is_none().then(|| {
+        quote! {
+            fn compatible(ty: &::lookback::__private::sqlx::postgres::PgTypeInfo) -> bool {
+                <&str as ::lookback::__private::sqlx::Type<::lookback::__private::sqlx::Postgres>>::compatible(ty)
+            }
+        }
+    });
+
+    Ok(quote! {
+        impl #name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[#(Self::#variants),*];
+
+            /// The value as it is stored and written.
+            pub const fn as_str(self) -> &'static str {
+                match self { #(Self::#variants => #labels),* }
+            }
+        }
+
+        impl ::core::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl ::core::str::FromStr for #name {
+            type Err = ::lookback::Problem;
+            fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
+                match text {
+                    #(#labels => Ok(Self::#variants),)*
+                    _ => Err(::lookback::Problem::not_one_of(text, &[#(#labels),*])),
+                }
+            }
+        }
+
+        impl ::lookback::__private::serde::Serialize for #name {
+            fn serialize<S: ::lookback::__private::serde::Serializer>(
+                &self, serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> ::lookback::__private::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::lookback::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                let text = <::std::borrow::Cow<'de, str> as ::lookback::__private::serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(::lookback::__private::serde::de::Error::custom)
+            }
+        }
+
+        impl ::lookback::ColumnValue for #name {
+            const TYPE: ::lookback::ColumnType = #column_type;
+            const VARIANTS: &'static [&'static str] = &[#(#labels),*];
+            fn to_value(&self) -> ::lookback::Value<'_> {
+                ::lookback::Value::Text(::std::borrow::Cow::Borrowed(self.as_str()))
+            }
+            fn from_text(text: &str) -> ::core::result::Result<Self, ::lookback::Problem> {
+                text.parse()
+            }
+            fn from_json(
+                json: ::lookback::Json,
+            ) -> ::core::result::Result<Self, ::lookback::Problem> {
+                match json {
+                    ::lookback::Json::String(text) => text.parse(),
+                    other => Err(::lookback::Problem::wrong_json(&other, "a string")),
+                }
+            }
+        }
+
+        impl ::lookback::TextLike for #name {}
+
+        impl ::lookback::__private::sqlx::Type<::lookback::__private::sqlx::Postgres> for #name {
+            fn type_info() -> ::lookback::__private::sqlx::postgres::PgTypeInfo { #type_info }
+            #compatible
+        }
+
+        impl<'r> ::lookback::__private::sqlx::Decode<'r, ::lookback::__private::sqlx::Postgres> for #name {
+            fn decode(
+                value: ::lookback::__private::sqlx::postgres::PgValueRef<'r>,
+            ) -> ::core::result::Result<Self, ::lookback::__private::sqlx::error::BoxDynError> {
+                Ok(value.as_str()?.parse::<Self>()?)
+            }
+        }
+    })
+}
+
+/// The `type` of `#[column_enum(type = "…")]`, if the attribute is there.
+fn pg_type(input: &DeriveInput) -> syn::Result<Option<LitStr>> {
+    let mut found = None;
+    for attribute in &input.attrs {
+        if attribute.path().is_ident("column_enum") {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("type") {
+                    found = Some(meta.value()?.parse()?);
+                    Ok(())
+                } else {
+                    Err(meta.error("unknown attribute; `column_enum` takes: type = \"name\""))
+                }
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    for (index, c) in name.chars().enumerate() {
+        if c.is_uppercase() && index > 0 {
+            out.push('_');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}

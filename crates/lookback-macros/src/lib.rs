@@ -1,0 +1,66 @@
+//! The macros of Lookback: [`macro@model`] and [`macro@ColumnEnum`].
+//!
+//! Use them through the `lookback` crate, which re-exports both and holds the
+//! traits that the generated code implements. Each macro works in three steps:
+//! parse the input into a struct of its own, collecting every mistake; report
+//! all mistakes at once, each at the token that caused it; expand.
+
+use proc_macro::TokenStream;
+
+mod column_enum;
+mod model;
+
+/// Makes a model of a struct: one table, its row type and everything that
+/// reads and writes it.
+///
+/// See the guide page "Models" in the `lookback` crate for the whole story.
+///
+/// ```text
+/// #[model(table = "notes", search(title, body))]
+/// pub struct Note {
+///     pub id: i64,
+///     #[column(not_blank, max_bytes = 200)]
+///     pub title: String,
+///     pub body: Option<String>,
+///     pub created_at: DateTime<Utc>,
+///     pub updated_at: DateTime<Utc>,
+///     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+///     pub embedding: Hidden<Option<Embedding>>,
+/// }
+/// ```
+///
+/// # On the struct
+///
+/// | attribute | meaning |
+/// |---|---|
+/// | `table = "name"` | the table (required) |
+/// | `search(field, …)` | the fields that feed `embedding` and the search (required, may be empty) |
+/// | `constraint("name", field, "problem")` | what to say, and of which field, when the database refuses a row by this constraint or unique index |
+///
+/// # On a field
+///
+/// | attribute | meaning | on |
+/// |---|---|---|
+/// | `#[column(not_blank)]` | at least one character that is not white space | text |
+/// | `#[column(max_bytes = N)]` | longest value taken, in bytes; 1 MiB for text and 8 MiB for JSON and bytes when not given | text, JSON, bytes |
+/// | `#[column(range(MIN, MAX))]` | smallest and largest value, both allowed | integers |
+/// | `#[column(default = EXPR)]` | the value of a new record that gives none, a Rust expression | any |
+///
+/// `Option<T>` is a nullable column. `Hidden<T>` is a column that is read only
+/// when asked for, and never shown.
+#[proc_macro_attribute]
+pub fn model(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    model::expand(attribute.into(), item.into()).into()
+}
+
+/// Makes a column value of an enum without fields: each variant is stored as
+/// its name in `snake_case`.
+///
+/// Stored as `text`, or as a PostgreSQL enum type with
+/// `#[column_enum(type = "user_role")]`.
+#[proc_macro_derive(ColumnEnum, attributes(column_enum))]
+pub fn column_enum(item: TokenStream) -> TokenStream {
+    column_enum::expand(item.into())
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

@@ -1,0 +1,278 @@
+//! The error of the library.
+
+use std::fmt;
+
+use sqlx::postgres::PgDatabaseError;
+
+use crate::model::Table;
+
+/// What went wrong, and with which field.
+///
+/// Ask by predicate ([`is_not_found`](Self::is_not_found),
+/// [`is_conflict`](Self::is_conflict), [`is_invalid`](Self::is_invalid), …):
+/// more kinds may come. No message shows SQL or the value of a hidden column.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No record of this id, or it is deleted and the query did not ask for
+    /// deleted ones.
+    #[error("{table}: no record {id}")]
+    #[non_exhaustive]
+    NotFound {
+        /// The table.
+        table: &'static str,
+        /// The id asked for.
+        id: i64,
+    },
+
+    /// The record clashes with another one.
+    #[error("{0}")]
+    Conflict(FieldError),
+
+    /// Fields, filters or options that are not right; nothing was stored.
+    #[error("{}", Listed(fields))]
+    #[non_exhaustive]
+    Invalid {
+        /// The table.
+        table: &'static str,
+        /// Each wrong field and what is wrong with it.
+        fields: Vec<FieldError>,
+    },
+
+    /// The database lacks something that Lookback needs.
+    #[error("{problem}")]
+    #[non_exhaustive]
+    Setup {
+        /// What is missing.
+        problem: String,
+        /// What to do about it.
+        hint: String,
+    },
+
+    /// The database did not answer in time.
+    #[error("the database did not answer in time")]
+    Timeout(#[source] sqlx::Error),
+
+    /// The database cannot be reached.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
+
+    /// The database refused for another reason.
+    #[error("the database refused: {message} (SQLSTATE {code})")]
+    #[non_exhaustive]
+    Database {
+        /// The server's own words.
+        message: String,
+        /// The SQLSTATE.
+        code: String,
+        /// The error of the driver.
+        #[source]
+        source: sqlx::Error,
+    },
+
+    /// The driver failed.
+    #[error("talking to the database failed")]
+    Driver(#[source] sqlx::Error),
+}
+
+/// One wrong field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// The place of the record in a batch, from 0; `None` for a record alone.
+    pub row: Option<usize>,
+    /// The field, with its path for a place inside JSON.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl FieldError {
+    /// Says that `field` has this problem.
+    pub fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
+        Self {
+            row: None,
+            field: field.into(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// The same, said of the record at this place of a batch.
+    #[must_use]
+    pub fn at_row(mut self, row: usize) -> Self {
+        self.row = Some(row);
+        self
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(row) = self.row {
+            write!(f, "record {row}, ")?;
+        }
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+struct Listed<'a>(&'a [FieldError]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, field) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{field}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error {
+    /// Fields that are not right.
+    pub fn invalid(table: &'static str, fields: Vec<FieldError>) -> Self {
+        Self::Invalid { table, fields }
+    }
+
+    /// One field or option that is not right.
+    pub(crate) fn invalid_field(
+        table: &'static str,
+        field: impl Into<String>,
+        problem: impl fmt::Display,
+    ) -> Self {
+        Self::invalid(table, vec![FieldError::new(field, problem)])
+    }
+
+    /// There is no such record.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    /// The record clashes with another one.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// Fields, filters or options are not right.
+    pub fn is_invalid(&self) -> bool {
+        matches!(self, Self::Invalid { .. })
+    }
+
+    /// The database lacks something that Lookback needs.
+    pub fn is_setup(&self) -> bool {
+        matches!(self, Self::Setup { .. })
+    }
+
+    /// The database did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// The database cannot be reached.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
+    /// The wrong fields of an invalid record, or the clashing one.
+    pub fn fields(&self) -> &[FieldError] {
+        match self {
+            Self::Invalid { fields, .. } => fields,
+            Self::Conflict(field) => std::slice::from_ref(field),
+            _ => &[],
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Setup { hint, .. } => Some(hint),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// Reads an error of the driver in the words of a table's model.
+    pub(crate) fn of_table(table: &'static Table, source: sqlx::Error) -> Self {
+        let Some(refusal) = refusal(&source) else {
+            return Self::from(source);
+        };
+        let known = refusal
+            .constraint()
+            .and_then(|name| table.constraints.iter().find(|c| c.name == name))
+            .map(|constraint| FieldError::new(constraint.field, constraint.problem));
+        let blamed = known.unwrap_or_else(|| {
+            let column = refusal
+                .column()
+                .or_else(|| context_part(refusal, "column "))
+                .unwrap_or(table.name);
+            FieldError::new(column, refusal.message())
+        });
+        let row = context_part(refusal, "line ")
+            .and_then(|line| line.parse::<usize>().ok())
+            .and_then(|line| line.checked_sub(1));
+        let blamed = FieldError { row, ..blamed };
+        match refusal.code() {
+            code::UNIQUE_VIOLATION => Self::Conflict(blamed),
+            code if code.starts_with(code::INTEGRITY) || code.starts_with(code::DATA) => {
+                Self::invalid(table.name, vec![blamed])
+            }
+            code::UNDEFINED_TABLE => Self::Setup {
+                problem: format!("the database has no table {}", table.name),
+                hint: "apply the migrations: lookback db migrate".to_owned(),
+            },
+            _ => Self::from(source),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        if let Some(refusal) = refusal(&source) {
+            let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
+            return match code.as_str() {
+                code::QUERY_CANCELED | code::LOCK_NOT_AVAILABLE => Self::Timeout(source),
+                _ => Self::Database {
+                    message,
+                    code,
+                    source,
+                },
+            };
+        }
+        match source {
+            sqlx::Error::PoolTimedOut => Self::Timeout(source),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
+                Self::Unavailable(source)
+            }
+            _ => Self::Driver(source),
+        }
+    }
+}
+
+/// The SQLSTATEs told apart (PostgreSQL manual, appendix A).
+mod code {
+    pub(super) const DATA: &str = "22";
+    pub(super) const INTEGRITY: &str = "23";
+    pub(super) const UNIQUE_VIOLATION: &str = "23505";
+    pub(super) const UNDEFINED_TABLE: &str = "42P01";
+    pub(super) const QUERY_CANCELED: &str = "57014";
+    pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+}
+
+fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {
+    source
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref())
+}
+
+/// What follows `label` in the context that COPY adds to an error:
+/// "COPY logs, line 3, column meta".
+fn context_part<'a>(refusal: &'a PgDatabaseError, label: &str) -> Option<&'a str> {
+    refusal
+        .r#where()
+        .filter(|context| context.starts_with("COPY "))
+        .and_then(|context| {
+            context
+                .split([',', ':'])
+                .find_map(|part| part.trim().strip_prefix(label))
+        })
+}

@@ -1,0 +1,115 @@
+//! The one place that renders a filter to SQL.
+
+use crate::error::Error;
+use crate::filter::{Comparison, Node, Test};
+use crate::model::Table;
+use crate::sql::Sql;
+
+impl Node {
+    /// Appends the filter as a boolean expression that is never null.
+    pub(crate) fn render(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
+        match self {
+            Self::All(nodes) => joined(nodes, " AND ", "TRUE", table, sql),
+            Self::Any(nodes) => joined(nodes, " OR ", "FALSE", table, sql),
+            Self::Not(node) => {
+                sql.push("NOT (");
+                node.render(table, sql)?;
+                sql.push(")");
+                Ok(())
+            }
+            Self::Test { column, test } => render_test(*column, test, table, sql),
+            Self::Wrong(field) => Err(Error::invalid(table.name, vec![field.clone()])),
+        }
+    }
+}
+
+fn joined(
+    nodes: &[Node],
+    operator: &str,
+    empty: &str,
+    table: &'static Table,
+    sql: &mut Sql,
+) -> Result<(), Error> {
+    if nodes.is_empty() {
+        sql.push(empty);
+        return Ok(());
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        if index > 0 {
+            sql.push(operator);
+        }
+        sql.push("(");
+        node.render(table, sql)?;
+        sql.push(")");
+    }
+    Ok(())
+}
+
+fn render_test(
+    index: usize,
+    test: &Test,
+    table: &'static Table,
+    sql: &mut Sql,
+) -> Result<(), Error> {
+    let column = &table.columns[index];
+    let name = column.quoted();
+    // `x > 1` is null where x is: said to be false, so that NOT is its exact opposite.
+    let may_be_null = column.nullable && !matches!(test, Test::IsNull(_));
+    let (open, close) = match test {
+        Test::Compare(Comparison::Ne, _) => ("", ""),
+        _ if may_be_null => ("(", ") IS TRUE"),
+        _ => ("", ""),
+    };
+    sql.push(open);
+    match test {
+        Test::Compare(comparison, value) => {
+            let operator = match comparison {
+                Comparison::Eq => "=",
+                Comparison::Ne => "IS DISTINCT FROM",
+                Comparison::Gt => ">",
+                Comparison::Gte => ">=",
+                Comparison::Lt => "<",
+                Comparison::Lte => "<=",
+            };
+            sql.push(&format!("{name} {operator} "));
+            sql.bind_value(column, value.clone())?;
+        }
+        Test::In(values) if values.is_empty() => sql.push("FALSE"),
+        Test::In(values) => {
+            if values.len() > MAX_IN {
+                return Err(Error::invalid_field(
+                    table.name,
+                    column.name,
+                    format!("`in` takes at most {MAX_IN} values, not {}", values.len()),
+                ));
+            }
+            sql.push(&format!("{name} IN ("));
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    sql.push(", ");
+                }
+                sql.bind_value(column, value.clone())?;
+            }
+            sql.push(")");
+        }
+        Test::IsNull(null) => {
+            sql.push(&format!(
+                "{name} IS {}NULL",
+                if *null { "" } else { "NOT " }
+            ));
+        }
+        Test::Like {
+            pattern,
+            ignore_case,
+        } => {
+            let operator = if *ignore_case { "ILIKE" } else { "LIKE" };
+            sql.push(&format!("{name} {operator} "));
+            sql.bind(pattern.clone())?;
+        }
+    }
+    sql.push(close);
+    Ok(())
+}
+
+/// Half of the parameters a statement can have, so that two such filters fit.
+const MAX_IN: usize = 32_000;

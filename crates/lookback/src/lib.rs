@@ -1,0 +1,58 @@
+#![doc = include_str!("lib.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// The macros write `::lookback::…`, here as in any other crate.
+extern crate self as lookback;
+
+mod column;
+mod db;
+mod embedding;
+mod error;
+mod filter;
+#[cfg(feature = "migrate")]
+pub mod migrate;
+mod model;
+mod models;
+#[cfg(feature = "password")]
+pub mod password;
+mod query;
+mod search;
+mod setup;
+mod sql;
+mod types;
+mod value;
+
+pub use lookback_macros::{ColumnEnum, model};
+
+pub use column::{Column, Operand, Order};
+pub use db::Db;
+pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
+pub use error::{Error, FieldError};
+pub use filter::{Filter, Lookup};
+pub use model::{Assign, ColumnDef, Constraint, Model, Role, Table};
+pub use models::{
+    GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
+    NewMetric, NewRequestSnapshot, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
+    Setting, SettingPatch, User, UserPatch, UserRole,
+};
+pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new as check};
+pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
+pub use types::{Bytes, ErrorRate, Hidden, Patch};
+pub use value::{ColumnType, ColumnValue, Integer, Json, JsonMap, Problem, TextLike, Value};
+
+/// What generated code needs. Not part of the public API: it may change in any
+/// release.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::model::{Constraint, JsonInput, deserialize, parse};
+    pub use crate::query::{read, read_hidden};
+    pub use serde;
+    pub use sqlx;
+}
+
+/// The README and the guide pages: what they show compiles.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}

@@ -1,0 +1,219 @@
+//! What a model is: the static description of its table, and the traits that
+//! `#[model]` implements.
+
+use sqlx::postgres::PgRow;
+
+use crate::error::Error;
+use crate::value::{ColumnType, ColumnValue, JsonMap, Problem, Value};
+
+mod check;
+mod json_input;
+
+pub(crate) use check::check;
+pub use json_input::JsonInput;
+
+/// A Rust type for the records of one table. Implemented by
+/// [`#[model]`](crate::model).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model",
+    note = "put #[model(table = \"…\", search(…))] on the struct"
+)]
+pub trait Model: Sized + Send + Unpin + 'static {
+    /// The table and its columns.
+    const TABLE: &'static Table;
+
+    /// A record to insert.
+    type New: Assign<Model = Self>;
+
+    /// A change to a record.
+    type Patch: Assign<Model = Self>;
+
+    /// The primary key.
+    fn id(&self) -> i64;
+
+    /// Reads a record; hidden columns may be missing from the row.
+    ///
+    /// # Errors
+    ///
+    /// A missing column, or one whose type is not the field's.
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error>;
+}
+
+/// Values for the columns of a model: an insert type or a patch type.
+pub trait Assign: Sized + Clone + Send + Sync + 'static {
+    /// The model whose columns these are.
+    type Model: Model;
+
+    /// The value for the column at this place in [`Table::columns`], or `None`
+    /// if this assigns nothing to it.
+    fn value(&self, column: usize) -> Option<Value<'_>>;
+
+    /// Reads the values from a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] with every wrong, missing and unknown field.
+    fn from_json(map: JsonMap) -> Result<Self, Error>;
+}
+
+/// A table as its model describes it.
+#[derive(Debug)]
+pub struct Table {
+    /// The name in the database.
+    pub name: &'static str,
+    /// The columns, in the order of the fields.
+    pub columns: &'static [ColumnDef],
+    /// The columns that feed `embedding` and the search, by their place in `columns`.
+    pub search: &'static [usize],
+    /// What to say when a constraint refuses a row.
+    pub constraints: &'static [Constraint],
+}
+
+/// A column as its model describes it.
+#[derive(Debug)]
+pub struct ColumnDef {
+    /// The name in the database, in JSON and in filters.
+    pub name: &'static str,
+    /// The type in the database.
+    pub ty: ColumnType,
+    /// Reads a value from text.
+    pub parse: fn(&str) -> Result<Value<'static>, Problem>,
+    /// Every value as stored, for a type that has a list of them.
+    pub variants: &'static [&'static str],
+    /// What the column is for.
+    pub role: Role,
+    /// May hold null.
+    pub nullable: bool,
+    /// Read only when asked for.
+    pub hidden: bool,
+    /// A new record may leave it out.
+    pub has_default: bool,
+    /// Must hold a character that is not white space.
+    pub not_blank: bool,
+    /// The longest value, in bytes.
+    pub max_bytes: usize,
+    /// The smallest and largest value.
+    pub range: Option<(i64, i64)>,
+}
+
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The primary key, made by the database.
+    Id,
+    /// What the caller recorded.
+    Plain,
+    /// When the record was made: the caller's, else the time of the insert.
+    CreatedAt,
+    /// When the record was last changed.
+    UpdatedAt,
+    /// When the record was deleted, null while it is live.
+    DeletedAt,
+    /// The vector of the search fields.
+    Embedding,
+}
+
+/// A constraint or unique index of the database, in the words of a field.
+#[derive(Debug)]
+pub struct Constraint {
+    /// The name in the database.
+    pub name: &'static str,
+    /// The field to blame.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl Table {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&ColumnDef> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The columns that a default read returns.
+    pub fn visible(&self) -> impl Iterator<Item = &ColumnDef> {
+        self.columns.iter().filter(|column| !column.hidden)
+    }
+
+    /// The column of this role. Every model has one of each: the macro checks it.
+    pub(crate) fn role(&'static self, role: Role) -> &'static ColumnDef {
+        self.columns
+            .iter()
+            .find(|column| column.role == role)
+            .unwrap_or_else(|| unreachable!("#[model] checked that {} has {role:?}", self.name))
+    }
+}
+
+impl ColumnDef {
+    /// The name as an identifier in SQL.
+    pub(crate) fn quoted(&self) -> String {
+        quote_identifier(self.name)
+    }
+}
+
+/// Reads the text of a value of `T`; used by generated code.
+///
+/// # Errors
+///
+/// Text that does not read as a `T`.
+pub fn parse<T: ColumnValue>(text: &str) -> Result<Value<'static>, Problem> {
+    T::from_text(text).map(|value| value.to_value().into_owned())
+}
+
+/// Reads an insert type or a patch with serde; used by generated code.
+///
+/// # Errors
+///
+/// Whatever the deserializer finds, or the wrong fields in one message.
+pub fn deserialize<'de, A, D>(deserializer: D) -> Result<A, D::Error>
+where
+    A: Assign,
+    D: serde::Deserializer<'de>,
+{
+    let map = <JsonMap as serde::Deserialize>::deserialize(deserializer)?;
+    A::from_json(map).map_err(serde::de::Error::custom)
+}
+
+/// `name` as an identifier in SQL.
+pub(crate) fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The name in `names` closest to `wanted`, if one is close enough to be meant.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (edit_distance(wanted, name), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(wanted.len()) / 3)
+        .min()
+        .map(|(_, name)| name)
+}
+
+/// Levenshtein distance, in characters. For short names only.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().take(64).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substitution = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substitution.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{edit_distance, nearest};
+
+    #[test]
+    fn the_nearest_name_is_the_one_meant() {
+        let names = ["source", "level", "message", "meta"];
+        assert_eq!(nearest("mesage", names.into_iter()), Some("message"));
+        assert_eq!(nearest("lvl", names.into_iter()), Some("level"));
+        assert_eq!(nearest("colour", names.into_iter()), None);
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+    }
+}

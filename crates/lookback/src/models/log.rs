@@ -1,0 +1,51 @@
+//! `logs`
+
+use chrono::{DateTime, Utc};
+
+use crate::{ColumnEnum, Embedding, Hidden, Json, model};
+
+/// A log line.
+#[model(
+    table = "logs",
+    search(message, source, level),
+    constraint("logs_level_check", level, "is not one of debug, info, warn, error"),
+    constraint("logs_message_check", message, "must not be blank")
+)]
+pub struct Log {
+    /// Primary key.
+    pub id: i64,
+    /// What wrote the line, such as `API`, `DB` or `WORKER`.
+    #[column(max_bytes = 4096)]
+    pub source: String,
+    /// How much it matters.
+    pub level: Level,
+    /// The line itself; not blank, at most 1 MiB.
+    #[column(not_blank)]
+    pub message: String,
+    /// Structured context, at most 8 MiB.
+    pub meta: Option<Json>,
+    /// The W3C trace id of the request that the line belongs to.
+    #[column(max_bytes = 128)]
+    pub trace_id: Option<String>,
+    /// When the line was written.
+    pub created_at: DateTime<Utc>,
+    /// When the record was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When the record was deleted.
+    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+    /// The vector of message, source and level.
+    pub embedding: Hidden<Option<Embedding>>,
+}
+
+/// How much a log line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ColumnEnum)]
+pub enum Level {
+    /// For whoever is looking for a fault.
+    Debug,
+    /// What happened in the normal course.
+    Info,
+    /// Not as it should be; nothing failed yet.
+    Warn,
+    /// Something failed.
+    Error,
+}

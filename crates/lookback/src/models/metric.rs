@@ -1,0 +1,65 @@
+//! `metrics`
+
+use chrono::{DateTime, Utc};
+
+use crate::{Bytes, Embedding, ErrorRate, Hidden, model};
+
+/// The latency window of an endpoint: 60 seconds of its requests.
+#[model(
+    table = "metrics",
+    search(endpoint),
+    constraint(
+        "metrics_window_check",
+        window_end,
+        "is not 60 seconds after a window_start on the full minute"
+    ),
+    constraint(
+        "metrics_endpoint_window_start_key",
+        endpoint,
+        "has a window of this window_start already"
+    )
+)]
+pub struct Metric {
+    /// Primary key.
+    pub id: i64,
+    /// Start of the window, on the full minute.
+    pub window_start: DateTime<Utc>,
+    /// End of the window, 60 seconds later.
+    pub window_end: DateTime<Utc>,
+    /// The endpoint, such as `GET /orders/{id}`.
+    #[column(not_blank, max_bytes = 2048)]
+    pub endpoint: String,
+    /// Half of the requests took this many milliseconds or less.
+    #[column(range(0, i32::MAX as i64))]
+    pub p50_latency: i32,
+    /// 95 % of the requests took this many milliseconds or less.
+    #[column(range(0, i32::MAX as i64))]
+    pub p95_latency: i32,
+    /// 99 % of the requests took this many milliseconds or less.
+    #[column(range(0, i32::MAX as i64))]
+    pub p99_latency: i32,
+    /// The share of requests that ended in a status of 500 or more, or in no
+    /// response.
+    #[column(range(0, 1_000_000))]
+    pub error_rate: ErrorRate,
+    /// The number of requests.
+    #[column(range(0, i32::MAX as i64))]
+    pub traffic_count: i32,
+    /// Bytes of all requests.
+    #[column(range(0, i64::MAX))]
+    pub request_size: Option<i64>,
+    /// Bytes of all responses.
+    #[column(range(0, i64::MAX))]
+    pub response_size: Option<i64>,
+    /// The distribution of the latencies, from which windows are merged.
+    #[column(max_bytes = 65_536)]
+    pub latency_sketch: Option<Bytes>,
+    /// When the record was made.
+    pub created_at: DateTime<Utc>,
+    /// When the record was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When the record was deleted.
+    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+    /// The vector of the endpoint.
+    pub embedding: Hidden<Option<Embedding>>,
+}

@@ -1,0 +1,97 @@
+//! `request_snapshots`
+
+use chrono::{DateTime, Utc};
+
+use crate::{ColumnEnum, Embedding, Hidden, Json, model};
+
+/// A captured request and its response.
+#[model(
+    table = "request_snapshots",
+    search(method, path, query, body, response_body, user_id),
+    constraint(
+        "request_snapshots_status_code_check",
+        status_code,
+        "is not from 100 to 599"
+    ),
+    constraint(
+        "request_snapshots_geo_source_check",
+        geo_source,
+        "is not one of platform, header, ip, none"
+    )
+)]
+pub struct RequestSnapshot {
+    /// Primary key.
+    pub id: i64,
+    /// The HTTP method, such as `GET`.
+    #[column(not_blank, max_bytes = 64)]
+    pub method: String,
+    /// The path, without the query.
+    #[column(not_blank, max_bytes = 65_536)]
+    pub path: String,
+    /// The query parameters.
+    pub query: Option<Json>,
+    /// The body of the request.
+    pub body: Option<Json>,
+    /// The headers of the request.
+    pub headers: Option<Json>,
+    /// Who made the request, as the application knows them.
+    #[column(max_bytes = 1024)]
+    pub user_id: Option<String>,
+    /// When the request came in.
+    pub timestamp: DateTime<Utc>,
+    /// The version of the application.
+    #[column(max_bytes = 1024)]
+    pub version: String,
+    /// Where the application runs, such as `production`.
+    #[column(max_bytes = 1024)]
+    pub stage: String,
+    /// The HTTP status, from 100 to 599; null if there was no response.
+    #[column(range(100, 599))]
+    pub status_code: Option<i32>,
+    /// The body of the response.
+    pub response_body: Option<Json>,
+    /// The headers of the response.
+    pub response_headers: Option<Json>,
+    /// Milliseconds from the request to the end of the response.
+    #[column(range(0, i32::MAX as i64))]
+    pub duration: Option<i32>,
+    /// The country the request came from.
+    #[column(max_bytes = 1024)]
+    pub geo_country: Option<String>,
+    /// The region the request came from.
+    #[column(max_bytes = 1024)]
+    pub geo_region: Option<String>,
+    /// The city the request came from.
+    #[column(max_bytes = 1024)]
+    pub geo_city: Option<String>,
+    /// Latitude, in degrees.
+    pub geo_lat: Option<f64>,
+    /// Longitude, in degrees.
+    pub geo_lon: Option<f64>,
+    /// How the place is known.
+    pub geo_source: Option<GeoSource>,
+    /// The W3C trace id, which ties the request to its log lines.
+    #[column(max_bytes = 128)]
+    pub trace_id: Option<String>,
+    /// When the record was made.
+    pub created_at: DateTime<Utc>,
+    /// When the record was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When the record was deleted.
+    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+    /// The vector of method, path, query, bodies and user.
+    pub embedding: Hidden<Option<Embedding>>,
+}
+
+/// How the place of a request is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ColumnEnum)]
+pub enum GeoSource {
+    /// The platform said so.
+    Platform,
+    /// A header said so.
+    Header,
+    /// From the address.
+    Ip,
+    /// It is not known.
+    None,
+}

@@ -1,0 +1,111 @@
+//! Many records at once, by binary COPY.
+//!
+//! The format: PostgreSQL manual, "COPY", section "Binary Format".
+
+use sqlx::PgConnection;
+use sqlx::encode::IsNull;
+use sqlx::postgres::PgArgumentBuffer;
+
+use super::QueryBuilder;
+use super::write::{check_record, inserted_list, now, row};
+use crate::db::Db;
+use crate::error::{Error, FieldError};
+use crate::model::{Assign, Model, quote_identifier};
+use crate::value::Value;
+
+/// Signature, flags (none) and length of the header extension (none).
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Sent as soon as it has grown to this many bytes.
+const CHUNK: usize = 256 * 1024;
+
+impl<M: Model> QueryBuilder<M> {
+    /// Inserts many records in one statement, all or none of them, and returns
+    /// how many.
+    ///
+    /// Every record is checked before the first is sent; the times and the
+    /// embedding are filled in as in [`create`](Self::create).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] with every wrong field of every wrong record, or
+    /// with the first that the database itself refuses; each names the place
+    /// of its record, from 0. [`Error::is_conflict`] if one clashes.
+    pub async fn create_many<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        records: &[M::New],
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        let wrong: Vec<FieldError> = records
+            .iter()
+            .enumerate()
+            .filter_map(|(place, record)| Some((place, check_record(record).err()?)))
+            .flat_map(|(place, wrong)| wrong.into_iter().map(move |field| field.at_row(place)))
+            .collect();
+        if !wrong.is_empty() {
+            return Err(Error::invalid(table.name, wrong));
+        }
+        if records.is_empty() {
+            return Ok(0);
+        }
+        let mut session = db.into().session().await?;
+        copy_in(session.conn(), records)
+            .await
+            .map_err(|error| Error::of_table(table, error))
+    }
+}
+
+async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, sqlx::Error> {
+    let table = N::Model::TABLE;
+    let statement = format!(
+        "COPY {} ({}) FROM STDIN (FORMAT binary)",
+        quote_identifier(table.name),
+        inserted_list(table)
+    );
+    let now = now();
+    let mut copy = conn.copy_in_raw(&statement).await?;
+    let mut buffer = PgArgumentBuffer::default();
+    buffer.extend_from_slice(HEADER);
+    for record in records {
+        encode(record, now, &mut buffer).map_err(sqlx::Error::Encode)?;
+        if buffer.len() >= CHUNK {
+            copy.send(&buffer[..]).await?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(&TRAILER);
+    copy.send(&buffer[..]).await?;
+    copy.finish().await
+}
+
+/// Appends one row: the number of fields, then each with its length.
+fn encode<N: Assign>(
+    record: &N,
+    now: chrono::DateTime<chrono::Utc>,
+    buffer: &mut PgArgumentBuffer,
+) -> Result<(), sqlx::error::BoxDynError> {
+    let start = buffer.len();
+    buffer.extend_from_slice(&0_i16.to_be_bytes());
+    let mut fields = 0_i16;
+    for (_, value) in row(record, now) {
+        fields += 1;
+        encode_field(&value, buffer)?;
+    }
+    buffer[start..start + 2].copy_from_slice(&fields.to_be_bytes());
+    Ok(())
+}
+
+fn encode_field(
+    value: &Value<'_>,
+    buffer: &mut PgArgumentBuffer,
+) -> Result<(), sqlx::error::BoxDynError> {
+    let start = buffer.len();
+    buffer.extend_from_slice(&(-1_i32).to_be_bytes());
+    if let IsNull::No = value.encode_into(buffer)? {
+        let length = i32::try_from(buffer.len() - start - 4)?;
+        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
+}

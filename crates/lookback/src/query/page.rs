@@ -1,0 +1,44 @@
+//! What a list returns.
+
+use std::fmt;
+
+/// Records, and how many there are in all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<M> {
+    /// The records of this page, in order.
+    pub data: Vec<M>,
+    /// The records in all, on every page.
+    pub total: Total,
+}
+
+/// A number of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// Exactly this many.
+    Exact(u64),
+    /// This many that were looked at, and maybe more.
+    AtLeast(u64),
+}
+
+impl Total {
+    /// The number.
+    pub fn value(self) -> u64 {
+        match self {
+            Self::Exact(value) | Self::AtLeast(value) => value,
+        }
+    }
+
+    /// Whether the number is exact, and not a floor.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::Exact(_))
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(value) => write!(f, "{value}"),
+            Self::AtLeast(value) => write!(f, "at least {value}"),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! `get`, `first`, `count` and `list`.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use super::{MAX_LIMIT, Page, QueryBuilder, Total};
+use crate::db::{Db, Session};
+use crate::error::Error;
+use crate::model::{Model, Role, quote_identifier};
+use crate::search;
+use crate::sql::Sql;
+
+impl<M: Model> QueryBuilder<M> {
+    /// The record of this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`] if there is none that the query is about.
+    pub async fn get<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
+        let table = M::TABLE;
+        let mut sql = self.select()?;
+        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.bind(id)?;
+        let mut session = db.into().session().await?;
+        let row = sql
+            .fetch_optional(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        match row {
+            Some(row) => Ok(M::from_row(&row)?),
+            None => Err(Error::NotFound {
+                table: table.name,
+                id,
+            }),
+        }
+    }
+
+    /// The first record in order, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn first<'c>(&self, db: impl Into<Db<'c>>) -> Result<Option<M>, Error> {
+        let page = self.clone().limit(1).list(db).await?;
+        Ok(page.data.into_iter().next())
+    }
+
+    /// How many records there are, on every page.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn count<'c>(&self, db: impl Into<Db<'c>>) -> Result<Total, Error> {
+        Ok(self.clone().limit(0).list(db).await?.total)
+    }
+
+    /// A page of records, and how many there are in all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a filter whose value its column cannot have,
+    /// a limit over 10,000, a search without a word, or a search together with
+    /// an order.
+    pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<M>, Error> {
+        let table = M::TABLE;
+        if self.limit > MAX_LIMIT {
+            return Err(Error::invalid_field(
+                table.name,
+                "limit",
+                format!("{} is more than {MAX_LIMIT}; read page by page", self.limit),
+            ));
+        }
+        let offset = i64::try_from(self.offset).map_err(|_| {
+            Error::invalid_field(
+                table.name,
+                "offset",
+                "is beyond the last record of any table",
+            )
+        })?;
+        let mut session = db.into().session().await?;
+        match &self.search {
+            Some(words) => self.list_found(&mut session, words).await,
+            None => self.list_ordered(&mut session, offset).await,
+        }
+    }
+
+    /// A page without a search: one statement, so that the page and the total
+    /// are of the same moment.
+    async fn list_ordered(&self, session: &mut Session<'_>, offset: i64) -> Result<Page<M>, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::default();
+        self.push_where(&mut sql)?;
+        let filter = sql.take_text();
+        let limit = sql.argument(i64::from(self.limit))?;
+        let offset = sql.argument(offset)?;
+
+        let id = table.role(Role::Id);
+        let newest = (id.name, true);
+        let order = self
+            .order
+            .iter()
+            .map(|(index, descending)| (table.columns[*index].name, *descending))
+            .chain([newest]);
+        // The order is kept beside the columns: one of them may be hidden, and
+        // only an outermost ORDER BY is binding.
+        let (mut keys, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
+        for (index, (name, descending)) in order.enumerate() {
+            let direction = if descending { "DESC" } else { "ASC" };
+            let name = quote_identifier(name);
+            keys.push_str(&format!(", {name} AS __key{index}"));
+            inner.push(format!("{name} {direction} NULLS LAST"));
+            outer.push(format!("page.__key{index} {direction} NULLS LAST"));
+        }
+        sql.push(&format!(
+            "SELECT matched.total AS __total, page.* \
+             FROM (SELECT count(*) AS total FROM {from}{filter}) AS matched \
+             LEFT JOIN LATERAL (SELECT {columns}{keys} FROM {from}{filter} \
+             ORDER BY {inner} LIMIT {limit} OFFSET {offset}) AS page ON TRUE \
+             ORDER BY {outer}",
+            from = quote_identifier(table.name),
+            columns = self.selected(),
+            inner = inner.join(", "),
+            outer = outer.join(", "),
+        ));
+        let rows = sql
+            .fetch_all(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+
+        // There is always one row, for the total; a page of no records has a null key.
+        let total: i64 = match rows.first() {
+            Some(row) => row.try_get("__total")?,
+            None => 0,
+        };
+        let mut data = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.try_get::<Option<i64>, _>(id.name)?.is_some() {
+                data.push(M::from_row(row)?);
+            }
+        }
+        Ok(Page {
+            data,
+            total: Total::Exact(total.unsigned_abs()),
+        })
+    }
+
+    /// A page of what a search finds: the candidates, ranked here, then the
+    /// records of the page.
+    async fn list_found(&self, session: &mut Session<'_>, words: &str) -> Result<Page<M>, Error> {
+        let table = M::TABLE;
+        if !self.order.is_empty() {
+            return Err(Error::invalid_field(
+                table.name,
+                "order_by",
+                "does not go with a search, whose order is the best hit first",
+            ));
+        }
+        let query = search::Query::parse(words)
+            .map_err(|problem| Error::invalid_field(table.name, "search", problem))?;
+        let mut scope = Sql::default();
+        self.push_where(&mut scope)?;
+        let found = search::candidates(table, &query, scope, session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        let total = found.total();
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let ids: Vec<i64> = search::rank(&query, found.candidates)
+            .into_iter()
+            .skip(offset)
+            .take(self.limit as usize)
+            .collect();
+        if ids.is_empty() {
+            return Ok(Page {
+                data: Vec::new(),
+                total,
+            });
+        }
+
+        let mut sql = self.select()?;
+        sql.push(&format!(" AND {} = ANY(", table.role(Role::Id).quoted()));
+        sql.bind(ids.clone())?;
+        sql.push(")");
+        let rows = sql
+            .fetch_all(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        let mut data = rows
+            .iter()
+            .map(M::from_row)
+            .collect::<Result<Vec<M>, sqlx::Error>>()?;
+        data.sort_by_key(|record| ids.iter().position(|id| *id == record.id()));
+        Ok(Page { data, total })
+    }
+
+    /// `SELECT … FROM … WHERE …`.
+    fn select(&self) -> Result<Sql, Error> {
+        let mut sql = Sql::new(&format!(
+            "SELECT {} FROM {}",
+            self.selected(),
+            quote_identifier(M::TABLE.name)
+        ));
+        self.push_where(&mut sql)?;
+        Ok(sql)
+    }
+}
+
+/// Reads a column of a row; used by generated code.
+///
+/// # Errors
+///
+/// A missing column, or one whose type is not `T`.
+pub fn read<'r, T>(row: &'r PgRow, name: &str) -> Result<T, sqlx::Error>
+where
+    T: sqlx::Type<sqlx::Postgres> + sqlx::Decode<'r, sqlx::Postgres>,
+{
+    row.try_get(name)
+}
+
+/// Reads a hidden column, which may be missing from the row; used by generated
+/// code.
+///
+/// # Errors
+///
+/// A column whose type is not `T`.
+pub fn read_hidden<'r, T>(row: &'r PgRow, name: &str) -> Result<crate::Hidden<T>, sqlx::Error>
+where
+    T: sqlx::Type<sqlx::Postgres> + sqlx::Decode<'r, sqlx::Postgres>,
+{
+    match row.try_get(name) {
+        Ok(value) => Ok(crate::Hidden::present(value)),
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(crate::Hidden::absent()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a database must have before Lookback uses it.
+
+use sqlx::{PgConnection, Row as _};
+
+use crate::embedding::ENCODER_VERSION;
+use crate::error::Error;
+use crate::models::Setting;
+
+/// The oldest major version of PostgreSQL that is supported.
+pub const MIN_POSTGRESQL: u32 = 15;
+
+/// The oldest pgvector that is supported: earlier ones have faults in their
+/// indexes under vacuum and in parallel builds.
+pub const MIN_PGVECTOR: (u32, u32, u32) = (0, 8, 4);
+
+/// The setting that holds the version of the encoder.
+pub(crate) const ENCODER_SETTING: &str = "encoder_version";
+
+/// Checks that the server is a supported PostgreSQL with a supported pgvector,
+/// installed or ready to be.
+///
+/// # Errors
+///
+/// [`Error::is_setup`], with the SQL to run and by whom in its
+/// [`hint`](Error::hint).
+pub async fn check_server(conn: &mut PgConnection) -> Result<(), Error> {
+    let row = sqlx::query(
+        "SELECT current_setting('server_version_num')::int AS version, \
+         current_database()::text AS database, \
+         (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS installed, \
+         (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS available",
+    )
+    .fetch_one(conn)
+    .await?;
+    let server = row.try_get::<i32, _>("version")?.unsigned_abs() / 10_000;
+    let database: String = row.try_get("database")?;
+    let installed: Option<String> = row.try_get("installed")?;
+    let available: Option<String> = row.try_get("available")?;
+    pgvector(
+        server,
+        &database,
+        installed.as_deref(),
+        available.as_deref(),
+    )
+}
+
+fn pgvector(
+    server: u32,
+    database: &str,
+    installed: Option<&str>,
+    available: Option<&str>,
+) -> Result<(), Error> {
+    let (major, minor, patch) = MIN_PGVECTOR;
+    let wanted = format!("{major}.{minor}.{patch}");
+    if server < MIN_POSTGRESQL {
+        return Err(Error::Setup {
+            problem: format!(
+                "the server is PostgreSQL {server}; Lookback needs {MIN_POSTGRESQL} or newer"
+            ),
+            hint: "give another database by DATABASE_URL, or none to use a private PostgreSQL"
+                .to_owned(),
+        });
+    }
+    let new_enough = |version: &str| parse_version(version) >= MIN_PGVECTOR;
+    match (installed, available) {
+        (Some(version), _) if new_enough(version) => Ok(()),
+        (Some(version), Some(newer)) if new_enough(newer) => Err(Error::Setup {
+            problem: format!(
+                "the database \"{database}\" has pgvector {version}; Lookback needs {wanted} or newer"
+            ),
+            hint: format!(
+                "have a superuser run, in the database \"{database}\":\n    ALTER EXTENSION vector UPDATE;"
+            ),
+        }),
+        (None, Some(version)) if new_enough(version) => Ok(()),
+        (_, found) => Err(Error::Setup {
+            problem: match found {
+                Some(version) => {
+                    format!("the server has pgvector {version}; Lookback needs {wanted} or newer")
+                }
+                None => "the server has no pgvector".to_owned(),
+            },
+            hint: format!(
+                "install pgvector {wanted} or newer on the machine of the server (Debian, Ubuntu: \
+                 apt-get install postgresql-{server}-pgvector), then have a superuser run, in the \
+                 database \"{database}\":\n    {}",
+                match installed {
+                    Some(_) => "ALTER EXTENSION vector UPDATE;",
+                    None => "CREATE EXTENSION vector;",
+                }
+            ),
+        }),
+    }
+}
+
+/// The numbers of `0.8.4`; whatever does not read as a number is 0.
+fn parse_version(version: &str) -> (u32, u32, u32) {
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// Checks that the vectors in the database were made by this version of the
+/// encoder: likeness between versions means nothing.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if they were not.
+pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
+    let recorded = Setting::records()
+        .filter(Setting::name().eq(ENCODER_SETTING))
+        .first(conn)
+        .await?;
+    match recorded {
+        Some(setting) if setting.value != ENCODER_VERSION.to_string() => Err(Error::Setup {
+            problem: format!(
+                "the vectors in the database are of encoder {}, and this is encoder \
+                 {ENCODER_VERSION}: search by likeness finds the wrong rows",
+                setting.value
+            ),
+            hint: "use the version of Lookback that wrote them".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pgvector;
+
+    fn said(server: u32, installed: Option<&str>, available: Option<&str>) -> String {
+        match pgvector(server, "shop", installed, available) {
+            Ok(()) => "fine".to_owned(),
+            Err(error) => format!("{error}\n  {}", error.hint().unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_the_sql_to_run() {
+        insta::assert_snapshot!(
+            [
+                said(18, Some("0.8.6"), Some("0.8.6")),
+                said(15, None, Some("0.8.4")),
+                said(14, Some("0.8.6"), Some("0.8.6")),
+                said(16, None, None),
+                said(16, None, Some("0.4.4")),
+                said(16, Some("0.8.0"), Some("0.8.5")),
+                said(16, Some("0.8.0"), Some("0.8.0")),
+            ]
+            .join("\n")
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! A statement being written: text, and the values bound to it.
+
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, PgConnection, Type};
+
+use crate::error::Error;
+use crate::model::ColumnDef;
+use crate::value::{Parameter, Value};
+
+/// A statement being written.
+///
+/// Text comes from this crate and from models; whatever a caller gives is
+/// bound. That is what makes it right to call the text safe in
+/// [`query`](Self::query), the one place that does.
+#[derive(Debug, Default)]
+pub(crate) struct Sql {
+    text: String,
+    arguments: PgArguments,
+}
+
+impl Sql {
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            arguments: PgArguments::default(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Binds a value and writes its placeholder.
+    pub(crate) fn bind<'q, T>(&mut self, value: T) -> Result<(), Error>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres>,
+    {
+        let placeholder = self.argument(value)?;
+        self.push(&placeholder);
+        Ok(())
+    }
+
+    /// Binds a value of a column and writes its placeholder.
+    pub(crate) fn bind_value(&mut self, column: &ColumnDef, value: Value<'_>) -> Result<(), Error> {
+        self.bind(Parameter {
+            ty: column.ty,
+            value,
+        })
+    }
+
+    /// Binds a value and returns its placeholder, to be written more than once.
+    pub(crate) fn argument<'q, T>(&mut self, value: T) -> Result<String, Error>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres>,
+    {
+        self.arguments
+            .add(value)
+            .map_err(|error| Error::Driver(sqlx::Error::Encode(error)))?;
+        Ok(format!("${}", self.arguments.len()))
+    }
+
+    /// Takes what has been written so far, and leaves the values bound: the
+    /// text can be written again, in as many places as need be.
+    pub(crate) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    pub(crate) async fn fetch_all(
+        self,
+        conn: &mut PgConnection,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        self.query().fetch_all(conn).await
+    }
+
+    pub(crate) async fn fetch_optional(
+        self,
+        conn: &mut PgConnection,
+    ) -> Result<Option<PgRow>, sqlx::Error> {
+        self.query().fetch_optional(conn).await
+    }
+
+    fn query(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
+        sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
+    }
+}

@@ -1,0 +1,113 @@
+//! The share of requests that failed.
+
+use std::fmt;
+
+use sqlx::Postgres;
+
+use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
+
+/// The share of requests that ended in an error: a decimal fraction from 0 to
+/// 1 in Rust, JSON, text and filters, stored as an integer counting errors per
+/// million requests.
+///
+/// An error is a status of 500 or more, or no response.
+///
+/// ```
+/// use lookback::ErrorRate;
+///
+/// let rate = ErrorRate::of(3, 1_000);
+/// assert_eq!(rate.fraction(), 0.003);
+/// assert_eq!(rate.per_million(), 3_000);
+/// assert!(ErrorRate::new(1.5).is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ErrorRate(i32);
+
+impl ErrorRate {
+    const MILLION: i32 = 1_000_000;
+
+    /// The rate of this fraction, rounded to the nearest millionth.
+    ///
+    /// # Errors
+    ///
+    /// A fraction below 0, above 1, or not a number.
+    pub fn new(fraction: f64) -> Result<Self, Problem> {
+        if (0.0..=1.0).contains(&fraction) {
+            // In range by the check above, so the cast cuts nothing off.
+            #[allow(clippy::cast_possible_truncation)]
+            let per_million = (fraction * f64::from(Self::MILLION)).round() as i32;
+            Ok(Self(per_million))
+        } else {
+            Err(Problem::unreadable(
+                &fraction.to_string(),
+                "a fraction from 0 to 1",
+            ))
+        }
+    }
+
+    /// The rate of `errors` in `requests`, rounded down, but never down to
+    /// zero; no requests is a rate of 0.
+    pub fn of(errors: u64, requests: u64) -> Self {
+        if requests == 0 {
+            return Self(0);
+        }
+        let million = u128::from(Self::MILLION.unsigned_abs());
+        let per_million = u128::from(errors.min(requests)) * million / u128::from(requests);
+        let floor = u128::from(errors > 0);
+        Self(i32::try_from(per_million.max(floor)).unwrap_or(Self::MILLION))
+    }
+
+    /// The fraction, from 0 to 1.
+    pub fn fraction(self) -> f64 {
+        f64::from(self.0) / f64::from(Self::MILLION)
+    }
+
+    /// Errors per million requests, as stored.
+    pub fn per_million(self) -> i32 {
+        self.0
+    }
+}
+
+impl fmt::Display for ErrorRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fraction().fmt(f)
+    }
+}
+
+impl serde::Serialize for ErrorRate {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.fraction())
+    }
+}
+
+impl ColumnValue for ErrorRate {
+    const TYPE: ColumnType = ColumnType::Int4;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Int4(self.0)
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        text.parse()
+            .map_err(|_| Problem::unreadable(text, "a fraction from 0 to 1"))
+            .and_then(Self::new)
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        json.as_f64()
+            .ok_or_else(|| Problem::wrong_json(&json, "a fraction from 0 to 1"))
+            .and_then(Self::new)
+    }
+}
+
+impl sqlx::Type<Postgres> for ErrorRate {
+    fn type_info() -> sqlx::postgres::PgTypeInfo {
+        <i32 as sqlx::Type<Postgres>>::type_info()
+    }
+}
+
+impl<'r> sqlx::Decode<'r, Postgres> for ErrorRate {
+    fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        <i32 as sqlx::Decode<'r, Postgres>>::decode(value).map(Self)
+    }
+}

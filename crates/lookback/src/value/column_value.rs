@@ -1,0 +1,200 @@
+//! The Rust types a column can hold.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::Postgres;
+
+use super::{ColumnType, Json, Problem, Value};
+
+/// A Rust type that a column can hold, without null: `Option` around it makes
+/// the column nullable.
+///
+/// Implemented here for `bool`, `i32`, `i64`, `f64`, `String`,
+/// [`DateTime<Utc>`], [`Json`], [`Bytes`](crate::Bytes),
+/// [`Embedding`](crate::Embedding) and [`ErrorRate`](crate::ErrorRate); for
+/// enums of your own by `#[derive(ColumnEnum)]`.
+#[diagnostic::on_unimplemented(
+    message = "a column cannot hold `{Self}`",
+    label = "not the type of a column",
+    note = "columns hold bool, i32, i64, f64, String, DateTime<Utc>, Json, Bytes, Embedding, \
+            or an enum with #[derive(ColumnEnum)]; Option<T> makes a column nullable and \
+            Hidden<T> hides it"
+)]
+pub trait ColumnValue:
+    Sized
+    + Clone
+    + Send
+    + Sync
+    + Unpin
+    + 'static
+    + sqlx::Type<Postgres>
+    + for<'r> sqlx::Decode<'r, Postgres>
+{
+    /// The PostgreSQL type.
+    const TYPE: ColumnType;
+
+    /// Every value as stored, for a type that has a list of them.
+    const VARIANTS: &'static [&'static str] = &[];
+
+    /// The value as it is stored.
+    fn to_value(&self) -> Value<'_>;
+
+    /// Reads the value from text, as filters in a URL or on a command line give it.
+    fn from_text(text: &str) -> Result<Self, Problem>;
+
+    /// Reads the value from JSON.
+    fn from_json(json: Json) -> Result<Self, Problem>;
+}
+
+/// A column value that is text underneath: filters take a plain string for it.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` is not text",
+    note = "a string, `like` and `ilike` are for columns of text; give a value of the column's own type"
+)]
+pub trait TextLike: ColumnValue {}
+
+/// A column value that is a whole number.
+pub trait Integer: ColumnValue {}
+
+impl TextLike for String {}
+impl Integer for i32 {}
+impl Integer for i64 {}
+
+impl ColumnValue for bool {
+    const TYPE: ColumnType = ColumnType::Bool;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Bool(*self)
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(Problem::unreadable(text, "true or false")),
+        }
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        json.as_bool()
+            .ok_or_else(|| Problem::wrong_json(&json, "true or false"))
+    }
+}
+
+macro_rules! integer {
+    ($ty:ty, $column:ident, $expected:literal) => {
+        impl ColumnValue for $ty {
+            const TYPE: ColumnType = ColumnType::$column;
+
+            fn to_value(&self) -> Value<'_> {
+                Value::$column(*self)
+            }
+
+            fn from_text(text: &str) -> Result<Self, Problem> {
+                text.parse()
+                    .map_err(|_| Problem::unreadable(text, $expected))
+            }
+
+            fn from_json(json: Json) -> Result<Self, Problem> {
+                let expected = $expected;
+                match &json {
+                    Json::Number(number) => number
+                        .to_string()
+                        .parse()
+                        .map_err(|_| Problem::wrong_json(&json, expected)),
+                    _ => Err(Problem::wrong_json(&json, expected)),
+                }
+            }
+        }
+    };
+}
+
+integer!(i32, Int4, "a whole number from -2147483648 to 2147483647");
+integer!(i64, Int8, "a whole number of 64 bits");
+
+impl ColumnValue for f64 {
+    const TYPE: ColumnType = ColumnType::Float8;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Float8(*self)
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        text.parse()
+            .ok()
+            .filter(|number: &Self| number.is_finite())
+            .ok_or_else(|| Problem::unreadable(text, "a number"))
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        json.as_f64()
+            .filter(|number| number.is_finite())
+            .ok_or_else(|| Problem::wrong_json(&json, "a number"))
+    }
+}
+
+impl ColumnValue for String {
+    const TYPE: ColumnType = ColumnType::Text;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(Cow::Borrowed(self))
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        Ok(text.to_owned())
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        match json {
+            Json::String(text) => Ok(text),
+            other => Err(Problem::wrong_json(&other, "a string")),
+        }
+    }
+}
+
+impl ColumnValue for DateTime<Utc> {
+    const TYPE: ColumnType = ColumnType::Timestamptz;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Timestamptz(to_microseconds(*self))
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        const EXPECTED: &str = "a time with its zone, such as 2026-01-31T08:30:00Z";
+        DateTime::parse_from_rfc3339(text)
+            .map(|time| to_microseconds(time.to_utc()))
+            .map_err(|_| Problem::unreadable(text, EXPECTED))
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        match &json {
+            Json::String(text) => Self::from_text(text),
+            _ => Err(Problem::wrong_json(
+                &json,
+                "a time with its zone, such as \"2026-01-31T08:30:00Z\"",
+            )),
+        }
+    }
+}
+
+impl ColumnValue for Json {
+    const TYPE: ColumnType = ColumnType::Jsonb;
+
+    fn to_value(&self) -> Value<'_> {
+        Value::Jsonb(Cow::Borrowed(self))
+    }
+
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        serde_json::from_str(text).map_err(|_| Problem::unreadable(text, "JSON"))
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        Ok(json)
+    }
+}
+
+/// The time as PostgreSQL keeps it: whole microseconds, the rest cut off.
+pub(crate) fn to_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(6)
+}

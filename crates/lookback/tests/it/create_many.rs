@@ -1,0 +1,113 @@
+//! Binary COPY stores what single inserts store.
+
+use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, User};
+use serde_json::json;
+
+use crate::time;
+
+#[tokio::test]
+async fn a_copy_stores_what_an_insert_stores() {
+    let db = testkit::database().await;
+    let new = NewRequestSnapshot::new(
+        "PUT",
+        "/ünï",
+        time("2026-01-01T00:00:00.000001Z"),
+        "1",
+        "test",
+    )
+    .query(json!({"q": ["a", null]}))
+    .body(json!("just text"))
+    .status_code(599)
+    .duration(i32::MAX)
+    .geo_lat(52.52)
+    .created_at(time("1999-12-31T23:59:59Z"));
+    let records = RequestSnapshot::records()
+        .with_hidden(RequestSnapshot::embedding())
+        .with_hidden(RequestSnapshot::deleted_at());
+    let inserted = records.create(&db.pool, new.clone()).await.unwrap();
+    assert_eq!(records.create_many(&db.pool, &[new]).await.unwrap(), 1);
+    let copied = records.get(&db.pool, inserted.id + 1).await.unwrap();
+    assert_eq!(
+        RequestSnapshot {
+            id: inserted.id,
+            updated_at: inserted.updated_at,
+            ..copied
+        },
+        inserted
+    );
+
+    let user = NewUser::new("ada@example.com", "hash");
+    User::records()
+        .create_many(&db.pool, &[user])
+        .await
+        .unwrap();
+    let user = User::records().first(&db.pool).await.unwrap().unwrap();
+    assert_eq!(user.role, lookback::UserRole::User);
+}
+
+#[tokio::test]
+async fn all_or_none_are_stored_and_every_bad_one_is_named() {
+    let db = testkit::database().await;
+    let log = |message: &str| NewLog::new("API", Level::Info, message);
+    let many: Vec<NewLog> = (0..20_000).map(|n| log(&format!("line {n}"))).collect();
+    assert_eq!(
+        Log::records().create_many(&db.pool, &many).await.unwrap(),
+        20_000
+    );
+    assert_eq!(Log::records().create_many(&db.pool, &[]).await.unwrap(), 0);
+
+    let batch = [
+        log("good"),
+        log(" "),
+        log("also good"),
+        NewLog::new("\0", Level::Info, ""),
+    ];
+    let error = Log::records()
+        .create_many(&db.pool, &batch)
+        .await
+        .unwrap_err();
+    assert!(error.is_invalid());
+    insta::assert_snapshot!(error, @"record 1, message: must not be blank; record 3, source: holds a NUL character (at byte 0), which PostgreSQL text cannot; record 3, message: must not be blank");
+    assert_eq!(
+        Log::records().count(&db.pool).await.unwrap().value(),
+        20_000
+    );
+}
+
+/// What only the database can know is told with the place of the record, too.
+#[tokio::test]
+async fn a_refusal_of_the_database_names_the_record() {
+    let db = testkit::database().await;
+    sqlx::query("ALTER TABLE logs ADD CONSTRAINT no_secrets CHECK (message <> 'secret')")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    let log = |message: &str| NewLog::new("API", Level::Info, message);
+    let error = Log::records()
+        .create_many(&db.pool, &[log("a"), log("b"), log("secret"), log("c")])
+        .await
+        .unwrap_err();
+    assert!(error.is_invalid());
+    assert_eq!(error.fields()[0].row, Some(2), "{error}");
+
+    let users = ["a@example.com", "b@example.com", "A@example.com"]
+        .map(|email| NewUser::new(email, "hash"));
+    let error = User::records()
+        .create_many(&db.pool, &users)
+        .await
+        .unwrap_err();
+    assert!(error.is_conflict());
+    assert_eq!(
+        error.to_string(),
+        "record 2, email: is the e-mail of another user"
+    );
+    assert_eq!(User::records().count(&db.pool).await.unwrap().value(), 0);
+    // The connection is as good as before.
+    assert_eq!(
+        Log::records()
+            .create_many(&db.pool, &[log("a")])
+            .await
+            .unwrap(),
+        1
+    );
+}

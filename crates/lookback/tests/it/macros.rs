@@ -1,0 +1,145 @@
+//! `#[model]` for a table of one's own, and the mistakes it points at.
+
+use chrono::{DateTime, Utc};
+use lookback::{ColumnEnum, Embedding, Hidden, Model as _, Problem, model};
+
+/// What an application's own model looks like.
+#[model(
+    table = "notes",
+    search(title, body),
+    constraint("notes_title_key", title, "is the title of another note")
+)]
+pub(crate) struct Note {
+    /// Primary key.
+    pub id: i64,
+    /// The title.
+    #[column(not_blank, max_bytes = 20)]
+    pub title: String,
+    /// The text.
+    pub body: Option<String>,
+    /// How it is coming on.
+    #[column(default = State::InProgress)]
+    pub state: State,
+    /// Stars, from 0 to 5.
+    #[column(range(0, 5))]
+    pub stars: Option<i64>,
+    /// A secret.
+    pub key: Hidden<Option<String>>,
+    /// Common.
+    pub created_at: DateTime<Utc>,
+    /// Common.
+    pub updated_at: DateTime<Utc>,
+    /// Common.
+    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+    /// Common.
+    pub embedding: Hidden<Option<Embedding>>,
+}
+
+/// The state of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ColumnEnum)]
+pub(crate) enum State {
+    /// Not begun.
+    Open,
+    /// Begun.
+    InProgress,
+}
+
+#[tokio::test]
+async fn a_table_of_ones_own_has_it_all() {
+    let db = testkit::database().await;
+    sqlx::query(
+        "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL \
+         CONSTRAINT notes_title_key UNIQUE, body text, state text NOT NULL, stars bigint, key text, \
+         created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, deleted_at timestamptz, \
+         embedding vector(16))",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    let note = Note::records()
+        .create(
+            &db.pool,
+            NewNote::new("milk").body("two bottles").stars(5).key("k"),
+        )
+        .await
+        .unwrap();
+    assert_eq!(note.state, State::InProgress);
+    assert_eq!(note.key.get(), None);
+    let error = Note::records()
+        .create(&db.pool, NewNote::new("milk"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "title: is the title of another note");
+    let error = Note::records()
+        .create(
+            &db.pool,
+            NewNote::new("a title of more than twenty bytes").stars(6),
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "title: is 33 bytes long; at most 20 are taken; stars: 6 is not from 0 to 5"
+    );
+    let found = Note::records()
+        .filter(Note::state().eq("in_progress") & Note::stars().gte(3))
+        .search("botles")
+        .with_hidden(Note::key())
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(found.data[0].key.get(), Some(&Some("k".to_owned())));
+    let changed = Note::records()
+        .update(
+            &db.pool,
+            note.id,
+            NotePatch::new().body(None).state(State::Open),
+        )
+        .await
+        .unwrap();
+    assert_eq!((changed.body, changed.state), (None, State::Open));
+}
+
+#[test]
+fn the_description_is_that_of_the_struct() {
+    let columns: Vec<String> = Note::TABLE
+        .columns
+        .iter()
+        .map(|c| {
+            let null = if c.nullable { " null" } else { "" };
+            let hidden = if c.hidden { " hidden" } else { "" };
+            format!("{} {}{null}{hidden}", c.name, c.ty.sql())
+        })
+        .collect();
+    insta::assert_snapshot!(columns.join("\n"), @"
+id bigint
+title text
+body text null
+state text
+stars bigint null
+key text null hidden
+created_at timestamp with time zone
+updated_at timestamp with time zone
+deleted_at timestamp with time zone null hidden
+embedding vector(16) null hidden
+");
+    assert_eq!("in_progress".parse(), Ok(State::InProgress));
+    assert_eq!(
+        "done".parse::<State>(),
+        Err(Problem::new("`done` is not one of open, in_progress"))
+    );
+}
+
+#[test]
+fn mistakes_are_pointed_at() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/model_with_everything.rs");
+    // The words around ours are the compiler's, and change with its version.
+    let version = std::process::Command::new("rustc")
+        .arg("--version")
+        .output()
+        .unwrap();
+    if version.stdout.starts_with(b"rustc 1.95.") {
+        cases.compile_fail("tests/ui/fail_*.rs");
+    }
+}

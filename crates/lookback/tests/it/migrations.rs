@@ -1,0 +1,124 @@
+//! Applying migrations, and what stands in the way.
+
+use std::time::Duration;
+
+use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
+
+#[tokio::test]
+async fn two_at_once_apply_each_migration_once() {
+    let db = testkit::empty_database().await;
+    let run = async || {
+        let mut conn = PgConnection::connect(&db.url).await.unwrap();
+        migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT)
+            .await
+            .unwrap()
+            .len()
+    };
+    let (a, b, c) = tokio::join!(run(), run(), run());
+    assert_eq!(a + b + c, migrate::MIGRATOR.iter().count());
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    assert!(
+        migrate::status(&mut conn)
+            .await
+            .unwrap()
+            .iter()
+            .all(|m| m.applied)
+    );
+    lookback::check_encoder(&mut conn).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_holds_the_lock_is_named() {
+    let db = testkit::empty_database().await;
+    let mut holder = PgConnection::connect(&db.url).await.unwrap();
+    let lock = "SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS mine";
+    holder.execute(lock).await.unwrap();
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let error = migrate::run(&mut conn, Duration::from_millis(300))
+        .await
+        .unwrap_err();
+    assert!(error.is_setup());
+    assert!(
+        error.hint().unwrap().contains("AS mine"),
+        "{:?}",
+        error.hint()
+    );
+    drop(holder);
+    migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_the_right_to_create_pgvector_the_sql_is_given() {
+    let db = testkit::empty_database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let database: String = sqlx::query("SELECT current_database()::text AS name")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap()
+        .get("name");
+    let role = format!("{database}_app");
+    conn.execute(AssertSqlSafe(format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'app'; GRANT ALL ON SCHEMA public TO {role}; \
+         UPDATE pg_extension SET extname = extname WHERE FALSE"
+    )))
+    .await
+    .unwrap();
+    conn.execute(AssertSqlSafe(format!("SET ROLE {role}")))
+        .await
+        .unwrap();
+    let error = migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT)
+        .await
+        .unwrap_err();
+    assert!(error.is_setup(), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        format!("the role \"{role}\" may not create the extension pgvector")
+    );
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("CREATE EXTENSION vector;") && hint.contains(&database),
+        "{hint}"
+    );
+
+    // Somebody who may runs it; then the role itself can migrate.
+    conn.execute("RESET ROLE").await.unwrap();
+    conn.execute("CREATE EXTENSION vector").await.unwrap();
+    conn.execute(AssertSqlSafe(format!("SET ROLE {role}")))
+        .await
+        .unwrap();
+    migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT).await.unwrap();
+    conn.execute("RESET ROLE").await.unwrap();
+    conn.execute(AssertSqlSafe(format!(
+        "DROP OWNED BY {role} CASCADE; DROP ROLE {role}"
+    )))
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoder_is_not_searched_in_silence() {
+    let db = testkit::database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    lookback::check_encoder(&mut conn).await.unwrap();
+    conn.execute("UPDATE settings SET value = '0' WHERE name = 'encoder_version'")
+        .await
+        .unwrap();
+    let error = lookback::check_encoder(&mut conn).await.unwrap_err();
+    assert!(error.is_setup());
+    assert!(error.to_string().contains("encoder 0"), "{error}");
+}
+
+#[tokio::test]
+async fn a_changed_migration_is_noticed() {
+    let db = testkit::database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    conn.execute("UPDATE _sqlx_migrations SET checksum = '\\x00'")
+        .await
+        .unwrap();
+    let error = migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT)
+        .await
+        .unwrap_err();
+    assert!(error.is_setup());
+    assert!(error.to_string().contains("20261123000000"), "{error}");
+}

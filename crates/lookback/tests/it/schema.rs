@@ -1,0 +1,261 @@
+//! The tables in the database are those of the design, and those of the
+//! models.
+
+use lookback::{Import, Log, Metric, Model, RequestSnapshot, Role, Setting, Table, User};
+use sqlx::{PgPool, Row as _};
+
+/// Name, type, null or not.
+type Column = (&'static str, &'static str, bool);
+
+/// The tables of the design.
+const DESIGN: &[(&str, &[Column])] = &[
+    (
+        "users",
+        &[
+            ("email", "text", false),
+            ("password_hash", "text", false),
+            ("role", "user_role", false),
+        ],
+    ),
+    (
+        "logs",
+        &[
+            ("source", "text", false),
+            ("level", "text", false),
+            ("message", "text", false),
+            ("meta", "jsonb", true),
+            ("trace_id", "text", true),
+        ],
+    ),
+    (
+        "metrics",
+        &[
+            ("window_start", "timestamptz", false),
+            ("window_end", "timestamptz", false),
+            ("endpoint", "text", false),
+            ("p50_latency", "int4", false),
+            ("p95_latency", "int4", false),
+            ("p99_latency", "int4", false),
+            ("error_rate", "int4", false),
+            ("traffic_count", "int4", false),
+            ("request_size", "int8", true),
+            ("response_size", "int8", true),
+            ("latency_sketch", "bytea", true),
+        ],
+    ),
+    (
+        "request_snapshots",
+        &[
+            ("method", "text", false),
+            ("path", "text", false),
+            ("query", "jsonb", true),
+            ("body", "jsonb", true),
+            ("headers", "jsonb", true),
+            ("user_id", "text", true),
+            ("timestamp", "timestamptz", false),
+            ("version", "text", false),
+            ("stage", "text", false),
+            ("status_code", "int4", true),
+            ("response_body", "jsonb", true),
+            ("response_headers", "jsonb", true),
+            ("duration", "int4", true),
+            ("geo_country", "text", true),
+            ("geo_region", "text", true),
+            ("geo_city", "text", true),
+            ("geo_lat", "float8", true),
+            ("geo_lon", "float8", true),
+            ("geo_source", "text", true),
+            ("trace_id", "text", true),
+        ],
+    ),
+];
+
+/// Column, type, nullable, default, identity, as `information_schema` has them.
+async fn columns(
+    pool: &PgPool,
+    table: &str,
+) -> Vec<(String, String, bool, Option<String>, String)> {
+    sqlx::query(
+        "SELECT column_name::text, udt_name::text, is_nullable = 'YES' AS nullable, \
+         column_default::text, coalesce(identity_generation, '')::text AS identity \
+         FROM information_schema.columns \
+         WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position",
+    )
+    .bind(table)
+    .fetch_all(pool)
+    .await
+    .unwrap()
+    .iter()
+    .map(|row| {
+        (
+            row.get("column_name"),
+            row.get("udt_name"),
+            row.get("nullable"),
+            row.get("column_default"),
+            row.get("identity"),
+        )
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn the_tables_are_those_of_the_design() {
+    let db = testkit::database().await;
+    for (table, own) in DESIGN {
+        let mut expected: Vec<(&str, &str, bool)> = vec![("id", "int8", false)];
+        expected.extend_from_slice(own);
+        expected.extend([
+            ("created_at", "timestamptz", false),
+            ("updated_at", "timestamptz", false),
+            ("deleted_at", "timestamptz", true),
+            ("embedding", "vector", true),
+        ]);
+        let found = columns(&db.pool, table).await;
+        let found_types: Vec<(&str, &str, bool)> = found
+            .iter()
+            .map(|(name, ty, nullable, ..)| (name.as_str(), ty.as_str(), *nullable))
+            .collect();
+        assert_eq!(found_types, expected, "{table}");
+        for (name, _, _, default, identity) in &found {
+            let expected = match name.as_str() {
+                "created_at" | "updated_at" => Some("now()"),
+                "role" => Some("'user'::user_role"),
+                _ => None,
+            };
+            assert_eq!(default.as_deref(), expected, "{table}.{name}");
+            assert_eq!(
+                identity,
+                if name == "id" { "ALWAYS" } else { "" },
+                "{table}.{name}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_models_are_those_of_the_tables() {
+    async fn compare(pool: &PgPool, table: &'static Table) {
+        let rows = sqlx::query(
+            "SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type, \
+             NOT attnotnull AS nullable, (atthasdef AND attgenerated = '') AS has_default \
+             FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped \
+             ORDER BY attnum",
+        )
+        .bind(table.name)
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        let found: Vec<(String, String, bool)> = rows
+            .iter()
+            .map(|row| (row.get("name"), row.get("type"), row.get("nullable")))
+            .collect();
+        let expected: Vec<(String, String, bool)> = table
+            .columns
+            .iter()
+            .map(|column| {
+                (
+                    column.name.to_owned(),
+                    column.ty.sql().into_owned(),
+                    column.nullable,
+                )
+            })
+            .collect();
+        assert_eq!(found, expected, "{}", table.name);
+        for (row, column) in rows.iter().zip(table.columns) {
+            let filled = matches!(column.role, Role::CreatedAt | Role::UpdatedAt);
+            assert_eq!(
+                row.get::<bool, _>("has_default"),
+                column.has_default || filled,
+                "{}.{}",
+                table.name,
+                column.name
+            );
+        }
+    }
+    let db = testkit::database().await;
+    for table in [
+        Log::TABLE,
+        Metric::TABLE,
+        RequestSnapshot::TABLE,
+        User::TABLE,
+        Import::TABLE,
+        Setting::TABLE,
+    ] {
+        compare(&db.pool, table).await;
+    }
+}
+
+#[tokio::test]
+async fn every_constraint_that_a_model_explains_is_there() {
+    let db = testkit::database().await;
+    for table in [
+        Log::TABLE,
+        Metric::TABLE,
+        RequestSnapshot::TABLE,
+        User::TABLE,
+        Setting::TABLE,
+    ] {
+        for constraint in table.constraints {
+            let found: bool = sqlx::query(
+                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conname = $1 AND conrelid = $2::regclass) \
+                 OR EXISTS (SELECT FROM pg_indexes WHERE indexname = $1 AND tablename = $2) AS found",
+            )
+            .bind(constraint.name)
+            .bind(table.name)
+            .fetch_one(&db.pool)
+            .await
+            .unwrap()
+            .get("found");
+            assert!(found, "{} of {}", constraint.name, table.name);
+        }
+    }
+}
+
+/// The database holds its own line, whatever writes to it.
+#[tokio::test]
+async fn the_database_itself_refuses_what_the_design_forbids() {
+    let db = testkit::database().await;
+    let refused = [
+        "INSERT INTO logs (source, level, message) VALUES ('s', 'verbose', 'm')",
+        "INSERT INTO logs (source, level, message) VALUES ('s', 'info', E' \\n\\t ')",
+        "INSERT INTO request_snapshots (method, path, timestamp, version, stage, status_code) \
+         VALUES ('GET', '/', now(), '1', 'test', 700)",
+        "INSERT INTO request_snapshots (method, path, timestamp, version, stage, geo_source) \
+         VALUES ('GET', '/', now(), '1', 'test', 'guess')",
+        "INSERT INTO metrics (window_start, window_end, endpoint, p50_latency, p95_latency, \
+         p99_latency, error_rate, traffic_count) VALUES ('2026-01-01 00:00:30Z', \
+         '2026-01-01 00:01:30Z', '/', 1, 1, 1, 0, 1)",
+        "INSERT INTO metrics (window_start, window_end, endpoint, p50_latency, p95_latency, \
+         p99_latency, error_rate, traffic_count) VALUES ('2026-01-01 00:00:00Z', \
+         '2026-01-01 00:02:00Z', '/', 1, 1, 1, 0, 1)",
+    ];
+    for sql in refused {
+        let error = sqlx::query(sql).execute(&db.pool).await.unwrap_err();
+        let code = error
+            .as_database_error()
+            .and_then(|e| e.code())
+            .map(|c| c.into_owned());
+        assert_eq!(code.as_deref(), Some("23514"), "{sql}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn logs_and_requests_are_partitioned_by_id() {
+    let db = testkit::database().await;
+    for table in ["logs", "request_snapshots"] {
+        let row = sqlx::query(
+            "SELECT pg_get_partkeydef($1::regclass) AS key, \
+             (SELECT string_agg(inhrelid::regclass::text, ',') FROM pg_inherits \
+              WHERE inhparent = $1::regclass) AS partitions",
+        )
+        .bind(table)
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+        assert_eq!(row.get::<String, _>("key"), "RANGE (id)");
+        assert_eq!(
+            row.get::<String, _>("partitions"),
+            format!("{table}_default")
+        );
+    }
+}

@@ -1,0 +1,13 @@
+use chrono::{DateTime, Utc};
+use lookback::{Embedding, Hidden, model};
+
+#[model(search())]
+struct Note {
+    id: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    deleted_at: Hidden<Option<DateTime<Utc>>>,
+    embedding: Hidden<Option<Embedding>>,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use chrono::{DateTime, Utc};
+use lookback::{Embedding, Hidden, model};
+
+#[model(table = "notes", search())]
+struct Note {
+    id: i64,
+    age: std::time::Duration,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    deleted_at: Hidden<Option<DateTime<Utc>>>,
+    embedding: Hidden<Option<Embedding>>,
+}
+
+fn main() {}

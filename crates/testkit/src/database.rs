@@ -1,0 +1,268 @@
+//! A database for each test.
+
+use std::env;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lookback_embedded::{Installation, Layout, Search, Server, ThrowAway, is_root, quiet};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
+
+/// A database of one test's own, dropped when the test passes and kept when it
+/// fails, for as long as the server runs.
+pub struct Database {
+    /// Connections to it.
+    pub pool: PgPool,
+    /// Its URL.
+    pub url: String,
+    name: String,
+}
+
+/// How long the server waits for another test before it stops.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What names of databases start with; those of tests go on with the time.
+const TEST: &str = "test_";
+const TEMPLATE: &str = "template_lookback_";
+
+/// A database with the tables of Lookback.
+///
+/// # Panics
+///
+/// If there is no PostgreSQL to be had.
+pub async fn database() -> Database {
+    create(Some(&template().await)).await
+}
+
+/// A database with nothing in it.
+///
+/// # Panics
+///
+/// If there is no PostgreSQL to be had.
+pub async fn empty_database() -> Database {
+    create(None).await
+}
+
+/// The URL of the server's own database, to create roles and the like.
+///
+/// # Panics
+///
+/// If there is no PostgreSQL to be had.
+pub fn server_url() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| env::var("LOOKBACK_TEST_DATABASE_URL").unwrap_or_else(|_| start_server()))
+}
+
+/// The programs of a PostgreSQL with pgvector, and their version; found or
+/// fetched.
+///
+/// # Panics
+///
+/// If there is no PostgreSQL to be had.
+pub fn installation() -> (PathBuf, String) {
+    let found = find_installation();
+    (found.bin().to_owned(), found.version().to_string())
+}
+
+fn find_installation() -> Installation {
+    let layout = Layout::standard(|name| env::var_os(name), is_root())
+        .expect("a place for the private PostgreSQL");
+    let mut search = Search::new(layout.postgres(), env::var_os("PATH").unwrap_or_default());
+    if let Some(dir) = env::var_os("LOOKBACK_PG_BIN") {
+        search = search.given(dir);
+    }
+    let say = |event: &lookback_embedded::Event| eprintln!("{event}");
+    search.find(&say).expect("a PostgreSQL with pgvector")
+}
+
+fn start_server() -> String {
+    let throw_away = ThrowAway {
+        idle: IDLE,
+        remove: true,
+    };
+    Server::at(server_folder())
+        .throw_away(throw_away)
+        .start(&find_installation(), &quiet)
+        .expect("a running PostgreSQL")
+        .url()
+}
+
+/// Below the folder for temporary files, which the user that runs PostgreSQL
+/// for root can enter; one for each user and checkout.
+fn server_folder() -> PathBuf {
+    let key = key_of(&(env!("CARGO_MANIFEST_DIR"), env::var_os("HOME")));
+    env::temp_dir().join(format!("lookback-test-{key}"))
+}
+
+/// A short name for a value, the same in every process of a build.
+fn key_of(value: &impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+async fn admin() -> PgConnection {
+    PgConnection::connect(server_url())
+        .await
+        .expect("a connection to the test server")
+}
+
+/// The name of a database that is migrated once, and then copied.
+async fn template() -> String {
+    static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+    NAME.get_or_init(|| async {
+        // Named by the checksums: other migrations, another template.
+        let checksums: Vec<_> = lookback::migrate::MIGRATOR
+            .iter()
+            .map(|migration| &migration.checksum)
+            .collect();
+        let name = format!("{TEMPLATE}{}", key_of(&checksums));
+        let mut admin = admin().await;
+        // One process makes it, the others wait.
+        admin
+            .execute("SELECT pg_advisory_lock(7235001)")
+            .await
+            .expect("the lock of the template");
+        reap(&mut admin).await;
+        let ready: bool = sqlx::query(
+            "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1 AND datistemplate) AS ready",
+        )
+        .bind(&name)
+        .fetch_one(&mut admin)
+        .await
+        .and_then(|row| row.try_get("ready"))
+        .expect("a look at the databases");
+        if !ready {
+            // A half-made one is of a process that was killed.
+            drop_database(&mut admin, &name).await;
+            create_database(&mut admin, &name, None).await;
+            let mut conn = PgConnection::connect(&url_of(&name))
+                .await
+                .expect("a connection to the template");
+            lookback::migrate::run(&mut conn, Duration::from_secs(60))
+                .await
+                .expect("the migrations");
+            conn.close().await.expect("the template is closed");
+            run(
+                &mut admin,
+                format!("ALTER DATABASE {name} IS_TEMPLATE true"),
+            )
+            .await;
+        }
+        admin.close().await.expect("the lock is let go");
+        name
+    })
+    .await
+    .clone()
+}
+
+/// Drops what killed and failed tests left, once it is old.
+async fn reap(admin: &mut PgConnection) {
+    const OLD: u64 = 60 * 60;
+    let rows =
+        sqlx::query("SELECT datname::text AS name FROM pg_database WHERE datname LIKE 'test\\_%'")
+            .fetch_all(&mut *admin)
+            .await
+            .expect("a look at the databases");
+    for row in rows {
+        let name: String = row.try_get("name").expect("a name");
+        let made = name
+            .strip_prefix(TEST)
+            .and_then(|rest| rest.split('_').next())
+            .and_then(|time| time.parse::<u64>().ok());
+        if made.is_none_or(|made| made + OLD < now()) {
+            drop_database(admin, &name).await;
+        }
+    }
+}
+
+async fn create(template: Option<&str>) -> Database {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "{TEST}{}_{}_{}",
+        now(),
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
+    let mut admin = admin().await;
+    create_database(&mut admin, &name, template).await;
+    admin.close().await.expect("the connection is closed");
+    let url = url_of(&name);
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .acquire_timeout(Duration::from_secs(60))
+        .connect_with(PgConnectOptions::from_str(&url).expect("a URL"))
+        .await
+        .expect("a connection to the database of the test");
+    Database { pool, url, name }
+}
+
+async fn create_database(admin: &mut PgConnection, name: &str, template: Option<&str>) {
+    // template0: nobody is connected to it, ever.
+    let template = template.unwrap_or("template0");
+    run(admin, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+}
+
+async fn drop_database(admin: &mut PgConnection, name: &str) {
+    run(
+        admin,
+        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    )
+    .await;
+}
+
+async fn run(conn: &mut PgConnection, sql: String) {
+    if let Err(error) = conn.execute(AssertSqlSafe(sql.clone())).await {
+        panic!("{sql}: {error}");
+    }
+}
+
+fn url_of(name: &str) -> String {
+    let server = server_url();
+    let (before, _) = server.rsplit_once('/').expect("a URL with a database");
+    format!("{before}/{name}")
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Database").field(&self.name).finish()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "the database of this test is kept for a minute: {}",
+                self.url
+            );
+            return;
+        }
+        let name = self.name.clone();
+        // A runtime of its own: the one of the test may be ending.
+        let dropped = std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime")
+                .block_on(async {
+                    let mut admin = admin().await;
+                    drop_database(&mut admin, &name).await;
+                });
+        });
+        if dropped.join().is_err() {
+            eprintln!("the database {} could not be dropped", self.name);
+        }
+    }
+}

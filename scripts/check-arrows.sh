@@ -1,0 +1,25 @@
+#!/bin/sh
+# The arrows between crates, as ARCHITECTURE.md draws them: a crate that must
+# not reach another does not, by any way through the dependency tree.
+set -eu
+status=0
+
+forbid() { # crate, what it must not reach, why
+    if cargo tree --locked -e normal -p "$1" --prefix none 2>/dev/null | grep -qE "^$2 v"; then
+        printf 'error: %s must not reach %s: %s\n' "$1" "$2" "$3" >&2
+        status=1
+    fi
+}
+
+forbid lookback lookback-cli 'arrows run from the command line to the library'
+forbid lookback lookback-embedded 'an application brings its own database'
+forbid lookback clap 'the library reads no arguments'
+forbid lookback indicatif 'the library never prints'
+forbid lookback-embedded lookback 'the private PostgreSQL stands alone'
+forbid lookback-embedded sqlx 'the private PostgreSQL needs no driver'
+forbid lookback-embedded tokio 'the private PostgreSQL is synchronous'
+forbid lookback-macros sqlx 'a macro opens no connection'
+forbid lookback-cli testkit 'what ships does not carry its tests'
+
+[ "$status" -eq 0 ] && echo 'arrows between crates: as drawn'
+exit "$status"
