@@ -1,28 +1,5 @@
 //! The embedding: 16 numbers that lie close together for texts that share
 //! words and parts of words.
-//!
-//! # The encoding, version 1
-//!
-//! 1. Text is split at white space. Letters are folded to lower case,
-//!    character by character, by way of upper case (`ß` and `SS` are one);
-//!    digits become `0`, so that two lines that differ in a number are alike.
-//!    Each piece is split into its runs of letters and digits; a piece with
-//!    neither is a word as it stands.
-//! 2. The features of a word are the word itself, with weight 3, and each run
-//!    of three characters of `<word>`, with weight 1. A word of more than 64
-//!    characters is cut there; words beyond the first 8 KiB are left out.
-//! 3. A feature is hashed: FNV-1a with 64 bits over its UTF-8 bytes (a word
-//!    starts from another basis than a run of characters), then the finaliser
-//!    of MurmurHash3. The 16 lowest bits are signs: bit *i* adds the weight to
-//!    dimension *i* or takes it away. Sums are integers, so that no order of
-//!    words changes them.
-//! 4. The sums are divided by their length. If all are zero, the vector is the
-//!    first dimension.
-//!
-//! A text without a word has no embedding: null, not zero.
-//!
-//! Every step is exact or correctly rounded, so that the vector is the same on
-//! every platform. A change to any of it is a new [`ENCODER_VERSION`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -51,6 +28,29 @@ pub const ENCODER_VERSION: u32 = 1;
 /// assert!(near.cosine(&far) < near.cosine(&same));
 /// assert_eq!(Embedding::of("  "), None);
 /// ```
+///
+/// # The encoding, version 1
+///
+/// 1. Text is split at white space. Letters are folded to lower case,
+///    character by character, by way of upper case (`ß` and `SS` are one);
+///    digits become `0`, so that two lines that differ in a number are alike.
+///    Each piece is split into its runs of letters and digits; a piece with
+///    neither is a word as it stands.
+/// 2. The features of a word are the word itself, with weight 3, and each run
+///    of three characters of `<word>`, with weight 1. A word of more than 64
+///    characters is cut there; words beyond the first 8 KiB are left out.
+/// 3. A feature is hashed: FNV-1a with 64 bits over its UTF-8 bytes (a word
+///    starts from another basis than a run of characters), then the finaliser
+///    of MurmurHash3. The 16 lowest bits are signs: bit *i* adds the weight to
+///    dimension *i* or takes it away. Sums are integers, so that no order of
+///    words changes them.
+/// 4. The sums are divided by their length. If all are zero, the vector is the
+///    first dimension.
+///
+/// A text without a word has no embedding: null, not zero.
+///
+/// Every step is exact or correctly rounded, so that the vector is the same on
+/// every platform. A change to any of it is a new [`ENCODER_VERSION`].
 #[derive(Clone, Copy, PartialEq)]
 pub struct Embedding([f32; DIMENSIONS]);
 

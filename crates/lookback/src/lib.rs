@@ -55,4 +55,10 @@ pub mod __private {
 mod guide {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
+    #[doc = include_str!("../../../docs/guide/queries.md")]
+    struct Queries;
+    #[doc = include_str!("../../../docs/guide/models.md")]
+    struct Models;
+    #[doc = include_str!("../../../docs/guide/migrations.md")]
+    struct Migrations;
 }
