@@ -32,7 +32,7 @@ pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
         .iter()
         .any(|scheme| url.starts_with(scheme))
     {
-        return Err(not_a_url("is not the URL of a PostgreSQL"));
+        return Err(not_a_url("cannot be used"));
     }
     let options = PgConnectOptions::from_str(&url)
         .map_err(|error| not_a_url(&format!("is not right: {error}")))?
@@ -105,7 +105,7 @@ pub(crate) async fn start_private(config: &Config) -> Result<Running, Failure> {
 /// A database URL that can be shown.
 pub(crate) fn without_password(url: &str) -> String {
     match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.has_host() => {
+        Ok(mut parsed) if parsed.scheme().starts_with("postgres") => {
             if parsed.password().is_some() {
                 // Refused only for URLs that cannot have a password.
                 let _ = parsed.set_password(Some("***"));
@@ -124,7 +124,7 @@ pub(crate) fn without_password(url: &str) -> String {
             parsed.to_string()
         }
         // What cannot be read may hold a password anywhere.
-        _ => "(a text that is not a URL)".to_owned(),
+        _ => "(a text that is not a URL of PostgreSQL)".to_owned(),
     }
 }
 
@@ -143,8 +143,12 @@ mod tests {
             "postgres://db/shop?password=***"
         );
         assert_eq!(
+            without_password("postgres:///shop?host=/run/postgresql&user=me"),
+            "postgres:///shop?host=/run/postgresql&user=me"
+        );
+        assert_eq!(
             without_password("me:s3cret at db"),
-            "(a text that is not a URL)"
+            "(a text that is not a URL of PostgreSQL)"
         );
     }
 }

@@ -35,7 +35,7 @@ pub use models::{
     NewMetric, NewRequestSnapshot, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
     Setting, SettingPatch, User, UserPatch, UserRole,
 };
-pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new as check};
+pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Patch};
 pub use value::{ColumnType, ColumnValue, Integer, Json, JsonMap, Problem, TextLike, Value};

@@ -161,7 +161,7 @@ fn record<N: Assign>(line: &Line) -> Result<Option<N>, String> {
         return Ok(None);
     }
     let record = N::from_json(object(&line.bytes)?).map_err(|error| error.to_string())?;
-    lookback::check(&record).map_err(|error| error.to_string())?;
+    lookback::check_new(&record).map_err(|error| error.to_string())?;
     Ok(Some(record))
 }
 

@@ -78,13 +78,13 @@ $ lookback config
     lookback.write("lookback.toml", "");
     transcript!(lookback.run(&["logs", "list", "--database-url", "mysql://me:pw@db/shop"]), @"
 $ lookback logs list --database-url mysql://me:pw@db/shop
-! error: database_url (from --database-url): mysql://me:***@db/shop is not the URL of a PostgreSQL
+! error: database_url (from --database-url): (a text that is not a URL of PostgreSQL) cannot be used
 ! hint: such as postgres://user:password@host:5432/database
 [exit code 2]
 ");
     transcript!(lookback.run(&["logs", "list", "--database-url", "me:pw"]), @"
 $ lookback logs list --database-url me:pw
-! error: database_url (from --database-url): (a text that is not a URL) is not the URL of a PostgreSQL
+! error: database_url (from --database-url): (a text that is not a URL of PostgreSQL) cannot be used
 ! hint: such as postgres://user:password@host:5432/database
 [exit code 2]
 ");
