@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::LitStr;
+use syn::{Ident, LitStr};
 
 use super::input::{Model, ModelField, Role};
 
@@ -279,11 +279,19 @@ fn new(model: &Model) -> TokenStream {
             quote!(#column)
         }
     });
-    let debug = debug_fields(settable(model).map(|(_, field)| field));
     let new_doc = format!(
         "A record to insert into `{table}`. `id`, `updated_at` and `embedding` are filled in by the write path."
     );
-    let new_name = new.to_string();
+    let impls = assign(
+        name,
+        &new,
+        settable(model),
+        &quote!(#(#values,)*),
+        &quote! {
+            #(#from_json)*
+            let value = (|| Some(Self { #(#unwrap),* }))();
+        },
+    );
 
     quote! {
         #[doc = #new_doc]
@@ -299,39 +307,7 @@ fn new(model: &Model) -> TokenStream {
             #(#setters)*
         }
 
-        impl ::core::fmt::Debug for #new {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#new_name) #(#debug)* .finish()
-            }
-        }
-
-        impl ::lookback::Assign for #new {
-            type Model = #name;
-
-            fn value(&self, column: usize) -> ::core::option::Option<::lookback::Value<'_>> {
-                match column {
-                    #(#values,)*
-                    _ => None,
-                }
-            }
-
-            fn from_json(
-                map: ::lookback::JsonMap,
-            ) -> ::core::result::Result<Self, ::lookback::Error> {
-                let mut input = ::lookback::__private::JsonInput::new::<#name>(map);
-                #(#from_json)*
-                let value = (|| Some(Self { #(#unwrap),* }))();
-                input.finish(value)
-            }
-        }
-
-        impl<'de> ::lookback::__private::serde::Deserialize<'de> for #new {
-            fn deserialize<D: ::lookback::__private::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                ::lookback::__private::deserialize(deserializer)
-            }
-        }
+        #impls
     }
 }
 
@@ -401,9 +377,14 @@ fn patch(model: &Model) -> TokenStream {
             quote!(#column: input.patch(#index))
         }
     });
-    let debug = debug_fields(plain(model).map(|(_, field)| field));
     let patch_doc = format!("A change to a record of `{table}`: a field that is absent is kept.");
-    let patch_name = patch.to_string();
+    let impls = assign(
+        name,
+        &patch,
+        plain(model),
+        &quote!(#(#values,)*),
+        &quote!(let value = Some(Self { #(#from_json),* });),
+    );
 
     quote! {
         #[doc = #patch_doc]
@@ -416,46 +397,21 @@ fn patch(model: &Model) -> TokenStream {
             #(#setters)*
         }
 
-        impl ::core::fmt::Debug for #patch {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                f.debug_struct(#patch_name) #(#debug)* .finish()
-            }
-        }
-
-        impl ::lookback::Assign for #patch {
-            type Model = #name;
-
-            fn value(&self, column: usize) -> ::core::option::Option<::lookback::Value<'_>> {
-                match column {
-                    #(#values,)*
-                    _ => None,
-                }
-            }
-
-            fn from_json(
-                map: ::lookback::JsonMap,
-            ) -> ::core::result::Result<Self, ::lookback::Error> {
-                let mut input = ::lookback::__private::JsonInput::new::<#name>(map);
-                let value = Self { #(#from_json),* };
-                input.finish(Some(value))
-            }
-        }
-
-        impl<'de> ::lookback::__private::serde::Deserialize<'de> for #patch {
-            fn deserialize<D: ::lookback::__private::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                ::lookback::__private::deserialize(deserializer)
-            }
-        }
+        #impls
     }
 }
 
-/// The `.field(…)` calls of a `Debug` that shows no hidden value.
-fn debug_fields<'a>(
-    fields: impl Iterator<Item = &'a ModelField>,
-) -> impl Iterator<Item = TokenStream> {
-    fields.map(|field| {
+/// What the insert type and the patch type share: `Assign`, reading from JSON,
+/// and a `Debug` that shows no hidden value.
+fn assign<'a>(
+    model: &Ident,
+    ty: &Ident,
+    fields: impl Iterator<Item = (usize, &'a ModelField)>,
+    values: &TokenStream,
+    from_json: &TokenStream,
+) -> TokenStream {
+    let name = ty.to_string();
+    let debug = fields.map(|(_, field)| {
         let column = &field.name;
         let text = column.to_string();
         if field.hidden {
@@ -463,5 +419,39 @@ fn debug_fields<'a>(
         } else {
             quote!(.field(#text, &self.#column))
         }
-    })
+    });
+    quote! {
+        impl ::core::fmt::Debug for #ty {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(#name) #(#debug)* .finish()
+            }
+        }
+
+        impl ::lookback::Assign for #ty {
+            type Model = #model;
+
+            fn value(&self, column: usize) -> ::core::option::Option<::lookback::Value<'_>> {
+                match column {
+                    #values
+                    _ => None,
+                }
+            }
+
+            fn from_json(
+                map: ::lookback::JsonMap,
+            ) -> ::core::result::Result<Self, ::lookback::Error> {
+                let mut input = ::lookback::__private::JsonInput::new::<#model>(map);
+                #from_json
+                input.finish(value)
+            }
+        }
+
+        impl<'de> ::lookback::__private::serde::Deserialize<'de> for #ty {
+            fn deserialize<D: ::lookback::__private::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                ::lookback::__private::deserialize(deserializer)
+            }
+        }
+    }
 }
