@@ -131,7 +131,7 @@ CREATE TABLE imports (
     CONSTRAINT imports_pkey PRIMARY KEY (id)
 );
 
-CREATE INDEX imports_name_idx ON imports (md5(name));
+CREATE INDEX imports_name_idx ON imports (name, id) WHERE deleted_at IS NULL;
 
 -- Facts about the database itself, such as the version of the encoder.
 CREATE TABLE settings (

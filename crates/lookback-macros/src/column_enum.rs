@@ -48,6 +48,11 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
     });
 
+    // An enum type of PostgreSQL has no patterns.
+    let text = pg_type
+        .is_none()
+        .then(|| quote!(impl ::lookback::Text for #name {}));
+
     Ok(quote! {
         impl #name {
             /// Every value, in the order of declaration.
@@ -112,6 +117,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
 
         impl ::lookback::TextLike for #name {}
+        #text
 
         impl ::lookback::__private::sqlx::Type<::lookback::__private::sqlx::Postgres> for #name {
             fn type_info() -> ::lookback::__private::sqlx::postgres::PgTypeInfo { #type_info }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use crate::filter::{Comparison, Filter, Test};
 use crate::model::{ColumnDef, Model};
-use crate::value::{ColumnValue, Problem, TextLike, Value};
+use crate::value::{ColumnValue, Problem, Text, TextLike, Value};
 
 /// The column of a model `M` that holds a `T`.
 ///
@@ -126,7 +126,7 @@ impl<M: Model, T: ColumnValue> Column<M, T> {
     }
 }
 
-impl<M: Model, T: TextLike> Column<M, T> {
+impl<M: Model, T: Text> Column<M, T> {
     /// The column matches this pattern: `%` is any text, `_` any one
     /// character, `\` takes the next character as it is.
     pub fn like(self, pattern: &str) -> Filter<M> {

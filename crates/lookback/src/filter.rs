@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops;
 
 use crate::error::FieldError;
-use crate::model::Model;
+use crate::model::{Model, Table};
 use crate::value::{Problem, Value};
 
 mod lookup;
@@ -50,6 +50,38 @@ pub(crate) enum Node {
     Wrong(FieldError),
 }
 
+impl Node {
+    /// The filter in words; the value of a hidden column is not shown.
+    pub(crate) fn debug(&self, table: &Table, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut joined = |nodes: &[Self], operator: &str| {
+            f.write_str("(")?;
+            for (index, node) in nodes.iter().enumerate() {
+                if index > 0 {
+                    f.write_str(operator)?;
+                }
+                node.debug(table, f)?;
+            }
+            f.write_str(")")
+        };
+        match self {
+            Self::All(nodes) => joined(nodes, " & "),
+            Self::Any(nodes) => joined(nodes, " | "),
+            Self::Not(node) => {
+                f.write_str("!")?;
+                node.debug(table, f)
+            }
+            Self::Test { column, test } => {
+                let column = &table.columns[*column];
+                match column.hidden && !matches!(test, Test::IsNull(_)) {
+                    true => write!(f, "{} <hidden>", column.name),
+                    false => write!(f, "{} {test:?}", column.name),
+                }
+            }
+            Self::Wrong(field) => write!(f, "{field}"),
+        }
+    }
+}
+
 /// What is asked of one column.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
@@ -69,6 +101,13 @@ pub(crate) enum Comparison {
     Lte,
 }
 
+impl Comparison {
+    /// Greater or less, and not only same or other.
+    pub(crate) fn is_order(self) -> bool {
+        !matches!(self, Self::Eq | Self::Ne)
+    }
+}
+
 impl Test {
     /// A pattern; one that ends in an escape of nothing is refused here, as
     /// PostgreSQL would.
@@ -86,6 +125,23 @@ impl Test {
     }
 }
 
+impl Test {
+    /// Refuses what no text of PostgreSQL holds, before PostgreSQL does.
+    fn without_nul(self) -> Result<Self, Problem> {
+        let has_nul = |value: &Value<'_>| matches!(value, Value::Text(text) if text.contains('\0'));
+        let found = match &self {
+            Self::Compare(_, value) => has_nul(value),
+            Self::In(values) => values.iter().any(has_nul),
+            Self::Like { pattern, .. } => pattern.contains('\0'),
+            Self::IsNull(_) => false,
+        };
+        match found {
+            true => Err(Problem::new("holds a NUL character, which no record does")),
+            false => Ok(self),
+        }
+    }
+}
+
 impl<M: Model> Filter<M> {
     fn new(node: Node) -> Self {
         Self {
@@ -95,6 +151,7 @@ impl<M: Model> Filter<M> {
     }
 
     pub(crate) fn test(column: usize, test: Result<Test, Problem>) -> Self {
+        let test = test.and_then(Test::without_nul);
         Self::new(match test {
             Ok(test) => Node::Test { column, test },
             Err(problem) => Node::Wrong(FieldError::new(M::TABLE.columns[column].name, problem)),
@@ -168,9 +225,6 @@ impl<M> PartialEq for Filter<M> {
 
 impl<M: Model> fmt::Debug for Filter<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Filter")
-            .field(&M::TABLE.name)
-            .field(&self.node)
-            .finish()
+        self.node.debug(M::TABLE, f)
     }
 }

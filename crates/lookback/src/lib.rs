@@ -38,14 +38,14 @@ pub use models::{
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Patch};
-pub use value::{ColumnType, ColumnValue, Integer, Json, JsonMap, Problem, TextLike, Value};
+pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};
 
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::model::{Constraint, JsonInput, deserialize, parse};
-    pub use crate::query::{read, read_hidden};
+    pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
     pub use serde;
     pub use sqlx;
 }

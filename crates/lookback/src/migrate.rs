@@ -48,6 +48,11 @@ pub struct Migration {
 /// is missing, if a file was changed after it was applied, or if a migration
 /// failed; [`Error::is_timeout`] never: a lock that is not free in time is
 /// [`Error::is_setup`] too, naming its holder.
+///
+/// # Cancellation
+///
+/// Dropped before it is done, it leaves the lock with the connection: close
+/// it, or run again on it.
 pub async fn run(conn: &mut PgConnection, lock_timeout: Duration) -> Result<Vec<Migration>, Error> {
     check_server(conn).await?;
     lock(conn, lock_timeout).await?;
@@ -114,6 +119,12 @@ pub async fn status(conn: &mut PgConnection) -> Result<Vec<Migration>, Error> {
 const LOCK: &str = "SELECT pg_try_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS got";
 const UNLOCK: &str =
     "SELECT pg_advisory_unlock(hashtextextended('lookback migrate ' || current_schema(), 0))";
+/// Lets go of the lock once, if this session holds it; a row if it did.
+const UNLOCK_OWN: &str = "SELECT pg_advisory_unlock(hashtextextended('lookback migrate ' || current_schema(), 0)) \
+     FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted \
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND (classid::bigint << 32 | objid::bigint) \
+       = hashtextextended('lookback migrate ' || current_schema(), 0)";
 const HOLDER: &str = "SELECT activity.pid, coalesce(activity.application_name, '') AS program, \
      coalesce(activity.query, '') AS query, activity.query_start::text AS since \
      FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid) \
@@ -124,13 +135,19 @@ const HOLDER: &str = "SELECT activity.pid, coalesce(activity.application_name, '
 
 async fn lock(conn: &mut PgConnection, timeout: Duration) -> Result<(), Error> {
     const PAUSE: Duration = Duration::from_millis(100);
-    let deadline = Instant::now() + timeout;
+    let deadline = Instant::now().checked_add(timeout);
+    // Locks of a session count: one that a dropped run left would stay behind this one.
+    while sqlx::query(UNLOCK_OWN)
+        .fetch_optional(&mut *conn)
+        .await?
+        .is_some()
+    {}
     loop {
         let row = sqlx::query(LOCK).fetch_one(&mut *conn).await?;
         if row.try_get("got")? {
             return Ok(());
         }
-        if Instant::now() >= deadline {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             break;
         }
         tokio::time::sleep(PAUSE).await;

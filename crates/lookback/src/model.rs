@@ -149,6 +149,26 @@ impl ColumnDef {
     pub(crate) fn quoted(&self) -> String {
         quote_identifier(self.name)
     }
+
+    /// Whether the column is text that stands for a list of values, which are
+    /// in the order of that list and not in that of the alphabet.
+    pub(crate) fn is_listed_text(&self) -> bool {
+        self.ty == ColumnType::Text && !self.variants.is_empty()
+    }
+
+    /// What the column is ordered by, in SQL.
+    pub(crate) fn order_key(&self) -> String {
+        if !self.is_listed_text() {
+            return self.quoted();
+        }
+        // Names of variants are identifiers of Rust in lower case: nothing to escape.
+        let listed: Vec<String> = self.variants.iter().map(|v| format!("'{v}'")).collect();
+        format!(
+            "array_position(ARRAY[{}], {})",
+            listed.join(", "),
+            self.quoted()
+        )
+    }
 }
 
 /// Reads the text of a value of `T`; used by generated code.

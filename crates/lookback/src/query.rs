@@ -1,11 +1,12 @@
 //! The QueryBuilder: everything that reads and writes the records of a model.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::column::{Column, Order};
 use crate::error::Error;
 use crate::filter::{Filter, Node, searchable};
-use crate::model::{Model, Role};
+use crate::model::{Model, Role, Table};
 use crate::sql::Sql;
 use crate::value::ColumnValue;
 
@@ -15,7 +16,7 @@ mod read;
 mod write;
 
 pub use page::{Page, Total};
-pub use read::{read, read_hidden};
+pub use read::{read, read_hidden, read_hidden_nullable, read_nullable};
 pub use write::check_new;
 
 /// The number of records that `list` returns when no limit is set.
@@ -54,7 +55,6 @@ pub const MAX_LIMIT: u32 = 10_000;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct QueryBuilder<M> {
     filter: Vec<Node>,
     search: Option<String>,
@@ -72,6 +72,25 @@ enum Deleted {
     Without,
     With,
     Only,
+}
+
+impl<M: Model> fmt::Debug for QueryBuilder<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Filters<'a>(&'a [Node], &'static Table);
+        impl fmt::Debug for Filters<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|node| node.debug(self.1, f))
+            }
+        }
+        f.debug_struct("QueryBuilder")
+            .field("table", &M::TABLE.name)
+            .field("filter", &Filters(&self.filter, M::TABLE))
+            .field("search", &self.search)
+            .field("limit", &self.limit)
+            .field("offset", &self.offset)
+            .field("deleted", &self.deleted)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<M> Clone for QueryBuilder<M> {

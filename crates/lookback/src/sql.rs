@@ -53,6 +53,12 @@ impl Sql {
     where
         T: Encode<'q, Postgres> + Type<Postgres>,
     {
+        // The protocol counts parameters in 16 bits.
+        if self.arguments.len() >= usize::from(u16::MAX) {
+            return Err(Error::Driver(sqlx::Error::Encode(
+                "the filters of the query hold more than 65,535 values".into(),
+            )));
+        }
         self.arguments
             .add(value)
             .map_err(|error| Error::Driver(sqlx::Error::Encode(error)))?;

@@ -16,7 +16,7 @@ mod column_value;
 mod problem;
 
 pub(crate) use column_value::to_microseconds;
-pub use column_value::{ColumnValue, Integer, TextLike};
+pub use column_value::{ColumnValue, Text, TextLike};
 pub use problem::Problem;
 
 /// A JSON value, as stored in a `jsonb` column. Numbers keep every digit.

@@ -92,8 +92,10 @@ fn table(model: &Model) -> TokenStream {
         let column = &field.name;
         let text = column.to_string();
         let read = match (field.hidden, field.nullable) {
-            (true, _) => quote!(::lookback::__private::read_hidden(row, #text)?),
-            (false, _) => quote!(::lookback::__private::read(row, #text)?),
+            (true, true) => quote!(::lookback::__private::read_hidden_nullable(row, #text)?),
+            (true, false) => quote!(::lookback::__private::read_hidden(row, #text)?),
+            (false, true) => quote!(::lookback::__private::read_nullable(row, #text)?),
+            (false, false) => quote!(::lookback::__private::read(row, #text)?),
         };
         quote!(#column: #read)
     });

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::filter::{Comparison, Node, Test};
-use crate::model::Table;
+use crate::model::{ColumnDef, Table};
 use crate::sql::Sql;
+use crate::value::Value;
 
 impl Node {
     /// Appends the filter as a boolean expression that is never null.
@@ -52,6 +53,13 @@ fn render_test(
     sql: &mut Sql,
 ) -> Result<(), Error> {
     let column = &table.columns[index];
+    if let Test::Compare(comparison, Value::Text(text)) = test
+        && column.is_listed_text()
+        && comparison.is_order()
+    {
+        let passing = listed_that_pass(column, *comparison, text);
+        return render_test(index, &Test::In(passing), table, sql);
+    }
     let name = column.quoted();
     // `x > 1` is null where x is: said to be false, so that NOT is its exact opposite.
     let may_be_null = column.nullable && !matches!(test, Test::IsNull(_));
@@ -109,6 +117,26 @@ fn render_test(
     }
     sql.push(close);
     Ok(())
+}
+
+/// The values of a list that compare to `text` as asked, by their place in it.
+fn listed_that_pass(column: &ColumnDef, comparison: Comparison, text: &str) -> Vec<Value<'static>> {
+    let place = column.variants.iter().position(|variant| *variant == text);
+    let passes = |at: usize| {
+        place.is_some_and(|place| match comparison {
+            Comparison::Eq => at == place,
+            Comparison::Ne => at != place,
+            Comparison::Gt => at > place,
+            Comparison::Gte => at >= place,
+            Comparison::Lt => at < place,
+            Comparison::Lte => at <= place,
+        })
+    };
+    let listed = column.variants.iter().enumerate();
+    listed
+        .filter(|(at, _)| passes(*at))
+        .map(|(_, variant)| Value::Text((*variant).into()))
+        .collect()
 }
 
 /// Half of the parameters a statement can have, so that two such filters fit.

@@ -2,6 +2,8 @@
 //! refused here, with the name of the field, and not by the database half-way
 //! through a batch.
 
+use chrono::Datelike as _;
+
 use crate::error::FieldError;
 use crate::model::ColumnDef;
 use crate::value::{Json, Value};
@@ -41,6 +43,10 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             None => Ok(()),
         },
         Value::Jsonb(json) => check_json(column, json),
+        // What RFC 3339 can write: anything else could not be read back as text.
+        Value::Timestamptz(time) if !(1..=9999).contains(&time.year()) => {
+            refuse("is not of the years 1 to 9999".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -49,7 +55,7 @@ fn in_range(number: i64, column: &ColumnDef) -> Result<(), FieldError> {
     match column.range {
         Some((min, max)) if !(min..=max).contains(&number) => Err(FieldError::new(
             column.name,
-            if max == i64::MAX || max == i64::from(i32::MAX) {
+            if number < min && (max == i64::MAX || max == i64::from(i32::MAX)) {
                 format!("{number} is less than {min}")
             } else {
                 format!("{number} is not from {min} to {max}")
@@ -90,8 +96,8 @@ fn check_json(column: &ColumnDef, json: &Json) -> Result<(), FieldError> {
 /// Counts the size and looks for what `jsonb` cannot hold; on an error, `path`
 /// leads to it.
 fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> Result<(), String> {
-    /// Far less than what would exhaust the stack of PostgreSQL's parser.
-    const MAX_DEPTH: usize = 128;
+    /// Less than what can be read back: `serde_json` reads 127.
+    const MAX_DEPTH: usize = 100;
     if depth > MAX_DEPTH {
         return Err(format!("is nested more than {MAX_DEPTH} deep"));
     }
@@ -108,13 +114,12 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
             Ok(())
         }
         Json::Number(number) => {
-            let number = number.to_string();
-            *size += number.len();
-            if fits_numeric(&number) {
-                Ok(())
-            } else {
-                Err("is a number too large or too fine for PostgreSQL jsonb".to_owned())
-            }
+            // As `jsonb` prints it: `1e5` is stored, and read back, as `100000`.
+            let (before, after) = digits(&number.to_string())
+                .filter(|(before, after)| *before <= MAX_WHOLE && *after <= MAX_FRACTION)
+                .ok_or("is a number too large or too fine for PostgreSQL jsonb")?;
+            *size += usize::try_from(before + after).unwrap_or(usize::MAX);
+            Ok(())
         }
         Json::String(string) => text(string, size),
         Json::Array(items) => {
@@ -141,23 +146,28 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
 
 /// `jsonb` keeps numbers as `numeric`: up to 131,072 digits before the point
 /// and 16,383 after it (PostgreSQL manual, "Numeric Types").
-fn fits_numeric(number: &str) -> bool {
+const MAX_WHOLE: i64 = 131_072;
+const MAX_FRACTION: i64 = 16_383;
+
+/// The digits before and after the point of a JSON number, written out; none
+/// for an exponent beyond all bounds.
+fn digits(number: &str) -> Option<(i64, i64)> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => match exponent.parse::<i64>() {
-            Ok(exponent) => (mantissa, exponent),
-            Err(_) => return false,
-        },
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
         None => (number, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let before = i64::try_from(whole.trim_start_matches('-').len()).unwrap_or(i64::MAX);
-    let after = i64::try_from(fraction.len()).unwrap_or(i64::MAX);
-    before.saturating_add(exponent) <= 131_072 && after.saturating_sub(exponent) <= 16_383
+    let before = i64::try_from(whole.trim_start_matches('-').len()).ok()?;
+    let after = i64::try_from(fraction.len()).ok()?;
+    Some((
+        before.checked_add(exponent)?.max(1),
+        after.checked_sub(exponent)?.max(0),
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{check, fits_numeric};
+    use super::{MAX_FRACTION, MAX_WHOLE, check, digits};
     use crate::{Log, Model, RequestSnapshot, Value};
 
     fn problem<M: Model>(field: &str, value: Value<'_>) -> String {
@@ -210,18 +220,50 @@ mod tests {
     }
 
     #[test]
-    fn numbers_within_numeric_are_taken() {
-        for number in [
-            "0",
-            "-12.5",
-            "1e131071",
-            "1e-16383",
-            "123456789012345678901234567890",
-        ] {
-            assert!(fits_numeric(number), "{number}");
-        }
-        for number in ["1e131072", "1e-16384", "1e99999999999999999999"] {
-            assert!(!fits_numeric(number), "{number}");
-        }
+    fn numbers_are_measured_as_they_are_printed() {
+        assert_eq!(digits("0"), Some((1, 0)));
+        assert_eq!(digits("-12.5"), Some((2, 1)));
+        assert_eq!(digits("1.5e3"), Some((4, 0)));
+        assert_eq!(digits("1e-3"), Some((1, 3)));
+        assert_eq!(digits("1e131071"), Some((MAX_WHOLE, 0)));
+        assert_eq!(digits("1e-16383"), Some((1, MAX_FRACTION)));
+        assert_eq!(digits("1e99999999999999999999"), None);
+
+        // A few bytes of input must not become megabytes of output.
+        let json = |text: &str| {
+            let json = serde_json::from_str(text).expect("JSON");
+            problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
+        };
+        assert_eq!(json("1e131071"), "taken");
+        assert_eq!(
+            json("1e131072"),
+            "meta: is a number too large or too fine for PostgreSQL jsonb"
+        );
+        let many = format!("[{}]", ["1e131071"; 100].join(","));
+        assert!(json(&many).contains("at most 8388608"), "{}", json(&many));
+    }
+
+    #[test]
+    fn json_is_as_deep_as_can_be_read_back() {
+        let nested = |depth: usize| {
+            let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            let json = serde_json::from_str(&text).expect("JSON");
+            problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
+        };
+        assert_eq!(nested(100), "taken");
+        assert!(nested(102).ends_with("is nested more than 100 deep"));
+    }
+
+    #[test]
+    fn times_are_of_years_that_can_be_written() {
+        let at = |text: &str| {
+            let time = text.parse().expect("a time");
+            problem::<Log>("created_at", Value::Timestamptz(time))
+        };
+        assert_eq!(at("2026-01-31T08:30:00Z"), "taken");
+        assert_eq!(
+            at("9999-12-31T23:59:59-23:59"),
+            "created_at: is not of the years 1 to 9999"
+        );
     }
 }

@@ -13,7 +13,7 @@ pub struct Import {
     /// Primary key.
     pub id: i64,
     /// The input: the full path of a file, or a name given by the caller.
-    #[column(not_blank, max_bytes = 8192)]
+    #[column(not_blank, max_bytes = 2048)]
     pub name: String,
     /// The table that takes the records.
     #[column(not_blank, max_bytes = 63)]

@@ -8,7 +8,7 @@ use sqlx::postgres::PgArgumentBuffer;
 
 use super::QueryBuilder;
 use super::write::{check_record, inserted_list, now, row};
-use crate::db::Db;
+use crate::db::{Db, Session};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model, quote_identifier};
 use crate::value::Value;
@@ -32,6 +32,12 @@ impl<M: Model> QueryBuilder<M> {
     /// [`Error::is_invalid`] with every wrong field of every wrong record, or
     /// with the first that the database itself refuses; each names the place
     /// of its record, from 0. [`Error::is_conflict`] if one clashes.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped before it is done, it stores nothing. With a pool that is all;
+    /// a connection or transaction of the caller's is then in the middle of a
+    /// COPY and has to be closed.
     pub async fn create_many<'c>(
         &self,
         db: impl Into<Db<'c>>,
@@ -50,10 +56,45 @@ impl<M: Model> QueryBuilder<M> {
         if records.is_empty() {
             return Ok(0);
         }
-        let mut session = db.into().session().await?;
-        copy_in(session.conn(), records)
-            .await
-            .map_err(|error| Error::of_table(table, error))
+        let mut session = Whole::new(db.into().session().await?);
+        let copied = copy_in(session.conn(), records).await;
+        if matches!(copied, Ok(_) | Err(sqlx::Error::Database(_))) {
+            session.give_back();
+        }
+        copied.map_err(|error| Error::of_table(table, error))
+    }
+}
+
+/// A session that does not go back to its pool in the middle of a COPY.
+///
+/// A COPY that is dropped half-way leaves the connection out of step with the
+/// server: what is read next belongs to the COPY. So unless the COPY came to
+/// its end, a connection of the pool is closed instead; the server rolls back.
+struct Whole<'c>(Option<Session<'c>>);
+
+impl<'c> Whole<'c> {
+    fn new(session: Session<'c>) -> Self {
+        Self(Some(session))
+    }
+
+    fn conn(&mut self) -> &mut PgConnection {
+        match &mut self.0 {
+            Some(session) => session.conn(),
+            None => unreachable!("only `give_back` and `drop` take the session"),
+        }
+    }
+
+    /// The COPY came to its end: the session is as good as before.
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        if let Some(Session::Pooled(connection)) = self.0.take() {
+            drop(connection.detach());
+        }
     }
 }
 
@@ -69,7 +110,10 @@ async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u6
     let mut buffer = PgArgumentBuffer::default();
     buffer.extend_from_slice(HEADER);
     for record in records {
-        encode(record, now, &mut buffer).map_err(sqlx::Error::Encode)?;
+        if let Err(error) = encode(record, now, &mut buffer) {
+            copy.abort("a record could not be encoded").await?;
+            return Err(sqlx::Error::Encode(error));
+        }
         if buffer.len() >= CHUNK {
             copy.send(&buffer[..]).await?;
             buffer.clear();

@@ -1,7 +1,8 @@
 //! `get`, `first`, `count` and `list`.
 
-use sqlx::Row as _;
+use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
+use sqlx::{Row as _, ValueRef as _};
 
 use super::{MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
@@ -9,6 +10,8 @@ use crate::error::Error;
 use crate::model::{Model, Role, quote_identifier};
 use crate::search;
 use crate::sql::Sql;
+use crate::types::Hidden;
+use crate::value::ColumnValue;
 
 impl<M: Model> QueryBuilder<M> {
     /// The record of this id.
@@ -95,20 +98,19 @@ impl<M: Model> QueryBuilder<M> {
         let offset = sql.argument(offset)?;
 
         let id = table.role(Role::Id);
-        let newest = (id.name, true);
         let order = self
             .order
             .iter()
-            .map(|(index, descending)| (table.columns[*index].name, *descending))
-            .chain([newest]);
+            .map(|(index, descending)| (&table.columns[*index], *descending))
+            .chain([(id, true)]);
         // The order is kept beside the columns: one of them may be hidden, and
         // only an outermost ORDER BY is binding.
         let (mut keys, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
-        for (index, (name, descending)) in order.enumerate() {
+        for (index, (column, descending)) in order.enumerate() {
             let direction = if descending { "DESC" } else { "ASC" };
-            let name = quote_identifier(name);
-            keys.push_str(&format!(", {name} AS __key{index}"));
-            inner.push(format!("{name} {direction} NULLS LAST"));
+            let key = column.order_key();
+            keys.push_str(&format!(", {key} AS __key{index}"));
+            inner.push(format!("{key} {direction} NULLS LAST"));
             outer.push(format!("page.__key{index} {direction} NULLS LAST"));
         }
         sql.push(&format!(
@@ -162,9 +164,14 @@ impl<M: Model> QueryBuilder<M> {
         let found = search::candidates(table, &query, scope, session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
-        let total = found.total();
+        let complete = found.complete;
+        let hits = search::rank(&query, found.candidates);
+        let total = match complete {
+            true => Total::Exact(hits.len() as u64),
+            false => Total::AtLeast(hits.len() as u64),
+        };
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let ids: Vec<i64> = search::rank(&query, found.candidates)
+        let ids: Vec<i64> = hits
             .into_iter()
             .skip(offset)
             .take(self.limit as usize)
@@ -208,12 +215,24 @@ impl<M: Model> QueryBuilder<M> {
 ///
 /// # Errors
 ///
-/// A missing column, or one whose type is not `T`.
-pub fn read<'r, T>(row: &'r PgRow, name: &str) -> Result<T, sqlx::Error>
-where
-    T: sqlx::Type<sqlx::Postgres> + sqlx::Decode<'r, sqlx::Postgres>,
-{
-    row.try_get(name)
+/// A missing column, or a value that is not a `T`.
+pub fn read<T: ColumnValue>(row: &PgRow, name: &str) -> Result<T, sqlx::Error> {
+    read_nullable(row, name)?.ok_or_else(|| undecodable(name, "the value is null".into()))
+}
+
+/// Reads a nullable column of a row; used by generated code.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_nullable<T: ColumnValue>(row: &PgRow, name: &str) -> Result<Option<T>, sqlx::Error> {
+    let value = row.try_get_raw(name)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    T::from_database(value)
+        .map(Some)
+        .map_err(|error| undecodable(name, error))
 }
 
 /// Reads a hidden column, which may be missing from the row; used by generated
@@ -221,14 +240,34 @@ where
 ///
 /// # Errors
 ///
-/// A column whose type is not `T`.
-pub fn read_hidden<'r, T>(row: &'r PgRow, name: &str) -> Result<crate::Hidden<T>, sqlx::Error>
-where
-    T: sqlx::Type<sqlx::Postgres> + sqlx::Decode<'r, sqlx::Postgres>,
-{
-    match row.try_get(name) {
-        Ok(value) => Ok(crate::Hidden::present(value)),
-        Err(sqlx::Error::ColumnNotFound(_)) => Ok(crate::Hidden::absent()),
+/// A value that is not a `T`.
+pub fn read_hidden<T: ColumnValue>(row: &PgRow, name: &str) -> Result<Hidden<T>, sqlx::Error> {
+    if_selected(read(row, name))
+}
+
+/// Reads a hidden nullable column; used by generated code.
+///
+/// # Errors
+///
+/// As [`read_hidden`].
+pub fn read_hidden_nullable<T: ColumnValue>(
+    row: &PgRow,
+    name: &str,
+) -> Result<Hidden<Option<T>>, sqlx::Error> {
+    if_selected(read_nullable(row, name))
+}
+
+fn if_selected<T>(read: Result<T, sqlx::Error>) -> Result<Hidden<T>, sqlx::Error> {
+    match read {
+        Ok(value) => Ok(Hidden::present(value)),
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(Hidden::absent()),
         Err(error) => Err(error),
+    }
+}
+
+fn undecodable(name: &str, source: BoxDynError) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: name.to_owned(),
+        source,
     }
 }

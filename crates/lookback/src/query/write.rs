@@ -4,7 +4,7 @@
 use chrono::Utc;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use super::QueryBuilder;
+use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
@@ -114,7 +114,10 @@ impl<M: Model> QueryBuilder<M> {
             column_index(table, Role::DeletedAt),
             Value::Timestamptz(now()),
         )];
-        self.set(session.conn(), id, &deleted).await.map(drop)
+        // A live record only, whatever the query sees: the first time of deletion stays.
+        let mut live = self.clone();
+        live.deleted = Deleted::Without;
+        live.set(session.conn(), id, &deleted).await.map(drop)
     }
 
     /// Deletes a record for good. One that is softly deleted is seen only

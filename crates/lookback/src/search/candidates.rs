@@ -4,7 +4,6 @@ use sqlx::{PgConnection, Row as _};
 
 use super::query::Query;
 use crate::model::{Role, Table, quote_identifier};
-use crate::query::Total;
 use crate::sql::Sql;
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -14,18 +13,18 @@ const BY_LETTERS: usize = 500;
 /// Rows fetched because their embedding is near.
 const BY_LIKENESS: usize = 200;
 
-/// Nearness from which likeness alone makes a hit. Unrelated texts lie around
-/// 0 with a deviation of a quarter, as directions in 16 dimensions do.
-const MIN_COSINE: f32 = 0.6;
+/// Nearness from which likeness may make a hit. Unrelated texts lie around 0
+/// with a deviation of a quarter, as directions in 16 dimensions do.
+pub(super) const MIN_COSINE: f32 = 0.6;
 
 /// What of a row's text is ranked, in characters.
-const RANKED_TEXT: i32 = 4_000;
+const RANKED_TEXT: i32 = 2_000;
 
 /// A row that may be a hit.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) id: i64,
-    /// The text of the search fields.
+    /// The text of the search fields, in lower case, cut to what is ranked.
     pub(crate) text: String,
     /// The share of the fetched words that are in the row, by length.
     pub(crate) matched: f32,
@@ -38,19 +37,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Candidates {
     pub(crate) candidates: Vec<Candidate>,
     /// Whether there are no others.
-    complete: bool,
-}
-
-impl Candidates {
-    /// How many rows the search finds.
-    pub(crate) fn total(&self) -> Total {
-        let count = self.candidates.len() as u64;
-        if self.complete {
-            Total::Exact(count)
-        } else {
-            Total::AtLeast(count)
-        }
-    }
+    pub(crate) complete: bool,
 }
 
 /// Fetches the candidates among the rows of `scope`, which is ` WHERE …` with
@@ -80,8 +67,9 @@ pub(crate) async fn candidates(
         } else {
             by_likeness += 1;
             // Sorted by nearness: once one is too far, all that were left out are.
-            nearest_is_complete = cosine < MIN_COSINE;
-            if nearest_is_complete {
+            let near = cosine >= MIN_COSINE;
+            nearest_is_complete = !near;
+            if !near {
                 continue;
             }
         }
@@ -97,7 +85,9 @@ pub(crate) async fn candidates(
     found.dedup_by_key(|candidate| candidate.id);
     Ok(Candidates {
         candidates: found,
-        complete: by_letters < BY_LETTERS && (by_likeness < BY_LIKENESS || nearest_is_complete),
+        complete: query.is_fetched_by_every_word()
+            && by_letters < BY_LETTERS
+            && (by_likeness < BY_LIKENESS || nearest_is_complete),
     })
 }
 
@@ -117,19 +107,20 @@ fn statement(table: &'static Table, query: &Query, mut sql: Sql) -> Result<Sql, 
     let length: usize = query.fetched.iter().map(|f| f.word.chars().count()).sum();
     for fetched in &query.fetched {
         let characters = fetched.word.chars().count();
-        let whole = sql.argument(contains(&fetched.word))?;
+        // Both sides in lower case by the same hand, the database's.
+        let whole = format!("lower({})", sql.argument(contains(&fetched.word))?);
         matched.push(format!(
-            "CASE WHEN text ILIKE {whole} THEN {characters} ELSE 0 END"
+            "CASE WHEN text LIKE {whole} THEN {characters} ELSE 0 END"
         ));
         if fetched.halves.is_empty() {
             pieces.push(whole);
         }
         for half in &fetched.halves {
             let half_length = half.chars().count();
-            let half = sql.argument(contains(half))?;
+            let half = format!("lower({})", sql.argument(contains(half))?);
             // A half is worth less than half of a whole word.
             scores.push(format!(
-                "CASE WHEN text ILIKE {half} THEN {half_length} ELSE 0 END"
+                "CASE WHEN text LIKE {half} THEN {half_length} ELSE 0 END"
             ));
             pieces.push(half);
         }
@@ -141,11 +132,11 @@ fn statement(table: &'static Table, query: &Query, mut sql: Sql) -> Result<Sql, 
     };
     let by_letters: Vec<String> = pieces
         .iter()
-        .map(|piece| format!("text ILIKE {piece}"))
+        .map(|piece| format!("text LIKE {piece}"))
         .collect();
     sql.push(&format!(
         "WITH scope AS NOT MATERIALIZED (\
-           SELECT {id} AS id, {embedding} AS embedding, {text} AS text FROM {from}{scope}) \
+           SELECT {id} AS id, {embedding} AS embedding, lower({text}) AS text FROM {from}{scope}) \
          (SELECT id, left(text, {RANKED_TEXT}) AS text, TRUE AS letters, \
             (({matched})::real / {length})::real AS matched, 1 - (embedding <=> {vector}) AS cosine \
           FROM scope WHERE {by_letters} ORDER BY {score} DESC, id DESC LIMIT {BY_LETTERS}) \

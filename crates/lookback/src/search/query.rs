@@ -8,8 +8,10 @@ use crate::value::Problem;
 pub(crate) struct Query {
     /// All of it in lower case, with single spaces.
     pub(super) phrase: String,
-    /// The distinct words in lower case, in order.
+    /// The distinct words in lower case, in order, that hits are ranked by.
     pub(super) words: Vec<String>,
+    /// Whether there were words that no row is fetched by.
+    words_left_out: bool,
     /// Which likeness is wanted.
     pub(super) embedding: Option<Embedding>,
     /// The words that rows are fetched by, with the pieces that stand for them.
@@ -32,7 +34,11 @@ const MAX_BYTES: usize = 4096;
 /// costs a comparison for every row.
 const MAX_FETCHED: usize = 8;
 
-/// The shortest half that says anything, in characters.
+/// Words that hits are ranked by, which are compared with every word of every
+/// candidate.
+const MAX_RANKED: usize = 16;
+
+/// The shortest piece that says anything, in characters.
 const MIN_HALF: usize = 3;
 
 impl Query {
@@ -48,7 +54,7 @@ impl Query {
         }
         let mut words: Vec<String> = Vec::new();
         for word in text.split_whitespace() {
-            let word = word.to_lowercase();
+            let word = lower(word);
             if !words.contains(&word) {
                 words.push(word);
             }
@@ -59,31 +65,42 @@ impl Query {
 
         let mut longest: Vec<&String> = words.iter().collect();
         longest.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        let words_left_out = words.len() > MAX_FETCHED;
         let fetched = longest
-            .into_iter()
+            .iter()
             .take(MAX_FETCHED)
             .map(|word| Fetched {
-                word: word.clone(),
+                word: (*word).clone(),
                 halves: halves(word),
             })
             .collect();
+        let ranked: Vec<String> = longest.into_iter().take(MAX_RANKED).cloned().collect();
+        words.retain(|word| ranked.contains(word));
         Ok(Self {
-            phrase: text
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .to_lowercase(),
+            phrase: lower(&text.split_whitespace().collect::<Vec<_>>().join(" ")),
             embedding: Embedding::of(text),
             words,
+            words_left_out,
             fetched,
         })
     }
+
+    /// Whether a row that has any of the words is fetched.
+    pub(super) fn is_fetched_by_every_word(&self) -> bool {
+        !self.words_left_out
+    }
 }
 
-/// The two halves of the longest run of letters and digits in a word, or none
-/// for a short word.
-///
-/// One wrong letter is in one of the halves and leaves the other whole.
+/// The text in lower case, character by character: the last sigma of a word is
+/// as any other.
+pub(super) fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The two halves of the longest run of letters and digits in a word of six
+/// characters or more: one wrong letter is in one of them and leaves the other
+/// whole. Of four or five characters, the first and the last three, which most
+/// wrong letters leave. None for a shorter word.
 fn halves(word: &str) -> Vec<String> {
     let run: Vec<char> = word
         .split(|c: char| !c.is_alphanumeric())
@@ -91,11 +108,12 @@ fn halves(word: &str) -> Vec<String> {
         .unwrap_or_default()
         .chars()
         .collect();
-    if run.len() < 2 * MIN_HALF {
+    if run.len() <= MIN_HALF {
         return Vec::new();
     }
-    let (first, second) = run.split_at(run.len() / 2);
-    vec![first.iter().collect(), second.iter().collect()]
+    let half = MIN_HALF.max(run.len() / 2);
+    let second = (run.len() - MIN_HALF).min(half);
+    vec![run[..half].iter().collect(), run[second..].iter().collect()]
 }
 
 #[cfg(test)]
@@ -106,7 +124,9 @@ mod tests {
     fn a_wrong_letter_leaves_a_half() {
         assert_eq!(halves("conection"), ["cone", "ction"]);
         assert_eq!(halves("workerenv.init()"), ["work", "erenv"]);
-        assert!(halves("error").is_empty());
+        assert_eq!(halves("error"), ["err", "ror"]);
+        assert_eq!(halves("dead"), ["dea", "ead"]);
+        assert!(halves("api").is_empty());
         assert!(halves("++").is_empty());
     }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::Postgres;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgValueFormat, PgValueRef};
 
 use super::{ColumnType, Json, Problem, Value};
 
@@ -40,6 +42,15 @@ pub trait ColumnValue:
     /// The value as it is stored.
     fn to_value(&self) -> Value<'_>;
 
+    /// Reads the value as the database sent it.
+    ///
+    /// # Errors
+    ///
+    /// A value of another type, or one that the Rust type cannot hold.
+    fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        <Self as sqlx::Decode<'_, Postgres>>::decode(value)
+    }
+
     /// Reads the value from text, as filters in a URL or on a command line give it.
     fn from_text(text: &str) -> Result<Self, Problem>;
 
@@ -47,19 +58,23 @@ pub trait ColumnValue:
     fn from_json(json: Json) -> Result<Self, Problem>;
 }
 
-/// A column value that is text underneath: filters take a plain string for it.
+/// A column value that is written as a word: filters take a plain string for
+/// it.
 #[diagnostic::on_unimplemented(
-    message = "a column of `{Self}` is not text",
-    note = "a string, `like` and `ilike` are for columns of text; give a value of the column's own type"
+    message = "a column of `{Self}` does not take a string",
+    note = "a string is for columns of String or of an enum with #[derive(ColumnEnum)]; give a value of the column's own type"
 )]
 pub trait TextLike: ColumnValue {}
 
-/// A column value that is a whole number.
-pub trait Integer: ColumnValue {}
+/// A column value that is stored as `text`, and so matches patterns.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` is not `text` and matches no pattern",
+    note = "`like` and `ilike` are for columns stored as text"
+)]
+pub trait Text: TextLike {}
 
 impl TextLike for String {}
-impl Integer for i32 {}
-impl Integer for i64 {}
+impl Text for String {}
 
 impl ColumnValue for bool {
     const TYPE: ColumnType = ColumnType::Bool;
@@ -158,6 +173,21 @@ impl ColumnValue for DateTime<Utc> {
 
     fn to_value(&self) -> Value<'_> {
         Value::Timestamptz(to_microseconds(*self))
+    }
+
+    /// By way of the number: the driver's own decoding panics at `infinity`,
+    /// which is the largest number.
+    fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        if value.format() != PgValueFormat::Binary {
+            return <Self as sqlx::Decode<'_, Postgres>>::decode(value);
+        }
+        // Microseconds since 2000-01-01 (PostgreSQL's source, datatype/timestamp.h).
+        const EPOCH: i64 = 946_684_800_000_000;
+        let microseconds = i64::from_be_bytes(value.as_bytes()?.try_into()?);
+        microseconds
+            .checked_add(EPOCH)
+            .and_then(Self::from_timestamp_micros)
+            .ok_or_else(|| "the time is infinity, or beyond what can be read".into())
     }
 
     fn from_text(text: &str) -> Result<Self, Problem> {

@@ -1,5 +1,7 @@
 //! Binary COPY stores what single inserts store.
 
+use std::time::Duration;
+
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, User};
 use serde_json::json;
 
@@ -110,4 +112,42 @@ async fn a_refusal_of_the_database_names_the_record() {
             .unwrap(),
         1
     );
+}
+
+/// A dropped COPY stores nothing and does not come between the pool and its
+/// next user.
+#[tokio::test]
+async fn a_dropped_copy_leaves_the_pool_as_good_as_before() {
+    let db = testkit::database().await;
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let logs: Vec<NewLog> = (0..20_000)
+        .map(|n| NewLog::new("API", Level::Info, format!("line {n}")))
+        .collect();
+    let kept = Log::records()
+        .create(&pool, NewLog::new("API", Level::Info, "kept"))
+        .await
+        .unwrap();
+    let mut dropped = 0;
+    for milliseconds in [0, 1, 2, 3, 5, 8, 13, 21, 34] {
+        let limit = Duration::from_millis(milliseconds);
+        let records = Log::records();
+        let copy = records.create_many(&pool, &logs);
+        if tokio::time::timeout(limit, copy).await.is_err() {
+            dropped += 1;
+        }
+        let read = Log::records();
+        let read = read.get(&pool, kept.id);
+        let read = tokio::time::timeout(Duration::from_secs(60), read).await;
+        assert_eq!(
+            read.expect("the pool still answers").unwrap().message,
+            "kept"
+        );
+    }
+    assert!(dropped > 0, "no COPY was slow enough to be dropped");
+    let total = Log::records().count(&pool).await.unwrap().value();
+    assert_eq!((total - 1) % 20_000, 0, "a dropped COPY stored a part");
 }

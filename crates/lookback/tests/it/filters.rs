@@ -353,3 +353,66 @@ async fn pages_come_together_to_the_whole() {
         assert_eq!(beyond.total, Total::Exact(95));
     }
 }
+
+#[tokio::test]
+async fn levels_are_ordered_by_how_much_they_matter() {
+    let db = testkit::database().await;
+    let logs: Vec<NewLog> = [Level::Warn, Level::Error, Level::Debug, Level::Info]
+        .map(|level| NewLog::new("API", level, "m"))
+        .into();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    let levels = async |query: lookback::QueryBuilder<Log>| {
+        let page = query.list(&db.pool).await.unwrap();
+        page.data.iter().map(|log| log.level).collect::<Vec<_>>()
+    };
+    let by_level = Log::records().order_by(Log::level().asc());
+    assert_eq!(levels(by_level.clone()).await, Level::ALL);
+    for (text, from) in [
+        ("level__gte=warn", 2),
+        ("level__gt=debug", 1),
+        ("level__gt=error", 4),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(
+            levels(by_level.clone().filter(filter)).await,
+            Level::ALL[from..],
+            "{text}"
+        );
+    }
+    let filter = Log::level().lt(Level::Warn) & !Log::level().lte("debug");
+    assert_eq!(levels(by_level.filter(filter)).await, [Level::Info]);
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_is_an_error_and_no_panic() {
+    let db = testkit::database().await;
+    sqlx::query("INSERT INTO logs (source, level, message, created_at) VALUES ('s', 'info', 'm', 'infinity')")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    let error = Log::records().list(&db.pool).await.unwrap_err();
+    let mut message = String::new();
+    let mut cause: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = cause {
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    assert!(
+        message.contains("created_at") && message.contains("infinity"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_filter_shows_of_itself_hides_what_is_hidden() {
+    let filter = lookback::User::password_hash().eq("$argon2id$secret")
+        & lookback::User::email().ne("ada@example.com");
+    let query = lookback::User::records().filter(filter.clone());
+    for shown in [format!("{filter:?}"), format!("{query:?}")] {
+        assert!(
+            shown.contains("ada@example.com") && shown.contains("<hidden>"),
+            "{shown}"
+        );
+        assert!(!shown.contains("argon2id"), "{shown}");
+    }
+}

@@ -122,3 +122,25 @@ async fn a_changed_migration_is_noticed() {
     assert!(error.is_setup());
     assert!(error.to_string().contains("20261123000000"), "{error}");
 }
+
+/// A run that is dropped half-way leaves its lock with its connection; the next
+/// run on it lets go of both.
+#[tokio::test]
+async fn a_dropped_run_is_made_good_by_the_next() {
+    let db = testkit::empty_database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let lock =
+        "SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0))";
+    conn.execute(lock).await.unwrap();
+    conn.execute(lock).await.unwrap();
+    migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT).await.unwrap();
+    let held: i64 = sqlx::query("SELECT count(*) AS held FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap()
+        .get("held");
+    assert_eq!(held, 0);
+    // No time to wait, and all of it.
+    migrate::run(&mut conn, Duration::ZERO).await.unwrap();
+    migrate::run(&mut conn, Duration::MAX).await.unwrap();
+}

@@ -224,3 +224,55 @@ async fn every_word_of_a_line_finds_it() {
         assert!(best.contains(&word.to_lowercase()), "{word}: {best}");
     }
 }
+
+/// What a search leaves out it does not count as looked at.
+#[tokio::test]
+async fn a_total_is_exact_only_if_every_word_was_looked_for() {
+    let db = testkit::database().await;
+    store(&db.pool, &["a needle", "hay"]).await;
+    let words: String = ('a'..'i')
+        .map(|c| format!("{} ", c.to_string().repeat(12)))
+        .collect();
+    let page = Log::records()
+        .search(format!("{words} needle"))
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert!(!page.total.is_exact(), "{:?}", page.total);
+    let page = Log::records()
+        .search("needle")
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(page.total, Total::Exact(1));
+}
+
+#[tokio::test]
+async fn short_words_capitals_and_a_last_sigma_are_found() {
+    let db = testkit::database().await;
+    store(
+        &db.pool,
+        &[
+            "the child exited",
+            "ΟΔΟΣ ΚΛΕΙΣΤΗ",
+            "İSTANBUL reached",
+            "disk sda1 full",
+        ],
+    )
+    .await;
+    for (words, message) in [
+        ("chidl", "the child exited"),
+        ("ΟΔΟΣ", "ΟΔΟΣ ΚΛΕΙΣΤΗ"),
+        ("οδος", "ΟΔΟΣ ΚΛΕΙΣΤΗ"),
+        ("istanbul", "İSTANBUL reached"),
+        ("sda", "disk sda1 full"),
+    ] {
+        let hits = found(&db.pool, words).await;
+        assert_eq!(
+            hits.first().map(String::as_str),
+            Some(message),
+            "{words}: {hits:?}"
+        );
+    }
+    assert!(found(&db.pool, "!!! ???").await.is_empty());
+}

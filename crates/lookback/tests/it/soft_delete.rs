@@ -107,6 +107,14 @@ async fn no_query_sees_or_touches_a_deleted_record() {
     assert!(deleted.deleted_at.get().unwrap().is_some());
     assert!(deleted.updated_at > dead.updated_at);
 
+    // Deleting it again does not move the time of its deletion.
+    let again = records
+        .clone()
+        .with_deleted()
+        .delete(&db.pool, dead.id)
+        .await;
+    assert!(again.unwrap_err().is_not_found());
+
     let restored = records.restore(&db.pool, dead.id).await.unwrap();
     assert!(restored.updated_at > deleted.updated_at);
     assert_eq!(ids(records.clone()).await, [dead.id, live.id]);

@@ -397,3 +397,20 @@ async fn without_migrations_the_error_says_so() {
         Some("apply the migrations: lookback db migrate")
     );
 }
+
+/// What goes in comes out: the deepest JSON that is taken can be read back.
+#[tokio::test]
+async fn json_at_its_limits_can_be_read_back() {
+    let db = testkit::database().await;
+    let deep: Json =
+        serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap();
+    let wide: Json = serde_json::from_str("[1e131071, 1e-16383, -1.5e-7, 12E3]").unwrap();
+    for meta in [deep, wide] {
+        let stored = Log::records()
+            .create(&db.pool, log("m").meta(meta))
+            .await
+            .unwrap();
+        let read = Log::records().get(&db.pool, stored.id).await.unwrap();
+        assert_eq!(read.meta, stored.meta);
+    }
+}
