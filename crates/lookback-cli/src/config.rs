@@ -124,9 +124,24 @@ fn parse(path: &Path, text: &str) -> Result<File, Failure> {
         Failure::usage(format!(
             "the configuration file {} is not right: {}",
             path.display(),
-            error.to_string().trim_end()
+            located(text, &error)
         ))
     })
+}
+
+/// What is wrong and where, without the line itself, which may hold a
+/// password.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            let column = before[start..].chars().count() + 1;
+            format!("line {line}, column {column}: {}", error.message())
+        }
+        None => error.message().to_owned(),
+    }
 }
 
 fn pick<T>(

@@ -56,23 +56,15 @@ $ lookback config --config none.toml
 [exit code 2]
 ");
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
-    transcript!(lookback.run(&["config"]), @r#"
+    transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 1
-!   |
-! 1 | databse_url = "x"
-!   | ^^^^^^^^^^^
-! unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
+! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
 [exit code 2]
-"#);
+");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 11
-!   |
-! 1 | pg_port = 70000
-!   |           ^^^^^
-! invalid value: integer `70000`, expected u16
+! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
@@ -93,5 +85,36 @@ $ lookback logs list --database-url postgres://me:pw@127.0.0.1:[port]/shop
 ! error: cannot connect to postgres://me:***@127.0.0.1:[port]/shop: error communicating with database: Connection refused (os error 111)
 ! hint: the database is set by --database-url; without one, Lookback uses a private PostgreSQL
 [exit code 1]
+");
+}
+
+#[test]
+fn a_configuration_that_is_not_right_does_not_show_a_password() {
+    let lookback = Lookback::with(None);
+    lookback.write(
+        "lookback.toml",
+        "pg_port = 5444\n  database_url = postgres://lb:sEcret@db/shop\n",
+    );
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml is not right: line 2, column 18: string values must be quoted, expected literal string
+[exit code 2]
+");
+    lookback.write(
+        "lookback.toml",
+        "pg_port = 5444\ndatabase_url = [\"postgres://lb:sEcret@db/shop\"]\n",
+    );
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml is not right: line 2, column 16: invalid type: sequence, expected a string
+[exit code 2]
+");
+    lookback.write("lookback.toml", "");
+    let call = ["logs", "list", "--database-url"];
+    transcript!(lookback.run(&[&call[..], &["postgres://lb:12?sEcret@db/x"]].concat()), @"
+$ lookback logs list --database-url postgres://lb:12?sEcret@db/x
+! error: database_url (from --database-url): (a URL that cannot be read) cannot be used
+! hint: in a user name or a password, @ is written %40, / is %2F, ? is %3F, # is %23, % is %25
+[exit code 2]
 ");
 }
