@@ -39,6 +39,7 @@ pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
             )
         })?
         .application_name("lookback");
+    let options = without_brackets(options);
     let failed = |problem: &str| {
         let failure = Failure::failed(format!("cannot connect to {shown}: {problem}"));
         match origin {
@@ -160,6 +161,20 @@ fn readable(url: &str) -> Result<url::Url, Unreadable> {
     url::Url::parse(url).map_err(|_| Unreadable::NotAUrl)
 }
 
+/// A URL has an IPv6 address in brackets, and the driver would look up a host
+/// of that name.
+fn without_brackets(options: PgConnectOptions) -> PgConnectOptions {
+    let address = options
+        .get_host()
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .map(str::to_owned);
+    match address {
+        Some(address) => options.host(&address),
+        None => options,
+    }
+}
+
 fn masked(mut url: url::Url) -> String {
     if url.password().is_some() {
         // Refused only for URLs that cannot have a password.
@@ -181,7 +196,21 @@ fn masked(mut url: url::Url) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use std::str::FromStr as _;
+
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::{without_brackets, without_password};
+
+    #[test]
+    fn the_address_of_an_ipv6_url_is_the_host() {
+        let host = |url: &str| {
+            let options = PgConnectOptions::from_str(url).expect("a URL");
+            without_brackets(options).get_host().to_owned()
+        };
+        assert_eq!(host("postgres://me@[::1]:5999/db"), "::1");
+        assert_eq!(host("postgres://me@db:5999/db"), "db");
+    }
 
     #[test]
     fn passwords_are_masked() {
