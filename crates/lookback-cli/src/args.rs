@@ -269,7 +269,7 @@ pub(crate) enum DbCommand {
     /// Apply the migrations that are pending
     Migrate {
         /// Seconds to wait for another process that is migrating
-        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
         lock_timeout: u64,
     },
 
