@@ -17,7 +17,8 @@ pub(crate) struct Cli {
 }
 
 /// Where the database is. Each can be set by its environment variable, or in
-/// `lookback.toml` under the name of the option with `_`.
+/// `lookback.toml` under the name of the option with `_`; what is run (`pg_bin`)
+/// and as whom (`pg_user`) only in a file that is named.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct Options {

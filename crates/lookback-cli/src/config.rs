@@ -106,6 +106,9 @@ impl File {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let file = parse(&path, &text)?;
+                if named.is_none() {
+                    file.check_unnamed(&path)?;
+                }
                 Ok((path, file))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
@@ -116,6 +119,31 @@ impl File {
                 path.display()
             ))),
         }
+    }
+}
+
+impl File {
+    /// A file that is read because it lies in this folder may be a stranger's:
+    /// it must not say which programs are run, nor as whom.
+    fn check_unnamed(&self, path: &Path) -> Result<(), Failure> {
+        let refused = [
+            ("pg_bin", self.pg_bin.is_some()),
+            ("pg_user", self.pg_user.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name));
+        let Some(name) = refused else {
+            return Ok(());
+        };
+        let path = path.display();
+        let flag = name.replace('_', "-");
+        let variable = name.to_uppercase();
+        Err(Failure::usage(format!(
+            "the configuration file {path} sets {name}, which a file may do only if it is named"
+        ))
+        .hint(format!(
+            "if the file is yours: --config {path} or LOOKBACK_CONFIG; or set --{flag} or LOOKBACK_{variable} instead"
+        )))
     }
 }
 

@@ -118,3 +118,39 @@ $ lookback logs list --database-url postgres://lb:12?sEcret@db/x
 [exit code 2]
 ");
 }
+
+/// A folder's own file must not say what programs are run in it.
+#[test]
+fn programs_are_taken_from_a_named_file_only() {
+    let lookback = Lookback::with(None);
+    lookback.write("lookback.toml", "pg_bin = \"bin\"\npg_user = \"me\"\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml sets pg_bin, which a file may do only if it is named
+! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-bin or LOOKBACK_PG_BIN instead
+[exit code 2]
+");
+    transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
+$ lookback config --config lookback.toml
+SETTING       VALUE  FROM
+database_url  -      default
+data_dir      -      default
+pg_bin        bin    lookback.toml
+pg_port       -      default
+pg_user       me     lookback.toml
+");
+    lookback.write("lookback.toml", "pg_user = \"me\"\n");
+    transcript!(lookback.run(&["pg", "start"]), @"
+$ lookback pg start
+! error: the configuration file lookback.toml sets pg_user, which a file may do only if it is named
+! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-user or LOOKBACK_PG_USER instead
+[exit code 2]
+");
+    let ran = lookback
+        .command(&["config", "--json"])
+        .env("LOOKBACK_CONFIG", "lookback.toml")
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(json["data"]["pg_user"]["value"], "me");
+}
