@@ -45,6 +45,7 @@ struct Summary {
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let mut conn = database::connect(config).await?;
     lookback::check_encoder(&mut conn).await?;
     checkpoint::lock(&mut conn, &input).await?;
@@ -87,9 +88,12 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     };
 
     match checkpoint.kind {
-        Kind::Logs => import::<Log>(&args, &input, lines, &mut checkpoint, &mut conn).await,
+        Kind::Logs => {
+            import::<Log>(&args, &input, rejects, lines, &mut checkpoint, &mut conn).await
+        }
         Kind::Requests => {
-            import::<RequestSnapshot>(&args, &input, lines, &mut checkpoint, &mut conn).await
+            import::<RequestSnapshot>(&args, &input, rejects, lines, &mut checkpoint, &mut conn)
+                .await
         }
     }
 }
@@ -183,11 +187,11 @@ fn already_in(args: &ImportArgs, input: &Input, import: &Import) -> Result<(), F
 async fn import<M: Model>(
     args: &ImportArgs,
     input: &Input,
+    mut rejects: Rejects,
     lines: Lines,
     checkpoint: &mut Checkpoint,
     conn: &mut PgConnection,
 ) -> Result<(), Failure> {
-    let mut rejects = Rejects::create(args.rejects.as_deref())?;
     let mut progress = Progress::new(input.length(), checkpoint.position());
     let mut summary = Summary::default();
     let clock = Instant::now();
