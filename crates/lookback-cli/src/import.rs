@@ -1,9 +1,9 @@
 //! `lookback import`: JSON lines into the database, batch by batch.
 //!
 //! One thread reads and checks lines and makes batches of them
-//! ([`reader`]); this task stores each batch together with how far the import
-//! has come, in one transaction ([`checkpoint`]). So whatever ends the process,
-//! the database holds whole batches, and knows which.
+//! ([`reader`]); this task stores each batch ([`mod@store`]) together with how
+//! far the import has come ([`checkpoint`]), in one transaction. So whatever
+//! ends the process, the database holds whole batches, and knows which.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
