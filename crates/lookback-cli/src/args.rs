@@ -17,7 +17,8 @@ pub(crate) struct Cli {
 }
 
 /// Where the database is. Each can be set by its environment variable, or in
-/// `lookback.toml` under the name of the option with `_`.
+/// `lookback.toml` under the name of the option with `_`; what is run (`pg_bin`)
+/// and as whom (`pg_user`) only in a file that is named.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct Options {
@@ -269,7 +270,7 @@ pub(crate) enum DbCommand {
     /// Apply the migrations that are pending
     Migrate {
         /// Seconds to wait for another process that is migrating
-        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
         lock_timeout: u64,
     },
 

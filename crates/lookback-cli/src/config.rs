@@ -106,6 +106,9 @@ impl File {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 let file = parse(&path, &text)?;
+                if named.is_none() {
+                    file.check_unnamed(&path)?;
+                }
                 Ok((path, file))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
@@ -119,14 +122,54 @@ impl File {
     }
 }
 
+impl File {
+    /// A file that is read because it lies in this folder may be a stranger's:
+    /// it must not say which programs are run, nor as whom.
+    fn check_unnamed(&self, path: &Path) -> Result<(), Failure> {
+        let refused = [
+            ("pg_bin", self.pg_bin.is_some()),
+            ("pg_user", self.pg_user.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name));
+        let Some(name) = refused else {
+            return Ok(());
+        };
+        let path = path.display();
+        let flag = name.replace('_', "-");
+        let variable = name.to_uppercase();
+        Err(Failure::usage(format!(
+            "the configuration file {path} sets {name}, which a file may do only if it is named"
+        ))
+        .hint(format!(
+            "if the file is yours: --config {path} or LOOKBACK_CONFIG; or set --{flag} or LOOKBACK_{variable} instead"
+        )))
+    }
+}
+
 fn parse(path: &Path, text: &str) -> Result<File, Failure> {
     toml::from_str(text).map_err(|error| {
         Failure::usage(format!(
             "the configuration file {} is not right: {}",
             path.display(),
-            error.to_string().trim_end()
+            located(text, &error)
         ))
     })
+}
+
+/// What is wrong and where, without the line itself, which may hold a
+/// password.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            let column = before[start..].chars().count() + 1;
+            format!("line {line}, column {column}: {}", error.message())
+        }
+        None => error.message().to_owned(),
+    }
 }
 
 fn pick<T>(

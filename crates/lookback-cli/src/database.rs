@@ -1,6 +1,7 @@
 //! The database of a command: the one that is configured, or the private one.
 
 use std::env;
+use std::fmt;
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -23,20 +24,22 @@ pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
         None => start_private(config).await?.url(),
     };
     let origin = &config.database_url.origin;
-    let shown = without_password(&url);
-    let not_a_url = |problem: &str| {
-        Failure::usage(format!("database_url (from {origin}): {shown} {problem}"))
-            .hint("such as postgres://user:password@host:5432/database")
+    let not_right = |problem: String, hint: &str| {
+        Failure::usage(format!("database_url (from {origin}): {problem}")).hint(hint)
     };
-    if !["postgres://", "postgresql://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme))
-    {
-        return Err(not_a_url("cannot be used"));
-    }
+    let parsed = readable(&url).map_err(|unreadable| {
+        not_right(format!("{unreadable} cannot be used"), unreadable.hint())
+    })?;
+    let shown = masked(parsed);
     let options = PgConnectOptions::from_str(&url)
-        .map_err(|error| not_a_url(&format!("is not right: {error}")))?
+        .map_err(|error| {
+            not_right(
+                format!("{shown} is not right: {error}"),
+                Unreadable::NotAUrl.hint(),
+            )
+        })?
         .application_name("lookback");
+    let options = without_brackets(options);
     let failed = |problem: &str| {
         let failure = Failure::failed(format!("cannot connect to {shown}: {problem}"));
         match origin {
@@ -104,33 +107,110 @@ pub(crate) async fn start_private(config: &Config) -> Result<Running, Failure> {
 
 /// A database URL that can be shown.
 pub(crate) fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.scheme().starts_with("postgres") => {
-            if parsed.password().is_some() {
-                // Refused only for URLs that cannot have a password.
-                let _ = parsed.set_password(Some("***"));
-            }
-            let secret = |name: &str| name == "password" || name == "sslpassword";
-            if parsed.query_pairs().any(|(name, _)| secret(&name)) {
-                let pairs: Vec<(String, String)> = parsed
-                    .query_pairs()
-                    .map(|(name, value)| {
-                        let value = if secret(&name) { "***" } else { &*value };
-                        (name.to_string(), value.to_owned())
-                    })
-                    .collect();
-                parsed.query_pairs_mut().clear().extend_pairs(pairs);
-            }
-            parsed.to_string()
-        }
-        // What cannot be read may hold a password anywhere.
-        _ => "(a text that is not a URL of PostgreSQL)".to_owned(),
+    match readable(url) {
+        Ok(parsed) => masked(parsed),
+        Err(unreadable) => unreadable.to_string(),
     }
+}
+
+/// A text in the place of a database URL that cannot be used, nor shown: it
+/// may hold a password anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unreadable {
+    NotAUrl,
+    /// Where the password ends cannot be told.
+    Ambiguous,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAUrl => "(a text that is not a URL of PostgreSQL)",
+            Self::Ambiguous => "(a URL that cannot be read)",
+        })
+    }
+}
+
+impl Unreadable {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::NotAUrl => "such as postgres://user:password@host:5432/database",
+            Self::Ambiguous => {
+                "in a user name or a password, @ is written %40, / is %2F, ? is %3F, # is %23, % is %25"
+            }
+        }
+    }
+}
+
+/// Reads a database URL, if there is but one way to read it.
+fn readable(url: &str) -> Result<url::Url, Unreadable> {
+    let Some(rest) = ["postgres://", "postgresql://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme))
+    else {
+        return Err(Unreadable::NotAUrl);
+    };
+    // A `/`, `?` or `#` in a password ends the part of the URL in which a
+    // parser looks for one: what follows is taken for a path and shown.
+    let hidden = rest
+        .rsplit_once('@')
+        .is_some_and(|(user, _)| user.contains(['/', '?', '#', '@']));
+    if hidden {
+        return Err(Unreadable::Ambiguous);
+    }
+    url::Url::parse(url).map_err(|_| Unreadable::NotAUrl)
+}
+
+/// A URL has an IPv6 address in brackets, and the driver would look up a host
+/// of that name.
+fn without_brackets(options: PgConnectOptions) -> PgConnectOptions {
+    let address = options
+        .get_host()
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .map(str::to_owned);
+    match address {
+        Some(address) => options.host(&address),
+        None => options,
+    }
+}
+
+fn masked(mut url: url::Url) -> String {
+    if url.password().is_some() {
+        // Refused only for URLs that cannot have a password.
+        let _ = url.set_password(Some("***"));
+    }
+    let secret = |name: &str| name == "password" || name == "sslpassword";
+    if url.query_pairs().any(|(name, _)| secret(&name)) {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(name, value)| {
+                let value = if secret(&name) { "***" } else { &*value };
+                (name.to_string(), value.to_owned())
+            })
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    url.to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::without_password;
+    use std::str::FromStr as _;
+
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::{without_brackets, without_password};
+
+    #[test]
+    fn the_address_of_an_ipv6_url_is_the_host() {
+        let host = |url: &str| {
+            let options = PgConnectOptions::from_str(url).expect("a URL");
+            without_brackets(options).get_host().to_owned()
+        };
+        assert_eq!(host("postgres://me@[::1]:5999/db"), "::1");
+        assert_eq!(host("postgres://me@db:5999/db"), "db");
+    }
 
     #[test]
     fn passwords_are_masked() {
@@ -148,6 +228,34 @@ mod tests {
         );
         assert_eq!(
             without_password("me:s3cret at db"),
+            "(a text that is not a URL of PostgreSQL)"
+        );
+    }
+
+    #[test]
+    fn a_password_that_hides_its_end_is_not_shown() {
+        for url in [
+            "postgres://lb:12?sEcret@127.0.0.1/x",
+            "postgres://lb:123/abc@host/x",
+            "postgres://lb:p@ss/w0rd@host/rv",
+            "postgres://lb:12#sEcret@host/x",
+            "postgres://lb:p@ss@host/x",
+            "postgres://lb:12/sEcret@host/x?user=a@b",
+        ] {
+            assert_eq!(
+                without_password(url),
+                "(a URL that cannot be read)",
+                "{url}"
+            );
+        }
+        // The same passwords, written as they should be.
+        assert_eq!(
+            without_password("postgresql://lb:p%40ss%2Fw0rd@host/rv"),
+            "postgresql://lb:***@host/rv"
+        );
+        // No port: not a URL, and not shown.
+        assert_eq!(
+            without_password("postgres://lb:sEcret/abc"),
             "(a text that is not a URL of PostgreSQL)"
         );
     }

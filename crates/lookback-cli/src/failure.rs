@@ -45,6 +45,15 @@ impl Failure {
         self
     }
 
+    /// The same, with this advice after any that it has.
+    pub(crate) fn and_hint(self, hint: &str) -> Self {
+        let all = match &self.hint {
+            Some(first) => format!("{first}; {hint}"),
+            None => hint.to_owned(),
+        };
+        self.hint(all)
+    }
+
     fn new(kind: Kind, message: String) -> Self {
         Self {
             kind,

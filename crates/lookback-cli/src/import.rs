@@ -1,19 +1,20 @@
 //! `lookback import`: JSON lines into the database, batch by batch.
 //!
 //! One thread reads and checks lines and makes batches of them
-//! ([`reader`]); this task stores each batch together with how far the import
-//! has come, in one transaction ([`checkpoint`]). So whatever ends the process,
-//! the database holds whole batches, and knows which.
+//! ([`reader`]); this task stores each batch ([`mod@store`]) together with how
+//! far the import has come ([`checkpoint`]), in one transaction. So whatever
+//! ends the process, the database holds whole batches, and knows which.
 
-use std::path::Path;
-use std::time::Instant;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use lookback::{Import, Log, Model, RequestSnapshot};
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::PgConnection;
+use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
-use crate::args::{ImportArgs, Kind, OnError};
+use crate::args::{ImportArgs, Kind};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
@@ -21,30 +22,33 @@ use crate::output::{self, grouped};
 
 mod checkpoint;
 mod input;
+mod large;
 mod lines;
 mod progress;
 mod reader;
 mod rejects;
+mod report;
+mod store;
 
 use checkpoint::Checkpoint;
 use input::Input;
 use lines::Lines;
 use progress::Progress;
-use reader::{Batch, Outcome, Rejected, Source};
+use reader::{Batch, Outcome, Rejected, Rules};
 use rejects::Rejects;
+use report::{Report, Summary};
+use store::{Stored, store};
 
 /// Batches read ahead of the one that is being stored.
-const READ_AHEAD: usize = 2;
+const READ_AHEAD: usize = 1;
 
-/// What an import did.
-#[derive(Debug, Default)]
-struct Summary {
-    stored: u64,
-    rejected: u64,
-}
+/// How long a batch that is being stored may take when the import is
+/// interrupted.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
+    let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let mut conn = database::connect(config).await?;
     lookback::check_encoder(&mut conn).await?;
     checkpoint::lock(&mut conn, &input).await?;
@@ -74,7 +78,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
             Checkpoint::resumed(import, kind)
         }
         Started::Fresh => {
-            if lines.position() > 0 {
+            if lines.mark().position > 0 {
                 // Another content than before, found only by reading it.
                 lines = Lines::new(input.reader()?);
             }
@@ -87,9 +91,12 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     };
 
     match checkpoint.kind {
-        Kind::Logs => import::<Log>(&args, &input, lines, &mut checkpoint, &mut conn).await,
+        Kind::Logs => {
+            import::<Log>(&args, &input, rejects, lines, &mut checkpoint, &mut conn).await
+        }
         Kind::Requests => {
-            import::<RequestSnapshot>(&args, &input, lines, &mut checkpoint, &mut conn).await
+            import::<RequestSnapshot>(&args, &input, rejects, lines, &mut checkpoint, &mut conn)
+                .await
         }
     }
 }
@@ -116,7 +123,7 @@ fn from_earlier(
         return Ok(Started::Fresh);
     }
     let same = lines.skip(import.position.unsigned_abs())?
-        && lines.prefix_sha256() == import.prefix_sha256;
+        && lines.mark().sha256() == import.prefix_sha256;
     if !same {
         if args.resume {
             return Err(Failure::failed(format!(
@@ -180,232 +187,135 @@ fn already_in(args: &ImportArgs, input: &Input, import: &Import) -> Result<(), F
     Ok(())
 }
 
+/// How an import ended that did not fail.
+#[derive(Debug)]
+enum Ended {
+    Done,
+    /// Before a last line that is still being written.
+    Unfinished,
+    /// At a line that is not right.
+    Stopped(Rejected),
+    Interrupted,
+}
+
 async fn import<M: Model>(
     args: &ImportArgs,
     input: &Input,
+    rejects: Rejects,
     lines: Lines,
     checkpoint: &mut Checkpoint,
     conn: &mut PgConnection,
 ) -> Result<(), Failure> {
-    let mut rejects = Rejects::create(args.rejects.as_deref())?;
-    let mut progress = Progress::new(input.length(), checkpoint.position());
-    let mut summary = Summary::default();
+    let mut importing = Importing {
+        args,
+        rejects,
+        progress: Progress::new(input.length(), checkpoint.position()),
+        summary: Summary::default(),
+        checkpoint,
+        conn,
+    };
     let clock = Instant::now();
-
-    let (sender, mut batches) = mpsc::channel::<Result<Batch<M::New>, Failure>>(READ_AHEAD);
-    let (size, on_error) = (args.batch as usize, args.on_error);
-    let reading = std::thread::spawn(move || {
-        reader::read::<M::New>(lines, size, on_error, |batch| {
-            sender.blocking_send(batch).is_ok()
-        });
-    });
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let mut stopped: Option<Rejected> = None;
-    let mut interrupted = false;
-    loop {
-        let batch = tokio::select! {
-            biased;
-            _ = &mut interrupt => { interrupted = true; break; }
-            batch = batches.recv() => match batch { Some(batch) => batch?, None => break },
-        };
-        let Batch {
-            records,
-            lines,
-            mut rejected,
-            end,
-            outcome,
-        } = batch;
-        let mut records = Numbered { records, lines };
-        rejects.write(&rejected)?;
-        let refused = store::<M>(
-            &mut records,
-            &end,
-            rejected.len() as u64,
-            outcome.is_end(),
-            on_error,
-            checkpoint,
-            conn,
-        )
-        .await?;
-        match refused {
-            Stored::All(refused) => {
-                rejects.write(&refused)?;
-                rejected.extend(refused);
-            }
-            Stored::Nothing(refused) => {
-                stopped = Some(refused);
-                break;
-            }
-        }
-        summary.stored += records.records.len() as u64;
-        summary.rejected += rejected.len() as u64;
-        progress.at(end.position, summary.stored, &rejected);
-        if let Outcome::Stopped(bad) = outcome {
-            stopped = Some(bad);
-            break;
-        }
-    }
-    // The reader ends when it finds nobody to take its batches; an interrupted one may be
-    // waiting for input that never comes, and ends with the process.
-    drop(batches);
-    if !interrupted && reading.join().is_err() {
-        return Err(Failure::failed(
-            "reading the input failed; this is a fault of lookback",
-        ));
-    }
-    progress.finish();
-    report(
+    let batches = read_aside::<M>(
+        lines,
+        Rules {
+            size: args.batch as usize,
+            on_error: args.on_error,
+            resumable: input.known_name().is_some(),
+        },
+    );
+    let ended = importing.run::<M>(batches).await;
+    importing.progress.finish();
+    Report {
         args,
         input,
-        checkpoint,
-        &summary,
-        clock,
-        stopped,
-        interrupted,
-    )
+        summary: importing.summary,
+        checkpoint: importing.checkpoint,
+        time: clock.elapsed(),
+    }
+    .tell(ended)
 }
 
-/// The records of a batch, and the line that each is from.
-struct Numbered<N> {
-    records: Vec<N>,
-    lines: Vec<Source>,
+type Batches<M> = mpsc::Receiver<Result<Batch<<M as Model>::New>, Failure>>;
+
+/// Reads in a thread of its own. It ends when nobody takes its batches; one
+/// that waits for input that never comes ends with the process.
+fn read_aside<M: Model>(lines: Lines, rules: Rules) -> Batches<M> {
+    let (sender, batches) = mpsc::channel(READ_AHEAD);
+    std::thread::spawn(move || {
+        reader::read::<M::New>(lines, rules, |batch| sender.blocking_send(batch).is_ok());
+    });
+    batches
 }
 
-/// What became of a batch.
-enum Stored {
-    /// It is stored, but for these lines, which the database itself refused.
-    All(Vec<Rejected>),
-    /// Nothing of it is, because of this line.
-    Nothing(Rejected),
+/// An import under way.
+struct Importing<'a> {
+    args: &'a ImportArgs,
+    rejects: Rejects,
+    progress: Progress,
+    summary: Summary,
+    checkpoint: &'a mut Checkpoint,
+    conn: &'a mut PgConnection,
 }
 
-/// Stores a batch and how far the import has come, in one transaction.
-async fn store<M: Model>(
-    batch: &mut Numbered<M::New>,
-    end: &lines::Mark,
-    rejected: u64,
-    is_end: bool,
-    on_error: OnError,
-    checkpoint: &mut Checkpoint,
-    conn: &mut PgConnection,
-) -> Result<Stored, Failure> {
-    let mut refused = Vec::new();
-    loop {
-        let mut transaction = conn.begin().await?;
-        let stored = lookback::QueryBuilder::<M>::new()
-            .create_many(&mut transaction, &batch.records)
-            .await;
-        match stored {
-            Ok(stored) => {
-                let rejected = rejected + refused.len() as u64;
-                let moved = checkpoint
-                    .moved(&mut transaction, end, stored, rejected, is_end)
-                    .await?;
-                transaction.commit().await?;
-                *checkpoint = moved;
-                return Ok(Stored::All(refused));
-            }
-            // What the checks before a batch let through and the database did not: take
-            // the record out, and try the others again.
-            Err(error)
-                if error
-                    .fields()
-                    .first()
-                    .is_some_and(|field| field.row.is_some()) =>
-            {
-                transaction.rollback().await?;
-                let row = error
-                    .fields()
-                    .first()
-                    .and_then(|field| field.row)
-                    .unwrap_or(0);
-                if row >= batch.records.len() {
-                    return Err(error.into());
+impl Importing<'_> {
+    async fn run<M: Model>(&mut self, mut batches: Batches<M>) -> Result<Ended, Failure> {
+        let mut interrupt = pin!(ctrl_c());
+        loop {
+            let batch = tokio::select! {
+                biased;
+                _ = &mut interrupt => return Ok(Ended::Interrupted),
+                batch = batches.recv() => batch,
+            };
+            let Some(batch) = batch else {
+                return Err(Failure::failed(
+                    "reading the input failed; this is a fault of lookback",
+                ));
+            };
+            let mut interrupted = false;
+            let stored = {
+                let mut storing = pin!(store::<M>(
+                    batch?,
+                    self.args.on_error,
+                    self.checkpoint,
+                    &mut self.rejects,
+                    self.conn,
+                ));
+                tokio::select! {
+                    stored = &mut storing => Some(stored?),
+                    _ = &mut interrupt => {
+                        interrupted = true;
+                        within_patience(storing).await.transpose()?
+                    }
                 }
-                batch.records.remove(row);
-                let bad = Rejected::refused(batch.lines.remove(row), &error);
-                match on_error {
-                    OnError::Stop => return Ok(Stored::Nothing(bad)),
-                    OnError::Skip => refused.push(bad),
-                }
+            };
+            // Not stored in time: the database drops it with the connection.
+            let Some(stored) = stored else {
+                return Ok(Ended::Interrupted);
+            };
+            self.count(&stored);
+            match stored.outcome {
+                Outcome::End => return Ok(Ended::Done),
+                Outcome::Unfinished => return Ok(Ended::Unfinished),
+                Outcome::Stopped(bad) => return Ok(Ended::Stopped(bad)),
+                Outcome::More if interrupted => return Ok(Ended::Interrupted),
+                Outcome::More => {}
             }
-            Err(error) => return Err(error.into()),
         }
     }
+
+    fn count(&mut self, stored: &Stored) {
+        self.summary.stored += stored.records;
+        self.summary.rejected += stored.rejected.len() as u64;
+        self.progress
+            .at(stored.position, self.summary.stored, &stored.rejected);
+    }
 }
 
-fn report(
-    args: &ImportArgs,
-    input: &Input,
-    checkpoint: &Checkpoint,
-    summary: &Summary,
-    clock: Instant,
-    stopped: Option<Rejected>,
-    interrupted: bool,
-) -> Result<(), Failure> {
-    let seconds = clock.elapsed().as_secs_f64();
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
-    )]
-    let rate = (summary.stored as f64 / seconds.max(0.001)) as u64;
-    if args.json {
-        output::json(&json!({"data": {
-            "stored": summary.stored,
-            "rejected": summary.rejected,
-            "stored_in_all": checkpoint.stored(),
-            "rejected_in_all": checkpoint.rejected(),
-            "lines": checkpoint.lines(),
-            "finished": stopped.is_none() && !interrupted,
-        }}))?;
+/// Waits for an interrupted import to store its batch; not for long, and not
+/// beyond a second interrupt.
+async fn within_patience<T>(storing: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        stored = tokio::time::timeout(PATIENCE, storing) => stored.ok(),
+        _ = ctrl_c() => None,
     }
-    let in_all = match checkpoint.lines() {
-        0 => "nothing is stored".to_owned(),
-        lines => format!(
-            "lines 1 to {} are done with: {} records are in, {} lines were rejected",
-            grouped(lines),
-            grouped(checkpoint.stored()),
-            grouped(checkpoint.rejected())
-        ),
-    };
-    // An input that nothing is known of cannot be known again.
-    let resume = match (input.known_name(), checkpoint.lines()) {
-        (_, 0) => "to go on: the same command",
-        (Some(_), _) => "to go on: the same command with --resume",
-        (None, _) => "to go on: import the lines after them",
-    };
-    if let Some(bad) = stopped {
-        return Err(Failure::failed(format!(
-            "{}, line {}: {}",
-            input.shown(),
-            grouped(bad.line.number),
-            bad.problem
-        ))
-        .hint(format!(
-            "{in_all}; {resume}, after mending the line or with --on-error skip"
-        )));
-    }
-    if interrupted {
-        return Err(Failure::interrupted("interrupted").hint(format!("{in_all}; {resume}")));
-    }
-    output::note(&format!(
-        "{}: {} records into {} in {seconds:.1} s ({} records/s){}",
-        input.shown(),
-        grouped(summary.stored),
-        checkpoint.target(),
-        grouped(rate),
-        match summary.rejected {
-            0 => String::new(),
-            rejected => format!(
-                "; {} lines rejected{}",
-                grouped(rejected),
-                args.rejects
-                    .as_deref()
-                    .map(|path: &Path| format!(", written to {}", path.display()))
-                    .unwrap_or_default()
-            ),
-        }
-    ));
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a command prints: data to standard output, talk to standard error;
 //! colour only on a terminal, and nothing that colour alone says.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
@@ -42,9 +43,28 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
 /// Prints a value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> {
     let mut out = io::stdout().lock();
-    serde_json::to_writer(&mut out, value)?;
-    writeln!(out)?;
+    if out.is_terminal() {
+        let text = serde_json::to_string(value)?;
+        writeln!(out, "{}", escaped_json(&text))?;
+    } else {
+        serde_json::to_writer(&mut out, value)?;
+        writeln!(out)?;
+    }
     Ok(())
+}
+
+/// The same JSON with nothing that a terminal would act on. Outside of strings
+/// JSON has no such characters, so that each can be written as an escape.
+fn escaped_json(json: &str) -> String {
+    json.chars().fold(String::new(), |mut escaped, c| {
+        if is_unsafe(c) {
+            // Writing to a string does not fail, and all of these are below U+10000.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+        escaped
+    })
 }
 
 /// The width to fit output into: that of the terminal, none elsewhere.
@@ -230,7 +250,7 @@ pub(crate) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, grouped, mark, printable};
+    use super::{cut, escaped_json, grouped, mark, printable};
 
     #[test]
     fn numbers_are_grouped() {
@@ -246,6 +266,15 @@ mod tests {
             printable("a\u{1b}[2Jb\r\nc\u{202e}d"),
             "a\u{fffd}[2Jb\u{fffd}⏎c\u{fffd}d"
         );
+    }
+
+    #[test]
+    fn json_cannot_steer_the_terminal_and_says_the_same() {
+        let value = serde_json::json!({"a\u{202e}": "\u{9b}2J\u{7f}\u{2066}é\u{1b}\n"});
+        let json = escaped_json(&value.to_string());
+        assert_eq!(json, r#"{"a\u202e":"\u009b2J\u007f\u2066é\u001b\n"}"#);
+        let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(read, value);
     }
 
     #[test]

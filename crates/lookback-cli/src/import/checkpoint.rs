@@ -94,7 +94,7 @@ impl Checkpoint {
                     lines,
                     stored,
                     rejected,
-                    end.sha256.as_str(),
+                    end.sha256(),
                 );
                 new.finished_at = finished_at;
                 Import::records().create(transaction, new).await?
@@ -105,7 +105,7 @@ impl Checkpoint {
                     .lines(lines)
                     .stored(stored)
                     .rejected(rejected)
-                    .prefix_sha256(end.sha256.as_str())
+                    .prefix_sha256(end.sha256())
                     .finished_at(finished_at);
                 Import::records()
                     .update(transaction, import.id, patch)

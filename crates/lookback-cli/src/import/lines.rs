@@ -10,14 +10,21 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Well beyond the largest record that a table takes, so that it is the field
 /// that is refused, by its name, and not the line.
-pub(crate) const MAX_LINE: usize = 256 * 1024 * 1024;
+pub(crate) const MAX_LINE: usize = 128 * 1024 * 1024;
 
 /// A place in the input, and the hash of all before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Mark {
     pub(crate) position: u64,
     pub(crate) lines: u64,
-    pub(crate) sha256: String,
+    hash: Sha256,
+}
+
+impl Mark {
+    /// The SHA-256 of the bytes before it.
+    pub(crate) fn sha256(&self) -> String {
+        hexadecimal(self.hash.clone())
+    }
 }
 
 /// A line, without its end.
@@ -28,6 +35,9 @@ pub(crate) struct Line {
     pub(crate) bytes: Vec<u8>,
     /// Whether it was longer than [`MAX_LINE`], and so is cut.
     pub(crate) cut: bool,
+    /// Whether it has an end; the last one of an input that is still being
+    /// written may have none.
+    pub(crate) ended: bool,
     /// Bytes with the end of the line, and with what was cut off.
     length: u64,
     /// The hash state after the line.
@@ -41,9 +51,7 @@ pub(crate) struct Lines {
     ahead: VecDeque<Line>,
     read: u64,
     hash_read: Sha256,
-    passed: u64,
-    position: u64,
-    hash: Sha256,
+    passed: Mark,
 }
 
 impl Lines {
@@ -53,48 +61,33 @@ impl Lines {
             ahead: VecDeque::new(),
             read: 0,
             hash_read: Sha256::new(),
-            passed: 0,
-            position: 0,
-            hash: Sha256::new(),
+            passed: Mark::default(),
         }
     }
 
-    /// Bytes passed.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// The SHA-256 of the bytes passed.
-    pub(crate) fn prefix_sha256(&self) -> String {
-        hexadecimal(self.hash.clone())
-    }
-
-    pub(crate) fn mark(&self) -> Mark {
-        Mark {
-            position: self.position,
-            lines: self.passed,
-            sha256: self.prefix_sha256(),
-        }
+    /// What is passed.
+    pub(crate) fn mark(&self) -> &Mark {
+        &self.passed
     }
 
     /// Passes over this many bytes; false if the input has fewer.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<bool> {
-        while self.position < bytes {
+        while self.passed.position < bytes {
             let chunk = self.reader.fill_buf()?;
             if chunk.is_empty() {
                 return Ok(false);
             }
-            let left = usize::try_from(bytes - self.position).unwrap_or(usize::MAX);
+            let left = usize::try_from(bytes - self.passed.position).unwrap_or(usize::MAX);
             let taken = chunk.len().min(left);
-            self.hash.update(&chunk[..taken]);
+            self.passed.hash.update(&chunk[..taken]);
             #[allow(clippy::naive_bytecount)] // Once per import, not worth a crate.
             let lines = chunk[..taken].iter().filter(|byte| **byte == b'\n').count();
-            self.passed += lines as u64;
-            self.position += taken as u64;
+            self.passed.lines += lines as u64;
+            self.passed.position += taken as u64;
             self.reader.consume(taken);
         }
-        self.read = self.passed;
-        self.hash_read = self.hash.clone();
+        self.read = self.passed.lines;
+        self.hash_read = self.passed.hash.clone();
         Ok(true)
     }
 
@@ -112,9 +105,9 @@ impl Lines {
 
     /// Passes a line, which must be the next one.
     pub(crate) fn pass(&mut self, line: &Line) {
-        self.position += line.length;
-        self.passed += 1;
-        self.hash.clone_from(&line.hash);
+        self.passed.position += line.length;
+        self.passed.lines += 1;
+        self.passed.hash.clone_from(&line.hash);
     }
 
     /// Puts lines back, in front of those to come.
@@ -127,30 +120,27 @@ impl Lines {
     fn read_line(&mut self) -> io::Result<Option<Line>> {
         let mut bytes = Vec::new();
         let mut length = 0;
-        loop {
+        let mut ended = false;
+        while !ended {
             let chunk = self.reader.fill_buf()?;
             if chunk.is_empty() {
                 break;
             }
-            let (taken, ended) = match chunk.iter().position(|byte| *byte == b'\n') {
-                Some(end) => (end + 1, true),
-                None => (chunk.len(), false),
-            };
+            let end = chunk.iter().position(|byte| *byte == b'\n');
+            let taken = end.map_or(chunk.len(), |end| end + 1);
+            ended = end.is_some();
             self.hash_read.update(&chunk[..taken]);
             let content = &chunk[..taken - usize::from(ended)];
             let room = MAX_LINE.saturating_sub(bytes.len());
             bytes.extend_from_slice(&content[..content.len().min(room)]);
             length += taken as u64;
             self.reader.consume(taken);
-            if ended {
-                break;
-            }
         }
         if length == 0 {
             return Ok(None);
         }
         self.read += 1;
-        let cut = length > bytes.len() as u64 + 1;
+        let cut = length > bytes.len() as u64 + u64::from(ended);
         if bytes.last() == Some(&b'\r') {
             bytes.pop();
         }
@@ -162,6 +152,7 @@ impl Lines {
             number: self.read,
             bytes,
             cut,
+            ended,
             length,
             hash: self.hash_read.clone(),
         }))
@@ -192,14 +183,14 @@ mod tests {
         let mut found = Vec::new();
         while let Some(line) = lines.next().expect("readable") {
             lines.pass(&line);
-            found.push((line.number, line.bytes, lines.position()));
+            found.push((line.number, line.bytes, lines.mark().position, line.ended));
         }
         assert_eq!(
             found,
             [
-                (1, b"one".to_vec(), 8),
-                (2, b"".to_vec(), 9),
-                (3, b"two".to_vec(), 12)
+                (1, b"one".to_vec(), 8, true),
+                (2, b"".to_vec(), 9, true),
+                (3, b"two".to_vec(), 12, false)
             ]
         );
         assert!(lines.at_end().expect("readable"));
@@ -215,7 +206,7 @@ mod tests {
         }
         let mut skipped = lines(text);
         assert!(skipped.skip(8).expect("readable"));
-        assert_eq!(skipped.mark().sha256, read.mark().sha256);
+        assert_eq!(skipped.mark().sha256(), read.mark().sha256());
         assert_eq!(skipped.mark().lines, 2);
         let line = skipped.next().expect("readable").expect("a line");
         assert_eq!((line.number, line.bytes), (3, b"three".to_vec()));

@@ -1,7 +1,8 @@
 //! From lines to batches of records.
 
-use lookback::{Assign, FieldError, Json, JsonMap};
+use lookback::{Assign, FieldError, Json, JsonMap, Model as _};
 
+use super::large::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
 use crate::args::{Kind, OnError};
 use crate::failure::Failure;
@@ -26,6 +27,8 @@ pub(crate) enum Outcome {
     More,
     /// The end of the input.
     End,
+    /// Nothing yet: the last line is still being written.
+    Unfinished,
     /// Nothing, because of this line.
     Stopped(Rejected),
 }
@@ -37,11 +40,13 @@ impl Outcome {
 }
 
 /// A line as it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     /// From 1.
     pub(crate) number: u64,
     pub(crate) bytes: Vec<u8>,
+    /// What is passed when the import stops at this line.
+    pub(crate) before: Mark,
 }
 
 /// A line that is not right.
@@ -74,18 +79,27 @@ impl Rejected {
 }
 
 /// Bytes of lines in a batch, however few records they make.
-const MAX_BATCH_BYTES: usize = 32 * 1024 * 1024;
+const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// Reads batches of at most `size` records and gives each to `take`, until it
-/// takes no more.
+/// How to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Records in a batch, at most.
+    pub(crate) size: usize,
+    pub(crate) on_error: OnError,
+    /// Whether a later import can go on with the same input: a last line that is
+    /// still being written is left for it.
+    pub(crate) resumable: bool,
+}
+
+/// Reads batches and gives each to `take`, until it takes no more.
 pub(crate) fn read<N: Assign>(
     mut lines: Lines,
-    size: usize,
-    on_error: OnError,
+    rules: Rules,
     take: impl Fn(Result<Batch<N>, Failure>) -> bool,
 ) {
     loop {
-        let batch = read_batch(&mut lines, size, on_error);
+        let batch = read_batch(&mut lines, rules);
         let last = match &batch {
             Ok(batch) => !matches!(batch.outcome, Outcome::More),
             Err(_) => true,
@@ -96,11 +110,12 @@ pub(crate) fn read<N: Assign>(
     }
 }
 
-fn read_batch<N: Assign>(
-    lines: &mut Lines,
-    size: usize,
-    on_error: OnError,
-) -> Result<Batch<N>, Failure> {
+fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Failure> {
+    let Rules {
+        size,
+        on_error,
+        resumable,
+    } = rules;
     let mut records = Vec::with_capacity(size.min(10_000));
     let mut sources = Vec::with_capacity(size.min(10_000));
     let mut rejected = Vec::new();
@@ -118,12 +133,19 @@ fn read_batch<N: Assign>(
         };
         bytes += line.bytes.len();
         let read = record::<N>(&line);
+        if let (Err(Problem::NotJson(_)), OnError::Skip, true, false) =
+            (&read, on_error, resumable, line.ended)
+        {
+            break Outcome::Unfinished;
+        }
+        let before = lines.mark().clone();
         if read.is_ok() || on_error == OnError::Skip {
             lines.pass(&line);
         }
         let source = Source {
             number: line.number,
             bytes: line.bytes,
+            before,
         };
         match read {
             Ok(Some(record)) => {
@@ -134,7 +156,7 @@ fn read_batch<N: Assign>(
             Err(problem) => {
                 let bad = Rejected {
                     line: source,
-                    problem,
+                    problem: problem.into_text(),
                 };
                 match on_error {
                     OnError::Stop => break Outcome::Stopped(bad),
@@ -147,34 +169,75 @@ fn read_batch<N: Assign>(
         records,
         lines: sources,
         rejected,
-        end: lines.mark(),
+        end: lines.mark().clone(),
         outcome,
     })
 }
 
+/// What is wrong with a line.
+#[derive(Debug)]
+enum Problem {
+    /// It is not JSON, or not yet.
+    NotJson(String),
+    /// It is not a record of its table.
+    NotARecord(String),
+}
+
+impl Problem {
+    fn into_text(self) -> String {
+        match self {
+            Self::NotJson(text) | Self::NotARecord(text) => text,
+        }
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(error: serde_json::Error) -> Self {
+        Self::NotJson(format!(
+            "is not JSON: {}",
+            // A line of JSON lines has but one line.
+            error.to_string().replace("line 1 column", "column")
+        ))
+    }
+}
+
+impl From<lookback::Error> for Problem {
+    fn from(error: lookback::Error) -> Self {
+        Self::NotARecord(error.to_string())
+    }
+}
+
 /// The record of a line, or none for an empty line.
-fn record<N: Assign>(line: &Line) -> Result<Option<N>, String> {
+fn record<N: Assign>(line: &Line) -> Result<Option<N>, Problem> {
     if line.cut {
-        return Err(format!("is longer than {} bytes", grouped(MAX_LINE as u64)));
+        let most = grouped(MAX_LINE as u64);
+        return Err(Problem::NotARecord(format!("is longer than {most} bytes")));
     }
     if line.bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let record = N::from_json(object(&line.bytes)?).map_err(|error| error.to_string())?;
-    lookback::check_new(&record).map_err(|error| error.to_string())?;
+    let text = utf8(&line.bytes)?;
+    if text.len() > LARGE {
+        let wrong = large::too_large(text, N::Model::TABLE)?;
+        if !wrong.is_empty() {
+            return Err(Problem::NotARecord(wrong.join("; ")));
+        }
+    }
+    let record = N::from_json(object(text)?)?;
+    lookback::check_new(&record)?;
     Ok(Some(record))
 }
 
+fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(bytes).map_err(|error| Problem::NotJson(invalid_utf8(bytes, error)))
+}
+
 /// The JSON object of a line.
-fn object(bytes: &[u8]) -> Result<JsonMap, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| invalid_utf8(bytes, error))?;
-    match serde_json::from_str::<Json>(text) {
-        Ok(Json::Object(map)) => Ok(map),
-        Ok(_) => Err("is JSON, but not an object such as {\"message\": \"…\"}".to_owned()),
-        Err(error) => Err(format!(
-            "is not JSON: {}",
-            // A line of JSON lines has but one line.
-            error.to_string().replace("line 1 column", "column")
+fn object(text: &str) -> Result<JsonMap, Problem> {
+    match serde_json::from_str::<Json>(text)? {
+        Json::Object(map) => Ok(map),
+        _ => Err(Problem::NotARecord(
+            "is JSON, but not an object such as {\"message\": \"…\"}".to_owned(),
         )),
     }
 }
@@ -187,6 +250,9 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
         bytes[at],
         at + 1
     );
+    if bytes.len() > LARGE {
+        return problem;
+    }
     // With the first wrong byte as a mark that is in no field of a valid line.
     const MARK: &str = "\u{fffd}";
     let mut text = String::from_utf8_lossy(&bytes[..at]).replace(MARK, "?");
@@ -210,22 +276,25 @@ pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
     /// Lines looked at: beyond them, somebody should say what this is.
     const LOOKED_AT: usize = 100;
     let mut seen = Vec::new();
+    let mut bytes = 0;
     let mut kind = None;
     let mut problem = None;
-    while seen.len() < LOOKED_AT {
+    while seen.len() < LOOKED_AT && bytes < MAX_BATCH_BYTES {
         let Some(line) = lines.next()? else { break };
+        bytes += line.bytes.len();
         if !line.bytes.trim_ascii().is_empty() {
-            match object(&line.bytes) {
-                Ok(map) => {
-                    kind = kind_of(&map);
-                    let fields = || map.keys().cloned().collect::<Vec<_>>().join(", ");
+            match names(&line.bytes) {
+                Ok(names) => {
+                    kind = kind_of(&names);
                     if kind.is_none() {
-                        problem = Some(format!("line {} has the fields {}", line.number, fields()));
+                        let names = names.join(", ");
+                        problem = Some(format!("line {} has the fields {names}", line.number));
                     }
                     seen.push(line);
                     break;
                 }
                 Err(wrong) => {
+                    let wrong = wrong.into_text();
                     problem.get_or_insert(format!("line {}: {wrong}", line.number));
                 }
             }
@@ -246,8 +315,24 @@ pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
     }
 }
 
-fn kind_of(map: &JsonMap) -> Option<Kind> {
-    let has = |field| map.contains_key(field);
+/// The names of the fields of a line; of a long one, the first of them.
+fn names(bytes: &[u8]) -> Result<Vec<String>, Problem> {
+    const FIRST: usize = 100;
+    let text = utf8(bytes)?;
+    if text.len() <= LARGE {
+        return Ok(object(text)?.into_iter().map(|(name, _)| name).collect());
+    }
+    let mut names = Vec::new();
+    large::fields(text, |name, _| {
+        if names.len() < FIRST {
+            names.push(name.to_owned());
+        }
+    })?;
+    Ok(names)
+}
+
+fn kind_of(names: &[String]) -> Option<Kind> {
+    let has = |field| names.iter().any(|name| name == field);
     match (has("method") && has("path"), has("message")) {
         (true, false) => Some(Kind::Requests),
         (false, true) => Some(Kind::Logs),
@@ -257,12 +342,12 @@ fn kind_of(map: &JsonMap) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    use super::{kind_of, object};
+    use super::{kind_of, names};
     use crate::args::Kind;
 
     #[test]
     fn what_is_not_an_object_is_said() {
-        let wrong = |bytes: &[u8]| object(bytes).expect_err("not an object");
+        let wrong = |bytes: &[u8]| names(bytes).expect_err("not an object").into_text();
         insta::assert_snapshot!(
             [
                 wrong(b"{\"message\": \"a\xffb\", \"level\": \"info\"}"),
@@ -286,7 +371,7 @@ is not JSON: expected value at column 1
 
     #[test]
     fn the_kind_is_told_from_the_fields() {
-        let kind = |text: &str| kind_of(&object(text.as_bytes()).expect("an object"));
+        let kind = |text: &str| kind_of(&names(text.as_bytes()).expect("an object"));
         assert_eq!(
             kind(r#"{"message": "m", "level": "info"}"#),
             Some(Kind::Logs)

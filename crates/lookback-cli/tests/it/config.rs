@@ -56,23 +56,15 @@ $ lookback config --config none.toml
 [exit code 2]
 ");
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
-    transcript!(lookback.run(&["config"]), @r#"
+    transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 1
-!   |
-! 1 | databse_url = "x"
-!   | ^^^^^^^^^^^
-! unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
+! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
 [exit code 2]
-"#);
+");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: TOML parse error at line 1, column 11
-!   |
-! 1 | pg_port = 70000
-!   |           ^^^^^
-! invalid value: integer `70000`, expected u16
+! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
@@ -94,4 +86,71 @@ $ lookback logs list --database-url postgres://me:pw@127.0.0.1:[port]/shop
 ! hint: the database is set by --database-url; without one, Lookback uses a private PostgreSQL
 [exit code 1]
 ");
+}
+
+#[test]
+fn a_configuration_that_is_not_right_does_not_show_a_password() {
+    let lookback = Lookback::with(None);
+    lookback.write(
+        "lookback.toml",
+        "pg_port = 5444\n  database_url = postgres://lb:sEcret@db/shop\n",
+    );
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml is not right: line 2, column 18: string values must be quoted, expected literal string
+[exit code 2]
+");
+    lookback.write(
+        "lookback.toml",
+        "pg_port = 5444\ndatabase_url = [\"postgres://lb:sEcret@db/shop\"]\n",
+    );
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml is not right: line 2, column 16: invalid type: sequence, expected a string
+[exit code 2]
+");
+    lookback.write("lookback.toml", "");
+    let call = ["logs", "list", "--database-url"];
+    transcript!(lookback.run(&[&call[..], &["postgres://lb:12?sEcret@db/x"]].concat()), @"
+$ lookback logs list --database-url postgres://lb:12?sEcret@db/x
+! error: database_url (from --database-url): (a URL that cannot be read) cannot be used
+! hint: in a user name or a password, @ is written %40, / is %2F, ? is %3F, # is %23, % is %25
+[exit code 2]
+");
+}
+
+/// A folder's own file must not say what programs are run in it.
+#[test]
+fn programs_are_taken_from_a_named_file_only() {
+    let lookback = Lookback::with(None);
+    lookback.write("lookback.toml", "pg_bin = \"bin\"\npg_user = \"me\"\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: the configuration file lookback.toml sets pg_bin, which a file may do only if it is named
+! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-bin or LOOKBACK_PG_BIN instead
+[exit code 2]
+");
+    transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
+$ lookback config --config lookback.toml
+SETTING       VALUE  FROM
+database_url  -      default
+data_dir      -      default
+pg_bin        bin    lookback.toml
+pg_port       -      default
+pg_user       me     lookback.toml
+");
+    lookback.write("lookback.toml", "pg_user = \"me\"\n");
+    transcript!(lookback.run(&["pg", "start"]), @"
+$ lookback pg start
+! error: the configuration file lookback.toml sets pg_user, which a file may do only if it is named
+! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-user or LOOKBACK_PG_USER instead
+[exit code 2]
+");
+    let ran = lookback
+        .command(&["config", "--json"])
+        .env("LOOKBACK_CONFIG", "lookback.toml")
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(json["data"]["pg_user"]["value"], "me");
 }

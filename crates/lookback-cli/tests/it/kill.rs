@@ -1,6 +1,6 @@
 //! Killed at any time, an import leaves whole batches, and goes on.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -94,11 +94,12 @@ async fn a_killed_import_goes_on_with_whole_batches() {
     );
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn an_interrupted_import_says_what_is_in() {
-    let lookback = Lookback::new().await;
-    let mut child = lookback
+/// A line of a log.
+const LINE: &[u8] = b"{\"source\": \"s\", \"level\": \"info\", \"message\": \"m\"}\n";
+
+/// An import of standard input, one line a batch.
+fn start(lookback: &Lookback) -> Child {
+    lookback
         .command(&[
             "import", "-", "--batch", "1", "--name", "n", "--kind", "logs",
         ])
@@ -106,25 +107,96 @@ async fn an_interrupted_import_says_what_is_in() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let line = b"{\"source\": \"s\", \"level\": \"info\", \"message\": \"m\"}\n";
-    std::io::Write::write_all(&mut input, &line.repeat(3)).unwrap();
+        .unwrap()
+}
+
+/// Waits until this many are counted.
+async fn wait_for(lookback: &Lookback, count: &str, number: i64) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while lookback.number("SELECT count(*) FROM logs").await < 2 {
-        assert!(Instant::now() < deadline, "nothing is stored");
+    while lookback.number(count).await < number {
+        assert!(Instant::now() < deadline, "never {number}: {count}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[cfg(unix)]
+fn interrupt(child: &Child) {
     let killed = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_import_says_what_is_in() {
+    let lookback = Lookback::new().await;
+    let mut child = start(&lookback);
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
+    wait_for(&lookback, "SELECT count(*) FROM logs", 2).await;
+    interrupt(&child);
     // With the input still open: nothing more may come.
     let output = child.wait_with_output().unwrap();
     drop(input);
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(
+        err.contains("records are in") && err.contains("--resume"),
+        "{err}"
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_import_that_waits_for_the_database_can_be_interrupted() {
+    let lookback = Lookback::new().await;
+    let mut child = start(&lookback);
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
+    wait_for(&lookback, "SELECT count(*) FROM logs", 1).await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let mut blocking = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
+        .execute(&mut *blocking)
+        .await
+        .unwrap();
+    std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
+    wait_for(
+        &lookback,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        1,
+    )
+    .await;
+    interrupt(&child);
+    // The table stays locked until the import has ended.
+    let output = child.wait_with_output().unwrap();
+    blocking.rollback().await.unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(
+        err.contains("records are in") && err.contains("--resume"),
+        "{err}"
+    );
+}
+
+#[tokio::test]
+async fn an_import_that_loses_its_server_says_what_is_in() {
+    let lookback = Lookback::new().await;
+    let mut child = start(&lookback);
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
+    wait_for(&lookback, "SELECT count(*) FROM logs", 2).await;
+    let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'lookback'";
+    assert_eq!(lookback.number(ended).await, 1);
+    std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
+    // With the input still open: the error is not kept until it ends.
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(
         err.contains("records are in") && err.contains("--resume"),
         "{err}"

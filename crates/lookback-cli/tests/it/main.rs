@@ -5,6 +5,7 @@
 mod bad_input;
 mod config;
 mod import;
+mod input;
 mod kill;
 mod migrate;
 mod pg;

@@ -30,3 +30,11 @@ $ lookback db status --json
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }
+
+#[test]
+fn a_time_to_wait_is_at_most_a_day() {
+    let lookback = Lookback::with(None);
+    let call = ["db", "migrate", "--lock-timeout", "18446744073709551615"];
+    let ran = lookback.run(&call).failed(2);
+    assert!(ran.err.contains("0..=86400"), "{}", ran.err);
+}

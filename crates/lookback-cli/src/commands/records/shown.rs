@@ -105,7 +105,7 @@ impl Shown for User {
     }
 }
 
-/// UTC to the millisecond.
+/// UTC, to the microsecond where the time has them.
 fn time(time: impl serde::Serialize) -> Cell {
     // As JSON writes it, so that what is shown can be pasted into a filter.
     let text = serde_json::to_value(time)

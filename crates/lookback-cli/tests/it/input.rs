@@ -1,0 +1,118 @@
+//! What can be imported, and by which name it is known again.
+
+#![cfg(unix)]
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crate::support::{Lookback, transcript};
+
+/// This many log lines, all of them different.
+fn lines(range: std::ops::Range<u32>) -> String {
+    range
+        .map(|n| format!("{{\"source\": \"s\", \"level\": \"info\", \"message\": \"line {n}\"}}\n"))
+        .collect()
+}
+
+#[tokio::test]
+async fn rejects_that_would_be_read_again_are_refused() {
+    let lookback = Lookback::new().await;
+    let text = lines(0..2) + "not JSON\n";
+    let path = lookback.write("logs.jsonl", &text);
+    std::os::unix::fs::symlink(&path, lookback.folder().join("symbolic")).unwrap();
+    std::fs::hard_link(&path, lookback.folder().join("hard")).unwrap();
+    let call = ["import", "logs.jsonl", "--on-error", "skip", "--rejects"];
+    transcript!(lookback.run(&[&call[..], &["./logs.jsonl"]].concat()), @"
+$ lookback import logs.jsonl --on-error skip --rejects ./logs.jsonl
+! error: --rejects: ./logs.jsonl is the input itself
+[exit code 2]
+");
+    for name in ["symbolic", "hard"] {
+        lookback.run(&[&call[..], &[name]].concat()).failed(2);
+    }
+    let piped = lookback
+        .command(&["import", "-", "--on-error", "skip", "--rejects", "hard"])
+        .stdin(File::open(&path).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(piped.status.code(), Some(2), "{piped:?}");
+    assert_eq!(lookback.read("logs.jsonl"), text.as_bytes());
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 0);
+    transcript!(lookback.run(&[&call[..], &["none/r"]].concat()), @"
+$ lookback import logs.jsonl --on-error skip --rejects none/r
+! error: --rejects: none/r cannot be written: No such file or directory (os error 2)
+[exit code 1]
+");
+}
+
+#[tokio::test]
+async fn a_pipe_with_a_path_is_read_once() {
+    let lookback = Lookback::new().await;
+    let pipe = lookback.folder().join("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let import = |arguments: &[&str], text: String| {
+        let pipe = pipe.clone();
+        // Waits for the program to open the other end.
+        let writing = thread::spawn(move || std::fs::write(pipe, text));
+        let ran = lookback.run(&[&["import", "pipe"], arguments].concat());
+        let _ = writing.join().unwrap();
+        ran
+    };
+    import(&["--name", "app"], lines(0..10)).succeeded();
+    transcript!(import(&["--name", "app"], lines(20..40)), @"
+$ lookback import pipe --name app
+! error: pipe does not begin with what an earlier import named app took
+! hint: to import all of it: --restart
+[exit code 1]
+");
+    // Without a name, each time is the first.
+    import(&[], lines(40..45)).succeeded();
+    import(&[], lines(40..45)).succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 20);
+}
+
+#[tokio::test]
+async fn standard_input_has_paths_too() {
+    let lookback = Lookback::new().await;
+    for path in ["/dev/stdin", "/dev/fd/0"] {
+        lookback
+            .run_with(&["import", path], lines(0..3).as_bytes())
+            .succeeded();
+    }
+    // A shell's <(…) and <<<…: a pipe, and a file that is removed already.
+    let path = lookback.write("removed", lines(0..3));
+    let file = File::open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let ran = lookback
+        .command(&["import", "/dev/stdin"])
+        .stdin(Stdio::from(file))
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 9);
+}
+
+#[tokio::test]
+async fn an_input_without_a_name_is_not_found_by_one() {
+    let lookback = Lookback::new().await;
+    lookback
+        .run_with(&["import", "-"], lines(0..3).as_bytes())
+        .succeeded();
+    transcript!(lookback.run(&["import", "-", "--name", "-"]), @"
+$ lookback import - --name -
+! error: --name: - stands for an input without a name; leave --name out, or give another
+[exit code 2]
+");
+    transcript!(lookback.run(&["import", "-", "--name", " "]), @"
+$ lookback import - --name  
+! error: --name: must not be blank
+[exit code 2]
+");
+}
