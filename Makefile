@@ -25,6 +25,7 @@ test-long: ## Run the tests with many more cases in each property
 lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) check --quiet --locked -p lookback --no-default-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
 

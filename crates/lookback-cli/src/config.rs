@@ -124,9 +124,11 @@ impl File {
 
 impl File {
     /// A file that is read because it lies in this folder may be a stranger's:
-    /// it must not say which programs are run, nor as whom.
+    /// it must not say which programs are run, nor as whom, nor on which
+    /// folder, whose `postgresql.conf` names programs too.
     fn check_unnamed(&self, path: &Path) -> Result<(), Failure> {
         let refused = [
+            ("data_dir", self.data_dir.is_some()),
             ("pg_bin", self.pg_bin.is_some()),
             ("pg_user", self.pg_user.is_some()),
         ]

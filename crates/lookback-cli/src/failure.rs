@@ -82,7 +82,11 @@ impl Failure {
 
 impl From<lookback::Error> for Failure {
     fn from(error: lookback::Error) -> Self {
-        let message = with_sources(&error);
+        let message = match &error {
+            // The server's own words, which the driver's error says again.
+            lookback::Error::Database { .. } => error.to_string(),
+            _ => with_sources(&error),
+        };
         match error.hint() {
             Some(hint) => Self::failed(message).hint(hint),
             None => Self::failed(message),

@@ -50,7 +50,12 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     let input = Input::open(&args)?;
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let mut conn = database::connect(config).await?;
+    lookback::check_server(&mut conn).await?;
     lookback::check_encoder(&mut conn).await?;
+    // A server that goes on with a statement of a process that is gone would keep its lock.
+    // Not every server can look; then it notices when it answers.
+    let look = "SET client_connection_check_interval = '2s'";
+    let _ = sqlx::query(look).execute(&mut conn).await;
     checkpoint::lock(&mut conn, &input).await?;
 
     let earlier = checkpoint::earlier(&mut conn, &input).await?;

@@ -234,6 +234,13 @@ fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
 
 /// The JSON object of a line.
 fn object(text: &str) -> Result<JsonMap, Problem> {
+    // Keys that serde_json keeps for itself: it would read another value than the one given.
+    const RESERVED: &str = "$serde_json::private::";
+    if text.contains(RESERVED) {
+        return Err(Problem::NotARecord(format!(
+            "holds {RESERVED}, which cannot be part of a key"
+        )));
+    }
     match serde_json::from_str::<Json>(text)? {
         Json::Object(map) => Ok(map),
         _ => Err(Problem::NotARecord(
