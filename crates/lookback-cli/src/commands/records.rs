@@ -124,12 +124,12 @@ async fn list<M: Model + Serialize + Shown>(
     output::note(&format!(
         "{} of {}{} {}",
         output::grouped(shown),
+        output::grouped(page.total.value()),
         if page.total.is_exact() {
             ""
         } else {
-            "at least "
+            " or more"
         },
-        output::grouped(page.total.value()),
         M::COMMAND,
     ));
     Ok(())

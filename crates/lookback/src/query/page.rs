@@ -38,7 +38,7 @@ impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(value) => write!(f, "{value}"),
-            Self::AtLeast(value) => write!(f, "at least {value}"),
+            Self::AtLeast(value) => write!(f, "{value} or more"),
         }
     }
 }
