@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) pg_bin: Option<PathBuf>,
 
     /// Port of the private PostgreSQL [env: LOOKBACK_PG_PORT] [default: a free one, kept]
-    #[arg(long, global = true, value_name = "PORT")]
+    #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pg_port: Option<u16>,
 
     /// User that runs the private PostgreSQL for root [env: LOOKBACK_PG_USER]

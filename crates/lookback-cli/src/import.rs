@@ -64,17 +64,20 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         Some(import) => from_earlier(&args, &input, &mut lines, import)?,
         None => Started::Fresh,
     };
+    if let Started::Done(import) | Started::Resumed(import) = &started {
+        let kind = checkpoint::kind(import)?;
+        if args.kind.is_some_and(|given| given != kind) {
+            return Err(Failure::usage(format!(
+                "--kind: the earlier import of {} was of {}",
+                input.shown(),
+                import.target
+            )));
+        }
+    }
     let mut checkpoint = match started {
         Started::Done(import) => return already_in(&args, &input, &import),
         Started::Resumed(import) => {
             let kind = checkpoint::kind(&import)?;
-            if args.kind.is_some_and(|given| given != kind) {
-                return Err(Failure::usage(format!(
-                    "--kind: the earlier import of {} was of {}",
-                    input.shown(),
-                    import.target
-                )));
-            }
             output::note(&format!(
                 "resuming after line {}: {} records are in",
                 grouped(import.lines.unsigned_abs()),

@@ -121,17 +121,20 @@ async fn list<M: Model + Serialize + Shown>(
     let rows: Vec<_> = page.data.iter().map(Shown::cells).collect();
     output::table(M::HEADINGS, &rows, marked)?;
     let shown = page.data.len() as u64;
-    output::note(&format!(
-        "{} of {}{} {}",
-        output::grouped(shown),
-        output::grouped(page.total.value()),
-        if page.total.is_exact() {
-            ""
-        } else {
-            " or more"
-        },
-        M::COMMAND,
-    ));
+    output::note(&match page.total.value() {
+        0 => format!("no {} found", M::COMMAND),
+        total => format!(
+            "{} of {}{} {}",
+            output::grouped(shown),
+            output::grouped(total),
+            if page.total.is_exact() {
+                ""
+            } else {
+                " or more"
+            },
+            M::COMMAND,
+        ),
+    });
     Ok(())
 }
 

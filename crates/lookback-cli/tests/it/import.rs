@@ -85,6 +85,15 @@ $ lookback import logs.jsonl --restart --json
 ! logs.jsonl: 500 records into logs in [time] ([rate] records/s)
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1_000);
+    let other = lookback
+        .run(&["import", "logs.jsonl", "--kind", "requests"])
+        .failed(2);
+    assert!(
+        other
+            .err
+            .contains("--kind: the earlier import of logs.jsonl was of logs"),
+        "{other:?}"
+    );
     transcript!(lookback.run(&["import", "none.jsonl"]), @"
 $ lookback import none.jsonl
 ! error: none.jsonl: cannot be read: No such file or directory (os error 2)

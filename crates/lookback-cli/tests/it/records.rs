@@ -59,7 +59,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
     transcript!(lookback.run(&["logs", "list", "id__lt=0"]), @"
 $ lookback logs list id__lt=0
 ID  TIME  LEVEL  SOURCE  MESSAGE
-! 0 of 0 logs
+! no logs found
 ");
     let json = lookback
         .run(&["logs", "list", "id=2", "--json"])
@@ -95,7 +95,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
     transcript!(lookback.run(&["logs", "search", "timeout", "level=info"]), @"
 $ lookback logs search timeout level=info
 ID  TIME  LEVEL  SOURCE  MESSAGE
-! 0 of 0 logs
+! no logs found
 ");
 }
 
