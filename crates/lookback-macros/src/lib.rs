@@ -43,7 +43,7 @@ mod model;
 /// |---|---|---|
 /// | `#[column(not_blank)]` | at least one character that is not white space | text |
 /// | `#[column(max_bytes = N)]` | longest value taken, in bytes; 1 MiB for text and 8 MiB for JSON and bytes when not given | text, JSON, bytes |
-/// | `#[column(range(MIN, MAX))]` | smallest and largest value, both allowed | integers |
+/// | `#[column(range(MIN, MAX))]` | smallest and largest value, whole numbers, both allowed | numbers |
 /// | `#[column(default = EXPR)]` | the value of a new record that gives none, a Rust expression | any |
 ///
 /// `Option<T>` is a nullable column. `Hidden<T>` is a column that is read only

@@ -38,6 +38,14 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
         Value::Float8(number) if !number.is_finite() => {
             refuse("must be a finite number".to_owned())
         }
+        Value::Float8(number) => match column.range {
+            // Bounds are small whole numbers, which a float holds exactly.
+            #[allow(clippy::cast_precision_loss)]
+            Some((min, max)) if *number < min as f64 || *number > max as f64 => {
+                refuse(format!("{number} is not from {min} to {max}"))
+            }
+            _ => Ok(()),
+        },
         Value::Bytea(bytes) => match too_long(bytes.len(), column) {
             Some(problem) => refuse(problem),
             None => Ok(()),
@@ -202,6 +210,14 @@ mod tests {
         );
         assert_eq!(
             problem::<RequestSnapshot>("status_code", Value::Null),
+            "taken"
+        );
+        assert_eq!(
+            problem::<RequestSnapshot>("geo_lat", Value::Float8(90.5)),
+            "geo_lat: 90.5 is not from -90 to 90"
+        );
+        assert_eq!(
+            problem::<RequestSnapshot>("geo_lon", Value::Float8(-180.0)),
             "taken"
         );
         assert_eq!(

@@ -64,9 +64,11 @@ pub struct RequestSnapshot {
     /// The city the request came from.
     #[column(max_bytes = 1024)]
     pub geo_city: Option<String>,
-    /// Latitude, in degrees.
+    /// Latitude, in degrees from -90 to 90.
+    #[column(range(-90, 90))]
     pub geo_lat: Option<f64>,
-    /// Longitude, in degrees.
+    /// Longitude, in degrees from -180 to 180.
+    #[column(range(-180, 180))]
     pub geo_lon: Option<f64>,
     /// How the place is known.
     pub geo_source: Option<GeoSource>,
