@@ -20,7 +20,7 @@ test: ## Run the tests, on a real PostgreSQL of their own
 	$(CARGO) test --workspace --locked
 
 test-long: ## Run the tests with many more cases in each property
-	PROPTEST_CASES=20000 $(CARGO) test --workspace --locked -- --include-ignored
+	PROPTEST_CASES=20000 $(CARGO) test --workspace --locked
 
 lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) fmt --all --check

@@ -31,8 +31,8 @@ pub const ENCODER_VERSION: u32 = 1;
 ///
 /// # The encoding, version 1
 ///
-/// 1. Text is split at white space. Letters are folded to lower case,
-///    character by character, by way of upper case (`ß` and `SS` are one);
+/// 1. Text is split at white space. Letters are folded, character by
+///    character, to lower, to upper and to lower case (`ẞ`, `ß` and `SS` are one);
 ///    digits become `0`, so that two lines that differ in a number are alike.
 ///    Each piece is split into its runs of letters and digits; a piece with
 ///    neither is a word as it stands.
@@ -218,7 +218,9 @@ fn fold(c: char, folded: &mut String) {
     } else if c.is_ascii() {
         folded.push(c.to_ascii_lowercase());
     } else {
-        folded.extend(c.to_uppercase().flat_map(char::to_lowercase));
+        // Down first: the capital ẞ has no upper case but itself, and its lower case ß has SS.
+        let upper = c.to_lowercase().flat_map(char::to_uppercase);
+        folded.extend(upper.flat_map(char::to_lowercase));
     }
 }
 
