@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench doc
+.PHONY: help up down test test-long lint bench
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -1,5 +1,4 @@
 #![doc = include_str!("lib.md")]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The macros write `::lookback::…`, here as in any other crate.
 extern crate self as lookback;

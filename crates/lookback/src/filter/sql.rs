@@ -139,5 +139,5 @@ fn listed_that_pass(column: &ColumnDef, comparison: Comparison, text: &str) -> V
         .collect()
 }
 
-/// Half of the parameters a statement can have, so that two such filters fit.
+/// Half of the parameters a statement can have; `Sql` refuses what comes to more in all.
 const MAX_IN: usize = 32_000;
