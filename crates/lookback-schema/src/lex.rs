@@ -1,0 +1,309 @@
+//! SQL as tokens, by the rules of PostgreSQL (manual, 4.1 "Lexical Structure").
+
+use thiserror::Error;
+
+/// A piece of SQL: where it is in the text, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Token<'a> {
+    pub(crate) kind: Kind,
+    /// As written, quotes included.
+    pub(crate) text: &'a str,
+    /// The place of its first byte.
+    pub(crate) start: usize,
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A keyword or a name without quotes.
+    Word,
+    /// A name in double quotes.
+    Quoted,
+    /// A string: `'…'`, `E'…'`, `U&'…'`, `$$…$$`.
+    String,
+    /// `B'…'` or `X'…'`.
+    Bits,
+    /// A number.
+    Number,
+    /// `$1`.
+    Parameter,
+    /// An operator, `::` and `:=` among them.
+    Operator,
+    /// One of `( ) [ ] , ; . :`.
+    Punctuation,
+}
+
+/// Text that is not SQL.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("line {line}: {problem}")]
+pub struct LexError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub problem: &'static str,
+}
+
+impl Token<'_> {
+    /// Whether this is that keyword, in any case.
+    pub(crate) fn is_word(&self, word: &str) -> bool {
+        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether this is that operator or punctuation.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        matches!(self.kind, Kind::Operator | Kind::Punctuation) && self.text == text
+    }
+
+    /// The place after its last byte.
+    pub(crate) fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+}
+
+/// The tokens of `sql`, without white space and comments.
+pub(crate) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, LexError> {
+    let mut lexer = Lexer { sql, at: 0 };
+    let mut tokens = Vec::new();
+    while let Some(token) = lexer.next()? {
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+/// The line of that byte, from 1.
+pub(crate) fn line_of(sql: &str, at: usize) -> usize {
+    sql.as_bytes()[..at.min(sql.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+        + 1
+}
+
+struct Lexer<'a> {
+    sql: &'a str,
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    fn next(&mut self) -> Result<Option<Token<'a>>, LexError> {
+        self.skip_blank()?;
+        let start = self.at;
+        let Some(first) = self.peek(0) else {
+            return Ok(None);
+        };
+        let kind = match first {
+            b'\'' => self.quoted(b'\'', false)?,
+            b'"' => {
+                self.quoted(b'"', false)?;
+                Kind::Quoted
+            }
+            b'e' | b'E' if self.peek(1) == Some(b'\'') => {
+                self.at += 1;
+                self.quoted(b'\'', true)?
+            }
+            b'b' | b'B' | b'x' | b'X' if self.peek(1) == Some(b'\'') => {
+                self.at += 1;
+                self.quoted(b'\'', false)?;
+                Kind::Bits
+            }
+            b'n' | b'N' if self.peek(1) == Some(b'\'') => {
+                self.at += 1;
+                self.quoted(b'\'', false)?
+            }
+            b'u' | b'U' if self.peek(1) == Some(b'&') && self.peek(2) == Some(b'\'') => {
+                self.at += 2;
+                self.quoted(b'\'', false)?
+            }
+            b'u' | b'U' if self.peek(1) == Some(b'&') && self.peek(2) == Some(b'"') => {
+                self.at += 2;
+                self.quoted(b'"', false)?;
+                Kind::Quoted
+            }
+            b'$' => self.dollar()?,
+            b'0'..=b'9' => self.number(),
+            b'.' if self.peek(1).is_some_and(|b| b.is_ascii_digit()) => self.number(),
+            byte if is_name_start(byte) => {
+                self.skip_while(is_name_part);
+                Kind::Word
+            }
+            b':' if matches!(self.peek(1), Some(b':' | b'=')) => {
+                self.at += 2;
+                Kind::Operator
+            }
+            b'(' | b')' | b'[' | b']' | b',' | b';' | b'.' | b':' => {
+                self.at += 1;
+                Kind::Punctuation
+            }
+            byte if is_operator(byte) => self.operator(),
+            _ => return Err(self.error(start, "a character that SQL has no use for")),
+        };
+        Ok(Some(Token {
+            kind,
+            text: &self.sql[start..self.at],
+            start,
+        }))
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.sql.as_bytes().get(self.at + ahead).copied()
+    }
+
+    fn skip_while(&mut self, test: impl Fn(u8) -> bool) {
+        while self.peek(0).is_some_and(&test) {
+            self.at += 1;
+        }
+    }
+
+    fn skip_blank(&mut self) -> Result<(), LexError> {
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                // A byte order mark is what an editor puts before the text.
+                (Some(0xEF), Some(0xBB)) if self.at == 0 => self.at += '\u{feff}'.len_utf8(),
+                (Some(byte), _) if byte.is_ascii_whitespace() || byte == 0x0B => self.at += 1,
+                (Some(b'-'), Some(b'-')) => self.skip_while(|byte| byte != b'\n'),
+                (Some(b'/'), Some(b'*')) => self.block_comment()?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// `/* … */`, which nest.
+    fn block_comment(&mut self) -> Result<(), LexError> {
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match (self.peek(0), self.peek(1)) {
+                (Some(b'/'), Some(b'*')) => {
+                    depth += 1;
+                    self.at += 2;
+                }
+                (Some(b'*'), Some(b'/')) => {
+                    depth -= 1;
+                    self.at += 2;
+                    if depth == 0 {
+                        return Ok(());
+                    }
+                }
+                (Some(_), _) => self.at += 1,
+                (None, _) => return Err(self.error(start, "a comment that is not closed")),
+            }
+        }
+    }
+
+    /// From a quote to its partner; a doubled one stands for itself.
+    fn quoted(&mut self, quote: u8, escapes: bool) -> Result<Kind, LexError> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match self.peek(0) {
+                None if quote == b'"' => {
+                    return Err(self.error(start, "a name in quotes that is not closed"));
+                }
+                None => return Err(self.error(start, "a string that is not closed")),
+                Some(b'\\') if escapes => self.at += 2,
+                Some(byte) if byte == quote => {
+                    self.at += 1;
+                    if self.peek(0) != Some(quote) {
+                        return Ok(Kind::String);
+                    }
+                    self.at += 1;
+                }
+                Some(_) => self.at += 1,
+            }
+        }
+    }
+
+    /// `$1`, or `$tag$ … $tag$`.
+    fn dollar(&mut self) -> Result<Kind, LexError> {
+        let start = self.at;
+        if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+            self.skip_while(|byte| byte.is_ascii_digit());
+            return Ok(Kind::Parameter);
+        }
+        self.at += 1;
+        self.skip_while(|byte| is_name_part(byte) && byte != b'$');
+        if self.peek(0) != Some(b'$') {
+            return Err(self.error(start, "a $ that begins neither a parameter nor a string"));
+        }
+        self.at += 1;
+        let tag = &self.sql[start..self.at];
+        match self.sql[self.at..].find(tag) {
+            Some(length) => {
+                self.at += length + tag.len();
+                Ok(Kind::String)
+            }
+            None => Err(self.error(start, "a dollar-quoted string that is not closed")),
+        }
+    }
+
+    fn number(&mut self) -> Kind {
+        if self.peek(0) == Some(b'0')
+            && matches!(self.peek(1), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B'))
+        {
+            self.at += 2;
+            self.skip_while(|byte| byte.is_ascii_hexdigit() || byte == b'_');
+            return Kind::Number;
+        }
+        self.skip_while(|byte| byte.is_ascii_digit() || byte == b'_');
+        if self.peek(0) == Some(b'.') && self.peek(1) != Some(b'.') {
+            self.at += 1;
+            self.skip_while(|byte| byte.is_ascii_digit() || byte == b'_');
+        }
+        if matches!(self.peek(0), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(self.peek(1), Some(b'+' | b'-')));
+            if self
+                .peek(1 + sign)
+                .is_some_and(|byte| byte.is_ascii_digit())
+            {
+                self.at += 1 + sign;
+                self.skip_while(|byte| byte.is_ascii_digit() || byte == b'_');
+            }
+        }
+        Kind::Number
+    }
+
+    fn operator(&mut self) -> Kind {
+        let start = self.at;
+        while let Some(byte) = self.peek(0) {
+            let comment = matches!(
+                (byte, self.peek(1)),
+                (b'-', Some(b'-')) | (b'/', Some(b'*'))
+            );
+            if !is_operator(byte) || (comment && self.at > start) {
+                break;
+            }
+            self.at += 1;
+        }
+        // Longer operators end in + or - only if they hold one of these.
+        let special =
+            |text: &str| text.contains(['~', '!', '@', '#', '%', '^', '&', '|', '`', '?']);
+        while self.at - start > 1 {
+            let text = &self.sql[start..self.at];
+            if special(text) || !text.ends_with(['+', '-']) {
+                break;
+            }
+            self.at -= 1;
+        }
+        Kind::Operator
+    }
+
+    fn error(&self, at: usize, problem: &'static str) -> LexError {
+        LexError {
+            line: line_of(self.sql, at),
+            problem,
+        }
+    }
+}
+
+fn is_name_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || !byte.is_ascii()
+}
+
+fn is_name_part(byte: u8) -> bool {
+    is_name_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+fn is_operator(byte: u8) -> bool {
+    b"+-*/<>=~!@#%^&|`?".contains(&byte)
+}

@@ -1,0 +1,117 @@
+//! A file of SQL as its statements.
+
+use crate::lex::{self, LexError, Token};
+
+/// One statement of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// The statement, from its first word, without the semicolon.
+    pub sql: &'a str,
+    /// The line of its first word, from 1.
+    pub line: usize,
+}
+
+/// The statements of `sql`, in order. Semicolons in strings, comments,
+/// parentheses and SQL-standard function bodies (`BEGIN ATOMIC … END`) end
+/// nothing.
+///
+/// # Errors
+///
+/// A string, name or comment that is not closed, with its line.
+pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
+    let mut found = Vec::new();
+    let mut current: Vec<Token<'_>> = Vec::new();
+    let mut parentheses = 0_usize;
+    let mut blocks = 0_usize;
+    for token in lex::tokens(sql)? {
+        if token.is(";") && parentheses == 0 && blocks == 0 {
+            found.extend(statement(sql, &current));
+            current.clear();
+            continue;
+        }
+        if token.is("(") {
+            parentheses += 1;
+        } else if token.is(")") {
+            parentheses = parentheses.saturating_sub(1);
+        } else if is_routine(&current) {
+            // `BEGIN ATOMIC` opens the body; within it, CASE ends in END too.
+            if token.is_word("atomic") && current.last().is_some_and(|last| last.is_word("begin"))
+                || token.is_word("case") && blocks > 0
+            {
+                blocks += 1;
+            } else if token.is_word("end") {
+                blocks = blocks.saturating_sub(1);
+            }
+        }
+        current.push(token);
+    }
+    found.extend(statement(sql, &current));
+    Ok(found)
+}
+
+fn statement<'a>(sql: &'a str, tokens: &[Token<'a>]) -> Option<Statement<'a>> {
+    let (first, last) = (tokens.first()?, tokens.last()?);
+    Some(Statement {
+        sql: &sql[first.start..last.end()],
+        line: lex::line_of(sql, first.start),
+    })
+}
+
+/// `CREATE [OR REPLACE] FUNCTION` or `PROCEDURE`.
+fn is_routine(tokens: &[Token<'_>]) -> bool {
+    let mut words = tokens.iter();
+    let mut next = words.next();
+    if !next.is_some_and(|token| token.is_word("create")) {
+        return false;
+    }
+    next = words.next();
+    if next.is_some_and(|token| token.is_word("or")) {
+        next = words.nth(1);
+    }
+    next.is_some_and(|token| token.is_word("function") || token.is_word("procedure"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::statements;
+
+    fn split(sql: &str) -> Vec<(usize, &str)> {
+        statements(sql)
+            .unwrap()
+            .into_iter()
+            .map(|statement| (statement.line, statement.sql))
+            .collect()
+    }
+
+    #[test]
+    fn a_semicolon_ends_a_statement_only_where_it_is_one() {
+        assert_eq!(
+            split(
+                "-- a; comment\nSELECT ';' /* ; /* ; */ */ ;;\n\nSELECT $x$ ; $x$, \"a;b\", E'\\';'"
+            ),
+            vec![(2, "SELECT ';'"), (4, "SELECT $x$ ; $x$, \"a;b\", E'\\';'"),]
+        );
+        let function = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC \
+                        SELECT CASE WHEN true THEN 1 END; SELECT 2; END";
+        assert_eq!(
+            split(&format!("{function}; SELECT 1")),
+            vec![(1, function), (1, "SELECT 1")]
+        );
+        assert_eq!(split(" -- nothing\n"), vec![]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_said_with_its_line() {
+        let said = |sql| statements(sql).unwrap_err().to_string();
+        assert_eq!(
+            said("SELECT 1;\nSELECT 'x"),
+            "line 2: a string that is not closed"
+        );
+        assert_eq!(said("/* /* */"), "line 1: a comment that is not closed");
+        assert_eq!(
+            said("\n\n$a$ b"),
+            "line 3: a dollar-quoted string that is not closed"
+        );
+        assert_eq!(said("\"a"), "line 1: a name in quotes that is not closed");
+    }
+}
