@@ -2,8 +2,23 @@
 //! as SQL. No I/O, no driver, no clock: values in, values out, and the same
 //! input gives the same bytes.
 
+mod data_type;
+mod error;
+mod expression;
 mod lex;
+mod name;
+mod schema;
 mod script;
+mod snapshot;
 
+pub use data_type::DataType;
+pub use error::Error;
+pub use expression::Expression;
 pub use lex::LexError;
+pub use name::{MAX_NAME_BYTES, Name, literal, quoted};
+pub use schema::{
+    Action, Column, Constraint, CreateIndex, Deferral, Exclusion, Fill, ForeignKey, Index,
+    IndexKey, Key, Partition, PartitionBy, PartitionStrategy, Schema, Table,
+};
 pub use script::{Statement, statements};
+pub use snapshot::{FORMAT, Snapshot};

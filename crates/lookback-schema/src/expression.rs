@@ -1,0 +1,267 @@
+//! Expressions of SQL, equal when they mean the same.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::data_type::DataType;
+use crate::error::Error;
+use crate::lex::{Kind, Token, tokens};
+use crate::name::{quoted, unquoted};
+
+mod canonical;
+
+/// An expression of SQL: a default, a check, the key of an index.
+///
+/// Two are equal if they differ only in what PostgreSQL does not keep: white
+/// space, comments, the case of keywords, parentheses that change nothing,
+/// `now()` for `CURRENT_TIMESTAMP`, `IN (…)` for `= ANY (ARRAY[…])`, `BETWEEN`
+/// for two comparisons, `LIKE` for `~~`, another name of a type, a cast of a
+/// string to text. The text is kept as it was given.
+#[derive(Clone)]
+pub struct Expression {
+    text: String,
+    canonical: String,
+}
+
+impl Expression {
+    /// Takes the text of an expression.
+    ///
+    /// # Errors
+    ///
+    /// Text that is not one expression: nothing, quotes or parentheses that are
+    /// not closed, more than one statement.
+    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
+        let text = text.into();
+        let text = text.trim().to_owned();
+        let found = tokens(&text)
+            .map_err(|error| Error::new(format!("`{text}` is not an expression: {error}")))?;
+        balanced(&found)
+            .map_err(|why| Error::new(format!("`{text}` is not an expression: {why}")))?;
+        let canonical = canonical::canonical(&found);
+        Ok(Self { text, canonical })
+    }
+
+    /// The text, as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this and `other` mean the same as the default of a column of
+    /// that type: a cast of a literal to it changes nothing.
+    pub fn is_same_default(&self, other: &Self, ty: &DataType) -> bool {
+        self == other || self.default_form(ty) == other.default_form(ty)
+    }
+
+    fn default_form(&self, ty: &DataType) -> String {
+        match tokens(&self.text) {
+            Ok(found) => canonical::canonical_default(&found, ty),
+            Err(_) => self.canonical.clone(),
+        }
+    }
+
+    /// Whether a column of this name is in it.
+    pub fn mentions(&self, column: &str) -> bool {
+        self.columns().any(|name| name == column)
+    }
+
+    /// Whether the string literal `text` is in it.
+    pub fn mentions_literal(&self, text: &str) -> bool {
+        let wanted = crate::name::literal(text);
+        self.lexed()
+            .iter()
+            .any(|token| token.kind == Kind::String && token.text == wanted)
+    }
+
+    /// Whether it stands as the key of an index without parentheses: the name
+    /// of a column, or the call of a function.
+    pub(crate) fn is_name_or_call(&self) -> bool {
+        let found = self.lexed();
+        let Some(first) = found.first() else {
+            return false;
+        };
+        if !matches!(first.kind, Kind::Word | Kind::Quoted) {
+            return false;
+        }
+        if found.len() == 1 {
+            return column_at(&found, 0).is_some();
+        }
+        let open = match (found.get(1), found.get(3)) {
+            (Some(next), _) if next.is("(") => 1,
+            (Some(dot), Some(next)) if dot.is(".") && next.is("(") => 3,
+            _ => return false,
+        };
+        let special = [
+            "extract",
+            "overlay",
+            "position",
+            "substring",
+            "trim",
+            "cast",
+            "row",
+        ];
+        if special.iter().any(|word| first.is_word(word)) {
+            return false;
+        }
+        closing(&found, open) == Some(found.len() - 1)
+    }
+
+    /// What may be the name of a column in it: no functions, no types.
+    fn columns(&self) -> impl Iterator<Item = String> {
+        let found = self.lexed();
+        let names: Vec<String> = (0..found.len())
+            .filter_map(|at| column_at(&found, at))
+            .collect();
+        names.into_iter()
+    }
+
+    /// The same expression after columns were renamed.
+    #[must_use]
+    pub fn with_renamed_columns(&self, names: &BTreeMap<String, String>) -> Self {
+        self.rewritten(|found, at| {
+            let name = column_at(found, at)?;
+            names.get(&name).map(|new| quoted(new).into_owned())
+        })
+    }
+
+    /// The same expression after the string literals were renamed, where they
+    /// are the labels of an enum.
+    #[must_use]
+    pub fn with_renamed_literals(&self, names: &BTreeMap<String, String>) -> Self {
+        self.rewritten(|found, at| {
+            let token = found[at];
+            if token.kind != Kind::String {
+                return None;
+            }
+            names
+                .iter()
+                .find(|(old, _)| crate::name::literal(old) == token.text)
+                .map(|(_, new)| crate::name::literal(new))
+        })
+    }
+
+    fn rewritten(&self, replace: impl Fn(&[Token<'_>], usize) -> Option<String>) -> Self {
+        let found = self.lexed();
+        let mut text = String::with_capacity(self.text.len());
+        let mut copied = 0;
+        for (at, token) in found.iter().enumerate() {
+            if let Some(new) = replace(&found, at) {
+                text.push_str(&self.text[copied..token.start]);
+                text.push_str(&new);
+                copied = token.end();
+            }
+        }
+        text.push_str(&self.text[copied..]);
+        // Names and literals in, names and literals out: it is an expression still.
+        Self::new(text).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The tokens; [`new`](Self::new) has seen that there are some.
+    fn lexed(&self) -> Vec<Token<'_>> {
+        tokens(&self.text).unwrap_or_default()
+    }
+}
+
+/// The name at `at`, if it can be that of a column.
+fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
+    let token = found[at];
+    let name = unquoted(token.kind, token.text)?;
+    let after = found.get(at + 1);
+    let before = at.checked_sub(1).map(|at| &found[at]);
+    let function = after.is_some_and(|next| next.is("("));
+    let qualifies = after.is_some_and(|next| next.is("."));
+    let is_type = before.is_some_and(|last| last.is("::"));
+    let keyword = token.kind == Kind::Word && crate::name::is_keyword(&name);
+    (!function && !qualifies && !is_type && !keyword).then_some(name)
+}
+
+/// The place of the parenthesis that closes the one at `open`.
+pub(crate) fn closing(found: &[Token<'_>], open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, token) in found.iter().enumerate().skip(open) {
+        if token.is("(") || token.is("[") {
+            depth += 1;
+        } else if token.is(")") || token.is("]") {
+            depth = depth.checked_sub(1)?;
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
+fn balanced(found: &[Token<'_>]) -> Result<(), String> {
+    if found.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut open = Vec::new();
+    for token in found {
+        if token.is(";") {
+            return Err("it holds a semicolon".to_owned());
+        }
+        if token.is("(") || token.is("[") {
+            open.push(token.text);
+        } else if token.is(")") || token.is("]") {
+            let partner = if token.is(")") { "(" } else { "[" };
+            if open.pop() != Some(partner) {
+                return Err(format!("a `{}` closes nothing", token.text));
+            }
+        }
+    }
+    match open.pop() {
+        Some(left) => Err(format!("a `{left}` is not closed")),
+        None => Ok(()),
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for Expression {}
+
+impl Hash for Expression {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical.hash(state);
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({})", self.text)
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Expression {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::new(text)
+    }
+}
+
+impl Serialize for Expression {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Expression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        Self::new(text).map_err(serde::de::Error::custom)
+    }
+}

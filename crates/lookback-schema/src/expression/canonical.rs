@@ -1,0 +1,833 @@
+//! The one form of all expressions that mean the same.
+//!
+//! A parser by precedence (manual, 4.1.6 "Operator Precedence") that writes
+//! every part in parentheses. What it cannot read stays as its tokens: two
+//! such expressions are equal if they are written alike.
+
+use crate::data_type::DataType;
+use crate::lex::{Kind, Token};
+use crate::name::{literal, unquoted};
+
+/// The form of an expression.
+pub(super) fn canonical(found: &[Token<'_>]) -> String {
+    match parse(found) {
+        Some(node) => node.text(),
+        None => as_tokens(found),
+    }
+}
+
+/// The form of the default of a column of that type.
+pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
+    match parse(found) {
+        Some(Node::Cast(inner, to)) if inner.is_literal() && to == *ty => inner.text(),
+        Some(node) => node.text(),
+        None => as_tokens(found),
+    }
+}
+
+fn parse(found: &[Token<'_>]) -> Option<Node> {
+    let mut parser = Parser {
+        found,
+        at: 0,
+        depth: 0,
+    };
+    let node = parser.expression(0)?;
+    (parser.at == found.len()).then_some(node)
+}
+
+fn as_tokens(found: &[Token<'_>]) -> String {
+    let words: Vec<String> = found
+        .iter()
+        .map(|token| match token.kind {
+            Kind::Word => token.text.to_lowercase(),
+            _ => token.text.to_owned(),
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// A part of an expression.
+#[derive(Clone)]
+enum Node {
+    /// Its form, as it is.
+    Done(String),
+    /// The content of a string.
+    String(String),
+    /// A number, with its sign.
+    Number(String),
+    Cast(Box<Node>, DataType),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Array(Vec<Node>),
+}
+
+impl Node {
+    fn is_literal(&self) -> bool {
+        match self {
+            Self::String(_) | Self::Number(_) => true,
+            Self::Done(text) => matches!(text.as_str(), "null" | "true" | "false"),
+            _ => false,
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Done(text) => text.clone(),
+            Self::String(content) => literal(content),
+            Self::Number(digits) => digits.clone(),
+            Self::Cast(inner, ty) => format!("(cast {} {ty})", inner.text()),
+            Self::And(parts) => format!("(and {})", list(parts)),
+            Self::Or(parts) => format!("(or {})", list(parts)),
+            Self::Array(parts) => format!("(array {})", list(parts)),
+        }
+    }
+
+    fn cast(self, ty: DataType) -> Self {
+        // A cast of an array of literals is one of each of them.
+        if let Self::Array(parts) = &self
+            && ty.array
+        {
+            let element = DataType {
+                array: false,
+                ..ty.clone()
+            };
+            return Self::Array(
+                parts
+                    .iter()
+                    .cloned()
+                    .map(|part| part.cast(element.clone()))
+                    .collect(),
+            );
+        }
+        let text = ty.modifiers.is_none()
+            && !ty.array
+            && (ty.is_builtin("text") || ty.is_builtin("character varying"));
+        match self {
+            // A string is text unless something makes it another type.
+            Self::String(_) if text => self,
+            Self::String(content) if is_numeric(&ty) && content.trim().parse::<f64>().is_ok() => {
+                let number = Self::Number(content.trim().to_owned());
+                if ty.is_builtin("integer") || (ty.is_builtin("numeric") && ty.modifiers.is_none())
+                {
+                    number
+                } else {
+                    Self::Cast(Box::new(number), ty)
+                }
+            }
+            Self::String(content) if ty.is_builtin("boolean") && !ty.array => {
+                match content.to_lowercase().as_str() {
+                    "t" | "true" => Self::Done("true".to_owned()),
+                    "f" | "false" => Self::Done("false".to_owned()),
+                    _ => Self::Cast(Box::new(Self::String(content)), ty),
+                }
+            }
+            // The server prints this cast of null to any type.
+            Self::Done(null) if null == "null" => Self::Done(null),
+            other => Self::Cast(Box::new(other), ty),
+        }
+    }
+}
+
+fn is_numeric(ty: &DataType) -> bool {
+    !ty.array
+        && [
+            "smallint",
+            "integer",
+            "bigint",
+            "numeric",
+            "real",
+            "double precision",
+        ]
+        .iter()
+        .any(|name| ty.is_builtin(name))
+}
+
+fn list(parts: &[Node]) -> String {
+    let parts: Vec<String> = parts.iter().map(Node::text).collect();
+    parts.join(" ")
+}
+
+struct Parser<'t, 'a> {
+    found: &'t [Token<'a>],
+    at: usize,
+    depth: usize,
+}
+
+// How tightly the operators bind, from the loosest.
+const OR: u8 = 1;
+const AND: u8 = 2;
+const NOT: u8 = 3;
+const IS: u8 = 4;
+const COMPARISON: u8 = 5;
+const RANGE: u8 = 6;
+const OTHER: u8 = 7;
+const SUM: u8 = 8;
+const PRODUCT: u8 = 9;
+const POWER: u8 = 10;
+const AT: u8 = 11;
+const COLLATE: u8 = 12;
+const SIGN: u8 = 13;
+const SUBSCRIPT: u8 = 14;
+const CAST: u8 = 15;
+
+/// Deeper than anybody writes, and far from the end of the stack.
+const MAX_DEPTH: usize = 200;
+
+impl<'a> Parser<'_, 'a> {
+    fn expression(&mut self, above: u8) -> Option<Node> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        let mut left = self.prefix()?;
+        while let Some(binding) = self.binding() {
+            if binding <= above {
+                break;
+            }
+            left = self.infix(left, binding)?;
+        }
+        self.depth -= 1;
+        Some(left)
+    }
+
+    /// How tightly what comes next binds to what is on its left.
+    fn binding(&self) -> Option<u8> {
+        let token = self.peek()?;
+        if token.kind == Kind::Operator {
+            return Some(match token.text {
+                "::" => CAST,
+                "<" | ">" | "=" | "<=" | ">=" | "<>" | "!=" => COMPARISON,
+                "+" | "-" => SUM,
+                "*" | "/" | "%" => PRODUCT,
+                "^" => POWER,
+                _ => OTHER,
+            });
+        }
+        if token.is("[") || token.is(".") {
+            return Some(SUBSCRIPT);
+        }
+        if token.kind != Kind::Word {
+            return None;
+        }
+        Some(match token.text.to_lowercase().as_str() {
+            "or" => OR,
+            "and" => AND,
+            "is" | "isnull" | "notnull" => IS,
+            "between" | "in" | "like" | "ilike" | "similar" | "not" => RANGE,
+            "operator" => OTHER,
+            "at" => AT,
+            "collate" => COLLATE,
+            _ => return None,
+        })
+    }
+
+    fn infix(&mut self, left: Node, binding: u8) -> Option<Node> {
+        match binding {
+            OR | AND => {
+                self.at += 1;
+                let right = self.expression(binding)?;
+                Some(joined(binding, left, right))
+            }
+            IS => self.is(&left),
+            RANGE => self.range(left),
+            CAST => {
+                self.at += 1;
+                Some(left.cast(self.data_type()?))
+            }
+            SUBSCRIPT => self.subscript(&left),
+            COLLATE => {
+                self.at += 1;
+                let name = self.qualified_name()?;
+                Some(Node::Done(format!("(collate {} {name})", left.text())))
+            }
+            AT => {
+                self.at += 1;
+                if self.take_word("local") {
+                    return Some(Node::Done(format!("(at local {})", left.text())));
+                }
+                (self.take_word("time") && self.take_word("zone")).then_some(())?;
+                let zone = self.expression(AT)?;
+                Some(Node::Done(format!("(at {} {})", left.text(), zone.text())))
+            }
+            _ => {
+                let operator = self.operator()?;
+                // `= ANY (…)` and the like.
+                if let Some(quantifier) = self.quantifier() {
+                    self.take("(").then_some(())?;
+                    let right = self.expression(0)?;
+                    self.take(")").then_some(())?;
+                    return Some(quantified(&left, &operator, quantifier, &right));
+                }
+                let right = self.expression(binding)?;
+                Some(binary(&left, &operator, &right))
+            }
+        }
+    }
+
+    fn operator(&mut self) -> Option<String> {
+        let token = self.next()?;
+        if token.is_word("operator") {
+            self.take("(").then_some(())?;
+            let mut name = String::new();
+            while !self.take(")") {
+                name.push_str(self.next()?.text);
+            }
+            return Some(name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned());
+        }
+        Some(match token.text {
+            "!=" => "<>".to_owned(),
+            other => other.to_owned(),
+        })
+    }
+
+    fn quantifier(&mut self) -> Option<&'static str> {
+        let follows = self.found.get(self.at + 1).is_some_and(|next| next.is("("));
+        if !follows {
+            return None;
+        }
+        if self.take_word("any") || self.take_word("some") {
+            Some("any")
+        } else if self.take_word("all") {
+            Some("all")
+        } else {
+            None
+        }
+    }
+
+    fn is(&mut self, left: &Node) -> Option<Node> {
+        let word = self.next()?.text.to_lowercase();
+        let left = left.text();
+        Some(Node::Done(match word.as_str() {
+            "isnull" => format!("(is null {left})"),
+            "notnull" => format!("(is not null {left})"),
+            _ => {
+                let not = if self.take_word("not") { "not " } else { "" };
+                if self.take_word("distinct") {
+                    self.take_word("from").then_some(())?;
+                    let right = self.expression(IS)?;
+                    format!("(is {not}distinct {left} {})", right.text())
+                } else {
+                    let mut what = self.next()?.text.to_lowercase();
+                    // IS JSON OBJECT, IS NFC NORMALIZED
+                    while let Some(word) = self.peek()
+                        && word.kind == Kind::Word
+                        && self.binding().is_none()
+                        && !["then", "else", "when", "end"]
+                            .contains(&word.text.to_lowercase().as_str())
+                    {
+                        what.push(' ');
+                        what.push_str(&word.text.to_lowercase());
+                        self.at += 1;
+                    }
+                    format!("(is {not}{what} {left})")
+                }
+            }
+        }))
+    }
+
+    /// `[NOT] BETWEEN`, `IN`, `LIKE`, `ILIKE`, `SIMILAR TO`.
+    fn range(&mut self, left: Node) -> Option<Node> {
+        let not = self.take_word("not");
+        let word = self.next()?.text.to_lowercase();
+        match word.as_str() {
+            "between" => {
+                let symmetric = self.take_word("symmetric");
+                self.take_word("asymmetric");
+                let low = self.expression(RANGE)?;
+                self.take_word("and").then_some(())?;
+                let high = self.expression(RANGE)?;
+                Some(if symmetric {
+                    let not = if not { "not " } else { "" };
+                    Node::Done(format!(
+                        "({not}between symmetric {} {} {})",
+                        left.text(),
+                        low.text(),
+                        high.text()
+                    ))
+                } else if not {
+                    Node::Or(vec![binary(&left, "<", &low), binary(&left, ">", &high)])
+                } else {
+                    Node::And(vec![binary(&left, ">=", &low), binary(&left, "<=", &high)])
+                })
+            }
+            "in" => {
+                self.take("(").then_some(())?;
+                let mut items = self.comma_list(")")?;
+                let (operator, quantifier) = if not { ("<>", "all") } else { ("=", "any") };
+                if items.len() == 1 {
+                    return Some(binary(&left, operator, &items.remove(0)));
+                }
+                Some(quantified(&left, operator, quantifier, &Node::Array(items)))
+            }
+            "like" | "ilike" => {
+                let operator = match (not, word.as_str()) {
+                    (false, "like") => "~~",
+                    (true, "like") => "!~~",
+                    (false, _) => "~~*",
+                    (true, _) => "!~~*",
+                };
+                if let Some(quantifier) = self.quantifier() {
+                    self.take("(").then_some(())?;
+                    let right = self.expression(0)?;
+                    self.take(")").then_some(())?;
+                    return Some(quantified(&left, operator, quantifier, &right));
+                }
+                let pattern = self.expression(RANGE)?;
+                if self.take_word("escape") {
+                    let escape = self.expression(RANGE)?;
+                    let pattern = format!("(like_escape {} {})", pattern.text(), escape.text());
+                    return Some(binary(&left, operator, &Node::Done(pattern)));
+                }
+                Some(binary(&left, operator, &pattern))
+            }
+            "similar" => {
+                self.take_word("to").then_some(())?;
+                let pattern = self.expression(RANGE)?;
+                let pattern = if self.take_word("escape") {
+                    let escape = self.expression(RANGE)?;
+                    format!("(similar_to_escape {} {})", pattern.text(), escape.text())
+                } else {
+                    format!("(similar_to_escape {})", pattern.text())
+                };
+                let operator = if not { "!~" } else { "~" };
+                Some(binary(&left, operator, &Node::Done(pattern)))
+            }
+            _ => None,
+        }
+    }
+
+    /// `[i]`, `[i:j]` and `.field`.
+    fn subscript(&mut self, left: &Node) -> Option<Node> {
+        if self.take(".") {
+            let token = self.next()?;
+            let field = if token.is("*") {
+                "*".to_owned()
+            } else {
+                unquoted(token.kind, token.text)?
+            };
+            return Some(Node::Done(format!("(field {} {field})", left.text())));
+        }
+        self.take("[").then_some(())?;
+        let mut parts = vec![left.text()];
+        loop {
+            if self.take("]") {
+                return Some(Node::Done(format!("(subscript {})", parts.join(" "))));
+            }
+            if self.take(":") {
+                parts.push(":".to_owned());
+            } else {
+                parts.push(self.expression(0)?.text());
+            }
+        }
+    }
+
+    fn prefix(&mut self) -> Option<Node> {
+        let token = self.next()?;
+        match token.kind {
+            Kind::String => Some(Node::String(string_content(token.text)?)),
+            Kind::Number => Some(Node::Number(token.text.to_lowercase())),
+            Kind::Bits => Some(Node::Done(token.text.to_lowercase())),
+            Kind::Parameter => Some(Node::Done(token.text.to_owned())),
+            Kind::Operator => {
+                let binding = if matches!(token.text, "-" | "+") {
+                    SIGN
+                } else {
+                    OTHER
+                };
+                let operand = self.expression(binding)?;
+                Some(match (token.text, operand) {
+                    ("+", operand) => operand,
+                    ("-", Node::Number(digits)) if !digits.starts_with('-') => {
+                        Node::Number(format!("-{digits}"))
+                    }
+                    (operator, operand) => Node::Done(format!("({operator} {})", operand.text())),
+                })
+            }
+            Kind::Punctuation if token.is("(") => {
+                let mut items = self.comma_list(")")?;
+                Some(if items.len() == 1 {
+                    items.remove(0)
+                } else {
+                    Node::Done(format!("(row {})", list(&items)))
+                })
+            }
+            Kind::Punctuation => None,
+            Kind::Quoted => self.reference(),
+            Kind::Word => self.word(token),
+        }
+    }
+
+    fn word(&mut self, token: Token<'a>) -> Option<Node> {
+        let word = token.text.to_lowercase();
+        let opens = self.peek().is_some_and(|next| next.is("("));
+        match word.as_str() {
+            "true" | "false" | "null" | "current_date" | "current_user" | "current_role"
+            | "session_user" | "user" | "current_catalog" | "current_schema" | "system_user"
+                if !opens =>
+            {
+                Some(Node::Done(word))
+            }
+            "current_timestamp" | "current_time" | "localtime" | "localtimestamp" => {
+                let mut parts = vec![word];
+                if self.take("(") {
+                    parts.push(list(&self.comma_list(")")?));
+                }
+                Some(Node::Done(parts.join(" ")))
+            }
+            "not" => {
+                let operand = self.expression(NOT)?;
+                Some(Node::Done(format!("(not {})", operand.text())))
+            }
+            "case" => self.case(),
+            "array" if self.take("[") => Some(Node::Array(self.array()?)),
+            "row" if opens => {
+                self.take("(");
+                let items = self.comma_list(")")?;
+                Some(Node::Done(format!("(row {})", list(&items))))
+            }
+            "cast" if opens => {
+                self.take("(");
+                let inner = self.expression(0)?;
+                self.take_word("as").then_some(())?;
+                let ty = self.data_type()?;
+                self.take(")").then_some(())?;
+                Some(inner.cast(ty))
+            }
+            _ => {
+                // `interval '1 day'`: a type before a string is a cast.
+                if let Some(node) = self.typed_string() {
+                    return Some(node);
+                }
+                self.reference()
+            }
+        }
+    }
+
+    /// A column or a function, perhaps qualified; its first token is taken.
+    fn reference(&mut self) -> Option<Node> {
+        self.at -= 1;
+        let name = self.qualified_name()?;
+        if !self.take("(") {
+            return Some(Node::Done(name));
+        }
+        let name = name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned();
+        let arguments = self.arguments()?;
+        if name == "now" && arguments.is_empty() {
+            return Some(Node::Done("current_timestamp".to_owned()));
+        }
+        Some(Node::Done(format!("({name}! {})", arguments.join(" "))))
+    }
+
+    /// Arguments between commas, or between words as in `EXTRACT(year FROM t)`.
+    fn arguments(&mut self) -> Option<Vec<String>> {
+        let mut arguments = Vec::new();
+        loop {
+            if self.take(")") {
+                return Some(arguments);
+            }
+            if self.take(",") {
+                continue;
+            }
+            let token = self.peek()?;
+            let word = token.text.to_lowercase();
+            let between = [
+                "from", "for", "placing", "both", "leading", "trailing", "variadic", "distinct",
+            ];
+            if token.kind == Kind::Word && between.contains(&word.as_str()) {
+                self.at += 1;
+                arguments.push(word);
+                continue;
+            }
+            let named = self
+                .found
+                .get(self.at + 1)
+                .is_some_and(|next| next.is("=>") || next.is(":="));
+            if named {
+                self.at += 2;
+                arguments.push(format!("{word}=>"));
+            }
+            arguments.push(self.expression(0)?.text());
+        }
+    }
+
+    fn case(&mut self) -> Option<Node> {
+        let mut text = "(case".to_owned();
+        loop {
+            let token = self.peek()?;
+            let word = token.text.to_lowercase();
+            if token.kind == Kind::Word && ["when", "then", "else", "end"].contains(&word.as_str())
+            {
+                self.at += 1;
+                if word == "end" {
+                    text.push(')');
+                    return Some(Node::Done(text));
+                }
+                text.push(' ');
+                text.push_str(&word);
+                continue;
+            }
+            text.push(' ');
+            text.push_str(&self.expression(0)?.text());
+        }
+    }
+
+    /// The items of `ARRAY[…]`, which nest.
+    fn array(&mut self) -> Option<Vec<Node>> {
+        let mut items = Vec::new();
+        loop {
+            if self.take("]") {
+                return Some(items);
+            }
+            if self.take(",") {
+                continue;
+            }
+            if self.take("[") {
+                items.push(Node::Array(self.array()?));
+            } else {
+                items.push(self.expression(0)?);
+            }
+        }
+    }
+
+    fn comma_list(&mut self, close: &str) -> Option<Vec<Node>> {
+        let mut items = Vec::new();
+        loop {
+            if self.take(close) {
+                return Some(items);
+            }
+            if !items.is_empty() {
+                self.take(",").then_some(())?;
+            }
+            items.push(self.expression(0)?);
+        }
+    }
+
+    fn typed_string(&mut self) -> Option<Node> {
+        let start = self.at - 1;
+        let (ty, taken) = DataType::read(&self.found[start..]).ok()?;
+        let string = self.found.get(start + taken)?;
+        if string.kind != Kind::String {
+            return None;
+        }
+        self.at = start + taken + 1;
+        Some(Node::String(string_content(string.text)?).cast(ty))
+    }
+
+    fn data_type(&mut self) -> Option<DataType> {
+        let (ty, taken) = DataType::read(&self.found[self.at..]).ok()?;
+        self.at += taken;
+        Some(ty)
+    }
+
+    fn qualified_name(&mut self) -> Option<String> {
+        let token = self.next()?;
+        let mut name = unquoted(token.kind, token.text)?;
+        while self.peek().is_some_and(|next| next.is("."))
+            && self
+                .found
+                .get(self.at + 1)
+                .is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Quoted))
+        {
+            self.at += 1;
+            let token = self.next()?;
+            name.push('.');
+            name.push_str(&unquoted(token.kind, token.text)?);
+        }
+        Some(name)
+    }
+
+    fn peek(&self) -> Option<Token<'a>> {
+        self.found.get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        let token = self.peek()?;
+        self.at += 1;
+        Some(token)
+    }
+
+    fn take(&mut self, text: &str) -> bool {
+        let taken = self.peek().is_some_and(|token| token.is(text));
+        self.at += usize::from(taken);
+        taken
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let taken = self.peek().is_some_and(|token| token.is_word(word));
+        self.at += usize::from(taken);
+        taken
+    }
+}
+
+fn joined(binding: u8, left: Node, right: Node) -> Node {
+    let mut parts = Vec::new();
+    for side in [left, right] {
+        match (binding, side) {
+            (AND, Node::And(inner)) | (OR, Node::Or(inner)) => parts.extend(inner),
+            (_, other) => parts.push(other),
+        }
+    }
+    if binding == AND {
+        Node::And(parts)
+    } else {
+        Node::Or(parts)
+    }
+}
+
+fn binary(left: &Node, operator: &str, right: &Node) -> Node {
+    Node::Done(format!("({operator} {} {})", left.text(), right.text()))
+}
+
+fn quantified(left: &Node, operator: &str, quantifier: &str, right: &Node) -> Node {
+    Node::Done(format!(
+        "({operator} {quantifier} {} {})",
+        left.text(),
+        right.text()
+    ))
+}
+
+/// What a string literal holds.
+fn string_content(text: &str) -> Option<String> {
+    if let Some(rest) = text.strip_prefix('$') {
+        let tag = rest.find('$')? + 2;
+        return Some(text.get(tag..text.len() - tag)?.to_owned());
+    }
+    let quote = text.find('\'')?;
+    let inner = text.get(quote + 1..text.len() - 1)?.replace("''", "'");
+    match &text[..quote] {
+        "" | "n" | "N" => Some(inner),
+        "e" | "E" if !inner.contains('\\') => Some(inner),
+        "e" | "E" => {
+            // Only the escape of the escape is read; others stay as they are written.
+            let rest = inner.replace("\\\\", "");
+            (!rest.contains('\\')).then(|| inner.replace("\\\\", "\\"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::expression::Expression;
+
+    fn same(a: &str, b: &str) -> bool {
+        Expression::new(a).unwrap() == Expression::new(b).unwrap()
+    }
+
+    #[test]
+    fn what_the_server_prints_equals_what_was_written() {
+        for (written, printed) in [
+            ("now()", "CURRENT_TIMESTAMP"),
+            (
+                "level IN ('debug', 'info')",
+                "(level = ANY (ARRAY['debug'::text, 'info'::text]))",
+            ),
+            (
+                "level NOT IN ('a', 'b')",
+                "(level <> ALL (ARRAY['a'::text, 'b'::text]))",
+            ),
+            ("level in ('a')", "(level = 'a'::text)"),
+            (
+                "status_code BETWEEN 100 AND 599",
+                "((status_code >= 100) AND (status_code <= 599))",
+            ),
+            ("a NOT BETWEEN 1 AND 2", "((a < 1) OR (a > 2))"),
+            ("message ~ '\\S'", "(message ~ '\\S'::text)"),
+            ("a like 'x%' and not b", "((a ~~ 'x%'::text) AND (NOT b))"),
+            ("a = -1", "(a = '-1'::integer)"),
+            (
+                "a != 0 or b is not null and c",
+                "((a <> 0) OR ((b IS NOT NULL) AND c))",
+            ),
+            ("a and b and c", "(a AND (b AND c))"),
+            (
+                "cast(a as int8) > 1 + 2 * 3",
+                "((a)::bigint > (1 + (2 * 3)))",
+            ),
+            ("interval '60 seconds'", "'60 seconds'::interval"),
+            (
+                "date_trunc('minute', t at time zone 'UTC')",
+                "date_trunc('minute'::text, (t AT TIME ZONE 'UTC'::text))",
+            ),
+            ("lower(email)", "LOWER ( email )"),
+            (
+                "coalesce(a, '{}'::jsonb) ? 'k'",
+                "(COALESCE(a, '{}'::jsonb) ? 'k'::text)",
+            ),
+            (
+                "case when a then 1 else 2 end",
+                "CASE WHEN a THEN 1 ELSE 2 END",
+            ),
+            (
+                "extract(year from t) > 2000",
+                "(EXTRACT(year FROM t) > (2000))",
+            ),
+            ("tags[1] = $$x$$", "(tags[1] = 'x'::text)"),
+            ("'{a,b}'::text[]", "'{a,b}'::TEXT[]"),
+            ("a::varchar(5)", "(a)::character varying(5)"),
+            ("x IS DISTINCT FROM y", "(x IS DISTINCT FROM y)"),
+            ("\"a\" > 0 -- why", "a > 0"),
+        ] {
+            assert!(same(written, printed), "{written} | {printed}");
+        }
+    }
+
+    #[test]
+    fn what_means_another_thing_differs() {
+        for (a, b) in [
+            ("a + b * c", "(a + b) * c"),
+            ("a - (b - c)", "a - b - c"),
+            ("a > 1", "a >= 1"),
+            ("'2020-01-01'::date", "'2020-01-01'::timestamp"),
+            ("a::int", "a"),
+            ("'A'", "'a'"),
+            ("\"A\"", "a"),
+            ("not (a and b)", "not a and b"),
+            ("f(a, b)", "f(b, a)"),
+            ("a collate \"C\"", "a"),
+            ("now()", "clock_timestamp()"),
+            ("f(a)", "f"),
+        ] {
+            assert!(!same(a, b), "{a} | {b}");
+        }
+    }
+
+    #[test]
+    fn a_default_may_be_cast_to_its_type() {
+        let same = |a: &str, b: &str, ty: &str| {
+            let (a, b) = (Expression::new(a).unwrap(), Expression::new(b).unwrap());
+            a.is_same_default(&b, &ty.parse().unwrap())
+        };
+        assert!(same("'user'", "'user'::user_role", "user_role"));
+        assert!(same("'{}'", "'{}'::jsonb", "jsonb"));
+        assert!(same("0", "'0'::bigint", "bigint"));
+        assert!(same("NULL", "NULL::text", "text"));
+        assert!(!same("'2020-01-01'", "'2020-01-01'::date", "timestamptz"));
+        assert!(!same("'a'", "'b'::user_role", "user_role"));
+    }
+
+    #[test]
+    fn columns_are_renamed_and_nothing_else() {
+        let names = [("msg".to_owned(), "Message".to_owned())].into();
+        let renamed = Expression::new("msg <> 'msg' AND msg(msg) = x::msg")
+            .unwrap()
+            .with_renamed_columns(&names);
+        assert_eq!(
+            renamed.as_str(),
+            "\"Message\" <> 'msg' AND msg(\"Message\") = x::msg"
+        );
+        assert!(renamed.mentions("Message") && !renamed.mentions("msg"));
+    }
+
+    #[test]
+    fn what_is_not_one_expression_is_refused() {
+        let said = |text: &str| Expression::new(text).unwrap_err().to_string();
+        insta::assert_snapshot!([said(" "), said("a > (1"), said("a)"), said("'x"), said("1; drop table t")].join("\n"), @"
+        `` is not an expression: it is empty
+        `a > (1` is not an expression: a `(` is not closed
+        `a)` is not an expression: a `)` closes nothing
+        `'x` is not an expression: line 1: a string that is not closed
+        `1; drop table t` is not an expression: it holds a semicolon
+        ");
+    }
+}

@@ -1,0 +1,220 @@
+//! Names of things in a database.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::Error;
+use crate::lex::{Kind, tokens};
+
+/// The longest name PostgreSQL keeps; it cuts longer ones off without an error.
+pub const MAX_NAME_BYTES: usize = 63;
+
+/// The name of a table or a type, with its schema unless that is the default
+/// one (the first of the search path).
+///
+/// Written and read as SQL has it: `orders`, `sales.orders`, `"Odd name"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The schema; `None` for the default one.
+    pub schema: Option<String>,
+    /// The name in it.
+    pub name: String,
+}
+
+impl Name {
+    /// A name in the default schema, as it is: not quoted, not folded.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            schema: None,
+            name: name.into(),
+        }
+    }
+
+    /// A name in a schema, both as they are.
+    pub fn within(schema: Option<impl Into<String>>, name: impl Into<String>) -> Self {
+        Self {
+            schema: schema.map(Into::into),
+            name: name.into(),
+        }
+    }
+
+    /// Another name in the same schema.
+    pub fn beside(&self, name: impl Into<String>) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", quoted(schema))?;
+        }
+        f.write_str(&quoted(&self.name))
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || Error::new(format!("`{text}` is not a name: write name or schema.name"));
+        let found = tokens(text).map_err(|_| wrong())?;
+        let part = |at: usize| {
+            let token = found.get(at)?;
+            unquoted(token.kind, token.text)
+        };
+        match found.len() {
+            1 => Ok(Self::new(part(0).ok_or_else(wrong)?)),
+            3 if found[1].is(".") => Ok(Self {
+                schema: Some(part(0).ok_or_else(wrong)?),
+                name: part(2).ok_or_else(wrong)?,
+            }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The name that a token stands for.
+pub(crate) fn unquoted(kind: Kind, text: &str) -> Option<String> {
+    match kind {
+        Kind::Word => Some(text.to_lowercase()),
+        Kind::Quoted => text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .map(|inner| inner.replace("\"\"", "\"")),
+        _ => None,
+    }
+}
+
+/// `name` as an identifier in SQL: in quotes only where it needs them.
+pub fn quoted(name: &str) -> Cow<'_, str> {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && KEYWORDS.binary_search(&name).is_err();
+    if plain {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("\"{}\"", name.replace('"', "\"\"")))
+    }
+}
+
+/// `names` as a list of identifiers.
+pub(crate) fn quoted_list<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<_> = names.iter().map(|name| quoted(name.as_ref())).collect();
+    names.join(", ")
+}
+
+/// `text` as a string in SQL.
+pub fn literal(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if text.contains('\\') {
+        // Right whatever standard_conforming_strings is.
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
+}
+
+/// What is wrong with a name, if anything.
+pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::new(format!("{what} has an empty name")));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Error::new(format!(
+            "{what} `{name}`: the name has {} bytes; PostgreSQL keeps {MAX_NAME_BYTES} and cuts \
+             the rest off",
+            name.len()
+        )));
+    }
+    if name.contains('\0') {
+        return Err(Error::new(format!("{what} has a NUL in its name")));
+    }
+    Ok(())
+}
+
+/// Keywords that cannot be, or cannot everywhere be, a name without quotes:
+/// all but the unreserved ones (PostgreSQL 18, `src/include/parser/kwlist.h`).
+/// Sorted.
+#[rustfmt::skip]
+const KEYWORDS: &[&str] = &[
+    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric",
+    "authorization", "between", "bigint", "binary", "bit", "boolean", "both", "case", "cast",
+    "char", "character", "check", "coalesce", "collate", "collation", "column", "concurrently",
+    "constraint", "create", "cross", "current_catalog", "current_date", "current_role",
+    "current_schema", "current_time", "current_timestamp", "current_user", "dec", "decimal",
+    "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "exists",
+    "extract", "false", "fetch", "float", "for", "foreign", "freeze", "from", "full", "grant",
+    "greatest", "group", "grouping", "having", "ilike", "in", "initially", "inner", "inout",
+    "int", "integer", "intersect", "interval", "into", "is", "isnull", "join", "json",
+    "json_array", "json_arrayagg", "json_exists", "json_object", "json_objectagg", "json_query",
+    "json_scalar", "json_serialize", "json_table", "json_value", "lateral", "leading", "least",
+    "left", "like", "limit", "localtime", "localtimestamp", "merge_action", "national",
+    "natural", "nchar", "none", "normalize", "not", "notnull", "null", "nullif", "numeric",
+    "offset", "on", "only", "or", "order", "out", "outer", "overlaps", "overlay", "placing",
+    "position", "precision", "primary", "real", "references", "returning", "right", "row",
+    "select", "session_user", "setof", "similar", "smallint", "some", "substring", "symmetric",
+    "system_user", "table", "tablesample", "then", "time", "timestamp", "to", "trailing",
+    "treat", "trim", "true", "union", "unique", "user", "using", "values", "varchar",
+    "variadic", "verbose", "when", "where", "window", "with", "xmlattributes", "xmlconcat",
+    "xmlelement", "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot",
+    "xmlserialize", "xmltable",
+];
+
+/// Whether a word without quotes is one of those: not the name of a column.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.binary_search(&word).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEYWORDS, Name, literal, quoted};
+
+    #[test]
+    fn keywords_are_sorted() {
+        assert!(KEYWORDS.is_sorted());
+    }
+
+    #[test]
+    fn a_name_is_written_as_it_is_read() {
+        for text in [
+            "orders",
+            "sales.orders",
+            "\"Odd name\"",
+            "a.\"sel\"\"ect\"",
+            "\"user\"",
+        ] {
+            assert_eq!(text.parse::<Name>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "Sales.Orders".parse::<Name>().unwrap().to_string(),
+            "sales.orders"
+        );
+        for wrong in ["", "a.b.c", "a b", "'a'", "a."] {
+            assert!(wrong.parse::<Name>().is_err(), "{wrong}");
+        }
+        assert_eq!(quoted("größe"), "\"größe\"");
+        assert_eq!(literal("it's a \\"), "E'it''s a \\\\'");
+    }
+}

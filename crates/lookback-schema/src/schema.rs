@@ -1,0 +1,222 @@
+//! The schema itself: what models, schema snapshots and live databases all
+//! become, and the only thing that is compared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data_type::DataType;
+use crate::expression::Expression;
+use crate::name::Name;
+
+mod constraint;
+mod definition;
+mod index;
+mod partition;
+mod validate;
+
+pub use constraint::{Action, Constraint, Deferral, Exclusion, ForeignKey, Key};
+pub use definition::CreateIndex;
+pub use index::{Index, IndexKey};
+pub use partition::{Partition, PartitionBy, PartitionStrategy};
+
+/// Everything of a database that models own. Views, functions, triggers,
+/// domains and sequences are not in it: they are left alone.
+///
+/// In JSON every list is in a fixed order and what is not set is left out, so
+/// that two versions of a file differ where the schemas do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    /// Extensions that must be there. They are created and never dropped:
+    /// others may use them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub extensions: BTreeSet<String>,
+    /// Schemas besides the default one. Created and never dropped.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub schemas: BTreeSet<String>,
+    /// Enum types: their labels, in their order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub enums: BTreeMap<Name, Vec<String>>,
+    /// Tables.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<Name, Table>,
+}
+
+/// A table. The order of its columns is that of a new table and is not
+/// compared: PostgreSQL adds columns at the end only.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// The columns, in order.
+    pub columns: Vec<Column>,
+    /// Primary key, unique, foreign key, check and exclusion constraints, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub constraints: BTreeMap<String, Constraint>,
+    /// Indexes that belong to no constraint, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub indexes: BTreeMap<String, Index>,
+    /// How its rows are divided, for a partitioned table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_by: Option<PartitionBy>,
+    /// Its partitions, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<Name, Partition>,
+    /// Whether there may be partitions besides these, made while the
+    /// application runs. They are left alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open_partitions: bool,
+    /// The comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            columns,
+            constraints,
+            indexes,
+            partition_by,
+            partitions,
+            open_partitions,
+            comment,
+        } = self;
+        columns.len() == other.columns.len()
+            && columns
+                .iter()
+                .all(|column| other.column(&column.name) == Some(column))
+            && *constraints == other.constraints
+            && *indexes == other.indexes
+            && *partition_by == other.partition_by
+            && *partitions == other.partitions
+            && *open_partitions == other.open_partitions
+            && *comment == other.comment
+    }
+}
+
+impl Eq for Table {}
+
+impl Table {
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The primary key: its name and its columns.
+    pub fn primary_key(&self) -> Option<(&str, &Key)> {
+        self.constraints
+            .iter()
+            .find_map(|(name, constraint)| match constraint {
+                Constraint::PrimaryKey(key) => Some((name.as_str(), key)),
+                _ => None,
+            })
+    }
+}
+
+/// A column.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// The name.
+    pub name: String,
+    /// The type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+    /// Whether it refuses null.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_null: bool,
+    /// Where its value is from when an insert gives none.
+    #[serde(default, skip_serializing_if = "Fill::is_none")]
+    pub fill: Fill,
+    /// The collation, if it is not that of the type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<Name>,
+    /// The comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+impl Column {
+    /// A column that may hold null, with nothing else set.
+    pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
+        Self {
+            name: name.into(),
+            data_type,
+            not_null: false,
+            fill: Fill::None,
+            collation: None,
+            comment: None,
+        }
+    }
+}
+
+impl PartialEq for Column {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            data_type,
+            not_null,
+            fill,
+            collation,
+            comment,
+        } = self;
+        *name == other.name
+            && *data_type == other.data_type
+            && *not_null == other.not_null
+            && fill.is_same(&other.fill, data_type)
+            && *collation == other.collation
+            && *comment == other.comment
+    }
+}
+
+impl Eq for Column {}
+
+/// Where the value of a column is from when an insert gives none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// Null.
+    #[default]
+    None,
+    /// `DEFAULT …`
+    Default(Expression),
+    /// `GENERATED ALWAYS AS IDENTITY`: an insert may give no value.
+    IdentityAlways,
+    /// `GENERATED BY DEFAULT AS IDENTITY`
+    IdentityByDefault,
+    /// `serial`: a sequence that the column owns, and a default that takes
+    /// from it.
+    Serial,
+    /// `GENERATED ALWAYS AS (…) STORED`
+    Stored(Expression),
+    /// `GENERATED ALWAYS AS (…) VIRTUAL`, of PostgreSQL 18.
+    Virtual(Expression),
+}
+
+impl Fill {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// Whether this means the same as `other` for a column of that type.
+    pub fn is_same(&self, other: &Self, ty: &DataType) -> bool {
+        match (self, other) {
+            (Self::Default(a), Self::Default(b)) => a.is_same_default(b, ty),
+            _ => self == other,
+        }
+    }
+
+    /// Whether it is one of the two kinds of identity.
+    pub fn is_identity(&self) -> bool {
+        matches!(self, Self::IdentityAlways | Self::IdentityByDefault)
+    }
+
+    /// The expression of a generated column.
+    pub fn generated(&self) -> Option<&Expression> {
+        match self {
+            Self::Stored(expression) | Self::Virtual(expression) => Some(expression),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,665 @@
+//! Constraints, indexes and partition keys from the text that PostgreSQL
+//! prints for them, and that models give.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::Error;
+use crate::expression::{Expression, closing};
+use crate::lex::{Kind, Token, tokens};
+use crate::name::{Name, unquoted};
+use crate::schema::{
+    Action, Constraint, Deferral, Exclusion, ForeignKey, Index, IndexKey, Key, PartitionBy,
+    PartitionStrategy,
+};
+
+/// A whole `CREATE INDEX` statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateIndex {
+    /// The name of the index.
+    pub name: String,
+    /// The table.
+    pub table: Name,
+    /// Built without blocking writers.
+    pub concurrently: bool,
+    /// The index.
+    pub index: Index,
+}
+
+impl FromStr for Constraint {
+    type Err = Error;
+
+    /// Reads `PRIMARY KEY (…)`, `UNIQUE (…)`, `CHECK (…)`, `FOREIGN KEY (…)
+    /// REFERENCES …` and `EXCLUDE USING …`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        whole(text, "a constraint", Reader::constraint)
+    }
+}
+
+impl FromStr for Index {
+    type Err = Error;
+
+    /// Reads `[UNIQUE] [USING method] (keys) [INCLUDE (…)] [NULLS NOT DISTINCT]
+    /// [WITH (…)] [WHERE …]`; the method is `btree` if none is named.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        whole(text, "an index", |reader| {
+            let unique = reader.word("unique");
+            reader.index(unique)
+        })
+    }
+}
+
+impl FromStr for CreateIndex {
+    type Err = Error;
+
+    /// Reads `CREATE [UNIQUE] INDEX [CONCURRENTLY] [IF NOT EXISTS] name ON
+    /// [ONLY] table …`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        whole(text, "an index", |reader| {
+            reader.expect_word("create")?;
+            let unique = reader.word("unique");
+            reader.expect_word("index")?;
+            let concurrently = reader.word("concurrently");
+            reader.words(&["if", "not", "exists"]);
+            let name = reader.name()?.name;
+            reader.expect_word("on")?;
+            reader.word("only");
+            Ok(Self {
+                name,
+                table: reader.name()?,
+                concurrently,
+                index: reader.index(unique)?,
+            })
+        })
+    }
+}
+
+impl FromStr for PartitionBy {
+    type Err = Error;
+
+    /// Reads `RANGE (…)`, `LIST (…)` and `HASH (…)`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        whole(text, "a partition key", |reader| {
+            let strategy = if reader.word("range") {
+                PartitionStrategy::Range
+            } else if reader.word("list") {
+                PartitionStrategy::List
+            } else if reader.word("hash") {
+                PartitionStrategy::Hash
+            } else {
+                return Err(reader.unexpected("RANGE, LIST or HASH"));
+            };
+            Ok(Self {
+                strategy,
+                keys: reader.index_keys()?,
+            })
+        })
+    }
+}
+
+macro_rules! as_text {
+    ($($ty:ty),*) => {$(
+        impl Serialize for $ty {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $ty {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+as_text!(Constraint, Index, PartitionBy);
+
+/// Reads all of `text`.
+fn whole<'a, T>(
+    text: &'a str,
+    what: &str,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let of = || format!("`{text}` does not read as {what}");
+    let found = tokens(text).map_err(|error| Error::new(error.to_string()).of(of()))?;
+    let mut reader = Reader { text, found, at: 0 };
+    let result = read(&mut reader).map_err(|error| error.of(of()))?;
+    match reader.peek() {
+        None => Ok(result),
+        Some(rest) => Err(Error::new(format!("`{}` is too much", rest.text)).of(of())),
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    found: Vec<Token<'a>>,
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn constraint(&mut self) -> Result<Constraint, Error> {
+        if self.words(&["primary", "key"]) {
+            return Ok(Constraint::PrimaryKey(self.key(false)?));
+        }
+        if self.word("unique") {
+            let nulls_not_distinct = self.words(&["nulls", "not", "distinct"]);
+            self.words(&["nulls", "distinct"]);
+            return Ok(Constraint::Unique(self.key(nulls_not_distinct)?));
+        }
+        if self.word("check") {
+            let expression = self.parenthesised_expression()?;
+            let no_inherit = self.words(&["no", "inherit"]);
+            return Ok(Constraint::Check {
+                expression,
+                no_inherit,
+                not_valid: self.words(&["not", "valid"]),
+            });
+        }
+        if self.words(&["foreign", "key"]) {
+            return Ok(Constraint::ForeignKey(self.foreign_key()?));
+        }
+        if self.word("exclude") {
+            return Ok(Constraint::Exclude(self.exclusion()?));
+        }
+        Err(self.unexpected("PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY or EXCLUDE"))
+    }
+
+    fn key(&mut self, nulls_not_distinct: bool) -> Result<Key, Error> {
+        Ok(Key {
+            columns: self.columns()?,
+            nulls_not_distinct,
+            include: self.include()?,
+            deferral: self.deferral(),
+        })
+    }
+
+    fn foreign_key(&mut self) -> Result<ForeignKey, Error> {
+        let columns = self.columns()?;
+        self.expect_word("references")?;
+        let table = self.name()?;
+        let references = if self.peek().is_some_and(|token| token.is("(")) {
+            self.columns()?
+        } else {
+            Vec::new()
+        };
+        let match_full = self.words(&["match", "full"]);
+        self.words(&["match", "simple"]);
+        let mut key = ForeignKey {
+            columns,
+            table,
+            references,
+            match_full,
+            on_update: Action::NoAction,
+            on_delete: Action::NoAction,
+            set_columns: Vec::new(),
+            deferral: Deferral::NotDeferrable,
+            not_valid: false,
+        };
+        while self.word("on") {
+            if self.word("update") {
+                key.on_update = self.action()?;
+            } else {
+                self.expect_word("delete")?;
+                key.on_delete = self.action()?;
+                if self.peek().is_some_and(|token| token.is("(")) {
+                    key.set_columns = self.columns()?;
+                }
+            }
+        }
+        key.deferral = self.deferral();
+        key.not_valid = self.words(&["not", "valid"]);
+        Ok(key)
+    }
+
+    fn action(&mut self) -> Result<Action, Error> {
+        if self.words(&["no", "action"]) {
+            Ok(Action::NoAction)
+        } else if self.word("restrict") {
+            Ok(Action::Restrict)
+        } else if self.word("cascade") {
+            Ok(Action::Cascade)
+        } else if self.words(&["set", "null"]) {
+            Ok(Action::SetNull)
+        } else if self.words(&["set", "default"]) {
+            Ok(Action::SetDefault)
+        } else {
+            Err(self.unexpected("NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT"))
+        }
+    }
+
+    fn exclusion(&mut self) -> Result<Exclusion, Error> {
+        let method = self.method("btree")?;
+        let elements = self.comma_separated(|reader, end| {
+            let key = reader.index_key(end)?;
+            reader.expect_word("with")?;
+            Ok((key, reader.operator(end)?))
+        })?;
+        Ok(Exclusion {
+            method,
+            elements,
+            include: self.include()?,
+            with: self.with()?,
+            predicate: if self.word("where") {
+                Some(self.parenthesised_expression()?)
+            } else {
+                None
+            },
+            deferral: self.deferral(),
+        })
+    }
+
+    fn operator(&mut self, end: usize) -> Result<String, Error> {
+        if self.word("operator") {
+            let open = self.at;
+            let close = closing(&self.found, open)
+                .ok_or_else(|| Error::new("`(` after OPERATOR is not closed"))?;
+            let name: String = self.found[open + 1..close]
+                .iter()
+                .map(|token| token.text)
+                .collect();
+            self.at = close + 1;
+            return Ok(match name.strip_prefix("pg_catalog.") {
+                Some(plain) => plain.to_owned(),
+                None => format!("OPERATOR({name})"),
+            });
+        }
+        match self.peek() {
+            Some(token) if token.kind == Kind::Operator && self.at < end => {
+                self.at += 1;
+                Ok(token.text.to_owned())
+            }
+            _ => Err(self.unexpected("an operator")),
+        }
+    }
+
+    fn index(&mut self, unique: bool) -> Result<Index, Error> {
+        let method = self.method("btree")?;
+        let keys = self.index_keys()?;
+        let include = self.include()?;
+        let nulls_not_distinct = self.words(&["nulls", "not", "distinct"]);
+        self.words(&["nulls", "distinct"]);
+        let with = self.with()?;
+        if self.word("tablespace") {
+            self.name()?;
+        }
+        let predicate = if self.word("where") {
+            let rest = self.found.len();
+            Some(self.expression_until(rest)?)
+        } else {
+            None
+        };
+        Ok(Index {
+            unique,
+            method,
+            keys,
+            include,
+            nulls_not_distinct,
+            with,
+            predicate,
+        })
+    }
+
+    fn method(&mut self, default: &str) -> Result<String, Error> {
+        if self.word("using") {
+            Ok(self.name()?.name)
+        } else {
+            Ok(default.to_owned())
+        }
+    }
+
+    fn index_keys(&mut self) -> Result<Vec<IndexKey>, Error> {
+        self.comma_separated(Self::index_key)
+    }
+
+    /// A key that ends before the token at `end`.
+    fn index_key(&mut self, end: usize) -> Result<IndexKey, Error> {
+        let expression = match self.peek() {
+            Some(token) if token.is("(") => self.parenthesised_expression()?,
+            Some(token) if matches!(token.kind, Kind::Word | Kind::Quoted) => {
+                let start = self.at;
+                self.at += 1;
+                while self.found.get(self.at).is_some_and(|token| token.is(".")) {
+                    self.at += 2;
+                }
+                if self.found.get(self.at).is_some_and(|token| token.is("(")) {
+                    let close = closing(&self.found, self.at)
+                        .ok_or_else(|| Error::new("a `(` is not closed"))?;
+                    self.at = close + 1;
+                }
+                let until = self.at;
+                self.at = start;
+                self.expression_until(until)?
+            }
+            _ => return Err(self.unexpected("a column, or an expression in parentheses")),
+        };
+        let mut key = IndexKey::new(expression);
+        if self.word("collate") {
+            key.collation = Some(self.name()?);
+        }
+        let modifiers = ["asc", "desc", "nulls", "with"];
+        if self.at < end
+            && self.peek().is_some_and(|token| {
+                matches!(token.kind, Kind::Word | Kind::Quoted)
+                    && !modifiers.iter().any(|word| token.is_word(word))
+            })
+        {
+            key.opclass = Some(self.opclass()?);
+        }
+        self.word("asc");
+        key.descending = self.word("desc");
+        key.nulls_first = key.descending;
+        if self.words(&["nulls", "first"]) {
+            key.nulls_first = true;
+        } else if self.words(&["nulls", "last"]) {
+            key.nulls_first = false;
+        }
+        Ok(key)
+    }
+
+    fn opclass(&mut self) -> Result<String, Error> {
+        let name = self.name()?.to_string();
+        if !self.peek().is_some_and(|token| token.is("(")) {
+            return Ok(name);
+        }
+        let close =
+            closing(&self.found, self.at).ok_or_else(|| Error::new("a `(` is not closed"))?;
+        let parameters: String = self.found[self.at + 1..close]
+            .iter()
+            .map(|token| if token.is(",") { ", " } else { token.text })
+            .collect();
+        self.at = close + 1;
+        Ok(format!("{name}({parameters})"))
+    }
+
+    fn include(&mut self) -> Result<Vec<String>, Error> {
+        if self.word("include") {
+            self.columns()
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// `WITH (name = value, …)`, sorted by name.
+    fn with(&mut self) -> Result<Vec<(String, String)>, Error> {
+        if !self.word("with") {
+            return Ok(Vec::new());
+        }
+        let mut with = self.comma_separated(|reader, end| {
+            let name = reader.name()?.name;
+            let mut value = String::new();
+            if reader.at < end {
+                reader.expect("=")?;
+                while reader.at < end {
+                    value.push_str(reader.found[reader.at].text.trim_matches('\''));
+                    reader.at += 1;
+                }
+            }
+            Ok((
+                name,
+                if value.is_empty() {
+                    "true".to_owned()
+                } else {
+                    value
+                },
+            ))
+        })?;
+        with.sort();
+        Ok(with)
+    }
+
+    fn deferral(&mut self) -> Deferral {
+        let mut deferral = Deferral::NotDeferrable;
+        if !self.words(&["not", "deferrable"]) && self.word("deferrable") {
+            deferral = Deferral::Deferrable;
+        }
+        if self.words(&["initially", "deferred"]) {
+            deferral = Deferral::InitiallyDeferred;
+        }
+        self.words(&["initially", "immediate"]);
+        deferral
+    }
+
+    fn columns(&mut self) -> Result<Vec<String>, Error> {
+        self.comma_separated(|reader, _| Ok(reader.name()?.name))
+    }
+
+    /// What stands between parentheses, item by item; each is read up to the
+    /// token it is given.
+    fn comma_separated<T>(
+        &mut self,
+        mut item: impl FnMut(&mut Self, usize) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        if !self.peek().is_some_and(|token| token.is("(")) {
+            return Err(self.unexpected("`(`"));
+        }
+        let close =
+            closing(&self.found, self.at).ok_or_else(|| Error::new("a `(` is not closed"))?;
+        self.at += 1;
+        let mut items = Vec::new();
+        while self.at < close {
+            let end = self.item_end(close);
+            items.push(item(self, end)?);
+            if self.at != end {
+                return Err(self.unexpected("`,` or `)`"));
+            }
+            if end < close {
+                self.at += 1;
+            }
+        }
+        self.at = close + 1;
+        if items.is_empty() {
+            return Err(Error::new("the parentheses are empty"));
+        }
+        Ok(items)
+    }
+
+    /// The place of the comma that ends the item here, or `close`.
+    fn item_end(&self, close: usize) -> usize {
+        let mut at = self.at;
+        while at < close {
+            let token = self.found[at];
+            if token.is(",") {
+                return at;
+            }
+            if token.is("(") || token.is("[") {
+                at = closing(&self.found, at).unwrap_or(close);
+            }
+            at += 1;
+        }
+        close
+    }
+
+    /// `(expression)`, without parentheses that change nothing.
+    fn parenthesised_expression(&mut self) -> Result<Expression, Error> {
+        if !self.peek().is_some_and(|token| token.is("(")) {
+            return Err(self.unexpected("`(`"));
+        }
+        let close =
+            closing(&self.found, self.at).ok_or_else(|| Error::new("a `(` is not closed"))?;
+        let after = close + 1;
+        let expression = self.expression_until(after)?;
+        Ok(expression)
+    }
+
+    /// The expression from here up to the token at `end`.
+    fn expression_until(&mut self, end: usize) -> Result<Expression, Error> {
+        let (mut first, mut last) = (self.at, end);
+        while last > first + 1
+            && self.found[first].is("(")
+            && closing(&self.found, first) == Some(last - 1)
+        {
+            first += 1;
+            last -= 1;
+        }
+        if first >= last {
+            return Err(Error::new("an expression is missing"));
+        }
+        self.at = end;
+        Expression::new(&self.text[self.found[first].start..self.found[last - 1].end()])
+    }
+
+    /// `name`, or `schema.name`.
+    fn name(&mut self) -> Result<Name, Error> {
+        let first = self.name_part()?;
+        if self.peek().is_some_and(|token| token.is(".")) {
+            self.at += 1;
+            return Ok(Name::within(Some(first), self.name_part()?));
+        }
+        Ok(Name::new(first))
+    }
+
+    fn name_part(&mut self) -> Result<String, Error> {
+        let token = self.peek().ok_or_else(|| self.unexpected("a name"))?;
+        let name = unquoted(token.kind, token.text).ok_or_else(|| self.unexpected("a name"))?;
+        self.at += 1;
+        Ok(name)
+    }
+
+    fn peek(&self) -> Option<Token<'a>> {
+        self.found.get(self.at).copied()
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        self.words(&[word])
+    }
+
+    fn words(&mut self, words: &[&str]) -> bool {
+        let all = words.iter().enumerate().all(|(ahead, word)| {
+            self.found
+                .get(self.at + ahead)
+                .is_some_and(|token| token.is_word(word))
+        });
+        if all {
+            self.at += words.len();
+        }
+        all
+    }
+
+    fn expect_word(&mut self, word: &str) -> Result<(), Error> {
+        if self.word(word) {
+            Ok(())
+        } else {
+            Err(self.unexpected(&word.to_uppercase()))
+        }
+    }
+
+    fn expect(&mut self, text: &str) -> Result<(), Error> {
+        if self.peek().is_some_and(|token| token.is(text)) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.unexpected(&format!("`{text}`")))
+        }
+    }
+
+    fn unexpected(&self, wanted: &str) -> Error {
+        match self.peek() {
+            Some(token) => Error::new(format!("{wanted} is expected at `{}`", token.text)),
+            None => Error::new(format!("{wanted} is expected at the end")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Constraint, CreateIndex, Index, PartitionBy};
+
+    fn constraint(text: &str) -> String {
+        text.parse::<Constraint>().unwrap().to_string()
+    }
+
+    fn index(text: &str) -> String {
+        text.parse::<Index>().unwrap().to_string()
+    }
+
+    #[test]
+    fn constraints_are_written_as_they_are_read() {
+        for text in [
+            "PRIMARY KEY (id)",
+            "PRIMARY KEY (a, \"B b\") INCLUDE (c)",
+            "UNIQUE NULLS NOT DISTINCT (a) DEFERRABLE INITIALLY DEFERRED",
+            "CHECK (total >= 0)",
+            "CHECK (a OR (b AND c)) NO INHERIT NOT VALID",
+            "FOREIGN KEY (a, b) REFERENCES sales.t (x, y) MATCH FULL ON UPDATE CASCADE ON DELETE SET NULL (b) DEFERRABLE NOT VALID",
+            "EXCLUDE USING gist (room WITH =, (tsrange(a, b)) WITH &&) WHERE (NOT cancelled)",
+        ] {
+            let wanted = text
+                .replace("((tsrange(a, b)))", "(tsrange(a, b))")
+                .replace("(tsrange(a, b))", "tsrange(a, b)");
+            assert_eq!(constraint(text), wanted);
+            assert_eq!(constraint(&wanted), wanted);
+        }
+        assert_eq!(constraint("check (((a > 0)))"), "CHECK (a > 0)");
+        assert_eq!(
+            constraint("foreign key(a) references t"),
+            "FOREIGN KEY (a) REFERENCES t ()"
+        );
+    }
+
+    #[test]
+    fn indexes_are_written_as_they_are_read() {
+        for text in [
+            "USING btree (a, b DESC, c NULLS FIRST, d DESC NULLS LAST)",
+            "UNIQUE USING btree (lower(email)) WHERE deleted_at IS NULL",
+            "USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 32, m = 8)",
+            "USING gin (message gin_trgm_ops)",
+            "USING btree ((meta ->> 'user'), a COLLATE \"C\" text_pattern_ops)",
+            "UNIQUE USING btree (a) INCLUDE (b, c) NULLS NOT DISTINCT",
+            "USING gist (path gist_ltree_ops(siglen=100))",
+        ] {
+            assert_eq!(index(text), text);
+        }
+        assert_eq!(index("(created_at desc)"), "USING btree (created_at DESC)");
+        assert_eq!(
+            index("(a) with (fillfactor='70')"),
+            "USING btree (a) WITH (fillfactor = 70)"
+        );
+        let created: CreateIndex =
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS x ON ONLY sales.t (a)"
+                .parse()
+                .unwrap();
+        assert_eq!(
+            (created.name.as_str(), created.table.to_string().as_str()),
+            ("x", "sales.t")
+        );
+        assert!(created.concurrently && created.index.unique);
+    }
+
+    #[test]
+    fn partition_keys_are_written_as_they_are_read() {
+        for text in ["RANGE (id)", "LIST (lower(a))", "HASH (a, (b + 1))"] {
+            assert_eq!(text.parse::<PartitionBy>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_the_place() {
+        let said = |text: &str| text.parse::<Constraint>().unwrap_err().to_string();
+        let said = [
+            said("CHEK (a > 0)"),
+            said("CHECK a > 0"),
+            said("CHECK (a > 0"),
+            said("CHECK ()"),
+            said("UNIQUE (a b)"),
+            said("FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING"),
+            said("PRIMARY KEY (a) WHERE b"),
+            "USING gin".parse::<Index>().unwrap_err().to_string(),
+            "(a) WHERE".parse::<Index>().unwrap_err().to_string(),
+        ]
+        .join("\n");
+        insta::assert_snapshot!(said, @"
+        `CHEK (a > 0)` does not read as a constraint: PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY or EXCLUDE is expected at `CHEK`
+        `CHECK a > 0` does not read as a constraint: `(` is expected at `a`
+        `CHECK (a > 0` does not read as a constraint: a `(` is not closed
+        `CHECK ()` does not read as a constraint: an expression is missing
+        `UNIQUE (a b)` does not read as a constraint: `,` or `)` is expected at `b`
+        `FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING` does not read as a constraint: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT is expected at `NOTHING`
+        `PRIMARY KEY (a) WHERE b` does not read as a constraint: `WHERE` is too much
+        `USING gin` does not read as an index: `(` is expected at the end
+        `(a) WHERE` does not read as an index: an expression is missing
+        ");
+    }
+}

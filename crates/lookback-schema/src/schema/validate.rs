@@ -1,0 +1,328 @@
+//! A schema with what goes without saying, and what is wrong with one.
+
+use std::collections::BTreeSet;
+
+use crate::data_type::DataType;
+use crate::error::Error;
+use crate::name::{Name, check};
+use crate::schema::{Constraint, Fill, Index, Schema, Table};
+
+/// Types and operator classes that an extension brings.
+const FROM_EXTENSIONS: &[(&str, &str)] = &[
+    ("vector", "vector"),
+    ("halfvec", "vector"),
+    ("sparsevec", "vector"),
+    ("citext", "citext"),
+    ("hstore", "hstore"),
+    ("ltree", "ltree"),
+    ("gin_trgm_ops", "pg_trgm"),
+    ("gist_trgm_ops", "pg_trgm"),
+];
+
+impl Schema {
+    /// The same schema with what goes without saying: columns of a primary key
+    /// and identities refuse null, a foreign key without columns refers to the
+    /// primary key, the schemas and extensions that are used are there.
+    ///
+    /// # Errors
+    ///
+    /// Everything that PostgreSQL would refuse and can be seen from here: names
+    /// that are too long or there twice, columns that are not there, a second
+    /// primary key, a foreign key to what is not a key, a key of a partitioned
+    /// table without its partition columns.
+    pub fn completed(mut self) -> Result<Self, Vec<Error>> {
+        let mut errors = Vec::new();
+        self.complete_references(&mut errors);
+        for table in self.tables.values_mut() {
+            table.complete();
+        }
+        self.complete_names();
+        self.complete_extensions();
+        self.check(&mut errors);
+        if errors.is_empty() {
+            Ok(self)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn complete_references(&mut self, errors: &mut Vec<Error>) {
+        let keys: Vec<(Name, Vec<String>)> = self
+            .tables
+            .iter()
+            .filter_map(|(name, table)| {
+                let (_, key) = table.primary_key()?;
+                Some((name.clone(), key.columns.clone()))
+            })
+            .collect();
+        for (table_name, table) in &mut self.tables {
+            for (name, constraint) in &mut table.constraints {
+                let Constraint::ForeignKey(foreign) = constraint else {
+                    continue;
+                };
+                if !foreign.references.is_empty() {
+                    continue;
+                }
+                match keys.iter().find(|(name, _)| *name == foreign.table) {
+                    Some((_, columns)) => foreign.references.clone_from(columns),
+                    None => errors.push(Error::new(format!(
+                        "table {table_name}: foreign key {name}: {} has no primary key here; name \
+                         the columns: REFERENCES {} (…)",
+                        foreign.table, foreign.table
+                    ))),
+                }
+            }
+        }
+    }
+
+    fn complete_names(&mut self) {
+        let named = self
+            .tables
+            .iter()
+            .flat_map(|(name, table)| std::iter::once(name).chain(table.partitions.keys()))
+            .chain(self.enums.keys())
+            .filter_map(|name| name.schema.clone());
+        let named: BTreeSet<String> = named.collect();
+        self.schemas.extend(named);
+    }
+
+    fn complete_extensions(&mut self) {
+        let mut needed = BTreeSet::new();
+        let mut need = |name: &str| {
+            let brings = FROM_EXTENSIONS.iter().find(|(what, _)| *what == name);
+            needed.extend(brings.map(|(_, extension)| (*extension).to_owned()));
+        };
+        for table in self.tables.values() {
+            for column in &table.columns {
+                need(&column.data_type.name.name);
+            }
+            for opclass in table
+                .indexes
+                .values()
+                .flat_map(|index| &index.keys)
+                .filter_map(|key| key.opclass.as_deref())
+            {
+                need(opclass.split('(').next().unwrap_or(opclass));
+            }
+        }
+        // An enum of that name is the database's own type.
+        needed.retain(|name| !self.enums.contains_key(&Name::new(name.as_str())));
+        self.extensions.extend(needed);
+    }
+
+    fn check(&self, errors: &mut Vec<Error>) {
+        let mut add = |result: Result<(), Error>| errors.extend(result.err());
+        // Tables, partitions, indexes and the indexes of constraints share one space of names.
+        let mut relations: BTreeSet<Name> = BTreeSet::new();
+        for (name, labels) in &self.enums {
+            add(check("enum", &name.name));
+            let mut seen = BTreeSet::new();
+            for label in labels {
+                add(check(&format!("value of enum {name}"), label));
+                if !seen.insert(label) {
+                    add(Err(Error::new(format!(
+                        "enum {name}: the value '{label}' is there twice"
+                    ))));
+                }
+            }
+            if labels.is_empty() {
+                add(Err(Error::new(format!("enum {name} has no values"))));
+            }
+            if self.tables.contains_key(name) {
+                add(Err(Error::new(format!(
+                    "{name} is a table and an enum: PostgreSQL has one space of names for both"
+                ))));
+            }
+        }
+        for (name, table) in &self.tables {
+            add(check("table", &name.name));
+            if !relations.insert(name.clone()) {
+                add(Err(Error::new(format!("there are two of the name {name}"))));
+            }
+            let owned = table
+                .indexes
+                .keys()
+                .chain(
+                    table
+                        .constraints
+                        .iter()
+                        .filter(|(_, c)| c.has_index())
+                        .map(|(n, _)| n),
+                )
+                .map(|index| name.beside(index.as_str()))
+                .chain(table.partitions.keys().cloned());
+            for relation in owned {
+                add(check(&format!("table {name}"), &relation.name));
+                if !relations.insert(relation.clone()) {
+                    add(Err(Error::new(format!(
+                        "table {name}: there are two tables, indexes or keys of the name {relation}"
+                    ))));
+                }
+            }
+        }
+        for (name, table) in &self.tables {
+            let mut wrong = Vec::new();
+            table.check(&mut wrong);
+            self.check_references(table, &mut wrong);
+            errors.extend(
+                wrong
+                    .into_iter()
+                    .map(|error| error.of(format!("table {name}"))),
+            );
+        }
+    }
+
+    fn check_references(&self, table: &Table, errors: &mut Vec<Error>) {
+        for (name, constraint) in &table.constraints {
+            let Constraint::ForeignKey(foreign) = constraint else {
+                continue;
+            };
+            let Some(target) = self.tables.get(&foreign.table) else {
+                continue;
+            };
+            if foreign.columns.len() != foreign.references.len() {
+                errors.push(Error::new(format!(
+                    "foreign key {name}: {} columns refer to {}",
+                    foreign.columns.len(),
+                    foreign.references.len()
+                )));
+            }
+            let wanted: BTreeSet<&String> = foreign.references.iter().collect();
+            let is_key = target
+                .constraints
+                .values()
+                .any(|constraint| match constraint {
+                    Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                        key.columns.iter().collect::<BTreeSet<_>>() == wanted
+                    }
+                    _ => false,
+                })
+                || target
+                    .indexes
+                    .values()
+                    .any(|index| is_unique_on(index, &wanted));
+            if !is_key {
+                errors.push(Error::new(format!(
+                    "foreign key {name}: {} ({}) is neither a primary key nor unique",
+                    foreign.table,
+                    foreign.references.join(", ")
+                )));
+            }
+        }
+    }
+}
+
+fn is_unique_on(index: &Index, wanted: &BTreeSet<&String>) -> bool {
+    let keys: BTreeSet<&str> = index
+        .keys
+        .iter()
+        .map(|key| key.expression.as_str())
+        .collect();
+    index.unique
+        && index.predicate.is_none()
+        && keys == wanted.iter().map(|name| name.as_str()).collect()
+}
+
+impl Table {
+    fn complete(&mut self) {
+        let key: Vec<String> = self
+            .primary_key()
+            .map(|(_, key)| key.columns.clone())
+            .unwrap_or_default();
+        for column in &mut self.columns {
+            let filled = column.fill.is_identity() || column.fill == Fill::Serial;
+            column.not_null |= filled || key.contains(&column.name);
+        }
+    }
+
+    fn check(&self, errors: &mut Vec<Error>) {
+        let mut add = |problem: String| errors.push(Error::new(problem));
+        let mut seen = BTreeSet::new();
+        for column in &self.columns {
+            if let Err(error) = check("column", &column.name) {
+                add(error.to_string());
+            }
+            if !seen.insert(&column.name) {
+                add(format!("column {} is there twice", column.name));
+            }
+            let whole = ["smallint", "integer", "bigint"];
+            let counts = column.fill.is_identity() || column.fill == Fill::Serial;
+            if counts
+                && !whole
+                    .iter()
+                    .any(|ty| column.data_type == DataType::named(*ty))
+            {
+                add(format!(
+                    "column {}: an identity is smallint, integer or bigint, not {}",
+                    column.name, column.data_type
+                ));
+            }
+        }
+        let known = |name: &String| self.column(name).is_some();
+        let primary = self
+            .constraints
+            .values()
+            .filter(|c| matches!(c, Constraint::PrimaryKey(_)));
+        if primary.count() > 1 {
+            add("there are two primary keys".to_owned());
+        }
+        for (name, constraint) in &self.constraints {
+            if let Err(error) = check("constraint", name) {
+                add(error.to_string());
+            }
+            let columns: Vec<&String> = match constraint {
+                Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                    key.columns.iter().chain(&key.include).collect()
+                }
+                Constraint::ForeignKey(foreign) => {
+                    foreign.columns.iter().chain(&foreign.set_columns).collect()
+                }
+                Constraint::Exclude(exclusion) => exclusion.include.iter().collect(),
+                Constraint::Check { .. } => Vec::new(),
+            };
+            for column in columns.into_iter().filter(|column| !known(column)) {
+                add(format!(
+                    "{} {name}: there is no column {column}",
+                    constraint.kind()
+                ));
+            }
+        }
+        for (name, index) in &self.indexes {
+            for column in index.include.iter().filter(|column| !known(column)) {
+                add(format!("index {name}: there is no column {column}"));
+            }
+        }
+        self.check_partitions(errors);
+    }
+
+    fn check_partitions(&self, errors: &mut Vec<Error>) {
+        let Some(partition_by) = &self.partition_by else {
+            if let Some(name) = self.partitions.keys().next() {
+                errors.push(Error::new(format!(
+                    "partition {name}: the table is not partitioned; say how: RANGE, LIST or HASH \
+                     and the columns"
+                )));
+            }
+            return;
+        };
+        let columns: Vec<&str> = partition_by
+            .keys
+            .iter()
+            .map(|key| key.expression.as_str())
+            .collect();
+        for (name, constraint) in &self.constraints {
+            if let Constraint::PrimaryKey(key) | Constraint::Unique(key) = constraint {
+                let missing = columns
+                    .iter()
+                    .find(|column| !key.columns.iter().any(|k| k == *column));
+                if let Some(column) = missing {
+                    errors.push(Error::new(format!(
+                        "{} {name}: a key of a table that is partitioned by {column} must have \
+                         that column in it",
+                        constraint.kind()
+                    )));
+                }
+            }
+        }
+    }
+}
