@@ -46,6 +46,27 @@ impl Expression {
         Ok(Self { text, canonical })
     }
 
+    /// Takes the text that a server prints: without the parentheses around the
+    /// whole of it, which change nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    pub fn printed(text: &str) -> Result<Self, Error> {
+        let Ok(found) = tokens(text) else {
+            return Self::new(text);
+        };
+        let (mut first, mut last) = (0, found.len());
+        while last > first + 2 && found[first].is("(") && closing(&found, first) == Some(last - 1) {
+            first += 1;
+            last -= 1;
+        }
+        match (found.get(first), found[..last].last()) {
+            (Some(start), Some(end)) => Self::new(&text[start.start..end.end()]),
+            _ => Self::new(text),
+        }
+    }
+
     /// The text, as it was given.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -16,6 +16,11 @@ use crate::error::Error;
 use crate::models::{NewSetting, Setting};
 use crate::setup::{ENCODER_SETTING, check_server};
 
+mod introspect;
+mod rolled_back;
+
+pub use introspect::{Live, Scope, introspect, read};
+
 /// The migrations of the models of Lookback.
 pub static MIGRATOR: Migrator = {
     let mut migrator = sqlx::migrate!("./migrations");

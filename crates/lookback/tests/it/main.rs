@@ -5,6 +5,7 @@
 mod create_many;
 mod embedding;
 mod filters;
+mod introspect;
 mod macros;
 mod migrations;
 mod schema;
