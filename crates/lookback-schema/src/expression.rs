@@ -72,6 +72,11 @@ impl Expression {
         &self.text
     }
 
+    /// Whether it is null, of whatever type.
+    pub fn is_null(&self) -> bool {
+        self.canonical == "null"
+    }
+
     /// Whether this and `other` mean the same as the default of a column of
     /// that type: a cast of a literal to it changes nothing.
     pub fn is_same_default(&self, other: &Self, ty: &DataType) -> bool {
@@ -83,6 +88,12 @@ impl Expression {
             Ok(found) => canonical::canonical_default(&found, ty),
             Err(_) => self.canonical.clone(),
         }
+    }
+
+    /// The name of the column, if it is one and nothing else.
+    pub fn as_column(&self) -> Option<String> {
+        let found = self.lexed();
+        (found.len() == 1).then(|| column_at(&found, 0)).flatten()
     }
 
     /// Whether a column of this name is in it.

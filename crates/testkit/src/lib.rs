@@ -18,5 +18,6 @@
 
 mod database;
 pub mod made;
+pub mod schemas;
 
 pub use database::{Database, database, empty_database, installation, server_url};

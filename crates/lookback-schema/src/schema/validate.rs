@@ -21,7 +21,7 @@ const FROM_EXTENSIONS: &[(&str, &str)] = &[
 
 impl Schema {
     /// The same schema with what goes without saying: columns of a primary key
-    /// and identities refuse null, a foreign key without columns refers to the
+    /// and identities refuse null, a default that is null is none, a foreign key without columns refers to the
     /// primary key, the schemas and extensions that are used are there.
     ///
     /// # Errors
@@ -213,14 +213,14 @@ impl Schema {
 }
 
 fn is_unique_on(index: &Index, wanted: &BTreeSet<&String>) -> bool {
-    let keys: BTreeSet<&str> = index
+    let keys: Option<BTreeSet<String>> = index
         .keys
         .iter()
-        .map(|key| key.expression.as_str())
+        .map(|key| key.expression.as_column())
         .collect();
     index.unique
         && index.predicate.is_none()
-        && keys == wanted.iter().map(|name| name.as_str()).collect()
+        && keys == Some(wanted.iter().map(|name| (*name).clone()).collect())
 }
 
 impl Table {
@@ -232,6 +232,10 @@ impl Table {
         for column in &mut self.columns {
             let filled = column.fill.is_identity() || column.fill == Fill::Serial;
             column.not_null |= filled || key.contains(&column.name);
+            // The server keeps no default that is null: there is one without.
+            if matches!(&column.fill, Fill::Default(default) if default.is_null()) {
+                column.fill = Fill::None;
+            }
         }
     }
 
@@ -305,16 +309,18 @@ impl Table {
             }
             return;
         };
-        let columns: Vec<&str> = partition_by
+        // A table that is divided by an expression has no key at all.
+        let columns: Vec<String> = partition_by
             .keys
             .iter()
-            .map(|key| key.expression.as_str())
+            .map(|key| {
+                let column = key.expression.as_column();
+                column.unwrap_or_else(|| format!("({})", key.expression))
+            })
             .collect();
         for (name, constraint) in &self.constraints {
             if let Constraint::PrimaryKey(key) | Constraint::Unique(key) = constraint {
-                let missing = columns
-                    .iter()
-                    .find(|column| !key.columns.iter().any(|k| k == *column));
+                let missing = columns.iter().find(|column| !key.columns.contains(column));
                 if let Some(column) = missing {
                     errors.push(Error::new(format!(
                         "{} {name}: a key of a table that is partitioned by {column} must have \
@@ -323,6 +329,72 @@ impl Table {
                     )));
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::name::Name;
+    use crate::schema::{Column, Fill, Schema, Table};
+
+    fn table(columns: &[&str], constraints: &[&str]) -> Table {
+        Table {
+            columns: columns
+                .iter()
+                .map(|name| Column::new(*name, "integer".parse().unwrap()))
+                .collect(),
+            constraints: constraints
+                .iter()
+                .map(|text| ((*text).to_owned(), text.parse().unwrap()))
+                .collect(),
+            ..Table::default()
+        }
+    }
+
+    fn completed(
+        tables: impl IntoIterator<Item = (&'static str, Table)>,
+    ) -> Result<Schema, String> {
+        let tables = tables
+            .into_iter()
+            .map(|(name, table)| (Name::new(name), table));
+        let schema = Schema {
+            tables: tables.collect(),
+            ..Schema::default()
+        };
+        schema.completed().map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            errors.join("\n")
+        })
+    }
+
+    #[test]
+    fn a_column_with_an_odd_name_is_a_key_like_any_other() {
+        let mut divided = table(&["Odd", "user"], &["PRIMARY KEY (\"Odd\", \"user\")"]);
+        divided.partition_by = Some("RANGE (\"user\", \"Odd\")".parse().unwrap());
+        let index = "UNIQUE USING btree (\"user\")".parse().unwrap();
+        let mut target = table(&["user"], &[]);
+        target.indexes.insert("i".to_owned(), index);
+        let source = table(&["a"], &["FOREIGN KEY (a) REFERENCES target (\"user\")"]);
+        completed([
+            ("divided", divided.clone()),
+            ("target", target),
+            ("source", source),
+        ])
+        .unwrap();
+
+        divided.partition_by = Some("RANGE ((\"user\" + 1))".parse().unwrap());
+        let said = completed([("divided", divided)]).unwrap_err();
+        assert!(said.contains("partitioned by (\"user\" + 1)"), "{said}");
+    }
+
+    #[test]
+    fn a_default_that_is_null_is_none() {
+        let mut t = table(&["a"], &[]);
+        for null in ["NULL", "null::varchar(3)", "(CAST(NULL AS integer))"] {
+            t.columns[0].fill = Fill::Default(null.parse().unwrap());
+            let schema = completed([("t", t.clone())]).unwrap();
+            assert_eq!(schema.tables[&Name::new("t")].columns[0].fill, Fill::None);
         }
     }
 }

@@ -8,6 +8,7 @@ mod filters;
 mod introspect;
 mod macros;
 mod migrations;
+mod round_trip;
 mod schema;
 mod search;
 mod soft_delete;

@@ -114,6 +114,8 @@ impl Tables {
             _ if row.serial => Fill::Serial,
             (_, generated) => match (generated, expression().map_err(|error| wrong(&error))?) {
                 (_, None) => Fill::None,
+                // With a cast, the server keeps a default that is null.
+                ("", Some(expression)) if expression.is_null() => Fill::None,
                 ("", Some(expression)) => Fill::Default(expression),
                 ("s", Some(expression)) => Fill::Stored(expression),
                 ("v", Some(expression)) => Fill::Virtual(expression),

@@ -1,0 +1,149 @@
+//! Random schemas, made on the server, read back and changed into each other.
+
+use std::time::Instant;
+
+use lookback::migrate::{Live, Scope, read};
+use lookback_schema::Schema;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
+use testkit::schemas::{Drawn, EXTENSIONS, create, schema};
+use tokio::runtime::Runtime;
+
+/// One database for all cases: the schemas of the last case are dropped before
+/// the next. A database for each would take longer than the case.
+struct Bench {
+    runtime: Runtime,
+    db: testkit::Database,
+    conn: PgConnection,
+    virtual_columns: bool,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (db, conn, virtual_columns) = runtime.block_on(async {
+            let db = testkit::empty_database().await;
+            let mut conn = PgConnection::connect(&db.url).await.unwrap();
+            conn.execute("CREATE SCHEMA extensions").await.unwrap();
+            for extension in EXTENSIONS {
+                let sql = format!("CREATE EXTENSION {extension} SCHEMA extensions");
+                conn.execute(AssertSqlSafe(sql)).await.unwrap();
+            }
+            let version: i32 = sqlx::query("SELECT current_setting('server_version_num')::int")
+                .fetch_one(&mut conn)
+                .await
+                .unwrap()
+                .get(0);
+            conn.execute("SET client_min_messages = error; SET TimeZone = 'UTC'")
+                .await
+                .unwrap();
+            (db, conn, version >= 180_000)
+        });
+        Self {
+            runtime,
+            db,
+            conn,
+            virtual_columns,
+        }
+    }
+
+    /// Runs `case` for as many values as the configuration says, at least
+    /// `cases`; says how many there were in a second.
+    fn run<S: proptest::strategy::Strategy>(
+        &mut self,
+        cases: u32,
+        strategy: &S,
+        case: impl AsyncFn(&mut PgConnection, S::Value) -> Result<(), TestCaseError>,
+    ) {
+        let mut config = Config {
+            max_shrink_iters: 2_000,
+            failure_persistence: None,
+            ..Config::default()
+        };
+        config.cases = if std::env::var_os("PROPTEST_CASES").is_some() {
+            config.cases.max(cases)
+        } else {
+            cases
+        };
+        let cases = config.cases;
+        let started = Instant::now();
+        let conn = std::cell::RefCell::new(&mut self.conn);
+        let result = TestRunner::new(config).run(strategy, |value| {
+            self.runtime.block_on(async {
+                let mut conn = conn.borrow_mut();
+                reset(&mut conn).await;
+                case(&mut conn, value).await
+            })
+        });
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!(
+            "{cases} cases, {:.1} in a second",
+            f64::from(cases) / seconds
+        );
+        if let Err(error) = result {
+            panic!("{error}\nthe database: {}", self.db.url);
+        }
+    }
+}
+
+async fn reset(conn: &mut PgConnection) {
+    conn.execute(
+        "ROLLBACK; DROP SCHEMA IF EXISTS main, app, \"Odd schema\" CASCADE; CREATE SCHEMA main; \
+         SET search_path = main, extensions",
+    )
+    .await
+    .unwrap();
+}
+
+async fn run(conn: &mut PgConnection, statements: &[String]) -> Result<(), TestCaseError> {
+    for sql in statements {
+        conn.execute(AssertSqlSafe(sql.clone()))
+            .await
+            .map_err(|error| TestCaseError::fail(format!("{error}\n{sql}")))?;
+    }
+    Ok(())
+}
+
+fn scope() -> Scope {
+    Scope {
+        schemas: ["app".to_owned(), "Odd schema".to_owned()].into(),
+        ..Scope::default()
+    }
+}
+
+async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
+    let Live {
+        schema,
+        notes,
+        invalid_indexes,
+        ..
+    } = read(conn, &scope())
+        .await
+        .map_err(|error| TestCaseError::fail(error.to_string()))?;
+    if notes.is_empty() && invalid_indexes.is_empty() {
+        Ok(schema)
+    } else {
+        Err(TestCaseError::fail(format!(
+            "{notes:?} {invalid_indexes:?}"
+        )))
+    }
+}
+
+/// Every schema that is drawn is one: PostgreSQL takes it. What is read of it
+/// has nothing to be completed.
+#[test]
+fn what_is_read_is_complete() {
+    let mut bench = Bench::new();
+    let strategy = schema(bench.virtual_columns);
+    bench.run(256, &strategy, async |conn, Drawn(schema)| {
+        run(conn, &create(&schema)).await?;
+        let live = live(conn).await?;
+        let completed = live
+            .clone()
+            .completed()
+            .map_err(|e| TestCaseError::fail(format!("{e:?}")))?;
+        proptest::prop_assert_eq!(&completed.tables, &live.tables);
+        proptest::prop_assert_eq!(completed.enums, schema.enums);
+        Ok(())
+    });
+}
