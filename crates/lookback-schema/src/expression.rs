@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::data_type::DataType;
 use crate::error::Error;
 use crate::lex::{Kind, Token, tokens};
-use crate::name::{quoted, unquoted};
+use crate::name::{Name, quoted, unquoted};
 
 mod canonical;
 
@@ -176,15 +176,47 @@ impl Expression {
         })
     }
 
+    /// The same expression after types and tables were renamed, where their
+    /// names stand with a schema.
+    #[must_use]
+    pub fn with_renamed_qualified(&self, names: &BTreeMap<Name, Name>) -> Self {
+        self.rewritten_spans(|found, at| {
+            let schema = unquoted(found[at].kind, found[at].text)?;
+            let (dot, last) = (found.get(at + 1)?, found.get(at + 2)?);
+            let function = found.get(at + 3).is_some_and(|next| next.is("("));
+            let inner = at
+                .checked_sub(1)
+                .is_some_and(|before| found[before].is("."));
+            if !dot.is(".") || function || inner {
+                return None;
+            }
+            let name = Name::within(Some(schema), unquoted(last.kind, last.text)?);
+            names.get(&name).map(|new| (3, new.to_string()))
+        })
+    }
+
     fn rewritten(&self, replace: impl Fn(&[Token<'_>], usize) -> Option<String>) -> Self {
+        self.rewritten_spans(|found, at| Some((1, replace(found, at)?)))
+    }
+
+    /// With other text for some of its tokens: for how many from one on, and
+    /// which.
+    fn rewritten_spans(
+        &self,
+        replace: impl Fn(&[Token<'_>], usize) -> Option<(usize, String)>,
+    ) -> Self {
         let found = self.lexed();
         let mut text = String::with_capacity(self.text.len());
-        let mut copied = 0;
-        for (at, token) in found.iter().enumerate() {
-            if let Some(new) = replace(&found, at) {
-                text.push_str(&self.text[copied..token.start]);
-                text.push_str(&new);
-                copied = token.end();
+        let (mut copied, mut at) = (0, 0);
+        while at < found.len() {
+            match replace(&found, at) {
+                Some((count, new)) => {
+                    text.push_str(&self.text[copied..found[at].start]);
+                    text.push_str(&new);
+                    at += count;
+                    copied = found[at - 1].end();
+                }
+                None => at += 1,
             }
         }
         text.push_str(&self.text[copied..]);

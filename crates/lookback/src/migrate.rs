@@ -16,9 +16,11 @@ use crate::error::Error;
 use crate::models::{NewSetting, Setting};
 use crate::setup::{ENCODER_SETTING, check_server};
 
+mod canonical;
 mod introspect;
 mod rolled_back;
 
+pub use canonical::canonical;
 pub use introspect::{Live, Scope, introspect, read};
 
 /// The migrations of the models of Lookback.

@@ -11,6 +11,8 @@ use crate::migrate::rolled_back::RolledBack;
 mod build;
 mod catalog;
 
+pub(super) use catalog::{current_schema, set_search_path};
+
 /// The table in which sqlx's migrator records what is applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
@@ -97,22 +99,24 @@ pub async fn introspect(conn: &mut PgConnection, scope: &Scope) -> Result<Schema
 pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Live, Error> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let mut transaction = RolledBack::begin(conn, BEGIN).await?;
-    let result = read_here(transaction.conn(), scope, &[]).await;
+    let result = read_here(transaction.conn(), scope, &[], &scope.schemas).await;
     transaction.end(result).await
 }
 
 /// The same, in the caller's transaction, whose `search_path` it changes.
-/// Functions and the like in the schemas `also` are printed without them.
+/// Functions and the like in the schemas `also` are printed without them;
+/// `named` are those of extensions that are printed with theirs.
 pub(super) async fn read_here(
     conn: &mut PgConnection,
     scope: &Scope,
     also: &[String],
+    named: &BTreeSet<String>,
 ) -> Result<Live, Error> {
     let default = match &scope.default_schema {
         Some(schema) => schema.clone(),
         None => catalog::current_schema(conn).await?,
     };
-    catalog::set_search_path(conn, &default, also, scope).await?;
+    catalog::set_search_path(conn, &default, also, named).await?;
     let rows = catalog::Rows::read(conn, &default, scope).await?;
     build::live(&default, rows)
 }

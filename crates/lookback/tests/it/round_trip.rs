@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lookback::migrate::{Live, Scope, read};
+use lookback::migrate::{Live, Scope, canonical, read};
 use lookback_schema::Schema;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
@@ -146,4 +146,45 @@ fn what_is_read_is_complete() {
         proptest::prop_assert_eq!(completed.enums, schema.enums);
         Ok(())
     });
+}
+
+/// What is read of a schema that was applied equals it, in the words of the
+/// server; those are the same whether it is there already or not.
+#[test]
+fn what_is_applied_is_read_back() {
+    let mut bench = Bench::new();
+    let strategy = schema(bench.virtual_columns);
+    bench.run(256, &strategy, async |conn, Drawn(schema)| {
+        let words = words(conn, &schema).await?;
+        run(conn, &create(&schema)).await?;
+        let live = live(conn).await?;
+        proptest::prop_assert_eq!(&live.enums, &words.enums);
+        same_tables(&live, &words)?;
+        same_tables(&live, &self::words(conn, &schema).await?)?;
+        same_tables(&live, &self::words(conn, &live).await?)?;
+        Ok(())
+    });
+}
+
+async fn words(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, TestCaseError> {
+    canonical(conn, schema)
+        .await
+        .map_err(|error| TestCaseError::fail(error.to_string()))
+}
+
+/// That they are equal, or which part is not.
+fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
+    for (name, table) in &wanted.tables {
+        let Some(read) = live.tables.get(name) else {
+            return Err(TestCaseError::fail(format!("no table {name}")));
+        };
+        for column in &table.columns {
+            proptest::prop_assert_eq!(read.column(&column.name), Some(column), "{}", name);
+        }
+        proptest::prop_assert_eq!(&read.constraints, &table.constraints, "{}", name);
+        proptest::prop_assert_eq!(&read.indexes, &table.indexes, "{}", name);
+        proptest::prop_assert_eq!(&read.partitions, &table.partitions, "{}", name);
+    }
+    proptest::prop_assert_eq!(&live.tables, &wanted.tables);
+    Ok(())
 }

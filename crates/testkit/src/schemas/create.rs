@@ -22,9 +22,13 @@ pub fn create(schema: &Schema) -> Vec<String> {
     for (name, table) in &schema.tables {
         tables(name, table, &mut sql);
     }
-    for (name, table) in &schema.tables {
+    let passes = [false, true];
+    let every = passes
+        .iter()
+        .flat_map(|foreign| schema.tables.iter().map(move |t| (foreign, t)));
+    for (foreign, (name, table)) in every {
         let later = table.constraints.iter().filter(|(_, constraint)| {
-            matches!(constraint, Constraint::ForeignKey(_)) || constraint.is_not_valid()
+            is_later(constraint) && matches!(constraint, Constraint::ForeignKey(_)) == *foreign
         });
         for (constraint_name, constraint) in later {
             let constraint_name = quoted(constraint_name);
@@ -41,9 +45,7 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
     let constraints = table
         .constraints
         .iter()
-        .filter(|(_, constraint)| {
-            !matches!(constraint, Constraint::ForeignKey(_)) && !constraint.is_not_valid()
-        })
+        .filter(|(_, constraint)| !is_later(constraint))
         .map(|(name, constraint)| format!("CONSTRAINT {} {constraint}", quoted(name)));
     let body: Vec<String> = columns.chain(constraints).collect();
     sql.push(format!(
@@ -69,6 +71,15 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// Not in `CREATE TABLE`: it makes one of two keys of the same columns, and
+/// holds checks that are not valid for valid.
+fn is_later(constraint: &Constraint) -> bool {
+    matches!(
+        constraint,
+        Constraint::ForeignKey(_) | Constraint::Unique(_)
+    ) || constraint.is_not_valid()
 }
 
 fn divided(by: Option<&PartitionBy>) -> String {

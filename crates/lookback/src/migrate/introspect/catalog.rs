@@ -78,7 +78,7 @@ pub(super) struct IndexRow {
     pub(super) valid: bool,
 }
 
-pub(super) async fn current_schema(conn: &mut PgConnection) -> Result<String, Error> {
+pub(in crate::migrate) async fn current_schema(conn: &mut PgConnection) -> Result<String, Error> {
     let row = sqlx::query(
         "SELECT current_schema()::text AS name, current_setting('search_path') AS path",
     )
@@ -100,16 +100,16 @@ pub(super) async fn current_schema(conn: &mut PgConnection) -> Result<String, Er
 }
 
 /// Sets it for the transaction: the default schema, `also`, and those of
-/// extensions that are not read.
-pub(super) async fn set_search_path(
+/// extensions that are not among `named`.
+pub(in crate::migrate) async fn set_search_path(
     conn: &mut PgConnection,
     default: &str,
     also: &[String],
-    scope: &Scope,
+    named: &BTreeSet<String>,
 ) -> Result<(), Error> {
     let mut first = vec![default.to_owned()];
     first.extend(also.iter().cloned());
-    let named: Vec<String> = scope.schemas.iter().cloned().collect();
+    let named: Vec<String> = named.iter().cloned().collect();
     // The schema of temporary tables comes last, or it would come first.
     sqlx::query(
         "SELECT set_config('search_path', ( \

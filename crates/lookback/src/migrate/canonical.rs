@@ -1,0 +1,239 @@
+//! A schema in the words of the server.
+
+use std::collections::BTreeMap;
+
+use lookback_schema::{Constraint, Name, Schema, Table, quoted};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
+
+use crate::error::Error;
+use crate::migrate::introspect::{Scope, current_schema, read_here, set_search_path};
+use crate::migrate::rolled_back::RolledBack;
+use create::{create_enum, create_schema, create_table, foreign_keys};
+use scratch::Scratch;
+
+mod create;
+mod scratch;
+
+/// The same schema with every type, expression, bound and definition as this
+/// server prints it, so that what is read of a live database is equal to it
+/// where it means the same.
+///
+/// For that it is created, empty, beside what is there: in schemas of another
+/// name, in a transaction (a savepoint of the caller's) that is always rolled
+/// back. No table that is there is touched or locked; foreign keys to tables
+/// that are not in `schema` stay as they are given.
+///
+/// A role that may not create schemas or extensions, and a server that is
+/// read-only, get `schema` back as it is: then differences that mean nothing
+/// may be seen.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if the server refuses something of the schema, naming
+/// the table and the column, constraint or index, with the server's words;
+/// otherwise those of the database.
+pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
+    let mut transaction = RolledBack::begin(conn, "BEGIN").await?;
+    let result = in_scratch(transaction.conn(), schema).await;
+    transaction.end(result).await
+}
+
+async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
+    let default = current_schema(conn).await?;
+    let row = sqlx::query("SELECT pg_backend_pid() AS pid")
+        .fetch_one(&mut *conn)
+        .await?;
+    let scratch = Scratch::new(row.try_get("pid")?, &default, schema);
+    for name in scratch.schemas() {
+        match execute(conn, create_schema(name)).await {
+            Ok(()) => {}
+            Err(refusal) if refusal.is_lack_of_rights() => return Ok(schema.clone()),
+            Err(refusal) => return Err(refusal.into()),
+        }
+    }
+    let scope = Scope {
+        default_schema: Some(scratch.default_schema().to_owned()),
+        schemas: scratch.schemas().iter().skip(1).cloned().collect(),
+        ..Scope::default()
+    };
+    // What is not made anew, such as functions, is found where it is.
+    let also = [default];
+    set_search_path(conn, scratch.default_schema(), &also, &schema.schemas).await?;
+    if !create_extensions(conn, schema).await? {
+        return Ok(schema.clone());
+    }
+    create(conn, &scratch, schema).await?;
+    let live = read_here(conn, &scope, &also, &schema.schemas).await?;
+    scratch
+        .back(&live.schema)
+        .map(|printed| merged(schema, printed))
+}
+
+/// False if the role may not.
+async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<bool, Error> {
+    for name in &schema.extensions {
+        let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quoted(name));
+        match execute(conn, sql).await {
+            Ok(()) => {}
+            Err(refusal) if refusal.is_lack_of_rights() => return Ok(false),
+            Err(refusal) => {
+                return Err(refusal.about(&format!("extension {name}")));
+            }
+        }
+    }
+    Ok(true)
+}
+
+async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> Result<(), Error> {
+    let there = scratch.there(schema);
+    for (name, labels) in &there.enums {
+        let sql = create_enum(name, labels);
+        execute(conn, sql)
+            .await
+            .map_err(|refusal| refusal.about(&format!("enum {name}")))?;
+    }
+    for (name, table) in &there.tables {
+        let sql = create_table(name, table).join("; ");
+        let sql = format!("SAVEPOINT lookback_table; {sql}; RELEASE SAVEPOINT lookback_table");
+        if let Err(refusal) = execute(conn, sql).await {
+            execute(conn, "ROLLBACK TO SAVEPOINT lookback_table".to_owned()).await?;
+            let (what, refusal) = blamed(conn, name, table, refusal).await?;
+            return Err(refusal.about(&scratch.without(&format!("table {name}{what}"))));
+        }
+    }
+    for (name, table) in &there.tables {
+        for (constraint, sql) in
+            foreign_keys(name, table, |target| there.tables.contains_key(target))
+        {
+            execute(conn, sql).await.map_err(|refusal| {
+                refusal.about(&scratch.without(&format!("table {name}, foreign key {constraint}")))
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Which part of the table the server refuses, and what it says of that alone.
+async fn blamed(
+    conn: &mut PgConnection,
+    name: &Name,
+    table: &Table,
+    whole: Refusal,
+) -> Result<(String, Refusal), Error> {
+    for (part, alone) in parts(table) {
+        let sql = create_table(name, &alone).join("; ");
+        let result = execute(conn, format!("SAVEPOINT lookback_part; {sql}")).await;
+        execute(conn, "ROLLBACK TO SAVEPOINT lookback_part".to_owned()).await?;
+        if let Err(refusal) = result {
+            return Ok((format!(", {part}"), refusal));
+        }
+    }
+    Ok((String::new(), whole))
+}
+
+/// The table with one thing of it at a time, and its columns as far as that
+/// needs them.
+fn parts(table: &Table) -> Vec<(String, Table)> {
+    let bare = |column: &lookback_schema::Column| lookback_schema::Column {
+        collation: column.collation.clone(),
+        ..lookback_schema::Column::new(&column.name, column.data_type.clone())
+    };
+    let columns: Vec<lookback_schema::Column> = table.columns.iter().map(bare).collect();
+    let mut parts = Vec::new();
+    for column in &columns {
+        let alone = Table {
+            columns: vec![column.clone()],
+            ..Table::default()
+        };
+        parts.push((format!("column {}", column.name), alone));
+    }
+    let empty = Table {
+        columns,
+        ..Table::default()
+    };
+    for (place, column) in table.columns.iter().enumerate() {
+        let mut alone = empty.clone();
+        alone.columns[place] = column.clone();
+        parts.push((format!("column {}", column.name), alone));
+    }
+    for (name, constraint) in &table.constraints {
+        if !matches!(constraint, Constraint::ForeignKey(_)) {
+            let mut alone = empty.clone();
+            alone.constraints.insert(name.clone(), constraint.clone());
+            parts.push((format!("{} {name}", constraint.kind()), alone));
+        }
+    }
+    for (name, index) in &table.indexes {
+        let mut alone = empty.clone();
+        alone.indexes.insert(name.clone(), index.clone());
+        parts.push((format!("index {name}"), alone));
+    }
+    for (name, partition) in &table.partitions {
+        let mut alone = empty.clone();
+        alone.partition_by.clone_from(&table.partition_by);
+        alone.partitions.insert(name.clone(), partition.clone());
+        parts.push((format!("partition {name}"), alone));
+    }
+    parts
+}
+
+/// What was given, in the words that were printed; what was not printed as it
+/// was given.
+fn merged(given: &Schema, mut printed: Schema) -> Schema {
+    let mut schema = given.clone();
+    for (name, table) in &mut schema.tables {
+        let Some(printed) = printed.tables.remove(name) else {
+            continue;
+        };
+        table.columns = printed.columns;
+        let mut constraints: BTreeMap<_, _> = printed.constraints;
+        for (name, constraint) in std::mem::take(&mut table.constraints) {
+            constraints.entry(name).or_insert(constraint);
+        }
+        table.constraints = constraints;
+        table.indexes.extend(printed.indexes);
+        table.partition_by = printed.partition_by;
+        table.partitions = printed.partitions;
+    }
+    schema
+}
+
+async fn execute(conn: &mut PgConnection, sql: String) -> Result<(), Refusal> {
+    match conn.execute(AssertSqlSafe(sql)).await {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Refusal(source)),
+    }
+}
+
+/// A statement that failed.
+struct Refusal(sqlx::Error);
+
+impl Refusal {
+    fn is_lack_of_rights(&self) -> bool {
+        const INSUFFICIENT_PRIVILEGE: &str = "42501";
+        const READ_ONLY: &str = "25006";
+        let code = self
+            .0
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        code.is_some_and(|code| [INSUFFICIENT_PRIVILEGE, READ_ONLY].contains(&code.as_ref()))
+    }
+
+    /// The error of the library, if it is one of the schema.
+    fn about(self, what: &str) -> Error {
+        match self.0.as_database_error() {
+            Some(refusal) => Error::Setup {
+                problem: format!("{what}: {}", refusal.message()),
+                hint: "the server refuses this part of the schema; correct it in the model"
+                    .to_owned(),
+            },
+            None => self.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.0.into()
+    }
+}
