@@ -21,7 +21,7 @@ mod canonical;
 /// space, comments, the case of keywords, parentheses that change nothing,
 /// `now()` for `CURRENT_TIMESTAMP`, `IN (…)` for `= ANY (ARRAY[…])`, `BETWEEN`
 /// for two comparisons, `LIKE` for `~~`, another name of a type, a cast of a
-/// string to text. The text is kept as it was given.
+/// string to text. The text is kept as it was given, without remarks around it.
 #[derive(Clone)]
 pub struct Expression {
     text: String,
@@ -43,6 +43,9 @@ impl Expression {
         balanced(&found)
             .map_err(|why| Error::new(format!("`{text}` is not an expression: {why}")))?;
         let canonical = canonical::canonical(&found);
+        // A remark at the end would take with it what is written after the expression.
+        let (start, end) = (found[0].start, found[found.len() - 1].end());
+        let text = text[start..end].to_owned();
         Ok(Self { text, canonical })
     }
 
@@ -57,7 +60,11 @@ impl Expression {
             return Self::new(text);
         };
         let (mut first, mut last) = (0, found.len());
-        while last > first + 2 && found[first].is("(") && closing(&found, first) == Some(last - 1) {
+        while last > first + 2
+            && found[first].is("(")
+            && closing(&found, first) == Some(last - 1)
+            && !is_list(&found[first + 1..last - 1])
+        {
             first += 1;
             last -= 1;
         }
@@ -257,6 +264,21 @@ pub(crate) fn closing(found: &[Token<'_>], open: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a comma stands in it outside of parentheses.
+fn is_list(found: &[Token<'_>]) -> bool {
+    let mut at = 0;
+    while at < found.len() {
+        if found[at].is(",") {
+            return true;
+        }
+        if found[at].is("(") || found[at].is("[") {
+            at = closing(found, at).unwrap_or(found.len());
+        }
+        at += 1;
+    }
+    false
 }
 
 fn balanced(found: &[Token<'_>]) -> Result<(), String> {

@@ -18,10 +18,22 @@ pub(super) fn canonical(found: &[Token<'_>]) -> String {
 
 /// The form of the default of a column of that type.
 pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
-    match parse(found) {
-        Some(Node::Cast(inner, to)) if inner.is_literal() && to == *ty => inner.text(),
-        Some(node) => node.text(),
-        None => as_tokens(found),
+    let node = match parse(found) {
+        Some(node) if node.is_literal() => node.cast(ty.clone()),
+        Some(node) => node,
+        None => return as_tokens(found),
+    };
+    match node {
+        // A literal is of the type of its column; the server prints that without modifiers.
+        Node::Cast(inner, to)
+            if inner.is_literal()
+                && to.name == ty.name
+                && to.array == ty.array
+                && (to.modifiers.is_none() || to.modifiers == ty.modifiers) =>
+        {
+            inner.text()
+        }
+        node => node.text(),
     }
 }
 
@@ -116,8 +128,8 @@ impl Node {
             }
             Self::String(content) if ty.is_builtin("boolean") && !ty.array => {
                 match content.to_lowercase().as_str() {
-                    "t" | "true" => Self::Done("true".to_owned()),
-                    "f" | "false" => Self::Done("false".to_owned()),
+                    "t" | "true" | "y" | "yes" | "on" | "1" => Self::Done("true".to_owned()),
+                    "f" | "false" | "n" | "no" | "off" | "0" => Self::Done("false".to_owned()),
                     _ => Self::Cast(Box::new(Self::String(content)), ty),
                 }
             }
@@ -305,7 +317,12 @@ impl<'a> Parser<'_, 'a> {
                 if self.take_word("distinct") {
                     self.take_word("from").then_some(())?;
                     let right = self.expression(IS)?;
-                    format!("(is {not}distinct {left} {})", right.text())
+                    let distinct = format!("(is distinct {left} {})", right.text());
+                    if not.is_empty() {
+                        distinct
+                    } else {
+                        format!("(not {distinct})")
+                    }
                 } else {
                     let mut what = self.next()?.text.to_lowercase();
                     // IS JSON OBJECT, IS NFC NORMALIZED
@@ -336,18 +353,22 @@ impl<'a> Parser<'_, 'a> {
                 let low = self.expression(RANGE)?;
                 self.take_word("and").then_some(())?;
                 let high = self.expression(RANGE)?;
+                let between = |low: &Node, high: &Node| {
+                    if not {
+                        Node::Or(vec![binary(&left, "<", low), binary(&left, ">", high)])
+                    } else {
+                        Node::And(vec![binary(&left, ">=", low), binary(&left, "<=", high)])
+                    }
+                };
                 Some(if symmetric {
-                    let not = if not { "not " } else { "" };
-                    Node::Done(format!(
-                        "({not}between symmetric {} {} {})",
-                        left.text(),
-                        low.text(),
-                        high.text()
-                    ))
-                } else if not {
-                    Node::Or(vec![binary(&left, "<", &low), binary(&left, ">", &high)])
+                    let parts = vec![between(&low, &high), between(&high, &low)];
+                    if not {
+                        Node::And(parts)
+                    } else {
+                        Node::Or(parts)
+                    }
                 } else {
-                    Node::And(vec![binary(&left, ">=", &low), binary(&left, "<=", &high)])
+                    between(&low, &high)
                 })
             }
             "in" => {
@@ -375,7 +396,7 @@ impl<'a> Parser<'_, 'a> {
                 let pattern = self.expression(RANGE)?;
                 if self.take_word("escape") {
                     let escape = self.expression(RANGE)?;
-                    let pattern = format!("(like_escape {} {})", pattern.text(), escape.text());
+                    let pattern = format!("(like_escape! {} {})", pattern.text(), escape.text());
                     return Some(binary(&left, operator, &Node::Done(pattern)));
                 }
                 Some(binary(&left, operator, &pattern))
@@ -385,9 +406,9 @@ impl<'a> Parser<'_, 'a> {
                 let pattern = self.expression(RANGE)?;
                 let pattern = if self.take_word("escape") {
                     let escape = self.expression(RANGE)?;
-                    format!("(similar_to_escape {} {})", pattern.text(), escape.text())
+                    format!("(similar_to_escape! {} {})", pattern.text(), escape.text())
                 } else {
-                    format!("(similar_to_escape {})", pattern.text())
+                    format!("(similar_to_escape! {})", pattern.text())
                 };
                 let operator = if not { "!~" } else { "~" };
                 Some(binary(&left, operator, &Node::Done(pattern)))
@@ -425,7 +446,7 @@ impl<'a> Parser<'_, 'a> {
         let token = self.next()?;
         match token.kind {
             Kind::String => Some(Node::String(string_content(token.text)?)),
-            Kind::Number => Some(Node::Number(token.text.to_lowercase())),
+            Kind::Number => Some(Node::Number(number(token.text))),
             Kind::Bits => Some(Node::Done(token.text.to_lowercase())),
             Kind::Parameter => Some(Node::Done(token.text.to_owned())),
             Kind::Operator => {
@@ -511,11 +532,65 @@ impl<'a> Parser<'_, 'a> {
             return Some(Node::Done(name));
         }
         let name = name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned();
-        let arguments = self.arguments()?;
-        if name == "now" && arguments.is_empty() {
-            return Some(Node::Done("current_timestamp".to_owned()));
+        if name == "position" {
+            return self.position();
+        }
+        let mut arguments = self.arguments()?;
+        match name.as_str() {
+            "now" if arguments.is_empty() => {
+                return Some(Node::Done("current_timestamp".to_owned()));
+            }
+            // Without a word about it, both ends.
+            "trim" => {
+                let word = |word: &str| arguments.iter().any(|argument| argument == word);
+                let (sided, from) = (
+                    word("both") || word("leading") || word("trailing"),
+                    word("from"),
+                );
+                if !sided {
+                    arguments.insert(0, "both".to_owned());
+                }
+                if !from {
+                    arguments.insert(1, "from".to_owned());
+                }
+            }
+            _ => {}
+        }
+        // What a string is where these functions are given one.
+        let of_first = match name.as_str() {
+            "nextval" | "currval" | "setval" => Some("regclass"),
+            "to_tsvector"
+            | "to_tsquery"
+            | "plainto_tsquery"
+            | "phraseto_tsquery"
+            | "websearch_to_tsquery"
+                if arguments.len() > 1 =>
+            {
+                Some("regconfig")
+            }
+            _ => None,
+        };
+        if let (Some(ty), Some(first)) = (of_first, arguments.first_mut())
+            && let Some(string) = first
+                .strip_prefix("(cast '")
+                .and_then(|rest| rest.strip_suffix(&format!(" {ty})")))
+        {
+            *first = format!("'{string}");
         }
         Some(Node::Done(format!("({name}! {})", arguments.join(" "))))
+    }
+
+    /// `POSITION(part IN whole)`, after its parenthesis.
+    fn position(&mut self) -> Option<Node> {
+        let part = self.expression(RANGE)?;
+        self.take_word("in").then_some(())?;
+        let whole = self.expression(RANGE)?;
+        self.take(")").then_some(())?;
+        Some(Node::Done(format!(
+            "(position! {} in {})",
+            part.text(),
+            whole.text()
+        )))
     }
 
     /// Arguments between commas, or between words as in `EXTRACT(year FROM t)`.
@@ -552,14 +627,16 @@ impl<'a> Parser<'_, 'a> {
 
     fn case(&mut self) -> Option<Node> {
         let mut text = "(case".to_owned();
+        let mut has_else = false;
         loop {
             let token = self.peek()?;
             let word = token.text.to_lowercase();
             if token.kind == Kind::Word && ["when", "then", "else", "end"].contains(&word.as_str())
             {
                 self.at += 1;
+                has_else |= word == "else";
                 if word == "end" {
-                    text.push(')');
+                    text.push_str(if has_else { ")" } else { " else null)" });
                     return Some(Node::Done(text));
                 }
                 text.push(' ');
@@ -686,6 +763,19 @@ fn quantified(left: &Node, operator: &str, quantifier: &str, right: &Node) -> No
     ))
 }
 
+/// A number without underscores, whole ones to the base of ten.
+fn number(text: &str) -> String {
+    let digits = text.replace('_', "").to_lowercase();
+    let base = match digits.get(..2) {
+        Some("0x") => 16,
+        Some("0o") => 8,
+        Some("0b") => 2,
+        _ if digits.starts_with('.') => return format!("0{digits}"),
+        _ => return digits,
+    };
+    u128::from_str_radix(&digits[2..], base).map_or(digits, |whole| whole.to_string())
+}
+
 /// What a string literal holds.
 fn string_content(text: &str) -> Option<String> {
     if let Some(rest) = text.strip_prefix('$') {
@@ -697,13 +787,30 @@ fn string_content(text: &str) -> Option<String> {
     match &text[..quote] {
         "" | "n" | "N" => Some(inner),
         "e" | "E" if !inner.contains('\\') => Some(inner),
-        "e" | "E" => {
-            // Only the escape of the escape is read; others stay as they are written.
-            let rest = inner.replace("\\\\", "");
-            (!rest.contains('\\')).then(|| inner.replace("\\\\", "\\"))
-        }
+        "e" | "E" => unescaped(&inner),
         _ => None,
     }
+}
+
+/// Without the escapes of one character; with others it stays as it is written.
+fn unescaped(text: &str) -> Option<String> {
+    let mut content = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(char) = rest.next() {
+        content.push(
+            match (char, if char == '\\' { rest.next() } else { None }) {
+                ('\\', Some('n')) => '\n',
+                ('\\', Some('t')) => '\t',
+                ('\\', Some('r')) => '\r',
+                ('\\', Some('b')) => '\u{8}',
+                ('\\', Some('f')) => '\u{c}',
+                ('\\', Some('0'..='9' | 'x' | 'u' | 'U') | None) => return None,
+                ('\\', Some(itself)) => itself,
+                (plain, _) => plain,
+            },
+        );
+    }
+    Some(content)
 }
 
 #[cfg(test)]
@@ -767,6 +874,33 @@ mod tests {
             ("a::varchar(5)", "(a)::character varying(5)"),
             ("x IS DISTINCT FROM y", "(x IS DISTINCT FROM y)"),
             ("\"a\" > 0 -- why", "a > 0"),
+            ("a IS NOT DISTINCT FROM b", "(NOT (a IS DISTINCT FROM b))"),
+            (
+                "a BETWEEN SYMMETRIC 3 AND 1",
+                "(((a >= 3) AND (a <= 1)) OR ((a >= 1) AND (a <= 3)))",
+            ),
+            (
+                "case when a then 1 end",
+                "CASE WHEN a THEN 1 ELSE NULL::integer END",
+            ),
+            (
+                "t like 'a!%' escape '!'",
+                "(t ~~ like_escape('a!%'::text, '!'::text))",
+            ),
+            ("t similar to 'a'", "(t ~ similar_to_escape('a'::text))"),
+            ("trim(t) <> ''", "(TRIM(BOTH FROM t) <> ''::text)"),
+            ("trim('x' from t)", "TRIM(BOTH 'x'::text FROM t)"),
+            (
+                "position('@' in t) > 1",
+                "(POSITION(('@'::text) IN (t)) > 1)",
+            ),
+            ("0xFF + 1_000 + .5", "((255 + 1000) + 0.5)"),
+            ("t <> E'a\\tb\\'c'", "(t <> 'a\tb''c'::text)"),
+            ("nextval('s')", "nextval('s'::regclass)"),
+            (
+                "to_tsvector('english', t)",
+                "to_tsvector('english'::regconfig, t)",
+            ),
         ] {
             assert!(same(written, printed), "{written} | {printed}");
         }
@@ -787,6 +921,12 @@ mod tests {
             ("a collate \"C\"", "a"),
             ("now()", "clock_timestamp()"),
             ("f(a)", "f"),
+            ("a IS NOT DISTINCT FROM b", "a IS DISTINCT FROM b"),
+            ("case when a then 1 else 0 end", "case when a then 1 end"),
+            ("trim(leading from t)", "trim(t)"),
+            ("position(a in b)", "position(b in a)"),
+            ("nextval('s')", "nextval('t')"),
+            ("E'\\n'", "'n'"),
         ] {
             assert!(!same(a, b), "{a} | {b}");
         }
@@ -802,8 +942,39 @@ mod tests {
         assert!(same("'{}'", "'{}'::jsonb", "jsonb"));
         assert!(same("0", "'0'::bigint", "bigint"));
         assert!(same("NULL", "NULL::text", "text"));
+        assert!(same("'-1'", "'-1'::smallint", "smallint"));
+        assert!(same("'yes'", "true", "boolean"));
+        assert!(same("'[1,2]'", "'[1,2]'::vector", "vector(2)"));
+        assert!(same("'NaN'", "'NaN'::numeric", "numeric(3,1)"));
+        assert!(!same("'abc'::character(2)", "'abc'", "character(3)"));
         assert!(!same("'2020-01-01'", "'2020-01-01'::date", "timestamptz"));
         assert!(!same("'a'", "'b'::user_role", "user_role"));
+    }
+
+    #[test]
+    fn what_is_written_around_an_expression_is_no_part_of_it() {
+        let text = |text: &str| Expression::new(text).unwrap().to_string();
+        assert_eq!(text("/* why */ a > 0 -- because"), "a > 0");
+        assert_eq!(text("a > /* all */ 0"), "a > /* all */ 0");
+        let printed = |text: &str| Expression::printed(text).unwrap().to_string();
+        assert_eq!(printed("((a + b))"), "a + b");
+        assert_eq!(printed("(a) + (b)"), "(a) + (b)");
+        assert_eq!(printed("((a, b))"), "(a, b)");
+    }
+
+    #[test]
+    fn qualified_names_are_renamed_and_nothing_else() {
+        let pair = |from: &str, to: &str| (from.parse().unwrap(), to.parse().unwrap());
+        let names = [pair("s.mood", "t.\"Mood\""), pair("public.mood", "mood")].into();
+        let renamed = Expression::new(
+            "a = 'x'::s.mood OR 's.mood' = s.mood(b) OR mood = S.\"mood\" '1' or c = 'y'::public.mood[]",
+        )
+        .unwrap()
+        .with_renamed_qualified(&names);
+        assert_eq!(
+            renamed.as_str(),
+            "a = 'x'::t.\"Mood\" OR 's.mood' = s.mood(b) OR mood = t.\"Mood\" '1' or c = 'y'::mood[]"
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lookback_schema::{Constraint, Name, Schema, Table, quoted};
+use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use crate::error::Error;
@@ -94,7 +95,9 @@ async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> 
     }
     for (name, table) in &there.tables {
         let sql = create_table(name, table).join("; ");
-        let sql = format!("SAVEPOINT lookback_table; {sql}; RELEASE SAVEPOINT lookback_table");
+        // Apart: a text with a mistake of syntax in it is not run at all.
+        execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
+        let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
         if let Err(refusal) = execute(conn, sql).await {
             execute(conn, "ROLLBACK TO SAVEPOINT lookback_table".to_owned()).await?;
             let (what, refusal) = blamed(conn, name, table, refusal).await?;
@@ -122,7 +125,8 @@ async fn blamed(
 ) -> Result<(String, Refusal), Error> {
     for (part, alone) in parts(table) {
         let sql = create_table(name, &alone).join("; ");
-        let result = execute(conn, format!("SAVEPOINT lookback_part; {sql}")).await;
+        execute(conn, "SAVEPOINT lookback_part".to_owned()).await?;
+        let result = execute(conn, sql).await;
         execute(conn, "ROLLBACK TO SAVEPOINT lookback_part".to_owned()).await?;
         if let Err(refusal) = result {
             return Ok((format!(", {part}"), refusal));
@@ -221,9 +225,14 @@ impl Refusal {
 
     /// The error of the library, if it is one of the schema.
     fn about(self, what: &str) -> Error {
-        match self.0.as_database_error() {
+        let refusal = self.0.as_database_error();
+        let refusal = refusal.and_then(|refusal| refusal.try_downcast_ref::<PgDatabaseError>());
+        match refusal {
             Some(refusal) => Error::Setup {
-                problem: format!("{what}: {}", refusal.message()),
+                problem: match refusal.detail() {
+                    Some(detail) => format!("{what}: {}: {detail}", refusal.message()),
+                    None => format!("{what}: {}", refusal.message()),
+                },
                 hint: "the server refuses this part of the schema; correct it in the model"
                     .to_owned(),
             },
