@@ -6,7 +6,7 @@ use lookback::migrate::{Live, Scope, canonical, read};
 use lookback_schema::Schema;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
-use testkit::schemas::{Drawn, EXTENSIONS, create, schema};
+use testkit::schemas::{Drawn, EXTENSIONS, Pair, create, pair, schema};
 use tokio::runtime::Runtime;
 
 /// One database for all cases: the schemas of the last case are dropped before
@@ -187,4 +187,119 @@ fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
     }
     proptest::prop_assert_eq!(&live.tables, &wanted.tables);
     Ok(())
+}
+
+/// What is drawn can be asked of a migration: the rows of the first schema,
+/// with their new names, types and fills, are taken by the second one. They go
+/// there by way of text, without a migration.
+#[test]
+fn what_is_asked_of_a_migration_can_be_done() {
+    let mut bench = Bench::new();
+    let strategy = pair(bench.virtual_columns);
+    bench.run(256, &strategy, async |conn, pair| {
+        run(conn, &create(&pair.from)).await?;
+        run(conn, &pair.rows()).await?;
+        let mut kept = Vec::new();
+        for (name, columns) in pair.surviving_columns() {
+            kept.push((
+                name.clone(),
+                columns.clone(),
+                copy(conn, &pair, &name, &columns).await?,
+            ));
+        }
+        let before = survivors(conn, &pair, true).await?;
+        reset(conn).await;
+        let (later, first): (Vec<String>, Vec<String>) = create(&pair.to)
+            .into_iter()
+            .partition(|sql| sql.contains("FOREIGN KEY"));
+        run(conn, &first).await?;
+        for (name, columns, rows) in kept {
+            paste(conn, &pair, &name, &columns, &rows).await?;
+        }
+        run(conn, &later).await?;
+        proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
+        Ok(())
+    });
+}
+
+type Rows = Vec<Vec<Option<String>>>;
+
+async fn copy(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    name: &lookback_schema::Name,
+    columns: &[(String, String)],
+) -> Result<Rows, TestCaseError> {
+    let expressions: Vec<String> = columns
+        .iter()
+        .map(|(_, sql)| format!("({sql})::text"))
+        .collect();
+    let sql = format!(
+        "SELECT ARRAY[{}]::text[] FROM {}",
+        expressions.join(", "),
+        pair.origins.tables[name]
+    );
+    let rows = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+        .fetch_all(conn)
+        .await;
+    rows.map_err(|error| TestCaseError::fail(format!("{error}\n{sql}")))
+}
+
+async fn paste(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    name: &lookback_schema::Name,
+    columns: &[(String, String)],
+    rows: &Rows,
+) -> Result<(), TestCaseError> {
+    let table = &pair.to.tables[name];
+    let fills = pair.fills();
+    for row in rows {
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for ((column, _), value) in columns.iter().zip(row) {
+            let value = value
+                .as_ref()
+                .map_or("NULL".to_owned(), |text| lookback_schema::literal(text));
+            values.push(format!(
+                "{value}::text::{}",
+                table.column(column).unwrap().data_type
+            ));
+            names.push(lookback_schema::quoted(column).into_owned());
+        }
+        for (_, column, value) in fills.iter().filter(|(table, _, _)| table == name) {
+            if !columns.iter().any(|(there, _)| there == column) {
+                names.push(lookback_schema::quoted(column).into_owned());
+                values.push(value.clone());
+            }
+        }
+        let (names, values) = (names.join(", "), values.join(", "));
+        let sql = if names.is_empty() {
+            format!("INSERT INTO {name} DEFAULT VALUES")
+        } else {
+            format!("INSERT INTO {name} ({names}) OVERRIDING SYSTEM VALUE VALUES ({values})")
+        };
+        run(conn, &[sql]).await?;
+    }
+    Ok(())
+}
+
+/// The values that stay, table by table.
+async fn survivors(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    before: bool,
+) -> Result<Vec<Vec<String>>, TestCaseError> {
+    let mut all = Vec::new();
+    for survivor in pair.survivors() {
+        let sql = if before {
+            survivor.before
+        } else {
+            survivor.after
+        };
+        let rows = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+            .fetch_all(&mut *conn)
+            .await;
+        all.push(rows.map_err(|error| TestCaseError::fail(format!("{error}\n{sql}")))?);
+    }
+    Ok(all)
 }

@@ -401,7 +401,7 @@ impl<'a> Draw<'a> {
                 .filter(|column| column.fill.generated().is_none())
                 .map(|column| column.name.clone())
                 .filter(|name| !columns.contains(name))
-                .filter(|name| self.is_old_or_not_editing(table, name))
+                .filter(|name| self.is_old_or_not_editing(table, name) && !self.is_dull(name))
                 .collect();
             match self.choices.any(&fit) {
                 Some(name) => columns.push(name.clone()),
@@ -420,6 +420,15 @@ impl<'a> Draw<'a> {
     /// Says that the rows that are there have no value of their own in it.
     pub(super) fn mark_new(&mut self, column: &str) {
         self.used_columns.insert(format!("new {column}"));
+    }
+
+    /// Says that its values are not distinct, or not those of its type: no key.
+    pub(super) fn mark_dull(&mut self, column: &str) {
+        self.used_columns.insert(format!("dull {column}"));
+    }
+
+    pub(super) fn is_dull(&self, column: &str) -> bool {
+        self.editing && self.used_columns.contains(&format!("dull {column}"))
     }
 
     pub(super) fn is_new(&self, column: &str) -> bool {
@@ -520,7 +529,7 @@ impl<'a> Draw<'a> {
     }
 
     /// A condition that every row meets.
-    fn condition(&mut self, table: &Table, immutable: bool) -> Option<String> {
+    pub(super) fn condition(&mut self, table: &Table, immutable: bool) -> Option<String> {
         let column = self.choices.any(&table.columns)?;
         let facts = self.facts(&column.data_type);
         let name = quoted(&column.name);
@@ -717,8 +726,10 @@ impl<'a> Draw<'a> {
         let partition = Self::partition_columns(table);
         let new = self.editing && self.is_new(&column.name);
         let unique = facts.key
+            && column.fill.generated().is_none()
             && self.choices.one_in(4)
             && !(new && column.not_null)
+            && !self.is_dull(&column.name)
             && partition.iter().all(|needed| {
                 keys.iter()
                     .any(|key| key.expression.as_str() == quoted(needed))
@@ -796,7 +807,9 @@ impl<'a> Draw<'a> {
         let Some(references) = self.choices.any(&Self::targets(&target)).cloned() else {
             return;
         };
-        let new = |draw: &Self, column: &String| draw.editing && draw.is_new(column);
+        let new = |draw: &Self, column: &String| {
+            draw.editing && (draw.is_new(column) || draw.is_dull(column))
+        };
         if references.iter().any(|column| new(self, column)) {
             return;
         }

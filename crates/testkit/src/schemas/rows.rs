@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lookback_schema::{Column, Constraint, DataType, Fill, Name, Schema, Table, literal, quoted};
+use lookback_schema::{Column, Constraint, DataType, Name, Schema, literal, quoted};
 
 use super::types::known;
 
@@ -23,8 +23,11 @@ pub(super) fn fill(
 ) -> Vec<String> {
     let mut sql = vec!["SET session_replication_role = replica".to_owned()];
     for (name, table) in &schema.tables {
-        let columns: Vec<&Column> =
-            table.columns.iter().filter(|column| column.fill.generated().is_none()).collect();
+        let columns: Vec<&Column> = table
+            .columns
+            .iter()
+            .filter(|column| column.fill.generated().is_none())
+            .collect();
         if columns.is_empty() {
             continue;
         }
@@ -63,7 +66,11 @@ fn value(
         return "NULL".to_owned();
     };
     let label = literal(&labels[row % labels.len()]);
-    if ty.array { format!("ARRAY[{label}]::{ty}") } else { format!("{label}::{ty}") }
+    if ty.array {
+        format!("ARRAY[{label}]::{ty}")
+    } else {
+        format!("{label}::{ty}")
+    }
 }
 
 /// A value that every row may have, of a column that refuses null.
@@ -85,7 +92,9 @@ pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
                 }
                 Constraint::Exclude(exclusion) => {
                     let elements = exclusion.elements.iter();
-                    elements.filter_map(|(key, _)| key.expression.as_column()).collect()
+                    elements
+                        .filter_map(|(key, _)| key.expression.as_column())
+                        .collect()
                 }
                 Constraint::Check { .. } => Vec::new(),
             };
@@ -93,7 +102,11 @@ pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
         }
         let unique = table.indexes.values().filter(|index| index.unique);
         for key in unique.flat_map(|index| &index.keys) {
-            keys.extend(key.expression.as_column().map(|column| (name.clone(), column)));
+            keys.extend(
+                key.expression
+                    .as_column()
+                    .map(|column| (name.clone(), column)),
+            );
         }
         let by = table.partition_by.iter().flat_map(|by| &by.keys);
         keys.extend(by.filter_map(|key| Some((name.clone(), key.expression.as_column()?))));
@@ -108,12 +121,8 @@ pub(super) fn values(table: &Name, expressions: &[String]) -> String {
         .iter()
         .map(|expression| format!("coalesce(({expression})::text, '(null)')"))
         .collect();
-    format!("SELECT concat_ws(' | ', {}) COLLATE \"C\" AS row FROM {table} ORDER BY 1", parts.join(", "))
-}
-
-/// Whether the values of a column are its own, and not made from others.
-pub(super) fn has_own_values(table: &Table, column: &str) -> bool {
-    table.column(column).is_some_and(|column| {
-        !matches!(column.fill, Fill::Stored(_) | Fill::Virtual(_))
-    })
+    format!(
+        "SELECT concat_ws(' | ', {}) COLLATE \"C\" AS row FROM {table} ORDER BY 1",
+        parts.join(", ")
+    )
 }
