@@ -73,3 +73,170 @@ fn completed(schema: Schema) -> Schema {
         .completed()
         .unwrap_or_else(|errors| panic!("{errors:?} in {:?}", Drawn(schema.clone())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use lookback_schema::{Constraint, Deferral, Fill, Schema};
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    use proptest::test_runner::TestRunner;
+
+    use super::{Dropped, Rename, pair};
+
+    /// What there is in a schema.
+    fn features(schema: &Schema, found: &mut BTreeSet<String>) {
+        let mut add = |yes: bool, what: &str| {
+            if yes {
+                found.insert(what.to_owned());
+            }
+        };
+        add(!schema.schemas.is_empty(), "schema");
+        add(!schema.enums.is_empty(), "enum");
+        for extension in &schema.extensions {
+            add(true, &format!("extension {extension}"));
+        }
+        for (name, table) in &schema.tables {
+            add(name.schema.is_some(), "table in a schema");
+            add(name.name.len() == 63, "long name");
+            add(table.comment.is_some(), "comment of a table");
+            if let Some(by) = &table.partition_by {
+                add(true, &format!("by {}", by.strategy));
+            }
+            add(
+                table.partitions.values().any(|p| !p.partitions.is_empty()),
+                "partition of a partition",
+            );
+            for column in &table.columns {
+                add(true, &format!("type {}", column.data_type));
+                add(column.not_null, "not null");
+                add(column.collation.is_some(), "collation");
+                add(column.comment.is_some(), "comment of a column");
+                add(
+                    schema.enums.contains_key(&column.data_type.name),
+                    "enum column",
+                );
+                add(
+                    true,
+                    match &column.fill {
+                        Fill::None => "no default",
+                        Fill::Default(_) => "default",
+                        Fill::IdentityAlways => "identity always",
+                        Fill::IdentityByDefault => "identity by default",
+                        Fill::Serial => "serial",
+                        Fill::Stored(_) => "stored",
+                        Fill::Virtual(_) => "virtual",
+                    },
+                );
+            }
+            for constraint in table.constraints.values() {
+                add(true, constraint.kind());
+                add(
+                    constraint.is_not_valid(),
+                    &format!("{} not valid", constraint.kind()),
+                );
+                match constraint {
+                    Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                        add(key.columns.len() > 1, "key of two columns");
+                        add(!key.include.is_empty(), "key with included column");
+                        add(key.nulls_not_distinct, "nulls not distinct");
+                        add(key.deferral == Deferral::InitiallyDeferred, "deferred key");
+                    }
+                    Constraint::ForeignKey(foreign) => {
+                        add(foreign.table == *name, "foreign key to itself");
+                        add(
+                            foreign.table.schema != name.schema,
+                            "foreign key to a schema",
+                        );
+                        add(foreign.columns.len() > 1, "foreign key of two columns");
+                        add(!foreign.set_columns.is_empty(), "set null of some columns");
+                        add(foreign.match_full, "match full");
+                        add(
+                            foreign.deferral != Deferral::NotDeferrable,
+                            "deferrable foreign key",
+                        );
+                        add(true, &format!("on delete {}", foreign.on_delete));
+                        add(true, &format!("on update {}", foreign.on_update));
+                        let back = schema.tables.get(&foreign.table).is_some_and(|target| {
+                            target.constraints.values().any(|constraint| {
+                                foreign.table != *name
+                                    && matches!(constraint, Constraint::ForeignKey(f) if f.table == *name)
+                            })
+                        });
+                        add(back, "cycle of foreign keys");
+                    }
+                    Constraint::Check { no_inherit, .. } => add(*no_inherit, "check no inherit"),
+                    Constraint::Exclude(exclusion) => {
+                        add(true, &format!("exclude using {}", exclusion.method));
+                        add(exclusion.elements.len() > 1, "exclude by two");
+                        add(exclusion.predicate.is_some(), "exclude some");
+                    }
+                }
+            }
+            for index in table.indexes.values() {
+                add(true, &format!("index {}", index.method));
+                add(index.unique, "unique index");
+                add(index.predicate.is_some(), "partial index");
+                add(!index.include.is_empty(), "index with included column");
+                add(!index.with.is_empty(), "index with parameters");
+                for key in &index.keys {
+                    add(
+                        key.expression.as_column().is_none(),
+                        "index of an expression",
+                    );
+                    add(key.descending, "descending index");
+                    add(key.nulls_first != key.descending, "order of nulls");
+                    add(key.opclass.is_some(), "operator class");
+                    add(key.collation.is_some(), "collation of a key");
+                }
+            }
+        }
+    }
+
+    /// Nothing that a schema can say is left out for long.
+    #[test]
+    fn everything_is_drawn_now_and_then() {
+        let mut runner = TestRunner::deterministic();
+        let strategy = pair(true);
+        let (mut found, mut changes) = (BTreeSet::new(), BTreeSet::new());
+        for _ in 0..4_000 {
+            let pair = strategy.new_tree(&mut runner).unwrap().current();
+            features(&pair.from, &mut found);
+            features(&pair.to, &mut found);
+            for rename in pair.renames() {
+                changes.insert(match rename {
+                    Rename::Table(..) => "rename table",
+                    Rename::Column(..) => "rename column",
+                    Rename::Constraint(..) => "rename constraint",
+                    Rename::Index(..) => "rename index",
+                    Rename::Enum(..) => "rename enum",
+                    Rename::Label(..) => "rename label",
+                });
+            }
+            for dropped in pair.drops() {
+                changes.insert(match dropped {
+                    Dropped::Table(_) => "drop table",
+                    Dropped::Column(..) => "drop column",
+                    Dropped::Enum(_) => "drop enum",
+                    Dropped::Label(..) => "drop label",
+                });
+            }
+            changes.extend((!pair.fills().is_empty()).then_some("fill"));
+            changes.extend((!pair.usings().is_empty()).then_some("using"));
+            let back = pair.reversed();
+            assert_eq!(back.reversed().renames(), pair.renames());
+            assert_eq!(back.renames().len(), pair.renames().len());
+        }
+        let missing: Vec<&str> = super::types::KINDS
+            .iter()
+            .map(|kind| kind.sql)
+            .filter(|sql| !found.contains(&format!("type {sql}")))
+            .collect();
+        assert_eq!(missing, [""; 0]);
+        let others: Vec<&String> = found
+            .iter()
+            .filter(|what| !what.starts_with("type "))
+            .collect();
+        insta::assert_snapshot!(format!("{others:?}\n{changes:?}"));
+    }
+}

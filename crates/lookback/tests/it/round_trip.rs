@@ -9,6 +9,9 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _
 use testkit::schemas::{Drawn, EXTENSIONS, Pair, create, pair, schema};
 use tokio::runtime::Runtime;
 
+/// `make test-long` asks every property for more than these have time for.
+const MOST_CASES: u32 = 10_000;
+
 /// One database for all cases: the schemas of the last case are dropped before
 /// the next. A database for each would take longer than the case.
 struct Bench {
@@ -57,21 +60,25 @@ impl Bench {
     ) {
         let mut config = Config {
             max_shrink_iters: 2_000,
-            failure_persistence: None,
             ..Config::default()
         };
-        config.cases = if std::env::var_os("PROPTEST_CASES").is_some() {
-            config.cases.max(cases)
-        } else {
-            cases
-        };
+        // Where the seeds of failed cases are kept.
+        config.source_file = Some(file!());
+        let asked = std::env::var_os("PROPTEST_CASES").map_or(0, |_| config.cases);
+        config.cases = asked.clamp(cases, MOST_CASES);
         let cases = config.cases;
         let started = Instant::now();
         let conn = std::cell::RefCell::new(&mut self.conn);
+        let count = std::cell::Cell::new(0_u32);
         let result = TestRunner::new(config).run(strategy, |value| {
             self.runtime.block_on(async {
                 let mut conn = conn.borrow_mut();
                 reset(&mut conn).await;
+                // Every case leaves the rows of its catalog dead.
+                count.set(count.get() + 1);
+                if count.get() % 200 == 0 {
+                    conn.execute(VACUUM).await.unwrap();
+                }
                 case(&mut conn, value).await
             })
         });
@@ -85,6 +92,10 @@ impl Bench {
         }
     }
 }
+
+const VACUUM: &str = "VACUUM pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_depend, \
+     pg_description, pg_enum, pg_index, pg_inherits, pg_namespace, pg_partitioned_table, \
+     pg_sequence, pg_shdepend, pg_statistic, pg_trigger, pg_type";
 
 async fn reset(conn: &mut PgConnection) {
     conn.execute(
@@ -240,6 +251,7 @@ async fn copy(
         pair.origins.tables[name]
     );
     let rows = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+        .persistent(false)
         .fetch_all(conn)
         .await;
     rows.map_err(|error| TestCaseError::fail(format!("{error}\n{sql}")))
@@ -297,6 +309,7 @@ async fn survivors(
             survivor.after
         };
         let rows = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+            .persistent(false)
             .fetch_all(&mut *conn)
             .await;
         all.push(rows.map_err(|error| TestCaseError::fail(format!("{error}\n{sql}")))?);

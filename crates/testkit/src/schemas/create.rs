@@ -78,7 +78,7 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
 fn is_later(constraint: &Constraint) -> bool {
     matches!(
         constraint,
-        Constraint::ForeignKey(_) | Constraint::Unique(_)
+        Constraint::ForeignKey(_) | Constraint::Unique(_) | Constraint::Exclude(_)
     ) || constraint.is_not_valid()
 }
 

@@ -816,7 +816,11 @@ impl<'a> Draw<'a> {
         let mut table = self.schema.tables[&from].clone();
         let mut columns: Vec<String> = Vec::new();
         for wanted in &references {
-            let Some(wanted) = target.column(wanted) else {
+            // Its values are those of its type in every row.
+            let plain = |column: &&Column| {
+                column.fill.generated().is_none() && self.facts(&column.data_type).key
+            };
+            let Some(wanted) = target.column(wanted).filter(plain) else {
                 return;
             };
             let family = |draw: &Self, ty: &DataType| draw.facts(ty).kind.map(|kind| kind.family);

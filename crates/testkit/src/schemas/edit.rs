@@ -18,6 +18,7 @@ use super::types::{CONVERSIONS, known};
 pub(super) struct Edit<'a> {
     pub(super) draw: Draw<'a>,
     pub(super) origins: Origins,
+    first: Schema,
 }
 
 impl<'a> Edit<'a> {
@@ -27,6 +28,7 @@ impl<'a> Edit<'a> {
         Self {
             draw,
             origins: Origins::of(from),
+            first: from.clone(),
         }
     }
 
@@ -309,6 +311,14 @@ impl<'a> Edit<'a> {
         let Some(column) = self.column(&place).cloned() else {
             return;
         };
+        // From one type to another one, and not further.
+        let before = self.origins.columns.get(&place).and_then(|from| {
+            let table = self.origins.tables.get(&place.0)?;
+            self.first.tables[table].column(from)
+        });
+        if before.is_some_and(|before| before.data_type != column.data_type) {
+            return;
+        }
         let sql = column.data_type.to_string();
         if let "vector(3)" | "vector(4)" = sql.as_str() {
             return self.change_dimensions(&place, &column);

@@ -119,10 +119,10 @@ pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
 pub(super) fn values(table: &Name, expressions: &[String]) -> String {
     let parts: Vec<String> = expressions
         .iter()
-        .map(|expression| format!("coalesce(({expression})::text, '(null)')"))
+        .map(|expression| format!(", coalesce(({expression})::text, '(null)')"))
         .collect();
     format!(
-        "SELECT concat_ws(' | ', {}) COLLATE \"C\" AS row FROM {table} ORDER BY 1",
-        parts.join(", ")
+        "SELECT concat_ws(' | ', ''{}) COLLATE \"C\" AS row FROM {table} ORDER BY 1",
+        parts.concat()
     )
 }
