@@ -799,17 +799,15 @@ async fn what_the_server_refuses_is_named() {
     let mut said = Vec::new();
     let columns = [("id", "integer"), ("t", "text")];
     let good = || one_table(&columns, &[("a_check", "CHECK (id > 0)")]);
-    let mut wrong = Vec::new();
-    wrong.push(one_table(
-        &columns,
-        &[("a_check", "CHECK (id > 0)"), ("b_check", "CHECK (it > 0)")],
-    ));
-    wrong.push(one_table(&columns, &[("unlike", "CHECK (t > 1)")]));
-    wrong.push(one_table(&[("id", "integer"), ("c", "colour")], &[]));
-    wrong.push(one_table(
-        &columns,
-        &[("mine", "EXCLUDE USING gist (t WITH =)")],
-    ));
+    let mut wrong = vec![
+        one_table(
+            &columns,
+            &[("a_check", "CHECK (id > 0)"), ("b_check", "CHECK (it > 0)")],
+        ),
+        one_table(&columns, &[("unlike", "CHECK (t > 1)")]),
+        one_table(&[("id", "integer"), ("c", "colour")], &[]),
+        one_table(&columns, &[("mine", "EXCLUDE USING gist (t WITH =)")]),
+    ];
     let mut schema = good();
     schema.extensions.insert("no_such".to_owned());
     wrong.push(schema);

@@ -52,6 +52,8 @@ impl Bench {
 
     /// Runs `case` for as many values as the configuration says, at least
     /// `cases`; says how many there were in a second.
+    // Figures are for people.
+    #[allow(clippy::print_stderr)]
     fn run<S: proptest::strategy::Strategy>(
         &mut self,
         cases: u32,
@@ -68,15 +70,15 @@ impl Bench {
         config.cases = asked.clamp(cases, MOST_CASES);
         let cases = config.cases;
         let started = Instant::now();
-        let conn = std::cell::RefCell::new(&mut self.conn);
+        let conn = tokio::sync::Mutex::new(&mut self.conn);
         let count = std::cell::Cell::new(0_u32);
         let result = TestRunner::new(config).run(strategy, |value| {
             self.runtime.block_on(async {
-                let mut conn = conn.borrow_mut();
+                let mut conn = conn.lock().await;
                 reset(&mut conn).await;
                 // Every case leaves the rows of its catalog dead.
                 count.set(count.get() + 1);
-                if count.get() % 200 == 0 {
+                if count.get().is_multiple_of(200) {
                     conn.execute(VACUUM).await.unwrap();
                 }
                 case(&mut conn, value).await

@@ -436,7 +436,11 @@ impl<'a> Draw<'a> {
     }
 
     pub(super) fn add_primary_key(&mut self, name: &Name, table: &mut Table) {
-        let counted = (!self.editing).then(|| self.choices.below(5)).unwrap_or(4);
+        let counted = if self.editing {
+            4
+        } else {
+            self.choices.below(5)
+        };
         if counted < 3 {
             let mut id = Column::new(
                 free("id", |id| table.column(id).is_some()),
@@ -446,7 +450,10 @@ impl<'a> Draw<'a> {
             id.fill =
                 [Fill::IdentityAlways, Fill::IdentityByDefault, Fill::Serial][counted].clone();
             if self.choices.one_in(3) {
-                id.data_type = parsed(*self.choices.pick(&["integer", "smallint"]));
+                id.data_type = self
+                    .choices
+                    .pick(&["integer", "smallint"].map(parsed))
+                    .clone();
             }
             let mut columns = vec![id.name.clone()];
             columns.extend(Self::partition_columns(table));
