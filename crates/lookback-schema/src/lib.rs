@@ -2,20 +2,26 @@
 //! as SQL. No I/O, no driver, no clock: values in, values out, and the same
 //! input gives the same bytes.
 
+mod change;
 mod data_type;
+mod diff;
 mod error;
 mod expression;
 mod lex;
 mod name;
+mod plan;
 mod schema;
 mod script;
 mod snapshot;
 
+pub use change::{Change, Lock, Risk};
 pub use data_type::DataType;
+pub use diff::{Decisions, DiffError, Path, Question, diff};
 pub use error::Error;
 pub use expression::Expression;
 pub use lex::LexError;
 pub use name::{MAX_NAME_BYTES, Name, literal, quoted};
+pub use plan::{Plan, Step};
 pub use schema::{
     Action, Column, Constraint, CreateIndex, Deferral, Exclusion, Fill, ForeignKey, Index,
     IndexKey, Key, Partition, PartitionBy, PartitionStrategy, Schema, Table,

@@ -136,6 +136,16 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// `name` and then `suffix`, with so much cut off the end of `name` that both
+/// fit into a name.
+pub(crate) fn shortened(name: &str, suffix: &str) -> String {
+    let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(suffix.len()));
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
+}
+
 /// What is wrong with a name, if anything.
 pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {

@@ -1,0 +1,459 @@
+//! One change of a schema: typed, so that it can be shown, weighed, written as
+//! SQL and applied to a [`Schema`](crate::Schema).
+
+use crate::data_type::DataType;
+use crate::expression::Expression;
+use crate::name::{Name, quoted};
+use crate::schema::{Column, Constraint, Index, Partition, Table};
+
+mod apply;
+mod ddl;
+mod risk;
+mod type_change;
+
+pub use risk::{Lock, Risk};
+pub(crate) use type_change::TypeChange;
+
+/// A change of a schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `CREATE SCHEMA`
+    CreateSchema(String),
+    /// `CREATE EXTENSION`
+    CreateExtension(String),
+    /// `CREATE TYPE … AS ENUM`
+    CreateEnum {
+        /// The type.
+        name: Name,
+        /// Its values, in order.
+        values: Vec<String>,
+    },
+    /// `ALTER TYPE … ADD VALUE`
+    AddEnumValue {
+        /// The type.
+        name: Name,
+        /// The value.
+        value: String,
+        /// The value it comes after; first if none.
+        after: Option<String>,
+        /// The value it comes before, where it is the first.
+        before: Option<String>,
+    },
+    /// `ALTER TYPE … RENAME VALUE`
+    RenameEnumValue {
+        /// The type.
+        name: Name,
+        /// The value now.
+        from: String,
+        /// The value then.
+        to: String,
+    },
+    /// `ALTER TYPE … RENAME TO`, and `SET SCHEMA`
+    RenameEnum {
+        /// The name now.
+        from: Name,
+        /// The name then.
+        to: Name,
+    },
+    /// `DROP TYPE`
+    DropEnum(Name),
+    /// `CREATE TABLE`, without foreign keys and indexes
+    CreateTable {
+        /// The table.
+        name: Name,
+        /// What it is.
+        table: Box<Table>,
+    },
+    /// `DROP TABLE`
+    DropTable(Name),
+    /// `ALTER TABLE … RENAME TO`, and `SET SCHEMA`
+    RenameTable {
+        /// The name now.
+        from: Name,
+        /// The name then.
+        to: Name,
+    },
+    /// `ALTER TABLE … ADD COLUMN`
+    AddColumn {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: Column,
+        /// What the rows that are there get, for a column without a default.
+        existing: Option<Expression>,
+    },
+    /// `ALTER TABLE … DROP COLUMN`
+    DropColumn {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// Its values follow from those of other columns.
+        generated: bool,
+    },
+    /// `ALTER TABLE … RENAME COLUMN`
+    RenameColumn {
+        /// The table.
+        table: Name,
+        /// The name now.
+        from: String,
+        /// The name then.
+        to: String,
+    },
+    /// `ALTER COLUMN … TYPE`
+    AlterType {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// The type now.
+        from: DataType,
+        /// The type then.
+        to: DataType,
+        /// The collation then, if not that of the type.
+        collation: Option<Name>,
+        /// How a value is made of the one that is there, if a plain assignment
+        /// does not do it.
+        using: Option<Expression>,
+        /// The values of an enum that the new type does not have.
+        without: Vec<String>,
+    },
+    /// `ALTER COLUMN … SET DEFAULT`
+    SetDefault {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// The default.
+        default: Expression,
+    },
+    /// `ALTER COLUMN … DROP DEFAULT`
+    DropDefault {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+    },
+    /// `ALTER COLUMN … SET NOT NULL`
+    SetNotNull {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// A check of the same is valid: the rows need not be read.
+        proved: bool,
+    },
+    /// `ALTER COLUMN … DROP NOT NULL`
+    DropNotNull {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+    },
+    /// `UPDATE … SET … WHERE … IS NULL`: the value of rows that have none
+    FillNulls {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// The value.
+        value: Expression,
+    },
+    /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, going on after the
+    /// largest value
+    AddIdentity {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// `ALWAYS`, not `BY DEFAULT`.
+        always: bool,
+    },
+    /// `ALTER COLUMN … SET GENERATED`
+    SetIdentity {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// `ALWAYS`, not `BY DEFAULT`.
+        always: bool,
+    },
+    /// `ALTER COLUMN … DROP IDENTITY`
+    DropIdentity {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+    },
+    /// A sequence that the column owns and takes its default from
+    AddSerial {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// Its type.
+        data_type: DataType,
+    },
+    /// The default and the sequence of a serial column gone
+    DropSerial {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+    },
+    /// `ALTER COLUMN … DROP EXPRESSION`: its values stay
+    DropExpression {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+    },
+    /// `ADD CONSTRAINT`
+    AddConstraint {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+        /// The constraint.
+        constraint: Constraint,
+    },
+    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, under
+    /// the name of the key
+    AttachKey {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+        /// The constraint.
+        constraint: Constraint,
+    },
+    /// `VALIDATE CONSTRAINT`
+    ValidateConstraint {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+    },
+    /// `DROP CONSTRAINT`
+    DropConstraint {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+    },
+    /// `RENAME CONSTRAINT`
+    RenameConstraint {
+        /// The table.
+        table: Name,
+        /// The name now.
+        from: String,
+        /// The name then.
+        to: String,
+    },
+    /// `CREATE INDEX`
+    CreateIndex {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+        /// The index.
+        index: Index,
+        /// Without blocking writers, outside a transaction.
+        concurrently: bool,
+    },
+    /// `DROP INDEX`
+    DropIndex {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+    },
+    /// `ALTER INDEX … RENAME TO`
+    RenameIndex {
+        /// The table.
+        table: Name,
+        /// The name now.
+        from: String,
+        /// The name then.
+        to: String,
+    },
+    /// `CREATE TABLE … PARTITION OF`
+    CreatePartition {
+        /// The partitioned table.
+        table: Name,
+        /// The partition.
+        name: Name,
+        /// What it is.
+        partition: Partition,
+    },
+    /// `DETACH PARTITION`: it is a table of its own
+    DetachPartition {
+        /// The partitioned table.
+        table: Name,
+        /// The partition.
+        name: Name,
+    },
+    /// `INSERT … SELECT`: the rows of a table into another with the same
+    /// columns, and the first one dropped
+    MoveRows {
+        /// The table that goes.
+        from: Name,
+        /// The table that takes the rows.
+        to: Name,
+        /// The columns, and what each gets of a row.
+        columns: Vec<(String, Expression)>,
+        /// The columns that count: they go on after the largest value.
+        counted: Vec<String>,
+    },
+    /// `COMMENT ON`
+    SetComment {
+        /// The table.
+        table: Name,
+        /// The column; the table itself if none.
+        column: Option<String>,
+        /// The comment; none to take it away.
+        comment: Option<String>,
+    },
+}
+
+impl Change {
+    /// What it changes, as flags and messages name it: `logs.message`.
+    pub fn object(&self) -> String {
+        let within = |table: &Name, part: &str| format!("{table}.{}", quoted(part));
+        match self {
+            Self::CreateSchema(name) | Self::CreateExtension(name) => quoted(name).into_owned(),
+            Self::CreateEnum { name, .. } | Self::DropEnum(name) | Self::DropTable(name) => {
+                name.to_string()
+            }
+            Self::CreateTable { name, .. } => name.to_string(),
+            Self::AddEnumValue { name, value, .. } => within(name, value),
+            Self::RenameEnumValue { name, from, .. } => within(name, from),
+            Self::RenameEnum { from, .. } | Self::RenameTable { from, .. } => from.to_string(),
+            Self::AddColumn { table, column, .. } => within(table, &column.name),
+            Self::DropColumn { table, column, .. }
+            | Self::AlterType { table, column, .. }
+            | Self::SetDefault { table, column, .. }
+            | Self::DropDefault { table, column }
+            | Self::SetNotNull { table, column, .. }
+            | Self::DropNotNull { table, column }
+            | Self::FillNulls { table, column, .. }
+            | Self::AddIdentity { table, column, .. }
+            | Self::SetIdentity { table, column, .. }
+            | Self::DropIdentity { table, column }
+            | Self::AddSerial { table, column, .. }
+            | Self::DropSerial { table, column }
+            | Self::DropExpression { table, column } => within(table, column),
+            Self::RenameColumn { table, from, .. }
+            | Self::RenameConstraint { table, from, .. }
+            | Self::RenameIndex { table, from, .. } => within(table, from),
+            Self::AddConstraint { table, name, .. }
+            | Self::AttachKey { table, name, .. }
+            | Self::ValidateConstraint { table, name }
+            | Self::DropConstraint { table, name }
+            | Self::CreateIndex { table, name, .. }
+            | Self::DropIndex { table, name } => within(table, name),
+            Self::CreatePartition { name, .. } | Self::DetachPartition { name, .. } => {
+                name.to_string()
+            }
+            Self::MoveRows { from, .. } => from.to_string(),
+            Self::SetComment { table, column, .. } => match column {
+                Some(column) => within(table, column),
+                None => table.to_string(),
+            },
+        }
+    }
+
+    /// The table or type it is about.
+    pub(crate) fn owner(&self) -> Option<&Name> {
+        match self {
+            Self::CreateSchema(_) | Self::CreateExtension(_) => None,
+            Self::CreateEnum { name, .. }
+            | Self::AddEnumValue { name, .. }
+            | Self::RenameEnumValue { name, .. }
+            | Self::CreateTable { name, .. }
+            | Self::DropEnum(name)
+            | Self::DropTable(name) => Some(name),
+            Self::RenameEnum { to, .. }
+            | Self::RenameTable { to, .. }
+            | Self::MoveRows { to, .. } => Some(to),
+            Self::AddColumn { table, .. }
+            | Self::DropColumn { table, .. }
+            | Self::RenameColumn { table, .. }
+            | Self::AlterType { table, .. }
+            | Self::SetDefault { table, .. }
+            | Self::DropDefault { table, .. }
+            | Self::SetNotNull { table, .. }
+            | Self::DropNotNull { table, .. }
+            | Self::FillNulls { table, .. }
+            | Self::AddIdentity { table, .. }
+            | Self::SetIdentity { table, .. }
+            | Self::DropIdentity { table, .. }
+            | Self::AddSerial { table, .. }
+            | Self::DropSerial { table, .. }
+            | Self::DropExpression { table, .. }
+            | Self::AddConstraint { table, .. }
+            | Self::AttachKey { table, .. }
+            | Self::ValidateConstraint { table, .. }
+            | Self::DropConstraint { table, .. }
+            | Self::RenameConstraint { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::DropIndex { table, .. }
+            | Self::RenameIndex { table, .. }
+            | Self::CreatePartition { table, .. }
+            | Self::DetachPartition { table, .. }
+            | Self::SetComment { table, .. } => Some(table),
+        }
+    }
+
+    /// The change in a few words: `add column logs.trace_id`.
+    pub fn summary(&self) -> String {
+        let object = self.object();
+        match self {
+            Self::CreateSchema(_) => format!("create schema {object}"),
+            Self::CreateExtension(_) => format!("create extension {object}"),
+            Self::CreateEnum { .. } => format!("create enum {object}"),
+            Self::AddEnumValue { .. } => format!("add value {object}"),
+            Self::RenameEnumValue { to, .. } => format!("rename value {object} to {}", quoted(to)),
+            Self::RenameEnum { to, .. } => format!("rename enum {object} to {to}"),
+            Self::DropEnum(_) => format!("drop enum {object}"),
+            Self::CreateTable { .. } => format!("create table {object}"),
+            Self::DropTable(_) => format!("drop table {object}"),
+            Self::RenameTable { to, .. } => format!("rename table {object} to {to}"),
+            Self::AddColumn { .. } => format!("add column {object}"),
+            Self::DropColumn { .. } => format!("drop column {object}"),
+            Self::RenameColumn { to, .. } => format!("rename column {object} to {}", quoted(to)),
+            Self::AlterType { from, to, .. } if from == to => {
+                format!("change collation of {object}")
+            }
+            Self::AlterType { from, to, .. } => {
+                format!("change type of {object} from {from} to {to}")
+            }
+            Self::SetDefault { default, .. } => format!("set default of {object} to {default}"),
+            Self::DropDefault { .. } => format!("drop default of {object}"),
+            Self::SetNotNull { .. } => format!("refuse null in {object}"),
+            Self::DropNotNull { .. } => format!("allow null in {object}"),
+            Self::FillNulls { value, .. } => format!("fill nulls of {object} with {value}"),
+            Self::AddIdentity { .. } => format!("add identity to {object}"),
+            Self::SetIdentity { .. } => format!("change identity of {object}"),
+            Self::DropIdentity { .. } => format!("drop identity of {object}"),
+            Self::AddSerial { .. } => format!("add sequence to {object}"),
+            Self::DropSerial { .. } => format!("drop sequence of {object}"),
+            Self::DropExpression { .. } => format!("keep values of {object}, generate no more"),
+            Self::AddConstraint { constraint, .. } | Self::AttachKey { constraint, .. } => {
+                format!("add {} {object}", constraint.kind())
+            }
+            Self::ValidateConstraint { .. } => format!("validate constraint {object}"),
+            Self::DropConstraint { .. } => format!("drop constraint {object}"),
+            Self::RenameConstraint { to, .. } => {
+                format!("rename constraint {object} to {}", quoted(to))
+            }
+            Self::CreateIndex { .. } => format!("create index {object}"),
+            Self::DropIndex { .. } => format!("drop index {object}"),
+            Self::RenameIndex { to, .. } => format!("rename index {object} to {}", quoted(to)),
+            Self::CreatePartition { .. } => format!("create partition {object}"),
+            Self::DetachPartition { .. } => format!("detach partition {object}"),
+            Self::MoveRows { to, .. } => format!("move rows of {object} to {to}"),
+            Self::SetComment { .. } => format!("comment on {object}"),
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! A change made to a schema: what the database is after it.
+
+use std::collections::BTreeMap;
+
+use crate::change::Change;
+use crate::name::Name;
+use crate::schema::{Column, Constraint, Fill, Schema, Table};
+
+impl Change {
+    /// Makes the change to `schema`. One that is about what is not there does
+    /// nothing.
+    pub fn apply(&self, schema: &mut Schema) {
+        match self {
+            Self::CreateSchema(name) => {
+                schema.schemas.insert(name.clone());
+            }
+            Self::CreateExtension(name) => {
+                schema.extensions.insert(name.clone());
+            }
+            Self::CreateEnum { name, values } => {
+                schema.enums.insert(name.clone(), values.clone());
+            }
+            Self::AddEnumValue {
+                name,
+                value,
+                after,
+                before,
+            } => {
+                if let Some(values) = schema.enums.get_mut(name) {
+                    let at = |wanted: &String| values.iter().position(|value| value == wanted);
+                    let place = match (after, before) {
+                        (Some(after), _) => at(after).map_or(values.len(), |at| at + 1),
+                        (None, Some(before)) => at(before).unwrap_or(0),
+                        (None, None) => values.len(),
+                    };
+                    values.insert(place, value.clone());
+                }
+            }
+            Self::RenameEnumValue { name, from, to } => schema.rename_value(name, from, to),
+            Self::RenameEnum { from, to } => schema.rename_enum(from, to),
+            Self::DropEnum(name) => {
+                schema.enums.remove(name);
+            }
+            Self::CreateTable { name, table } => {
+                let mut table = (**table).clone();
+                table
+                    .constraints
+                    .retain(|_, c| !matches!(c, Constraint::ForeignKey(_)));
+                table.indexes.clear();
+                schema.tables.insert(name.clone(), table);
+            }
+            Self::DropTable(name) => {
+                schema.tables.remove(name);
+            }
+            Self::RenameTable { from, to } => schema.rename_table(from, to),
+            Self::RenameColumn { table, from, to } => schema.rename_column(table, from, to),
+            Self::MoveRows { from, .. } => {
+                schema.tables.remove(from);
+            }
+            _ => {
+                if let Some(table) = self.owner().and_then(|name| schema.tables.get_mut(name)) {
+                    self.apply_to_table(table);
+                }
+            }
+        }
+    }
+
+    fn apply_to_table(&self, table: &mut Table) {
+        match self {
+            Self::AddColumn { column, .. } => table.columns.push(column.clone()),
+            Self::DropColumn { column, .. } => table.columns.retain(|c| c.name != *column),
+            Self::AddConstraint {
+                name, constraint, ..
+            }
+            | Self::AttachKey {
+                name, constraint, ..
+            } => {
+                table.indexes.remove(name);
+                table.constraints.insert(name.clone(), constraint.clone());
+            }
+            Self::ValidateConstraint { name, .. } => {
+                if let Some(constraint) = table.constraints.get_mut(name) {
+                    *constraint = constraint.clone().validated();
+                }
+            }
+            Self::DropConstraint { name, .. } => {
+                table.constraints.remove(name);
+            }
+            Self::RenameConstraint { from, to, .. } => moved(&mut table.constraints, from, to),
+            Self::CreateIndex { name, index, .. } => {
+                table.indexes.insert(name.clone(), index.clone());
+            }
+            Self::DropIndex { name, .. } => {
+                table.indexes.remove(name);
+            }
+            Self::RenameIndex { from, to, .. } => moved(&mut table.indexes, from, to),
+            Self::CreatePartition {
+                name, partition, ..
+            } => {
+                table.partitions.insert(name.clone(), partition.clone());
+            }
+            Self::DetachPartition { name, .. } => {
+                table.partitions.remove(name);
+            }
+            Self::SetComment {
+                column: None,
+                comment,
+                ..
+            } => table.comment.clone_from(comment),
+            _ => {
+                if let Some(column) = self.column_of(table) {
+                    self.apply_to_column(column);
+                }
+            }
+        }
+    }
+
+    fn column_of<'t>(&self, table: &'t mut Table) -> Option<&'t mut Column> {
+        let name = match self {
+            Self::AlterType { column, .. }
+            | Self::SetDefault { column, .. }
+            | Self::DropDefault { column, .. }
+            | Self::SetNotNull { column, .. }
+            | Self::DropNotNull { column, .. }
+            | Self::AddIdentity { column, .. }
+            | Self::SetIdentity { column, .. }
+            | Self::DropIdentity { column, .. }
+            | Self::AddSerial { column, .. }
+            | Self::DropSerial { column, .. }
+            | Self::DropExpression { column, .. }
+            | Self::SetComment {
+                column: Some(column),
+                ..
+            } => column,
+            _ => return None,
+        };
+        table.columns.iter_mut().find(|column| column.name == *name)
+    }
+
+    fn apply_to_column(&self, column: &mut Column) {
+        match self {
+            Self::AlterType { to, collation, .. } => {
+                column.data_type = to.clone();
+                column.collation.clone_from(collation);
+            }
+            Self::SetDefault { default, .. } => column.fill = Fill::Default(default.clone()),
+            Self::DropDefault { .. }
+            | Self::DropIdentity { .. }
+            | Self::DropSerial { .. }
+            | Self::DropExpression { .. } => column.fill = Fill::None,
+            Self::SetNotNull { .. } => column.not_null = true,
+            Self::DropNotNull { .. } => column.not_null = false,
+            Self::AddIdentity { always, .. } | Self::SetIdentity { always, .. } => {
+                column.fill = if *always {
+                    Fill::IdentityAlways
+                } else {
+                    Fill::IdentityByDefault
+                };
+            }
+            Self::AddSerial { .. } => column.fill = Fill::Serial,
+            Self::SetComment { comment, .. } => column.comment.clone_from(comment),
+            _ => {}
+        }
+    }
+}
+
+fn moved<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
+    if let Some(value) = map.remove(from) {
+        map.insert(to.to_owned(), value);
+    }
+}
+
+impl Schema {
+    /// A value of an enum under another name, wherever it is used.
+    pub(crate) fn rename_value(&mut self, name: &Name, from: &str, to: &str) {
+        if let Some(values) = self.enums.get_mut(name) {
+            for value in values.iter_mut().filter(|value| *value == from) {
+                to.clone_into(value);
+            }
+        }
+        let names: BTreeMap<String, String> = [(from.to_owned(), to.to_owned())].into();
+        for table in self.tables.values_mut() {
+            table.rename_literals(name, &names);
+        }
+    }
+
+    /// An enum under another name, wherever it is used.
+    pub(crate) fn rename_enum(&mut self, from: &Name, to: &Name) {
+        if let Some(values) = self.enums.remove(from) {
+            self.enums.insert(to.clone(), values);
+        }
+        for column in self
+            .tables
+            .values_mut()
+            .flat_map(|table| &mut table.columns)
+        {
+            if column.data_type.name == *from {
+                column.data_type.name = to.clone();
+            }
+        }
+    }
+
+    /// A table under another name, wherever it is used.
+    pub(crate) fn rename_table(&mut self, from: &Name, to: &Name) {
+        if let Some(table) = self.tables.remove(from) {
+            self.tables.insert(to.clone(), table);
+        }
+        for table in self.tables.values_mut() {
+            // A partition is a table too.
+            if let Some(partition) = table.partitions.remove(from) {
+                table.partitions.insert(to.clone(), partition);
+            }
+            for constraint in table.constraints.values_mut() {
+                if let Constraint::ForeignKey(key) = constraint
+                    && key.table == *from
+                {
+                    key.table = to.clone();
+                }
+            }
+        }
+    }
+
+    /// A column under another name, wherever it is used.
+    pub(crate) fn rename_column(&mut self, table: &Name, from: &str, to: &str) {
+        let names: BTreeMap<String, String> = [(from.to_owned(), to.to_owned())].into();
+        self.rename_columns(table, &names);
+    }
+
+    /// Columns under other names, all at once.
+    pub(crate) fn rename_columns(&mut self, table: &Name, names: &BTreeMap<String, String>) {
+        for other in self.tables.values_mut() {
+            for constraint in other.constraints.values_mut() {
+                if let Constraint::ForeignKey(key) = constraint
+                    && key.table == *table
+                {
+                    rename_all(&mut key.references, names);
+                }
+            }
+        }
+        if let Some(table) = self.tables.get_mut(table) {
+            table.rename_columns(names);
+        }
+    }
+}
+
+fn rename_all(columns: &mut [String], names: &BTreeMap<String, String>) {
+    for column in columns {
+        if let Some(new) = names.get(column) {
+            column.clone_from(new);
+        }
+    }
+}
+
+impl Table {
+    fn rename_columns(&mut self, names: &BTreeMap<String, String>) {
+        for column in &mut self.columns {
+            if let Some(new) = names.get(&column.name) {
+                column.name.clone_from(new);
+            }
+        }
+        self.each_column_list(|columns| rename_all(columns, names));
+        self.each_expression(|expression| *expression = expression.with_renamed_columns(names));
+    }
+
+    /// Strings that are labels of the enum `name`: in the defaults of its
+    /// columns, and in expressions that have one of its columns or casts.
+    fn rename_literals(&mut self, name: &Name, names: &BTreeMap<String, String>) {
+        let of_type: Vec<String> = self
+            .columns
+            .iter()
+            .filter(|column| column.data_type.name == *name)
+            .map(|column| column.name.clone())
+            .collect();
+        for column in &mut self.columns {
+            if let Fill::Default(default) = &mut column.fill
+                && column.data_type.name == *name
+            {
+                *default = default.with_renamed_literals(names);
+            }
+        }
+        self.each_expression(|expression| {
+            if of_type.iter().any(|column| expression.mentions(column)) {
+                *expression = expression.with_renamed_literals(names);
+            }
+        });
+    }
+
+    /// Every list of columns of its constraints and indexes.
+    fn each_column_list(&mut self, mut change: impl FnMut(&mut Vec<String>)) {
+        for constraint in self.constraints.values_mut() {
+            match constraint {
+                Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                    change(&mut key.columns);
+                    change(&mut key.include);
+                }
+                Constraint::ForeignKey(key) => {
+                    change(&mut key.columns);
+                    change(&mut key.set_columns);
+                }
+                Constraint::Exclude(exclusion) => change(&mut exclusion.include),
+                Constraint::Check { .. } => {}
+            }
+        }
+        for index in self.indexes.values_mut() {
+            change(&mut index.include);
+        }
+    }
+
+    /// Every expression of its columns, constraints, indexes and partitions.
+    fn each_expression(&mut self, mut change: impl FnMut(&mut crate::Expression)) {
+        for column in &mut self.columns {
+            match &mut column.fill {
+                Fill::Stored(expression) | Fill::Virtual(expression) => change(expression),
+                _ => {}
+            }
+        }
+        for constraint in self.constraints.values_mut() {
+            match constraint {
+                Constraint::Check { expression, .. } => change(expression),
+                Constraint::Exclude(exclusion) => {
+                    exclusion
+                        .elements
+                        .iter_mut()
+                        .for_each(|(key, _)| change(&mut key.expression));
+                    exclusion.predicate.iter_mut().for_each(&mut change);
+                }
+                _ => {}
+            }
+        }
+        for index in self.indexes.values_mut() {
+            index
+                .keys
+                .iter_mut()
+                .for_each(|key| change(&mut key.expression));
+            index.predicate.iter_mut().for_each(&mut change);
+        }
+        if let Some(by) = &mut self.partition_by {
+            by.keys
+                .iter_mut()
+                .for_each(|key| change(&mut key.expression));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a change may cost: a lock that lasts, rows that refuse it, data.
+
+use std::fmt;
+
+use crate::change::{Change, TypeChange};
+use crate::schema::{Constraint, Fill};
+
+/// What to know before a change is made. None: it is safe; the lock it takes
+/// is let go at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Risk {
+    /// The table is locked while every row is read or written.
+    Locks {
+        /// The lock.
+        lock: Lock,
+        /// For how long.
+        during: &'static str,
+    },
+    /// Rows that are there may refuse it; then nothing is changed.
+    MayFail(String),
+    /// Data is gone afterwards.
+    LosesData(String),
+}
+
+/// A lock on a table (manual, 13.3.1), of those that keep others waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Nobody reads or writes.
+    AccessExclusive,
+    /// Nobody writes.
+    Share,
+    /// Nobody writes, on both tables.
+    ShareRowExclusive,
+    /// Others read and write; no other change of the table.
+    ShareUpdateExclusive,
+    /// The rows that are written are locked.
+    RowExclusive,
+}
+
+impl fmt::Display for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccessExclusive => "ACCESS EXCLUSIVE (no reads, no writes)",
+            Self::Share => "SHARE (no writes)",
+            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE (no writes)",
+            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE (reads and writes go on)",
+            Self::RowExclusive => "ROW EXCLUSIVE (reads go on, writes to the same rows wait)",
+        })
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locks { lock, during } => write!(f, "locks the table: {lock} {during}"),
+            Self::MayFail(why) => write!(f, "may fail on existing rows: {why}"),
+            Self::LosesData(what) => write!(f, "LOSES DATA: {what}"),
+        }
+    }
+}
+
+const REWRITE: &str = "while every row is written again";
+const SCAN: &str = "while every row is read";
+const BUILD: &str = "while the index is built";
+
+impl Change {
+    /// What to know before it is made to a table that holds rows.
+    pub fn risks(&self) -> Vec<Risk> {
+        let exclusive = |during| Risk::Locks {
+            lock: Lock::AccessExclusive,
+            during,
+        };
+        match self {
+            Self::DropTable(_)
+            | Self::DropColumn {
+                generated: false, ..
+            } => {
+                vec![Risk::LosesData(match self {
+                    Self::DropTable(_) => format!("every row of {}", self.object()),
+                    _ => format!("the values of {}", self.object()),
+                })]
+            }
+            Self::AddColumn {
+                column, existing, ..
+            } => {
+                let mut risks = Vec::new();
+                let rewrites = match &column.fill {
+                    Fill::Default(default) => calls_a_function(default.as_str()),
+                    Fill::IdentityAlways
+                    | Fill::IdentityByDefault
+                    | Fill::Serial
+                    | Fill::Stored(_) => true,
+                    Fill::None | Fill::Virtual(_) => existing
+                        .as_ref()
+                        .is_some_and(|value| calls_a_function(value.as_str())),
+                };
+                if rewrites {
+                    risks.push(exclusive(REWRITE));
+                }
+                if column.not_null && column.fill == Fill::None && existing.is_none() {
+                    risks.push(Risk::MayFail(format!(
+                        "a table with rows has no value for {}",
+                        self.object()
+                    )));
+                }
+                risks
+            }
+            Self::AlterType {
+                from,
+                to,
+                using,
+                without,
+                ..
+            } => {
+                let mut risks = TypeChange::new(from, to).risks(&self.object(), using.as_ref());
+                if !without.is_empty() {
+                    risks.push(Risk::MayFail(format!(
+                        "rows whose {} is {}",
+                        self.object(),
+                        without.join(" or ")
+                    )));
+                }
+                risks
+            }
+            Self::SetNotNull { proved: false, .. } => vec![
+                exclusive(SCAN),
+                Risk::MayFail(format!("rows whose {} is null", self.object())),
+            ],
+            Self::FillNulls { .. } => vec![Risk::Locks {
+                lock: Lock::RowExclusive,
+                during: "while the rows are written",
+            }],
+            Self::AddConstraint { constraint, .. } => constraint_risks(constraint),
+            Self::ValidateConstraint { .. } => vec![Risk::MayFail(
+                "rows that break it; nothing is changed then: mend them and run this again"
+                    .to_owned(),
+            )],
+            Self::CreateIndex {
+                index,
+                concurrently,
+                ..
+            } => {
+                let mut risks = Vec::new();
+                if !concurrently {
+                    risks.push(Risk::Locks {
+                        lock: Lock::Share,
+                        during: BUILD,
+                    });
+                }
+                if index.unique {
+                    risks.push(Risk::MayFail("rows with the same key".to_owned()));
+                }
+                risks
+            }
+            Self::CreatePartition { .. } => vec![Risk::MayFail(
+                "rows of the default partition that belong in the new one".to_owned(),
+            )],
+            Self::MoveRows { .. } => vec![
+                exclusive(REWRITE),
+                Risk::MayFail("rows that no partition takes".to_owned()),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
+    if constraint.is_not_valid() {
+        return Vec::new();
+    }
+    let (lock, during, why) = match constraint {
+        Constraint::PrimaryKey(_) => (
+            Lock::AccessExclusive,
+            BUILD,
+            "rows with the same key, or none",
+        ),
+        Constraint::Unique(_) => (Lock::AccessExclusive, BUILD, "rows with the same key"),
+        Constraint::Exclude(_) => (Lock::AccessExclusive, BUILD, "rows that exclude each other"),
+        Constraint::Check { .. } => (Lock::AccessExclusive, SCAN, "rows that break it"),
+        Constraint::ForeignKey(_) => (
+            Lock::ShareRowExclusive,
+            SCAN,
+            "rows that refer to what is not there",
+        ),
+    };
+    vec![Risk::Locks { lock, during }, Risk::MayFail(why.to_owned())]
+}
+
+/// Whether a default calls a function that may give another value each time,
+/// so that every row has to be written.
+fn calls_a_function(expression: &str) -> bool {
+    let stable = [
+        "now",
+        "transaction_timestamp",
+        "statement_timestamp",
+        "date_trunc",
+        "lower",
+        "upper",
+    ];
+    let Ok(found) = crate::lex::tokens(expression) else {
+        return true;
+    };
+    found.windows(2).any(|pair| {
+        pair[1].is("(")
+            && pair[0].kind == crate::lex::Kind::Word
+            && !stable.iter().any(|name| pair[0].is_word(name))
+    })
+}

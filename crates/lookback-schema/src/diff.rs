@@ -1,0 +1,910 @@
+//! From one schema to another: what is different, as an ordered plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::change::{Change, TypeChange};
+use crate::error::Error;
+use crate::expression::Expression;
+use crate::name::{Name, quoted, shortened};
+use crate::plan::{Plan, Step};
+use crate::schema::{Column, Constraint, Fill, Schema, Table};
+
+mod decisions;
+mod rename;
+
+pub use decisions::{Decisions, DiffError, Path, Question};
+
+/// The changes that make `to` of `from`, in an order in which each can be made
+/// in one transaction. Equal schemas give an empty plan.
+///
+/// Extensions, schemas and, where [`Table::open_partitions`] is set, partitions
+/// that only `from` has are left alone.
+///
+/// # Errors
+///
+/// [`DiffError::Questions`] where something went and something came that may be
+/// the same under another name, and `decisions` do not say which it is.
+pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, DiffError> {
+    decisions.check(from, to)?;
+    let renamed = rename::resolve(from, to, decisions)?;
+    let mut differ = Differ {
+        old: renamed.schema,
+        to,
+        decisions,
+        renamed: renamed.renames,
+        clear: Vec::new(),
+        drops: Vec::new(),
+        types: Vec::new(),
+        tables: Vec::new(),
+        columns: Vec::new(),
+        keys: Vec::new(),
+        indexes: Vec::new(),
+        references: Vec::new(),
+        last: Vec::new(),
+        swapped: BTreeMap::new(),
+        rebuilt: BTreeSet::new(),
+    };
+    differ.run();
+    let Differ {
+        renamed,
+        clear,
+        drops,
+        types,
+        tables,
+        columns,
+        keys,
+        indexes,
+        references,
+        last,
+        ..
+    } = differ;
+    let mut changes = Vec::new();
+    changes.extend(
+        to.schemas
+            .difference(&from.schemas)
+            .cloned()
+            .map(Change::CreateSchema),
+    );
+    let extensions = to.extensions.difference(&from.extensions).cloned();
+    changes.extend(extensions.map(Change::CreateExtension));
+    changes.extend(renamed.changes);
+    for group in [
+        clear, drops, types, tables, columns, keys, indexes, references, last,
+    ] {
+        changes.extend(group);
+    }
+    Ok(Plan {
+        steps: changes.into_iter().map(Step::new).collect(),
+    })
+}
+
+struct Differ<'a> {
+    /// `from` with everything renamed that was renamed, and without what was
+    /// dropped: what is left has the names of `to`.
+    old: Schema,
+    to: &'a Schema,
+    decisions: &'a Decisions,
+    renamed: rename::Renames,
+    clear: Vec<Change>,
+    drops: Vec<Change>,
+    types: Vec<Change>,
+    tables: Vec<Change>,
+    columns: Vec<Change>,
+    keys: Vec<Change>,
+    indexes: Vec<Change>,
+    references: Vec<Change>,
+    last: Vec<Change>,
+    /// Enums that are made anew, and the name of the old one meanwhile.
+    swapped: BTreeMap<Name, Name>,
+    /// Tables that are made anew.
+    rebuilt: BTreeSet<Name>,
+}
+
+impl Differ<'_> {
+    fn run(&mut self) {
+        let (old, to) = (self.old.clone(), self.to);
+        self.find_swapped_enums(&old);
+        self.find_rebuilt_tables(&old);
+        for (name, table) in &to.tables {
+            match old.tables.get(name) {
+                None => self.create_table(name, table),
+                Some(before) if self.rebuilt.contains(name) => self.rebuild(name, before, table),
+                Some(before) => self.alter_table(name, before, table),
+            }
+        }
+        self.enums(&old);
+        for (name, table) in &old.tables {
+            if !to.tables.contains_key(name) {
+                self.drop_table(name, table);
+            }
+        }
+    }
+
+    // Enums.
+
+    /// Values that went, or that are in another order, cannot be altered away.
+    fn find_swapped_enums(&mut self, old: &Schema) {
+        for (name, values) in &self.to.enums {
+            let Some(before) = old.enums.get(name) else {
+                continue;
+            };
+            let kept: Vec<&String> = values
+                .iter()
+                .filter(|value| before.contains(value))
+                .collect();
+            let swap = kept != before.iter().collect::<Vec<_>>()
+                || (before != values && self.uses_new_value(name, before, values));
+            if swap {
+                let temporary = name.beside(shortened(&name.name, "__old"));
+                self.swapped.insert(name.clone(), temporary);
+            }
+        }
+    }
+
+    /// A value that was added cannot be used before the transaction ends.
+    fn uses_new_value(&self, name: &Name, before: &[String], values: &[String]) -> bool {
+        let new: Vec<&String> = values
+            .iter()
+            .filter(|value| !before.contains(value))
+            .collect();
+        self.decisions.one_transaction
+            && self.to.tables.values().any(|table| {
+                let typed: Vec<&Column> = table
+                    .columns
+                    .iter()
+                    .filter(|c| c.data_type.name == *name)
+                    .collect();
+                !typed.is_empty() && new.iter().any(|value| mentions_literal(table, value))
+            })
+    }
+
+    fn enums(&mut self, old: &Schema) {
+        for (name, values) in &self.to.enums {
+            match (old.enums.get(name), self.swapped.get(name)) {
+                (None, _) => self.types.push(Change::CreateEnum {
+                    name: name.clone(),
+                    values: values.clone(),
+                }),
+                (Some(_), Some(temporary)) => {
+                    let temporary = temporary.clone();
+                    self.types.push(Change::RenameEnum {
+                        from: name.clone(),
+                        to: temporary.clone(),
+                    });
+                    self.types.push(Change::CreateEnum {
+                        name: name.clone(),
+                        values: values.clone(),
+                    });
+                    self.last.push(Change::DropEnum(temporary));
+                }
+                (Some(before), None) => self.add_values(name, before, values),
+            }
+        }
+        let gone = old
+            .enums
+            .keys()
+            .filter(|name| !self.to.enums.contains_key(name));
+        self.last.extend(gone.cloned().map(Change::DropEnum));
+    }
+
+    fn add_values(&mut self, name: &Name, before: &[String], values: &[String]) {
+        for (at, value) in values.iter().enumerate() {
+            if before.contains(value) {
+                continue;
+            }
+            self.types.push(Change::AddEnumValue {
+                name: name.clone(),
+                value: value.clone(),
+                after: at.checked_sub(1).map(|at| values[at].clone()),
+                before: (at == 0).then(|| before.first().cloned()).flatten(),
+            });
+        }
+    }
+
+    // Tables.
+
+    fn create_table(&mut self, name: &Name, table: &Table) {
+        self.tables.push(Change::CreateTable {
+            name: name.clone(),
+            table: Box::new(table.clone()),
+        });
+        self.add_indexes(name, table);
+        self.add_references(name, table);
+    }
+
+    fn add_indexes(&mut self, name: &Name, table: &Table) {
+        for (index_name, index) in &table.indexes {
+            self.indexes.push(Change::CreateIndex {
+                table: name.clone(),
+                name: index_name.clone(),
+                index: index.clone(),
+                concurrently: false,
+            });
+        }
+    }
+
+    fn add_references(&mut self, name: &Name, table: &Table) {
+        for (constraint_name, constraint) in &table.constraints {
+            if matches!(constraint, Constraint::ForeignKey(_)) {
+                self.references
+                    .push(add_constraint(name, constraint_name, constraint));
+            }
+        }
+    }
+
+    fn drop_table(&mut self, name: &Name, table: &Table) {
+        // Tables may refer to each other: first the references, then the tables.
+        self.drop_references(name, table);
+        self.drops.push(Change::DropTable(name.clone()));
+    }
+
+    fn drop_references(&mut self, name: &Name, table: &Table) {
+        for (constraint_name, constraint) in &table.constraints {
+            if matches!(constraint, Constraint::ForeignKey(_)) {
+                self.clear.insert(0, drop_constraint(name, constraint_name));
+            }
+        }
+    }
+
+    /// How rows are divided cannot be altered, nor can the type of a column
+    /// that divides them.
+    fn find_rebuilt_tables(&mut self, old: &Schema) {
+        for (name, table) in &self.to.tables {
+            let Some(before) = old.tables.get(name) else {
+                continue;
+            };
+            let key_changed = before.partition_by.as_ref().is_some_and(|by| {
+                before.columns.iter().any(|column| {
+                    by.keys
+                        .iter()
+                        .any(|key| key.expression.mentions(&column.name))
+                        && table.column(&column.name).is_none_or(|new| {
+                            new.data_type != column.data_type
+                                || new.collation != column.collation
+                                || self.swapped.contains_key(&column.data_type.name)
+                        })
+                })
+            });
+            if before.partition_by != table.partition_by || key_changed {
+                self.rebuilt.insert(name.clone());
+            }
+        }
+    }
+
+    fn rebuild(&mut self, name: &Name, before: &Table, after: &Table) {
+        let temporary = name.beside(shortened(&name.name, "__old"));
+        self.drop_references(name, before);
+        for index in before.indexes.keys() {
+            self.clear.push(drop_index(name, index));
+        }
+        for (constraint_name, constraint) in &before.constraints {
+            if !matches!(constraint, Constraint::ForeignKey(_)) {
+                self.clear.push(drop_constraint(name, constraint_name));
+            }
+        }
+        self.clear.push(Change::RenameTable {
+            from: name.clone(),
+            to: temporary.clone(),
+        });
+        for partition in before.partitions.keys() {
+            self.clear.push(Change::RenameTable {
+                from: partition.clone(),
+                to: partition.beside(shortened(&partition.name, "__old")),
+            });
+        }
+        let mut bare = after.clone();
+        bare.constraints.clear();
+        bare.indexes.clear();
+        self.tables.push(Change::CreateTable {
+            name: name.clone(),
+            table: Box::new(bare),
+        });
+        let columns = after
+            .columns
+            .iter()
+            .filter(|column| column.fill.generated().is_none())
+            .filter_map(|column| {
+                let value = match before.column(&column.name) {
+                    Some(old) => self.value_of(name, old, column)?,
+                    None => self.decisions.fill(name, &column.name)?,
+                };
+                Some((column.name.clone(), value))
+            })
+            .collect();
+        let counted = after
+            .columns
+            .iter()
+            .filter(|column| column.fill.is_identity() || column.fill == Fill::Serial)
+            .map(|column| column.name.clone())
+            .collect();
+        self.columns.push(Change::MoveRows {
+            from: temporary,
+            to: name.clone(),
+            columns,
+            counted,
+        });
+        for (constraint_name, constraint) in &after.constraints {
+            if !matches!(constraint, Constraint::ForeignKey(_)) {
+                self.keys
+                    .push(add_constraint(name, constraint_name, constraint));
+            }
+        }
+        self.add_indexes(name, after);
+        self.add_references(name, after);
+    }
+
+    /// What a column gets of a row of the old table.
+    fn value_of(&self, table: &Name, old: &Column, new: &Column) -> Option<Expression> {
+        let same =
+            old.data_type == new.data_type && !self.swapped.contains_key(&old.data_type.name);
+        let converted = match self.decisions.using(table, &new.name) {
+            Some(how) => Some(how),
+            None if same => None,
+            None => {
+                let mut from = old.data_type.clone();
+                if let Some(temporary) = self.swapped.get(&from.name) {
+                    from.name = temporary.clone();
+                }
+                TypeChange::new(&from, &new.data_type).using(&new.name)
+            }
+        };
+        let value = converted.or_else(|| Expression::new(quoted(&new.name)).ok())?;
+        match self
+            .decisions
+            .fill(table, &new.name)
+            .filter(|_| !old.not_null && new.not_null)
+        {
+            Some(fill) => Expression::new(format!("coalesce({value}, {fill})")).ok(),
+            None => Some(value),
+        }
+    }
+
+    fn alter_table(&mut self, name: &Name, before: &Table, after: &Table) {
+        if before == after && !self.is_touched_from_outside(before) {
+            return;
+        }
+        let retyped = self.retyped(before, after);
+        self.alter_constraints(name, before, after, &retyped);
+        self.alter_indexes(name, before, after, &retyped);
+        self.alter_columns(name, before, after, &retyped);
+        self.alter_partitions(name, before, after);
+        if before.comment != after.comment {
+            self.last.push(Change::SetComment {
+                table: name.clone(),
+                column: None,
+                comment: after.comment.clone(),
+            });
+        }
+    }
+
+    /// Whether another table, or a type, changes under this one.
+    fn is_touched_from_outside(&self, table: &Table) -> bool {
+        let swapped = table
+            .columns
+            .iter()
+            .any(|c| self.swapped.contains_key(&c.data_type.name));
+        let refers = table
+            .constraints
+            .values()
+            .any(|c| matches!(c, Constraint::ForeignKey(_)));
+        swapped || refers
+    }
+
+    /// Columns whose type changes, or that an expression cannot see as they were.
+    fn retyped(&self, before: &Table, after: &Table) -> BTreeSet<String> {
+        let mut retyped: BTreeSet<String> = after
+            .columns
+            .iter()
+            .filter(|column| {
+                before.column(&column.name).is_some_and(|old| {
+                    old.data_type != column.data_type
+                        || old.collation != column.collation
+                        || self.swapped.contains_key(&old.data_type.name)
+                })
+            })
+            .map(|column| column.name.clone())
+            .collect();
+        // A generated column of such a column is made anew, and so are its own users.
+        let remade: Vec<String> = after
+            .columns
+            .iter()
+            .filter(|column| {
+                before
+                    .column(&column.name)
+                    .is_some_and(|old| remade(old, column, &retyped))
+            })
+            .map(|column| column.name.clone())
+            .collect();
+        retyped.extend(remade);
+        retyped
+    }
+
+    fn alter_constraints(
+        &mut self,
+        name: &Name,
+        before: &Table,
+        after: &Table,
+        retyped: &BTreeSet<String>,
+    ) {
+        for (constraint_name, constraint) in &before.constraints {
+            let same = after.constraints.get(constraint_name);
+            let stays = same == Some(constraint) && !self.must_be_remade(name, constraint, retyped);
+            let validates = constraint.is_not_valid()
+                && same.is_some_and(|after| *after == constraint.clone().validated());
+            if stays {
+                continue;
+            }
+            if validates {
+                self.keys.push(Change::ValidateConstraint {
+                    table: name.clone(),
+                    name: constraint_name.clone(),
+                });
+                continue;
+            }
+            let change = drop_constraint(name, constraint_name);
+            if matches!(constraint, Constraint::ForeignKey(_)) {
+                self.clear.insert(0, change);
+            } else {
+                self.clear.push(change);
+            }
+            if let Some(after) = same {
+                self.add_constraint(name, constraint_name, after);
+            }
+        }
+        for (constraint_name, constraint) in &after.constraints {
+            if !before.constraints.contains_key(constraint_name) {
+                self.add_constraint(name, constraint_name, constraint);
+            }
+        }
+    }
+
+    fn add_constraint(&mut self, table: &Name, name: &str, constraint: &Constraint) {
+        let change = add_constraint(table, name, constraint);
+        if matches!(constraint, Constraint::ForeignKey(_)) {
+            self.references.push(change);
+        } else {
+            self.keys.push(change);
+        }
+    }
+
+    /// Whether a constraint that is the same in both is in the way of others.
+    fn must_be_remade(
+        &self,
+        table: &Name,
+        constraint: &Constraint,
+        retyped: &BTreeSet<String>,
+    ) -> bool {
+        match constraint {
+            Constraint::Check { expression, .. } => retyped.iter().any(|c| expression.mentions(c)),
+            Constraint::Exclude(exclusion) => retyped.iter().any(|column| {
+                exclusion
+                    .elements
+                    .iter()
+                    .any(|(key, _)| key.expression.mentions(column))
+                    || exclusion
+                        .predicate
+                        .as_ref()
+                        .is_some_and(|p| p.mentions(column))
+            }),
+            Constraint::PrimaryKey(key) | Constraint::Unique(key) => key
+                .columns
+                .iter()
+                .any(|column| self.is_dropped_and_added(table, column)),
+            Constraint::ForeignKey(key) => {
+                key.columns.iter().any(|column| retyped.contains(column))
+                    || self.key_is_remade(&key.table, &key.references)
+            }
+        }
+    }
+
+    fn is_dropped_and_added(&self, table: &Name, column: &str) -> bool {
+        let columns = |schema: &Schema| {
+            schema
+                .tables
+                .get(table)
+                .and_then(|t| t.column(column).cloned())
+        };
+        match (columns(&self.old), columns(self.to)) {
+            (Some(old), Some(new)) => is_regenerated(&old, &new),
+            _ => false,
+        }
+    }
+
+    /// Whether the key that a foreign key needs goes, if only for a while.
+    fn key_is_remade(&self, table: &Name, references: &[String]) -> bool {
+        if self.rebuilt.contains(table) {
+            return true;
+        }
+        let (Some(before), Some(after)) = (self.old.tables.get(table), self.to.tables.get(table))
+        else {
+            return false;
+        };
+        let wanted: BTreeSet<&String> = references.iter().collect();
+        let key_goes = before
+            .constraints
+            .iter()
+            .any(|(name, constraint)| match constraint {
+                Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                    key.columns.iter().collect::<BTreeSet<_>>() == wanted
+                        && (after.constraints.get(name) != Some(constraint)
+                            || self.must_be_remade(table, constraint, &BTreeSet::new()))
+                }
+                _ => false,
+            });
+        let index_goes = before.indexes.iter().any(|(name, index)| {
+            index.unique
+                && after.indexes.get(name) != Some(index)
+                && index
+                    .keys
+                    .iter()
+                    .all(|key| references.iter().any(|r| key.expression.mentions(r)))
+        });
+        let retyped =
+            references.iter().any(
+                |column| match (before.column(column), after.column(column)) {
+                    (Some(old), Some(new)) => {
+                        old.data_type != new.data_type
+                            || old.collation != new.collation
+                            || self.swapped.contains_key(&old.data_type.name)
+                    }
+                    _ => true,
+                },
+            );
+        key_goes || index_goes || retyped
+    }
+
+    fn alter_indexes(
+        &mut self,
+        name: &Name,
+        before: &Table,
+        after: &Table,
+        retyped: &BTreeSet<String>,
+    ) {
+        for (index_name, index) in &before.indexes {
+            let touched = retyped.iter().any(|column| index.mentions(column));
+            if after.indexes.get(index_name) == Some(index) && !touched {
+                continue;
+            }
+            self.clear.push(drop_index(name, index_name));
+        }
+        for (index_name, index) in &after.indexes {
+            let touched = retyped.iter().any(|column| index.mentions(column));
+            if before.indexes.get(index_name) == Some(index) && !touched {
+                continue;
+            }
+            self.indexes.push(Change::CreateIndex {
+                table: name.clone(),
+                name: index_name.clone(),
+                index: index.clone(),
+                concurrently: false,
+            });
+        }
+    }
+
+    fn alter_columns(
+        &mut self,
+        name: &Name,
+        before: &Table,
+        after: &Table,
+        retyped: &BTreeSet<String>,
+    ) {
+        // Generated columns go first and come last: they need the others.
+        let mut drops = Vec::new();
+        let mut late = Vec::new();
+        for column in &before.columns {
+            let new = after.column(&column.name);
+            if new.is_some_and(|new| !remade(column, new, retyped)) {
+                continue;
+            }
+            let drop = Change::DropColumn {
+                table: name.clone(),
+                column: column.name.clone(),
+                generated: column.fill.generated().is_some(),
+            };
+            if column.fill.generated().is_some() {
+                drops.insert(0, drop);
+            } else {
+                drops.push(drop);
+            }
+        }
+        self.drops.extend(drops);
+        for column in &after.columns {
+            let old = before
+                .column(&column.name)
+                .filter(|old| !remade(old, column, retyped));
+            match old {
+                Some(old) => self.alter_column(name, old, column),
+                None => {
+                    let change = Change::AddColumn {
+                        table: name.clone(),
+                        column: column.clone(),
+                        existing: self
+                            .decisions
+                            .fill(name, &column.name)
+                            .filter(|_| column.not_null && column.fill == Fill::None),
+                    };
+                    if column.fill.generated().is_some() {
+                        late.push(change);
+                    } else {
+                        self.columns.push(change);
+                    }
+                }
+            }
+        }
+        self.columns.extend(late);
+    }
+
+    fn alter_column(&mut self, table: &Name, old: &Column, new: &Column) {
+        let column = || new.name.clone();
+        let retyped = old.data_type != new.data_type
+            || old.collation != new.collation
+            || self.swapped.contains_key(&old.data_type.name);
+        let same_fill = old.fill.is_same(&new.fill, &new.data_type);
+        let refill = !same_fill || (retyped && matches!(old.fill, Fill::Default(_)));
+        let identity = old.fill.is_identity() && new.fill.is_identity();
+        let table_name = || table.clone();
+        if refill && !identity {
+            match &old.fill {
+                Fill::Default(_) if retyped || !matches!(new.fill, Fill::Default(_)) => {
+                    self.columns.push(Change::DropDefault {
+                        table: table_name(),
+                        column: column(),
+                    });
+                }
+                Fill::IdentityAlways | Fill::IdentityByDefault => {
+                    self.columns.push(Change::DropIdentity {
+                        table: table_name(),
+                        column: column(),
+                    });
+                }
+                Fill::Serial => {
+                    self.columns.push(Change::DropSerial {
+                        table: table_name(),
+                        column: column(),
+                    });
+                }
+                Fill::Stored(_) | Fill::Virtual(_) => {
+                    self.columns.push(Change::DropExpression {
+                        table: table_name(),
+                        column: column(),
+                    });
+                }
+                Fill::Default(_) | Fill::None => {}
+            }
+        }
+        if retyped {
+            self.alter_type(table, old, new);
+        }
+        if old.not_null && !new.not_null {
+            self.columns.push(Change::DropNotNull {
+                table: table_name(),
+                column: column(),
+            });
+        }
+        if !old.not_null && new.not_null {
+            if let Some(value) = self.decisions.fill(table, &new.name) {
+                self.columns.push(Change::FillNulls {
+                    table: table_name(),
+                    column: column(),
+                    value,
+                });
+            }
+            self.columns.push(Change::SetNotNull {
+                table: table_name(),
+                column: column(),
+                proved: false,
+            });
+        }
+        if identity && !same_fill {
+            self.columns.push(Change::SetIdentity {
+                table: table_name(),
+                column: column(),
+                always: new.fill == Fill::IdentityAlways,
+            });
+        } else if refill {
+            match &new.fill {
+                Fill::Default(default) => self.columns.push(Change::SetDefault {
+                    table: table_name(),
+                    column: column(),
+                    default: default.clone(),
+                }),
+                Fill::IdentityAlways | Fill::IdentityByDefault => {
+                    self.columns.push(Change::AddIdentity {
+                        table: table_name(),
+                        column: column(),
+                        always: new.fill == Fill::IdentityAlways,
+                    });
+                }
+                Fill::Serial => self.columns.push(Change::AddSerial {
+                    table: table_name(),
+                    column: column(),
+                    data_type: new.data_type.clone(),
+                }),
+                Fill::None | Fill::Stored(_) | Fill::Virtual(_) => {}
+            }
+        }
+        if old.comment != new.comment {
+            self.last.push(Change::SetComment {
+                table: table_name(),
+                column: Some(column()),
+                comment: new.comment.clone(),
+            });
+        }
+    }
+
+    fn alter_type(&mut self, table: &Name, old: &Column, new: &Column) {
+        let mut from = old.data_type.clone();
+        let mut without = Vec::new();
+        if let Some(temporary) = self.swapped.get(&from.name) {
+            let values = |schema: &Schema| {
+                schema
+                    .enums
+                    .get(&old.data_type.name)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let kept = values(self.to);
+            if new.data_type.name == from.name {
+                without = values(&self.old)
+                    .into_iter()
+                    .filter(|value| !kept.contains(value))
+                    .collect();
+            }
+            from.name = temporary.clone();
+        }
+        let using = match self.decisions.using(table, &new.name) {
+            Some(how) => Some(how),
+            None if from.name == old.data_type.name && old.data_type == new.data_type => None,
+            None => TypeChange::new(&from, &new.data_type).using(&new.name),
+        };
+        self.columns.push(Change::AlterType {
+            table: table.clone(),
+            column: new.name.clone(),
+            from,
+            to: new.data_type.clone(),
+            collation: new.collation.clone(),
+            using,
+            without,
+        });
+    }
+
+    // Partitions.
+
+    fn alter_partitions(&mut self, name: &Name, before: &Table, after: &Table) {
+        let mut moved = Vec::new();
+        let comes = after
+            .partitions
+            .iter()
+            .any(|(partition, now)| before.partitions.get(partition) != Some(now));
+        for (partition, was) in &before.partitions {
+            let now = after.partitions.get(partition);
+            // The rows of the default partition may belong in one that comes.
+            let in_the_way = was.is_default() && comes;
+            let stays = match now {
+                Some(now) => now == was && !in_the_way,
+                None => after.open_partitions,
+            };
+            if stays {
+                continue;
+            }
+            let temporary = partition.beside(shortened(&partition.name, "__old"));
+            self.tables.push(Change::DetachPartition {
+                table: name.clone(),
+                name: partition.clone(),
+            });
+            self.tables.push(Change::RenameTable {
+                from: partition.clone(),
+                to: temporary.clone(),
+            });
+            moved.push((temporary, partition.clone()));
+        }
+        for (partition, now) in &after.partitions {
+            let new = before.partitions.get(partition) != Some(now)
+                || moved.iter().any(|(_, was)| was == partition);
+            if new {
+                self.tables.push(Change::CreatePartition {
+                    table: name.clone(),
+                    name: partition.clone(),
+                    partition: now.clone(),
+                });
+            }
+        }
+        // The columns as they are at that time: not altered yet.
+        let columns: Vec<(String, Expression)> = before
+            .columns
+            .iter()
+            .filter(|column| {
+                column.fill.generated().is_none() && after.column(&column.name).is_some()
+            })
+            .filter_map(|column| {
+                Some((
+                    column.name.clone(),
+                    Expression::new(quoted(&column.name)).ok()?,
+                ))
+            })
+            .collect();
+        for (temporary, _) in moved {
+            self.tables.push(Change::MoveRows {
+                from: temporary,
+                to: name.clone(),
+                columns: columns.clone(),
+                counted: Vec::new(),
+            });
+        }
+    }
+}
+
+/// Whether a column cannot become the other by being altered.
+fn is_regenerated(old: &Column, new: &Column) -> bool {
+    match (old.fill.generated(), new.fill.generated()) {
+        (None, None) => false,
+        (None, Some(_)) => true,
+        (Some(_), None) => matches!(old.fill, Fill::Virtual(_)) || old.data_type != new.data_type,
+        (Some(_), Some(_)) => {
+            old.fill != new.fill || old.data_type != new.data_type || old.collation != new.collation
+        }
+    }
+}
+
+/// Whether a column is dropped and added: its values follow from others that
+/// change, or it cannot be altered.
+fn remade(old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
+    let follows = |column: &Column| {
+        column.fill.generated().is_some_and(|expression| {
+            retyped
+                .iter()
+                .any(|name| *name != column.name && expression.mentions(name))
+        })
+    };
+    is_regenerated(old, new) || (new.fill.generated().is_some() && follows(new))
+}
+
+fn mentions_literal(table: &Table, value: &str) -> bool {
+    let default = |column: &Column| match &column.fill {
+        Fill::Default(expression) | Fill::Stored(expression) | Fill::Virtual(expression) => {
+            expression.mentions_literal(value)
+        }
+        _ => false,
+    };
+    table.columns.iter().any(default)
+        || table
+            .constraints
+            .values()
+            .any(|constraint| match constraint {
+                Constraint::Check { expression, .. } => expression.mentions_literal(value),
+                _ => false,
+            })
+        || table.indexes.values().any(|index| {
+            index
+                .predicate
+                .as_ref()
+                .is_some_and(|p| p.mentions_literal(value))
+        })
+}
+
+fn add_constraint(table: &Name, name: &str, constraint: &Constraint) -> Change {
+    Change::AddConstraint {
+        table: table.clone(),
+        name: name.to_owned(),
+        constraint: constraint.clone(),
+    }
+}
+
+fn drop_constraint(table: &Name, name: &str) -> Change {
+    Change::DropConstraint {
+        table: table.clone(),
+        name: name.to_owned(),
+    }
+}
+
+fn drop_index(table: &Name, name: &str) -> Change {
+    Change::DropIndex {
+        table: table.clone(),
+        name: name.to_owned(),
+    }
+}
+
+/// Used where a decision is about what is not there.
+pub(crate) fn unknown(what: &str, path: &Path) -> Error {
+    Error::new(format!("{what} {path}: there is nothing of that name"))
+}

@@ -1,0 +1,213 @@
+//! What two schemas cannot tell and somebody has to say.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::diff::unknown;
+use crate::error::Error;
+use crate::expression::Expression;
+use crate::lex::tokens;
+use crate::name::{Name, quoted, unquoted};
+use crate::schema::Schema;
+
+/// The name of a table, a column, an enum or a value, as flags write it:
+/// `logs`, `logs.message`, `sales.orders.total`, `mood."very happy"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Path(Vec<String>);
+
+impl Path {
+    /// The path of a table or an enum.
+    pub fn of(name: &Name) -> Self {
+        Self(
+            name.schema
+                .iter()
+                .cloned()
+                .chain([name.name.clone()])
+                .collect(),
+        )
+    }
+
+    /// The path of a column of a table, or of a value of an enum.
+    pub fn within(name: &Name, part: &str) -> Self {
+        let mut path = Self::of(name);
+        path.0.push(part.to_owned());
+        path
+    }
+
+    /// The last part.
+    pub(crate) fn last(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// The path as the name of a table or an enum.
+    pub(crate) fn name(&self) -> Name {
+        match self.0.as_slice() {
+            [schema, name] => Name::within(Some(schema.as_str()), name.as_str()),
+            _ => Name::new(self.last()),
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self.0.iter().map(|part| quoted(part)).collect();
+        f.write_str(&parts.join("."))
+    }
+}
+
+impl FromStr for Path {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            Error::new(format!(
+                "`{text}` is not a name: write table, table.column or schema.table.column"
+            ))
+        };
+        let found = tokens(text).map_err(|_| wrong())?;
+        let mut parts = Vec::new();
+        for (at, token) in found.iter().enumerate() {
+            if at % 2 == 0 {
+                parts.push(unquoted(token.kind, token.text).ok_or_else(wrong)?);
+            } else if !token.is(".") {
+                return Err(wrong());
+            }
+        }
+        if parts.is_empty() || parts.len() > 3 || found.len() % 2 == 0 {
+            return Err(wrong());
+        }
+        Ok(Self(parts))
+    }
+}
+
+/// Answers to what two schemas cannot tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Tables, columns, enums and values that have another name now.
+    pub renames: Vec<(Path, Path)>,
+    /// Those that are really gone, though something else came.
+    pub drops: Vec<Path>,
+    /// What existing rows get in a column that refuses null.
+    pub fills: Vec<(Path, Expression)>,
+    /// How the values of a column become those of its new type.
+    pub usings: Vec<(Path, Expression)>,
+    /// Everything that went is really gone, whatever came.
+    pub assume_drops: bool,
+    /// All changes are made in one transaction: a value that is added to an
+    /// enum cannot be used in it.
+    pub one_transaction: bool,
+}
+
+impl Decisions {
+    pub(crate) fn is_dropped(&self, path: &Path) -> bool {
+        self.assume_drops || self.drops.contains(path)
+    }
+
+    pub(crate) fn fill(&self, table: &Name, column: &str) -> Option<Expression> {
+        find(&self.fills, &Path::within(table, column))
+    }
+
+    pub(crate) fn using(&self, table: &Name, column: &str) -> Option<Expression> {
+        find(&self.usings, &Path::within(table, column))
+    }
+
+    /// A decision about what is not there is a slip of the pen.
+    pub(crate) fn check(&self, from: &Schema, to: &Schema) -> Result<(), DiffError> {
+        let old = paths(from);
+        let new = paths(to);
+        let missing = |what: &str, path: &Path| DiffError::Decision(unknown(what, path));
+        for (path, _) in &self.renames {
+            if !old.contains(path) {
+                return Err(missing("--rename", path));
+            }
+        }
+        for path in &self.drops {
+            if !old.contains(path) {
+                return Err(missing("--drop", path));
+            }
+        }
+        for (what, list) in [("--fill", &self.fills), ("--using", &self.usings)] {
+            for (path, _) in list {
+                if !new.contains(path) {
+                    return Err(missing(what, path));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find(list: &[(Path, Expression)], wanted: &Path) -> Option<Expression> {
+    list.iter()
+        .find(|(path, _)| path == wanted)
+        .map(|(_, expression)| expression.clone())
+}
+
+fn paths(schema: &Schema) -> Vec<Path> {
+    let mut paths = Vec::new();
+    for (name, table) in &schema.tables {
+        paths.push(Path::of(name));
+        paths.extend(
+            table
+                .columns
+                .iter()
+                .map(|column| Path::within(name, &column.name)),
+        );
+    }
+    for (name, values) in &schema.enums {
+        paths.push(Path::of(name));
+        paths.extend(values.iter().map(|value| Path::within(name, value)));
+    }
+    paths
+}
+
+/// Something went and something came: is it the same under another name?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// `table`, `column`, `enum` or `value`.
+    pub kind: &'static str,
+    /// What went.
+    pub gone: Path,
+    /// What came.
+    pub candidates: Vec<Path>,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            gone,
+            candidates,
+        } = self;
+        let came: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "the {kind} {gone} is gone, and {} came: ",
+            came.join(", ")
+        )?;
+        for candidate in candidates {
+            let name = match *kind {
+                "table" | "enum" => candidate.to_string(),
+                _ => quoted(candidate.last()).into_owned(),
+            };
+            write!(f, "if it was renamed, add --rename '{gone}={name}'; ")?;
+        }
+        write!(f, "if it was dropped, add --drop '{gone}'")
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DiffError {
+    /// What cannot be told from the schemas.
+    #[error("{}", questions(.0))]
+    Questions(Vec<Question>),
+    /// A decision about what is not there.
+    #[error("{0}")]
+    Decision(Error),
+}
+
+fn questions(questions: &[Question]) -> String {
+    let lines: Vec<String> = questions.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,114 @@
+//! What leads from one schema to another, in order.
+
+use crate::change::{Change, Risk};
+use crate::schema::Schema;
+
+/// The changes from one schema to another, in an order in which each can be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The changes, in order.
+    pub steps: Vec<Step>,
+}
+
+/// A change, and what to know before it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The change.
+    pub change: Change,
+    /// What it may cost; nothing if it is safe.
+    pub risks: Vec<Risk>,
+}
+
+impl Step {
+    pub(crate) fn new(change: Change) -> Self {
+        let risks = change.risks();
+        Self { change, risks }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The schema after all of it.
+    #[must_use]
+    pub fn apply(&self, mut schema: Schema) -> Schema {
+        for step in &self.steps {
+            step.change.apply(&mut schema);
+        }
+        schema
+    }
+
+    /// The SQL, a comment over each risky step.
+    pub fn sql(&self) -> String {
+        let steps: Vec<String> = self.steps.iter().map(Step::sql).collect();
+        steps.join("\n")
+    }
+
+    /// A name for it, of `a`-`z`, `0`-`9` and `_`: what the first change is, or
+    /// what it is about where there are many.
+    pub fn name(&self) -> String {
+        let quiet = |step: &&Step| {
+            !matches!(
+                step.change,
+                Change::CreateExtension(_) | Change::CreateSchema(_) | Change::SetComment { .. }
+            )
+        };
+        let mut steps: Vec<&Step> = self.steps.iter().filter(quiet).collect();
+        if steps.is_empty() {
+            steps = self.steps.iter().collect();
+        }
+        let created: Vec<&Step> = steps
+            .iter()
+            .copied()
+            .filter(|step| matches!(step.change, Change::CreateTable { .. }))
+            .collect();
+        let words = match (steps.as_slice(), created.as_slice()) {
+            ([], _) => "nothing".to_owned(),
+            ([only], _) => only.change.summary(),
+            (_, [_, _, ..]) => "create tables".to_owned(),
+            (_, [table]) => table.change.summary(),
+            ([first, rest @ ..], []) => {
+                let owner = first.change.owner();
+                if rest.iter().all(|step| step.change.owner() == owner)
+                    && let Some(owner) = owner
+                {
+                    format!("change {owner}")
+                } else {
+                    format!("{} and more", first.change.summary())
+                }
+            }
+        };
+        slug(&words)
+    }
+}
+
+impl Step {
+    /// The SQL, a comment for each risk before it.
+    pub fn sql(&self) -> String {
+        let mut sql = String::new();
+        for risk in &self.risks {
+            sql.push_str(&format!("-- {risk}\n"));
+        }
+        for statement in self.change.statements() {
+            sql.push_str(&statement);
+            sql.push_str(";\n");
+        }
+        sql
+    }
+}
+
+fn slug(words: &str) -> String {
+    let mut slug = String::new();
+    for c in words.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.ends_with('_') && !slug.is_empty() && c != '"' {
+            slug.push('_');
+        }
+    }
+    slug.truncate(60);
+    slug.trim_matches('_').to_owned()
+}
