@@ -13,6 +13,7 @@ mod plan;
 mod schema;
 mod script;
 mod snapshot;
+mod stage;
 
 pub use change::{Change, Lock, Risk};
 pub use data_type::DataType;
@@ -28,3 +29,4 @@ pub use schema::{
 };
 pub use script::{Statement, statements};
 pub use snapshot::{FORMAT, Snapshot};
+pub use stage::File;

@@ -100,7 +100,7 @@ impl Step {
     }
 }
 
-fn slug(words: &str) -> String {
+pub(crate) fn slug(words: &str) -> String {
     let mut slug = String::new();
     for c in words.to_lowercase().chars() {
         if c.is_ascii_alphanumeric() {
