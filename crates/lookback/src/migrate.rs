@@ -17,11 +17,19 @@ use crate::models::{NewSetting, Setting};
 use crate::setup::{ENCODER_SETTING, check_server};
 
 mod canonical;
+mod check;
+mod folder;
+mod generate;
 mod introspect;
+mod push;
 mod rolled_back;
 
 pub use canonical::canonical;
+pub use check::{check_database, check_models};
+pub use folder::Folder;
+pub use generate::{GenerateOptions, Generated, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
+pub use push::{data_lost_by, difference, push};
 
 /// The migrations of the models of Lookback.
 pub static MIGRATOR: Migrator = {

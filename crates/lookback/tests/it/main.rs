@@ -10,6 +10,7 @@ mod introspect;
 mod macros;
 mod migrations;
 mod round_trip;
+mod scenarios;
 mod schema;
 mod search;
 mod soft_delete;

@@ -1,0 +1,151 @@
+//! A folder of migrations, and the schema snapshots in its `meta/`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lookback_schema::Snapshot;
+
+use crate::error::Error;
+
+/// A folder of migrations. Nothing is read before it is asked for, and the
+/// folder need not be there yet.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The newest snapshot: the one that no other follows. `None` in an empty
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is no snapshot; two snapshots that both
+    /// follow the same one, as two branches leave them.
+    pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
+        let snapshots = self.snapshots()?;
+        let parents: BTreeSet<i64> = snapshots
+            .iter()
+            .filter_map(|snapshot| snapshot.parent)
+            .collect();
+        let leaves: Vec<&Snapshot> = snapshots
+            .iter()
+            .filter(|snapshot| !parents.contains(&snapshot.version))
+            .collect();
+        match leaves.as_slice() {
+            [] => Ok(None),
+            [newest] => Ok(Some((*newest).clone())),
+            several => Err(Error::Setup {
+                problem: format!(
+                    "the migrations {} do not follow each other: they were generated on two branches",
+                    several
+                        .iter()
+                        .map(|snapshot| snapshot.version.to_string())
+                        .collect::<Vec<_>>()
+                        .join(" and ")
+                ),
+                hint: "put one after the other: db generate --rebase".to_owned(),
+            }),
+        }
+    }
+
+    /// Every snapshot, in the order of their versions.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is no snapshot.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
+        let meta = self.path.join("meta");
+        let entries = match fs::read_dir(&meta) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", &meta, &error)),
+        };
+        let mut snapshots = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| cannot("read", &meta, &error))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                let text =
+                    fs::read_to_string(&path).map_err(|error| cannot("read", &path, &error))?;
+                let snapshot = Snapshot::from_json(&text).map_err(|error| Error::Setup {
+                    problem: format!("{}: {error}", path.display()),
+                    hint: "take the file from the repository's history".to_owned(),
+                })?;
+                snapshots.push(snapshot);
+            }
+        }
+        snapshots.sort_by_key(|snapshot| snapshot.version);
+        Ok(snapshots)
+    }
+
+    /// The largest version of any file; 0 in an empty folder.
+    pub(super) fn last_version(&self) -> Result<i64, Error> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(cannot("read", &self.path, &error)),
+        };
+        let mut last = 0;
+        for entry in entries {
+            let name = entry
+                .map_err(|error| cannot("read", &self.path, &error))?
+                .file_name();
+            let name = name.to_string_lossy();
+            let version = name
+                .split('_')
+                .next()
+                .and_then(|digits| digits.parse().ok());
+            last = last.max(version.unwrap_or(0));
+        }
+        Ok(last)
+    }
+
+    /// Writes a file of the folder that must not be there yet.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
+        }
+        // First beside it: a file that is half written is never there under its name.
+        let beside = path.with_extension("tmp");
+        fs::write(&beside, text).map_err(|error| cannot("write", &beside, &error))?;
+        if path.exists() {
+            return Err(Error::Setup {
+                problem: format!("{} is there already", path.display()),
+                hint: "run it again: the next version is free".to_owned(),
+            });
+        }
+        fs::rename(&beside, &path).map_err(|error| cannot("write", &path, &error))?;
+        Ok(path)
+    }
+
+    /// Writes a snapshot.
+    pub(super) fn write_snapshot(&self, snapshot: &Snapshot) -> Result<PathBuf, Error> {
+        self.write(
+            &format!("meta/{}.json", snapshot.version),
+            &snapshot.to_json(),
+        )
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
+    Error::Setup {
+        problem: format!("cannot {what} {}: {error}", path.display()),
+        hint: "give the folder of the migrations by --dir".to_owned(),
+    }
+}

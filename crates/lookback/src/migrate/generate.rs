@@ -1,0 +1,136 @@
+//! Models into migration files.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use lookback_schema::{Decisions, DiffError, Plan, Schema, Snapshot, diff};
+
+use crate::error::Error;
+use crate::migrate::Folder;
+
+/// How a migration is generated.
+#[derive(Clone, Debug, Default)]
+pub struct GenerateOptions {
+    /// The words of its name; told from the change if none.
+    pub name: Option<String>,
+    /// What the schemas cannot tell.
+    pub decisions: Decisions,
+    /// Each file with one that undoes it.
+    pub reversible: bool,
+}
+
+/// What was generated.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// What it does, before it was staged into files.
+    pub plan: Plan,
+    /// The files that were written, the snapshot last. None if there was
+    /// nothing to do.
+    pub files: Vec<PathBuf>,
+}
+
+/// Compares `models` with the newest snapshot of `folder` and writes the
+/// difference as migration files with a snapshot. Needs no database.
+///
+/// `now` gives the versions: `YYYYMMDDhhmmss` in UTC, and later than every
+/// file that is there.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if the difference cannot be told from a rename without
+/// a decision, with the flags that say it; a folder that cannot be read or
+/// written; two branches that were not put one after the other.
+pub fn generate(
+    folder: &Folder,
+    models: &Schema,
+    options: &GenerateOptions,
+    now: DateTime<Utc>,
+) -> Result<Generated, Error> {
+    let newest = folder.newest()?;
+    let (parent, before) = match newest {
+        Some(snapshot) => (Some(snapshot.version), snapshot.schema),
+        None => (None, Schema::default()),
+    };
+    let plan = diff(&before, models, &options.decisions).map_err(undecided)?;
+    if plan.is_empty() {
+        return Ok(Generated {
+            plan,
+            files: Vec::new(),
+        });
+    }
+    let name = match &options.name {
+        Some(name) => checked_name(name)?,
+        None => plan.name(),
+    };
+    let first = next_version(folder, now)?;
+    let mut files = Vec::new();
+    let mut versions = Vec::new();
+    for (version, file) in (first..).zip(plan.files(&before, &name)) {
+        let words = &file.name;
+        if options.reversible {
+            let down = file.down().map_err(|error| Error::Setup {
+                problem: format!("what undoes {words} cannot be told: {error}"),
+                hint: "leave out --reversible, and write it by hand".to_owned(),
+            })?;
+            files.push(folder.write(&format!("{version}_{words}.up.sql"), &file.sql())?);
+            files.push(folder.write(&format!("{version}_{words}.down.sql"), &down)?);
+        } else {
+            files.push(folder.write(&format!("{version}_{words}.sql"), &file.sql())?);
+        }
+        versions.push(version);
+    }
+    let snapshot = Snapshot::new(versions, parent, models.clone());
+    files.push(folder.write_snapshot(&snapshot)?);
+    Ok(Generated { plan, files })
+}
+
+/// Writes an empty file, for a change of data that is written by hand.
+///
+/// # Errors
+///
+/// A folder that cannot be written; a name that is none.
+pub fn generate_empty(folder: &Folder, name: &str, now: DateTime<Utc>) -> Result<PathBuf, Error> {
+    let name = checked_name(name)?;
+    let version = next_version(folder, now)?;
+    let text = "-- Write the change here. It runs in one transaction; for one that cannot,\n\
+                -- make `-- no-transaction` the first line.\n";
+    folder.write(&format!("{version}_{name}.sql"), text)
+}
+
+/// The questions as an error whose hint has the flags.
+pub(super) fn undecided(error: DiffError) -> Error {
+    match error {
+        DiffError::Questions(questions) => Error::Setup {
+            problem: "what was renamed and what was dropped cannot be told".to_owned(),
+            hint: questions
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        },
+        DiffError::Decision(error) => Error::Setup {
+            problem: error.to_string(),
+            hint: "name a table, table.column, enum or enum.value as the schema has it".to_owned(),
+        },
+    }
+}
+
+fn checked_name(name: &str) -> Result<String, Error> {
+    let fits = !name.is_empty()
+        && name.len() <= 100
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if fits {
+        return Ok(name.to_owned());
+    }
+    Err(Error::Setup {
+        problem: format!("`{name}` is not the name of a migration"),
+        hint: "use letters, digits and _ (at most 100): add_trace_id".to_owned(),
+    })
+}
+
+fn next_version(folder: &Folder, now: DateTime<Utc>) -> Result<i64, Error> {
+    let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
+    Ok(folder.last_version()?.saturating_add(1).max(stamp))
+}

@@ -1,0 +1,8 @@
+-- file: change
+ALTER TABLE logs DROP CONSTRAINT logs_a_check;
+
+ALTER TABLE logs ADD CONSTRAINT logs_a_check CHECK (a > 1) NOT VALID;
+
+-- file: change_validate
+-- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+ALTER TABLE logs VALIDATE CONSTRAINT logs_a_check;

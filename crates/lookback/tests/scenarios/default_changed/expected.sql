@@ -1,0 +1,2 @@
+-- file: change
+ALTER TABLE logs ALTER COLUMN level SET DEFAULT 'debug'::text;

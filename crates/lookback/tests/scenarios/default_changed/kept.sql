@@ -1,0 +1,1 @@
+SELECT level = 'info' FROM logs;

@@ -1,0 +1,2 @@
+-- file: change
+ALTER TYPE mood ADD VALUE 'fine' AFTER 'sad';

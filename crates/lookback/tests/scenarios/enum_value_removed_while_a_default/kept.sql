@@ -1,0 +1,1 @@
+SELECT mood = 'happy' FROM people;

@@ -1,0 +1,2 @@
+-- file: change
+ALTER TYPE mood RENAME VALUE 'sad' TO 'blue';

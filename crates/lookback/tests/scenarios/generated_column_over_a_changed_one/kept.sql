@@ -1,0 +1,1 @@
+SELECT y = 6 FROM a;

@@ -1,0 +1,2 @@
+-- file: change
+ALTER INDEX one RENAME TO two;

@@ -1,0 +1,2 @@
+CREATE TABLE logs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text);
+CREATE INDEX two ON logs (a);

@@ -1,0 +1,1 @@
+CREATE TABLE "Order" ("user" bigint PRIMARY KEY, "select" text);

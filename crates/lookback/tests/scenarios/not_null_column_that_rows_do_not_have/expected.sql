@@ -1,0 +1,13 @@
+-- file: change
+ALTER TABLE logs ADD COLUMN b text;
+
+ALTER TABLE logs ADD CONSTRAINT logs_b__not_null CHECK (b IS NOT NULL) NOT VALID;
+
+-- file: change_validate
+-- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+ALTER TABLE logs VALIDATE CONSTRAINT logs_b__not_null;
+
+-- file: change_finish
+ALTER TABLE logs ALTER COLUMN b SET NOT NULL;
+
+ALTER TABLE logs DROP CONSTRAINT logs_b__not_null;

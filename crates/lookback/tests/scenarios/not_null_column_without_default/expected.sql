@@ -1,0 +1,3 @@
+-- file: change
+ALTER TABLE logs ADD COLUMN b text DEFAULT 'none' NOT NULL;
+ALTER TABLE logs ALTER COLUMN b DROP DEFAULT;

@@ -1,0 +1,1 @@
+SELECT b = 'none' FROM logs;

@@ -1,0 +1,1 @@
+INSERT INTO logs (e) VALUES ('[1,2,3]');

@@ -1,0 +1,1 @@
+WITH new AS (INSERT INTO logs (a) VALUES ('y') RETURNING id) SELECT id = 2 FROM new;

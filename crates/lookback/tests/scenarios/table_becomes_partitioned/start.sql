@@ -1,0 +1,1 @@
+CREATE TABLE logs (id bigint NOT NULL, a text, CONSTRAINT logs_pkey PRIMARY KEY (id));

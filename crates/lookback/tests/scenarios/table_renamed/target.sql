@@ -1,0 +1,1 @@
+CREATE TABLE lines (id bigint GENERATED ALWAYS AS IDENTITY, a text, CONSTRAINT lines_pkey PRIMARY KEY (id));

@@ -1,0 +1,1 @@
+SELECT a = '2' AND b = '1' FROM logs;

@@ -1,0 +1,1 @@
+INSERT INTO logs (a, b) VALUES ('1', '2');

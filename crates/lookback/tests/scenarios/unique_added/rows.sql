@@ -1,0 +1,1 @@
+INSERT INTO logs (email) VALUES ('a'), ('b');

@@ -1,0 +1,2 @@
+-- file: change
+ALTER TABLE logs ALTER COLUMN a TYPE character varying(50);

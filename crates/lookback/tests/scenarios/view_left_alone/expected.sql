@@ -1,0 +1,2 @@
+-- file: change
+ALTER TABLE logs ADD COLUMN c text;
