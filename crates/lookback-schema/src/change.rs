@@ -57,7 +57,8 @@ pub enum Change {
     },
     /// `DROP TYPE`
     DropEnum(Name),
-    /// `CREATE TABLE`, without foreign keys and indexes
+    /// `CREATE TABLE`, with its primary key and checks, without other
+    /// constraints and indexes
     CreateTable {
         /// The table.
         name: Name,

@@ -208,8 +208,12 @@ impl Differ<'_> {
             name: name.clone(),
             table: Box::new(table.clone()),
         });
+        for (constraint_name, constraint) in &table.constraints {
+            if !constraint.comes_with_its_table() {
+                self.add_constraint(name, constraint_name, constraint);
+            }
+        }
         self.add_indexes(name, table);
-        self.add_references(name, table);
     }
 
     fn add_indexes(&mut self, name: &Name, table: &Table) {

@@ -45,7 +45,7 @@ impl Change {
                 let mut table = (**table).clone();
                 table
                     .constraints
-                    .retain(|_, c| !matches!(c, Constraint::ForeignKey(_)));
+                    .retain(|_, constraint| constraint.comes_with_its_table());
                 table.indexes.clear();
                 schema.tables.insert(name.clone(), table);
             }

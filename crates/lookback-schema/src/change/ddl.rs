@@ -256,18 +256,11 @@ fn create_table(name: &Name, table: &Table) -> Vec<String> {
         .iter()
         .map(|column| format!("    {}", column_definition(column)))
         .collect();
-    // Of two keys that are alike CREATE TABLE keeps one, and of a check that is
-    // not valid it makes one that is: those are added afterwards.
-    let inline = |constraint: &Constraint| match constraint {
-        Constraint::PrimaryKey(_) => true,
-        Constraint::Check { not_valid, .. } => !not_valid,
-        _ => false,
-    };
     // The primary key first, then by name.
     let mut constraints: Vec<(&String, &Constraint)> = table
         .constraints
         .iter()
-        .filter(|(_, constraint)| inline(constraint))
+        .filter(|(_, constraint)| constraint.comes_with_its_table())
         .collect();
     constraints.sort_by_key(|(_, constraint)| !matches!(constraint, Constraint::PrimaryKey(_)));
     lines.extend(

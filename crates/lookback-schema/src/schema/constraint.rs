@@ -131,6 +131,17 @@ impl Constraint {
         }
     }
 
+    /// Whether `CREATE TABLE` makes it. Of two keys that are alike that keeps
+    /// one, and of a check that is not valid it makes one that is: those are
+    /// added afterwards, as is what refers to other tables.
+    pub(crate) fn comes_with_its_table(&self) -> bool {
+        match self {
+            Self::PrimaryKey(_) => true,
+            Self::Check { not_valid, .. } => !not_valid,
+            Self::Unique(_) | Self::Exclude(_) | Self::ForeignKey(_) => false,
+        }
+    }
+
     /// Whether it needs an index that PostgreSQL makes with it.
     pub fn has_index(&self) -> bool {
         matches!(

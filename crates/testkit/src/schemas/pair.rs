@@ -423,7 +423,11 @@ impl Pair {
                         let label = fill
                             .rsplit_once("::")
                             .map_or(fill.as_str(), |(label, _)| label);
-                        let label = if after.data_type.array { "'{}'" } else { label };
+                        let label = if after.data_type.array {
+                            format!("({label}::text[])::text")
+                        } else {
+                            label.to_owned()
+                        };
                         format!("coalesce({sql}, {label})")
                     } else {
                         format!("coalesce({sql}, ({fill})::text)")

@@ -178,7 +178,8 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
      ORDER BY ours.depth, ours.oid";
 
 /// Those of the tables `$1`. A serial is a column whose default takes from a
-/// sequence that the column owns (`pg_depend` of type `a`).
+/// sequence that the column owns (`pg_depend` of type `a`); the server prints
+/// its name without the `E` that `format` puts before a backslash.
 const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, \
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type, a.attnotnull AS not_null, \
        a.attidentity::text AS identity, a.attgenerated::text AS generated, \
@@ -191,7 +192,8 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
                  AND own.deptype = 'a' AND a.attnotnull \
                  AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) \
                  AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
-                   = pg_catalog.format('nextval(%L::regclass)', s.oid::regclass)) AS serial, \
+                   = 'nextval(''' || pg_catalog.replace(s.oid::regclass::text, '''', '''''') \
+                     || '''::regclass)') AS serial, \
        CASE WHEN NOT pg_catalog.pg_collation_is_visible(l.oid) THEN ln.nspname::text END \
          AS collation_schema, l.collname::text AS collation, \
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment \
