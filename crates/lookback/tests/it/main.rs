@@ -6,6 +6,7 @@ mod create_many;
 mod embedding;
 mod filters;
 mod macros;
+mod migrate;
 mod migrations;
 mod schema;
 mod search;
