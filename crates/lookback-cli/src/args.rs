@@ -269,9 +269,15 @@ pub(crate) enum RoleArg {
 pub(crate) enum DbCommand {
     /// Apply the migrations that are pending
     Migrate {
-        /// Seconds to wait for another process that is migrating
-        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
-        lock_timeout: u64,
+        /// Print the SQL of the migrations that are pending, and apply nothing
+        #[arg(long)]
+        dry_run: bool,
+
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        files: FilesArgs,
     },
 
     /// Show which migrations are applied
@@ -279,7 +285,33 @@ pub(crate) enum DbCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+
+        #[command(flatten)]
+        files: FilesArgs,
     },
+
+    /// Undo the newest migration by its .down.sql
+    Revert {
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        files: FilesArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Seconds to wait for another process that is migrating, and for locks of tables
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) lock_timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// Folder of migrations [default: those of Lookback's own tables, which are built in]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -19,6 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Connects to the database, starting the private PostgreSQL if none is
 /// configured.
 pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
+    let (connection, _) = connect_to(config).await?;
+    Ok(connection)
+}
+
+/// As [`connect`], with what the connection is to.
+pub(crate) async fn connect_to(
+    config: &Config,
+) -> Result<(PgConnection, PgConnectOptions), Failure> {
     let url = match &config.database_url.value {
         Some(url) => url.clone(),
         None => start_private(config).await?.url(),
@@ -50,7 +58,7 @@ pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
         }
     };
     match tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await {
-        Ok(Ok(connection)) => Ok(connection),
+        Ok(Ok(connection)) => Ok((connection, options)),
         Ok(Err(error)) => Err(failed(&with_sources(&error))),
         Err(_) => Err(failed(&format!(
             "no answer within {} s",

@@ -84,7 +84,7 @@ impl From<lookback::Error> for Failure {
     fn from(error: lookback::Error) -> Self {
         let message = match &error {
             // The server's own words, which the driver's error says again.
-            lookback::Error::Database { .. } => error.to_string(),
+            lookback::Error::Database { .. } | lookback::Error::Migration(_) => error.to_string(),
             _ => with_sources(&error),
         };
         match error.hint() {

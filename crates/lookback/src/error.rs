@@ -49,6 +49,11 @@ pub enum Error {
         hint: String,
     },
 
+    /// A migration failed.
+    #[cfg(feature = "migrate")]
+    #[error(transparent)]
+    Migration(Box<crate::migrate::Failure>),
+
     /// The database did not answer in time.
     #[error("the database did not answer in time")]
     Timeout(#[source] sqlx::Error),
@@ -162,6 +167,12 @@ impl Error {
         matches!(self, Self::Setup { .. })
     }
 
+    /// A migration failed.
+    #[cfg(feature = "migrate")]
+    pub fn is_migration(&self) -> bool {
+        matches!(self, Self::Migration(_))
+    }
+
     /// The database did not answer in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
@@ -185,6 +196,8 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Setup { hint, .. } => Some(hint),
+            #[cfg(feature = "migrate")]
+            Self::Migration(failure) => Some(&failure.advice),
             _ => None,
         }
     }

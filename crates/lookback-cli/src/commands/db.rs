@@ -2,56 +2,164 @@
 
 use std::time::Duration;
 
-use lookback::migrate;
+use lookback::migrate::{self, ApplyOptions, Event, Migrations, State};
 use serde_json::json;
+use sqlx::PgConnection;
 
-use crate::args::DbCommand;
+use crate::args::{DbCommand, FilesArgs, WaitArgs};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
 pub(crate) async fn run(config: &Config, command: DbCommand) -> Result<(), Failure> {
-    let mut conn = database::connect(config).await?;
+    let chosen = |files: &FilesArgs| match &files.dir {
+        Some(dir) => Migrations::folder(dir),
+        None => Ok(Migrations::lookback()),
+    };
     match command {
-        DbCommand::Migrate { lock_timeout } => {
-            let applied = migrate::run(&mut conn, Duration::from_secs(lock_timeout)).await?;
-            for migration in &applied {
-                output::note(&format!(
-                    "applied {} {}",
-                    migration.version, migration.description
-                ));
-            }
-            if applied.is_empty() {
-                output::note("nothing to apply: the database is up to date");
+        DbCommand::Migrate {
+            dry_run,
+            wait,
+            files,
+        } => {
+            let migrations = chosen(&files)?;
+            let (mut conn, options) = connect(config, wait).await?;
+            if dry_run {
+                print_pending(&mut conn, &migrations).await
+            } else {
+                migrate(&mut conn, &migrations, &options).await
             }
         }
-        DbCommand::Status { json } => {
-            let migrations = migrate::status(&mut conn).await?;
-            if json {
-                let data: Vec<_> = migrations
-                    .iter()
-                    .map(|m| json!({"version": m.version, "description": m.description, "applied": m.applied}))
-                    .collect();
-                return output::json(&json!({ "data": data }));
-            }
-            let rows: Vec<Vec<Cell>> = migrations
-                .iter()
-                .map(|migration| {
-                    let state = if migration.applied {
-                        "applied"
-                    } else {
-                        "pending"
-                    };
-                    vec![
-                        Cell::new(migration.version.to_string()),
-                        Cell::new(state),
-                        Cell::new(&*migration.description),
-                    ]
-                })
-                .collect();
-            output::table(&["VERSION", "STATE", "DESCRIPTION"], &rows, &[])?;
+        DbCommand::Status { json, files } => {
+            let migrations = chosen(&files)?;
+            let mut conn = database::connect(config).await?;
+            status(&mut conn, &migrations, json).await
+        }
+        DbCommand::Revert { wait, files } => {
+            let migrations = chosen(&files)?;
+            let (mut conn, options) = connect(config, wait).await?;
+            revert(&mut conn, &migrations, &options).await
         }
     }
+}
+
+async fn connect(config: &Config, wait: WaitArgs) -> Result<(PgConnection, ApplyOptions), Failure> {
+    let (conn, connected_to) = database::connect_to(config).await?;
+    let mut options = ApplyOptions::default();
+    options.lock_timeout = Duration::from_secs(wait.lock_timeout);
+    options.connected_to = Some(connected_to);
+    Ok((conn, options))
+}
+
+/// Applies what is pending.
+pub(crate) async fn migrate(
+    conn: &mut PgConnection,
+    migrations: &Migrations,
+    options: &ApplyOptions,
+) -> Result<(), Failure> {
+    let applied = interruptible(migrate::apply(conn, migrations, options, &mut say)).await?;
+    if applied.is_empty() {
+        output::note("nothing to apply: the database is up to date");
+    }
     Ok(())
+}
+
+/// Prints the SQL of what is pending.
+pub(crate) async fn print_pending(
+    conn: &mut PgConnection,
+    migrations: &Migrations,
+) -> Result<(), Failure> {
+    let status = migrate::status(conn, migrations).await?;
+    let pending = migrate::pending(conn, migrations).await?;
+    for file in &pending {
+        let up = file.up();
+        output::line(&format!("-- {}", up.name()))?;
+        let state = status.iter().find(|m| m.version == file.version());
+        if let Some(State::Partial { done }) = state.map(|m| m.state) {
+            output::line(&format!(
+                "-- (its first {done} statements took effect before)"
+            ))?;
+        }
+        output::line(up.sql().trim_end())?;
+        output::line("")?;
+    }
+    if pending.is_empty() {
+        output::note("nothing to apply: the database is up to date");
+    }
+    Ok(())
+}
+
+/// Shows what is applied.
+pub(crate) async fn status(
+    conn: &mut PgConnection,
+    migrations: &Migrations,
+    json: bool,
+) -> Result<(), Failure> {
+    let all = migrate::status(conn, migrations).await?;
+    if json {
+        let data: Vec<_> = all
+            .iter()
+            .map(|m| {
+                json!({
+                    "version": m.version,
+                    "description": m.description,
+                    "file": m.file,
+                    "state": m.state.name(),
+                    "applied_at": m.applied_at,
+                })
+            })
+            .collect();
+        return output::json(&json!({ "data": data }));
+    }
+    let rows: Vec<Vec<Cell>> = all
+        .iter()
+        .map(|m| {
+            let state = Cell::new(m.state.name());
+            vec![
+                Cell::new(m.version.to_string()),
+                match m.state {
+                    State::Applied | State::Pending => state,
+                    _ => state.style(output::YELLOW),
+                },
+                Cell::new(&*m.description),
+            ]
+        })
+        .collect();
+    output::table(&["VERSION", "STATE", "DESCRIPTION"], &rows, &[])?;
+    Ok(())
+}
+
+/// Undoes the newest migration.
+pub(crate) async fn revert(
+    conn: &mut PgConnection,
+    migrations: &Migrations,
+    options: &ApplyOptions,
+) -> Result<(), Failure> {
+    let reverted = interruptible(migrate::revert(conn, migrations, options, &mut say)).await?;
+    if reverted.is_none() {
+        output::note("nothing to revert: no migration is applied");
+    }
+    Ok(())
+}
+
+fn say(event: Event) {
+    if event.is_warning() {
+        output::warning(&event.to_string());
+    } else {
+        output::note(&event.to_string());
+    }
+}
+
+/// Ends the work at Ctrl-C. The connection goes with it, and with the
+/// connection whatever was not committed.
+async fn interruptible<T>(
+    work: impl Future<Output = Result<T, lookback::Error>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => Ok(done?),
+        _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("interrupted")
+            .hint("every file is applied or rolled back, and one without transaction goes on with \
+                   the next run; see db status")),
+    }
 }

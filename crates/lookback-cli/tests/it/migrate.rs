@@ -1,4 +1,7 @@
-//! `lookback db`
+//! `lookback db migrate`, `status` and `revert`
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::support::{Lookback, transcript};
 
@@ -17,17 +20,18 @@ VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
 ");
     transcript!(lookback.run(&["db", "migrate"]), @"
-$ lookback db migrate
-! applied 20261123000000 create tables
-");
+    $ lookback db migrate
+    ! applying 20261123000000_create_tables.sql
+    ! applied 20261123000000_create_tables.sql in [time] ms
+    ");
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
 ! nothing to apply: the database is up to date
 ");
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
-$ lookback db status --json
-{"data":[{"applied":true,"description":"create tables","version":20261123000000}]}
-"#);
+    $ lookback db status --json
+    {"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000}]}
+    "#);
     lookback.run(&["logs", "list"]).succeeded();
 }
 
@@ -37,4 +41,232 @@ fn a_time_to_wait_is_at_most_a_day() {
     let call = ["db", "migrate", "--lock-timeout", "18446744073709551615"];
     let ran = lookback.run(&call).failed(2);
     assert!(ran.err.contains("0..=86400"), "{}", ran.err);
+}
+
+/// An application's own folder, `m`, in an empty database.
+async fn shop(files: &[(&str, &str)]) -> Lookback {
+    let lookback = Lookback::with(Some(testkit::empty_database().await));
+    std::fs::create_dir_all(lookback.folder().join("m/meta")).unwrap();
+    for (name, sql) in files {
+        lookback.write(&format!("m/{name}"), sql);
+    }
+    lookback
+}
+
+#[tokio::test]
+async fn a_folder_is_migrated_and_reverted() {
+    let lookback = shop(&[
+        ("1_orders.sql", "CREATE TABLE orders (id int);\n"),
+        (
+            "2_index.up.sql",
+            "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON orders (id);\n",
+        ),
+        ("2_index.down.sql", "DROP INDEX i;\n"),
+    ])
+    .await;
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
+    $ lookback db migrate --dir m --dry-run
+    -- 1_orders.sql
+    CREATE TABLE orders (id int);
+
+    -- 2_index.up.sql
+    -- no-transaction
+    CREATE INDEX CONCURRENTLY i ON orders (id);
+    ");
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            .await,
+        0
+    );
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m"]), @"
+    $ lookback db migrate --dir m
+    ! applying 1_orders.sql
+    ! applied 1_orders.sql in [time] ms
+    ! applying 2_index.up.sql
+    ! applied 2_index.up.sql in [time] ms
+    ");
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
+    $ lookback db migrate --dir m --dry-run
+    ! nothing to apply: the database is up to date
+    ");
+    transcript!(lookback.run(&["db", "revert", "--dir", "m"]), @"
+    $ lookback db revert --dir m
+    ! applying 2_index.down.sql
+    ! reverted by 2_index.down.sql in [time] ms
+    ");
+    transcript!(lookback.run(&["db", "revert", "--dir", "m"]), @"
+    $ lookback db revert --dir m
+    ! error: 1_orders.sql has no file that undoes it
+    ! hint: write a migration that changes it back; only <version>_<description>.up.sql with its .down.sql can be reverted
+    [exit code 1]
+    ");
+
+    lookback.write("m/2_index.up.sql", "SELECT 1");
+    lookback.run(&["db", "migrate", "--dir", "m"]).succeeded();
+    lookback.write("m/2_index.up.sql", "SELECT 2");
+    lookback.write(
+        "m/1_orders.sql",
+        "CREATE TABLE orders (id int);\nALTER TABLE orders ADD COLUMN x int",
+    );
+    lookback.write("m/3_next.sql", "SELECT 3");
+    transcript!(lookback.run(&["db", "status", "--dir", "m"]), @"
+    $ lookback db status --dir m
+    VERSION  STATE    DESCRIPTION
+    1        edited   orders
+    2        edited   index
+    3        pending  next
+    ");
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
+    $ lookback db migrate --dir m --dry-run
+    ! error: 1_orders.sql was changed after it was applied
+    ! hint: put the file back as it was, and write another migration for the change
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "migrate", "--dir", "nowhere"]), @"
+    $ lookback db migrate --dir nowhere
+    ! error: cannot read nowhere: No such file or directory (os error 2)
+    ! hint: it has to be a folder of migrations that this user may read
+    [exit code 1]
+    ");
+    // Lookback's own are not those of this database.
+    transcript!(lookback.run(&["db", "migrate"]), @"
+    $ lookback db migrate
+    ! error: the migration 1 (orders) is applied, and has no file
+    ! hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back
+    [exit code 1]
+    ");
+}
+
+#[tokio::test]
+async fn a_failure_says_where_and_what_the_database_is_like() {
+    let lookback = shop(&[
+        (
+            "1_orders.sql",
+            "CREATE TABLE orders (id int);\nINSERT INTO orders VALUES (1), (1);\n",
+        ),
+        (
+            "2_next.sql",
+            "CREATE TABLE next ();\n\nALTER TABLE orders\n  ADD COLUMN a nonsense;\n",
+        ),
+    ])
+    .await;
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m"]), @r#"
+    $ lookback db migrate --dir m
+    ! applying 1_orders.sql
+    ! applied 1_orders.sql in [time] ms
+    ! applying 2_next.sql
+    ! error: 2_next.sql, line 4 (statement 2 of 2): type "nonsense" does not exist (SQLSTATE 42704)
+    !     state: rolled back; the database is as after 1_orders.sql
+    ! hint: correct the file, or what it found in the database, and run it again
+    [exit code 1]
+    "#);
+    lookback.write(
+        "m/2_next.sql",
+        "-- no-transaction\nCREATE TABLE next ();\nCREATE UNIQUE INDEX CONCURRENTLY i ON orders (id);\nDROP TABLE next;\n",
+    );
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m"]), @r#"
+    $ lookback db migrate --dir m
+    ! applying 2_next.sql
+    ! dropped the INVALID index public.i, left by a failed build
+    ! error: 2_next.sql, line 3 (statement 2 of 3): could not create unique index "i" (SQLSTATE 23505)
+    !     detail: Key (id)=(1) is duplicated.
+    !     state: statement 1 of the file took effect and stays; the next run goes on with statement 2; the INVALID index public.i that it left was dropped
+    ! hint: correct the file, or what it found in the database, and run it again
+    [exit code 1]
+    "#);
+    transcript!(lookback.run(&["db", "status", "--dir", "m"]), @"
+    $ lookback db status --dir m
+    VERSION  STATE    DESCRIPTION
+    1        applied  orders
+    2        partial  next
+    ");
+    transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
+    $ lookback db migrate --dir m --dry-run
+    -- 2_next.sql
+    -- (its first 1 statements took effect before)
+    -- no-transaction
+    CREATE TABLE next ();
+    CREATE UNIQUE INDEX CONCURRENTLY i ON orders (id);
+    DROP TABLE next;
+    ");
+    lookback
+        .number("SELECT 1 FROM next RIGHT JOIN (SELECT 1) AS one ON true")
+        .await;
+}
+
+#[tokio::test]
+async fn of_five_processes_one_applies_and_the_others_wait() {
+    let lookback = shop(&[
+        (
+            "1_t.sql",
+            "CREATE TABLE t AS SELECT * FROM generate_series(1, 20000) AS id;",
+        ),
+        (
+            "2_i.sql",
+            "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (id);",
+        ),
+        (
+            "3_s.sql",
+            "SELECT pg_sleep(0.2); ALTER TABLE t ADD COLUMN c int;",
+        ),
+        (
+            "4_j.sql",
+            "-- no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY j ON t (id);",
+        ),
+    ])
+    .await;
+    let running: Vec<_> = (0..5)
+        .map(|_| {
+            lookback
+                .command(&["db", "migrate", "--dir", "m"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let (mut applied, mut nothing) = (0, 0);
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{err}");
+        applied += err.matches("\napplied ").count();
+        nothing += err.matches("nothing to apply").count();
+    }
+    assert_eq!((applied, nothing), (4, 4));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_interrupted_migration_leaves_nothing_half_done() {
+    let lookback = shop(&[("1_t.sql", "CREATE TABLE t ();\nSELECT pg_sleep(600);")]).await;
+    let child = lookback
+        .command(&["db", "migrate", "--dir", "m"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND query = 'SELECT pg_sleep(600)' AND state = 'active'";
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while lookback.number(sleeping).await == 0 {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
+    applying 1_t.sql
+    error: interrupted
+    hint: every file is applied or rolled back, and one without transaction goes on with the next run; see db status
+    ");
+    // The server has noticed, long before the statement would have ended.
+    lookback.write("m/1_t.sql", "CREATE TABLE t ();");
+    lookback.run(&["db", "migrate", "--dir", "m"]).succeeded();
 }

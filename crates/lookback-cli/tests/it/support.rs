@@ -138,6 +138,7 @@ impl Ran {
 macro_rules! transcript {
     ($ran:expr, @$expected:literal) => {
         insta::with_settings!({filters => vec![
+            (r"in \d+ ms\b", "in [time] ms"),
             (r"in \d+\.\d s \([\d,]+ records/s\)", "in [time] ([rate] records/s)"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "[now]"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),

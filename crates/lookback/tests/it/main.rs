@@ -8,6 +8,7 @@ mod embedding;
 mod filters;
 mod introspect;
 mod macros;
+mod migrate;
 mod migrations;
 mod round_trip;
 mod scenarios;

@@ -1,0 +1,305 @@
+//! What a statement does that whoever runs it has to know beforehand.
+
+use crate::lex::{self, Kind, LexError, Token};
+
+/// How a statement of a migration has to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementKind<'a> {
+    /// It can be a part of a transaction.
+    Plain,
+    /// It begins a transaction.
+    Begin,
+    /// It ends a transaction: `COMMIT`, `ROLLBACK` and their other names;
+    /// `chain` if another one begins at once.
+    End {
+        /// Whether it is `AND CHAIN`.
+        chain: bool,
+    },
+    /// `CREATE INDEX CONCURRENTLY`
+    CreateIndex(ConcurrentIndex<'a>),
+    /// `DROP INDEX CONCURRENTLY` of this index, as written.
+    DropIndex(&'a str),
+    /// `REINDEX INDEX` or `TABLE CONCURRENTLY`.
+    Reindex {
+        /// Whether it names a table, and not an index.
+        table: bool,
+        /// The name, as written.
+        name: &'a str,
+    },
+    /// It wants to be alone, and does no harm when it is repeated: `VACUUM`,
+    /// `SET` and the like.
+    Repeatable,
+    /// It may end transactions or cannot be in one, and what it does when it is
+    /// repeated is not known: `CALL`, `DO`, `CREATE DATABASE` and the like.
+    Alone,
+    /// `COPY … FROM STDIN` or `TO STDOUT`: there is nobody at the other end.
+    CopyStream,
+}
+
+/// The parts of a `CREATE INDEX CONCURRENTLY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrentIndex<'a> {
+    /// Whether it is `UNIQUE`.
+    pub unique: bool,
+    /// Whether it is `IF NOT EXISTS`.
+    pub if_not_exists: bool,
+    /// The name as the catalog has it; `None` if the server is to choose one.
+    pub name: Option<String>,
+    /// The table, as written.
+    pub table: &'a str,
+    /// What follows the table: method, columns and all else.
+    pub definition: &'a str,
+}
+
+impl StatementKind<'_> {
+    /// Whether it is `… CONCURRENTLY`: it waits for others for a long time, and
+    /// nobody waits for it.
+    pub fn is_concurrent(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateIndex(_) | Self::DropIndex(_) | Self::Reindex { .. }
+        )
+    }
+}
+
+/// Reads one statement.
+///
+/// # Errors
+///
+/// A string, name or comment that is not closed.
+pub fn statement_kind(sql: &str) -> Result<StatementKind<'_>, LexError> {
+    let tokens = lex::tokens(sql)?;
+    let words = Words {
+        sql,
+        tokens: &tokens,
+        at: 0,
+    };
+    Ok(words.kind())
+}
+
+struct Words<'a, 't> {
+    sql: &'a str,
+    tokens: &'t [Token<'a>],
+    at: usize,
+}
+
+impl<'a> Words<'a, '_> {
+    fn kind(mut self) -> StatementKind<'a> {
+        let Some(first) = self.tokens.first() else {
+            return StatementKind::Plain;
+        };
+        let first = first.text.to_ascii_lowercase();
+        self.at = 1;
+        let chain = self.has("chain") && !self.has("no");
+        match first.as_str() {
+            "begin" => StatementKind::Begin,
+            "start" if self.peek("transaction") => StatementKind::Begin,
+            "commit" | "rollback" if self.peek("prepared") => StatementKind::Alone,
+            "rollback" if self.has("to") => StatementKind::Plain,
+            "commit" | "end" | "rollback" | "abort" => StatementKind::End { chain },
+            "prepare" if self.peek("transaction") => StatementKind::End { chain: false },
+            "copy" if self.has("stdin") || self.has("stdout") => StatementKind::CopyStream,
+            "create" => self.create(),
+            "drop" => self.drop(),
+            "reindex" => self.reindex(),
+            "alter" if self.peek("system") => StatementKind::Repeatable,
+            "alter" if self.peek("database") || self.peek("subscription") => StatementKind::Alone,
+            "alter" if self.has("concurrently") => StatementKind::Alone,
+            "alter" | "analyze" | "comment" | "copy" | "delete" | "grant" | "import" | "insert"
+            | "lock" | "merge" | "refresh" | "release" | "revoke" | "savepoint" | "security"
+            | "select" | "table" | "truncate" | "update" | "values" | "with" => {
+                StatementKind::Plain
+            }
+            "checkpoint" | "cluster" | "discard" | "load" | "reset" | "set" | "show" | "vacuum" => {
+                StatementKind::Repeatable
+            }
+            _ => StatementKind::Alone,
+        }
+    }
+
+    fn create(mut self) -> StatementKind<'a> {
+        if ["database", "tablespace", "subscription"]
+            .iter()
+            .any(|what| self.peek(what))
+        {
+            return StatementKind::Alone;
+        }
+        let unique = self.take("unique");
+        if !(self.take("index") && self.take("concurrently")) {
+            return StatementKind::Plain;
+        }
+        let if_not_exists = self.take("if") && self.take("not") && self.take("exists");
+        let name = match self.tokens.get(self.at) {
+            Some(token) if !token.is_word("on") => {
+                self.at += 1;
+                Some(catalog_name(token))
+            }
+            _ => None,
+        };
+        self.take("on");
+        self.take("only");
+        let table = self.path();
+        StatementKind::CreateIndex(ConcurrentIndex {
+            unique,
+            if_not_exists,
+            name,
+            table,
+            definition: self.rest(),
+        })
+    }
+
+    fn drop(mut self) -> StatementKind<'a> {
+        if ["database", "tablespace", "subscription"]
+            .iter()
+            .any(|what| self.peek(what))
+        {
+            return StatementKind::Alone;
+        }
+        if !(self.take("index") && self.take("concurrently")) {
+            return StatementKind::Plain;
+        }
+        if self.take("if") {
+            self.take("exists");
+        }
+        StatementKind::DropIndex(self.path())
+    }
+
+    fn reindex(mut self) -> StatementKind<'a> {
+        if self.peek_is("(") {
+            while self.at < self.tokens.len() && !self.peek_is(")") {
+                self.at += 1;
+            }
+            self.at += 1;
+        }
+        let table = self.peek("table");
+        if !(self.take("table") || self.take("index")) || !self.take("concurrently") {
+            return StatementKind::Repeatable;
+        }
+        StatementKind::Reindex {
+            table,
+            name: self.path(),
+        }
+    }
+
+    /// A name with its schema, as written.
+    fn path(&mut self) -> &'a str {
+        let Some(first) = self.tokens.get(self.at) else {
+            return "";
+        };
+        self.at += 1;
+        let mut end = first.end();
+        while self.peek_is(".") {
+            end = self.tokens.get(self.at + 1).map_or(end, Token::end);
+            self.at += 2;
+        }
+        &self.sql[first.start..end]
+    }
+
+    fn rest(&self) -> &'a str {
+        self.tokens
+            .get(self.at)
+            .map_or("", |token| &self.sql[token.start..])
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.tokens.iter().any(|token| token.is_word(word))
+    }
+
+    fn peek(&self, word: &str) -> bool {
+        self.tokens
+            .get(self.at)
+            .is_some_and(|token| token.is_word(word))
+    }
+
+    fn peek_is(&self, text: &str) -> bool {
+        self.tokens.get(self.at).is_some_and(|token| token.is(text))
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let found = self.peek(word);
+        self.at += usize::from(found);
+        found
+    }
+}
+
+/// A name as the catalog has it: without quotes, or in small letters.
+fn catalog_name(token: &Token<'_>) -> String {
+    match token.kind {
+        // The lexer has seen both quotes; `U&"…"` has more of them before it.
+        Kind::Quoted if token.text.starts_with('"') => {
+            token.text[1..token.text.len() - 1].replace("\"\"", "\"")
+        }
+        _ => token.text.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConcurrentIndex, StatementKind, statement_kind};
+
+    fn kind(sql: &str) -> StatementKind<'_> {
+        statement_kind(sql).unwrap()
+    }
+
+    #[test]
+    fn a_concurrent_index_is_taken_apart() {
+        assert_eq!(
+            kind(
+                "create /* x */ UNIQUE index concurrently if not exists \"A b\"\"\" on only \
+                 \"my\".t USING gin (a) where b > 0"
+            ),
+            StatementKind::CreateIndex(ConcurrentIndex {
+                unique: true,
+                if_not_exists: true,
+                name: Some("A b\"".to_owned()),
+                table: "\"my\".t",
+                definition: "USING gin (a) where b > 0",
+            })
+        );
+        let StatementKind::CreateIndex(index) = kind("CREATE INDEX CONCURRENTLY ON t (a)") else {
+            panic!("no index");
+        };
+        assert_eq!(
+            (index.name, index.table, index.definition),
+            (None, "t", "(a)")
+        );
+        assert_eq!(
+            kind("DROP INDEX CONCURRENTLY IF EXISTS s.\"I\" CASCADE"),
+            StatementKind::DropIndex("s.\"I\"")
+        );
+        assert_eq!(
+            kind("REINDEX (VERBOSE) TABLE CONCURRENTLY s.t"),
+            StatementKind::Reindex {
+                table: true,
+                name: "s.t"
+            }
+        );
+    }
+
+    #[test]
+    fn what_ends_a_transaction_is_known_from_what_looks_like_it() {
+        use StatementKind::{Alone, Begin, CopyStream, End, Plain, Repeatable};
+        for (sql, expected) in [
+            ("BEGIN", Begin),
+            ("start transaction read write", Begin),
+            ("END", End { chain: false }),
+            ("commit and chain", End { chain: true }),
+            ("COMMIT AND NO CHAIN", End { chain: false }),
+            ("ROLLBACK TO SAVEPOINT a", Plain),
+            ("ROLLBACK", End { chain: false }),
+            ("COMMIT PREPARED 'x'", Alone),
+            ("DO $$ BEGIN COMMIT; END $$", Alone),
+            ("COPY t FROM STDIN", CopyStream),
+            ("COPY t FROM '/x'", Plain),
+            ("VACUUM t", Repeatable),
+            ("REINDEX TABLE t", Repeatable),
+            ("CREATE INDEX i ON t (concurrently)", Plain),
+            ("CREATE DATABASE x", Alone),
+            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", Alone),
+            ("INSERT INTO t VALUES ('commit')", Plain),
+            ("", Plain),
+        ] {
+            assert_eq!(kind(sql), expected, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! What only the migrations of Lookback's own tables need: pgvector, and the
+//! version of the encoder.
+
+use sqlx::{PgConnection, Row as _};
+
+use crate::embedding::ENCODER_VERSION;
+use crate::error::Error;
+use crate::models::{NewSetting, Setting};
+use crate::setup::{ENCODER_SETTING, check_server};
+
+pub(super) async fn before_lock(conn: &mut PgConnection) -> Result<(), Error> {
+    check_server(conn).await
+}
+
+pub(super) async fn before_files(conn: &mut PgConnection) -> Result<(), Error> {
+    create_extension(conn).await
+}
+
+pub(super) async fn after_files(conn: &mut PgConnection) -> Result<(), Error> {
+    record_encoder(conn).await
+}
+
+/// Creates pgvector, or says who has to.
+async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    match sqlx::query("CREATE EXTENSION IF NOT EXISTS vector")
+        .execute(&mut *conn)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(refusal))
+            if refusal.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) =>
+        {
+            let row = sqlx::query(
+                "SELECT current_user::text AS role, current_database()::text AS database",
+            )
+            .fetch_one(conn)
+            .await?;
+            let role: String = row.try_get("role")?;
+            let database: String = row.try_get("database")?;
+            Err(Error::Setup {
+                problem: format!("the role \"{role}\" may not create the extension pgvector"),
+                hint: format!(
+                    "have a superuser (on a hosted PostgreSQL, its administrator) run, in the \
+                     database \"{database}\":\n    CREATE EXTENSION vector;"
+                ),
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Records which encoder makes the vectors, in a database that has none yet.
+async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error> {
+    let recorded = Setting::records()
+        .filter(Setting::name().eq(ENCODER_SETTING))
+        .count(&mut *conn)
+        .await?;
+    if recorded.value() == 0 {
+        let setting = NewSetting::new(ENCODER_SETTING, ENCODER_VERSION.to_string());
+        Setting::records().create(conn, setting).await?;
+    }
+    Ok(())
+}

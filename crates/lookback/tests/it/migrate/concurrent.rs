@@ -1,0 +1,185 @@
+//! Indexes that are built CONCURRENTLY, and what failed builds leave.
+
+use std::time::Duration;
+
+use lookback::migrate::Event;
+
+use super::{Shop, run, until};
+
+const TABLE: (&str, &str) = (
+    "1_t.sql",
+    "CREATE TABLE t (id int, name text, tags text[], \"Odd name\" text); \
+     INSERT INTO t SELECT n, 'name ' || n FROM generate_series(1, 1000) AS n",
+);
+const INDEXES: &str = "SELECT indexrelid::regclass || ' ' || indisvalid || ' ' || indisunique \
+                       FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1";
+
+async fn shop(index: &str) -> Shop {
+    let mut shop = Shop::new(&[TABLE]).await;
+    shop.migrate().await.ok();
+    shop.write("2_i.sql", &format!("-- no-transaction\n{index}"));
+    shop
+}
+
+#[tokio::test]
+async fn a_failed_build_changes_nothing() {
+    let mut shop = shop("CREATE UNIQUE INDEX CONCURRENTLY i\n  ON public.t (id);").await;
+    shop.run("INSERT INTO t VALUES (7, 'again')").await;
+    let ran = shop.migrate().await;
+    assert!(ran.told(
+        |event| matches!(event, Event::DroppedInvalidIndex { index } if index == "public.i")
+    ));
+    insta::assert_snapshot!(ran.error(), @r#"
+    error: 2_i.sql, line 2 (statement 1 of 1): could not create unique index "i" (SQLSTATE 23505)
+        detail: Key (id)=(7) is duplicated.
+        state: nothing of the file took effect; the database is as after 1_t.sql; the INVALID index public.i that it left was dropped
+    hint: correct the file, or what it found in the database, and run it again
+    "#);
+    assert_eq!(shop.lines(INDEXES).await, "");
+    assert_eq!(shop.records().await, "1 t t t");
+    assert_eq!(shop.status().await, "1 Applied\n2 Pending");
+
+    shop.run("DELETE FROM t WHERE name = 'again'").await;
+    shop.migrate().await.ok();
+    assert_eq!(shop.lines(INDEXES).await, "i true true");
+}
+
+#[tokio::test]
+async fn an_invalid_index_is_dropped_and_built() {
+    for index in [
+        "CREATE INDEX CONCURRENTLY i ON t (id)",
+        // Without a look, this one would be passed over in silence.
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY public.\"t\" (id)",
+    ] {
+        let mut shop = shop(index).await;
+        shop.run("CREATE INDEX i ON t (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass")
+            .await;
+        let ran = shop.migrate().await;
+        assert!(ran.told(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
+        ran.ok();
+        assert_eq!(shop.lines(INDEXES).await, "i true false");
+    }
+}
+
+/// A run that was killed between the build and the record of it.
+#[tokio::test]
+async fn an_index_that_is_there_is_recorded_and_not_built_again() {
+    for rest in [
+        "i ON t (id)",
+        "\"I\" ON t USING btree (lower(name) text_pattern_ops DESC NULLS LAST, id) INCLUDE (tags) WHERE id > 7 AND name IS NOT NULL",
+        "i ON t USING gin (tags) WITH (fastupdate = off)",
+        "i ON t (\"Odd name\" COLLATE \"C\") WITH (fillfactor = 70)",
+    ] {
+        let mut shop = shop(&format!("CREATE INDEX CONCURRENTLY {rest};")).await;
+        shop.run(&format!(
+            "ALTER TABLE t DROP COLUMN name, ADD COLUMN name text; CREATE INDEX {rest}"
+        ))
+        .await;
+        let oid = "SELECT indexrelid FROM pg_index WHERE indrelid = 't'::regclass";
+        let before = shop.lines(oid).await;
+        let ran = shop.migrate().await;
+        assert!(
+            ran.told(|event| matches!(event, Event::IndexIsThere { .. })),
+            "{rest}: {:?}",
+            ran.events
+        );
+        ran.ok();
+        assert_eq!(shop.lines(oid).await, before);
+        assert_eq!(shop.records().await, "1 t t t\n2 i t t");
+        // The comparison leaves nothing.
+        assert_eq!(
+            shop.lines("SELECT relname FROM pg_class WHERE relname LIKE 'lookback_twin%'")
+                .await,
+            ""
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_index_of_the_name_is_an_error() {
+    for (wanted, there) in [
+        ("i ON t (id)", "CREATE INDEX i ON t (name)"),
+        ("i ON t (id)", "CREATE UNIQUE INDEX i ON t (id)"),
+        ("i ON t (id)", "CREATE INDEX i ON t (id DESC)"),
+        ("i ON t (id)", "CREATE INDEX i ON t (id) WHERE id > 1"),
+        (
+            "i ON t (name)",
+            "CREATE INDEX i ON t (name text_pattern_ops)",
+        ),
+        ("i ON t (name)", "CREATE INDEX i ON t (name COLLATE \"C\")"),
+        ("i ON t (name)", "CREATE INDEX i ON t (name) INCLUDE (id)"),
+        (
+            "i ON t (name)",
+            "CREATE INDEX i ON t (name) WITH (fillfactor = 50)",
+        ),
+    ] {
+        let mut shop = shop(&format!("CREATE INDEX CONCURRENTLY {wanted}")).await;
+        shop.run(there).await;
+        let error = shop.migrate().await.error();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(error, @"
+            error: 2_i.sql, line 2: there is an index public.i of another definition on this table
+            hint: drop it (DROP INDEX CONCURRENTLY public.i) or give the new one another name
+            ");
+        }
+        assert_eq!(shop.status().await, "1 Applied\n2 Pending", "{there}");
+    }
+    // A table of the name: the server's own words.
+    let mut shop = shop("CREATE INDEX CONCURRENTLY i ON t (id)").await;
+    shop.run("CREATE TABLE i ()").await;
+    assert!(
+        shop.migrate()
+            .await
+            .error()
+            .contains("relation \"i\" already exists (SQLSTATE 42P07)")
+    );
+}
+
+/// It is no leftover: somebody is at it.
+#[tokio::test]
+async fn an_index_that_somebody_builds_is_waited_for() {
+    let mut shop = shop("CREATE INDEX CONCURRENTLY i ON t (id)").await;
+    shop.options.lock_timeout = Duration::from_secs(60);
+    let mut old = shop.another().await;
+    run(&mut old, "BEGIN; INSERT INTO t VALUES (0)").await;
+    let mut builder = shop.another().await;
+    let mut looking = shop.another().await;
+    let building = tokio::spawn(async move {
+        run(&mut builder, "CREATE INDEX CONCURRENTLY i ON t (id)").await;
+    });
+    until(&mut looking, INDEXES, "i false false").await;
+    let (free, mut is_free) = tokio::sync::mpsc::unbounded_channel();
+    let letting_go = async {
+        is_free.recv().await.unwrap();
+        run(&mut old, "COMMIT").await;
+    };
+    let migrating = shop.migrate_telling(move |event| {
+        if matches!(event, Event::Retrying { .. }) {
+            let _ = free.send(());
+        }
+    });
+    let (ran, ()) = tokio::join!(migrating, letting_go);
+    building.await.unwrap();
+    assert!(!ran.told(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
+    assert!(ran.told(|event| matches!(event, Event::IndexIsThere { .. })));
+    ran.ok();
+    assert_eq!(shop.lines(INDEXES).await, "i true false");
+}
+
+/// As PostgreSQL's manual has it for a REINDEX CONCURRENTLY that failed.
+#[tokio::test]
+async fn what_a_stopped_reindex_left_is_dropped() {
+    for reindex in [
+        "REINDEX INDEX CONCURRENTLY i",
+        "REINDEX TABLE CONCURRENTLY t",
+    ] {
+        let mut shop = shop(reindex).await;
+        shop.run(
+            "CREATE INDEX i ON t (id); CREATE INDEX i_ccnew ON t (id); CREATE INDEX j_ccold1 ON t (id); \
+             UPDATE pg_index SET indisvalid = false WHERE indexrelid IN ('i_ccnew'::regclass, 'j_ccold1'::regclass)",
+        )
+        .await;
+        shop.migrate().await.ok();
+        assert_eq!(shop.lines(INDEXES).await, "i true false");
+    }
+}

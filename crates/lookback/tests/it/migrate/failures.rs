@@ -1,0 +1,101 @@
+//! A statement that fails: what is said, and what the database is like.
+
+use super::Shop;
+
+const ORDERS: (&str, &str) = (
+    "20260101000000_orders.sql",
+    "CREATE TABLE orders (id int PRIMARY KEY, state text); INSERT INTO orders VALUES (1, 'open')",
+);
+
+#[tokio::test]
+async fn a_failed_file_is_rolled_back_and_says_where_it_failed() {
+    let mut said = Vec::new();
+    for sql in [
+        // The server gives the place, on the third line of the statement.
+        "-- two statements\nCREATE TABLE made ();\n\nALTER TABLE orders\n  ADD COLUMN a int,\n  ADD COLUMN b nonsense;",
+        // Detail.
+        "CREATE TABLE made ();\nINSERT INTO orders VALUES (1, 'é');",
+        // The server's hint.
+        "CREATE TABLE made ();\nSELECT stat FROM orders;",
+        // In a block: where.
+        "CREATE TABLE made ();\nDO $$\nBEGIN\n  RAISE EXCEPTION 'no';\nEND $$;",
+        // Needs to be without a transaction.
+        "CREATE TABLE made ();\nCREATE INDEX CONCURRENTLY i ON orders (state);",
+        // At COMMIT.
+        "CREATE TABLE made ();\nCREATE TABLE lines (id int REFERENCES orders DEFERRABLE INITIALLY DEFERRED);\n\
+         INSERT INTO lines VALUES (7);",
+    ] {
+        let mut shop = Shop::new(&[ORDERS, ("20260102000000_next.sql", sql)]).await;
+        let ran = shop.migrate().await;
+        assert!(ran.result.as_ref().unwrap_err().is_migration());
+        said.push(ran.error());
+        assert_eq!(
+            shop.lines("SELECT to_regclass('made') IS NULL").await,
+            "true"
+        );
+        assert_eq!(shop.records().await, "20260101000000 orders t t");
+        assert_eq!(shop.lines("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()").await, "0");
+
+        // Corrected, it is applied.
+        shop.write("20260102000000_next.sql", "CREATE TABLE made ();");
+        assert_eq!(shop.migrate().await.ok().len(), 1);
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}
+
+#[tokio::test]
+async fn a_failure_of_the_first_file_leaves_the_database_as_it_was() {
+    let mut shop = Shop::new(&[("1_a.sql", "SELECT 1 / 0")]).await;
+    insta::assert_snapshot!(shop.migrate().await.error(), @"
+    error: 1_a.sql, line 1 (statement 1 of 1): division by zero (SQLSTATE 22012)
+        state: rolled back; the database is as before the first migration
+    hint: correct the file, or what it found in the database, and run it again
+    ");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_has_rolled_back() {
+    let mut shop = Shop::new(&[
+        ORDERS,
+        (
+            "20260102000000_next.sql",
+            "CREATE TABLE made ();\nSELECT pg_terminate_backend(pg_backend_pid());",
+        ),
+    ])
+    .await;
+    let error = shop.migrate().await.error();
+    insta::assert_snapshot!(error, @"
+    error: 20260102000000_next.sql, line 2 (statement 2 of 2): terminating connection due to administrator command (SQLSTATE 57P01)
+        state: rolled back; the database is as after 20260101000000_orders.sql
+    hint: run it again: it finds out what is applied
+    ");
+    shop.conn = shop.another().await;
+    assert_eq!(
+        shop.lines("SELECT to_regclass('made') IS NULL").await,
+        "true"
+    );
+    assert_eq!(shop.records().await, "20260101000000 orders t t");
+}
+
+/// A run that is dropped leaves the file to the next run, on the same
+/// connection and on another.
+#[tokio::test]
+async fn a_dropped_run_leaves_nothing_half_done() {
+    let mut shop = Shop::new(&[
+        ORDERS,
+        (
+            "20260102000000_slow.sql",
+            "CREATE TABLE made ();\nSELECT pg_sleep(0.3);",
+        ),
+    ])
+    .await;
+    let dropped = tokio::time::timeout(std::time::Duration::from_millis(200), shop.migrate()).await;
+    let left = usize::from(dropped.is_err());
+    let migrated = shop.migrate().await.ok().len();
+    assert!(migrated >= left, "{migrated} of {left}");
+    assert_eq!(
+        shop.lines("SELECT count(*) FROM _sqlx_migrations WHERE success")
+            .await,
+        "2"
+    );
+}

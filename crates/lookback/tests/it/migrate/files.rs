@@ -1,0 +1,96 @@
+//! What a folder of migrations may hold.
+
+use std::path::Path;
+
+use lookback::migrate::Migrations;
+
+use super::{Shop, said};
+
+fn refused(files: &[(&str, &[u8])]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let error = Migrations::folder(folder.path()).unwrap_err();
+    assert!(error.is_setup());
+    said(&error).replace(&folder.path().display().to_string(), "[folder]")
+}
+
+#[test]
+fn what_is_wrong_with_a_folder_is_said_by_name() {
+    let missing = Migrations::folder(Path::new("/nowhere/at/all")).unwrap_err();
+    let all = [
+        said(&missing),
+        refused(&[("1_a.sql", b""), ("01_b.up.sql", b"")]),
+        refused(&[("1_a.down.sql", b"")]),
+        refused(&[("orders.sql", b"")]),
+        refused(&[("first_orders.sql", b"")]),
+        refused(&[("0_orders.sql", b"")]),
+        refused(&[("1_a.sql", b"\xff")]),
+    ];
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[test]
+fn files_are_read_by_the_rules_of_sqlx() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("meta")).unwrap();
+    for (name, text) in [
+        ("meta/1_a.sql", "not this"),
+        ("10_ten.sql", "-- no-transaction\nSELECT 1"),
+        ("2_add_a_table.up.sql", "a"),
+        ("2_add_a_table.down.sql", "b"),
+        ("README.md", "nor this"),
+        ("20_b.sql", " -- no-transaction"),
+    ] {
+        std::fs::write(at(name), text).unwrap();
+    }
+    let migrations = Migrations::folder(folder.path()).unwrap();
+    let shown: Vec<String> = migrations
+        .files()
+        .iter()
+        .map(|file| {
+            format!(
+                "{} {:?} {} {} {:?}",
+                file.version(),
+                file.description(),
+                file.up().name(),
+                file.up().no_transaction(),
+                file.down().map(lookback::migrate::Script::name),
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    2 "add a table" 2_add_a_table.up.sql false Some("2_add_a_table.down.sql")
+    10 "ten" 10_ten.sql true None
+    20 "b" 20_b.sql false None
+    "#);
+}
+
+/// Before the first of them is run, all are looked through.
+#[tokio::test]
+async fn a_file_that_cannot_be_run_is_found_before_any_is() {
+    let mut said = Vec::new();
+    for sql in [
+        "SELECT 'open",
+        "\\d orders",
+        "SELECT 1;\n\nCOMMIT;",
+        "COPY orders FROM STDIN",
+        "-- no-transaction\nCREATE INDEX CONCURRENTLY ON orders (id)",
+        "-- no-transaction\nSELECT 1; BEGIN;\nSELECT 2;",
+    ] {
+        let mut shop = Shop::new(&[
+            ("1_orders.sql", "CREATE TABLE orders (id int)"),
+            ("2_wrong.sql", sql),
+        ])
+        .await;
+        said.push(shop.migrate().await.error());
+        assert_eq!(
+            shop.lines("SELECT to_regclass('orders') IS NULL").await,
+            "true"
+        );
+        assert_eq!(shop.records().await, "");
+    }
+    insta::assert_snapshot!(said.join("\n\n"));
+}

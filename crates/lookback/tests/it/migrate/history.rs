@@ -1,0 +1,152 @@
+//! What is applied against what the files say.
+
+use lookback::migrate::{self, Event, Migrations};
+
+use super::Shop;
+
+#[tokio::test]
+async fn pending_files_are_applied_in_order_and_recorded() {
+    let mut shop = Shop::new(&[
+        (
+            "2_fill.sql",
+            "INSERT INTO orders VALUES (1); INSERT INTO orders VALUES (2)",
+        ),
+        ("1_orders.sql", "CREATE TABLE orders (id int);"),
+        ("3_nothing.sql", "-- nothing yet\n"),
+    ])
+    .await;
+    let migrations = shop.migrations();
+    let pending = migrate::pending(&mut shop.conn, &migrations).await.unwrap();
+    assert_eq!(pending.len(), 3);
+    // Looking changes nothing.
+    assert_eq!(
+        shop.lines("SELECT to_regclass('_sqlx_migrations') IS NULL")
+            .await,
+        "true"
+    );
+    assert_eq!(shop.status().await, "1 Pending\n2 Pending\n3 Pending");
+
+    let ran = shop.migrate().await;
+    let told: Vec<String> = ran
+        .events
+        .iter()
+        .map(|event| match event {
+            Event::Applying { file } => format!("applying {file}"),
+            Event::Applied { file, .. } => format!("applied {file}"),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    applying 1_orders.sql
+    applied 1_orders.sql
+    applying 2_fill.sql
+    applied 2_fill.sql
+    applying 3_nothing.sql
+    applied 3_nothing.sql
+    ");
+    assert_eq!(ran.ok().len(), 3);
+    insta::assert_snapshot!(shop.records().await, @"
+    1 orders t t
+    2 fill t t
+    3 nothing t t
+    ");
+    assert_eq!(shop.status().await, "1 Applied\n2 Applied\n3 Applied");
+    assert_eq!(shop.lines("SELECT count(*) FROM orders").await, "2");
+    assert_eq!(shop.migrate().await.ok(), []);
+}
+
+#[tokio::test]
+async fn a_file_from_a_merged_branch_is_applied_with_a_word() {
+    let mut shop = Shop::new(&[("1_a.sql", "SELECT 1"), ("5_e.sql", "SELECT 1")]).await;
+    shop.migrate().await.ok();
+    shop.write("3_c.sql", "CREATE TABLE c ()");
+    shop.write("6_f.sql", "SELECT 1");
+    let ran = shop.migrate().await;
+    let warnings: Vec<String> = ran
+        .events
+        .iter()
+        .filter(|event| event.is_warning())
+        .map(ToString::to_string)
+        .collect();
+    insta::assert_snapshot!(warnings.join("\n"), @"3_c.sql is older than 5, the newest that is applied (from a branch that was merged?)");
+    assert_eq!(ran.ok().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
+    let mut shop = Shop::new(&[("1_a.sql", "SELECT 1"), ("2_b_c.sql", "SELECT 2")]).await;
+    shop.migrate().await.ok();
+    shop.write("3_c.sql", "CREATE TABLE c ()");
+
+    shop.write("1_a.sql", "SELECT 1 ");
+    assert_eq!(shop.status().await, "1 Edited\n2 Applied\n3 Pending");
+    let edited = shop.migrate().await.error();
+    shop.write("1_a.sql", "SELECT 1");
+
+    shop.remove("2_b_c.sql");
+    assert_eq!(shop.status().await, "1 Applied\n2 Missing\n3 Pending");
+    let migrations = shop.migrations();
+    let dry = migrate::pending(&mut shop.conn, &migrations)
+        .await
+        .unwrap_err();
+    let missing = shop.migrate().await.error();
+    assert_eq!(super::said(&dry), missing);
+
+    insta::assert_snapshot!(format!("{edited}\n\n{missing}"), @"
+    error: 1_a.sql was changed after it was applied
+    hint: put the file back as it was, and write another migration for the change
+
+    error: the migration 2 (b c) is applied, and has no file
+    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back
+    ");
+    assert_eq!(shop.lines("SELECT to_regclass('c') IS NULL").await, "true");
+}
+
+/// As files are that pg_dump writes.
+#[tokio::test]
+async fn a_file_that_changes_the_search_path_changes_it_for_itself() {
+    let set = "SELECT pg_catalog.set_config('search_path', '', false); SET lock_timeout = 0;";
+    let mut shop = Shop::new(&[
+        ("1_a.sql", &format!("{set} CREATE TABLE public.a ();")),
+        ("2_b.sql", "ALTER TABLE a ADD COLUMN b int"),
+        (
+            "3_c.sql",
+            &format!("-- no-transaction\n{set} ALTER TABLE public.a ADD COLUMN c int;"),
+        ),
+        ("4_d.sql", "ALTER TABLE a ADD COLUMN d int"),
+    ])
+    .await;
+    shop.run("SET lock_timeout = '7s'").await;
+    shop.migrate().await.ok();
+    let settings = "SELECT current_setting('search_path') || current_setting('lock_timeout') \
+                    || current_setting('client_connection_check_interval')";
+    assert_eq!(shop.lines(settings).await, "\"$user\", public7s0");
+}
+
+/// In a schema of its own, an application has a history of its own.
+#[tokio::test]
+async fn a_schema_has_its_own_history() {
+    let mut shop = Shop::new(&[("1_a.sql", "CREATE TABLE a ()")]).await;
+    shop.migrate().await.ok();
+    shop.run("CREATE SCHEMA other; SET search_path = other")
+        .await;
+    assert_eq!(shop.migrate().await.ok().len(), 1);
+    assert_eq!(
+        shop.lines("SELECT to_regclass('other.a') IS NULL").await,
+        "false"
+    );
+}
+
+#[test]
+fn what_is_embedded_is_what_is_in_the_folder() {
+    let folder = Migrations::folder(std::path::Path::new("migrations")).unwrap();
+    let embedded = Migrations::lookback();
+    let shown = |migrations: &Migrations| -> Vec<String> {
+        let files = migrations.files().iter();
+        files
+            .map(|file| format!("{} {} {:?}", file.version(), file.description(), file.up()))
+            .collect()
+    };
+    assert!(!embedded.files().is_empty());
+    assert_eq!(shown(&embedded), shown(&folder));
+}

@@ -1,0 +1,188 @@
+//! What others hold: the lock of migrations, and locks of tables.
+
+use std::time::Duration;
+
+use lookback::migrate::{self, ApplyOptions, Event};
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::mpsc;
+
+use super::{Shop, lines, run, until};
+
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Masks what differs from run to run.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(", since ") {
+        let (_, after) = after.split_once(": ").unwrap();
+        let (words, _) = before.rsplit_once("process ").unwrap();
+        masked += &format!("{words}process [pid] of the server, since [time]: ");
+        rest = after;
+    }
+    masked + rest
+}
+
+async fn locked_shop() -> (Shop, PgConnection) {
+    let mut shop = Shop::new(&[("1_t.sql", "CREATE TABLE t (id int)")]).await;
+    shop.migrate().await.ok();
+    shop.write("2_c.sql", "SELECT 1;\nALTER TABLE t ADD COLUMN c int");
+    shop.options.statement_lock_timeout = Duration::from_millis(50);
+    let mut holder = shop.another().await;
+    run(&mut holder, "BEGIN; SELECT count(*) FROM t /* mine */").await;
+    (shop, holder)
+}
+
+#[tokio::test]
+async fn a_table_in_use_is_tried_again_until_it_is_free() {
+    let (mut shop, mut holder) = locked_shop().await;
+    let (free, mut is_free) = mpsc::unbounded_channel();
+    let letting_go = async {
+        is_free.recv().await.unwrap();
+        is_free.recv().await.unwrap();
+        run(&mut holder, "COMMIT").await;
+    };
+    let migrating = shop.migrate_telling(move |event| {
+        if let Event::Retrying {
+            file,
+            line,
+            holders,
+            ..
+        } = event
+        {
+            assert_eq!((file.as_str(), *line), ("2_c.sql", 2));
+            assert!(holders[0].query.contains("mine"), "{holders:?}");
+            let _ = free.send(());
+        }
+    });
+    let (ran, ()) = tokio::join!(migrating, letting_go);
+    assert_eq!(ran.ok().len(), 1);
+}
+
+#[tokio::test]
+async fn who_holds_a_table_too_long_is_named() {
+    let (mut shop, holder) = locked_shop().await;
+    shop.options.lock_timeout = Duration::from_millis(300);
+    let error = shop.migrate().await.error();
+    insta::assert_snapshot!(masked(&error), @"
+    error: 2_c.sql, line 2 (statement 2 of 2): canceling statement due to lock timeout (SQLSTATE 55P03)
+        state: rolled back; the database is as after 1_t.sql
+    hint: run it again when the table is not in use, or wait longer
+        locks are held by process [pid] of the server, since [time]: BEGIN; SELECT count(*) FROM t /* mine */
+    ");
+    assert_eq!(shop.records().await, "1 t t t");
+    holder.close().await.unwrap();
+    assert_eq!(shop.migrate().await.ok().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deadlock_is_tried_again() {
+    let mut shop = Shop::new(&[("1_t.sql", "CREATE TABLE a (); CREATE TABLE b ()")]).await;
+    shop.migrate().await.ok();
+    shop.write(
+        "2_both.sql",
+        "LOCK TABLE a;\nLOCK TABLE b;\nALTER TABLE b ADD COLUMN c int",
+    );
+    shop.options.statement_lock_timeout = Duration::from_secs(60);
+    let mut other = shop.another().await;
+    let mut looking = shop.another().await;
+    // Only the migration looks for deadlocks.
+    run(
+        &mut other,
+        "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE b",
+    )
+    .await;
+    let crossing = async {
+        until(&mut looking, WAITING, "1").await;
+        run(&mut other, "LOCK TABLE a; COMMIT").await;
+    };
+    let (ran, ()) = tokio::join!(shop.migrate(), crossing);
+    assert!(ran.told(|event| matches!(event, Event::Retrying { line: 2, .. })));
+    assert_eq!(ran.ok().len(), 1);
+}
+
+/// Statements of a file without transaction are tried again one by one.
+#[tokio::test]
+async fn a_statement_without_transaction_is_tried_again() {
+    let (mut shop, mut holder) = locked_shop().await;
+    shop.write(
+        "2_c.sql",
+        "-- no-transaction\nCREATE TABLE made ();\nALTER TABLE t ADD COLUMN c int;\nVACUUM FULL t",
+    );
+    let (free, mut is_free) = mpsc::unbounded_channel();
+    let letting_go = async {
+        is_free.recv().await.unwrap();
+        run(&mut holder, "COMMIT").await;
+    };
+    let migrating = shop.migrate_telling(move |event| {
+        if matches!(event, Event::Retrying { line: 3, .. }) {
+            let _ = free.send(());
+        }
+    });
+    let (ran, ()) = tokio::join!(migrating, letting_go);
+    assert_eq!(ran.ok().len(), 1);
+}
+
+#[tokio::test]
+async fn who_is_migrating_is_named_while_waiting_and_at_the_end() {
+    let mut shop = Shop::new(&[("1_t.sql", "CREATE TABLE t ()")]).await;
+    let mut holder = shop.another().await;
+    run(
+        &mut holder,
+        "SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS mine",
+    )
+    .await;
+    shop.options.lock_timeout = Duration::from_millis(300);
+    let ran = shop.migrate().await;
+    // Once, and not at each attempt.
+    let [
+        Event::WaitingForLock {
+            holder: Some(named),
+        },
+    ] = &ran.events[..]
+    else {
+        panic!("{:?}", ran.events);
+    };
+    assert!(named.query.ends_with("AS mine"), "{named}");
+    insta::assert_snapshot!(masked(&ran.error()), @"
+    error: another process is migrating this database: no lock within 0 s
+    hint: it is held by process [pid] of the server, since [time]: SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS mine
+    ");
+    holder.close().await.unwrap();
+    assert_eq!(shop.migrate().await.ok().len(), 1);
+}
+
+/// With a lock that blocks, whoever waits would keep the index from being built.
+#[tokio::test]
+async fn five_at_once_build_an_index_concurrently_once() {
+    let shop = Shop::new(&[
+        ("1_t.sql", "CREATE TABLE t AS SELECT * FROM generate_series(1, 10000) AS id"),
+        ("2_i.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (id);"),
+        ("3_c.sql", "ALTER TABLE t ADD COLUMN c int; SELECT pg_sleep(0.1)"),
+        ("4_j.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY j ON t (c);\nCREATE INDEX CONCURRENTLY k ON t (c, id);"),
+    ])
+    .await;
+    let runs: Vec<_> = (0..5)
+        .map(|_| {
+            let (migrations, url) = (shop.migrations(), shop.db.url.clone());
+            // A task of its own: the future can be sent.
+            tokio::spawn(async move {
+                let mut conn = PgConnection::connect(&url).await.unwrap();
+                let options = ApplyOptions::default();
+                let mut tell = |_| {};
+                let applied = migrate::apply(&mut conn, &migrations, &options, &mut tell);
+                applied.await.unwrap().len()
+            })
+        })
+        .collect();
+    let mut applied = Vec::new();
+    for run in runs {
+        applied.push(run.await.unwrap());
+    }
+    applied.sort_unstable();
+    assert_eq!(applied, [0, 0, 0, 0, 4]);
+    let mut conn = shop.another().await;
+    let valid = "SELECT count(*) FROM pg_index WHERE indrelid = 't'::regclass AND indisvalid";
+    assert_eq!(lines(&mut conn, valid).await, "3");
+}
