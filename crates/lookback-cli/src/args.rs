@@ -16,6 +16,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Migrations of this application's tables
+#[derive(Debug, Parser)]
+#[command(name = "db", version, max_term_width = 100)]
+pub(crate) struct DbCli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    #[command(subcommand)]
+    pub(crate) command: DbCommand,
+}
+
 /// Where the database is. Each can be set by its environment variable, or in
 /// `lookback.toml` under the name of the option with `_`; what is run (`pg_bin`)
 /// and as whom (`pg_user`) only in a file that is named.
@@ -76,7 +87,7 @@ pub(crate) enum Command {
         command: UserCommand,
     },
 
-    /// Apply migrations
+    /// Generate, apply and check migrations
     Db {
         #[command(subcommand)]
         command: DbCommand,
@@ -298,6 +309,85 @@ pub(crate) enum DbCommand {
         #[command(flatten)]
         files: FilesArgs,
     },
+
+    /// Write what changed in the models as migration files; needs no database
+    Generate {
+        /// Words of the file's name [default: told from the change]
+        name: Option<String>,
+
+        /// Write files that undo the change, too
+        #[arg(long)]
+        reversible: bool,
+
+        /// Write an empty file, for a change of data
+        #[arg(long, requires = "name", conflicts_with = "reversible")]
+        empty: bool,
+
+        #[command(flatten)]
+        decisions: DecisionArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
+    /// Change the database to what the models are, without migrations (development only)
+    Push {
+        /// Show what would be done, and stop
+        #[arg(long)]
+        explain: bool,
+
+        /// Do it without asking
+        #[arg(long, short)]
+        yes: bool,
+
+        /// Let this table or column lose its data
+        #[arg(long, value_name = "TABLE[.COLUMN]")]
+        allow_data_loss: Vec<String>,
+
+        #[command(flatten)]
+        decisions: DecisionArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
+    /// Fail if models, newest schema snapshot and database are not in step
+    Check {
+        /// Compare the models with the snapshot only; needs no database
+        #[arg(long)]
+        offline: bool,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+/// What the schemas cannot tell.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the schemas cannot tell")]
+pub(crate) struct DecisionArgs {
+    /// Has another name now: logs.msg=message, logs=lines, user_role.admin=owner
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) rename: Vec<String>,
+
+    /// Is gone, and not what came instead
+    #[arg(long, value_name = "OLD")]
+    pub(crate) drop: Vec<String>,
+
+    /// What rows get in a column that refuses null, as SQL: logs.stage="'prod'"
+    #[arg(long, value_name = "COLUMN=SQL")]
+    pub(crate) fill: Vec<String>,
+
+    /// How a value becomes one of the new type, as SQL: logs.code="code::integer"
+    #[arg(long, value_name = "COLUMN=SQL")]
+    pub(crate) using: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// Folder of migrations
+    #[arg(long, value_name = "DIR", default_value = "migrations")]
+    pub(crate) dir: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

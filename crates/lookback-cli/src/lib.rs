@@ -6,7 +6,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use std::path::Path;
+
+use clap::Parser;
+use lookback::migrate::{Migrations, Models};
 
 mod args;
 mod commands;
@@ -17,12 +20,41 @@ mod import;
 mod output;
 
 use args::{Cli, Command};
+use commands::db::Application;
 use config::Config;
 use failure::Failure;
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    with_arguments(run)
+}
+
+/// The commands of `lookback db` for the models of another application, whose
+/// migrations are in the folder `migrations` of the working directory: all of
+/// its binary `db`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use lookback::migrate::Models;
+///
+/// fn main() -> ExitCode {
+///     // Models::new().model::<Order>().model::<Customer>()
+///     lookback_cli::db(Models::new())
+/// }
+/// ```
+pub fn db(models: Models) -> ExitCode {
+    let application = Application {
+        models,
+        migrations: || Migrations::folder(Path::new("migrations")),
+    };
+    with_arguments(|cli: args::DbCli| {
+        let config = Config::load(&cli.options)?;
+        runtime()?.block_on(commands::db::run(&config, &application, cli.command))
+    })
+}
+
+fn with_arguments<C: Parser>(run: impl FnOnce(C) -> Result<(), Failure>) -> ExitCode {
+    let cli = match C::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
@@ -37,16 +69,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    let config = Config::load(&cli.options)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
-        .build()?;
-    runtime.block_on(async {
+        .build()
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let config = Config::load(&cli.options)?;
+    runtime()?.block_on(async {
         match cli.command {
             Command::Pg { command } => commands::pg::run(&config, command).await,
-            Command::Db { command } => commands::db::run(&config, command).await,
+            Command::Db { command } => {
+                commands::db::run(&config, &Application::lookback(), command).await
+            }
             Command::Import(args) => import::run(&config, args).await,
             Command::Logs { command } => {
                 commands::records::run::<lookback::Log>(&config, command).await

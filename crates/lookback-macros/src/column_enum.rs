@@ -2,12 +2,17 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Data, DeriveInput, Fields, LitStr};
+use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Meta, Variant};
+
+use crate::mistakes::{Mistakes, Sql, check_name, once, string};
 
 pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let input: DeriveInput = syn::parse2(item)?;
     let name = &input.ident;
-    let pg_type = pg_type(&input)?;
+    let mut mistakes = Mistakes::default();
+    let pg_type = pg_type(&input, &mut mistakes);
     let Data::Enum(data) = &input.data else {
         return Err(syn::Error::new_spanned(
             name,
@@ -15,17 +20,25 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         ));
     };
     let mut variants = Vec::new();
-    let mut labels = Vec::new();
+    let mut labels: Vec<String> = Vec::new();
     for variant in &data.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(syn::Error::new_spanned(
-                variant,
+            mistakes.at(
+                variant.span(),
                 "a variant of a ColumnEnum has no fields: it is stored as its name alone",
-            ));
+            );
+        }
+        let label = label(variant, &mut mistakes);
+        if labels.contains(&label.value()) {
+            mistakes.at(
+                label.span(),
+                format!("there are two variants of the name \"{}\"", label.value()),
+            );
         }
         variants.push(&variant.ident);
-        labels.push(snake_case(&variant.ident.to_string()));
+        labels.push(label.value());
     }
+    mistakes.none(())?;
 
     let (column_type, type_info) = match &pg_type {
         Some(pg) => (
@@ -135,21 +148,52 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
 }
 
 /// The `type` of `#[column_enum(type = "…")]`, if the attribute is there.
-fn pg_type(input: &DeriveInput) -> syn::Result<Option<LitStr>> {
+fn pg_type(input: &DeriveInput, mistakes: &mut Mistakes) -> Option<LitStr> {
+    const USAGE: &str = "`column_enum` takes, on the enum: type = \"name\", or \"schema.name\"";
+    let read = |literal: LitStr| Sql::<lookback_schema::Name>::read(literal).map(|sql| sql.literal);
+    attribute(&input.attrs, "type", USAGE, read, mistakes)
+}
+
+/// How a variant is stored: the `name` of `#[column_enum(name = "…")]`, or its
+/// own in `snake_case`.
+fn label(variant: &Variant, mistakes: &mut Mistakes) -> LitStr {
+    const USAGE: &str = "`column_enum` takes, on a variant: name = \"very happy\"";
+    let read = |literal: LitStr| check_name(&literal).map(|()| literal);
+    let given = attribute(&variant.attrs, "name", USAGE, read, mistakes);
+    given.unwrap_or_else(|| {
+        let name = variant.ident.unraw().to_string();
+        LitStr::new(&snake_case(&name), variant.ident.span())
+    })
+}
+
+/// The one thing that `#[column_enum(…)]` takes here.
+fn attribute(
+    attributes: &[Attribute],
+    known: &str,
+    usage: &str,
+    read: impl Fn(LitStr) -> syn::Result<LitStr>,
+    mistakes: &mut Mistakes,
+) -> Option<LitStr> {
     let mut found = None;
-    for attribute in &input.attrs {
-        if attribute.path().is_ident("column_enum") {
-            attribute.parse_nested_meta(|meta| {
-                if meta.path.is_ident("type") {
-                    found = Some(meta.value()?.parse()?);
-                    Ok(())
-                } else {
-                    Err(meta.error("unknown attribute; `column_enum` takes: type = \"name\""))
-                }
-            })?;
-        }
+    let ours = attributes
+        .iter()
+        .filter(|a| a.path().is_ident("column_enum"));
+    for attribute in ours {
+        let Meta::List(list) = &attribute.meta else {
+            mistakes.at(attribute.span(), usage);
+            continue;
+        };
+        mistakes.options(list.tokens.clone(), usage, |name, input| {
+            if name != known {
+                return Err(syn::Error::new(
+                    name.span(),
+                    format!("unknown attribute; {usage}"),
+                ));
+            }
+            once(&mut found, name, read(string(input, usage)?)?)
+        });
     }
-    Ok(found)
+    found
 }
 
 fn snake_case(name: &str) -> String {

@@ -8,6 +8,7 @@
 use proc_macro::TokenStream;
 
 mod column_enum;
+mod mistakes;
 mod model;
 
 /// Makes a model of a struct: one table, its row type and everything that

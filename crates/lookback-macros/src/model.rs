@@ -1,9 +1,15 @@
-//! `#[model]`: parse ([`input`]), then expand ([`expand`](self::expand::expand)).
+//! `#[model]`: parse ([`input`], with [`options`] of the struct and [`field`]s),
+//! [`check`] what the parts have to do with each other, then
+//! [`expand`](self::expand::expand).
 
 use proc_macro2::TokenStream;
 
+mod check;
+mod definition;
 mod expand;
+mod field;
 mod input;
+mod options;
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     match input::Model::parse(attribute, item.clone()) {

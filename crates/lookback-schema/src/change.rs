@@ -159,6 +159,9 @@ pub enum Change {
         column: String,
         /// The value.
         value: Expression,
+        /// A constraint of the table waits for the end of the transaction: it
+        /// is told not to, as no table is altered while one waits.
+        deferred: bool,
     },
     /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, going on after the
     /// largest value

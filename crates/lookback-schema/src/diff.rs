@@ -6,8 +6,8 @@ use crate::change::{Change, TypeChange};
 use crate::error::Error;
 use crate::expression::Expression;
 use crate::name::{Name, quoted, shortened};
-use crate::plan::{Plan, Step};
-use crate::schema::{Column, Constraint, Fill, Schema, Table};
+use crate::plan::{Plan, new_tables};
+use crate::schema::{Column, Constraint, Deferral, Fill, Partition, Schema, Table};
 
 mod decisions;
 mod rename;
@@ -43,6 +43,7 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
         last: Vec::new(),
         swapped: BTreeMap::new(),
         rebuilt: BTreeSet::new(),
+        aside: BTreeSet::new(),
     };
     differ.run();
     let Differ {
@@ -73,9 +74,8 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
     ] {
         changes.extend(group);
     }
-    Ok(Plan {
-        steps: changes.into_iter().map(Step::new).collect(),
-    })
+    let new = new_tables(changes.iter());
+    Ok(Plan::of(changes, &new))
 }
 
 struct Differ<'a> {
@@ -98,6 +98,8 @@ struct Differ<'a> {
     swapped: BTreeMap<Name, Name>,
     /// Tables that are made anew.
     rebuilt: BTreeSet<Name>,
+    /// The names of old tables and partitions while others take theirs.
+    aside: BTreeSet<Name>,
 }
 
 impl Differ<'_> {
@@ -147,8 +149,12 @@ impl Differ<'_> {
             .iter()
             .filter(|value| !before.contains(value))
             .collect();
-        self.decisions.one_transaction
-            && self.to.tables.values().any(|table| {
+        let decisions = self.decisions;
+        let mut decided = decisions.fills.iter().chain(&decisions.usings);
+        let is_filled = decided
+            .any(|(_, expression)| new.iter().any(|value| expression.mentions_literal(value)));
+        let is_used = || {
+            self.to.tables.values().any(|table| {
                 let typed: Vec<&Column> = table
                     .columns
                     .iter()
@@ -156,6 +162,8 @@ impl Differ<'_> {
                     .collect();
                 !typed.is_empty() && new.iter().any(|value| mentions_literal(table, value))
             })
+        };
+        decisions.one_transaction && (is_filled || is_used())
     }
 
     fn enums(&mut self, old: &Schema) {
@@ -276,7 +284,7 @@ impl Differ<'_> {
     }
 
     fn rebuild(&mut self, name: &Name, before: &Table, after: &Table) {
-        let temporary = name.beside(shortened(&name.name, "__old"));
+        let temporary = self.aside(name);
         self.drop_references(name, before);
         for index in before.indexes.keys() {
             self.clear.push(drop_index(name, index));
@@ -290,12 +298,8 @@ impl Differ<'_> {
             from: name.clone(),
             to: temporary.clone(),
         });
-        for partition in before.partitions.keys() {
-            self.clear.push(Change::RenameTable {
-                from: partition.clone(),
-                to: partition.beside(shortened(&partition.name, "__old")),
-            });
-        }
+        let moves = self.set_aside(&before.partitions);
+        self.clear.extend(moves);
         let mut bare = after.clone();
         bare.constraints.clear();
         bare.indexes.clear();
@@ -489,11 +493,13 @@ impl Differ<'_> {
                         .predicate
                         .as_ref()
                         .is_some_and(|p| p.mentions(column))
+                    || exclusion.include.contains(column)
             }),
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => key
                 .columns
                 .iter()
-                .any(|column| self.is_dropped_and_added(table, column)),
+                .chain(&key.include)
+                .any(|column| self.is_dropped_and_added(table, column, retyped)),
             Constraint::ForeignKey(key) => {
                 key.columns.iter().any(|column| retyped.contains(column))
                     || self.key_is_remade(&key.table, &key.references)
@@ -501,7 +507,7 @@ impl Differ<'_> {
         }
     }
 
-    fn is_dropped_and_added(&self, table: &Name, column: &str) -> bool {
+    fn is_dropped_and_added(&self, table: &Name, column: &str, retyped: &BTreeSet<String>) -> bool {
         let columns = |schema: &Schema| {
             schema
                 .tables
@@ -509,7 +515,7 @@ impl Differ<'_> {
                 .and_then(|t| t.column(column).cloned())
         };
         match (columns(&self.old), columns(self.to)) {
-            (Some(old), Some(new)) => is_regenerated(&old, &new),
+            (Some(old), Some(new)) => remade(&old, &new, retyped),
             _ => false,
         }
     }
@@ -523,6 +529,7 @@ impl Differ<'_> {
         else {
             return false;
         };
+        let retyped = self.retyped(before, after);
         let wanted: BTreeSet<&String> = references.iter().collect();
         let key_goes = before
             .constraints
@@ -531,30 +538,32 @@ impl Differ<'_> {
                 Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
                     key.columns.iter().collect::<BTreeSet<_>>() == wanted
                         && (after.constraints.get(name) != Some(constraint)
-                            || self.must_be_remade(table, constraint, &BTreeSet::new()))
+                            || self.must_be_remade(table, constraint, &retyped)
+                            // The server makes its index anew.
+                            || key.include.iter().any(|column| retyped.contains(column)))
                 }
                 _ => false,
             });
         let index_goes = before.indexes.iter().any(|(name, index)| {
             index.unique
-                && after.indexes.get(name) != Some(index)
+                && (after.indexes.get(name) != Some(index)
+                    || retyped.iter().any(|column| index.mentions(column)))
                 && index
                     .keys
                     .iter()
                     .all(|key| references.iter().any(|r| key.expression.mentions(r)))
         });
-        let retyped =
-            references.iter().any(
-                |column| match (before.column(column), after.column(column)) {
-                    (Some(old), Some(new)) => {
-                        old.data_type != new.data_type
-                            || old.collation != new.collation
-                            || self.swapped.contains_key(&old.data_type.name)
-                    }
-                    _ => true,
-                },
-            );
-        key_goes || index_goes || retyped
+        let column_changes = references.iter().any(|column| {
+            retyped.contains(column)
+                || before.column(column).is_none()
+                || after.column(column).is_none()
+        });
+        // No partition is taken off while its rows are referred to.
+        let rows_move = before
+            .partitions
+            .iter()
+            .any(|(name, was)| !partition_stays(before, after, name, was));
+        key_goes || index_goes || column_changes || rows_move
     }
 
     fn alter_indexes(
@@ -691,6 +700,7 @@ impl Differ<'_> {
                     table: table_name(),
                     column: column(),
                     value,
+                    deferred: self.waits(table),
                 });
             }
             self.columns.push(Change::SetNotNull {
@@ -736,6 +746,15 @@ impl Differ<'_> {
         }
     }
 
+    /// Whether a constraint of the table waits for the end of the transaction.
+    fn waits(&self, table: &Name) -> bool {
+        let table = self.old.tables.get(table);
+        table.is_some_and(|table| {
+            let mut constraints = table.constraints.values();
+            constraints.any(|c| c.deferral() == Deferral::InitiallyDeferred)
+        })
+    }
+
     fn alter_type(&mut self, table: &Name, old: &Column, new: &Column) {
         let mut from = old.data_type.clone();
         let mut without = Vec::new();
@@ -774,24 +793,41 @@ impl Differ<'_> {
 
     // Partitions.
 
+    /// A free name for what makes room: long names may be cut to the same.
+    fn aside(&mut self, name: &Name) -> Name {
+        let mut suffix = "__old".to_owned();
+        let mut free = name.beside(shortened(&name.name, &suffix));
+        for number in 2.. {
+            if !self.aside.contains(&free) {
+                break;
+            }
+            suffix = format!("__old{number}");
+            free = name.beside(shortened(&name.name, &suffix));
+        }
+        self.aside.insert(free.clone());
+        free
+    }
+
+    /// The names of partitions, and of theirs, made free for those that come.
+    fn set_aside(&mut self, partitions: &BTreeMap<Name, Partition>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (name, partition) in partitions {
+            changes.push(Change::RenameTable {
+                from: name.clone(),
+                to: self.aside(name),
+            });
+            changes.extend(self.set_aside(&partition.partitions));
+        }
+        changes
+    }
+
     fn alter_partitions(&mut self, name: &Name, before: &Table, after: &Table) {
         let mut moved = Vec::new();
-        let comes = after
-            .partitions
-            .iter()
-            .any(|(partition, now)| before.partitions.get(partition) != Some(now));
         for (partition, was) in &before.partitions {
-            let now = after.partitions.get(partition);
-            // The rows of the default partition may belong in one that comes.
-            let in_the_way = was.is_default() && comes;
-            let stays = match now {
-                Some(now) => now == was && !in_the_way,
-                None => after.open_partitions,
-            };
-            if stays {
+            if partition_stays(before, after, partition, was) {
                 continue;
             }
-            let temporary = partition.beside(shortened(&partition.name, "__old"));
+            let temporary = self.aside(partition);
             self.tables.push(Change::DetachPartition {
                 table: name.clone(),
                 name: partition.clone(),
@@ -800,6 +836,8 @@ impl Differ<'_> {
                 from: partition.clone(),
                 to: temporary.clone(),
             });
+            let moves = self.set_aside(&was.partitions);
+            self.tables.extend(moves);
             moved.push((temporary, partition.clone()));
         }
         for (partition, now) in &after.partitions {
@@ -861,6 +899,19 @@ fn remade(old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
         })
     };
     is_regenerated(old, new) || (new.fill.generated().is_some() && follows(new))
+}
+
+/// Whether a partition is left where it is.
+fn partition_stays(before: &Table, after: &Table, name: &Name, was: &Partition) -> bool {
+    let comes = after
+        .partitions
+        .iter()
+        .any(|(name, now)| before.partitions.get(name) != Some(now));
+    match after.partitions.get(name) {
+        // The rows of the default partition may belong in one that comes.
+        Some(now) => now == was && !(was.is_default() && comes),
+        None => after.open_partitions,
+    }
 }
 
 fn mentions_literal(table: &Table, value: &str) -> bool {

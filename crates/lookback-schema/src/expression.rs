@@ -110,10 +110,9 @@ impl Expression {
 
     /// Whether the string literal `text` is in it.
     pub fn mentions_literal(&self, text: &str) -> bool {
-        let wanted = crate::name::literal(text);
         self.lexed()
             .iter()
-            .any(|token| token.kind == Kind::String && token.text == wanted)
+            .any(|token| token.kind == Kind::String && is_literal(token.text, text))
     }
 
     /// Whether it stands as the key of an index without parentheses: the name
@@ -158,6 +157,17 @@ impl Expression {
         names.into_iter()
     }
 
+    /// The names in it that can be nothing but columns: what is compared, what
+    /// stands alone in parentheses or in a list of arguments. Other columns may
+    /// be in it too.
+    pub fn plain_columns(&self) -> Vec<String> {
+        let found = self.lexed();
+        (0..found.len())
+            .filter(|at| stands_alone(&found, *at))
+            .filter_map(|at| column_at(&found, at))
+            .collect()
+    }
+
     /// The same expression after columns were renamed.
     #[must_use]
     pub fn with_renamed_columns(&self, names: &BTreeMap<String, String>) -> Self {
@@ -178,7 +188,7 @@ impl Expression {
             }
             names
                 .iter()
-                .find(|(old, _)| crate::name::literal(old) == token.text)
+                .find(|(old, _)| is_literal(token.text, old))
                 .map(|(_, new)| crate::name::literal(new))
         })
     }
@@ -248,6 +258,39 @@ fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
     let is_type = before.is_some_and(|last| last.is("::"));
     let keyword = token.kind == Kind::Word && crate::name::is_keyword(&name);
     (!function && !qualifies && !is_type && !keyword).then_some(name)
+}
+
+/// Whether the name at `at` is an operand by itself, and no part of the name of
+/// a type, of a time zone or of another phrase of several words.
+fn stands_alone(found: &[Token<'_>], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|at| &found[at]);
+    let begins = before.is_none_or(|token| {
+        ["(", "[", ","].iter().any(|mark| token.is(mark))
+            || (token.kind == Kind::Operator && !token.is("::"))
+            || ["and", "or", "not"].iter().any(|word| token.is_word(word))
+    });
+    let ends = found.get(at + 1).is_none_or(|token| {
+        [")", "]", ","].iter().any(|mark| token.is(mark))
+            || (token.kind == Kind::Operator && !token.is("=>") && !token.is(":="))
+            || ["is", "in", "not", "and", "or", "between", "like", "ilike"]
+                .iter()
+                .any(|word| token.is_word(word))
+    });
+    begins && ends && !in_modifiers(found, at)
+}
+
+/// Whether `at` is in the parentheses of a type: `x::geometry(point, 4326)`.
+fn in_modifiers(found: &[Token<'_>], at: usize) -> bool {
+    let open = (0..at)
+        .rev()
+        .find(|open| found[*open].is("(") && closing(found, *open).is_some_and(|end| end > at));
+    let Some(name) = open.and_then(|open| open.checked_sub(1)) else {
+        return false;
+    };
+    found[name].kind == Kind::Word
+        && name.checked_sub(1).is_some_and(|before| {
+            found[before].is("::") || found[before].is(".") || found[before].is_word("as")
+        })
 }
 
 /// The place of the parenthesis that closes the one at `open`.
@@ -350,4 +393,10 @@ impl<'de> Deserialize<'de> for Expression {
         let text = <Cow<'de, str>>::deserialize(deserializer)?;
         Self::new(text).map_err(serde::de::Error::custom)
     }
+}
+
+/// Whether a literal is the string `text`: as it is written here, or as the
+/// server prints it, without an `E` for its backslashes.
+fn is_literal(literal: &str, text: &str) -> bool {
+    literal == crate::name::literal(text) || literal == format!("'{}'", text.replace('\'', "''"))
 }

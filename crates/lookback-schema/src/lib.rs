@@ -13,6 +13,7 @@ mod name;
 mod plan;
 mod schema;
 mod script;
+#[cfg(feature = "snapshot")]
 mod snapshot;
 mod stage;
 
@@ -30,5 +31,6 @@ pub use schema::{
     IndexKey, Key, Partition, PartitionBy, PartitionStrategy, Schema, Table,
 };
 pub use script::{Statement, statements};
+#[cfg(feature = "snapshot")]
 pub use snapshot::{FORMAT, Snapshot};
 pub use stage::File;

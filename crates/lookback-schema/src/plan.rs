@@ -1,6 +1,9 @@
 //! What leads from one schema to another, in order.
 
+use std::collections::BTreeSet;
+
 use crate::change::{Change, Risk};
+use crate::name::Name;
 use crate::schema::Schema;
 
 /// The changes from one schema to another, in an order in which each can be made.
@@ -19,14 +22,37 @@ pub struct Step {
     pub risks: Vec<Risk>,
 }
 
-impl Step {
-    pub(crate) fn new(change: Change) -> Self {
-        let risks = change.risks();
-        Self { change, risks }
-    }
+/// The tables that `changes` create and fill with no rows.
+pub(crate) fn new_tables<'a>(changes: impl Iterator<Item = &'a Change> + Clone) -> BTreeSet<Name> {
+    let filled: BTreeSet<&Name> = changes
+        .clone()
+        .filter_map(|change| match change {
+            Change::MoveRows { to, .. } => Some(to),
+            _ => None,
+        })
+        .collect();
+    changes
+        .filter_map(|change| match change {
+            Change::CreateTable { name, .. } if !filled.contains(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect()
 }
 
 impl Plan {
+    /// The changes with what each may cost. A table that is new in the plan
+    /// has no rows: nothing it takes costs anything.
+    pub(crate) fn of(changes: Vec<Change>, new: &BTreeSet<Name>) -> Self {
+        let steps = changes.into_iter().map(|change| {
+            let is_new = change.owner().is_some_and(|table| new.contains(table));
+            let risks = if is_new { Vec::new() } else { change.risks() };
+            Step { change, risks }
+        });
+        Self {
+            steps: steps.collect(),
+        }
+    }
+
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

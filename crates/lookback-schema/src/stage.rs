@@ -8,7 +8,7 @@ use crate::diff::{Decisions, diff};
 use crate::error::Error;
 use crate::expression::Expression;
 use crate::name::{Name, quoted, shortened};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, new_tables};
 use crate::schema::{Constraint, Schema};
 
 /// One file of a migration.
@@ -54,6 +54,7 @@ impl Plan {
         let to = self.apply(from.clone());
         let mut stager = Stager {
             created: self.created(),
+            new: new_tables(self.steps.iter().map(|step| &step.change)),
             partitioned: to
                 .tables
                 .iter()
@@ -125,6 +126,8 @@ impl File {
 
 struct Stager {
     created: BTreeSet<Name>,
+    /// Those of them that hold no rows.
+    new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
     /// Tables that get a key after the main file.
     late_keys: BTreeSet<Name>,
@@ -345,9 +348,7 @@ impl Stager {
         let mut before = from.clone();
         let mut files = Vec::new();
         for (stage, changes) in groups {
-            let plan = Plan {
-                steps: changes.into_iter().map(Step::new).collect(),
-            };
+            let plan = Plan::of(changes, &self.new);
             let after = plan.apply(before.clone());
             let suffix = match stage {
                 _ if only => String::new(),

@@ -54,6 +54,14 @@ pub enum Error {
     #[error(transparent)]
     Migration(Box<crate::migrate::Failure>),
 
+    /// Models that describe no schema that PostgreSQL would take.
+    #[error("{}", problems.join("\n"))]
+    #[non_exhaustive]
+    Schema {
+        /// Every mistake, with the Rust type and its table.
+        problems: Vec<String>,
+    },
+
     /// The database did not answer in time.
     #[error("the database did not answer in time")]
     Timeout(#[source] sqlx::Error),
@@ -176,6 +184,11 @@ impl Error {
     /// The database did not answer in time.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Timeout(_))
+    }
+
+    /// The models describe no schema that PostgreSQL would take.
+    pub fn is_schema(&self) -> bool {
+        matches!(self, Self::Schema { .. })
     }
 
     /// The database cannot be reached.

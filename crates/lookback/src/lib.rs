@@ -22,13 +22,15 @@ mod types;
 mod value;
 
 pub use lookback_macros::{ColumnEnum, model};
+#[cfg(feature = "migrate")]
+pub use lookback_schema as schema;
 
 pub use column::{Column, Operand, Order};
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
 pub use filter::{Filter, Lookup};
-pub use model::{Assign, ColumnDef, Constraint, Model, Role, Table};
+pub use model::{Assign, ColumnDef, Constraint, Described, Model, Role, Table};
 pub use models::{
     GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
     NewMetric, NewRequestSnapshot, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
@@ -36,15 +38,19 @@ pub use models::{
 };
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
-pub use types::{Bytes, ErrorRate, Hidden, Patch};
+pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
 pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};
 
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::model::{Constraint, JsonInput, deserialize, parse};
+    pub use crate::model::{
+        ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, PartitionDefinition,
+        TypeDefinition, deserialize, parse,
+    };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
+    pub use crate::value::stored_as;
     pub use serde;
     pub use sqlx;
 }

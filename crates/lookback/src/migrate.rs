@@ -60,7 +60,12 @@ pub use check::{check_database, check_models};
 pub use folder::Folder;
 pub use generate::{GenerateOptions, Generated, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
-pub use push::{data_lost_by, difference, push};
+pub use push::{both, check_data_loss, data_lost_by, push};
+
+mod literal;
+mod models;
+
+pub use models::Models;
 
 /// The migrations of the models of Lookback.
 pub static MIGRATOR: Migrator = {

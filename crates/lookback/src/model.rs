@@ -7,9 +7,13 @@ use crate::error::Error;
 use crate::value::{ColumnType, ColumnValue, JsonMap, Problem, Value};
 
 mod check;
+mod definition;
 mod json_input;
 
 pub(crate) use check::check;
+pub use definition::{
+    ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
+};
 pub use json_input::JsonInput;
 
 /// A Rust type for the records of one table. Implemented by
@@ -61,7 +65,10 @@ pub trait Assign: Sized + Clone + Send + Sync + 'static {
 pub struct Table {
     /// The name in the database.
     pub name: &'static str,
-    /// The columns, in the order of the fields.
+    /// The schema it is in, if that is not the default one (the first of the
+    /// search path).
+    pub schema: Option<&'static str>,
+    /// The columns that are read, in the order of the fields.
     pub columns: &'static [ColumnDef],
     /// The columns that feed `embedding` and the search, by their place in `columns`.
     pub search: &'static [usize],
@@ -88,6 +95,10 @@ pub struct ColumnDef {
     pub hidden: bool,
     /// A new record may leave it out.
     pub has_default: bool,
+    /// The database alone gives it values: an identity, or a generated column.
+    pub generated: bool,
+    /// What a value is cast to in SQL, where it is sent as another type.
+    pub cast: Option<&'static str>,
     /// Must hold a character that is not white space.
     pub not_blank: bool,
     /// The longest value, in bytes.
@@ -130,6 +141,15 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// The name as an identifier in SQL, with its schema.
+    pub(crate) fn quoted(&self) -> String {
+        let name = quote_identifier(self.name);
+        match self.schema {
+            Some(schema) => format!("{}.{name}", quote_identifier(schema)),
+            None => name,
+        }
+    }
+
     /// The columns that a default read returns.
     pub fn visible(&self) -> impl Iterator<Item = &ColumnDef> {
         self.columns.iter().filter(|column| !column.hidden)
@@ -161,8 +181,8 @@ impl ColumnDef {
         if !self.is_listed_text() {
             return self.quoted();
         }
-        // Names of variants are identifiers of Rust in lower case: nothing to escape.
-        let listed: Vec<String> = self.variants.iter().map(|v| format!("'{v}'")).collect();
+        let escaped = self.variants.iter().map(|name| name.replace('\'', "''"));
+        let listed: Vec<String> = escaped.map(|name| format!("'{name}'")).collect();
         format!(
             "array_position(ARRAY[{}], {})",
             listed.join(", "),

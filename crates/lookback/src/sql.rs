@@ -45,7 +45,11 @@ impl Sql {
         self.bind(Parameter {
             ty: column.ty,
             value,
-        })
+        })?;
+        if let Some(ty) = column.cast {
+            self.push(&format!("::{ty}"));
+        }
+        Ok(())
     }
 
     /// Binds a value and returns its placeholder, to be written more than once.

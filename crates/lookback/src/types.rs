@@ -45,6 +45,32 @@ impl<T> fmt::Debug for Hidden<T> {
     }
 }
 
+/// The field of a column that Lookback neither reads nor writes, such as a
+/// stored `tsvector`: it is part of the table and of its migrations, and never
+/// selected or set.
+///
+/// It needs a type, and a value that comes from elsewhere: `Option<Opaque>` for
+/// a column that may be null, or one that the database fills. It says nothing
+/// of what the column holds: read from the database, it is `Opaque`, or `None`.
+///
+/// ```
+/// # use chrono::{DateTime, Utc};
+/// # use lookback::{Embedding, Hidden, Opaque, model};
+/// #[model(table = "pages", search(title), index("pages_words_idx", "USING gin (words)"))]
+/// pub struct Page {
+///     pub id: i64,
+///     pub title: String,
+///     #[column(type = "tsvector", stored = "to_tsvector('english', title)")]
+///     pub words: Opaque,
+///     pub created_at: DateTime<Utc>,
+///     pub updated_at: DateTime<Utc>,
+///     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+///     pub embedding: Hidden<Option<Embedding>>,
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Opaque;
+
 /// What a patch does with one field.
 ///
 /// Absent is not null: a field that a patch keeps is untouched, and a nullable

@@ -46,7 +46,7 @@ pub enum ColumnType {
     Bytea,
     /// `vector(n)` of pgvector
     Vector(u16),
-    /// An enum type of this name.
+    /// An enum type: its name as written in SQL, `mood` or `sales.mood`.
     Enum(&'static str),
 }
 
@@ -90,6 +90,27 @@ impl ColumnType {
             Self::Enum(name) => PgTypeInfo::with_name(name),
         }
     }
+}
+
+/// The type as whose binary form a column of another type is read and written;
+/// used by generated code, and so checked when that is compiled.
+pub const fn stored_as(field: ColumnType, column: ColumnType) -> ColumnType {
+    use ColumnType as T;
+    assert!(
+        matches!(
+            (field, column),
+            (T::Bool, T::Bool)
+                | (T::Int4, T::Int4)
+                | (T::Int8, T::Int8)
+                | (T::Float8, T::Float8)
+                | (T::Text, T::Text)
+                | (T::Timestamptz, T::Timestamptz)
+                | (T::Jsonb, T::Jsonb)
+                | (T::Bytea, T::Bytea)
+        ),
+        "a field of this Rust type is neither read from nor written to a column of this `type`"
+    );
+    field
 }
 
 /// The value of a column, borrowed where it can be.

@@ -1,8 +1,8 @@
-//! `lookback db`
+//! `lookback db`, for any models.
 
 use std::time::Duration;
 
-use lookback::migrate::{self, ApplyOptions, Event, Migrations, State};
+use lookback::migrate::{self, ApplyOptions, Event, Folder, Migrations, Models, State};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -12,12 +12,85 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
-pub(crate) async fn run(config: &Config, command: DbCommand) -> Result<(), Failure> {
+mod check;
+mod decisions;
+mod generate;
+mod push;
+
+/// Whose tables they are.
+pub(crate) struct Application {
+    pub(crate) models: Models,
+    /// The migrations that are used where no folder is named.
+    pub(crate) migrations: fn() -> Result<Migrations, lookback::Error>,
+}
+
+impl Application {
+    /// Lookback itself, with its migrations built in.
+    pub(crate) fn lookback() -> Self {
+        Self {
+            models: Models::lookback(),
+            migrations: || Ok(Migrations::lookback()),
+        }
+    }
+}
+
+pub(crate) async fn run(
+    config: &Config,
+    application: &Application,
+    command: DbCommand,
+) -> Result<(), Failure> {
     let chosen = |files: &FilesArgs| match &files.dir {
         Some(dir) => Migrations::folder(dir),
-        None => Ok(Migrations::lookback()),
+        None => (application.migrations)(),
     };
+    let models = || application.models.to_schema();
     match command {
+        DbCommand::Generate {
+            name,
+            reversible,
+            empty,
+            decisions,
+            folder,
+        } => {
+            let folder = Folder::new(folder.dir);
+            match name {
+                Some(name) if empty => generate::empty(&folder, &name),
+                name => generate::run(&folder, &models()?, name, reversible, &decisions),
+            }
+        }
+        DbCommand::Push {
+            explain,
+            yes,
+            allow_data_loss,
+            decisions,
+            folder,
+        } => {
+            push::refuse_production()?;
+            let models = models()?;
+            let mut conn = database::connect(config).await?;
+            let how = push::How {
+                explain,
+                yes,
+                allow_data_loss,
+            };
+            push::run(
+                &mut conn,
+                &Folder::new(folder.dir),
+                &models,
+                &decisions,
+                &how,
+            )
+            .await
+        }
+        DbCommand::Check { offline, folder } => {
+            let folder = Folder::new(folder.dir);
+            check::models(&folder, &models()?)?;
+            if offline {
+                return Ok(());
+            }
+            let mut conn = database::connect(config).await?;
+            check::database(&folder, &mut conn).await
+        }
         DbCommand::Migrate {
             dry_run,
             wait,
@@ -78,7 +151,7 @@ pub(crate) async fn print_pending(
         let state = status.iter().find(|m| m.version == file.version());
         if let Some(State::Partial { done }) = state.map(|m| m.state) {
             output::line(&format!(
-                "-- (its first {done} statements took effect before)"
+                "-- (in effect already: its statements up to number {done})"
             ))?;
         }
         output::line(up.sql().trim_end())?;

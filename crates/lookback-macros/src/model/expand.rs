@@ -1,30 +1,46 @@
 //! From a checked model to the code it stands for.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Ident, LitStr};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Ident;
 
-use super::input::{Model, ModelField, Role};
+use super::check::wire_type;
+use super::definition::definition;
+use super::field::{ModelField, Role};
+use super::input::Model;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
+    let definition = definition(model);
+    if model.is_schema_only() {
+        let item = &model.item;
+        return quote! {
+            // It stands for a table; nothing need make or read a value of it.
+            #[allow(dead_code)]
+            #item
+            #definition
+        };
+    }
     let row = row(model);
     let handles = handles(model);
     let table = table(model);
     let new = new(model);
     let patch = patch(model);
-    quote! { #row #handles #table #new #patch }
+    quote! { #row #definition #handles #table #new #patch }
 }
 
 /// The struct itself, with `Debug`, `Clone`, `PartialEq` and `Serialize`.
 fn row(model: &Model) -> TokenStream {
     let mut item = model.item.clone();
     for field in &mut item.fields {
-        let hidden = model
-            .fields
-            .iter()
-            .any(|f| Some(&f.name) == field.ident.as_ref() && f.hidden);
-        if hidden {
+        let Some(of) = field.ident.as_ref().and_then(|name| model.field(name)) else {
+            continue;
+        };
+        if of.hidden || of.is_opaque() {
             field.attrs.push(syn::parse_quote!(#[serde(skip)]));
+        } else if let Some(name) = &of.options.name {
+            field
+                .attrs
+                .push(syn::parse_quote!(#[serde(rename = #name)]));
         }
     }
     quote! {
@@ -38,7 +54,7 @@ fn row(model: &Model) -> TokenStream {
 fn handles(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
-    let handles = model.fields.iter().enumerate().map(|(index, field)| {
+    let handles = model.readable().map(|(index, field)| {
         let ModelField {
             name: column,
             value,
@@ -46,7 +62,10 @@ fn handles(model: &Model) -> TokenStream {
             visibility,
             ..
         } = field;
-        let title = format!("The column `{column}`, to filter and to order by.");
+        let title = format!(
+            "The column `{}`, to filter and to order by.",
+            field.column()
+        );
         quote! {
             #[doc = #title]
             ///
@@ -74,23 +93,30 @@ fn table(model: &Model) -> TokenStream {
     let new = format_ident!("New{name}");
     let patch = format_ident!("{name}Patch");
     let table = &model.table;
-    let columns = model.fields.iter().map(column_def);
-    let search = model.search.iter().map(|field| {
-        model
-            .fields
-            .iter()
-            .position(|f| f.name == *field)
-            .unwrap_or_else(|| unreachable!("search fields were checked"))
+    let schema = match &model.options.schema {
+        Some(schema) => quote!(Some(#schema)),
+        None => quote!(None),
+    };
+    let columns = model.readable().map(|(_, field)| column_def(field));
+    let search = model.search.iter().map(|name| {
+        let found = model.readable().find(|(_, field)| field.name == *name);
+        found.map_or_else(|| unreachable!("search fields were checked"), |(at, _)| at)
     });
-    let constraints = model.constraints.iter().map(|constraint| {
-        let name = &constraint.name;
-        let field = LitStr::new(&constraint.field.to_string(), constraint.field.span());
-        let problem = &constraint.problem;
+    let constraints = model.problems().map(|(name, problem)| {
+        let field = model.field(&problem.field).map(ModelField::column);
+        let problem = &problem.words;
         quote!(::lookback::__private::Constraint { name: #name, field: #field, problem: #problem })
     });
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;
-        let text = column.to_string();
+        let text = field.column();
+        if field.is_opaque() {
+            let opaque = &field.value;
+            return match field.nullable {
+                true => quote!(#column: None),
+                false => quote!(#column: <#opaque as ::core::default::Default>::default()),
+            };
+        }
         let read = match (field.hidden, field.nullable) {
             (true, true) => quote!(::lookback::__private::read_hidden_nullable(row, #text)?),
             (true, false) => quote!(::lookback::__private::read_hidden(row, #text)?),
@@ -103,6 +129,7 @@ fn table(model: &Model) -> TokenStream {
         impl ::lookback::Model for #name {
             const TABLE: &'static ::lookback::Table = &::lookback::Table {
                 name: #table,
+                schema: #schema,
                 columns: &[#(#columns),*],
                 search: &[#(#search),*],
                 constraints: &[#(#constraints),*],
@@ -122,11 +149,13 @@ fn table(model: &Model) -> TokenStream {
 }
 
 fn column_def(field: &ModelField) -> TokenStream {
-    let name = field.name.to_string();
+    let options = &field.options;
+    let name = field.column();
+    let generated = field.is_generated();
     let value = &field.value;
     let nullable = field.nullable;
     let hidden = field.hidden;
-    let not_blank = field.not_blank;
+    let not_blank = options.not_blank.is_some();
     let role = match field.role {
         Role::Id => quote!(Id),
         Role::Plain => quote!(Plain),
@@ -135,44 +164,45 @@ fn column_def(field: &ModelField) -> TokenStream {
         Role::DeletedAt => quote!(DeletedAt),
         Role::Embedding => quote!(Embedding),
     };
-    let max_bytes = match &field.max_bytes {
+    let max_bytes = match &options.max_bytes {
         Some(bytes) => quote!(#bytes),
         None => quote!(<#value as ::lookback::ColumnValue>::TYPE.default_max_bytes()),
     };
-    let range = match &field.range {
+    let range = match &options.range {
         Some((min, max)) => quote!(Some((#min, #max))),
         None => quote!(None),
     };
-    let has_default = field.default.is_some();
+    let has_default = options.default.is_some();
+    let mut ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
+    let mut cast = quote!(None);
+    if let Some(data_type) = &options.data_type {
+        let wire = wire_type(&data_type.value)
+            .unwrap_or_else(|| unreachable!("the types of a full model were checked"));
+        let wire = Ident::new(wire, data_type.literal.span());
+        let checked = quote_spanned!(data_type.literal.span()=> stored_as);
+        ty = quote!(::lookback::__private::#checked(#ty, ::lookback::ColumnType::#wire));
+        if data_type.value.name.name == "citext" {
+            let name = data_type.value.name.to_string();
+            cast = quote!(Some(#name));
+        }
+    }
     quote! {
         ::lookback::ColumnDef {
             name: #name,
-            ty: <#value as ::lookback::ColumnValue>::TYPE,
+            ty: #ty,
             parse: ::lookback::__private::parse::<#value>,
             variants: <#value as ::lookback::ColumnValue>::VARIANTS,
             role: ::lookback::Role::#role,
             nullable: #nullable,
             hidden: #hidden,
             has_default: #has_default,
+            generated: #generated,
+            cast: #cast,
             not_blank: #not_blank,
             max_bytes: #max_bytes,
             range: #range,
         }
     }
-}
-
-/// The fields a caller may set: all but those the write path fills.
-fn settable(model: &Model) -> impl Iterator<Item = (usize, &ModelField)> {
-    model
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| matches!(field.role, Role::Plain | Role::CreatedAt))
-}
-
-/// The fields a patch may change: those that hold what the caller recorded.
-fn plain(model: &Model) -> impl Iterator<Item = (usize, &ModelField)> {
-    settable(model).filter(|(_, field)| field.role == Role::Plain)
 }
 
 /// `NewLog`: the insert type.
@@ -184,10 +214,10 @@ fn new(model: &Model) -> TokenStream {
 
     // A field is required unless it may be null or the model has a value for it.
     let required = |field: &ModelField| {
-        !field.nullable && field.default.is_none() && field.role == Role::Plain
+        !field.nullable && field.options.default.is_none() && field.role == Role::Plain
     };
 
-    let fields = settable(model).map(|(_, field)| {
+    let fields = model.settable().map(|(_, field)| {
         let ModelField {
             name,
             value,
@@ -200,7 +230,7 @@ fn new(model: &Model) -> TokenStream {
         } else {
             quote!(::core::option::Option<#value>)
         };
-        let note = match (&field.role, &field.default) {
+        let note = match (&field.role, &field.options.default) {
             (Role::CreatedAt, _) => Some("\n\n`None`: the time of the insert."),
             (_, Some(_)) => Some("\n\n`None`: the default of the column."),
             _ => None,
@@ -208,13 +238,14 @@ fn new(model: &Model) -> TokenStream {
         .map(|text| quote!(#[doc = #text]));
         quote! { #(#docs)* #note #visibility #name: #ty }
     });
-    let parameters = settable(model)
+    let parameters = model
+        .settable()
         .filter(|(_, f)| required(f))
         .map(|(_, field)| {
             let ModelField { name, value, .. } = field;
             quote!(#name: impl ::core::convert::Into<#value>)
         });
-    let initial = settable(model).map(|(_, field)| {
+    let initial = model.settable().map(|(_, field)| {
         let column = &field.name;
         if required(field) {
             quote!(#column: #column.into())
@@ -222,7 +253,8 @@ fn new(model: &Model) -> TokenStream {
             quote!(#column: None)
         }
     });
-    let setters = settable(model)
+    let setters = model
+        .settable()
         .filter(|(_, f)| !required(f))
         .map(|(_, field)| {
             let ModelField {
@@ -231,7 +263,7 @@ fn new(model: &Model) -> TokenStream {
                 visibility,
                 ..
             } = field;
-            let title = format!("Sets `{name}`.");
+            let title = format!("Sets `{}`.", field.column());
             quote! {
                 #[doc = #title]
                 #[must_use]
@@ -241,13 +273,13 @@ fn new(model: &Model) -> TokenStream {
                 }
             }
         });
-    let values = settable(model).map(|(index, field)| {
+    let values = model.settable().map(|(index, field)| {
         let column = &field.name;
         let value = &field.value;
         let to_value = quote!(<#value as ::lookback::ColumnValue>::to_value);
         if required(field) {
             quote!(#index => Some(#to_value(&self.#column)))
-        } else if let Some(default) = &field.default {
+        } else if let Some(default) = &field.options.default {
             quote! {
                 #index => Some(match &self.#column {
                     Some(value) => #to_value(value),
@@ -265,15 +297,15 @@ fn new(model: &Model) -> TokenStream {
             }
         }
     });
-    let from_json = settable(model).map(|(index, field)| {
+    let from_json = model.settable().map(|(index, field)| {
         let column = &field.name;
         if required(field) {
-            quote!(let #column = input.required(#index);)
+            quote!(let #column = __input.required(#index);)
         } else {
-            quote!(let #column = input.optional(#index);)
+            quote!(let #column = __input.optional(#index);)
         }
     });
-    let unwrap = settable(model).map(|(_, field)| {
+    let unwrap = model.settable().map(|(_, field)| {
         let column = &field.name;
         if required(field) {
             quote!(#column: #column?)
@@ -287,11 +319,11 @@ fn new(model: &Model) -> TokenStream {
     let impls = assign(
         name,
         &new,
-        settable(model),
+        model.settable(),
         &quote!(#(#values,)*),
         &quote! {
             #(#from_json)*
-            let value = (|| Some(Self { #(#unwrap),* }))();
+            let __record = (|| Some(Self { #(#unwrap),* }))();
         },
     );
 
@@ -328,7 +360,7 @@ fn patch(model: &Model) -> TokenStream {
             quote!(#value)
         }
     };
-    let fields = plain(model).map(|(_, field)| {
+    let fields = model.plain().map(|(_, field)| {
         let ModelField {
             name,
             docs,
@@ -338,15 +370,15 @@ fn patch(model: &Model) -> TokenStream {
         let ty = ty(field);
         quote! { #(#docs)* #visibility #name: ::lookback::Patch<#ty> }
     });
-    let setters = plain(model).map(|(_, field)| {
+    let setters = model.plain().map(|(_, field)| {
         let ModelField {
             name, visibility, ..
         } = field;
         let ty = ty(field);
         let title = if field.nullable {
-            format!("Sets `{name}`; `None` makes it null.")
+            format!("Sets `{}`; `None` makes it null.", field.column())
         } else {
-            format!("Sets `{name}`.")
+            format!("Sets `{}`.", field.column())
         };
         quote! {
             #[doc = #title]
@@ -357,7 +389,7 @@ fn patch(model: &Model) -> TokenStream {
             }
         }
     });
-    let values = plain(model).map(|(index, field)| {
+    let values = model.plain().map(|(index, field)| {
         let column = &field.name;
         let value = &field.value;
         let to_value = quote!(<#value as ::lookback::ColumnValue>::to_value);
@@ -371,21 +403,21 @@ fn patch(model: &Model) -> TokenStream {
             quote!(#index => self.#column.as_set().map(#to_value))
         }
     });
-    let from_json = plain(model).map(|(index, field)| {
+    let from_json = model.plain().map(|(index, field)| {
         let column = &field.name;
         if field.nullable {
-            quote!(#column: input.patch_nullable(#index))
+            quote!(#column: __input.patch_nullable(#index))
         } else {
-            quote!(#column: input.patch(#index))
+            quote!(#column: __input.patch(#index))
         }
     });
     let patch_doc = format!("A change to a record of `{table}`: a field that is absent is kept.");
     let impls = assign(
         name,
         &patch,
-        plain(model),
+        model.plain(),
         &quote!(#(#values,)*),
-        &quote!(let value = Some(Self { #(#from_json),* });),
+        &quote!(let __record = Some(Self { #(#from_json),* });),
     );
 
     quote! {
@@ -415,7 +447,7 @@ fn assign<'a>(
     let name = ty.to_string();
     let debug = fields.map(|(_, field)| {
         let column = &field.name;
-        let text = column.to_string();
+        let text = field.column();
         if field.hidden {
             quote!(.field(#text, &::core::format_args!("<hidden>")))
         } else {
@@ -442,9 +474,9 @@ fn assign<'a>(
             fn from_json(
                 map: ::lookback::JsonMap,
             ) -> ::core::result::Result<Self, ::lookback::Error> {
-                let mut input = ::lookback::__private::JsonInput::new::<#model>(map);
+                let mut __input = ::lookback::__private::JsonInput::new::<#model>(map);
                 #from_json
-                input.finish(value)
+                __input.finish(__record)
             }
         }
 

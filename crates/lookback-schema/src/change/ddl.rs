@@ -98,11 +98,17 @@ impl Change {
                 table,
                 column,
                 value,
+                deferred,
             } => {
                 let column = quoted(column);
-                vec![format!(
+                let mut sql = Vec::new();
+                if *deferred {
+                    sql.push("SET CONSTRAINTS ALL IMMEDIATE".to_owned());
+                }
+                sql.push(format!(
                     "UPDATE {table} SET {column} = {value} WHERE {column} IS NULL"
-                )]
+                ));
+                sql
             }
             Self::AddIdentity {
                 table,

@@ -978,6 +978,33 @@ mod tests {
     }
 
     #[test]
+    fn plain_columns_are_columns_for_certain() {
+        for (text, columns) in [
+            ("level IN ('a', 'b') AND NOT total >= 0", "level total"),
+            ("lower(\"E mail\") <> coalesce(a, b)", "E mail a b"),
+            ("extract(epoch FROM x) > 1", ""),
+            ("x::timestamp with time zone > now()", "x"),
+            ("at AT TIME ZONE 'UTC' < date '2026-01-01'", ""),
+            (
+                "shape::geometry(point, 4326) && make_box(size => 3)",
+                "shape",
+            ),
+            (
+                "window_end = window_start + interval '60 seconds'",
+                "window_end window_start",
+            ),
+            (
+                "deleted_at IS NULL AND kind = 'x'::sales.mood",
+                "deleted_at kind",
+            ),
+            ("(meta ->> 'user') COLLATE \"C\" > current_user", "meta"),
+        ] {
+            let found = Expression::new(text).unwrap().plain_columns();
+            assert_eq!(found.join(" "), columns, "{text}");
+        }
+    }
+
+    #[test]
     fn columns_are_renamed_and_nothing_else() {
         let names = [("msg".to_owned(), "Message".to_owned())].into();
         let renamed = Expression::new("msg <> 'msg' AND msg(msg) = x::msg")

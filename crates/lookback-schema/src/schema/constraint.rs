@@ -122,6 +122,16 @@ impl Constraint {
         self
     }
 
+    /// When it is held against rows.
+    pub(crate) fn deferral(&self) -> Deferral {
+        match self {
+            Self::PrimaryKey(key) | Self::Unique(key) => key.deferral,
+            Self::ForeignKey(key) => key.deferral,
+            Self::Exclude(exclusion) => exclusion.deferral,
+            Self::Check { .. } => Deferral::NotDeferrable,
+        }
+    }
+
     /// Whether it is not yet held against all rows.
     pub fn is_not_valid(&self) -> bool {
         match self {

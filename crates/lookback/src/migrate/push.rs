@@ -1,34 +1,28 @@
 //! Models straight into a database, for development.
 
-use lookback_schema::{Change, Decisions, Plan, Risk, Schema, diff};
+use lookback_schema::{Change, Plan, Risk, Schema};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::error::Error;
-use crate::migrate::generate::undecided;
 use crate::migrate::{Scope, canonical, introspect};
 
-/// What [`push`] would do: the difference between `models` and the database.
+/// The database and the models, both as the server prints them, to be
+/// compared by [`lookback_schema::diff`].
 ///
 /// Tables of the database that neither `models` nor `known` (the newest
-/// snapshot) has are not ours and are left alone.
+/// snapshot) has are not ours: they are in neither.
 ///
 /// # Errors
 ///
-/// Those of the database; [`Error::is_setup`] if the difference cannot be told
-/// from a rename without a decision.
-pub async fn difference(
+/// Those of the database; an expression of the models that it refuses.
+pub async fn both(
     conn: &mut PgConnection,
     models: &Schema,
     known: &Schema,
-    decisions: &Decisions,
-) -> Result<Plan, Error> {
+) -> Result<(Schema, Schema), Error> {
     let live = introspect(conn, &Scope::of([models, known])).await?;
     let wanted = canonical(conn, models).await?;
-    let decisions = Decisions {
-        one_transaction: true,
-        ..decisions.clone()
-    };
-    diff(&live, &wanted, &decisions).map_err(undecided)
+    Ok((live, wanted))
 }
 
 /// The objects whose data a plan loses, as flags name them.
@@ -44,6 +38,29 @@ pub fn data_lost_by(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// Refuses a plan that loses data of an object that is not named.
+///
+/// # Errors
+///
+/// [`Error::is_setup`], with the flag for each object.
+pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
+    let lost: Vec<String> = data_lost_by(plan)
+        .into_iter()
+        .filter(|object| !allowed.contains(object))
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let flags: Vec<String> = lost
+        .iter()
+        .map(|object| format!("--allow-data-loss '{object}'"))
+        .collect();
+    Err(Error::Setup {
+        problem: format!("this loses data: {}", lost.join(", ")),
+        hint: format!("if that is meant, add {}", flags.join(" ")),
+    })
+}
+
 /// Makes the changes of a plan, all in one transaction.
 ///
 /// `allow_data_loss` names each object that may lose data. No row is changed
@@ -51,29 +68,14 @@ pub fn data_lost_by(plan: &Plan) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// [`Error::is_setup`] for an object that would lose data and is not named;
-/// whatever the database refuses, with the statement. Nothing is changed then.
+/// Those of [`check_data_loss`]; whatever the database refuses, with the
+/// statement. Nothing is changed then.
 pub async fn push(
     conn: &mut PgConnection,
     plan: &Plan,
     allow_data_loss: &[String],
 ) -> Result<(), Error> {
-    let lost: Vec<String> = data_lost_by(plan)
-        .into_iter()
-        .filter(|object| !allow_data_loss.contains(object))
-        .collect();
-    if !lost.is_empty() {
-        return Err(Error::Setup {
-            problem: format!("this loses data: {}", lost.join(", ")),
-            hint: format!(
-                "if that is meant, add {}",
-                lost.iter()
-                    .map(|object| format!("--allow-data-loss '{object}'"))
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            ),
-        });
-    }
+    check_data_loss(plan, allow_data_loss)?;
     let mut transaction = conn.begin().await?;
     for step in &plan.steps {
         for statement in step.change.statements() {

@@ -106,6 +106,7 @@ impl JsonInput {
         if let Some(column) = self.table.column(name) {
             return match column.role {
                 Role::CreatedAt => "is set when the record is made".to_owned(),
+                Role::Plain => "is filled in by the database and cannot be given".to_owned(),
                 _ => "is filled in by Lookback and cannot be given".to_owned(),
             };
         }
@@ -114,6 +115,7 @@ impl JsonInput {
                 .columns
                 .iter()
                 .filter(|column| matches!(column.role, Role::Plain | Role::CreatedAt))
+                .filter(|column| !column.generated)
                 .map(|column| column.name)
         };
         match nearest(name, taken()) {

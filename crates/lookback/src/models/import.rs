@@ -8,7 +8,11 @@ use crate::{Embedding, Hidden, model};
 ///
 /// Changed in the transaction that stores a batch, so that it is always the
 /// truth, whenever the importing process was killed.
-#[model(table = "imports", search(name))]
+#[model(
+    table = "imports",
+    search(name),
+    index("imports_name_idx", "(name, id) WHERE deleted_at IS NULL")
+)]
 pub struct Import {
     /// Primary key.
     pub id: i64,

@@ -8,8 +8,19 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
 #[model(
     table = "logs",
     search(message, source, level),
-    constraint("logs_level_check", level, "is not one of debug, info, warn, error"),
-    constraint("logs_message_check", message, "must not be blank")
+    constraint(
+        "logs_level_check",
+        "CHECK (level IN ('debug', 'info', 'warn', 'error'))",
+        problem(level, "is not one of debug, info, warn, error")
+    ),
+    constraint(
+        "logs_message_check",
+        r"CHECK (message ~ '\S')",
+        problem(message, "must not be blank")
+    ),
+    partition_by = "RANGE (id)",
+    partition("logs_default", "DEFAULT"),
+    open_partitions
 )]
 pub struct Log {
     /// Primary key.

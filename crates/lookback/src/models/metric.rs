@@ -10,13 +10,17 @@ use crate::{Bytes, Embedding, ErrorRate, Hidden, model};
     search(endpoint),
     constraint(
         "metrics_window_check",
-        window_end,
-        "is not 60 seconds after a window_start on the full minute"
+        "CHECK (window_start = date_trunc('minute', window_start, 'UTC')
+            AND window_end = window_start + interval '00:01:00')",
+        problem(
+            window_end,
+            "is not 60 seconds after a window_start on the full minute"
+        )
     ),
-    constraint(
+    index(
         "metrics_endpoint_window_start_key",
-        endpoint,
-        "has a window of this window_start already"
+        "UNIQUE (endpoint, window_start) WHERE deleted_at IS NULL",
+        problem(endpoint, "has a window of this window_start already")
     )
 )]
 pub struct Metric {
@@ -30,26 +34,26 @@ pub struct Metric {
     #[column(not_blank, max_bytes = 2048)]
     pub endpoint: String,
     /// Half of the requests took this many milliseconds or less.
-    #[column(range(0, i32::MAX as i64))]
+    #[column(range(0, i32::MAX as i64), comment = "milliseconds")]
     pub p50_latency: i32,
     /// 95 % of the requests took this many milliseconds or less.
-    #[column(range(0, i32::MAX as i64))]
+    #[column(range(0, i32::MAX as i64), comment = "milliseconds")]
     pub p95_latency: i32,
     /// 99 % of the requests took this many milliseconds or less.
-    #[column(range(0, i32::MAX as i64))]
+    #[column(range(0, i32::MAX as i64), comment = "milliseconds")]
     pub p99_latency: i32,
     /// The share of requests that ended in a status of 500 or more, or in no
     /// response.
-    #[column(range(0, 1_000_000))]
+    #[column(range(0, 1_000_000), comment = "errors per million requests")]
     pub error_rate: ErrorRate,
     /// The number of requests.
     #[column(range(0, i32::MAX as i64))]
     pub traffic_count: i32,
     /// Bytes of all requests.
-    #[column(range(0, i64::MAX))]
+    #[column(range(0, i64::MAX), comment = "bytes of all requests")]
     pub request_size: Option<i64>,
     /// Bytes of all responses.
-    #[column(range(0, i64::MAX))]
+    #[column(range(0, i64::MAX), comment = "bytes of all responses")]
     pub response_size: Option<i64>,
     /// The distribution of the latencies, from which windows are merged.
     #[column(max_bytes = 65_536)]

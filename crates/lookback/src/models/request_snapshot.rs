@@ -10,14 +10,17 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
     search(method, path, query, body, response_body, user_id),
     constraint(
         "request_snapshots_status_code_check",
-        status_code,
-        "is not from 100 to 599"
+        "CHECK (status_code BETWEEN 100 AND 599)",
+        problem(status_code, "is not from 100 to 599")
     ),
     constraint(
         "request_snapshots_geo_source_check",
-        geo_source,
-        "is not one of platform, header, ip, none"
-    )
+        "CHECK (geo_source IN ('platform', 'header', 'ip', 'none'))",
+        problem(geo_source, "is not one of platform, header, ip, none")
+    ),
+    partition_by = "RANGE (id)",
+    partition("request_snapshots_default", "DEFAULT"),
+    open_partitions
 )]
 pub struct RequestSnapshot {
     /// Primary key.
@@ -53,7 +56,7 @@ pub struct RequestSnapshot {
     /// The headers of the response.
     pub response_headers: Option<Json>,
     /// Milliseconds from the request to the end of the response.
-    #[column(range(0, i32::MAX as i64))]
+    #[column(range(0, i32::MAX as i64), comment = "milliseconds")]
     pub duration: Option<i32>,
     /// The country the request came from.
     #[column(max_bytes = 1024)]

@@ -9,7 +9,11 @@ use crate::{Embedding, Hidden, model};
 #[model(
     table = "settings",
     search(),
-    constraint("settings_name_key", name, "is set already")
+    index(
+        "settings_name_key",
+        "UNIQUE (name) WHERE deleted_at IS NULL",
+        problem(name, "is set already")
+    )
 )]
 pub struct Setting {
     /// Primary key.

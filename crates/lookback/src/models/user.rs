@@ -8,7 +8,11 @@ use crate::{ColumnEnum, Embedding, Hidden, model};
 #[model(
     table = "users",
     search(email, role),
-    constraint("users_email_key", email, "is the e-mail of another user")
+    index(
+        "users_email_key",
+        "UNIQUE (lower(email)) WHERE deleted_at IS NULL",
+        problem(email, "is the e-mail of another user")
+    )
 )]
 pub struct User {
     /// Primary key.

@@ -10,7 +10,7 @@ use super::QueryBuilder;
 use super::write::{check_record, inserted_list, now, row};
 use crate::db::{Db, Session};
 use crate::error::{Error, FieldError};
-use crate::model::{Assign, Model, quote_identifier};
+use crate::model::{Assign, Model};
 use crate::value::Value;
 
 /// Signature, flags (none) and length of the header extension (none).
@@ -102,7 +102,7 @@ async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u6
     let table = N::Model::TABLE;
     let statement = format!(
         "COPY {} ({}) FROM STDIN (FORMAT binary)",
-        quote_identifier(table.name),
+        table.quoted(),
         inserted_list(table)
     );
     let now = now();

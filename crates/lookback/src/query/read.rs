@@ -7,7 +7,7 @@ use sqlx::{Row as _, ValueRef as _};
 use super::{MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::error::Error;
-use crate::model::{Model, Role, quote_identifier};
+use crate::model::{Model, Role};
 use crate::search;
 use crate::sql::Sql;
 use crate::types::Hidden;
@@ -119,7 +119,7 @@ impl<M: Model> QueryBuilder<M> {
              LEFT JOIN LATERAL (SELECT {columns}{keys} FROM {from}{filter} \
              ORDER BY {inner} LIMIT {limit} OFFSET {offset}) AS page ON TRUE \
              ORDER BY {outer}",
-            from = quote_identifier(table.name),
+            from = table.quoted(),
             columns = self.selected(),
             inner = inner.join(", "),
             outer = outer.join(", "),
@@ -204,7 +204,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::new(&format!(
             "SELECT {} FROM {}",
             self.selected(),
-            quote_identifier(M::TABLE.name)
+            M::TABLE.quoted()
         ));
         self.push_where(&mut sql)?;
         Ok(sql)

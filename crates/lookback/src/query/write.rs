@@ -8,7 +8,7 @@ use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
-use crate::model::{Assign, ColumnDef, Model, Role, Table, check, quote_identifier};
+use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
 use crate::sql::Sql;
 use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
@@ -24,7 +24,7 @@ impl<M: Model> QueryBuilder<M> {
         check_new(&new)?;
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} ({}) VALUES (",
-            quote_identifier(table.name),
+            table.quoted(),
             inserted_list(table)
         ));
         for (index, (column, value)) in row(&new, now()).enumerate() {
@@ -129,7 +129,7 @@ impl<M: Model> QueryBuilder<M> {
     pub async fn hard_delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
         let table = M::TABLE;
         let id_column = table.role(Role::Id).quoted();
-        let mut sql = Sql::new(&format!("DELETE FROM {}", quote_identifier(table.name)));
+        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {id_column} = "));
         sql.bind(id)?;
@@ -168,7 +168,7 @@ impl<M: Model> QueryBuilder<M> {
         changes: &[(usize, Value<'_>)],
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        let mut sql = Sql::new(&format!("UPDATE {} SET ", quote_identifier(table.name)));
+        let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
         for (index, value) in changes {
             let column = &table.columns[*index];
             sql.push(&format!("{} = ", column.quoted()));
@@ -205,7 +205,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::new(&format!(
             "SELECT {} FROM {}",
             columns.join(", "),
-            quote_identifier(table.name)
+            table.quoted()
         ));
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
@@ -232,14 +232,12 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-/// The columns that an insert gives a value: all but the primary key and
-/// `deleted_at`.
+/// The columns that an insert gives a value: all but the primary key,
+/// `deleted_at` and what the database fills.
 fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
-    table
-        .columns
-        .iter()
-        .enumerate()
-        .filter(|(_, column)| !matches!(column.role, Role::Id | Role::DeletedAt))
+    table.columns.iter().enumerate().filter(|(_, column)| {
+        !matches!(column.role, Role::Id | Role::DeletedAt) && !column.generated
+    })
 }
 
 pub(super) fn inserted_list(table: &'static Table) -> String {

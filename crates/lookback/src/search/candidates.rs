@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::query::Query;
-use crate::model::{Role, Table, quote_identifier};
+use crate::model::{Role, Table};
 use crate::sql::Sql;
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -147,7 +147,7 @@ fn statement(table: &'static Table, query: &Query, mut sql: Sql) -> Result<Sql, 
         id = table.role(Role::Id).quoted(),
         embedding = embedding.quoted(),
         text = text_of(table),
-        from = quote_identifier(table.name),
+        from = table.quoted(),
         by_letters = by_letters.join(" OR "),
     ));
     Ok(sql)

@@ -7,7 +7,11 @@ use lookback::{ColumnEnum, Embedding, Hidden, Model as _, Problem, model};
 #[model(
     table = "notes",
     search(title, body),
-    constraint("notes_title_key", title, "is the title of another note")
+    constraint(
+        "notes_title_key",
+        "UNIQUE (title)",
+        problem(title, "is the title of another note")
+    )
 )]
 pub(crate) struct Note {
     /// Primary key.

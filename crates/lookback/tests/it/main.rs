@@ -10,6 +10,7 @@ mod introspect;
 mod macros;
 mod migrate;
 mod migrations;
+mod models;
 mod round_trip;
 mod scenarios;
 mod schema;

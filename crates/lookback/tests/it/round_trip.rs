@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use lookback::migrate::{Live, Scope, canonical, read};
-use lookback_schema::Schema;
+use lookback_schema::{Decisions, Expression, Name, Path, Plan, Schema, diff};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
-use testkit::schemas::{Drawn, EXTENSIONS, Pair, create, pair, schema};
+use testkit::schemas::{Drawn, Dropped, EXTENSIONS, Pair, Rename, create, pair, schema};
 use tokio::runtime::Runtime;
 
 /// `make test-long` asks every property for more than these have time for.
@@ -233,6 +233,138 @@ fn what_is_asked_of_a_migration_can_be_done() {
         proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
         Ok(())
     });
+}
+
+/// A migration leads from any schema to any other, keeps what stays, and back.
+#[test]
+fn a_migration_leads_where_it_should() {
+    let mut bench = Bench::new();
+    let strategy = pair(bench.virtual_columns);
+    bench.run(256, &strategy, async |conn, pair| {
+        run(conn, &create(&pair.from)).await?;
+        run(conn, &pair.rows()).await?;
+        let before = survivors(conn, &pair, true).await?;
+        migrate(conn, &pair, &decisions(&pair)).await?;
+        proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
+        run(conn, &emptied(&pair.to)).await?;
+        let back = pair.reversed();
+        migrate(conn, &back, &decisions(&back)).await
+    });
+}
+
+/// The same, of what the plans say of themselves.
+#[test]
+fn a_plan_makes_one_schema_of_the_other() {
+    let strategy = pair(true);
+    let config = Config {
+        source_file: Some(file!()),
+        ..Config::default()
+    };
+    let result = TestRunner::new(config).run(&strategy, |pair| {
+        leads_from_to(&pair, &pair.from, &pair.to)?;
+        let back = pair.reversed();
+        leads_from_to(&back, &back.from, &back.to)
+    });
+    if let Err(error) = result {
+        panic!("{error}");
+    }
+}
+
+fn leads_from_to(pair: &Pair, from: &Schema, to: &Schema) -> Result<(), TestCaseError> {
+    for schema in [from, to] {
+        let nothing = planned(schema, schema, &Decisions::default())?;
+        proptest::prop_assert!(nothing.is_empty(), "{}", nothing.sql());
+    }
+    let plan = planned(from, to, &decisions(pair))?;
+    let made = plan.apply(from.clone());
+    proptest::prop_assert_eq!(&made.enums, &to.enums, "{}", plan.sql());
+    same_tables(&made, to)
+        .map_err(|error| TestCaseError::fail(format!("{error}\n{}", plan.sql())))?;
+    proptest::prop_assert!(made.extensions.is_superset(&to.extensions));
+    proptest::prop_assert!(made.schemas.is_superset(&to.schemas));
+    Ok(())
+}
+
+fn planned(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, TestCaseError> {
+    diff(from, to, decisions).map_err(|error| TestCaseError::fail(error.to_string()))
+}
+
+/// Makes the second schema of the first one, which is there, in one
+/// transaction, and sees that it is.
+async fn migrate(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    decisions: &Decisions,
+) -> Result<(), TestCaseError> {
+    let (was, wanted) = (live(conn).await?, words(conn, &pair.to).await?);
+    let plan = planned(&was, &wanted, decisions)?;
+    let with_plan =
+        |error: TestCaseError| TestCaseError::fail(format!("{error}\n-- the plan\n{}", plan.sql()));
+    let statements: Vec<String> = plan
+        .steps
+        .iter()
+        .flat_map(|step| step.change.statements())
+        .collect();
+    run(conn, &["BEGIN".to_owned()]).await?;
+    run(conn, &statements).await.map_err(with_plan)?;
+    run(conn, &["COMMIT".to_owned()]).await.map_err(with_plan)?;
+    let live = live(conn).await.map_err(with_plan)?;
+    proptest::prop_assert_eq!(&live.enums, &wanted.enums, "{}", plan.sql());
+    same_tables(&live, &wanted).map_err(with_plan)?;
+    let rest = planned(&live, &wanted, &Decisions::default())?;
+    proptest::prop_assert!(rest.is_empty(), "{}", rest.sql());
+    let made = plan.apply(was);
+    proptest::prop_assert_eq!(&made.enums, &wanted.enums, "{}", plan.sql());
+    same_tables(&made, &wanted).map_err(with_plan)
+}
+
+/// No rows: what the way back would need to be told of them is not known.
+fn emptied(schema: &Schema) -> Vec<String> {
+    let tables: Vec<String> = schema.tables.keys().map(ToString::to_string).collect();
+    if tables.is_empty() {
+        return Vec::new();
+    }
+    vec![format!("TRUNCATE {} CASCADE", tables.join(", "))]
+}
+
+/// What is known of a pair, as a person would say it.
+fn decisions(pair: &Pair) -> Decisions {
+    let within = |name: &Name, part: &str| Path::within(name, part);
+    let renames = pair
+        .renames()
+        .into_iter()
+        .filter_map(|rename| match rename {
+            Rename::Table(from, to) | Rename::Enum(from, to) => {
+                Some((Path::of(&from), Path::of(&to)))
+            }
+            Rename::Column(name, from, to) | Rename::Label(name, from, to) => {
+                Some((within(&name, &from), within(&name, &to)))
+            }
+            // Those are found without a word.
+            Rename::Constraint(..) | Rename::Index(..) => None,
+        })
+        .collect();
+    let drops = pair
+        .drops()
+        .into_iter()
+        .map(|dropped| match dropped {
+            Dropped::Table(name) | Dropped::Enum(name) => Path::of(&name),
+            Dropped::Column(name, part) | Dropped::Label(name, part) => within(&name, &part),
+        })
+        .collect();
+    let said = |what: Vec<(Name, String, String)>| {
+        what.into_iter()
+            .map(|(name, column, sql)| (within(&name, &column), Expression::new(sql).unwrap()))
+            .collect()
+    };
+    Decisions {
+        renames,
+        drops,
+        fills: said(pair.fills()),
+        usings: said(pair.usings()),
+        assume_drops: false,
+        one_transaction: true,
+    }
 }
 
 type Rows = Vec<Vec<Option<String>>>;

@@ -1,6 +1,10 @@
 //! The tables in the database are those of the design, and those of the
 //! models.
 
+use std::collections::BTreeMap;
+
+use lookback::migrate::Models;
+use lookback::schema::{Constraint, CreateIndex, Fill, Index, Name, Partition, PartitionBy};
 use lookback::{Import, Log, Metric, Model, RequestSnapshot, Role, Setting, Table, User};
 use sqlx::{PgPool, Row as _};
 
@@ -183,6 +187,134 @@ async fn the_models_are_those_of_the_tables() {
     ] {
         compare(&db.pool, table).await;
     }
+}
+
+/// Beside the columns: constraints, indexes, defaults, comments, partitions,
+/// read from the catalog and compared as definitions, not as text.
+#[tokio::test]
+async fn the_models_describe_the_whole_of_each_table() {
+    let db = testkit::database().await;
+    let schema = Models::lookback().to_schema().unwrap();
+    assert_eq!(
+        schema.enums,
+        [(
+            "user_role".into(),
+            vec!["admin".to_owned(), "user".to_owned()]
+        )]
+        .into()
+    );
+    assert_eq!(schema.extensions, ["vector".to_owned()].into());
+    let tables = list(
+        &db.pool,
+        "SELECT relname::text, '' FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+         AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> '_sqlx_migrations'",
+        "",
+    )
+    .await;
+    assert_eq!(
+        schema
+            .tables
+            .keys()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        tables.keys().cloned().collect::<Vec<_>>()
+    );
+    for (name, table) in &schema.tables {
+        let name = name.to_string();
+        let constraints = list(
+            &db.pool,
+            "SELECT conname::text, pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE conrelid = $1::regclass AND contype <> 'n'",
+            &name,
+        )
+        .await;
+        let constraints: BTreeMap<String, Constraint> = constraints
+            .into_iter()
+            .map(|(name, text)| (name, text.parse().unwrap()))
+            .collect();
+        assert_eq!(table.constraints, constraints, "{name}");
+
+        let indexes = list(
+            &db.pool,
+            "SELECT relname::text, pg_get_indexdef(indexrelid) FROM pg_index \
+             JOIN pg_class ON pg_class.oid = indexrelid WHERE indrelid = $1::regclass \
+             AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+            &name,
+        )
+        .await;
+        let indexes: BTreeMap<String, Index> = indexes
+            .into_iter()
+            .map(|(name, text)| (name, text.parse::<CreateIndex>().unwrap().index))
+            .collect();
+        assert_eq!(table.indexes, indexes, "{name}");
+
+        let defaults = list(
+            &db.pool,
+            "SELECT attname::text, pg_get_expr(adbin, adrelid) FROM pg_attrdef \
+             JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum \
+             WHERE adrelid = $1::regclass",
+            &name,
+        )
+        .await;
+        let comments = list(
+            &db.pool,
+            "SELECT attname::text, col_description(attrelid, attnum) FROM pg_attribute \
+             WHERE attrelid = $1::regclass AND col_description(attrelid, attnum) IS NOT NULL",
+            &name,
+        )
+        .await;
+        for column in &table.columns {
+            let fill = match defaults.get(&column.name) {
+                Some(text) => Fill::Default(text.parse().unwrap()),
+                None if column.name == "id" => Fill::IdentityAlways,
+                None => Fill::None,
+            };
+            assert!(
+                column.fill.is_same(&fill, &column.data_type),
+                "{name}.{}: {:?} and {fill:?}",
+                column.name,
+                column.fill
+            );
+            assert_eq!(column.comment.as_ref(), comments.get(&column.name));
+        }
+
+        let partition_by = list(
+            &db.pool,
+            "SELECT '', pg_get_partkeydef(oid) FROM pg_class \
+             WHERE oid = $1::regclass AND relkind = 'p'",
+            &name,
+        )
+        .await;
+        let partition_by: Option<PartitionBy> = partition_by
+            .into_values()
+            .next()
+            .map(|text| text.parse().unwrap());
+        assert_eq!(table.partition_by, partition_by, "{name}");
+        let partitions = list(
+            &db.pool,
+            "SELECT relname::text, pg_get_expr(relpartbound, oid) FROM pg_class \
+             WHERE oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::regclass)",
+            &name,
+        )
+        .await;
+        let partitions: BTreeMap<Name, Partition> = partitions
+            .into_iter()
+            .map(|(name, bound)| (Name::new(name), Partition::new(bound)))
+            .collect();
+        assert_eq!(table.partitions, partitions, "{name}");
+        assert_eq!(table.open_partitions, partition_by.is_some());
+        assert_eq!(table.comment, None);
+    }
+}
+
+/// Pairs of text, by the first.
+async fn list(pool: &PgPool, sql: &'static str, table: &str) -> BTreeMap<String, String> {
+    let query = match sql.contains("$1") {
+        true => sqlx::query(sql).bind(table.to_owned()),
+        false => sqlx::query(sql),
+    };
+    let rows = query.fetch_all(pool).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use chrono::{DateTime, Utc};
 use lookback::{Embedding, Hidden, model};
 
-#[model(table = "Notes; --", search())]
+#[model(table = "a_name_of_which_postgresql_would_cut_off_whatever_is_after_sixty_three_bytes", search())]
 struct Note {
     id: i64,
     created_at: DateTime<Utc>,

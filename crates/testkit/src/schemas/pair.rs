@@ -446,13 +446,12 @@ impl Pair {
         before: &lookback_schema::Column,
         after: &lookback_schema::Column,
     ) -> String {
-        let stays = is_enum(&self.to, &after.data_type);
         let renamed: BTreeMap<String, String> = self
             .origins
             .labels
             .iter()
             .filter(|((name, to), from)| {
-                stays && self.origins.enums[name] == before.data_type.name && to != *from
+                self.origins.enums[name] == before.data_type.name && to != *from
             })
             .map(|((_, to), from)| (from.clone(), to.clone()))
             .collect();

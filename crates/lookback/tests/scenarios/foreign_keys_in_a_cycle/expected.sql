@@ -7,8 +7,6 @@ CREATE TABLE b (
 
 ALTER TABLE a ADD CONSTRAINT a_b_fkey FOREIGN KEY (b) REFERENCES b (id) NOT VALID;
 
--- locks the table: SHARE ROW EXCLUSIVE (no writes) while every row is read
--- may fail on existing rows: rows that refer to what is not there
 ALTER TABLE b ADD CONSTRAINT b_a_fkey FOREIGN KEY (a) REFERENCES a (id);
 
 -- file: change_validate

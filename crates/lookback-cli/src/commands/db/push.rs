@@ -1,0 +1,81 @@
+//! `db push`
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use lookback::migrate::{self, Folder};
+use lookback_schema::{Plan, Schema};
+use sqlx::PgConnection;
+
+use crate::args::DecisionArgs;
+use crate::commands::db::decisions;
+use crate::failure::Failure;
+use crate::output;
+
+/// How far it goes.
+pub(super) struct How {
+    pub(super) explain: bool,
+    pub(super) yes: bool,
+    pub(super) allow_data_loss: Vec<String>,
+}
+
+/// `db push` is for development: what it does is in no file and was reviewed
+/// by nobody.
+pub(super) fn refuse_production() -> Result<(), Failure> {
+    let stage = std::env::var("LOOKBACK_STAGE").unwrap_or_default();
+    if stage.eq_ignore_ascii_case("production") {
+        return Err(
+            Failure::failed("db push is refused where LOOKBACK_STAGE is production")
+                .hint("write the change as a migration: db generate, then db migrate"),
+        );
+    }
+    Ok(())
+}
+
+pub(super) async fn run(
+    conn: &mut PgConnection,
+    folder: &Folder,
+    models: &Schema,
+    args: &DecisionArgs,
+    how: &How,
+) -> Result<(), Failure> {
+    let known = folder
+        .newest()?
+        .map(|snapshot| snapshot.schema)
+        .unwrap_or_default();
+    let mut decisions = decisions::from_flags(args)?;
+    decisions.one_transaction = true;
+    let (live, wanted) = migrate::both(conn, models, &known).await?;
+    let plan = decisions::settle(&live, &wanted, &mut decisions)?;
+    if plan.is_empty() {
+        output::note("nothing to push: the database is as the models are");
+        return Ok(());
+    }
+    show(&plan)?;
+    if how.explain {
+        return Ok(());
+    }
+    migrate::check_data_loss(&plan, &how.allow_data_loss)?;
+    if !how.yes && !confirmed()? {
+        return Err(Failure::interrupted("nothing was changed"));
+    }
+    migrate::push(conn, &plan, &how.allow_data_loss).await?;
+    output::note(&format!("made {} changes", plan.steps.len()));
+    Ok(())
+}
+
+/// The SQL with its risks, on standard output.
+pub(super) fn show(plan: &Plan) -> io::Result<()> {
+    output::line(plan.sql().trim_end())
+}
+
+fn confirmed() -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask on")
+            .hint("add --yes to make these changes, or --explain to see them only"));
+    }
+    anstream::eprint!("Make these changes? [y/N] ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}

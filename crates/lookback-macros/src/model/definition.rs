@@ -1,0 +1,155 @@
+//! The whole table, for migrations: `impl Described`.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt as _;
+
+use lookback_schema::{Constraint, MAX_NAME_BYTES, PartitionBy};
+
+use crate::mistakes::Sql;
+use crate::model::field::{Fill, ModelField, Role};
+use crate::model::input::Model;
+use crate::model::options::{Named, Partition};
+
+pub(crate) fn definition(model: &Model) -> TokenStream {
+    let name = &model.item.ident;
+    let text = name.unraw().to_string();
+    let table = &model.table;
+    let options = &model.options;
+    let schema = optional(options.schema.as_ref());
+    let comment = optional(options.comment.as_ref());
+    let columns = model.fields.iter().map(column);
+    let key = primary_key(model).into_iter();
+    let constraints = options.constraints.iter().map(named);
+    let indexes = options.indexes.iter().map(named);
+    let partition_by = partition_by(options.partition_by.as_ref());
+    let partitions = options.partitions.iter().map(partition);
+    let open_partitions = options.open_partitions.is_some();
+    quote! {
+        impl ::lookback::Described for #name {
+            const DEFINITION: &'static ::lookback::__private::Definition =
+                &::lookback::__private::Definition {
+                    model: #text,
+                    schema: #schema,
+                    table: #table,
+                    comment: #comment,
+                    columns: &[#(#columns),*],
+                    constraints: &[#(#key,)* #(#constraints),*],
+                    indexes: &[#(#indexes),*],
+                    partition_by: #partition_by,
+                    partitions: &[#(#partitions),*],
+                    open_partitions: #open_partitions,
+                };
+        }
+    }
+}
+
+/// The primary key that a model has without a word: `<table>_pkey` of `id`.
+fn primary_key(model: &Model) -> Option<TokenStream> {
+    let declared = model
+        .options
+        .constraints
+        .iter()
+        .any(|named| matches!(named.definition.value, Constraint::PrimaryKey(_)));
+    if declared || model.is_schema_only() {
+        return None;
+    }
+    // As PostgreSQL makes the name of a key that is given none.
+    let mut name = model.table.value();
+    while name.len() > MAX_NAME_BYTES - "_pkey".len() {
+        name.pop();
+    }
+    name.push_str("_pkey");
+    Some(quote!((#name, "PRIMARY KEY (id)")))
+}
+
+fn column(field: &ModelField) -> TokenStream {
+    let name = field.column();
+    let options = &field.options;
+    let value = &field.value;
+    let array = field.array;
+    let ty = match &options.data_type {
+        Some(data_type) => {
+            let sql = &data_type.literal;
+            quote!(Sql(#sql))
+        }
+        None => quote!(Value {
+            ty: <#value as ::lookback::ColumnValue>::TYPE,
+            labels: <#value as ::lookback::ColumnValue>::VARIANTS,
+            array: #array,
+        }),
+    };
+    let fill = match field.role {
+        Role::Plain => fill(field),
+        Role::Id => quote!(IdentityAlways),
+        Role::CreatedAt | Role::UpdatedAt => quote!(Sql("now()")),
+        Role::DeletedAt | Role::Embedding => quote!(None),
+    };
+    let nullable = field.nullable;
+    let collation = optional(options.collate.as_ref());
+    let comment = optional(options.comment.as_ref());
+    quote! {
+        ::lookback::__private::ColumnDefinition {
+            name: #name,
+            ty: ::lookback::__private::TypeDefinition::#ty,
+            nullable: #nullable,
+            fill: ::lookback::__private::FillDefinition::#fill,
+            collation: #collation,
+            comment: #comment,
+        }
+    }
+}
+
+fn fill(field: &ModelField) -> TokenStream {
+    let value = &field.value;
+    match (&field.options.fill, &field.options.default) {
+        (Some((_, Fill::Default(sql))), _) => of(quote!(Sql), sql),
+        (Some((_, Fill::Stored(sql))), _) => of(quote!(Stored), sql),
+        (Some((_, Fill::Virtual(sql))), _) => of(quote!(Virtual), sql),
+        (Some((_, Fill::IdentityAlways)), _) => quote!(IdentityAlways),
+        (Some((_, Fill::IdentityByDefault)), _) => quote!(IdentityByDefault),
+        (Some((_, Fill::Serial)), _) => quote!(Serial),
+        (None, Some(default)) => quote!(Value(|| {
+            let default: #value = #default;
+            ::lookback::Value::into_owned(<#value as ::lookback::ColumnValue>::to_value(&default))
+        })),
+        (None, None) => quote!(None),
+    }
+}
+
+fn of<T>(kind: TokenStream, sql: &Sql<T>) -> TokenStream {
+    let literal = &sql.literal;
+    quote!(#kind(#literal))
+}
+
+fn named<T>(named: &Named<T>) -> TokenStream {
+    let name = &named.name;
+    let definition = &named.definition.literal;
+    quote!((#name, #definition))
+}
+
+fn partition_by(sql: Option<&Sql<PartitionBy>>) -> TokenStream {
+    optional(sql.map(|sql| &sql.literal))
+}
+
+fn partition(partition: &Partition) -> TokenStream {
+    let name = &partition.name;
+    let bound = &partition.bound;
+    let partition_by = partition_by(partition.partition_by.as_ref());
+    let partitions = partition.partitions.iter().map(self::partition);
+    quote! {
+        ::lookback::__private::PartitionDefinition {
+            name: #name,
+            bound: #bound,
+            partition_by: #partition_by,
+            partitions: &[#(#partitions),*],
+        }
+    }
+}
+
+fn optional(value: Option<&impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(Some(#value)),
+        None => quote!(None),
+    }
+}

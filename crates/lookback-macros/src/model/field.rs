@@ -1,0 +1,282 @@
+//! A field of a model with its `#[column(…)]`.
+
+use proc_macro2::TokenStream;
+use syn::ext::IdentExt as _;
+use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
+use syn::{
+    Attribute, Expr, Field, GenericArgument, Ident, LitInt, LitStr, Meta, PathArguments, Token,
+    Type, Visibility,
+};
+
+use lookback_schema::{DataType, Expression};
+
+use crate::mistakes::{Mistakes, Sql, check_name, once, parenthesized, string};
+
+/// One field, and so one column.
+pub(crate) struct ModelField {
+    pub(crate) name: Ident,
+    pub(crate) visibility: Visibility,
+    pub(crate) docs: Vec<Attribute>,
+    /// The type of the value, without `Hidden`, `Option` and `Vec`.
+    pub(crate) value: Type,
+    pub(crate) nullable: bool,
+    pub(crate) hidden: bool,
+    /// `Vec<T>` without a `type`, in a model that is `schema_only`.
+    pub(crate) array: bool,
+    pub(crate) role: Role,
+    pub(crate) options: ColumnOptions,
+}
+
+/// What a column is for. The five common columns have a role by their name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Id,
+    Plain,
+    CreatedAt,
+    UpdatedAt,
+    DeletedAt,
+    Embedding,
+}
+
+/// The common columns: name, role and the type a field of that name must have.
+pub(crate) const COMMON: [(&str, Role, &str); 5] = [
+    ("id", Role::Id, "i64"),
+    ("created_at", Role::CreatedAt, "DateTime<Utc>"),
+    ("updated_at", Role::UpdatedAt, "DateTime<Utc>"),
+    (
+        "deleted_at",
+        Role::DeletedAt,
+        "Hidden<Option<DateTime<Utc>>>",
+    ),
+    ("embedding", Role::Embedding, "Hidden<Option<Embedding>>"),
+];
+
+/// The attributes of a field.
+#[derive(Default)]
+pub(crate) struct ColumnOptions {
+    pub(crate) not_blank: Option<Ident>,
+    pub(crate) max_bytes: Option<LitInt>,
+    pub(crate) range: Option<(Expr, Expr)>,
+    pub(crate) default: Option<Expr>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) data_type: Option<Sql<DataType>>,
+    pub(crate) fill: Option<(Ident, Fill)>,
+    pub(crate) collate: Option<LitStr>,
+    pub(crate) comment: Option<LitStr>,
+    /// The names of all that was given, in order.
+    pub(crate) given: Vec<Ident>,
+}
+
+/// Where the database takes a value from that an insert does not give.
+pub(crate) enum Fill {
+    Default(Sql<Expression>),
+    IdentityAlways,
+    IdentityByDefault,
+    Serial,
+    Stored(Sql<Expression>),
+    Virtual(Sql<Expression>),
+}
+
+const USAGE: &str = "`column` takes: not_blank, max_bytes = N, range(MIN, MAX), default = EXPR, \
+     sql_default = \"now()\", type = \"numeric(10,2)\", name = \"…\", comment = \"…\", \
+     collate = \"C\", identity = \"always\" or \"by default\", serial, stored = \"a + b\", \
+     virtual = \"a + b\"";
+
+impl ModelField {
+    pub(crate) fn parse(field: &mut Field, schema_only: bool, mistakes: &mut Mistakes) -> Self {
+        let Some(name) = field.ident.clone() else {
+            unreachable!("only fields of a struct with named fields are parsed");
+        };
+        let mut options = ColumnOptions::default();
+        // Taken off the struct: `#[column]` is ours, and means nothing to the compiler.
+        let (ours, kept) = std::mem::take(&mut field.attrs)
+            .into_iter()
+            .partition::<Vec<_>, _>(|a| a.path().is_ident("column"));
+        field.attrs = kept;
+        for attribute in &ours {
+            match &attribute.meta {
+                Meta::List(list) => {
+                    let tokens: TokenStream = list.tokens.clone();
+                    mistakes.options(tokens, USAGE, |name, input| options.read(name, input));
+                }
+                other => mistakes.at(other.span(), USAGE),
+            }
+        }
+
+        let (hidden, inner) = match argument_of(&field.ty, "Hidden") {
+            Some(inner) => (true, inner.clone()),
+            None => (false, field.ty.clone()),
+        };
+        let (nullable, inner) = match argument_of(&inner, "Option") {
+            Some(inner) => (true, inner.clone()),
+            None => (false, inner),
+        };
+        let element = argument_of(&inner, "Vec")
+            .filter(|_| schema_only && options.data_type.is_none())
+            .cloned();
+        let role = match schema_only {
+            true => Role::Plain,
+            false => COMMON
+                .iter()
+                .find(|(common, ..)| name == *common)
+                .map_or(Role::Plain, |(_, role, _)| *role),
+        };
+        Self {
+            visibility: field.vis.clone(),
+            docs: field
+                .attrs
+                .iter()
+                .filter(|a| a.path().is_ident("doc"))
+                .cloned()
+                .collect(),
+            array: element.is_some(),
+            value: element.unwrap_or(inner),
+            name,
+            nullable,
+            hidden,
+            role,
+            options,
+        }
+    }
+
+    /// The name of the column.
+    pub(crate) fn column(&self) -> String {
+        match &self.options.name {
+            Some(name) => name.value(),
+            None => self.name.unraw().to_string(),
+        }
+    }
+
+    /// Whether Lookback neither reads nor writes the column.
+    pub(crate) fn is_opaque(&self) -> bool {
+        let Type::Path(path) = &self.value else {
+            return false;
+        };
+        let last = path.path.segments.last();
+        last.is_some_and(|segment| segment.ident == "Opaque")
+    }
+
+    /// Whether the database alone gives the column its values.
+    pub(crate) fn is_generated(&self) -> bool {
+        let fill = self.options.fill.as_ref().map(|(_, fill)| fill);
+        !matches!(fill, None | Some(Fill::Default(_)))
+    }
+
+    /// Whether the database has a value when an insert gives none.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.options.fill.is_some()
+    }
+}
+
+impl ColumnOptions {
+    fn read(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        self.given.push(name.clone());
+        match name.to_string().as_str() {
+            "not_blank" => once(&mut self.not_blank, name, name.clone()),
+            "max_bytes" => {
+                input.parse::<Token![=]>()?;
+                let bytes = input.parse::<LitInt>().map_err(|error| {
+                    syn::Error::new(
+                        error.span(),
+                        "max_bytes takes a whole number of bytes: max_bytes = 1024",
+                    )
+                })?;
+                once(&mut self.max_bytes, name, bytes)
+            }
+            "range" => {
+                let bounds = parenthesized(input, Punctuated::<Expr, Token![,]>::parse_terminated)?;
+                let mut bounds = bounds.into_iter();
+                match (bounds.next(), bounds.next(), bounds.next()) {
+                    (Some(min), Some(max), None) => once(&mut self.range, name, (min, max)),
+                    _ => Err(syn::Error::new(
+                        name.span(),
+                        "range takes the smallest and the largest value: range(100, 599)",
+                    )),
+                }
+            }
+            "default" => {
+                input.parse::<Token![=]>()?;
+                once(&mut self.default, name, input.parse()?)
+            }
+            "name" => {
+                let column = string(
+                    input,
+                    "the column is named by a string: name = \"Odd name\"",
+                )?;
+                check_name(&column)?;
+                once(&mut self.name, name, column)
+            }
+            "type" => {
+                let usage = "a type is written as in SQL: type = \"numeric(10,2)\"";
+                once(&mut self.data_type, name, Sql::read(string(input, usage)?)?)
+            }
+            "collate" => {
+                let usage = "the collation is named by a string: collate = \"C\"";
+                once(&mut self.collate, name, string(input, usage)?)
+            }
+            "comment" => {
+                let usage = "a comment is a string: comment = \"…\"";
+                once(&mut self.comment, name, string(input, usage)?)
+            }
+            "sql_default" => {
+                let usage = "the default of the database is SQL: sql_default = \"now()\"";
+                let fill = Fill::Default(Sql::read(string(input, usage)?)?);
+                self.fill(name, fill)
+            }
+            "identity" => {
+                let usage = "an identity is written: identity = \"always\", or \"by default\"";
+                let kind = string(input, usage)?;
+                let fill = match kind.value().as_str() {
+                    "always" => Fill::IdentityAlways,
+                    "by default" => Fill::IdentityByDefault,
+                    _ => return Err(syn::Error::new(kind.span(), usage)),
+                };
+                self.fill(name, fill)
+            }
+            "serial" => self.fill(name, Fill::Serial),
+            "stored" => {
+                let usage = "a generated column is written: stored = \"price * amount\"";
+                let fill = Fill::Stored(Sql::read(string(input, usage)?)?);
+                self.fill(name, fill)
+            }
+            "virtual" => {
+                let usage = "a generated column is written: virtual = \"price * amount\"";
+                let fill = Fill::Virtual(Sql::read(string(input, usage)?)?);
+                self.fill(name, fill)
+            }
+            _ => Err(syn::Error::new(
+                name.span(),
+                format!("unknown attribute; {USAGE}"),
+            )),
+        }
+    }
+
+    fn fill(&mut self, name: &Ident, fill: Fill) -> syn::Result<()> {
+        if let Some((before, _)) = &self.fill {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("a column is filled in one way, and `{before}` is given already"),
+            ));
+        }
+        self.fill = Some((name.clone(), fill));
+        Ok(())
+    }
+}
+
+/// `T` of `Wrapper<T>`, by the last segment of the path.
+fn argument_of<'a>(ty: &'a Type, wrapper: &str) -> Option<&'a Type> {
+    let Type::Path(path) = ty else { return None };
+    let segment = path.path.segments.last()?;
+    if segment.ident != wrapper {
+        return None;
+    }
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(ty)) => Some(ty),
+        _ => None,
+    }
+}

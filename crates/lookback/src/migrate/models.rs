@@ -1,0 +1,326 @@
+//! From models to the schema they describe.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use lookback_schema::{
+    Column, DataType, Expression, Fill, Name, Partition, PartitionBy, Schema, Table,
+};
+
+use super::literal;
+use crate::error::Error;
+use crate::model::{
+    ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
+};
+use crate::models::{Import, Log, Metric, RequestSnapshot, Setting, User};
+use crate::value::{ColumnType, ColumnValue, Value};
+
+/// The models of an application, from which its migrations are made. No
+/// database is needed.
+///
+/// ```
+/// use lookback::migrate::Models;
+/// use lookback::model;
+///
+/// #[model(
+///     table = "countries",
+///     schema_only,
+///     constraint("countries_pkey", "PRIMARY KEY (code)")
+/// )]
+/// pub struct Country {
+///     #[column(type = "char(2)")]
+///     pub code: String,
+///     pub name: String,
+/// }
+///
+/// let schema = Models::new().model::<Country>().to_schema()?;
+/// assert_eq!(schema.tables.len(), 1);
+/// # Ok::<(), lookback::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Models {
+    definitions: Vec<&'static Definition>,
+    enums: Vec<(&'static str, ColumnType, &'static [&'static str])>,
+    extensions: BTreeSet<String>,
+    schemas: BTreeSet<String>,
+}
+
+impl Models {
+    /// No models.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The models of Lookback itself.
+    pub fn lookback() -> Self {
+        Self::new()
+            .model::<User>()
+            .model::<Log>()
+            .model::<Metric>()
+            .model::<RequestSnapshot>()
+            .model::<Import>()
+            .model::<Setting>()
+    }
+
+    /// Adds a model. The order does not matter.
+    #[must_use]
+    pub fn model<M: Described>(mut self) -> Self {
+        self.definitions.push(M::DEFINITION);
+        self
+    }
+
+    /// Adds the enum type of a [`ColumnEnum`](crate::ColumnEnum) that no field
+    /// has as its type. Those of fields are there without it.
+    #[must_use]
+    pub fn enum_type<E: ColumnValue>(mut self) -> Self {
+        let name = std::any::type_name::<E>();
+        let name = name.rsplit("::").next().unwrap_or(name);
+        self.enums.push((name, E::TYPE, E::VARIANTS));
+        self
+    }
+
+    /// Adds an extension that has to be there. Those of the types and operator
+    /// classes that Lookback knows (`vector`, `citext`, `hstore`, `ltree`,
+    /// `pg_trgm`) are there without it.
+    #[must_use]
+    pub fn extension(mut self, name: impl Into<String>) -> Self {
+        self.extensions.insert(name.into());
+        self
+    }
+
+    /// Adds a schema that no model is in. Those of models are there without it.
+    #[must_use]
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schemas.insert(name.into());
+        self
+    }
+
+    /// The schema that the models describe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_schema`] with every mistake, each with the Rust type and its
+    /// table: what PostgreSQL would refuse and can be seen without it, such as
+    /// two models of one table, a foreign key to what is not unique, or two
+    /// enums of one name.
+    pub fn to_schema(&self) -> Result<Schema, Error> {
+        let mut reader = Reader::default();
+        for (rust, ty, labels) in &self.enums {
+            reader.about = (*rust).to_owned();
+            match ty {
+                ColumnType::Enum(name) => reader.enum_type(name, labels),
+                _ => reader.wrong(format!(
+                    "it is stored as {}; an enum type has a name: #[column_enum(type = \"…\")]",
+                    ty.sql()
+                )),
+            }
+        }
+        for definition in &self.definitions {
+            reader.model(definition);
+        }
+        let Reader {
+            tables,
+            enums,
+            models,
+            mut problems,
+            ..
+        } = reader;
+        let schema = Schema {
+            extensions: self.extensions.clone(),
+            schemas: self.schemas.clone(),
+            enums: enums
+                .into_iter()
+                .map(|(name, (_, labels))| (name, labels))
+                .collect(),
+            tables,
+        };
+        match schema.completed() {
+            Ok(schema) if problems.is_empty() => return Ok(schema),
+            Ok(_) => {}
+            Err(wrong) => problems.extend(wrong.iter().map(|error| told(error, &models))),
+        }
+        Err(Error::Schema { problems })
+    }
+}
+
+/// The words of an error, with the Rust type of the table it is about.
+fn told(error: &lookback_schema::Error, models: &BTreeMap<Name, &'static str>) -> String {
+    let text = error.to_string();
+    let found = models.iter().find_map(|(table, model)| {
+        let rest = text.strip_prefix(&format!("table {table}: "))?;
+        Some(format!("{model} (table {table}): {rest}"))
+    });
+    found.unwrap_or(text)
+}
+
+#[derive(Default)]
+struct Reader {
+    tables: BTreeMap<Name, Table>,
+    /// The Rust type that gave an enum first, and the labels.
+    enums: BTreeMap<Name, (String, Vec<String>)>,
+    models: BTreeMap<Name, &'static str>,
+    problems: Vec<String>,
+    /// What is being read: the Rust type and its table.
+    about: String,
+}
+
+impl Reader {
+    fn model(&mut self, definition: &'static Definition) {
+        let name = Name::within(definition.schema, definition.table);
+        self.about = format!("{} (table {name})", definition.model);
+        if let Some(before) = self.models.insert(name.clone(), definition.model) {
+            self.wrong(match before == definition.model {
+                true => "the model is given twice".to_owned(),
+                false => format!("the table is that of {before} already"),
+            });
+        }
+        let mut table = Table {
+            open_partitions: definition.open_partitions,
+            comment: definition.comment.map(str::to_owned),
+            ..Table::default()
+        };
+        for column in definition.columns {
+            table.columns.extend(self.column(column));
+        }
+        for (of, text) in definition.constraints {
+            if let Some(constraint) = self.read(of, text) {
+                table.constraints.insert((*of).to_owned(), constraint);
+            }
+        }
+        for (of, text) in definition.indexes {
+            if let Some(index) = self.read(of, text) {
+                table.indexes.insert((*of).to_owned(), index);
+            }
+        }
+        table.partition_by = definition
+            .partition_by
+            .and_then(|text| self.read("partition_by", text));
+        table.partitions = self.partitions(&name, definition.partitions);
+        self.tables.insert(name, table);
+    }
+
+    fn column(&mut self, definition: &'static ColumnDefinition) -> Option<Column> {
+        let name = definition.name;
+        let data_type = match &definition.ty {
+            TypeDefinition::Sql(text) => self.read(name, text)?,
+            TypeDefinition::Value { ty, labels, array } => {
+                if let ColumnType::Enum(of) = ty {
+                    self.enum_type(of, labels);
+                }
+                let element: DataType = self.read(name, &ty.sql())?;
+                DataType {
+                    array: *array,
+                    ..element
+                }
+            }
+        };
+        let fill = self.fill(definition)?;
+        Some(Column {
+            not_null: !definition.nullable,
+            fill,
+            collation: definition.collation.and_then(|text| self.name(None, text)),
+            comment: definition.comment.map(str::to_owned),
+            ..Column::new(name, data_type)
+        })
+    }
+
+    fn fill(&mut self, definition: &'static ColumnDefinition) -> Option<Fill> {
+        let name = definition.name;
+        Some(match &definition.fill {
+            FillDefinition::None => Fill::None,
+            FillDefinition::Value(value) => Fill::Default(self.default_of(name, *value)?),
+            FillDefinition::Sql(text) => Fill::Default(self.read(name, text)?),
+            FillDefinition::IdentityAlways => Fill::IdentityAlways,
+            FillDefinition::IdentityByDefault => Fill::IdentityByDefault,
+            FillDefinition::Serial => Fill::Serial,
+            FillDefinition::Stored(text) => Fill::Stored(self.read(name, text)?),
+            FillDefinition::Virtual(text) => Fill::Virtual(self.read(name, text)?),
+        })
+    }
+
+    /// A default that is the same each time, as a literal.
+    fn default_of(&mut self, name: &str, value: fn() -> Value<'static>) -> Option<Expression> {
+        let found = value();
+        if found != value() || matches!(found, Value::Timestamptz(_)) {
+            self.wrong(format!(
+                "column {name}: its default is worked out anew for each record; say what the \
+                 database is to do: #[column(default = …, sql_default = \"now()\")]"
+            ));
+            return None;
+        }
+        self.read(name, &literal::sql(&found))
+    }
+
+    fn partitions(
+        &mut self,
+        table: &Name,
+        definitions: &'static [PartitionDefinition],
+    ) -> BTreeMap<Name, Partition> {
+        let mut partitions = BTreeMap::new();
+        for definition in definitions {
+            let Some(name) = self.name(Some(table), definition.name) else {
+                continue;
+            };
+            let partition = Partition {
+                bound: definition.bound.to_owned(),
+                partition_by: definition
+                    .partition_by
+                    .and_then(|text| self.read::<PartitionBy>(definition.name, text)),
+                partitions: self.partitions(table, definition.partitions),
+            };
+            if partitions.insert(name.clone(), partition).is_some() {
+                self.wrong(format!("there are two partitions {name}"));
+            }
+        }
+        partitions
+    }
+
+    /// A name as it is, beside that table; or as SQL has it, if it is in quotes.
+    fn name(&mut self, beside: Option<&Name>, text: &str) -> Option<Name> {
+        if text.contains('"') {
+            return self.read(text, text);
+        }
+        Some(beside.map_or_else(|| Name::new(text), |table| table.beside(text)))
+    }
+
+    fn enum_type(&mut self, name: &str, labels: &[&str]) {
+        let Some(parsed) = self.read::<Name>(name, name) else {
+            return;
+        };
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        match self.enums.get(&parsed) {
+            Some((before, other)) if *other != labels => {
+                let problem = format!(
+                    "the enum type {parsed} has the values {} here, and {} in {before}",
+                    labels.join(", "),
+                    other.join(", ")
+                );
+                self.wrong(problem);
+            }
+            Some(_) => {}
+            None => {
+                self.enums.insert(parsed, (self.about.clone(), labels));
+            }
+        }
+    }
+
+    /// Reads a definition of `of`. The macro has read it before, so that it is
+    /// wrong only in code that no macro wrote.
+    fn read<T: FromStr<Err = lookback_schema::Error>>(
+        &mut self,
+        of: &str,
+        text: &str,
+    ) -> Option<T> {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.wrong(format!("{of}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn wrong(&mut self, problem: String) {
+        self.problems.push(format!("{}: {problem}", self.about));
+    }
+}

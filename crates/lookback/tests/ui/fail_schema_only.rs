@@ -1,0 +1,27 @@
+use lookback::{Hidden, Opaque, migrate::Models, model};
+
+#[model(
+    table = "countries",
+    schema_only,
+    search(name),
+    constraint("countries_pkey", "PRIMARY KEY (cod)", problem(code, "is taken"))
+)]
+struct Country {
+    #[column(type = "char(2)", not_blank, default = "de".to_owned())]
+    code: String,
+    name: Hidden<String>,
+    shape: Opaque,
+}
+
+#[model(table = "towns", schema_only)]
+struct Town {
+    area: std::time::Duration,
+    names: Vec<String>,
+}
+
+struct Street;
+
+fn main() {
+    let _ = Models::new().model::<Street>();
+    let _ = Town::records();
+}
