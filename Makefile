@@ -28,6 +28,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) check --quiet --locked -p lookback --no-default-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
+	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 
 bench: ## Measure the write path against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
