@@ -50,7 +50,7 @@ pub mod __private {
         TypeDefinition, deserialize, parse,
     };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
-    pub use crate::value::stored_as;
+    pub use crate::value::check_stored_as;
     pub use serde;
     pub use sqlx;
 }

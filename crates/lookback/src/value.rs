@@ -92,9 +92,9 @@ impl ColumnType {
     }
 }
 
-/// The type as whose binary form a column of another type is read and written;
-/// used by generated code, and so checked when that is compiled.
-pub const fn stored_as(field: ColumnType, column: ColumnType) -> ColumnType {
+/// Checks that a field goes with a column of another type, read and written in
+/// the binary form of `column`; used by generated code, while that is compiled.
+pub const fn check_stored_as(field: ColumnType, column: ColumnType) {
     use ColumnType as T;
     assert!(
         matches!(
@@ -110,7 +110,6 @@ pub const fn stored_as(field: ColumnType, column: ColumnType) -> ColumnType {
         ),
         "a field of this Rust type is neither read from nor written to a column of this `type`"
     );
-    field
 }
 
 /// The value of a column, borrowed where it can be.

@@ -164,17 +164,17 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
             field.value.span(),
             "an opaque column names its type: #[column(type = \"tsvector\")]",
         ),
-        Some(data_type) if !model.is_schema_only() && !opaque => {
-            if wire_type(&data_type.value).is_none() {
-                mistakes.at(
-                    data_type.literal.span(),
-                    format!(
-                        "Lookback neither reads nor writes `{}`: make the field Opaque or \
-                         Option<Opaque>, or the model schema_only",
-                        data_type.value
-                    ),
-                );
-            }
+        Some(data_type)
+            if !model.is_schema_only() && !opaque && wire_type(&data_type.value).is_none() =>
+        {
+            mistakes.at(
+                data_type.literal.span(),
+                format!(
+                    "Lookback neither reads nor writes `{}`: make the field Opaque or \
+                     Option<Opaque>, or the model schema_only",
+                    data_type.value
+                ),
+            );
         }
         _ => {}
     }

@@ -93,6 +93,7 @@ fn table(model: &Model) -> TokenStream {
     let new = format_ident!("New{name}");
     let patch = format_ident!("{name}Patch");
     let table = &model.table;
+    let type_checks = model.readable().filter_map(|(_, field)| type_check(field));
     let schema = match &model.options.schema {
         Some(schema) => quote!(Some(#schema)),
         None => quote!(None),
@@ -126,6 +127,8 @@ fn table(model: &Model) -> TokenStream {
         quote!(#column: #read)
     });
     quote! {
+        #(#type_checks)*
+
         impl ::lookback::Model for #name {
             const TABLE: &'static ::lookback::Table = &::lookback::Table {
                 name: #table,
@@ -146,6 +149,21 @@ fn table(model: &Model) -> TokenStream {
             }
         }
     }
+}
+
+/// A `type` that the Rust type of the field does not go with is an error where
+/// it is written.
+fn type_check(field: &ModelField) -> Option<TokenStream> {
+    let value = &field.value;
+    let data_type = field.options.data_type.as_ref()?;
+    let span = data_type.literal.span();
+    let wire = Ident::new(wire_type(&data_type.value)?, span);
+    Some(quote_spanned! {span=>
+        const _: () = ::lookback::__private::check_stored_as(
+            <#value as ::lookback::ColumnValue>::TYPE,
+            ::lookback::ColumnType::#wire,
+        );
+    })
 }
 
 fn column_def(field: &ModelField) -> TokenStream {
@@ -173,18 +191,13 @@ fn column_def(field: &ModelField) -> TokenStream {
         None => quote!(None),
     };
     let has_default = options.default.is_some();
-    let mut ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
+    let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
     let mut cast = quote!(None);
-    if let Some(data_type) = &options.data_type {
-        let wire = wire_type(&data_type.value)
-            .unwrap_or_else(|| unreachable!("the types of a full model were checked"));
-        let wire = Ident::new(wire, data_type.literal.span());
-        let checked = quote_spanned!(data_type.literal.span()=> stored_as);
-        ty = quote!(::lookback::__private::#checked(#ty, ::lookback::ColumnType::#wire));
-        if data_type.value.name.name == "citext" {
-            let name = data_type.value.name.to_string();
-            cast = quote!(Some(#name));
-        }
+    if let Some(data_type) = &options.data_type
+        && data_type.value.name.name == "citext"
+    {
+        let name = data_type.value.name.to_string();
+        cast = quote!(Some(#name));
     }
     quote! {
         ::lookback::ColumnDef {
