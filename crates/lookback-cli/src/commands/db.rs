@@ -78,7 +78,7 @@ pub(crate) async fn print_pending(
         let state = status.iter().find(|m| m.version == file.version());
         if let Some(State::Partial { done }) = state.map(|m| m.state) {
             output::line(&format!(
-                "-- (its first {done} statements took effect before)"
+                "-- (in effect already: its statements up to number {done})"
             ))?;
         }
         output::line(up.sql().trim_end())?;

@@ -7,6 +7,7 @@ mod config;
 mod import;
 mod input;
 mod kill;
+mod kill_migrate;
 mod migrate;
 mod pg;
 mod records;
