@@ -89,7 +89,8 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// Its values follow from those of other columns.
+        /// Its values follow from those of other columns, and nobody wants to
+        /// keep them.
         generated: bool,
     },
     /// `ALTER TABLE … RENAME COLUMN`
