@@ -333,6 +333,7 @@ impl Differ<'_> {
             columns,
             counted,
             deferred: false,
+            remade: true,
         });
         for (constraint_name, constraint) in &after.constraints {
             if !matches!(constraint, Constraint::ForeignKey(_)) {
@@ -872,6 +873,7 @@ impl Differ<'_> {
                 columns: columns.clone(),
                 counted: Vec::new(),
                 deferred: self.waits(name),
+                remade: false,
             });
         }
     }
