@@ -169,7 +169,8 @@ struct Stager {
     /// Those of them that hold no rows.
     new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
-    /// Tables that get a key after the main file.
+    /// Tables that get a key, or an index that serves as one, after the main
+    /// file.
     late_keys: BTreeSet<Name>,
     /// What is dropped when its replacement is built.
     replaced: Replaced,
@@ -215,6 +216,9 @@ impl Stager {
             Change::CreateIndex {
                 table, name, index, ..
             } if !is_partitioned => {
+                if index.unique {
+                    self.late_keys.insert(table.clone());
+                }
                 let built = self.build(table, name, index.clone());
                 if built != *name {
                     self.push(
