@@ -199,6 +199,8 @@ pub enum Change {
         column: String,
         /// Its type.
         data_type: DataType,
+        /// The sequence.
+        sequence: Name,
     },
     /// The default and the sequence of a serial column gone
     DropSerial {

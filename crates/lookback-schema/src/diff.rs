@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::change::{Change, TypeChange};
 use crate::error::Error;
 use crate::expression::Expression;
-use crate::name::{Name, free, quoted};
+use crate::name::{Name, free, quoted, shortened};
 use crate::plan::{Plan, new_tables};
 use crate::schema::{Column, Constraint, Deferral, Fill, Partition, Schema, Table};
 
@@ -43,7 +43,7 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
         last: Vec::new(),
         swapped: BTreeMap::new(),
         rebuilt: BTreeSet::new(),
-        in_use: &from.names_in_use() | &to.names_in_use(),
+        in_use: &(&from.names_in_use() | &to.names_in_use()) | &sequences(from),
     };
     differ.run();
     let Differ {
@@ -728,11 +728,15 @@ impl Differ<'_> {
                         always: new.fill == Fill::IdentityAlways,
                     });
                 }
-                Fill::Serial => self.columns.push(Change::AddSerial {
-                    table: table_name(),
-                    column: column(),
-                    data_type: new.data_type.clone(),
-                }),
+                Fill::Serial => {
+                    let sequence = self.sequence(table, &new.name);
+                    self.columns.push(Change::AddSerial {
+                        table: table_name(),
+                        column: column(),
+                        data_type: new.data_type.clone(),
+                        sequence,
+                    });
+                }
                 Fill::None | Fill::Stored(_) | Fill::Virtual(_) => {}
             }
         }
@@ -743,6 +747,17 @@ impl Differ<'_> {
                 comment: new.comment.clone(),
             });
         }
+    }
+
+    /// The name that PostgreSQL gives the sequence of a serial column, unless
+    /// another one has it: sequences keep their names when tables are renamed.
+    fn sequence(&mut self, table: &Name, column: &str) -> Name {
+        let free = free(&format!("{}_{column}", table.name), "_seq", |candidate| {
+            self.in_use.contains(&table.beside(candidate))
+        });
+        let sequence = table.beside(free);
+        self.in_use.insert(sequence.clone());
+        sequence
     }
 
     /// Whether a constraint of the table waits for the end of the transaction.
@@ -877,6 +892,22 @@ impl Differ<'_> {
             });
         }
     }
+}
+
+/// The sequences of columns, as they are named when those are made.
+fn sequences(schema: &Schema) -> BTreeSet<Name> {
+    let tables = schema.tables.iter();
+    let counted = tables.flat_map(|(name, table)| {
+        let columns = table.columns.iter();
+        columns
+            .filter(|column| column.fill.is_identity() || column.fill == Fill::Serial)
+            .map(move |column| (name, column))
+    });
+    counted
+        .map(|(name, column)| {
+            name.beside(shortened(&format!("{}_{}", name.name, column.name), "_seq"))
+        })
+        .collect()
 }
 
 /// Whether a column cannot become the other by being altered.

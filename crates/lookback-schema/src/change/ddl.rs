@@ -1,7 +1,7 @@
 //! The one place where SQL is written.
 
 use crate::change::Change;
-use crate::name::{Name, literal, quoted, quoted_list, shortened};
+use crate::name::{Name, literal, quoted, quoted_list};
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
 
 /// No table is altered while one of its constraints waits for the end of the
@@ -141,7 +141,20 @@ impl Change {
                 table,
                 column,
                 data_type,
-            } => add_serial(table, column, &data_type.to_string()),
+                sequence,
+            } => {
+                let column_name = quoted(column);
+                vec![
+                    format!(
+                        "CREATE SEQUENCE {sequence} AS {data_type} OWNED BY {table}.{column_name}"
+                    ),
+                    format!(
+                        "ALTER TABLE {table} ALTER COLUMN {column_name} SET DEFAULT nextval({}::regclass)",
+                        literal(&sequence.to_string())
+                    ),
+                    go_on_after_the_largest(table, column),
+                ]
+            }
             Self::DropSerial { table, column } => drop_serial(table, column),
             Self::DropExpression { table, column } => column_of(table, column, "DROP EXPRESSION"),
             Self::AddConstraint {
@@ -420,20 +433,6 @@ fn go_on_after_the_largest(table: &Name, column: &str) -> String {
         literal(column),
         quoted(column)
     )
-}
-
-fn add_serial(table: &Name, column: &str, data_type: &str) -> Vec<String> {
-    // As PostgreSQL names the sequence of a serial column, where that is short enough.
-    let sequence = table.beside(shortened(&format!("{}_{column}", table.name), "_seq"));
-    let column_name = quoted(column);
-    vec![
-        format!("CREATE SEQUENCE {sequence} AS {data_type} OWNED BY {table}.{column_name}"),
-        format!(
-            "ALTER TABLE {table} ALTER COLUMN {column_name} SET DEFAULT nextval({}::regclass)",
-            literal(&sequence.to_string())
-        ),
-        go_on_after_the_largest(table, column),
-    ]
 }
 
 /// The name of the sequence is known to the database alone.
