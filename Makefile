@@ -29,6 +29,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
+	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
 bench: ## Measure the write path against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
