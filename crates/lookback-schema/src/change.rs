@@ -116,8 +116,9 @@ pub enum Change {
         /// How a value is made of the one that is there, if a plain assignment
         /// does not do it.
         using: Option<Expression>,
-        /// The values of an enum that the new type does not have.
-        without: Vec<String>,
+        /// Of an enum made anew under its name, the values that it had and has
+        /// no more.
+        without: Option<Vec<String>>,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {
@@ -221,13 +222,15 @@ pub enum Change {
         /// The constraint.
         constraint: Constraint,
     },
-    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, under
-    /// the name of the key
+    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, which
+    /// gets the name of the key
     AttachKey {
         /// The table.
         table: Name,
         /// The name.
         name: String,
+        /// The index.
+        index: String,
         /// The constraint.
         constraint: Constraint,
     },
@@ -308,6 +311,8 @@ pub enum Change {
         columns: Vec<(String, Expression)>,
         /// The columns that count: they go on after the largest value.
         counted: Vec<String>,
+        /// As of `FillNulls`.
+        deferred: bool,
     },
     /// `COMMENT ON`
     SetComment {

@@ -108,6 +108,14 @@ impl Expression {
         self.columns().any(|name| name == column)
     }
 
+    /// Whether the type of this name may be in it.
+    pub(crate) fn mentions_type(&self, name: &Name) -> bool {
+        let quoted = quoted(&name.name);
+        self.lexed()
+            .iter()
+            .any(|token| token.is_word(&name.name) || token.text == quoted)
+    }
+
     /// Whether the string literal `text` is in it.
     pub fn mentions_literal(&self, text: &str) -> bool {
         self.lexed()

@@ -7,9 +7,12 @@ use crate::change::{Change, TypeChange};
 use crate::diff::{Decisions, diff};
 use crate::error::Error;
 use crate::expression::Expression;
-use crate::name::{Name, quoted, shortened};
+use crate::name::{Name, free, quoted};
 use crate::plan::{Plan, new_tables};
-use crate::schema::{Constraint, Schema};
+use crate::schema::{Constraint, Index, Schema};
+use replaced::{Replaced, replaced};
+
+mod replaced;
 
 /// One file of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +40,8 @@ enum Stage {
     Narrow,
     /// An index built without keeping writers waiting: one file each.
     Index,
-    /// Keys of those indexes, and references to the keys.
+    /// What those indexes take the place of goes; keys of them, and references
+    /// to the keys.
     Keys,
     ValidateReferences,
 }
@@ -47,7 +51,8 @@ impl Plan {
     /// full and in use: checks and foreign keys are added `NOT VALID` and
     /// validated in a later file, a column refuses null after a check has
     /// proved that it has none, indexes and the indexes of keys are built
-    /// `CONCURRENTLY`, each in a file without a transaction.
+    /// `CONCURRENTLY`, each in a file without a transaction. An index or key
+    /// that changes works until the new one is built.
     ///
     /// `from` is the schema before it, `name` the words of the file names.
     pub fn files(&self, from: &Schema, name: &str) -> Vec<File> {
@@ -62,6 +67,8 @@ impl Plan {
                 .map(|(name, _)| name.clone())
                 .collect(),
             late_keys: BTreeSet::new(),
+            replaced: replaced(self, from, &to),
+            in_use: &from.names_in_use() | &to.names_in_use(),
             staged: Vec::new(),
         };
         for step in &self.steps {
@@ -131,6 +138,10 @@ struct Stager {
     partitioned: BTreeSet<Name>,
     /// Tables that get a key after the main file.
     late_keys: BTreeSet<Name>,
+    /// What is dropped when its replacement is built.
+    replaced: Replaced,
+    /// Names that no check has that stays only for a while.
+    in_use: BTreeSet<Name>,
     staged: Vec<(Stage, Change)>,
 }
 
@@ -149,15 +160,25 @@ impl Stager {
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
             Change::CreateIndex {
                 table, name, index, ..
-            } if !is_partitioned => self.push(
-                Stage::Index,
-                Change::CreateIndex {
-                    table: table.clone(),
-                    name: name.clone(),
-                    index: index.clone(),
-                    concurrently: true,
-                },
-            ),
+            } if !is_partitioned => {
+                let built = self.build(table, name, index.clone());
+                if built != *name {
+                    self.push(
+                        Stage::Keys,
+                        Change::RenameIndex {
+                            table: table.clone(),
+                            from: built,
+                            to: name.clone(),
+                        },
+                    );
+                }
+            }
+            Change::DropIndex { table, name } | Change::DropConstraint { table, name }
+                if !is_partitioned
+                    && self.replaced.contains_key(&(table.clone(), name.clone())) =>
+            {
+                self.push(Stage::Keys, change.clone());
+            }
             Change::AddConstraint {
                 table,
                 name,
@@ -194,8 +215,7 @@ impl Stager {
                 ..
             } => match TypeChange::new(from, to).guard(column) {
                 Some(condition) => {
-                    let name = shortened(&format!("{}_{column}", table.name), "__fits");
-                    self.prove(table, &name, condition);
+                    let name = self.prove(table, column, "__fits", condition);
                     self.push(Stage::Narrow, change.clone());
                     self.push(Stage::Narrow, drop_constraint(table, &name));
                 }
@@ -268,20 +288,13 @@ impl Stager {
                     return self.push(Stage::Main, add(constraint.clone()));
                 };
                 self.late_keys.insert(table.clone());
-                self.push(
-                    Stage::Index,
-                    Change::CreateIndex {
-                        table: table.clone(),
-                        name: name.to_owned(),
-                        index,
-                        concurrently: true,
-                    },
-                );
+                let built = self.build(table, name, index);
                 self.push(
                     Stage::Keys,
                     Change::AttachKey {
                         table: table.clone(),
                         name: name.to_owned(),
+                        index: built,
                         constraint: constraint.clone(),
                     },
                 );
@@ -290,14 +303,30 @@ impl Stager {
         }
     }
 
+    /// Builds an index without keeping writers waiting. The name it has till
+    /// the old one is gone.
+    fn build(&mut self, table: &Name, name: &str, index: Index) -> String {
+        let place = (table.clone(), name.to_owned());
+        let name = self.replaced.get(&place).cloned().unwrap_or(place.1);
+        self.push(
+            Stage::Index,
+            Change::CreateIndex {
+                table: table.clone(),
+                name: name.clone(),
+                index,
+                concurrently: true,
+            },
+        );
+        name
+    }
+
     /// Refuse null after a check has proved that there is none: the rows are
     /// read once, and not under a lock that keeps everybody waiting.
     fn not_null(&mut self, table: &Name, column: &str) {
-        let name = shortened(&format!("{}_{column}", table.name), "__not_null");
         let Ok(condition) = Expression::new(format!("{} IS NOT NULL", quoted(column))) else {
             return;
         };
-        self.prove(table, &name, condition);
+        let name = self.prove(table, column, "__not_null", condition);
         self.push(
             Stage::Narrow,
             Change::SetNotNull {
@@ -309,13 +338,23 @@ impl Stager {
         self.push(Stage::Narrow, drop_constraint(table, &name));
     }
 
-    /// A check, for as long as it takes.
-    fn prove(&mut self, table: &Name, name: &str, expression: Expression) {
+    /// A check, for as long as it takes. Its name.
+    fn prove(
+        &mut self,
+        table: &Name,
+        column: &str,
+        suffix: &str,
+        expression: Expression,
+    ) -> String {
+        let name = free(&format!("{}_{column}", table.name), suffix, |candidate| {
+            self.in_use.contains(&table.beside(candidate))
+        });
+        self.in_use.insert(table.beside(name.as_str()));
         self.push(
             Stage::Main,
             Change::AddConstraint {
                 table: table.clone(),
-                name: name.to_owned(),
+                name: name.clone(),
                 constraint: Constraint::Check {
                     expression,
                     no_inherit: false,
@@ -327,9 +366,10 @@ impl Stager {
             Stage::Validate,
             Change::ValidateConstraint {
                 table: table.clone(),
-                name: name.to_owned(),
+                name: name.clone(),
             },
         );
+        name
     }
 
     fn files(mut self, from: &Schema, name: &str) -> Vec<File> {
@@ -357,7 +397,8 @@ impl Stager {
                 Stage::Validate | Stage::ValidateReferences => "_validate".to_owned(),
                 Stage::Narrow => "_finish".to_owned(),
                 Stage::Index => format!("_{}", plan.index_name()),
-                Stage::Keys => "_keys".to_owned(),
+                Stage::Keys if plan.has_keys() => "_keys".to_owned(),
+                Stage::Keys => "_swap".to_owned(),
             };
             files.push(File {
                 name: format!("{name}{suffix}"),
@@ -371,6 +412,16 @@ impl Stager {
 }
 
 impl Plan {
+    fn has_keys(&self) -> bool {
+        let mut changes = self.steps.iter().map(|step| &step.change);
+        changes.any(|change| {
+            matches!(
+                change,
+                Change::AttachKey { .. } | Change::AddConstraint { .. }
+            )
+        })
+    }
+
     fn index_name(&self) -> String {
         match self.steps.first().map(|step| &step.change) {
             Some(Change::CreateIndex { name, .. }) => crate::plan::slug(name),

@@ -71,11 +71,16 @@ impl Change {
             Self::DropColumn { column, .. } => table.columns.retain(|c| c.name != *column),
             Self::AddConstraint {
                 name, constraint, ..
-            }
-            | Self::AttachKey {
-                name, constraint, ..
             } => {
-                table.indexes.remove(name);
+                table.constraints.insert(name.clone(), constraint.clone());
+            }
+            Self::AttachKey {
+                name,
+                index,
+                constraint,
+                ..
+            } => {
+                table.indexes.remove(index);
                 table.constraints.insert(name.clone(), constraint.clone());
             }
             Self::ValidateConstraint { name, .. } => {

@@ -113,6 +113,11 @@ impl Change {
                 ..
             } => {
                 let mut risks = TypeChange::new(from, to).risks(&self.object(), using.as_ref());
+                let Some(without) = without else {
+                    return risks;
+                };
+                // The type is the same but for the values that went.
+                risks.retain(|risk| !matches!(risk, Risk::MayFail(_)));
                 if !without.is_empty() {
                     risks.push(Risk::MayFail(format!(
                         "rows whose {} is {}",
