@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lookback::migrate::{self, ApplyOptions, Folder};
+use lookback::migrate::{self, ApplyOptions, Folder, Migrations};
 use lookback::schema::Plan;
+use lookback::{Level, Log, NewLog};
 use shop::{Order, Product};
 use testkit::Database;
 
@@ -50,8 +51,8 @@ fn the_migrations_are_what_the_models_say() {
 
 #[test]
 fn all_migrations_of_the_folder_are_compiled_in() {
-    let files = migrate::Migrations::folder(&folder()).unwrap();
-    let names = |migrations: &migrate::Migrations| -> Vec<String> {
+    let files = Migrations::folder(&folder()).unwrap();
+    let names = |migrations: &Migrations| -> Vec<String> {
         let names = migrations.files().iter().map(|file| file.up().name());
         names.map(str::to_owned).collect()
     };
@@ -132,4 +133,48 @@ async fn an_order_of_no_product_names_the_field() {
     );
     let orders = Order::records().count(&database.pool).await.unwrap();
     assert_eq!(orders.value(), 0);
+}
+
+#[tokio::test]
+async fn the_tables_of_lookback_are_beside_those_of_the_shop() {
+    let database = testkit::empty_database().await;
+    assert!(db(&["migrate"], Some(&database)).status.success());
+    let mut conn = database.pool.acquire().await.unwrap();
+    let options = ApplyOptions::default();
+
+    let own = Migrations::lookback();
+    let refused = migrate::apply(&mut conn, &own, &options, &mut |_| {}).await;
+    let refusal = refused.unwrap_err();
+    assert!(
+        refusal
+            .hint()
+            .unwrap()
+            .contains("record theirs in two tables"),
+        "{refusal}"
+    );
+
+    let own = own.in_table("_lookback_migrations");
+    for applied in [own.files().len(), 0] {
+        let done = migrate::apply(&mut conn, &own, &options, &mut |_| {}).await;
+        assert_eq!(done.unwrap().len(), applied);
+    }
+    let log = NewLog::new("SHOP", Level::Info, "open");
+    Log::records().create(&mut *conn, log).await.unwrap();
+    for arguments in [&["check"][..], &["migrate"], &["status"]] {
+        let output = db(arguments, Some(&database));
+        assert!(output.status.success(), "{output:?}");
+    }
+    // The same by name.
+    let arguments = ["status", "--json", "--table", "_lookback_migrations"];
+    let status = String::from_utf8(db(&arguments, Some(&database)).stdout).unwrap();
+    assert!(status.contains("\"missing\""), "{status}");
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_table_is_refused() {
+    let database = testkit::empty_database().await;
+    let mut conn = database.pool.acquire().await.unwrap();
+    let odd = shop::migrations().in_table("t (version int); DROP TABLE x; --");
+    let done = migrate::apply(&mut conn, &odd, &ApplyOptions::default(), &mut |_| {}).await;
+    assert!(done.unwrap_err().is_setup());
 }
