@@ -89,7 +89,8 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// Its values follow from those of other columns.
+        /// Its values follow from those of other columns, and nobody wants to
+        /// keep them.
         generated: bool,
     },
     /// `ALTER TABLE … RENAME COLUMN`
@@ -313,6 +314,8 @@ pub enum Change {
         counted: Vec<String>,
         /// As of `FillNulls`.
         deferred: bool,
+        /// The table itself is made anew, not one of its partitions.
+        remade: bool,
     },
     /// `COMMENT ON`
     SetComment {
@@ -364,6 +367,9 @@ impl Change {
             Self::CreatePartition { name, .. } | Self::DetachPartition { name, .. } => {
                 name.to_string()
             }
+            Self::MoveRows {
+                to, remade: true, ..
+            } => to.to_string(),
             Self::MoveRows { from, .. } => from.to_string(),
             Self::SetComment { table, column, .. } => match column {
                 Some(column) => within(table, column),

@@ -333,6 +333,7 @@ impl Differ<'_> {
             columns,
             counted,
             deferred: false,
+            remade: true,
         });
         for (constraint_name, constraint) in &after.constraints {
             if !matches!(constraint, Constraint::ForeignKey(_)) {
@@ -378,7 +379,7 @@ impl Differ<'_> {
         self.alter_constraints(name, before, after, &retyped);
         self.alter_indexes(name, before, after, &retyped);
         self.alter_columns(name, before, after, &retyped);
-        self.alter_partitions(name, before, after);
+        self.alter_partitions(name, before, after, &retyped);
         if before.comment != after.comment {
             self.last.push(Change::SetComment {
                 table: name.clone(),
@@ -439,8 +440,10 @@ impl Differ<'_> {
     ) {
         for (constraint_name, constraint) in &before.constraints {
             let same = after.constraints.get(constraint_name);
-            let stays = same == Some(constraint) && !self.must_be_remade(name, constraint, retyped);
+            let remade = self.must_be_remade(name, constraint, retyped);
+            let stays = same == Some(constraint) && !remade;
             let validates = constraint.is_not_valid()
+                && !remade
                 && same.is_some_and(|after| *after == constraint.clone().validated());
             if stays {
                 continue;
@@ -487,17 +490,7 @@ impl Differ<'_> {
     ) -> bool {
         match constraint {
             Constraint::Check { expression, .. } => retyped.iter().any(|c| expression.mentions(c)),
-            Constraint::Exclude(exclusion) => retyped.iter().any(|column| {
-                exclusion
-                    .elements
-                    .iter()
-                    .any(|(key, _)| key.expression.mentions(column))
-                    || exclusion
-                        .predicate
-                        .as_ref()
-                        .is_some_and(|p| p.mentions(column))
-                    || exclusion.include.contains(column)
-            }),
+            Constraint::Exclude(exclusion) => retyped.iter().any(|c| exclusion.mentions(c)),
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => key
                 .columns
                 .iter()
@@ -612,12 +605,14 @@ impl Differ<'_> {
             if new.is_some_and(|new| !remade(column, new, retyped)) {
                 continue;
             }
+            let generated = column.fill.generated().is_some();
+            let stays_generated = new.is_none_or(|new| new.fill.generated().is_some());
             let drop = Change::DropColumn {
                 table: name.clone(),
                 column: column.name.clone(),
-                generated: column.fill.generated().is_some(),
+                generated: generated && stays_generated,
             };
-            if column.fill.generated().is_some() {
+            if generated {
                 drops.insert(0, drop);
             } else {
                 drops.push(drop);
@@ -818,7 +813,13 @@ impl Differ<'_> {
         changes
     }
 
-    fn alter_partitions(&mut self, name: &Name, before: &Table, after: &Table) {
+    fn alter_partitions(
+        &mut self,
+        name: &Name,
+        before: &Table,
+        after: &Table,
+        retyped: &BTreeSet<String>,
+    ) {
         let mut moved = Vec::new();
         for (partition, was) in &before.partitions {
             if partition_stays(before, after, partition, was) {
@@ -848,12 +849,15 @@ impl Differ<'_> {
                 });
             }
         }
-        // The columns as they are at that time: not altered yet.
+        // The columns as they are at that time: what goes is gone, what is
+        // altered is not altered yet.
         let columns: Vec<(String, Expression)> = before
             .columns
             .iter()
             .filter(|column| {
-                column.fill.generated().is_none() && after.column(&column.name).is_some()
+                let new = after.column(&column.name);
+                column.fill.generated().is_none()
+                    && new.is_some_and(|new| !remade(column, new, retyped))
             })
             .filter_map(|column| {
                 Some((
@@ -869,6 +873,7 @@ impl Differ<'_> {
                 columns: columns.clone(),
                 counted: Vec::new(),
                 deferred: self.waits(name),
+                remade: false,
             });
         }
     }
@@ -879,7 +884,7 @@ fn is_regenerated(old: &Column, new: &Column) -> bool {
     match (old.fill.generated(), new.fill.generated()) {
         (None, None) => false,
         (None, Some(_)) => true,
-        (Some(_), None) => matches!(old.fill, Fill::Virtual(_)) || old.data_type != new.data_type,
+        (Some(_), None) => matches!(old.fill, Fill::Virtual(_)),
         (Some(_), Some(_)) => {
             old.fill != new.fill || old.data_type != new.data_type || old.collation != new.collation
         }

@@ -220,6 +220,24 @@ impl Expression {
         })
     }
 
+    /// The same expression after a type was renamed that values are cast to.
+    #[must_use]
+    pub(crate) fn with_renamed_type(&self, from: &Name, to: &Name) -> Self {
+        self.rewritten_spans(|found, at| {
+            let before = found[at.checked_sub(1)?];
+            if !before.is("::") && !before.is_word("as") {
+                return None;
+            }
+            let part = |at: usize| found.get(at).and_then(|t| unquoted(t.kind, t.text));
+            let first = part(at)?;
+            let (count, name) = match found.get(at + 1) {
+                Some(dot) if dot.is(".") => (3, Name::within(Some(first), part(at + 2)?)),
+                _ => (1, Name::new(first)),
+            };
+            (name == *from).then(|| (count, to.to_string()))
+        })
+    }
+
     fn rewritten(&self, replace: impl Fn(&[Token<'_>], usize) -> Option<String>) -> Self {
         self.rewritten_spans(|found, at| Some((1, replace(found, at)?)))
     }

@@ -1,11 +1,11 @@
 //! A plan as migration files: what has to wait for another transaction, and
 //! what runs in none, stands in a file of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::change::{Change, TypeChange};
-use crate::diff::{Decisions, diff};
+use crate::diff::{Decisions, Path, diff};
 use crate::error::Error;
 use crate::expression::Expression;
 use crate::name::{Name, free, quoted};
@@ -71,6 +71,9 @@ impl Plan {
         let mut stager = Stager {
             created: self.created(),
             new: new_tables(self.steps.iter().map(|step| &step.change)),
+            regenerated: self.regenerated(),
+            adds_values: self.adds_values(),
+            renamed_enums: self.renamed_enums(&to),
             partitioned: to
                 .tables
                 .iter()
@@ -79,13 +82,44 @@ impl Plan {
                 .collect(),
             late_keys: BTreeSet::new(),
             replaced: replaced(self, from, &to),
+            late_not_null: BTreeSet::new(),
+            narrowed: BTreeSet::new(),
             in_use: &from.names_in_use() | &to.names_in_use(),
+            to,
             staged: Vec::new(),
         };
         for step in &self.steps {
             stager.stage(&step.change);
         }
         stager.files(from, name)
+    }
+
+    fn adds_values(&self) -> bool {
+        let mut changes = self.steps.iter().map(|step| &step.change);
+        changes.any(|change| matches!(change, Change::AddEnumValue { .. }))
+    }
+
+    fn renamed_enums(&self, to: &Schema) -> BTreeSet<Name> {
+        let changes = self.steps.iter().map(|step| &step.change);
+        let on_the_way = changes.filter_map(|change| match change {
+            Change::RenameEnum { from, .. } => Some(from.clone()),
+            _ => None,
+        });
+        on_the_way.chain(to.enums.keys().cloned()).collect()
+    }
+
+    fn regenerated(&self) -> BTreeSet<Name> {
+        let changes = self.steps.iter().map(|step| &step.change);
+        changes
+            .filter_map(|change| match change {
+                Change::DropColumn {
+                    table,
+                    generated: true,
+                    ..
+                } => Some(table.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn created(&self) -> BTreeSet<Name> {
@@ -118,13 +152,12 @@ impl File {
     pub fn down(&self) -> Result<String, Error> {
         let before = self.before();
         let after = self.plan.apply(before.clone());
-        let mut decisions = Decisions {
+        let decisions = Decisions {
+            renames: renames_back(&self.plan, &before, &after),
             assume_drops: true,
+            one_transaction: !self.no_transaction,
             ..Decisions::default()
         };
-        for step in &self.plan.steps {
-            decisions.renames.extend(step.change.reverse_rename());
-        }
         let back =
             diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))?;
         if back.is_empty() {
@@ -154,10 +187,23 @@ struct Stager {
     /// Those of them that hold no rows.
     new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
-    /// Tables that get a key after the main file.
+    /// Tables that get a key, or an index that serves as one, after the main
+    /// file.
     late_keys: BTreeSet<Name>,
     /// What is dropped when its replacement is built.
     replaced: Replaced,
+    /// The schema afterwards.
+    to: Schema,
+    /// Whether an enum gets a value.
+    adds_values: bool,
+    /// The new names of enums, and those on the way to them.
+    renamed_enums: BTreeSet<Name>,
+    /// Tables of which a generated column goes, if only to come back.
+    regenerated: BTreeSet<Name>,
+    /// Columns that refuse null after the main file.
+    late_not_null: BTreeSet<(Name, String)>,
+    /// Columns that get their type after the main file.
+    narrowed: BTreeSet<(Name, String)>,
     /// Names that no check has that stays only for a while.
     in_use: BTreeSet<Name>,
     staged: Vec<(Stage, Change)>,
@@ -176,9 +222,21 @@ impl Stager {
         }
         match change {
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
+            Change::CreateSchema(_) | Change::RenameEnumValue { .. } if self.adds_values => {
+                self.push(Stage::Values, change.clone());
+            }
+            // Not one that is only set aside.
+            Change::RenameEnum { to, .. }
+                if self.adds_values && self.renamed_enums.contains(to) =>
+            {
+                self.push(Stage::Values, change.clone());
+            }
             Change::CreateIndex {
                 table, name, index, ..
             } if !is_partitioned => {
+                if index.unique {
+                    self.late_keys.insert(table.clone());
+                }
                 let built = self.build(table, name, index.clone());
                 if built != *name {
                     self.push(
@@ -231,16 +289,44 @@ impl Stager {
                 to,
                 using: None,
                 ..
-            } => match TypeChange::new(from, to).guard(column) {
-                Some(condition) => {
-                    let name = self.prove(table, column, "__fits", condition);
-                    self.push(Stage::Narrow, change.clone());
-                    self.push(Stage::Narrow, drop_constraint(table, &name));
+            } if !self.generate_from(table, column) => {
+                match TypeChange::new(from, to).guard(column) {
+                    Some(condition) => {
+                        let name = self.prove(table, column, "__fits", condition);
+                        self.narrowed.insert((table.clone(), column.clone()));
+                        self.push(Stage::Narrow, change.clone());
+                        self.push(Stage::Narrow, drop_constraint(table, &name));
+                    }
+                    None => self.push(Stage::Main, change.clone()),
                 }
-                None => self.push(Stage::Main, change.clone()),
-            },
+            }
+            Change::AddIdentity { table, column, .. }
+                if self
+                    .late_not_null
+                    .contains(&(table.clone(), column.clone())) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
+            Change::SetDefault { table, column, .. }
+            | Change::AddIdentity { table, column, .. }
+            | Change::AddSerial { table, column, .. }
+                if self.narrowed.contains(&(table.clone(), column.clone())) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
             _ => self.push(Stage::Main, change.clone()),
         }
+    }
+
+    /// Whether other columns are made of this one: they are written with it, at
+    /// once.
+    fn generate_from(&self, table: &Name, column: &str) -> bool {
+        let is_of = |e: Option<&Expression>| e.is_some_and(|e| e.mentions(column));
+        let comes = self.to.tables.get(table).is_some_and(|table| {
+            let mut columns = table.columns.iter();
+            columns.any(|other| is_of(other.fill.generated()))
+        });
+        comes || self.regenerated.contains(table)
     }
 
     fn push(&mut self, stage: Stage, change: Change) {
@@ -264,6 +350,12 @@ impl Stager {
             name: name.to_owned(),
         };
         match constraint {
+            // The table is written again then, and its rows are read anyway.
+            Constraint::Check { .. } | Constraint::Exclude(_)
+                if self.is_about_narrowed(table, constraint) =>
+            {
+                self.push(Stage::Narrow, add(constraint.clone()));
+            }
             Constraint::Check {
                 not_valid: false, ..
             } => {
@@ -321,6 +413,15 @@ impl Stager {
         }
     }
 
+    fn is_about_narrowed(&self, table: &Name, constraint: &Constraint) -> bool {
+        let mut narrowed = self.narrowed.iter().filter(|(owner, _)| owner == table);
+        narrowed.any(|(_, column)| match constraint {
+            Constraint::Check { expression, .. } => expression.mentions(column),
+            Constraint::Exclude(exclusion) => exclusion.mentions(column),
+            _ => false,
+        })
+    }
+
     /// Builds an index without keeping writers waiting. The name it has till
     /// the old one is gone.
     fn build(&mut self, table: &Name, name: &str, index: Index) -> String {
@@ -345,6 +446,8 @@ impl Stager {
             return;
         };
         let name = self.prove(table, column, "__not_null", condition);
+        self.late_not_null
+            .insert((table.clone(), column.to_owned()));
         self.push(
             Stage::Narrow,
             Change::SetNotNull {
@@ -454,23 +557,70 @@ impl Plan {
     }
 }
 
-impl Change {
-    /// What undoes a rename, as a decision.
-    fn reverse_rename(&self) -> Option<(crate::Path, crate::Path)> {
-        use crate::Path;
-        match self {
-            Self::RenameTable { from, to } | Self::RenameEnum { from, to } => {
-                Some((Path::of(to), Path::of(from)))
+/// What has another name after `plan`, as decisions for the way back. A name
+/// that something had only meanwhile is none of them.
+fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(Path, Path)> {
+    // By the name now: the name then.
+    let mut owners: BTreeMap<Name, Name> = (before.tables.keys().chain(before.enums.keys()))
+        .map(|name| (name.clone(), name.clone()))
+        .collect();
+    let mut parts: BTreeMap<(Name, String), String> = BTreeMap::new();
+    for (name, table) in &before.tables {
+        let columns = table.columns.iter().map(|column| &column.name);
+        parts.extend(columns.map(|column| ((name.clone(), column.clone()), column.clone())));
+    }
+    for (name, values) in &before.enums {
+        let values = values.iter();
+        parts.extend(values.map(|value| ((name.clone(), value.clone()), value.clone())));
+    }
+    for step in &plan.steps {
+        match &step.change {
+            Change::RenameTable { from, to } | Change::RenameEnum { from, to } => {
+                if let Some(then) = owners.remove(from) {
+                    owners.insert(to.clone(), then);
+                }
+                let moved = parts.extract_if(.., |(owner, _), _| owner == from);
+                let moved: Vec<_> = moved.collect();
+                parts.extend(
+                    moved
+                        .into_iter()
+                        .map(|((_, part), then)| ((to.clone(), part), then)),
+                );
             }
-            Self::RenameColumn { table, from, to } => {
-                Some((Path::within(table, to), Path::within(table, from)))
+            Change::RenameColumn { table, from, to }
+            | Change::RenameEnumValue {
+                name: table,
+                from,
+                to,
+            } => {
+                if let Some(then) = parts.remove(&(table.clone(), from.clone())) {
+                    parts.insert((table.clone(), to.clone()), then);
+                }
             }
-            Self::RenameEnumValue { name, from, to } => {
-                Some((Path::within(name, to), Path::within(name, from)))
-            }
-            _ => None,
+            _ => {}
         }
     }
+    let there = |name: &Name| after.tables.contains_key(name) || after.enums.contains_key(name);
+    let is_part = |owner: &Name, part: &String| {
+        after
+            .tables
+            .get(owner)
+            .is_some_and(|t| t.column(part).is_some())
+            || after
+                .enums
+                .get(owner)
+                .is_some_and(|values| values.contains(part))
+    };
+    let of_owners = (owners.iter())
+        .filter(|(now, then)| now != then && there(now))
+        .map(|(now, then)| (Path::of(now), Path::of(then)));
+    let of_parts = (parts.iter())
+        .filter(|((owner, now), then)| now != *then && is_part(owner, now))
+        .map(|((owner, now), then)| {
+            let was = owners.get(owner).unwrap_or(owner);
+            (Path::within(owner, now), Path::within(was, then))
+        });
+    of_owners.chain(of_parts).collect()
 }
 
 fn unvalidated(constraint: &Constraint) -> Constraint {

@@ -202,6 +202,14 @@ impl Schema {
             if column.data_type.name == *from {
                 column.data_type.name = to.clone();
             }
+            if let Fill::Default(default) = &mut column.fill {
+                *default = default.with_renamed_type(from, to);
+            }
+        }
+        for table in self.tables.values_mut() {
+            table.each_expression(|expression| {
+                *expression = expression.with_renamed_type(from, to);
+            });
         }
     }
 

@@ -217,6 +217,7 @@ impl Change {
                 columns,
                 counted,
                 deferred,
+                ..
             } => {
                 let values: Vec<&str> = columns.iter().map(|(_, value)| value.as_str()).collect();
                 let columns: Vec<&String> = columns.iter().map(|(column, _)| column).collect();

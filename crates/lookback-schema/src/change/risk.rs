@@ -160,10 +160,19 @@ impl Change {
             Self::CreatePartition { .. } => vec![Risk::MayFail(
                 "rows of the default partition that belong in the new one".to_owned(),
             )],
-            Self::MoveRows { .. } => vec![
-                exclusive(REWRITE),
-                Risk::MayFail("rows that no partition takes".to_owned()),
-            ],
+            Self::MoveRows { remade, .. } => {
+                let mut risks = vec![
+                    exclusive(REWRITE),
+                    Risk::MayFail("rows that no partition takes".to_owned()),
+                ];
+                if *remade {
+                    risks.push(Risk::LosesData(format!(
+                        "what no model has of {}: its triggers, grants and policies",
+                        self.object()
+                    )));
+                }
+                risks
+            }
             _ => Vec::new(),
         }
     }
