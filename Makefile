@@ -4,10 +4,10 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench
+.PHONY: help up down test test-long lint bench bench-ingest bench-generate
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 up: ## Build, start the store, migrate, load a small sample and search it
 	$(CARGO) build --release --locked -p lookback-cli
@@ -29,6 +29,12 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
+	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
-bench: ## Measure the write path against raw COPY (ROWS=200000)
+bench: bench-ingest bench-generate ## Measure the write path, and generating migrations
+
+bench-ingest: ## Measure the write path against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
+
+bench-generate: ## Measure generating migrations for 10 to 800 tables
+	$(CARGO) bench --locked -p lookback --bench generate

@@ -27,6 +27,21 @@ pub(crate) struct DbCli {
     pub(crate) command: DbCommand,
 }
 
+impl DbCli {
+    /// The command line, with the default of an application.
+    pub(crate) fn with_folder(command: clap::Command) -> clap::Command {
+        ["migrate", "status", "revert"]
+            .into_iter()
+            .fold(command, |command, name| {
+                command.mut_subcommand(name, |command| {
+                    command.mut_arg("dir", |dir| {
+                        dir.help("Folder of migrations [default: migrations]")
+                    })
+                })
+            })
+    }
+}
+
 /// Where the database is. Each can be set by its environment variable, or in
 /// `lookback.toml` under the name of the option with `_`; what is run (`pg_bin`)
 /// and as whom (`pg_user`) only in a file that is named.
@@ -402,6 +417,10 @@ pub(crate) struct FilesArgs {
     /// Folder of migrations [default: those of Lookback's own tables, which are built in]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+
+    /// Table in which they are recorded [default: _sqlx_migrations]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

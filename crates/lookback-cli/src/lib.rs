@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use std::path::Path;
 
-use clap::Parser;
+use clap::{Command as CommandLine, Parser};
 use lookback::migrate::{Migrations, Models};
 
 mod args;
@@ -26,7 +26,7 @@ use failure::Failure;
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
-    with_arguments(run)
+    with_arguments(|command| command, run)
 }
 
 /// The commands of `lookback db` for the models of another application, whose
@@ -47,14 +47,20 @@ pub fn db(models: Models) -> ExitCode {
         models,
         migrations: || Migrations::folder(Path::new("migrations")),
     };
-    with_arguments(|cli: args::DbCli| {
+    with_arguments(args::DbCli::with_folder, |cli: args::DbCli| {
         let config = Config::load(&cli.options)?;
         runtime()?.block_on(commands::db::run(&config, &application, cli.command))
     })
 }
 
-fn with_arguments<C: Parser>(run: impl FnOnce(C) -> Result<(), Failure>) -> ExitCode {
-    let cli = match C::try_parse() {
+fn with_arguments<C: Parser>(
+    described: impl FnOnce(CommandLine) -> CommandLine,
+    run: impl FnOnce(C) -> Result<(), Failure>,
+) -> ExitCode {
+    let parsed = described(C::command())
+        .try_get_matches()
+        .and_then(|matches| C::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);

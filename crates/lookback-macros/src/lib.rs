@@ -36,7 +36,15 @@ mod model;
 /// |---|---|
 /// | `table = "name"` | the table (required) |
 /// | `search(field, …)` | the fields that feed `embedding` and the search (required, may be empty) |
-/// | `constraint("name", field, "problem")` | what to say, and of which field, when the database refuses a row by this constraint or unique index |
+/// | `schema = "name"` | the schema, if it is not the default one |
+/// | `constraint("name", "CHECK (…)")` | a constraint, in PostgreSQL's grammar |
+/// | `index("name", "UNIQUE (…) WHERE …")` | an index: what `CREATE INDEX` has after the table |
+/// | `…, problem(field, "…"))` | at the end of one of these: what to say, and of which field, when it refuses a row |
+/// | `comment = "…"` | the comment of the table |
+/// | `partition_by = "RANGE (id)"` | how its rows are divided |
+/// | `partition("name", "DEFAULT")` | a partition, or `"FOR VALUES …"` |
+/// | `open_partitions` | there may be other partitions, which are left alone |
+/// | `schema_only` | only migrations know the table |
 ///
 /// # On a field
 ///
@@ -46,6 +54,11 @@ mod model;
 /// | `#[column(max_bytes = N)]` | longest value taken, in bytes; 1 MiB for text and 8 MiB for JSON and bytes when not given | text, JSON, bytes |
 /// | `#[column(range(MIN, MAX))]` | smallest and largest value, whole numbers, both allowed | numbers |
 /// | `#[column(default = EXPR)]` | the value of a new record that gives none, a Rust expression | any |
+/// | `#[column(sql_default = "now()")]` | the default of the database | any |
+/// | `#[column(type = "varchar(20)")]` | the type in SQL, if it is not that of the Rust type | any |
+/// | `#[column(name = "…")]`, `collate`, `comment` | name, collation and comment of the column | any |
+/// | `#[column(identity = "always")]`, `serial` | counted by the database | whole numbers |
+/// | `#[column(stored = "a + b")]`, `virtual` | worked out by the database | any |
 ///
 /// `Option<T>` is a nullable column. `Hidden<T>` is a column that is read only
 /// when asked for, and never shown.

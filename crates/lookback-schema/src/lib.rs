@@ -32,5 +32,5 @@ pub use schema::{
 };
 pub use script::{Statement, statements};
 #[cfg(feature = "snapshot")]
-pub use snapshot::{FORMAT, Snapshot};
+pub use snapshot::{FORMAT, Place, Snapshot};
 pub use stage::File;

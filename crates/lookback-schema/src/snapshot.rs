@@ -1,5 +1,6 @@
 //! Schema snapshots: the schema after a migration, as a file.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -28,6 +29,27 @@ pub struct Snapshot {
     pub schema: Schema,
 }
 
+/// The place of a snapshot among others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Place {
+    format: u32,
+    /// The version of the migration.
+    pub version: i64,
+    /// The version of the snapshot that this one follows; none for the first.
+    pub parent: Option<i64>,
+}
+
+impl Place {
+    /// Reads it of a file, and passes over the schema, which is most of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Snapshot::from_json`], but for what is wrong in the schema.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        read(text, |place: &Self| place.format)
+    }
+}
+
 impl Snapshot {
     /// The snapshot of a change that took these files.
     pub fn new(files: Vec<i64>, parent: Option<i64>, schema: Schema) -> Self {
@@ -46,21 +68,7 @@ impl Snapshot {
     ///
     /// What is not a snapshot, with its line; a newer format.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Format {
-            format: u32,
-        }
-        let format: Format = serde_json::from_str(text)
-            .map_err(|error| Error::new(format!("not a schema snapshot: {error}")))?;
-        if format.format > FORMAT {
-            return Err(Error::new(format!(
-                "the schema snapshot is of format {}, and this version reads up to {FORMAT}: use \
-                 the version that wrote it",
-                format.format
-            )));
-        }
-        serde_json::from_str(text)
-            .map_err(|error| Error::new(format!("not a schema snapshot: {error}")))
+        read(text, |snapshot: &Self| snapshot.format)
     }
 
     /// The text of the file: always the same for the same snapshot.
@@ -69,5 +77,64 @@ impl Snapshot {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
+    }
+}
+
+/// Reads what has a format. If it cannot be read, that it is a newer one is
+/// the first thing to say.
+fn read<T: DeserializeOwned>(text: &str, format: impl Fn(&T) -> u32) -> Result<T, Error> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let not_one = |error| Error::new(format!("not a schema snapshot: {error}"));
+    let found = serde_json::from_str(text);
+    let format = match &found {
+        Ok(value) => format(value),
+        Err(_) => {
+            serde_json::from_str::<Format>(text)
+                .map_err(not_one)?
+                .format
+        }
+    };
+    if format > FORMAT {
+        return Err(Error::new(format!(
+            "the schema snapshot is of format {format}, and this version reads up to {FORMAT}: use \
+             the version that wrote it"
+        )));
+    }
+    found.map_err(not_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Snapshot};
+    use crate::schema::Schema;
+
+    #[test]
+    fn a_place_is_that_of_its_snapshot() {
+        let snapshot = Snapshot::new(vec![7, 8], Some(3), Schema::default());
+        let place = Place::from_json(&snapshot.to_json()).unwrap();
+        assert_eq!(
+            (place.version, place.parent),
+            (snapshot.version, snapshot.parent)
+        );
+    }
+
+    #[test]
+    fn a_newer_format_is_said_before_what_else_is_wrong() {
+        for text in [
+            r#"{"format": 99}"#,
+            r#"{"format": 99, "version": 1, "parent": null, "files": [1], "schema": {}}"#,
+        ] {
+            let place = Place::from_json(text).unwrap_err().to_string();
+            let snapshot = Snapshot::from_json(text).unwrap_err().to_string();
+            assert!(place.contains("is of format 99"), "{place}");
+            assert_eq!(place, snapshot);
+        }
+        for text in ["", "{}", r#"{"format": 1}"#] {
+            let place = Place::from_json(text).unwrap_err().to_string();
+            assert!(place.starts_with("not a schema snapshot: "), "{place}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! what runs in none, stands in a file of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::change::{Change, TypeChange};
 use crate::diff::{Decisions, Path, diff};
@@ -23,8 +24,18 @@ pub struct File {
     pub no_transaction: bool,
     /// What it does.
     pub plan: Plan,
-    /// The schema before it.
-    before: Schema,
+    /// What it is a part of, and the files of that before it.
+    whole: Arc<Whole>,
+    before: usize,
+}
+
+/// All files of a plan. Each file has the whole and not the schema before it:
+/// a copy of the schema for each file would take longer than all the rest.
+#[derive(Debug, PartialEq, Eq)]
+struct Whole {
+    /// The schema before the first.
+    from: Schema,
+    plans: Vec<Plan>,
 }
 
 /// When a change is made, in order. Every file is a transaction of its own.
@@ -139,15 +150,16 @@ impl File {
     ///
     /// None that a plan of this crate gives: what is undone is there.
     pub fn down(&self) -> Result<String, Error> {
-        let after = self.plan.apply(self.before.clone());
+        let before = self.before();
+        let after = self.plan.apply(before.clone());
         let decisions = Decisions {
-            renames: renames_back(&self.plan, &self.before, &after),
+            renames: renames_back(&self.plan, &before, &after),
             assume_drops: true,
             one_transaction: !self.no_transaction,
             ..Decisions::default()
         };
-        let back = diff(&after, &self.before, &decisions)
-            .map_err(|error| Error::new(error.to_string()))?;
+        let back =
+            diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))?;
         if back.is_empty() {
             return Ok("-- There is nothing to undo.\n".to_owned());
         }
@@ -161,6 +173,12 @@ impl File {
             ));
         }
         Ok(back.sql())
+    }
+
+    /// The schema before it.
+    fn before(&self) -> Schema {
+        let earlier = self.whole.plans.iter().take(self.before);
+        earlier.fold(self.whole.from.clone(), |schema, plan| plan.apply(schema))
     }
 }
 
@@ -488,11 +506,16 @@ impl Stager {
             }
         }
         let only = groups.len() == 1;
-        let mut before = from.clone();
+        let (stages, plans): (Vec<Stage>, Vec<Plan>) = groups
+            .into_iter()
+            .map(|(stage, changes)| (stage, Plan::of(changes, &self.new)))
+            .unzip();
+        let whole = Arc::new(Whole {
+            from: from.clone(),
+            plans,
+        });
         let mut files = Vec::new();
-        for (stage, changes) in groups {
-            let plan = Plan::of(changes, &self.new);
-            let after = plan.apply(before.clone());
+        for (before, (stage, plan)) in stages.into_iter().zip(&whole.plans).enumerate() {
             let suffix = match stage {
                 _ if only => String::new(),
                 Stage::Main => String::new(),
@@ -506,8 +529,9 @@ impl Stager {
             files.push(File {
                 name: format!("{name}{suffix}"),
                 no_transaction: stage == Stage::Index,
-                plan,
-                before: std::mem::replace(&mut before, after),
+                plan: plan.clone(),
+                whole: Arc::clone(&whole),
+                before,
             });
         }
         files
@@ -613,5 +637,56 @@ fn drop_constraint(table: &Name, name: &str) -> Change {
     Change::DropConstraint {
         table: table.clone(),
         name: name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diff::{Decisions, diff};
+    use crate::name::Name;
+    use crate::schema::{Column, Schema, Table};
+
+    #[test]
+    fn each_file_undoes_itself_and_nothing_else() {
+        let mut table = Table {
+            columns: vec![Column::new("a", "integer".parse().unwrap())],
+            ..Table::default()
+        };
+        let of = |table: &Table| Schema {
+            tables: [(Name::new("t"), table.clone())].into(),
+            ..Schema::default()
+        };
+        let from = of(&table);
+        let column = Column::new("b", "integer".parse().unwrap());
+        table.columns.push(column);
+        let check = "CHECK (b > 0)".parse().unwrap();
+        table.constraints.insert("t_b_check".to_owned(), check);
+        for (name, index) in [("t_a_idx", "(a)"), ("t_b_idx", "(b)")] {
+            let index = index.parse().unwrap();
+            table.indexes.insert(name.to_owned(), index);
+        }
+        let to = of(&table);
+
+        let plan = diff(&from, &to, &Decisions::default()).unwrap();
+        let files = plan.files(&from, "change");
+        let done = |schema: Schema, file: &super::File| file.plan.apply(schema);
+        assert_eq!(files.iter().fold(from, done), to);
+        let downs: Vec<String> = files.iter().map(|file| file.down().unwrap()).collect();
+        insta::assert_snapshot!(downs.join("--\n"), @"
+        ALTER TABLE t DROP CONSTRAINT t_b_check;
+
+        -- LOSES DATA: the values of t.b
+        ALTER TABLE t DROP COLUMN b;
+        --
+        ALTER TABLE t DROP CONSTRAINT t_b_check;
+
+        ALTER TABLE t ADD CONSTRAINT t_b_check CHECK (b > 0) NOT VALID;
+        --
+        -- no-transaction
+        DROP INDEX CONCURRENTLY t_a_idx;
+        --
+        -- no-transaction
+        DROP INDEX CONCURRENTLY t_b_idx;
+        ");
     }
 }

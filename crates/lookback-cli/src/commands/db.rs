@@ -39,9 +39,15 @@ pub(crate) async fn run(
     application: &Application,
     command: DbCommand,
 ) -> Result<(), Failure> {
-    let chosen = |files: &FilesArgs| match &files.dir {
-        Some(dir) => Migrations::folder(dir),
-        None => (application.migrations)(),
+    let chosen = |files: &FilesArgs| {
+        let migrations = match &files.dir {
+            Some(dir) => Migrations::folder(dir)?,
+            None => (application.migrations)()?,
+        };
+        Ok::<_, Failure>(match &files.table {
+            Some(table) => migrations.in_table(table.clone()),
+            None => migrations,
+        })
     };
     let models = || application.models.to_schema();
     match command {

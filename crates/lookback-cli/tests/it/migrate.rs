@@ -133,7 +133,7 @@ async fn a_folder_is_migrated_and_reverted() {
     transcript!(lookback.run(&["db", "migrate"]), @"
     $ lookback db migrate
     ! error: the migration 1 (orders) is applied, and has no file
-    ! hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back
+    ! hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables: --table NAME
     [exit code 1]
     ");
 }

@@ -187,7 +187,7 @@ impl Resolver<'_> {
     }
 
     /// Which of `old` are which of `new` under another name.
-    fn pair<T: Clone + PartialEq + Named>(
+    fn pair<T: Clone + Ord + Named>(
         &mut self,
         kind: &'static str,
         old: &[T],
@@ -208,16 +208,17 @@ impl Resolver<'_> {
                 renames.push((item.clone(), now.clone()));
             }
         }
+        let (was, is): (BTreeSet<&T>, BTreeSet<&T>) = (old.iter().collect(), new.iter().collect());
         let is_renamed =
             |item: &T, renames: &[(T, T)]| renames.iter().any(|(from, _)| from == item);
         let gone: Vec<T> = old
             .iter()
-            .filter(|item| !new.contains(item) && !is_renamed(item, &renames))
+            .filter(|item| !is.contains(item) && !is_renamed(item, &renames))
             .cloned()
             .collect();
         let mut came: Vec<T> = new
             .iter()
-            .filter(|item| !old.contains(item) && !renames.iter().any(|(_, to)| to == *item))
+            .filter(|item| !was.contains(item) && !renames.iter().any(|(_, to)| to == *item))
             .cloned()
             .collect();
         for item in gone {

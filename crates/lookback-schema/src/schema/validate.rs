@@ -1,6 +1,6 @@
 //! A schema with what goes without saying, and what is wrong with one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::data_type::DataType;
 use crate::error::Error;
@@ -47,7 +47,7 @@ impl Schema {
     }
 
     fn complete_references(&mut self, errors: &mut Vec<Error>) {
-        let keys: Vec<(Name, Vec<String>)> = self
+        let keys: BTreeMap<Name, Vec<String>> = self
             .tables
             .iter()
             .filter_map(|(name, table)| {
@@ -63,8 +63,8 @@ impl Schema {
                 if !foreign.references.is_empty() {
                     continue;
                 }
-                match keys.iter().find(|(name, _)| *name == foreign.table) {
-                    Some((_, columns)) => foreign.references.clone_from(columns),
+                match keys.get(&foreign.table) {
+                    Some(columns) => foreign.references.clone_from(columns),
                     None => errors.push(Error::new(format!(
                         "table {table_name}: foreign key {name}: {} has no primary key here; name \
                          the columns: REFERENCES {} (…)",

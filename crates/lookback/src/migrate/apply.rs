@@ -55,7 +55,8 @@ impl ApplyOptions {
 /// Applies what is pending and returns it, in order.
 ///
 /// Each file is applied in a transaction, together with its row in sqlx's table
-/// `_sqlx_migrations`: it is applied or it is not. A file that starts with
+/// (`_sqlx_migrations`, or [another](Migrations::in_table)): it is applied or it
+/// is not. A file that starts with
 /// `-- no-transaction` is run statement by statement; where it is stopped, the
 /// next run goes on.
 ///
@@ -83,7 +84,7 @@ pub async fn apply(
     if migrations.is_own() {
         own::before_lock(conn).await?;
     }
-    let mut run = Run::start(conn, options, on_event).await?;
+    let mut run = Run::start(conn, migrations, options, on_event).await?;
     let result = run.apply(migrations).await;
     run.end(result).await
 }
@@ -103,11 +104,12 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) async fn start(
         conn: &'a mut PgConnection,
+        migrations: &Migrations,
         options: &'a ApplyOptions,
         tell: Tell<'a>,
     ) -> Result<Self, Error> {
         let session = Session::start(conn, options, tell).await?;
-        let table = match Table::ensure(conn).await {
+        let table = match Table::ensure(conn, migrations.table()).await {
             Ok(table) => table,
             Err(error) => {
                 let _ = session.end(conn).await;

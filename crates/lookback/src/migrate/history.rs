@@ -1,4 +1,4 @@
-//! sqlx's table `_sqlx_migrations`: what is applied.
+//! sqlx's table, `_sqlx_migrations` unless another is named: what is applied.
 //!
 //! A row of a migration that is applied is as sqlx writes it. While a file
 //! without transaction is being run its row says `success = false`, which to
@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use lookback_schema::Name;
 use sqlx::migrate::Migrate as _;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
@@ -75,29 +76,32 @@ impl Progress {
 pub(super) struct Table(String);
 
 impl Table {
-    /// The table, if it is there.
-    pub(super) async fn find(conn: &mut PgConnection) -> Result<Option<Self>, Error> {
+    /// The table of this name as SQL has it, if it is there.
+    pub(super) async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<Self>, Error> {
         let row = query(
             "SELECT format('%I.%I', space.nspname, class.relname) AS name FROM pg_class AS class \
              JOIN pg_namespace AS space ON space.oid = class.relnamespace \
-             WHERE class.oid = to_regclass('_sqlx_migrations')",
+             WHERE class.oid = to_regclass($1)",
         )
+        .bind(checked(name)?)
         .fetch_optional(conn)
         .await?;
         Ok(row.map(|row| row.try_get("name").map(Self)).transpose()?)
     }
 
     /// The table, made by sqlx if it is not there.
-    pub(super) async fn ensure(conn: &mut PgConnection) -> Result<Self, Error> {
-        if let Some(table) = Self::find(conn).await? {
+    pub(super) async fn ensure(conn: &mut PgConnection, name: &str) -> Result<Self, Error> {
+        if let Some(table) = Self::find(conn, name).await? {
             return Ok(table);
         }
-        conn.ensure_migrations_table("_sqlx_migrations")
+        // sqlx writes the name into its SQL as it is.
+        let name = checked(name)?;
+        conn.ensure_migrations_table(&name)
             .await
             .map_err(migrate_error)?;
-        let made = Self::find(conn).await?;
+        let made = Self::find(conn, &name).await?;
         made.ok_or_else(|| Error::Setup {
-            problem: "the table _sqlx_migrations cannot be found after it was made".to_owned(),
+            problem: format!("the table {name} cannot be found after it was made"),
             hint: "the search_path of the connection has to lead to it".to_owned(),
         })
     }
@@ -191,6 +195,11 @@ impl Table {
         Ok(())
     }
 
+    /// The SQL that forgets a migration, for a person to run.
+    pub(super) fn delete_sql(&self, version: i64) -> String {
+        format!("DELETE FROM {} WHERE version = {version}", self.0)
+    }
+
     /// The SQL that records this progress, for a person to run.
     pub(super) fn progress_sql(&self, version: i64, progress: Progress, checksum: &[u8]) -> String {
         let checksum: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -206,6 +215,17 @@ impl Table {
         sql: &str,
     ) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments> {
         query(AssertSqlSafe(sql.replacen("{}", &self.0, 1)))
+    }
+}
+
+/// The name of a table, in quotes where it needs them.
+fn checked(name: &str) -> Result<String, Error> {
+    match name.parse::<Name>() {
+        Ok(name) => Ok(name.to_string()),
+        Err(_) => Err(Error::Setup {
+            problem: format!("`{name}` is not the name of a table"),
+            hint: "name the table as SQL has it, such as _shop_migrations".to_owned(),
+        }),
     }
 }
 

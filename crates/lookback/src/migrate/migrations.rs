@@ -23,6 +23,7 @@ use crate::error::Error;
 pub struct Migrations {
     files: Vec<MigrationFile>,
     own: bool,
+    table: Cow<'static, str>,
 }
 
 /// One migration of a set.
@@ -52,7 +53,8 @@ impl Migrations {
         }
     }
 
-    /// What `sqlx::migrate!` put into the program.
+    /// What `sqlx::migrate!` put into the program. If the migrator names a
+    /// table of its own, they are recorded [there](Self::in_table).
     pub fn embedded(migrator: &'static Migrator) -> Self {
         let mut files: BTreeMap<i64, MigrationFile> = BTreeMap::new();
         let of_type = |down| {
@@ -76,6 +78,7 @@ impl Migrations {
         Self {
             files: files.into_values().collect(),
             own: false,
+            table: migrator.table_name.clone(),
         }
     }
 
@@ -143,7 +146,24 @@ impl Migrations {
         Ok(Self {
             files: ups.into_values().collect(),
             own: false,
+            table: Migrator::DEFAULT.table_name,
         })
+    }
+
+    /// Records them in a table of that name instead of `_sqlx_migrations`. Two
+    /// sets in one schema of a database need two tables: what is recorded and
+    /// not in the set counts as missing.
+    ///
+    /// The name is as SQL has it, as in sqlx's own `table-name`.
+    #[must_use]
+    pub fn in_table(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// The name of the table in which they are recorded.
+    pub(super) fn table(&self) -> &str {
+        &self.table
     }
 
     /// The files, by version.

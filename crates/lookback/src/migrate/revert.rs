@@ -24,7 +24,7 @@ pub async fn revert(
     options: &ApplyOptions,
     on_event: Tell<'_>,
 ) -> Result<Option<Migration>, Error> {
-    let mut run = Run::start(conn, options, on_event).await?;
+    let mut run = Run::start(conn, migrations, options, on_event).await?;
     let result = run.revert(migrations).await;
     run.end(result).await
 }

@@ -80,7 +80,7 @@ pub async fn status(
     conn: &mut PgConnection,
     migrations: &Migrations,
 ) -> Result<Vec<Migration>, Error> {
-    let records = match Table::find(conn).await? {
+    let records = match Table::find(conn, migrations.table()).await? {
         Some(table) => table.records(conn).await?,
         None => Vec::new(),
     };
@@ -165,7 +165,8 @@ pub(super) fn check(found: &[Migration]) -> Result<(), Error> {
             State::Missing => (
                 format!("the migration {version} ({description}) is applied, and has no file"),
                 "the database was migrated by a newer version of the program, from another \
-                 branch or from another folder; use that one, or put the file back"
+                 branch or from another folder; use that one, or put the file back. Two \
+                 applications in one database record theirs in two tables: --table NAME"
                     .to_owned(),
             ),
             State::PartlyReverted { .. } => (

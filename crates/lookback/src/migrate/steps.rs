@@ -132,7 +132,8 @@ impl Run<'_> {
                 ),
                 hint: format!(
                     "put these back as they were; the rest may be changed. Or undo them by hand, \
-                     and run: DELETE FROM _sqlx_migrations WHERE version = {version}"
+                     and run: {}",
+                    self.table.delete_sql(version)
                 ),
             });
         }

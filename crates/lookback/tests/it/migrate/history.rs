@@ -97,7 +97,7 @@ async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
     hint: put the file back as it was, and write another migration for the change
 
     error: the migration 2 (b c) is applied, and has no file
-    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back
+    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables: --table NAME
     ");
     assert_eq!(shop.lines("SELECT to_regclass('c') IS NULL").await, "true");
 }

@@ -1,0 +1,23 @@
+//! A small shop: its tables, and what it does with them.
+
+use lookback::migrate::{Migrations, Models};
+use sqlx::migrate::Migrator;
+
+mod counter;
+mod order;
+mod product;
+
+pub use counter::{find, open_orders, place, stock_shelves};
+pub use order::{NewOrder, Order, OrderPatch, OrderState};
+pub use product::{NewProduct, Product, ProductPatch};
+
+/// The models, from which `cargo db generate` makes the migrations.
+pub fn models() -> Models {
+    Models::new().model::<Product>().model::<Order>()
+}
+
+/// The migrations, which are compiled in.
+pub fn migrations() -> Migrations {
+    static MIGRATOR: Migrator = sqlx::migrate!();
+    Migrations::embedded(&MIGRATOR)
+}

@@ -1,0 +1,180 @@
+//! The shop on a real PostgreSQL: its migrations are what its models say, and
+//! it does its work.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lookback::migrate::{self, ApplyOptions, Folder, Migrations};
+use lookback::schema::Plan;
+use lookback::{Level, Log, NewLog};
+use shop::{Order, Product};
+use testkit::Database;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations")
+}
+
+/// A program of the shop, as a developer in its folder calls it.
+fn run(program: &str, arguments: &[&str], database: Option<&Database>) -> Output {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear();
+    if let Some(database) = database {
+        command.env("DATABASE_URL", &database.url);
+    }
+    command.output().unwrap()
+}
+
+fn db(arguments: &[&str], database: Option<&Database>) -> Output {
+    run(env!("CARGO_BIN_EXE_db"), arguments, database)
+}
+
+fn open(database: &Database) -> String {
+    let output = run(env!("CARGO_BIN_EXE_shop"), &[], Some(database));
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_migrations_are_what_the_models_say() {
+    let models = shop::models().to_schema().unwrap();
+    let difference = migrate::check_models(&Folder::new(folder()), &models).unwrap();
+    assert_eq!(difference, Plan::default(), "{}", difference.sql());
+
+    let output = db(&["check", "--offline"], None);
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn all_migrations_of_the_folder_are_compiled_in() {
+    let files = Migrations::folder(&folder()).unwrap();
+    let names = |migrations: &Migrations| -> Vec<String> {
+        let names = migrations.files().iter().map(|file| file.up().name());
+        names.map(str::to_owned).collect()
+    };
+    assert_eq!(names(&shop::migrations()), names(&files));
+    assert_eq!(files.files().len(), 3);
+}
+
+#[tokio::test]
+async fn migrated_by_the_program_the_database_is_what_the_models_say() {
+    let database = testkit::empty_database().await;
+    let mut conn = database.pool.acquire().await.unwrap();
+    let (migrations, options) = (shop::migrations(), ApplyOptions::default());
+    let applied = migrate::apply(&mut conn, &migrations, &options, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(applied.len(), 3);
+
+    let difference = migrate::check_database(&Folder::new(folder()), &mut conn)
+        .await
+        .unwrap();
+    assert_eq!(difference, Plan::default(), "{}", difference.sql());
+
+    // The command line finds the same, and has nothing to add.
+    for arguments in [&["check"][..], &["migrate"]] {
+        let output = db(arguments, Some(&database));
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_changed_by_hand_is_not_in_step() {
+    let database = testkit::empty_database().await;
+    assert!(db(&["migrate"], Some(&database)).status.success());
+    sqlx::query("ALTER TABLE orders DROP COLUMN note")
+        .execute(&database.pool)
+        .await
+        .unwrap();
+    let output = db(&["check"], Some(&database));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let difference = String::from_utf8(output.stdout).unwrap();
+    assert!(difference.contains("ADD COLUMN note text"), "{difference}");
+}
+
+#[tokio::test]
+async fn the_shop_opens_on_an_empty_database_and_again() {
+    let database = testkit::empty_database().await;
+    let first = "\
+for \"coffe grindr\":
+  Coffee grinder for 89.00
+  Kettle for 54.00
+refused: quantity: must be at least 1
+open orders of ada: 1
+";
+    assert_eq!(open(&database), first);
+    assert_eq!(
+        open(&database),
+        first.replace("ada: 1", "ada: 2"),
+        "what is there is found, and nothing is made twice"
+    );
+    assert_eq!(
+        Product::records()
+            .count(&database.pool)
+            .await
+            .unwrap()
+            .value(),
+        4
+    );
+}
+
+#[tokio::test]
+async fn an_order_of_no_product_names_the_field() {
+    let database = testkit::empty_database().await;
+    assert!(db(&["migrate"], Some(&database)).status.success());
+    let refusal = shop::place(&database.pool, "ada", 7, 1).await.unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "product_id: is not the id of a product"
+    );
+    let orders = Order::records().count(&database.pool).await.unwrap();
+    assert_eq!(orders.value(), 0);
+}
+
+#[tokio::test]
+async fn the_tables_of_lookback_are_beside_those_of_the_shop() {
+    let database = testkit::empty_database().await;
+    assert!(db(&["migrate"], Some(&database)).status.success());
+    let mut conn = database.pool.acquire().await.unwrap();
+    let options = ApplyOptions::default();
+
+    let own = Migrations::lookback();
+    let refused = migrate::apply(&mut conn, &own, &options, &mut |_| {}).await;
+    let refusal = refused.unwrap_err();
+    assert!(
+        refusal
+            .hint()
+            .unwrap()
+            .contains("record theirs in two tables"),
+        "{refusal}"
+    );
+
+    let own = own.in_table("_lookback_migrations");
+    for applied in [own.files().len(), 0] {
+        let done = migrate::apply(&mut conn, &own, &options, &mut |_| {}).await;
+        assert_eq!(done.unwrap().len(), applied);
+    }
+    let log = NewLog::new("SHOP", Level::Info, "open");
+    Log::records().create(&mut *conn, log).await.unwrap();
+    for arguments in [&["check"][..], &["migrate"], &["status"]] {
+        let output = db(arguments, Some(&database));
+        assert!(output.status.success(), "{output:?}");
+    }
+    // The same by name.
+    let arguments = ["status", "--json", "--table", "_lookback_migrations"];
+    let status = String::from_utf8(db(&arguments, Some(&database)).stdout).unwrap();
+    assert!(status.contains("\"missing\""), "{status}");
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_table_is_refused() {
+    let database = testkit::empty_database().await;
+    let mut conn = database.pool.acquire().await.unwrap();
+    let odd = shop::migrations().in_table("t (version int); DROP TABLE x; --");
+    let done = migrate::apply(&mut conn, &odd, &ApplyOptions::default(), &mut |_| {}).await;
+    assert!(done.unwrap_err().is_setup());
+}
