@@ -52,6 +52,7 @@ mod check;
 mod folder;
 mod generate;
 mod introspect;
+mod pull;
 mod push;
 mod rolled_back;
 
@@ -60,6 +61,7 @@ pub use check::{check_database, check_models};
 pub use folder::Folder;
 pub use generate::{GenerateOptions, Generated, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
+pub use pull::{RustCode, pull, rust_code};
 pub use push::{both, check_data_loss, data_lost_by, push};
 
 mod literal;

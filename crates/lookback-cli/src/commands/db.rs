@@ -15,6 +15,7 @@ use crate::output::{self, Cell};
 mod check;
 mod decisions;
 mod generate;
+mod pull;
 mod push;
 
 /// Whose tables they are.
@@ -81,6 +82,10 @@ pub(crate) async fn run(
                 &how,
             )
             .await
+        }
+        DbCommand::Pull { schema, out } => {
+            let mut conn = database::connect(config).await?;
+            pull::run(&mut conn, schema, out.as_deref()).await
         }
         DbCommand::Check { offline, folder } => {
             let folder = Folder::new(folder.dir);
