@@ -98,14 +98,9 @@ fn written(schema: &Schema, mut notes: Vec<String>) -> RustCode {
     // A table is read and written or not whatever its enums are called.
     let known = enums::named(schema, &mut TypeNames::default(), &mut Vec::new());
     for (name, table) in &schema.tables {
-        match table::unnameable(name) {
-            Some(why) => notes.push(format!("table {name} is left out: {why}")),
-            None => {
-                let kind = table::kind(table, &known);
-                let rust = names.table(name, kind.is_full());
-                tables.push((name, table, kind, rust));
-            }
-        }
+        let kind = table::kind(table, &known);
+        let rust = names.table(name, kind.is_full());
+        tables.push((name, table, kind, rust));
     }
     let enums = enums::named(schema, &mut names, &mut notes);
     let models: Vec<Model<'_>> = tables
@@ -246,11 +241,11 @@ mod tests {
     #[test]
     fn what_cannot_be_said_is_told() {
         let mut schema = Schema::default();
-        schema.tables.insert(Name::new("a.b"), Default::default());
+        schema.enums.insert(Name::new("nothing"), Vec::new());
         let code = rust_code(&schema);
         insta::assert_snapshot!(
             code.notes.join("\n"),
-            @r#"table "a.b" is left out: in a model, a name with a dot would be taken for one with a schema"#
+            @"the enum type nothing is left out: a model has none without values, or with an empty one"
         );
         assert!(code.text.contains(&code.notes[0]));
     }

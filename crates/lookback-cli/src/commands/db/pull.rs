@@ -15,6 +15,9 @@ pub(super) async fn run(
     schemas: Vec<String>,
     out: Option<&Path>,
 ) -> Result<(), Failure> {
+    if let Some(path) = out.filter(|path| path.exists()) {
+        return Err(cannot_write(path, &io::ErrorKind::AlreadyExists.into()));
+    }
     let scope = Scope {
         schemas: schemas.into_iter().collect(),
         ..Scope::default()
@@ -39,11 +42,11 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::failed(format!("cannot write {}: {error}", path.display()));
+    let path = path.display();
     match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            failure.hint("name a file that is not there yet, and take over what is new by hand")
-        }
-        _ => failure.hint("--out takes a file in a folder that is there"),
+        io::ErrorKind::AlreadyExists => Failure::failed(format!("{path} is there already"))
+            .hint("name a file that is not there yet, and take over what is new by hand"),
+        _ => Failure::failed(format!("cannot write {path}: {error}"))
+            .hint("--out takes a file in a folder that is there"),
     }
 }

@@ -25,10 +25,11 @@ impl TypeNames {
         let one = camel(&singular(&words), "Table");
         let many = camel(&words, "Table");
         let schema = camel(&self::words(name.schema.as_deref().unwrap_or_default()), "");
-        let mut candidates = vec![one.clone(), many];
+        let mut candidates = vec![one.clone()];
         if !schema.is_empty() {
             candidates.push(format!("{schema}{one}"));
         }
+        candidates.push(many);
         candidates.push(format!("{one}Row"));
         self.first(&candidates, |name| match full {
             true => vec![

@@ -41,12 +41,16 @@ const COMMON: [(&str, &str); 5] = [
 /// names that their code uses.
 const MADE: [&str; 4] = ["new", "records", "__input", "__record"];
 
-/// Why no model can have a table of this name, if that is so.
-pub(super) fn unnameable(name: &Name) -> Option<&'static str> {
+/// The name of a table as an attribute has it: in quotes where it would be
+/// taken for a schema and a name, or for one in quotes.
+fn table_name(name: &str) -> String {
     let plain = |part: &str| quoted(part) == part;
-    let (schema, table) = name.name.split_once('.')?;
-    (plain(schema) && plain(table))
-        .then_some("in a model, a name with a dot would be taken for one with a schema")
+    let dotted = name.split_once('.');
+    let dotted = dotted.is_some_and(|(schema, table)| plain(schema) && plain(table));
+    match dotted || (name.starts_with('"') && name.ends_with('"')) {
+        true => in_quotes(&Name::new(name)),
+        false => name.to_owned(),
+    }
 }
 
 /// Whether a table can be read and written.
@@ -172,7 +176,7 @@ impl<'a> Model<'a> {
     }
 
     fn items(&self) -> Vec<Item> {
-        let mut items = vec![Item::text("table", &self.name.name)];
+        let mut items = vec![Item::text("table", &table_name(&self.name.name))];
         items.extend(
             self.name
                 .schema

@@ -88,7 +88,12 @@ pub(super) fn chain(start: &str, calls: &[String]) -> String {
         .chain(calls.iter().map(String::as_str))
         .collect();
     let line = parts.join(".");
-    if line.chars().count() <= CHAIN_WIDTH {
+    // One call alone may fill the line.
+    let width = match calls.len() {
+        1 => LINE_WIDTH - 4,
+        _ => CHAIN_WIDTH,
+    };
+    if line.chars().count() <= width {
         return format!("    {line}\n");
     }
     format!("    {}\n", parts.join("\n        ."))

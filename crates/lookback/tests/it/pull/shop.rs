@@ -6,7 +6,6 @@
 
 // What the database has, and these models have not or not quite:
 // - table cache is unlogged, which is not in the schema
-// - table "a.b" is left out: in a model, a name with a dot would be taken for one with a schema
 // - table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
 
 use chrono::{DateTime, Utc};
@@ -16,6 +15,12 @@ use lookback::{Bytes, ColumnEnum, Embedding, Hidden, Json, Opaque, model};
 /// A row of the table `"2 of 3"`.
 #[model(table = "2 of 3", schema_only)]
 pub struct _2Of3 {}
+
+/// A row of the table `"a.b"`.
+#[model(table = r#""a.b""#, schema_only)]
+pub struct AB {
+    pub c: Option<i32>,
+}
 
 /// A row of the table `abcdefghij_abcdefghij_abcdefghij_abcdefghij_abcdefghij_abcdefgs`.
 #[model(
@@ -191,7 +196,7 @@ pub struct Orders {
     schema_only,
     constraint("Options_Some_key", r#"UNIQUE ("Some")"#)
 )]
-pub struct Options {
+pub struct OddSchemaOption {
     #[column(name = "Some")]
     pub some: i32,
 }
@@ -314,6 +319,7 @@ pub fn models() -> Models {
         .extension("btree_gist")
         .enum_type::<Unused>()
         .model::<_2Of3>()
+        .model::<AB>()
         .model::<AbcdefghijAbcdefghijAbcdefghijAbcdefghijAbcdefghijAbcdefg>()
         .model::<Cache>()
         .model::<Event>()
@@ -321,6 +327,6 @@ pub fn models() -> Models {
         .model::<Numbered>()
         .model::<Order>()
         .model::<Orders>()
-        .model::<Options>()
+        .model::<OddSchemaOption>()
         .model::<Customer>()
 }
