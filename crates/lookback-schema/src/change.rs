@@ -89,7 +89,8 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// Its values follow from those of other columns.
+        /// Its values follow from those of other columns, and nobody wants to
+        /// keep them.
         generated: bool,
     },
     /// `ALTER TABLE … RENAME COLUMN`
@@ -116,8 +117,9 @@ pub enum Change {
         /// How a value is made of the one that is there, if a plain assignment
         /// does not do it.
         using: Option<Expression>,
-        /// The values of an enum that the new type does not have.
-        without: Vec<String>,
+        /// Of an enum made anew under its name, the values that it had and has
+        /// no more.
+        without: Option<Vec<String>>,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {
@@ -221,13 +223,15 @@ pub enum Change {
         /// The constraint.
         constraint: Constraint,
     },
-    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, under
-    /// the name of the key
+    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, which
+    /// gets the name of the key
     AttachKey {
         /// The table.
         table: Name,
         /// The name.
         name: String,
+        /// The index.
+        index: String,
         /// The constraint.
         constraint: Constraint,
     },
@@ -308,6 +312,10 @@ pub enum Change {
         columns: Vec<(String, Expression)>,
         /// The columns that count: they go on after the largest value.
         counted: Vec<String>,
+        /// As of `FillNulls`.
+        deferred: bool,
+        /// The table itself is made anew, not one of its partitions.
+        remade: bool,
     },
     /// `COMMENT ON`
     SetComment {
@@ -359,6 +367,9 @@ impl Change {
             Self::CreatePartition { name, .. } | Self::DetachPartition { name, .. } => {
                 name.to_string()
             }
+            Self::MoveRows {
+                to, remade: true, ..
+            } => to.to_string(),
             Self::MoveRows { from, .. } => from.to_string(),
             Self::SetComment { table, column, .. } => match column {
                 Some(column) => within(table, column),

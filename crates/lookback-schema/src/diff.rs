@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::change::{Change, TypeChange};
 use crate::error::Error;
 use crate::expression::Expression;
-use crate::name::{Name, quoted, shortened};
+use crate::name::{Name, free, quoted};
 use crate::plan::{Plan, new_tables};
 use crate::schema::{Column, Constraint, Deferral, Fill, Partition, Schema, Table};
 
@@ -43,7 +43,7 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
         last: Vec::new(),
         swapped: BTreeMap::new(),
         rebuilt: BTreeSet::new(),
-        aside: BTreeSet::new(),
+        in_use: &from.names_in_use() | &to.names_in_use(),
     };
     differ.run();
     let Differ {
@@ -98,8 +98,9 @@ struct Differ<'a> {
     swapped: BTreeMap<Name, Name>,
     /// Tables that are made anew.
     rebuilt: BTreeSet<Name>,
-    /// The names of old tables and partitions while others take theirs.
-    aside: BTreeSet<Name>,
+    /// Names that nothing can have for a while: those of both schemas, and of
+    /// what is aside while others take its name.
+    in_use: BTreeSet<Name>,
 }
 
 impl Differ<'_> {
@@ -137,7 +138,7 @@ impl Differ<'_> {
             let swap = kept != before.iter().collect::<Vec<_>>()
                 || (before != values && self.uses_new_value(name, before, values));
             if swap {
-                let temporary = name.beside(shortened(&name.name, "__old"));
+                let temporary = self.aside(name);
                 self.swapped.insert(name.clone(), temporary);
             }
         }
@@ -155,12 +156,13 @@ impl Differ<'_> {
             .any(|(_, expression)| new.iter().any(|value| expression.mentions_literal(value)));
         let is_used = || {
             self.to.tables.values().any(|table| {
-                let typed: Vec<&Column> = table
-                    .columns
-                    .iter()
-                    .filter(|c| c.data_type.name == *name)
-                    .collect();
-                !typed.is_empty() && new.iter().any(|value| mentions_literal(table, value))
+                let expressions = table.expressions_of_type(name);
+                new.iter().any(|value| {
+                    expressions
+                        .iter()
+                        .any(|expression| expression.mentions_literal(value))
+                        || table.bounds_mention(value)
+                })
             })
         };
         decisions.one_transaction && (is_filled || is_used())
@@ -330,6 +332,8 @@ impl Differ<'_> {
             to: name.clone(),
             columns,
             counted,
+            deferred: false,
+            remade: true,
         });
         for (constraint_name, constraint) in &after.constraints {
             if !matches!(constraint, Constraint::ForeignKey(_)) {
@@ -375,7 +379,7 @@ impl Differ<'_> {
         self.alter_constraints(name, before, after, &retyped);
         self.alter_indexes(name, before, after, &retyped);
         self.alter_columns(name, before, after, &retyped);
-        self.alter_partitions(name, before, after);
+        self.alter_partitions(name, before, after, &retyped);
         if before.comment != after.comment {
             self.last.push(Change::SetComment {
                 table: name.clone(),
@@ -436,8 +440,10 @@ impl Differ<'_> {
     ) {
         for (constraint_name, constraint) in &before.constraints {
             let same = after.constraints.get(constraint_name);
-            let stays = same == Some(constraint) && !self.must_be_remade(name, constraint, retyped);
+            let remade = self.must_be_remade(name, constraint, retyped);
+            let stays = same == Some(constraint) && !remade;
             let validates = constraint.is_not_valid()
+                && !remade
                 && same.is_some_and(|after| *after == constraint.clone().validated());
             if stays {
                 continue;
@@ -484,17 +490,7 @@ impl Differ<'_> {
     ) -> bool {
         match constraint {
             Constraint::Check { expression, .. } => retyped.iter().any(|c| expression.mentions(c)),
-            Constraint::Exclude(exclusion) => retyped.iter().any(|column| {
-                exclusion
-                    .elements
-                    .iter()
-                    .any(|(key, _)| key.expression.mentions(column))
-                    || exclusion
-                        .predicate
-                        .as_ref()
-                        .is_some_and(|p| p.mentions(column))
-                    || exclusion.include.contains(column)
-            }),
+            Constraint::Exclude(exclusion) => retyped.iter().any(|c| exclusion.mentions(c)),
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => key
                 .columns
                 .iter()
@@ -609,12 +605,14 @@ impl Differ<'_> {
             if new.is_some_and(|new| !remade(column, new, retyped)) {
                 continue;
             }
+            let generated = column.fill.generated().is_some();
+            let stays_generated = new.is_none_or(|new| new.fill.generated().is_some());
             let drop = Change::DropColumn {
                 table: name.clone(),
                 column: column.name.clone(),
-                generated: column.fill.generated().is_some(),
+                generated: generated && stays_generated,
             };
-            if column.fill.generated().is_some() {
+            if generated {
                 drops.insert(0, drop);
             } else {
                 drops.push(drop);
@@ -677,7 +675,8 @@ impl Differ<'_> {
                     });
                 }
                 Fill::Stored(_) | Fill::Virtual(_) => {
-                    self.columns.push(Change::DropExpression {
+                    // Before the columns that it is made of change.
+                    self.clear.push(Change::DropExpression {
                         table: table_name(),
                         column: column(),
                     });
@@ -757,7 +756,7 @@ impl Differ<'_> {
 
     fn alter_type(&mut self, table: &Name, old: &Column, new: &Column) {
         let mut from = old.data_type.clone();
-        let mut without = Vec::new();
+        let mut without = None;
         if let Some(temporary) = self.swapped.get(&from.name) {
             let values = |schema: &Schema| {
                 schema
@@ -768,10 +767,9 @@ impl Differ<'_> {
             };
             let kept = values(self.to);
             if new.data_type.name == from.name {
-                without = values(&self.old)
-                    .into_iter()
-                    .filter(|value| !kept.contains(value))
-                    .collect();
+                let mut gone = values(&self.old);
+                gone.retain(|value| !kept.contains(value));
+                without = Some(gone);
             }
             from.name = temporary.clone();
         }
@@ -793,18 +791,12 @@ impl Differ<'_> {
 
     // Partitions.
 
-    /// A free name for what makes room: long names may be cut to the same.
+    /// A free name for what makes room.
     fn aside(&mut self, name: &Name) -> Name {
-        let mut suffix = "__old".to_owned();
-        let mut free = name.beside(shortened(&name.name, &suffix));
-        for number in 2.. {
-            if !self.aside.contains(&free) {
-                break;
-            }
-            suffix = format!("__old{number}");
-            free = name.beside(shortened(&name.name, &suffix));
-        }
-        self.aside.insert(free.clone());
+        let free = name.beside(free(&name.name, "__old", |candidate| {
+            self.in_use.contains(&name.beside(candidate))
+        }));
+        self.in_use.insert(free.clone());
         free
     }
 
@@ -821,7 +813,13 @@ impl Differ<'_> {
         changes
     }
 
-    fn alter_partitions(&mut self, name: &Name, before: &Table, after: &Table) {
+    fn alter_partitions(
+        &mut self,
+        name: &Name,
+        before: &Table,
+        after: &Table,
+        retyped: &BTreeSet<String>,
+    ) {
         let mut moved = Vec::new();
         for (partition, was) in &before.partitions {
             if partition_stays(before, after, partition, was) {
@@ -851,12 +849,15 @@ impl Differ<'_> {
                 });
             }
         }
-        // The columns as they are at that time: not altered yet.
+        // The columns as they are at that time: what goes is gone, what is
+        // altered is not altered yet.
         let columns: Vec<(String, Expression)> = before
             .columns
             .iter()
             .filter(|column| {
-                column.fill.generated().is_none() && after.column(&column.name).is_some()
+                let new = after.column(&column.name);
+                column.fill.generated().is_none()
+                    && new.is_some_and(|new| !remade(column, new, retyped))
             })
             .filter_map(|column| {
                 Some((
@@ -871,6 +872,8 @@ impl Differ<'_> {
                 to: name.clone(),
                 columns: columns.clone(),
                 counted: Vec::new(),
+                deferred: self.waits(name),
+                remade: false,
             });
         }
     }
@@ -881,7 +884,7 @@ fn is_regenerated(old: &Column, new: &Column) -> bool {
     match (old.fill.generated(), new.fill.generated()) {
         (None, None) => false,
         (None, Some(_)) => true,
-        (Some(_), None) => matches!(old.fill, Fill::Virtual(_)) || old.data_type != new.data_type,
+        (Some(_), None) => matches!(old.fill, Fill::Virtual(_)),
         (Some(_), Some(_)) => {
             old.fill != new.fill || old.data_type != new.data_type || old.collation != new.collation
         }
@@ -912,29 +915,6 @@ fn partition_stays(before: &Table, after: &Table, name: &Name, was: &Partition) 
         Some(now) => now == was && !(was.is_default() && comes),
         None => after.open_partitions,
     }
-}
-
-fn mentions_literal(table: &Table, value: &str) -> bool {
-    let default = |column: &Column| match &column.fill {
-        Fill::Default(expression) | Fill::Stored(expression) | Fill::Virtual(expression) => {
-            expression.mentions_literal(value)
-        }
-        _ => false,
-    };
-    table.columns.iter().any(default)
-        || table
-            .constraints
-            .values()
-            .any(|constraint| match constraint {
-                Constraint::Check { expression, .. } => expression.mentions_literal(value),
-                _ => false,
-            })
-        || table.indexes.values().any(|index| {
-            index
-                .predicate
-                .as_ref()
-                .is_some_and(|p| p.mentions_literal(value))
-        })
 }
 
 fn add_constraint(table: &Name, name: &str, constraint: &Constraint) -> Change {

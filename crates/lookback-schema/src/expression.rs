@@ -108,6 +108,14 @@ impl Expression {
         self.columns().any(|name| name == column)
     }
 
+    /// Whether the type of this name may be in it.
+    pub(crate) fn mentions_type(&self, name: &Name) -> bool {
+        let quoted = quoted(&name.name);
+        self.lexed()
+            .iter()
+            .any(|token| token.is_word(&name.name) || token.text == quoted)
+    }
+
     /// Whether the string literal `text` is in it.
     pub fn mentions_literal(&self, text: &str) -> bool {
         self.lexed()
@@ -209,6 +217,24 @@ impl Expression {
             }
             let name = Name::within(Some(schema), unquoted(last.kind, last.text)?);
             names.get(&name).map(|new| (3, new.to_string()))
+        })
+    }
+
+    /// The same expression after a type was renamed that values are cast to.
+    #[must_use]
+    pub(crate) fn with_renamed_type(&self, from: &Name, to: &Name) -> Self {
+        self.rewritten_spans(|found, at| {
+            let before = found[at.checked_sub(1)?];
+            if !before.is("::") && !before.is_word("as") {
+                return None;
+            }
+            let part = |at: usize| found.get(at).and_then(|t| unquoted(t.kind, t.text));
+            let first = part(at)?;
+            let (count, name) = match found.get(at + 1) {
+                Some(dot) if dot.is(".") => (3, Name::within(Some(first), part(at + 2)?)),
+                _ => (1, Name::new(first)),
+            };
+            (name == *from).then(|| (count, to.to_string()))
         })
     }
 

@@ -146,6 +146,18 @@ pub(crate) fn shortened(name: &str, suffix: &str) -> String {
     format!("{}{suffix}", &name[..end])
 }
 
+/// `name` and then `suffix`, and a number where that is taken: long names may
+/// be cut to the same.
+pub(crate) fn free(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut candidate = shortened(name, suffix);
+    let mut number = 2;
+    while is_taken(&candidate) {
+        candidate = shortened(name, &format!("{suffix}{number}"));
+        number += 1;
+    }
+    candidate
+}
+
 /// What is wrong with a name, if anything.
 pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {

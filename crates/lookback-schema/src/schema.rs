@@ -43,6 +43,25 @@ pub struct Schema {
     pub tables: BTreeMap<Name, Table>,
 }
 
+impl Schema {
+    /// The names of tables, partitions, indexes, keys and enums: no two of one
+    /// database schema have the same.
+    pub(crate) fn names_in_use(&self) -> BTreeSet<Name> {
+        let mut names: BTreeSet<Name> = self.enums.keys().cloned().collect();
+        for (name, table) in &self.tables {
+            names.insert(name.clone());
+            let parts = table.constraints.keys().chain(table.indexes.keys());
+            names.extend(parts.map(|part| name.beside(part.as_str())));
+            let mut partitions: Vec<_> = table.partitions.iter().collect();
+            while let Some((name, partition)) = partitions.pop() {
+                names.insert(name.clone());
+                partitions.extend(&partition.partitions);
+            }
+        }
+        names
+    }
+}
+
 /// A table. The order of its columns is that of a new table and is not
 /// compared: PostgreSQL adds columns at the end only.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -101,6 +120,63 @@ impl Table {
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The expressions that may name a value of the enum `name`: the defaults
+    /// of its columns, and those that have such a column or the type in them.
+    pub(crate) fn expressions_of_type(&self, name: &Name) -> Vec<&Expression> {
+        let typed: Vec<&Column> = (self.columns.iter())
+            .filter(|column| column.data_type.name == *name)
+            .collect();
+        let defaults = self.columns.iter().filter_map(|column| match &column.fill {
+            Fill::Default(default) if column.data_type.name == *name => Some(default),
+            _ => None,
+        });
+        let others = self.expressions().into_iter().filter(|expression| {
+            typed.iter().any(|column| expression.mentions(&column.name))
+                || expression.mentions_type(name)
+        });
+        defaults.chain(others).collect()
+    }
+
+    /// Every expression of its columns, constraints, indexes and partitioning.
+    fn expressions(&self) -> Vec<&Expression> {
+        let mut all: Vec<&Expression> = (self.columns.iter())
+            .filter_map(|column| match &column.fill {
+                Fill::Default(e) | Fill::Stored(e) | Fill::Virtual(e) => Some(e),
+                _ => None,
+            })
+            .collect();
+        for constraint in self.constraints.values() {
+            match constraint {
+                Constraint::Check { expression, .. } => all.push(expression),
+                Constraint::Exclude(exclusion) => {
+                    all.extend(exclusion.elements.iter().map(|(key, _)| &key.expression));
+                    all.extend(&exclusion.predicate);
+                }
+                _ => {}
+            }
+        }
+        for index in self.indexes.values() {
+            all.extend(index.keys.iter().map(|key| &key.expression));
+            all.extend(&index.predicate);
+        }
+        let by = self.partition_by.iter().flat_map(|by| &by.keys);
+        all.extend(by.map(|key| &key.expression));
+        all
+    }
+
+    /// Whether the string literal `text` is in the bounds of a partition.
+    pub(crate) fn bounds_mention(&self, text: &str) -> bool {
+        let mut partitions: Vec<&Partition> = self.partitions.values().collect();
+        while let Some(partition) = partitions.pop() {
+            let bound = Expression::new(partition.bound.as_str());
+            if bound.is_ok_and(|bound| bound.mentions_literal(text)) {
+                return true;
+            }
+            partitions.extend(partition.partitions.values());
+        }
+        false
     }
 
     /// The primary key: its name and its columns.

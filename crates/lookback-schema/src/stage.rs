@@ -1,15 +1,18 @@
 //! A plan as migration files: what has to wait for another transaction, and
 //! what runs in none, stands in a file of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, TypeChange};
-use crate::diff::{Decisions, diff};
+use crate::diff::{Decisions, Path, diff};
 use crate::error::Error;
 use crate::expression::Expression;
-use crate::name::{Name, quoted, shortened};
+use crate::name::{Name, free, quoted};
 use crate::plan::{Plan, new_tables};
-use crate::schema::{Constraint, Schema};
+use crate::schema::{Constraint, Index, Schema};
+use replaced::{Replaced, replaced};
+
+mod replaced;
 
 /// One file of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +40,8 @@ enum Stage {
     Narrow,
     /// An index built without keeping writers waiting: one file each.
     Index,
-    /// Keys of those indexes, and references to the keys.
+    /// What those indexes take the place of goes; keys of them, and references
+    /// to the keys.
     Keys,
     ValidateReferences,
 }
@@ -47,7 +51,8 @@ impl Plan {
     /// full and in use: checks and foreign keys are added `NOT VALID` and
     /// validated in a later file, a column refuses null after a check has
     /// proved that it has none, indexes and the indexes of keys are built
-    /// `CONCURRENTLY`, each in a file without a transaction.
+    /// `CONCURRENTLY`, each in a file without a transaction. An index or key
+    /// that changes works until the new one is built.
     ///
     /// `from` is the schema before it, `name` the words of the file names.
     pub fn files(&self, from: &Schema, name: &str) -> Vec<File> {
@@ -55,6 +60,9 @@ impl Plan {
         let mut stager = Stager {
             created: self.created(),
             new: new_tables(self.steps.iter().map(|step| &step.change)),
+            regenerated: self.regenerated(),
+            adds_values: self.adds_values(),
+            renamed_enums: self.renamed_enums(&to),
             partitioned: to
                 .tables
                 .iter()
@@ -62,12 +70,45 @@ impl Plan {
                 .map(|(name, _)| name.clone())
                 .collect(),
             late_keys: BTreeSet::new(),
+            replaced: replaced(self, from, &to),
+            late_not_null: BTreeSet::new(),
+            narrowed: BTreeSet::new(),
+            in_use: &from.names_in_use() | &to.names_in_use(),
+            to,
             staged: Vec::new(),
         };
         for step in &self.steps {
             stager.stage(&step.change);
         }
         stager.files(from, name)
+    }
+
+    fn adds_values(&self) -> bool {
+        let mut changes = self.steps.iter().map(|step| &step.change);
+        changes.any(|change| matches!(change, Change::AddEnumValue { .. }))
+    }
+
+    fn renamed_enums(&self, to: &Schema) -> BTreeSet<Name> {
+        let changes = self.steps.iter().map(|step| &step.change);
+        let on_the_way = changes.filter_map(|change| match change {
+            Change::RenameEnum { from, .. } => Some(from.clone()),
+            _ => None,
+        });
+        on_the_way.chain(to.enums.keys().cloned()).collect()
+    }
+
+    fn regenerated(&self) -> BTreeSet<Name> {
+        let changes = self.steps.iter().map(|step| &step.change);
+        changes
+            .filter_map(|change| match change {
+                Change::DropColumn {
+                    table,
+                    generated: true,
+                    ..
+                } => Some(table.clone()),
+                _ => None,
+            })
+            .collect()
     }
 
     fn created(&self) -> BTreeSet<Name> {
@@ -99,13 +140,12 @@ impl File {
     /// None that a plan of this crate gives: what is undone is there.
     pub fn down(&self) -> Result<String, Error> {
         let after = self.plan.apply(self.before.clone());
-        let mut decisions = Decisions {
+        let decisions = Decisions {
+            renames: renames_back(&self.plan, &self.before, &after),
             assume_drops: true,
+            one_transaction: !self.no_transaction,
             ..Decisions::default()
         };
-        for step in &self.plan.steps {
-            decisions.renames.extend(step.change.reverse_rename());
-        }
         let back = diff(&after, &self.before, &decisions)
             .map_err(|error| Error::new(error.to_string()))?;
         if back.is_empty() {
@@ -129,8 +169,25 @@ struct Stager {
     /// Those of them that hold no rows.
     new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
-    /// Tables that get a key after the main file.
+    /// Tables that get a key, or an index that serves as one, after the main
+    /// file.
     late_keys: BTreeSet<Name>,
+    /// What is dropped when its replacement is built.
+    replaced: Replaced,
+    /// The schema afterwards.
+    to: Schema,
+    /// Whether an enum gets a value.
+    adds_values: bool,
+    /// The new names of enums, and those on the way to them.
+    renamed_enums: BTreeSet<Name>,
+    /// Tables of which a generated column goes, if only to come back.
+    regenerated: BTreeSet<Name>,
+    /// Columns that refuse null after the main file.
+    late_not_null: BTreeSet<(Name, String)>,
+    /// Columns that get their type after the main file.
+    narrowed: BTreeSet<(Name, String)>,
+    /// Names that no check has that stays only for a while.
+    in_use: BTreeSet<Name>,
     staged: Vec<(Stage, Change)>,
 }
 
@@ -147,17 +204,39 @@ impl Stager {
         }
         match change {
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
+            Change::CreateSchema(_) | Change::RenameEnumValue { .. } if self.adds_values => {
+                self.push(Stage::Values, change.clone());
+            }
+            // Not one that is only set aside.
+            Change::RenameEnum { to, .. }
+                if self.adds_values && self.renamed_enums.contains(to) =>
+            {
+                self.push(Stage::Values, change.clone());
+            }
             Change::CreateIndex {
                 table, name, index, ..
-            } if !is_partitioned => self.push(
-                Stage::Index,
-                Change::CreateIndex {
-                    table: table.clone(),
-                    name: name.clone(),
-                    index: index.clone(),
-                    concurrently: true,
-                },
-            ),
+            } if !is_partitioned => {
+                if index.unique {
+                    self.late_keys.insert(table.clone());
+                }
+                let built = self.build(table, name, index.clone());
+                if built != *name {
+                    self.push(
+                        Stage::Keys,
+                        Change::RenameIndex {
+                            table: table.clone(),
+                            from: built,
+                            to: name.clone(),
+                        },
+                    );
+                }
+            }
+            Change::DropIndex { table, name } | Change::DropConstraint { table, name }
+                if !is_partitioned
+                    && self.replaced.contains_key(&(table.clone(), name.clone())) =>
+            {
+                self.push(Stage::Keys, change.clone());
+            }
             Change::AddConstraint {
                 table,
                 name,
@@ -192,17 +271,44 @@ impl Stager {
                 to,
                 using: None,
                 ..
-            } => match TypeChange::new(from, to).guard(column) {
-                Some(condition) => {
-                    let name = shortened(&format!("{}_{column}", table.name), "__fits");
-                    self.prove(table, &name, condition);
-                    self.push(Stage::Narrow, change.clone());
-                    self.push(Stage::Narrow, drop_constraint(table, &name));
+            } if !self.generate_from(table, column) => {
+                match TypeChange::new(from, to).guard(column) {
+                    Some(condition) => {
+                        let name = self.prove(table, column, "__fits", condition);
+                        self.narrowed.insert((table.clone(), column.clone()));
+                        self.push(Stage::Narrow, change.clone());
+                        self.push(Stage::Narrow, drop_constraint(table, &name));
+                    }
+                    None => self.push(Stage::Main, change.clone()),
                 }
-                None => self.push(Stage::Main, change.clone()),
-            },
+            }
+            Change::AddIdentity { table, column, .. }
+                if self
+                    .late_not_null
+                    .contains(&(table.clone(), column.clone())) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
+            Change::SetDefault { table, column, .. }
+            | Change::AddIdentity { table, column, .. }
+            | Change::AddSerial { table, column, .. }
+                if self.narrowed.contains(&(table.clone(), column.clone())) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
             _ => self.push(Stage::Main, change.clone()),
         }
+    }
+
+    /// Whether other columns are made of this one: they are written with it, at
+    /// once.
+    fn generate_from(&self, table: &Name, column: &str) -> bool {
+        let is_of = |e: Option<&Expression>| e.is_some_and(|e| e.mentions(column));
+        let comes = self.to.tables.get(table).is_some_and(|table| {
+            let mut columns = table.columns.iter();
+            columns.any(|other| is_of(other.fill.generated()))
+        });
+        comes || self.regenerated.contains(table)
     }
 
     fn push(&mut self, stage: Stage, change: Change) {
@@ -226,6 +332,12 @@ impl Stager {
             name: name.to_owned(),
         };
         match constraint {
+            // The table is written again then, and its rows are read anyway.
+            Constraint::Check { .. } | Constraint::Exclude(_)
+                if self.is_about_narrowed(table, constraint) =>
+            {
+                self.push(Stage::Narrow, add(constraint.clone()));
+            }
             Constraint::Check {
                 not_valid: false, ..
             } => {
@@ -268,20 +380,13 @@ impl Stager {
                     return self.push(Stage::Main, add(constraint.clone()));
                 };
                 self.late_keys.insert(table.clone());
-                self.push(
-                    Stage::Index,
-                    Change::CreateIndex {
-                        table: table.clone(),
-                        name: name.to_owned(),
-                        index,
-                        concurrently: true,
-                    },
-                );
+                let built = self.build(table, name, index);
                 self.push(
                     Stage::Keys,
                     Change::AttachKey {
                         table: table.clone(),
                         name: name.to_owned(),
+                        index: built,
                         constraint: constraint.clone(),
                     },
                 );
@@ -290,14 +395,41 @@ impl Stager {
         }
     }
 
+    fn is_about_narrowed(&self, table: &Name, constraint: &Constraint) -> bool {
+        let mut narrowed = self.narrowed.iter().filter(|(owner, _)| owner == table);
+        narrowed.any(|(_, column)| match constraint {
+            Constraint::Check { expression, .. } => expression.mentions(column),
+            Constraint::Exclude(exclusion) => exclusion.mentions(column),
+            _ => false,
+        })
+    }
+
+    /// Builds an index without keeping writers waiting. The name it has till
+    /// the old one is gone.
+    fn build(&mut self, table: &Name, name: &str, index: Index) -> String {
+        let place = (table.clone(), name.to_owned());
+        let name = self.replaced.get(&place).cloned().unwrap_or(place.1);
+        self.push(
+            Stage::Index,
+            Change::CreateIndex {
+                table: table.clone(),
+                name: name.clone(),
+                index,
+                concurrently: true,
+            },
+        );
+        name
+    }
+
     /// Refuse null after a check has proved that there is none: the rows are
     /// read once, and not under a lock that keeps everybody waiting.
     fn not_null(&mut self, table: &Name, column: &str) {
-        let name = shortened(&format!("{}_{column}", table.name), "__not_null");
         let Ok(condition) = Expression::new(format!("{} IS NOT NULL", quoted(column))) else {
             return;
         };
-        self.prove(table, &name, condition);
+        let name = self.prove(table, column, "__not_null", condition);
+        self.late_not_null
+            .insert((table.clone(), column.to_owned()));
         self.push(
             Stage::Narrow,
             Change::SetNotNull {
@@ -309,13 +441,23 @@ impl Stager {
         self.push(Stage::Narrow, drop_constraint(table, &name));
     }
 
-    /// A check, for as long as it takes.
-    fn prove(&mut self, table: &Name, name: &str, expression: Expression) {
+    /// A check, for as long as it takes. Its name.
+    fn prove(
+        &mut self,
+        table: &Name,
+        column: &str,
+        suffix: &str,
+        expression: Expression,
+    ) -> String {
+        let name = free(&format!("{}_{column}", table.name), suffix, |candidate| {
+            self.in_use.contains(&table.beside(candidate))
+        });
+        self.in_use.insert(table.beside(name.as_str()));
         self.push(
             Stage::Main,
             Change::AddConstraint {
                 table: table.clone(),
-                name: name.to_owned(),
+                name: name.clone(),
                 constraint: Constraint::Check {
                     expression,
                     no_inherit: false,
@@ -327,9 +469,10 @@ impl Stager {
             Stage::Validate,
             Change::ValidateConstraint {
                 table: table.clone(),
-                name: name.to_owned(),
+                name: name.clone(),
             },
         );
+        name
     }
 
     fn files(mut self, from: &Schema, name: &str) -> Vec<File> {
@@ -357,7 +500,8 @@ impl Stager {
                 Stage::Validate | Stage::ValidateReferences => "_validate".to_owned(),
                 Stage::Narrow => "_finish".to_owned(),
                 Stage::Index => format!("_{}", plan.index_name()),
-                Stage::Keys => "_keys".to_owned(),
+                Stage::Keys if plan.has_keys() => "_keys".to_owned(),
+                Stage::Keys => "_swap".to_owned(),
             };
             files.push(File {
                 name: format!("{name}{suffix}"),
@@ -371,6 +515,16 @@ impl Stager {
 }
 
 impl Plan {
+    fn has_keys(&self) -> bool {
+        let mut changes = self.steps.iter().map(|step| &step.change);
+        changes.any(|change| {
+            matches!(
+                change,
+                Change::AttachKey { .. } | Change::AddConstraint { .. }
+            )
+        })
+    }
+
     fn index_name(&self) -> String {
         match self.steps.first().map(|step| &step.change) {
             Some(Change::CreateIndex { name, .. }) => crate::plan::slug(name),
@@ -379,23 +533,70 @@ impl Plan {
     }
 }
 
-impl Change {
-    /// What undoes a rename, as a decision.
-    fn reverse_rename(&self) -> Option<(crate::Path, crate::Path)> {
-        use crate::Path;
-        match self {
-            Self::RenameTable { from, to } | Self::RenameEnum { from, to } => {
-                Some((Path::of(to), Path::of(from)))
+/// What has another name after `plan`, as decisions for the way back. A name
+/// that something had only meanwhile is none of them.
+fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(Path, Path)> {
+    // By the name now: the name then.
+    let mut owners: BTreeMap<Name, Name> = (before.tables.keys().chain(before.enums.keys()))
+        .map(|name| (name.clone(), name.clone()))
+        .collect();
+    let mut parts: BTreeMap<(Name, String), String> = BTreeMap::new();
+    for (name, table) in &before.tables {
+        let columns = table.columns.iter().map(|column| &column.name);
+        parts.extend(columns.map(|column| ((name.clone(), column.clone()), column.clone())));
+    }
+    for (name, values) in &before.enums {
+        let values = values.iter();
+        parts.extend(values.map(|value| ((name.clone(), value.clone()), value.clone())));
+    }
+    for step in &plan.steps {
+        match &step.change {
+            Change::RenameTable { from, to } | Change::RenameEnum { from, to } => {
+                if let Some(then) = owners.remove(from) {
+                    owners.insert(to.clone(), then);
+                }
+                let moved = parts.extract_if(.., |(owner, _), _| owner == from);
+                let moved: Vec<_> = moved.collect();
+                parts.extend(
+                    moved
+                        .into_iter()
+                        .map(|((_, part), then)| ((to.clone(), part), then)),
+                );
             }
-            Self::RenameColumn { table, from, to } => {
-                Some((Path::within(table, to), Path::within(table, from)))
+            Change::RenameColumn { table, from, to }
+            | Change::RenameEnumValue {
+                name: table,
+                from,
+                to,
+            } => {
+                if let Some(then) = parts.remove(&(table.clone(), from.clone())) {
+                    parts.insert((table.clone(), to.clone()), then);
+                }
             }
-            Self::RenameEnumValue { name, from, to } => {
-                Some((Path::within(name, to), Path::within(name, from)))
-            }
-            _ => None,
+            _ => {}
         }
     }
+    let there = |name: &Name| after.tables.contains_key(name) || after.enums.contains_key(name);
+    let is_part = |owner: &Name, part: &String| {
+        after
+            .tables
+            .get(owner)
+            .is_some_and(|t| t.column(part).is_some())
+            || after
+                .enums
+                .get(owner)
+                .is_some_and(|values| values.contains(part))
+    };
+    let of_owners = (owners.iter())
+        .filter(|(now, then)| now != then && there(now))
+        .map(|(now, then)| (Path::of(now), Path::of(then)));
+    let of_parts = (parts.iter())
+        .filter(|((owner, now), then)| now != *then && is_part(owner, now))
+        .map(|((owner, now), then)| {
+            let was = owners.get(owner).unwrap_or(owner);
+            (Path::within(owner, now), Path::within(was, then))
+        });
+    of_owners.chain(of_parts).collect()
 }
 
 fn unvalidated(constraint: &Constraint) -> Constraint {

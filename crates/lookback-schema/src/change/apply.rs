@@ -71,11 +71,16 @@ impl Change {
             Self::DropColumn { column, .. } => table.columns.retain(|c| c.name != *column),
             Self::AddConstraint {
                 name, constraint, ..
-            }
-            | Self::AttachKey {
-                name, constraint, ..
             } => {
-                table.indexes.remove(name);
+                table.constraints.insert(name.clone(), constraint.clone());
+            }
+            Self::AttachKey {
+                name,
+                index,
+                constraint,
+                ..
+            } => {
+                table.indexes.remove(index);
                 table.constraints.insert(name.clone(), constraint.clone());
             }
             Self::ValidateConstraint { name, .. } => {
@@ -197,6 +202,14 @@ impl Schema {
             if column.data_type.name == *from {
                 column.data_type.name = to.clone();
             }
+            if let Fill::Default(default) = &mut column.fill {
+                *default = default.with_renamed_type(from, to);
+            }
+        }
+        for table in self.tables.values_mut() {
+            table.each_expression(|expression| {
+                *expression = expression.with_renamed_type(from, to);
+            });
         }
     }
 

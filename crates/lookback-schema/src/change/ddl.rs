@@ -4,6 +4,10 @@ use crate::change::Change;
 use crate::name::{Name, literal, quoted, quoted_list, shortened};
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
 
+/// No table is altered while one of its constraints waits for the end of the
+/// transaction.
+const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
 impl Change {
     /// The statements, without semicolons, in order.
     pub fn statements(&self) -> Vec<String> {
@@ -103,7 +107,7 @@ impl Change {
                 let column = quoted(column);
                 let mut sql = Vec::new();
                 if *deferred {
-                    sql.push("SET CONSTRAINTS ALL IMMEDIATE".to_owned());
+                    sql.push(NOW.to_owned());
                 }
                 sql.push(format!(
                     "UPDATE {table} SET {column} = {value} WHERE {column} IS NULL"
@@ -151,6 +155,7 @@ impl Change {
             Self::AttachKey {
                 table,
                 name,
+                index,
                 constraint,
             } => {
                 let (kind, deferral) = match constraint {
@@ -158,10 +163,10 @@ impl Change {
                     Constraint::Unique(key) => ("UNIQUE", key.deferral),
                     _ => unreachable!("only keys are attached: stage.rs makes no others"),
                 };
-                let name = quoted(name);
+                let (name, index) = (quoted(name), quoted(index));
                 alter(
                     table,
-                    format!("ADD CONSTRAINT {name} {kind} USING INDEX {name}{deferral}"),
+                    format!("ADD CONSTRAINT {name} {kind} USING INDEX {index}{deferral}"),
                 )
             }
             Self::ValidateConstraint { table, name } => {
@@ -211,14 +216,20 @@ impl Change {
                 to,
                 columns,
                 counted,
+                deferred,
+                ..
             } => {
                 let values: Vec<&str> = columns.iter().map(|(_, value)| value.as_str()).collect();
                 let columns: Vec<&String> = columns.iter().map(|(column, _)| column).collect();
-                let mut sql = vec![format!(
+                let mut sql = Vec::new();
+                if *deferred {
+                    sql.push(NOW.to_owned());
+                }
+                sql.push(format!(
                     "INSERT INTO {to} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {from}",
                     quoted_list(&columns),
                     values.join(", ")
-                )];
+                ));
                 sql.push(format!("DROP TABLE {from}"));
                 sql.extend(
                     counted
@@ -371,17 +382,26 @@ fn add_column(table: &Name, column: &Column, existing: Option<&str>) -> Vec<Stri
     sql
 }
 
-/// The expression of a default, in parentheses where the grammar of a column
-/// takes no less.
+/// The expression of a default, in parentheses unless it is a plain value, a
+/// call or a cast of one: the grammar of a column takes no other.
 fn default(expression: &str) -> String {
     const LOOSE: [&str; 14] = [
         "and", "or", "not", "is", "isnull", "notnull", "in", "between", "like", "ilike", "similar",
         "at", "collate", "overlaps",
     ];
     let found = crate::lex::tokens(expression).unwrap_or_default();
-    let loose = found
-        .iter()
-        .any(|token| LOOSE.iter().any(|word| token.is_word(word)));
+    let mut depth = 0_usize;
+    let loose = found.iter().enumerate().any(|(at, token)| {
+        if token.is("(") || token.is("[") {
+            depth += 1;
+        } else if token.is(")") || token.is("]") {
+            depth = depth.saturating_sub(1);
+        }
+        let operator = token.kind == crate::lex::Kind::Operator
+            && !token.is("::")
+            && !(at == 0 && token.is("-"));
+        depth == 0 && (operator || LOOSE.iter().any(|word| token.is_word(word)))
+    });
     if loose {
         format!("({expression})")
     } else {

@@ -113,6 +113,11 @@ impl Change {
                 ..
             } => {
                 let mut risks = TypeChange::new(from, to).risks(&self.object(), using.as_ref());
+                let Some(without) = without else {
+                    return risks;
+                };
+                // The type is the same but for the values that went.
+                risks.retain(|risk| !matches!(risk, Risk::MayFail(_)));
                 if !without.is_empty() {
                     risks.push(Risk::MayFail(format!(
                         "rows whose {} is {}",
@@ -155,10 +160,19 @@ impl Change {
             Self::CreatePartition { .. } => vec![Risk::MayFail(
                 "rows of the default partition that belong in the new one".to_owned(),
             )],
-            Self::MoveRows { .. } => vec![
-                exclusive(REWRITE),
-                Risk::MayFail("rows that no partition takes".to_owned()),
-            ],
+            Self::MoveRows { remade, .. } => {
+                let mut risks = vec![
+                    exclusive(REWRITE),
+                    Risk::MayFail("rows that no partition takes".to_owned()),
+                ];
+                if *remade {
+                    risks.push(Risk::LosesData(format!(
+                        "what no model has of {}: its triggers, grants and policies",
+                        self.object()
+                    )));
+                }
+                risks
+            }
             _ => Vec::new(),
         }
     }

@@ -99,6 +99,27 @@ pub struct Decisions {
 }
 
 impl Decisions {
+    /// The path that `target` stands for: that of a column or a value is told
+    /// by its last part.
+    fn renamed(&self, path: &Path, target: &Path, from: &Schema) -> Path {
+        let is_owner = |path: &Path| {
+            let name = path.name();
+            Path::of(&name) == *path
+                && (from.tables.contains_key(&name) || from.enums.contains_key(&name))
+        };
+        if is_owner(path) {
+            return Path::of(&target.name());
+        }
+        let mut parts = path.0.clone();
+        parts.pop();
+        let owner = Path(parts);
+        let mut renames = self.renames.iter();
+        let now = renames.find(|(from, _)| *from == owner);
+        let mut parts = now.map_or(owner, |(_, to)| to.clone()).0;
+        parts.push(target.last().to_owned());
+        Path(parts)
+    }
+
     pub(crate) fn is_dropped(&self, path: &Path) -> bool {
         self.assume_drops || self.drops.contains(path)
     }
@@ -116,9 +137,14 @@ impl Decisions {
         let old = paths(from);
         let new = paths(to);
         let missing = |what: &str, path: &Path| DiffError::Decision(unknown(what, path));
-        for (path, _) in &self.renames {
+        for (path, target) in &self.renames {
             if !old.contains(path) {
                 return Err(missing("--rename", path));
+            }
+            if !new.contains(&self.renamed(path, target, from)) {
+                let problem =
+                    format!("--rename {path}={target}: there is nothing of the new name {target}");
+                return Err(DiffError::Decision(Error::new(problem)));
             }
         }
         for path in &self.drops {

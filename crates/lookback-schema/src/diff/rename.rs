@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
 use crate::diff::{Decisions, DiffError, Path, Question};
-use crate::name::{Name, shortened};
+use crate::name::{Name, free};
 use crate::schema::{Schema, Table};
 
 /// The old schema under its new names, and the changes that make it so.
@@ -66,9 +66,8 @@ impl Resolver<'_> {
             .map(|(a, b)| (b.clone(), a.clone()))
             .collect();
         let taken: BTreeSet<Name> = old.iter().cloned().collect();
-        for (from, to) in in_order(renames, &taken, |name| {
-            name.beside(shortened(&name.name, "__swap"))
-        }) {
+        let in_use = self.in_use(to);
+        for (from, to) in in_order(renames, &taken, |name| beside(name, &in_use)) {
             self.make(Change::RenameEnum { from, to });
         }
         for (name, values) in &to.enums {
@@ -84,7 +83,8 @@ impl Resolver<'_> {
                 |_, _| false,
             );
             let taken: BTreeSet<String> = before.into_iter().collect();
-            for (from, to) in in_order(renames, &taken, |value| shortened(value, "__swap")) {
+            let in_use = |value: &str| taken.contains(value) || values.iter().any(|v| v == value);
+            for (from, to) in in_order(renames, &taken, |value| free(value, SWAP, in_use)) {
                 self.make(Change::RenameEnumValue {
                     name: name.clone(),
                     from,
@@ -109,9 +109,8 @@ impl Resolver<'_> {
             .collect();
         both.extend(renames.clone());
         let taken: BTreeSet<Name> = old.into_iter().collect();
-        for (from, to) in in_order(renames, &taken, |name| {
-            name.beside(shortened(&name.name, "__swap"))
-        }) {
+        let in_use = self.in_use(to);
+        for (from, to) in in_order(renames, &taken, |name| beside(name, &in_use)) {
             self.make(Change::RenameTable { from, to });
         }
         both
@@ -138,7 +137,8 @@ impl Resolver<'_> {
             |_, _| false,
         );
         let taken: BTreeSet<String> = before.into_iter().collect();
-        for (from, to) in in_order(renames, &taken, |column| shortened(column, "__swap")) {
+        let in_use = |column: &str| taken.contains(column) || after.iter().any(|c| c == column);
+        for (from, to) in in_order(renames, &taken, |column| free(column, SWAP, in_use)) {
             self.make(Change::RenameColumn {
                 table: name.clone(),
                 from,
@@ -173,6 +173,12 @@ impl Resolver<'_> {
                 self.make(Change::RenameTable { from, to });
             }
         }
+    }
+
+    fn in_use(&self, to: &Schema) -> BTreeSet<Name> {
+        let mut names = self.schema.names_in_use();
+        names.append(&mut to.names_in_use());
+        names
     }
 
     fn make(&mut self, change: Change) {
@@ -250,6 +256,15 @@ impl Named for String {
     fn is(&self, target: &Path) -> bool {
         self == target.last()
     }
+}
+
+/// What a name ends with while another takes its place.
+const SWAP: &str = "__swap";
+
+fn beside(name: &Name, in_use: &BTreeSet<Name>) -> Name {
+    name.beside(free(&name.name, SWAP, |candidate| {
+        in_use.contains(&name.beside(candidate))
+    }))
 }
 
 /// Renames in an order in which each new name is free, by way of a temporary

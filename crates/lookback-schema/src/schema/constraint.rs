@@ -234,6 +234,15 @@ impl fmt::Display for ForeignKey {
     }
 }
 
+impl Exclusion {
+    /// Whether a column of this name is anywhere in it.
+    pub(crate) fn mentions(&self, column: &str) -> bool {
+        let keys = self.elements.iter().map(|(key, _)| &key.expression);
+        keys.chain(&self.predicate).any(|e| e.mentions(column))
+            || self.include.iter().any(|name| name == column)
+    }
+}
+
 impl fmt::Display for Exclusion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EXCLUDE USING {} (", quoted(&self.method))?;

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use lookback_schema::{Constraint, Name, Schema, Table, quoted};
+use lookback_schema::{Change, Constraint, Decisions, Name, Schema, Table, diff, quoted};
 use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use crate::error::Error;
+use crate::migrate::generate::undecided;
 use crate::migrate::introspect::{Scope, current_schema, read_here, set_search_path};
 use crate::migrate::rolled_back::RolledBack;
-use create::{create_enum, create_schema, create_table, foreign_keys};
 use scratch::Scratch;
 
-mod create;
 mod scratch;
 
 /// The same schema with every type, expression, bound and definition as this
@@ -46,7 +45,7 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         .await?;
     let scratch = Scratch::new(row.try_get("pid")?, &default, schema);
     for name in scratch.schemas() {
-        match execute(conn, create_schema(name)).await {
+        match execute(conn, format!("CREATE SCHEMA {}", quoted(name))).await {
             Ok(()) => {}
             Err(refusal) if refusal.is_lack_of_rights() => return Ok(schema.clone()),
             Err(refusal) => return Err(refusal.into()),
@@ -88,13 +87,16 @@ async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<b
 async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> Result<(), Error> {
     let there = scratch.there(schema);
     for (name, labels) in &there.enums {
-        let sql = create_enum(name, labels);
-        execute(conn, sql)
+        let create = Change::CreateEnum {
+            name: name.clone(),
+            values: labels.clone(),
+        };
+        execute(conn, create.statements().join("; "))
             .await
             .map_err(|refusal| refusal.about(&format!("enum {name}")))?;
     }
     for (name, table) in &there.tables {
-        let sql = create_table(name, table).join("; ");
+        let sql = create_table(name, table)?;
         // Apart: a text with a mistake of syntax in it is not run at all.
         execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
         let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
@@ -105,15 +107,39 @@ async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> 
         }
     }
     for (name, table) in &there.tables {
-        for (constraint, sql) in
-            foreign_keys(name, table, |target| there.tables.contains_key(target))
-        {
-            execute(conn, sql).await.map_err(|refusal| {
-                refusal.about(&scratch.without(&format!("table {name}, foreign key {constraint}")))
-            })?;
+        for (key, constraint) in &table.constraints {
+            if !matches!(constraint, Constraint::ForeignKey(key) if there.tables.contains_key(&key.table))
+            {
+                continue;
+            }
+            let add = Change::AddConstraint {
+                table: name.clone(),
+                name: key.clone(),
+                constraint: constraint.clone(),
+            };
+            execute(conn, add.statements().join("; "))
+                .await
+                .map_err(|refusal| {
+                    refusal.about(&scratch.without(&format!("table {name}, foreign key {key}")))
+                })?;
         }
     }
     Ok(())
+}
+
+/// The SQL of the table with its partitions and indexes, without its foreign keys.
+fn create_table(name: &Name, table: &Table) -> Result<String, Error> {
+    let mut table = table.clone();
+    table
+        .constraints
+        .retain(|_, constraint| !matches!(constraint, Constraint::ForeignKey(_)));
+    let alone = Schema {
+        tables: [(name.clone(), table)].into(),
+        ..Schema::default()
+    };
+    let plan = diff(&Schema::default(), &alone, &Decisions::default()).map_err(undecided)?;
+    let statements = plan.steps.iter().flat_map(|step| step.change.statements());
+    Ok(statements.collect::<Vec<_>>().join("; "))
 }
 
 /// Which part of the table the server refuses, and what it says of that alone.
@@ -124,7 +150,7 @@ async fn blamed(
     whole: Refusal,
 ) -> Result<(String, Refusal), Error> {
     for (part, alone) in parts(table) {
-        let sql = create_table(name, &alone).join("; ");
+        let sql = create_table(name, &alone)?;
         execute(conn, "SAVEPOINT lookback_part".to_owned()).await?;
         let result = execute(conn, sql).await;
         execute(conn, "ROLLBACK TO SAVEPOINT lookback_part".to_owned()).await?;

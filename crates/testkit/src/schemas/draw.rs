@@ -307,7 +307,7 @@ impl<'a> Draw<'a> {
     }
 
     /// Makes it a partitioned table, if it has a column for that.
-    fn divide(&mut self, name: &Name, table: &mut Table) {
+    pub(super) fn divide(&mut self, name: &Name, table: &mut Table) {
         let fit: Vec<(&str, &str)> = table
             .columns
             .iter()

@@ -42,7 +42,7 @@ impl<'a> Edit<'a> {
     }
 
     pub(super) fn edit(&mut self) {
-        match self.draw.choices.below(40) {
+        match self.draw.choices.below(44) {
             0..=3 => self.add_column(),
             4 | 5 => self.drop_column(),
             6 | 7 => self.rename_column(),
@@ -68,6 +68,10 @@ impl<'a> Edit<'a> {
             36 => self.add_foreign_key(),
             37 => self.change_partitions(),
             38 => self.change_generated(),
+            39 => self.swap_columns(),
+            40 => self.swap_tables(),
+            41 => self.generate_column(),
+            42 => self.divide_or_unite(),
             _ => self.change_collation(),
         }
         self.prune();
@@ -97,6 +101,13 @@ impl<'a> Edit<'a> {
     fn column(&mut self, (table, column): &(Name, String)) -> Option<&mut Column> {
         let table = self.draw.schema.tables.get_mut(table)?;
         table.columns.iter_mut().find(|there| there.name == *column)
+    }
+
+    /// What a column was in the first schema.
+    fn before(&self, place: &(Name, String)) -> Option<&Column> {
+        let from = self.origins.columns.get(place)?;
+        let table = self.origins.tables.get(&place.0)?;
+        self.first.tables[table].column(from)
     }
 
     fn in_table(&mut self, change: impl FnOnce(&mut Draw<'a>, &Name, &mut Table)) {
@@ -243,6 +254,34 @@ impl<'a> Edit<'a> {
         };
         let table = self.draw.schema.tables[&name].clone();
         let new = self.draw.column_name(&table);
+        self.rename_column_to(&name, &column, &new);
+    }
+
+    /// Two columns change names.
+    fn swap_columns(&mut self) {
+        let Some((name, first)) = self.any_column(|_, _, _| true) else {
+            return;
+        };
+        let columns = &self.draw.schema.tables[&name].columns;
+        let others: Vec<String> = columns
+            .iter()
+            .filter(|column| column.name != first)
+            .map(|column| column.name.clone())
+            .collect();
+        let Some(second) = self.draw.choices.any(&others).cloned() else {
+            return;
+        };
+        for (from, to) in [
+            (first.as_str(), "meanwhile"),
+            (second.as_str(), first.as_str()),
+            ("meanwhile", second.as_str()),
+        ] {
+            self.rename_column_to(&name, from, to);
+        }
+    }
+
+    fn rename_column_to(&mut self, name: &Name, column: &str, new: &str) {
+        let (name, column, new) = (name.clone(), column.to_owned(), new.to_owned());
         if self.draw.is_new(&column) {
             self.draw.mark_new(&new);
         }
@@ -312,10 +351,7 @@ impl<'a> Edit<'a> {
             return;
         };
         // From one type to another one, and not further.
-        let before = self.origins.columns.get(&place).and_then(|from| {
-            let table = self.origins.tables.get(&place.0)?;
-            self.first.tables[table].column(from)
-        });
+        let before = self.before(&place);
         if before.is_some_and(|before| before.data_type != column.data_type) {
             return;
         }
@@ -655,6 +691,26 @@ impl<'a> Edit<'a> {
             return;
         };
         let new = self.draw.table_name();
+        self.rename_table_to(&old, &new);
+    }
+
+    /// Two tables change names.
+    fn swap_tables(&mut self) {
+        let (first, second) = (self.any_table(), self.any_table());
+        let (Some(first), Some(second)) = (first, second) else {
+            return;
+        };
+        if first == second || first.schema != second.schema {
+            return;
+        }
+        let meanwhile = first.beside("meanwhile");
+        self.rename_table_to(&first, &meanwhile);
+        self.rename_table_to(&second, &first);
+        self.rename_table_to(&meanwhile, &second);
+    }
+
+    fn rename_table_to(&mut self, old: &Name, new: &Name) {
+        let (old, new) = (old.clone(), new.clone());
         let Some(table) = self.draw.schema.tables.remove(&old) else {
             return;
         };
@@ -902,12 +958,74 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// A plain column follows from another one.
+    fn generate_column(&mut self) {
+        let found = self.any_column(|edit, name, column| {
+            let table = &edit.draw.schema.tables[name];
+            column.fill == Fill::None
+                && !column.not_null
+                && !is_partition_key(table, &column.name)
+                && !edit.is_in_foreign_key(name, &column.name)
+        });
+        let Some(place) = found else {
+            return;
+        };
+        let table = self.draw.schema.tables[&place.0].clone();
+        let Some(mut generated) = self.draw.generated_column(&table) else {
+            return;
+        };
+        let from = generated.fill.generated();
+        if from.is_none_or(|from| from.mentions(&place.1)) {
+            return;
+        }
+        self.forget_users(&place.0, &place.1, true);
+        generated.name.clone_from(&place.1);
+        self.draw.mark_dull(&place.1);
+        if let Some(there) = self.column(&place) {
+            *there = generated;
+        }
+    }
+
+    /// A partitioned table becomes a plain one, or a plain one without keys is
+    /// partitioned.
+    fn divide_or_unite(&mut self) {
+        self.in_table(|draw, name, table| {
+            let is_key = |constraint: &Constraint| {
+                matches!(
+                    constraint,
+                    Constraint::PrimaryKey(_) | Constraint::Unique(_) | Constraint::Exclude(_)
+                )
+            };
+            let no_inherit = |constraint: &Constraint| {
+                matches!(
+                    constraint,
+                    Constraint::Check {
+                        no_inherit: true,
+                        ..
+                    }
+                )
+            };
+            let mut constraints = table.constraints.values();
+            if table.partition_by.take().is_some() {
+                table.partitions.clear();
+            } else if !constraints.any(|c| is_key(c) || no_inherit(c))
+                && !table.indexes.values().any(|index| index.unique)
+            {
+                draw.divide(name, table);
+            }
+        });
+    }
+
     fn change_generated(&mut self) {
         let found = self.any_column(|_, _, column| column.fill.generated().is_some());
         let Some(place) = found else {
             return;
         };
-        let plain = self.draw.choices.one_in(3);
+        // Not one that was plain: its type may be another one.
+        let was_generated = self
+            .before(&place)
+            .is_none_or(|before| before.fill.generated().is_some());
+        let plain = self.draw.choices.one_in(3) && was_generated;
         let Some(column) = self.column(&place) else {
             return;
         };

@@ -1,0 +1,2 @@
+-- file: change
+ALTER TYPE mood RENAME TO temper;

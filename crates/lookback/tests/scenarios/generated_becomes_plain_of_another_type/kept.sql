@@ -1,0 +1,1 @@
+SELECT twice = 42 FROM sales;

@@ -1,0 +1,1 @@
+SELECT price = 21 AND twice = 42 FROM sales;

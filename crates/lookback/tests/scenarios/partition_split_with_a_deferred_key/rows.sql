@@ -1,0 +1,1 @@
+INSERT INTO users VALUES (7); INSERT INTO logs VALUES (1, 7), (100, 7);

@@ -1,0 +1,4 @@
+CREATE TABLE users (id bigint PRIMARY KEY);
+CREATE TABLE logs (id bigint NOT NULL, "user" bigint, level text, CONSTRAINT logs_pkey PRIMARY KEY (id), CONSTRAINT logs_user_fkey FOREIGN KEY ("user") REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED) PARTITION BY RANGE (id);
+CREATE TABLE logs_default PARTITION OF logs DEFAULT;
+CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM (1) TO (10);

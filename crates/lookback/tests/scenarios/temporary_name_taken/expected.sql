@@ -1,0 +1,10 @@
+-- file: change
+ALTER TYPE mood RENAME TO mood__old2;
+
+CREATE TYPE mood AS ENUM ('happy');
+
+-- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+-- may fail on existing rows: rows whose people.mood is sad
+ALTER TABLE people ALTER COLUMN mood TYPE mood USING mood::text::mood;
+
+DROP TYPE mood__old2;

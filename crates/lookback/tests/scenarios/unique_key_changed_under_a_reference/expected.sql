@@ -1,0 +1,18 @@
+-- file: change
+ALTER TABLE letters DROP CONSTRAINT letters_email_fkey;
+
+ALTER TABLE users DROP CONSTRAINT users_email_key;
+
+-- file: change_users_email_key
+-- no-transaction
+-- may fail on existing rows: rows with the same key
+CREATE UNIQUE INDEX CONCURRENTLY users_email_key ON users USING btree (email) INCLUDE (name);
+
+-- file: change_keys
+ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE USING INDEX users_email_key;
+
+ALTER TABLE letters ADD CONSTRAINT letters_email_fkey FOREIGN KEY (email) REFERENCES users (email) NOT VALID;
+
+-- file: change_validate
+-- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+ALTER TABLE letters VALIDATE CONSTRAINT letters_email_fkey;
