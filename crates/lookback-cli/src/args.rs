@@ -362,6 +362,15 @@ pub(crate) enum DbCommand {
         out: Option<PathBuf>,
     },
 
+    /// Record what is pending as applied, without running it, if the database is so already
+    Baseline {
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
     /// Fail if models, newest schema snapshot and database are not in step
     Check {
         /// Compare the models with the snapshot only; needs no database

@@ -47,6 +47,7 @@ pub use migrations::{MigrationFile, Migrations, Script};
 pub use revert::revert;
 pub use status::{Migration, State, pending, status};
 
+mod baseline;
 mod canonical;
 mod check;
 mod folder;
@@ -56,6 +57,7 @@ mod pull;
 mod push;
 mod rolled_back;
 
+pub use baseline::{Baseline, baseline};
 pub use canonical::canonical;
 pub use check::{check_database, check_models};
 pub use folder::Folder;

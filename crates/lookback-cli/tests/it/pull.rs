@@ -120,3 +120,66 @@ async fn models_are_written_to_a_file_and_not_over_one() {
     [exit code 1]
     ");
 }
+
+/// With Lookback's own models, whose migrations are written anew here.
+#[tokio::test]
+async fn what_is_there_is_recorded_as_applied() {
+    let lookback = Lookback::new().await;
+    let sql = "DROP TABLE _sqlx_migrations";
+    lookback
+        .db
+        .as_ref()
+        .unwrap()
+        .pool
+        .execute(sql)
+        .await
+        .unwrap();
+    transcript!(lookback.run(&["db", "baseline"]), @"
+    $ lookback db baseline
+    ! error: migrations has no schema snapshot
+    ! hint: write the migrations from the models: db generate
+    [exit code 1]
+    ");
+    let ran = lookback.run(&["db", "generate", "start"]).succeeded();
+    let file = ran.out.lines().next().unwrap();
+    let file = file.strip_prefix("migrations/").unwrap();
+    let sql = "ALTER TABLE settings ADD COLUMN stray text";
+    lookback
+        .db
+        .as_ref()
+        .unwrap()
+        .pool
+        .execute(sql)
+        .await
+        .unwrap();
+    transcript!(lookback.run(&["db", "baseline"]), @r#"
+    $ lookback db baseline
+    -- LOSES DATA: the values of settings.stray
+    ALTER TABLE settings DROP COLUMN stray;
+    ! error: the database is not what the migrations make
+    ! hint: nothing was recorded; correct the models (db pull shows the database), or change the database by the statements above
+    [exit code 1]
+    "#);
+    let sql = "ALTER TABLE settings DROP COLUMN stray";
+    lookback
+        .db
+        .as_ref()
+        .unwrap()
+        .pool
+        .execute(sql)
+        .await
+        .unwrap();
+    let ran = lookback.run(&["db", "baseline"]).succeeded();
+    assert_eq!(
+        ran.err,
+        format!("recorded {file} as applied; it was not run\n")
+    );
+    transcript!(lookback.run(&["db", "baseline"]), @"
+    $ lookback db baseline
+    ! nothing to record: every migration is applied
+    ");
+    transcript!(lookback.run(&["db", "migrate", "--dir", "migrations"]), @"
+    $ lookback db migrate --dir migrations
+    ! nothing to apply: the database is up to date
+    ");
+}

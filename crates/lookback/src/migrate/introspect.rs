@@ -14,7 +14,7 @@ mod catalog;
 pub(super) use catalog::{current_schema, set_search_path};
 
 /// The table in which sqlx's migrator records what is applied.
-pub(super) const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// What of a database is read. Everything else is not ours: it is not in the
 /// schema that comes back, so nothing can come to drop it.

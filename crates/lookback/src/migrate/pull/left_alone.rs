@@ -7,7 +7,6 @@ use sqlx::{FromRow, PgConnection};
 
 use crate::error::Error;
 use crate::migrate::Scope;
-use crate::migrate::introspect::MIGRATIONS_TABLE;
 
 #[derive(FromRow)]
 struct Row {
@@ -18,8 +17,8 @@ struct Row {
     of: Option<String>,
 }
 
-/// `$1` the schemas, `$2` the table of applied migrations. What extensions
-/// brought is theirs.
+/// `$1` the schemas. What extensions brought is theirs, and what reading the
+/// tables tells is not told twice.
 const LEFT_ALONE: &str = "WITH \
      ours AS (SELECT oid, nspname::text AS schema FROM pg_catalog.pg_namespace \
               WHERE nspname = ANY ($1)), \
@@ -27,8 +26,7 @@ const LEFT_ALONE: &str = "WITH \
      found (class, oid, kind, schema, name, \"of\") AS ( \
        SELECT 'pg_catalog.pg_class'::regclass, c.oid, \
          CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' \
-           WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' \
-           ELSE 'table that inherits' END, \
+           WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table' ELSE 'composite type' END, \
          n.schema, c.relname::text, NULL::text \
        FROM pg_catalog.pg_class AS c JOIN ours AS n ON n.oid = c.relnamespace \
        WHERE c.relpersistence <> 't' AND NOT c.relispartition \
@@ -36,18 +34,7 @@ const LEFT_ALONE: &str = "WITH \
            OR (c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d \
                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid \
                   AND d.refclassid = 'pg_catalog.pg_class'::regclass \
-                  AND d.deptype IN ('a', 'i'))) \
-           OR (c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS i \
-                WHERE i.inhrelid = c.oid))) \
-       UNION ALL \
-       SELECT 'pg_catalog.pg_class'::regclass, c.oid, 'row security of', n.schema, c.relname::text, NULL \
-       FROM pg_catalog.pg_class AS c JOIN ours AS n ON n.oid = c.relnamespace \
-       WHERE c.relrowsecurity AND c.relname <> $2 \
-       UNION ALL \
-       SELECT 'pg_catalog.pg_class'::regclass, c.oid, 'storage parameters of', n.schema, \
-         c.relname::text, NULL \
-       FROM pg_catalog.pg_class AS c JOIN ours AS n ON n.oid = c.relnamespace \
-       WHERE c.relkind IN ('r', 'p') AND c.reloptions IS NOT NULL \
+                  AND d.deptype IN ('a', 'i')))) \
        UNION ALL \
        SELECT 'pg_catalog.pg_class'::regclass, c.oid, 'partition index', n.schema, \
          c.relname::text, t.relname::text \
@@ -56,18 +43,6 @@ const LEFT_ALONE: &str = "WITH \
        JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid \
        WHERE t.relispartition AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h \
             WHERE h.inhrelid = c.oid) \
-       UNION ALL \
-       SELECT 'pg_catalog.pg_class'::regclass, t.oid, 'sequence options of', n.schema, \
-         a.attname::text, t.relname::text \
-       FROM pg_catalog.pg_sequence AS s \
-       JOIN pg_catalog.pg_depend AS d ON d.objid = s.seqrelid \
-         AND d.classid = 'pg_catalog.pg_class'::regclass \
-         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i') \
-       JOIN pg_catalog.pg_class AS t ON t.oid = d.refobjid \
-       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid \
-       JOIN ours AS n ON n.oid = t.relnamespace \
-       WHERE s.seqstart <> 1 OR s.seqincrement <> 1 OR s.seqmin <> 1 OR s.seqcache <> 1 \
-         OR s.seqcycle \
        UNION ALL \
        SELECT 'pg_catalog.pg_proc'::regclass, p.oid, \
          CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END, \
@@ -138,7 +113,6 @@ pub(super) async fn read(
     let rows: Vec<Row> = sqlx::query_as(LEFT_ALONE)
         .persistent(false)
         .bind(&within)
-        .bind(MIGRATIONS_TABLE)
         .fetch_all(&mut *conn)
         .await?;
     let mut kinds: BTreeMap<String, Vec<String>> = BTreeMap::new();
