@@ -34,7 +34,7 @@ mod model;
 ///
 /// | attribute | meaning |
 /// |---|---|
-/// | `table = "name"` | the table (required) |
+/// | `table = "name"` | the table (required); one with a dot in its name in quotes, `table = "\"a.b\""` |
 /// | `search(field, …)` | the fields that feed `embedding` and the search (required, may be empty) |
 /// | `constraint("name", field, "problem")` | what to say, and of which field, when the database refuses a row by this constraint or unique index |
 ///
