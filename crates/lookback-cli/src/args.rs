@@ -366,6 +366,26 @@ pub(crate) enum DbCommand {
         folder: FolderArgs,
     },
 
+    /// Print models for the tables of a database that is there, to start from
+    Pull {
+        /// Read this schema, too, besides the first of the search path
+        #[arg(long, value_name = "NAME")]
+        schema: Vec<String>,
+
+        /// Write them to this file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+
+    /// Record what is pending as applied, without running it, if the database is so already
+    Baseline {
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
     /// Fail if models, newest schema snapshot and database are not in step
     Check {
         /// Compare the models with the snapshot only; needs no database

@@ -40,6 +40,11 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(anstream::stdout(), "{text}")
 }
 
+/// Prints data of several lines, as it is.
+pub(crate) fn text(text: &str) -> io::Result<()> {
+    write!(anstream::stdout(), "{text}")
+}
+
 /// Prints a value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> {
     let mut out = io::stdout().lock();

@@ -206,3 +206,21 @@ fn snake_case(name: &str) -> String {
     }
     out
 }
+
+/// The type of an enum that is right, and its variants with their labels.
+#[cfg(test)]
+pub(crate) fn read(item: TokenStream) -> (Option<String>, Vec<(String, String)>) {
+    let mut mistakes = Mistakes::default();
+    let Ok(input) = syn::parse2::<DeriveInput>(item) else {
+        return Default::default();
+    };
+    let name = pg_type(&input, &mut mistakes).map(|name| name.value());
+    let Data::Enum(data) = &input.data else {
+        return Default::default();
+    };
+    let label = |variant: &Variant| {
+        let label = label(variant, &mut Mistakes::default());
+        (variant.ident.to_string(), label.value())
+    };
+    (name, data.variants.iter().map(label).collect())
+}

@@ -34,7 +34,7 @@ mod model;
 ///
 /// | attribute | meaning |
 /// |---|---|
-/// | `table = "name"` | the table (required) |
+/// | `table = "name"` | the table (required); one with a dot in its name in quotes, `table = "\"a.b\""` |
 /// | `search(field, …)` | the fields that feed `embedding` and the search (required, may be empty) |
 /// | `schema = "name"` | the schema, if it is not the default one |
 /// | `constraint("name", "CHECK (…)")` | a constraint, in PostgreSQL's grammar |

@@ -10,6 +10,8 @@ mod expand;
 mod field;
 mod input;
 mod options;
+#[cfg(test)]
+mod pulled;
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     match input::Model::parse(attribute, item.clone()) {

@@ -290,10 +290,13 @@ fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
 /// a type, of a time zone or of another phrase of several words.
 fn stands_alone(found: &[Token<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).map(|at| &found[at]);
+    // As in `IS NOT UNKNOWN`, which names no column.
+    let after_is = at.checked_sub(2).is_some_and(|at| found[at].is_word("is"));
     let begins = before.is_none_or(|token| {
         ["(", "[", ","].iter().any(|mark| token.is(mark))
             || (token.kind == Kind::Operator && !token.is("::"))
-            || ["and", "or", "not"].iter().any(|word| token.is_word(word))
+            || ["and", "or"].iter().any(|word| token.is_word(word))
+            || (token.is_word("not") && !after_is)
     });
     let ends = found.get(at + 1).is_none_or(|token| {
         [")", "]", ","].iter().any(|mark| token.is(mark))

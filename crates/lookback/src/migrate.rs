@@ -47,19 +47,23 @@ pub use migrations::{MigrationFile, Migrations, Script};
 pub use revert::revert;
 pub use status::{Migration, State, pending, status};
 
+mod baseline;
 mod canonical;
 mod check;
 mod folder;
 mod generate;
 mod introspect;
+mod pull;
 mod push;
 mod rolled_back;
 
+pub use baseline::{Baseline, baseline};
 pub use canonical::canonical;
 pub use check::{check_database, check_models};
 pub use folder::Folder;
 pub use generate::{GenerateOptions, Generated, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
+pub use pull::{RustCode, pull, rust_code};
 pub use push::{both, check_data_loss, data_lost_by, push};
 
 mod literal;

@@ -12,9 +12,11 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
+mod baseline;
 mod check;
 mod decisions;
 mod generate;
+mod pull;
 mod push;
 
 /// Whose tables they are.
@@ -87,6 +89,14 @@ pub(crate) async fn run(
                 &how,
             )
             .await
+        }
+        DbCommand::Pull { schema, out } => {
+            let mut conn = database::connect(config).await?;
+            pull::run(&mut conn, schema, out.as_deref()).await
+        }
+        DbCommand::Baseline { wait, folder } => {
+            let (mut conn, options) = connect(config, wait).await?;
+            baseline::run(&mut conn, &Folder::new(folder.dir), &options).await
         }
         DbCommand::Check { offline, folder } => {
             let folder = Folder::new(folder.dir);

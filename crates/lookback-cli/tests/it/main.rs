@@ -10,6 +10,7 @@ mod kill;
 mod kill_migrate;
 mod migrate;
 mod pg;
+mod pull;
 mod records;
 mod support;
 mod users;

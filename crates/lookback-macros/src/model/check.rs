@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::Span;
+use syn::LitStr;
 use syn::spanned::Spanned as _;
 
 use lookback_schema::{Constraint, DataType, Expression, Index, PartitionBy};
@@ -257,20 +258,31 @@ pub(crate) fn wire_type(ty: &DataType) -> Option<&'static str> {
 
 fn check_names(model: &Model, mistakes: &mut Mistakes) {
     let options = &model.options;
+    // An index and the check of a table may share a name; with the index of a
+    // key, or a partition, it may not.
     let constraints = options.constraints.iter().map(|named| &named.name);
+    let keys = options
+        .constraints
+        .iter()
+        .filter(|named| named.definition.value.has_index())
+        .map(|named| &named.name);
     let indexes = options.indexes.iter().map(|named| &named.name);
     let partitions = options.partitions.iter().map(|partition| &partition.name);
     let mut seen = BTreeSet::new();
-    for name in constraints.chain(indexes).chain(partitions) {
-        if !seen.insert(name.value()) {
-            mistakes.at(
-                name.span(),
-                format!(
-                    "there are two constraints, indexes or partitions of the name `{}`",
-                    name.value()
-                ),
-            );
-        }
+    let mut relations: BTreeSet<String> = keys.map(LitStr::value).collect();
+    let twice = constraints.filter(|name| !seen.insert(name.value())).chain(
+        indexes
+            .chain(partitions)
+            .filter(|name| !relations.insert(name.value())),
+    );
+    for name in twice {
+        mistakes.at(
+            name.span(),
+            format!(
+                "there are two constraints, indexes or partitions of the name `{}`",
+                name.value()
+            ),
+        );
     }
     if let (Some(open), None) = (&options.open_partitions, &options.partition_by) {
         mistakes.at(

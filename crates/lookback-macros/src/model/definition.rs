@@ -54,13 +54,17 @@ fn primary_key(model: &Model) -> Option<TokenStream> {
     if declared || model.is_schema_only() {
         return None;
     }
-    // As PostgreSQL makes the name of a key that is given none.
-    let mut name = model.table.value();
+    let name = primary_key_name(&model.table.value());
+    Some(quote!((#name, "PRIMARY KEY (id)")))
+}
+
+/// As PostgreSQL makes the name of a key that is given none.
+pub(crate) fn primary_key_name(table: &str) -> String {
+    let mut name = table.to_owned();
     while name.len() > MAX_NAME_BYTES - "_pkey".len() {
         name.pop();
     }
-    name.push_str("_pkey");
-    Some(quote!((#name, "PRIMARY KEY (id)")))
+    name + "_pkey"
 }
 
 fn column(field: &ModelField) -> TokenStream {

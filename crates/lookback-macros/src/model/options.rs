@@ -67,8 +67,7 @@ impl Options {
         match name.to_string().as_str() {
             "table" => {
                 let usage = "the table is named by a string: table = \"logs\"";
-                let table = string(input, usage)?;
-                check_table(&table)?;
+                let table = table_name(string(input, usage)?)?;
                 once(&mut self.table, name, table)
             }
             "schema" => {
@@ -116,6 +115,21 @@ impl Options {
             )),
         }
     }
+}
+
+/// The name as it is; in quotes, as SQL has it, for one with a dot in it.
+fn table_name(table: LitStr) -> syn::Result<LitStr> {
+    let text = table.value();
+    if text.starts_with('"')
+        && text.ends_with('"')
+        && let Ok(lookback_schema::Name { schema: None, name }) = text.parse()
+    {
+        let table = LitStr::new(&name, table.span());
+        check_name(&table)?;
+        return Ok(table);
+    }
+    check_table(&table)?;
+    Ok(table)
 }
 
 /// What a person who writes the schema before the table means is another table.

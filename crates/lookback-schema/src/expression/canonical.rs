@@ -997,6 +997,7 @@ mod tests {
                 "deleted_at IS NULL AND kind = 'x'::sales.mood",
                 "deleted_at kind",
             ),
+            ("a IS NOT UNKNOWN AND b IS UNKNOWN AND NOT c", "a b c"),
             ("(meta ->> 'user') COLLATE \"C\" > current_user", "meta"),
         ] {
             let found = Expression::new(text).unwrap().plain_columns();

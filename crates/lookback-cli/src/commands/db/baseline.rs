@@ -1,0 +1,38 @@
+//! `db baseline`
+
+use lookback::migrate::{self, ApplyOptions, Baseline, Folder};
+use sqlx::PgConnection;
+
+use crate::commands::db::push::show;
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) async fn run(
+    conn: &mut PgConnection,
+    folder: &Folder,
+    options: &ApplyOptions,
+) -> Result<(), Failure> {
+    match migrate::baseline(conn, folder, options, &mut super::say).await? {
+        Baseline::Recorded(recorded) if recorded.is_empty() => {
+            output::note("nothing to record: every migration is applied");
+        }
+        Baseline::Recorded(recorded) => {
+            for file in recorded
+                .iter()
+                .filter_map(|migration| migration.file.as_ref())
+            {
+                output::note(&format!("recorded {file} as applied; it was not run"));
+            }
+        }
+        Baseline::Differs(plan) => {
+            show(&plan)?;
+            return Err(
+                Failure::failed("the database is not what the migrations make").hint(
+                    "nothing was recorded; correct the models (db pull shows the database), or \
+                     change the database by the statements above",
+                ),
+            );
+        }
+    }
+    Ok(())
+}

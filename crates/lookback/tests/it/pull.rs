@@ -1,0 +1,194 @@
+//! `pull`: a database as models, and those as the same database.
+
+use std::fs;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use lookback::migrate::{
+    ApplyOptions, Baseline, Folder, GenerateOptions, Migrations, Models, Scope, apply, baseline,
+    canonical, generate, introspect, pull, rust_code,
+};
+use lookback_schema::{Decisions, Schema, diff};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+/// What is pulled of the database that `start.sql` makes; written anew with
+/// `PULL=overwrite`.
+#[allow(dead_code, unreachable_pub)]
+mod shop;
+
+const START: &str = include_str!("pull/start.sql");
+
+async fn empty() -> (testkit::Database, PgConnection) {
+    let db = testkit::empty_database().await;
+    let conn = PgConnection::connect(&db.url).await.unwrap();
+    (db, conn)
+}
+
+fn scope() -> Scope {
+    Scope {
+        schemas: ["sales".to_owned(), "Odd schema".to_owned()].into(),
+        ..Scope::default()
+    }
+}
+
+/// What leads from one to the other, as SQL; nothing if they are the same.
+fn difference(from: &Schema, to: &Schema) -> String {
+    let decisions = Decisions {
+        assume_drops: true,
+        ..Decisions::default()
+    };
+    diff(from, to, &decisions).unwrap().sql()
+}
+
+async fn live(conn: &mut PgConnection) -> Schema {
+    introspect(conn, &scope()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_database_is_pulled_as_the_module_that_is_committed() {
+    let (_db, mut conn) = empty().await;
+    conn.execute(START).await.unwrap();
+    let code = pull(&mut conn, &scope()).await.unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/pull/shop.rs");
+    if std::env::var_os("PULL").is_some_and(|value| value == "overwrite") {
+        fs::write(&file, &code.text).unwrap();
+    }
+    assert_eq!(code.text, fs::read_to_string(&file).unwrap());
+    insta::assert_snapshot!(code.notes.join("\n"), @"
+    table cache has storage parameters, which are not in the schema: fillfactor=70
+    table cache is unlogged, which is not in the schema
+    table heirs is left out: it inherits from another, which is not in the schema
+    table numbered: the sequence of id starts or counts in its own way, which is not in the schema
+    table orders has row-level security, which is not in the schema
+    table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
+    left alone: composite type pair
+    left alone: domain percent
+    left alone: function touch
+    left alone: materialized view sales.totals
+    left alone: partition index events_default_at_idx of events_default
+    left alone: policy mine of orders
+    left alone: sequence tickets
+    left alone: trigger touch of orders
+    left alone: view open_orders
+    the schema other has 1 table that is not read
+    ");
+}
+
+#[tokio::test]
+async fn the_models_that_were_pulled_are_the_database() {
+    let (_db, mut conn) = empty().await;
+    conn.execute(START).await.unwrap();
+    let live = live(&mut conn).await;
+    let models = shop::models().to_schema().unwrap();
+    let models_in_its_words = canonical(&mut conn, &models).await.unwrap();
+    assert_eq!(difference(&live, &models_in_its_words), "");
+    assert_eq!(models_in_its_words, live);
+    // The server said all that there is to say.
+    assert_eq!(difference(&live, &models), "");
+}
+
+#[tokio::test]
+async fn the_models_that_were_pulled_make_the_same_database() {
+    let (_before, mut conn) = empty().await;
+    conn.execute(START).await.unwrap();
+    let before = live(&mut conn).await;
+
+    let dir = tempfile::tempdir().unwrap();
+    let now: DateTime<Utc> = crate::time("2026-01-01T00:00:00Z");
+    let models = shop::models().to_schema().unwrap();
+    let options = GenerateOptions::default();
+    generate(&Folder::new(dir.path()), &models, &options, now).unwrap();
+
+    let (_after, mut conn) = empty().await;
+    let migrations = Migrations::folder(dir.path()).unwrap();
+    apply(
+        &mut conn,
+        &migrations,
+        &ApplyOptions::default(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
+    let after = live(&mut conn).await;
+    assert_eq!(difference(&before, &after), "");
+    assert_eq!(after, before);
+    // And is pulled as the same text, but for what models do not own.
+    let columns = |schema: &Schema| -> Vec<Vec<String>> {
+        let tables = schema.tables.values();
+        tables
+            .map(|table| table.columns.iter().map(|c| c.name.clone()).collect())
+            .collect()
+    };
+    assert_eq!(columns(&after), columns(&before));
+    assert_eq!(rust_code(&after).text, rust_code(&before).text);
+}
+
+/// The first migration makes what is there: it is recorded, and not run.
+#[tokio::test]
+async fn a_database_that_was_there_goes_on_with_migrations() {
+    let (_db, mut conn) = empty().await;
+    conn.execute(START).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::new(dir.path());
+    let options = ApplyOptions::default();
+    let error = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    assert!(error.unwrap_err().is_setup());
+
+    let models = shop::models().to_schema().unwrap();
+    let now = crate::time("2026-01-01T00:00:00Z");
+    generate(&folder, &models, &GenerateOptions::default(), now).unwrap();
+    conn.execute("ALTER TABLE orders ADD COLUMN stray text")
+        .await
+        .unwrap();
+    let done = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    match done.unwrap() {
+        Baseline::Differs(plan) => assert!(plan.sql().contains("DROP COLUMN stray")),
+        Baseline::Recorded(files) => panic!("{files:?}"),
+    }
+    let migrations = Migrations::folder(dir.path()).unwrap();
+    let pending = lookback::migrate::pending(&mut conn, &migrations)
+        .await
+        .unwrap();
+    assert_eq!(pending.len(), migrations.files().len());
+
+    conn.execute("ALTER TABLE orders DROP COLUMN stray")
+        .await
+        .unwrap();
+    let done = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    match done.unwrap() {
+        Baseline::Recorded(files) => assert_eq!(files.len(), pending.len()),
+        Baseline::Differs(plan) => panic!("{}", plan.sql()),
+    }
+    let applied = apply(&mut conn, &migrations, &options, &mut |_| {}).await;
+    assert_eq!(applied.unwrap().len(), 0);
+}
+
+/// Lookback's own, of a database that was migrated.
+#[tokio::test]
+async fn lookbacks_own_tables_are_pulled_as_models() {
+    let db = testkit::database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let code = pull(&mut conn, &Scope::default()).await.unwrap();
+    insta::assert_snapshot!(code.text);
+    assert_eq!(code.notes, [""; 0]);
+    // Its partitions are open, which no database tells.
+    let schema = introspect(&mut conn, &Scope::default()).await.unwrap();
+    assert_eq!(code.text, rust_code(&schema).text);
+    let mut models = Models::lookback().to_schema().unwrap();
+    for table in models.tables.values_mut() {
+        table.open_partitions = false;
+    }
+    assert_eq!(difference(&schema, &models), "");
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_there_is_an_error() {
+    let (_db, mut conn) = empty().await;
+    let scope = Scope {
+        schemas: ["public".to_owned(), "sails".to_owned()].into(),
+        ..Scope::default()
+    };
+    let error = pull(&mut conn, &scope).await.unwrap_err();
+    assert!(error.is_setup());
+    assert_eq!(error.to_string(), "the database has no schema sails");
+}
