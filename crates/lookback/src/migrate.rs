@@ -53,6 +53,7 @@ mod folder;
 mod generate;
 mod introspect;
 mod push;
+mod rebase;
 mod rolled_back;
 
 pub use canonical::canonical;
@@ -61,6 +62,7 @@ pub use folder::Folder;
 pub use generate::{GenerateOptions, Generated, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
 pub use push::{both, check_data_loss, data_lost_by, push};
+pub use rebase::Rebase;
 
 mod literal;
 mod models;

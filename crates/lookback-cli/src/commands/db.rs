@@ -16,6 +16,7 @@ mod check;
 mod decisions;
 mod generate;
 mod push;
+mod rebase;
 
 /// Whose tables they are.
 pub(crate) struct Application {
@@ -49,13 +50,25 @@ pub(crate) async fn run(
             name,
             reversible,
             empty,
+            rebase,
             decisions,
             folder,
         } => {
             let folder = Folder::new(folder.dir);
             match name {
                 Some(name) if empty => generate::empty(&folder, &name),
-                name => generate::run(&folder, &models()?, name, reversible, &decisions),
+                name => {
+                    let how = generate::How {
+                        name,
+                        reversible,
+                        decisions: &decisions,
+                    };
+                    if rebase.rebase {
+                        rebase::run(&folder, &models()?, &rebase, how)
+                    } else {
+                        generate::run(&folder, &models()?, how)
+                    }
+                }
             }
         }
         DbCommand::Push {
