@@ -106,7 +106,8 @@ impl Rebase {
         let schema = merge(&base, &head, &snapshot.schema).map_err(|conflicts| {
             let version = snapshot.version;
             let mut told = format!(
-                "migration {version} does not go together with those generated beside it, up to {}",
+                "migration {version} (the second) does not go together with those generated beside \
+                 it, up to {} (the first)",
                 parent.unwrap_or_default()
             );
             for conflict in conflicts {

@@ -11,6 +11,7 @@ mod macros;
 mod migrate;
 mod migrations;
 mod models;
+mod rebase;
 mod round_trip;
 mod scenarios;
 mod schema;

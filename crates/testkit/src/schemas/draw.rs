@@ -92,6 +92,18 @@ impl<'a> Draw<'a> {
         }
     }
 
+    /// Other choices with the same names taken.
+    pub(super) fn again<'b>(&self, numbers: &'b [u16]) -> Draw<'b> {
+        Draw {
+            choices: Choices::new(numbers),
+            schema: self.schema.clone(),
+            used: self.used.clone(),
+            used_columns: self.used_columns.clone(),
+            editing: false,
+            virtual_columns: self.virtual_columns,
+        }
+    }
+
     pub(super) fn whole_schema(&mut self) {
         if self.choices.one_in(3) {
             let name = *self.choices.pick(&["app", "Odd schema"]);
