@@ -43,6 +43,13 @@ impl fmt::Display for Conflict {
                 object,
                 first,
                 second,
+            } if first == second => {
+                write!(f, "{object}: {first} in both, each in another way")
+            }
+            Self::Object {
+                object,
+                first,
+                second,
             } => write!(f, "{object}: {first} in the first, {second} in the second"),
             Self::Same { object, both } => write!(f, "{object}: {both} in both"),
             Self::Together(problem) => write!(f, "both together: {problem}"),
@@ -130,11 +137,14 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(base: &'a Schema, to: &'a Schema) -> Self {
+        let plan = plan(base, to);
+        let mut changes = Changes::between(base, to);
+        changes.add_made_anew(&plan, base);
         Self {
             base,
             to,
-            changes: Changes::between(base, to),
-            plan: plan(base, to),
+            changes,
+            plan,
         }
     }
 

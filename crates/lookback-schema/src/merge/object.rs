@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::change::Change;
 use crate::name::{Name, quoted};
+use crate::plan::Plan;
 use crate::schema::{Column, Schema, Table};
 
 /// What is changed as a whole. The order is that in which changes are copied:
@@ -247,6 +248,35 @@ impl Changes {
             }
         }
         changes
+    }
+
+    /// Adds what is not changed in the end and made anew on the way: a generated
+    /// column of one with another type, an index of it, the columns of an enum.
+    pub(super) fn add_made_anew(&mut self, plan: &Plan, from: &Schema) {
+        let altered = Did::Alter { users: true };
+        for step in &plan.steps {
+            let object = match &step.change {
+                Change::DropColumn { table, column, .. }
+                | Change::AlterType { table, column, .. } => {
+                    Object::Column(table.clone(), column.clone())
+                }
+                Change::DropConstraint { table, name } => {
+                    Object::Constraint(table.clone(), name.clone())
+                }
+                Change::DropIndex { table, name } => Object::Index(table.clone(), name.clone()),
+                Change::CreateTable { name, .. } if from.tables.contains_key(name) => {
+                    Object::PartitionBy(name.clone())
+                }
+                Change::CreateEnum { name, .. } if from.enums.contains_key(name) => {
+                    Object::Enum(name.clone())
+                }
+                Change::DetachPartition { table, .. } => Object::Partitions(table.clone()),
+                _ => continue,
+            };
+            if !matches!(self.0.get(&object), Some(Did::Create | Did::Drop)) {
+                self.add(object, altered);
+            }
+        }
     }
 
     fn parts(&mut self, name: &Name, before: &Table, after: &Table, from: &Schema, to: &Schema) {

@@ -190,7 +190,7 @@ fn what_both_change_is_told_with_what_each_does() {
         |s| index(s, "orders", "i", "(total)"),
         |s| index(s, "orders", "i", "(note)"),
     );
-    insta::assert_snapshot!(told, @"orders.i: create index orders.i in the first, create index orders.i in the second");
+    insta::assert_snapshot!(told, @"orders.i: create index orders.i in both, each in another way");
     let told = conflicts(
         |s| {
             s.enums
@@ -210,7 +210,7 @@ fn what_both_change_is_told_with_what_each_does() {
         |s| column(s, "orders", "total").comment = Some("cents".to_owned()),
         |s| column(s, "orders", "total").comment = Some("euros".to_owned()),
     );
-    insta::assert_snapshot!(told, @"orders.total: comment on orders.total in the first, comment on orders.total in the second");
+    insta::assert_snapshot!(told, @"orders.total: comment on orders.total in both, each in another way");
 }
 
 #[test]
@@ -254,6 +254,21 @@ fn what_one_uses_the_other_cannot_take_away() {
         |s| constraint(s, "orders", "total_check", "CHECK (total > 0)"),
     );
     insta::assert_snapshot!(told, @"orders.total: change type of orders.total from integer to text in the first, add check orders.total_check in the second");
+}
+
+/// An unchanged column is made anew when one that it follows from is changed:
+/// with it goes what the other one made of it.
+#[test]
+fn what_is_made_anew_on_the_way_is_changed() {
+    let mut base = shop();
+    add(&mut base, "orders", "twice", "bigint");
+    column(&mut base, "orders", "twice").fill = Fill::Stored("total * 2".parse().unwrap());
+    let (mut first, mut second) = (base.clone(), base.clone());
+    column(&mut first, "orders", "total").data_type = "bigint".parse().unwrap();
+    index(&mut second, "orders", "orders_twice_idx", "(twice)");
+    let conflicts = merge(&base, &first, &second).unwrap_err();
+    insta::assert_snapshot!(conflicts[0], @"orders.twice: drop column orders.twice, add column orders.twice in the first, create index orders.orders_twice_idx in the second");
+    assert!(merge(&base, &second, &first).is_err());
 }
 
 #[test]
