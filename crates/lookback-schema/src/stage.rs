@@ -62,12 +62,27 @@ impl Plan {
                 .map(|(name, _)| name.clone())
                 .collect(),
             late_keys: BTreeSet::new(),
+            generated: self.generated(),
             staged: Vec::new(),
         };
         for step in &self.steps {
             stager.stage(&step.change);
         }
         stager.files(from, name)
+    }
+
+    /// The tables and expressions of the generated columns that come.
+    fn generated(&self) -> Vec<(Name, Expression)> {
+        self.steps
+            .iter()
+            .filter_map(|step| match &step.change {
+                Change::AddColumn { table, column, .. } => {
+                    let expression = column.fill.generated()?;
+                    Some((table.clone(), expression.clone()))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     fn created(&self) -> BTreeSet<Name> {
@@ -131,6 +146,8 @@ struct Stager {
     partitioned: BTreeSet<Name>,
     /// Tables that get a key after the main file.
     late_keys: BTreeSet<Name>,
+    /// Generated columns that come, and their tables.
+    generated: Vec<(Name, Expression)>,
     staged: Vec<(Stage, Change)>,
 }
 
@@ -193,16 +210,24 @@ impl Stager {
                 using: None,
                 ..
             } => match TypeChange::new(from, to).guard(column) {
-                Some(condition) => {
+                // A generated column of it is made anew in the main file, and
+                // while it is there the type cannot change any more.
+                Some(condition) if !self.is_generated_from(table, column) => {
                     let name = shortened(&format!("{}_{column}", table.name), "__fits");
                     self.prove(table, &name, condition);
                     self.push(Stage::Narrow, change.clone());
                     self.push(Stage::Narrow, drop_constraint(table, &name));
                 }
-                None => self.push(Stage::Main, change.clone()),
+                _ => self.push(Stage::Main, change.clone()),
             },
             _ => self.push(Stage::Main, change.clone()),
         }
+    }
+
+    /// Whether a generated column that comes has its values from this one.
+    fn is_generated_from(&self, table: &Name, column: &str) -> bool {
+        let mut generated = self.generated.iter();
+        generated.any(|(of, expression)| of == table && expression.mentions(column))
     }
 
     fn push(&mut self, stage: Stage, change: Change) {

@@ -4,12 +4,15 @@
 
 mod bad_input;
 mod config;
+mod generate;
 mod import;
 mod input;
 mod kill;
 mod kill_migrate;
 mod migrate;
 mod pg;
+mod push;
+mod rebase;
 mod records;
 mod support;
 mod users;

@@ -75,6 +75,15 @@ impl Lookback {
         Ran::new(arguments, child.wait_with_output().unwrap())
     }
 
+    /// Makes a change to the database.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let pool = &self.db.as_ref().unwrap().pool;
+        sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+
     /// One number from the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS number")))
