@@ -65,10 +65,42 @@ impl Plan {
             generated: self.generated(),
             staged: Vec::new(),
         };
-        for step in &self.steps {
-            stager.stage(&step.change);
+        let early = self.before_values();
+        for (at, step) in self.steps.iter().enumerate() {
+            if early.contains(&at) {
+                stager.push(Stage::Values, step.change.clone());
+            } else {
+                stager.stage(&step.change);
+            }
         }
         stager.files(from, name)
+    }
+
+    /// The places of the steps that give an enum, or one of its values, the name
+    /// by which values are added to it.
+    fn before_values(&self) -> BTreeSet<usize> {
+        let grown = |step: &crate::Step| match &step.change {
+            Change::AddEnumValue { name, .. } => Some(name.clone()),
+            _ => None,
+        };
+        let mut grown: BTreeSet<Name> = self.steps.iter().filter_map(grown).collect();
+        let mut early = BTreeSet::new();
+        for (at, step) in self.steps.iter().enumerate().rev() {
+            let needed = match &step.change {
+                Change::RenameEnumValue { name, .. } => grown.contains(name),
+                Change::RenameEnum { from, to } if grown.contains(to) => {
+                    grown.insert(from.clone());
+                    true
+                }
+                // It may be the one that an enum is moved to.
+                Change::CreateSchema(_) => !early.is_empty(),
+                _ => false,
+            };
+            if needed {
+                early.insert(at);
+            }
+        }
+        early
     }
 
     /// The tables and expressions of the generated columns that come.

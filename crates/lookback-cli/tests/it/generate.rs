@@ -216,6 +216,7 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
                 migrations/meta/[version].json
                 ! add column metrics.traffic_count
                 ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
+                ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
                 ! hint: review the files, then: db migrate
                 "),
                 _ => insta::assert_snapshot!(ran.transcript(), @"

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use lookback::migrate::{self, Folder, GenerateOptions, Generated};
-use lookback_schema::{Plan, Schema};
+use lookback_schema::{Change, Fill, Plan, Schema};
 
 use crate::args::DecisionArgs;
 use crate::commands::db::decisions;
@@ -58,6 +58,20 @@ pub(super) fn show(plan: &Plan) {
         output::note(&step.change.summary());
         for risk in &step.risks {
             output::warning(&risk.to_string());
+        }
+        if let Change::AddColumn {
+            column,
+            existing: None,
+            ..
+        } = &step.change
+            && column.not_null
+            && column.fill == Fill::None
+            && !step.risks.is_empty()
+        {
+            let object = step.change.object();
+            output::hint(&format!(
+                "to say what rows get that are there: --fill '{object}=SQL'"
+            ));
         }
     }
 }

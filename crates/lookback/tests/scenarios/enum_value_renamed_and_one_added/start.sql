@@ -1,0 +1,2 @@
+CREATE TYPE mood AS ENUM ('bad', 'good');
+CREATE TABLE days (mood mood);
