@@ -198,15 +198,21 @@ impl Stager {
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
             Change::CreateIndex {
                 table, name, index, ..
-            } if !is_partitioned => self.push(
-                Stage::Index,
-                Change::CreateIndex {
-                    table: table.clone(),
-                    name: name.clone(),
-                    index: index.clone(),
-                    concurrently: true,
-                },
-            ),
+            } if !is_partitioned => {
+                // References may be to what it makes unique.
+                if index.unique {
+                    self.late_keys.insert(table.clone());
+                }
+                self.push(
+                    Stage::Index,
+                    Change::CreateIndex {
+                        table: table.clone(),
+                        name: name.clone(),
+                        index: index.clone(),
+                        concurrently: true,
+                    },
+                );
+            }
             Change::AddConstraint {
                 table,
                 name,

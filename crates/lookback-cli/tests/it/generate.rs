@@ -341,3 +341,57 @@ fn models_that_are_ahead_fail_the_check() {
     let ran = empty.run(&["db", "check", "--offline"]).failed(1);
     assert!(ran.out.contains("CREATE TABLE logs"), "{}", ran.out);
 }
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_each_question_is_asked() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    // A slip of the pen is asked again.
+    let ran = lookback.run_typing(&["db", "generate", "names"], "1\n1\n7\nd\n1\n");
+    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
+        insta::assert_snapshot!(ran.transcript(), @"
+        $ lookback db generate names
+        migrations/[version]_names.sql
+        migrations/[version]_names_validate.sql
+        migrations/[version]_names_finish.sql
+        migrations/meta/[version].json
+        ! value user_role.owner is gone. What became of it?
+        !   1  it is user_role.admin now
+        !   d  it was dropped
+        ! > table loads is gone. What became of it?
+        !   1  it is imports now
+        !   d  it was dropped
+        ! > column metrics.traffic is gone. What became of it?
+        !   1  it is metrics.traffic_count now
+        !   d  it was dropped
+        ! > type one of the numbers, or d
+        ! > column loads.prefix is gone. What became of it?
+        !   1  it is loads.prefix_sha256 now
+        !   d  it was dropped
+        ! > rename value user_role.owner to admin
+        ! rename table loads to imports
+        ! rename column imports.prefix to prefix_sha256
+        ! drop column metrics.traffic
+        ! warning: LOSES DATA: the values of metrics.traffic
+        ! add column metrics.traffic_count
+        ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
+        ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
+        ! hint: review the files, then: db migrate
+        ");
+    });
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+}
+
+#[cfg(unix)]
+#[test]
+fn without_an_answer_nothing_is_written() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    // Control-D: the end of what is typed.
+    let ran = lookback
+        .run_typing(&["db", "generate"], "\u{4}")
+        .failed(130);
+    assert!(ran.err.contains("no answer"), "{}", ran.err);
+    lookback.run(&["db", "check", "--offline"]).failed(1);
+}

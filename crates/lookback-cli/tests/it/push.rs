@@ -261,3 +261,21 @@ async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
         0
     );
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn on_a_terminal_a_push_is_agreed_to() {
+    let lookback = drifted(&["ALTER TABLE logs DROP COLUMN trace_id"]).await;
+    let no = lookback.run_typing(&["db", "push"], "\n").failed(130);
+    assert!(no.err.contains("nothing was changed"), "{}", no.err);
+    lookback.run(&["db", "push", "--explain"]).succeeded();
+    transcript!(lookback.run_typing(&["db", "push"], "y\n"), @"
+    $ lookback db push
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ! Make these changes? [y/N] made 1 change
+    ");
+    transcript!(lookback.run(&["db", "push"]), @"
+    $ lookback db push
+    ! nothing to push: the database is as the models are
+    ");
+}

@@ -1,0 +1,2 @@
+INSERT INTO customers VALUES ('ada');
+INSERT INTO orders VALUES ('ada');

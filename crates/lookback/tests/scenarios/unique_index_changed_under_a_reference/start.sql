@@ -1,0 +1,3 @@
+CREATE TABLE customers (name text NOT NULL);
+CREATE UNIQUE INDEX customers_name_idx ON customers (name);
+CREATE TABLE orders (customer text CONSTRAINT orders_customer_fkey REFERENCES customers (name));
