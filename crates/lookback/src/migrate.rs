@@ -59,7 +59,7 @@ mod rolled_back;
 pub use canonical::canonical;
 pub use check::{check_database, check_models};
 pub use folder::Folder;
-pub use generate::{GenerateOptions, Generated, generate, generate_empty};
+pub use generate::{GenerateOptions, Generated, check_name, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
 pub use push::{both, check_data_loss, data_lost_by, push};
 pub use rebase::Rebase;

@@ -55,6 +55,10 @@ pub(crate) async fn run(
             folder,
         } => {
             let folder = Folder::new(folder.dir);
+            if let Some(Err(error)) = name.as_deref().map(migrate::check_name) {
+                let hint = error.hint().unwrap_or_default();
+                return Err(Failure::usage(error.to_string()).hint(hint));
+            }
             match name {
                 Some(name) if empty => generate::empty(&folder, &name),
                 name => {

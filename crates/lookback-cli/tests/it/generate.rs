@@ -275,7 +275,7 @@ fn a_flag_that_is_wrong_is_a_wrong_call() {
     $ lookback db generate no good
     ! error: `no good` is not the name of a migration
     ! hint: use letters, digits and _ (at most 100): add_trace_id
-    [exit code 1]
+    [exit code 2]
     ");
 }
 

@@ -68,15 +68,7 @@ impl Folder {
     ///
     /// A file that cannot be read or is no snapshot; a rebase that was killed.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
-        if self.has_unfinished_rebase()? {
-            return Err(Error::Setup {
-                problem: format!(
-                    "db generate --rebase was stopped half-way in {}",
-                    self.path.display()
-                ),
-                hint: "finish it: db generate --rebase".to_owned(),
-            });
-        }
+        self.refuse_unfinished_rebase()?;
         let meta = self.path.join("meta");
         let entries = match fs::read_dir(&meta) {
             Ok(entries) => entries,
@@ -110,6 +102,21 @@ impl Folder {
     /// A folder that cannot be read.
     pub fn has_unfinished_rebase(&self) -> Result<bool, Error> {
         Ok(Journal::read(self)?.is_some())
+    }
+
+    /// Files of which some are as before it and some as after it are no set of
+    /// migrations.
+    pub(super) fn refuse_unfinished_rebase(&self) -> Result<(), Error> {
+        if self.has_unfinished_rebase()? {
+            return Err(Error::Setup {
+                problem: format!(
+                    "db generate --rebase was stopped half-way in {}",
+                    self.path.display()
+                ),
+                hint: "finish it: db generate --rebase".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     /// Does what is left of it.

@@ -141,6 +141,15 @@ pub(super) fn undecided(error: DiffError) -> Error {
     }
 }
 
+/// Whether these can be the words of a file's name.
+///
+/// # Errors
+///
+/// [`Error::is_setup`], with what would be right.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    checked_name(name).map(|_| ())
+}
+
 fn checked_name(name: &str) -> Result<String, Error> {
     let fits = !name.is_empty()
         && name.len() <= 100

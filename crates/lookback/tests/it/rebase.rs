@@ -232,6 +232,9 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
         let error = folder.newest().unwrap_err();
         assert!(error.to_string().contains("stopped half-way"), "{error}");
         assert!(folder.has_unfinished_rebase().unwrap());
+        // Nor is it applied.
+        let error = Migrations::folder(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("stopped half-way"), "{error}");
         folder.finish_rebase().unwrap();
         assert_eq!(repository.files(), after);
         assert!(migrate::check_models(&folder, &all).unwrap().is_empty());

@@ -54,6 +54,7 @@ pub(super) fn run(
             output::note("would generate:");
             generate::show(&plan);
         }
+        output::note("nothing was written");
         return Ok(());
     }
     let generated = rebase.generate(folder, models, &options, Utc::now())?;
