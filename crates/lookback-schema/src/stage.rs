@@ -63,6 +63,7 @@ impl Plan {
                 .collect(),
             late_keys: BTreeSet::new(),
             generated: self.generated(),
+            narrowed: BTreeSet::new(),
             staged: Vec::new(),
         };
         let early = self.before_values();
@@ -180,6 +181,8 @@ struct Stager {
     late_keys: BTreeSet<Name>,
     /// Generated columns that come, and their tables.
     generated: Vec<(Name, Expression)>,
+    /// Columns whose type changes after the main file.
+    narrowed: BTreeSet<(Name, String)>,
     staged: Vec<(Stage, Change)>,
 }
 
@@ -255,9 +258,16 @@ impl Stager {
                     self.prove(table, &name, condition);
                     self.push(Stage::Narrow, change.clone());
                     self.push(Stage::Narrow, drop_constraint(table, &name));
+                    self.narrowed.insert((table.clone(), column.clone()));
                 }
                 _ => self.push(Stage::Main, change.clone()),
             },
+            // A default is kept as one of the type of that time.
+            Change::SetDefault { table, column, .. }
+                if self.narrowed.contains(&(table.clone(), column.clone())) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
             _ => self.push(Stage::Main, change.clone()),
         }
     }
