@@ -339,6 +339,9 @@ pub(crate) enum DbCommand {
         empty: bool,
 
         #[command(flatten)]
+        rebase: RebaseArgs,
+
+        #[command(flatten)]
         decisions: DecisionArgs,
 
         #[command(flatten)]
@@ -397,6 +400,24 @@ pub(crate) enum DbCommand {
     },
 }
 
+/// After a merge of branches.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "After a merge of branches")]
+pub(crate) struct RebaseArgs {
+    /// Put migrations that were generated on several branches one after the other
+    #[arg(long, conflicts_with = "empty")]
+    pub(crate) rebase: bool,
+
+    /// Remove this migration, which does not go together with the others, and
+    /// generate it anew from the models
+    #[arg(long, value_name = "VERSION", requires = "rebase")]
+    pub(crate) regenerate: Vec<i64>,
+
+    /// Show what would be done, and write nothing
+    #[arg(long, requires = "rebase")]
+    pub(crate) dry_run: bool,
+}
+
 /// What the schemas cannot tell.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the schemas cannot tell")]
@@ -416,6 +437,20 @@ pub(crate) struct DecisionArgs {
     /// How a value becomes one of the new type, as SQL: logs.code="code::integer"
     #[arg(long, value_name = "COLUMN=SQL")]
     pub(crate) using: Vec<String>,
+}
+
+impl DecisionArgs {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            rename,
+            drop,
+            fill,
+            using,
+        } = self;
+        [rename, drop, fill, using]
+            .iter()
+            .all(|given| given.is_empty())
+    }
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod error;
 mod expression;
 mod kind;
 mod lex;
+mod merge;
 mod name;
 mod plan;
 mod schema;
@@ -24,6 +25,7 @@ pub use error::Error;
 pub use expression::Expression;
 pub use kind::{ConcurrentIndex, StatementKind, statement_kind};
 pub use lex::LexError;
+pub use merge::{Conflict, merge};
 pub use name::{MAX_NAME_BYTES, Name, literal, quoted};
 pub use plan::{Plan, Step};
 pub use schema::{

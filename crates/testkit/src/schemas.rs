@@ -63,6 +63,28 @@ pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
     })
 }
 
+/// One schema, and what two people make of it, each with a few changes that the
+/// other does not know of.
+pub fn fork(virtual_columns: bool) -> impl Strategy<Value = (Pair, Pair)> {
+    (numbers(), numbers(), numbers()).prop_map(move |(base, first, second)| {
+        let mut draw = Draw::new(&base, virtual_columns);
+        draw.whole_schema();
+        let from = completed(draw.schema.clone());
+        let changed = |numbers: &[u16]| {
+            let mut edit = Edit::new(draw.again(numbers), &from);
+            for _ in 0..edit.draw.choices.between(1, 3) {
+                edit.edit();
+            }
+            Pair {
+                from: from.clone(),
+                to: completed(edit.draw.schema),
+                origins: edit.origins,
+            }
+        };
+        (changed(&first), changed(&second))
+    })
+}
+
 fn numbers() -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(any::<u16>(), 0..400)
 }

@@ -18,6 +18,7 @@ mod decisions;
 mod generate;
 mod pull;
 mod push;
+mod rebase;
 
 /// Whose tables they are.
 pub(crate) struct Application {
@@ -57,13 +58,29 @@ pub(crate) async fn run(
             name,
             reversible,
             empty,
+            rebase,
             decisions,
             folder,
         } => {
             let folder = Folder::new(folder.dir);
+            if let Some(Err(error)) = name.as_deref().map(migrate::check_name) {
+                let hint = error.hint().unwrap_or_default();
+                return Err(Failure::usage(error.to_string()).hint(hint));
+            }
             match name {
                 Some(name) if empty => generate::empty(&folder, &name),
-                name => generate::run(&folder, &models()?, name, reversible, &decisions),
+                name => {
+                    let how = generate::How {
+                        name,
+                        reversible,
+                        decisions: &decisions,
+                    };
+                    if rebase.rebase {
+                        rebase::run(&folder, &models()?, &rebase, how)
+                    } else {
+                        generate::run(&folder, &models()?, how)
+                    }
+                }
             }
         }
         DbCommand::Push {

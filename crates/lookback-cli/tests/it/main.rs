@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod config;
+mod generate;
 mod import;
 mod input;
 mod kill;
@@ -11,6 +12,8 @@ mod kill_migrate;
 mod migrate;
 mod pg;
 mod pull;
+mod push;
+mod rebase;
 mod records;
 mod support;
 mod users;

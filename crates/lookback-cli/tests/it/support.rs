@@ -75,6 +75,31 @@ impl Lookback {
         Ran::new(arguments, child.wait_with_output().unwrap())
     }
 
+    /// On a terminal on which this is typed.
+    #[cfg(unix)]
+    pub(crate) fn run_typing(&self, arguments: &[&str], typed: &str) -> Ran {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        let mut keys = std::fs::File::from(terminal.master);
+        keys.write_all(typed.as_bytes()).unwrap();
+        let output = self
+            .command(arguments)
+            .stdin(Stdio::from(terminal.slave))
+            .output()
+            .unwrap();
+        // Up to here: without its keyboard a terminal is at its end.
+        drop(keys);
+        Ran::new(arguments, output)
+    }
+
+    /// Makes a change to the database.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let pool = &self.db.as_ref().unwrap().pool;
+        sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+
     /// One number from the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS number")))

@@ -43,7 +43,7 @@ pub async fn baseline(
         });
     }
     let migrations = Migrations::folder(folder.path())?;
-    let mut run = Run::start(conn, options, on_event).await?;
+    let mut run = Run::start(conn, &migrations, options, on_event).await?;
     let result = record(&mut run, folder, &migrations).await;
     run.end(result).await
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lookback_schema::{Place, Snapshot};
 
+use super::rebase::Journal;
 use crate::error::Error;
 
 /// A folder of migrations. Nothing is read before it is asked for, and the
@@ -67,7 +68,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is no snapshot.
+    /// A file that cannot be read or is no snapshot; a rebase that was killed.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
         let snapshots = self.read_all(Snapshot::from_json)?;
         let mut snapshots: Vec<Snapshot> = snapshots.into_iter().map(|(_, one)| one).collect();
@@ -77,6 +78,7 @@ impl Folder {
 
     /// Reads every snapshot by `read`, in no order.
     fn read_all<T>(&self, read: Read<T>) -> Result<Vec<(PathBuf, T)>, Error> {
+        self.refuse_unfinished_rebase()?;
         let meta = self.path.join("meta");
         let entries = match fs::read_dir(&meta) {
             Ok(entries) => entries,
@@ -97,53 +99,95 @@ impl Folder {
         Ok(all)
     }
 
+    /// Whether a [`Rebase`](super::Rebase) was killed while it was written.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn has_unfinished_rebase(&self) -> Result<bool, Error> {
+        Ok(Journal::read(self)?.is_some())
+    }
+
+    /// Files of which some are as before it and some as after it are no set of
+    /// migrations.
+    pub(super) fn refuse_unfinished_rebase(&self) -> Result<(), Error> {
+        if self.has_unfinished_rebase()? {
+            return Err(Error::Setup {
+                problem: format!(
+                    "db generate --rebase was stopped half-way in {}",
+                    self.path.display()
+                ),
+                hint: "finish it: db generate --rebase".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Does what is left of it.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read or written.
+    pub fn finish_rebase(&self) -> Result<(), Error> {
+        match Journal::read(self)? {
+            Some(journal) => journal.finish(self),
+            None => Ok(()),
+        }
+    }
+
     /// The largest version of any file; 0 in an empty folder.
     pub(super) fn last_version(&self) -> Result<i64, Error> {
+        let names = self.names()?;
+        let versions = names.iter().filter_map(|name| version_of(name));
+        Ok(versions.max().unwrap_or(0))
+    }
+
+    /// The names of all that is in it.
+    pub(super) fn names(&self) -> Result<Vec<String>, Error> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(cannot("read", &self.path, &error)),
         };
-        let mut last = 0;
+        let mut names = Vec::new();
         for entry in entries {
-            let name = entry
-                .map_err(|error| cannot("read", &self.path, &error))?
-                .file_name();
-            let name = name.to_string_lossy();
-            let version = name
-                .split('_')
-                .next()
-                .and_then(|digits| digits.parse().ok());
-            last = last.max(version.unwrap_or(0));
+            let entry = entry.map_err(|error| cannot("read", &self.path, &error))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
         }
-        Ok(last)
+        Ok(names)
     }
 
     /// Writes a file of the folder that must not be there yet.
     pub(super) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
-        }
-        // First beside it: a file that is half written is never there under its name.
-        let beside = path.with_extension("tmp");
-        fs::write(&beside, text).map_err(|error| cannot("write", &beside, &error))?;
         if path.exists() {
             return Err(Error::Setup {
                 problem: format!("{} is there already", path.display()),
                 hint: "run it again: the next version is free".to_owned(),
             });
         }
-        fs::rename(&beside, &path).map_err(|error| cannot("write", &path, &error))?;
-        Ok(path)
+        self.replace(name, text)
     }
 
-    /// Writes a snapshot.
-    pub(super) fn write_snapshot(&self, snapshot: &Snapshot) -> Result<PathBuf, Error> {
-        self.write(
-            &format!("meta/{}.json", snapshot.version),
-            &snapshot.to_json(),
-        )
+    /// Writes a file of the folder, whatever was there: it is there as it was,
+    /// or as it is to be.
+    pub(super) fn replace(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
+        }
+        // First beside it: a file that is half written is never there under its name.
+        let beside = path.with_extension("tmp");
+        let written = fs::write(&beside, text).map_err(|error| cannot("write", &beside, &error));
+        let moved = written.and_then(|()| {
+            fs::rename(&beside, &path).map_err(|error| cannot("write", &path, &error))
+        });
+        if let Err(error) = moved {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        Ok(path)
     }
 }
 
@@ -157,7 +201,12 @@ fn read_file<T>(path: &Path, read: Read<T>) -> Result<T, Error> {
     })
 }
 
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
+/// The number at the start of a name.
+pub(super) fn version_of(name: &str) -> Option<i64> {
+    name.split('_').next()?.parse().ok()
+}
+
+pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
     Error::Setup {
         problem: format!("cannot {what} {}: {error}", path.display()),
         hint: "give the folder of the migrations by --dir".to_owned(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use lookback_schema::{Decisions, DiffError, Plan, Schema, Snapshot, diff};
 
+use super::rebase::snapshot_name;
 use crate::error::Error;
 use crate::migrate::Folder;
 
@@ -47,13 +48,38 @@ pub fn generate(
     now: DateTime<Utc>,
 ) -> Result<Generated, Error> {
     let newest = folder.newest()?;
-    let (parent, before) = match newest {
-        Some(snapshot) => (Some(snapshot.version), snapshot.schema),
-        None => (None, Schema::default()),
-    };
+    let first = next_version(folder, now)?;
+    let draft = drafted(newest.as_ref(), models, options, first)?;
+    let mut files = Vec::new();
+    for (name, text) in &draft.files {
+        files.push(folder.write(name, text)?);
+    }
+    Ok(Generated {
+        plan: draft.plan,
+        files,
+    })
+}
+
+/// A migration that is not written yet.
+pub(super) struct Draft {
+    pub(super) plan: Plan,
+    /// Names and texts, the snapshot last; none if there is nothing to do.
+    pub(super) files: Vec<(String, String)>,
+}
+
+/// The migration that makes `models` of the schema of `parent`; its files have
+/// the versions from `first` on.
+pub(super) fn drafted(
+    parent: Option<&Snapshot>,
+    models: &Schema,
+    options: &GenerateOptions,
+    first: i64,
+) -> Result<Draft, Error> {
+    let before = parent.map(|snapshot| snapshot.schema.clone());
+    let before = before.unwrap_or_default();
     let plan = diff(&before, models, &options.decisions).map_err(undecided)?;
     if plan.is_empty() {
-        return Ok(Generated {
+        return Ok(Draft {
             plan,
             files: Vec::new(),
         });
@@ -62,7 +88,6 @@ pub fn generate(
         Some(name) => checked_name(name)?,
         None => plan.name(),
     };
-    let first = next_version(folder, now)?;
     let mut files = Vec::new();
     let mut versions = Vec::new();
     for (version, file) in (first..).zip(plan.files(&before, &name)) {
@@ -72,16 +97,17 @@ pub fn generate(
                 problem: format!("what undoes {words} cannot be told: {error}"),
                 hint: "leave out --reversible, and write it by hand".to_owned(),
             })?;
-            files.push(folder.write(&format!("{version}_{words}.up.sql"), &file.sql())?);
-            files.push(folder.write(&format!("{version}_{words}.down.sql"), &down)?);
+            files.push((format!("{version}_{words}.up.sql"), file.sql()));
+            files.push((format!("{version}_{words}.down.sql"), down));
         } else {
-            files.push(folder.write(&format!("{version}_{words}.sql"), &file.sql())?);
+            files.push((format!("{version}_{words}.sql"), file.sql()));
         }
         versions.push(version);
     }
+    let parent = parent.map(|snapshot| snapshot.version);
     let snapshot = Snapshot::new(versions, parent, models.clone());
-    files.push(folder.write_snapshot(&snapshot)?);
-    Ok(Generated { plan, files })
+    files.push((snapshot_name(snapshot.version), snapshot.to_json()));
+    Ok(Draft { plan, files })
 }
 
 /// Writes an empty file, for a change of data that is written by hand.
@@ -115,6 +141,15 @@ pub(super) fn undecided(error: DiffError) -> Error {
     }
 }
 
+/// Whether these can be the words of a file's name.
+///
+/// # Errors
+///
+/// [`Error::is_setup`], with what would be right.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    checked_name(name).map(|_| ())
+}
+
 fn checked_name(name: &str) -> Result<String, Error> {
     let fits = !name.is_empty()
         && name.len() <= 100
@@ -130,7 +165,7 @@ fn checked_name(name: &str) -> Result<String, Error> {
     })
 }
 
-fn next_version(folder: &Folder, now: DateTime<Utc>) -> Result<i64, Error> {
+pub(super) fn next_version(folder: &Folder, now: DateTime<Utc>) -> Result<i64, Error> {
     let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
     Ok(folder.last_version()?.saturating_add(1).max(stamp))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use sqlx::migrate::{Migration as SqlxMigration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
-use super::MIGRATOR;
+use super::{Folder, MIGRATOR};
 use crate::error::Error;
 
 /// A set of migrations, in order: embedded in the program, or read from a
@@ -89,6 +89,7 @@ impl Migrations {
     /// [`Error::is_setup`] if the folder or a file cannot be read, if a name is
     /// not right, or if two files are of one version; the message names them.
     pub fn folder(path: &Path) -> Result<Self, Error> {
+        Folder::new(path).refuse_unfinished_rebase()?;
         let mut names = Vec::new();
         let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
         for entry in entries {

@@ -90,16 +90,35 @@ pub async fn push(
 }
 
 fn refused(change: &Change, statement: &str, error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::Database(refusal) => Error::Setup {
-            problem: format!(
-                "{}: {} (SQLSTATE {})",
-                change.summary(),
-                refusal.message(),
-                refusal.code().unwrap_or_default()
-            ),
-            hint: format!("nothing was changed; the statement was:\n    {statement}"),
-        },
-        _ => error.into(),
+    let sqlx::Error::Database(refusal) = &error else {
+        return error.into();
+    };
+    let code = refusal.code().unwrap_or_default();
+    let mut hint = format!("nothing was changed; the statement was:\n    {statement}");
+    if let Some(flag) = flag_for(change, &code) {
+        hint.push_str(&format!("\n{flag}"));
+    }
+    Error::Setup {
+        problem: format!(
+            "{}: {} (SQLSTATE {code})",
+            change.summary(),
+            refusal.message()
+        ),
+        hint,
+    }
+}
+
+/// The flag that says what the rows that are in the way get.
+fn flag_for(change: &Change, code: &str) -> Option<String> {
+    let object = change.object();
+    match change {
+        Change::AddColumn { .. } | Change::SetNotNull { .. } if code == "23502" => Some(format!(
+            "say what rows get that have no value: --fill '{object}=SQL'"
+        )),
+        // Values that do not fit (class 22), and types without a cast.
+        Change::AlterType { .. } if code.starts_with("22") || code == "42804" => Some(format!(
+            "say how a value becomes one of the new type: --using '{object}=SQL'"
+        )),
+        _ => None,
     }
 }

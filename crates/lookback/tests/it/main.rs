@@ -12,6 +12,7 @@ mod migrate;
 mod migrations;
 mod models;
 mod pull;
+mod rebase;
 mod round_trip;
 mod scenarios;
 mod schema;

@@ -3,10 +3,10 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use lookback::migrate::{Live, Scope, canonical, read};
-use lookback_schema::{Decisions, Expression, File, Name, Path, Plan, Schema, diff};
+use lookback_schema::{Decisions, Expression, File, Name, Path, Plan, Schema, diff, merge};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
-use testkit::schemas::{Drawn, Dropped, EXTENSIONS, Pair, Rename, create, pair, schema};
+use testkit::schemas::{Drawn, Dropped, EXTENSIONS, Pair, Rename, create, fork, pair, schema};
 use tokio::runtime::Runtime;
 
 /// `make test-long` asks every property for more than these have time for.
@@ -315,6 +315,51 @@ async fn run_file(conn: &mut PgConnection, sql: &str) -> Result<(), TestCaseErro
 fn same(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
     proptest::prop_assert_eq!(&live.enums, &wanted.enums);
     same_tables(live, wanted)
+}
+
+/// Two changes of one schema that are said to go together can be made one after
+/// the other, whichever is first, each as if the other were not there.
+#[test]
+fn what_is_merged_can_be_made_in_either_order() {
+    let mut bench = Bench::new();
+    let strategy = fork(bench.virtual_columns);
+    let (merged, refused) = (std::cell::Cell::new(0_u32), std::cell::Cell::new(0_u32));
+    bench.run(200, &strategy, async |conn, (first, second)| {
+        let Ok(wanted) = merge(&first.from, &first.to, &second.to) else {
+            refused.set(refused.get() + 1);
+            return Ok(());
+        };
+        merged.set(merged.get() + 1);
+        for order in [[&first, &second], [&second, &first]] {
+            reset(conn).await;
+            run(conn, &create(&first.from)).await?;
+            for pair in order {
+                let mut decisions = decisions(pair);
+                decisions.one_transaction = false;
+                let plan = planned(&pair.from, &pair.to, &decisions)?;
+                for file in plan.files(&pair.from, "change") {
+                    let steps = file.plan.steps.iter();
+                    let statements: Vec<String> =
+                        steps.flat_map(|step| step.change.statements()).collect();
+                    run(conn, &statements).await.map_err(|error| {
+                        TestCaseError::fail(format!("{error}\n-- the file\n{}", file.sql()))
+                    })?;
+                }
+            }
+            let live = live(conn).await?;
+            let words = words(conn, &wanted).await?;
+            proptest::prop_assert_eq!(&live.enums, &words.enums);
+            same_tables(&live, &words)?;
+        }
+        Ok(())
+    });
+    // A merge that refuses everything would be right, too.
+    assert!(
+        merged.get() > refused.get() / 4,
+        "{} merged, {} refused",
+        merged.get(),
+        refused.get()
+    );
 }
 
 /// The same, of what the plans say of themselves.

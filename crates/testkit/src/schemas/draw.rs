@@ -92,6 +92,18 @@ impl<'a> Draw<'a> {
         }
     }
 
+    /// Other choices with the same names taken.
+    pub(super) fn again<'b>(&self, numbers: &'b [u16]) -> Draw<'b> {
+        Draw {
+            choices: Choices::new(numbers),
+            schema: self.schema.clone(),
+            used: self.used.clone(),
+            used_columns: self.used_columns.clone(),
+            editing: false,
+            virtual_columns: self.virtual_columns,
+        }
+    }
+
     pub(super) fn whole_schema(&mut self) {
         if self.choices.one_in(3) {
             let name = *self.choices.pick(&["app", "Odd schema"]);
@@ -916,7 +928,9 @@ fn free(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     while taken(&name) {
         number += 1;
         let suffix = number.to_string();
-        name = format!("{}{suffix}", cut(MAX_NAME_BYTES - suffix.len()));
+        // The type of a list of the table's rows has the name with an underscore
+        // before it, cut to as many bytes: a table cannot go where that is taken.
+        name = format!("{}{suffix}", cut(MAX_NAME_BYTES - 1 - suffix.len()));
     }
     name
 }

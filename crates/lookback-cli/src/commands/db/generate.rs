@@ -1,48 +1,79 @@
 //! `db generate`
 
 use chrono::Utc;
-use lookback::migrate::{self, Folder, GenerateOptions};
-use lookback_schema::Schema;
+use lookback::migrate::{self, Folder, GenerateOptions, Generated};
+use lookback_schema::{Change, Fill, Plan, Schema};
 
 use crate::args::DecisionArgs;
 use crate::commands::db::decisions;
 use crate::failure::Failure;
 use crate::output;
 
-pub(super) fn run(
-    folder: &Folder,
-    models: &Schema,
-    name: Option<String>,
-    reversible: bool,
-    args: &DecisionArgs,
-) -> Result<(), Failure> {
+/// What is generated, and how.
+pub(super) struct How<'a> {
+    pub(super) name: Option<String>,
+    pub(super) reversible: bool,
+    pub(super) decisions: &'a DecisionArgs,
+}
+
+impl How<'_> {
+    /// Asks what the schemas cannot tell.
+    pub(super) fn settled(self, from: &Schema, to: &Schema) -> Result<GenerateOptions, Failure> {
+        let mut decisions = decisions::from_flags(self.decisions)?;
+        decisions::settle(from, to, &mut decisions)?;
+        Ok(GenerateOptions {
+            name: self.name,
+            decisions,
+            reversible: self.reversible,
+        })
+    }
+}
+
+pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), Failure> {
     let before = folder
         .newest()?
         .map(|snapshot| snapshot.schema)
         .unwrap_or_default();
-    let mut decisions = decisions::from_flags(args)?;
-    decisions::settle(&before, models, &mut decisions)?;
-    let options = GenerateOptions {
-        name,
-        decisions,
-        reversible,
-    };
+    let options = how.settled(&before, models)?;
     let generated = migrate::generate(folder, models, &options, Utc::now())?;
     if generated.files.is_empty() {
         output::note("nothing to generate: the models are as the newest snapshot has them");
         return Ok(());
     }
-    for step in &generated.plan.steps {
-        output::note(&step.change.summary());
-        for risk in &step.risks {
-            output::warning(&risk.to_string());
-        }
-    }
+    tell(&generated)
+}
+
+pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
+    show(&generated.plan);
     for file in &generated.files {
         output::line(&file.display().to_string())?;
     }
     output::hint("review the files, then: db migrate");
     Ok(())
+}
+
+/// The changes in words, with what each may cost.
+pub(super) fn show(plan: &Plan) {
+    for step in &plan.steps {
+        output::note(&step.change.summary());
+        for risk in &step.risks {
+            output::warning(&risk.to_string());
+        }
+        if let Change::AddColumn {
+            column,
+            existing: None,
+            ..
+        } = &step.change
+            && column.not_null
+            && column.fill == Fill::None
+            && !step.risks.is_empty()
+        {
+            let object = step.change.object();
+            output::hint(&format!(
+                "to say what rows get that are there: --fill '{object}=SQL'"
+            ));
+        }
+    }
 }
 
 pub(super) fn empty(folder: &Folder, name: &str) -> Result<(), Failure> {

@@ -59,7 +59,10 @@ pub(super) async fn run(
         return Err(Failure::interrupted("nothing was changed"));
     }
     migrate::push(conn, &plan, &how.allow_data_loss).await?;
-    output::note(&format!("made {} changes", plan.steps.len()));
+    output::note(&match plan.steps.len() {
+        1 => "made 1 change".to_owned(),
+        count => format!("made {count} changes"),
+    });
     Ok(())
 }
 

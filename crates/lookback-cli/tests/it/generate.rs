@@ -1,0 +1,397 @@
+//! `lookback db generate` and `db check`: folders and databases that are not as
+//! the models are.
+
+use lookback_schema::{Column, Fill, Name, Schema};
+
+use crate::rebase::{models, without, write};
+use crate::support::{Lookback, transcript};
+
+/// A folder whose newest snapshot is that of the models before `edit` was taken
+/// back, for a program with this database.
+fn behind(lookback: &Lookback, edit: impl FnOnce(&mut Schema)) {
+    write(
+        &lookback.folder().join("migrations"),
+        &models(edit),
+        "10:00",
+    );
+}
+
+fn rename_column(schema: &mut Schema, table: &str, from: &str, to: &str) {
+    let table = schema.tables.get_mut(&Name::new(table)).unwrap();
+    for column in &mut table.columns {
+        if column.name == from {
+            to.clone_into(&mut column.name);
+        }
+    }
+}
+
+/// The old name of everything that has one, and what the models call it.
+fn other_names(schema: &mut Schema) {
+    rename_column(schema, "imports", "prefix_sha256", "prefix");
+    let imports = schema.tables.remove(&Name::new("imports")).unwrap();
+    schema.tables.insert(Name::new("loads"), imports);
+    rename_column(schema, "metrics", "traffic_count", "traffic");
+    schema.enums.insert(
+        Name::new("user_role"),
+        vec!["owner".to_owned(), "user".to_owned()],
+    );
+}
+
+#[test]
+fn without_a_terminal_the_flags_are_named_and_nothing_is_written() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! error: what was renamed and what was dropped cannot be told
+    ! hint: the value user_role.owner is gone, and user_role.admin came: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
+    ! the table loads is gone, and imports came: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
+    ! the column metrics.traffic is gone, and metrics.traffic_count came: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    [exit code 2]
+    ");
+    // The answers to some lead to the next questions.
+    let tables = [
+        "--rename",
+        "loads=imports",
+        "--rename",
+        "user_role.owner=admin",
+    ];
+    let call = [&["db", "generate"][..], &tables].concat();
+    transcript!(lookback.run(&call), @"
+    $ lookback db generate --rename loads=imports --rename user_role.owner=admin
+    ! error: what was renamed and what was dropped cannot be told
+    ! hint: the column metrics.traffic is gone, and metrics.traffic_count came: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    ! the column loads.prefix is gone, and loads.prefix_sha256 came: if it was renamed, add --rename 'loads.prefix=prefix_sha256'; if it was dropped, add --drop 'loads.prefix'
+    [exit code 2]
+    ");
+    let files = std::fs::read_dir(lookback.folder().join("migrations")).unwrap();
+    assert_eq!(files.count(), 2, "the first migration, and meta");
+}
+
+#[test]
+fn each_answer_is_taken_and_the_next_run_finds_nothing() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    let call = [
+        "db",
+        "generate",
+        "names",
+        "--rename",
+        "loads=imports",
+        "--rename",
+        "loads.prefix=prefix_sha256",
+        "--rename",
+        "user_role.owner=admin",
+        "--drop",
+        "metrics.traffic",
+        "--fill",
+        "metrics.traffic_count=0",
+    ];
+    let ran = lookback.run(&call).succeeded();
+    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
+        insta::assert_snapshot!(ran.transcript(), @"
+        $ lookback db generate names --rename loads=imports --rename loads.prefix=prefix_sha256 --rename user_role.owner=admin --drop metrics.traffic --fill metrics.traffic_count=0
+        migrations/[version]_names.sql
+        migrations/meta/[version].json
+        ! rename value user_role.owner to admin
+        ! rename table loads to imports
+        ! rename column imports.prefix to prefix_sha256
+        ! drop column metrics.traffic
+        ! warning: LOSES DATA: the values of metrics.traffic
+        ! add column metrics.traffic_count
+        ! hint: review the files, then: db migrate
+        ");
+    });
+    let mut sql: Vec<_> = std::fs::read_dir(lookback.folder().join("migrations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("_names"))
+        .collect();
+    sql.sort();
+    let texts: Vec<String> = sql
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap())
+        .collect();
+    insta::assert_snapshot!(texts.join("-- next\n"), @"
+    ALTER TYPE user_role RENAME VALUE 'owner' TO 'admin';
+
+    ALTER TABLE loads RENAME TO imports;
+
+    ALTER TABLE imports RENAME COLUMN prefix TO prefix_sha256;
+
+    -- LOSES DATA: the values of metrics.traffic
+    ALTER TABLE metrics DROP COLUMN traffic;
+
+    ALTER TABLE metrics ADD COLUMN traffic_count integer DEFAULT 0 NOT NULL;
+    ALTER TABLE metrics ALTER COLUMN traffic_count DROP DEFAULT;
+    ");
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! nothing to generate: the models are as the newest snapshot has them
+    ");
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! the models and the newest schema snapshot are in step
+    ");
+}
+
+#[test]
+fn an_index_and_a_constraint_keep_what_they_are_under_another_name() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| {
+        let logs = s.tables.get_mut(&Name::new("logs")).unwrap();
+        let check = logs.constraints.remove("logs_level_check").unwrap();
+        logs.constraints.insert("level_is_known".to_owned(), check);
+        let users = s.tables.get_mut(&Name::new("users")).unwrap();
+        let (name, index) = users.indexes.pop_first().unwrap();
+        users.indexes.insert(format!("{name}_old"), index);
+    });
+    let ran = lookback.run(&["db", "generate"]).succeeded();
+    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
+        insta::assert_snapshot!(ran.transcript(), @"
+        $ lookback db generate
+        migrations/[version]_rename_constraint_logs_level_is_known_to_logs_level_check_an.sql
+        migrations/meta/[version].json
+        ! rename constraint logs.level_is_known to logs_level_check
+        ! rename index users.users_email_key_old to users_email_key
+        ! hint: review the files, then: db migrate
+        ");
+    });
+}
+
+#[test]
+fn what_a_type_becomes_is_asked_for_in_the_file_and_said_by_using() {
+    let edit = |s: &mut Schema| {
+        let metrics = s.tables.get_mut(&Name::new("metrics")).unwrap();
+        for column in &mut metrics.columns {
+            if column.name == "p50_latency" {
+                column.data_type = "text".parse().unwrap();
+            }
+        }
+    };
+    for flags in [
+        &[][..],
+        &["--using", "metrics.p50_latency=length(p50_latency)"],
+    ] {
+        let lookback = Lookback::with(None);
+        behind(&lookback, edit);
+        let call = [&["db", "generate", "type"][..], flags].concat();
+        lookback.run(&call).succeeded();
+        let file = std::fs::read_dir(lookback.folder().join("migrations"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.to_string_lossy().ends_with("_type.sql"));
+        let text = std::fs::read_to_string(file.unwrap()).unwrap();
+        match flags {
+            [] => insta::assert_snapshot!(text, @"
+            -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+            -- may fail on existing rows: values of metrics.p50_latency that are no integer
+            ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer;
+            "),
+            _ => insta::assert_snapshot!(text, @"
+            -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+            -- may fail on existing rows: values of metrics.p50_latency that are no integer
+            ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING length(p50_latency);
+            "),
+        }
+    }
+}
+
+/// A column that refuses null comes without a question, in a way that a table
+/// with rows survives; `--fill` says what they get.
+#[test]
+fn a_column_that_refuses_null_is_filled_or_checked() {
+    for flags in [&[][..], &["--fill", "metrics.traffic_count=0"]] {
+        let lookback = Lookback::with(None);
+        behind(&lookback, |s| without(s, "metrics", "traffic_count"));
+        let call = [&["db", "generate", "count"][..], flags].concat();
+        let ran = lookback.run(&call).succeeded();
+        insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
+            match flags {
+                [] => insta::assert_snapshot!(ran.transcript(), @"
+                $ lookback db generate count
+                migrations/[version]_count.sql
+                migrations/[version]_count_validate.sql
+                migrations/[version]_count_finish.sql
+                migrations/meta/[version].json
+                ! add column metrics.traffic_count
+                ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
+                ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
+                ! hint: review the files, then: db migrate
+                "),
+                _ => insta::assert_snapshot!(ran.transcript(), @"
+                $ lookback db generate count --fill metrics.traffic_count=0
+                migrations/[version]_count.sql
+                migrations/meta/[version].json
+                ! add column metrics.traffic_count
+                ! hint: review the files, then: db migrate
+                "),
+            }
+        });
+    }
+}
+
+#[test]
+fn a_flag_that_is_wrong_is_a_wrong_call() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| without(s, "logs", "trace_id"));
+    transcript!(lookback.run(&["db", "generate", "--rename", "logs.message"]), @"
+    $ lookback db generate --rename logs.message
+    ! error: --rename logs.message: there is no =
+    ! hint: write --rename logs.msg=message
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rename", "logs.none=message"]), @r#"
+    $ lookback db generate --rename logs.none=message
+    ! error: --rename logs."none": there is nothing of that name
+    [exit code 2]
+    "#);
+    transcript!(lookback.run(&["db", "generate", "--drop", "a.b.c.d"]), @"
+    $ lookback db generate --drop a.b.c.d
+    ! error: `a.b.c.d` is not a name: write table, table.column or schema.table.column
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--fill", "logs.none=1"]), @r#"
+    $ lookback db generate --fill logs.none=1
+    ! error: --fill logs."none": there is nothing of that name
+    [exit code 2]
+    "#);
+    transcript!(lookback.run(&["db", "generate", "--using", "logs.level=("]), @"
+    $ lookback db generate --using logs.level=(
+    ! error: --using logs.level=(: `(` is not an expression: a `(` is not closed
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--empty"]), @"
+    $ lookback db generate --empty
+    ! error: the following required arguments were not provided:
+    !   <NAME>
+    ! 
+    ! Usage: lookback db generate --empty <NAME>
+    ! 
+    ! For more information, try '--help'.
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "no good"]), @"
+    $ lookback db generate no good
+    ! error: `no good` is not the name of a migration
+    ! hint: use letters, digits and _ (at most 100): add_trace_id
+    [exit code 2]
+    ");
+}
+
+#[tokio::test]
+async fn a_database_that_drifted_fails_the_check() {
+    let lookback = Lookback::new().await;
+    behind(&lookback, |_| {});
+    transcript!(lookback.run(&["db", "check"]), @"
+    $ lookback db check
+    ! the models and the newest schema snapshot are in step
+    ! the database and the newest schema snapshot are in step
+    ");
+    for sql in [
+        "ALTER TABLE logs ADD COLUMN by_hand int DEFAULT 7",
+        "DROP INDEX users_email_key",
+        "ALTER TABLE users ALTER COLUMN role DROP DEFAULT",
+        "CREATE TABLE of_another ()",
+    ] {
+        lookback.execute(sql).await;
+    }
+    transcript!(lookback.run(&["db", "check"]), @"
+    $ lookback db check
+    -- LOSES DATA: the values of logs.by_hand
+    ALTER TABLE logs DROP COLUMN by_hand;
+
+    ALTER TABLE users ALTER COLUMN role SET DEFAULT 'user'::user_role;
+
+    -- locks the table: SHARE (no writes) while the index is built
+    -- may fail on existing rows: rows with the same key
+    CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email)) WHERE deleted_at IS NULL;
+    ! the models and the newest schema snapshot are in step
+    ! error: the database and the newest schema snapshot differ
+    ! hint: apply what is pending (db migrate), or take back what was changed by hand
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! the models and the newest schema snapshot are in step
+    ");
+}
+
+#[test]
+fn models_that_are_ahead_fail_the_check() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| {
+        let metrics = s.tables.get_mut(&Name::new("metrics")).unwrap();
+        let mut old = Column::new("old", "integer".parse().unwrap());
+        old.fill = Fill::Default("1".parse().unwrap());
+        metrics.columns.push(old);
+        without(s, "logs", "trace_id");
+    });
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    -- LOSES DATA: the values of metrics.old
+    ALTER TABLE metrics DROP COLUMN old;
+
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ! error: the models and the newest schema snapshot differ
+    ! hint: write the difference as a migration: db generate
+    [exit code 1]
+    ");
+    let empty = Lookback::with(None);
+    let ran = empty.run(&["db", "check", "--offline"]).failed(1);
+    assert!(ran.out.contains("CREATE TABLE logs"), "{}", ran.out);
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_terminal_each_question_is_asked() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    // A slip of the pen is asked again.
+    let ran = lookback.run_typing(&["db", "generate", "names"], "1\n1\n7\nd\n1\n");
+    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
+        insta::assert_snapshot!(ran.transcript(), @"
+        $ lookback db generate names
+        migrations/[version]_names.sql
+        migrations/[version]_names_validate.sql
+        migrations/[version]_names_finish.sql
+        migrations/meta/[version].json
+        ! value user_role.owner is gone. What became of it?
+        !   1  it is user_role.admin now
+        !   d  it was dropped
+        ! > table loads is gone. What became of it?
+        !   1  it is imports now
+        !   d  it was dropped
+        ! > column metrics.traffic is gone. What became of it?
+        !   1  it is metrics.traffic_count now
+        !   d  it was dropped
+        ! > type one of the numbers, or d
+        ! > column loads.prefix is gone. What became of it?
+        !   1  it is loads.prefix_sha256 now
+        !   d  it was dropped
+        ! > rename value user_role.owner to admin
+        ! rename table loads to imports
+        ! rename column imports.prefix to prefix_sha256
+        ! drop column metrics.traffic
+        ! warning: LOSES DATA: the values of metrics.traffic
+        ! add column metrics.traffic_count
+        ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
+        ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
+        ! hint: review the files, then: db migrate
+        ");
+    });
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+}
+
+#[cfg(unix)]
+#[test]
+fn without_an_answer_nothing_is_written() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, other_names);
+    // Control-D: the end of what is typed.
+    let ran = lookback
+        .run_typing(&["db", "generate"], "\u{4}")
+        .failed(130);
+    assert!(ran.err.contains("no answer"), "{}", ran.err);
+    lookback.run(&["db", "check", "--offline"]).failed(1);
+}

@@ -1,0 +1,281 @@
+//! `lookback db push`, into databases that are not as the models are.
+
+use lookback_schema::{Column, Name, Table};
+use sqlx::Row as _;
+
+use crate::rebase::{models, write};
+use crate::support::{Lookback, transcript};
+
+/// A database of the models in which this was done, too.
+async fn drifted(statements: &[&str]) -> Lookback {
+    let lookback = Lookback::new().await;
+    for sql in statements {
+        lookback.execute(sql).await;
+    }
+    lookback
+}
+
+/// All that a table holds, as text.
+async fn rows(lookback: &Lookback, sql: &str) -> String {
+    let sql = format!(
+        "SELECT coalesce(string_agg(t::text, ' ' ORDER BY t::text), '-') AS rows FROM ({sql}) AS t"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .fetch_one(&lookback.db.as_ref().unwrap().pool)
+        .await
+        .unwrap()
+        .get("rows")
+}
+
+const SETTINGS: &str = "SELECT name, value FROM settings";
+
+#[tokio::test]
+async fn nothing_is_made_before_it_is_agreed_to() {
+    let lookback = drifted(&[
+        "ALTER TABLE logs DROP COLUMN trace_id",
+        "CREATE TABLE of_another AS SELECT 1 AS n",
+    ])
+    .await;
+    let missing = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'logs'::regclass AND attname = 'trace_id'";
+    transcript!(lookback.run(&["db", "push", "--explain"]), @"
+    $ lookback db push --explain
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ");
+    transcript!(lookback.run(&["db", "push"]), @"
+    $ lookback db push
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ! error: there is no terminal to ask on
+    ! hint: add --yes to make these changes, or --explain to see them only
+    [exit code 2]
+    ");
+    let production = lookback
+        .command(&["db", "push", "--yes"])
+        .env("LOOKBACK_STAGE", "Production")
+        .output()
+        .unwrap();
+    assert_eq!(production.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(production.stderr).unwrap(), @"
+    error: db push is refused where LOOKBACK_STAGE is production
+    hint: write the change as a migration: db generate, then db migrate
+    ");
+    assert_eq!(lookback.number(missing).await, 0);
+
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ! made 1 change
+    ");
+    assert_eq!(lookback.number(missing).await, 1);
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    ! nothing to push: the database is as the models are
+    ");
+    transcript!(lookback.run(&["db", "push"]), @"
+    $ lookback db push
+    ! nothing to push: the database is as the models are
+    ");
+    assert_eq!(lookback.number("SELECT n FROM of_another").await, 1);
+}
+
+#[tokio::test]
+async fn data_is_lost_only_where_that_is_said() {
+    let lookback = drifted(&[
+        "ALTER TABLE settings ADD COLUMN note text",
+        "UPDATE settings SET note = 'kept'",
+    ])
+    .await;
+    let before = rows(&lookback, "SELECT name, value, note FROM settings").await;
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    -- LOSES DATA: the values of settings.note
+    ALTER TABLE settings DROP COLUMN note;
+    ! error: this loses data: settings.note
+    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "settings"]), @"
+    $ lookback db push --yes --allow-data-loss settings
+    -- LOSES DATA: the values of settings.note
+    ALTER TABLE settings DROP COLUMN note;
+    ! error: this loses data: settings.note
+    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "settings.value"]), @"
+    $ lookback db push --yes --allow-data-loss settings.value
+    -- LOSES DATA: the values of settings.note
+    ALTER TABLE settings DROP COLUMN note;
+    ! error: this loses data: settings.note
+    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    [exit code 1]
+    ");
+    assert_eq!(
+        rows(&lookback, "SELECT name, value, note FROM settings").await,
+        before
+    );
+    let kept = rows(&lookback, SETTINGS).await;
+    transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "settings.note"]), @"
+    $ lookback db push --yes --allow-data-loss settings.note
+    -- LOSES DATA: the values of settings.note
+    ALTER TABLE settings DROP COLUMN note;
+    ! made 1 change
+    ");
+    assert_eq!(rows(&lookback, SETTINGS).await, kept);
+}
+
+#[tokio::test]
+async fn what_was_renamed_is_asked_for_and_keeps_its_rows() {
+    let lookback = drifted(&["ALTER TABLE settings RENAME COLUMN value TO content"]).await;
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    ! error: what was renamed and what was dropped cannot be told
+    ! hint: the column settings.content is gone, and settings.value came: if it was renamed, add --rename 'settings.content=value'; if it was dropped, add --drop 'settings.content'
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "push", "--yes", "--rename", "settings.content=value"]), @"
+    $ lookback db push --yes --rename settings.content=value
+    ALTER TABLE settings RENAME COLUMN content TO value;
+    ! made 1 change
+    ");
+    assert_ne!(rows(&lookback, SETTINGS).await, "-");
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_are_refused_and_left_alone() {
+    let lookback = drifted(&[
+        "ALTER TABLE settings ALTER COLUMN value DROP NOT NULL",
+        "INSERT INTO settings (name) VALUES ('empty')",
+        "ALTER TABLE settings DROP COLUMN created_at",
+    ])
+    .await;
+    let before = rows(&lookback, SETTINGS).await;
+    transcript!(lookback.run(&["db", "push", "--yes"]), @r#"
+    $ lookback db push --yes
+    -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is read
+    -- may fail on existing rows: rows whose settings.value is null
+    ALTER TABLE settings ALTER COLUMN value SET NOT NULL;
+
+    ALTER TABLE settings ADD COLUMN created_at timestamp with time zone DEFAULT now() NOT NULL;
+    ! error: refuse null in settings.value: column "value" of relation "settings" contains null values (SQLSTATE 23502)
+    ! hint: nothing was changed; the statement was:
+    !     ALTER TABLE settings ALTER COLUMN value SET NOT NULL
+    ! say what rows get that have no value: --fill 'settings.value=SQL'
+    [exit code 1]
+    "#);
+    assert_eq!(rows(&lookback, SETTINGS).await, before);
+    // All of it is one transaction: what came before it is not there either.
+    let made = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'settings'::regclass AND attname = 'created_at'";
+    assert_eq!(lookback.number(made).await, 0);
+    transcript!(lookback.run(&["db", "push", "--yes", "--fill", "settings.value='none'"]), @"
+    $ lookback db push --yes --fill settings.value='none'
+    -- locks the table: ROW EXCLUSIVE (reads go on, writes to the same rows wait) while the rows are written
+    UPDATE settings SET value = 'none' WHERE value IS NULL;
+
+    -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is read
+    -- may fail on existing rows: rows whose settings.value is null
+    ALTER TABLE settings ALTER COLUMN value SET NOT NULL;
+
+    ALTER TABLE settings ADD COLUMN created_at timestamp with time zone DEFAULT now() NOT NULL;
+    ! made 3 changes
+    ");
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM settings WHERE value = 'none'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_the_new_type_are_refused_and_using_says_how() {
+    let lookback = drifted(&[
+        "ALTER TABLE metrics ALTER COLUMN p50_latency TYPE text USING p50_latency || ' ms'",
+        "INSERT INTO metrics (window_start, window_end, endpoint, p50_latency, p95_latency, \
+         p99_latency, error_rate, traffic_count) \
+         VALUES ('2026-11-24', '2026-11-24 00:01', '/', '7 ms', 8, 9, 0, 1)",
+    ])
+    .await;
+    transcript!(lookback.run(&["db", "push", "--yes"]), @r#"
+    $ lookback db push --yes
+    -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+    -- may fail on existing rows: values of metrics.p50_latency that are no integer
+    ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer;
+    ! error: change type of metrics.p50_latency from text to integer: invalid input syntax for type integer: "7 ms" (SQLSTATE 22P02)
+    ! hint: nothing was changed; the statement was:
+    !     ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer
+    ! say how a value becomes one of the new type: --using 'metrics.p50_latency=SQL'
+    [exit code 1]
+    "#);
+    let using = "metrics.p50_latency=rtrim(p50_latency, ' ms')::integer";
+    transcript!(lookback.run(&["db", "push", "--yes", "--using", using]), @"
+    $ lookback db push --yes --using metrics.p50_latency=rtrim(p50_latency, ' ms')::integer
+    -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+    -- may fail on existing rows: values of metrics.p50_latency that are no integer
+    ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING rtrim(p50_latency, ' ms')::integer;
+    ! made 1 change
+    ");
+    assert_eq!(lookback.number("SELECT p50_latency FROM metrics").await, 7);
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
+    // The snapshot knows it, so that it is no stranger.
+    let lookback = drifted(&["CREATE TABLE old AS SELECT 1 AS n"]).await;
+    let migrations = lookback.folder().join("migrations");
+    let known = models(|s| {
+        let n = Column::new("n", "integer".parse().unwrap());
+        let old = Table {
+            columns: vec![n],
+            ..Table::default()
+        };
+        s.tables.insert(Name::new("old"), old);
+    });
+    write(&migrations, &known, "10:00");
+    transcript!(lookback.run(&["db", "push", "--yes"]), @"
+    $ lookback db push --yes
+    -- LOSES DATA: every row of old
+    DROP TABLE old;
+    ! error: this loses data: old
+    ! hint: if that is meant, add --allow-data-loss 'old'
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "old.n"]), @"
+    $ lookback db push --yes --allow-data-loss old.n
+    -- LOSES DATA: every row of old
+    DROP TABLE old;
+    ! error: this loses data: old
+    ! hint: if that is meant, add --allow-data-loss 'old'
+    [exit code 1]
+    ");
+    assert_eq!(lookback.number("SELECT n FROM old").await, 1);
+    transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "old"]), @"
+    $ lookback db push --yes --allow-data-loss old
+    -- LOSES DATA: every row of old
+    DROP TABLE old;
+    ! made 1 change
+    ");
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM pg_class WHERE relname = 'old'")
+            .await,
+        0
+    );
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn on_a_terminal_a_push_is_agreed_to() {
+    let lookback = drifted(&["ALTER TABLE logs DROP COLUMN trace_id"]).await;
+    let no = lookback.run_typing(&["db", "push"], "\n").failed(130);
+    assert!(no.err.contains("nothing was changed"), "{}", no.err);
+    lookback.run(&["db", "push", "--explain"]).succeeded();
+    transcript!(lookback.run_typing(&["db", "push"], "y\n"), @"
+    $ lookback db push
+    ALTER TABLE logs ADD COLUMN trace_id text;
+    ! Make these changes? [y/N] made 1 change
+    ");
+    transcript!(lookback.run(&["db", "push"]), @"
+    $ lookback db push
+    ! nothing to push: the database is as the models are
+    ");
+}

@@ -1,0 +1,229 @@
+//! `lookback db generate --rebase`, in folders that two branches left.
+
+use std::path::Path;
+
+use lookback::migrate::{Folder, GenerateOptions, Models, generate};
+use lookback_schema::{Column, Name, Schema};
+
+use crate::support::{Lookback, transcript};
+
+/// The schema of the program's own models, changed.
+pub(crate) fn models(edit: impl FnOnce(&mut Schema)) -> Schema {
+    let mut schema = Models::lookback().to_schema().unwrap();
+    edit(&mut schema);
+    schema.completed().unwrap()
+}
+
+pub(crate) fn without(schema: &mut Schema, table: &str, column: &str) {
+    let table = schema.tables.get_mut(&Name::new(table)).unwrap();
+    table.columns.retain(|there| there.name != column);
+    let rest = table.clone();
+    table.indexes.retain(|_, index| {
+        index.keys.iter().all(|key| {
+            let columns = key.expression.plain_columns();
+            columns.iter().all(|name| rest.column(name).is_some())
+        })
+    });
+}
+
+pub(crate) fn write(folder: &Path, models: &Schema, when: &str) {
+    let when = format!("2026-11-24T{when}:00Z").parse().unwrap();
+    let options = GenerateOptions::default();
+    generate(&Folder::new(folder), models, &options, when).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    for part in ["", "meta"] {
+        std::fs::create_dir_all(to.join(part)).unwrap();
+        for entry in std::fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, to.join(part).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+}
+
+/// The folder `migrations`, once two branches that started from `base` came to
+/// `first` and `second`.
+fn merged(base: &Schema, first: &Schema, second: &Schema) -> Lookback {
+    let lookback = Lookback::with(None);
+    let migrations = lookback.folder().join("migrations");
+    write(&migrations, base, "10:00");
+    for (models, when) in [(first, "11:00"), (second, "12:00")] {
+        let branch = tempfile::tempdir().unwrap();
+        let start = lookback.folder().join("migrations");
+        copy(&start, branch.path());
+        // What the other branch has is not there yet.
+        for path in std::fs::read_dir(branch.path().join("meta")).unwrap() {
+            let path = path.unwrap().path();
+            if !path.ends_with("20261124100000.json") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        write(branch.path(), models, when);
+        copy(branch.path(), &migrations);
+    }
+    lookback
+}
+
+fn late(schema: &mut Schema, table: &str) {
+    without(schema, table, "trace_id");
+}
+
+#[test]
+fn two_branches_are_put_one_after_the_other() {
+    let base = models(|s| {
+        late(s, "logs");
+        late(s, "request_snapshots");
+    });
+    let logs = models(|s| late(s, "request_snapshots"));
+    let requests = models(|s| late(s, "logs"));
+    let lookback = merged(&base, &logs, &requests);
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! error: the migrations 20261124110000 and 20261124120000 do not follow each other: they were generated on two branches
+    ! hint: put one after the other: db generate --rebase
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! error: the migrations 20261124110000 and 20261124120000 do not follow each other: they were generated on two branches
+    ! hint: put one after the other: db generate --rebase
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "--dry-run"]), @"
+    $ lookback db generate --rebase --dry-run
+    migrations/meta/20261124120000.json
+    ! 20261124120000 would follow 20261124110000
+    ! nothing was written
+    ");
+    lookback.run(&["db", "check", "--offline"]).failed(1);
+    transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
+    $ lookback db generate --rebase
+    migrations/meta/20261124120000.json
+    ! 20261124120000 now follows 20261124110000
+    ! the models and the newest schema snapshot are in step
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
+    $ lookback db generate --rebase
+    ! nothing to rebase: the migrations follow each other
+    ");
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! nothing to generate: the models are as the newest snapshot has them
+    ");
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! the models and the newest schema snapshot are in step
+    ");
+}
+
+#[test]
+fn what_does_not_go_together_is_generated_anew() {
+    let base = models(|s| {
+        late(s, "logs");
+        late(s, "request_snapshots");
+    });
+    // The one has the column under another type, the other as the models have it.
+    let text = "varchar(32)".parse().unwrap();
+    let first = models(|s| {
+        late(s, "logs");
+        late(s, "request_snapshots");
+        let logs = s.tables.get_mut(&Name::new("logs")).unwrap();
+        logs.columns.push(Column::new("trace_id", text));
+    });
+    let second = models(|s| late(s, "request_snapshots"));
+    let lookback = merged(&base, &first, &second);
+    transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
+    $ lookback db generate --rebase
+    ! error: migration 20261124120000 (the second) does not go together with those generated beside it, up to 20261124110000 (the first)
+    !     logs.trace_id: add column logs.trace_id in both, each in another way
+    ! hint: add --regenerate VERSION for the one of them that is in no database yet, or can be reverted where it is: its files go, and what the models have besides is generated anew
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "add_it"]), @"
+    $ lookback db generate --rebase add_it
+    ! error: db generate --rebase generates nothing, so that there is no name and nothing to decide
+    ! hint: run db generate --rebase, and then db generate for what the models have besides
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--regenerate", "20261124110000"]), @"
+    $ lookback db generate --regenerate 20261124110000
+    ! error: the following required arguments were not provided:
+    !   --rebase
+    ! 
+    ! Usage: lookback db generate --rebase --regenerate <VERSION> [NAME]
+    ! 
+    ! For more information, try '--help'.
+    [exit code 2]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "7"]), @"
+    $ lookback db generate --rebase --regenerate 7
+    ! error: --regenerate 7: no branch has a migration of this version
+    ! hint: name one that was generated on one branch only
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "20261124110000", "--dry-run"]), @"
+    $ lookback db generate --rebase --regenerate 20261124110000 --dry-run
+    ! would remove migrations/20261124110000_add_column_logs_trace_id.sql
+    ! would remove migrations/meta/20261124110000.json
+    ! would generate:
+    ! add column request_snapshots.trace_id
+    ! nothing was written
+    ");
+    let ran = lookback.run(&[
+        "db",
+        "generate",
+        "--rebase",
+        "--regenerate",
+        "20261124110000",
+        "trace",
+    ]);
+    transcript!(ran, @"
+    $ lookback db generate --rebase --regenerate 20261124110000 trace
+    migrations/20261124120001_trace.sql
+    migrations/meta/20261124120001.json
+    ! removed migrations/20261124110000_add_column_logs_trace_id.sql
+    ! removed migrations/meta/20261124110000.json
+    ! add column request_snapshots.trace_id
+    ! hint: review the files, then: db migrate
+    ");
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! the models and the newest schema snapshot are in step
+    ");
+}
+
+#[test]
+fn a_rebase_that_was_killed_is_finished() {
+    let lookback = Lookback::with(None);
+    let migrations = lookback.folder().join("migrations");
+    write(&migrations, &models(|_| {}), "10:00");
+    let before = lookback.read("migrations/meta/20261124100000.json");
+    let journal = serde_json::json!({
+        "write": { "meta/20261124100000.json": String::from_utf8(before.clone()).unwrap() },
+        "remove": ["20261124100001_old.sql"],
+    });
+    lookback.write("migrations/meta/rebase.journal", journal.to_string());
+    lookback.write("migrations/meta/20261124100000.json", "");
+    lookback.write("migrations/20261124100001_old.sql", "SELECT 1");
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! error: db generate --rebase was stopped half-way in migrations
+    ! hint: finish it: db generate --rebase
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "--dry-run"]), @"
+    $ lookback db generate --rebase --dry-run
+    ! an earlier run was stopped half-way; without --dry-run it is finished first
+    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
+    $ lookback db generate --rebase
+    ! finished what an earlier run was stopped in
+    ! nothing to rebase: the migrations follow each other
+    ");
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+    assert_eq!(lookback.read("migrations/meta/20261124100000.json"), before);
+    assert!(!migrations.join("20261124100001_old.sql").exists());
+}

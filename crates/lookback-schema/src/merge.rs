@@ -1,0 +1,220 @@
+//! Two schemas that went on from the same one, made one.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::change::Change;
+use crate::diff::{Decisions, diff};
+use crate::plan::Plan;
+use crate::schema::Schema;
+
+mod object;
+mod uses;
+
+use object::{Changes, Did, Object};
+
+/// Why two changes of a schema cannot both be made as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// What one changes, the other changes in another way, or uses.
+    Object {
+        /// What it is about, as flags name it: `logs.message`.
+        object: String,
+        /// What the first does.
+        first: String,
+        /// What the second does.
+        second: String,
+    },
+    /// Both make the same change, and it can be made only once.
+    Same {
+        /// What it is about.
+        object: String,
+        /// What both do.
+        both: String,
+    },
+    /// Each is right, and both together are not.
+    Together(String),
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object {
+                object,
+                first,
+                second,
+            } if first == second => {
+                write!(f, "{object}: {first} in both, each in another way")
+            }
+            Self::Object {
+                object,
+                first,
+                second,
+            } => write!(f, "{object}: {first} in the first, {second} in the second"),
+            Self::Same { object, both } => write!(f, "{object}: {both} in both"),
+            Self::Together(problem) => write!(f, "both together: {problem}"),
+        }
+    }
+}
+
+/// The schema with the changes from `base` to `first` and those from `base` to
+/// `second`, if they are about different objects and can be made one after the
+/// other, in either order, as they are.
+///
+/// Extensions and schemas may come in both: they are created where they are
+/// not there. A renamed column or table counts as one that was dropped and one
+/// that came, since the schemas do not say more.
+///
+/// # Errors
+///
+/// Everything that stands in the way.
+pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, Vec<Conflict>> {
+    let one = Side::new(base, first);
+    let other = Side::new(base, second);
+    let mut conflicts = Vec::new();
+    for (object, did) in &other.changes.0 {
+        if one.changes.0.contains_key(object) {
+            conflicts.push(if object.same_in(first, second) {
+                Conflict::Same {
+                    object: object.to_string(),
+                    both: other.said(object, *did),
+                }
+            } else {
+                Conflict::Object {
+                    object: object.to_string(),
+                    first: one.said_of(object),
+                    second: other.said(object, *did),
+                }
+            });
+        }
+    }
+    for (user, used) in one.uses_what_changed_in(&other) {
+        conflicts.push(Conflict::Object {
+            object: used.to_string(),
+            first: one.said_of(&user),
+            second: other.said_of(&used),
+        });
+    }
+    for (user, used) in other.uses_what_changed_in(&one) {
+        conflicts.push(Conflict::Object {
+            object: used.to_string(),
+            first: one.said_of(&used),
+            second: other.said_of(&user),
+        });
+    }
+    if !conflicts.is_empty() {
+        return Err(conflicts);
+    }
+
+    let mut merged = first.clone();
+    for object in other.changes.0.keys() {
+        object.copy(second, &mut merged);
+    }
+    merged.extensions = both(&base.extensions, &first.extensions, &second.extensions);
+    merged.schemas = both(&base.schemas, &first.schemas, &second.schemas);
+    let merged = merged.completed().map_err(|errors| {
+        let together = |error: crate::Error| Conflict::Together(error.to_string());
+        errors.into_iter().map(together).collect::<Vec<_>>()
+    })?;
+    // What was told by objects is held against what the changes do.
+    for (side, start) in [(&other, first), (&one, second)] {
+        let left = plan(&side.plan.apply(start.clone()), &merged);
+        let wrong = |step: &crate::Step| Conflict::Together(step.change.summary());
+        if !left.is_empty() {
+            return Err(left.steps.iter().map(wrong).collect());
+        }
+    }
+    Ok(merged)
+}
+
+/// One of the two, and how it came about.
+struct Side<'a> {
+    base: &'a Schema,
+    to: &'a Schema,
+    changes: Changes,
+    plan: Plan,
+}
+
+impl<'a> Side<'a> {
+    fn new(base: &'a Schema, to: &'a Schema) -> Self {
+        let plan = plan(base, to);
+        let mut changes = Changes::between(base, to);
+        changes.add_made_anew(&plan, base);
+        Self {
+            base,
+            to,
+            changes,
+            plan,
+        }
+    }
+
+    /// What this side changes and relies on what `other` changes: both objects.
+    fn uses_what_changed_in(&self, other: &Self) -> BTreeSet<(Object, Object)> {
+        let mut found = BTreeSet::new();
+        for user in self.changes.0.keys() {
+            for used in user.uses(self.base).union(&user.uses(self.to)) {
+                let Some(did) = other.changes.0.get(used) else {
+                    continue;
+                };
+                let matters = match did {
+                    Did::Create => false,
+                    Did::Drop => true,
+                    Did::Alter { users } => *users && !user.is_comment(),
+                };
+                if matters && !self.changes.0.contains_key(used) {
+                    found.insert((user.clone(), used.clone()));
+                }
+            }
+        }
+        found
+    }
+
+    fn said_of(&self, object: &Object) -> String {
+        let did = self.changes.0.get(object).copied();
+        self.said(object, did.unwrap_or(Did::Alter { users: true }))
+    }
+
+    /// What is done to the object, in the words of the plan.
+    fn said(&self, object: &Object, did: Did) -> String {
+        let steps: Vec<String> = self
+            .plan
+            .steps
+            .iter()
+            // An enum that is made anew was there before.
+            .filter(|step| {
+                let anew = matches!(did, Did::Alter { .. })
+                    && matches!(step.change, Change::CreateEnum { .. });
+                object.is_of(&step.change) && !anew
+            })
+            .map(|step| step.change.summary())
+            .collect();
+        if steps.is_empty() {
+            return format!("{did} {}", object.described());
+        }
+        steps.join(", ")
+    }
+}
+
+fn plan(from: &Schema, to: &Schema) -> Plan {
+    let decisions = Decisions {
+        assume_drops: true,
+        ..Decisions::default()
+    };
+    // Nothing is asked where everything that went is gone.
+    diff(from, to, &decisions).unwrap_or_default()
+}
+
+/// What is left of a set that both changed.
+fn both(
+    base: &BTreeSet<String>,
+    first: &BTreeSet<String>,
+    second: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let all = first.union(second);
+    all.filter(|name| !base.contains(*name) || (first.contains(*name) && second.contains(*name)))
+        .cloned()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,447 @@
+//! Migrations of two branches, put one after the other: real folders, and the
+//! real server for what comes of them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use lookback::migrate::{
+    self, ApplyOptions, Folder, GenerateOptions, Migrations, Rebase, Scope, canonical, introspect,
+};
+use lookback_schema::{Column, Fill, Name, Schema, Table};
+use sqlx::{Connection as _, PgConnection};
+
+use crate::time;
+
+/// What branches start from: two tables.
+fn shop() -> Schema {
+    let mut shop = Schema::default();
+    for name in ["customers", "orders"] {
+        let mut id = Column::new("id", "bigint".parse().unwrap());
+        id.fill = Fill::IdentityAlways;
+        let total = Column::new("total", "integer".parse().unwrap());
+        let mut table = Table {
+            columns: vec![id, total],
+            ..Table::default()
+        };
+        let key = "PRIMARY KEY (id)".parse().unwrap();
+        table.constraints.insert(format!("{name}_pkey"), key);
+        shop.tables.insert(Name::new(name), table);
+    }
+    shop.completed().unwrap()
+}
+
+fn with(schema: &Schema, edit: impl FnOnce(&mut Schema)) -> Schema {
+    let mut schema = schema.clone();
+    edit(&mut schema);
+    schema.completed().unwrap()
+}
+
+fn column(schema: &mut Schema, table: &str, name: &str) {
+    let table = schema.tables.get_mut(&Name::new(table)).unwrap();
+    let mut column = Column::new(name, "text".parse().unwrap());
+    column.not_null = true;
+    table.columns.push(column);
+}
+
+fn index(schema: &mut Schema, table: &str, name: &str) {
+    let table = schema.tables.get_mut(&Name::new(table)).unwrap();
+    let index = "(total)".parse().unwrap();
+    table.indexes.insert(name.to_owned(), index);
+}
+
+/// A folder to which branches add, each as if it were alone.
+struct Repository {
+    folder: tempfile::TempDir,
+    base: Schema,
+}
+
+impl Repository {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let base = shop();
+        let main = Folder::new(folder.path());
+        let options = GenerateOptions::default();
+        migrate::generate(&main, &base, &options, at("10:00")).unwrap();
+        Self { folder, base }
+    }
+
+    fn folder(&self) -> Folder {
+        Folder::new(self.folder.path())
+    }
+
+    /// A branch that goes on from the base: when each migration is generated,
+    /// and the models of that time.
+    fn branch(&self, base: &Path, migrations: &[(&str, &Schema)]) {
+        let branch = tempfile::tempdir().unwrap();
+        copy(base, branch.path());
+        let folder = Folder::new(branch.path());
+        for (when, models) in migrations {
+            let options = GenerateOptions {
+                reversible: true,
+                ..GenerateOptions::default()
+            };
+            migrate::generate(&folder, models, &options, at(when)).unwrap();
+        }
+        // Merged.
+        copy(branch.path(), self.folder.path());
+    }
+
+    /// What is there before branches go on.
+    fn start(&self) -> tempfile::TempDir {
+        let start = tempfile::tempdir().unwrap();
+        copy(self.folder.path(), start.path());
+        start
+    }
+
+    fn files(&self) -> BTreeMap<String, String> {
+        let mut files = BTreeMap::new();
+        for folder in [
+            self.folder.path().to_owned(),
+            self.folder.path().join("meta"),
+        ] {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    let name = path.strip_prefix(self.folder.path()).unwrap();
+                    let text = fs::read_to_string(&path).unwrap();
+                    files.insert(name.display().to_string(), text);
+                }
+            }
+        }
+        files
+    }
+}
+
+fn at(time_of_day: &str) -> DateTime<Utc> {
+    time(&format!("2026-11-20T{time_of_day}:00Z"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    for part in [Path::new(""), Path::new("meta")] {
+        fs::create_dir_all(to.join(part)).unwrap();
+        for entry in fs::read_dir(from.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, to.join(part).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+}
+
+/// Two branches of two migrations each, whose times are mixed, and a third one.
+fn three_branches() -> (Repository, Schema) {
+    let repository = Repository::new();
+    let base = repository.base.clone();
+    let start = repository.start();
+    let one = with(&base, |s| column(s, "orders", "note"));
+    let one_more = with(&one, |s| index(s, "orders", "orders_total_idx"));
+    let two = with(&base, |s| column(s, "customers", "email"));
+    let two_more = with(&two, |s| column(s, "customers", "name"));
+    let three = with(&base, |s| {
+        s.tables.insert(
+            Name::new("notes"),
+            Table {
+                columns: vec![Column::new("text", "text".parse().unwrap())],
+                ..Table::default()
+            },
+        );
+    });
+    repository.branch(start.path(), &[("11:00", &one), ("13:00", &one_more)]);
+    repository.branch(start.path(), &[("12:00", &two), ("14:00", &two_more)]);
+    repository.branch(start.path(), &[("12:30", &three)]);
+    let all = with(&two_more, |s| {
+        column(s, "orders", "note");
+        index(s, "orders", "orders_total_idx");
+        let notes = three.tables[&Name::new("notes")].clone();
+        s.tables.insert(Name::new("notes"), notes);
+    });
+    (repository, all)
+}
+
+#[test]
+fn branches_are_put_one_after_the_other_and_no_sql_changes() {
+    let (repository, all) = three_branches();
+    let folder = repository.folder();
+    let before = repository.files();
+    let error = folder.newest().unwrap_err();
+    assert!(error.hint().unwrap().contains("--rebase"), "{error}");
+
+    let rebase = Rebase::of(&folder, &[]).unwrap();
+    assert_eq!(rebase.schema(), all);
+    assert_eq!(repository.files(), before, "it was only looked at");
+    rebase.write(&folder).unwrap();
+
+    let after = repository.files();
+    let sql = |files: &BTreeMap<String, String>| -> Vec<(String, String)> {
+        let all = files.iter().filter(|(name, _)| name.ends_with(".sql"));
+        all.map(|(a, b)| (a.clone(), b.clone())).collect()
+    };
+    assert_eq!(sql(&after), sql(&before));
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+    // The first of all is as it was, and each follows the one before it.
+    let snapshots = folder.snapshots().unwrap();
+    let parents: Vec<_> = snapshots.iter().map(|s| s.parent).collect();
+    let versions: Vec<_> = snapshots.iter().map(|s| Some(s.version)).collect();
+    assert_eq!(parents[1..], versions[..versions.len() - 1]);
+    assert_eq!(parents[0], None);
+    let unchanged = after.iter().filter(|(name, text)| before[*name] == **text);
+    let unchanged = unchanged.filter(|(name, _)| name.ends_with(".json"));
+    assert_eq!(unchanged.count(), 2, "the base, and the first after it");
+
+    // Nothing is left: to rebase, to generate, to check.
+    assert!(Rebase::of(&folder, &[]).unwrap().is_empty());
+    let options = GenerateOptions::default();
+    let generated = migrate::generate(&folder, &all, &options, at("15:00")).unwrap();
+    assert!(generated.files.is_empty());
+    assert!(migrate::check_models(&folder, &all).unwrap().is_empty());
+}
+
+#[test]
+fn killed_at_any_time_it_is_finished_by_the_next_run() {
+    let (repository, all) = three_branches();
+    let before = repository.files();
+    let folder = repository.folder();
+    Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+    let after = repository.files();
+    let changed: Vec<&String> = after
+        .keys()
+        .filter(|name| before[*name] != after[*name])
+        .collect();
+    let write: BTreeMap<&String, &String> =
+        changed.iter().map(|name| (*name, &after[*name])).collect();
+    let journal = serde_json::json!({ "write": write, "remove": [] }).to_string();
+
+    // It is killed once so many files are written.
+    for done in 0..=changed.len() {
+        for (name, text) in &before {
+            fs::write(repository.folder.path().join(name), text).unwrap();
+        }
+        for name in &changed[..done] {
+            fs::write(repository.folder.path().join(name), &after[*name]).unwrap();
+        }
+        fs::write(
+            repository.folder.path().join("meta/rebase.journal"),
+            &journal,
+        )
+        .unwrap();
+        let error = folder.newest().unwrap_err();
+        assert!(error.to_string().contains("stopped half-way"), "{error}");
+        assert!(folder.has_unfinished_rebase().unwrap());
+        // Nor is it applied.
+        let error = Migrations::folder(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("stopped half-way"), "{error}");
+        folder.finish_rebase().unwrap();
+        assert_eq!(repository.files(), after);
+        assert!(migrate::check_models(&folder, &all).unwrap().is_empty());
+    }
+    // One that was killed before it was decided leaves a file that nobody reads.
+    for (name, text) in &before {
+        fs::write(repository.folder.path().join(name), text).unwrap();
+    }
+    fs::write(repository.folder.path().join("meta/rebase.tmp"), "{").unwrap();
+    Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+    assert_eq!(repository.files(), after);
+}
+
+/// Whoever sends a journal with a merge cannot write anywhere else by it.
+#[test]
+fn a_journal_writes_in_its_folder_only() {
+    let repository = Repository::new();
+    for name in [
+        "../1_x.sql",
+        "meta/../../1.json",
+        "/1.sql",
+        "meta/x.json",
+        "1_x.sh",
+        "meta/1/2.json",
+    ] {
+        let journal = serde_json::json!({ "write": {}, "remove": [name] }).to_string();
+        fs::write(
+            repository.folder.path().join("meta/rebase.journal"),
+            journal,
+        )
+        .unwrap();
+        let error = repository.folder().finish_rebase().unwrap_err();
+        assert!(
+            error.to_string().contains("is no file of migrations"),
+            "{error}"
+        );
+    }
+}
+
+/// Both add an index on a column that one of them takes away.
+fn in_conflict() -> (Repository, Schema) {
+    let repository = Repository::new();
+    let base = repository.base.clone();
+    let start = repository.start();
+    let one = with(&base, |s| index(s, "orders", "orders_total_idx"));
+    let two = with(&base, |s| {
+        let orders = s.tables.get_mut(&Name::new("orders")).unwrap();
+        orders.columns.retain(|column| column.name != "total");
+        column(s, "customers", "email");
+    });
+    let two_more = with(&two, |s| column(s, "customers", "name"));
+    repository.branch(start.path(), &[("11:00", &one)]);
+    repository.branch(start.path(), &[("12:00", &two), ("13:00", &two_more)]);
+    let models = with(&two_more, |s| {
+        index(s, "customers", "customers_total_idx");
+    });
+    (repository, models)
+}
+
+#[test]
+fn what_does_not_go_together_is_told_and_nothing_is_written() {
+    let (repository, _) = in_conflict();
+    let before = repository.files();
+    let error = Rebase::of(&repository.folder(), &[]).unwrap_err();
+    assert!(error.is_setup());
+    insta::assert_snapshot!(format!("{error}\n{}", error.hint().unwrap()), @"
+    migration 20261120120002 (the second) does not go together with those generated beside it, up to 20261120110000 (the first)
+        orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second
+    add --regenerate VERSION for the one of them that is in no database yet, or can be reverted where it is: its files go, and what the models have besides is generated anew
+    ");
+    let error = Rebase::of(&repository.folder(), &[20261120100000]).unwrap_err();
+    insta::assert_snapshot!(error, @"--regenerate 20261120100000: no branch has a migration of this version");
+    assert_eq!(repository.files(), before);
+}
+
+#[test]
+fn what_does_not_go_together_is_generated_anew_from_the_models() {
+    for gone in [20261120110000_i64, 20261120120000] {
+        let (repository, models) = in_conflict();
+        let folder = repository.folder();
+        let rebase = Rebase::of(&folder, &[gone]).unwrap();
+        // Not decided yet: nothing is written.
+        let before = repository.files();
+        let options = GenerateOptions {
+            name: Some("no name".to_owned()),
+            ..GenerateOptions::default()
+        };
+        rebase
+            .generate(&folder, &models, &options, at("14:00"))
+            .unwrap_err();
+        assert_eq!(repository.files(), before);
+
+        let options = GenerateOptions::default();
+        let generated = rebase
+            .generate(&folder, &models, &options, at("14:00"))
+            .unwrap();
+        assert!(!generated.files.is_empty());
+        assert!(generated.files.iter().all(|file| file.exists()));
+        let names: Vec<String> = repository.files().into_keys().collect();
+        assert!(
+            !names.iter().any(|name| name.contains(&gone.to_string())),
+            "{names:?}"
+        );
+        // What follows it on its branch goes with it.
+        let with_it = names.iter().any(|name| name.contains("20261120130000"));
+        assert_eq!(with_it, gone == 20261120110000, "{names:?}");
+        assert!(migrate::check_models(&folder, &models).unwrap().is_empty());
+        Migrations::folder(folder.path()).unwrap();
+    }
+}
+
+#[test]
+fn a_snapshot_that_is_missing_is_named() {
+    let (repository, _) = three_branches();
+    fs::remove_file(repository.folder.path().join("meta/20261120100000.json")).unwrap();
+    let error = Rebase::of(&repository.folder(), &[]).unwrap_err();
+    assert!(
+        error.to_string().contains("follows 20261120100000"),
+        "{error}"
+    );
+}
+
+/// On a new database, on one that had the first branch only, on one that had
+/// another, and on one that had each: the same comes of it.
+#[tokio::test]
+async fn every_database_ends_as_the_newest_snapshot_has_it() {
+    for had in [None, Some(0), Some(1), Some(2)] {
+        let repository = Repository::new();
+        let start = repository.start();
+        let base = repository.base.clone();
+        let one = with(&base, |s| column(s, "orders", "note"));
+        let one_more = with(&one, |s| index(s, "orders", "orders_total_idx"));
+        let two = with(&base, |s| column(s, "customers", "email"));
+        let two_more = with(&two, |s| index(s, "customers", "customers_total_idx"));
+        let branches: [&[(&str, &Schema)]; 2] = [
+            &[("11:00", &one), ("13:00", &one_more)],
+            &[("12:00", &two), ("14:00", &two_more)],
+        ];
+        let db = testkit::empty_database().await;
+        let mut conn = PgConnection::connect(&db.url).await.unwrap();
+        // What the database had before the merge.
+        if let Some(had) = had {
+            let alone = Repository {
+                folder: repository.start(),
+                base: base.clone(),
+            };
+            let which = if had == 2 {
+                &branches[..]
+            } else {
+                &branches[had..=had]
+            };
+            for branch in which {
+                alone.branch(start.path(), branch);
+            }
+            apply(&mut conn, &alone.folder()).await;
+        }
+        for branch in branches {
+            repository.branch(start.path(), branch);
+        }
+        let folder = repository.folder();
+        Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+        apply(&mut conn, &folder).await;
+
+        let newest = folder.newest().unwrap().unwrap().schema;
+        let live = introspect(&mut conn, &Scope::of([&newest])).await.unwrap();
+        let wanted = canonical(&mut conn, &newest).await.unwrap();
+        assert_eq!(live.tables, wanted.tables, "{had:?}");
+        assert!(
+            migrate::check_database(&folder, &mut conn)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        // sqlx's own runner finds nothing to do, and nothing wrong.
+        let sqlx = sqlx::migrate::Migrator::new(folder.path()).await.unwrap();
+        sqlx.run(&mut conn).await.unwrap();
+    }
+}
+
+/// Where a migration was applied that is generated anew, its file is missed.
+#[tokio::test]
+async fn a_database_that_had_what_was_generated_anew_says_so() {
+    let (repository, models) = in_conflict();
+    let folder = repository.folder();
+    let db = testkit::empty_database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    apply(&mut conn, &folder).await;
+    let rebase = Rebase::of(&folder, &[20261120110000]).unwrap();
+    let options = GenerateOptions::default();
+    rebase
+        .generate(&folder, &models, &options, at("14:00"))
+        .unwrap();
+    let files = Migrations::folder(folder.path()).unwrap();
+    let options = ApplyOptions::default();
+    let error = migrate::apply(&mut conn, &files, &options, &mut |_| {})
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("is applied, and has no file"),
+        "{error}"
+    );
+}
+
+async fn apply(conn: &mut PgConnection, folder: &Folder) {
+    let files = Migrations::folder(folder.path()).unwrap();
+    let options = ApplyOptions::default();
+    migrate::apply(conn, &files, &options, &mut |_| {})
+        .await
+        .unwrap();
+}

@@ -1,0 +1,9 @@
+-- file: change
+ALTER TABLE orders DROP COLUMN double;
+
+-- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+-- may fail on existing rows: values of orders.total that are no integer
+ALTER TABLE orders ALTER COLUMN total TYPE integer;
+
+-- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+ALTER TABLE orders ADD COLUMN double bigint GENERATED ALWAYS AS (total * 2) STORED;

@@ -1,0 +1,1 @@
+SELECT double = 42 FROM orders

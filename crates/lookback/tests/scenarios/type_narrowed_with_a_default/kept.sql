@@ -1,0 +1,1 @@
+SELECT total = 21 FROM orders;

@@ -1,0 +1,1 @@
+CREATE TABLE orders (total integer DEFAULT 3);

@@ -1,0 +1,1 @@
+SELECT customer = 'ada' FROM orders;
