@@ -119,7 +119,10 @@ async fn all_that_a_schema_can_say_is_read() {
     assert_eq!(live.invalid_indexes, []);
     assert_eq!(
         live.notes,
-        ["table quick is unlogged, which is not in the schema"]
+        [
+            "table heir is left out: it inherits from another, which is not in the schema",
+            "table quick is unlogged, which is not in the schema"
+        ]
     );
     let completed = live.schema.clone().completed().unwrap();
     assert_eq!(completed, live.schema, "nothing goes without saying");
@@ -281,6 +284,14 @@ async fn what_is_not_in_the_schema_is_told() {
     conn.execute("CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1), (1)")
         .await
         .unwrap();
+    conn.execute(
+        "CREATE TABLE heir () INHERITS (t); \
+         CREATE TABLE tuned (id bigint GENERATED ALWAYS AS IDENTITY (START 100), \
+           other bigserial) WITH (fillfactor = 70); \
+         ALTER TABLE tuned ENABLE ROW LEVEL SECURITY",
+    )
+    .await
+    .unwrap();
     conn.execute("CREATE UNIQUE INDEX CONCURRENTLY half ON t (a)")
         .await
         .unwrap_err();
@@ -308,8 +319,12 @@ async fn what_is_not_in_the_schema_is_told() {
     assert!(table.indexes.is_empty() && table.constraints.is_empty());
     if version >= 180_000 {
         insta::assert_snapshot!(notes.join("\n"), @"
+        table heir is left out: it inherits from another, which is not in the schema
         table t: b_there NOT NULL b NOT VALID holds for new rows only and is read as if it held for all
         table t: the constraint unheld is left out: `CHECK ((a > 0)) NOT ENFORCED` does not read as a constraint: `NOT` is too much
+        table tuned has row-level security, which is not in the schema
+        table tuned has storage parameters, which are not in the schema: fillfactor=70
+        table tuned: the sequence of id starts or counts in its own way, which is not in the schema
         ");
     }
 }

@@ -38,6 +38,12 @@ pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
         tables: HashMap::new(),
         live,
     };
+    for row in &rows.heirs {
+        let name = named(&row.schema, &row.name);
+        tables.live.notes.push(format!(
+            "table {name} is left out: it inherits from another, which is not in the schema"
+        ));
+    }
     for row in rows.tables.iter().filter(|row| row.parent.is_none()) {
         tables.table(row)?;
     }
@@ -93,6 +99,17 @@ impl Tables {
                 "table {name} is of a composite type, which is not in the schema: its columns are"
             ));
         }
+        if let Some(options) = &row.options {
+            self.live.notes.push(format!(
+                "table {name} has storage parameters, which are not in the schema: {}",
+                options.join(", ")
+            ));
+        }
+        if row.secured {
+            self.live.notes.push(format!(
+                "table {name} has row-level security, which is not in the schema"
+            ));
+        }
         self.tables.insert(row.oid, table);
         Ok(())
     }
@@ -104,6 +121,13 @@ impl Tables {
         let name = &self.names[&row.table_oid];
         let wrong =
             |error: &dyn Display| unknown(format!("table {name}, column {}", row.name), error);
+        if !row.counts_plainly {
+            self.live.notes.push(format!(
+                "table {name}: the sequence of {} starts or counts in its own way, which is not in \
+                 the schema",
+                row.name
+            ));
+        }
         let expression = || match &row.expression {
             Some(text) => Expression::printed(text).map(Some),
             None => Ok(None),

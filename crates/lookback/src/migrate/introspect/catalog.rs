@@ -18,6 +18,8 @@ pub(super) struct Rows {
     pub(super) columns: Vec<ColumnRow>,
     pub(super) constraints: Vec<ConstraintRow>,
     pub(super) indexes: Vec<IndexRow>,
+    /// Tables that are left out.
+    pub(super) heirs: Vec<TableRow>,
 }
 
 #[derive(FromRow)]
@@ -41,6 +43,12 @@ pub(super) struct TableRow {
     pub(super) unlogged: bool,
     pub(super) is_foreign: bool,
     pub(super) typed: bool,
+    /// Its storage parameters.
+    pub(super) options: Option<Vec<String>>,
+    /// Whether it has row-level security.
+    pub(super) secured: bool,
+    /// Whether it has the columns of another table, whose partition it is not.
+    pub(super) inherits: bool,
 }
 
 #[derive(FromRow)]
@@ -53,6 +61,7 @@ pub(super) struct ColumnRow {
     pub(super) generated: String,
     pub(super) expression: Option<String>,
     pub(super) serial: bool,
+    pub(super) counts_plainly: bool,
     pub(super) collation_schema: Option<String>,
     pub(super) collation: Option<String>,
     pub(super) comment: Option<String>,
@@ -158,7 +167,7 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
          AND c.relname <> $4 \
          AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS w (s, t) \
               WHERE w.s = n.nspname AND w.t = c.relname)) \
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = c.oid) \
+         AND NOT c.relispartition \
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS d \
               WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid \
                 AND d.deptype = 'e') \
@@ -172,12 +181,15 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
        CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_by, \
        pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound, \
        c.relpersistence = 'u' AS unlogged, c.relkind = 'f' AS is_foreign, \
-       c.reloftype <> 0 AS typed \
+       c.reloftype <> 0 AS typed, c.reloptions AS options, c.relrowsecurity AS secured, \
+       ours.parent IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS i \
+         WHERE i.inhrelid = c.oid) AS inherits \
      FROM ours JOIN pg_catalog.pg_class AS c USING (oid) \
      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
      ORDER BY ours.depth, ours.oid";
 
-/// Those of the tables `$1`. A serial is a column whose default takes from a
+/// Those of the tables `$1`. The sequence of a column is plain if it counts as
+/// one that was made without a word about it. A serial is a column whose default takes from a
 /// sequence that the column owns (`pg_depend` of type `a`); the server prints
 /// its name without the `E` that `format` puts before a backslash.
 const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, \
@@ -194,6 +206,13 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
                  AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
                    = 'nextval(''' || pg_catalog.replace(s.oid::regclass::text, '''', '''''') \
                      || '''::regclass)') AS serial, \
+       NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS own \
+               JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = own.objid \
+               WHERE own.classid = 'pg_catalog.pg_class'::regclass \
+                 AND own.refclassid = 'pg_catalog.pg_class'::regclass \
+                 AND own.refobjid = a.attrelid AND own.refobjsubid = a.attnum \
+                 AND (s.seqstart, s.seqincrement, s.seqmin, s.seqcache) <> (1, 1, 1, 1) \
+              ) AS counts_plainly, \
        CASE WHEN NOT pg_catalog.pg_collation_is_visible(l.oid) THEN ln.nspname::text END \
          AS collation_schema, l.collname::text AS collation, \
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment \
@@ -264,13 +283,15 @@ impl Rows {
             .fetch_all(&mut *conn)
             .await?;
         let (of, wanted) = self::wanted(default, scope.tables.as_ref());
-        let tables: Vec<TableRow> = sqlx::query_as(TABLES)
+        let found: Vec<TableRow> = sqlx::query_as(TABLES)
             .bind(&within)
             .bind(of)
             .bind(wanted)
             .bind(MIGRATIONS_TABLE)
             .fetch_all(&mut *conn)
             .await?;
+        let (heirs, tables): (Vec<TableRow>, Vec<TableRow>) =
+            found.into_iter().partition(|table| table.inherits);
         let (partitions, roots): (Vec<&TableRow>, Vec<&TableRow>) =
             tables.iter().partition(|table| table.parent.is_some());
         let oids = |rows: &[&TableRow]| rows.iter().map(|table| table.oid).collect::<Vec<Oid>>();
@@ -293,6 +314,7 @@ impl Rows {
                 .fetch_all(conn)
                 .await?,
             tables,
+            heirs,
         })
     }
 }
