@@ -1,1 +1,0 @@
-SELECT customer = 'ada' FROM orders;
