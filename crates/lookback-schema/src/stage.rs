@@ -575,7 +575,14 @@ fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(Path, Path
     }
     for step in &plan.steps {
         match &step.change {
-            Change::RenameTable { from, to } | Change::RenameEnum { from, to } => {
+            Change::RenameTable { from, to }
+            | Change::RenameEnum { from, to }
+            | Change::MoveRows {
+                from,
+                to,
+                remade: true,
+                ..
+            } => {
                 if let Some(then) = owners.remove(from) {
                     owners.insert(to.clone(), then);
                 }

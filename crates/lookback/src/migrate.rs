@@ -32,6 +32,7 @@ mod event;
 mod failure;
 mod history;
 mod index;
+mod journal;
 mod lock;
 mod migrations;
 mod own;

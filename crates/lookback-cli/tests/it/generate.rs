@@ -97,8 +97,8 @@ fn each_answer_is_taken_and_the_next_run_finds_nothing() {
         ! rename table loads to imports
         ! rename column imports.prefix to prefix_sha256
         ! drop column metrics.traffic
-        ! warning: LOSES DATA: the values of metrics.traffic
         ! add column metrics.traffic_count
+        ! warning: [version]_names.sql: LOSES DATA: the values of metrics.traffic
         ! hint: review the files, then: db migrate
         ");
     });
@@ -215,8 +215,8 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
                 migrations/[version]_count_finish.sql
                 migrations/meta/[version].json
                 ! add column metrics.traffic_count
-                ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
-                ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
+                ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+                ! warning: [version]_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
                 ! hint: review the files, then: db migrate
                 "),
                 _ => insta::assert_snapshot!(ran.transcript(), @"
@@ -373,10 +373,10 @@ fn on_a_terminal_each_question_is_asked() {
         ! rename table loads to imports
         ! rename column imports.prefix to prefix_sha256
         ! drop column metrics.traffic
-        ! warning: LOSES DATA: the values of metrics.traffic
         ! add column metrics.traffic_count
-        ! warning: may fail on existing rows: a table with rows has no value for metrics.traffic_count
-        ! hint: to say what rows get that are there: --fill 'metrics.traffic_count=SQL'
+        ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+        ! warning: [version]_names.sql: LOSES DATA: the values of metrics.traffic
+        ! warning: [version]_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
         ! hint: review the files, then: db migrate
         ");
     });

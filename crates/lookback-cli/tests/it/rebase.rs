@@ -205,23 +205,23 @@ fn a_rebase_that_was_killed_is_finished() {
         "write": { "meta/20261124100000.json": String::from_utf8(before.clone()).unwrap() },
         "remove": ["20261124100001_old.sql"],
     });
-    lookback.write("migrations/meta/rebase.journal", journal.to_string());
+    lookback.write("migrations/meta/generate.journal", journal.to_string());
     lookback.write("migrations/meta/20261124100000.json", "");
     lookback.write("migrations/20261124100001_old.sql", "SELECT 1");
-    transcript!(lookback.run(&["db", "generate"]), @"
-    $ lookback db generate
-    ! error: db generate --rebase was stopped half-way in migrations
-    ! hint: finish it: db generate --rebase
+    transcript!(lookback.run(&["db", "check", "--offline"]), @"
+    $ lookback db check --offline
+    ! error: db generate was stopped half-way in migrations
+    ! hint: finish it: db generate
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "--dry-run"]), @"
     $ lookback db generate --rebase --dry-run
     ! an earlier run was stopped half-way; without --dry-run it is finished first
     ");
-    transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
-    $ lookback db generate --rebase
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
     ! finished what an earlier run was stopped in
-    ! nothing to rebase: the migrations follow each other
+    ! nothing to generate: the models are as the newest snapshot has them
     ");
     lookback.run(&["db", "check", "--offline"]).succeeded();
     assert_eq!(lookback.read("migrations/meta/20261124100000.json"), before);

@@ -238,11 +238,16 @@ impl Change {
                 if *deferred {
                     sql.push(NOW.to_owned());
                 }
-                sql.push(format!(
-                    "INSERT INTO {to} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {from}",
-                    quoted_list(&columns),
-                    values.join(", ")
-                ));
+                sql.push(if columns.is_empty() {
+                    // Rows of defaults, as many as there were.
+                    format!("INSERT INTO {to} SELECT FROM {from}")
+                } else {
+                    format!(
+                        "INSERT INTO {to} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {from}",
+                        quoted_list(&columns),
+                        values.join(", ")
+                    )
+                });
                 sql.push(format!("DROP TABLE {from}"));
                 sql.extend(
                     counted

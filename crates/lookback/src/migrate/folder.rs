@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use lookback_schema::{Place, Snapshot};
 
-use super::rebase::Journal;
+use super::journal::Journal;
 use crate::error::Error;
 
 /// A folder of migrations. Nothing is read before it is asked for, and the
@@ -68,7 +68,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is no snapshot; a rebase that was killed.
+    /// A file that cannot be read or is no snapshot; one that is half written.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
         let snapshots = self.read_all(Snapshot::from_json)?;
         let mut snapshots: Vec<Snapshot> = snapshots.into_iter().map(|(_, one)| one).collect();
@@ -78,7 +78,7 @@ impl Folder {
 
     /// Reads every snapshot by `read`, in no order.
     fn read_all<T>(&self, read: Read<T>) -> Result<Vec<(PathBuf, T)>, Error> {
-        self.refuse_unfinished_rebase()?;
+        self.refuse_half_written()?;
         let meta = self.path.join("meta");
         let entries = match fs::read_dir(&meta) {
             Ok(entries) => entries,
@@ -99,25 +99,26 @@ impl Folder {
         Ok(all)
     }
 
-    /// Whether a [`Rebase`](super::Rebase) was killed while it was written.
+    /// Whether [`generate`](super::generate()) or a [`Rebase`](super::Rebase) was
+    /// killed while it wrote.
     ///
     /// # Errors
     ///
     /// A folder that cannot be read.
-    pub fn has_unfinished_rebase(&self) -> Result<bool, Error> {
+    pub fn is_half_written(&self) -> Result<bool, Error> {
         Ok(Journal::read(self)?.is_some())
     }
 
     /// Files of which some are as before it and some as after it are no set of
     /// migrations.
-    pub(super) fn refuse_unfinished_rebase(&self) -> Result<(), Error> {
-        if self.has_unfinished_rebase()? {
+    pub(super) fn refuse_half_written(&self) -> Result<(), Error> {
+        if self.is_half_written()? {
             return Err(Error::Setup {
                 problem: format!(
-                    "db generate --rebase was stopped half-way in {}",
+                    "db generate was stopped half-way in {}",
                     self.path.display()
                 ),
-                hint: "finish it: db generate --rebase".to_owned(),
+                hint: "finish it: db generate".to_owned(),
             });
         }
         Ok(())
@@ -128,7 +129,7 @@ impl Folder {
     /// # Errors
     ///
     /// A folder that cannot be read or written.
-    pub fn finish_rebase(&self) -> Result<(), Error> {
+    pub fn finish(&self) -> Result<(), Error> {
         match Journal::read(self)? {
             Some(journal) => journal.finish(self),
             None => Ok(()),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use lookback_schema::{Decisions, DiffError, Plan, Schema, Snapshot, diff};
+use lookback_schema::{Decisions, DiffError, Plan, Risk, Schema, Snapshot, diff};
 
+use super::journal::Journal;
 use super::rebase::snapshot_name;
 use crate::error::Error;
 use crate::migrate::Folder;
@@ -28,6 +29,8 @@ pub struct Generated {
     /// The files that were written, the snapshot last. None if there was
     /// nothing to do.
     pub files: Vec<PathBuf>,
+    /// What may happen when they are applied, with the name of the file.
+    pub risks: Vec<(String, Risk)>,
 }
 
 /// Compares `models` with the newest snapshot of `folder` and writes the
@@ -50,14 +53,15 @@ pub fn generate(
     let newest = folder.newest()?;
     let first = next_version(folder, now)?;
     let draft = drafted(newest.as_ref(), models, options, first)?;
-    let mut files = Vec::new();
-    for (name, text) in &draft.files {
-        files.push(folder.write(name, text)?);
+    let generated = draft.generated(folder);
+    if !draft.files.is_empty() {
+        let journal = Journal {
+            write: draft.files.into_iter().collect(),
+            ..Journal::default()
+        };
+        journal.commit(folder)?;
     }
-    Ok(Generated {
-        plan: draft.plan,
-        files,
-    })
+    Ok(generated)
 }
 
 /// A migration that is not written yet.
@@ -65,6 +69,19 @@ pub(super) struct Draft {
     pub(super) plan: Plan,
     /// Names and texts, the snapshot last; none if there is nothing to do.
     pub(super) files: Vec<(String, String)>,
+    risks: Vec<(String, Risk)>,
+}
+
+impl Draft {
+    /// What it is once it is written to `folder`.
+    pub(super) fn generated(&self, folder: &Folder) -> Generated {
+        let names = self.files.iter().map(|(name, _)| name);
+        Generated {
+            plan: self.plan.clone(),
+            files: names.map(|name| folder.path().join(name)).collect(),
+            risks: self.risks.clone(),
+        }
+    }
 }
 
 /// The migration that makes `models` of the schema of `parent`; its files have
@@ -82,32 +99,43 @@ pub(super) fn drafted(
         return Ok(Draft {
             plan,
             files: Vec::new(),
+            risks: Vec::new(),
         });
     }
     let name = match &options.name {
         Some(name) => checked_name(name)?,
         None => plan.name(),
     };
-    let mut files = Vec::new();
+    let (mut files, mut risks) = (Vec::new(), Vec::new());
     let mut versions = Vec::new();
     for (version, file) in (first..).zip(plan.files(&before, &name)) {
         let words = &file.name;
+        let end = if options.reversible {
+            ".up.sql"
+        } else {
+            ".sql"
+        };
+        let up = format!("{version}_{words}{end}");
+        let steps = file.plan.steps.iter();
+        risks.extend(
+            steps
+                .flat_map(|step| step.risks.iter().cloned())
+                .map(|risk| (up.clone(), risk)),
+        );
+        files.push((up, file.sql()));
         if options.reversible {
             let down = file.down().map_err(|error| Error::Setup {
                 problem: format!("what undoes {words} cannot be told: {error}"),
                 hint: "leave out --reversible, and write it by hand".to_owned(),
             })?;
-            files.push((format!("{version}_{words}.up.sql"), file.sql()));
             files.push((format!("{version}_{words}.down.sql"), down));
-        } else {
-            files.push((format!("{version}_{words}.sql"), file.sql()));
         }
         versions.push(version);
     }
     let parent = parent.map(|snapshot| snapshot.version);
     let snapshot = Snapshot::new(versions, parent, models.clone());
     files.push((snapshot_name(snapshot.version), snapshot.to_json()));
-    Ok(Draft { plan, files })
+    Ok(Draft { plan, files, risks })
 }
 
 /// Writes an empty file, for a change of data that is written by hand.

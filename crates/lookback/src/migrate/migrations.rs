@@ -89,7 +89,7 @@ impl Migrations {
     /// [`Error::is_setup`] if the folder or a file cannot be read, if a name is
     /// not right, or if two files are of one version; the message names them.
     pub fn folder(path: &Path) -> Result<Self, Error> {
-        Folder::new(path).refuse_unfinished_rebase()?;
+        Folder::new(path).refuse_half_written()?;
         let mut names = Vec::new();
         let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
         for entry in entries {

@@ -7,12 +7,9 @@ use chrono::{DateTime, Utc};
 use lookback_schema::{Schema, Snapshot, merge};
 
 use super::generate::{drafted, next_version};
+use super::journal::Journal;
 use crate::error::Error;
 use crate::migrate::{Folder, GenerateOptions, Generated};
-
-mod journal;
-
-pub(super) use journal::Journal;
 
 /// How the snapshots of a folder are put one after the other, in the order of
 /// their versions: the order in which a new database gets the files.
@@ -147,7 +144,7 @@ impl Rebase {
     }
 
     /// Writes it: all of it, or nothing. If it is killed half-way,
-    /// [`Folder::finish_rebase`] does the rest.
+    /// [`Folder::finish`] does the rest.
     ///
     /// # Errors
     ///
@@ -171,17 +168,10 @@ impl Rebase {
         let first = next_version(folder, now)?;
         let draft = drafted(self.newest.as_ref(), models, options, first)?;
         let mut journal = self.journal(folder)?;
-        let files = draft
-            .files
-            .iter()
-            .map(|(name, _)| folder.path().join(name))
-            .collect();
+        let generated = draft.generated(folder);
         journal.write.extend(draft.files);
         journal.commit(folder)?;
-        Ok(Generated {
-            plan: draft.plan,
-            files,
-        })
+        Ok(generated)
     }
 
     fn journal(&self, folder: &Folder) -> Result<Journal, Error> {

@@ -225,17 +225,17 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
             fs::write(repository.folder.path().join(name), &after[*name]).unwrap();
         }
         fs::write(
-            repository.folder.path().join("meta/rebase.journal"),
+            repository.folder.path().join("meta/generate.journal"),
             &journal,
         )
         .unwrap();
         let error = folder.newest().unwrap_err();
         assert!(error.to_string().contains("stopped half-way"), "{error}");
-        assert!(folder.has_unfinished_rebase().unwrap());
+        assert!(folder.is_half_written().unwrap());
         // Nor is it applied.
         let error = Migrations::folder(folder.path()).unwrap_err();
         assert!(error.to_string().contains("stopped half-way"), "{error}");
-        folder.finish_rebase().unwrap();
+        folder.finish().unwrap();
         assert_eq!(repository.files(), after);
         assert!(migrate::check_models(&folder, &all).unwrap().is_empty());
     }
@@ -243,7 +243,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
     for (name, text) in &before {
         fs::write(repository.folder.path().join(name), text).unwrap();
     }
-    fs::write(repository.folder.path().join("meta/rebase.tmp"), "{").unwrap();
+    fs::write(repository.folder.path().join("meta/generate.tmp"), "{").unwrap();
     Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
     assert_eq!(repository.files(), after);
 }
@@ -262,11 +262,11 @@ fn a_journal_writes_in_its_folder_only() {
     ] {
         let journal = serde_json::json!({ "write": {}, "remove": [name] }).to_string();
         fs::write(
-            repository.folder.path().join("meta/rebase.journal"),
+            repository.folder.path().join("meta/generate.journal"),
             journal,
         )
         .unwrap();
-        let error = repository.folder().finish_rebase().unwrap_err();
+        let error = repository.folder().finish().unwrap_err();
         assert!(
             error.to_string().contains("is no file of migrations"),
             "{error}"

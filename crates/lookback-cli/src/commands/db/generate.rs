@@ -30,6 +30,7 @@ impl How<'_> {
 }
 
 pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), Failure> {
+    finish(folder)?;
     let before = folder
         .newest()?
         .map(|snapshot| snapshot.schema)
@@ -43,8 +44,20 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
     tell(&generated)
 }
 
+/// Does what an earlier run wrote down and was stopped in.
+pub(super) fn finish(folder: &Folder) -> Result<(), Failure> {
+    if folder.is_half_written()? {
+        folder.finish()?;
+        output::note("finished what an earlier run was stopped in");
+    }
+    Ok(())
+}
+
 pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
     show(&generated.plan);
+    for (file, risk) in &generated.risks {
+        output::warning(&format!("{file}: {risk}"));
+    }
     for file in &generated.files {
         output::line(&file.display().to_string())?;
     }
@@ -52,13 +65,10 @@ pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The changes in words, with what each may cost.
+/// The changes in words.
 pub(super) fn show(plan: &Plan) {
     for step in &plan.steps {
         output::note(&step.change.summary());
-        for risk in &step.risks {
-            output::warning(&risk.to_string());
-        }
         if let Change::AddColumn {
             column,
             existing: None,
@@ -70,7 +80,8 @@ pub(super) fn show(plan: &Plan) {
         {
             let object = step.change.object();
             output::hint(&format!(
-                "to say what rows get that are there: --fill '{object}=SQL'"
+                "rows that are there have no value for it; to say what they get, generate it with \
+                 --fill '{object}=SQL'"
             ));
         }
     }

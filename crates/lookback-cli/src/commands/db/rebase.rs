@@ -24,16 +24,11 @@ pub(super) fn run(
                 .hint("run db generate --rebase, and then db generate for what the models have besides"),
         );
     }
-    if folder.has_unfinished_rebase()? {
-        if args.dry_run {
-            output::note(
-                "an earlier run was stopped half-way; without --dry-run it is finished first",
-            );
-            return Ok(());
-        }
-        folder.finish_rebase()?;
-        output::note("finished what an earlier run was stopped in");
+    if args.dry_run && folder.is_half_written()? {
+        output::note("an earlier run was stopped half-way; without --dry-run it is finished first");
+        return Ok(());
     }
+    generate::finish(folder)?;
     let rebase = Rebase::of(folder, &args.regenerate)?;
     if rebase.is_empty() {
         output::note("nothing to rebase: the migrations follow each other");

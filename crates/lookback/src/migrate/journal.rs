@@ -12,20 +12,20 @@ use crate::migrate::Folder;
 use crate::migrate::folder::cannot;
 
 /// Not `.json`: it is no snapshot.
-pub(in crate::migrate) const NAME: &str = "meta/rebase.journal";
+pub(super) const NAME: &str = "meta/generate.journal";
 
 /// Files to write, with their text, and files to remove, by their names in the
 /// folder. Done twice it is the same as done once.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::migrate) struct Journal {
+pub(super) struct Journal {
     pub(super) write: BTreeMap<String, String>,
     pub(super) remove: BTreeSet<String>,
 }
 
 impl Journal {
     /// What an earlier run wrote down and did not finish.
-    pub(in crate::migrate) fn read(folder: &Folder) -> Result<Option<Self>, Error> {
+    pub(super) fn read(folder: &Folder) -> Result<Option<Self>, Error> {
         let path = folder.path().join(NAME);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -34,7 +34,7 @@ impl Journal {
         };
         let wrong = |problem: String| Error::Setup {
             problem: format!("{}: {problem}", path.display()),
-            hint: "it is not what db generate --rebase wrote: take the folder from the \
+            hint: "it is not what db generate wrote: take the folder from the \
                    repository's history"
                 .to_owned(),
         };
@@ -56,7 +56,7 @@ impl Journal {
         self.finish(folder)
     }
 
-    pub(in crate::migrate) fn finish(&self, folder: &Folder) -> Result<(), Error> {
+    pub(super) fn finish(&self, folder: &Folder) -> Result<(), Error> {
         for (name, text) in &self.write {
             folder.replace(name, text)?;
         }

@@ -1,0 +1,1 @@
+SELECT count(*) = 2 AND min(new) = 7 FROM orders;
