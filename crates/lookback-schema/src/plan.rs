@@ -126,6 +126,9 @@ impl Step {
     }
 }
 
+/// The longest name of a migration, in bytes.
+const LONGEST: usize = 60;
+
 pub(crate) fn slug(words: &str) -> String {
     let mut slug = String::new();
     for c in words.to_lowercase().chars() {
@@ -135,6 +138,10 @@ pub(crate) fn slug(words: &str) -> String {
             slug.push('_');
         }
     }
-    slug.truncate(60);
+    if slug.len() > LONGEST {
+        // Whole words, unless the first one is too long by itself.
+        let end = slug[..=LONGEST].rfind('_').unwrap_or(LONGEST);
+        slug.truncate(end);
+    }
     slug.trim_matches('_').to_owned()
 }
