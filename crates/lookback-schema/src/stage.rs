@@ -363,7 +363,11 @@ impl Stager {
                 self.push(Stage::Validate, validate);
             }
             Constraint::ForeignKey(key) => {
-                let (stage, then) = if self.late_keys.contains(&key.table) {
+                // A key is made anew with the type of a column in it.
+                let mut narrowed = self.narrowed.iter();
+                let is_narrowed =
+                    narrowed.any(|(narrowed, _)| narrowed == table || *narrowed == key.table);
+                let (stage, then) = if is_narrowed || self.late_keys.contains(&key.table) {
                     (Stage::Keys, Stage::ValidateReferences)
                 } else {
                     (Stage::Main, Stage::Validate)
