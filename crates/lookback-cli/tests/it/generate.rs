@@ -150,7 +150,7 @@ fn an_index_and_a_constraint_keep_what_they_are_under_another_name() {
     insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
         insta::assert_snapshot!(ran.transcript(), @"
         $ lookback db generate
-        migrations/[version]_rename_constraint_logs_level_is_known_to_logs_level_check_an.sql
+        migrations/[version]_rename_constraint_logs_level_is_known_to_logs_level_check.sql
         migrations/meta/[version].json
         ! rename constraint logs.level_is_known to logs_level_check
         ! rename index users.users_email_key_old to users_email_key

@@ -36,10 +36,17 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
         .map(|snapshot| snapshot.schema)
         .unwrap_or_default();
     let options = how.settled(&before, models)?;
+    let is_new = !folder.path().exists();
     let generated = migrate::generate(folder, models, &options, Utc::now())?;
     if generated.files.is_empty() {
         output::note("nothing to generate: the models are as the newest snapshot has them");
         return Ok(());
+    }
+    if is_new {
+        let path = folder.path().display();
+        output::note(&format!(
+            "{path} is a new folder: it begins with all that the models have"
+        ));
     }
     tell(&generated)
 }
