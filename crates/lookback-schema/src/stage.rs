@@ -218,7 +218,15 @@ impl Stager {
             .owner()
             .is_some_and(|table| self.partitioned.contains(table));
         if is_new {
-            return self.push(Stage::Main, change.clone());
+            let stage = match change {
+                Change::AddConstraint {
+                    table,
+                    constraint: Constraint::ForeignKey(key),
+                    ..
+                } if self.refers_late(table, &key.table) => Stage::Keys,
+                _ => Stage::Main,
+            };
+            return self.push(stage, change.clone());
         }
         match change {
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
@@ -363,11 +371,7 @@ impl Stager {
                 self.push(Stage::Validate, validate);
             }
             Constraint::ForeignKey(key) => {
-                // A key is made anew with the type of a column in it.
-                let mut narrowed = self.narrowed.iter();
-                let is_narrowed =
-                    narrowed.any(|(narrowed, _)| narrowed == table || *narrowed == key.table);
-                let (stage, then) = if is_narrowed || self.late_keys.contains(&key.table) {
+                let (stage, then) = if self.refers_late(table, &key.table) {
                     (Stage::Keys, Stage::ValidateReferences)
                 } else {
                     (Stage::Main, Stage::Validate)
@@ -424,6 +428,14 @@ impl Stager {
             Constraint::Exclude(exclusion) => exclusion.mentions(column),
             _ => false,
         })
+    }
+
+    /// Whether a reference from one table to another may need what the main file
+    /// does not have yet: a key, which is also made anew with the type of a
+    /// column in it.
+    fn refers_late(&self, from: &Name, to: &Name) -> bool {
+        let mut narrowed = self.narrowed.iter().map(|(table, _)| table);
+        self.late_keys.contains(to) || narrowed.any(|table| table == from || table == to)
     }
 
     /// Builds an index without keeping writers waiting. The name it has till
