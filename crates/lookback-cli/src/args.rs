@@ -387,6 +387,10 @@ pub(crate) enum DbCommand {
 
         #[command(flatten)]
         folder: FolderArgs,
+
+        /// Table in which they are recorded [default: _sqlx_migrations]
+        #[arg(long, value_name = "NAME")]
+        table: Option<String>,
     },
 
     /// Fail if models, newest schema snapshot and database are not in step

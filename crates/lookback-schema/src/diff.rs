@@ -626,13 +626,18 @@ impl Differ<'_> {
             match old {
                 Some(old) => self.alter_column(name, old, column),
                 None => {
+                    let existing = self
+                        .decisions
+                        .fill(name, &column.name)
+                        .filter(|_| column.not_null && column.fill == Fill::None);
+                    if let Some(value) = existing.clone().filter(|value| !value.is_a_default()) {
+                        late.extend(self.add_filled(name, column, value));
+                        continue;
+                    }
                     let change = Change::AddColumn {
                         table: name.clone(),
                         column: column.clone(),
-                        existing: self
-                            .decisions
-                            .fill(name, &column.name)
-                            .filter(|_| column.not_null && column.fill == Fill::None),
+                        existing,
                     };
                     if column.fill.generated().is_some() {
                         late.push(change);
@@ -643,6 +648,33 @@ impl Differ<'_> {
             }
         }
         self.columns.extend(late);
+    }
+
+    /// A column that refuses null, where the rows get what is no default: made
+    /// of their other columns, say.
+    fn add_filled(&self, table: &Name, column: &Column, value: Expression) -> [Change; 3] {
+        let nullable = Column {
+            not_null: false,
+            ..column.clone()
+        };
+        [
+            Change::AddColumn {
+                table: table.clone(),
+                column: nullable,
+                existing: None,
+            },
+            Change::FillNulls {
+                table: table.clone(),
+                column: column.name.clone(),
+                value,
+                deferred: self.waits(table),
+            },
+            Change::SetNotNull {
+                table: table.clone(),
+                column: column.name.clone(),
+                proved: false,
+            },
+        ]
     }
 
     fn alter_column(&mut self, table: &Name, old: &Column, new: &Column) {

@@ -108,6 +108,12 @@ impl Expression {
         self.columns().any(|name| name == column)
     }
 
+    /// Whether it can be the default of a column: it is about no column, and is
+    /// no query.
+    pub(crate) fn is_a_default(&self) -> bool {
+        self.columns().next().is_none() && !self.lexed().iter().any(|token| token.is_word("select"))
+    }
+
     /// Whether the type of this name may be in it.
     pub(crate) fn mentions_type(&self, name: &Name) -> bool {
         let quoted = quoted(&name.name);

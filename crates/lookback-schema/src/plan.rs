@@ -116,6 +116,8 @@ impl Step {
     pub fn sql(&self) -> String {
         let mut sql = String::new();
         for risk in &self.risks {
+            // A name may have any character in it, and a comment ends with its line.
+            let risk = risk.to_string().replace(['\n', '\r'], " ");
             sql.push_str(&format!("-- {risk}\n"));
         }
         for statement in self.change.statements() {

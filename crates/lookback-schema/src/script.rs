@@ -23,9 +23,14 @@ pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
     let mut current: Vec<Token<'_>> = Vec::new();
     let mut parentheses = 0_usize;
     let mut blocks = 0_usize;
+    let mut lines = Lines {
+        sql,
+        at: 0,
+        line: 1,
+    };
     for token in lex::tokens(sql)? {
         if token.is(";") && parentheses == 0 && blocks == 0 {
-            found.extend(statement(sql, &current));
+            found.extend(lines.statement(&current));
             current.clear();
             continue;
         }
@@ -45,16 +50,28 @@ pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
         }
         current.push(token);
     }
-    found.extend(statement(sql, &current));
+    found.extend(lines.statement(&current));
     Ok(found)
 }
 
-fn statement<'a>(sql: &'a str, tokens: &[Token<'a>]) -> Option<Statement<'a>> {
-    let (first, last) = (tokens.first()?, tokens.last()?);
-    Some(Statement {
-        sql: &sql[first.start..last.end()],
-        line: lex::line_of(sql, first.start),
-    })
+/// Counts lines while it goes through a file, once.
+struct Lines<'a> {
+    sql: &'a str,
+    /// As far as it has come, and the line of that.
+    at: usize,
+    line: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn statement(&mut self, tokens: &[Token<'a>]) -> Option<Statement<'a>> {
+        let (first, last) = (tokens.first()?, tokens.last()?);
+        self.line += lex::line_of(&self.sql[self.at..], first.start - self.at) - 1;
+        self.at = first.start;
+        Some(Statement {
+            sql: &self.sql[first.start..last.end()],
+            line: self.line,
+        })
+    }
 }
 
 /// `CREATE [OR REPLACE] FUNCTION` or `PROCEDURE`.

@@ -30,13 +30,15 @@ pub struct Snapshot {
 }
 
 /// The place of a snapshot among others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Place {
     format: u32,
     /// The version of the migration.
     pub version: i64,
     /// The version of the snapshot that this one follows; none for the first.
     pub parent: Option<i64>,
+    /// The versions of its files.
+    pub files: Vec<i64>,
 }
 
 impl Place {

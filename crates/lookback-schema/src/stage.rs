@@ -144,12 +144,12 @@ impl File {
         format!("{head}{}", self.plan.sql())
     }
 
-    /// The text of the file that undoes it.
+    /// What undoes it.
     ///
     /// # Errors
     ///
     /// None that a plan of this crate gives: what is undone is there.
-    pub fn down(&self) -> Result<String, Error> {
+    pub fn back(&self) -> Result<Plan, Error> {
         let before = self.before();
         let after = self.plan.apply(before.clone());
         let decisions = Decisions {
@@ -158,8 +158,16 @@ impl File {
             one_transaction: !self.no_transaction,
             ..Decisions::default()
         };
-        let back =
-            diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))?;
+        diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))
+    }
+
+    /// The text of the file that undoes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`back`](Self::back).
+    pub fn down(&self) -> Result<String, Error> {
+        let back = self.back()?;
         if back.is_empty() {
             return Ok("-- There is nothing to undo.\n".to_owned());
         }
@@ -461,7 +469,7 @@ impl Stager {
         let Ok(condition) = Expression::new(format!("{} IS NOT NULL", quoted(column))) else {
             return;
         };
-        let name = self.prove(table, column, "__not_null", condition);
+        let name = self.prove(table, column, "__filled", condition);
         self.late_not_null
             .insert((table.clone(), column.to_owned()));
         self.push(
@@ -703,6 +711,7 @@ mod tests {
         --
         ALTER TABLE t DROP CONSTRAINT t_b_check;
 
+        -- may fail on existing rows: later changes of rows that break it, until they are mended
         ALTER TABLE t ADD CONSTRAINT t_b_check CHECK (b > 0) NOT VALID;
         --
         -- no-transaction

@@ -60,13 +60,13 @@ mod rebase;
 mod rolled_back;
 
 pub use baseline::{Baseline, baseline};
-pub use canonical::canonical;
+pub use canonical::{can_print, canonical};
 pub use check::{check_database, check_models};
 pub use folder::Folder;
 pub use generate::{GenerateOptions, Generated, check_name, generate, generate_empty};
 pub use introspect::{Live, Scope, introspect, read};
 pub use pull::{RustCode, pull, rust_code};
-pub use push::{both, check_data_loss, data_lost_by, push};
+pub use push::{both, check_data_loss, data_lost_by, lookalikes, push};
 pub use rebase::Rebase;
 
 mod literal;

@@ -111,9 +111,13 @@ pub(crate) async fn run(
             let mut conn = database::connect(config).await?;
             pull::run(&mut conn, schema, out.as_deref()).await
         }
-        DbCommand::Baseline { wait, folder } => {
+        DbCommand::Baseline {
+            wait,
+            folder,
+            table,
+        } => {
             let (mut conn, options) = connect(config, wait).await?;
-            baseline::run(&mut conn, &Folder::new(folder.dir), &options).await
+            baseline::run(&mut conn, &Folder::new(folder.dir), table, &options).await
         }
         DbCommand::Check { offline, folder } => {
             let folder = Folder::new(folder.dir);

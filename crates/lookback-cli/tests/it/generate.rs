@@ -216,6 +216,7 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
                 migrations/meta/[version].json
                 ! add column metrics.traffic_count
                 ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+                ! warning: [version]_count.sql: may fail on existing rows: later changes of rows that break it, until they are mended
                 ! warning: [version]_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
                 ! hint: review the files, then: db migrate
                 "),
@@ -376,6 +377,7 @@ fn on_a_terminal_each_question_is_asked() {
         ! add column metrics.traffic_count
         ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
         ! warning: [version]_names.sql: LOSES DATA: the values of metrics.traffic
+        ! warning: [version]_names.sql: may fail on existing rows: later changes of rows that break it, until they are mended
         ! warning: [version]_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
         ! hint: review the files, then: db migrate
         ");
@@ -394,4 +396,45 @@ fn without_an_answer_nothing_is_written() {
         .failed(130);
     assert!(ran.err.contains("no answer"), "{}", ran.err);
     lookback.run(&["db", "check", "--offline"]).failed(1);
+}
+
+#[test]
+fn what_was_forgotten_in_the_folder_is_said() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| without(s, "logs", "trace_id"));
+    lookback.run(&["db", "generate", "trace"]).succeeded();
+    let migrations = lookback.folder().join("migrations");
+    let written: Vec<_> = std::fs::read_dir(&migrations)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with("_trace.sql"))
+        .collect();
+    let file = &written[0];
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let version = name.split('_').next().unwrap();
+
+    let again = migrations.join(format!("{version}_again.sql"));
+    std::fs::copy(file, &again).unwrap();
+    let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
+    assert!(said.contains("are of the same version"), "{said}");
+    std::fs::remove_file(again).unwrap();
+
+    let text = std::fs::read(file).unwrap();
+    std::fs::remove_file(file).unwrap();
+    for command in [&["db", "check", "--offline"][..], &["db", "generate"]] {
+        let said = lookback.run(command).failed(1).err;
+        assert!(
+            said.contains(&format!("a file of version {version}, which is not there")),
+            "{said}"
+        );
+    }
+    std::fs::write(file, text).unwrap();
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+
+    std::fs::remove_file(migrations.join("meta/20261124100000.json")).unwrap();
+    let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
+    assert!(
+        said.contains("follows meta/20261124100000.json, which is not there"),
+        "{said}"
+    );
 }

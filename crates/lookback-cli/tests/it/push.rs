@@ -279,3 +279,29 @@ async fn on_a_terminal_a_push_is_agreed_to() {
     ! nothing to push: the database is as the models are
     ");
 }
+
+/// Without a snapshot nobody knows that the table was once of the models.
+#[tokio::test]
+async fn a_table_under_another_name_is_pointed_at() {
+    let lookback = drifted(&["ALTER TABLE settings RENAME TO options"]).await;
+    let ran = lookback.run(&["db", "push", "--explain"]).succeeded();
+    assert!(
+        ran.out.starts_with("CREATE TABLE settings ("),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        ran.err.replace('\r', ""),
+        "warning: settings is created, and options, which no model has, has most of its columns\n\
+         hint: if it is options under another name: --rename 'options=settings'\n"
+    );
+    let before = rows(&lookback, "SELECT name, value FROM options").await;
+    let call = ["db", "push", "--rename", "options=settings", "--yes"];
+    transcript!(lookback.run(&call), @"
+    $ lookback db push --rename options=settings --yes
+    ALTER TABLE options RENAME TO settings;
+    ! made 1 change
+    ");
+    assert_eq!(rows(&lookback, SETTINGS).await, before);
+    lookback.run(&["db", "push", "--yes"]).succeeded();
+}

@@ -8,6 +8,10 @@ use crate::schema::{Column, Constraint, Fill, Partition, Table};
 /// transaction.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
+/// A policy would hide rows of a table whose owner it binds, and they would go
+/// with the old table: with this it is an error.
+const ALL_ROWS: &str = "SET LOCAL row_security = off";
+
 impl Change {
     /// The statements, without semicolons, in order.
     pub fn statements(&self) -> Vec<String> {
@@ -234,7 +238,7 @@ impl Change {
             } => {
                 let values: Vec<&str> = columns.iter().map(|(_, value)| value.as_str()).collect();
                 let columns: Vec<&String> = columns.iter().map(|(column, _)| column).collect();
-                let mut sql = Vec::new();
+                let mut sql = vec![ALL_ROWS.to_owned()];
                 if *deferred {
                     sql.push(NOW.to_owned());
                 }
@@ -248,12 +252,8 @@ impl Change {
                         values.join(", ")
                     )
                 });
+                sql.extend(counted.iter().map(|column| go_on_as(from, to, column)));
                 sql.push(format!("DROP TABLE {from}"));
-                sql.extend(
-                    counted
-                        .iter()
-                        .map(|column| go_on_after_the_largest(to, column)),
-                );
                 sql
             }
             Self::SetComment {
@@ -429,6 +429,20 @@ fn default(expression: &str) -> String {
 
 fn identity(always: bool) -> &'static str {
     if always { "ALWAYS" } else { "BY DEFAULT" }
+}
+
+/// The same for a table that takes the place of another: no number that the old
+/// one gave is given again.
+fn go_on_as(from: &Name, to: &Name, column: &str) -> String {
+    let column_name = literal(column);
+    format!(
+        "SELECT setval(pg_get_serial_sequence({}, {column_name}), greatest(coalesce(max({}), 0), \
+         coalesce(pg_sequence_last_value(pg_get_serial_sequence({}, {column_name})::regclass), 0)) \
+         + 1, false) FROM {to}",
+        literal(&to.to_string()),
+        quoted(column),
+        literal(&from.to_string()),
+    )
 }
 
 fn go_on_after_the_largest(table: &Name, column: &str) -> String {

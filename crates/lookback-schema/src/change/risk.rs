@@ -179,8 +179,16 @@ impl Change {
 }
 
 fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
-    if constraint.is_not_valid() {
-        return Vec::new();
+    match constraint {
+        Constraint::Check {
+            not_valid: true, ..
+        } => {
+            return vec![Risk::MayFail(
+                "later changes of rows that break it, until they are mended".to_owned(),
+            )];
+        }
+        _ if constraint.is_not_valid() => return Vec::new(),
+        _ => {}
     }
     let (lock, during, why) = match constraint {
         Constraint::PrimaryKey(_) => (

@@ -49,6 +49,9 @@ impl<'a> TypeChange<'a> {
         let column = crate::name::quoted(column);
         let to = self.to;
         let array = if self.from.array { "[]" } else { "" };
+        if self.from.array && is_one_of(to, &VECTORS) {
+            return Expression::new(format!("{column}::{to}")).ok();
+        }
         let way = if self.from.array == to.array && is_one_of(self.from, &TEXTS) {
             format!("{column}::{to}")
         } else {
@@ -251,7 +254,10 @@ impl<'a> TypeChange<'a> {
         if from.is_builtin("vector") && to.is_builtin("halfvec") {
             return Some("digits");
         }
-        if from.is_builtin("json") && to.is_builtin("jsonb") {
+        if is_one_of(from, &TEXTS) && (floating(to) || precision(to).is_some()) {
+            return Some("digits");
+        }
+        if (from.is_builtin("json") || is_one_of(from, &TEXTS)) && to.is_builtin("jsonb") {
             return Some("white space, order and repeated keys");
         }
         None

@@ -55,6 +55,7 @@ impl Schema {
                 Some((name.clone(), key.columns.clone()))
             })
             .collect();
+        let tables: BTreeSet<Name> = self.tables.keys().cloned().collect();
         for (table_name, table) in &mut self.tables {
             for (name, constraint) in &mut table.constraints {
                 let Constraint::ForeignKey(foreign) = constraint else {
@@ -65,11 +66,18 @@ impl Schema {
                 }
                 match keys.get(&foreign.table) {
                     Some(columns) => foreign.references.clone_from(columns),
-                    None => errors.push(Error::new(format!(
-                        "table {table_name}: foreign key {name}: {} has no primary key here; name \
-                         the columns: REFERENCES {} (…)",
-                        foreign.table, foreign.table
-                    ))),
+                    None => {
+                        let why = if tables.contains(&foreign.table) {
+                            "has no primary key"
+                        } else {
+                            "is the table of no model"
+                        };
+                        errors.push(Error::new(format!(
+                            "table {table_name}: foreign key {name}: {} {why}; if it is there with \
+                             a key, name the columns: REFERENCES {} (…)",
+                            foreign.table, foreign.table
+                        )));
+                    }
                 }
             }
         }

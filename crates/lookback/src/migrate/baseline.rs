@@ -24,7 +24,10 @@ pub enum Baseline {
 
 /// Records the pending migrations of a folder as applied, without running them,
 /// if the database is already what they make: as the newest schema snapshot of
-/// the folder has it. Nothing else is changed.
+/// the folder has it. Nothing else is changed. What files that are written by
+/// hand do beside it, nobody looks at.
+///
+/// They are recorded in `table`, or in the one of sqlx.
 ///
 /// # Errors
 ///
@@ -33,6 +36,7 @@ pub enum Baseline {
 pub async fn baseline(
     conn: &mut PgConnection,
     folder: &Folder,
+    table: Option<String>,
     options: &ApplyOptions,
     on_event: Tell<'_>,
 ) -> Result<Baseline, Error> {
@@ -42,7 +46,10 @@ pub async fn baseline(
             hint: "write the migrations from the models: db generate".to_owned(),
         });
     }
-    let migrations = Migrations::folder(folder.path())?;
+    let mut migrations = Migrations::folder(folder.path())?;
+    if let Some(table) = table {
+        migrations = migrations.in_table(table);
+    }
     let mut run = Run::start(conn, &migrations, options, on_event).await?;
     let result = record(&mut run, folder, &migrations).await;
     run.end(result).await

@@ -38,6 +38,22 @@ pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schem
     transaction.end(result).await
 }
 
+/// Whether [`canonical`] has what it needs: the right to create schemas, and a
+/// server that is not read-only.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn can_print(conn: &mut PgConnection) -> Result<bool, Error> {
+    let row = sqlx::query(
+        "SELECT has_database_privilege(current_database(), 'CREATE') \
+           AND NOT current_setting('transaction_read_only')::boolean AS can",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(row.try_get("can")?)
+}
+
 async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
     let default = current_schema(conn).await?;
     let row = sqlx::query("SELECT pg_backend_pid() AS pid")

@@ -1,6 +1,6 @@
 //! A folder of migrations, and the schema snapshots in its `meta/`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ impl Folder {
         // Of the others their place is enough, and takes a fraction of the time.
         let mut places = self.read_all(Place::from_json)?;
         places.sort_by_key(|(_, place)| place.version);
+        self.refuse_gaps(&places)?;
         let parents: BTreeSet<i64> = places
             .iter()
             .filter_map(|(_, place)| place.parent)
@@ -62,6 +63,59 @@ impl Folder {
                 hint: "put one after the other: db generate --rebase".to_owned(),
             }),
         }
+    }
+
+    /// What was forgotten in a merge or a clean-up: a snapshot that another one
+    /// follows, a file that one was written with; two files of one version.
+    fn refuse_gaps(&self, places: &[(PathBuf, Place)]) -> Result<(), Error> {
+        let from_history = "take the file from the repository's history";
+        let mut files: BTreeMap<i64, String> = BTreeMap::new();
+        for name in self.names()? {
+            let up = name.ends_with(".sql") && !name.ends_with(".down.sql");
+            let Some(version) = version_of(&name).filter(|_| up) else {
+                continue;
+            };
+            if let Some(other) = files.insert(version, name.clone()) {
+                return Err(Error::Setup {
+                    problem: format!(
+                        "{}: {other} and {name} are of the same version",
+                        self.path.display()
+                    ),
+                    hint: "remove one of them, and generate it anew: db generate".to_owned(),
+                });
+            }
+        }
+        let versions: BTreeSet<i64> = places.iter().map(|(_, place)| place.version).collect();
+        for (path, place) in places {
+            if place.parent.is_some_and(|parent| parent >= place.version) {
+                return Err(Error::Setup {
+                    problem: format!("{} follows one that is not older", path.display()),
+                    hint: from_history.to_owned(),
+                });
+            }
+            if let Some(parent) = place.parent.filter(|parent| !versions.contains(parent)) {
+                return Err(Error::Setup {
+                    problem: format!(
+                        "{} follows meta/{parent}.json, which is not there",
+                        path.display()
+                    ),
+                    hint: from_history.to_owned(),
+                });
+            }
+            if let Some(file) = place.files.iter().find(|file| !files.contains_key(file)) {
+                return Err(Error::Setup {
+                    problem: format!(
+                        "{} was written with a file of version {file}, which is not there",
+                        path.display()
+                    ),
+                    hint: format!(
+                        "{from_history}; to generate the change anew, remove the snapshot and the \
+                         other files of it, too"
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Every snapshot, in the order of their versions.
@@ -173,16 +227,36 @@ impl Folder {
     /// Writes a file of the folder, whatever was there: it is there as it was,
     /// or as it is to be.
     pub(super) fn replace(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        self.write_beside(name, text, |beside, path| fs::rename(beside, path))
+    }
+
+    /// Writes a file that must not be there yet, whole or not at all.
+    pub(super) fn claim(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        self.write_beside(name, text, |beside, path| {
+            match fs::hard_link(beside, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+                // Not every file system has links.
+                Err(_) => fs::rename(beside, path),
+                Ok(()) => fs::remove_file(beside),
+            }
+        })
+    }
+
+    fn write_beside(
+        &self,
+        name: &str,
+        text: &str,
+        then: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    ) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| cannot("create", parent, &error))?;
         }
         // First beside it: a file that is half written is never there under its name.
-        let beside = path.with_extension("tmp");
+        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
         let written = fs::write(&beside, text).map_err(|error| cannot("write", &beside, &error));
-        let moved = written.and_then(|()| {
-            fs::rename(&beside, &path).map_err(|error| cannot("write", &path, &error))
-        });
+        let moved = written
+            .and_then(|()| then(&beside, &path).map_err(|error| cannot("write", &path, &error)));
         if let Err(error) = moved {
             // The first error is the one to tell.
             let _ = fs::remove_file(&beside);

@@ -59,7 +59,7 @@ pub fn generate(
             write: draft.files.into_iter().collect(),
             ..Journal::default()
         };
-        journal.commit(folder)?;
+        journal.commit_after(folder, first)?;
     }
     Ok(generated)
 }
@@ -116,19 +116,17 @@ pub(super) fn drafted(
             ".sql"
         };
         let up = format!("{version}_{words}{end}");
-        let steps = file.plan.steps.iter();
-        risks.extend(
-            steps
-                .flat_map(|step| step.risks.iter().cloned())
-                .map(|risk| (up.clone(), risk)),
-        );
+        risks.extend(risks_of(&file.plan).map(|risk| (up.clone(), risk)));
         files.push((up, file.sql()));
         if options.reversible {
-            let down = file.down().map_err(|error| Error::Setup {
+            let impossible = |error: lookback_schema::Error| Error::Setup {
                 problem: format!("what undoes {words} cannot be told: {error}"),
                 hint: "leave out --reversible, and write it by hand".to_owned(),
-            })?;
-            files.push((format!("{version}_{words}.down.sql"), down));
+            };
+            let down = format!("{version}_{words}.down.sql");
+            let back = file.back().map_err(impossible)?;
+            risks.extend(risks_of(&back).map(|risk| (down.clone(), risk)));
+            files.push((down, file.down().map_err(impossible)?));
         }
         versions.push(version);
     }
@@ -136,6 +134,11 @@ pub(super) fn drafted(
     let snapshot = Snapshot::new(versions, parent, models.clone());
     files.push((snapshot_name(snapshot.version), snapshot.to_json()));
     Ok(Draft { plan, files, risks })
+}
+
+fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {
+    let risks = plan.steps.iter().flat_map(|step| &step.risks);
+    risks.cloned().collect::<Vec<_>>().into_iter()
 }
 
 /// Writes an empty file, for a change of data that is written by hand.
@@ -195,5 +198,16 @@ fn checked_name(name: &str) -> Result<String, Error> {
 
 pub(super) fn next_version(folder: &Folder, now: DateTime<Utc>) -> Result<i64, Error> {
     let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
-    Ok(folder.last_version()?.saturating_add(1).max(stamp))
+    let last = folder.last_version()?;
+    // A migration takes many files at the most.
+    if last > i64::MAX - 1_000_000 {
+        return Err(Error::Setup {
+            problem: format!(
+                "no version comes after {last}, the largest in {}",
+                folder.path().display()
+            ),
+            hint: "name the file by a time: 20260131120000_name.sql".to_owned(),
+        });
+    }
+    Ok((last + 1).max(stamp))
 }

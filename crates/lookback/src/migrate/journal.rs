@@ -29,7 +29,13 @@ impl Journal {
         let path = folder.path().join(NAME);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // What is wrong with the folder is said when it is read.
+            Err(error)
+                if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
+                    .contains(&error.kind()) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(cannot("read", &path, &error)),
         };
         let wrong = |problem: String| Error::Setup {
@@ -46,6 +52,29 @@ impl Journal {
             }
         }
         Ok(Some(journal))
+    }
+
+    /// The same for files that are new, from the version `first` on, unless
+    /// others came first: two programs may generate at the same time.
+    pub(super) fn commit_after(&self, folder: &Folder, first: i64) -> Result<(), Error> {
+        // A map of strings can be written.
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let path = folder.claim(NAME, &text)?;
+        match folder.last_version() {
+            Ok(last) if last < first => self.finish(folder),
+            other => {
+                fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
+                other.and_then(|_| {
+                    Err(Error::Setup {
+                        problem: format!(
+                            "other files came into {} meanwhile",
+                            folder.path().display()
+                        ),
+                        hint: "nothing was written; run it again".to_owned(),
+                    })
+                })
+            }
+        }
     }
 
     /// Writes it down, which decides that it is done, and does it.

@@ -1,6 +1,7 @@
 //! Models straight into a database, for development.
 
-use lookback_schema::{Change, Plan, Risk, Schema};
+use lookback_schema::{Change, Decisions, Name, Plan, Risk, Schema};
+use sqlx::postgres::PgDatabaseError;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::error::Error;
@@ -10,7 +11,8 @@ use crate::migrate::{Scope, canonical, introspect};
 /// compared by [`lookback_schema::diff`].
 ///
 /// Tables of the database that neither `models` nor `known` (the newest
-/// snapshot) has are not ours: they are in neither.
+/// snapshot) has are not ours: they are in neither, unless `decisions` give
+/// them another name.
 ///
 /// # Errors
 ///
@@ -19,10 +21,68 @@ pub async fn both(
     conn: &mut PgConnection,
     models: &Schema,
     known: &Schema,
+    decisions: &Decisions,
 ) -> Result<(Schema, Schema), Error> {
-    let live = introspect(conn, &Scope::of([models, known])).await?;
+    let mut scope = Scope::of([models, known]);
+    for (from, _) in &decisions.renames {
+        // A column is no table: then there is none of that name.
+        if let Ok(name) = from.to_string().parse::<Name>() {
+            scope.schemas.extend(name.schema.clone());
+            scope.tables.get_or_insert_default().insert(name.clone());
+            scope.enums.get_or_insert_default().insert(name);
+        }
+    }
+    let live = introspect(conn, &scope).await?;
     let wanted = canonical(conn, models).await?;
     Ok((live, wanted))
+}
+
+/// Tables that `plan` creates, each with one of the database that is not ours
+/// and has most of its columns: it may be the same under another name.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn lookalikes(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    live: &Schema,
+) -> Result<Vec<(Name, Name)>, Error> {
+    let created = plan.steps.iter().filter_map(|step| match &step.change {
+        Change::CreateTable { name, table } if !live.tables.contains_key(name) => {
+            Some((name, table))
+        }
+        _ => None,
+    });
+    let created: Vec<_> = created.collect();
+    if created.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scope = Scope {
+        schemas: created
+            .iter()
+            .filter_map(|(name, _)| name.schema.clone())
+            .collect(),
+        ..Scope::default()
+    };
+    let all = introspect(conn, &scope).await?;
+    let others = all
+        .tables
+        .iter()
+        .filter(|(name, _)| !live.tables.contains_key(name));
+    Ok(others
+        .flat_map(|(other, there)| {
+            let alike = created.iter().filter(move |(_, table)| {
+                let shared = table.columns.iter().filter(|column| {
+                    there
+                        .column(&column.name)
+                        .is_some_and(|c| c.data_type == column.data_type)
+                });
+                2 * shared.count() > table.columns.len().max(there.columns.len())
+            });
+            alike.map(move |(name, _)| ((*name).clone(), other.clone()))
+        })
+        .collect())
 }
 
 /// The objects whose data a plan loses, as flags name them.
@@ -95,15 +155,18 @@ fn refused(change: &Change, statement: &str, error: sqlx::Error) -> Error {
     };
     let code = refusal.code().unwrap_or_default();
     let mut hint = format!("nothing was changed; the statement was:\n    {statement}");
+    let what = format!("{}: {}", change.summary(), refusal.message());
     if let Some(flag) = flag_for(change, &code) {
         hint.push_str(&format!("\n{flag}"));
     }
     Error::Setup {
-        problem: format!(
-            "{}: {} (SQLSTATE {code})",
-            change.summary(),
-            refusal.message()
-        ),
+        problem: match refusal
+            .try_downcast_ref::<PgDatabaseError>()
+            .and_then(PgDatabaseError::detail)
+        {
+            Some(detail) => format!("{what} (SQLSTATE {code}): {detail}"),
+            None => format!("{what} (SQLSTATE {code})"),
+        },
         hint,
     }
 }

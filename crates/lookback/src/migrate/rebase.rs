@@ -131,6 +131,26 @@ impl Rebase {
         schema.unwrap_or_default()
     }
 
+    /// The names of files of no snapshot that came after one that goes.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn written_by_hand(&self, folder: &Folder) -> Result<Vec<String>, Error> {
+        let Some(first) = self.removed.iter().flat_map(|one| &one.files).min() else {
+            return Ok(Vec::new());
+        };
+        let snapshots = folder.snapshots()?;
+        let is_generated = |version: &i64| snapshots.iter().any(|s| s.files.contains(version));
+        let mut names = folder.names()?;
+        names.retain(|name| {
+            let version = super::folder::version_of(name).filter(|_| name.ends_with(".sql"));
+            version.is_some_and(|version| version > *first && !is_generated(&version))
+        });
+        names.sort();
+        Ok(names)
+    }
+
     /// The files that are written, and those that go.
     ///
     /// # Errors

@@ -275,7 +275,7 @@ mod mistakes {
         Land (table sales.countries): the enum type sales.mood has the values bad here, and it's ok, very_happy in Order (table sales."Orders")
         Time (table times): column at: its default is worked out anew for each record; say what the database is to do: #[column(default = …, sql_default = "now()")]
         Order (table sales."Orders"): the model is given twice
-        Order (table sales."Orders"): foreign key orders_country_fkey: sales.countries has no primary key here; name the columns: REFERENCES sales.countries (…)
+        Order (table sales."Orders"): foreign key orders_country_fkey: sales.countries has no primary key; if it is there with a key, name the columns: REFERENCES sales.countries (…)
         Land (table sales.countries): there are two tables, indexes or keys of the name sales."Orders_pkey"
         Order (table sales."Orders"): foreign key orders_country_fkey: 1 columns refer to 0
         Order (table sales."Orders"): foreign key orders_country_fkey: sales.countries () is neither a primary key nor unique

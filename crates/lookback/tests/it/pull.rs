@@ -131,7 +131,7 @@ async fn a_database_that_was_there_goes_on_with_migrations() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::new(dir.path());
     let options = ApplyOptions::default();
-    let error = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    let error = baseline(&mut conn, &folder, None, &options, &mut |_| {}).await;
     assert!(error.unwrap_err().is_setup());
 
     let models = shop::models().to_schema().unwrap();
@@ -140,7 +140,7 @@ async fn a_database_that_was_there_goes_on_with_migrations() {
     conn.execute("ALTER TABLE orders ADD COLUMN stray text")
         .await
         .unwrap();
-    let done = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    let done = baseline(&mut conn, &folder, None, &options, &mut |_| {}).await;
     match done.unwrap() {
         Baseline::Differs(plan) => assert!(plan.sql().contains("DROP COLUMN stray")),
         Baseline::Recorded(files) => panic!("{files:?}"),
@@ -154,7 +154,7 @@ async fn a_database_that_was_there_goes_on_with_migrations() {
     conn.execute("ALTER TABLE orders DROP COLUMN stray")
         .await
         .unwrap();
-    let done = baseline(&mut conn, &folder, &options, &mut |_| {}).await;
+    let done = baseline(&mut conn, &folder, None, &options, &mut |_| {}).await;
     match done.unwrap() {
         Baseline::Recorded(files) => assert_eq!(files.len(), pending.len()),
         Baseline::Differs(plan) => panic!("{}", plan.sql()),

@@ -243,7 +243,8 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
     for (name, text) in &before {
         fs::write(repository.folder.path().join(name), text).unwrap();
     }
-    fs::write(repository.folder.path().join("meta/generate.tmp"), "{").unwrap();
+    let half = format!("meta/generate.{}.tmp", std::process::id());
+    fs::write(repository.folder.path().join(half), "{").unwrap();
     Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
     assert_eq!(repository.files(), after);
 }

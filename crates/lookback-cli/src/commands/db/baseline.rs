@@ -10,18 +10,27 @@ use crate::output;
 pub(super) async fn run(
     conn: &mut PgConnection,
     folder: &Folder,
+    table: Option<String>,
     options: &ApplyOptions,
 ) -> Result<(), Failure> {
-    match migrate::baseline(conn, folder, options, &mut super::say).await? {
+    match migrate::baseline(conn, folder, table, options, &mut super::say).await? {
         Baseline::Recorded(recorded) if recorded.is_empty() => {
             output::note("nothing to record: every migration is applied");
         }
         Baseline::Recorded(recorded) => {
+            let snapshots = folder.snapshots()?;
+            let is_generated = |version| snapshots.iter().any(|one| one.files.contains(&version));
             for file in recorded
                 .iter()
                 .filter_map(|migration| migration.file.as_ref())
             {
                 output::note(&format!("recorded {file} as applied; it was not run"));
+            }
+            for migration in recorded.iter().filter(|one| !is_generated(one.version)) {
+                output::warning(&format!(
+                    "{} is written by hand: whether the database has what it does, nobody looked",
+                    migration.file.as_deref().unwrap_or_default()
+                ));
             }
         }
         Baseline::Differs(plan) => {

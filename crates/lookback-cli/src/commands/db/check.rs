@@ -1,6 +1,6 @@
 //! `db check`
 
-use lookback::migrate::{self, Folder};
+use lookback::migrate::{self, Folder, Scope};
 use lookback_schema::{Plan, Schema};
 use sqlx::PgConnection;
 
@@ -19,11 +19,40 @@ pub(super) fn models(folder: &Folder, models: &Schema) -> Result<(), Failure> {
 
 pub(super) async fn database(folder: &Folder, conn: &mut PgConnection) -> Result<(), Failure> {
     let plan = migrate::check_database(folder, conn).await?;
+    let snapshot = folder.newest()?.map(|snapshot| snapshot.schema);
+    tell_more(conn, &Scope::of(&snapshot), &plan).await?;
     in_step(
         &plan,
         "the database and the newest schema snapshot",
         "apply what is pending (db migrate), or take back what was changed by hand",
     )
+}
+
+/// What the comparison does not say: objects that a schema does not have, and
+/// definitions that could not be compared.
+pub(super) async fn tell_more(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let live = migrate::read(conn, scope).await?;
+    for index in &live.invalid_indexes {
+        output::warning(&format!(
+            "the index {index} is INVALID: a build of it failed"
+        ));
+        output::hint(&format!("it serves no query: DROP INDEX {index}"));
+    }
+    for note in &live.notes {
+        output::warning(note);
+    }
+    if !plan.is_empty() && !migrate::can_print(conn).await? {
+        output::warning(
+            "this role may not create schemas, or the server is read-only: definitions are not \
+             compared as the server prints them, and differences may be seen that are none",
+        );
+        output::hint("GRANT CREATE ON DATABASE to the role, or use another one");
+    }
+    Ok(())
 }
 
 fn in_step(plan: &Plan, what: &str, hint: &str) -> Result<(), Failure> {

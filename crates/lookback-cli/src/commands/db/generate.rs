@@ -37,6 +37,7 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
         .unwrap_or_default();
     let options = how.settled(&before, models)?;
     let is_new = !folder.path().exists();
+    let newest = folder.newest()?.is_some();
     let generated = migrate::generate(folder, models, &options, Utc::now())?;
     if generated.files.is_empty() {
         output::note("nothing to generate: the models are as the newest snapshot has them");
@@ -47,6 +48,12 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
         output::note(&format!(
             "{path} is a new folder: it begins with all that the models have"
         ));
+    }
+    if !is_new && !newest {
+        output::warning(
+            "there is no schema snapshot in meta/ of the folder: this begins with all that the \
+             models have",
+        );
     }
     tell(&generated)
 }

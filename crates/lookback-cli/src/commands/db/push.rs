@@ -2,11 +2,12 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use lookback::migrate::{self, Folder};
+use lookback::migrate::{self, Folder, Scope};
 use lookback_schema::{Plan, Schema};
 use sqlx::PgConnection;
 
 use crate::args::DecisionArgs;
+use crate::commands::db::check::tell_more;
 use crate::commands::db::decisions;
 use crate::failure::Failure;
 use crate::output;
@@ -44,13 +45,22 @@ pub(super) async fn run(
         .unwrap_or_default();
     let mut decisions = decisions::from_flags(args)?;
     decisions.one_transaction = true;
-    let (live, wanted) = migrate::both(conn, models, &known).await?;
+    let (live, wanted) = migrate::both(conn, models, &known, &decisions).await?;
     let plan = decisions::settle(&live, &wanted, &mut decisions)?;
+    tell_more(conn, &Scope::of([models, &known]), &plan).await?;
     if plan.is_empty() {
         output::note("nothing to push: the database is as the models are");
         return Ok(());
     }
     show(&plan)?;
+    for (new, old) in migrate::lookalikes(conn, &plan, &live).await? {
+        output::warning(&format!(
+            "{new} is created, and {old}, which no model has, has most of its columns"
+        ));
+        output::hint(&format!(
+            "if it is {old} under another name: --rename '{old}={new}'"
+        ));
+    }
     if how.explain {
         return Ok(());
     }

@@ -54,6 +54,12 @@ pub(super) fn run(
     }
     let generated = rebase.generate(folder, models, &options, Utc::now())?;
     tell(&rebase, args.dry_run, &written, &removed)?;
+    for file in rebase.written_by_hand(folder)? {
+        output::warning(&format!(
+            "{file} is written by hand and comes before what is generated anew: see that it still \
+             has what it needs, or give it a later version"
+        ));
+    }
     if generated.files.is_empty() {
         output::note("nothing to generate: the models are as the newest snapshot has them");
         return Ok(());

@@ -165,6 +165,10 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
        WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't' \
          AND c.relname <> $4 \
+         AND array(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a \
+               WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+               ORDER BY a.attnum) <> ARRAY['version', 'description', 'installed_on', 'success', \
+               'checksum', 'execution_time'] \
          AND ($2::text[] IS NULL OR EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS w (s, t) \
               WHERE w.s = n.nspname AND w.t = c.relname)) \
          AND NOT c.relispartition \

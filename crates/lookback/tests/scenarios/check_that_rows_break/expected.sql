@@ -1,4 +1,5 @@
 -- file: change
+-- may fail on existing rows: later changes of rows that break it, until they are mended
 ALTER TABLE logs ADD CONSTRAINT logs_a_check CHECK (a > 1) NOT VALID;
 
 -- file: change_validate

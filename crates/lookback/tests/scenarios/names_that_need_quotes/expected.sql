@@ -1,13 +1,15 @@
 -- file: change
-ALTER TABLE "Order" ADD CONSTRAINT "Order_select__not_null" CHECK ("select" IS NOT NULL) NOT VALID;
+-- may fail on existing rows: later changes of rows that break it, until they are mended
+ALTER TABLE "Order" ADD CONSTRAINT "Order_select__filled" CHECK ("select" IS NOT NULL) NOT VALID;
 
 ALTER TABLE "Order" ADD COLUMN "Gr ""x""" integer;
 
+-- may fail on existing rows: later changes of rows that break it, until they are mended
 ALTER TABLE "Order" ADD CONSTRAINT "Check it" CHECK ("select" <> ''::text) NOT VALID;
 
 -- file: change_validate
 -- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
-ALTER TABLE "Order" VALIDATE CONSTRAINT "Order_select__not_null";
+ALTER TABLE "Order" VALIDATE CONSTRAINT "Order_select__filled";
 
 -- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
 ALTER TABLE "Order" VALIDATE CONSTRAINT "Check it";
@@ -15,7 +17,7 @@ ALTER TABLE "Order" VALIDATE CONSTRAINT "Check it";
 -- file: change_finish
 ALTER TABLE "Order" ALTER COLUMN "select" SET NOT NULL;
 
-ALTER TABLE "Order" DROP CONSTRAINT "Order_select__not_null";
+ALTER TABLE "Order" DROP CONSTRAINT "Order_select__filled";
 
 -- file: change_from
 -- no-transaction

@@ -1,4 +1,5 @@
 -- file: change
+-- may fail on existing rows: later changes of rows that break it, until they are mended
 ALTER TABLE logs ADD CONSTRAINT logs_a__fits CHECK (char_length(a) <= 5) NOT VALID;
 
 -- file: change_validate

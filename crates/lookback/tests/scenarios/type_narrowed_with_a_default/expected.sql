@@ -1,4 +1,5 @@
 -- file: change
+-- may fail on existing rows: later changes of rows that break it, until they are mended
 ALTER TABLE orders ADD CONSTRAINT orders_total__fits CHECK (total BETWEEN -2147483648 AND 2147483647) NOT VALID;
 
 -- file: change_validate

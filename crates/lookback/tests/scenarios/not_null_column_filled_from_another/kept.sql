@@ -1,0 +1,1 @@
+SELECT slug = 'to do' FROM memos;

@@ -1,0 +1,1 @@
+INSERT INTO memos VALUES (1, 'To Do');

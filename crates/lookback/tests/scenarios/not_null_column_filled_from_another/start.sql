@@ -1,0 +1,1 @@
+CREATE TABLE memos (id bigint PRIMARY KEY, title text NOT NULL);

@@ -1,0 +1,1 @@
+CREATE TABLE logs (id bigint GENERATED ALWAYS AS IDENTITY NOT NULL, source text);
