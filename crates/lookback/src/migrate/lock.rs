@@ -15,17 +15,20 @@ use crate::error::Error;
 pub(super) struct Session {
     pid: i32,
     key: i64,
-    search_path: String,
-    lock_timeout: String,
+    role: String,
+    /// Parameters that are not as the session began with them.
+    settings: Vec<(String, String)>,
     check_interval: Option<String>,
 }
 
 /// One key for each database (advisory locks are of a database) and schema.
 const SESSION: &str = "SELECT pg_backend_pid() AS pid, \
      hashtextextended('lookback migrate ' || coalesce(current_schema(), ''), 0) AS key, \
-     current_setting('search_path') AS search_path, \
-     current_setting('lock_timeout') AS lock_timeout, \
+     current_setting('role') AS role, \
      current_setting('client_connection_check_interval', true) AS check_interval";
+
+/// What was set since the session began.
+const SETTINGS: &str = "SELECT name, setting FROM pg_settings WHERE source = 'session'";
 
 /// Who holds the lock of this key.
 const HOLDER: &str = "SELECT pid, coalesce(activity.application_name, '') AS program, \
@@ -60,11 +63,11 @@ impl Session {
             tell(Event::Pooler { host, port });
         }
         let row = query(SESSION).fetch_one(&mut *conn).await?;
-        let session = Self {
+        let mut session = Self {
             pid: row.try_get("pid")?,
             key: row.try_get("key")?,
-            search_path: row.try_get("search_path")?,
-            lock_timeout: row.try_get("lock_timeout")?,
+            role: row.try_get("role")?,
+            settings: Vec::new(),
             check_interval: row.try_get("check_interval")?,
         };
         session.lock(conn, options.lock_timeout, tell).await?;
@@ -74,6 +77,12 @@ impl Session {
         if session.check_interval.is_some() {
             let set = "SELECT set_config('client_connection_check_interval', '1s', false)";
             let _ = query(set).execute(&mut *conn).await;
+        }
+        let rows = query(SETTINGS).fetch_all(conn).await?;
+        for row in rows {
+            session
+                .settings
+                .push((row.try_get("name")?, row.try_get("setting")?));
         }
         Ok(session)
     }
@@ -172,13 +181,22 @@ impl Session {
         Ok(())
     }
 
-    /// Undoes what a file set for the session: the next one begins as this one did.
+    /// Undoes what a file set for the session: the next one begins as this one
+    /// did. Parameters that no module has declared are not restored, as the
+    /// server does not list them; they are gone.
     pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
-        query("SELECT set_config('search_path', $1, false), set_config('lock_timeout', $2, false)")
-            .bind(&self.search_path)
-            .bind(&self.lock_timeout)
-            .execute(conn)
+        query("SELECT set_config('role', $1, false)")
+            .bind(&self.role)
+            .execute(&mut *conn)
             .await?;
+        query("RESET ALL").execute(&mut *conn).await?;
+        for (name, setting) in &self.settings {
+            query("SELECT set_config($1, $2, false)")
+                .bind(name)
+                .bind(setting)
+                .execute(&mut *conn)
+                .await?;
+        }
         Ok(())
     }
 

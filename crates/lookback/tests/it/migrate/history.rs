@@ -123,6 +123,28 @@ async fn a_file_that_changes_the_search_path_changes_it_for_itself() {
     assert_eq!(shop.lines(settings).await, "\"$user\", public7s0");
 }
 
+/// One run of two files does what two runs do.
+#[tokio::test]
+async fn what_a_file_sets_is_undone_after_it() {
+    let mut shop = Shop::new(&[
+        (
+            "1_a.sql",
+            "SET session_replication_role = replica; SET default_transaction_read_only = on; \
+             CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int REFERENCES p)",
+        ),
+        ("2_b.sql", "INSERT INTO c VALUES (42)"),
+    ])
+    .await;
+    shop.run("SET DateStyle = 'German'").await;
+    let error = shop.migrate().await.error();
+    assert!(error.contains("SQLSTATE 23503"), "{error}");
+    assert_eq!(
+        shop.lines("SELECT count(*) || current_setting('DateStyle') FROM c")
+            .await,
+        "0German, DMY"
+    );
+}
+
 /// In a schema of its own, an application has a history of its own.
 #[tokio::test]
 async fn a_schema_has_its_own_history() {
