@@ -27,6 +27,7 @@ pub use decisions::{Decisions, DiffError, Path, Question};
 pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, DiffError> {
     decisions.check(from, to)?;
     let renamed = rename::resolve(from, to, decisions)?;
+    decisions.check_needed(&renamed.schema, to)?;
     let mut differ = Differ {
         old: renamed.schema,
         to,

@@ -99,6 +99,35 @@ pub struct Decisions {
 }
 
 impl Decisions {
+    /// What is said of a column that needs no word is a slip, too. `old` is the
+    /// first schema with the names of `to`.
+    pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
+        let both = |path: &Path| {
+            let mut owner = path.0.clone();
+            owner.pop();
+            let table = Path(owner).name();
+            let column = |schema: &Schema| {
+                schema
+                    .tables
+                    .get(&table)
+                    .map(|t| t.column(path.last()).cloned())
+            };
+            // In a table that is new there are no rows.
+            Some((column(old)?, column(to)??))
+        };
+        for (path, _) in &self.fills {
+            let needed = both(path)
+                .is_none_or(|(old, new)| new.not_null && old.is_none_or(|old| !old.not_null));
+            if !needed {
+                return Err(DiffError::Decision(Error::new(format!(
+                    "--fill {path}: there is nothing to fill, as the column does not come to \
+                     refuse null"
+                ))));
+            }
+        }
+        Ok(())
+    }
+
     /// The path that `target` stands for: that of a column or a value is told
     /// by its last part.
     fn renamed(&self, path: &Path, target: &Path, from: &Schema) -> Path {
@@ -145,6 +174,16 @@ impl Decisions {
                 let problem =
                     format!("--rename {path}={target}: there is nothing of the new name {target}");
                 return Err(DiffError::Decision(Error::new(problem)));
+            }
+        }
+        for (at, (path, _)) in self.renames.iter().enumerate() {
+            let again = self.renames[..at]
+                .iter()
+                .any(|(earlier, _)| earlier == path);
+            if again || self.drops.contains(path) {
+                return Err(DiffError::Decision(Error::new(format!(
+                    "{path} cannot become two things: give one --rename or --drop for it"
+                ))));
             }
         }
         for path in &self.drops {
@@ -236,4 +275,52 @@ pub enum DiffError {
 fn questions(questions: &[Question]) -> String {
     let lines: Vec<String> = questions.iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decisions;
+    use crate::{Column, Name, Schema, Table, diff};
+
+    fn table(columns: &[&str]) -> Schema {
+        let columns = columns
+            .iter()
+            .map(|name| Column::new(*name, "text".parse().unwrap()))
+            .collect();
+        let table = Table {
+            columns,
+            ..Table::default()
+        };
+        Schema {
+            tables: [(Name::new("logs"), table)].into(),
+            ..Schema::default()
+        }
+    }
+
+    fn refused(decisions: &Decisions) -> String {
+        let (from, to) = (table(&["msg"]), table(&["message"]));
+        diff(&from, &to, decisions).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_said_twice_or_for_nothing_is_refused() {
+        let path = |text: &str| text.parse().unwrap();
+        let rename = (path("logs.msg"), path("message"));
+        let mut decisions = Decisions {
+            renames: vec![rename.clone(), rename],
+            ..Decisions::default()
+        };
+        insta::assert_snapshot!(refused(&decisions), @"logs.msg cannot become two things: give one --rename or --drop for it");
+        decisions.renames.pop();
+        decisions.drops.push(path("logs.msg"));
+        insta::assert_snapshot!(refused(&decisions), @"logs.msg cannot become two things: give one --rename or --drop for it");
+        decisions.drops.clear();
+        decisions
+            .fills
+            .push((path("logs.message"), "'none'".parse().unwrap()));
+        insta::assert_snapshot!(refused(&decisions), @"--fill logs.message: there is nothing to fill, as the column does not come to refuse null");
+        decisions.fills.clear();
+        decisions.renames[0].1 = path("mesage");
+        insta::assert_snapshot!(refused(&decisions), @"--rename logs.msg=mesage: there is nothing of the new name mesage");
+    }
 }
