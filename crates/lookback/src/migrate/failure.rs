@@ -42,6 +42,9 @@ pub struct Failure {
 
 /// The SQLSTATEs that are told apart (PostgreSQL manual, appendix A).
 mod code {
+    pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    /// Of a table or index, of a type, schema or extension, of a column.
+    pub(super) const DUPLICATES: [&str; 3] = ["42P07", "42710", "42701"];
     pub(super) const ACTIVE_SQL_TRANSACTION: &str = "25001";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const DEADLOCK_DETECTED: &str = "40P01";
@@ -140,6 +143,14 @@ fn advice(code: Option<&str>) -> String {
         Some(code) if code.starts_with(code::SESSION_ENDED) => AGAIN,
         Some(code::ACTIVE_SQL_TRANSACTION) => {
             "put the statement into a file of its own with \"-- no-transaction\" as its first line"
+        }
+        Some(code::INSUFFICIENT_PRIVILEGE) => {
+            "have the statement run in this database by a role that may (for CREATE EXTENSION, a \
+             superuser), and run it again"
+        }
+        Some(code) if code::DUPLICATES.contains(&code) => {
+            "correct the file, or what it found in the database, and run it again; if the database \
+             has all of this already, record it: db baseline"
         }
         Some(code::QUERY_CANCELED) => {
             "it was cancelled, or statement_timeout is too short for it; run it again"
