@@ -262,13 +262,15 @@ impl<'a> Run<'a> {
                 return Err(Stop::At(Some(at), error));
             }
         }
-        match direction {
+        let recorded = match direction {
             Direction::Up => {
                 let time = begun.elapsed();
-                self.table.insert(&mut transaction, file, time).await?;
+                self.table.insert(&mut transaction, file, time).await
             }
-            Direction::Down => self.table.delete(&mut transaction, file.version()).await?,
-        }
+            Direction::Down => self.table.delete(&mut transaction, file.version()).await,
+        };
+        // The file may have left a role or a mode in which nothing can be recorded.
+        recorded.map_err(|error| Stop::At(None, error))?;
         let committed = transaction.commit().await;
         committed.map_err(|error| Stop::At(None, error))
     }

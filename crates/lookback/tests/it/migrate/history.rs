@@ -123,6 +123,18 @@ async fn a_file_that_changes_the_search_path_changes_it_for_itself() {
     assert_eq!(shop.lines(settings).await, "\"$user\", public7s0");
 }
 
+#[tokio::test]
+async fn a_file_after_which_nothing_can_be_recorded_is_named() {
+    let sql = "CREATE TABLE a (); SET LOCAL transaction_read_only = on";
+    let mut shop = Shop::new(&[("1_a.sql", sql)]).await;
+    let error = shop.migrate().await.error();
+    assert!(
+        error.contains("1_a.sql, at its end (COMMIT): cannot execute INSERT"),
+        "{error}"
+    );
+    assert_eq!(shop.lines("SELECT to_regclass('a') IS NULL").await, "true");
+}
+
 /// One run of two files does what two runs do.
 #[tokio::test]
 async fn what_a_file_sets_is_undone_after_it() {
