@@ -87,6 +87,19 @@ impl Folder {
         }
         let versions: BTreeSet<i64> = places.iter().map(|(_, place)| place.version).collect();
         for (path, place) in places {
+            let named = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse().ok());
+            if named != Some(place.version) {
+                return Err(Error::Setup {
+                    problem: format!(
+                        "{} is the snapshot of version {}",
+                        path.display(),
+                        place.version
+                    ),
+                    hint: format!("{from_history}, meta/{}.json", place.version),
+                });
+            }
             if place.parent.is_some_and(|parent| parent >= place.version) {
                 return Err(Error::Setup {
                     problem: format!("{} follows one that is not older", path.display()),
