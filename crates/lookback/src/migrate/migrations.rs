@@ -112,6 +112,13 @@ impl Migrations {
             let (version, description, kind) = read_name(&shown).ok_or_else(|| bad_name(&shown))?;
             let file = path.join(&name);
             let sql = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            // PostgreSQL would take it for a word, and sqlx `-- no-transaction` for a remark.
+            if sql.starts_with('\u{feff}') {
+                return Err(Error::Setup {
+                    problem: format!("{} begins with a byte-order mark", file.display()),
+                    hint: "save it as UTF-8 without one".to_owned(),
+                });
+            }
             let script = Script::new(shown, Cow::Owned(sql));
             let earlier = if kind.is_down_migration() {
                 let name = script.name.clone();

@@ -27,6 +27,7 @@ fn what_is_wrong_with_a_folder_is_said_by_name() {
         refused(&[("first_orders.sql", b"")]),
         refused(&[("0_orders.sql", b"")]),
         refused(&[("1_a.sql", b"\xff")]),
+        refused(&[("1_a.sql", b"\xef\xbb\xbf-- no-transaction\nSELECT 1")]),
     ];
     insta::assert_snapshot!(all.join("\n\n"));
 }
