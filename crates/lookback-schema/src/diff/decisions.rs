@@ -99,6 +99,17 @@ pub struct Decisions {
 }
 
 impl Decisions {
+    /// What has the new name in the first schema, if anything.
+    fn there(path: &Path, target: &Path, from: &Schema) -> Path {
+        if is_owner(path, from) {
+            return Path::of(&target.name());
+        }
+        let mut parts = path.0.clone();
+        parts.pop();
+        parts.push(target.last().to_owned());
+        Path(parts)
+    }
+
     /// What is said of a column that needs no word is a slip, too. `old` is the
     /// first schema with the names of `to`.
     pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
@@ -131,12 +142,7 @@ impl Decisions {
     /// The path that `target` stands for: that of a column or a value is told
     /// by its last part.
     fn renamed(&self, path: &Path, target: &Path, from: &Schema) -> Path {
-        let is_owner = |path: &Path| {
-            let name = path.name();
-            Path::of(&name) == *path
-                && (from.tables.contains_key(&name) || from.enums.contains_key(&name))
-        };
-        if is_owner(path) {
+        if is_owner(path, from) {
             return Path::of(&target.name());
         }
         let mut parts = path.0.clone();
@@ -175,6 +181,14 @@ impl Decisions {
                     format!("--rename {path}={target}: there is nothing of the new name {target}");
                 return Err(DiffError::Decision(Error::new(problem)));
             }
+            let there = Self::there(path, target, from);
+            let moves = self.renames.iter().any(|(from, _)| *from == there);
+            if there != *path && old.contains(&there) && !moves && !self.is_dropped(&there) {
+                return Err(DiffError::Decision(Error::new(format!(
+                    "--rename {path}={target}: {there} is there already; if it is dropped, add \
+                     --drop '{there}'"
+                ))));
+            }
         }
         for (at, (path, _)) in self.renames.iter().enumerate() {
             let again = self.renames[..at]
@@ -200,6 +214,13 @@ impl Decisions {
         }
         Ok(())
     }
+}
+
+/// Whether it is the path of a table or an enum.
+fn is_owner(path: &Path, schema: &Schema) -> bool {
+    let name = path.name();
+    Path::of(&name) == *path
+        && (schema.tables.contains_key(&name) || schema.enums.contains_key(&name))
 }
 
 fn find(list: &[(Path, Expression)], wanted: &Path) -> Option<Expression> {
@@ -320,6 +341,9 @@ mod tests {
             .push((path("logs.message"), "'none'".parse().unwrap()));
         insta::assert_snapshot!(refused(&decisions), @"--fill logs.message: there is nothing to fill, as the column does not come to refuse null");
         decisions.fills.clear();
+        let both = table(&["msg", "message"]);
+        let said = diff(&both, &table(&["message"]), &decisions).unwrap_err();
+        insta::assert_snapshot!(said, @"--rename logs.msg=message: logs.message is there already; if it is dropped, add --drop 'logs.message'");
         decisions.renames[0].1 = path("mesage");
         insta::assert_snapshot!(refused(&decisions), @"--rename logs.msg=mesage: there is nothing of the new name mesage");
     }

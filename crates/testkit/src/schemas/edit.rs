@@ -257,15 +257,20 @@ impl<'a> Edit<'a> {
         self.rename_column_to(&name, &column, &new);
     }
 
-    /// Two columns change names.
+    /// Two columns change names. Not a new one and an old one: if that goes, the
+    /// new one cannot be told from it.
     fn swap_columns(&mut self) {
-        let Some((name, first)) = self.any_column(|_, _, _| true) else {
+        let was = |edit: &Edit<'_>, name: &Name, column: &str| {
+            let place = (name.clone(), column.to_owned());
+            edit.origins.columns.contains_key(&place)
+        };
+        let Some((name, first)) = self.any_column(|edit, name, c| was(edit, name, &c.name)) else {
             return;
         };
         let columns = &self.draw.schema.tables[&name].columns;
         let others: Vec<String> = columns
             .iter()
-            .filter(|column| column.name != first)
+            .filter(|column| column.name != first && was(self, &name, &column.name))
             .map(|column| column.name.clone())
             .collect();
         let Some(second) = self.draw.choices.any(&others).cloned() else {
@@ -694,13 +699,14 @@ impl<'a> Edit<'a> {
         self.rename_table_to(&old, &new);
     }
 
-    /// Two tables change names.
+    /// Two tables change names; as with columns, none that is new.
     fn swap_tables(&mut self) {
         let (first, second) = (self.any_table(), self.any_table());
         let (Some(first), Some(second)) = (first, second) else {
             return;
         };
-        if first == second || first.schema != second.schema {
+        let both_old = self.is_old(&first) && self.is_old(&second);
+        if first == second || first.schema != second.schema || !both_old {
             return;
         }
         let meanwhile = first.beside("meanwhile");
