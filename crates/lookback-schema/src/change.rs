@@ -312,8 +312,9 @@ pub enum Change {
         to: Name,
         /// The columns, and what each gets of a row.
         columns: Vec<(String, Expression)>,
-        /// The columns that count: they go on after the largest value.
-        counted: Vec<String>,
+        /// The columns that count, and whether they did so in the old table: they
+        /// go on after the largest value, or after the last one that was given.
+        counted: Vec<(String, bool)>,
         /// As of `FillNulls`.
         deferred: bool,
         /// The table itself is made anew, not one of its partitions.

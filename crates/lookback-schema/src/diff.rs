@@ -322,11 +322,15 @@ impl Differ<'_> {
                 Some((column.name.clone(), value))
             })
             .collect();
+        let counts = |column: &Column| column.fill.is_identity() || column.fill == Fill::Serial;
         let counted = after
             .columns
             .iter()
-            .filter(|column| column.fill.is_identity() || column.fill == Fill::Serial)
-            .map(|column| column.name.clone())
+            .filter(|column| counts(column))
+            .map(|column| {
+                let old = before.column(&column.name);
+                (column.name.clone(), old.is_some_and(counts))
+            })
             .collect();
         self.columns.push(Change::MoveRows {
             from: temporary,

@@ -252,7 +252,10 @@ impl Change {
                         values.join(", ")
                     )
                 });
-                sql.extend(counted.iter().map(|column| go_on_as(from, to, column)));
+                sql.extend(counted.iter().map(|(column, before)| match before {
+                    true => go_on_as(from, to, column),
+                    false => go_on_after_the_largest(to, column),
+                }));
                 sql.push(format!("DROP TABLE {from}"));
                 sql
             }
