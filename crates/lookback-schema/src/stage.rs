@@ -265,6 +265,15 @@ impl Stager {
                     );
                 }
             }
+            // Of a partitioned table: over the type that the column has in the end.
+            Change::CreateIndex { table, index, .. }
+                if self
+                    .narrowed
+                    .iter()
+                    .any(|(owner, c)| owner == table && index.mentions(c)) =>
+            {
+                self.push(Stage::Narrow, change.clone());
+            }
             Change::DropIndex { table, name } | Change::DropConstraint { table, name }
                 if !is_partitioned
                     && self.replaced.contains_key(&(table.clone(), name.clone())) =>
