@@ -34,6 +34,17 @@ impl Path {
         path
     }
 
+    /// All but the last part: the table of a column, the enum of a value.
+    fn owner(&self) -> Self {
+        Self(self.0[..self.0.len().saturating_sub(1)].to_vec())
+    }
+
+    fn part(&self, last: &str) -> Self {
+        let mut parts = self.0.clone();
+        parts.push(last.to_owned());
+        Self(parts)
+    }
+
     /// The last part.
     pub(crate) fn last(&self) -> &str {
         self.0.last().map_or("", String::as_str)
@@ -99,24 +110,11 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// What has the new name in the first schema, if anything.
-    fn there(path: &Path, target: &Path, from: &Schema) -> Path {
-        if is_owner(path, from) {
-            return Path::of(&target.name());
-        }
-        let mut parts = path.0.clone();
-        parts.pop();
-        parts.push(target.last().to_owned());
-        Path(parts)
-    }
-
     /// What is said of a column that needs no word is a slip, too. `old` is the
     /// first schema with the names of `to`.
     pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
         let both = |path: &Path| {
-            let mut owner = path.0.clone();
-            owner.pop();
-            let table = Path(owner).name();
+            let table = path.owner().name();
             let column = |schema: &Schema| {
                 schema
                     .tables
@@ -139,20 +137,18 @@ impl Decisions {
         Ok(())
     }
 
-    /// The path that `target` stands for: that of a column or a value is told
-    /// by its last part.
-    fn renamed(&self, path: &Path, target: &Path, from: &Schema) -> Path {
+    /// The path that `target` stands for, in the first schema and in the second:
+    /// that of a column or a value is told by its last part.
+    fn targets(&self, path: &Path, target: &Path, from: &Schema) -> (Path, Path) {
         if is_owner(path, from) {
-            return Path::of(&target.name());
+            let owner = Path::of(&target.name());
+            return (owner.clone(), owner);
         }
-        let mut parts = path.0.clone();
-        parts.pop();
-        let owner = Path(parts);
+        let owner = path.owner();
         let mut renames = self.renames.iter();
         let now = renames.find(|(from, _)| *from == owner);
-        let mut parts = now.map_or(owner, |(_, to)| to.clone()).0;
-        parts.push(target.last().to_owned());
-        Path(parts)
+        let now = now.map_or(&owner, |(_, to)| to);
+        (owner.part(target.last()), now.part(target.last()))
     }
 
     pub(crate) fn is_dropped(&self, path: &Path) -> bool {
@@ -176,12 +172,12 @@ impl Decisions {
             if !old.contains(path) {
                 return Err(missing("--rename", path));
             }
-            if !new.contains(&self.renamed(path, target, from)) {
+            let (there, renamed) = self.targets(path, target, from);
+            if !new.contains(&renamed) {
                 let problem =
                     format!("--rename {path}={target}: there is nothing of the new name {target}");
                 return Err(DiffError::Decision(Error::new(problem)));
             }
-            let there = Self::there(path, target, from);
             let moves = self.renames.iter().any(|(from, _)| *from == there);
             if there != *path && old.contains(&there) && !moves && !self.is_dropped(&there) {
                 return Err(DiffError::Decision(Error::new(format!(

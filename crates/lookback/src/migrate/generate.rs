@@ -119,14 +119,13 @@ pub(super) fn drafted(
         risks.extend(risks_of(&file.plan).map(|risk| (up.clone(), risk)));
         files.push((up, file.sql()));
         if options.reversible {
-            let impossible = |error: lookback_schema::Error| Error::Setup {
+            let down = format!("{version}_{words}.down.sql");
+            let back = file.back().map_err(|error| Error::Setup {
                 problem: format!("what undoes {words} cannot be told: {error}"),
                 hint: "leave out --reversible, and write it by hand".to_owned(),
-            };
-            let down = format!("{version}_{words}.down.sql");
-            let back = file.back().map_err(impossible)?;
+            })?;
             risks.extend(risks_of(&back).map(|risk| (down.clone(), risk)));
-            files.push((down, file.down().map_err(impossible)?));
+            files.push((down, file.down(&back)));
         }
         versions.push(version);
     }

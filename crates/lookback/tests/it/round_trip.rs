@@ -295,10 +295,12 @@ fn generated_files_lead_there_and_back() {
         proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
         run(conn, &emptied(&pair.to)).await?;
         for file in files.iter().rev() {
-            let down = file
-                .down()
+            let back = file
+                .back()
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
-            run_file(conn, &down).await.map_err(with_files)?;
+            run_file(conn, &file.down(&back))
+                .await
+                .map_err(with_files)?;
         }
         same(&live(conn).await?, &was).map_err(with_files)
     });
