@@ -438,3 +438,70 @@ fn what_was_forgotten_in_the_folder_is_said() {
         "{said}"
     );
 }
+
+/// The names of all files of the folder, sorted.
+fn names(lookback: &Lookback) -> Vec<String> {
+    let migrations = lookback.folder().join("migrations");
+    let mut names = Vec::new();
+    for folder in [migrations.clone(), migrations.join("meta")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            names.push(entry.unwrap().file_name().into_string().unwrap());
+        }
+    }
+    names.sort();
+    names
+}
+
+/// One of them writes; the others find it done, or in the middle of it.
+#[test]
+fn of_several_at_once_one_writes() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| without(s, "logs", "trace_id"));
+    let before = names(&lookback).len();
+    let started: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = lookback.command(&["db", "generate", "trace"]);
+            let quiet = std::process::Stdio::null;
+            command.stdout(quiet()).stderr(quiet()).spawn().unwrap()
+        })
+        .collect();
+    let mut wrote = 0;
+    for mut process in started {
+        let code = process.wait().unwrap().code();
+        assert!(code == Some(0) || code == Some(1), "{code:?}");
+        wrote += u32::from(code == Some(0));
+    }
+    assert!(wrote > 0);
+    assert_eq!(names(&lookback).len(), before + 2, "{:?}", names(&lookback));
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+}
+
+/// No file may be larger than a few hundred bytes, as on a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_the_folder_as_it_was() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| without(s, "logs", "trace_id"));
+    let before = names(&lookback);
+    let whole = lookback.command(&["db", "generate"]);
+    let limited = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" db generate"])
+        .arg(whole.get_program())
+        .current_dir(whole.get_current_dir().unwrap())
+        .envs(
+            whole
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .output()
+        .unwrap();
+    assert_eq!(limited.status.code(), Some(1));
+    let said = String::from_utf8(limited.stderr).unwrap();
+    assert!(
+        said.contains("cannot write migrations/meta/generate."),
+        "{said}"
+    );
+    assert_eq!(names(&lookback), before);
+    lookback.run(&["db", "generate"]).succeeded();
+    lookback.run(&["db", "check", "--offline"]).succeeded();
+}

@@ -50,8 +50,10 @@ pub fn generate(
     options: &GenerateOptions,
     now: DateTime<Utc>,
 ) -> Result<Generated, Error> {
-    let newest = folder.newest()?;
+    // In this order: whatever is written after the newest was read is not older
+    // than the first, and found by the commit.
     let first = next_version(folder, now)?;
+    let newest = folder.newest()?;
     let draft = drafted(newest.as_ref(), models, options, first)?;
     let generated = draft.generated(folder);
     if !draft.files.is_empty() {
