@@ -9,6 +9,7 @@ mod definition;
 mod expand;
 mod field;
 mod input;
+mod key;
 mod options;
 #[cfg(test)]
 mod pulled;

@@ -5,16 +5,26 @@ use std::marker::PhantomData;
 
 use crate::filter::{Comparison, Filter, Test};
 use crate::model::{ColumnDef, Model};
+use crate::query::Order;
 use crate::value::{ColumnValue, Problem, Text, TextLike, Value};
 
-/// The column of a model `M` that holds a `T`.
+/// The column of a model `M` that holds a `T`; `N` is [`Nullable`] where it may
+/// be null instead.
 ///
 /// Made by the functions that [`#[model]`](crate::model) gives a struct, one
 /// for each field: `Log::level()`.
-pub struct Column<M, T> {
+pub struct Column<M, T, N = NotNull> {
     index: usize,
-    of: PhantomData<fn() -> (M, T)>,
+    of: PhantomData<fn(M, T) -> N>,
 }
+
+/// Says of a [`Column`] that it holds a value in every record.
+#[derive(Clone, Copy, Debug)]
+pub enum NotNull {}
+
+/// Says of a [`Column`] that it may be null.
+#[derive(Clone, Copy, Debug)]
+pub enum Nullable {}
 
 /// What a filter compares a column of `T` with: a `T`, or a string for a
 /// column that is text underneath.
@@ -44,7 +54,7 @@ impl<T: TextLike> Operand<T> for &str {
     }
 }
 
-impl<M: Model, T: ColumnValue> Column<M, T> {
+impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
     #[doc(hidden)]
     pub const fn __new(index: usize) -> Self {
         Self {
@@ -126,7 +136,7 @@ impl<M: Model, T: ColumnValue> Column<M, T> {
     }
 }
 
-impl<M: Model, T: Text> Column<M, T> {
+impl<M: Model, T: Text, N> Column<M, T, N> {
     /// The column matches this pattern: `%` is any text, `_` any one
     /// character, `\` takes the next character as it is.
     pub fn like(self, pattern: &str) -> Filter<M> {
@@ -143,48 +153,16 @@ impl<M: Model, T: Text> Column<M, T> {
     }
 }
 
-impl<M, T> Clone for Column<M, T> {
+impl<M, T, N> Clone for Column<M, T, N> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M, T> Copy for Column<M, T> {}
+impl<M, T, N> Copy for Column<M, T, N> {}
 
-impl<M: Model, T: ColumnValue> fmt::Debug for Column<M, T> {
+impl<M: Model, T: ColumnValue, N> fmt::Debug for Column<M, T, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", M::TABLE.name, self.def().name)
-    }
-}
-
-/// An order of records by one column, null last.
-pub struct Order<M> {
-    pub(crate) index: usize,
-    pub(crate) descending: bool,
-    of: PhantomData<fn() -> M>,
-}
-
-impl<M> Order<M> {
-    pub(crate) fn new(index: usize, descending: bool) -> Self {
-        Self {
-            index,
-            descending,
-            of: PhantomData,
-        }
-    }
-}
-
-impl<M> Clone for Order<M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<M> Copy for Order<M> {}
-
-impl<M: Model> fmt::Debug for Order<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = M::TABLE.columns[self.index].name;
-        write!(f, "{}{name}", if self.descending { "-" } else { "" })
     }
 }

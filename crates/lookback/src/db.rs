@@ -67,3 +67,37 @@ impl Session<'_> {
         }
     }
 }
+
+/// A session that does not go back to its pool in the middle of a COPY, or of a
+/// long answer.
+///
+/// A COPY that is dropped half-way leaves the connection out of step with the
+/// server: what is read next belongs to the COPY. The rest of a long answer
+/// would be read first. So unless it came to its end, a connection of the pool is closed instead; the server rolls back.
+pub(crate) struct Whole<'c>(Option<Session<'c>>);
+
+impl<'c> Whole<'c> {
+    pub(crate) fn new(session: Session<'c>) -> Self {
+        Self(Some(session))
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        match &mut self.0 {
+            Some(session) => session.conn(),
+            None => unreachable!("only `give_back` and `drop` take the session"),
+        }
+    }
+
+    /// It came to its end: the session is as good as before.
+    pub(crate) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        if let Some(Session::Pooled(connection)) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}

@@ -25,18 +25,22 @@ pub use lookback_macros::{ColumnEnum, model};
 #[cfg(feature = "migrate")]
 pub use lookback_schema as schema;
 
-pub use column::{Column, Operand, Order};
+pub use column::{Column, NotNull, Nullable, Operand};
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
 pub use filter::{Filter, Lookup};
-pub use model::{Assign, ColumnDef, Constraint, Described, Model, Role, Table};
+pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
 pub use models::{
     GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
     NewMetric, NewRequestSnapshot, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
     Setting, SettingPatch, User, UserPatch, UserRole,
 };
-pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
+pub use query::{
+    Aggregate, Average, Bucket, Bucketed, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped, Keys,
+    MAX_LIMIT, Measures, Order, Ordered, Page, QueryBuilder, Records, Select, Selection, TextKeys,
+    TextMeasures, Total, UniqueKey, Upserted, check_new, count,
+};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
 pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};
@@ -46,10 +50,12 @@ pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike,
 #[doc(hidden)]
 pub mod __private {
     pub use crate::model::{
-        ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, PartitionDefinition,
-        TypeDefinition, deserialize, parse,
+        ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, KeyDef,
+        PartitionDefinition, TypeDefinition, deserialize, parse,
     };
-    pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
+    pub use crate::query::{
+        read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable,
+    };
     pub use crate::value::check_stored_as;
     pub use serde;
     pub use sqlx;

@@ -74,6 +74,19 @@ pub struct Table {
     pub search: &'static [usize],
     /// What to say when a constraint refuses a row.
     pub constraints: &'static [Constraint],
+    /// The unique keys that an upsert can go by.
+    pub keys: &'static [KeyDef],
+}
+
+/// A unique key as its model describes it.
+#[derive(Debug)]
+pub struct KeyDef {
+    /// The name of the index or constraint in the database.
+    pub name: &'static str,
+    /// The field to blame: its first column.
+    pub field: &'static str,
+    /// What stands after `ON CONFLICT`.
+    pub target: &'static str,
 }
 
 /// A column as its model describes it.
@@ -105,6 +118,11 @@ pub struct ColumnDef {
     pub max_bytes: usize,
     /// The smallest and largest value.
     pub range: Option<(i64, i64)>,
+    /// How many of what the values stand for is one as stored: see
+    /// [`ColumnValue::SCALE`].
+    pub scale: f64,
+    /// Reads a value of the column, under this name in the row, as JSON.
+    pub read_json: fn(&PgRow, &str) -> Result<crate::Json, sqlx::Error>,
 }
 
 /// What a column is for.
@@ -164,6 +182,16 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The place of the column of this role in [`columns`](Self::columns).
+    pub(crate) fn place(&'static self, role: Role) -> usize {
+        self.columns
+            .iter()
+            .position(|column| column.role == role)
+            .unwrap_or_else(|| unreachable!("#[model] checked that {} has {role:?}", self.name))
+    }
+}
+
 impl ColumnDef {
     /// The name as an identifier in SQL.
     pub(crate) fn quoted(&self) -> String {
@@ -176,18 +204,22 @@ impl ColumnDef {
         self.ty == ColumnType::Text && !self.variants.is_empty()
     }
 
-    /// What the column is ordered by, in SQL.
-    pub(crate) fn order_key(&self) -> String {
+    /// The list that text stands for, as an array in SQL.
+    pub(crate) fn listed(&self) -> Option<String> {
         if !self.is_listed_text() {
-            return self.quoted();
+            return None;
         }
         let escaped = self.variants.iter().map(|name| name.replace('\'', "''"));
         let listed: Vec<String> = escaped.map(|name| format!("'{name}'")).collect();
-        format!(
-            "array_position(ARRAY[{}], {})",
-            listed.join(", "),
-            self.quoted()
-        )
+        Some(format!("ARRAY[{}]", listed.join(", ")))
+    }
+
+    /// What the column is ordered by, in SQL.
+    pub(crate) fn order_key(&self) -> String {
+        match self.listed() {
+            Some(listed) => format!("array_position({listed}, {})", self.quoted()),
+            None => self.quoted(),
+        }
     }
 }
 

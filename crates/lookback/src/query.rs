@@ -3,21 +3,44 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::column::{Column, Order};
+use chrono::{DateTime, Utc};
+
+use crate::column::Column;
 use crate::error::Error;
-use crate::filter::{Filter, Node, searchable};
+use crate::filter::{Filter, Node};
 use crate::model::{Model, Role, Table};
 use crate::sql::Sql;
 use crate::value::ColumnValue;
 
+mod aggregate;
+mod bucket;
 mod copy;
+mod cursor;
+mod order;
 mod page;
 mod read;
+mod remove;
+mod select;
+mod stream;
+mod update;
+mod upsert;
 mod write;
 
+pub use aggregate::{
+    Aggregate, Average, Grouped, Keys, Measures, Ordered, TextKeys, TextMeasures, count,
+};
+pub use bucket::{Bucket, Bucketed};
+pub use cursor::Cursor;
+pub use order::Order;
 pub use page::{Page, Total};
-pub use read::{read, read_hidden, read_hidden_nullable, read_nullable};
+pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable};
+pub use select::{Columns, Fields, Select, Selection};
+pub use stream::Records;
+pub use upsert::{UniqueKey, Upserted};
 pub use write::check_new;
+
+use cursor::Start;
+use order::By;
 
 /// The number of records that `list` returns when no limit is set.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -58,9 +81,12 @@ pub const MAX_LIMIT: u32 = 10_000;
 pub struct QueryBuilder<M> {
     filter: Vec<Node>,
     search: Option<String>,
-    order: Vec<(usize, bool)>,
-    limit: u32,
+    order: Vec<By>,
+    limit: Option<u32>,
     offset: u64,
+    start: Option<Start>,
+    count: Count,
+    unchanged_since: Option<DateTime<Utc>>,
     deleted: Deleted,
     hidden: Vec<usize>,
     of: PhantomData<fn() -> M>,
@@ -72,6 +98,13 @@ enum Deleted {
     Without,
     With,
     Only,
+}
+
+/// How far records are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Count {
+    All,
+    UpTo(u64),
 }
 
 impl<M: Model> fmt::Debug for QueryBuilder<M> {
@@ -88,6 +121,7 @@ impl<M: Model> fmt::Debug for QueryBuilder<M> {
             .field("search", &self.search)
             .field("limit", &self.limit)
             .field("offset", &self.offset)
+            .field("start", &self.start)
             .field("deleted", &self.deleted)
             .finish_non_exhaustive()
     }
@@ -101,6 +135,9 @@ impl<M> Clone for QueryBuilder<M> {
             order: self.order.clone(),
             limit: self.limit,
             offset: self.offset,
+            start: self.start.clone(),
+            count: self.count,
+            unchanged_since: self.unchanged_since,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
             of: PhantomData,
@@ -121,8 +158,11 @@ impl<M: Model> QueryBuilder<M> {
             filter: Vec::new(),
             search: None,
             order: Vec::new(),
-            limit: DEFAULT_LIMIT,
+            limit: None,
             offset: 0,
+            start: None,
+            count: Count::All,
+            unchanged_since: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
             of: PhantomData,
@@ -149,29 +189,23 @@ impl<M: Model> QueryBuilder<M> {
     /// breaks ties. Without an order, the newest id is first.
     #[must_use]
     pub fn order_by(mut self, order: Order<M>) -> Self {
-        self.order.push((order.index, order.descending));
+        self.order.push(order.by);
         self
     }
 
-    /// As [`order_by`](Self::order_by), from text: `created_at`, or
-    /// `-created_at` for the largest first.
+    /// As [`order_by`](Self::order_by), from text: see [`Order::parse`].
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a field that is not of the model.
+    /// As [`Order::parse`].
     pub fn order_by_text(self, text: &str) -> Result<Self, Error> {
-        let (name, descending) = match text.strip_prefix('-') {
-            Some(name) => (name, true),
-            None => (text, false),
-        };
-        let index = searchable(M::TABLE, name)?;
-        Ok(self.order_by(Order::new(index, descending)))
+        Ok(self.order_by(Order::parse(text)?))
     }
 
     /// At most this many records: 50 by default, at most 10,000.
     #[must_use]
     pub fn limit(mut self, limit: u32) -> Self {
-        self.limit = limit;
+        self.limit = Some(limit);
         self
     }
 
@@ -179,6 +213,50 @@ impl<M: Model> QueryBuilder<M> {
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
+        self
+    }
+
+    /// Only what comes after this place: the next page, when it is
+    /// [`Page::next`]. Pages by cursor neither skip nor repeat a record that was
+    /// there all the time, whatever is added or deleted between them, and the
+    /// thousandth costs no more than the first.
+    #[must_use]
+    pub fn after(mut self, cursor: impl Into<Cursor>) -> Self {
+        self.start = Some(Start::After(cursor.into().to_string()));
+        self
+    }
+
+    /// Only what comes before this place, nearest to it: the page before, when
+    /// it is [`Page::previous`]. The records come in the order of the query.
+    #[must_use]
+    pub fn before(mut self, cursor: impl Into<Cursor>) -> Self {
+        self.start = Some(Start::Before(cursor.into().to_string()));
+        self
+    }
+
+    /// Counts no further than this: beyond, [`Page::total`] is
+    /// [`Total::AtLeast`]. Counting reads every record that the filters let
+    /// through, which takes its time on a large table.
+    #[must_use]
+    pub fn total_up_to(mut self, records: u64) -> Self {
+        self.count = Count::UpTo(records);
+        self
+    }
+
+    /// Counts nothing: [`Page::total`] is at least what was seen.
+    #[must_use]
+    pub fn without_total(self) -> Self {
+        self.total_up_to(0)
+    }
+
+    /// The write that follows is of a record that was last changed at this
+    /// time: if someone changed it since, nothing is written, and the error
+    /// [`is_conflict`](Error::is_conflict). For
+    /// [`update`](Self::update), [`delete`](Self::delete),
+    /// [`restore`](Self::restore) and [`hard_delete`](Self::hard_delete).
+    #[must_use]
+    pub fn if_updated_at(mut self, time: DateTime<Utc>) -> Self {
+        self.unchanged_since = Some(time);
         self
     }
 
@@ -198,7 +276,7 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Reads this hidden column too: `User::password_hash()`.
     #[must_use]
-    pub fn with_hidden<T: ColumnValue>(mut self, column: Column<M, T>) -> Self {
+    pub fn with_hidden<T: ColumnValue, N>(mut self, column: Column<M, T, N>) -> Self {
         self.hidden.push(column.index());
         self
     }
@@ -219,6 +297,64 @@ impl<M: Model> QueryBuilder<M> {
             sql.push(")");
         }
         Ok(())
+    }
+
+    /// Refuses whatever but filters was set, for what would not heed it.
+    fn only_filters(&self, what: &str) -> Result<(), Error> {
+        let set = [
+            ("search", self.search.is_some()),
+            ("order_by", !self.order.is_empty()),
+            ("limit", self.limit.is_some()),
+            ("offset", self.offset > 0),
+            ("after", self.start.is_some()),
+        ];
+        match set.iter().find(|(_, set)| *set) {
+            Some((field, _)) => Err(Error::invalid_field(
+                M::TABLE.name,
+                *field,
+                format!("does not go with {what}"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a query that does not say by filters which records it is about.
+    fn chosen_by_filters(&self, what: &str) -> Result<(), Error> {
+        self.only_filters(what)?;
+        self.not_by_time(what)?;
+        match self.filter.is_empty() {
+            true => Err(Error::invalid_field(
+                M::TABLE.name,
+                "filter",
+                format!("is missing; it says which {what}, and Filter::all() means every one"),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn not_by_time(&self, what: &str) -> Result<(), Error> {
+        match self.unchanged_since {
+            Some(_) => Err(Error::invalid_field(
+                M::TABLE.name,
+                "if_updated_at",
+                format!("does not go with {what}: it is of one record, written by its id"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a query that asks for anything, for what asks nothing.
+    fn nothing_asked(&self, what: &str) -> Result<(), Error> {
+        self.only_filters(what)?;
+        self.not_by_time(what)?;
+        match self.filter.is_empty() {
+            true => Ok(()),
+            false => Err(Error::invalid_field(
+                M::TABLE.name,
+                "filter",
+                format!("does not go with {what}"),
+            )),
+        }
     }
 
     /// The columns to read: the visible ones, and the hidden ones asked for.

@@ -1,5 +1,6 @@
 //! A statement being written: text, and the values bound to it.
 
+use futures_core::stream::BoxStream;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, PgConnection, Type};
 
@@ -87,6 +88,19 @@ impl Sql {
         conn: &mut PgConnection,
     ) -> Result<Option<PgRow>, sqlx::Error> {
         self.query().fetch_optional(conn).await
+    }
+
+    /// Runs a statement that returns no rows, and tells how many it touched.
+    pub(crate) async fn execute(self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
+        Ok(self.query().execute(conn).await?.rows_affected())
+    }
+
+    /// The rows, one after the other as they come.
+    pub(crate) fn fetch(
+        self,
+        conn: &mut PgConnection,
+    ) -> BoxStream<'_, Result<PgRow, sqlx::Error>> {
+        self.query().fetch(conn)
     }
 
     fn query(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {

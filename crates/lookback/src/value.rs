@@ -14,6 +14,7 @@ use sqlx::{Encode, Postgres, Type};
 
 mod column_value;
 mod problem;
+mod raw;
 
 pub(crate) use column_value::to_microseconds;
 pub use column_value::{ColumnValue, Text, TextLike};

@@ -8,6 +8,7 @@ use super::check::wire_type;
 use super::definition::definition;
 use super::field::{ModelField, Role};
 use super::input::Model;
+use super::key;
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let definition = definition(model);
@@ -63,18 +64,20 @@ fn handles(model: &Model) -> TokenStream {
             ..
         } = field;
         let title = format!(
-            "The column `{}`, to filter and to order by.",
+            "The column `{}`, to filter, to order by and to select.",
             field.column()
         );
+        let nullable = field.nullable.then(|| quote!(, ::lookback::Nullable));
         quote! {
             #[doc = #title]
             ///
             #(#docs)*
-            #visibility fn #column() -> ::lookback::Column<Self, #value> {
+            #visibility fn #column() -> ::lookback::Column<Self, #value #nullable> {
                 ::lookback::Column::__new(#index)
             }
         }
     });
+    let keys = key::handles(model);
     let records_doc = format!("Reads and writes the records of `{}`.", model.table.value());
     quote! {
         impl #name {
@@ -83,6 +86,7 @@ fn handles(model: &Model) -> TokenStream {
                 ::lookback::QueryBuilder::new()
             }
             #(#handles)*
+            #keys
         }
     }
 }
@@ -108,6 +112,7 @@ fn table(model: &Model) -> TokenStream {
         let problem = &problem.words;
         quote!(::lookback::__private::Constraint { name: #name, field: #field, problem: #problem })
     });
+    let keys = key::definitions(model);
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;
         let text = field.column();
@@ -136,6 +141,7 @@ fn table(model: &Model) -> TokenStream {
                 columns: &[#(#columns),*],
                 search: &[#(#search),*],
                 constraints: &[#(#constraints),*],
+                keys: #keys,
             };
             type New = #new;
             type Patch = #patch;
@@ -192,6 +198,10 @@ fn column_def(field: &ModelField) -> TokenStream {
     };
     let has_default = options.default.is_some();
     let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
+    let read_json = match hidden && field.role != Role::DeletedAt {
+        true => quote!(::lookback::__private::read_no_json),
+        false => quote!(::lookback::__private::read_json::<#value>),
+    };
     let mut cast = quote!(None);
     if let Some(data_type) = &options.data_type
         && data_type.value.name.name == "citext"
@@ -214,6 +224,8 @@ fn column_def(field: &ModelField) -> TokenStream {
             not_blank: #not_blank,
             max_bytes: #max_bytes,
             range: #range,
+            scale: <#value as ::lookback::ColumnValue>::SCALE,
+            read_json: #read_json,
         }
     }
 }

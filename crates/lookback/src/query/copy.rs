@@ -8,7 +8,7 @@ use sqlx::postgres::PgArgumentBuffer;
 
 use super::QueryBuilder;
 use super::write::{check_record, inserted_list, now, row};
-use crate::db::{Db, Session};
+use crate::db::{Db, Whole};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model};
 use crate::value::Value;
@@ -44,6 +44,7 @@ impl<M: Model> QueryBuilder<M> {
         records: &[M::New],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
+        self.nothing_asked("records to create")?;
         let wrong: Vec<FieldError> = records
             .iter()
             .enumerate()
@@ -62,39 +63,6 @@ impl<M: Model> QueryBuilder<M> {
             session.give_back();
         }
         copied.map_err(|error| Error::of_table(table, error))
-    }
-}
-
-/// A session that does not go back to its pool in the middle of a COPY.
-///
-/// A COPY that is dropped half-way leaves the connection out of step with the
-/// server: what is read next belongs to the COPY. So unless the COPY came to
-/// its end, a connection of the pool is closed instead; the server rolls back.
-struct Whole<'c>(Option<Session<'c>>);
-
-impl<'c> Whole<'c> {
-    fn new(session: Session<'c>) -> Self {
-        Self(Some(session))
-    }
-
-    fn conn(&mut self) -> &mut PgConnection {
-        match &mut self.0 {
-            Some(session) => session.conn(),
-            None => unreachable!("only `give_back` and `drop` take the session"),
-        }
-    }
-
-    /// The COPY came to its end: the session is as good as before.
-    fn give_back(mut self) {
-        drop(self.0.take());
-    }
-}
-
-impl Drop for Whole<'_> {
-    fn drop(&mut self) {
-        if let Some(Session::Pooled(connection)) = self.0.take() {
-            drop(connection.detach());
-        }
     }
 }
 

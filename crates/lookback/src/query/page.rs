@@ -2,13 +2,22 @@
 
 use std::fmt;
 
+use super::Cursor;
+
 /// Records, and how many there are in all.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Page<M> {
     /// The records of this page, in order.
     pub data: Vec<M>,
     /// The records in all, on every page.
     pub total: Total,
+    /// Where the next page starts, for [`after`](super::QueryBuilder::after);
+    /// `None` on the last page, and where the order is by a hidden column.
+    pub next: Option<Cursor>,
+    /// Where the page before ends, for
+    /// [`before`](super::QueryBuilder::before); `None` on the first page.
+    pub previous: Option<Cursor>,
 }
 
 /// A number of records.

@@ -1,36 +1,54 @@
-//! `get`, `first`, `count` and `list`.
+//! `get`, `first`, `count`, `exists` and `list`.
 
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
-use super::{MAX_LIMIT, Page, QueryBuilder, Total};
+use super::cursor::{self, Cursor, Key, Start};
+use super::order::By;
+use super::select::{Records, Shape};
+use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{Model, Role};
 use crate::search;
 use crate::sql::Sql;
 use crate::types::Hidden;
-use crate::value::ColumnValue;
+use crate::value::{ColumnValue, Json};
 
 impl<M: Model> QueryBuilder<M> {
     /// The record of this id.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if there is none that the query is about.
+    /// [`Error::is_not_found`] if there is none that the query is about;
+    /// [`Error::is_invalid`] if the query has a search, an order or a page.
     pub async fn get<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
+        self.row_of(db.into(), id, &self.whole()).await
+    }
+
+    pub(super) async fn row_of<S: Shape<M>>(
+        &self,
+        db: Db<'_>,
+        id: i64,
+        shape: &S,
+    ) -> Result<S::Row, Error> {
         let table = M::TABLE;
-        let mut sql = self.select()?;
+        self.only_filters("a record read by its id")?;
+        self.not_by_time("a record to read")?;
+        let mut sql = Sql::default();
+        let list = shape.list(&mut sql)?;
+        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
         sql.bind(id)?;
-        let mut session = db.into().session().await?;
+        let mut session = db.session().await?;
         let row = sql
             .fetch_optional(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
         match row {
-            Some(row) => Ok(M::from_row(&row)?),
+            Some(row) => Ok(shape.read(&row)?),
             None => Err(Error::NotFound {
                 table: table.name,
                 id,
@@ -44,11 +62,13 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// As [`list`](Self::list).
     pub async fn first<'c>(&self, db: impl Into<Db<'c>>) -> Result<Option<M>, Error> {
-        let page = self.clone().limit(1).list(db).await?;
+        let page = self.clone().limit(1).without_total().list(db).await?;
         Ok(page.data.into_iter().next())
     }
 
-    /// How many records there are, on every page.
+    /// How many records there are, on every page: exactly, unless
+    /// [`total_up_to`](Self::total_up_to) set a limit to counting, or a search
+    /// found more than it looked at.
     ///
     /// # Errors
     ///
@@ -57,70 +77,170 @@ impl<M: Model> QueryBuilder<M> {
         Ok(self.clone().limit(0).list(db).await?.total)
     }
 
+    /// Whether there is any record. Stops at the first one.
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list).
+    pub async fn exists<'c>(&self, db: impl Into<Db<'c>>) -> Result<bool, Error> {
+        let table = M::TABLE;
+        if self.search.is_some() {
+            return Ok(self.first(db).await?.is_some());
+        }
+        self.check_page()?;
+        let mut sql = Sql::new(&format!("SELECT EXISTS (SELECT FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        if let Some(start) = &self.start {
+            cursor::push_start(table, &self.order(), start, &mut sql)?;
+        }
+        sql.push(" OFFSET ");
+        sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
+        sql.push(")");
+        let mut session = db.into().session().await?;
+        let row = sql
+            .fetch_optional(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        Ok(match row {
+            Some(row) => row.try_get(0)?,
+            None => false,
+        })
+    }
+
     /// A page of records, and how many there are in all.
     ///
     /// # Errors
     ///
     /// [`Error::is_invalid`] for a filter whose value its column cannot have,
-    /// a limit over 10,000, a search without a word, or a search together with
-    /// an order.
+    /// a limit over 10,000, a cursor of another list, an offset together with
+    /// a cursor, or a search together with an order.
     pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<M>, Error> {
-        let table = M::TABLE;
-        if self.limit > MAX_LIMIT {
-            return Err(Error::invalid_field(
-                table.name,
-                "limit",
-                format!("{} is more than {MAX_LIMIT}; read page by page", self.limit),
-            ));
-        }
-        let offset = i64::try_from(self.offset).map_err(|_| {
-            Error::invalid_field(
-                table.name,
-                "offset",
-                "is beyond the last record of any table",
-            )
-        })?;
-        let mut session = db.into().session().await?;
+        self.page(db.into(), &self.whole()).await
+    }
+
+    pub(super) fn whole(&self) -> Records {
+        Records(self.selected())
+    }
+
+    pub(super) async fn page<S: Shape<M>>(
+        &self,
+        db: Db<'_>,
+        shape: &S,
+    ) -> Result<Page<S::Row>, Error> {
+        self.check_page()?;
+        let mut session = db.session().await?;
         match &self.search {
-            Some(words) => self.list_found(&mut session, words).await,
-            None => self.list_ordered(&mut session, offset).await,
+            Some(words) => self.list_found(&mut session, words, shape).await,
+            None => self.list_ordered(&mut session, shape).await,
         }
+    }
+
+    /// What is wrong with the page that is asked for, whatever is on it.
+    fn check_page(&self) -> Result<(), Error> {
+        let refuse =
+            |field, problem: String| Err(Error::invalid_field(M::TABLE.name, field, problem));
+        self.not_by_time("records to list")?;
+        if let Some(limit) = self.limit
+            && limit > MAX_LIMIT
+        {
+            return refuse(
+                "limit",
+                format!("{limit} is more than {MAX_LIMIT}; read page by page, or by stream"),
+            );
+        }
+        self.check_offset()
+    }
+
+    /// What is wrong with where the page starts.
+    pub(super) fn check_offset(&self) -> Result<(), Error> {
+        let refuse =
+            |field, problem: String| Err(Error::invalid_field(M::TABLE.name, field, problem));
+        if i64::try_from(self.offset).is_err() {
+            return refuse("offset", "is beyond the last record of any table".into());
+        }
+        if self.start.is_some() && self.offset > 0 {
+            return refuse(
+                "offset",
+                "does not go with a cursor; give one of them".into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Appends what makes a page of all: the start, the order, the limit if
+    /// there is one, the offset.
+    pub(super) fn push_page(&self, sql: &mut Sql) -> Result<(), Error> {
+        let table = M::TABLE;
+        let order = self.order();
+        if let Some(start) = &self.start {
+            cursor::push_start(table, &order, start, sql)?;
+        }
+        let keys: Vec<String> = order
+            .iter()
+            .map(|by| format!("{} {}", by.def(table).order_key(), by.direction(table)))
+            .collect();
+        sql.push(&format!(" ORDER BY {} LIMIT ", keys.join(", ")));
+        sql.bind(self.limit.map(i64::from))?;
+        sql.push(" OFFSET ");
+        sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))
     }
 
     /// A page without a search: one statement, so that the page and the total
     /// are of the same moment.
-    async fn list_ordered(&self, session: &mut Session<'_>, offset: i64) -> Result<Page<M>, Error> {
+    async fn list_ordered<S: Shape<M>>(
+        &self,
+        session: &mut Session<'_>,
+        shape: &S,
+    ) -> Result<Page<S::Row>, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
+        let list = shape.list(&mut sql)?;
         self.push_where(&mut sql)?;
         let filter = sql.take_text();
-        let limit = sql.argument(i64::from(self.limit))?;
-        let offset = sql.argument(offset)?;
-
-        let id = table.role(Role::Id);
-        let order = self
-            .order
-            .iter()
-            .map(|(index, descending)| (&table.columns[*index], *descending))
-            .chain([(id, true)]);
-        // The order is kept beside the columns: one of them may be hidden, and
-        // only an outermost ORDER BY is binding.
-        let (mut keys, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
-        for (index, (column, descending)) in order.enumerate() {
-            let direction = if descending { "DESC" } else { "ASC" };
-            let key = column.order_key();
-            keys.push_str(&format!(", {key} AS __key{index}"));
-            inner.push(format!("{key} {direction} NULLS LAST"));
-            outer.push(format!("page.__key{index} {direction} NULLS LAST"));
+        if let Some(start) = &self.start {
+            cursor::push_start(table, &self.order(), start, &mut sql)?;
         }
+        let start = sql.take_text();
+        let wanted = self.limit.unwrap_or(DEFAULT_LIMIT);
+        // One more than the page, which tells whether there is another.
+        let limit = sql.argument(match wanted {
+            0 => 0,
+            wanted => i64::from(wanted) + 1,
+        })?;
+        let offset = sql.argument(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
+
+        let backwards = matches!(self.start, Some(Start::Before(_)));
+        let order: Vec<By> = match backwards {
+            true => self.order().into_iter().map(By::reversed).collect(),
+            false => self.order(),
+        };
+        let keys: Vec<Key> = order.iter().map(|by| Key::of(table, *by)).collect();
+        // The keys are kept beside the columns: one of them may not be selected,
+        // and only an outermost ORDER BY is binding.
+        let (mut kept, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
+        for (place, key) in keys.iter().enumerate() {
+            let (alias, direction) = (Key::alias(place), key.by.direction(table));
+            kept.push_str(&format!(", {} AS {alias}", key.sql));
+            inner.push(format!("{} {direction}", key.sql));
+            outer.push(format!("page.{alias} {direction}"));
+        }
+        let from = table.quoted();
+        let count = match self.count {
+            Count::All => format!("SELECT count(*) AS total FROM {from}{filter}"),
+            Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
+            Count::UpTo(most) => {
+                let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+                let most = sql.argument(most)?;
+                format!(
+                    "SELECT count(*) AS total FROM (SELECT FROM {from}{filter} LIMIT {most}) AS capped"
+                )
+            }
+        };
         sql.push(&format!(
-            "SELECT matched.total AS __total, page.* \
-             FROM (SELECT count(*) AS total FROM {from}{filter}) AS matched \
-             LEFT JOIN LATERAL (SELECT {columns}{keys} FROM {from}{filter} \
+            "SELECT matched.total AS __total, page.* FROM ({count}) AS matched \
+             LEFT JOIN LATERAL (SELECT {list}{kept} FROM {from}{filter}{start} \
              ORDER BY {inner} LIMIT {limit} OFFSET {offset}) AS page ON TRUE \
              ORDER BY {outer}",
-            from = table.quoted(),
-            columns = self.selected(),
             inner = inner.join(", "),
             outer = outer.join(", "),
         ));
@@ -129,32 +249,76 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::of_table(table, error))?;
 
-        // There is always one row, for the total; a page of no records has a null key.
-        let total: i64 = match rows.first() {
+        // There is always one row, for the total; on a page of no records its keys are null.
+        let counted: Option<i64> = match rows.first() {
             Some(row) => row.try_get("__total")?,
-            None => 0,
+            None => None,
         };
-        let mut data = Vec::with_capacity(rows.len());
+        let id = Key::alias(keys.len() - 1);
+        let mut found: Vec<&PgRow> = Vec::with_capacity(rows.len());
         for row in &rows {
-            if row.try_get::<Option<i64>, _>(id.name)?.is_some() {
-                data.push(M::from_row(row)?);
+            if row.try_get::<Option<i64>, _>(id.as_str())?.is_some() {
+                found.push(row);
             }
         }
+        let more = found.len() > wanted as usize;
+        found.truncate(wanted as usize);
+        if backwards {
+            found.reverse();
+        }
+
+        let total = match (counted.map(i64::unsigned_abs), self.count) {
+            (Some(total), Count::UpTo(most)) if total > most => Total::AtLeast(most),
+            (Some(total), _) => Total::Exact(total),
+            (None, _) => {
+                let seen = self.offset + found.len() as u64 + u64::from(more);
+                Total::AtLeast(if found.is_empty() { 0 } else { seen })
+            }
+        };
+        let keys = cursor::keys(table, &self.order());
+        let open = keys.iter().all(|key| key.is_open(table));
+        let cursor_of = |row: Option<&&PgRow>, wanted: bool| -> Result<Option<Cursor>, Error> {
+            match row {
+                Some(row) if wanted && open => Ok(Some(Cursor::of_row(table, &keys, row)?)),
+                _ => Ok(None),
+            }
+        };
+        let came_after = matches!(self.start, Some(Start::After(_))) || self.offset > 0;
+        let next = cursor_of(found.last(), if backwards { true } else { more })?;
+        let previous = cursor_of(found.first(), if backwards { more } else { came_after })?;
+        let data = found
+            .into_iter()
+            .map(|row| shape.read(row))
+            .collect::<Result<Vec<_>, sqlx::Error>>()?;
         Ok(Page {
             data,
-            total: Total::Exact(total.unsigned_abs()),
+            total,
+            next,
+            previous,
         })
     }
 
     /// A page of what a search finds: the candidates, ranked here, then the
     /// records of the page.
-    async fn list_found(&self, session: &mut Session<'_>, words: &str) -> Result<Page<M>, Error> {
+    async fn list_found<S: Shape<M>>(
+        &self,
+        session: &mut Session<'_>,
+        words: &str,
+        shape: &S,
+    ) -> Result<Page<S::Row>, Error> {
         let table = M::TABLE;
         if !self.order.is_empty() {
             return Err(Error::invalid_field(
                 table.name,
                 "order_by",
                 "does not go with a search, whose order is the best hit first",
+            ));
+        }
+        if self.start.is_some() {
+            return Err(Error::invalid_field(
+                table.name,
+                "after",
+                "does not go with a search; use limit and offset",
             ));
         }
         let query = search::Query::parse(words)
@@ -174,40 +338,52 @@ impl<M: Model> QueryBuilder<M> {
         let ids: Vec<i64> = hits
             .into_iter()
             .skip(offset)
-            .take(self.limit as usize)
+            .take(self.limit.unwrap_or(DEFAULT_LIMIT) as usize)
             .collect();
-        if ids.is_empty() {
-            return Ok(Page {
-                data: Vec::new(),
-                total,
-            });
-        }
+        let data = self.rows_of(session, &ids, shape).await?;
+        Ok(Page {
+            data,
+            total,
+            next: None,
+            previous: None,
+        })
+    }
 
-        let mut sql = self.select()?;
-        sql.push(&format!(" AND {} = ANY(", table.role(Role::Id).quoted()));
-        sql.bind(ids.clone())?;
+    /// The rows of the records of these ids that the query is about, in the
+    /// order of the ids.
+    async fn rows_of<S: Shape<M>>(
+        &self,
+        session: &mut Session<'_>,
+        ids: &[i64],
+        shape: &S,
+    ) -> Result<Vec<S::Row>, Error> {
+        let table = M::TABLE;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = Sql::default();
+        let list = shape.list(&mut sql)?;
+        let (id, key) = (table.role(Role::Id).quoted(), Key::alias(0));
+        sql.push(&format!(
+            "SELECT {list}, {id} AS {key} FROM {}",
+            table.quoted()
+        ));
+        self.push_where(&mut sql)?;
+        sql.push(&format!(" AND {id} = ANY("));
+        sql.bind(ids.to_vec())?;
         sql.push(")");
         let rows = sql
             .fetch_all(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
-        let mut data = rows
-            .iter()
-            .map(M::from_row)
-            .collect::<Result<Vec<M>, sqlx::Error>>()?;
-        data.sort_by_key(|record| ids.iter().position(|id| *id == record.id()));
-        Ok(Page { data, total })
-    }
-
-    /// `SELECT … FROM … WHERE …`.
-    fn select(&self) -> Result<Sql, Error> {
-        let mut sql = Sql::new(&format!(
-            "SELECT {} FROM {}",
-            self.selected(),
-            M::TABLE.quoted()
-        ));
-        self.push_where(&mut sql)?;
-        Ok(sql)
+        let mut placed = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let id: i64 = row.try_get(key.as_str())?;
+            placed.push((ids.iter().position(|wanted| *wanted == id), row));
+        }
+        placed.sort_by_key(|(place, _)| *place);
+        let rows = placed.into_iter().map(|(_, row)| shape.read(row));
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 
@@ -233,6 +409,28 @@ pub fn read_nullable<T: ColumnValue>(row: &PgRow, name: &str) -> Result<Option<T
     T::from_database(value)
         .map(Some)
         .map_err(|error| undecodable(name, error))
+}
+
+/// Reads a column of a row as JSON; used by generated code.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_json<T: ColumnValue + serde::Serialize>(
+    row: &PgRow,
+    name: &str,
+) -> Result<Json, sqlx::Error> {
+    let value: T = read(row, name)?;
+    serde_json::to_value(value).map_err(|error| undecodable(name, error.into()))
+}
+
+/// Refuses to read a hidden column as JSON; used by generated code.
+///
+/// # Errors
+///
+/// Always.
+pub fn read_no_json(_: &PgRow, name: &str) -> Result<Json, sqlx::Error> {
+    Err(undecodable(name, "the column is hidden".into()))
 }
 
 /// Reads a hidden column, which may be missing from the row; used by generated
@@ -265,7 +463,7 @@ fn if_selected<T>(read: Result<T, sqlx::Error>) -> Result<Hidden<T>, sqlx::Error
     }
 }
 
-fn undecodable(name: &str, source: BoxDynError) -> sqlx::Error {
+pub(super) fn undecodable(name: &str, source: BoxDynError) -> sqlx::Error {
     sqlx::Error::ColumnDecode {
         index: name.to_owned(),
         source,

@@ -2,15 +2,15 @@
 //! the columns of the model, and has its times and its embedding filled in.
 
 use chrono::Utc;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::PgConnection;
 
-use super::{Deleted, QueryBuilder};
+use super::QueryBuilder;
 use crate::db::Db;
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
 use crate::sql::Sql;
-use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
+use crate::value::{ColumnValue, Value, to_microseconds};
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts a record and returns it as stored.
@@ -21,6 +21,7 @@ impl<M: Model> QueryBuilder<M> {
     /// it clashes with another record.
     pub async fn create<'c>(&self, db: impl Into<Db<'c>>, new: M::New) -> Result<M, Error> {
         let table = M::TABLE;
+        self.nothing_asked("a record to create")?;
         check_new(&new)?;
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} ({}) VALUES (",
@@ -39,202 +40,11 @@ impl<M: Model> QueryBuilder<M> {
             .await?
             .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))
     }
-
-    /// Changes a record and returns it as stored. A field that the patch
-    /// leaves out is kept, and a patch of nothing changes nothing.
-    ///
-    /// `updated_at` moves with every change, and the embedding follows a
-    /// change of a search field.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_not_found`], [`Error::is_invalid`] with every wrong field,
-    /// [`Error::is_conflict`].
-    pub async fn update<'c>(
-        &self,
-        db: impl Into<Db<'c>>,
-        id: i64,
-        patch: M::Patch,
-    ) -> Result<M, Error> {
-        let table = M::TABLE;
-        let changes: Vec<(usize, Value<'_>)> = (0..table.columns.len())
-            .filter_map(|index| patch.value(index).map(|value| (index, value)))
-            .collect();
-        let wrong: Vec<FieldError> = changes
-            .iter()
-            .filter_map(|(index, value)| check(&table.columns[*index], value).err())
-            .collect();
-        if !wrong.is_empty() {
-            return Err(Error::invalid(table.name, wrong));
-        }
-        let mut session = db.into().session().await?;
-        let conn = session.conn();
-        if changes.is_empty() {
-            return self.get(conn, id).await;
-        }
-
-        let changed = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
-        if !table.search.iter().any(changed) {
-            return self.set(conn, id, &changes).await;
-        }
-        // The embedding is of all search fields: those that stay are read, and
-        // the row is locked so that no other change comes between.
-        let mut transaction = conn.begin().await?;
-        let kept = self.lock_search_fields(&mut transaction, id).await?;
-        let mut encoder = Encoder::default();
-        for (index, kept) in table.search.iter().zip(&kept) {
-            match changes.iter().find(|(changed, _)| changed == index) {
-                Some((_, value)) => encoder.add_value(value),
-                None => encoder.add_value(kept),
-            }
-        }
-        let embedding = encoder.finish();
-        let mut changes = changes;
-        changes.push((
-            embedding_index(table),
-            embedding
-                .as_ref()
-                .map_or(Value::Null, ColumnValue::to_value),
-        ));
-        let record = self.set(&mut transaction, id, &changes).await?;
-        transaction.commit().await?;
-        Ok(record)
-    }
-
-    /// Deletes a record softly: it stays in the table, and no query sees it
-    /// unless asked. [`restore`](Self::restore) brings it back.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_not_found`], also if it is deleted already.
-    pub async fn delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
-        let table = M::TABLE;
-        let mut session = db.into().session().await?;
-        let deleted = [(
-            column_index(table, Role::DeletedAt),
-            Value::Timestamptz(now()),
-        )];
-        // A live record only, whatever the query sees: the first time of deletion stays.
-        let mut live = self.clone();
-        live.deleted = Deleted::Without;
-        live.set(session.conn(), id, &deleted).await.map(drop)
-    }
-
-    /// Deletes a record for good. One that is softly deleted is seen only
-    /// [`with_deleted`](Self::with_deleted).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_not_found`].
-    pub async fn hard_delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
-        let table = M::TABLE;
-        let id_column = table.role(Role::Id).quoted();
-        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
-        self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {id_column} = "));
-        sql.bind(id)?;
-        sql.push(&format!(" RETURNING {id_column}"));
-        let mut session = db.into().session().await?;
-        let row = sql
-            .fetch_optional(session.conn())
-            .await
-            .map_err(|error| Error::of_table(table, error))?;
-        match row {
-            Some(_) => Ok(()),
-            None => Err(not_found(table, id)),
-        }
-    }
-
-    /// Brings back a softly deleted record and returns it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_not_found`] if there is no deleted record of this id;
-    /// [`Error::is_conflict`] if a live record has taken its place.
-    pub async fn restore<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
-        let mut session = db.into().session().await?;
-        let live = [(column_index(M::TABLE, Role::DeletedAt), Value::Null)];
-        self.clone()
-            .only_deleted()
-            .set(session.conn(), id, &live)
-            .await
-    }
-
-    /// Sets columns of one record and moves `updated_at`.
-    async fn set(
-        &self,
-        conn: &mut PgConnection,
-        id: i64,
-        changes: &[(usize, Value<'_>)],
-    ) -> Result<M, Error> {
-        let table = M::TABLE;
-        let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
-        for (index, value) in changes {
-            let column = &table.columns[*index];
-            sql.push(&format!("{} = ", column.quoted()));
-            sql.bind_value(column, value.clone())?;
-            sql.push(", ");
-        }
-        // Never back and never the same, whatever the clock of this machine says.
-        let updated_at = table.role(Role::UpdatedAt).quoted();
-        sql.push(&format!("{updated_at} = greatest("));
-        sql.bind(now())?;
-        sql.push(&format!(", {updated_at} + interval '1 microsecond')"));
-        self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
-        sql.bind(id)?;
-        sql.push(&format!(" RETURNING {}", self.selected()));
-        one(sql, conn, table)
-            .await?
-            .ok_or_else(|| not_found(table, id))
-    }
-
-    /// The values of the search fields, in their order, of a record that stays
-    /// locked until the transaction ends.
-    async fn lock_search_fields(
-        &self,
-        conn: &mut PgConnection,
-        id: i64,
-    ) -> Result<Vec<Value<'static>>, Error> {
-        let table = M::TABLE;
-        let columns: Vec<String> = table
-            .search
-            .iter()
-            .map(|index| format!("{}::text", table.columns[*index].quoted()))
-            .collect();
-        let mut sql = Sql::new(&format!(
-            "SELECT {} FROM {}",
-            columns.join(", "),
-            table.quoted()
-        ));
-        self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
-        sql.bind(id)?;
-        sql.push(" FOR UPDATE");
-        let row = sql
-            .fetch_optional(conn)
-            .await
-            .map_err(|error| Error::of_table(table, error))?
-            .ok_or_else(|| not_found(table, id))?;
-        let mut values = Vec::with_capacity(table.search.len());
-        for (place, index) in table.search.iter().enumerate() {
-            let text: Option<String> = row.try_get(place)?;
-            values.push(match (text, table.columns[*index].ty) {
-                (None, _) => Value::Null,
-                (Some(text), ColumnType::Jsonb) => Value::Jsonb(std::borrow::Cow::Owned(
-                    serde_json::from_str::<Json>(&text)
-                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
-                )),
-                (Some(text), _) => Value::Text(text.into()),
-            });
-        }
-        Ok(values)
-    }
 }
 
 /// The columns that an insert gives a value: all but the primary key,
 /// `deleted_at` and what the database fills.
-fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+pub(super) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
     table.columns.iter().enumerate().filter(|(_, column)| {
         !matches!(column.role, Role::Id | Role::DeletedAt) && !column.generated
     })
@@ -301,27 +111,14 @@ pub(super) fn now() -> chrono::DateTime<Utc> {
     to_microseconds(Utc::now())
 }
 
-fn embedding_index(table: &'static Table) -> usize {
-    column_index(table, Role::Embedding)
-}
-
-fn column_index(table: &'static Table, role: Role) -> usize {
-    let wanted = table.role(role).name;
-    table
-        .columns
-        .iter()
-        .position(|column| column.name == wanted)
-        .unwrap_or_else(|| unreachable!("the column was just found"))
-}
-
-fn not_found(table: &'static Table, id: i64) -> Error {
+pub(super) fn not_found(table: &'static Table, id: i64) -> Error {
     Error::NotFound {
         table: table.name,
         id,
     }
 }
 
-async fn one<M: Model>(
+pub(super) async fn one<M: Model>(
     sql: Sql,
     conn: &mut PgConnection,
     table: &'static Table,

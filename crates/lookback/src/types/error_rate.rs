@@ -82,6 +82,7 @@ impl serde::Serialize for ErrorRate {
 
 impl ColumnValue for ErrorRate {
     const TYPE: ColumnType = ColumnType::Int4;
+    const SCALE: f64 = 1e-6;
 
     fn to_value(&self) -> Value<'_> {
         Value::Int4(self.0)

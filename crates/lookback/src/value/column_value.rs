@@ -36,6 +36,11 @@ pub trait ColumnValue:
     /// The PostgreSQL type.
     const TYPE: ColumnType;
 
+    /// How many of what the value stands for is one as stored: 1, unless the
+    /// number stored is of another unit, such as errors per million for a
+    /// fraction (0.000001). Averages are told in these.
+    const SCALE: f64 = 1.0;
+
     /// Every value as stored, for a type that has a list of them.
     const VARIANTS: &'static [&'static str] = &[];
 

@@ -1,7 +1,9 @@
 //! The library against the real PostgreSQL: a database for each test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod aggregate;
+mod bulk_writes;
 mod canonical;
 mod create_many;
 mod embedding;
@@ -11,12 +13,15 @@ mod macros;
 mod migrate;
 mod migrations;
 mod models;
+mod pages;
 mod pull;
+mod random;
 mod rebase;
 mod round_trip;
 mod scenarios;
 mod schema;
 mod search;
+mod select;
 mod soft_delete;
 mod writes;
 

@@ -1,16 +1,15 @@
 //! Random schemas, made on the server, read back and changed into each other.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use lookback::migrate::{Live, Scope, canonical, read};
 use lookback_schema::{Decisions, Expression, File, Name, Path, Plan, Schema, diff, merge};
-use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
+use proptest::test_runner::{TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use testkit::schemas::{Drawn, Dropped, EXTENSIONS, Pair, Rename, create, fork, pair, schema};
 use tokio::runtime::Runtime;
 
-/// `make test-long` asks every property for more than these have time for.
-const MOST_CASES: u32 = 10_000;
+use crate::random::config;
 
 /// One database for all cases: the schemas of the last case are dropped before
 /// the next. A database for each would take longer than the case.
@@ -86,26 +85,6 @@ impl Bench {
             panic!("{error}\nthe database: {}", self.db.url);
         }
     }
-}
-
-/// The same cases every time, so that what passes here passes everywhere;
-/// others when `PROPTEST_CASES` asks for more.
-fn config(cases: u32) -> Config {
-    const SEED: u64 = 20_261_123;
-    let mut config = Config {
-        max_shrink_iters: 2_000,
-        // Where the seeds of failed cases are kept.
-        source_file: Some(file!()),
-        ..Config::default()
-    };
-    let asked = std::env::var_os("PROPTEST_CASES").map(|_| config.cases);
-    config.cases = asked.unwrap_or(0).clamp(cases, MOST_CASES);
-    if config.rng_seed == RngSeed::Random {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let new = u64::from(now.subsec_nanos()) ^ now.as_secs();
-        config.rng_seed = RngSeed::Fixed(asked.map_or(SEED, |_| new));
-    }
-    config
 }
 
 const VACUUM: &str = "VACUUM pg_attrdef, pg_attribute, pg_class, pg_constraint, pg_depend, \

@@ -1,0 +1,120 @@
+//! The unique keys of a model: what an upsert can go by.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Ident;
+use syn::ext::IdentExt as _;
+
+use lookback_schema::{Constraint, Deferral, Index, quoted};
+
+use super::field::ModelField;
+use super::input::Model;
+
+/// A unique key.
+struct Key {
+    name: String,
+    /// The column to blame: the first one.
+    column: String,
+    /// What stands after `ON CONFLICT` to mean this key and no other.
+    target: String,
+}
+
+/// `Table::keys`.
+pub(super) fn definitions(model: &Model) -> TokenStream {
+    let keys = keys(model).into_iter().map(|key| {
+        let Key {
+            name,
+            column,
+            target,
+        } = key;
+        quote!(::lookback::__private::KeyDef { name: #name, field: #column, target: #target })
+    });
+    quote!(&[#(#keys),*])
+}
+
+/// A function for each key that is named like one, and not like a field.
+pub(super) fn handles(model: &Model) -> TokenStream {
+    let visibility = &model.item.vis;
+    let handles = keys(model)
+        .into_iter()
+        .enumerate()
+        .filter_map(|(place, key)| {
+            let name: Ident = syn::parse_str(&key.name).ok()?;
+            let taken = model.fields.iter().any(|field| field.name.unraw() == name);
+            if taken || name == "records" {
+                return None;
+            }
+            let title = format!("The unique key `{}`, to upsert by.", key.name);
+            Some(quote! {
+                #[doc = #title]
+                #visibility fn #name() -> ::lookback::UniqueKey<Self> {
+                    ::lookback::UniqueKey::__new(#place)
+                }
+            })
+        });
+    quote!(#(#handles)*)
+}
+
+fn keys(model: &Model) -> Vec<Key> {
+    let constraints = model.options.constraints.iter().filter_map(|named| {
+        let Constraint::Unique(key) = &named.definition.value else {
+            return None;
+        };
+        // A key that is checked later is none that a conflict is told by.
+        if key.deferral != Deferral::default() {
+            return None;
+        }
+        let columns: Vec<String> = key
+            .columns
+            .iter()
+            .map(|name| quoted(name).to_string())
+            .collect();
+        Some(Key {
+            name: named.name.value(),
+            column: key.columns.first()?.clone(),
+            target: format!("({})", columns.join(", ")),
+        })
+    });
+    let indexes = model.options.indexes.iter().filter_map(|named| {
+        let index = &named.definition.value;
+        let problem = named.problem.as_ref();
+        let column = match problem.and_then(|problem| model.field(&problem.field)) {
+            Some(field) => field.column(),
+            None => first_column(model, index)?,
+        };
+        Some(Key {
+            name: named.name.value(),
+            column,
+            target: target(index)?,
+        })
+    });
+    constraints.chain(indexes).collect()
+}
+
+fn first_column(model: &Model, index: &Index) -> Option<String> {
+    let columns = model.fields.iter().map(ModelField::column);
+    let mut mentioned = columns.filter(|column| index.keys[0].expression.mentions(column));
+    mentioned.next()
+}
+
+/// The keys and the predicate of a unique index, without what does not tell it
+/// from others.
+fn target(index: &Index) -> Option<String> {
+    if !index.unique {
+        return None;
+    }
+    let keys: Vec<String> = index
+        .keys
+        .iter()
+        .map(|key| {
+            let mut key = key.clone();
+            (key.descending, key.nulls_first) = (false, false);
+            key.to_string()
+        })
+        .collect();
+    let predicate = match &index.predicate {
+        Some(predicate) => format!(" WHERE {predicate}"),
+        None => String::new(),
+    };
+    Some(format!("({}){predicate}", keys.join(", ")))
+}

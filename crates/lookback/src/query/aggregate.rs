@@ -1,0 +1,608 @@
+//! Numbers about many records: counts, sums, means, percentiles, of all
+//! together or of each group.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+
+use super::bucket::{Bucket, push_bucket};
+use super::select::{Cells, Selected, Selection, Shape, Terms};
+use super::{MAX_LIMIT, QueryBuilder};
+use crate::column::{Column, NotNull, Nullable};
+use crate::db::Db;
+use crate::error::Error;
+use crate::filter::searchable;
+use crate::model::{ColumnDef, Model, nearest};
+use crate::sql::Sql;
+use crate::types::ErrorRate;
+use crate::value::{ColumnType, ColumnValue, Json, JsonMap, TextLike};
+
+/// What records are grouped by: columns and stretches of time, or a tuple of
+/// up to eight of them.
+#[diagnostic::on_unimplemented(
+    message = "records of `{M}` are not grouped by `{Self}`",
+    note = "group by a column, by a stretch of time such as Log::created_at().bucket(Bucket::day()), \
+            or by a tuple of them"
+)]
+pub trait Keys<M: Model>: Selection<M> {}
+
+/// What is worked out of the records of each group: [`count()`], a method of a
+/// column such as [`avg`](Column::avg), or a tuple of up to eight of them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not worked out of many records of `{M}`",
+    note = "give count(), or min, max, avg, sum, percentile or count_distinct of a column, \
+            or a tuple of them"
+)]
+pub trait Measures<M: Model>: Selection<M> {}
+
+impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, NotNull> {}
+impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, Nullable> {}
+
+/// Numbers, of which there is a mean.
+#[diagnostic::on_unimplemented(
+    message = "there is no mean of `{Self}`",
+    note = "avg, sum and percentile are of columns of numbers"
+)]
+pub trait Average: ColumnValue {}
+
+/// Values of which one is the smallest, and one the largest.
+#[diagnostic::on_unimplemented(
+    message = "there is no smallest or largest of `{Self}`",
+    note = "min and max are of columns of numbers, times, text and enums"
+)]
+pub trait Ordered: ColumnValue {}
+
+impl Average for i32 {}
+impl Average for i64 {}
+impl Average for f64 {}
+impl Average for ErrorRate {}
+
+impl Ordered for i32 {}
+impl Ordered for i64 {}
+impl Ordered for f64 {}
+impl Ordered for ErrorRate {}
+impl Ordered for DateTime<Utc> {}
+impl<T: TextLike> Ordered for T {}
+
+/// Something worked out of the records of each group, a `V`.
+pub struct Aggregate<M, V> {
+    of: Of,
+    model: PhantomData<fn() -> (M, V)>,
+}
+
+/// What is worked out, whatever the model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Of {
+    function: Function,
+    column: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Function {
+    Count,
+    CountDistinct,
+    Min,
+    Max,
+    Sum,
+    Avg,
+    Percentile(f64),
+}
+
+/// How many records there are.
+pub fn count<M: Model>() -> Aggregate<M, i64> {
+    Aggregate::new(Function::Count, 0)
+}
+
+impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
+    /// How many different values there are, not counting null.
+    pub fn count_distinct(self) -> Aggregate<M, i64> {
+        Aggregate::new(Function::CountDistinct, self.index())
+    }
+}
+
+impl<M: Model, T: Ordered, N> Column<M, T, N> {
+    /// The smallest value, or `None` if there is none. Text in the order of the
+    /// database, an enum in the order of its variants.
+    pub fn min(self) -> Aggregate<M, Option<T>> {
+        Aggregate::new(Function::Min, self.index())
+    }
+
+    /// The largest value, or `None` if there is none.
+    pub fn max(self) -> Aggregate<M, Option<T>> {
+        Aggregate::new(Function::Max, self.index())
+    }
+}
+
+impl<M: Model, T: Average, N> Column<M, T, N> {
+    /// The mean, or `None` if there is no value. Null counts for nothing.
+    pub fn avg(self) -> Aggregate<M, Option<f64>> {
+        Aggregate::new(Function::Avg, self.index())
+    }
+
+    /// The sum, or `None` if there is no value. As a float, which is exact up
+    /// to 2^53.
+    pub fn sum(self) -> Aggregate<M, Option<f64>> {
+        Aggregate::new(Function::Sum, self.index())
+    }
+
+    /// The value that this share of the values, from 0 to 1, does not exceed;
+    /// between two values in proportion, as PostgreSQL's `percentile_cont`.
+    /// `None` if there is no value.
+    pub fn percentile(self, share: f64) -> Aggregate<M, Option<f64>> {
+        Aggregate::new(Function::Percentile(share), self.index())
+    }
+}
+
+impl<M, V> Aggregate<M, V> {
+    fn new(function: Function, column: usize) -> Self {
+        Self {
+            of: Of { function, column },
+            model: PhantomData,
+        }
+    }
+}
+
+impl Of {
+    fn push<M: Model>(self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        let column = &M::TABLE.columns[self.column];
+        let name = column.quoted();
+        let term = match self.function {
+            Function::Count => "count(*)".to_owned(),
+            Function::CountDistinct => format!("count(DISTINCT {name})"),
+            Function::Min => extreme("min", column),
+            Function::Max => extreme("max", column),
+            Function::Sum => scaled(column, format!("sum({name})::float8")),
+            Function::Avg => scaled(column, format!("avg({name})::float8")),
+            Function::Percentile(share) => {
+                if !(0.0..=1.0).contains(&share) {
+                    return Err(Error::invalid_field(
+                        M::TABLE.name,
+                        column.name,
+                        format!("{share} is not a share from 0 to 1, such as 0.95"),
+                    ));
+                }
+                let share = terms.sql.argument(share)?;
+                scaled(
+                    column,
+                    format!("percentile_cont({share}) WITHIN GROUP (ORDER BY {name}::float8)"),
+                )
+            }
+        };
+        terms.push(term);
+        Ok(())
+    }
+}
+
+/// In the unit that values of the column have in Rust.
+fn scaled(column: &ColumnDef, term: String) -> String {
+    match column.scale {
+        1.0 => term,
+        scale => format!("{term} * {scale:e}::float8"),
+    }
+}
+
+/// The smallest or largest, in the order that lists of records have.
+fn extreme(function: &str, column: &ColumnDef) -> String {
+    match column.listed() {
+        Some(listed) => format!("({listed})[{function}({})]", column.order_key()),
+        None => format!("{function}({})", column.quoted()),
+    }
+}
+
+impl<M: Model> Selection<M> for Aggregate<M, i64> {
+    type Row = i64;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        self.of.push::<M>(terms)
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<i64, sqlx::Error> {
+        cells.value()
+    }
+}
+
+impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
+    type Row = Option<T>;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        self.of.push::<M>(terms)
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<Option<T>, sqlx::Error> {
+        cells.nullable()
+    }
+}
+
+impl<M: Model> Measures<M> for Aggregate<M, i64> {}
+impl<M: Model, T: ColumnValue> Measures<M> for Aggregate<M, Option<T>> {}
+
+/// A query whose answer is a row for each group of records, made by
+/// [`QueryBuilder::group_by`].
+#[derive(Clone)]
+pub struct Grouped<M, K> {
+    query: QueryBuilder<M>,
+    keys: K,
+    top: Option<u32>,
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// Puts records with the same keys into a group.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::{Bucket, Log, RequestSnapshot, count};
+    ///
+    /// // How many lines of each level there are in each hour.
+    /// let rows = Log::records()
+    ///     .group_by((Log::created_at().bucket(Bucket::hours(1)), Log::level()))
+    ///     .aggregate(&pool, count())
+    ///     .await?;
+    /// for ((hour, level), lines) in rows {
+    ///     println!("{hour} {level} {lines}");
+    /// }
+    ///
+    /// // The ten paths that are asked for most, and how long they take.
+    /// let duration = RequestSnapshot::duration();
+    /// let slow = RequestSnapshot::records()
+    ///     .group_by(RequestSnapshot::path())
+    ///     .top(10)
+    ///     .aggregate(&pool, (count(), duration.avg(), duration.percentile(0.95)))
+    ///     .await?;
+    /// # let _ = slow;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn group_by<K: Keys<M>>(self, keys: K) -> Grouped<M, K> {
+        Grouped {
+            query: self,
+            keys,
+            top: None,
+        }
+    }
+
+    /// As [`group_by`](Self::group_by), from text: names of visible fields, and
+    /// of times with a [`Bucket`], `created_at__1h`. Each key is a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for what is not a field, or not a bucket.
+    pub fn group_by_text(self, keys: &[impl AsRef<str>]) -> Result<Grouped<M, TextKeys>, Error> {
+        Ok(self.group_by(TextKeys::parse::<M>(keys)?))
+    }
+
+    /// Works something out of all records together.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::{Log, count};
+    ///
+    /// let (lines, last) = Log::records()
+    ///     .filter(Log::level().eq("error"))
+    ///     .aggregate(&pool, (count(), Log::created_at().max()))
+    ///     .await?;
+    /// # let _ = (lines, last);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a filter whose value its column cannot have, a
+    /// percentile that is not from 0 to 1, or a query that has a search, an
+    /// order or a page.
+    pub async fn aggregate<'c, A: Measures<M>>(
+        &self,
+        db: impl Into<Db<'c>>,
+        measures: A,
+    ) -> Result<A::Row, Error> {
+        let table = M::TABLE;
+        self.only_filters("numbers about many records")?;
+        self.not_by_time("numbers about many records")?;
+        let mut sql = Sql::default();
+        let shape = Selected(&measures);
+        let list = Shape::<M>::list(&shape, &mut sql)?;
+        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        let mut session = db.into().session().await?;
+        let row = sql
+            .fetch_optional(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?
+            .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))?;
+        Ok(Shape::<M>::read(&shape, &row)?)
+    }
+}
+
+impl<M: Model, K: Keys<M>> Grouped<M, K> {
+    /// Only the first `groups`, those with the largest first measure first.
+    #[must_use]
+    pub fn top(mut self, groups: u32) -> Self {
+        self.top = Some(groups);
+        self
+    }
+
+    /// Works something out of each group of records: pairs of its keys and its
+    /// measures, in the order of the keys, null last.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueryBuilder::aggregate`], and [`Error::is_invalid`] for more than
+    /// 10,000 groups without a [`top`](Self::top).
+    pub async fn aggregate<'c, A: Measures<M>>(
+        &self,
+        db: impl Into<Db<'c>>,
+        measures: A,
+    ) -> Result<Vec<(K::Row, A::Row)>, Error> {
+        let table = M::TABLE;
+        self.query.only_filters("groups of records")?;
+        self.query.not_by_time("groups of records")?;
+        let refuse = |problem: String| Err(Error::invalid_field(table.name, "group_by", problem));
+        if let Some(top) = self.top
+            && top > MAX_LIMIT
+        {
+            return refuse(format!("the top {top} are more than {MAX_LIMIT} groups"));
+        }
+        let mut sql = Sql::default();
+        let mut terms = Terms::new(&mut sql);
+        self.keys.push(&mut terms)?;
+        let keys = terms.list.len();
+        measures.push(&mut terms)?;
+        let (list, orders) = (Terms::named(&terms.list), terms.orders);
+
+        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
+        self.query.push_where(&mut sql)?;
+        let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
+        sql.push(&format!(" GROUP BY {}", places.join(", ")));
+        let mut order: Vec<String> = orders.into_iter().take(keys).collect();
+        if self.top.is_some() {
+            order.insert(0, format!("{} DESC NULLS LAST", keys + 1));
+        }
+        let limit = self.top.unwrap_or(MAX_LIMIT + 1);
+        sql.push(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
+        let mut session = db.into().session().await?;
+        let rows = sql
+            .fetch_all(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        if rows.len() > MAX_LIMIT as usize {
+            return refuse(format!(
+                "makes more than {MAX_LIMIT} groups; filter, take longer stretches of time, \
+                 or ask for the top ones"
+            ));
+        }
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut cells = Cells::new(row);
+            groups.push((self.keys.read(&mut cells)?, measures.read(&mut cells)?));
+        }
+        Ok(groups)
+    }
+}
+
+/// Keys read from text, as a JSON object for each group.
+#[derive(Clone, Debug)]
+pub struct TextKeys(Vec<TextKey>);
+
+#[derive(Clone, Debug)]
+struct TextKey {
+    text: String,
+    column: usize,
+    bucket: Option<Bucket>,
+}
+
+impl TextKeys {
+    /// Reads keys: `level`, `created_at__1h`, `created_at__day@Europe/Berlin`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for what is not a visible field, a bucket that is
+    /// not one or not of a time, and for no key at all.
+    pub fn parse<M: Model>(keys: &[impl AsRef<str>]) -> Result<Self, Error> {
+        let table = M::TABLE;
+        let mut read = Vec::with_capacity(keys.len());
+        for text in keys {
+            let text = text.as_ref();
+            let refuse = |problem: String| Error::invalid_field(table.name, text, problem);
+            let (name, bucket) = match text.split_once("__") {
+                Some((name, bucket)) => (name, Some(bucket)),
+                None => (text, None),
+            };
+            let column = searchable(table, name)?;
+            let def = &table.columns[column];
+            let bucket = match bucket {
+                Some(_) if def.ty != ColumnType::Timestamptz => {
+                    return Err(refuse(format!(
+                        "{name} is not a time, and has no stretches to group by; write {name}"
+                    )));
+                }
+                Some(bucket) => Some(
+                    bucket
+                        .parse()
+                        .map_err(|problem| Error::invalid_field(table.name, text, problem))?,
+                ),
+                None => None,
+            };
+            read.push(TextKey {
+                text: text.to_owned(),
+                column,
+                bucket,
+            });
+        }
+        match read.is_empty() {
+            true => Err(Error::invalid_field(
+                table.name,
+                "group_by",
+                "names no field; give at least one",
+            )),
+            false => Ok(Self(read)),
+        }
+    }
+}
+
+impl<M: Model> Selection<M> for TextKeys {
+    type Row = JsonMap;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        for key in &self.0 {
+            match &key.bucket {
+                Some(bucket) => push_bucket::<M>(key.column, bucket, terms)?,
+                None => terms.push_column(&M::TABLE.columns[key.column]),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
+        let mut keys = JsonMap::new();
+        for key in &self.0 {
+            let value = cells.json(&M::TABLE.columns[key.column])?;
+            keys.insert(key.text.clone(), value);
+        }
+        Ok(keys)
+    }
+}
+
+impl<M: Model> Keys<M> for TextKeys {}
+
+/// Measures read from text, as a JSON object for each group.
+#[derive(Clone, Debug)]
+pub struct TextMeasures(Vec<(String, Of)>);
+
+impl TextMeasures {
+    /// Reads measures: `count`, `duration__avg`, `duration__sum`,
+    /// `duration__min`, `duration__max`, `duration__p95` (or any other
+    /// percentile, `p99.9`), `source__distinct`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for what is not a visible field, or not worked out
+    /// of it, listing what is; and for no measure at all.
+    pub fn parse<M: Model>(measures: &[impl AsRef<str>]) -> Result<Self, Error> {
+        let table = M::TABLE;
+        let mut read = Vec::with_capacity(measures.len());
+        for text in measures {
+            let text = text.as_ref();
+            let of = match text.split_once("__") {
+                None if text == "count" => Of {
+                    function: Function::Count,
+                    column: 0,
+                },
+                None => {
+                    return Err(Error::invalid_field(
+                        table.name,
+                        text,
+                        "is not a measure; write count, or field__avg, field__p95 and the like",
+                    ));
+                }
+                Some((name, function)) => {
+                    let column = searchable(table, name)?;
+                    let function = function_of(&table.columns[column], function)
+                        .map_err(|problem| Error::invalid_field(table.name, text, problem))?;
+                    Of { function, column }
+                }
+            };
+            read.push((text.to_owned(), of));
+        }
+        match read.is_empty() {
+            true => Err(Error::invalid_field(
+                table.name,
+                "measures",
+                "names nothing to work out; give at least one, such as count",
+            )),
+            false => Ok(Self(read)),
+        }
+    }
+}
+
+/// The function of this name, if it is worked out of such a column.
+fn function_of(column: &ColumnDef, name: &str) -> Result<Function, String> {
+    use ColumnType as T;
+    let number = matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
+    let ordered = number || matches!(column.ty, T::Text | T::Timestamptz | T::Enum(_));
+    let percentile = name
+        .strip_prefix('p')
+        .and_then(|percent| percent.parse::<f64>().ok());
+    match name {
+        "distinct" => return Ok(Function::CountDistinct),
+        "min" if ordered => return Ok(Function::Min),
+        "max" if ordered => return Ok(Function::Max),
+        "avg" if number => return Ok(Function::Avg),
+        "sum" if number => return Ok(Function::Sum),
+        _ => {}
+    }
+    if let Some(percent) = percentile
+        && number
+    {
+        return match (0.0..=100.0).contains(&percent) {
+            true => Ok(Function::Percentile(percent / 100.0)),
+            false => Err("is not a percentile from p0 to p100".to_owned()),
+        };
+    }
+    let mut offered = vec!["distinct"];
+    if ordered {
+        offered.extend(["min", "max"]);
+    }
+    if number {
+        offered.extend(["avg", "sum", "p50", "p95", "p99"]);
+    }
+    let near = nearest(name, offered.iter().copied())
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
+    Err(format!(
+        "{name} is not worked out of {}{near} (it has {})",
+        column.ty.sql(),
+        offered.join(", ")
+    ))
+}
+
+impl<M: Model> Selection<M> for TextMeasures {
+    type Row = JsonMap;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        self.0.iter().try_for_each(|(_, of)| of.push::<M>(terms))
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
+        let mut measures = JsonMap::new();
+        for (text, of) in &self.0 {
+            let column = &M::TABLE.columns[of.column];
+            let value = match of.function {
+                Function::Count | Function::CountDistinct => Json::from(cells.value::<i64>()?),
+                Function::Min | Function::Max => cells.json(column)?,
+                _ => cells.nullable::<f64>()?.map_or(Json::Null, Json::from),
+            };
+            measures.insert(text.clone(), value);
+        }
+        Ok(measures)
+    }
+}
+
+impl<M: Model> Measures<M> for TextMeasures {}
+
+impl<M, V> Clone for Aggregate<M, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, V> Copy for Aggregate<M, V> {}
+
+impl<M: Model, V> fmt::Debug for Aggregate<M, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = M::TABLE.columns[self.of.column].name;
+        match self.of.function {
+            Function::Count => f.write_str("count()"),
+            function => write!(f, "{function:?}({name})"),
+        }
+    }
+}
+
+impl<M: Model, K> fmt::Debug for Grouped<M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grouped")
+            .field("query", &self.query)
+            .field("top", &self.top)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,302 @@
+//! Places in a list, to go on from.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use serde_json::json;
+use sqlx::postgres::PgRow;
+
+use super::order::By;
+use crate::error::Error;
+use crate::model::{Role, Table};
+use crate::sql::Sql;
+use crate::value::{ColumnType, Json, Parameter, Problem, Value};
+
+/// A place in a list: the records of the next page come after it, those of the
+/// page before come before it, however many were added or deleted meanwhile.
+///
+/// [`Page::next`](super::Page::next) and
+/// [`Page::previous`](super::Page::previous) give one;
+/// [`after`](super::QueryBuilder::after) and
+/// [`before`](super::QueryBuilder::before) take it, also as text: letters,
+/// digits, `-` and `_`, as a URL takes them. It holds the values that its
+/// record is ordered by, in a form that anyone can decode, and serves any query
+/// of the same table, order and search.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Cursor(String);
+
+/// The form of cursors. What was written once is read for ever.
+const VERSION: u64 = 1;
+
+/// Where a list goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Start {
+    After(String),
+    Before(String),
+}
+
+/// A key of an order, as SQL, with the type of its value.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) by: By,
+    /// The key, in terms of the columns of the table.
+    pub(super) sql: String,
+    ty: ColumnType,
+    cast: Option<&'static str>,
+    nullable: bool,
+}
+
+impl Key {
+    pub(super) fn of(table: &'static Table, by: By) -> Self {
+        let column = by.def(table);
+        let listed = column.is_listed_text();
+        Self {
+            by,
+            sql: column.order_key(),
+            // A list has its own order: the place in it is the key.
+            ty: if listed { ColumnType::Int4 } else { column.ty },
+            cast: if listed { None } else { column.cast },
+            nullable: column.nullable,
+        }
+    }
+
+    /// Whether its values may be shown.
+    pub(super) fn is_open(&self, table: &'static Table) -> bool {
+        let column = self.by.def(table);
+        !column.hidden || column.role == Role::DeletedAt
+    }
+
+    /// The name under which the key stands beside the columns of a row.
+    pub(super) fn alias(place: usize) -> String {
+        format!("__key{place}")
+    }
+}
+
+impl Cursor {
+    /// The place of a row that was read with its keys.
+    pub(super) fn of_row(
+        table: &'static Table,
+        keys: &[Key],
+        row: &PgRow,
+    ) -> Result<Self, sqlx::Error> {
+        let mut values = Vec::with_capacity(keys.len());
+        for (place, key) in keys.iter().enumerate() {
+            values.push(Value::read(row, &Key::alias(place), key.ty)?.to_raw_json());
+        }
+        let order = order_of(table, keys);
+        Ok(Self::encode(&json!([VERSION, table.name, order, values])))
+    }
+
+    pub(super) fn encode(json: &Json) -> Self {
+        Self(BASE64.encode(json.to_string()))
+    }
+
+    /// What the text of a cursor holds: the version, the table, the order and
+    /// the values of its keys.
+    pub(super) fn decode(table: &'static Table, text: &str) -> Result<Json, Problem> {
+        let json: Option<Json> = BASE64
+            .decode(text)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let json = json.filter(Json::is_array).ok_or_else(|| {
+            Problem::new("is not a cursor; give one that a page of this list came with")
+        })?;
+        if json[0].as_u64() != Some(VERSION) {
+            return Err(Problem::new("is a cursor of another version of Lookback"));
+        }
+        if json[1].as_str() != Some(table.name) {
+            return Err(Problem::new(format!(
+                "is a cursor of another table, not of {}",
+                table.name
+            )));
+        }
+        Ok(json)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The values of the keys, from the text of a cursor.
+fn values(table: &'static Table, keys: &[Key], text: &str) -> Result<Vec<Value<'static>>, Problem> {
+    let json = Cursor::decode(table, text)?;
+    let order = order_of(table, keys);
+    if json[2].as_str() != Some(&order) {
+        let of = match json[2].as_str() {
+            Some(by) => format!("ordered by {by}"),
+            None => "with a search".to_owned(),
+        };
+        return Err(Problem::new(format!(
+            "is a cursor of a list {of}; this one is ordered by {order}"
+        )));
+    }
+    let values: Option<Vec<Value<'static>>> = json[3]
+        .as_array()
+        .filter(|values| values.len() == keys.len())
+        .and_then(|values| {
+            keys.iter()
+                .zip(values)
+                .map(|(key, value)| Value::from_raw_json(value, key.ty))
+                .collect()
+        });
+    values.ok_or_else(|| Problem::new("is a cursor that was changed, or cut"))
+}
+
+fn order_of(table: &'static Table, keys: &[Key]) -> String {
+    let order: Vec<String> = keys.iter().map(|key| key.by.to_text(table)).collect();
+    order.join(",")
+}
+
+/// Appends ` AND …`: only what comes after the cursor in the order of the keys,
+/// or before it.
+pub(super) fn push_start(
+    table: &'static Table,
+    order: &[By],
+    start: &Start,
+    sql: &mut Sql,
+) -> Result<(), Error> {
+    let (field, cursor) = match start {
+        Start::After(cursor) => ("after", cursor),
+        Start::Before(cursor) => ("before", cursor),
+    };
+    let mut keys = keys(table, order);
+    let values = values(table, &keys, cursor)
+        .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
+    if matches!(start, Start::Before(_)) {
+        keys.iter_mut().for_each(|key| key.by = key.by.reversed());
+    }
+    let keys = keys.as_slice();
+    let mut bound = Vec::with_capacity(keys.len());
+    for (key, value) in keys.iter().zip(&values) {
+        bound.push(match value {
+            Value::Null => None,
+            value => {
+                let placeholder = sql.argument(Parameter {
+                    ty: key.ty,
+                    value: value.clone(),
+                })?;
+                let cast = key.cast.map(|ty| format!("::{ty}")).unwrap_or_default();
+                Some(placeholder + &cast)
+            }
+        });
+    }
+    sql.push(" AND (");
+    sql.push(&condition(keys, &bound));
+    sql.push(")");
+    Ok(())
+}
+
+/// "Comes after these values", where `None` is null.
+fn condition(keys: &[Key], values: &[Option<String>]) -> String {
+    let simple = keys.iter().all(|key| !key.nullable)
+        && keys
+            .windows(2)
+            .all(|two| two[0].by.descending == two[1].by.descending);
+    if simple && let Some(values) = values.iter().cloned().collect::<Option<Vec<_>>>() {
+        // One comparison of rows, which an index of these columns serves.
+        let columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
+        let operator = if keys.first().is_some_and(|key| key.by.descending) {
+            "<"
+        } else {
+            ">"
+        };
+        return format!(
+            "({}) {operator} ({})",
+            columns.join(", "),
+            values.join(", ")
+        );
+    }
+    let mut ways = Vec::with_capacity(keys.len());
+    let mut equal = String::new();
+    for (key, value) in keys.iter().zip(values) {
+        ways.push(format!(
+            "({equal}{})",
+            strictly_after(key, value.as_deref())
+        ));
+        equal.push_str(&match value {
+            Some(value) => format!("{} = {value} AND ", key.sql),
+            None => format!("{} IS NULL AND ", key.sql),
+        });
+    }
+    let ways = ways.join(" OR ");
+    // What bounds the first key bounds them all, and an index can use it.
+    match (keys.first(), values.first()) {
+        (Some(key), Some(Some(value))) if !key.nullable || key.by.nulls_first => {
+            let operator = if key.by.descending { "<=" } else { ">=" };
+            format!("{} {operator} {value} AND ({ways})", key.sql)
+        }
+        _ => ways,
+    }
+}
+
+/// The key alone comes after this value.
+fn strictly_after(key: &Key, value: Option<&str>) -> String {
+    let operator = if key.by.descending { "<" } else { ">" };
+    match value {
+        None if key.by.nulls_first => format!("{} IS NOT NULL", key.sql),
+        None => "FALSE".to_owned(),
+        Some(value) if key.nullable && !key.by.nulls_first => {
+            format!("({sql} {operator} {value} OR {sql} IS NULL)", sql = key.sql)
+        }
+        Some(value) => format!("{} {operator} {value}", key.sql),
+    }
+}
+
+/// The keys of an order that ends with the id.
+pub(super) fn keys(table: &'static Table, order: &[By]) -> Vec<Key> {
+    debug_assert!(
+        order
+            .last()
+            .is_some_and(|by| by.column == table.place(Role::Id))
+    );
+    order.iter().map(|by| Key::of(table, *by)).collect()
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({})", self.0)
+    }
+}
+
+/// Any text: whether it is a cursor of the query, the query says.
+impl FromStr for Cursor {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl From<&str> for Cursor {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<String> for Cursor {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&Cursor> for Cursor {
+    fn from(cursor: &Cursor) -> Self {
+        cursor.clone()
+    }
+}
+
+impl serde::Serialize for Cursor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}

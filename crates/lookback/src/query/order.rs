@@ -1,0 +1,164 @@
+//! The order of records.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::QueryBuilder;
+use crate::error::Error;
+use crate::filter::searchable;
+use crate::model::{ColumnDef, Model, Role, Table};
+
+/// An order of records by one column.
+///
+/// Null is last, in either direction, unless
+/// [`nulls_first`](Self::nulls_first) says otherwise.
+pub struct Order<M> {
+    pub(super) by: By,
+    of: PhantomData<fn() -> M>,
+}
+
+/// One column of an order, whatever its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct By {
+    pub(super) column: usize,
+    pub(super) descending: bool,
+    pub(super) nulls_first: bool,
+}
+
+impl<M> Order<M> {
+    pub(crate) fn new(column: usize, descending: bool) -> Self {
+        Self {
+            by: By {
+                column,
+                descending,
+                nulls_first: false,
+            },
+            of: PhantomData,
+        }
+    }
+
+    /// Null comes before every value.
+    #[must_use]
+    pub fn nulls_first(mut self) -> Self {
+        self.by.nulls_first = true;
+        self
+    }
+
+    /// Null comes after every value, as it does unless said otherwise.
+    #[must_use]
+    pub fn nulls_last(mut self) -> Self {
+        self.by.nulls_first = false;
+        self
+    }
+}
+
+const NULLS_FIRST: &str = "nullsfirst";
+const NULLS_LAST: &str = "nullslast";
+
+impl<M: Model> Order<M> {
+    /// Reads an order: `created_at`, `-created_at` for the largest first,
+    /// `-duration__nullsfirst` for null before all.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a field that is not of the model, and for
+    /// another word after `__`.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let (name, descending) = match text.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (text, false),
+        };
+        let (name, nulls) = match name.split_once("__") {
+            Some((name, nulls)) => (name, Some(nulls)),
+            None => (name, None),
+        };
+        let order = Self::new(searchable(M::TABLE, name)?, descending);
+        match nulls {
+            None | Some(NULLS_LAST) => Ok(order),
+            Some(NULLS_FIRST) => Ok(order.nulls_first()),
+            Some(other) => Err(Error::invalid_field(
+                M::TABLE.name,
+                text,
+                format!("{other} is not a place for null; write {NULLS_FIRST} or {NULLS_LAST}"),
+            )),
+        }
+    }
+}
+
+impl By {
+    /// The order as text, which [`Order::parse`] reads.
+    pub(super) fn to_text(self, table: &'static Table) -> String {
+        let name = table.columns[self.column].name;
+        let minus = if self.descending { "-" } else { "" };
+        match self.nulls_first {
+            true => format!("{minus}{name}__{NULLS_FIRST}"),
+            false => format!("{minus}{name}"),
+        }
+    }
+
+    pub(super) fn def(self, table: &'static Table) -> &'static ColumnDef {
+        &table.columns[self.column]
+    }
+
+    /// What follows the key in `ORDER BY`. Where null cannot be, its place is
+    /// not said: an index would not serve an order that says it.
+    pub(super) fn direction(self, table: &'static Table) -> &'static str {
+        let nullable = self.def(table).nullable;
+        match (self.descending, nullable, self.nulls_first) {
+            (false, false, _) => "ASC",
+            (true, false, _) => "DESC",
+            (false, true, false) => "ASC NULLS LAST",
+            (true, true, false) => "DESC NULLS LAST",
+            (false, true, true) => "ASC NULLS FIRST",
+            (true, true, true) => "DESC NULLS FIRST",
+        }
+    }
+
+    /// The other way round.
+    pub(super) fn reversed(self) -> Self {
+        Self {
+            column: self.column,
+            descending: !self.descending,
+            nulls_first: !self.nulls_first,
+        }
+    }
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// What records are ordered by: what was asked for, then the newest id.
+    pub(super) fn order(&self) -> Vec<By> {
+        let table = M::TABLE;
+        let id = table.place(Role::Id);
+        let mut order = self.order.clone();
+        // What comes after the id cannot matter any more.
+        match order.iter().position(|by| by.column == id) {
+            Some(at) => order.truncate(at + 1),
+            None => order.push(By {
+                column: id,
+                descending: true,
+                nulls_first: false,
+            }),
+        }
+        order
+    }
+}
+
+impl<M> Clone for Order<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Order<M> {}
+
+impl<M> PartialEq for Order<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.by == other.by
+    }
+}
+
+impl<M: Model> fmt::Debug for Order<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.by.to_text(M::TABLE))
+    }
+}

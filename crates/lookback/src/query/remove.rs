@@ -1,0 +1,199 @@
+//! Deleting records, softly or for good, and bringing them back.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+use super::write::now;
+use super::{Deleted, QueryBuilder};
+use crate::db::Db;
+use crate::error::Error;
+use crate::model::{Model, Role};
+use crate::sql::Sql;
+use crate::value::{ColumnValue as _, Value};
+
+/// Records purged by one statement, and outside of a transaction of the caller's
+/// for good with it.
+const PURGED_AT_A_TIME: u64 = 10_000;
+
+impl<M: Model> QueryBuilder<M> {
+    /// Deletes a record softly: it stays in the table, and no query sees it
+    /// unless asked. [`restore`](Self::restore) brings it back.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`], also if it is deleted already;
+    /// [`Error::is_conflict`] if it was changed since
+    /// [`if_updated_at`](Self::if_updated_at).
+    pub async fn delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
+        self.only_filters("a record deleted by its id")?;
+        let mut session = db.into().session().await?;
+        let live = self.live();
+        live.set(session.conn(), id, &[deleted_now::<M>()])
+            .await
+            .map(drop)
+    }
+
+    /// Deletes softly every record that the query is about, all or none of
+    /// them, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] if there is no filter
+    /// ([`Filter::all`](crate::Filter::all) says that every record is meant),
+    /// or a search, an order or a page.
+    pub async fn delete_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
+        self.chosen_by_filters("records to delete")?;
+        let mut session = db.into().session().await?;
+        let live = self.live();
+        live.set_all(session.conn(), &[deleted_now::<M>()]).await
+    }
+
+    /// Brings back a softly deleted record and returns it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`] if there is no deleted record of this id;
+    /// [`Error::is_conflict`] if a live record has taken its place, or it was
+    /// changed since [`if_updated_at`](Self::if_updated_at).
+    pub async fn restore<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
+        self.only_filters("a record restored by its id")?;
+        let mut session = db.into().session().await?;
+        let live = [(M::TABLE.place(Role::DeletedAt), Value::Null)];
+        self.clone()
+            .only_deleted()
+            .set(session.conn(), id, &live)
+            .await
+    }
+
+    /// Brings back every softly deleted record that the filters let through,
+    /// all or none of them, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_all`](Self::delete_all); [`Error::is_conflict`] if a live
+    /// record has taken the place of one of them.
+    pub async fn restore_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
+        self.chosen_by_filters("records to restore")?;
+        let mut session = db.into().session().await?;
+        let live = [(M::TABLE.place(Role::DeletedAt), Value::Null)];
+        let deleted = self.clone().only_deleted();
+        deleted.set_all(session.conn(), &live).await
+    }
+
+    /// Deletes a record for good. One that is softly deleted is seen only
+    /// [`with_deleted`](Self::with_deleted).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`]; [`Error::is_conflict`] if it was changed since
+    /// [`if_updated_at`](Self::if_updated_at).
+    pub async fn hard_delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
+        let table = M::TABLE;
+        self.only_filters("a record deleted by its id")?;
+        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        self.push_unchanged(&mut sql)?;
+        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.bind(id)?;
+        let mut session = db.into().session().await?;
+        let conn = session.conn();
+        let deleted = sql
+            .execute(conn)
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        match deleted {
+            0 => Err(self.missing(conn, id).await),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes for good every record that the query is about, all or none of
+    /// them, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_all`](Self::delete_all).
+    pub async fn hard_delete_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
+        let table = M::TABLE;
+        self.chosen_by_filters("records to delete")?;
+        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        let mut session = db.into().session().await?;
+        sql.execute(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))
+    }
+
+    /// Deletes for good the records that were softly deleted before this time,
+    /// those of the filters if there are any, and returns how many; at most
+    /// [`limit`](Self::limit), if there is one.
+    ///
+    /// Some ten thousand at a time, each time for good: purging that was
+    /// interrupted goes on where it stopped when it is called again. In a
+    /// transaction of the caller's, all are gone with its commit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] if the query has a search, an order, an offset or a
+    /// cursor.
+    pub async fn purge<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        deleted_before: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        let mut query = self.clone().only_deleted();
+        query.limit = None;
+        query.only_filters("records to purge")?;
+        query.not_by_time("records to purge")?;
+        let most = self.limit.map_or(u64::MAX, u64::from);
+        let mut session = db.into().session().await?;
+        let mut purged = 0;
+        while purged < most {
+            let wanted = PURGED_AT_A_TIME.min(most - purged);
+            let done = query
+                .purge_some(session.conn(), deleted_before, wanted)
+                .await?;
+            purged += done;
+            if done < wanted {
+                break;
+            }
+        }
+        Ok(purged)
+    }
+
+    async fn purge_some(
+        &self,
+        conn: &mut PgConnection,
+        deleted_before: DateTime<Utc>,
+        wanted: u64,
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
+        let deleted_at = table.role(Role::DeletedAt);
+        let mut sql = Sql::new(&format!(
+            "DELETE FROM {from} WHERE {id} IN (SELECT {id} FROM {from}"
+        ));
+        self.push_where(&mut sql)?;
+        sql.push(&format!(" AND {} < ", deleted_at.quoted()));
+        sql.bind_value(deleted_at, deleted_before.to_value())?;
+        sql.push(" LIMIT ");
+        sql.bind(i64::try_from(wanted).unwrap_or(i64::MAX))?;
+        sql.push(")");
+        sql.execute(conn)
+            .await
+            .map_err(|error| Error::of_table(table, error))
+    }
+
+    /// The same of live records only, whatever the query sees: the first time
+    /// of deletion stays.
+    fn live(&self) -> Self {
+        let mut live = self.clone();
+        live.deleted = Deleted::Without;
+        live
+    }
+}
+
+fn deleted_now<M: Model>() -> (usize, Value<'static>) {
+    let place = M::TABLE.place(Role::DeletedAt);
+    (place, Value::Timestamptz(now()))
+}

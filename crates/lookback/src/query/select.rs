@@ -1,0 +1,384 @@
+//! Chosen columns: what a row of a list is made of, if not whole records.
+
+use std::fmt;
+
+use sqlx::postgres::PgRow;
+use sqlx::{Row as _, ValueRef as _};
+
+use super::read::undecodable;
+use super::{Page, QueryBuilder};
+use crate::column::{Column, NotNull, Nullable};
+use crate::db::Db;
+use crate::error::Error;
+use crate::filter::searchable;
+use crate::model::{ColumnDef, Model};
+use crate::sql::Sql;
+use crate::value::{ColumnValue, JsonMap};
+
+/// What each row of an answer is made of: a column, or a tuple of up to eight.
+///
+/// A column that may be null gives an `Option`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not something that a query of `{M}` can give",
+    note = "give a column of the model, or a tuple of up to eight: (Log::id(), Log::message())"
+)]
+pub trait Selection<M: Model>: Send + Sync {
+    /// A row of the answer.
+    type Row: Send;
+
+    /// Appends the expressions.
+    #[doc(hidden)]
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error>;
+
+    /// Reads their values, in the same order.
+    #[doc(hidden)]
+    fn read(&self, cells: &mut Cells<'_>) -> Result<Self::Row, sqlx::Error>;
+}
+
+/// Columns alone: what [`QueryBuilder::select`] takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a column of `{M}`, nor a tuple of columns",
+    note = "give a column of the model, or a tuple of up to eight: (Log::id(), Log::message())"
+)]
+pub trait Columns<M: Model>: Selection<M> {}
+
+/// Expressions of a `SELECT`, being written.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Terms<'a> {
+    pub(super) sql: &'a mut Sql,
+    pub(super) list: Vec<String>,
+    /// What each is ordered by: its place, or its key.
+    pub(super) orders: Vec<String>,
+}
+
+/// The values of a row, being read from the first on.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Cells<'a> {
+    row: &'a PgRow,
+    next: usize,
+}
+
+impl<'a> Terms<'a> {
+    pub(super) fn new(sql: &'a mut Sql) -> Self {
+        Self {
+            sql,
+            list: Vec::new(),
+            orders: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, term: String) {
+        self.list.push(term);
+        self.orders.push(self.list.len().to_string());
+    }
+
+    pub(super) fn push_column(&mut self, column: &ColumnDef) {
+        self.list.push(column.quoted());
+        self.orders.push(column.order_key());
+    }
+
+    /// The expressions with the names by which [`Cells`] finds them.
+    pub(super) fn named(list: &[String]) -> String {
+        let named: Vec<String> = (0..)
+            .zip(list)
+            .map(|(place, term)| format!("{term} AS {}", cell(place)))
+            .collect();
+        named.join(", ")
+    }
+}
+
+fn cell(place: usize) -> String {
+    format!("__cell{place}")
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn new(row: &'a PgRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// The next value, or `None` for null.
+    pub(super) fn nullable<T: ColumnValue>(&mut self) -> Result<Option<T>, sqlx::Error> {
+        let name = cell(self.next);
+        self.next += 1;
+        super::read_nullable(self.row, &name)
+    }
+
+    /// The next value, which is not null.
+    pub(super) fn value<T: ColumnValue>(&mut self) -> Result<T, sqlx::Error> {
+        let name = cell(self.next);
+        self.nullable()?
+            .ok_or_else(|| undecodable(&name, "the value is null".into()))
+    }
+
+    /// The next value as JSON, read as the column reads it.
+    pub(super) fn json(&mut self, column: &ColumnDef) -> Result<crate::Json, sqlx::Error> {
+        let name = cell(self.next);
+        self.next += 1;
+        if self.row.try_get_raw(name.as_str())?.is_null() {
+            return Ok(crate::Json::Null);
+        }
+        (column.read_json)(self.row, &name)
+    }
+}
+
+impl<M: Model, T: ColumnValue> Selection<M> for Column<M, T, NotNull> {
+    type Row = T;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        terms.push_column(self.def());
+        Ok(())
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<T, sqlx::Error> {
+        cells.value()
+    }
+}
+
+impl<M: Model, T: ColumnValue> Selection<M> for Column<M, T, Nullable> {
+    type Row = Option<T>;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        terms.push_column(self.def());
+        Ok(())
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<Option<T>, sqlx::Error> {
+        cells.nullable()
+    }
+}
+
+impl<M: Model, T: ColumnValue> Columns<M> for Column<M, T, NotNull> {}
+impl<M: Model, T: ColumnValue> Columns<M> for Column<M, T, Nullable> {}
+
+/// Implements the traits of selections for tuples.
+macro_rules! tuples {
+    ($(($($name:ident)+))+) => {$(
+        impl<M: Model, $($name: Selection<M>),+> Selection<M> for ($($name,)+) {
+            type Row = ($($name::Row,)+);
+
+            fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+                #[allow(non_snake_case)]
+                let ($($name,)+) = self;
+                $($name.push(terms)?;)+
+                Ok(())
+            }
+
+            fn read(&self, cells: &mut Cells<'_>) -> Result<Self::Row, sqlx::Error> {
+                #[allow(non_snake_case)]
+                let ($($name,)+) = self;
+                Ok(($($name.read(cells)?,)+))
+            }
+        }
+
+        impl<M: Model, $($name: Columns<M>),+> Columns<M> for ($($name,)+) {}
+        impl<M: Model, $($name: super::Keys<M>),+> super::Keys<M> for ($($name,)+) {}
+        impl<M: Model, $($name: super::Measures<M>),+> super::Measures<M> for ($($name,)+) {}
+    )+};
+}
+
+tuples! {
+    (A)
+    (A B)
+    (A B C)
+    (A B C D)
+    (A B C D E)
+    (A B C D E F)
+    (A B C D E F G)
+    (A B C D E F G H)
+}
+
+/// The visible columns of these names, as a JSON object for each row.
+#[derive(Clone, Debug)]
+pub struct Fields(Vec<usize>);
+
+impl Fields {
+    /// Reads the names of columns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a name that is not a field of the model, that
+    /// is given twice, or if there is none.
+    pub fn parse<M: Model>(names: &[impl AsRef<str>]) -> Result<Self, Error> {
+        let table = M::TABLE;
+        let mut places = Vec::with_capacity(names.len());
+        for name in names {
+            let name = name.as_ref();
+            let place = searchable(table, name)?;
+            if places.contains(&place) {
+                return Err(Error::invalid_field(table.name, name, "is given twice"));
+            }
+            places.push(place);
+        }
+        if places.is_empty() {
+            return Err(Error::invalid_field(
+                table.name,
+                "fields",
+                "names no field; give at least one",
+            ));
+        }
+        Ok(Self(places))
+    }
+}
+
+impl<M: Model> Selection<M> for Fields {
+    type Row = JsonMap;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        let columns = self.0.iter().map(|place| &M::TABLE.columns[*place]);
+        columns.for_each(|column| terms.push_column(column));
+        Ok(())
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
+        let mut fields = JsonMap::new();
+        for place in &self.0 {
+            let column = &M::TABLE.columns[*place];
+            fields.insert(column.name.to_owned(), cells.json(column)?);
+        }
+        Ok(fields)
+    }
+}
+
+impl<M: Model> Columns<M> for Fields {}
+
+/// How the rows of an answer are selected and read: whole records, or a
+/// selection.
+pub(super) trait Shape<M: Model>: Send + Sync {
+    type Row: Send;
+
+    /// The list after `SELECT`.
+    fn list(&self, sql: &mut Sql) -> Result<String, Error>;
+
+    fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error>;
+}
+
+/// Whole records, with these columns.
+pub(super) struct Records(pub(super) String);
+
+impl<M: Model> Shape<M> for Records {
+    type Row = M;
+
+    fn list(&self, _: &mut Sql) -> Result<String, Error> {
+        Ok(self.0.clone())
+    }
+
+    fn read(&self, row: &PgRow) -> Result<M, sqlx::Error> {
+        M::from_row(row)
+    }
+}
+
+pub(super) struct Selected<S>(pub(super) S);
+
+impl<M: Model, S: Selection<M>> Shape<M> for Selected<S> {
+    type Row = S::Row;
+
+    fn list(&self, sql: &mut Sql) -> Result<String, Error> {
+        let mut terms = Terms::new(sql);
+        self.0.push(&mut terms)?;
+        Ok(Terms::named(&terms.list))
+    }
+
+    fn read(&self, row: &PgRow) -> Result<S::Row, sqlx::Error> {
+        self.0.read(&mut Cells::new(row))
+    }
+}
+
+/// A selection that is borrowed is one, too.
+impl<M: Model, S: Selection<M>> Selection<M> for &S {
+    type Row = S::Row;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        (**self).push(terms)
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<S::Row, sqlx::Error> {
+        (**self).read(cells)
+    }
+}
+
+/// A query whose rows are chosen columns instead of whole records, made by
+/// [`QueryBuilder::select`].
+#[derive(Clone)]
+pub struct Select<M, S> {
+    pub(super) query: QueryBuilder<M>,
+    pub(super) selection: S,
+}
+
+impl<M: Model, S> fmt::Debug for Select<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select")
+            .field("query", &self.query)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// Reads these columns instead of whole records.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::Log;
+    ///
+    /// let page = Log::records()
+    ///     .filter(Log::level().eq("error"))
+    ///     .select((Log::id(), Log::message(), Log::trace_id()))
+    ///     .list(&pool)
+    ///     .await?;
+    /// for (id, message, trace_id) in page.data {
+    ///     let (_, _, _): (i64, String, Option<String>) = (id, message, trace_id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn select<S: Columns<M>>(self, columns: S) -> Select<M, S> {
+        Select {
+            query: self,
+            selection: columns,
+        }
+    }
+
+    /// As [`select`](Self::select), from text: the names of visible columns.
+    /// Each row is a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fields::parse`].
+    pub fn select_text(self, names: &[impl AsRef<str>]) -> Result<Select<M, Fields>, Error> {
+        Ok(self.select(Fields::parse::<M>(names)?))
+    }
+}
+
+impl<M: Model, S: Columns<M>> Select<M, S> {
+    /// A page of rows, and how many there are in all.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueryBuilder::list`].
+    pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<S::Row>, Error> {
+        self.query.page(db.into(), &Selected(&self.selection)).await
+    }
+
+    /// The first row in order, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueryBuilder::list`].
+    pub async fn first<'c>(&self, db: impl Into<Db<'c>>) -> Result<Option<S::Row>, Error> {
+        let one = self.query.clone().limit(1).without_total();
+        let page = one.page(db.into(), &Selected(&self.selection)).await?;
+        Ok(page.data.into_iter().next())
+    }
+
+    /// The row of the record of this id.
+    ///
+    /// # Errors
+    ///
+    /// As [`QueryBuilder::get`].
+    pub async fn get<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<S::Row, Error> {
+        self.query
+            .row_of(db.into(), id, &Selected(&self.selection))
+            .await
+    }
+}

@@ -1,0 +1,174 @@
+//! Records one after the other, however many.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use sqlx::postgres::PgRow;
+
+use super::cursor::Start;
+use super::select::{Selected, Shape};
+use super::{Columns, QueryBuilder, Select};
+use crate::db::{Db, Whole};
+use crate::error::Error;
+use crate::model::Model;
+use crate::sql::Sql;
+
+impl<M: Model> QueryBuilder<M> {
+    /// Records one after the other, in order, as they come from the database:
+    /// all of them unless a limit is set, in constant memory.
+    ///
+    /// All are of the moment at which the stream begins. Dropped before its
+    /// end, it closes its connection to a pool, so that nothing goes on being
+    /// sent; a connection of the caller's first reads what is still on the way
+    /// when it is next used.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use futures_util::TryStreamExt as _;
+    /// use lookback::Log;
+    ///
+    /// let mut errors = Log::records().filter(Log::level().eq("error")).stream(&pool);
+    /// while let Some(log) = errors.try_next().await? {
+    ///     println!("{}", log.message);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`list`](Self::list), in place of a record, and then no more. With a
+    /// search it is [`Error::is_invalid`]: list what it finds.
+    pub fn stream<'c>(&self, db: impl Into<Db<'c>>) -> Records<'c, M> {
+        rows(self, self.whole(), db.into())
+    }
+}
+
+impl<M: Model, S: Columns<M> + Clone + 'static> Select<M, S> {
+    /// Rows one after the other: see [`QueryBuilder::stream`].
+    pub fn stream<'c>(&self, db: impl Into<Db<'c>>) -> Records<'c, S::Row> {
+        rows(&self.query, Selected(self.selection.clone()), db.into())
+    }
+}
+
+/// A stream of records, made by [`QueryBuilder::stream`].
+#[must_use = "a stream does nothing unless it is read"]
+pub struct Records<'c, R> {
+    slot: Slot<R>,
+    /// Fills the slot, and waits until it has been emptied.
+    work: Option<BoxFuture<'c, Result<(), Error>>>,
+}
+
+type Slot<R> = Arc<Mutex<Option<R>>>;
+
+fn rows<'c, M: Model, S: Shape<M> + 'c>(
+    query: &QueryBuilder<M>,
+    shape: S,
+    db: Db<'c>,
+) -> Records<'c, S::Row>
+where
+    S::Row: 'c,
+{
+    let statement = query.statement(&shape);
+    let slot = Slot::default();
+    let filled = Arc::clone(&slot);
+    let work = async move {
+        let mut session = Whole::new(db.session().await?);
+        let mut rows = statement?.fetch(session.conn());
+        let read = loop {
+            match poll_fn(|context| rows.as_mut().poll_next(context)).await {
+                None => break Ok(()),
+                Some(Err(error)) => break Err(Error::of_table(M::TABLE, error)),
+                Some(Ok(row)) => {
+                    let row: PgRow = row;
+                    put(&filled, Some(shape.read(&row)?));
+                    emptied(&filled).await;
+                }
+            }
+        };
+        drop(rows);
+        session.give_back();
+        read
+    };
+    Records {
+        slot,
+        work: Some(Box::pin(work)),
+    }
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// The statement that reads everything, in order.
+    fn statement<S: Shape<M>>(&self, shape: &S) -> Result<Sql, Error> {
+        let table = M::TABLE;
+        if self.search.is_some() {
+            return Err(Error::invalid_field(
+                table.name,
+                "search",
+                "does not go with a stream; list what it finds, page by page",
+            ));
+        }
+        self.not_by_time("a stream")?;
+        if let Some(Start::Before(_)) = self.start {
+            return Err(Error::invalid_field(
+                table.name,
+                "before",
+                "does not go with a stream, which goes forward; give after",
+            ));
+        }
+        self.check_offset()?;
+        let mut sql = Sql::default();
+        let list = shape.list(&mut sql)?;
+        sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        self.push_page(&mut sql)?;
+        Ok(sql)
+    }
+}
+
+fn put<R>(slot: &Slot<R>, row: Option<R>) -> Option<R> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::replace(&mut *slot, row)
+}
+
+/// Waits until the slot is empty. It is not woken for that: whoever takes the
+/// row asks for the next one, which polls this again.
+async fn emptied<R>(slot: &Slot<R>) {
+    poll_fn(|_| {
+        let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        match *slot {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        }
+    })
+    .await;
+}
+
+impl<R> Stream for Records<'_, R> {
+    type Item = Result<R, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(work) = &mut self.work else {
+            return Poll::Ready(None);
+        };
+        let progress = work.as_mut().poll(context);
+        let row = put(&self.slot, None);
+        if let Poll::Ready(outcome) = progress {
+            self.work = None;
+            return Poll::Ready(outcome.err().map(Err));
+        }
+        match row {
+            Some(row) => Poll::Ready(Some(Ok(row))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Records<'_, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").finish_non_exhaustive()
+    }
+}

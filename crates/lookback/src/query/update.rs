@@ -1,0 +1,375 @@
+//! Changing records: one by its id, or all that a query is about.
+
+use std::borrow::Cow;
+
+use chrono::SecondsFormat;
+use sqlx::{Connection as _, PgConnection, Row as _};
+
+use super::QueryBuilder;
+use super::write::{not_found, now, one};
+use crate::db::Db;
+use crate::embedding::{Embedding, Encoder};
+use crate::error::{Error, FieldError};
+use crate::model::{Assign, Model, Role, Table, check};
+use crate::sql::Sql;
+use crate::value::{ColumnType, ColumnValue, Json, Value};
+
+/// Records whose embeddings are made anew at a time, all of them in memory.
+const BATCH: i64 = 500;
+
+impl<M: Model> QueryBuilder<M> {
+    /// Changes a record and returns it as stored. A field that the patch
+    /// leaves out is kept, and a patch of nothing changes nothing.
+    ///
+    /// `updated_at` moves with every change, and the embedding follows a
+    /// change of a search field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_not_found`], [`Error::is_invalid`] with every wrong field,
+    /// [`Error::is_conflict`] if it clashes with another record, or was changed
+    /// since [`if_updated_at`](Self::if_updated_at).
+    pub async fn update<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        id: i64,
+        patch: M::Patch,
+    ) -> Result<M, Error> {
+        let table = M::TABLE;
+        self.only_filters("a record changed by its id")?;
+        let changes = changes(&patch)?;
+        let mut session = db.into().session().await?;
+        let conn = session.conn();
+        if changes.is_empty() {
+            return match self.one_by_id(conn, id).await? {
+                Some(record) => Ok(record),
+                None => Err(self.missing(conn, id).await),
+            };
+        }
+        if !touches_search(table, &changes) {
+            return self.set(conn, id, &changes).await;
+        }
+        // The embedding is of all search fields: those that stay are read, and
+        // the row is locked so that no other change comes between.
+        let mut transaction = conn.begin().await?;
+        let mut scope = Sql::default();
+        self.push_where(&mut scope)?;
+        self.push_unchanged(&mut scope)?;
+        scope.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        scope.bind(id)?;
+        let kept = search_fields(table, scope, "", &mut transaction).await?;
+        let Some((_, kept)) = kept.into_iter().next() else {
+            return Err(self.missing(&mut transaction, id).await);
+        };
+        let embedding = embedding_after(table, &changes, &kept);
+        let mut changes = changes;
+        changes.push((
+            table.place(Role::Embedding),
+            embedding
+                .as_ref()
+                .map_or(Value::Null, ColumnValue::to_value),
+        ));
+        let record = self.set(&mut transaction, id, &changes).await?;
+        transaction.commit().await?;
+        Ok(record)
+    }
+
+    /// Changes every record that the query is about, all or none of them, and
+    /// returns how many.
+    ///
+    /// As with [`update`](Self::update), the embeddings follow a change of a
+    /// search field: then the records are read, some at a time, and locked
+    /// until all are changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Self::update); [`Error::is_invalid`] too if there is no
+    /// filter ([`Filter::all`](crate::Filter::all) says that every record is
+    /// meant), or a search, an order or a page.
+    pub async fn update_all<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        patch: M::Patch,
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        self.chosen_by_filters("records to change")?;
+        let mut changes = changes(&patch)?;
+        let mut session = db.into().session().await?;
+        let conn = session.conn();
+        if changes.is_empty() {
+            return Ok(0);
+        }
+        if touches_search(table, &changes) {
+            let set = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
+            if !table.search.iter().all(set) {
+                return self.update_with_embeddings(conn, &changes).await;
+            }
+            // All search fields are set, and so the embedding is the same for all.
+            let embedding = embedding_after(table, &changes, &[]);
+            let value = embedding.map_or(Value::Null, |e| e.to_value().into_owned());
+            changes.push((table.place(Role::Embedding), value));
+        }
+        self.set_all(conn, &changes).await
+    }
+
+    /// Changes every record that the query is about, with the embedding of each
+    /// made anew.
+    async fn update_with_embeddings(
+        &self,
+        conn: &mut PgConnection,
+        changes: &[(usize, Value<'_>)],
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        let id = table.role(Role::Id).quoted();
+        let mut transaction = conn.begin().await?;
+        // Up to the newest record of now: those that are added meanwhile are not meant.
+        let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        let newest = sql
+            .fetch_optional(&mut transaction)
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
+        let (mut done, mut last) = (0_u64, i64::MIN);
+        while let Some(newest) = newest {
+            // In the order of ids, each once: a record that was changed is behind.
+            let mut scope = Sql::default();
+            self.push_where(&mut scope)?;
+            scope.push(&format!(" AND {id} > "));
+            scope.bind(last)?;
+            scope.push(&format!(" AND {id} <= "));
+            scope.bind(newest)?;
+            let some = format!(" ORDER BY {id} LIMIT {BATCH}");
+            let kept = search_fields(table, scope, &some, &mut transaction).await?;
+            let Some((batch_last, _)) = kept.last() else {
+                break;
+            };
+            last = *batch_last;
+            let ids: Vec<i64> = kept.iter().map(|(id, _)| *id).collect();
+            let embeddings: Vec<Option<pgvector::Vector>> = kept
+                .iter()
+                .map(|(_, kept)| embedding_after(table, changes, kept))
+                .map(|embedding| embedding.map(|e| e.as_slice().to_vec().into()))
+                .collect();
+            let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
+            push_changes(table, changes, &mut sql)?;
+            sql.push(&format!(
+                ", {} = made.__embedding FROM (SELECT unnest(",
+                table.role(Role::Embedding).quoted()
+            ));
+            sql.bind(ids)?;
+            sql.push(") AS __id, unnest(");
+            sql.bind(embeddings)?;
+            sql.push(&format!(") AS __embedding) AS made WHERE {id} = made.__id"));
+            done += sql
+                .execute(&mut transaction)
+                .await
+                .map_err(|error| Error::of_table(table, error))?;
+        }
+        transaction.commit().await?;
+        Ok(done)
+    }
+
+    /// Sets columns of every record that the query is about, and moves
+    /// `updated_at`.
+    pub(super) async fn set_all(
+        &self,
+        conn: &mut PgConnection,
+        changes: &[(usize, Value<'_>)],
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
+        push_changes(table, changes, &mut sql)?;
+        self.push_where(&mut sql)?;
+        sql.execute(conn)
+            .await
+            .map_err(|error| Error::of_table(table, error))
+    }
+
+    /// Sets columns of one record and moves `updated_at`.
+    pub(super) async fn set(
+        &self,
+        conn: &mut PgConnection,
+        id: i64,
+        changes: &[(usize, Value<'_>)],
+    ) -> Result<M, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
+        push_changes(table, changes, &mut sql)?;
+        self.push_where(&mut sql)?;
+        self.push_unchanged(&mut sql)?;
+        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.bind(id)?;
+        sql.push(&format!(" RETURNING {}", self.selected()));
+        match one(sql, conn, table).await? {
+            Some(record) => Ok(record),
+            None => Err(self.missing(conn, id).await),
+        }
+    }
+
+    /// Appends ` AND …`: not changed since the time that the caller knows.
+    pub(super) fn push_unchanged(&self, sql: &mut Sql) -> Result<(), Error> {
+        if let Some(time) = &self.unchanged_since {
+            let column = M::TABLE.role(Role::UpdatedAt);
+            sql.push(&format!(" AND {} = ", column.quoted()));
+            sql.bind_value(column, time.to_value())?;
+        }
+        Ok(())
+    }
+
+    /// Why a write found no record of this id: there is none, or it was changed
+    /// since.
+    pub(super) async fn missing(&self, conn: &mut PgConnection, id: i64) -> Error {
+        let table = M::TABLE;
+        let Some(expected) = self.unchanged_since else {
+            return not_found(table, id);
+        };
+        let mut there = self.clone();
+        there.unchanged_since = None;
+        let column = table.role(Role::UpdatedAt).quoted();
+        let changed = async {
+            let mut sql = Sql::new(&format!("SELECT {column} FROM {}", table.quoted()));
+            there.push_where(&mut sql)?;
+            sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+            sql.bind(id)?;
+            let row = sql.fetch_optional(conn).await?;
+            let time = row.map(|row| super::read(&row, table.role(Role::UpdatedAt).name));
+            Ok::<Option<chrono::DateTime<chrono::Utc>>, Error>(time.transpose()?)
+        };
+        match changed.await {
+            Ok(None) => not_found(table, id),
+            Ok(Some(changed)) => {
+                let text = |time: chrono::DateTime<chrono::Utc>| {
+                    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+                };
+                Error::Conflict(FieldError::new(
+                    table.role(Role::UpdatedAt).name,
+                    format!(
+                        "is {}, not {}: record {id} was changed since; read it again",
+                        text(changed),
+                        text(expected)
+                    ),
+                ))
+            }
+            Err(error) => error,
+        }
+    }
+
+    async fn one_by_id(&self, conn: &mut PgConnection, id: i64) -> Result<Option<M>, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::new(&format!(
+            "SELECT {} FROM {}",
+            self.selected(),
+            table.quoted()
+        ));
+        self.push_where(&mut sql)?;
+        self.push_unchanged(&mut sql)?;
+        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.bind(id)?;
+        one(sql, conn, table).await
+    }
+}
+
+/// What a patch changes, checked.
+fn changes<P: Assign>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error> {
+    let table = P::Model::TABLE;
+    let changes: Vec<(usize, Value<'_>)> = (0..table.columns.len())
+        .filter_map(|index| patch.value(index).map(|value| (index, value)))
+        .collect();
+    let wrong: Vec<FieldError> = changes
+        .iter()
+        .filter_map(|(index, value)| check(&table.columns[*index], value).err())
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(changes),
+        false => Err(Error::invalid(table.name, wrong)),
+    }
+}
+
+fn touches_search(table: &'static Table, changes: &[(usize, Value<'_>)]) -> bool {
+    let changed = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
+    table.search.iter().any(changed)
+}
+
+/// Appends `column = value, …` and moves `updated_at`.
+fn push_changes(
+    table: &'static Table,
+    changes: &[(usize, Value<'_>)],
+    sql: &mut Sql,
+) -> Result<(), Error> {
+    for (index, value) in changes {
+        let column = &table.columns[*index];
+        sql.push(&format!("{} = ", column.quoted()));
+        sql.bind_value(column, value.clone())?;
+        sql.push(", ");
+    }
+    // Never back and never the same, whatever the clock of this machine says.
+    let updated_at = table.role(Role::UpdatedAt).quoted();
+    sql.push(&format!("{updated_at} = greatest("));
+    sql.bind(now())?;
+    sql.push(&format!(", {updated_at} + interval '1 microsecond')"));
+    Ok(())
+}
+
+/// The embedding of a record whose search fields were `kept`, after changes.
+fn embedding_after(
+    table: &'static Table,
+    changes: &[(usize, Value<'_>)],
+    kept: &[Value<'_>],
+) -> Option<Embedding> {
+    let mut encoder = Encoder::default();
+    for (place, index) in table.search.iter().enumerate() {
+        match changes.iter().find(|(changed, _)| changed == index) {
+            Some((_, value)) => encoder.add_value(value),
+            None => kept
+                .get(place)
+                .into_iter()
+                .for_each(|kept| encoder.add_value(kept)),
+        }
+    }
+    encoder.finish()
+}
+
+/// The ids and the values of the search fields, in their order, of the records
+/// of `scope`, which stay locked until the transaction ends.
+async fn search_fields(
+    table: &'static Table,
+    mut sql: Sql,
+    page: &str,
+    conn: &mut PgConnection,
+) -> Result<Vec<(i64, Vec<Value<'static>>)>, Error> {
+    let scope = sql.take_text();
+    let mut columns = vec![table.role(Role::Id).quoted()];
+    columns.extend(
+        table
+            .search
+            .iter()
+            .map(|index| format!("{}::text", table.columns[*index].quoted())),
+    );
+    sql.push(&format!(
+        "SELECT {} FROM {}{scope}{page} FOR UPDATE",
+        columns.join(", "),
+        table.quoted()
+    ));
+    let rows = sql
+        .fetch_all(conn)
+        .await
+        .map_err(|error| Error::of_table(table, error))?;
+    let mut records = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let mut values = Vec::with_capacity(table.search.len());
+        for (place, index) in table.search.iter().enumerate() {
+            let text: Option<String> = row.try_get(place + 1)?;
+            values.push(match (text, table.columns[*index].ty) {
+                (None, _) => Value::Null,
+                (Some(text), ColumnType::Jsonb) => Value::Jsonb(Cow::Owned(
+                    serde_json::from_str::<Json>(&text)
+                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                )),
+                (Some(text), _) => Value::Text(text.into()),
+            });
+        }
+        records.push((row.try_get(0)?, values));
+    }
+    Ok(records)
+}

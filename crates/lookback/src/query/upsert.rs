@@ -1,0 +1,171 @@
+//! Inserting a record, or changing the one that has its key.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use sqlx::Row as _;
+
+use super::write::{check_new, inserted, inserted_list, now, row};
+use super::{Deleted, QueryBuilder};
+use crate::db::Db;
+use crate::error::{Error, FieldError};
+use crate::model::{KeyDef, Model, Role, nearest};
+use crate::sql::Sql;
+
+/// A unique key of a model, by which [`QueryBuilder::upsert`] knows a record
+/// again.
+///
+/// [`#[model]`](crate::model) gives a struct a function for each unique index
+/// and unique constraint, named after it:
+/// `Metric::metrics_endpoint_window_start_key()`.
+pub struct UniqueKey<M> {
+    place: usize,
+    of: PhantomData<fn() -> M>,
+}
+
+/// What an upsert did.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Upserted<M> {
+    /// The record as stored.
+    pub record: M,
+    /// Whether it is new; else it was there, and was changed.
+    pub created: bool,
+}
+
+impl<M: Model> UniqueKey<M> {
+    #[doc(hidden)]
+    pub const fn __new(place: usize) -> Self {
+        Self {
+            place,
+            of: PhantomData,
+        }
+    }
+
+    /// The unique key of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a name that is not that of a unique key,
+    /// listing those that are.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        let table = M::TABLE;
+        if let Some(place) = table.keys.iter().position(|key| key.name == name) {
+            return Ok(Self::__new(place));
+        }
+        let names = || table.keys.iter().map(|key| key.name);
+        let problem = match (nearest(name, names()), table.keys.is_empty()) {
+            (Some(near), _) => format!("is not a unique key; did you mean {near}?"),
+            (None, true) => format!("is not a unique key: {} has none", table.name),
+            (None, false) => format!(
+                "is not a unique key of {}, which has {}",
+                table.name,
+                names().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        Err(Error::invalid_field(table.name, name, problem))
+    }
+
+    fn def(self) -> &'static KeyDef {
+        &M::TABLE.keys[self.place]
+    }
+}
+
+impl<M: Model> QueryBuilder<M> {
+    /// Inserts a record; if there is one with the same unique key, that one
+    /// becomes what the new one is: every field but `id` and `created_at`, also
+    /// those that the new one leaves null or to their default.
+    ///
+    /// One statement, so that of several at once one inserts and the others
+    /// change. A softly deleted record is not there: where its key is still
+    /// taken (a unique key without `WHERE deleted_at IS NULL`), that is a
+    /// conflict, unless the query is [`with_deleted`](Self::with_deleted); then
+    /// it is changed, and stays deleted.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] with every wrong field; [`Error::is_conflict`] if
+    /// it clashes with another record by another key, or with a deleted one.
+    pub async fn upsert<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        new: M::New,
+        key: UniqueKey<M>,
+    ) -> Result<Upserted<M>, Error> {
+        let table = M::TABLE;
+        self.nothing_asked("a record to upsert")?;
+        check_new(&new)?;
+        let now = now();
+        let mut sql = Sql::new(&format!(
+            "INSERT INTO {} AS kept ({}) VALUES (",
+            table.quoted(),
+            inserted_list(table)
+        ));
+        for (index, (column, value)) in row(&new, now).enumerate() {
+            if index > 0 {
+                sql.push(", ");
+            }
+            sql.bind_value(column, value)?;
+        }
+        let key = key.def();
+        sql.push(&format!(") ON CONFLICT {} DO UPDATE SET ", key.target));
+        for (_, column) in inserted(table) {
+            let name = column.quoted();
+            match column.role {
+                Role::CreatedAt | Role::UpdatedAt => {}
+                _ => sql.push(&format!("{name} = excluded.{name}, ")),
+            }
+        }
+        // Always later than the time of an insert, which tells the two apart.
+        let updated_at = table.role(Role::UpdatedAt).quoted();
+        sql.push(&format!(
+            "{updated_at} = greatest(excluded.{updated_at}, kept.{updated_at}) \
+             + interval '1 microsecond'"
+        ));
+        let deleted_at = table.role(Role::DeletedAt).quoted();
+        match self.deleted {
+            Deleted::Without => sql.push(&format!(" WHERE kept.{deleted_at} IS NULL")),
+            Deleted::With => {}
+            Deleted::Only => sql.push(&format!(" WHERE kept.{deleted_at} IS NOT NULL")),
+        }
+        sql.push(&format!(" RETURNING {}, {updated_at} = ", self.selected()));
+        sql.bind(now)?;
+        sql.push(" AS __created");
+        let mut session = db.into().session().await?;
+        let row = sql
+            .fetch_optional(session.conn())
+            .await
+            .map_err(|error| Error::of_table(table, error))?;
+        match row {
+            Some(row) => Ok(Upserted {
+                record: M::from_row(&row)?,
+                created: row.try_get("__created")?,
+            }),
+            None => Err(Error::Conflict(FieldError::new(
+                key.field,
+                format!(
+                    "is that of a {} record (unique key {})",
+                    match self.deleted {
+                        Deleted::Only => "live",
+                        _ => "deleted",
+                    },
+                    key.name
+                ),
+            ))),
+        }
+    }
+}
+
+impl<M> Clone for UniqueKey<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for UniqueKey<M> {}
+
+impl<M: Model> fmt::Debug for UniqueKey<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.def().name)
+    }
+}

@@ -1,0 +1,118 @@
+//! Values as they are stored, whatever the Rust type of their column: read
+//! from a row by the type in the database, and kept as JSON in a cursor.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgRow, PgValueRef};
+use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
+
+use super::{ColumnType, ColumnValue as _, Json, Value};
+
+impl Value<'static> {
+    /// Reads the value of a column of this type.
+    pub(crate) fn read(row: &PgRow, name: &str, ty: ColumnType) -> Result<Self, sqlx::Error> {
+        fn decode<'r, T: Decode<'r, Postgres>>(value: PgValueRef<'r>) -> Result<T, BoxDynError> {
+            T::decode(value)
+        }
+        let value = row.try_get_raw(name)?;
+        if value.is_null() {
+            return Ok(Self::Null);
+        }
+        let read = match ty {
+            ColumnType::Bool => decode(value).map(Self::Bool),
+            ColumnType::Int4 => decode(value).map(Self::Int4),
+            ColumnType::Int8 => decode(value).map(Self::Int8),
+            ColumnType::Float8 => decode(value).map(Self::Float8),
+            ColumnType::Text | ColumnType::Enum(_) => {
+                decode::<String>(value).map(|text| Self::Text(text.into()))
+            }
+            ColumnType::Timestamptz => DateTime::<Utc>::from_database(value).map(Self::Timestamptz),
+            ColumnType::Jsonb => {
+                decode::<Json>(value).map(|json| Self::Jsonb(std::borrow::Cow::Owned(json)))
+            }
+            ColumnType::Bytea => decode::<Vec<u8>>(value).map(|bytes| Self::Bytea(bytes.into())),
+            ColumnType::Vector(_) => {
+                decode::<pgvector::Vector>(value).map(|vector| Self::Vector(vector.to_vec().into()))
+            }
+        };
+        read.map_err(|source| sqlx::Error::ColumnDecode {
+            index: name.to_owned(),
+            source,
+        })
+    }
+
+    /// Reads what [`Value::to_raw_json`] wrote of a value of this type.
+    pub(crate) fn from_raw_json(json: &Json, ty: ColumnType) -> Option<Self> {
+        let number = |json: &Json| match json {
+            // Not a number in JSON: infinite, or none.
+            Json::String(text) => text.parse::<f64>().ok().filter(|n| !n.is_finite()),
+            other => other.as_f64(),
+        };
+        let value = match (json, ty) {
+            (Json::Array(one), _) if one.is_empty() => return Some(Self::Null),
+            (Json::Array(one), _) if one.len() == 1 => &one[0],
+            _ => return None,
+        };
+        match ty {
+            ColumnType::Bool => value.as_bool().map(Self::Bool),
+            ColumnType::Int4 => value
+                .as_i64()
+                .and_then(|number| i32::try_from(number).ok())
+                .map(Self::Int4),
+            ColumnType::Int8 => value.as_i64().map(Self::Int8),
+            ColumnType::Float8 => number(value).map(Self::Float8),
+            ColumnType::Text | ColumnType::Enum(_) => value
+                .as_str()
+                .filter(|text| !text.contains('\0'))
+                .map(|text| Self::Text(text.to_owned().into())),
+            ColumnType::Timestamptz => value
+                .as_i64()
+                .and_then(DateTime::from_timestamp_micros)
+                .map(Self::Timestamptz),
+            ColumnType::Jsonb => Some(Self::Jsonb(std::borrow::Cow::Owned(value.clone()))),
+            ColumnType::Bytea => value
+                .as_str()
+                .and_then(|text| BASE64.decode(text).ok())
+                .map(|bytes| Self::Bytea(bytes.into())),
+            ColumnType::Vector(dimensions) => {
+                #[allow(clippy::cast_possible_truncation)]
+                let numbers: Option<Vec<f32>> = value
+                    .as_array()?
+                    .iter()
+                    .map(|item| number(item).map(|number| number as f32))
+                    .collect();
+                numbers
+                    .filter(|numbers| numbers.len() == usize::from(dimensions))
+                    .map(|numbers| Self::Vector(numbers.into()))
+            }
+        }
+    }
+}
+
+impl Value<'_> {
+    /// The value as JSON: none in an array for null, else one. A time is a
+    /// number of microseconds, bytes are base64.
+    pub(crate) fn to_raw_json(&self) -> Json {
+        let number = |number: f64| match serde_json::Number::from_f64(number) {
+            Some(number) => Json::Number(number),
+            None => Json::String(number.to_string()),
+        };
+        let value = match self {
+            Self::Null => return Json::Array(Vec::new()),
+            Self::Bool(value) => Json::from(*value),
+            Self::Int4(value) => Json::from(*value),
+            Self::Int8(value) => Json::from(*value),
+            Self::Float8(value) => number(*value),
+            Self::Text(text) => Json::from(text.as_ref()),
+            Self::Timestamptz(time) => Json::from(time.timestamp_micros()),
+            Self::Jsonb(json) => json.as_ref().clone(),
+            Self::Bytea(bytes) => Json::from(BASE64.encode(bytes)),
+            Self::Vector(numbers) => {
+                Json::Array(numbers.iter().map(|n| number(f64::from(*n))).collect())
+            }
+        };
+        Json::Array(vec![value])
+    }
+}

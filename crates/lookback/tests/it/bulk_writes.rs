@@ -1,0 +1,534 @@
+//! Writes of many records by filter, upserts, and writes that someone else
+//! came before.
+
+use chrono::TimeDelta;
+use lookback::{
+    Embedding, ErrorRate, Filter, Level, Log, LogPatch, Metric, NewLog, NewMetric,
+    NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, UniqueKey, User, UserPatch,
+    UserRole,
+};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::time;
+
+async fn create(pool: &PgPool, source: &str, message: &str) -> Log {
+    let new = NewLog::new(source, Level::Info, message);
+    Log::records().create(pool, new).await.unwrap()
+}
+
+async fn embedding(pool: &PgPool, id: i64) -> Option<Embedding> {
+    let query = Log::records().with_deleted().with_hidden(Log::embedding());
+    query
+        .get(pool, id)
+        .await
+        .unwrap()
+        .embedding
+        .into_inner()
+        .flatten()
+}
+
+fn window(endpoint: &str, p50: i32) -> NewMetric {
+    NewMetric::new(
+        time("2026-01-01T00:00:00Z"),
+        time("2026-01-01T00:01:00Z"),
+        endpoint,
+        p50,
+        80,
+        200,
+        ErrorRate::of(1, 400),
+        400,
+    )
+}
+
+#[tokio::test]
+async fn a_change_of_many_touches_what_the_filter_lets_through_and_nothing_else() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let new: Vec<NewLog> = (0..1_203)
+        .map(|n| {
+            NewLog::new(
+                if n % 3 == 0 { "DB" } else { "API" },
+                Level::Info,
+                format!("line {n}"),
+            )
+        })
+        .collect();
+    Log::records().create_many(pool, &new).await.unwrap();
+    let dead = create(pool, "DB", "deleted before").await;
+    Log::records().delete(pool, dead.id).await.unwrap();
+    let of_db = Log::records().filter(Log::source().eq("DB"));
+    let before = of_db.clone().limit(1_000).list(pool).await.unwrap().data;
+
+    // A field that is not searched: the vectors stay.
+    let vector = embedding(pool, before[0].id).await;
+    let marked = of_db
+        .update_all(pool, LogPatch::new().meta(json!({"seen": true})))
+        .await
+        .unwrap();
+    assert_eq!(marked, 401);
+    assert_eq!(embedding(pool, before[0].id).await, vector);
+    // One of three that are: each record has its own vector, more than one batch of them.
+    let changed = of_db
+        .update_all(pool, LogPatch::new().source("STORE"))
+        .await
+        .unwrap();
+    assert_eq!(changed, 401);
+    assert_eq!(of_db.count(pool).await.unwrap().value(), 0);
+    let after = Log::records()
+        .filter(Log::source().eq("STORE"))
+        .with_hidden(Log::embedding())
+        .limit(1_000)
+        .list(pool)
+        .await
+        .unwrap()
+        .data;
+    assert_eq!(after.len(), 401);
+    for (log, before) in after.iter().zip(&before) {
+        assert_eq!(log.message, before.message);
+        assert_eq!(log.meta, Some(json!({"seen": true})));
+        assert!(log.updated_at > before.updated_at);
+        let text = format!("{} STORE info", log.message);
+        assert_eq!(
+            *log.embedding.get().unwrap(),
+            Embedding::of(&text),
+            "{text}"
+        );
+    }
+    // All three: one vector for all.
+    let patch = LogPatch::new()
+        .source("S")
+        .level(Level::Warn)
+        .message("the same");
+    let few = Log::records().filter(Log::id().lte(6));
+    assert_eq!(few.update_all(pool, patch).await.unwrap(), 6);
+    assert_eq!(embedding(pool, 6).await, Embedding::of("the same S warn"));
+
+    let kept = Log::records()
+        .with_deleted()
+        .get(pool, dead.id)
+        .await
+        .unwrap();
+    assert_eq!(
+        (kept.source.as_str(), kept.updated_at > dead.updated_at),
+        ("DB", true)
+    );
+    assert_eq!(kept.meta, None);
+    let nothing = few.update_all(pool, LogPatch::new()).await.unwrap();
+    assert_eq!(nothing, 0);
+}
+
+#[tokio::test]
+async fn a_change_of_many_is_all_or_nothing() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    for endpoint in ["GET /a", "GET /b"] {
+        Metric::records()
+            .create(pool, window(endpoint, 1))
+            .await
+            .unwrap();
+    }
+    // The second clashes with the first: its endpoint is a search field.
+    let all = Metric::records().filter(Filter::all());
+    let patch = lookback::MetricPatch::new().endpoint("GET /c");
+    let clash = all.update_all(pool, patch).await.unwrap_err();
+    assert!(clash.is_conflict());
+    assert_eq!(clash.fields()[0].field, "endpoint");
+    assert_eq!(
+        Metric::records()
+            .filter(Metric::endpoint().eq("GET /c"))
+            .count(pool)
+            .await
+            .unwrap()
+            .value(),
+        0
+    );
+
+    // Neither a filter nor every record: refused, whatever the write.
+    let missing = [
+        Log::records()
+            .update_all(pool, LogPatch::new().source("x"))
+            .await
+            .unwrap_err(),
+        Log::records().delete_all(pool).await.unwrap_err(),
+        Log::records().restore_all(pool).await.unwrap_err(),
+        Log::records().hard_delete_all(pool).await.unwrap_err(),
+        Log::records()
+            .filter(Filter::all())
+            .limit(3)
+            .delete_all(pool)
+            .await
+            .unwrap_err(),
+        Log::records()
+            .filter(Filter::all())
+            .search("x")
+            .delete_all(pool)
+            .await
+            .unwrap_err(),
+        Log::records()
+            .filter(Filter::all())
+            .if_updated_at(time("2026-01-01T00:00:00Z"))
+            .delete_all(pool)
+            .await
+            .unwrap_err(),
+        Log::records()
+            .filter(Filter::all())
+            .create(pool, NewLog::new("a", Level::Info, "b"))
+            .await
+            .unwrap_err(),
+        Log::records()
+            .offset(1)
+            .create_many(pool, &[])
+            .await
+            .unwrap_err(),
+        Log::records().limit(1).get(pool, 1).await.unwrap_err(),
+        Log::records()
+            .if_updated_at(time("2026-01-01T00:00:00Z"))
+            .list(pool)
+            .await
+            .unwrap_err(),
+    ];
+    assert!(missing.iter().all(lookback::Error::is_invalid));
+    insta::assert_snapshot!(missing.map(|error| error.to_string()).join("\n"), @r"
+    filter: is missing; it says which records to change, and Filter::all() means every one
+    filter: is missing; it says which records to delete, and Filter::all() means every one
+    filter: is missing; it says which records to restore, and Filter::all() means every one
+    filter: is missing; it says which records to delete, and Filter::all() means every one
+    limit: does not go with records to delete
+    search: does not go with records to delete
+    if_updated_at: does not go with records to delete: it is of one record, written by its id
+    filter: does not go with a record to create
+    offset: does not go with records to create
+    limit: does not go with a record read by its id
+    if_updated_at: does not go with records to list: it is of one record, written by its id
+    ");
+}
+
+#[tokio::test]
+async fn many_are_deleted_restored_and_purged_by_filter() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let new: Vec<NewLog> = (0..30)
+        .map(|n| NewLog::new(format!("s{}", n % 3), Level::Info, "m"))
+        .collect();
+    Log::records().create_many(pool, &new).await.unwrap();
+    let first = Log::records().filter(Log::source().eq("s0"));
+    let all = Log::records().filter(Filter::all());
+
+    assert_eq!(first.delete_all(pool).await.unwrap(), 10);
+    assert_eq!(first.delete_all(pool).await.unwrap(), 0);
+    let times = async || {
+        let deleted = Log::records().only_deleted().select(Log::deleted_at());
+        deleted.list(pool).await.unwrap().data
+    };
+    let at = times().await;
+    // Again, over those that are deleted: the first time stays.
+    assert_eq!(
+        all.clone().with_deleted().delete_all(pool).await.unwrap(),
+        20
+    );
+    assert_eq!(
+        times()
+            .await
+            .iter()
+            .filter(|time| at.contains(time))
+            .count(),
+        10
+    );
+    assert_eq!(first.restore_all(pool).await.unwrap(), 10);
+    assert_eq!(all.count(pool).await.unwrap().value(), 10);
+
+    // Those deleted long enough ago, and no live one.
+    sqlx::query(
+        "UPDATE logs SET deleted_at = now() - interval '40 days' WHERE id <= 9 AND source <> 's0'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    let month_ago = chrono::Utc::now() - TimeDelta::days(30);
+    let of_s1 = Log::records().filter(Log::source().eq("s1"));
+    assert_eq!(
+        of_s1.clone().limit(1).purge(pool, month_ago).await.unwrap(),
+        1
+    );
+    assert_eq!(of_s1.purge(pool, month_ago).await.unwrap(), 2);
+    assert_eq!(Log::records().purge(pool, month_ago).await.unwrap(), 3);
+    assert_eq!(Log::records().purge(pool, month_ago).await.unwrap(), 0);
+    assert_eq!(
+        Log::records()
+            .with_deleted()
+            .count(pool)
+            .await
+            .unwrap()
+            .value(),
+        24
+    );
+    assert_eq!(Log::records().count(pool).await.unwrap().value(), 10);
+    let mut transaction = pool.begin().await.unwrap();
+    assert_eq!(
+        Log::records()
+            .purge(&mut transaction, chrono::Utc::now())
+            .await
+            .unwrap(),
+        14
+    );
+    transaction.rollback().await.unwrap();
+    assert_eq!(
+        Log::records()
+            .with_deleted()
+            .count(pool)
+            .await
+            .unwrap()
+            .value(),
+        24
+    );
+
+    assert_eq!(first.hard_delete_all(pool).await.unwrap(), 10);
+    assert_eq!(all.hard_delete_all(pool).await.unwrap(), 0);
+    assert_eq!(all.only_deleted().hard_delete_all(pool).await.unwrap(), 14);
+}
+
+#[tokio::test]
+async fn an_upsert_inserts_or_changes() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let key = Metric::metrics_endpoint_window_start_key();
+    let records = Metric::records();
+    let new = window("GET /", 12)
+        .request_size(7)
+        .created_at(time("2026-01-01T00:01:05Z"));
+    let first = records.upsert(pool, new, key).await.unwrap();
+    assert!(first.created);
+    let second = records
+        .upsert(pool, window("GET /", 15), key)
+        .await
+        .unwrap();
+    assert!(!second.created);
+    assert_eq!(second.record.id, first.record.id);
+    assert_eq!(second.record.p50_latency, 15);
+    assert_eq!(second.record.request_size, None, "left out, and so null");
+    assert_eq!(second.record.created_at, first.record.created_at);
+    assert!(second.record.updated_at > first.record.updated_at);
+    assert!(
+        records
+            .upsert(pool, window("POST /", 1), key)
+            .await
+            .unwrap()
+            .created
+    );
+
+    // A deleted record has given its key away.
+    records.delete(pool, first.record.id).await.unwrap();
+    let third = records
+        .upsert(pool, window("GET /", 16), key)
+        .await
+        .unwrap();
+    assert!(third.created && third.record.id != first.record.id);
+
+    // By an expression: the embedding follows.
+    let by_email = User::users_email_key();
+    let ada = User::records()
+        .upsert(pool, NewUser::new("Ada@x.org", "one"), by_email)
+        .await
+        .unwrap();
+    let admin = NewUser::new("ada@x.org", "two").role(UserRole::Admin);
+    let users = User::records()
+        .with_hidden(User::embedding())
+        .with_hidden(User::password_hash());
+    let again = users.upsert(pool, admin, by_email).await.unwrap();
+    assert_eq!((again.record.id, again.created), (ada.record.id, false));
+    assert_eq!(again.record.email, "ada@x.org");
+    assert_eq!(again.record.password_hash.get().unwrap(), "two");
+    assert_eq!(
+        *again.record.embedding.get().unwrap(),
+        Embedding::of("ada@x.org admin")
+    );
+
+    // Twenty at once: one inserts.
+    let tasks = (0..20).map(|n| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            Metric::records()
+                .upsert(&pool, window("PUT /", n), key)
+                .await
+                .unwrap()
+                .created
+        })
+    });
+    let created = futures_util::future::join_all(tasks).await;
+    assert_eq!(
+        created
+            .into_iter()
+            .filter(|created| *created.as_ref().unwrap())
+            .count(),
+        1
+    );
+
+    let wrong = records
+        .upsert(pool, window(" ", -1), key)
+        .await
+        .unwrap_err();
+    assert_eq!(wrong.fields().len(), 2);
+    insta::assert_snapshot!(
+        [
+            UniqueKey::<Metric>::named("metrics_endpoint_key").unwrap_err(),
+            UniqueKey::<Metric>::named("x").unwrap_err(),
+            UniqueKey::<Log>::named("logs_pkey").unwrap_err(),
+        ]
+        .map(|error| error.to_string())
+        .join("\n"),
+        @r"
+    metrics_endpoint_key: is not a unique key of metrics, which has metrics_endpoint_window_start_key
+    x: is not a unique key of metrics, which has metrics_endpoint_window_start_key
+    logs_pkey: is not a unique key: logs has none
+    "
+    );
+    assert_eq!(
+        format!(
+            "{:?}",
+            UniqueKey::<Metric>::named("metrics_endpoint_window_start_key").unwrap()
+        ),
+        "metrics_endpoint_window_start_key"
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_someone_came_before_is_a_conflict() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let log = create(pool, "API", "first").await;
+    let records = Log::records();
+    let mine = records.clone().if_updated_at(log.updated_at);
+    let theirs = records
+        .update(pool, log.id, LogPatch::new().message("theirs"))
+        .await
+        .unwrap();
+    for clash in [
+        mine.update(pool, log.id, LogPatch::new().message("mine"))
+            .await
+            .unwrap_err(),
+        mine.update(pool, log.id, LogPatch::new().trace_id("t".to_owned()))
+            .await
+            .unwrap_err(),
+        mine.update(pool, log.id, LogPatch::new())
+            .await
+            .unwrap_err(),
+        mine.delete(pool, log.id).await.unwrap_err(),
+        mine.hard_delete(pool, log.id).await.unwrap_err(),
+    ] {
+        assert!(clash.is_conflict(), "{clash:?}");
+        assert_eq!(clash.fields()[0].field, "updated_at");
+        assert!(clash.to_string().contains("read it again"), "{clash}");
+    }
+    assert_eq!(records.get(pool, log.id).await.unwrap(), theirs);
+    let gone = mine
+        .update(pool, 99, LogPatch::new().message("x"))
+        .await
+        .unwrap_err();
+    assert!(gone.is_not_found());
+
+    let mine = records.clone().if_updated_at(theirs.updated_at);
+    let changed = mine
+        .update(pool, log.id, LogPatch::new().message("mine"))
+        .await
+        .unwrap();
+    assert_eq!(changed.message, "mine");
+    let mine = records.clone().if_updated_at(changed.updated_at);
+    mine.delete(pool, log.id).await.unwrap();
+    let deleted = records
+        .clone()
+        .only_deleted()
+        .get(pool, log.id)
+        .await
+        .unwrap();
+    assert!(mine.restore(pool, log.id).await.unwrap_err().is_conflict());
+    let mine = records.clone().if_updated_at(deleted.updated_at);
+    let back = mine.restore(pool, log.id).await.unwrap();
+    records
+        .if_updated_at(back.updated_at)
+        .hard_delete(pool, log.id)
+        .await
+        .unwrap();
+
+    // Of two that read the same, one wins.
+    let log = create(pool, "API", "raced").await;
+    let mine = Log::records().if_updated_at(log.updated_at);
+    let write = |n: usize| {
+        let (pool, mine) = (pool.clone(), mine.clone());
+        tokio::spawn(async move {
+            let patch = LogPatch::new().message(format!("by {n}"));
+            mine.update(&pool, log.id, patch).await
+        })
+    };
+    let outcomes = futures_util::future::join_all((0..10).map(write)).await;
+    let (won, lost): (Vec<_>, Vec<_>) = outcomes
+        .into_iter()
+        .map(Result::unwrap)
+        .partition(Result::is_ok);
+    assert_eq!(won.len(), 1);
+    assert!(
+        lost.into_iter()
+            .all(|error| error.unwrap_err().is_conflict())
+    );
+}
+
+#[tokio::test]
+async fn writes_of_many_are_in_the_callers_transaction() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    for n in 0..5 {
+        create(pool, "API", &format!("line {n}")).await;
+    }
+    let all = Log::records().filter(Filter::all());
+    let mut transaction = pool.begin().await.unwrap();
+    assert_eq!(
+        all.update_all(&mut transaction, LogPatch::new().source("X"))
+            .await
+            .unwrap(),
+        5
+    );
+    assert_eq!(all.delete_all(&mut transaction).await.unwrap(), 5);
+    assert!(!all.exists(&mut transaction).await.unwrap());
+    transaction.rollback().await.unwrap();
+    let logs = all.list(pool).await.unwrap().data;
+    assert!(logs.len() == 5 && logs.iter().all(|log| log.source == "API"));
+    assert_eq!(embedding(pool, 1).await, Embedding::of("line 0 API info"));
+
+    // What is read as jsonb and made anew is what a new record would have.
+    let body = json!({"order": {"items": ["boots", "scarf"]}, "paid": true});
+    let at = time("2026-01-01T00:00:00Z");
+    let new = NewRequestSnapshot::new("POST", "/orders", at, "1", "test").body(body);
+    let request = RequestSnapshot::records()
+        .create(pool, new.clone())
+        .await
+        .unwrap();
+    let every = RequestSnapshot::records().filter(Filter::all());
+    every
+        .update_all(pool, RequestSnapshotPatch::new().path("/carts"))
+        .await
+        .unwrap();
+    let fresh = NewRequestSnapshot {
+        path: "/carts".to_owned(),
+        ..new
+    };
+    let fresh = RequestSnapshot::records()
+        .create(pool, fresh)
+        .await
+        .unwrap();
+    let vectors =
+        RequestSnapshot::records().select((RequestSnapshot::id(), RequestSnapshot::embedding()));
+    let vectors = vectors.list(pool).await.unwrap().data;
+    assert_eq!((vectors[0].0, vectors[1].0), (fresh.id, request.id));
+    assert_eq!(vectors[0].1, vectors[1].1);
+    assert!(vectors[0].1.is_some());
+
+    let patch = UserPatch::new().email(" ");
+    let users = User::records().filter(Filter::all());
+    assert!(
+        users
+            .update_all(pool, patch)
+            .await
+            .unwrap_err()
+            .is_invalid()
+    );
+}

@@ -1,0 +1,420 @@
+//! Order, and pages by cursor: every record that stays is on one page, once,
+//! whatever happens between the pages.
+
+use std::cmp::Ordering;
+
+use chrono::TimeDelta;
+use futures_util::TryStreamExt as _;
+use lookback::{
+    Cursor, GeoSource, NewRequestSnapshot, Order, QueryBuilder, RequestSnapshot, Total,
+};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use sqlx::PgPool;
+
+use crate::time;
+
+/// What a record is ordered by here.
+#[derive(Clone, Debug)]
+struct Drawn {
+    status: Option<i32>,
+    duration: Option<i32>,
+    path: usize,
+    geo: Option<usize>,
+    lat: Option<i8>,
+    seconds: i64,
+}
+
+const PATHS: [&str; 4] = ["/a", "/b", "/c", "/d"];
+const GEO: [GeoSource; 4] = [
+    GeoSource::Platform,
+    GeoSource::Header,
+    GeoSource::Ip,
+    GeoSource::None,
+];
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    (
+        proptest::option::of(200..203_i32),
+        proptest::option::of(0..3_i32),
+        0..PATHS.len(),
+        proptest::option::of(0..GEO.len()),
+        proptest::option::of(-1..2_i8),
+        0..3_i64,
+    )
+        .prop_map(|(status, duration, path, geo, lat, seconds)| Drawn {
+            status,
+            duration,
+            path,
+            geo,
+            lat,
+            seconds,
+        })
+}
+
+impl Drawn {
+    fn record(&self) -> NewRequestSnapshot {
+        let at = time("2026-01-01T00:00:00Z") + TimeDelta::seconds(self.seconds);
+        let mut new = NewRequestSnapshot::new("GET", PATHS[self.path], at, "1", "test");
+        new.status_code = self.status;
+        new.duration = self.duration;
+        new.geo_source = self.geo.map(|at| GEO[at]);
+        new.geo_lat = self.lat.map(|lat| f64::from(lat) / 3.0);
+        new
+    }
+}
+
+/// A column to order by, which way, and where null goes.
+type Drawing = (u8, bool, bool);
+
+fn order_of((column, descending, nulls_first): Drawing) -> Order<RequestSnapshot> {
+    macro_rules! order {
+        ($column:ident) => {
+            match descending {
+                true => RequestSnapshot::$column().desc(),
+                false => RequestSnapshot::$column().asc(),
+            }
+        };
+    }
+    let order = match column {
+        0 => order!(status_code),
+        1 => order!(duration),
+        2 => order!(path),
+        3 => order!(geo_source),
+        4 => order!(geo_lat),
+        5 => order!(timestamp),
+        _ => order!(id),
+    };
+    match nulls_first {
+        true => order.nulls_first(),
+        false => order.nulls_last(),
+    }
+}
+
+fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Ordering {
+    fn placed<T>(
+        a: Option<T>,
+        b: Option<T>,
+        by: impl Fn(&T, &T) -> Ordering,
+        (_, descending, nulls_first): Drawing,
+    ) -> Ordering {
+        match (a, b) {
+            (None, None) => Ordering::Equal,
+            (None, Some(_)) if nulls_first => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(_), None) if nulls_first => Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (Some(a), Some(b)) if descending => by(&b, &a),
+            (Some(a), Some(b)) => by(&a, &b),
+        }
+    }
+    let place = |source: Option<GeoSource>| {
+        source.map(|source| GEO.iter().position(|known| *known == source).unwrap())
+    };
+    for drawing in orders {
+        let found = match drawing.0 {
+            0 => placed(a.status_code, b.status_code, Ord::cmp, *drawing),
+            1 => placed(a.duration, b.duration, Ord::cmp, *drawing),
+            2 => placed(Some(&a.path), Some(&b.path), |a, b| a.cmp(b), *drawing),
+            3 => placed(place(a.geo_source), place(b.geo_source), Ord::cmp, *drawing),
+            4 => placed(a.geo_lat, b.geo_lat, f64::total_cmp, *drawing),
+            5 => placed(Some(a.timestamp), Some(b.timestamp), Ord::cmp, *drawing),
+            _ => placed(Some(a.id), Some(b.id), Ord::cmp, *drawing),
+        };
+        if found.is_ne() {
+            return found;
+        }
+    }
+    b.id.cmp(&a.id)
+}
+
+async fn insert(pool: &PgPool, rows: &[Drawn]) {
+    let new: Vec<NewRequestSnapshot> = rows.iter().map(Drawn::record).collect();
+    RequestSnapshot::records()
+        .create_many(pool, &new)
+        .await
+        .unwrap();
+}
+
+fn ids(records: &[RequestSnapshot]) -> Vec<i64> {
+    records.iter().map(|record| record.id).collect()
+}
+
+#[tokio::test]
+async fn pages_by_cursor_neither_skip_nor_repeat() {
+    let mut runner = crate::random::runner(60);
+    for _ in 0..runner.config().cases {
+        let strategy = (
+            proptest::collection::vec(drawn(), 0..40),
+            proptest::collection::vec((0..7_u8, any::<bool>(), any::<bool>()), 0..4),
+            1..12_u32,
+            proptest::collection::vec(drawn(), 0..12),
+        );
+        let (rows, orders, limit, late) = strategy.new_tree(&mut runner).unwrap().current();
+        check_pages(&rows, &orders, limit, &late).await;
+    }
+}
+
+async fn check_pages(rows: &[Drawn], orders: &[Drawing], limit: u32, late: &[Drawn]) {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    insert(pool, rows).await;
+    let mut query: QueryBuilder<RequestSnapshot> = RequestSnapshot::records().limit(limit);
+    for drawing in orders {
+        query = query.order_by(order_of(*drawing));
+    }
+    let what = format!("{rows:?}\n{orders:?} by {limit}, late {late:?}");
+
+    let mut expected: Vec<RequestSnapshot> =
+        query.clone().limit(10_000).list(pool).await.unwrap().data;
+    assert_eq!(expected.len(), rows.len());
+    let in_order = ids(&expected);
+    expected.sort_by(|a, b| compare(a, b, orders));
+    assert_eq!(in_order, ids(&expected), "order of {what}");
+    let streamed: Vec<RequestSnapshot> = {
+        let mut all = RequestSnapshot::records();
+        for drawing in orders {
+            all = all.order_by(order_of(*drawing));
+        }
+        all.stream(pool).try_collect().await.unwrap()
+    };
+    assert_eq!(in_order, ids(&streamed), "stream of {what}");
+
+    // Forward, while records are added before and behind the reader.
+    let (mut seen, mut late) = (Vec::new(), late.chunks(3));
+    let mut page = query.list(pool).await.unwrap();
+    assert_eq!(page.previous, None, "{what}");
+    let last = loop {
+        assert!(page.data.len() <= limit as usize);
+        seen.extend(ids(&page.data));
+        if let Some(added) = late.next() {
+            insert(pool, added).await;
+        }
+        match &page.next {
+            Some(next) => page = query.clone().after(next).list(pool).await.unwrap(),
+            None => break page,
+        }
+    };
+    let of_before = |seen: &[i64]| -> Vec<i64> {
+        let there = |id: &&i64| in_order.contains(id);
+        seen.iter().filter(there).copied().collect()
+    };
+    let mut once = seen.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), seen.len(), "repeated: {what}");
+    assert_eq!(of_before(&seen), in_order, "{what}");
+
+    // And back, while those that came late are deleted.
+    let mut back = last.data;
+    back.reverse();
+    let mut seen = ids(&back);
+    let mut cursor: Option<Cursor> = last.previous;
+    while let Some(at) = cursor {
+        let gone =
+            RequestSnapshot::records().filter(!RequestSnapshot::id().is_in(in_order.clone()));
+        gone.delete_all(pool).await.unwrap();
+        let page = query.clone().before(at.as_str()).list(pool).await.unwrap();
+        seen.extend(page.data.iter().rev().map(|record| record.id));
+        cursor = page.previous;
+        if !page.data.is_empty() {
+            assert!(page.next.is_some(), "{what}");
+        }
+    }
+    let mut backwards = in_order.clone();
+    backwards.reverse();
+    assert_eq!(of_before(&seen), backwards, "backwards: {what}");
+}
+
+#[tokio::test]
+async fn a_page_knows_where_it_is_and_how_many_there_are() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let row = Drawn {
+        status: Some(200),
+        duration: None,
+        path: 0,
+        geo: None,
+        lat: None,
+        seconds: 0,
+    };
+    insert(pool, &vec![row; 25]).await;
+    let query = RequestSnapshot::records().limit(10);
+
+    let first = query.list(pool).await.unwrap();
+    assert_eq!(first.total, Total::Exact(25));
+    let third = query.clone().offset(20).list(pool).await.unwrap();
+    assert_eq!((third.data.len(), third.next), (5, None));
+    let second = query
+        .clone()
+        .before(third.previous.unwrap())
+        .list(pool)
+        .await
+        .unwrap();
+    assert_eq!(ids(&second.data), (6..=15).rev().collect::<Vec<i64>>());
+    assert_eq!(second.total, Total::Exact(25));
+
+    let capped = query.clone().total_up_to(20).list(pool).await.unwrap();
+    assert_eq!(capped.total, Total::AtLeast(20));
+    let enough = query.clone().total_up_to(25).list(pool).await.unwrap();
+    assert_eq!(enough.total, Total::Exact(25));
+    let none = query.clone().without_total().list(pool).await.unwrap();
+    assert_eq!(none.total, Total::AtLeast(11));
+    assert_eq!(none.next, first.next);
+    let beyond = query.clone().offset(30).list(pool).await.unwrap();
+    assert_eq!((beyond.total, beyond.next), (Total::Exact(25), None));
+    assert_eq!(query.clone().limit(0).list(pool).await.unwrap().next, None);
+    assert_eq!(query.count(pool).await.unwrap(), Total::Exact(25));
+    assert_eq!(
+        query.clone().total_up_to(3).count(pool).await.unwrap(),
+        Total::AtLeast(3)
+    );
+    assert!(query.exists(pool).await.unwrap());
+    let none = query.clone().filter(RequestSnapshot::id().gt(99));
+    assert!(!none.exists(pool).await.unwrap());
+    assert!(
+        !query
+            .clone()
+            .after(second.next.unwrap())
+            .offset(0)
+            .filter(RequestSnapshot::id().gt(10))
+            .exists(pool)
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn pages_by_offset_stay_in_step_below_an_id() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let row = |status| Drawn {
+        status: Some(status),
+        duration: None,
+        path: 0,
+        geo: None,
+        lat: None,
+        seconds: 0,
+    };
+    insert(
+        pool,
+        &[row(201), row(200), row(202), row(200), row(201), row(203)],
+    )
+    .await;
+    let newest = RequestSnapshot::records()
+        .first(pool)
+        .await
+        .unwrap()
+        .unwrap()
+        .id;
+    let query = RequestSnapshot::records()
+        .filter(RequestSnapshot::id().lte(newest))
+        .order_by(RequestSnapshot::status_code().asc())
+        .limit(2);
+    let mut seen = Vec::new();
+    for page in 0..3 {
+        seen.extend(ids(&query
+            .clone()
+            .offset(page * 2)
+            .list(pool)
+            .await
+            .unwrap()
+            .data));
+        insert(pool, &[row(200), row(201)]).await;
+    }
+    assert_eq!(seen, [4, 2, 5, 1, 3, 6]);
+}
+
+#[tokio::test]
+async fn a_cursor_is_of_its_list() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let row = Drawn {
+        status: None,
+        duration: Some(7),
+        path: 1,
+        geo: Some(2),
+        lat: Some(1),
+        seconds: 0,
+    };
+    insert(pool, &vec![row; 3]).await;
+    let query = RequestSnapshot::records().limit(1);
+    let next = query.list(pool).await.unwrap().next.unwrap();
+    let by_path = query.clone().order_by(RequestSnapshot::path().asc());
+    let users = lookback::User::records();
+    let log = lookback::Log::records()
+        .after(&next)
+        .list(pool)
+        .await
+        .unwrap_err();
+    assert!(log.is_invalid());
+    insta::assert_snapshot!(
+        [
+            by_path.clone().after(&next).list(pool).await.unwrap_err().to_string(),
+            query.clone().after("x").list(pool).await.unwrap_err().to_string(),
+            query.clone().before("").list(pool).await.unwrap_err().to_string(),
+            query.clone().after("WzJd").list(pool).await.unwrap_err().to_string(),
+            query.clone().after(&next).offset(3).list(pool).await.unwrap_err().to_string(),
+            query.clone().after(&next).search("x").list(pool).await.unwrap_err().to_string(),
+            log.to_string(),
+            users.limit(10_001).list(pool).await.unwrap_err().to_string(),
+        ]
+        .join("\n"),
+        @r"
+    after: is a cursor of a list ordered by -id; this one is ordered by path,-id
+    after: is not a cursor; give one that a page of this list came with
+    before: is not a cursor; give one that a page of this list came with
+    after: is a cursor of another version of Lookback
+    offset: does not go with a cursor; give one of them
+    after: does not go with a search; use limit and offset
+    after: is a cursor of another table, not of logs
+    limit: 10001 is more than 10000; read page by page, or by stream
+    "
+    );
+    // Cut anywhere, or with a letter changed, it is refused or a place; nothing worse.
+    let text = by_path.list(pool).await.unwrap().next.unwrap().to_string();
+    for at in 0..text.len() {
+        let mut changed = text.clone();
+        changed.replace_range(at..=at, if &text[at..=at] == "A" { "B" } else { "A" });
+        for wrong in [&text[..at], &changed] {
+            if let Err(error) = by_path.clone().after(wrong).list(pool).await {
+                assert!(error.is_invalid(), "{wrong}: {error}");
+            }
+        }
+    }
+    // The order by a hidden column has no cursors: they would show its values.
+    for email in ["a@x", "b@x"] {
+        let user = lookback::NewUser::new(email, "hash");
+        lookback::User::records().create(pool, user).await.unwrap();
+    }
+    let by_hash = lookback::User::records()
+        .order_by(lookback::User::password_hash().asc())
+        .limit(1);
+    assert_eq!(by_hash.list(pool).await.unwrap().next, None);
+}
+
+/// Cursors that were given out once lead to the same place for ever.
+#[tokio::test]
+async fn a_cursor_of_version_1_is_read() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let row = Drawn {
+        status: Some(200),
+        duration: None,
+        path: 1,
+        geo: Some(2),
+        lat: Some(1),
+        seconds: 0,
+    };
+    insert(pool, &vec![row; 5]).await;
+    let query = RequestSnapshot::records()
+        .order_by(RequestSnapshot::geo_source().desc())
+        .order_by(RequestSnapshot::duration().asc().nulls_first())
+        .order_by(RequestSnapshot::geo_lat().asc())
+        .order_by(RequestSnapshot::timestamp().asc())
+        .limit(2);
+    let next = query.list(pool).await.unwrap().next.unwrap();
+    insta::assert_snapshot!(next, @"WzEsInJlcXVlc3Rfc25hcHNob3RzIiwiLWdlb19zb3VyY2UsZHVyYXRpb25fX251bGxzZmlyc3QsZ2VvX2xhdCx0aW1lc3RhbXAsLWlkIixbWzNdLFtdLFswLjMzMzMzMzMzMzMzMzMzMzNdLFsxNzY3MjI1NjAwMDAwMDAwXSxbNF1dXQ");
+    let page = query.clone().after(next).list(pool).await.unwrap();
+    assert_eq!(ids(&page.data), [3, 2]);
+}

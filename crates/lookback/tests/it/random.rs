@@ -1,0 +1,40 @@
+//! How many cases properties are tried with, and which.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+/// `make test-long` asks every property for more than these have time for.
+const MOST_CASES: u32 = 10_000;
+
+/// The same cases every time, so that what passes here passes everywhere;
+/// others when `PROPTEST_CASES` asks for more.
+pub(crate) fn config(cases: u32) -> Config {
+    const SEED: u64 = 20_261_123;
+    let mut config = Config {
+        max_shrink_iters: 2_000,
+        ..Config::default()
+    };
+    let asked = std::env::var_os("PROPTEST_CASES").map(|_| config.cases);
+    config.cases = asked.unwrap_or(0).clamp(cases, MOST_CASES);
+    if config.rng_seed == RngSeed::Random {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let new = u64::from(now.subsec_nanos()) ^ now.as_secs();
+        config.rng_seed = RngSeed::Fixed(asked.map_or(SEED, |_| new));
+    }
+    config
+}
+
+/// A runner whose cases are drawn by hand, for what awaits in each of them.
+/// Prints how to have the same ones again.
+pub(crate) fn runner(cases: u32) -> TestRunner {
+    let config = config(cases);
+    let RngSeed::Fixed(seed) = config.rng_seed else {
+        unreachable!("config() fixes the seed")
+    };
+    eprintln!(
+        "{} cases; again with PROPTEST_RNG_SEED={seed}",
+        config.cases
+    );
+    TestRunner::new(config)
+}
