@@ -196,6 +196,17 @@ impl Error {
         matches!(self, Self::Unavailable(_))
     }
 
+    /// The same may succeed when it is tried again: the database did not answer
+    /// in time or cannot be reached, or another transaction was in the way. In a
+    /// transaction of the caller's, all of it has to be tried again.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Unavailable(_) => true,
+            Self::Database { code, .. } => code::RETRY.contains(&code.as_str()),
+            _ => false,
+        }
+    }
+
     /// The wrong fields of an invalid record, or the clashing one.
     pub fn fields(&self) -> &[FieldError] {
         match self {
@@ -257,6 +268,11 @@ impl From<sqlx::Error> for Error {
             let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
             return match code.as_str() {
                 code::QUERY_CANCELED | code::LOCK_NOT_AVAILABLE => Self::Timeout(source),
+                code if code.starts_with(code::CONNECTION)
+                    || code::UNAVAILABLE.contains(&code) =>
+                {
+                    Self::Unavailable(source)
+                }
                 _ => Self::Database {
                     message,
                     code,
@@ -282,6 +298,11 @@ mod code {
     pub(super) const UNDEFINED_TABLE: &str = "42P01";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
+    pub(super) const CONNECTION: &str = "08";
+    /// Shut down by an administrator, crashed, starting or stopping, full.
+    pub(super) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
+    /// Serialization failure and deadlock.
+    pub(super) const RETRY: [&str; 2] = ["40001", "40P01"];
 }
 
 fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {

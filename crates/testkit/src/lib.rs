@@ -18,6 +18,7 @@
 
 mod database;
 pub mod made;
+pub mod plans;
 pub mod schemas;
 
 pub use database::{Database, database, empty_database, installation, server_url};

@@ -18,6 +18,12 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
         r"CHECK (message ~ '\S')",
         problem(message, "must not be blank")
     ),
+    index(
+        "logs_created_at_idx",
+        "USING brin (created_at) WITH (autosummarize = on)"
+    ),
+    index("logs_trace_id_idx", "(trace_id) WHERE trace_id IS NOT NULL"),
+    index("logs_deleted_at_idx", "(deleted_at) WHERE deleted_at IS NOT NULL"),
     partition_by = "RANGE (id)",
     partition("logs_default", "DEFAULT"),
     open_partitions

@@ -21,7 +21,8 @@ use crate::{Bytes, Embedding, ErrorRate, Hidden, model};
         "metrics_endpoint_window_start_key",
         "UNIQUE (endpoint, window_start) WHERE deleted_at IS NULL",
         problem(endpoint, "has a window of this window_start already")
-    )
+    ),
+    index("metrics_window_start_idx", "(window_start)")
 )]
 pub struct Metric {
     /// Primary key.

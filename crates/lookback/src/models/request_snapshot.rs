@@ -18,6 +18,22 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
         "CHECK (geo_source IN ('platform', 'header', 'ip', 'none'))",
         problem(geo_source, "is not one of platform, header, ip, none")
     ),
+    index(
+        "request_snapshots_timestamp_idx",
+        "USING brin (timestamp) WITH (autosummarize = on)"
+    ),
+    index(
+        "request_snapshots_user_id_idx",
+        "(user_id, id) WHERE user_id IS NOT NULL"
+    ),
+    index(
+        "request_snapshots_trace_id_idx",
+        "(trace_id) WHERE trace_id IS NOT NULL"
+    ),
+    index(
+        "request_snapshots_deleted_at_idx",
+        "(deleted_at) WHERE deleted_at IS NOT NULL"
+    ),
     partition_by = "RANGE (id)",
     partition("request_snapshots_default", "DEFAULT"),
     open_partitions

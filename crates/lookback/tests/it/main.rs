@@ -7,6 +7,8 @@ mod bulk_writes;
 mod canonical;
 mod create_many;
 mod embedding;
+mod errors;
+mod explain;
 mod filters;
 mod introspect;
 mod macros;

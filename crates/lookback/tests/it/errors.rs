@@ -1,0 +1,93 @@
+//! The kinds of errors, as the real server and the real network make them.
+
+use std::time::Duration;
+
+use lookback::{Error, Level, Log, LogPatch, NewLog};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection as _, Executor as _, PgConnection};
+
+async fn two_logs(db: &testkit::Database) {
+    for message in ["one", "two"] {
+        let new = NewLog::new("API", Level::Info, message);
+        Log::records().create(&db.pool, new).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn too_long_is_a_timeout() {
+    let db = testkit::database().await;
+    two_logs(&db).await;
+    let mut mine = db.pool.begin().await.unwrap();
+    Log::records().delete(&mut mine, 1).await.unwrap();
+
+    // A lock that is not given, and a statement that takes too long.
+    for setting in ["SET lock_timeout = '50ms'", "SET statement_timeout = '50ms'"] {
+        let mut theirs = PgConnection::connect(&db.url).await.unwrap();
+        theirs.execute(setting).await.unwrap();
+        let error = Log::records().delete(&mut theirs, 1).await.unwrap_err();
+        assert!(error.is_timeout() && error.is_retryable(), "{error:?}");
+    }
+    // A pool with nothing left to give.
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(Duration::from_millis(100))
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let taken = pool.acquire().await.unwrap();
+    let error = Log::records().get(&pool, 1).await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+    drop(taken);
+    Log::records().get(&pool, 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let db = testkit::database().await;
+    two_logs(&db).await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    sqlx::query("SELECT pg_terminate_backend($1)")
+        .bind(pid)
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    // First its last words, then nobody there.
+    for _ in 0..2 {
+        let error = Log::records().get(&mut conn, 1).await.unwrap_err();
+        assert!(error.is_unavailable() && error.is_retryable(), "{error:?}");
+    }
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let nobody = PgPoolOptions::new()
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy(&format!("postgres://lookback@127.0.0.1:{port}/lookback"))
+        .unwrap();
+    let error = Log::records().get(&nobody, 1).await.unwrap_err();
+    assert!(error.is_unavailable() || error.is_timeout(), "{error:?}");
+    assert!(!error.to_string().contains("SELECT"));
+}
+
+#[tokio::test]
+async fn a_deadlock_may_be_tried_again() {
+    let db = testkit::database().await;
+    two_logs(&db).await;
+    let patch = || LogPatch::new().trace_id("t".to_owned());
+    let (mut a, mut b) = (db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap());
+    Log::records().update(&mut a, 1, patch()).await.unwrap();
+    Log::records().update(&mut b, 2, patch()).await.unwrap();
+    let records = Log::records();
+    let (first, second) = tokio::join!(
+        records.update(&mut a, 2, patch()),
+        records.update(&mut b, 1, patch())
+    );
+    let error = first.and(second).unwrap_err();
+    assert!(error.is_retryable() && !error.is_timeout(), "{error:?}");
+    assert!(matches!(error, Error::Database { .. }));
+    assert!(!Log::records().get(&db.pool, 9).await.unwrap_err().is_retryable());
+}

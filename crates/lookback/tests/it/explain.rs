@@ -1,0 +1,154 @@
+//! The plans of common queries: each is served by an index.
+//!
+//! What is snapshotted is which nodes a plan has, and which indexes, not what
+//! they cost.
+
+use chrono::TimeDelta;
+use lookback::{
+    Bucket, ErrorRate, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
+    RequestSnapshot, User, count,
+};
+use sqlx::postgres::PgConnection;
+
+use crate::time;
+
+/// Enough that reading the whole table is not the cheapest plan.
+const LINES: i64 = 60_000;
+
+async fn fill(db: &testkit::Database) {
+    let start = time("2026-01-01T00:00:00Z");
+    let at = |n: i64| start + TimeDelta::seconds(n);
+    let hex = |n: i64| format!("{n:032x}");
+    let logs: Vec<NewLog> = (0..LINES)
+        .map(|n| {
+            let level = if n % 500 == 0 {
+                Level::Error
+            } else {
+                Level::Info
+            };
+            let log = NewLog::new("API", level, format!("request {n} answered"));
+            let log = log.created_at(at(n));
+            if n % 2 == 0 {
+                log.trace_id(hex(n))
+            } else {
+                log
+            }
+        })
+        .collect();
+    let requests: Vec<NewRequestSnapshot> = (0..LINES)
+        .map(|n| {
+            NewRequestSnapshot::new("GET", "/orders", at(n), "1", "test")
+                .status_code(200)
+                .user_id(format!("user {}", n % 3_000))
+                .trace_id(hex(n))
+                .created_at(at(n))
+        })
+        .collect();
+    let metrics: Vec<NewMetric> = (0..LINES / 4)
+        .map(|n| {
+            let (from, of) = (start + TimeDelta::minutes(n / 10), n % 10);
+            let rate = ErrorRate::of(0, 1);
+            NewMetric::new(
+                from,
+                from + TimeDelta::minutes(1),
+                format!("GET /{of}"),
+                1,
+                2,
+                3,
+                rate,
+                1,
+            )
+        })
+        .collect();
+    let users: Vec<NewUser> = (0..2_000)
+        .map(|n| NewUser::new(format!("{n}@x.org"), "hash"))
+        .collect();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    RequestSnapshot::records()
+        .create_many(&db.pool, &requests)
+        .await
+        .unwrap();
+    Metric::records()
+        .create_many(&db.pool, &metrics)
+        .await
+        .unwrap();
+    User::records().create_many(&db.pool, &users).await.unwrap();
+    Log::records()
+        .filter(Log::id().lte(50))
+        .delete_all(&db.pool)
+        .await
+        .unwrap();
+    sqlx::query("VACUUM ANALYZE")
+        .execute(&db.pool)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn common_queries_are_served_by_an_index() {
+    let db = testkit::database().await;
+    fill(&db).await;
+    let start = time("2026-01-01T00:00:00Z");
+    let middle = start + TimeDelta::seconds(LINES / 2);
+    let mut said = String::new();
+    macro_rules! plans {
+        ($($what:literal: $query:expr;)+) => {$(
+            let (outcome, plan) = testkit::plans::of(&db, $query).await;
+            outcome.unwrap();
+            said.push_str(&format!("{}\n{plan}\n", $what));
+        )+};
+    }
+    let newest = Log::records().without_total();
+    let far = newest
+        .clone()
+        .limit(1)
+        .offset(LINES as u64 / 2)
+        .list(&db.pool)
+        .await
+        .unwrap();
+    let far = newest.clone().after(far.next.unwrap());
+    let ids = newest.clone().select(Log::id());
+    plans! {
+        "a record by its id": async |conn: &mut PgConnection| Log::records().get(conn, 777).await;
+        "the newest page": async |conn: &mut PgConnection| ids.list(conn).await;
+        "a page by cursor, far back": async |conn: &mut PgConnection| far.list(conn).await;
+        "the newest of a level": async |conn: &mut PgConnection| newest.clone().filter(Log::level().eq("error")).list(conn).await;
+        "records by id": async |conn: &mut PgConnection| newest.clone().filter(Log::id().is_in([7, 77, 777])).list(conn).await;
+        "a minute of lines": async |conn: &mut PgConnection| {
+            let minute = Log::created_at().gte(middle) & Log::created_at().lt(middle + TimeDelta::minutes(1));
+            newest.clone().filter(minute).list(conn).await
+        };
+        "a minute of lines, counted by level": async |conn: &mut PgConnection| {
+            let minute = Log::created_at().gte(middle) & Log::created_at().lt(middle + TimeDelta::minutes(1));
+            Log::records().filter(minute).group_by(Log::level()).aggregate(conn, count()).await
+        };
+        "the lines of a trace": async |conn: &mut PgConnection| {
+            newest.clone().filter(Log::trace_id().eq(&*format!("{:032x}", 1_000))).list(conn).await
+        };
+        "the requests of a user": async |conn: &mut PgConnection| {
+            let requests = RequestSnapshot::records().without_total();
+            requests.filter(RequestSnapshot::user_id().eq("user 7")).list(conn).await
+        };
+        "an hour of requests": async |conn: &mut PgConnection| {
+            let hour = RequestSnapshot::timestamp().gte(middle) & RequestSnapshot::timestamp().lt(middle + TimeDelta::hours(1));
+            RequestSnapshot::records().without_total().filter(hour).list(conn).await
+        };
+        "the windows of an endpoint": async |conn: &mut PgConnection| {
+            let since = Metric::endpoint().eq("GET /7") & Metric::window_start().gte(start + TimeDelta::hours(20));
+            Metric::records().without_total().filter(since).order_by(Metric::window_start().desc()).list(conn).await
+        };
+        "the last windows of all endpoints, by the hour": async |conn: &mut PgConnection| {
+            let since = Metric::window_start().gte(start + TimeDelta::hours(23));
+            let hours = Metric::window_start().bucket(Bucket::hours(1));
+            Metric::records().filter(since).group_by(hours).aggregate(conn, Metric::traffic_count().sum()).await
+        };
+        "a user by e-mail": async |conn: &mut PgConnection| {
+            User::records().upsert(conn, NewUser::new("7@X.org", "hash"), User::users_email_key()).await
+        };
+        "deleted records, to purge": async |conn: &mut PgConnection| Log::records().purge(conn, start).await;
+        "a change by id": async |conn: &mut PgConnection| {
+            Log::records().update(conn, 777, lookback::LogPatch::new().trace_id(None)).await
+        };
+    }
+    insta::assert_snapshot!(said, @"");
+}
