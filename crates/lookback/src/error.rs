@@ -228,6 +228,19 @@ impl Error {
 }
 
 impl Error {
+    /// The same, said of a part of a batch that comes after so many records.
+    pub(crate) fn after_rows(mut self, before: usize) -> Self {
+        let fields = match &mut self {
+            Self::Invalid { fields, .. } => fields.as_mut_slice(),
+            Self::Conflict(field) => std::slice::from_mut(field),
+            _ => &mut [],
+        };
+        for row in fields.iter_mut().filter_map(|field| field.row.as_mut()) {
+            *row += before;
+        }
+        self
+    }
+
     /// Reads an error of the driver in the words of a table's model.
     pub(crate) fn of_table(table: &'static Table, source: sqlx::Error) -> Self {
         let Some(refusal) = refusal(&source) else {
@@ -237,6 +250,12 @@ impl Error {
             .constraint()
             .and_then(|name| table.constraints.iter().find(|c| c.name == name))
             .map(|constraint| FieldError::new(constraint.field, constraint.problem));
+        let known = known.or_else(|| {
+            let name = refusal.constraint()?;
+            let key = table.keys.iter().find(|key| key.name == name)?;
+            let problem = format!("is that of another record (unique key {name})");
+            Some(FieldError::new(key.field, problem))
+        });
         let blamed = known.unwrap_or_else(|| {
             let column = refusal
                 .column()
@@ -268,9 +287,7 @@ impl From<sqlx::Error> for Error {
             let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
             return match code.as_str() {
                 code::QUERY_CANCELED | code::LOCK_NOT_AVAILABLE => Self::Timeout(source),
-                code if code.starts_with(code::CONNECTION)
-                    || code::UNAVAILABLE.contains(&code) =>
-                {
+                code if code.starts_with(code::CONNECTION) || code::UNAVAILABLE.contains(&code) => {
                     Self::Unavailable(source)
                 }
                 _ => Self::Database {

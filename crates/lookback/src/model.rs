@@ -108,6 +108,8 @@ pub struct ColumnDef {
     pub hidden: bool,
     /// A new record may leave it out.
     pub has_default: bool,
+    /// A new record that leaves it out gets the default of the database.
+    pub database_default: bool,
     /// The database alone gives it values: an identity, or a generated column.
     pub generated: bool,
     /// What a value is cast to in SQL, where it is sent as another type.

@@ -111,7 +111,11 @@ fn write_node(node: &Value, depth: usize, out: &mut String) {
         if of.is_some() { " of " } else { "" },
         of.unwrap_or(""),
         // Only what lies between bounds of the index, and not all of it.
-        if node["Index Cond"].is_string() { ", bounded" } else { "" },
+        if node["Index Cond"].is_string() {
+            ", bounded"
+        } else {
+            ""
+        },
     );
     for child in node["Plans"].as_array().into_iter().flatten() {
         write_node(child, depth + 1, out);

@@ -102,7 +102,7 @@ fn table(model: &Model) -> TokenStream {
         Some(schema) => quote!(Some(#schema)),
         None => quote!(None),
     };
-    let columns = model.readable().map(|(_, field)| column_def(field));
+    let columns = model.readable().map(|(_, field)| column_def(model, field));
     let search = model.search.iter().map(|name| {
         let found = model.readable().find(|(_, field)| field.name == *name);
         found.map_or_else(|| unreachable!("search fields were checked"), |(at, _)| at)
@@ -172,7 +172,7 @@ fn type_check(field: &ModelField) -> Option<TokenStream> {
     })
 }
 
-fn column_def(field: &ModelField) -> TokenStream {
+fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     let options = &field.options;
     let name = field.column();
     let generated = field.is_generated();
@@ -196,7 +196,8 @@ fn column_def(field: &ModelField) -> TokenStream {
         Some((min, max)) => quote!(Some((#min, #max))),
         None => quote!(None),
     };
-    let has_default = options.default.is_some();
+    let database_default = model.is_left_to_the_database(field);
+    let has_default = options.default.is_some() || database_default;
     let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
     let read_json = match hidden && field.role != Role::DeletedAt {
         true => quote!(::lookback::__private::read_no_json),
@@ -219,6 +220,7 @@ fn column_def(field: &ModelField) -> TokenStream {
             nullable: #nullable,
             hidden: #hidden,
             has_default: #has_default,
+            database_default: #database_default,
             generated: #generated,
             cast: #cast,
             not_blank: #not_blank,
@@ -239,7 +241,10 @@ fn new(model: &Model) -> TokenStream {
 
     // A field is required unless it may be null or the model has a value for it.
     let required = |field: &ModelField| {
-        !field.nullable && field.options.default.is_none() && field.role == Role::Plain
+        !field.nullable
+            && field.options.default.is_none()
+            && field.role == Role::Plain
+            && !model.is_left_to_the_database(field)
     };
 
     let fields = model.settable().map(|(_, field)| {
@@ -258,6 +263,9 @@ fn new(model: &Model) -> TokenStream {
         let note = match (&field.role, &field.options.default) {
             (Role::CreatedAt, _) => Some("\n\n`None`: the time of the insert."),
             (_, Some(_)) => Some("\n\n`None`: the default of the column."),
+            _ if model.is_left_to_the_database(field) => {
+                Some("\n\n`None`: the default of the database.")
+            }
             _ => None,
         }
         .map(|text| quote!(#[doc = #text]));
@@ -314,7 +322,7 @@ fn new(model: &Model) -> TokenStream {
                     }),
                 })
             }
-        } else if field.role == Role::CreatedAt {
+        } else if field.role == Role::CreatedAt || model.is_left_to_the_database(field) {
             quote!(#index => self.#column.as_ref().map(#to_value))
         } else {
             quote! {

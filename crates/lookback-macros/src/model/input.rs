@@ -7,7 +7,7 @@ use syn::{Fields, Ident, ItemStruct, LitStr};
 
 use crate::mistakes::Mistakes;
 use crate::model::check;
-use crate::model::field::{COMMON, ModelField, Role};
+use crate::model::field::{COMMON, Fill, ModelField, Role};
 use crate::model::options::{Options, Problem};
 
 /// A model as written.
@@ -84,6 +84,15 @@ impl Model {
         self.readable().filter(|(_, field)| {
             matches!(field.role, Role::Plain | Role::CreatedAt) && !field.is_generated()
         })
+    }
+
+    /// Whether a new record may leave the field out, and the database then gives
+    /// it its default. Not a search field: its text would be in no embedding.
+    pub(crate) fn is_left_to_the_database(&self, field: &ModelField) -> bool {
+        matches!(&field.options.fill, Some((_, Fill::Default(_))))
+            && field.options.default.is_none()
+            && field.role == Role::Plain
+            && !self.search.contains(&field.name)
     }
 
     /// The fields a patch may change: those that hold what the caller recorded.

@@ -2,12 +2,12 @@
 //!
 //! The format: PostgreSQL manual, "COPY", section "Binary Format".
 
-use sqlx::PgConnection;
 use sqlx::encode::IsNull;
 use sqlx::postgres::PgArgumentBuffer;
+use sqlx::{Connection as _, PgConnection};
 
 use super::QueryBuilder;
-use super::write::{check_record, inserted_list, now, row};
+use super::write::{check_record, given, now, quoted_list, row};
 use crate::db::{Db, Whole};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model};
@@ -58,12 +58,46 @@ impl<M: Model> QueryBuilder<M> {
             return Ok(0);
         }
         let mut session = Whole::new(db.into().session().await?);
-        let copied = copy_in(session.conn(), records).await;
-        if matches!(copied, Ok(_) | Err(sqlx::Error::Database(_))) {
+        let copied = copy_runs(session.conn(), records).await;
+        if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
             session.give_back();
         }
-        copied.map_err(|error| Error::of_table(table, error))
+        copied.map_err(|(before, error)| Error::of_table(table, error).after_rows(before))
     }
+}
+
+/// Copies records, all or none: with one COPY, if all of them leave the same
+/// columns to the database, as all records of most models do. An error comes
+/// with the number of records before its COPY.
+async fn copy_runs<N: Assign>(
+    conn: &mut PgConnection,
+    records: &[N],
+) -> Result<u64, (usize, sqlx::Error)> {
+    let at_start = |error| (0, error);
+    let runs: Vec<&[N]> = match N::Model::TABLE.columns.iter().any(|c| c.database_default) {
+        true => records.chunk_by(|a, b| leaves_the_same(a, b)).collect(),
+        false => vec![records],
+    };
+    if let [run] = runs.as_slice() {
+        return copy_in(conn, run).await.map_err(at_start);
+    }
+    let mut transaction = conn.begin().await.map_err(at_start)?;
+    let (mut before, mut copied) = (0, 0);
+    for run in runs {
+        copied += copy_in(&mut transaction, run)
+            .await
+            .map_err(|error| (before, error))?;
+        before += run.len();
+    }
+    transaction.commit().await.map_err(at_start)?;
+    Ok(copied)
+}
+
+fn leaves_the_same<N: Assign>(a: &N, b: &N) -> bool {
+    let columns = N::Model::TABLE.columns.iter().enumerate();
+    columns
+        .filter(|(_, column)| column.database_default)
+        .all(|(index, _)| a.value(index).is_some() == b.value(index).is_some())
 }
 
 async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, sqlx::Error> {
@@ -71,7 +105,10 @@ async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u6
     let statement = format!(
         "COPY {} ({}) FROM STDIN (FORMAT binary)",
         table.quoted(),
-        inserted_list(table)
+        records
+            .first()
+            .map(|first| quoted_list(&given(first)))
+            .unwrap_or_default()
     );
     let now = now();
     let mut copy = conn.copy_in_raw(&statement).await?;

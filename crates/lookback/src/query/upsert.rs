@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use sqlx::Row as _;
 
-use super::write::{check_new, inserted, inserted_list, now, row};
+use super::write::{check_new, given, inserted, now, quoted_list, row};
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::error::{Error, FieldError};
@@ -99,7 +99,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} AS kept ({}) VALUES (",
             table.quoted(),
-            inserted_list(table)
+            quoted_list(&given(&new))
         ));
         for (index, (column, value)) in row(&new, now).enumerate() {
             if index > 0 {

@@ -26,7 +26,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} ({}) VALUES (",
             table.quoted(),
-            inserted_list(table)
+            quoted_list(&given(&new))
         ));
         for (index, (column, value)) in row(&new, now()).enumerate() {
             if index > 0 {
@@ -50,11 +50,20 @@ pub(super) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'
     })
 }
 
-pub(super) fn inserted_list(table: &'static Table) -> String {
-    inserted(table)
-        .map(|(_, column)| column.quoted())
-        .collect::<Vec<_>>()
-        .join(", ")
+/// The columns that a new record has a value for: of those that an insert may
+/// give one, all but what is left to the database.
+pub(super) fn given<N: Assign>(new: &N) -> Vec<&'static ColumnDef> {
+    given_places(new).map(|(_, column)| column).collect()
+}
+
+fn given_places<N: Assign>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+    inserted(N::Model::TABLE)
+        .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
+}
+
+pub(super) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|column| column.quoted()).collect();
+    quoted.join(", ")
 }
 
 /// Checks a new record as [`QueryBuilder::create`] does, without storing it.
@@ -77,13 +86,12 @@ pub(super) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// The row of a new record, in the order of [`inserted_list`].
+/// The row of a new record, in the order of [`given`].
 pub(super) fn row<N: Assign>(
     new: &N,
     now: chrono::DateTime<Utc>,
 ) -> impl Iterator<Item = (&'static ColumnDef, Value<'_>)> {
-    let table = N::Model::TABLE;
-    inserted(table).map(move |(index, column)| {
+    given_places(new).map(move |(index, column)| {
         let value = match column.role {
             Role::Embedding => {
                 embedding_of(new).map_or(Value::Null, |embedding| embedding.to_value().into_owned())

@@ -21,7 +21,10 @@ async fn too_long_is_a_timeout() {
     Log::records().delete(&mut mine, 1).await.unwrap();
 
     // A lock that is not given, and a statement that takes too long.
-    for setting in ["SET lock_timeout = '50ms'", "SET statement_timeout = '50ms'"] {
+    for setting in [
+        "SET lock_timeout = '50ms'",
+        "SET statement_timeout = '50ms'",
+    ] {
         let mut theirs = PgConnection::connect(&db.url).await.unwrap();
         theirs.execute(setting).await.unwrap();
         let error = Log::records().delete(&mut theirs, 1).await.unwrap_err();
@@ -78,7 +81,10 @@ async fn a_deadlock_may_be_tried_again() {
     let db = testkit::database().await;
     two_logs(&db).await;
     let patch = || LogPatch::new().trace_id("t".to_owned());
-    let (mut a, mut b) = (db.pool.begin().await.unwrap(), db.pool.begin().await.unwrap());
+    let (mut a, mut b) = (
+        db.pool.begin().await.unwrap(),
+        db.pool.begin().await.unwrap(),
+    );
     Log::records().update(&mut a, 1, patch()).await.unwrap();
     Log::records().update(&mut b, 2, patch()).await.unwrap();
     let records = Log::records();
@@ -89,5 +95,11 @@ async fn a_deadlock_may_be_tried_again() {
     let error = first.and(second).unwrap_err();
     assert!(error.is_retryable() && !error.is_timeout(), "{error:?}");
     assert!(matches!(error, Error::Database { .. }));
-    assert!(!Log::records().get(&db.pool, 9).await.unwrap_err().is_retryable());
+    assert!(
+        !Log::records()
+            .get(&db.pool, 9)
+            .await
+            .unwrap_err()
+            .is_retryable()
+    );
 }

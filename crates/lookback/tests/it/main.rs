@@ -15,6 +15,7 @@ mod macros;
 mod migrate;
 mod migrations;
 mod models;
+mod own_model;
 mod pages;
 mod pull;
 mod random;
