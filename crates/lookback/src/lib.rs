@@ -29,7 +29,7 @@ pub use column::{Column, Operand, Order};
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
-pub use filter::{Filter, Lookup};
+pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{Assign, ColumnDef, Constraint, Described, Model, Role, Table};
 pub use models::{
     GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
@@ -39,7 +39,10 @@ pub use models::{
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
-pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};
+pub use value::{
+    Array, ArrayElement, ColumnType, ColumnValue, Document, Json, JsonMap, Ordered, Problem, Text,
+    TextLike, Value,
+};
 
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.
@@ -47,7 +50,7 @@ pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike,
 pub mod __private {
     pub use crate::model::{
         ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, PartitionDefinition,
-        TypeDefinition, deserialize, parse,
+        TypeDefinition, deserialize, parse, write,
     };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
     pub use crate::value::check_stored_as;

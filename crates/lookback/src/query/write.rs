@@ -200,7 +200,12 @@ impl<M: Model> QueryBuilder<M> {
         let columns: Vec<String> = table
             .search
             .iter()
-            .map(|index| format!("{}::text", table.columns[*index].quoted()))
+            .map(|index| match table.columns[*index].ty {
+                ColumnType::Array(_) => {
+                    format!("array_to_json({})::text", table.columns[*index].quoted())
+                }
+                _ => format!("{}::text", table.columns[*index].quoted()),
+            })
             .collect();
         let mut sql = Sql::new(&format!(
             "SELECT {} FROM {}",
@@ -221,10 +226,12 @@ impl<M: Model> QueryBuilder<M> {
             let text: Option<String> = row.try_get(place)?;
             values.push(match (text, table.columns[*index].ty) {
                 (None, _) => Value::Null,
-                (Some(text), ColumnType::Jsonb) => Value::Jsonb(std::borrow::Cow::Owned(
-                    serde_json::from_str::<Json>(&text)
-                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
-                )),
+                (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
+                    Value::Jsonb(std::borrow::Cow::Owned(
+                        serde_json::from_str::<Json>(&text)
+                            .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                    ))
+                }
                 (Some(text), _) => Value::Text(text.into()),
             });
         }
