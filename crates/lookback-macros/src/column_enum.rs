@@ -64,7 +64,24 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     // An enum type of PostgreSQL has no patterns.
     let text = pg_type
         .is_none()
-        .then(|| quote!(impl ::lookback::Text for #name {}));
+        .then(|| quote! {
+            impl ::lookback::Text for #name {}
+
+            // Nor can an array of it be told by its type before the database is asked.
+            impl ::lookback::ArrayElement for #name {
+                fn from_binary(
+                    bytes: &[u8],
+                ) -> ::core::result::Result<Self, ::lookback::__private::sqlx::error::BoxDynError> {
+                    Ok(::core::str::from_utf8(bytes)?.parse::<Self>()?)
+                }
+            }
+
+            impl ::lookback::__private::sqlx::postgres::PgHasArrayType for #name {
+                fn array_type_info() -> ::lookback::__private::sqlx::postgres::PgTypeInfo {
+                    <::std::string::String as ::lookback::__private::sqlx::postgres::PgHasArrayType>::array_type_info()
+                }
+            }
+        });
 
     Ok(quote! {
         impl #name {
@@ -130,6 +147,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
 
         impl ::lookback::TextLike for #name {}
+        impl ::lookback::Ordered for #name {}
         #text
 
         impl ::lookback::__private::sqlx::Type<::lookback::__private::sqlx::Postgres> for #name {

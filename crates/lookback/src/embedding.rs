@@ -147,6 +147,7 @@ impl Encoder {
             Value::Jsonb(json) => self.add_json(json),
             Value::Int4(number) => self.add(&number.to_string()),
             Value::Int8(number) => self.add(&number.to_string()),
+            Value::Array(_, items) => items.iter().for_each(|item| self.add_value(item)),
             Value::Null
             | Value::Bool(_)
             | Value::Float8(_)

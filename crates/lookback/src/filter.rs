@@ -1,21 +1,38 @@
 //! The filter tree.
 //!
-//! Typed columns and text lookups build the same tree; `sql` is the one place
-//! that renders it. Values are always bound, identifiers come from the model.
+//! Typed columns and text lookups build the same tree, of few kinds of nodes:
+//! `ne` is a `!` around `eq`, `between` an `&`, `contains` a pattern. `sql` is
+//! the one place that renders it. Values are always bound, identifiers come
+//! from the model.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops;
 
-use crate::error::FieldError;
-use crate::model::{Model, Table};
-use crate::value::{Problem, Value};
+use chrono::{DateTime, Utc};
 
+use crate::error::{Error, FieldError};
+use crate::model::Model;
+use crate::value::Problem;
+
+mod json;
+mod key;
 mod lookup;
+mod node;
+mod read;
+mod scan;
 mod sql;
+#[cfg(test)]
+mod tests;
+mod text;
+mod url;
+mod write;
 
+pub use json::JsonPath;
+pub(crate) use key::searchable;
 pub use lookup::Lookup;
-pub(crate) use lookup::searchable;
+use node::Tree;
+pub(crate) use node::{Comparison, Node, Pattern, Relation, Test};
 
 /// Which records of `M` a query is about.
 ///
@@ -30,142 +47,175 @@ pub(crate) use lookup::searchable;
 /// let text = Filter::<Log>::parse("level__eq=error")?
 ///     & Filter::parse("source__ne=WORKER")?;
 /// assert_eq!(typed, text);
+/// assert_eq!(typed.to_text()?, "and(level=error,source__ne=WORKER)");
 /// # Ok::<(), lookback::Error>(())
 /// ```
 ///
 /// A value that the column cannot have (`Log::level().eq("verbose")`) is an
-/// error when the query runs, as it is at once in `parse`.
+/// error when the query runs, as it is at once in `parse`. So is a filter that
+/// is nested more than 64 deep, or that asks more than 10,000 things.
 pub struct Filter<M> {
     pub(crate) node: Node,
+    depth: usize,
+    tests: usize,
     of: PhantomData<fn() -> M>,
 }
 
-/// A node of the tree. Columns are named by their place in the model.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-    Test { column: usize, test: Test },
-    Wrong(FieldError),
-}
-
-impl Node {
-    /// The filter in words; the value of a hidden column is not shown.
-    pub(crate) fn debug(&self, table: &Table, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut joined = |nodes: &[Self], operator: &str| {
-            f.write_str("(")?;
-            for (index, node) in nodes.iter().enumerate() {
-                if index > 0 {
-                    f.write_str(operator)?;
-                }
-                node.debug(table, f)?;
-            }
-            f.write_str(")")
-        };
-        match self {
-            Self::All(nodes) => joined(nodes, " & "),
-            Self::Any(nodes) => joined(nodes, " | "),
-            Self::Not(node) => {
-                f.write_str("!")?;
-                node.debug(table, f)
-            }
-            Self::Test { column, test } => {
-                let column = &table.columns[*column];
-                match column.hidden && !matches!(test, Test::IsNull(_)) {
-                    true => write!(f, "{} <hidden>", column.name),
-                    false => write!(f, "{} {test:?}", column.name),
-                }
-            }
-            Self::Wrong(field) => write!(f, "{field}"),
-        }
-    }
-}
-
-/// What is asked of one column.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Test {
-    Compare(Comparison, Value<'static>),
-    In(Vec<Value<'static>>),
-    IsNull(bool),
-    Like { pattern: String, ignore_case: bool },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Eq,
-    Ne,
-    Gt,
-    Gte,
-    Lt,
-    Lte,
-}
-
-impl Comparison {
-    /// Greater or less, and not only same or other.
-    pub(crate) fn is_order(self) -> bool {
-        !matches!(self, Self::Eq | Self::Ne)
-    }
-}
-
-impl Test {
-    /// A pattern; one that ends in an escape of nothing is refused here, as
-    /// PostgreSQL would.
-    pub(crate) fn like(pattern: &str, ignore_case: bool) -> Result<Self, Problem> {
-        let trailing = pattern.chars().rev().take_while(|c| *c == '\\').count();
-        if trailing % 2 == 1 {
-            return Err(Problem::new(
-                "the pattern ends in \\, which takes the character after it; write \\\\ for one \\",
-            ));
-        }
-        Ok(Self::Like {
-            pattern: pattern.to_owned(),
-            ignore_case,
-        })
-    }
-}
-
-impl Test {
-    /// Refuses what no text of PostgreSQL holds, before PostgreSQL does.
-    fn without_nul(self) -> Result<Self, Problem> {
-        let has_nul = |value: &Value<'_>| matches!(value, Value::Text(text) if text.contains('\0'));
-        let found = match &self {
-            Self::Compare(_, value) => has_nul(value),
-            Self::In(values) => values.iter().any(has_nul),
-            Self::Like { pattern, .. } => pattern.contains('\0'),
-            Self::IsNull(_) => false,
-        };
-        match found {
-            true => Err(Problem::new("holds a NUL character, which no record does")),
-            false => Ok(self),
-        }
-    }
-}
-
 impl<M: Model> Filter<M> {
-    fn new(node: Node) -> Self {
+    fn new(tree: Tree) -> Self {
         Self {
-            node,
+            node: tree.node,
+            depth: tree.depth,
+            tests: tree.tests,
             of: PhantomData,
         }
     }
 
+    fn tree(self) -> Tree {
+        Tree {
+            node: self.node,
+            depth: self.depth,
+            tests: self.tests,
+        }
+    }
+
     pub(crate) fn test(column: usize, test: Result<Test, Problem>) -> Self {
-        let test = test.and_then(Test::without_nul);
-        Self::new(match test {
+        let node = match test.and_then(Test::askable) {
             Ok(test) => Node::Test { column, test },
             Err(problem) => Node::Wrong(FieldError::new(M::TABLE.columns[column].name, problem)),
-        })
+        };
+        Self::new(Tree::leaf(node))
     }
 
     /// Every record: an `&` of nothing.
     pub fn all() -> Self {
-        Self::new(Node::All(Vec::new()))
+        Self::new(Tree::all())
     }
 
     /// No record: an `|` of nothing.
     pub fn none() -> Self {
-        Self::new(Node::Any(Vec::new()))
+        Self::new(Tree::none())
+    }
+
+    /// Reads a filter from text: `field__lookup=value`, or a group of them,
+    /// `or=(level=error,and(source=API,id__gte=7))`. Without a lookup,
+    /// `field=value` is `eq`. The guide page "Queries" has it all.
+    ///
+    /// Times such as `-15m` are counted from the moment of this call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for every field, lookup and value that is not of
+    /// the model, listing what is; for text that is no filter, where it goes
+    /// wrong; for more than 1 MiB of text.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::parse_all([text])
+    }
+
+    /// Reads several filters, all of which have to hold, and finds what is
+    /// wrong with any of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), for all of them in one.
+    pub fn parse_all<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, Error> {
+        Self::parse_all_at(texts, Utc::now())
+    }
+
+    /// As [`parse_all`](Self::parse_all), with times such as `-15m` counted
+    /// from `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn parse_all_at<T: AsRef<str>>(
+        texts: impl IntoIterator<Item = T>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let trees = texts
+            .into_iter()
+            .map(|text| text::parse(M::TABLE, text.as_ref(), now));
+        Self::joined(trees)
+    }
+
+    /// Reads the query of a URL, `level=error&created_at__gte=-15m`: every pair
+    /// is a filter, and all of them have to hold. `%` and two digits is a byte
+    /// of UTF-8, and `+` a space.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), for all pairs in one.
+    pub fn from_query(query: &str) -> Result<Self, Error> {
+        Self::from_query_at(query, Utc::now())
+    }
+
+    /// As [`from_query`](Self::from_query), with times such as `-15m` counted
+    /// from `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn from_query_at(query: &str, now: DateTime<Utc>) -> Result<Self, Error> {
+        let table = M::TABLE;
+        let pairs = query.split('&').filter(|pair| !pair.is_empty());
+        let trees = pairs.map(|pair| match url::decoded(pair) {
+            Ok(text) => text::parse(table, &text, now),
+            Err(problem) => Err(vec![FieldError::new(
+                pair.split('=').next().unwrap_or_default(),
+                problem,
+            )]),
+        });
+        Self::joined(trees)
+    }
+
+    /// Reads a filter whose key and value come apart, as in the decoded query
+    /// of a URL.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse).
+    pub fn lookup(key: &str, value: &str) -> Result<Self, Error> {
+        let tree = text::parse_pair(M::TABLE, key, value, Utc::now());
+        Self::joined([tree])
+    }
+
+    fn joined(
+        trees: impl IntoIterator<Item = Result<Tree, Vec<FieldError>>>,
+    ) -> Result<Self, Error> {
+        let mut whole: Option<Tree> = None;
+        let mut wrong = Vec::new();
+        for tree in trees {
+            match (tree, whole.take()) {
+                (Ok(tree), None) => whole = Some(tree),
+                (Ok(tree), Some(before)) => whole = Some(before.and(tree)),
+                (Err(errors), before) => {
+                    whole = before;
+                    wrong.extend(errors);
+                }
+            }
+        }
+        let whole = whole.unwrap_or_else(Tree::all);
+        whole.node.collect_wrong(&mut wrong);
+        match wrong.is_empty() {
+            true => Ok(Self::new(whole)),
+            false => Err(Error::invalid(M::TABLE.name, wrong)),
+        }
+    }
+
+    /// The filter as text, which [`parse`](Self::parse) reads as the same
+    /// filter. What is written in two ways comes out in one: `ne` for `!` and
+    /// `eq`, `like` for `contains`, `gte` and `lte` for `between`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a filter that a query would refuse, and for
+    /// one of a hidden column, which text cannot ask about.
+    pub fn to_text(&self) -> Result<String, Error> {
+        let wrong = write::refused(M::TABLE, &self.node);
+        match wrong.is_empty() {
+            true => Ok(write::text(M::TABLE, &self.node)),
+            false => Err(Error::invalid(M::TABLE.name, wrong)),
+        }
     }
 }
 
@@ -173,13 +223,7 @@ impl<M: Model> ops::BitAnd for Filter<M> {
     type Output = Self;
 
     fn bitand(self, other: Self) -> Self {
-        Self::new(match self.node {
-            Node::All(mut nodes) => {
-                nodes.push(other.node);
-                Node::All(nodes)
-            }
-            node => Node::All(vec![node, other.node]),
-        })
+        Self::new(self.tree().and(other.tree()))
     }
 }
 
@@ -187,13 +231,7 @@ impl<M: Model> ops::BitOr for Filter<M> {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self::new(match self.node {
-            Node::Any(mut nodes) => {
-                nodes.push(other.node);
-                Node::Any(nodes)
-            }
-            node => Node::Any(vec![node, other.node]),
-        })
+        Self::new(self.tree().or(other.tree()))
     }
 }
 
@@ -201,10 +239,7 @@ impl<M: Model> ops::Not for Filter<M> {
     type Output = Self;
 
     fn not(self) -> Self {
-        Self::new(match self.node {
-            Node::Not(inner) => *inner,
-            node => Node::Not(Box::new(node)),
-        })
+        Self::new(self.tree().not())
     }
 }
 
@@ -212,6 +247,8 @@ impl<M> Clone for Filter<M> {
     fn clone(&self) -> Self {
         Self {
             node: self.node.clone(),
+            depth: self.depth,
+            tests: self.tests,
             of: PhantomData,
         }
     }

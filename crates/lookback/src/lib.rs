@@ -29,7 +29,7 @@ pub use column::{Column, NotNull, Nullable, Operand};
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
-pub use filter::{Filter, Lookup};
+pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
 pub use models::{
     GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
@@ -38,12 +38,15 @@ pub use models::{
 };
 pub use query::{
     Aggregate, Average, Bucket, Bucketed, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped, Keys,
-    MAX_LIMIT, Measures, Order, Ordered, Page, QueryBuilder, Records, Select, Selection, TextKeys,
+    MAX_LIMIT, Measures, Order, Page, QueryBuilder, Records, Select, Selection, TextKeys,
     TextMeasures, Total, UniqueKey, Upserted, check_new, count,
 };
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
-pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};
+pub use value::{
+    Array, ArrayElement, ColumnType, ColumnValue, Document, Json, JsonMap, Ordered, Problem, Text,
+    TextLike, Value,
+};
 
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.
@@ -51,7 +54,7 @@ pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike,
 pub mod __private {
     pub use crate::model::{
         ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, KeyDef,
-        PartitionDefinition, TypeDefinition, deserialize, parse,
+        PartitionDefinition, TypeDefinition, deserialize, parse, write,
     };
     pub use crate::query::{
         read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable,

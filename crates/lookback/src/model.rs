@@ -10,7 +10,7 @@ mod check;
 mod definition;
 mod json_input;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, json_problem, time_problem};
 pub use definition::{
     ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
 };
@@ -98,6 +98,8 @@ pub struct ColumnDef {
     pub ty: ColumnType,
     /// Reads a value from text.
     pub parse: fn(&str) -> Result<Value<'static>, Problem>,
+    /// Writes a value so that `parse` reads it.
+    pub write: fn(&Value<'_>) -> String,
     /// Every value as stored, for a type that has a list of them.
     pub variants: &'static [&'static str],
     /// What the column is for.
@@ -232,6 +234,11 @@ impl ColumnDef {
 /// Text that does not read as a `T`.
 pub fn parse<T: ColumnValue>(text: &str) -> Result<Value<'static>, Problem> {
     T::from_text(text).map(|value| value.to_value().into_owned())
+}
+
+/// Writes the text of a value of `T`; used by generated code.
+pub fn write<T: ColumnValue>(value: &Value<'_>) -> String {
+    T::text_of(value)
 }
 
 /// Reads an insert type or a patch with serde; used by generated code.

@@ -26,9 +26,7 @@ mod update;
 mod upsert;
 mod write;
 
-pub use aggregate::{
-    Aggregate, Average, Grouped, Keys, Measures, Ordered, TextKeys, TextMeasures, count,
-};
+pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
 pub use bucket::{Bucket, Bucketed};
 pub use cursor::Cursor;
 pub use order::Order;

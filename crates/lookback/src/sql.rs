@@ -70,6 +70,11 @@ impl Sql {
         Ok(format!("${}", self.arguments.len()))
     }
 
+    /// How many values are bound.
+    pub(crate) fn bound(&self) -> usize {
+        self.arguments.len()
+    }
+
     /// Takes what has been written so far, and leaves the values bound: the
     /// text can be written again, in as many places as need be.
     pub(crate) fn take_text(&mut self) -> String {

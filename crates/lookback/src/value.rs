@@ -12,13 +12,19 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
 use sqlx::{Encode, Postgres, Type};
 
+mod array;
 mod column_value;
 mod problem;
 mod raw;
+mod text;
+pub(crate) mod time;
 
+pub use array::{Array, ArrayElement};
 pub(crate) use column_value::to_microseconds;
-pub use column_value::{ColumnValue, Text, TextLike};
+pub use column_value::{ColumnValue, Document, Ordered, Text, TextLike};
 pub use problem::Problem;
+pub(crate) use problem::Quoted;
+pub(crate) use text::text_of;
 
 /// A JSON value, as stored in a `jsonb` column. Numbers keep every digit.
 pub type Json = serde_json::Value;
@@ -49,6 +55,9 @@ pub enum ColumnType {
     Vector(u16),
     /// An enum type: its name as written in SQL, `mood` or `sales.mood`.
     Enum(&'static str),
+    /// An array of one dimension, `text[]`, without null elements: the type of
+    /// its elements, which is one of those above.
+    Array(&'static ColumnType),
 }
 
 impl ColumnType {
@@ -65,6 +74,7 @@ impl ColumnType {
             Self::Bytea => "bytea".into(),
             Self::Vector(dimensions) => format!("vector({dimensions})").into(),
             Self::Enum(name) => name.into(),
+            Self::Array(element) => format!("{}[]", element.sql()).into(),
         }
     }
 
@@ -89,6 +99,40 @@ impl ColumnType {
             Self::Bytea => <[u8] as Type<Postgres>>::type_info(),
             Self::Vector(_) => <pgvector::Vector as Type<Postgres>>::type_info(),
             Self::Enum(name) => PgTypeInfo::with_name(name),
+            Self::Array(element) => element.array_type_info(),
+        }
+    }
+
+    fn array_type_info(self) -> PgTypeInfo {
+        match self {
+            Self::Bool => <Vec<bool> as Type<Postgres>>::type_info(),
+            Self::Int4 => <Vec<i32> as Type<Postgres>>::type_info(),
+            Self::Int8 => <Vec<i64> as Type<Postgres>>::type_info(),
+            Self::Float8 => <Vec<f64> as Type<Postgres>>::type_info(),
+            Self::Timestamptz => <Vec<DateTime<Utc>> as Type<Postgres>>::type_info(),
+            Self::Jsonb => <Vec<serde_json::Value> as Type<Postgres>>::type_info(),
+            Self::Bytea => <Vec<Vec<u8>> as Type<Postgres>>::type_info(),
+            // The labels of an enum type are sent as text, and cast.
+            Self::Text | Self::Enum(_) => <Vec<String> as Type<Postgres>>::type_info(),
+            Self::Vector(_) | Self::Array(_) => {
+                unreachable!("`list_element` gives no such type, and ArrayElement is not of them")
+            }
+        }
+    }
+
+    /// The type of the elements of a list of values of this type that is bound
+    /// as one array, if there can be one.
+    pub(crate) fn list_element(self) -> Option<&'static Self> {
+        match self {
+            Self::Bool => Some(&Self::Bool),
+            Self::Int4 => Some(&Self::Int4),
+            Self::Int8 => Some(&Self::Int8),
+            Self::Float8 => Some(&Self::Float8),
+            Self::Text | Self::Enum(_) => Some(&Self::Text),
+            Self::Timestamptz => Some(&Self::Timestamptz),
+            Self::Jsonb => Some(&Self::Jsonb),
+            Self::Bytea => Some(&Self::Bytea),
+            Self::Vector(_) | Self::Array(_) => None,
         }
     }
 }
@@ -136,6 +180,8 @@ pub enum Value<'a> {
     Bytea(Cow<'a, [u8]>),
     /// `vector`
     Vector(Cow<'a, [f32]>),
+    /// An array: the type of its elements, and the elements, none of them null
+    Array(&'static ColumnType, Vec<Value<'a>>),
 }
 
 impl Value<'_> {
@@ -152,6 +198,9 @@ impl Value<'_> {
             Self::Jsonb(value) => Value::Jsonb(Cow::Owned(value.into_owned())),
             Self::Bytea(value) => Value::Bytea(Cow::Owned(value.into_owned())),
             Self::Vector(value) => Value::Vector(Cow::Owned(value.into_owned())),
+            Self::Array(element, items) => {
+                Value::Array(element, items.into_iter().map(Value::into_owned).collect())
+            }
         }
     }
 
@@ -182,6 +231,7 @@ impl Value<'_> {
                 }
                 Ok(IsNull::No)
             }
+            Self::Array(element, items) => array::encode(element, items, buffer),
         }
     }
 }

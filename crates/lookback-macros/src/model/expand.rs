@@ -215,6 +215,7 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
             name: #name,
             ty: #ty,
             parse: ::lookback::__private::parse::<#value>,
+            write: ::lookback::__private::write::<#value>,
             variants: <#value as ::lookback::ColumnValue>::VARIANTS,
             role: ::lookback::Role::#role,
             nullable: #nullable,

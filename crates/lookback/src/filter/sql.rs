@@ -1,122 +1,348 @@
 //! The one place that renders a filter to SQL.
 
 use crate::error::Error;
-use crate::filter::{Comparison, Node, Test};
+use crate::filter::node::{JsonTest, Node};
+use crate::filter::{Comparison, Pattern, Relation, Test};
 use crate::model::{ColumnDef, Table};
 use crate::sql::Sql;
-use crate::value::Value;
+use crate::value::{ColumnType, Json, Parameter, Value};
 
 impl Node {
-    /// Appends the filter as a boolean expression that is never null.
+    /// Appends the filter as a condition: true where the filter is, and false
+    /// or null where it is not.
     pub(crate) fn render(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
-        match self {
-            Self::All(nodes) => joined(nodes, " AND ", "TRUE", table, sql),
-            Self::Any(nodes) => joined(nodes, " OR ", "FALSE", table, sql),
-            Self::Not(node) => {
-                sql.push("NOT (");
-                node.render(table, sql)?;
-                sql.push(")");
+        let mut wrong = Vec::new();
+        self.collect_wrong(&mut wrong);
+        if !wrong.is_empty() {
+            return Err(Error::invalid(table.name, wrong));
+        }
+        let mut writer = Writer { table, sql };
+        writer.node(self, false)
+    }
+}
+
+struct Writer<'a> {
+    table: &'static Table,
+    sql: &'a mut Sql,
+}
+
+impl Writer<'_> {
+    /// With `known`, the condition is never null: `NOT` is then its opposite.
+    /// Elsewhere null is as good as false, and the plain condition is one that
+    /// an index can serve.
+    fn node(&mut self, node: &Node, known: bool) -> Result<(), Error> {
+        match node {
+            Node::All(nodes) => self.joined(nodes, " AND ", "TRUE", known),
+            Node::Any(nodes) => self.joined(nodes, " OR ", "FALSE", known),
+            Node::Not(node) => {
+                self.sql.push("NOT (");
+                self.node(node, true)?;
+                self.sql.push(")");
                 Ok(())
             }
-            Self::Test { column, test } => render_test(*column, test, table, sql),
-            Self::Wrong(field) => Err(Error::invalid(table.name, vec![field.clone()])),
+            Node::Test { column, test } => {
+                let column = &self.table.columns[*column];
+                let may_be_null = match test {
+                    Test::IsNull | Test::Json(_, JsonTest::Exists | JsonTest::IsNull) => false,
+                    Test::Json(..) => true,
+                    _ => column.nullable,
+                };
+                let (open, close) = match known && may_be_null {
+                    true => ("(", ") IS TRUE"),
+                    false => ("", ""),
+                };
+                self.sql.push(open);
+                self.test(column, test, known)?;
+                self.sql.push(close);
+                Ok(())
+            }
+            Node::Wrong(_) => unreachable!("`render` found it"),
         }
     }
-}
 
-fn joined(
-    nodes: &[Node],
-    operator: &str,
-    empty: &str,
-    table: &'static Table,
-    sql: &mut Sql,
-) -> Result<(), Error> {
-    if nodes.is_empty() {
-        sql.push(empty);
-        return Ok(());
-    }
-    for (index, node) in nodes.iter().enumerate() {
-        if index > 0 {
-            sql.push(operator);
+    fn joined(
+        &mut self,
+        nodes: &[Node],
+        operator: &str,
+        empty: &str,
+        known: bool,
+    ) -> Result<(), Error> {
+        if nodes.is_empty() {
+            self.sql.push(empty);
+            return Ok(());
         }
-        sql.push("(");
-        node.render(table, sql)?;
-        sql.push(")");
+        for (index, node) in nodes.iter().enumerate() {
+            if index > 0 {
+                self.sql.push(operator);
+            }
+            self.sql.push("(");
+            self.node(node, known)?;
+            self.sql.push(")");
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn render_test(
-    index: usize,
-    test: &Test,
-    table: &'static Table,
-    sql: &mut Sql,
-) -> Result<(), Error> {
-    let column = &table.columns[index];
-    if let Test::Compare(comparison, Value::Text(text)) = test
-        && column.is_listed_text()
-        && comparison.is_order()
-    {
-        let passing = listed_that_pass(column, *comparison, text);
-        return render_test(index, &Test::In(passing), table, sql);
-    }
-    let name = column.quoted();
-    // `x > 1` is null where x is: said to be false, so that NOT is its exact opposite.
-    let may_be_null = column.nullable && !matches!(test, Test::IsNull(_));
-    let (open, close) = match test {
-        Test::Compare(Comparison::Ne, _) => ("", ""),
-        _ if may_be_null => ("(", ") IS TRUE"),
-        _ => ("", ""),
-    };
-    sql.push(open);
-    match test {
-        Test::Compare(comparison, value) => {
-            let operator = match comparison {
-                Comparison::Eq => "=",
-                Comparison::Ne => "IS DISTINCT FROM",
-                Comparison::Gt => ">",
-                Comparison::Gte => ">=",
-                Comparison::Lt => "<",
-                Comparison::Lte => "<=",
-            };
-            sql.push(&format!("{name} {operator} "));
-            sql.bind_value(column, value.clone())?;
+    fn test(&mut self, column: &ColumnDef, test: &Test, known: bool) -> Result<(), Error> {
+        let name = column.quoted();
+        match test {
+            Test::Compare(comparison, Value::Text(text))
+                if column.is_listed_text() && *comparison != Comparison::Eq =>
+            {
+                let passing = listed_that_pass(column, *comparison, text);
+                self.list(column, &passing)
+            }
+            Test::Compare(comparison, value) => {
+                self.sql.push(&format!("{name} {} ", operator(*comparison)));
+                self.value(column, value)
+            }
+            Test::In(values) => self.list(column, values),
+            Test::IsNull => {
+                self.sql.push(&format!("{name} IS NULL"));
+                Ok(())
+            }
+            Test::Like(pattern) => self.like(&name, pattern),
+            Test::Array(relation, value) => {
+                let operator = match relation {
+                    Relation::Contains => "@>",
+                    Relation::Contained => "<@",
+                    Relation::Overlaps => "&&",
+                };
+                self.sql.push(&format!("{name} {operator} "));
+                self.value(column, value)
+            }
+            Test::Json(path, test) => self.json(&name, path, test, known),
         }
-        Test::In(values) if values.is_empty() => sql.push("FALSE"),
-        Test::In(values) => {
-            if values.len() > MAX_IN {
-                return Err(Error::invalid_field(
-                    table.name,
-                    column.name,
-                    format!("`in` takes at most {MAX_IN} values, not {}", values.len()),
+    }
+
+    fn like(&mut self, text: &str, pattern: &Pattern) -> Result<(), Error> {
+        let operator = if pattern.ignore_case { "ILIKE" } else { "LIKE" };
+        self.sql.push(&format!("{text} {operator} "));
+        self.room()?;
+        self.sql.bind(pattern.text.clone())
+    }
+
+    /// One of the values: all of them are bound as one array.
+    fn list(&mut self, column: &ColumnDef, values: &[Value<'static>]) -> Result<(), Error> {
+        let name = column.quoted();
+        match (values, column.ty.list_element()) {
+            ([], _) => self.sql.push("FALSE"),
+            ([value], _) => {
+                self.sql.push(&format!("{name} = "));
+                self.value(column, value)?;
+            }
+            (values, Some(element)) => {
+                let array = Value::Array(element, values.to_vec());
+                let array = self.argument(ColumnType::Array(element), array)?;
+                let cast = match (column.cast, column.ty) {
+                    (Some(ty), _) | (None, ColumnType::Enum(ty)) => format!("::{ty}[]"),
+                    _ => String::new(),
+                };
+                self.sql.push(&format!("{name} = ANY({array}{cast})"));
+            }
+            (values, None) => {
+                for (index, value) in values.iter().enumerate() {
+                    self.sql.push(if index == 0 { "" } else { " OR " });
+                    self.sql.push(&format!("{name} = "));
+                    self.value(column, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is at a path: `#>` is null where nothing is. Types are asked first,
+    /// and nothing is cast, so that no value of a record can be an error.
+    fn json(
+        &mut self,
+        name: &str,
+        path: &[String],
+        test: &JsonTest,
+        known: bool,
+    ) -> Result<(), Error> {
+        let keys = path.iter().map(|key| Value::Text(key.clone().into()));
+        let keys = Value::Array(&ColumnType::Text, keys.collect());
+        let keys = self.argument(ColumnType::Array(&ColumnType::Text), keys)?;
+        let (value, text) = (
+            format!("({name} #> {keys})"),
+            format!("({name} #>> {keys})"),
+        );
+        let is = |ty: &str| format!("jsonb_typeof({value}) = '{ty}' AND ");
+        // Under a NOT no index helps, and what is only there for it is left out.
+        let path = (!known).then_some(path);
+        match test {
+            JsonTest::In(values) if values.is_empty() => self.sql.push("FALSE"),
+            JsonTest::In(values) => {
+                self.contained_in(name, path, values)?;
+                let values = self.jsons(values)?;
+                self.sql.push(&format!("{value} = ANY({values})"));
+            }
+            JsonTest::Compare(comparison, Json::String(with)) => {
+                let with = self.argument(ColumnType::Text, Value::Text(with.into()))?;
+                let operator = operator(*comparison);
+                let is_string = is("string");
+                self.sql.push(&format!(
+                    "{is_string}{text} COLLATE \"C\" {operator} {with}"
                 ));
             }
-            sql.push(&format!("{name} IN ("));
-            for (index, value) in values.iter().enumerate() {
-                if index > 0 {
-                    sql.push(", ");
-                }
-                sql.bind_value(column, value.clone())?;
+            JsonTest::Compare(comparison, with) => {
+                let with = Value::Jsonb(std::borrow::Cow::Borrowed(with));
+                let with = self.argument(ColumnType::Jsonb, with)?;
+                let operator = operator(*comparison);
+                let is_number = is("number");
+                self.sql
+                    .push(&format!("{is_number}{value} {operator} {with}"));
             }
-            sql.push(")");
+            JsonTest::Exists => self.sql.push(&format!("{value} IS NOT NULL")),
+            JsonTest::IsNull => self.sql.push(&format!("{text} IS NULL")),
+            JsonTest::Like(pattern) => {
+                self.sql.push(&is("string"));
+                self.like(&text, pattern)?;
+            }
+            JsonTest::Array(relation, groups) => {
+                let is_array = is("array");
+                self.json_array(name, &is_array, &value, path, *relation, groups)?;
+            }
         }
-        Test::IsNull(null) => {
-            sql.push(&format!(
-                "{name} IS {}NULL",
-                if *null { "" } else { "NOT " }
-            ));
+        Ok(())
+    }
+
+    fn json_array(
+        &mut self,
+        name: &str,
+        is_array: &str,
+        value: &str,
+        path: Option<&[String]>,
+        relation: Relation,
+        groups: &[Vec<Json>],
+    ) -> Result<(), Error> {
+        // Of what is no array there are no elements: it would be an error to take them.
+        let elements = format!(
+            "SELECT FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN \
+             {value} END) AS element(__value) WHERE"
+        );
+        match relation {
+            Relation::Contains => {
+                let (certain, others): (Vec<&Vec<Json>>, Vec<&Vec<Json>>) =
+                    groups.iter().partition(|group| match group.as_slice() {
+                        [only] => !only.is_array() && !only.is_object(),
+                        _ => false,
+                    });
+                let certain: Vec<Json> = certain.into_iter().flatten().cloned().collect();
+                if !certain.is_empty() {
+                    self.contained_in(name, path, &[Json::Array(certain.clone())])?;
+                }
+                self.sql.push(is_array);
+                // Of numbers, strings and the like, `@>` is by their equality.
+                let certain = self.argument(
+                    ColumnType::Jsonb,
+                    Value::Jsonb(std::borrow::Cow::Owned(Json::Array(certain))),
+                )?;
+                self.sql.push(&format!("{value} @> {certain}"));
+                for group in others {
+                    let any = self.jsons(group)?;
+                    self.sql
+                        .push(&format!(" AND EXISTS ({elements} __value = ANY({any}))"));
+                }
+            }
+            Relation::Contained => {
+                let all: Vec<Json> = groups.iter().flatten().cloned().collect();
+                let all = self.jsons(&all)?;
+                self.sql.push(is_array);
+                self.sql
+                    .push(&format!("NOT EXISTS ({elements} NOT __value = ANY({all}))"));
+            }
+            Relation::Overlaps => {
+                let any: Vec<Json> = groups.iter().flatten().cloned().collect();
+                let any = self.jsons(&any)?;
+                self.sql.push(is_array);
+                self.sql
+                    .push(&format!("EXISTS ({elements} __value = ANY({any}))"));
+            }
         }
-        Test::Like {
-            pattern,
-            ignore_case,
-        } => {
-            let operator = if *ignore_case { "ILIKE" } else { "LIKE" };
-            sql.push(&format!("{name} {operator} "));
-            sql.bind(pattern.clone())?;
+        Ok(())
+    }
+
+    /// What an index over the whole document (GIN) can answer: that it contains
+    /// one of these values in their place. A number in the path may be a place
+    /// in an array, which containment knows nothing of.
+    fn contained_in(
+        &mut self,
+        name: &str,
+        path: Option<&[String]>,
+        values: &[Json],
+    ) -> Result<(), Error> {
+        /// More of them an index would not be asked for.
+        const MAX_DOCUMENTS: usize = 100;
+        let is_index = |key: &String| key.trim().parse::<i64>().is_ok();
+        let Some(path) = path else { return Ok(()) };
+        if path.iter().any(is_index) || values.len() > MAX_DOCUMENTS {
+            return Ok(());
+        }
+        let document = |value: &Json| {
+            path.iter().rev().fold(value.clone(), |inner, key| {
+                Json::Object([(key.clone(), inner)].into_iter().collect())
+            })
+        };
+        let documents: Vec<Json> = values.iter().map(document).collect();
+        match documents.as_slice() {
+            [one] => {
+                let one = Value::Jsonb(std::borrow::Cow::Borrowed(one));
+                let one = self.argument(ColumnType::Jsonb, one)?;
+                self.sql.push(&format!("{name} @> {one} AND "));
+            }
+            many => {
+                let many = self.jsons(many)?;
+                self.sql.push(&format!("{name} @> ANY({many}) AND "));
+            }
+        }
+        Ok(())
+    }
+
+    /// JSON values, bound as one array.
+    fn jsons(&mut self, values: &[Json]) -> Result<String, Error> {
+        let values = values
+            .iter()
+            .map(|value| Value::Jsonb(std::borrow::Cow::Borrowed(value)));
+        let values = Value::Array(&ColumnType::Jsonb, values.collect());
+        self.argument(ColumnType::Array(&ColumnType::Jsonb), values)
+    }
+
+    fn argument(&mut self, ty: ColumnType, value: Value<'_>) -> Result<String, Error> {
+        self.room()?;
+        self.sql.argument(Parameter { ty, value })
+    }
+
+    fn value(&mut self, column: &ColumnDef, value: &Value<'static>) -> Result<(), Error> {
+        self.room()?;
+        self.sql.bind_value(column, value.clone())
+    }
+
+    /// Whether one more value can be bound. The protocol counts them in 16
+    /// bits, and the query needs some for itself.
+    fn room(&self) -> Result<(), Error> {
+        const MAX_VALUES: usize = 65_000;
+        match self.sql.bound() < MAX_VALUES {
+            true => Ok(()),
+            false => Err(Error::invalid_field(
+                self.table.name,
+                "filter",
+                format!(
+                    "holds more than {MAX_VALUES} values; many values of one field go into one \
+                     list, by `in`"
+                ),
+            )),
         }
     }
-    sql.push(close);
-    Ok(())
+}
+
+fn operator(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Eq => "=",
+        Comparison::Gt => ">",
+        Comparison::Gte => ">=",
+        Comparison::Lt => "<",
+        Comparison::Lte => "<=",
+    }
 }
 
 /// The values of a list that compare to `text` as asked, by their place in it.
@@ -125,7 +351,6 @@ fn listed_that_pass(column: &ColumnDef, comparison: Comparison, text: &str) -> V
     let passes = |at: usize| {
         place.is_some_and(|place| match comparison {
             Comparison::Eq => at == place,
-            Comparison::Ne => at != place,
             Comparison::Gt => at > place,
             Comparison::Gte => at >= place,
             Comparison::Lt => at < place,
@@ -138,6 +363,3 @@ fn listed_that_pass(column: &ColumnDef, comparison: Comparison, text: &str) -> V
         .map(|(_, variant)| Value::Text((*variant).into()))
         .collect()
 }
-
-/// Half of the parameters a statement can have; `Sql` refuses what comes to more in all.
-const MAX_IN: usize = 32_000;

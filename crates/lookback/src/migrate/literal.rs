@@ -28,6 +28,10 @@ pub(super) fn sql(value: &Value<'_>) -> String {
             let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             format!("'[{}]'", numbers.join(","))
         }
+        Value::Array(element, items) => {
+            let items: Vec<String> = items.iter().map(sql).collect();
+            format!("ARRAY[{}]::{}[]", items.join(", "), element.sql())
+        }
     }
 }
 

@@ -209,7 +209,7 @@ impl Reader {
                 }
                 let element: DataType = self.read(name, &ty.sql())?;
                 DataType {
-                    array: *array,
+                    array: *array || element.array,
                     ..element
                 }
             }

@@ -51,12 +51,43 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             None => Ok(()),
         },
         Value::Jsonb(json) => check_json(column, json),
-        // What RFC 3339 can write: anything else could not be read back as text.
-        Value::Timestamptz(time) if !(1..=9999).contains(&time.year()) => {
-            refuse("is not of the years 1 to 9999".to_owned())
-        }
-        _ => Ok(()),
+        Value::Timestamptz(time) => time_problem(time).map_or(Ok(()), |p| refuse(p.to_owned())),
+        Value::Array(_, items) => check_array(column, items),
+        Value::Null | Value::Bool(_) | Value::Vector(_) => Ok(()),
     }
+}
+
+/// Every element as a value of its own, and all of them together by size:
+/// their bytes, and four for each, which is its length.
+fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError> {
+    let mut size = 0;
+    for (index, item) in items.iter().enumerate() {
+        let at = |problem: String| FieldError::new(format!("{}.{index}", column.name), problem);
+        if *item == Value::Null {
+            return Err(at("must not be null".to_owned()));
+        }
+        check(column, item).map_err(|error| at(error.problem))?;
+        size += 4 + match item {
+            Value::Text(text) => text.len(),
+            Value::Bool(_) => 1,
+            Value::Int4(_) => 4,
+            _ => 8,
+        };
+    }
+    match too_long(size, column) {
+        Some(problem) => Err(FieldError::new(column.name, problem)),
+        None => Ok(()),
+    }
+}
+
+/// What RFC 3339 can write: anything else could not be read back as text.
+pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
+    (!(1..=9999).contains(&time.year())).then_some("is not of the years 1 to 9999")
+}
+
+/// Why `jsonb` cannot hold this, if it cannot.
+pub(crate) fn json_problem(json: &Json) -> Option<String> {
+    walk(json, 0, &mut Vec::new(), &mut 0).err()
 }
 
 fn in_range(number: i64, column: &ColumnDef) -> Result<(), FieldError> {

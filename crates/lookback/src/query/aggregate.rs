@@ -4,8 +4,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use chrono::{DateTime, Utc};
-
 use super::bucket::{Bucket, push_bucket};
 use super::select::{Cells, Selected, Selection, Shape, Terms};
 use super::{MAX_LIMIT, QueryBuilder};
@@ -16,7 +14,7 @@ use crate::filter::searchable;
 use crate::model::{ColumnDef, Model, nearest};
 use crate::sql::Sql;
 use crate::types::ErrorRate;
-use crate::value::{ColumnType, ColumnValue, Json, JsonMap, TextLike};
+use crate::value::{ColumnType, ColumnValue, Json, JsonMap, Ordered};
 
 /// What records are grouped by: columns and stretches of time, or a tuple of
 /// up to eight of them.
@@ -46,24 +44,10 @@ impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, Nullable> {}
 )]
 pub trait Average: ColumnValue {}
 
-/// Values of which one is the smallest, and one the largest.
-#[diagnostic::on_unimplemented(
-    message = "there is no smallest or largest of `{Self}`",
-    note = "min and max are of columns of numbers, times, text and enums"
-)]
-pub trait Ordered: ColumnValue {}
-
 impl Average for i32 {}
 impl Average for i64 {}
 impl Average for f64 {}
 impl Average for ErrorRate {}
-
-impl Ordered for i32 {}
-impl Ordered for i64 {}
-impl Ordered for f64 {}
-impl Ordered for ErrorRate {}
-impl Ordered for DateTime<Utc> {}
-impl<T: TextLike> Ordered for T {}
 
 /// Something worked out of the records of each group, a `V`.
 pub struct Aggregate<M, V> {

@@ -344,7 +344,12 @@ async fn search_fields(
         table
             .search
             .iter()
-            .map(|index| format!("{}::text", table.columns[*index].quoted())),
+            .map(|index| match table.columns[*index].ty {
+                ColumnType::Array(_) => {
+                    format!("array_to_json({})::text", table.columns[*index].quoted())
+                }
+                _ => format!("{}::text", table.columns[*index].quoted()),
+            }),
     );
     sql.push(&format!(
         "SELECT {} FROM {}{scope}{page} FOR UPDATE",
@@ -362,7 +367,7 @@ async fn search_fields(
             let text: Option<String> = row.try_get(place + 1)?;
             values.push(match (text, table.columns[*index].ty) {
                 (None, _) => Value::Null,
-                (Some(text), ColumnType::Jsonb) => Value::Jsonb(Cow::Owned(
+                (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => Value::Jsonb(Cow::Owned(
                     serde_json::from_str::<Json>(&text)
                         .map_err(|error| sqlx::Error::Decode(error.into()))?,
                 )),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sqlx::Postgres;
 
-use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
+use crate::value::{ColumnType, ColumnValue, Json, Ordered, Problem, Value};
 
 /// The share of requests that ended in an error: a decimal fraction from 0 to
 /// 1 in Rust, JSON, text and filters, stored as an integer counting errors per
@@ -99,7 +99,16 @@ impl ColumnValue for ErrorRate {
             .ok_or_else(|| Problem::wrong_json(&json, "a fraction from 0 to 1"))
             .and_then(Self::new)
     }
+
+    fn text_of(value: &Value<'_>) -> String {
+        match value {
+            Value::Int4(per_million) => Self(*per_million).to_string(),
+            _ => String::new(),
+        }
+    }
 }
+
+impl Ordered for ErrorRate {}
 
 impl sqlx::Type<Postgres> for ErrorRate {
     fn type_info() -> sqlx::postgres::PgTypeInfo {

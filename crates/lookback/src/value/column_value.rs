@@ -14,13 +14,14 @@ use super::{ColumnType, Json, Problem, Value};
 ///
 /// Implemented here for `bool`, `i32`, `i64`, `f64`, `String`,
 /// [`DateTime<Utc>`], [`Json`], [`Bytes`](crate::Bytes),
-/// [`Embedding`](crate::Embedding) and [`ErrorRate`](crate::ErrorRate); for
-/// enums of your own by `#[derive(ColumnEnum)]`.
+/// [`Embedding`](crate::Embedding) and [`ErrorRate`](crate::ErrorRate), and for
+/// `Vec` of an [`ArrayElement`](crate::ArrayElement); for enums of your own by
+/// `#[derive(ColumnEnum)]`.
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold `{Self}`",
     label = "not the type of a column",
     note = "columns hold bool, i32, i64, f64, String, DateTime<Utc>, Json, Bytes, Embedding, \
-            or an enum with #[derive(ColumnEnum)]; Option<T> makes a column nullable and \
+            a Vec of one of the first six, or an enum with #[derive(ColumnEnum)]; Option<T> makes a column nullable and \
             Hidden<T> hides it"
 )]
 pub trait ColumnValue:
@@ -61,6 +62,12 @@ pub trait ColumnValue:
 
     /// Reads the value from JSON.
     fn from_json(json: Json) -> Result<Self, Problem>;
+
+    /// Writes a value, as it is stored, so that [`from_text`](Self::from_text)
+    /// reads it.
+    fn text_of(value: &Value<'_>) -> String {
+        super::text::text_of(value)
+    }
 }
 
 /// A column value that is written as a word: filters take a plain string for
@@ -74,12 +81,32 @@ pub trait TextLike: ColumnValue {}
 /// A column value that is stored as `text`, and so matches patterns.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` is not `text` and matches no pattern",
-    note = "`like` and `ilike` are for columns stored as text"
+    note = "`like`, `contains`, `starts_with` and their kind are for columns stored as text"
 )]
 pub trait Text: TextLike {}
 
+/// A column value that has an order: `gt`, `gte`, `lt`, `lte` and `between`.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` has no order: nothing in it is greater or less",
+    note = "`gt`, `gte`, `lt`, `lte` and `between` are for numbers, times, text and enums"
+)]
+pub trait Ordered: ColumnValue {}
+
+/// A column value that has parts, which are reached by a path: JSON.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` has no paths into it",
+    note = "`path`, `key` and `index` are for columns of Json"
+)]
+pub trait Document: ColumnValue {}
+
 impl TextLike for String {}
 impl Text for String {}
+impl Ordered for String {}
+impl Ordered for i32 {}
+impl Ordered for i64 {}
+impl Ordered for f64 {}
+impl Ordered for DateTime<Utc> {}
+impl Document for Json {}
 
 impl ColumnValue for bool {
     const TYPE: ColumnType = ColumnType::Bool;
@@ -180,19 +207,11 @@ impl ColumnValue for DateTime<Utc> {
         Value::Timestamptz(to_microseconds(*self))
     }
 
-    /// By way of the number: the driver's own decoding panics at `infinity`,
-    /// which is the largest number.
     fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         if value.format() != PgValueFormat::Binary {
             return <Self as sqlx::Decode<'_, Postgres>>::decode(value);
         }
-        // Microseconds since 2000-01-01 (PostgreSQL's source, datatype/timestamp.h).
-        const EPOCH: i64 = 946_684_800_000_000;
-        let microseconds = i64::from_be_bytes(value.as_bytes()?.try_into()?);
-        microseconds
-            .checked_add(EPOCH)
-            .and_then(Self::from_timestamp_micros)
-            .ok_or_else(|| "the time is infinity, or beyond what can be read".into())
+        super::time::from_binary(value.as_bytes()?)
     }
 
     fn from_text(text: &str) -> Result<Self, Problem> {

@@ -8,7 +8,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
 
-use super::{ColumnType, ColumnValue as _, Json, Value};
+use super::{ArrayElement, ColumnType, ColumnValue as _, Json, Value};
 
 impl Value<'static> {
     /// Reads the value of a column of this type.
@@ -45,15 +45,18 @@ impl Value<'static> {
 
     /// Reads what [`Value::to_raw_json`] wrote of a value of this type.
     pub(crate) fn from_raw_json(json: &Json, ty: ColumnType) -> Option<Self> {
+        match json.as_array()?.as_slice() {
+            [] => Some(Self::Null),
+            [value] => Self::from_raw(value, ty),
+            _ => None,
+        }
+    }
+
+    fn from_raw(value: &Json, ty: ColumnType) -> Option<Self> {
         let number = |json: &Json| match json {
             // Not a number in JSON: infinite, or none.
             Json::String(text) => text.parse::<f64>().ok().filter(|n| !n.is_finite()),
             other => other.as_f64(),
-        };
-        let value = match (json, ty) {
-            (Json::Array(one), _) if one.is_empty() => return Some(Self::Null),
-            (Json::Array(one), _) if one.len() == 1 => &one[0],
-            _ => return None,
         };
         match ty {
             ColumnType::Bool => value.as_bool().map(Self::Bool),
@@ -87,7 +90,30 @@ impl Value<'static> {
                     .filter(|numbers| numbers.len() == usize::from(dimensions))
                     .map(|numbers| Self::Vector(numbers.into()))
             }
+            ColumnType::Array(element) => {
+                let items = value.as_array()?.iter();
+                let items: Option<Vec<_>> =
+                    items.map(|item| Self::from_raw(item, *element)).collect();
+                items.map(|items| Self::Array(element, items))
+            }
         }
+    }
+}
+
+fn read_array(
+    value: PgValueRef<'_>,
+    element: &'static ColumnType,
+) -> Result<Value<'static>, BoxDynError> {
+    fn of<T: ArrayElement>(value: PgValueRef<'_>) -> Result<Value<'static>, BoxDynError> {
+        Vec::<T>::from_database(value).map(|items| items.to_value().into_owned())
+    }
+    match element {
+        ColumnType::Bool => of::<bool>(value),
+        ColumnType::Int4 => of::<i32>(value),
+        ColumnType::Int8 => of::<i64>(value),
+        ColumnType::Float8 => of::<f64>(value),
+        ColumnType::Timestamptz => of::<DateTime<Utc>>(value),
+        _ => of::<String>(value),
     }
 }
 
@@ -95,12 +121,19 @@ impl Value<'_> {
     /// The value as JSON: none in an array for null, else one. A time is a
     /// number of microseconds, bytes are base64.
     pub(crate) fn to_raw_json(&self) -> Json {
+        match self {
+            Self::Null => Json::Array(Vec::new()),
+            value => Json::Array(vec![value.to_raw()]),
+        }
+    }
+
+    fn to_raw(&self) -> Json {
         let number = |number: f64| match serde_json::Number::from_f64(number) {
             Some(number) => Json::Number(number),
             None => Json::String(number.to_string()),
         };
-        let value = match self {
-            Self::Null => return Json::Array(Vec::new()),
+        match self {
+            Self::Null => Json::Null,
             Self::Bool(value) => Json::from(*value),
             Self::Int4(value) => Json::from(*value),
             Self::Int8(value) => Json::from(*value),
@@ -112,7 +145,7 @@ impl Value<'_> {
             Self::Vector(numbers) => {
                 Json::Array(numbers.iter().map(|n| number(f64::from(*n))).collect())
             }
-        };
-        Json::Array(vec![value])
+            Self::Array(_, items) => Json::Array(items.iter().map(Value::to_raw).collect()),
+        }
     }
 }

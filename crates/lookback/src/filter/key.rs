@@ -1,0 +1,121 @@
+//! What stands left of the `=`: a field, a path into it, and a lookup.
+
+use crate::error::{Error, FieldError};
+use crate::filter::lookup::documents;
+use crate::filter::scan::Scanner;
+use crate::model::{ColumnDef, Role, Table, nearest};
+use crate::value::{ColumnType, Problem};
+
+/// The place that a filter asks about.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The place of the column in its model.
+    pub(super) column: usize,
+    /// The path into JSON; empty for the column itself.
+    pub(super) path: Vec<String>,
+}
+
+/// Reads `field`, `field__lookup` or `field.key."odd key".0__lookup`: where,
+/// and the name of the lookup.
+pub(super) fn read<'a>(
+    table: &'static Table,
+    key: &'a str,
+) -> Result<(Place, &'a str), FieldError> {
+    let (names, lookup) = split(key).map_err(|problem| FieldError::new(key, problem))?;
+    let wrong = |problem: String| FieldError::new(key, problem);
+    // The name of a column may have a dot in it: the longest that is one counts.
+    let dotted = |count: usize| names[..count].join(".");
+    let known = (1..=names.len())
+        .rev()
+        .map(|count| (count, place_of(table, &dotted(count))))
+        .find_map(|(count, found)| found.map(|column| (count, column)));
+    // And two underscores, too.
+    let (count, column, lookup) = match known {
+        Some((count, column)) => (count, column, lookup.unwrap_or("eq")),
+        None => match place_of(table, key) {
+            Some(column) => (names.len(), column, "eq"),
+            None => return Err(unknown(table, &names[0])),
+        },
+    };
+    let path = names[count..].to_vec();
+    let def = &table.columns[column];
+    if !path.is_empty() && def.ty != ColumnType::Jsonb {
+        return Err(wrong(format!(
+            "{} is {} and no JSON with keys in it{}",
+            def.name,
+            def.ty.sql(),
+            documents(table)
+        )));
+    }
+    Ok((Place { column, path }, lookup))
+}
+
+/// The names that dots separate, and what comes after the last `__`. A name
+/// in quotes may hold anything.
+fn split(key: &str) -> Result<(Vec<String>, Option<&str>), Problem> {
+    let unquoted_from = key.rfind('"').map_or(0, |at| at + 1);
+    let (path, lookup) = match key[unquoted_from..].rfind("__") {
+        // `__typename` is a name.
+        Some(at) if unquoted_from + at > 0 && !key[..unquoted_from + at].ends_with('.') => {
+            let at = unquoted_from + at;
+            (&key[..at], Some(&key[at + 2..]))
+        }
+        _ => (key, None),
+    };
+    Ok((path_of(path)?, lookup))
+}
+
+/// Reads `user.id`, `tags.0` or `"odd.key".id`.
+pub(super) fn path_of(text: &str) -> Result<Vec<String>, Problem> {
+    let mut scanner = Scanner::new(text);
+    let mut names = Vec::new();
+    loop {
+        let name = match scanner.quoted()? {
+            Some(name) => name,
+            None => scanner.until(&['.']).to_owned(),
+        };
+        if name.is_empty() && !text[..scanner.at()].ends_with('"') {
+            return Err(Problem::new(format!(
+                "a name is missing at character {} (\"\" is the empty key)",
+                scanner.position()
+            )));
+        }
+        names.push(name);
+        if scanner.is_at_end() {
+            return Ok(names);
+        }
+        scanner.expect('.', "a dot between two names, or the end")?;
+    }
+}
+
+/// The place of a column that text may filter and order by.
+///
+/// Hidden columns are not: what cannot be read cannot be asked about either,
+/// or a pattern could spell a password hash out letter by letter. The one
+/// exception is `deleted_at`, which holds no secret.
+pub(crate) fn searchable(table: &'static Table, name: &str) -> Result<usize, Error> {
+    place_of(table, name).ok_or_else(|| Error::invalid(table.name, vec![unknown(table, name)]))
+}
+
+fn place_of(table: &'static Table, name: &str) -> Option<usize> {
+    let mut columns = table.columns.iter();
+    columns.position(|column| column.name == name && is_open(column))
+}
+
+pub(super) fn is_open(column: &ColumnDef) -> bool {
+    !column.hidden || column.role == Role::DeletedAt
+}
+
+fn unknown(table: &'static Table, name: &str) -> FieldError {
+    let open = table.columns.iter().filter(|column| is_open(column));
+    let names: Vec<&str> = open.map(|column| column.name).collect();
+    let problem = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("is not a field of {}; did you mean {near}?", table.name),
+        None => format!(
+            "is not a field of {}, which has {}",
+            table.name,
+            names.join(", ")
+        ),
+    };
+    FieldError::new(name, problem)
+}

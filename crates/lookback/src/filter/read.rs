@@ -1,0 +1,517 @@
+//! Values of filters: how they are written, and what they ask.
+
+use chrono::{DateTime, Utc};
+
+use crate::filter::key::Place;
+use crate::filter::node::{JsonTest, Node, Tree};
+use crate::filter::scan::Scanner;
+use crate::filter::{Comparison, Lookup, Pattern, Relation, Test};
+use crate::model::{ColumnDef, Table, json_problem};
+use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Value, time};
+
+/// How the value of a lookup is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text.
+    Plain,
+    /// Text, or text in quotes, which says that it is a string.
+    Quotable,
+    /// Items with commas between them.
+    List,
+    /// The same, or a JSON array.
+    Array,
+    /// A JSON value.
+    Json,
+    /// JSON values with commas between them.
+    JsonList,
+}
+
+impl Form {
+    pub(super) fn of(column: &ColumnDef, place: &Place, lookup: Lookup) -> Self {
+        let in_json = !place.path.is_empty();
+        let is_json = !in_json && column.ty == ColumnType::Jsonb;
+        let is_array = !in_json && matches!(column.ty, ColumnType::Array(_));
+        match lookup {
+            Lookup::Is | Lookup::IsNot => Self::JsonList,
+            Lookup::In | Lookup::NotIn if is_json => Self::JsonList,
+            Lookup::In | Lookup::NotIn | Lookup::Between | Lookup::NotBetween => Self::List,
+            Lookup::ArrayContains | Lookup::ArrayContained | Lookup::ArrayOverlaps => Self::Array,
+            Lookup::Eq | Lookup::Ne if is_array => Self::Array,
+            Lookup::Eq | Lookup::Ne if is_json => Self::Json,
+            Lookup::IsNull | Lookup::IsNotNull | Lookup::Exists => Self::Plain,
+            _ if in_json => Self::Quotable,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// A value that has been taken apart.
+#[derive(Debug)]
+pub(super) enum Raw {
+    One(Item),
+    Many(Vec<Item>),
+    Json(Vec<Json>),
+}
+
+/// Text, and whether it was in quotes.
+#[derive(Debug)]
+pub(super) struct Item {
+    text: String,
+    quoted: bool,
+}
+
+impl Raw {
+    /// A value that goes to the end.
+    pub(super) fn alone(form: Form, scanner: &mut Scanner<'_>) -> Result<Self, Problem> {
+        let raw = match form {
+            Form::Plain => {
+                let text = scanner.rest().to_owned();
+                scanner.skip(text.len());
+                Self::One(Item {
+                    text,
+                    quoted: false,
+                })
+            }
+            Form::Quotable => Self::One(item(scanner, &[])?),
+            Form::Array if scanner.peek() == Some('[') => Self::Json(elements(scanner, &[])?),
+            Form::List | Form::Array => Self::Many(items(scanner, None)?),
+            Form::Json => Self::Json(vec![json(scanner, &[])?]),
+            Form::JsonList => Self::Json(jsons(scanner, None)?),
+        };
+        match scanner.is_at_end() {
+            true => Ok(raw),
+            false => Err(scanner.unexpected("the end")),
+        }
+    }
+
+    /// A value in a group, which ends before `,` or `)`.
+    pub(super) fn in_group(form: Form, scanner: &mut Scanner<'_>) -> Result<Self, Problem> {
+        const ENDS: [char; 2] = [',', ')'];
+        match form {
+            Form::Plain | Form::Quotable => Ok(Self::One(grouped_item(scanner)?)),
+            Form::Array if scanner.peek() == Some('[') => Ok(Self::Json(elements(scanner, &ENDS)?)),
+            Form::List | Form::Array => {
+                if scanner.take("(") {
+                    let items = items(scanner, Some(')'))?;
+                    scanner.expect(')', "`,` or `)`")?;
+                    return Ok(Self::Many(items));
+                }
+                let item = grouped_item(scanner)?;
+                Ok(Self::Many(match item.text.is_empty() && !item.quoted {
+                    true => Vec::new(),
+                    false => vec![item],
+                }))
+            }
+            Form::Json => Ok(Self::Json(vec![json(scanner, &ENDS)?])),
+            Form::JsonList => {
+                if scanner.take("(") {
+                    let values = jsons(scanner, Some(')'))?;
+                    scanner.expect(')', "`,` or `)`")?;
+                    return Ok(Self::Json(values));
+                }
+                Ok(Self::Json(vec![json(scanner, &ENDS)?]))
+            }
+        }
+    }
+
+    /// Goes over a value whose form is not known.
+    pub(super) fn skip(scanner: &mut Scanner<'_>) -> Result<(), Problem> {
+        if scanner.take("(") {
+            while !matches!(scanner.peek(), None | Some(')')) {
+                scanner.json(&[')']);
+                let _ = scanner.take(",");
+            }
+            return scanner.expect(')', "`)`");
+        }
+        scanner.json(&[')']);
+        Ok(())
+    }
+
+    fn one(self) -> Item {
+        match self {
+            Self::One(item) => item,
+            _ => unreachable!("the form of the lookup is of one value"),
+        }
+    }
+
+    fn many(self) -> Vec<Item> {
+        match self {
+            Self::Many(items) => items,
+            _ => unreachable!("the form of the lookup is a list"),
+        }
+    }
+
+    fn json(self) -> Vec<Json> {
+        match self {
+            Self::Json(values) => values,
+            _ => unreachable!("the form of the lookup is JSON"),
+        }
+    }
+
+    fn flag(self) -> Result<bool, Problem> {
+        match self.one().text.as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(Problem::unreadable(other, "true or false")),
+        }
+    }
+}
+
+fn item(scanner: &mut Scanner<'_>, ends: &[char]) -> Result<Item, Problem> {
+    Ok(match scanner.quoted()? {
+        Some(text) => Item { text, quoted: true },
+        None => {
+            let text = match ends.is_empty() {
+                true => {
+                    let rest = scanner.rest();
+                    scanner.skip(rest.len());
+                    rest
+                }
+                false => scanner.until(ends).trim_end(),
+            };
+            Item {
+                text: text.to_owned(),
+                quoted: false,
+            }
+        }
+    })
+}
+
+fn grouped_item(scanner: &mut Scanner<'_>) -> Result<Item, Problem> {
+    let item = item(scanner, &[',', '(', ')'])?;
+    match scanner.peek() {
+        Some('(') => Err(scanner
+            .unexpected("`,` or `)` (a value that holds a parenthesis or a comma is in quotes)")),
+        _ => Ok(item),
+    }
+}
+
+/// Items with commas between them, and spaces as one likes.
+fn items(scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Vec<Item>, Problem> {
+    let ends: &[char] = match end {
+        None => &[','],
+        Some(_) => &[',', '(', ')'],
+    };
+    let mut items = Vec::new();
+    scanner.skip_spaces();
+    if scanner.peek() == end {
+        return Ok(items);
+    }
+    loop {
+        scanner.skip_spaces();
+        let position = scanner.position();
+        let item = item(scanner, ends)?;
+        if item.text.is_empty() && !item.quoted {
+            return Err(Problem::new(format!(
+                "at character {position}, an item of the list is missing; \"\" is the empty text"
+            )));
+        }
+        items.push(item);
+        scanner.skip_spaces();
+        if scanner.peek() == end {
+            return Ok(items);
+        }
+        scanner.expect(',', "`,` between two items, or the end of the list")?;
+    }
+}
+
+fn json(scanner: &mut Scanner<'_>, ends: &[char]) -> Result<Json, Problem> {
+    let position = scanner.position();
+    let text = match ends.is_empty() {
+        true => {
+            let rest = scanner.rest();
+            scanner.skip(rest.len());
+            rest
+        }
+        false => scanner.json(ends),
+    };
+    serde_json::from_str(text).map_err(|_| {
+        Problem::new(format!(
+            "{} (at character {position}), such as 5, true, \"text\" or {{\"key\":[1,2]}}",
+            Problem::unreadable(text, "JSON")
+        ))
+    })
+}
+
+fn jsons(scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Vec<Json>, Problem> {
+    let mut values = Vec::new();
+    scanner.skip_spaces();
+    if scanner.peek() == end {
+        return Ok(values);
+    }
+    loop {
+        values.push(json(
+            scanner,
+            &[',', ')'][..if end.is_some() { 2 } else { 1 }],
+        )?);
+        if scanner.peek() == end {
+            return Ok(values);
+        }
+        scanner.expect(',', "`,` between two values, or the end of the list")?;
+    }
+}
+
+/// The elements of a JSON array.
+fn elements(scanner: &mut Scanner<'_>, ends: &[char]) -> Result<Vec<Json>, Problem> {
+    match json(scanner, ends)? {
+        Json::Array(items) => Ok(items),
+        other => Err(Problem::wrong_json(&other, "an array")),
+    }
+}
+
+/// What a filter asks.
+pub(super) fn tree(
+    table: &'static Table,
+    place: Place,
+    lookup: Lookup,
+    raw: Raw,
+    now: DateTime<Utc>,
+) -> Result<Tree, Problem> {
+    let column = &table.columns[place.column];
+    let asking = Asking {
+        at: place.column,
+        path: place.path,
+        now,
+    };
+    // What is the opposite of another lookup is written as that.
+    let (lookup, not) = match lookup {
+        Lookup::Ne => (Lookup::Eq, true),
+        Lookup::NotLike => (Lookup::Like, true),
+        Lookup::NotIlike => (Lookup::Ilike, true),
+        Lookup::NotIn => (Lookup::In, true),
+        Lookup::NotBetween => (Lookup::Between, true),
+        Lookup::IsNotNull => (Lookup::IsNull, true),
+        Lookup::IsNot => (Lookup::Is, true),
+        lookup => (lookup, false),
+    };
+    let tree = match asking.path.is_empty() {
+        true => asking.column(column, lookup, raw)?,
+        false => asking.json(lookup, raw)?,
+    };
+    Ok(if not { tree.not() } else { tree })
+}
+
+struct Asking {
+    at: usize,
+    path: Vec<String>,
+    now: DateTime<Utc>,
+}
+
+impl Asking {
+    fn test(&self, test: Test) -> Result<Tree, Problem> {
+        let test = test.askable()?;
+        Ok(Tree::leaf(Node::Test {
+            column: self.at,
+            test,
+        }))
+    }
+
+    fn column(&self, column: &ColumnDef, lookup: Lookup, raw: Raw) -> Result<Tree, Problem> {
+        let value = |text: &str| match column.ty {
+            ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
+            _ => (column.parse)(text),
+        };
+        if let Some(pattern) = pattern(lookup) {
+            return self.test(Test::Like(pattern(&raw.one().text)?));
+        }
+        match lookup {
+            Lookup::Eq if matches!(column.ty, ColumnType::Array(_)) => {
+                self.test(Test::Compare(Comparison::Eq, self.array(column, raw)?))
+            }
+            Lookup::Eq if column.ty == ColumnType::Jsonb => {
+                let values = json_values(column, raw.json())?;
+                let value = values.into_iter().next().unwrap_or(Value::Null);
+                self.test(Test::Compare(Comparison::Eq, value))
+            }
+            Lookup::In if column.ty == ColumnType::Jsonb => {
+                self.test(Test::In(json_values(column, raw.json())?))
+            }
+            Lookup::In => {
+                let items = raw.many();
+                let values: Result<_, _> = items.iter().map(|item| value(&item.text)).collect();
+                self.test(Test::In(values?))
+            }
+            Lookup::Between => {
+                let (low, high) = pair(raw)?;
+                let (low, high) = (value(&low.text)?, value(&high.text)?);
+                let low = self.test(Test::Compare(Comparison::Gte, low))?;
+                Ok(low.and(self.test(Test::Compare(Comparison::Lte, high))?))
+            }
+            Lookup::IsNull => self.flag(raw, Test::IsNull),
+            lookup => match (comparison(lookup), relation(lookup)) {
+                (Some(comparison), _) => {
+                    let value = value(&raw.one().text)?;
+                    self.test(Test::Compare(comparison, value))
+                }
+                (_, Some(relation)) => self.test(Test::Array(relation, self.array(column, raw)?)),
+                _ => unreachable!("`fitting` lets no other lookup of a column through"),
+            },
+        }
+    }
+
+    fn json(&self, lookup: Lookup, raw: Raw) -> Result<Tree, Problem> {
+        let test = |test| self.test(Test::Json(self.path.clone(), test));
+        if let Some(pattern) = pattern(lookup) {
+            return test(JsonTest::Like(pattern(&raw.one().text)?));
+        }
+        match lookup {
+            Lookup::Eq => test(JsonTest::In(spelled(&raw.one()))),
+            Lookup::In => test(JsonTest::In(raw.many().iter().flat_map(spelled).collect())),
+            Lookup::Is => test(JsonTest::In(raw.json())),
+            Lookup::IsNull => self.flag(raw, Test::Json(self.path.clone(), JsonTest::IsNull)),
+            Lookup::Exists => self.flag(raw, Test::Json(self.path.clone(), JsonTest::Exists)),
+            Lookup::Between => {
+                let (low, high) = pair(raw)?;
+                let (low, high) = (compared(&low), compared(&high));
+                if low.is_number() != high.is_number() {
+                    return Err(Problem::new(
+                        "is between two numbers or two strings; a number in quotes is a string",
+                    ));
+                }
+                let low = test(JsonTest::Compare(Comparison::Gte, low))?;
+                Ok(low.and(test(JsonTest::Compare(Comparison::Lte, high))?))
+            }
+            lookup => match (comparison(lookup), relation(lookup)) {
+                (Some(comparison), _) => test(JsonTest::Compare(comparison, compared(&raw.one()))),
+                (_, Some(relation)) => {
+                    let groups = match raw {
+                        Raw::Json(values) => values.into_iter().map(|value| vec![value]).collect(),
+                        raw => raw.many().iter().map(spelled).collect(),
+                    };
+                    test(JsonTest::Array(relation, groups))
+                }
+                _ => unreachable!("negated lookups were turned round"),
+            },
+        }
+    }
+
+    /// `isnull=false` is the opposite of `isnull=true`.
+    fn flag(&self, raw: Raw, test: Test) -> Result<Tree, Problem> {
+        let is_so = raw.flag()?;
+        let tree = self.test(test)?;
+        Ok(if is_so { tree } else { tree.not() })
+    }
+
+    fn array(&self, column: &ColumnDef, raw: Raw) -> Result<Value<'static>, Problem> {
+        let ColumnType::Array(of) = column.ty else {
+            unreachable!("`fitting` lets only arrays through");
+        };
+        match raw {
+            Raw::Json(values) => (column.parse)(&Json::Array(values).to_string()),
+            raw => {
+                let items = raw.many();
+                let read = items
+                    .iter()
+                    .map(|item| self.element(column, *of, &item.text));
+                Ok(Value::Array(of, read.collect::<Result<_, _>>()?))
+            }
+        }
+    }
+
+    /// An element of an array, as a column of its type is asked for a value.
+    fn element(
+        &self,
+        column: &ColumnDef,
+        of: ColumnType,
+        text: &str,
+    ) -> Result<Value<'static>, Problem> {
+        match of {
+            ColumnType::Text if column.variants.is_empty() || column.variants.contains(&text) => {
+                Ok(Value::Text(text.to_owned().into()))
+            }
+            ColumnType::Text => Err(Problem::not_one_of(text, column.variants)),
+            ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
+            ColumnType::Bool => bool::from_text(text).map(Value::Bool),
+            ColumnType::Int4 => i32::from_text(text).map(Value::Int4),
+            ColumnType::Int8 => i64::from_text(text).map(Value::Int8),
+            ColumnType::Float8 => f64::from_text(text).map(Value::Float8),
+            other => unreachable!("{} is no ArrayElement", other.sql()),
+        }
+    }
+}
+
+fn json_values(column: &ColumnDef, values: Vec<Json>) -> Result<Vec<Value<'static>>, Problem> {
+    let read = |value: Json| (column.parse)(&value.to_string());
+    values.into_iter().map(read).collect()
+}
+
+fn pair(raw: Raw) -> Result<(Item, Item), Problem> {
+    let items = raw.many();
+    let count = items.len();
+    let mut items = items.into_iter();
+    match (items.next(), items.next(), items.next()) {
+        (Some(low), Some(high), None) => Ok((low, high)),
+        _ => Err(Problem::new(format!(
+            "takes the smallest and the largest value, between=1,5, and not {count} of them"
+        ))),
+    }
+}
+
+/// Every JSON value that a word may stand for: the string, and without quotes
+/// also the number, `true`, `false` or `null` that it spells.
+fn spelled(item: &Item) -> Vec<Json> {
+    let string = Json::String(item.text.clone());
+    let other = match item.text.as_str() {
+        _ if item.quoted => None,
+        "true" => Some(Json::Bool(true)),
+        "false" => Some(Json::Bool(false)),
+        "null" => Some(Json::Null),
+        text => number(text).filter(|number| json_problem(number).is_none()),
+    };
+    other.into_iter().chain([string]).collect()
+}
+
+/// What a place is compared with: the number that a word spells, else the string.
+fn compared(item: &Item) -> Json {
+    match number(&item.text) {
+        Some(number) if !item.quoted => number,
+        _ => Json::String(item.text.clone()),
+    }
+}
+
+fn number(text: &str) -> Option<Json> {
+    // `from_str` would go over spaces at both ends.
+    let ends_well = |c: char| c.is_ascii_digit();
+    let starts_well = |c: char| c.is_ascii_digit() || c == '-';
+    if !text.starts_with(starts_well) || !text.ends_with(ends_well) {
+        return None;
+    }
+    serde_json::from_str::<serde_json::Number>(text)
+        .ok()
+        .map(Json::Number)
+}
+
+fn comparison(lookup: Lookup) -> Option<Comparison> {
+    Some(match lookup {
+        Lookup::Eq => Comparison::Eq,
+        Lookup::Gt => Comparison::Gt,
+        Lookup::Gte => Comparison::Gte,
+        Lookup::Lt => Comparison::Lt,
+        Lookup::Lte => Comparison::Lte,
+        _ => return None,
+    })
+}
+
+fn relation(lookup: Lookup) -> Option<Relation> {
+    Some(match lookup {
+        Lookup::ArrayContains => Relation::Contains,
+        Lookup::ArrayContained => Relation::Contained,
+        Lookup::ArrayOverlaps => Relation::Overlaps,
+        _ => return None,
+    })
+}
+
+/// How the pattern of a lookup is made, if it has one.
+fn pattern(lookup: Lookup) -> Option<fn(&str) -> Result<Pattern, Problem>> {
+    Some(match lookup {
+        Lookup::Like => |text| Pattern::new(text, false),
+        Lookup::Ilike => |text| Pattern::new(text, true),
+        Lookup::StartsWith => |text| Ok(Pattern::literal(false, text, true, false)),
+        Lookup::IStartsWith => |text| Ok(Pattern::literal(false, text, true, true)),
+        Lookup::EndsWith => |text| Ok(Pattern::literal(true, text, false, false)),
+        Lookup::IEndsWith => |text| Ok(Pattern::literal(true, text, false, true)),
+        Lookup::Contains => |text| Ok(Pattern::literal(true, text, true, false)),
+        Lookup::IContains => |text| Ok(Pattern::literal(true, text, true, true)),
+        _ => return None,
+    })
+}

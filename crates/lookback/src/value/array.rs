@@ -1,0 +1,197 @@
+//! Columns of PostgreSQL arrays.
+//!
+//! The format: PostgreSQL's source, `array_send` in `utils/adt/arrayfuncs.c`.
+
+use chrono::{DateTime, Utc};
+use sqlx::Postgres;
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgValueFormat, PgValueRef};
+
+use super::{ColumnType, ColumnValue, Json, Problem, Value};
+
+/// A column value that an array can hold: `Vec<T>` is a column of `text[]`,
+/// `integer[]` and so on, of one dimension and without null elements.
+#[diagnostic::on_unimplemented(
+    message = "a column cannot hold an array of `{Self}`",
+    note = "arrays are of String, i32, i64, f64, bool, DateTime<Utc>, or an enum with \
+            #[derive(ColumnEnum)] that is stored as text; for anything else take Json"
+)]
+pub trait ArrayElement: ColumnValue + PgHasArrayType {
+    /// Reads an element in the binary form of PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are none of this type.
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError>;
+}
+
+/// A column value that is an array.
+#[diagnostic::on_unimplemented(
+    message = "a column of `{Self}` is not an array",
+    note = "`array_contains`, `array_contained` and `array_overlaps` are for columns of `Vec<T>`"
+)]
+pub trait Array: ColumnValue {
+    /// What it is an array of.
+    type Element: ArrayElement;
+}
+
+impl<T: ArrayElement> Array for Vec<T> {
+    type Element = T;
+}
+
+impl ArrayElement for bool {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(<[u8; 1]>::try_from(bytes)? != [0])
+    }
+}
+
+impl ArrayElement for i32 {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(Self::from_be_bytes(bytes.try_into()?))
+    }
+}
+
+impl ArrayElement for i64 {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(Self::from_be_bytes(bytes.try_into()?))
+    }
+}
+
+impl ArrayElement for f64 {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(Self::from_be_bytes(bytes.try_into()?))
+    }
+}
+
+impl ArrayElement for String {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(std::str::from_utf8(bytes)?.to_owned())
+    }
+}
+
+impl ArrayElement for DateTime<Utc> {
+    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        super::time::from_binary(bytes)
+    }
+}
+
+struct Of<T>(T);
+
+impl<T: ColumnValue> Of<T> {
+    const TYPE: &'static ColumnType = &T::TYPE;
+}
+
+impl<T: ArrayElement> ColumnValue for Vec<T> {
+    const TYPE: ColumnType = ColumnType::Array(Of::<T>::TYPE);
+    const VARIANTS: &'static [&'static str] = T::VARIANTS;
+
+    fn to_value(&self) -> Value<'_> {
+        let items = self.iter().map(ColumnValue::to_value).collect();
+        Value::Array(Of::<T>::TYPE, items)
+    }
+
+    fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
+        if value.format() != PgValueFormat::Binary {
+            return <Self as sqlx::Decode<'_, Postgres>>::decode(value);
+        }
+        elements(value.as_bytes()?)?
+            .into_iter()
+            .map(T::from_binary)
+            .collect()
+    }
+
+    /// A JSON array: lists of a filter are read element by element.
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        let json = serde_json::from_str(text)
+            .map_err(|_| Problem::unreadable(text, "an array in JSON, such as [\"a\", \"b\"]"))?;
+        Self::from_json(json)
+    }
+
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        let Json::Array(items) = json else {
+            return Err(Problem::wrong_json(&json, "an array"));
+        };
+        let read = |(index, item): (usize, Json)| match item {
+            Json::Null => Err(Problem::new(format!(
+                "element {index} is null; an array here holds values only"
+            ))),
+            item => T::from_json(item)
+                .map_err(|problem| Problem::new(format!("element {index} {problem}"))),
+        };
+        items.into_iter().enumerate().map(read).collect()
+    }
+}
+
+/// The binary form: dimensions, whether there are nulls, the type of the
+/// elements, the length and first index, and each element with its length.
+pub(super) fn encode(
+    element: &ColumnType,
+    items: &[Value<'_>],
+    buffer: &mut PgArgumentBuffer,
+) -> Result<IsNull, BoxDynError> {
+    buffer.extend_from_slice(&i32::from(!items.is_empty()).to_be_bytes());
+    buffer.extend_from_slice(&0_i32.to_be_bytes());
+    buffer.extend_from_slice(&oid(element)?.to_be_bytes());
+    if items.is_empty() {
+        return Ok(IsNull::No);
+    }
+    buffer.extend_from_slice(&i32::try_from(items.len())?.to_be_bytes());
+    buffer.extend_from_slice(&1_i32.to_be_bytes());
+    for item in items {
+        let start = buffer.len();
+        buffer.extend_from_slice(&0_i32.to_be_bytes());
+        if let IsNull::Yes = item.encode_into(buffer)? {
+            return Err("an array here holds no null".into());
+        }
+        let length = i32::try_from(buffer.len() - start - 4)?;
+        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(IsNull::No)
+}
+
+/// The types built in have fixed numbers (`pg_type.dat` of PostgreSQL).
+fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
+    match element {
+        ColumnType::Bool => Ok(16),
+        ColumnType::Bytea => Ok(17),
+        ColumnType::Int8 => Ok(20),
+        ColumnType::Int4 => Ok(23),
+        ColumnType::Text => Ok(25),
+        ColumnType::Float8 => Ok(701),
+        ColumnType::Timestamptz => Ok(1184),
+        ColumnType::Jsonb => Ok(3802),
+        other => Err(format!("there is no array of {} here", other.sql()).into()),
+    }
+}
+
+/// The bytes of each element.
+fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>, BoxDynError> {
+    let mut rest = bytes;
+    let mut take = |count: usize| -> Result<&[u8], BoxDynError> {
+        let (taken, left) = rest
+            .split_at_checked(count)
+            .ok_or("the array is cut short")?;
+        rest = left;
+        Ok(taken)
+    };
+    let number =
+        |bytes: &[u8]| -> Result<i32, BoxDynError> { Ok(i32::from_be_bytes(bytes.try_into()?)) };
+    let dimensions = number(take(4)?)?;
+    take(8)?;
+    if dimensions == 0 {
+        return Ok(Vec::new());
+    }
+    if dimensions > 1 {
+        return Err(format!("the array has {dimensions} dimensions, and only one is read").into());
+    }
+    let count = usize::try_from(number(take(4)?)?)?;
+    take(4)?;
+    let mut items = Vec::with_capacity(count.min(bytes.len()));
+    for index in 0..count {
+        let length = usize::try_from(number(take(4)?)?)
+            .map_err(|_| format!("element {index} of the array is null"))?;
+        items.push(take(length)?);
+    }
+    Ok(items)
+}

@@ -1,0 +1,651 @@
+//! Filters, drawn: as typed, as text, and in plain Rust.
+
+use std::rc::Rc;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use lookback::{Filter, Json, JsonPath};
+use serde_json::json;
+use testkit::made::Random;
+
+use super::plain::{self, Fold};
+use super::thing::{
+    KEYS, Mood, RATIOS, Shade, Thing, document, moment, number, scalar, tag, text, word,
+};
+
+/// A filter.
+#[derive(Clone)]
+pub(super) struct Drawn {
+    pub(super) typed: Filter<Thing>,
+    /// As it stands in a group.
+    pub(super) grouped: String,
+    /// As it stands alone.
+    pub(super) alone: String,
+    pub(super) plain: Rc<dyn Fn(&Thing) -> bool>,
+}
+
+/// How the database folds letters, in the two collations of the table.
+pub(super) struct Folds {
+    pub(super) default: Fold,
+    pub(super) c: Fold,
+}
+
+/// A tree of filters.
+pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn {
+    if depth == 0 || random.below(3) == 0 {
+        return leaf(random, folds);
+    }
+    if random.below(4) == 0 {
+        let inner = tree(random, folds, depth - 1);
+        let plain = inner.plain;
+        let text = format!("not({})", inner.grouped);
+        return Drawn {
+            typed: !inner.typed,
+            alone: text.replacen("not(", "not=(", 1),
+            grouped: text,
+            plain: Rc::new(move |thing| !plain(thing)),
+        };
+    }
+    let members: Vec<Drawn> = (0..random.below(4))
+        .map(|_| tree(random, folds, depth - 1))
+        .collect();
+    let texts: Vec<String> = members
+        .iter()
+        .map(|member| member.grouped.clone())
+        .collect();
+    let plains: Vec<_> = members.iter().map(|member| member.plain.clone()).collect();
+    let typed = members.into_iter().map(|member| member.typed);
+    let and = random.below(2) == 0;
+    let (name, typed, plain): (_, _, Rc<dyn Fn(&Thing) -> bool>) = match and {
+        true => (
+            "and",
+            typed.fold(Filter::all(), |all, one| all & one),
+            Rc::new(move |thing: &Thing| plains.iter().all(|plain| plain(thing))),
+        ),
+        false => (
+            "or",
+            typed.fold(Filter::none(), |any, one| any | one),
+            Rc::new(move |thing: &Thing| plains.iter().any(|plain| plain(thing))),
+        ),
+    };
+    let text = format!("{name}({})", texts.join(","));
+    Drawn {
+        typed,
+        alone: text.replacen('(', "=(", 1),
+        grouped: text,
+        plain,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A lookup of one value: in a group it is in quotes.
+fn one(key: &str, value: &str) -> (String, String) {
+    (format!("{key}={value}"), format!("{key}={}", quoted(value)))
+}
+
+/// A lookup of a list.
+fn list(key: &str, values: &[String]) -> (String, String) {
+    let items: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+    let items = items.join(", ");
+    (format!("{key}={items}"), format!("{key}=({items})"))
+}
+
+fn drawn(
+    typed: Filter<Thing>,
+    (alone, grouped): (String, String),
+    plain: impl Fn(&Thing) -> bool + 'static,
+) -> Drawn {
+    Drawn {
+        typed,
+        alone,
+        grouped,
+        plain: Rc::new(plain),
+    }
+}
+
+fn leaf(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+    match random.below(16) {
+        0 | 1 => pattern(random, folds),
+        2 => null(random),
+        3 => array(random),
+        4..=8 => in_json(random, folds),
+        _ => value(random),
+    }
+}
+
+/// Equal, greater, less, in a list, between: of any column that has a value.
+macro_rules! comparison {
+    ($random:expr, $handle:expr, $key:literal, $draw:expr, $write:expr, $of:expr) => {{
+        let (handle, of) = ($handle, $of);
+        let first = $draw($random);
+        let second = $draw($random);
+        let key = |lookup: &str| format!("{}__{lookup}", $key);
+        let write = $write;
+        let texts: Vec<String> = vec![write(&first), write(&second)];
+        let (a, b) = (first.clone(), second.clone());
+        match $random.below(11) {
+            0 => drawn(handle.eq(first), one($key, &texts[0]), move |t| {
+                of(t).is_some_and(|v| v == a)
+            }),
+            1 => drawn(handle.ne(first), one(&key("ne"), &texts[0]), move |t| {
+                of(t).is_none_or(|v| v != a)
+            }),
+            2 => drawn(handle.gt(first), one(&key("gt"), &texts[0]), move |t| {
+                of(t).is_some_and(|v| v > a)
+            }),
+            3 => drawn(handle.gte(first), one(&key("gte"), &texts[0]), move |t| {
+                of(t).is_some_and(|v| v >= a)
+            }),
+            4 => drawn(handle.lt(first), one(&key("lt"), &texts[0]), move |t| {
+                of(t).is_some_and(|v| v < a)
+            }),
+            5 => drawn(handle.lte(first), one(&key("lte"), &texts[0]), move |t| {
+                of(t).is_some_and(|v| v <= a)
+            }),
+            6 => drawn(
+                handle.is_in([first, second]),
+                list(&key("in"), &texts),
+                move |t| of(t).is_some_and(|v| v == a || v == b),
+            ),
+            7 => drawn(
+                handle.not_in([first, second]),
+                list(&key("notin"), &texts),
+                move |t| of(t).is_none_or(|v| v != a && v != b),
+            ),
+            8 => drawn(
+                handle.between(first, second),
+                list(&key("between"), &texts),
+                move |t| of(t).is_some_and(|v| v >= a && v <= b),
+            ),
+            9 => drawn(
+                handle.not_between(first, second),
+                list(&key("notbetween"), &texts),
+                move |t| of(t).is_none_or(|v| v < a || v > b),
+            ),
+            _ => drawn(handle.eq(first), one(&key("exact"), &texts[0]), move |t| {
+                of(t).is_some_and(|v| v == a)
+            }),
+        }
+    }};
+}
+
+fn value(random: &mut Random) -> Drawn {
+    let zone = FixedOffset::east_opt(if random.below(2) == 0 { 5_400 } else { -25_200 }).unwrap();
+    let written = move |time: &DateTime<Utc>| time.with_timezone(&zone).to_rfc3339();
+    match random.below(9) {
+        0 => comparison!(
+            random,
+            Thing::name(),
+            "name",
+            text,
+            String::clone,
+            |t: &Thing| { Some(t.name.clone()) }
+        ),
+        1 => comparison!(
+            random,
+            Thing::small(),
+            "small",
+            |r: &mut Random| i32::try_from(number(r)).unwrap(),
+            i32::to_string,
+            |t: &Thing| t.small
+        ),
+        2 => comparison!(
+            random,
+            Thing::big(),
+            "\"big.num__ber\"",
+            number,
+            i64::to_string,
+            |t: &Thing| Some(t.big)
+        ),
+        3 => comparison!(
+            random,
+            Thing::ratio(),
+            "ratio",
+            |r: &mut Random| *r.pick(&RATIOS),
+            f64::to_string,
+            |t: &Thing| t.ratio
+        ),
+        4 => comparison!(random, Thing::at(), "at", moment, written, |t: &Thing| t.at),
+        5 => comparison!(
+            random,
+            Thing::shade(),
+            "shade",
+            |r: &mut Random| *r.pick(Shade::ALL),
+            Shade::to_string,
+            |t: &Thing| t.shade
+        ),
+        6 => comparison!(
+            random,
+            Thing::mood(),
+            "mood",
+            |r: &mut Random| *r.pick(Mood::ALL),
+            Mood::to_string,
+            |t: &Thing| t.mood
+        ),
+        7 => {
+            let flag = random.below(2) == 0;
+            drawn(
+                Thing::flag().ne(flag),
+                one("flag__ne", &flag.to_string()),
+                move |t| t.flag != Some(flag),
+            )
+        }
+        _ => {
+            // Of the database's own collation: equal or not, its order is its own.
+            let words: Vec<String> = (0..random.below(4)).map(|_| text(random)).collect();
+            drawn(
+                Thing::text().is_in(words.iter().map(String::as_str)),
+                list("text__in", &words),
+                move |t| t.text.as_ref().is_some_and(|v| words.contains(v)),
+            )
+        }
+    }
+}
+
+/// The escaped text, for what is taken literally.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
+}
+
+/// Patterns, with what they are in LIKE.
+fn pattern(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+    let part = word(random);
+    let folds = folds.clone();
+    let c = random.below(2) == 0;
+    macro_rules! on {
+        ($method:ident, $name:literal, $value:expr, $pattern:expr, $ignore_case:literal, $not:literal) => {{
+            let (value, pattern) = ($value, $pattern);
+            let of = move |t: &Thing| match c {
+                true => Some(t.name.clone()),
+                false => t.text.clone(),
+            };
+            let column = if c { "name" } else { "text" };
+            let typed = match c {
+                true => Thing::name().$method(&value),
+                false => Thing::text().$method(&value),
+            };
+            drawn(
+                typed,
+                one(&format!("{column}__{}", $name), &value),
+                move |t| {
+                    let fold = if c { &folds.c } else { &folds.default };
+                    let fold = $ignore_case.then_some(fold);
+                    $not != of(t).is_some_and(|v| plain::like(&v, &pattern, fold))
+                },
+            )
+        }};
+    }
+    let raw = format!("%{}_%", escaped(&part));
+    match random.below(10) {
+        0 => on!(like, "like", raw.clone(), raw, false, false),
+        1 => on!(ilike, "ilike", raw.clone(), raw, true, false),
+        2 => on!(not_like, "notlike", raw.clone(), raw, false, true),
+        3 => on!(not_ilike, "notilike", raw.clone(), raw, true, true),
+        4 => on!(
+            starts_with,
+            "startswith",
+            part.clone(),
+            escaped(&part) + "%",
+            false,
+            false
+        ),
+        5 => on!(
+            istarts_with,
+            "istartswith",
+            part.clone(),
+            escaped(&part) + "%",
+            true,
+            false
+        ),
+        6 => on!(
+            ends_with,
+            "endswith",
+            part.clone(),
+            format!("%{}", escaped(&part)),
+            false,
+            false
+        ),
+        7 => on!(
+            iends_with,
+            "iendswith",
+            part.clone(),
+            format!("%{}", escaped(&part)),
+            true,
+            false
+        ),
+        8 => on!(
+            contains,
+            "contains",
+            part.clone(),
+            format!("%{}%", escaped(&part)),
+            false,
+            false
+        ),
+        _ => on!(
+            icontains,
+            "icontains",
+            part.clone(),
+            format!("%{}%", escaped(&part)),
+            true,
+            false
+        ),
+    }
+}
+
+fn null(random: &mut Random) -> Drawn {
+    let so = random.below(2) == 0;
+    let text = |column: &str| match so {
+        true => one(&format!("{column}__isnull"), "true"),
+        false => one(&format!("{column}__isnotnull"), "true"),
+    };
+    macro_rules! on {
+        ($($column:ident)*) => {
+            match random.below([$(stringify!($column)),*].len() as u64) {
+                $(n if n == place(stringify!($column)) => drawn(
+                    if so { Thing::$column().is_null() } else { Thing::$column().is_not_null() },
+                    text(stringify!($column)),
+                    move |t| t.$column.is_none() == so,
+                ),)*
+                _ => unreachable!(),
+            }
+        };
+    }
+    fn place(column: &str) -> u64 {
+        let columns = [
+            "text", "small", "flag", "shade", "mood", "tags", "times", "doc",
+        ];
+        columns.iter().position(|known| *known == column).unwrap() as u64
+    }
+    on!(text small flag shade mood tags times doc)
+}
+
+fn array(random: &mut Random) -> Drawn {
+    fn many<T>(random: &mut Random, make: impl Fn(&mut Random) -> T) -> Vec<T> {
+        (0..random.below(4)).map(|_| make(random)).collect()
+    }
+    macro_rules! on {
+        ($handle:expr, $key:literal, $draw:expr, $write:expr, $of:expr) => {{
+            let (handle, of) = ($handle, $of);
+            let items = many(random, $draw);
+            let texts: Vec<String> = items.iter().map($write).collect();
+            let text = |lookup: &str| list(&format!("{}__{lookup}", $key), &texts);
+            let wanted = items.clone();
+            match random.below(5) {
+                0 => drawn(
+                    handle.array_contains(items),
+                    text("arraycontains"),
+                    move |t| {
+                        of(t).is_some_and(|found| wanted.iter().all(|one| found.contains(one)))
+                    },
+                ),
+                1 => drawn(
+                    handle.array_contained(items),
+                    text("arraycontained"),
+                    move |t| {
+                        of(t).is_some_and(|found| found.iter().all(|one| wanted.contains(one)))
+                    },
+                ),
+                2 => drawn(
+                    handle.array_overlaps(items),
+                    text("arrayoverlaps"),
+                    move |t| {
+                        of(t).is_some_and(|found| found.iter().any(|one| wanted.contains(one)))
+                    },
+                ),
+                3 => drawn(handle.eq(items), text("eq"), move |t| {
+                    of(t).is_some_and(|found| found == wanted)
+                }),
+                _ => drawn(handle.ne(items), text("ne"), move |t| {
+                    of(t).is_none_or(|found| found != wanted)
+                }),
+            }
+        }};
+    }
+    match random.below(4) {
+        0 => on!(Thing::tags(), "tags", tag, String::clone, |t: &Thing| t
+            .tags
+            .clone()),
+        1 => on!(
+            Thing::numbers(),
+            "numbers",
+            number,
+            i64::to_string,
+            |t: &Thing| Some(t.numbers.clone())
+        ),
+        2 => on!(
+            Thing::shades(),
+            "shades",
+            |r: &mut Random| *r.pick(Shade::ALL),
+            Shade::to_string,
+            |t: &Thing| t.shades.clone()
+        ),
+        _ => on!(
+            Thing::times(),
+            "times",
+            moment,
+            DateTime::to_rfc3339,
+            |t: &Thing| t.times.clone()
+        ),
+    }
+}
+
+fn in_json(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+    let path: Vec<String> = (0..1 + random.below(3))
+        .map(|_| match random.below(4) {
+            0 => (*random.pick(&["0", "1", "-1", "7"])).to_owned(),
+            _ => (*random.pick(&KEYS)).to_owned(),
+        })
+        .collect();
+    let typed = |path: &[String]| {
+        let (first, rest) = path.split_first().unwrap();
+        rest.iter()
+            .fold(Thing::doc().key(first), |at: JsonPath<Thing>, key| {
+                at.key(key)
+            })
+    };
+    let names: Vec<String> = path.iter().map(|name| quoted(name)).collect();
+    let key = format!("doc.{}", names.join("."));
+    let handle = typed(&path);
+    let folds = folds.clone();
+    let at = move |t: &Thing| {
+        t.doc
+            .as_ref()
+            .and_then(|doc| plain::at(doc, &path))
+            .cloned()
+    };
+    let raw = |lookup: &str, value: &str| {
+        (
+            format!("{key}__{lookup}={value}"),
+            format!("{key}__{lookup}={value}"),
+        )
+    };
+    let is_in = |found: Option<Json>, values: &[Json]| {
+        found.is_some_and(|found| values.iter().any(|value| plain::same(&found, value)))
+    };
+    match random.below(16) {
+        // A word without quotes spells what it can.
+        0 | 1 => {
+            let text = word_of(&scalar(random));
+            let values = plain::spelled(&text);
+            let not = random.below(3) == 0;
+            let typed = handle.is_in(values.clone());
+            drawn(
+                if not { !typed } else { typed },
+                raw(if not { "ne" } else { "eq" }, &text),
+                move |t| not != is_in(at(t), &values),
+            )
+        }
+        2 => {
+            let words: Vec<String> = (0..random.below(3))
+                .map(|_| word_of(&scalar(random)))
+                .collect();
+            let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            let values: Vec<Json> = words.iter().flat_map(|word| plain::spelled(word)).collect();
+            let items = words.join(",");
+            drawn(
+                handle.not_in(values.clone()),
+                (
+                    format!("{key}__notin={items}"),
+                    format!("{key}__notin=({items})"),
+                ),
+                move |t| !is_in(at(t), &values),
+            )
+        }
+        // Types and all.
+        3 | 4 => {
+            let values: Vec<Json> = (0..random.below(3)).map(|_| document(random, 2)).collect();
+            let items: Vec<String> = values.iter().map(Json::to_string).collect();
+            let items = items.join(",");
+            let typed = handle.is_in(values.clone());
+            drawn(
+                typed,
+                (format!("{key}__is={items}"), format!("{key}__is=({items})")),
+                move |t| is_in(at(t), &values),
+            )
+        }
+        5 => {
+            let value = scalar(random);
+            drawn(
+                handle.ne(value.clone()),
+                raw("isnot", &value.to_string()),
+                move |t| !is_in(at(t), std::slice::from_ref(&value)),
+            )
+        }
+        6..=8 => {
+            let value = comparable(random);
+            let text = value.to_string();
+            let (a, lookup) = (value.clone(), random.below(4));
+            let (typed, name) = match lookup {
+                0 => (handle.gt(value), "gt"),
+                1 => (handle.gte(value), "gte"),
+                2 => (handle.lt(value), "lt"),
+                _ => (handle.lte(value), "lte"),
+            };
+            drawn(typed, raw(name, &text), move |t| {
+                let found = at(t).and_then(|found| plain::compared(&found, &a));
+                found.is_some_and(|found| match lookup {
+                    0 => found.is_gt(),
+                    1 => found.is_ge(),
+                    2 => found.is_lt(),
+                    _ => found.is_le(),
+                })
+            })
+        }
+        9 => {
+            let (low, high) = match random.below(2) {
+                0 => (json!(number(random)), json!(50)),
+                _ => (json!("2"), json!(text(random))),
+            };
+            let items = format!("{},{}", low, written(&high));
+            let not = random.below(2) == 0;
+            let between = handle.between(low.clone(), high.clone());
+            drawn(
+                if not { !between } else { between },
+                {
+                    let lookup = if not { "notbetween" } else { "between" };
+                    (
+                        format!("{key}__{lookup}={items}"),
+                        format!("{key}__{lookup}=({items})"),
+                    )
+                },
+                move |t| {
+                    let found = at(t);
+                    let compared = |with: &Json| {
+                        found
+                            .as_ref()
+                            .and_then(|found| plain::compared(found, with))
+                    };
+                    not != (compared(&low).is_some_and(|found| found.is_ge())
+                        && compared(&high).is_some_and(|found| found.is_le()))
+                },
+            )
+        }
+        10 => drawn(handle.exists(), raw("exists", "true"), move |t| {
+            at(t).is_some()
+        }),
+        11 => drawn(handle.is_null(), raw("isnull", "true"), move |t| {
+            at(t).is_none_or(|found| found.is_null())
+        }),
+        12 => {
+            let part = word(random);
+            let pattern = format!("%{}%", escaped(&part));
+            let ignore_case = random.below(2) == 0;
+            let (typed, name) = match ignore_case {
+                true => (handle.icontains(&part), "icontains"),
+                false => (handle.contains(&part), "contains"),
+            };
+            drawn(typed, raw(name, &quoted(&part)), move |t| match at(t) {
+                Some(Json::String(found)) => {
+                    plain::like(&found, &pattern, ignore_case.then_some(&folds.default))
+                }
+                _ => false,
+            })
+        }
+        13 => {
+            let values: Vec<Json> = (0..random.below(3)).map(|_| document(random, 1)).collect();
+            let text = Json::Array(values.clone()).to_string();
+            drawn(
+                handle.array_overlaps(values.clone()),
+                raw("arrayoverlaps", &text),
+                move |t| {
+                    let holds = |one: &Json| values.iter().any(|value| plain::same(one, value));
+                    matches!(at(t), Some(Json::Array(found)) if found.iter().any(holds))
+                },
+            )
+        }
+        _ => {
+            let values: Vec<Json> = (0..random.below(3)).map(|_| document(random, 1)).collect();
+            let text = Json::Array(values.clone()).to_string();
+            let wanted = values.clone();
+            let holds =
+                |list: &[Json], one: &Json| list.iter().any(|value| plain::same(one, value));
+            match random.below(2) {
+                0 => drawn(
+                    handle.array_contains(values),
+                    raw("arraycontains", &text),
+                    move |t| match at(t) {
+                        Some(Json::Array(found)) => wanted.iter().all(|one| holds(&found, one)),
+                        _ => false,
+                    },
+                ),
+                _ => drawn(
+                    handle.array_contained(values),
+                    raw("arraycontained", &text),
+                    move |t| match at(t) {
+                        Some(Json::Array(found)) => found.iter().all(|one| holds(&wanted, one)),
+                        _ => false,
+                    },
+                ),
+            }
+        }
+    }
+}
+
+/// The letters of a scalar, without quotes.
+fn word_of(json: &Json) -> String {
+    match json {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// As a filter takes it: a string in quotes.
+fn written(json: &Json) -> String {
+    match json {
+        Json::String(text) => quoted(text),
+        other => other.to_string(),
+    }
+}
+
+fn comparable(random: &mut Random) -> Json {
+    loop {
+        let value = scalar(random);
+        if value.is_number() || value.is_string() {
+            return value;
+        }
+    }
+}
