@@ -46,7 +46,12 @@ pub(crate) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
-    Test { column: usize, test: Test },
+    Test {
+        column: usize,
+        test: Test,
+    },
+    /// The text of the search fields contains this, whatever the case.
+    Searched(String),
     Wrong(FieldError),
 }
 
@@ -77,6 +82,7 @@ impl Node {
                     false => write!(f, "{} {test:?}", column.name),
                 }
             }
+            Self::Searched(text) => write!(f, "searched {text:?}"),
             Self::Wrong(field) => write!(f, "{field}"),
         }
     }

@@ -37,6 +37,7 @@ pub use models::{
     Setting, SettingPatch, User, UserPatch, UserRole,
 };
 pub use query::{DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total, check_new};
+pub use search::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
 pub use value::{ColumnType, ColumnValue, Json, JsonMap, Problem, Text, TextLike, Value};

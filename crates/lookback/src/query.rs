@@ -11,6 +11,7 @@ use crate::sql::Sql;
 use crate::value::ColumnValue;
 
 mod copy;
+mod found;
 mod page;
 mod read;
 mod write;
@@ -58,6 +59,7 @@ pub const MAX_LIMIT: u32 = 10_000;
 pub struct QueryBuilder<M> {
     filter: Vec<Node>,
     search: Option<String>,
+    similar_to: Option<i64>,
     order: Vec<(usize, bool)>,
     limit: u32,
     offset: u64,
@@ -86,6 +88,7 @@ impl<M: Model> fmt::Debug for QueryBuilder<M> {
             .field("table", &M::TABLE.name)
             .field("filter", &Filters(&self.filter, M::TABLE))
             .field("search", &self.search)
+            .field("similar_to", &self.similar_to)
             .field("limit", &self.limit)
             .field("offset", &self.offset)
             .field("deleted", &self.deleted)
@@ -98,6 +101,7 @@ impl<M> Clone for QueryBuilder<M> {
         Self {
             filter: self.filter.clone(),
             search: self.search.clone(),
+            similar_to: self.similar_to,
             order: self.order.clone(),
             limit: self.limit,
             offset: self.offset,
@@ -120,6 +124,7 @@ impl<M: Model> QueryBuilder<M> {
         Self {
             filter: Vec::new(),
             search: None,
+            similar_to: None,
             order: Vec::new(),
             limit: DEFAULT_LIMIT,
             offset: 0,
@@ -139,9 +144,21 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Only records that these words find, the best first: see the guide page
     /// "Search".
+    ///
+    /// Takes words, `"exact phrases"`, `-without` and `field:value`. Whatever
+    /// the text, it is no error: what is not read as one of these is a word,
+    /// and a blank text is no search.
     #[must_use]
     pub fn search(mut self, words: impl Into<String>) -> Self {
         self.search = Some(words.into());
+        self
+    }
+
+    /// Only records like this one, the nearest by embedding first. The record
+    /// itself is left out, and so are records without an embedding.
+    #[must_use]
+    pub fn similar_to(mut self, id: i64) -> Self {
+        self.similar_to = Some(id);
         self
     }
 

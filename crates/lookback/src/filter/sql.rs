@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::filter::{Comparison, Node, Test};
 use crate::model::{ColumnDef, Table};
+use crate::search::{containing, searched};
 use crate::sql::Sql;
 use crate::value::Value;
 
@@ -19,6 +20,13 @@ impl Node {
                 Ok(())
             }
             Self::Test { column, test } => render_test(*column, test, table, sql),
+            Self::Searched(text) => {
+                // In lower case by the database's own hand, as in the index.
+                sql.push(&format!("{} LIKE lower(", searched(table)));
+                sql.bind(containing(text))?;
+                sql.push(")");
+                Ok(())
+            }
             Self::Wrong(field) => Err(Error::invalid(table.name, vec![field.clone()])),
         }
     }

@@ -8,7 +8,6 @@ use super::{MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{Model, Role};
-use crate::search;
 use crate::sql::Sql;
 use crate::types::Hidden;
 use crate::value::ColumnValue;
@@ -62,9 +61,17 @@ impl<M: Model> QueryBuilder<M> {
     /// # Errors
     ///
     /// [`Error::is_invalid`] for a filter whose value its column cannot have,
-    /// a limit over 10,000, a search without a word, or a search together with
-    /// an order.
+    /// a limit over 10,000, or a search or [`similar_to`](Self::similar_to)
+    /// together with an order or with each other; [`Error::is_not_found`] if
+    /// there is no record to be similar to.
     pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<M>, Error> {
+        let offset = self.checked_offset()?;
+        let mut session = db.into().session().await?;
+        self.page(&mut session, offset).await
+    }
+
+    /// The offset, with the limit checked too.
+    pub(super) fn checked_offset(&self) -> Result<i64, Error> {
         let table = M::TABLE;
         if self.limit > MAX_LIMIT {
             return Err(Error::invalid_field(
@@ -73,23 +80,22 @@ impl<M: Model> QueryBuilder<M> {
                 format!("{} is more than {MAX_LIMIT}; read page by page", self.limit),
             ));
         }
-        let offset = i64::try_from(self.offset).map_err(|_| {
+        i64::try_from(self.offset).map_err(|_| {
             Error::invalid_field(
                 table.name,
                 "offset",
                 "is beyond the last record of any table",
             )
-        })?;
-        let mut session = db.into().session().await?;
-        match &self.search {
-            Some(words) => self.list_found(&mut session, words).await,
-            None => self.list_ordered(&mut session, offset).await,
-        }
+        })
     }
 
     /// A page without a search: one statement, so that the page and the total
     /// are of the same moment.
-    async fn list_ordered(&self, session: &mut Session<'_>, offset: i64) -> Result<Page<M>, Error> {
+    pub(super) async fn list_ordered(
+        &self,
+        session: &mut Session<'_>,
+        offset: i64,
+    ) -> Result<Page<M>, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
         self.push_where(&mut sql)?;
@@ -144,59 +150,6 @@ impl<M: Model> QueryBuilder<M> {
             data,
             total: Total::Exact(total.unsigned_abs()),
         })
-    }
-
-    /// A page of what a search finds: the candidates, ranked here, then the
-    /// records of the page.
-    async fn list_found(&self, session: &mut Session<'_>, words: &str) -> Result<Page<M>, Error> {
-        let table = M::TABLE;
-        if !self.order.is_empty() {
-            return Err(Error::invalid_field(
-                table.name,
-                "order_by",
-                "does not go with a search, whose order is the best hit first",
-            ));
-        }
-        let query = search::Query::parse(words)
-            .map_err(|problem| Error::invalid_field(table.name, "search", problem))?;
-        let mut scope = Sql::default();
-        self.push_where(&mut scope)?;
-        let found = search::candidates(table, &query, scope, session.conn())
-            .await
-            .map_err(|error| Error::of_table(table, error))?;
-        let complete = found.complete;
-        let hits = search::rank(&query, found.candidates);
-        let total = match complete {
-            true => Total::Exact(hits.len() as u64),
-            false => Total::AtLeast(hits.len() as u64),
-        };
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let ids: Vec<i64> = hits
-            .into_iter()
-            .skip(offset)
-            .take(self.limit as usize)
-            .collect();
-        if ids.is_empty() {
-            return Ok(Page {
-                data: Vec::new(),
-                total,
-            });
-        }
-
-        let mut sql = self.select()?;
-        sql.push(&format!(" AND {} = ANY(", table.role(Role::Id).quoted()));
-        sql.bind(ids.clone())?;
-        sql.push(")");
-        let rows = sql
-            .fetch_all(session.conn())
-            .await
-            .map_err(|error| Error::of_table(table, error))?;
-        let mut data = rows
-            .iter()
-            .map(M::from_row)
-            .collect::<Result<Vec<M>, sqlx::Error>>()?;
-        data.sort_by_key(|record| ids.iter().position(|id| *id == record.id()));
-        Ok(Page { data, total })
     }
 
     /// `SELECT … FROM … WHERE …`.

@@ -1,0 +1,152 @@
+//! How well one word matches another: by letters, and by meaning.
+
+use std::collections::HashMap;
+
+use super::hit::MatchKind;
+use super::text::lower;
+
+/// The word itself; the start of another; within another.
+const EXACT: f32 = 1.0;
+const START: f32 = 0.9;
+pub(super) const PART: f32 = 0.8;
+/// All trigrams of a word, in another one.
+const SPELT_ALIKE: f32 = 0.7;
+
+/// From here on two words are spelt alike: half of the trigrams, as a short
+/// word with two letters exchanged has them.
+pub(super) const ALIKE: f32 = 0.34;
+
+/// How a word matches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Match {
+    pub(super) kind: MatchKind,
+    /// From 0 to 1.
+    pub(super) quality: f32,
+}
+
+impl Match {
+    pub(super) const EXACT: Self = Self {
+        kind: MatchKind::Exact,
+        quality: EXACT,
+    };
+}
+
+type Trigram = [char; 3];
+
+/// A word of the query.
+#[derive(Debug)]
+pub(super) struct QueryWord {
+    word: String,
+    trigrams: Vec<Trigram>,
+}
+
+impl QueryWord {
+    pub(super) fn new(word: &str) -> Self {
+        Self {
+            word: word.to_owned(),
+            trigrams: trigrams(word),
+        }
+    }
+
+    /// Whether it has no letter and no digit.
+    pub(super) fn is_of_signs(&self) -> bool {
+        !self.word.chars().any(char::is_alphanumeric)
+    }
+
+    /// How well `other`, in lower case, matches by its letters.
+    fn by_letters(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
+        if other == self.word {
+            return Match::EXACT;
+        }
+        match other.find(&self.word) {
+            Some(0) => {
+                return Match {
+                    kind: MatchKind::Start,
+                    quality: START,
+                };
+            }
+            Some(_) => {
+                return Match {
+                    kind: MatchKind::Part,
+                    quality: PART,
+                };
+            }
+            None => {}
+        }
+        let shared = self
+            .trigrams
+            .iter()
+            .filter(|trigram| other_trigrams.contains(trigram))
+            .count();
+        #[allow(clippy::cast_precision_loss)]
+        let share = shared as f32 / self.trigrams.len().max(1) as f32;
+        Match {
+            kind: MatchKind::SpeltAlike,
+            quality: share * SPELT_ALIKE,
+        }
+    }
+}
+
+/// The words of the query, and how the words that were met so far match them:
+/// logs say the same words again and again.
+#[derive(Debug)]
+pub(super) struct Lexicon<'q> {
+    words: &'q [QueryWord],
+    known: HashMap<String, Vec<Match>>,
+}
+
+impl<'q> Lexicon<'q> {
+    pub(super) fn new(words: &'q [QueryWord]) -> Self {
+        Self {
+            words,
+            known: HashMap::new(),
+        }
+    }
+
+    /// How well a word of a text matches each word of the query.
+    pub(super) fn matches(&mut self, word: &str) -> &[Match] {
+        if !self.known.contains_key(word) {
+            let folded = lower(word);
+            let folded_trigrams = trigrams(&folded);
+            let matches = self
+                .words
+                .iter()
+                .map(|query| query.by_letters(&folded, &folded_trigrams));
+            self.known.insert(word.to_owned(), matches.collect());
+        }
+        self.known.get(word).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
+/// after.
+fn trigrams(word: &str) -> Vec<Trigram> {
+    let padded: Vec<char> = "  ".chars().chain(word.chars()).chain([' ']).collect();
+    padded
+        .windows(3)
+        .map(|three| [three[0], three[1], three[2]])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALIKE, Lexicon, QueryWord};
+    use crate::MatchKind;
+
+    #[test]
+    fn the_same_word_before_its_start_before_parts_before_misspellings() {
+        let words = [QueryWord::new("child")];
+        let mut lexicon = Lexicon::new(&words);
+        let matched: Vec<_> = ["Child", "children", "grandchild", "chidl", "nothing"]
+            .map(|word| lexicon.matches(word)[0])
+            .to_vec();
+        assert!(
+            matched
+                .windows(2)
+                .all(|two| two[0].quality > two[1].quality),
+            "{matched:?}"
+        );
+        assert_eq!(matched[2].kind, MatchKind::Part);
+        assert!(matched[3].quality >= ALIKE && matched[4].quality < ALIKE);
+    }
+}
