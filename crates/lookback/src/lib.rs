@@ -51,6 +51,7 @@ pub mod __private {
         TypeDefinition, deserialize, parse,
     };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_nullable};
+    pub use crate::search::finds;
     pub use crate::value::check_stored_as;
     pub use serde;
     pub use sqlx;

@@ -23,7 +23,7 @@ mod statement;
 mod text;
 mod word;
 
-pub(crate) use candidates::candidates;
+pub(crate) use candidates::{candidates, plan};
 pub(crate) use explain::Explainer;
 pub(crate) use grammar::{Terms, containing};
 pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
@@ -31,3 +31,20 @@ pub(crate) use query::Query;
 pub(crate) use rank::rank;
 pub(crate) use scan::Session as ScanSession;
 pub(crate) use statement::{fields, searched};
+
+/// Whether a record with these texts in its search fields is found, the fields
+/// of the search apart: what [`candidates`] and [`rank`] come to, for one record
+/// and without a database.
+pub fn finds<M: crate::Model>(
+    search: &str,
+    texts: &[String],
+    embedding: Option<&crate::Embedding>,
+) -> bool {
+    let terms = Terms::parse(M::TABLE, search);
+    let whole = text::lower(&texts.join("\n"));
+    let has = |piece: &String| whole.contains(&text::lower(piece));
+    if !terms.phrases.iter().all(has) || terms.without.iter().any(has) {
+        return false;
+    }
+    terms.is_only_filters() || rank::finds(&Query::new(&terms), texts, &whole, embedding)
+}

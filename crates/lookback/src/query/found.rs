@@ -62,6 +62,23 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
+    /// The plan of the statement that fetches what a search may find, for tests:
+    /// empty if there is nothing to fetch so.
+    #[doc(hidden)]
+    pub async fn search_plan<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        run: bool,
+    ) -> Result<Vec<String>, Error> {
+        let mut session = db.into().session().await?;
+        let About::Words(narrowed, query) = self.about()? else {
+            return Ok(Vec::new());
+        };
+        let mut scope = Sql::default();
+        narrowed.push_where(&mut scope)?;
+        search::plan(M::TABLE, &query, scope, run, session.conn()).await
+    }
+
     /// The records of a page, whatever it is about.
     pub(super) async fn page(
         &self,

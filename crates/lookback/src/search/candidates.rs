@@ -75,9 +75,35 @@ pub(crate) async fn candidates(
     let near_is_complete =
         !query.is_fetched_by_likeness() || (is_exact && fetched.nearest_is_complete());
     Ok(Candidates {
-        complete: fetched.by_letters <= BY_LETTERS && near_is_complete,
+        complete: fetched.by_letters <= BY_LETTERS && near_is_complete && !query.leaves_words_out,
         candidates: fetched.candidates,
     })
+}
+
+/// How PostgreSQL runs the statement, a line each; with what happened, if it is
+/// to be run.
+pub(crate) async fn plan(
+    table: &'static Table,
+    query: &Query,
+    scope: Sql,
+    run: bool,
+    conn: &mut PgConnection,
+) -> Result<Vec<String>, Error> {
+    let of_table = |error| Error::of_table(table, error);
+    let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
+    let mut statement = statement::candidates(table, query, scope)?;
+    let text = statement.take_text();
+    statement.push(match run {
+        true => "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ",
+        false => "EXPLAIN (COSTS OFF) ",
+    });
+    statement.push(&text);
+    let rows = statement
+        .fetch_all(session.conn())
+        .await
+        .map_err(of_table)?;
+    session.end().await.map_err(of_table)?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// What the statement returned.

@@ -56,9 +56,7 @@ impl<'a> Explainer<'a> {
         });
         let why = Why {
             words: matches.collect(),
-            phrase: texts
-                .iter()
-                .any(|text| has_phrase(text, &self.query.phrase)),
+            phrase: has_phrase(self.query, texts),
             likeness: ranked.cosine,
         };
         let highlights = texts.iter().enumerate().filter_map(|(field, text)| {

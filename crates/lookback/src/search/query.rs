@@ -11,11 +11,13 @@ pub(crate) struct Query {
     /// What must be in the text, as typed.
     pub(super) phrases: Vec<String>,
     /// The words in lower case with single spaces between them.
-    pub(super) phrase: String,
+    phrase: String,
     /// The distinct words in lower case, in order, that hits are ranked by.
     pub(super) words: Vec<String>,
     /// The words that rows are fetched by.
     pub(super) fetched: Vec<Fetched>,
+    /// Whether there are words that tell something and no row is fetched by.
+    pub(super) leaves_words_out: bool,
     /// Which likeness is wanted.
     pub(super) embedding: Option<Embedding>,
 }
@@ -68,13 +70,22 @@ impl Query {
             words.dedup();
         }
         let all = typed.join(" ");
+        let (fetched, leaves_words_out) = fetched(&words);
         Self {
             phrases: terms.phrases.clone(),
             phrase: lower(&all),
             embedding: Embedding::of(&all),
-            fetched: fetched(&words),
+            fetched,
+            leaves_words_out,
             words,
         }
+    }
+
+    /// The words as typed, if they are more than one word: with signs in or
+    /// around it, a word is too.
+    pub(super) fn phrase(&self) -> Option<&str> {
+        let is_one_word = self.words.len() == 1 && self.words[0] == self.phrase;
+        (!is_one_word).then_some(self.phrase.as_str())
     }
 
     /// Whether rows are fetched by their embedding: not where a phrase says
@@ -84,8 +95,9 @@ impl Query {
     }
 }
 
-/// The longest words that tell something; if none does, the longest.
-fn fetched(words: &[String]) -> Vec<Fetched> {
+/// The longest words that tell something, or if none does, the longest; and
+/// whether there are others.
+fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
     let length = |word: &str| word.chars().count();
     let tells = |word: &str| length(word) >= MIN_PIECE && !STOP_WORDS.contains(&word);
     let any_tells = words.iter().any(|word| tells(word));
@@ -100,8 +112,9 @@ fn fetched(words: &[String]) -> Vec<Fetched> {
         })
         .collect();
     longest.sort_by_key(|fetched| std::cmp::Reverse(length(&fetched.word)));
+    let leaves_out = longest.len() > MAX_FETCHED;
     longest.truncate(MAX_FETCHED);
-    longest
+    (longest, leaves_out)
 }
 
 /// English words that are in every text and say nothing of it.
@@ -171,7 +184,7 @@ mod tests {
         };
         assert_eq!(fetched("the block is in use"), ["block", "use"]);
         assert_eq!(fetched("the is"), ["the", "is"]);
-        assert_eq!(fetched("?! ..."), ["...", "?!"]);
+        assert_eq!(fetched("?! .."), ["?!", ".."]);
         assert_eq!(
             fetched(
                 &('a'..='z')

@@ -6,6 +6,7 @@ use super::candidates::{Candidate, Had};
 use super::query::Query;
 use super::text::{lower, words};
 use super::word::{ALIKE, Lexicon, PART, QueryWord};
+use crate::embedding::Embedding;
 
 /// The words in the order and with nothing between them.
 const PHRASE: f32 = 0.2;
@@ -77,11 +78,7 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
                 .zip(&weights)
                 .map(|(quality, weight)| quality * weight)
                 .sum();
-            let phrase = query.words.len() > 1
-                && candidate
-                    .fields
-                    .iter()
-                    .any(|text| has_phrase(text, &query.phrase));
+            let phrase = has_phrase(query, &candidate.fields);
             let likeness = candidate.cosine.unwrap_or(0.0).max(0.0);
             Ranked {
                 id: candidate.id,
@@ -96,6 +93,40 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
             .then(Reverse(a.id).cmp(&Reverse(b.id)))
     });
     Ranking { hits, weights }
+}
+
+/// Whether a row is a hit, whose texts and whose text in lower case these are.
+pub(super) fn finds(
+    query: &Query,
+    texts: &[String],
+    whole: &str,
+    embedding: Option<&Embedding>,
+) -> bool {
+    let had = query
+        .fetched
+        .iter()
+        .map(|fetched| match whole.contains(&fetched.word) {
+            true => Had::Word,
+            false if fetched.pieces.iter().any(|piece| whole.contains(piece)) => Had::Piece,
+            false => Had::Nothing,
+        });
+    let candidate = Candidate {
+        id: 0,
+        fields: texts.to_vec(),
+        had: had.collect(),
+        cosine: query
+            .embedding
+            .as_ref()
+            .zip(embedding)
+            .map(|(a, b)| a.cosine(b)),
+    };
+    let words: Vec<QueryWord> = query
+        .words
+        .iter()
+        .map(|word| QueryWord::new(word))
+        .collect();
+    let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&words));
+    is_hit(query, &candidate, &qualities)
 }
 
 /// Whether a row that no filter leaves out, and that has every phrase, is a
@@ -139,11 +170,18 @@ fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon<'_>)
     best
 }
 
-/// Whether the text has the phrase, and not as a part of longer words.
-pub(super) fn has_phrase(text: &str, phrase: &str) -> bool {
-    let text = lower(text);
+/// Whether a text has the words as they were typed, and not as a part of longer
+/// ones.
+pub(super) fn has_phrase(query: &Query, texts: &[String]) -> bool {
     let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-    text.match_indices(phrase).any(|(at, found)| {
-        is_open(text[..at].chars().next_back()) && is_open(text[at + found.len()..].chars().next())
-    })
+    let has = |phrase: &str, text: &String| {
+        let text = lower(text);
+        text.match_indices(phrase).any(|(at, found)| {
+            is_open(text[..at].chars().next_back())
+                && is_open(text[at + found.len()..].chars().next())
+        })
+    };
+    query
+        .phrase()
+        .is_some_and(|phrase| texts.iter().any(|text| has(phrase, text)))
 }
