@@ -91,10 +91,8 @@ impl Embedding {
 /// All that the table knows of the meaning of a word or a text: what ranks
 /// texts of which the index has fetched many.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(dead_code, reason = "the ranking of search is to use it")]
 pub(crate) struct Meaning([f32; table::FULL]);
 
-#[allow(dead_code, reason = "the ranking of search is to use it")]
 impl Meaning {
     /// The meaning of a text, or `None` where there is none: no word, numbers
     /// alone.

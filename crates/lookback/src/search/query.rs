@@ -10,7 +10,9 @@ use crate::embedding::Embedding;
 pub(crate) struct Query {
     /// What must be in the text, as typed.
     pub(super) phrases: Vec<String>,
-    /// The words in lower case with single spaces between them.
+    /// The words as typed, with single spaces between them.
+    pub(super) all: String,
+    /// The same in lower case.
     phrase: String,
     /// The distinct words in lower case, in order, that hits are ranked by.
     pub(super) words: Vec<String>,
@@ -75,6 +77,7 @@ impl Query {
             phrases: terms.phrases.clone(),
             phrase: lower(&all),
             embedding: Embedding::of(&all),
+            all,
             fetched,
             leaves_words_out,
             words,

@@ -1,17 +1,18 @@
 //! The order of hits: pure, from texts and cosines to scores.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use super::candidates::{Candidate, Had};
 use super::query::Query;
 use super::text::{lower, words};
 use super::word::{ALIKE, Lexicon, PART, QueryWord};
-use crate::embedding::Embedding;
+use crate::embedding::{Embedding, Meaning};
 
 /// The words in the order and with nothing between them.
 const PHRASE: f32 = 0.2;
-/// Full likeness: less than any word, enough to order equals.
-const LIKENESS: f32 = 0.15;
+/// The same meaning, of all of the words and all of the text.
+const LIKENESS: f32 = 0.4;
 
 /// A word from which on a text is said to have it, when the rare are told from
 /// the common.
@@ -19,9 +20,7 @@ const HAS: f32 = 0.7;
 
 /// Nearness from which likeness may make a hit. Unrelated texts lie around 0
 /// with a deviation of a quarter, as directions in 16 dimensions do.
-pub(super) const MIN_COSINE: f32 = 0.6;
-/// A match of one word that, with likeness, makes a hit.
-const HIT_IF_ALIKE: f32 = 0.2;
+pub(super) const MIN_COSINE: f32 = 0.3;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
@@ -29,6 +28,39 @@ pub(crate) struct Ranking {
     pub(crate) hits: Vec<Ranked>,
     /// What each word of the query counts; together they come to 1.
     pub(super) weights: Vec<f32>,
+}
+
+/// What texts mean, worked out once for those that differ in numbers alone.
+#[derive(Debug, Default)]
+struct Texts {
+    known: HashMap<String, Option<Meaning>>,
+}
+
+impl Texts {
+    /// How like a text is to what is meant: 0 where either has no meaning.
+    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> f32 {
+        let Some(meaning) = meaning else { return 0.0 };
+        let text = without_numbers(&candidate.fields.join(" "));
+        let known = self.known.entry(text);
+        let of_text = known.or_insert_with_key(|text| Meaning::of(text));
+        of_text
+            .as_ref()
+            .map_or(0.0, |of_text| meaning.likeness(of_text))
+    }
+}
+
+/// The text with each run of digits as one: numbers have no meaning.
+fn without_numbers(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut in_number = false;
+    for c in text.chars() {
+        let is_digit = c.is_ascii_digit();
+        if !(is_digit && in_number) {
+            short.push(if is_digit { '0' } else { c });
+        }
+        in_number = is_digit;
+    }
+    short
 }
 
 /// A hit.
@@ -68,6 +100,8 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
     let all: f32 = rarities.iter().sum();
     let weights: Vec<f32> = rarities.iter().map(|rarity| rarity / all).collect();
 
+    let meaning = Meaning::of(&query.all);
+    let mut texts = Texts::default();
     let mut hits: Vec<Ranked> = candidates
         .iter()
         .zip(&matches)
@@ -79,7 +113,7 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
                 .map(|(quality, weight)| quality * weight)
                 .sum();
             let phrase = has_phrase(query, &candidate.fields);
-            let likeness = candidate.cosine.unwrap_or(0.0).max(0.0);
+            let likeness = texts.likeness(&meaning, candidate);
             Ranked {
                 id: candidate.id,
                 score: words + if phrase { PHRASE } else { 0.0 } + likeness * LIKENESS,
@@ -131,7 +165,7 @@ pub(super) fn finds(
 
 /// Whether a row that no filter leaves out, and that has every phrase, is a
 /// hit: it has a phrase; or one of the words, or one of their pieces and a word
-/// spelt much like it; or it is near and has a word spelt a little like one.
+/// spelt much like it; or it is near.
 ///
 /// Of the row and the query alone: what other rows there are does not count.
 fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
@@ -144,10 +178,7 @@ fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
             Had::Piece => qualities[fetched.place] >= ALIKE,
             Had::Nothing => false,
         });
-    let is_near = || {
-        let best = qualities.iter().copied().fold(0.0, f32::max);
-        candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE) && best >= HIT_IF_ALIKE
-    };
+    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE);
     !query.phrases.is_empty() || by_letters || is_near()
 }
 

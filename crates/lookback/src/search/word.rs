@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::hit::MatchKind;
 use super::text::lower;
+use crate::embedding::Meaning;
 
 /// The word itself; the start of another; within another.
 const EXACT: f32 = 1.0;
@@ -11,6 +12,10 @@ const START: f32 = 0.9;
 pub(super) const PART: f32 = 0.8;
 /// All trigrams of a word, in another one.
 const SPELT_ALIKE: f32 = 0.7;
+/// The same meaning, in other letters. Two words whose likeness is no more than
+/// `UNLIKE` have nothing to do with each other.
+const ALIKE_IN_MEANING: f32 = 0.6;
+const UNLIKE: f32 = 0.25;
 
 /// From here on two words are spelt alike: half of the trigrams, as a short
 /// word with two letters exchanged has them.
@@ -38,6 +43,7 @@ type Trigram = [char; 3];
 pub(super) struct QueryWord {
     word: String,
     trigrams: Vec<Trigram>,
+    meaning: Option<Meaning>,
 }
 
 impl QueryWord {
@@ -45,6 +51,7 @@ impl QueryWord {
         Self {
             word: word.to_owned(),
             trigrams: trigrams(word),
+            meaning: Meaning::of(word),
         }
     }
 
@@ -87,6 +94,18 @@ impl QueryWord {
     }
 }
 
+impl QueryWord {
+    /// How well a word of this meaning matches, letters apart.
+    fn by_meaning(&self, other: Option<&Meaning>) -> Option<Match> {
+        let likeness = self.meaning.as_ref()?.likeness(other?);
+        let quality = ALIKE_IN_MEANING * (likeness - UNLIKE) / (1.0 - UNLIKE);
+        Some(Match {
+            kind: MatchKind::AlikeInMeaning,
+            quality: quality.min(ALIKE_IN_MEANING),
+        })
+    }
+}
+
 /// The words of the query, and how the words that were met so far match them:
 /// logs say the same words again and again.
 #[derive(Debug)]
@@ -108,11 +127,16 @@ impl<'q> Lexicon<'q> {
         if !self.known.contains_key(word) {
             let folded = lower(word);
             let folded_trigrams = trigrams(&folded);
-            let matches = self
-                .words
-                .iter()
-                .map(|query| query.by_letters(&folded, &folded_trigrams));
-            self.known.insert(word.to_owned(), matches.collect());
+            let meaning = Meaning::of(word);
+            let matches = self.words.iter().map(|query| {
+                let by_letters = query.by_letters(&folded, &folded_trigrams);
+                match query.by_meaning(meaning.as_ref()) {
+                    Some(by_meaning) if by_meaning.quality > by_letters.quality => by_meaning,
+                    _ => by_letters,
+                }
+            });
+            let matches = matches.collect();
+            self.known.insert(word.to_owned(), matches);
         }
         self.known.get(word).map_or(&[], Vec::as_slice)
     }
