@@ -160,7 +160,7 @@ fn best<'t>(found: &[Found<'t>]) -> Option<Found<'t>> {
 fn is_shown(found: &Found<'_>, best: Option<Found<'_>>) -> bool {
     match found.matched.kind {
         MatchKind::Exact | MatchKind::Start | MatchKind::Part => true,
-        MatchKind::SpeltAlike | MatchKind::AlikeInMeaning => {
+        MatchKind::OtherEnding | MatchKind::SpeltAlike | MatchKind::AlikeInMeaning => {
             best.is_some_and(|best| found.matched.quality >= best.matched.quality)
         }
     }

@@ -69,20 +69,23 @@ pub enum MatchKind {
     Start,
     /// It is within the other word.
     Part,
-    /// They share most runs of three letters: a misspelling, or another ending.
+    /// They start alike and end otherwise: `closed` and `closing`.
+    OtherEnding,
+    /// They share most runs of three letters: a misspelling.
     SpeltAlike,
     /// They are spelt otherwise and used alike.
     AlikeInMeaning,
 }
 
 impl MatchKind {
-    /// In a word or two: `exact`, `start`, `part`, `spelt alike`, `alike in
-    /// meaning`.
+    /// In a word or two: `exact`, `start`, `part`, `other ending`, `spelt
+    /// alike`, `alike in meaning`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Start => "start",
             Self::Part => "part",
+            Self::OtherEnding => "other ending",
             Self::SpeltAlike => "spelt alike",
             Self::AlikeInMeaning => "alike in meaning",
         }

@@ -10,6 +10,8 @@ use crate::embedding::Meaning;
 const EXACT: f32 = 1.0;
 const START: f32 = 0.9;
 pub(super) const PART: f32 = 0.8;
+/// The same beginning with another ending: `finished` and `finishing`.
+const ENDING: f32 = 0.85;
 /// All trigrams of a word, in another one.
 const SPELT_ALIKE: f32 = 0.7;
 /// The same meaning, in other letters. Two words whose likeness is no more than
@@ -78,6 +80,12 @@ impl QueryWord {
                     quality: PART,
                 };
             }
+            None if is_other_ending(&self.word, other) => {
+                return Match {
+                    kind: MatchKind::OtherEnding,
+                    quality: ENDING,
+                };
+            }
             None => {}
         }
         let shared = self
@@ -142,6 +150,23 @@ impl<'q> Lexicon<'q> {
     }
 }
 
+/// The longest ending of a word, in characters.
+const MAX_ENDING: usize = 3;
+
+/// Whether two words are the same but for their endings: one is the start of
+/// the other (`close`, `closed`), or both go on from the same five letters or
+/// more.
+fn is_other_ending(word: &str, other: &str) -> bool {
+    let same = word
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b && a.is_alphabetic())
+        .count();
+    let (rest, other_rest) = (word.chars().count() - same, other.chars().count() - same);
+    let least = if other_rest == 0 { 4 } else { 5 };
+    same >= least && rest <= MAX_ENDING && other_rest <= MAX_ENDING
+}
+
 /// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
 /// after.
 fn trigrams(word: &str) -> Vec<Trigram> {
@@ -156,6 +181,26 @@ fn trigrams(word: &str) -> Vec<Trigram> {
 mod tests {
     use super::{ALIKE, Lexicon, QueryWord};
     use crate::MatchKind;
+
+    #[test]
+    fn endings_are_short_and_beginnings_are_not() {
+        for (word, other) in [
+            ("finished", "finish"),
+            ("closed", "close"),
+            ("interrupted", "interrupting"),
+            ("children", "child"),
+        ] {
+            assert!(super::is_other_ending(word, other), "{word} {other}");
+        }
+        for (word, other) in [
+            ("status", "static"),
+            ("worker", "work2"),
+            ("connection", "con"),
+            ("16089996879", "16089996878"),
+        ] {
+            assert!(!super::is_other_ending(word, other), "{word} {other}");
+        }
+    }
 
     #[test]
     fn the_same_word_before_its_start_before_parts_before_misspellings() {
