@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench bench-ingest bench-generate
+.PHONY: help up down test test-long lint bench bench-ingest bench-generate bench-search
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -38,3 +38,6 @@ bench-ingest: ## Measure the write path against raw COPY (ROWS=200000)
 
 bench-generate: ## Measure generating migrations for 10 to 800 tables
 	$(CARGO) bench --locked -p lookback --bench generate
+
+bench-search: ## Measure search on judged logs (LOGS=folder JUDGMENTS=folder)
+	LOGS="$(LOGS)" JUDGMENTS="$(JUDGMENTS)" $(CARGO) bench --locked -p lookback --bench search

@@ -191,8 +191,23 @@ pub(crate) enum RecordCommand {
 
     /// Search records, the best first
     Search {
-        /// Words to find, as one argument: "connection refused"
+        /// What to find, as one argument: 'conection refused', '"exact phrase"
+        /// -without level:error'
+        #[arg(allow_hyphen_values = true)]
         words: String,
+
+        /// Show why each record was found: what its words matched, and how
+        #[arg(long)]
+        explain: bool,
+
+        #[command(flatten)]
+        page: PageArgs,
+    },
+
+    /// Find records like this one, the nearest first
+    Like {
+        /// Id of the record
+        id: i64,
 
         #[command(flatten)]
         page: PageArgs,

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::ops::Range;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -85,6 +86,8 @@ pub(crate) fn width() -> Option<usize> {
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) style: Style,
+    /// Ranges of bytes that are bold, in order and apart; of the last column.
+    pub(crate) marks: Vec<Range<usize>>,
 }
 
 impl Cell {
@@ -92,6 +95,38 @@ impl Cell {
         Self {
             text: text.into(),
             style: Style::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn marks(mut self, marks: Vec<Range<usize>>) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    /// As [`printable`], with the marks where their letters are then.
+    fn printable(&self) -> Self {
+        let mut text = String::with_capacity(self.text.len());
+        let mut marks: Vec<Range<usize>> = Vec::with_capacity(self.marks.len());
+        let mut read = 0;
+        for mark in &self.marks {
+            // Ranges are in order, so that each piece is read once.
+            let (Some(before), Some(marked)) =
+                (self.text.get(read..mark.start), self.text.get(mark.clone()))
+            else {
+                continue;
+            };
+            text.push_str(&printable(before));
+            let start = text.len();
+            text.push_str(&printable(marked));
+            marks.push(start..text.len());
+            read = mark.end;
+        }
+        text.push_str(&printable(self.text.get(read..).unwrap_or_default()));
+        Self {
+            text,
+            style: self.style,
+            marks,
         }
     }
 
@@ -102,18 +137,21 @@ impl Cell {
 }
 
 /// Prints a table: columns as wide as their widest cell, the last one cut to
-/// fit the terminal, with `marked` words in bold in it.
-pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], marked: &[String]) -> io::Result<()> {
+/// fit the terminal.
+pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+    noted_table(headings, rows, &[])
+}
+
+/// As [`table`], with lines below each row: `notes` are those of the rows.
+pub(crate) fn noted_table(
+    headings: &[&str],
+    rows: &[Vec<Cell>],
+    notes: &[Vec<String>],
+) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     let rows: Vec<Vec<Cell>> = rows
         .iter()
-        .map(|row| {
-            let clean = |cell: &Cell| Cell {
-                text: printable(&cell.text),
-                style: cell.style,
-            };
-            row.iter().map(clean).collect()
-        })
+        .map(|row| row.iter().map(Cell::printable).collect())
         .collect();
     let widths: Vec<usize> = headings
         .iter()
@@ -140,12 +178,12 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], marked: &[String]) ->
         write!(out, "{DIM}{heading}{DIM:#}{}", pad(heading, column))?;
     }
     writeln!(out)?;
-    for row in &rows {
+    for (place, row) in rows.iter().enumerate() {
         for (column, cell) in row.iter().enumerate() {
             let style = cell.style;
             if column == last {
                 let text = room.map_or_else(|| cell.text.clone(), |room| cut(&cell.text, room));
-                write!(out, "{}", mark(&text, marked))?;
+                write!(out, "{}", mark(&text, &cell.marks))?;
             } else {
                 write!(
                     out,
@@ -156,41 +194,28 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>], marked: &[String]) ->
             }
         }
         writeln!(out)?;
+        for note in notes.get(place).into_iter().flatten() {
+            writeln!(out, "  {DIM}{}{DIM:#}", printable(note))?;
+        }
     }
     out.flush()
 }
 
-/// The text with each of `words` in bold, whatever the case.
-fn mark(text: &str, words: &[String]) -> String {
-    let lower = text.to_lowercase();
-    // Where lower case has other lengths, places do not carry over.
-    if words.is_empty() || lower.len() != text.len() {
-        return text.to_owned();
-    }
-    let mut bold = vec![false; text.len()];
-    for word in words {
-        for (at, _) in lower.match_indices(word.as_str()) {
-            bold[at..at + word.len()].fill(true);
-        }
-    }
+/// The text with these ranges in bold, as far as it goes.
+fn mark(text: &str, ranges: &[Range<usize>]) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
-    let mut on = false;
-    for (at, c) in text.char_indices() {
-        if bold[at] != on {
-            on = bold[at];
-            let style = if on {
-                BOLD.render().to_string()
-            } else {
-                BOLD.render_reset().to_string()
-            };
-            marked.push_str(&style);
+    let mut written = 0;
+    for range in ranges {
+        let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
+        // What a text was cut to may end within a range.
+        if let (Some(before), Some(bold)) = (text.get(written..start), text.get(start..end))
+            && !bold.is_empty()
+        {
+            marked.push_str(&format!("{before}{BOLD}{bold}{BOLD:#}"));
+            written = end;
         }
-        marked.push(c);
     }
-    if on {
-        marked.push_str(&BOLD.render_reset().to_string());
-    }
-    marked
+    marked + text.get(written..).unwrap_or_default()
 }
 
 /// The text on one line, with nothing that a terminal would act on: recorded
@@ -255,7 +280,7 @@ pub(crate) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, escaped_json, grouped, mark, printable};
+    use super::{Cell, cut, escaped_json, grouped, mark, printable};
 
     #[test]
     fn numbers_are_grouped() {
@@ -290,8 +315,15 @@ mod tests {
     }
 
     #[test]
-    fn words_are_marked_whatever_the_case() {
-        let words = ["refused".to_owned()];
-        assert_eq!(mark("was REFUSED", &words), "was \u{1b}[1mREFUSED\u{1b}[0m");
+    fn ranges_are_marked_where_their_letters_are() {
+        let cell = Cell::new("a\u{1b}\nwas REFUSED")
+            .marks(vec![7..14])
+            .printable();
+        assert_eq!(
+            mark(&cell.text, &cell.marks),
+            "a\u{fffd}⏎was \u{1b}[1mREFUSED\u{1b}[0m"
+        );
+        assert_eq!(mark("was …", &[4..11, 20..22]), "was \u{1b}[1m…\u{1b}[0m");
+        assert_eq!(mark("plain", &[]), "plain");
     }
 }

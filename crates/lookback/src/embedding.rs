@@ -1,5 +1,7 @@
-//! The embedding: 16 numbers that lie close together for texts that share
-//! words and parts of words.
+//! The embedding: 16 numbers that lie close together for texts of like meaning.
+
+mod table;
+mod words;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,46 +10,58 @@ use pgvector::Vector;
 use sqlx::Postgres;
 
 use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
+use words::Sums;
 
 /// The number of dimensions.
-pub const DIMENSIONS: usize = 16;
+pub const DIMENSIONS: usize = table::STORED;
 
 /// The version of the encoding. It is recorded in the database; vectors of
 /// different versions are not comparable.
-pub const ENCODER_VERSION: u32 = 1;
+pub const ENCODER_VERSION: u32 = 2;
 
 /// A vector of unit length made from text.
 ///
 /// ```
 /// use lookback::Embedding;
 ///
-/// let near = Embedding::of("database connection refused").unwrap();
-/// let same = Embedding::of("Database  CONNECTION\nrefused").unwrap();
-/// let far = Embedding::of("user logged in").unwrap();
-/// assert_eq!(near, same);
-/// assert!(near.cosine(&far) < near.cosine(&same));
+/// let of = |text| Embedding::of(text).unwrap();
+/// let refused = of("database connection refused");
+/// assert_eq!(refused, of("Database  CONNECTION\nrefused"));
+/// assert!(refused.cosine(&of("link to the server was denied")) > 0.5);
+/// assert!(refused.cosine(&of("heart rate of the runner")) < 0.3);
 /// assert_eq!(Embedding::of("  "), None);
 /// ```
 ///
-/// # The encoding, version 1
+/// # The encoding, version 2
+///
+/// A table of 30,000 words and 8,192 buckets of runs of characters is part of
+/// the library. It was learned once from technical text (`make train-encoder`,
+/// `docs/search.md`): of each row 16 numbers are used here, and a factor that
+/// is large for rare words and small for frequent ones.
 ///
 /// 1. Text is split at white space. Letters are folded, character by
-///    character, to lower, to upper and to lower case (`ẞ`, `ß` and `SS` are one);
-///    digits become `0`, so that two lines that differ in a number are alike.
-///    Each piece is split into its runs of letters and digits; a piece with
-///    neither is a word as it stands.
-/// 2. The features of a word are the word itself, with weight 3, and each run
-///    of three characters of `<word>`, with weight 1. A word of more than 64
-///    characters is cut there; words beyond the first 8 KiB are left out.
-/// 3. A feature is hashed: FNV-1a with 64 bits over its UTF-8 bytes (a word
-///    starts from another basis than a run of characters), then the finaliser
-///    of MurmurHash3. The 16 lowest bits are signs: bit *i* adds the weight to
-///    dimension *i* or takes it away. Sums are integers, so that no order of
-///    words changes them.
-/// 4. The sums are divided by their length. If all are zero, the vector is the
-///    first dimension.
+///    character, to lower, to upper and to lower case (`ẞ`, `ß` and `SS` are one).
+///    Each piece is split into its runs of letters and digits, and a run into
+///    its words: the letters between the digits.
+/// 2. A word that the table knows counts by its row. Another of 6 to 32 ASCII
+///    letters that is made of the 8,192 most frequent words, each of 3 letters
+///    or more, counts by theirs (`workerenv`): by the fewest there can be and,
+///    of as many, the more frequent. Any other counts by the mean over the runs
+///    of 3 and of 4 characters of `<word>`, its first 64 characters.
+/// 3. Digits count nothing, and next to digits neither do words of less than 3
+///    letters or that the table does not know: lines that differ in numbers,
+///    addresses or ids are alike.
+/// 4. A row is found by a hash: FNV-1a with 64 bits over the UTF-8 bytes (a
+///    word starts from another basis than a run of characters), then the
+///    finaliser of MurmurHash3. Of a word the low 16 bits are the slot to look
+///    in first and the high 32 bits tell it from others; of a run the low 13
+///    bits are the bucket.
+/// 5. Sums of factor times number are integers, so that no order of words
+///    changes them; a mean is rounded towards zero. Words beyond the first
+///    8 KiB are left out. The sums are divided by their length. If all are
+///    zero, as for numbers alone, the vector is the first dimension.
 ///
-/// A text without a word has no embedding: null, not zero.
+/// A text without a word, a digit or a sign has no embedding: null, not zero.
 ///
 /// Every step is exact or correctly rounded, so that the vector is the same on
 /// every platform. A change to any of it is a new [`ENCODER_VERSION`].
@@ -74,53 +88,48 @@ impl Embedding {
     }
 }
 
-/// Collects the features of one or more texts.
-#[derive(Debug, Default)]
-pub(crate) struct Encoder {
-    sums: [i32; DIMENSIONS],
-    words: usize,
-    bytes: usize,
-    /// A piece of text, folded.
-    folded: String,
-    /// `<word>`, and where each of its characters starts.
-    word: String,
-    starts: Vec<usize>,
+/// All that the table knows of the meaning of a word or a text: what ranks
+/// texts of which the index has fetched many.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Meaning([f32; table::FULL]);
+
+impl Meaning {
+    /// The meaning of a text, or `None` where there is none: no word, numbers
+    /// alone.
+    pub(crate) fn of(text: &str) -> Option<Self> {
+        let mut sums = Sums::<{ table::FULL }>::new();
+        sums.add(text);
+        sums.unit().map(Self)
+    }
+
+    /// The cosine of the angle to `other`: 1 for the same meaning, about 0 for
+    /// unlike ones.
+    pub(crate) fn likeness(&self, other: &Self) -> f32 {
+        // Eight sums side by side: in one order, and yet not one after the other.
+        let mut sums = [0.0_f32; 8];
+        for (a, b) in self.0.chunks_exact(8).zip(other.0.chunks_exact(8)) {
+            for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                *sum += a * b;
+            }
+        }
+        sums.iter().sum()
+    }
 }
 
-const MAX_BYTES: usize = 8 * 1024;
-const MAX_WORD: usize = 64;
-const WORD_WEIGHT: i32 = 3;
-const GRAM_WEIGHT: i32 = 1;
-const GRAM: usize = 3;
+/// Collects the words of one or more texts.
+#[derive(Debug)]
+pub(crate) struct Encoder(Sums<DIMENSIONS>);
 
-/// FNV-1a's offset basis, and another one so that a word of three letters is
-/// not the same feature as a run of three letters.
-const GRAM_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const WORD_BASIS: u64 = 0x9e37_79b9_7f4a_7c15;
+impl Default for Encoder {
+    fn default() -> Self {
+        Self(Sums::new())
+    }
+}
 
 impl Encoder {
     /// Adds the words of a text.
     pub(crate) fn add(&mut self, text: &str) {
-        let mut folded = std::mem::take(&mut self.folded);
-        for piece in text.split_whitespace() {
-            if self.bytes >= MAX_BYTES {
-                break;
-            }
-            folded.clear();
-            // A character may be several in another case: folded first, then split.
-            piece.chars().for_each(|c| fold(c, &mut folded));
-            let mut runs = folded
-                .split(|c: char| !c.is_alphanumeric())
-                .filter(|run| !run.is_empty())
-                .peekable();
-            if runs.peek().is_none() {
-                self.add_word(&folded);
-            }
-            for run in runs {
-                self.add_word(run);
-            }
-        }
-        self.folded = folded;
+        self.0.add(text);
     }
 
     /// Adds the words in the keys and values of JSON.
@@ -158,96 +167,13 @@ impl Encoder {
     }
 
     pub(crate) fn finish(self) -> Option<Embedding> {
-        if self.words == 0 {
+        if self.0.is_empty() {
             return None;
         }
-        let squares: i64 = self.sums.iter().map(|sum| i64::from(*sum).pow(2)).sum();
-        let mut vector = [0.0; DIMENSIONS];
-        if squares == 0 {
-            vector[0] = 1.0;
-        } else {
-            // Below 2^53 for any text within MAX_BYTES, so the conversion is exact.
-            #[allow(clippy::cast_precision_loss)]
-            let length = (squares as f64).sqrt();
-            for (number, sum) in vector.iter_mut().zip(&self.sums) {
-                #[allow(clippy::cast_possible_truncation)]
-                let unit = (f64::from(*sum) / length) as f32;
-                *number = unit;
-            }
-        }
-        Some(Embedding(vector))
+        let mut first = [0.0; DIMENSIONS];
+        first[0] = 1.0;
+        Some(Embedding(self.0.unit().unwrap_or(first)))
     }
-
-    fn add_word(&mut self, run: &str) {
-        if self.bytes >= MAX_BYTES {
-            return;
-        }
-        self.word.clear();
-        self.starts.clear();
-        self.push('<');
-        run.chars().take(MAX_WORD).for_each(|c| self.push(c));
-        self.push('>');
-        self.words += 1;
-        self.bytes += self.word.len();
-
-        let (whole, starts) = (self.word.as_bytes(), &self.starts);
-        add_feature(
-            &mut self.sums,
-            WORD_BASIS,
-            &whole[1..whole.len() - 1],
-            WORD_WEIGHT,
-        );
-        for (index, start) in starts.iter().enumerate() {
-            if index + GRAM > starts.len() {
-                break;
-            }
-            let end = starts.get(index + GRAM).copied().unwrap_or(whole.len());
-            add_feature(&mut self.sums, GRAM_BASIS, &whole[*start..end], GRAM_WEIGHT);
-        }
-    }
-
-    fn push(&mut self, c: char) {
-        self.starts.push(self.word.len());
-        self.word.push(c);
-    }
-}
-
-/// Appends a character in lower case, a digit as `0`.
-fn fold(c: char, folded: &mut String) {
-    if c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric()) {
-        folded.push('0');
-    } else if c.is_ascii() {
-        folded.push(c.to_ascii_lowercase());
-    } else {
-        // Down first: the capital ẞ has no upper case but itself, and its lower case ß has SS.
-        let upper = c.to_lowercase().flat_map(char::to_uppercase);
-        folded.extend(upper.flat_map(char::to_lowercase));
-    }
-}
-
-fn add_feature(sums: &mut [i32; DIMENSIONS], basis: u64, bytes: &[u8], weight: i32) {
-    let signs = hash(basis, bytes);
-    for (dimension, sum) in sums.iter_mut().enumerate() {
-        *sum += if signs >> dimension & 1 == 1 {
-            weight
-        } else {
-            -weight
-        };
-    }
-}
-
-/// FNV-1a with 64 bits (draft-eastlake-fnv), then MurmurHash3's `fmix64`,
-/// without which the low bits of short inputs depend on little but the last
-/// byte.
-fn hash(basis: u64, bytes: &[u8]) -> u64 {
-    let mut hash = bytes.iter().fold(basis, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash ^= hash >> 33;
-    hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
 }
 
 impl fmt::Debug for Embedding {

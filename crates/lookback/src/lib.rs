@@ -41,6 +41,7 @@ pub use query::{
     MAX_LIMIT, Measures, Order, Page, QueryBuilder, Records, Select, Selection, TextKeys,
     TextMeasures, Total, UniqueKey, Upserted, check_new, count,
 };
+pub use search::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
 pub use value::{
@@ -59,6 +60,7 @@ pub mod __private {
     pub use crate::query::{
         read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable,
     };
+    pub use crate::search::finds;
     pub use crate::value::check_stored_as;
     pub use serde;
     pub use sqlx;

@@ -16,6 +16,7 @@ mod aggregate;
 mod bucket;
 mod copy;
 mod cursor;
+mod found;
 mod order;
 mod page;
 mod read;
@@ -24,6 +25,7 @@ mod select;
 mod stream;
 mod update;
 mod upsert;
+mod window;
 mod write;
 
 pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
@@ -79,6 +81,7 @@ pub const MAX_LIMIT: u32 = 10_000;
 pub struct QueryBuilder<M> {
     filter: Vec<Node>,
     search: Option<String>,
+    similar_to: Option<i64>,
     order: Vec<By>,
     limit: Option<u32>,
     offset: u64,
@@ -117,6 +120,7 @@ impl<M: Model> fmt::Debug for QueryBuilder<M> {
             .field("table", &M::TABLE.name)
             .field("filter", &Filters(&self.filter, M::TABLE))
             .field("search", &self.search)
+            .field("similar_to", &self.similar_to)
             .field("limit", &self.limit)
             .field("offset", &self.offset)
             .field("start", &self.start)
@@ -130,6 +134,7 @@ impl<M> Clone for QueryBuilder<M> {
         Self {
             filter: self.filter.clone(),
             search: self.search.clone(),
+            similar_to: self.similar_to,
             order: self.order.clone(),
             limit: self.limit,
             offset: self.offset,
@@ -155,6 +160,7 @@ impl<M: Model> QueryBuilder<M> {
         Self {
             filter: Vec::new(),
             search: None,
+            similar_to: None,
             order: Vec::new(),
             limit: None,
             offset: 0,
@@ -177,9 +183,21 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Only records that these words find, the best first: see the guide page
     /// "Search".
+    ///
+    /// Takes words, `"exact phrases"`, `-without` and `field:value`. Whatever
+    /// the text, it is no error: what is not read as one of these is a word,
+    /// and a blank text is no search.
     #[must_use]
     pub fn search(mut self, words: impl Into<String>) -> Self {
         self.search = Some(words.into());
+        self
+    }
+
+    /// Only records like this one, the nearest by embedding first. The record
+    /// itself is left out, and so are records without an embedding.
+    #[must_use]
+    pub fn similar_to(mut self, id: i64) -> Self {
+        self.similar_to = Some(id);
         self
     }
 
@@ -301,6 +319,7 @@ impl<M: Model> QueryBuilder<M> {
     fn only_filters(&self, what: &str) -> Result<(), Error> {
         let set = [
             ("search", self.search.is_some()),
+            ("similar_to", self.similar_to.is_some()),
             ("order_by", !self.order.is_empty()),
             ("limit", self.limit.is_some()),
             ("offset", self.offset > 0),

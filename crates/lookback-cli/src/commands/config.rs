@@ -56,7 +56,7 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             ]
         })
         .collect();
-    output::table(&["SETTING", "VALUE", "FROM"], &rows, &[])?;
+    output::table(&["SETTING", "VALUE", "FROM"], &rows)?;
     Ok(())
 }
 

@@ -236,7 +236,7 @@ pub(crate) async fn status(
             ]
         })
         .collect();
-    output::table(&["VERSION", "STATE", "DESCRIPTION"], &rows, &[])?;
+    output::table(&["VERSION", "STATE", "DESCRIPTION"], &rows)?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
-//! `list`, `search`, `get`, `delete` and `restore`, the same for every model.
+//! `list`, `search`, `like`, `get`, `delete` and `restore`, the same for every model.
 
-use lookback::{Error, Filter, Model, Page, QueryBuilder};
+use lookback::{Error, Filter, Model, QueryBuilder, Total};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,7 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output;
 
+mod found;
 mod shown;
 
 pub(crate) use shown::Shown;
@@ -24,14 +25,21 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
             for order in &order_by {
                 query = query.order_by_text(order).map_err(usage)?;
             }
-            list(config, &query, &page, &[]).await
+            list(config, &query, &page).await
         }
-        RecordCommand::Search { words, page } => {
+        RecordCommand::Search {
+            words,
+            explain,
+            page,
+        } => {
             let query = query::<M>(&page)
                 .map_err(|failure| quote_hint::<M>(failure, &words, &page))?
                 .search(&words);
-            let marked: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-            list(config, &query, &page, &marked).await
+            found::run(config, &query, &page, explain).await
+        }
+        RecordCommand::Like { id, page } => {
+            let query = query::<M>(&page)?.similar_to(id);
+            found::run(config, &query, &page, true).await
         }
         RecordCommand::Get {
             id,
@@ -104,7 +112,6 @@ async fn list<M: Model + Serialize + Shown>(
     config: &Config,
     query: &QueryBuilder<M>,
     args: &PageArgs,
-    marked: &[String],
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
     let page = query
@@ -116,36 +123,36 @@ async fn list<M: Model + Serialize + Shown>(
         })?;
     database::warn_of_encoder(&mut conn).await;
     if args.json {
-        return output::json(&envelope(&page, args));
+        return output::json(&envelope(&page.data, page.total, args));
     }
     let rows: Vec<_> = page.data.iter().map(Shown::cells).collect();
-    output::table(M::HEADINGS, &rows, marked)?;
-    let shown = page.data.len() as u64;
-    output::note(&match page.total.value() {
-        0 => format!("no {} found", M::COMMAND),
-        total => format!(
-            "{} of {}{} {}",
-            output::grouped(shown),
-            output::grouped(total),
-            if page.total.is_exact() {
-                ""
-            } else {
-                " or more"
-            },
-            M::COMMAND,
-        ),
-    });
+    output::table(M::HEADINGS, &rows)?;
+    note_of::<M>(page.data.len(), page.total);
     Ok(())
 }
 
-fn envelope<M: Serialize>(page: &Page<M>, args: &PageArgs) -> Value {
+/// Says how many records there are.
+fn note_of<M: Shown>(shown: usize, total: Total) {
+    output::note(&match total.value() {
+        0 => format!("no {} found", M::COMMAND),
+        count => format!(
+            "{} of {}{} {}",
+            output::grouped(shown as u64),
+            output::grouped(count),
+            if total.is_exact() { "" } else { " or more" },
+            M::COMMAND,
+        ),
+    });
+}
+
+fn envelope(data: &impl Serialize, total: Total, args: &PageArgs) -> Value {
     json!({
-        "data": page.data,
+        "data": data,
         "metadata": {
             "limit": args.limit,
             "offset": args.offset,
-            "total": page.total.value(),
-            "total_is_exact": page.total.is_exact(),
+            "total": total.value(),
+            "total_is_exact": total.is_exact(),
         }
     })
 }

@@ -19,7 +19,12 @@ pub(crate) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
-    Test { column: usize, test: Test },
+    Test {
+        column: usize,
+        test: Test,
+    },
+    /// The text of the search fields contains this, whatever the case.
+    Searched(String),
     Wrong(FieldError),
 }
 
@@ -310,7 +315,7 @@ impl Node {
                 nodes.iter().for_each(|node| node.collect_wrong(wrong));
             }
             Self::Not(node) => node.collect_wrong(wrong),
-            Self::Test { .. } => {}
+            Self::Test { .. } | Self::Searched(_) => {}
             Self::Wrong(field) => wrong.push(field.clone()),
         }
     }
@@ -341,6 +346,7 @@ impl Node {
                     false => write!(f, "{} {test:?}", column.name),
                 }
             }
+            Self::Searched(text) => write!(f, "searched {text:?}"),
             Self::Wrong(field) => write!(f, "{field}"),
         }
     }

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::filter::node::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
 use crate::model::{ColumnDef, Table};
+use crate::search::{containing, searched};
 use crate::sql::Sql;
 use crate::value::{ColumnType, Json, Parameter, Value};
 
@@ -54,6 +55,15 @@ impl Writer<'_> {
                 self.sql.push(open);
                 self.test(column, test, known)?;
                 self.sql.push(close);
+                Ok(())
+            }
+            Node::Searched(text) => {
+                // In lower case by the database's own hand, as in the index.
+                self.sql
+                    .push(&format!("{} LIKE lower(", searched(self.table)));
+                self.room()?;
+                self.sql.bind(containing(text))?;
+                self.sql.push(")");
                 Ok(())
             }
             Node::Wrong(_) => unreachable!("`render` found it"),

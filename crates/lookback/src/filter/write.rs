@@ -29,7 +29,7 @@ fn collect_hidden(table: &Table, node: &Node, wrong: &mut Vec<FieldError>) {
                 wrong.push(FieldError::new(column.name, problem));
             }
         }
-        Node::Wrong(_) => {}
+        Node::Searched(_) | Node::Wrong(_) => {}
     }
 }
 
@@ -79,6 +79,7 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
                 pair.push_grouped(text);
             }
         }
+        Node::Searched(_) => unreachable!("a search puts it into its query, and into no filter"),
         Node::Wrong(_) => unreachable!("`refused` found it"),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::bucket::{Bucket, push_bucket};
+use super::order::split_field;
 use super::select::{Cells, Selected, Selection, Shape, Terms};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::column::{Column, NotNull, Nullable};
@@ -388,10 +389,7 @@ impl TextKeys {
         for text in keys {
             let text = text.as_ref();
             let refuse = |problem: String| Error::invalid_field(table.name, text, problem);
-            let (name, bucket) = match text.split_once("__") {
-                Some((name, bucket)) => (name, Some(bucket)),
-                None => (text, None),
-            };
+            let (name, bucket) = split_field(table, text);
             let column = searchable(table, name)?;
             let def = &table.columns[column];
             let bucket = match bucket {
@@ -467,19 +465,19 @@ impl TextMeasures {
         let mut read = Vec::with_capacity(measures.len());
         for text in measures {
             let text = text.as_ref();
-            let of = match text.split_once("__") {
-                None if text == "count" => Of {
+            let of = match split_field(table, text) {
+                (_, None) if text == "count" => Of {
                     function: Function::Count,
                     column: 0,
                 },
-                None => {
+                (_, None) => {
                     return Err(Error::invalid_field(
                         table.name,
                         text,
                         "is not a measure; write count, or field__avg, field__p95 and the like",
                     ));
                 }
-                Some((name, function)) => {
+                (name, Some(function)) => {
                     let column = searchable(table, name)?;
                     let function = function_of(&table.columns[column], function)
                         .map_err(|problem| Error::invalid_field(table.name, text, problem))?;

@@ -27,9 +27,6 @@ use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(String);
 
-/// The form of cursors. What was written once is read for ever.
-const VERSION: u64 = 1;
-
 /// Where a list goes on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Start {
@@ -75,6 +72,9 @@ impl Key {
 }
 
 impl Cursor {
+    /// The form of cursors. What was written once is read for ever.
+    pub(super) const VERSION: u64 = 1;
+
     /// The place of a row that was read with its keys.
     pub(super) fn of_row(
         table: &'static Table,
@@ -86,7 +86,12 @@ impl Cursor {
             values.push(Value::read(row, &Key::alias(place), key.ty)?.to_raw_json());
         }
         let order = order_of(table, keys);
-        Ok(Self::encode(&json!([VERSION, table.name, order, values])))
+        Ok(Self::encode(&json!([
+            Self::VERSION,
+            table.name,
+            order,
+            values
+        ])))
     }
 
     pub(super) fn encode(json: &Json) -> Self {
@@ -103,7 +108,7 @@ impl Cursor {
         let json = json.filter(Json::is_array).ok_or_else(|| {
             Problem::new("is not a cursor; give one that a page of this list came with")
         })?;
-        if json[0].as_u64() != Some(VERSION) {
+        if json[0].as_u64() != Some(Self::VERSION) {
             return Err(Problem::new("is a cursor of another version of Lookback"));
         }
         if json[1].as_str() != Some(table.name) {
@@ -127,8 +132,8 @@ fn values(table: &'static Table, keys: &[Key], text: &str) -> Result<Vec<Value<'
     let order = order_of(table, keys);
     if json[2].as_str() != Some(&order) {
         let of = match json[2].as_str() {
-            Some(by) => format!("ordered by {by}"),
-            None => "with a search".to_owned(),
+            Some(by) if !by.contains(' ') => format!("ordered by {by}"),
+            _ => "with a search".to_owned(),
         };
         return Err(Problem::new(format!(
             "is a cursor of a list {of}; this one is ordered by {order}"

@@ -68,10 +68,7 @@ impl<M: Model> Order<M> {
             Some(name) => (name, true),
             None => (text, false),
         };
-        let (name, nulls) = match name.split_once("__") {
-            Some((name, nulls)) => (name, Some(nulls)),
-            None => (name, None),
-        };
+        let (name, nulls) = split_field(M::TABLE, name);
         let order = Self::new(searchable(M::TABLE, name)?, descending);
         match nulls {
             None | Some(NULLS_LAST) => Ok(order),
@@ -82,6 +79,18 @@ impl<M: Model> Order<M> {
                 format!("{other} is not a place for null; write {NULLS_FIRST} or {NULLS_LAST}"),
             )),
         }
+    }
+}
+
+/// The name of a field, and what follows it after `__`. A name may itself have
+/// `__` in it.
+pub(super) fn split_field<'a>(table: &'static Table, text: &'a str) -> (&'a str, Option<&'a str>) {
+    if table.column(text).is_some() {
+        return (text, None);
+    }
+    match text.rsplit_once("__") {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (text, None),
     }
 }
 

@@ -11,7 +11,6 @@ use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{Model, Role};
-use crate::search;
 use crate::sql::Sql;
 use crate::types::Hidden;
 use crate::value::{ColumnValue, Json};
@@ -84,7 +83,7 @@ impl<M: Model> QueryBuilder<M> {
     /// As [`list`](Self::list).
     pub async fn exists<'c>(&self, db: impl Into<Db<'c>>) -> Result<bool, Error> {
         let table = M::TABLE;
-        if self.search.is_some() {
+        if self.search.is_some() || self.similar_to.is_some() {
             return Ok(self.first(db).await?.is_some());
         }
         self.check_page()?;
@@ -113,7 +112,9 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// [`Error::is_invalid`] for a filter whose value its column cannot have,
     /// a limit over 10,000, a cursor of another list, an offset together with
-    /// a cursor, or a search together with an order.
+    /// a cursor, or a search or [`similar_to`](Self::similar_to) together with
+    /// an order or with each other; [`Error::is_not_found`] if there is no
+    /// record to be similar to.
     pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<M>, Error> {
         self.page(db.into(), &self.whole()).await
     }
@@ -122,21 +123,8 @@ impl<M: Model> QueryBuilder<M> {
         Records(self.selected())
     }
 
-    pub(super) async fn page<S: Shape<M>>(
-        &self,
-        db: Db<'_>,
-        shape: &S,
-    ) -> Result<Page<S::Row>, Error> {
-        self.check_page()?;
-        let mut session = db.session().await?;
-        match &self.search {
-            Some(words) => self.list_found(&mut session, words, shape).await,
-            None => self.list_ordered(&mut session, shape).await,
-        }
-    }
-
     /// What is wrong with the page that is asked for, whatever is on it.
-    fn check_page(&self) -> Result<(), Error> {
+    pub(super) fn check_page(&self) -> Result<(), Error> {
         let refuse =
             |field, problem: String| Err(Error::invalid_field(M::TABLE.name, field, problem));
         self.not_by_time("records to list")?;
@@ -187,7 +175,7 @@ impl<M: Model> QueryBuilder<M> {
 
     /// A page without a search: one statement, so that the page and the total
     /// are of the same moment.
-    async fn list_ordered<S: Shape<M>>(
+    pub(super) async fn list_ordered<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
         shape: &S,
@@ -298,60 +286,9 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// A page of what a search finds: the candidates, ranked here, then the
-    /// records of the page.
-    async fn list_found<S: Shape<M>>(
-        &self,
-        session: &mut Session<'_>,
-        words: &str,
-        shape: &S,
-    ) -> Result<Page<S::Row>, Error> {
-        let table = M::TABLE;
-        if !self.order.is_empty() {
-            return Err(Error::invalid_field(
-                table.name,
-                "order_by",
-                "does not go with a search, whose order is the best hit first",
-            ));
-        }
-        if self.start.is_some() {
-            return Err(Error::invalid_field(
-                table.name,
-                "after",
-                "does not go with a search; use limit and offset",
-            ));
-        }
-        let query = search::Query::parse(words)
-            .map_err(|problem| Error::invalid_field(table.name, "search", problem))?;
-        let mut scope = Sql::default();
-        self.push_where(&mut scope)?;
-        let found = search::candidates(table, &query, scope, session.conn())
-            .await
-            .map_err(|error| Error::of_table(table, error))?;
-        let complete = found.complete;
-        let hits = search::rank(&query, found.candidates);
-        let total = match complete {
-            true => Total::Exact(hits.len() as u64),
-            false => Total::AtLeast(hits.len() as u64),
-        };
-        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        let ids: Vec<i64> = hits
-            .into_iter()
-            .skip(offset)
-            .take(self.limit.unwrap_or(DEFAULT_LIMIT) as usize)
-            .collect();
-        let data = self.rows_of(session, &ids, shape).await?;
-        Ok(Page {
-            data,
-            total,
-            next: None,
-            previous: None,
-        })
-    }
-
     /// The rows of the records of these ids that the query is about, in the
     /// order of the ids.
-    async fn rows_of<S: Shape<M>>(
+    pub(super) async fn rows_of<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
         ids: &[i64],

@@ -111,6 +111,13 @@ impl<M: Model> QueryBuilder<M> {
                 "does not go with a stream; list what it finds, page by page",
             ));
         }
+        if self.similar_to.is_some() {
+            return Err(Error::invalid_field(
+                table.name,
+                "similar_to",
+                "does not go with a stream; list what is like it, page by page",
+            ));
+        }
         self.not_by_time("a stream")?;
         if let Some(Start::Before(_)) = self.start {
             return Err(Error::invalid_field(

@@ -1,149 +1,201 @@
-//! The words of a search, taken apart.
+//! The words of a search: what rows are fetched by, and what hits are ranked
+//! by.
 
+use super::grammar::Terms;
+use super::text::{lower, runs};
 use crate::embedding::Embedding;
-use crate::value::Problem;
 
 /// The words of a search.
 #[derive(Debug)]
 pub(crate) struct Query {
-    /// All of it in lower case, with single spaces.
-    pub(super) phrase: String,
+    /// What must be in the text, as typed.
+    pub(super) phrases: Vec<String>,
+    /// The words as typed, with single spaces between them.
+    pub(super) all: String,
+    /// The same in lower case.
+    phrase: String,
     /// The distinct words in lower case, in order, that hits are ranked by.
     pub(super) words: Vec<String>,
-    /// Whether there were words that no row is fetched by.
-    words_left_out: bool,
+    /// The words that rows are fetched by.
+    pub(super) fetched: Vec<Fetched>,
+    /// Whether there are words that tell something and no row is fetched by.
+    pub(super) leaves_words_out: bool,
     /// Which likeness is wanted.
     pub(super) embedding: Option<Embedding>,
-    /// The words that rows are fetched by, with the pieces that stand for them.
-    pub(super) fetched: Vec<Fetched>,
 }
 
 /// A word that rows are fetched by.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fetched {
     pub(super) word: String,
-    /// Halves of the word: a row that has neither does not have the word, nor
-    /// the word with one letter wrong, nor another ending of it.
-    pub(super) halves: Vec<String>,
+    /// Its place in the words of the query.
+    pub(super) place: usize,
+    /// Pieces of the word: a row that has none of them does not have the word,
+    /// nor the word with one letter wrong, nor another ending of it.
+    pub(super) pieces: Vec<String>,
 }
 
-/// More would be a document, not a search.
-const MAX_BYTES: usize = 4096;
-
 /// Words that rows are fetched by: the longest ones, which tell most. Each
-/// costs a comparison for every row.
+/// costs comparisons for every row that has any of them.
 const MAX_FETCHED: usize = 8;
 
-/// Words that hits are ranked by, which are compared with every word of every
-/// candidate.
-const MAX_RANKED: usize = 16;
+/// Words that hits are ranked by.
+const MAX_RANKED: usize = 24;
 
-/// The shortest piece that says anything, in characters.
-const MIN_HALF: usize = 3;
+/// The shortest piece that says anything, and that a trigram index serves, in
+/// characters.
+const MIN_PIECE: usize = 3;
 
 impl Query {
-    pub(crate) fn parse(text: &str) -> Result<Self, Problem> {
-        if text.len() > MAX_BYTES {
-            return Err(Problem::new(format!(
-                "is {} bytes long; at most {MAX_BYTES} are taken",
-                text.len()
-            )));
-        }
-        if text.contains('\0') {
-            return Err(Problem::new("holds a NUL character, which no record does"));
-        }
+    /// The words of `terms`, which has some.
+    pub(crate) fn new(terms: &Terms) -> Self {
+        let typed: Vec<&str> = terms
+            .phrases
+            .iter()
+            .chain(&terms.words)
+            .flat_map(|words| words.split_whitespace())
+            .collect();
         let mut words: Vec<String> = Vec::new();
-        for word in text.split_whitespace() {
+        for word in typed.iter().flat_map(|word| runs(word)) {
             let word = lower(word);
-            if !words.contains(&word) {
+            if !words.contains(&word) && words.len() < MAX_RANKED {
                 words.push(word);
             }
         }
         if words.is_empty() {
-            return Err(Problem::new("must hold a word"));
+            // Nothing but signs: they are looked for as they stand.
+            words = typed
+                .iter()
+                .take(MAX_RANKED)
+                .map(|word| lower(word))
+                .collect();
+            words.dedup();
         }
-
-        let mut longest: Vec<&String> = words.iter().collect();
-        longest.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let words_left_out = words.len() > MAX_FETCHED;
-        let fetched = longest
-            .iter()
-            .take(MAX_FETCHED)
-            .map(|word| Fetched {
-                word: (*word).clone(),
-                halves: halves(word),
-            })
-            .collect();
-        let ranked: Vec<String> = longest.into_iter().take(MAX_RANKED).cloned().collect();
-        words.retain(|word| ranked.contains(word));
-        Ok(Self {
-            phrase: lower(&text.split_whitespace().collect::<Vec<_>>().join(" ")),
-            embedding: Embedding::of(text),
-            words,
-            words_left_out,
+        let all = typed.join(" ");
+        let (fetched, leaves_words_out) = fetched(&words);
+        Self {
+            phrases: terms.phrases.clone(),
+            phrase: lower(&all),
+            embedding: Embedding::of(&all),
+            all,
             fetched,
+            leaves_words_out,
+            words,
+        }
+    }
+
+    /// The words as typed, if they are more than one word: with signs in or
+    /// around it, a word is too.
+    pub(super) fn phrase(&self) -> Option<&str> {
+        let is_one_word = self.words.len() == 1 && self.words[0] == self.phrase;
+        (!is_one_word).then_some(self.phrase.as_str())
+    }
+
+    /// Whether rows are fetched by their embedding: not where a phrase says
+    /// which.
+    pub(super) fn is_fetched_by_likeness(&self) -> bool {
+        self.embedding.is_some() && self.phrases.is_empty()
+    }
+}
+
+/// The longest words that tell something, or if none does, the longest; and
+/// whether there are others.
+fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
+    let length = |word: &str| word.chars().count();
+    let tells = |word: &str| length(word) >= MIN_PIECE && !STOP_WORDS.contains(&word);
+    let any_tells = words.iter().any(|word| tells(word));
+    let mut longest: Vec<Fetched> = words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| tells(word) || !any_tells)
+        .map(|(place, word)| Fetched {
+            word: word.clone(),
+            place,
+            pieces: pieces(word),
         })
-    }
-
-    /// Whether a row that has any of the words is fetched.
-    pub(super) fn is_fetched_by_every_word(&self) -> bool {
-        !self.words_left_out
-    }
-}
-
-/// The text in lower case, character by character: the last sigma of a word is
-/// as any other.
-pub(super) fn lower(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
-}
-
-/// The two halves of the longest run of letters and digits in a word of six
-/// characters or more: one wrong letter is in one of them and leaves the other
-/// whole. Of four or five characters, the first and the last three, which most
-/// wrong letters leave. None for a shorter word.
-fn halves(word: &str) -> Vec<String> {
-    let run: Vec<char> = word
-        .split(|c: char| !c.is_alphanumeric())
-        .max_by_key(|run| run.chars().count())
-        .unwrap_or_default()
-        .chars()
         .collect();
-    if run.len() <= MIN_HALF {
+    longest.sort_by_key(|fetched| std::cmp::Reverse(length(&fetched.word)));
+    let leaves_out = longest.len() > MAX_FETCHED;
+    longest.truncate(MAX_FETCHED);
+    (longest, leaves_out)
+}
+
+/// English words that are in every text and say nothing of it.
+const STOP_WORDS: [&str; 37] = [
+    "the", "and", "for", "was", "were", "are", "not", "but", "with", "from", "that", "this", "has",
+    "have", "had", "its", "into", "been", "being", "can", "could", "did", "does", "will", "would",
+    "should", "which", "when", "what", "who", "why", "how", "then", "than", "there", "their",
+    "our",
+];
+
+/// The start and the end of a word of six characters or more, with at least one
+/// character between them from eight on, so that one wrong letter or two that
+/// changed places leave one of them whole. Of four or five, the first and the
+/// last three. None for a shorter word, which has to be there as it stands, nor
+/// for digits: a number with another digit is another number.
+fn pieces(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    if letters.len() <= MIN_PIECE
+        || !letters.iter().all(|c| c.is_alphanumeric())
+        || letters.iter().all(|c| c.is_numeric())
+    {
         return Vec::new();
     }
-    let half = MIN_HALF.max(run.len() / 2);
-    let second = (run.len() - MIN_HALF).min(half);
-    vec![run[..half].iter().collect(), run[second..].iter().collect()]
+    let length = MIN_PIECE.max((letters.len() - 1) / 2);
+    let end = letters.len() - length;
+    vec![
+        letters[..length].iter().collect(),
+        letters[end..].iter().collect(),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Query, halves};
+    use super::{Query, pieces};
+    use crate::search::Terms;
+    use crate::{Log, Model as _};
+
+    fn query(text: &str) -> Query {
+        Query::new(&Terms::parse(Log::TABLE, text))
+    }
 
     #[test]
-    fn a_wrong_letter_leaves_a_half() {
-        assert_eq!(halves("conection"), ["cone", "ction"]);
-        assert_eq!(halves("workerenv.init()"), ["work", "erenv"]);
-        assert_eq!(halves("error"), ["err", "ror"]);
-        assert_eq!(halves("dead"), ["dea", "ead"]);
-        assert!(halves("api").is_empty());
-        assert!(halves("++").is_empty());
+    fn a_wrong_letter_leaves_a_piece() {
+        assert_eq!(pieces("conection"), ["cone", "tion"]);
+        assert_eq!(pieces("error"), ["err", "ror"]);
+        assert_eq!(pieces("dead"), ["dea", "ead"]);
+        for whole in ["api", "++", "1608999687919862906"] {
+            assert!(pieces(whole).is_empty());
+        }
     }
 
     #[test]
     fn words_are_distinct_and_folded() {
-        let query = Query::parse("  Found child\tfound CHILD ").expect("words");
-        assert_eq!(query.words, ["found", "child"]);
-        assert_eq!(query.phrase, "found child found child");
+        let query = query("  Found child\tfound CHILD workerEnv.init() ");
+        assert_eq!(query.words, ["found", "child", "workerenv", "init"]);
+        assert_eq!(query.phrase, "found child found child workerenv.init()");
     }
 
     #[test]
-    fn no_words_are_no_search() {
+    fn rows_are_fetched_by_words_that_tell_something() {
+        let fetched = |text| {
+            query(text)
+                .fetched
+                .into_iter()
+                .map(|f| f.word)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(fetched("the block is in use"), ["block", "use"]);
+        assert_eq!(fetched("the is"), ["the", "is"]);
+        assert_eq!(fetched("?! .."), ["?!", ".."]);
         assert_eq!(
-            Query::parse(" \n").map(|_| ()).unwrap_err().to_string(),
-            "must hold a word"
+            fetched(
+                &('a'..='z')
+                    .map(|c| format!("{c}{c}{c} "))
+                    .collect::<String>()
+            )
+            .len(),
+            8
         );
-        assert!(Query::parse("a\0").is_err());
-        assert!(Query::parse(&"x ".repeat(3000)).is_err());
     }
 }

@@ -1,250 +1,218 @@
-//! The order of hits: pure, from texts and cosines to ids.
+//! The order of hits: pure, from texts and cosines to scores.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
-use super::Candidate;
-use super::candidates::MIN_COSINE;
-use super::query::{Query, lower};
+use super::candidates::{Candidate, Had};
+use super::query::Query;
+use super::text::{lower, words};
+use super::word::{ALIKE, Lexicon, PART, QueryWord};
+use crate::embedding::{Embedding, Meaning};
 
-/// A word as it stands; at the start of another; within another.
-const WHOLE: f32 = 1.0;
-const START: f32 = 0.9;
-const WITHIN: f32 = 0.8;
-/// All trigrams of a word, spread over another one.
-const SPELT_ALIKE: f32 = 0.7;
 /// The words in the order and with nothing between them.
 const PHRASE: f32 = 0.2;
-/// Full likeness: less than any word, enough to order equals.
-const LIKENESS: f32 = 0.15;
+/// The same meaning, of all of the words and all of the text.
+const LIKENESS: f32 = 0.4;
 
-/// A match of one word that makes a hit by itself: half of its trigrams, as a
-/// short word with two letters exchanged has them.
-const HIT: f32 = 0.34;
-/// A match of one word that, with likeness, makes a hit.
-const HIT_IF_ALIKE: f32 = 0.2;
+/// A word from which on a text is said to have it, when the rare are told from
+/// the common.
+const HAS: f32 = 0.7;
+
+/// Nearness from which likeness may make a hit. Unrelated texts lie around 0
+/// with a deviation of a quarter, as directions in 16 dimensions do.
+pub(super) const MIN_COSINE: f32 = 0.3;
+
+/// The hits among the candidates, in order.
+#[derive(Debug)]
+pub(crate) struct Ranking {
+    pub(crate) hits: Vec<Ranked>,
+    /// What each word of the query counts; together they come to 1.
+    pub(super) weights: Vec<f32>,
+}
+
+/// What texts mean, worked out once for those that differ in numbers alone.
+#[derive(Debug, Default)]
+struct Texts {
+    known: HashMap<String, Option<Meaning>>,
+}
+
+impl Texts {
+    /// How like a text is to what is meant: 0 where either has no meaning.
+    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> f32 {
+        let Some(meaning) = meaning else { return 0.0 };
+        let text = without_numbers(&candidate.fields.join(" "));
+        let known = self.known.entry(text);
+        let of_text = known.or_insert_with_key(|text| Meaning::of(text));
+        of_text
+            .as_ref()
+            .map_or(0.0, |of_text| meaning.likeness(of_text))
+    }
+}
+
+/// The text with each run of digits as one: numbers have no meaning.
+fn without_numbers(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut in_number = false;
+    for c in text.chars() {
+        let is_digit = c.is_ascii_digit();
+        if !(is_digit && in_number) {
+            short.push(if is_digit { '0' } else { c });
+        }
+        in_number = is_digit;
+    }
+    short
+}
+
+/// A hit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ranked {
+    pub(crate) id: i64,
+    pub(crate) score: f32,
+    pub(crate) cosine: Option<f32>,
+}
 
 /// Orders the candidates that are hits, the best first; the newest breaks ties.
 ///
-/// A hit has one of the words, or one spelt much like it, or is near and has
-/// one spelt a little like it.
-///
 /// Each word of the query is worth the best match that a text has for it, and
 /// counts the more, the fewer of the candidates have it.
-pub(crate) fn rank(query: &Query, candidates: Vec<Candidate>) -> Vec<i64> {
-    let words: Vec<QueryWord<'_>> = query
+pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
+    let query_words: Vec<QueryWord> = query
         .words
         .iter()
         .map(|word| QueryWord::new(word))
         .collect();
-    let texts: Vec<Text> = candidates.iter().map(|c| Text::new(&c.text)).collect();
-    let matches: Vec<Vec<f32>> = texts
+    let mut lexicon = Lexicon::new(&query_words);
+    let matches: Vec<Vec<f32>> = candidates
         .iter()
-        .map(|text| words.iter().map(|word| text.best(word)).collect())
+        .map(|candidate| best_of_each(query, candidate, &mut lexicon))
         .collect();
 
     // Among candidates, not among all rows: what is common here is what was asked for.
     #[allow(clippy::cast_precision_loss)]
-    let weights: Vec<f32> = (0..words.len())
-        .map(|word| {
-            let having = matches.iter().filter(|m| m[word] >= SPELT_ALIKE).count();
-            (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln()
-        })
-        .collect();
-    let all: f32 = weights.iter().sum();
+    let rarity = |word: usize| {
+        let having = matches
+            .iter()
+            .filter(|qualities| qualities[word] >= HAS)
+            .count();
+        (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln()
+    };
+    let rarities: Vec<f32> = (0..query.words.len()).map(rarity).collect();
+    let all: f32 = rarities.iter().sum();
+    let weights: Vec<f32> = rarities.iter().map(|rarity| rarity / all).collect();
 
-    let mut scored: Vec<(f32, i64)> = candidates
+    let meaning = Meaning::of(&query.all);
+    let mut texts = Texts::default();
+    let mut hits: Vec<Ranked> = candidates
         .iter()
-        .zip(texts.iter().zip(&matches))
-        .filter(|(candidate, (_, matches))| {
-            let best = matches.iter().copied().fold(0.0, f32::max);
-            let alike = candidate.cosine >= MIN_COSINE && best >= HIT_IF_ALIKE;
-            best >= HIT || candidate.matched > 0.0 || alike
-        })
-        .map(|(candidate, (text, matches))| {
-            let words: f32 = matches
+        .zip(&matches)
+        .filter(|(candidate, qualities)| is_hit(query, candidate, qualities))
+        .map(|(candidate, qualities)| {
+            let words: f32 = qualities
                 .iter()
                 .zip(&weights)
-                .map(|(m, w)| m * w)
-                .sum::<f32>()
-                / all;
-            // The text may be cut; what the database found in all of it stands.
-            let words = words.max(candidate.matched * WITHIN);
-            let phrase = query.words.len() > 1 && text.contains_phrase(&query.phrase);
-            let score =
-                words + if phrase { PHRASE } else { 0.0 } + candidate.cosine.max(0.0) * LIKENESS;
-            (score, candidate.id)
+                .map(|(quality, weight)| quality * weight)
+                .sum();
+            let phrase = has_phrase(query, &candidate.fields);
+            let likeness = texts.likeness(&meaning, candidate);
+            Ranked {
+                id: candidate.id,
+                score: words + if phrase { PHRASE } else { 0.0 } + likeness * LIKENESS,
+                cosine: candidate.cosine,
+            }
         })
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(Reverse(a.1).cmp(&Reverse(b.1))));
-    scored.into_iter().map(|(_, id)| id).collect()
+    hits.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then(Reverse(a.id).cmp(&Reverse(b.id)))
+    });
+    Ranking { hits, weights }
 }
 
-/// A word of the query.
-struct QueryWord<'a> {
-    word: &'a str,
-    trigrams: Vec<Trigram>,
-}
-
-impl<'a> QueryWord<'a> {
-    fn new(word: &'a str) -> Self {
-        Self {
-            word,
-            trigrams: runs(word).flat_map(trigrams).collect(),
-        }
-    }
-}
-
-/// The text of a candidate, in lower case, with the trigrams of its words.
-struct Text {
-    text: String,
-    words: Vec<Vec<Trigram>>,
-}
-
-impl Text {
-    fn new(text: &str) -> Self {
-        let text = lower(text);
-        let mut words: Vec<Vec<Trigram>> = runs(&text)
-            .map(|run| {
-                let mut trigrams: Vec<Trigram> = trigrams(run).collect();
-                trigrams.sort_unstable();
-                trigrams
-            })
-            .collect();
-        words.sort_unstable();
-        words.dedup();
-        Self { text, words }
-    }
-
-    /// How well the text matches a word, from 0 to 1.
-    fn best(&self, word: &QueryWord<'_>) -> f32 {
-        let best = self.occurrence(word.word);
-        if best > 0.0 || word.trigrams.is_empty() {
-            return best;
-        }
-        #[allow(clippy::cast_precision_loss)]
-        let share = |count: usize| count as f32 / word.trigrams.len() as f32;
-        let covered = self
-            .words
-            .iter()
-            .map(|other| {
-                let shared = word
-                    .trigrams
-                    .iter()
-                    .filter(|t| other.binary_search(t).is_ok());
-                shared.count()
-            })
-            .max()
-            .unwrap_or(0);
-        share(covered) * SPELT_ALIKE
-    }
-}
-
-impl Text {
-    /// How well the best place where the text has these letters bounds them,
-    /// or 0 if it has them nowhere.
-    fn occurrence(&self, letters: &str) -> f32 {
-        let mut best: f32 = 0.0;
-        for (at, found) in self.text.match_indices(letters) {
-            let before = self.text[..at].chars().next_back();
-            let after = self.text[at + found.len()..].chars().next();
-            let open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-            best = best.max(match (open(before), open(after)) {
-                (true, true) => return WHOLE,
-                (true, false) => START,
-                _ => WITHIN,
-            });
-        }
-        best
-    }
-
-    fn contains_phrase(&self, phrase: &str) -> bool {
-        self.occurrence(phrase) >= WHOLE
-    }
-}
-
-type Trigram = [char; 3];
-
-/// The runs of letters and digits.
-fn runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|run| !run.is_empty())
-}
-
-/// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
-/// after.
-fn trigrams(word: &str) -> impl Iterator<Item = Trigram> {
-    let padded: Vec<char> = "  "
-        .chars()
-        .chain(word.chars())
-        .chain(std::iter::once(' '))
+/// Whether a row is a hit, whose texts and whose text in lower case these are.
+pub(super) fn finds(
+    query: &Query,
+    texts: &[String],
+    whole: &str,
+    embedding: Option<&Embedding>,
+) -> bool {
+    let had = query
+        .fetched
+        .iter()
+        .map(|fetched| match whole.contains(&fetched.word) {
+            true => Had::Word,
+            false if fetched.pieces.iter().any(|piece| whole.contains(piece)) => Had::Piece,
+            false => Had::Nothing,
+        });
+    let candidate = Candidate {
+        id: 0,
+        fields: texts.to_vec(),
+        had: had.collect(),
+        cosine: query
+            .embedding
+            .as_ref()
+            .zip(embedding)
+            .map(|(a, b)| a.cosine(b)),
+    };
+    let words: Vec<QueryWord> = query
+        .words
+        .iter()
+        .map(|word| QueryWord::new(word))
         .collect();
-    (0..padded.len() - 2).map(move |at| [padded[at], padded[at + 1], padded[at + 2]])
+    let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&words));
+    is_hit(query, &candidate, &qualities)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::rank;
-    use crate::search::{Candidate, Query};
+/// Whether a row that no filter leaves out, and that has every phrase, is a
+/// hit: it has a phrase; or one of the words, or one of their pieces and a word
+/// spelt much like it; or it is near.
+///
+/// Of the row and the query alone: what other rows there are does not count.
+fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
+    let by_letters = query
+        .fetched
+        .iter()
+        .zip(&candidate.had)
+        .any(|(fetched, had)| match had {
+            Had::Word => true,
+            Had::Piece => qualities[fetched.place] >= ALIKE,
+            Had::Nothing => false,
+        });
+    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE);
+    !query.phrases.is_empty() || by_letters || is_near()
+}
 
-    /// The texts in the order of the search.
-    fn ranked<'a>(words: &str, texts: &[&'a str]) -> Vec<&'a str> {
-        let query = Query::parse(words).expect("words");
-        let candidates = (0_i64..)
-            .zip(texts)
-            .map(|(id, text)| Candidate {
-                id,
-                text: (*text).to_owned(),
-                matched: 0.0,
-                cosine: 0.0,
-            })
-            .collect();
-        rank(&query, candidates)
-            .into_iter()
-            .map(|id| texts[usize::try_from(id).expect("small")])
-            .collect()
+/// The best quality of a match for each word of the query.
+fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon<'_>) -> Vec<f32> {
+    let mut best = vec![0.0; query.words.len()];
+    for text in &candidate.fields {
+        for range in words(text) {
+            for (best, found) in best.iter_mut().zip(lexicon.matches(&text[range])) {
+                *best = found.quality.max(*best);
+            }
+        }
     }
+    // The text may be cut; what the database found in all of it stands.
+    for (fetched, had) in query.fetched.iter().zip(&candidate.had) {
+        if *had == Had::Word {
+            best[fetched.place] = best[fetched.place].max(PART);
+        }
+    }
+    best
+}
 
-    #[test]
-    fn words_before_starts_before_parts_before_misspellings() {
-        let best_first = [
-            "the child exited",
-            "two children left",
-            "a grandchild",
-            "a chidl exited",
-        ];
-        let mut shuffled = best_first.to_vec();
-        shuffled.push("nothing of the kind");
-        shuffled.reverse();
-        assert_eq!(ranked("child", &shuffled), best_first);
-    }
-
-    #[test]
-    fn the_phrase_comes_before_its_words_apart() {
-        assert_eq!(
-            ranked(
-                "connection refused",
-                &["connection was refused", "Connection refused"]
-            )[0],
-            "Connection refused"
-        );
-    }
-
-    #[test]
-    fn a_rare_word_counts_more_than_a_common_one() {
-        let texts = ["error in a", "error in b", "error in c", "timeout in d"];
-        assert_eq!(ranked("error timeout", &texts)[0], "timeout in d");
-    }
-
-    #[test]
-    fn the_newest_of_equals_is_first() {
-        let query = Query::parse("same").expect("a word");
-        let candidate = |id| Candidate {
-            id,
-            text: "same".to_owned(),
-            matched: 0.0,
-            cosine: 0.5,
-        };
-        let ids = rank(&query, vec![candidate(1), candidate(3), candidate(2)]);
-        assert_eq!(ids, [3, 2, 1]);
-    }
+/// Whether a text has the words as they were typed, and not as a part of longer
+/// ones.
+pub(super) fn has_phrase(query: &Query, texts: &[String]) -> bool {
+    let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+    let has = |phrase: &str, text: &String| {
+        let text = lower(text);
+        text.match_indices(phrase).any(|(at, found)| {
+            is_open(text[..at].chars().next_back())
+                && is_open(text[at + found.len()..].chars().next())
+        })
+    };
+    query
+        .phrase()
+        .is_some_and(|phrase| texts.iter().any(|text| has(phrase, text)))
 }

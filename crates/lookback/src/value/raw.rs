@@ -36,6 +36,7 @@ impl Value<'static> {
             ColumnType::Vector(_) => {
                 decode::<pgvector::Vector>(value).map(|vector| Self::Vector(vector.to_vec().into()))
             }
+            ColumnType::Array(element) => read_array(value, element),
         };
         read.map_err(|source| sqlx::Error::ColumnDecode {
             index: name.to_owned(),

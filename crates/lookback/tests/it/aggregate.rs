@@ -62,7 +62,8 @@ fn near(a: Option<f64>, b: Option<f64>) -> bool {
 
 #[tokio::test]
 async fn groups_and_measures_are_those_of_the_rows() {
-    let mut runner = crate::random::runner(40);
+    let db = testkit::database().await;
+    let mut runner = crate::random::runner(100);
     for _ in 0..runner.config().cases {
         let strategy = (
             proptest::collection::vec(
@@ -78,13 +79,15 @@ async fn groups_and_measures_are_those_of_the_rows() {
             200..203_i32,
         );
         let (rows, share, least) = strategy.new_tree(&mut runner).unwrap().current();
-        check(&rows, share, least).await;
+        sqlx::query("TRUNCATE request_snapshots")
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        check(&db.pool, &rows, share, least).await;
     }
 }
 
-async fn check(rows: &[Row], share: f64, least: i32) {
-    let db = testkit::database().await;
-    let pool = &db.pool;
+async fn check(pool: &PgPool, rows: &[Row], share: f64, least: i32) {
     insert(pool, rows).await;
     let query = RequestSnapshot::records().filter(RequestSnapshot::status_code().gte(least));
     let duration = RequestSnapshot::duration();

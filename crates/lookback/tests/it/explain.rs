@@ -129,9 +129,9 @@ async fn common_queries_are_served_by_an_index() {
             let requests = RequestSnapshot::records().without_total();
             requests.filter(RequestSnapshot::user_id().eq("user 7")).list(conn).await
         };
-        "an hour of requests": async |conn: &mut PgConnection| {
-            let hour = RequestSnapshot::timestamp().gte(middle) & RequestSnapshot::timestamp().lt(middle + TimeDelta::hours(1));
-            RequestSnapshot::records().without_total().filter(hour).list(conn).await
+        "a minute of requests": async |conn: &mut PgConnection| {
+            let minute = RequestSnapshot::timestamp().between(middle, middle + TimeDelta::minutes(1));
+            RequestSnapshot::records().without_total().filter(minute).list(conn).await
         };
         "the windows of an endpoint": async |conn: &mut PgConnection| {
             let since = Metric::endpoint().eq("GET /7") & Metric::window_start().gte(start + TimeDelta::hours(20));
@@ -150,5 +150,110 @@ async fn common_queries_are_served_by_an_index() {
             Log::records().update(conn, 777, lookback::LogPatch::new().trace_id(None)).await
         };
     }
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    a record by its id
+      Index Scan of logs_default_pkey, bounded
+
+    the newest page
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Index Scan backward of logs_default_pkey
+
+    a page by cursor, far back
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Index Scan backward of logs_default_pkey, bounded
+
+    the newest of a level
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Index Scan backward of logs_default_pkey
+
+    records by id
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Index Scan backward of logs_default_pkey, bounded
+
+    a minute of lines
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Sort
+              Bitmap Heap Scan of logs_default
+                Bitmap Index Scan of logs_default_created_at_idx, bounded
+
+    a minute of lines, counted by level
+      Limit
+        Sort
+          Aggregate
+            Sort
+              Bitmap Heap Scan of logs_default
+                Bitmap Index Scan of logs_default_created_at_idx, bounded
+
+    the lines of a trace
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Sort
+              Index Scan of logs_default_trace_id_idx, bounded
+
+    the requests of a user
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Sort
+              Bitmap Heap Scan of request_snapshots_default
+                Bitmap Index Scan of request_snapshots_default_user_id_id_idx, bounded
+
+    a minute of requests
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Sort
+              Bitmap Heap Scan of request_snapshots_default
+                Bitmap Index Scan of request_snapshots_default_timestamp_idx, bounded
+
+    the windows of an endpoint
+      Sort
+        Nested Loop
+          Result
+          Limit
+            Incremental Sort
+              Index Scan backward of metrics_window_start_idx, bounded
+
+    the last windows of all endpoints, by the hour
+      Limit
+        Sort
+          Aggregate
+            Index Scan of metrics_window_start_idx, bounded
+
+    a user by e-mail
+      ModifyTable of users
+        Result
+
+    deleted records, to purge
+      ModifyTable of logs
+        Nested Loop
+          Aggregate
+            Subquery Scan
+              Limit
+                Index Scan of logs_default_deleted_at_idx, bounded
+          Index Scan of logs_default_pkey, bounded
+
+    a change by id
+      ModifyTable of logs
+        Index Scan of logs_default_pkey, bounded
+    ");
 }

@@ -142,7 +142,8 @@ fn ids(records: &[RequestSnapshot]) -> Vec<i64> {
 
 #[tokio::test]
 async fn pages_by_cursor_neither_skip_nor_repeat() {
-    let mut runner = crate::random::runner(60);
+    let db = testkit::database().await;
+    let mut runner = crate::random::runner(150);
     for _ in 0..runner.config().cases {
         let strategy = (
             proptest::collection::vec(drawn(), 0..40),
@@ -151,13 +152,21 @@ async fn pages_by_cursor_neither_skip_nor_repeat() {
             proptest::collection::vec(drawn(), 0..12),
         );
         let (rows, orders, limit, late) = strategy.new_tree(&mut runner).unwrap().current();
-        check_pages(&rows, &orders, limit, &late).await;
+        sqlx::query("TRUNCATE request_snapshots")
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        check_pages(&db.pool, &rows, &orders, limit, &late).await;
     }
 }
 
-async fn check_pages(rows: &[Drawn], orders: &[Drawing], limit: u32, late: &[Drawn]) {
-    let db = testkit::database().await;
-    let pool = &db.pool;
+async fn check_pages(
+    pool: &PgPool,
+    rows: &[Drawn],
+    orders: &[Drawing],
+    limit: u32,
+    late: &[Drawn],
+) {
     insert(pool, rows).await;
     let mut query: QueryBuilder<RequestSnapshot> = RequestSnapshot::records().limit(limit);
     for drawing in orders {
@@ -366,7 +375,7 @@ async fn a_cursor_is_of_its_list() {
     before: is not a cursor; give one that a page of this list came with
     after: is a cursor of another version of Lookback
     offset: does not go with a cursor; give one of them
-    after: does not go with a search; use limit and offset
+    after: is a cursor of another list than this search
     after: is a cursor of another table, not of logs
     limit: 10001 is more than 10000; read page by page, or by stream
     "
@@ -417,4 +426,66 @@ async fn a_cursor_of_version_1_is_read() {
     insta::assert_snapshot!(next, @"WzEsInJlcXVlc3Rfc25hcHNob3RzIiwiLWdlb19zb3VyY2UsZHVyYXRpb25fX251bGxzZmlyc3QsZ2VvX2xhdCx0aW1lc3RhbXAsLWlkIixbWzNdLFtdLFswLjMzMzMzMzMzMzMzMzMzMzNdLFsxNzY3MjI1NjAwMDAwMDAwXSxbNF1dXQ");
     let page = query.clone().after(next).list(pool).await.unwrap();
     assert_eq!(ids(&page.data), [3, 2]);
+}
+
+#[tokio::test]
+async fn pages_of_a_search_stay_in_step_while_records_are_added() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let lines = |from: usize, to: usize| -> Vec<lookback::NewLog> {
+        (from..to)
+            .map(|n| {
+                let words = [
+                    "connection refused",
+                    "connection lost",
+                    "refused to connect",
+                ][n % 3];
+                lookback::NewLog::new("API", lookback::Level::Info, format!("{words} by host{n}"))
+            })
+            .collect()
+    };
+    let logs = lookback::Log::records();
+    logs.create_many(pool, &lines(0, 25)).await.unwrap();
+    for query in [
+        logs.clone().search("connection refused"),
+        logs.clone().similar_to(7),
+    ] {
+        let whole = query.list(pool).await.unwrap();
+        let whole: Vec<i64> = whole.data.iter().map(|log| log.id).collect();
+        assert!(whole.len() >= 24);
+        let query = query.limit(7);
+        let mut page = query.hits(pool).await.unwrap();
+        assert_eq!(page.previous, None);
+        let mut seen = Vec::new();
+        let last = loop {
+            seen.extend(page.data.iter().map(|hit| hit.record.id));
+            logs.create_many(pool, &lines(3, 6)).await.unwrap();
+            match &page.next {
+                Some(next) => page = query.clone().after(next).hits(pool).await.unwrap(),
+                None => break page,
+            }
+        };
+        assert_eq!(seen, whole);
+        // Back again, the first page being what is left.
+        let mut back: Vec<i64> = last.data.iter().map(|hit| hit.record.id).collect();
+        let mut previous = last.previous;
+        while let Some(at) = previous {
+            let page = query.clone().before(at).list(pool).await.unwrap();
+            assert!(page.next.is_some());
+            back.splice(0..0, page.data.iter().map(|log| log.id));
+            previous = page.previous;
+        }
+        assert_eq!(back, whole);
+        // Records that came later are on no page of this cursor, and not counted.
+        let next = query.list(pool).await.unwrap().next.unwrap();
+        let other = logs.clone().search("another").after(&next).list(pool).await;
+        assert!(other.unwrap_err().is_invalid());
+        let listed = logs.clone().after(&next).list(pool).await;
+        assert!(listed.unwrap_err().to_string().contains("with a search"));
+        logs.clone()
+            .filter(lookback::Log::id().gt(25))
+            .hard_delete_all(pool)
+            .await
+            .unwrap();
+    }
 }

@@ -9,6 +9,12 @@ use serde_json::json;
 
 use crate::time;
 
+mod hits;
+mod odd;
+mod plans;
+mod set;
+mod similar;
+
 async fn store(pool: &sqlx::PgPool, messages: &[&str]) {
     let logs: Vec<NewLog> = messages
         .iter()

@@ -1,0 +1,131 @@
+//! `search` and `like`: records with the reason why they were found.
+
+use lookback::{Hit, Model, QueryBuilder, WordMatch};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Shown, envelope, note_of, usage};
+use crate::args::PageArgs;
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, Cell};
+
+pub(super) async fn run<M: Model + Serialize + Shown>(
+    config: &Config,
+    query: &QueryBuilder<M>,
+    args: &PageArgs,
+    explain: bool,
+) -> Result<(), Failure> {
+    let mut conn = database::connect(config).await?;
+    let hits = query
+        .hits(&mut conn)
+        .await
+        .map_err(|error| match error.is_invalid() {
+            true => usage(error),
+            false => error.into(),
+        })?;
+    database::warn_of_encoder(&mut conn).await;
+    if args.json {
+        let data = hits
+            .data
+            .iter()
+            .map(json_of)
+            .collect::<Result<Vec<Value>, Failure>>()?;
+        return output::json(&envelope(&data, hits.total, args));
+    }
+    let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
+    let notes: Vec<Vec<String>> = match explain {
+        true => hits.data.iter().map(reasons).collect(),
+        false => Vec::new(),
+    };
+    output::noted_table(M::HEADINGS, &rows, &notes)?;
+    note_of::<M>(hits.data.len(), hits.total);
+    Ok(())
+}
+
+/// The cells of a record, with what was found marked in the last one.
+fn marked_cells<M: Shown>(hit: &Hit<M>) -> Vec<Cell> {
+    let mut cells = hit.record.cells();
+    if let Some(last) = cells.pop() {
+        let highlight = hit
+            .highlights
+            .iter()
+            .find(|highlight| highlight.text == last.text);
+        let marks = highlight.map(|highlight| highlight.ranges.clone());
+        cells.push(last.marks(marks.unwrap_or_default()));
+    }
+    cells
+}
+
+/// Why a record was found: its score, then a line for each word.
+fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
+    let mut score = format!("score {:.2}", hit.score);
+    if let Some(likeness) = hit.why.likeness {
+        score.push_str(&format!(", likeness {likeness:.2}"));
+    }
+    if hit.why.phrase {
+        score.push_str(", all words as typed");
+    }
+    let width = |part: fn(&WordMatch) -> usize| hit.why.words.iter().map(part).max().unwrap_or(0);
+    let word = width(|word| word.word.chars().count());
+    let kind = width(|word| word.kind.as_str().len());
+    let words = hit.why.words.iter().map(|matched| {
+        format!(
+            "{:word$}  {:kind$}  {} in {}, {:.2} of {:.2}",
+            matched.word,
+            matched.kind,
+            matched.matched,
+            matched.field,
+            matched.quality * matched.weight,
+            matched.weight,
+        )
+    });
+    std::iter::once(score).chain(words).collect()
+}
+
+/// The record, and beside its fields what is said of it as a hit.
+fn json_of<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
+    let mut record = serde_json::to_value(&hit.record)?;
+    let words: Vec<Value> = hit
+        .why
+        .words
+        .iter()
+        .map(|word| {
+            json!({
+                "word": word.word,
+                "kind": word.kind.as_str(),
+                "field": word.field,
+                "matched": word.matched,
+                "quality": word.quality,
+                "weight": word.weight,
+            })
+        })
+        .collect();
+    let highlights: Vec<Value> = hit
+        .highlights
+        .iter()
+        .map(|highlight| {
+            let ranges = highlight
+                .ranges
+                .iter()
+                .map(|range| json!([range.start, range.end]));
+            json!({
+                "field": highlight.field,
+                "text": highlight.text,
+                "ranges": ranges.collect::<Vec<Value>>(),
+            })
+        })
+        .collect();
+    if let Value::Object(fields) = &mut record {
+        fields.insert(
+            "hit".to_owned(),
+            json!({
+                "score": hit.score,
+                "why": { "words": words, "phrase": hit.why.phrase, "likeness": hit.why.likeness },
+                "highlights": highlights,
+            }),
+        );
+    }
+    Ok(record)
+}

@@ -1,0 +1,189 @@
+//! From a text to its words, and from words to sums over the table's rows.
+
+use super::table::{Row, WordHash};
+
+const MAX_BYTES: usize = 8 * 1024;
+const MAX_WORD: usize = 64;
+/// The runs of characters that an unknown word is made of.
+const GRAMS: [usize; 2] = [3, 4];
+/// What a word that is made of words may be: of 6 to 32 letters, each of its
+/// words of 3 or more and among the 8,192 most frequent.
+const MAX_MADE: usize = 32;
+const MIN_PART: usize = 3;
+const PART_RANKS: u16 = 8_192;
+
+/// The sums of one or more texts, in the first `N` dimensions.
+#[derive(Debug)]
+pub(super) struct Sums<const N: usize> {
+    sums: [i32; N],
+    empty: bool,
+    bytes: usize,
+    /// A piece of text, folded.
+    folded: String,
+    /// `<word>`, and where each of its characters starts.
+    word: String,
+    starts: Vec<usize>,
+}
+
+impl<const N: usize> Sums<N> {
+    pub(super) fn new() -> Self {
+        Self {
+            sums: [0; N],
+            empty: true,
+            bytes: 0,
+            folded: String::new(),
+            word: String::new(),
+            starts: Vec::new(),
+        }
+    }
+
+    /// Whether there was nothing but white space.
+    pub(super) fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    /// Adds the words of a text.
+    pub(super) fn add(&mut self, text: &str) {
+        let mut folded = std::mem::take(&mut self.folded);
+        for piece in text.split_whitespace() {
+            if self.bytes >= MAX_BYTES {
+                break;
+            }
+            self.empty = false;
+            folded.clear();
+            // A character may be several in another case: folded first, then split.
+            piece.chars().for_each(|c| fold(c, &mut folded));
+            for run in folded.split(|c: char| !c.is_alphanumeric()) {
+                let beside_digits = run.contains('0');
+                for word in run.split('0').filter(|word| !word.is_empty()) {
+                    self.add_word(word, beside_digits);
+                }
+            }
+        }
+        self.folded = folded;
+    }
+
+    /// The sums divided by their length; `None` if all are zero.
+    pub(super) fn unit(&self) -> Option<[f32; N]> {
+        // At most 2,741 rows within MAX_BYTES, each of at most 1,023 × 127 in a dimension: a
+        // sum is below 2^29, and 96 squares are below 2^64.
+        let square = |sum: &i32| u64::from(sum.unsigned_abs()).pow(2);
+        let squares: u64 = self.sums.iter().map(square).sum();
+        if squares == 0 {
+            return None;
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let length = (squares as f64).sqrt();
+        #[allow(clippy::cast_possible_truncation)]
+        let unit = |sum| (f64::from(sum) / length) as f32;
+        Some(self.sums.map(unit))
+    }
+
+    fn add_word(&mut self, word: &str, beside_digits: bool) {
+        if self.bytes >= MAX_BYTES || (beside_digits && word.len() < MIN_PART) {
+            return;
+        }
+        self.bytes += word.len() + 2;
+        if let Some(row) = Row::of_word(word) {
+            row.add_to(&mut self.sums);
+        } else if let Some(made) = Made::of(word) {
+            made.rows(|row| row.add_to(&mut self.sums));
+        } else if !beside_digits {
+            self.add_grams(word);
+        }
+    }
+
+    /// The mean over the runs of characters of a word.
+    fn add_grams(&mut self, word: &str) {
+        self.word.clear();
+        self.starts.clear();
+        self.push('<');
+        word.chars().take(MAX_WORD).for_each(|c| self.push(c));
+        self.push('>');
+        self.starts.push(self.word.len());
+
+        let mut sums = [0; N];
+        let mut count = 0;
+        for size in GRAMS {
+            for ends in self.starts.windows(size + 1) {
+                let gram = &self.word.as_bytes()[ends[0]..ends[size]];
+                Row::of_gram(gram).add_to(&mut sums);
+                count += 1;
+            }
+        }
+        for (sum, of_word) in self.sums.iter_mut().zip(sums) {
+            *sum += of_word / count;
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        self.starts.push(self.word.len());
+        self.word.push(c);
+    }
+}
+
+/// A word made of words.
+struct Made {
+    length: usize,
+    /// By the length of a beginning of the word: the cost of its cheapest
+    /// division, and the last word of it.
+    best: [Option<(u32, usize, Row)>; MAX_MADE + 1],
+}
+
+impl Made {
+    fn of(word: &str) -> Option<Self> {
+        let letters = word.as_bytes();
+        if !(2 * MIN_PART..=MAX_MADE).contains(&letters.len()) || !word.is_ascii() {
+            return None;
+        }
+        let mut best: [Option<(u32, usize, Row)>; MAX_MADE + 1] = [None; MAX_MADE + 1];
+        for start in 0..=letters.len() - MIN_PART {
+            let before = match best[start] {
+                Some((cost, ..)) => cost,
+                None if start == 0 => 0,
+                None => continue,
+            };
+            let mut hash = WordHash::new();
+            for (index, letter) in letters.iter().enumerate().skip(start) {
+                hash.add(*letter);
+                let end = index + 1;
+                if end - start < MIN_PART {
+                    continue;
+                }
+                let Some(row) = hash.row().filter(|row| row.rank() < PART_RANKS) else {
+                    continue;
+                };
+                // One word less is better than any more frequent ones.
+                let cost = before + (1 << 16) + u32::from(row.rank());
+                if best[end].is_none_or(|(least, ..)| cost < least) {
+                    best[end] = Some((cost, start, row));
+                }
+            }
+        }
+        best[letters.len()].map(|_| Self {
+            length: letters.len(),
+            best,
+        })
+    }
+
+    fn rows(&self, mut each: impl FnMut(Row)) {
+        let mut end = self.length;
+        while let Some((_, start, row)) = self.best[end] {
+            each(row);
+            end = start;
+        }
+    }
+}
+
+/// Appends a character in lower case, a digit as `0`.
+fn fold(c: char, folded: &mut String) {
+    if c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric()) {
+        folded.push('0');
+    } else if c.is_ascii() {
+        folded.push(c.to_ascii_lowercase());
+    } else {
+        // Down first: the capital ẞ has no upper case but itself, and its lower case ß has SS.
+        let upper = c.to_lowercase().flat_map(char::to_uppercase);
+        folded.extend(upper.flat_map(char::to_lowercase));
+    }
+}

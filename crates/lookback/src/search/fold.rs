@@ -1,0 +1,97 @@
+//! Finding letters in a text whatever their case, with the places they have in
+//! the text as it stands.
+
+use std::ops::Range;
+
+/// A text in lower case that knows where its characters come from.
+pub(super) struct Folded {
+    lower: String,
+    /// For each byte of `lower`, where the character that it comes from starts
+    /// in the text; then where the text ends.
+    origins: Vec<usize>,
+}
+
+impl Folded {
+    pub(super) fn new(text: &str) -> Self {
+        let mut folded = Self {
+            lower: String::with_capacity(text.len()),
+            origins: Vec::with_capacity(text.len() + 1),
+        };
+        for (at, c) in text.char_indices() {
+            folded.lower.extend(c.to_lowercase());
+            folded.origins.resize(folded.lower.len(), at);
+        }
+        folded.origins.push(text.len());
+        folded
+    }
+
+    /// Where the text has these letters, which are in lower case.
+    pub(super) fn find(&self, letters: &str) -> Vec<Range<usize>> {
+        let found = self.lower.match_indices(letters);
+        let range = |(at, found): (usize, &str)| {
+            let start = self.origins[at];
+            // A character that is several in lower case is found whole.
+            let last = self.origins[at + found.len() - 1];
+            let end = self.origins[at..]
+                .iter()
+                .copied()
+                .find(|origin| *origin > last);
+            start..end.unwrap_or(start)
+        };
+        found
+            .filter(|(_, found)| !found.is_empty())
+            .map(range)
+            .collect()
+    }
+}
+
+/// The ranges in order, with those that overlap or touch made one.
+pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Folded, merged};
+    use crate::search::text::lower;
+
+    #[test]
+    fn letters_are_found_where_they_are_whatever_their_case() {
+        let text = "İstanbul ÅNGSTRÖM ångström";
+        let found = Folded::new(text).find("ångström");
+        let found: Vec<&str> = found.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(found, ["ÅNGSTRÖM", "ångström"]);
+        assert_eq!(&text[Folded::new(text).find("i")[0].clone()], "İ");
+        assert!(Folded::new("").find("a").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_are_on_borders_and_hold_the_letters(text in "[a-zA-ZİßΣ é🦀]{0,20}", letters in "[a-zß é]{1,3}") {
+            for range in Folded::new(&text).find(&letters) {
+                prop_assert!(lower(&text[range]).contains(&letters));
+            }
+        }
+
+        #[test]
+        fn merged_ranges_are_apart_and_cover_the_same(ranges in prop::collection::vec((0usize..30, 0usize..5), 0..10)) {
+            let ranges: Vec<_> = ranges.into_iter().map(|(start, length)| start..start + length + 1).collect();
+            let merged = merged(ranges.clone());
+            prop_assert!(merged.windows(2).all(|two| two[0].end < two[1].start));
+            for at in 0..40 {
+                let covers = |ranges: &[std::ops::Range<usize>]| ranges.iter().any(|range| range.contains(&at));
+                prop_assert_eq!(covers(&ranges), covers(&merged));
+            }
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! What a person types, taken apart: words, `"phrases"`, `-without` and
+//! `field:value`. Pure, and never an error: what is not read as one of these
+//! is a word.
+
+use crate::filter::{Node, Pattern, Test, searchable};
+use crate::model::Table;
+use crate::value::ColumnType;
+
+/// A search, taken apart.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Terms {
+    /// Words as typed, apart by white space.
+    pub(crate) words: Vec<String>,
+    /// What must be in the text.
+    pub(crate) phrases: Vec<String>,
+    /// What must not.
+    pub(crate) without: Vec<String>,
+    /// What fields must be.
+    pub(crate) filters: Vec<Node>,
+}
+
+/// A longer text is cut at the last white space before: it is a document and
+/// no search, and its start says what it is about.
+const MAX_BYTES: usize = 4096;
+
+/// Phrases, exclusions and fields in all, each a condition for every row.
+/// Further phrases and fields are words; further exclusions are left out.
+const MAX_CONDITIONS: usize = 32;
+
+impl Terms {
+    /// Reads a search of the records of `table`.
+    pub(crate) fn parse(table: &'static Table, text: &str) -> Self {
+        // No record holds NUL, so that it can be in no word.
+        let text = cut(text).replace('\0', " ");
+        let mut terms = Self::default();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            rest = terms.take(table, rest).trim_start();
+        }
+        terms
+    }
+
+    /// Whether there is nothing to look for, filters apart.
+    pub(crate) fn is_only_filters(&self) -> bool {
+        self.words.is_empty() && self.phrases.is_empty()
+    }
+
+    /// Whether nothing was asked.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.is_only_filters() && self.without.is_empty() && self.filters.is_empty()
+    }
+
+    /// What every hit has to be.
+    pub(crate) fn into_filters(self) -> Vec<Node> {
+        let phrases = self.phrases.into_iter().map(Node::Searched);
+        let without = self
+            .without
+            .into_iter()
+            .map(|text| Node::Not(Box::new(Node::Searched(text))));
+        phrases.chain(without).chain(self.filters).collect()
+    }
+
+    /// Reads the term at the start of `rest`, which is not white space, and
+    /// returns what follows it.
+    fn take<'a>(&mut self, table: &'static Table, rest: &'a str) -> &'a str {
+        let is_full =
+            self.phrases.len() + self.without.len() + self.filters.len() >= MAX_CONDITIONS;
+        let (negated, term) = match rest.strip_prefix('-') {
+            Some(term) if term.starts_with(|c: char| c.is_alphanumeric() || c == '"') => {
+                (true, term)
+            }
+            _ => (false, rest),
+        };
+        if let Some((phrase, after)) = quoted(term) {
+            match (phrase.trim().is_empty(), negated) {
+                (true, _) => {}
+                (false, true) if !is_full => self.without.push(phrase.to_owned()),
+                (false, true) => {}
+                (false, false) if !is_full => self.phrases.push(phrase.to_owned()),
+                (false, false) => self
+                    .words
+                    .extend(phrase.split_whitespace().map(str::to_owned)),
+            }
+            return after;
+        }
+        if !is_full && let Some((node, after)) = field(table, term) {
+            self.filters.push(match negated {
+                true => Node::Not(Box::new(node)),
+                false => node,
+            });
+            return after;
+        }
+        let (word, after) = match term.split_once(char::is_whitespace) {
+            Some((word, after)) => (word, after),
+            None => (term, ""),
+        };
+        // A quotation mark that is not closed is left out.
+        let word = word.trim_start_matches('"');
+        match (word.is_empty(), negated) {
+            (true, _) => {}
+            (false, true) if !is_full => self.without.push(word.to_owned()),
+            (false, true) => {}
+            (false, false) => self.words.push(word.to_owned()),
+        }
+        after
+    }
+}
+
+/// The text before the limit, if it is longer.
+fn cut(text: &str) -> &str {
+    if text.len() <= MAX_BYTES {
+        return text;
+    }
+    let kept = &text[..text.floor_char_boundary(MAX_BYTES)];
+    kept.rfind(char::is_whitespace)
+        .map_or(kept, |at| &kept[..at])
+}
+
+/// What stands between the quotation marks at the start, and what follows
+/// them, if there are two.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix('"')?.split_once('"')
+}
+
+/// `field:value` at the start, as a filter: containment for text, else
+/// equality. Not a filter if the model has no such field, or the field cannot
+/// have such a value.
+fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let (name, value) = text.split_once(':')?;
+    if name.is_empty() || !name.chars().all(is_name) {
+        return None;
+    }
+    let (value, after) = quoted(value)
+        .or_else(|| value.split_once(char::is_whitespace))
+        .unwrap_or((value, ""));
+    // Nothing to be, or a quotation mark that is not closed.
+    if value.is_empty() || value.starts_with('"') {
+        return None;
+    }
+    let index = searchable(table, name).ok()?;
+    let column = &table.columns[index];
+    let test = match column.ty {
+        ColumnType::Text if !column.is_listed_text() => {
+            Test::Like(Pattern::literal(true, value, true, true))
+        }
+        ColumnType::Jsonb | ColumnType::Bytea | ColumnType::Vector(_) | ColumnType::Array(_) => {
+            return None;
+        }
+        _ => Test::Compare(crate::filter::Comparison::Eq, (column.parse)(value).ok()?),
+    };
+    Some((
+        Node::Test {
+            column: index,
+            test,
+        },
+        after,
+    ))
+}
+
+/// A pattern for a text that contains `piece`, letter by letter.
+pub(crate) fn containing(piece: &str) -> String {
+    let mut pattern = String::with_capacity(piece.len() + 2);
+    pattern.push('%');
+    for c in piece.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Terms;
+    use crate::{Filter, Level, Log, Metric, Model as _};
+
+    fn terms(text: &str) -> Terms {
+        Terms::parse(Log::TABLE, text)
+    }
+
+    #[test]
+    fn words_phrases_and_exclusions_are_told_apart() {
+        let terms = terms("timeout \"connection refused\" -cache -\"slow query\" of blk_-7");
+        assert_eq!(terms.words, ["timeout", "of", "blk_-7"]);
+        assert_eq!(terms.phrases, ["connection refused"]);
+        assert_eq!(terms.without, ["cache", "slow query"]);
+        assert_eq!(terms.filters, []);
+    }
+
+    #[test]
+    fn a_field_of_the_model_is_a_filter() {
+        let filters = |text| terms(text).filters;
+        assert_eq!(filters("level:error"), [Log::level().eq(Level::Error).node]);
+        assert_eq!(
+            filters("-level:error"),
+            [(!Log::level().eq(Level::Error)).node]
+        );
+        assert_eq!(filters("id:7"), [Log::id().eq(7).node]);
+        assert_eq!(filters("source:pay"), [Log::source().ilike("%pay%").node]);
+        assert_eq!(
+            filters("message:\"100% of_it\" x"),
+            [Log::message().ilike("%100\\% of\\_it%").node]
+        );
+        assert_eq!(
+            Terms::parse(Metric::TABLE, "error_rate:0.05").filters,
+            [Filter::<Metric>::parse("error_rate=0.05")
+                .expect("a rate")
+                .node]
+        );
+    }
+
+    #[test]
+    fn what_is_no_field_is_a_word() {
+        for word in [
+            "http://x",
+            "foo:bar",
+            "level:verbose",
+            "id:seven",
+            "level:",
+            ":error",
+            "meta:{}",
+            "embedding:1",
+            "--json",
+            "-",
+            "10:45:01",
+            "a\"b\"",
+        ] {
+            let terms = terms(word);
+            assert_eq!(
+                (terms.words.as_slice(), terms.filters.len()),
+                (&[word.to_owned()][..], 0)
+            );
+        }
+    }
+
+    #[test]
+    fn odd_input_is_read_as_far_as_it_goes() {
+        assert_eq!(
+            terms("\"connection refused").words,
+            ["connection", "refused"]
+        );
+        assert!(terms(" \t\u{3000}\n\0").is_empty());
+        assert!(terms("\"\" \" \" -\"\"").is_empty());
+        assert!(terms("-cache level:info").is_only_filters());
+        assert_eq!(terms("a\0b").words, ["a", "b"]);
+        assert_eq!(terms(&"é".repeat(50_000)).words[0].len(), 4096);
+        assert!(terms(&"word ".repeat(20_000)).words.len() <= 820);
+        let conditions = terms(&"-a \"b\" id:1 ".repeat(300));
+        let count = conditions.phrases.len() + conditions.without.len() + conditions.filters.len();
+        assert_eq!(count, 32);
+    }
+
+    proptest! {
+        /// Whatever is typed is read, and each term is a piece of it.
+        #[test]
+        fn every_text_is_read(text in "(\\PC|[\"\\-: \0]|level:|id:|-\"){0,60}") {
+            let Terms { words, phrases, without, .. } = terms(&text);
+            for term in words.iter().chain(&phrases).chain(&without) {
+                prop_assert!(!term.trim().is_empty());
+                prop_assert!(text.replace('\0', " ").contains(term.as_str()));
+            }
+        }
+
+        /// Terms are read back from how they are written.
+        #[test]
+        fn terms_are_read_back(
+            words in prop::collection::vec("[a-z0-9.]{1,8}", 0..4),
+            phrases in prop::collection::vec("[a-z0-9:-][a-z0-9 :-]{0,8}", 0..4),
+            without in prop::collection::vec("[a-z0-9]{1,8}", 0..4),
+        ) {
+            let text: Vec<String> = words.iter().cloned()
+                .chain(phrases.iter().map(|phrase| format!("\"{phrase}\"")))
+                .chain(without.iter().map(|word| format!("-{word}")))
+                .collect();
+            let read = terms(&text.join(" "));
+            prop_assert_eq!(read, Terms { words, phrases, without, filters: Vec::new() });
+        }
+    }
+}

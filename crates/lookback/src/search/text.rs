@@ -1,0 +1,103 @@
+//! Text into words.
+
+use std::ops::Range;
+
+/// The text in lower case, character by character: the last sigma of a word is
+/// as any other.
+pub(super) fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// The runs of letters and digits.
+pub(super) fn runs(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter(|run| !run.is_empty())
+}
+
+/// Where the words of a text are: its runs of letters and digits, and the parts
+/// of a run in camel case (`addStoredBlock`, `HTTPServer`), and of one in which
+/// letters follow digits or come before them.
+pub(super) fn words(text: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices() {
+        match (c.is_alphanumeric(), start) {
+            (true, None) => start = Some(at),
+            (false, Some(from)) => {
+                push_run(text, from..at, &mut words);
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(from) = start {
+        push_run(text, from..text.len(), &mut words);
+    }
+    words
+}
+
+fn push_run(text: &str, run: Range<usize>, words: &mut Vec<Range<usize>>) {
+    words.push(run.clone());
+    let mut from = run.start;
+    let mut characters = text[run.clone()].char_indices().peekable();
+    let mut before: Option<char> = None;
+    let mut parts = 0;
+    while let Some((at, c)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        let splits = before.is_some_and(|before| {
+            c.is_uppercase() && (before.is_lowercase() || next.is_some_and(char::is_lowercase))
+                || before.is_numeric() != c.is_numeric()
+        });
+        if splits {
+            words.push(from..run.start + at);
+            from = run.start + at;
+            parts += 1;
+        }
+        before = Some(c);
+    }
+    if parts > 0 {
+        words.push(from..run.end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    fn words(text: &str) -> Vec<&str> {
+        super::words(text)
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
+    }
+
+    #[test]
+    fn camel_case_is_words_too() {
+        assert_eq!(
+            words("NameSystem.addBlock: 7"),
+            [
+                "NameSystem",
+                "Name",
+                "System",
+                "addBlock",
+                "add",
+                "Block",
+                "7"
+            ]
+        );
+        assert_eq!(
+            words("HTTPServer jk2_init"),
+            ["HTTPServer", "HTTP", "Server", "jk2", "jk", "2", "init"]
+        );
+        assert!(words(" ?! ").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_of_letters_and_digits(text in "\\PC{0,40}") {
+            for word in words(&text) {
+                prop_assert!(!word.is_empty() && word.chars().all(char::is_alphanumeric));
+            }
+        }
+    }
+}

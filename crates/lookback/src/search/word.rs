@@ -1,0 +1,221 @@
+//! How well one word matches another: by letters, and by meaning.
+
+use std::collections::HashMap;
+
+use super::hit::MatchKind;
+use super::text::lower;
+use crate::embedding::Meaning;
+
+/// The word itself; the start of another; within another.
+const EXACT: f32 = 1.0;
+const START: f32 = 0.9;
+pub(super) const PART: f32 = 0.8;
+/// The same beginning with another ending: `finished` and `finishing`.
+const ENDING: f32 = 0.85;
+/// All trigrams of a word, in another one.
+const SPELT_ALIKE: f32 = 0.7;
+/// The same meaning, in other letters. Two words whose likeness is no more than
+/// `UNLIKE` have nothing to do with each other.
+const ALIKE_IN_MEANING: f32 = 0.6;
+const UNLIKE: f32 = 0.25;
+
+/// From here on two words are spelt alike: half of the trigrams, as a short
+/// word with two letters exchanged has them.
+pub(super) const ALIKE: f32 = 0.34;
+
+/// How a word matches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Match {
+    pub(super) kind: MatchKind,
+    /// From 0 to 1.
+    pub(super) quality: f32,
+}
+
+impl Match {
+    pub(super) const EXACT: Self = Self {
+        kind: MatchKind::Exact,
+        quality: EXACT,
+    };
+}
+
+type Trigram = [char; 3];
+
+/// A word of the query.
+#[derive(Debug)]
+pub(super) struct QueryWord {
+    word: String,
+    trigrams: Vec<Trigram>,
+    meaning: Option<Meaning>,
+}
+
+impl QueryWord {
+    pub(super) fn new(word: &str) -> Self {
+        Self {
+            word: word.to_owned(),
+            trigrams: trigrams(word),
+            meaning: Meaning::of(word),
+        }
+    }
+
+    /// Whether it has no letter and no digit.
+    pub(super) fn is_of_signs(&self) -> bool {
+        !self.word.chars().any(char::is_alphanumeric)
+    }
+
+    /// How well `other`, in lower case, matches by its letters.
+    fn by_letters(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
+        if other == self.word {
+            return Match::EXACT;
+        }
+        match other.find(&self.word) {
+            Some(0) => {
+                return Match {
+                    kind: MatchKind::Start,
+                    quality: START,
+                };
+            }
+            Some(_) => {
+                return Match {
+                    kind: MatchKind::Part,
+                    quality: PART,
+                };
+            }
+            None if is_other_ending(&self.word, other) => {
+                return Match {
+                    kind: MatchKind::OtherEnding,
+                    quality: ENDING,
+                };
+            }
+            None => {}
+        }
+        let shared = self
+            .trigrams
+            .iter()
+            .filter(|trigram| other_trigrams.contains(trigram))
+            .count();
+        #[allow(clippy::cast_precision_loss)]
+        let share = shared as f32 / self.trigrams.len().max(1) as f32;
+        Match {
+            kind: MatchKind::SpeltAlike,
+            quality: share * SPELT_ALIKE,
+        }
+    }
+}
+
+impl QueryWord {
+    /// How well a word of this meaning matches, letters apart.
+    fn by_meaning(&self, other: Option<&Meaning>) -> Option<Match> {
+        let likeness = self.meaning.as_ref()?.likeness(other?);
+        let quality = ALIKE_IN_MEANING * (likeness - UNLIKE) / (1.0 - UNLIKE);
+        Some(Match {
+            kind: MatchKind::AlikeInMeaning,
+            quality: quality.min(ALIKE_IN_MEANING),
+        })
+    }
+}
+
+/// The words of the query, and how the words that were met so far match them:
+/// logs say the same words again and again.
+#[derive(Debug)]
+pub(super) struct Lexicon<'q> {
+    words: &'q [QueryWord],
+    known: HashMap<String, Vec<Match>>,
+}
+
+impl<'q> Lexicon<'q> {
+    pub(super) fn new(words: &'q [QueryWord]) -> Self {
+        Self {
+            words,
+            known: HashMap::new(),
+        }
+    }
+
+    /// How well a word of a text matches each word of the query.
+    pub(super) fn matches(&mut self, word: &str) -> &[Match] {
+        if !self.known.contains_key(word) {
+            let folded = lower(word);
+            let folded_trigrams = trigrams(&folded);
+            let meaning = Meaning::of(word);
+            let matches = self.words.iter().map(|query| {
+                let by_letters = query.by_letters(&folded, &folded_trigrams);
+                match query.by_meaning(meaning.as_ref()) {
+                    Some(by_meaning) if by_meaning.quality > by_letters.quality => by_meaning,
+                    _ => by_letters,
+                }
+            });
+            let matches = matches.collect();
+            self.known.insert(word.to_owned(), matches);
+        }
+        self.known.get(word).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The longest ending of a word, in characters.
+const MAX_ENDING: usize = 3;
+
+/// Whether two words are the same but for their endings: one is the start of
+/// the other (`close`, `closed`), or both go on from the same five letters or
+/// more.
+fn is_other_ending(word: &str, other: &str) -> bool {
+    let same = word
+        .chars()
+        .zip(other.chars())
+        .take_while(|(a, b)| a == b && a.is_alphabetic())
+        .count();
+    let (rest, other_rest) = (word.chars().count() - same, other.chars().count() - same);
+    let least = if other_rest == 0 { 4 } else { 5 };
+    same >= least && rest <= MAX_ENDING && other_rest <= MAX_ENDING
+}
+
+/// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
+/// after.
+fn trigrams(word: &str) -> Vec<Trigram> {
+    let padded: Vec<char> = "  ".chars().chain(word.chars()).chain([' ']).collect();
+    padded
+        .windows(3)
+        .map(|three| [three[0], three[1], three[2]])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALIKE, Lexicon, QueryWord};
+    use crate::MatchKind;
+
+    #[test]
+    fn endings_are_short_and_beginnings_are_not() {
+        for (word, other) in [
+            ("finished", "finish"),
+            ("closed", "close"),
+            ("interrupted", "interrupting"),
+            ("children", "child"),
+        ] {
+            assert!(super::is_other_ending(word, other), "{word} {other}");
+        }
+        for (word, other) in [
+            ("status", "static"),
+            ("worker", "work2"),
+            ("connection", "con"),
+            ("16089996879", "16089996878"),
+        ] {
+            assert!(!super::is_other_ending(word, other), "{word} {other}");
+        }
+    }
+
+    #[test]
+    fn the_same_word_before_its_start_before_parts_before_misspellings() {
+        let words = [QueryWord::new("child")];
+        let mut lexicon = Lexicon::new(&words);
+        let matched: Vec<_> = ["Child", "children", "grandchild", "chidl", "nothing"]
+            .map(|word| lexicon.matches(word)[0])
+            .to_vec();
+        assert!(
+            matched
+                .windows(2)
+                .all(|two| two[0].quality > two[1].quality),
+            "{matched:?}"
+        );
+        assert_eq!(matched[2].kind, MatchKind::Part);
+        assert!(matched[3].quality >= ALIKE && matched[4].quality < ALIKE);
+    }
+}

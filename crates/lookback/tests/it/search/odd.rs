@@ -1,0 +1,148 @@
+//! Searches that nobody means, and those that mean harm.
+
+use std::time::{Duration, Instant};
+
+use lookback::{Level, Log, NewLog, Total};
+
+async fn shop() -> testkit::Database {
+    let db = testkit::database().await;
+    let messages = [
+        "order 4711 of customer 99817 was paid",
+        "the cache is not there",
+        "said \"hello\" to O'Brien; DROP TABLE logs; --",
+        "rocket 🚀 launched",
+        "100% of_it \\ done",
+    ];
+    let logs = messages.map(|message| NewLog::new("API", Level::Info, message));
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    db
+}
+
+async fn ids(db: &testkit::Database, search: &str) -> Vec<i64> {
+    let page = Log::records().search(search).list(&db.pool).await.unwrap();
+    page.data.into_iter().map(|log| log.id).collect()
+}
+
+#[tokio::test]
+async fn nothing_that_is_typed_is_an_error() {
+    let db = shop().await;
+    let long = "word ".repeat(20_000);
+    let wide = "🦀".repeat(25_000);
+    let quotes = "\"".repeat(100_000);
+    let minus = "-a ".repeat(30_000);
+    let fields = "level:info ".repeat(9_000);
+    let one = "x".repeat(100_000);
+    for search in [
+        "\"",
+        "\"open",
+        "-",
+        "--",
+        "-\"",
+        ":",
+        "a:",
+        ":a",
+        "level:",
+        "level:\"",
+        "-level:verbose",
+        "\0",
+        "a\0b",
+        "🚀",
+        "()",
+        "[",
+        "\\",
+        "%",
+        "_",
+        "*",
+        "' OR 1=1 --",
+        "the of and",
+        "!!! ???",
+        "\u{202e}",
+        "\u{feff}",
+        "ﬁ",
+        "İ",
+        "ß",
+        "-the",
+        "id:99999999999999999999",
+        "created_at:now",
+        "embedding:[1]",
+        "deleted_at:null",
+        "message:%",
+        "e\u{301}",
+        "\u{d7ff}\u{e000}",
+        "NULL",
+        "$1",
+        &long,
+        &wide,
+        &quotes,
+        &minus,
+        &fields,
+        &one,
+    ] {
+        let clock = Instant::now();
+        let hits = Log::records().search(search).hits(&db.pool).await;
+        let shown: String = search.chars().take(40).collect();
+        let hits = hits.unwrap_or_else(|error| panic!("{shown:?}: {error}"));
+        assert!(hits.data.len() <= 5, "{shown:?}");
+        // Far above what any of them takes, far below what the square of it would.
+        assert!(
+            clock.elapsed() < Duration::from_secs(20),
+            "{shown:?} took {:?}",
+            clock.elapsed()
+        );
+    }
+    assert_eq!(
+        Log::records().count(&db.pool).await.unwrap(),
+        Total::Exact(5)
+    );
+}
+
+#[tokio::test]
+async fn what_is_odd_is_found_as_it_stands() {
+    let db = shop().await;
+    for (search, found) in [
+        ("\"100% of_it\"", vec![5]),
+        ("\"o'brien; drop table\"", vec![3]),
+        ("🚀", vec![4]),
+        ("\\", vec![5]),
+        ("4711", vec![1]),
+        ("9981", vec![1]),
+        ("817", vec![1]),
+        ("id:2", vec![2]),
+        ("message:ORDER", vec![1]),
+        ("-order -cache -rocket -hello", vec![5]),
+        ("the is", vec![2]),
+        ("", vec![5, 4, 3, 2, 1]),
+        (" \n\t ", vec![5, 4, 3, 2, 1]),
+        ("-level:info", vec![]),
+        ("level:info -id:5", vec![4, 3, 2, 1]),
+    ] {
+        assert_eq!(ids(&db, search).await, found, "{search}");
+    }
+}
+
+#[tokio::test]
+async fn filters_of_a_search_are_listed_newest_first_and_in_any_order() {
+    let db = shop().await;
+    let page = Log::records()
+        .search("level:info -cache")
+        .order_by(Log::id().asc())
+        .limit(2)
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        page.data.iter().map(|log| log.id).collect::<Vec<_>>(),
+        [1, 3]
+    );
+    assert_eq!(page.total, Total::Exact(4));
+    let error = Log::records()
+        .search("cache")
+        .order_by(Log::id().asc())
+        .list(&db.pool)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "order_by: does not go with a search, whose order is the best hit first"
+    );
+}

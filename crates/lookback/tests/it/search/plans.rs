@@ -1,0 +1,221 @@
+//! Which indexes the statement of a search is run from, and what becomes of
+//! filters and of repeated lines then.
+
+use lookback::{Level, Log, NewLog, Total};
+use sqlx::Executor as _;
+
+/// The table of logs with a trigram index over exactly what is searched, and an
+/// index of embeddings.
+async fn indexed(vectors: &str) -> testkit::Database {
+    let db = testkit::database().await;
+    let mut logs: Vec<NewLog> = testkit::made::logs(11, 20_000)
+        .into_iter()
+        .map(|line| serde_json::from_value(line).unwrap())
+        .collect();
+    logs.push(NewLog::new(
+        "VAULT",
+        Level::Warn,
+        "certificate of the mail relay expires tomorrow",
+    ));
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    db.pool
+        .execute(
+            "CREATE EXTENSION IF NOT EXISTS pg_trgm;
+             CREATE INDEX logs_searched ON logs USING gin (
+               lower(message || E'\\n' || source || E'\\n' || level) gin_trgm_ops);",
+        )
+        .await
+        .unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "CREATE INDEX logs_near ON logs USING {vectors}; ANALYZE logs"
+    )))
+    .execute(&db.pool)
+    .await
+    .unwrap();
+    db
+}
+
+const HNSW: &str = "hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construction = 32)";
+const IVFFLAT: &str = "ivfflat (embedding vector_cosine_ops) WITH (lists = 40)";
+
+/// The names of the indexes that a plan reads, in order and once each.
+fn indexes(plan: &[String]) -> Vec<String> {
+    let names = plan.iter().filter_map(|line| {
+        let (_, name) = line
+            .split_once("Bitmap Index Scan on ")
+            .or_else(|| line.split_once("Index Scan using "))?;
+        name.split_whitespace().next().map(str::to_owned)
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[tokio::test]
+async fn letters_and_likeness_are_read_from_indexes() {
+    for vectors in [HNSW, IVFFLAT] {
+        let db = indexed(vectors).await;
+        for words in [
+            "certificate expires",
+            "\"mail relay\" tomorrow",
+            "certficate -handshake level:warn",
+        ] {
+            let plan = Log::records()
+                .search(words)
+                .search_plan(&db.pool, false)
+                .await
+                .unwrap();
+            let indexes = indexes(&plan);
+            let reads = |part: &str| indexes.iter().any(|name| name.contains(part));
+            let plan = plan.join("\n");
+            assert!(reads("_lower_idx"), "{words}: {indexes:?}\n{plan}");
+            assert_eq!(
+                reads("embedding_idx"),
+                !words.starts_with('"'),
+                "{words}: {indexes:?}\n{plan}"
+            );
+            let hits = Log::records().search(words).list(&db.pool).await.unwrap();
+            assert_eq!(hits.data[0].source, "VAULT", "{words}");
+        }
+    }
+}
+
+/// An index hands over its nearest rows, and the filter leaves none of them: it
+/// is asked for more, and in the end the table itself is.
+#[tokio::test]
+async fn a_filter_does_not_starve_an_index() {
+    let db = indexed(HNSW).await;
+    // No index serves these, and statistics know little of them.
+    let filters = || {
+        [
+            Log::message().like("%relay%"),
+            Log::source().eq("VAULT") & Log::message().ne("x"),
+            Log::id().eq(20_001),
+        ]
+    };
+    let like = Log::records()
+        .filter(Log::source().ne("VAULT"))
+        .first(&db.pool)
+        .await
+        .unwrap()
+        .unwrap();
+    for filter in filters() {
+        let similar = Log::records()
+            .filter(filter.clone())
+            .similar_to(like.id)
+            .list(&db.pool)
+            .await
+            .unwrap();
+        assert_eq!((similar.data.len(), similar.total), (1, Total::Exact(1)));
+        let found = Log::records()
+            .filter(filter)
+            .search("certificates expired")
+            .list(&db.pool)
+            .await
+            .unwrap();
+        assert_eq!((found.data.len(), found.total.value()), (1, 1));
+    }
+}
+
+/// Nothing that a search sets outlives it, in the caller's transaction or not.
+#[tokio::test]
+async fn the_settings_of_the_caller_stay() {
+    let db = testkit::database().await;
+    Log::records()
+        .create(&db.pool, NewLog::new("API", Level::Info, "started"))
+        .await
+        .unwrap();
+    let mut conn = db.pool.acquire().await.unwrap();
+    // A vector in the session, so that the settings of pgvector are known.
+    conn.execute("SELECT '[1]'::vector <=> '[1]'; SET jit = on; SET hnsw.ef_search = 77; SET ivfflat.probes = 3")
+        .await
+        .unwrap();
+    let settings = "SELECT concat_ws(' ', current_setting('jit'), current_setting('hnsw.ef_search'), \
+                    current_setting('hnsw.iterative_scan'), current_setting('ivfflat.probes'), \
+                    current_setting('enable_indexscan'))";
+    let before: String = sqlx::query_scalar(settings)
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(before, "on 77 off 3 on");
+    Log::records()
+        .search("started")
+        .list(&mut conn)
+        .await
+        .unwrap();
+    let after: String = sqlx::query_scalar(settings)
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(before, after);
+
+    let mut transaction = sqlx::Connection::begin(&mut *conn).await.unwrap();
+    transaction
+        .execute("SET LOCAL hnsw.ef_search = 55")
+        .await
+        .unwrap();
+    Log::records()
+        .create(
+            &mut transaction,
+            NewLog::new("API", Level::Info, "started again"),
+        )
+        .await
+        .unwrap();
+    let hits = Log::records()
+        .search("started again")
+        .list(&mut transaction)
+        .await
+        .unwrap();
+    assert_eq!(hits.data.len(), 2);
+    let within: String = sqlx::query_scalar(settings)
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(within, "on 55 off 3 on");
+    transaction.commit().await.unwrap();
+    let kept = Log::records().count(&db.pool).await.unwrap();
+    assert_eq!(
+        kept,
+        Total::Exact(2),
+        "what the caller wrote before the search is kept"
+    );
+}
+
+/// However often a line is repeated, a better and rarer one is found, by its
+/// letters and by likeness.
+#[tokio::test]
+async fn copies_of_a_line_push_out_no_other() {
+    let db = testkit::database().await;
+    let mut logs = vec![
+        NewLog::new("API", Level::Info, "refused: connection to ledger"),
+        NewLog::new(
+            "API",
+            Level::Info,
+            "connections are being refused by ledger",
+        ),
+    ];
+    for number in 0..4_000 {
+        logs.push(NewLog::new(
+            "API",
+            Level::Info,
+            format!("connection {number} was closed by the peer"),
+        ));
+        logs.push(NewLog::new(
+            "API",
+            Level::Info,
+            format!("request {number} was refused by the gate"),
+        ));
+    }
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    let page = Log::records()
+        .search("conection refusd")
+        .limit(2)
+        .list(&db.pool)
+        .await
+        .unwrap();
+    let mut ids: Vec<i64> = page.data.iter().map(|log| log.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 2]);
+    assert!(!page.total.is_exact(), "{:?}", page.total);
+}
