@@ -184,9 +184,39 @@ pub(crate) enum RecordCommand {
         #[command(flatten)]
         page: PageArgs,
 
-        /// Order by this field, -FIELD for the largest first [default: -id]
+        /// Order by this field, -FIELD for the largest first, FIELD__nullsfirst for null
+        /// before all [default: -id]
         #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
         order_by: Vec<String>,
+
+        /// Show these fields, separated by commas [default: those that say most]
+        #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+        fields: Vec<String>,
+    },
+
+    /// Count records, or work out other numbers about them
+    Stats {
+        /// What to work out: count, FIELD__avg, __sum, __min, __max, __p95 (any percentile),
+        /// __distinct [default: count]; and filters
+        #[arg(value_name = "MEASURE|FILTER")]
+        what: Vec<String>,
+
+        /// Of each group of this field; of a time, by the stretch: created_at__5m, __1h, __day,
+        /// __week, __month, __day@Europe/Berlin
+        #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+        by: Vec<String>,
+
+        /// Only this many groups, those with the largest first measure first
+        #[arg(long, value_name = "GROUPS", requires = "by")]
+        top: Option<u32>,
+
+        /// Deleted records: leave them out, count them too, or count nothing else
+        #[arg(long, value_enum, default_value_t = Deleted::Without)]
+        deleted: Deleted,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 
     /// Search records, the best first
@@ -241,6 +271,21 @@ pub(crate) enum RecordCommand {
         with_deleted: bool,
     },
 
+    /// Delete for good what was deleted long ago
+    Purge {
+        /// Deleted longer ago than this: 90m, 12h, 30d; 0s for whatever is deleted
+        #[arg(long, value_name = "TIME")]
+        older_than: String,
+
+        /// Only records for which all of these hold
+        #[arg(value_name = "FILTER")]
+        filters: Vec<String>,
+
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
+    },
+
     /// Bring back a deleted record
     Restore {
         /// Id of the record
@@ -262,6 +307,14 @@ pub(crate) struct PageArgs {
     /// Records to leave out at the start
     #[arg(long, default_value_t = 0)]
     pub(crate) offset: u64,
+
+    /// Go on after this cursor, `next` of another page
+    #[arg(long, value_name = "CURSOR", conflicts_with_all = ["offset", "before"])]
+    pub(crate) after: Option<String>,
+
+    /// Go back before this cursor, `previous` of another page
+    #[arg(long, value_name = "CURSOR", conflicts_with = "offset")]
+    pub(crate) before: Option<String>,
 
     /// Deleted records: leave them out, show them too, or show nothing else
     #[arg(long, value_enum, default_value_t = Deleted::Without)]

@@ -1,6 +1,7 @@
-//! `list`, `search`, `like`, `get`, `delete` and `restore`, the same for every model.
+//! `list`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
+//! same for every model.
 
-use lookback::{Error, Filter, Model, QueryBuilder, Total};
+use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -8,10 +9,12 @@ use crate::args::{Deleted, PageArgs, RecordCommand};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Cell};
 
 mod found;
+mod purge;
 mod shown;
+mod stats;
 
 pub(crate) use shown::Shown;
 
@@ -20,13 +23,36 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
     command: RecordCommand,
 ) -> Result<(), Failure> {
     match command {
-        RecordCommand::List { page, order_by } => {
+        RecordCommand::List {
+            page,
+            order_by,
+            fields,
+        } => {
             let mut query = query::<M>(&page)?;
             for order in &order_by {
                 query = query.order_by_text(order).map_err(usage)?;
             }
-            list(config, &query, &page).await
+            match fields.is_empty() {
+                true => list(config, &query, &page).await,
+                false => list_fields(config, query, &fields, &page).await,
+            }
         }
+        RecordCommand::Stats {
+            what,
+            by,
+            top,
+            deleted,
+            json,
+        } => {
+            let asked = stats::Asked { what, by, top };
+            let query = including(QueryBuilder::<M>::new(), deleted);
+            stats::run(config, query, asked, json).await
+        }
+        RecordCommand::Purge {
+            older_than,
+            filters,
+            json,
+        } => purge::run::<M>(config, &older_than, &filters, json).await,
         RecordCommand::Search {
             words,
             explain,
@@ -97,15 +123,33 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
 }
 
 fn query<M: Model>(page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
-    let mut query = QueryBuilder::new().limit(page.limit).offset(page.offset);
-    for filter in &page.filters {
-        query = query.filter(Filter::parse(filter).map_err(usage)?);
+    let mut query = filtered(&page.filters)?
+        .limit(page.limit)
+        .offset(page.offset);
+    if let Some(cursor) = &page.after {
+        query = query.after(cursor.as_str());
     }
-    Ok(match page.deleted {
+    if let Some(cursor) = &page.before {
+        query = query.before(cursor.as_str());
+    }
+    Ok(including(query, page.deleted))
+}
+
+fn filtered<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
+    let query = QueryBuilder::new();
+    if filters.is_empty() {
+        return Ok(query);
+    }
+    let filters = filters.iter().map(String::as_str);
+    Ok(query.filter(Filter::parse_all(filters).map_err(usage)?))
+}
+
+fn including<M: Model>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder<M> {
+    match deleted {
         Deleted::Without => query,
         Deleted::With => query.with_deleted(),
         Deleted::Only => query.only_deleted(),
-    })
+    }
 }
 
 async fn list<M: Model + Serialize + Shown>(
@@ -114,25 +158,79 @@ async fn list<M: Model + Serialize + Shown>(
     args: &PageArgs,
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let page = query
-        .list(&mut conn)
-        .await
-        .map_err(|error| match error.is_invalid() {
-            true => usage(error),
-            false => error.into(),
-        })?;
+    let page = query.list(&mut conn).await.map_err(asked_wrongly)?;
     database::warn_of_encoder(&mut conn).await;
+    let beside = Beside::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, args));
+        return output::json(&envelope(&page.data, page.total, beside, args));
     }
     let rows: Vec<_> = page.data.iter().map(Shown::cells).collect();
     output::table(M::HEADINGS, &rows)?;
-    note_of::<M>(page.data.len(), page.total);
+    note_of::<M>(page.data.len(), page.total, beside);
     Ok(())
 }
 
+/// The same, of fields that were named.
+async fn list_fields<M: Model + Shown>(
+    config: &Config,
+    query: QueryBuilder<M>,
+    fields: &[String],
+    args: &PageArgs,
+) -> Result<(), Failure> {
+    let select = query.select_text(fields).map_err(usage)?;
+    let mut conn = database::connect(config).await?;
+    let page = select.list(&mut conn).await.map_err(asked_wrongly)?;
+    let beside = Beside::of(&page.next, &page.previous);
+    if args.json {
+        return output::json(&envelope(&page.data, page.total, beside, args));
+    }
+    let headings: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let rows: Vec<Vec<Cell>> = page
+        .data
+        .iter()
+        .map(|row| fields.iter().map(|field| cell(&row[field])).collect())
+        .collect();
+    output::table(&headings, &rows)?;
+    note_of::<M>(page.data.len(), page.total, beside);
+    Ok(())
+}
+
+/// A value in a table, a dash for null.
+fn cell(value: &Value) -> Cell {
+    match value {
+        Value::Null => Cell::new("-"),
+        Value::String(text) => Cell::new(text.as_str()),
+        other => Cell::new(other.to_string()),
+    }
+}
+
+/// The cursors of the pages beside this one.
+#[derive(Clone, Copy)]
+struct Beside<'a> {
+    next: Option<&'a Cursor>,
+    previous: Option<&'a Cursor>,
+}
+
+impl<'a> Beside<'a> {
+    fn of(next: &'a Option<Cursor>, previous: &'a Option<Cursor>) -> Self {
+        Self {
+            next: next.as_ref(),
+            previous: previous.as_ref(),
+        }
+    }
+}
+
+/// A query that is wrong is a wrong call; another error a failed one.
+fn asked_wrongly(error: Error) -> Failure {
+    match error.is_invalid() {
+        true => usage(error),
+        false => error.into(),
+    }
+}
+
 /// Says how many records there are.
-fn note_of<M: Shown>(shown: usize, total: Total) {
+fn note_of<M: Shown>(shown: usize, total: Total, beside: Beside<'_>) {
     output::note(&match total.value() {
         0 => format!("no {} found", M::COMMAND),
         count => format!(
@@ -143,9 +241,13 @@ fn note_of<M: Shown>(shown: usize, total: Total) {
             M::COMMAND,
         ),
     });
+    // For a person; a program reads the JSON.
+    if let (Some(next), Some(_)) = (beside.next, output::width()) {
+        output::hint(&format!("the next page: --after {next}"));
+    }
 }
 
-fn envelope(data: &impl Serialize, total: Total, args: &PageArgs) -> Value {
+fn envelope(data: &impl Serialize, total: Total, beside: Beside<'_>, args: &PageArgs) -> Value {
     json!({
         "data": data,
         "metadata": {
@@ -153,6 +255,8 @@ fn envelope(data: &impl Serialize, total: Total, args: &PageArgs) -> Value {
             "offset": args.offset,
             "total": total.value(),
             "total_is_exact": total.is_exact(),
+            "next": beside.next,
+            "previous": beside.previous,
         }
     })
 }

@@ -10,6 +10,7 @@ mod input;
 mod kill;
 mod kill_migrate;
 mod migrate;
+mod numbers;
 mod pg;
 mod pull;
 mod push;

@@ -4,7 +4,7 @@ use lookback::{Hit, Model, QueryBuilder, WordMatch};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Shown, envelope, note_of, usage};
+use super::{Beside, Shown, asked_wrongly, envelope, note_of};
 use crate::args::PageArgs;
 use crate::config::Config;
 use crate::database;
@@ -18,13 +18,8 @@ pub(super) async fn run<M: Model + Serialize + Shown>(
     explain: bool,
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let hits = query
-        .hits(&mut conn)
-        .await
-        .map_err(|error| match error.is_invalid() {
-            true => usage(error),
-            false => error.into(),
-        })?;
+    let hits = query.hits(&mut conn).await.map_err(asked_wrongly)?;
+    let beside = Beside::of(&hits.next, &hits.previous);
     database::warn_of_encoder(&mut conn).await;
     if args.json {
         let data = hits
@@ -32,7 +27,7 @@ pub(super) async fn run<M: Model + Serialize + Shown>(
             .iter()
             .map(json_of)
             .collect::<Result<Vec<Value>, Failure>>()?;
-        return output::json(&envelope(&data, hits.total, args));
+        return output::json(&envelope(&data, hits.total, beside, args));
     }
     let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
     let notes: Vec<Vec<String>> = match explain {
@@ -40,7 +35,7 @@ pub(super) async fn run<M: Model + Serialize + Shown>(
         false => Vec::new(),
     };
     output::noted_table(M::HEADINGS, &rows, &notes)?;
-    note_of::<M>(hits.data.len(), hits.total);
+    note_of::<M>(hits.data.len(), hits.total, beside);
     Ok(())
 }
 

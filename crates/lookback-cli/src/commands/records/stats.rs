@@ -1,0 +1,103 @@
+//! `stats`: numbers about many records.
+
+use lookback::{JsonMap, Model, QueryBuilder, TextMeasures};
+use serde_json::{Value, json};
+
+use super::{Shown, asked_wrongly, cell, usage};
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, Cell};
+
+pub(super) struct Asked {
+    /// Measures and filters, told apart by the `=` that a filter has.
+    pub(super) what: Vec<String>,
+    pub(super) by: Vec<String>,
+    pub(super) top: Option<u32>,
+}
+
+pub(super) async fn run<M: Model + Shown>(
+    config: &Config,
+    query: QueryBuilder<M>,
+    asked: Asked,
+    json: bool,
+) -> Result<(), Failure> {
+    let (filters, mut measures): (Vec<String>, Vec<String>) =
+        asked.what.into_iter().partition(|word| word.contains('='));
+    if measures.is_empty() {
+        measures.push("count".to_owned());
+    }
+    let query = match filters.is_empty() {
+        true => query,
+        false => query.filter(filtered_by(&filters)?),
+    };
+    let of = TextMeasures::parse::<M>(&measures).map_err(usage)?;
+    let mut conn = database::connect(config).await?;
+
+    if asked.by.is_empty() {
+        let all = query
+            .aggregate(&mut conn, of)
+            .await
+            .map_err(asked_wrongly)?;
+        if json {
+            return output::json(&json!({ "data": all }));
+        }
+        return table(&[], &measures, &[(JsonMap::new(), all)]);
+    }
+    let mut groups = query.group_by_text(&asked.by).map_err(usage)?;
+    if let Some(top) = asked.top {
+        groups = groups.top(top);
+    }
+    let groups = groups
+        .aggregate(&mut conn, of)
+        .await
+        .map_err(asked_wrongly)?;
+    if json {
+        let rows: Vec<Value> = groups
+            .iter()
+            .map(|(keys, measures)| json!({ "by": keys, "of": measures }))
+            .collect();
+        return output::json(&json!({ "data": rows }));
+    }
+    table(&asked.by, &measures, &groups)?;
+    let count = groups.len() as u64;
+    output::note(&match count {
+        0 => format!("no {} found", M::COMMAND),
+        1 => "1 group".to_owned(),
+        count => format!("{} groups", output::grouped(count)),
+    });
+    Ok(())
+}
+
+fn filtered_by<M: Model>(filters: &[String]) -> Result<lookback::Filter<M>, Failure> {
+    lookback::Filter::parse_all(filters.iter().map(String::as_str)).map_err(usage)
+}
+
+fn table(keys: &[String], measures: &[String], rows: &[(JsonMap, JsonMap)]) -> Result<(), Failure> {
+    let headings: Vec<String> = keys
+        .iter()
+        .chain(measures)
+        .map(|name| name.to_uppercase())
+        .collect();
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|(by, of)| {
+            let keys = keys.iter().map(|key| cell(&by[key]));
+            keys.chain(measures.iter().map(|measure| number(&of[measure])))
+                .collect()
+        })
+        .collect();
+    Ok(output::table(&headings, &cells)?)
+}
+
+/// A number for people: whole, or to three places.
+fn number(value: &Value) -> Cell {
+    match value {
+        Value::Number(number) if number.as_i64().is_none() => {
+            let rounded = number.as_f64().map(|number| (number * 1e3).round() / 1e3);
+            Cell::new(rounded.map_or_else(|| number.to_string(), |number| number.to_string()))
+        }
+        other => cell(other),
+    }
+}
