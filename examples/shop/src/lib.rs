@@ -7,7 +7,10 @@ mod counter;
 mod order;
 mod product;
 
-pub use counter::{find, open_orders, place, stock_shelves};
+pub use counter::{
+    best_sellers, catalogue, deliver, find, lighter_than, like, open_orders, place, reprice,
+    ship_all, stock_shelves,
+};
 pub use order::{NewOrder, Order, OrderPatch, OrderState};
 pub use product::{NewProduct, Product, ProductPatch};
 

@@ -1,7 +1,7 @@
 //! `products`
 
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, model};
+use lookback::{Embedding, Hidden, Json, model};
 
 /// What the shop sells.
 #[model(
@@ -11,7 +11,8 @@ use lookback::{Embedding, Hidden, model};
         "products_name_key",
         "UNIQUE (lower(name)) WHERE deleted_at IS NULL",
         problem(name, "is the name of another product")
-    )
+    ),
+    index("products_tags_idx", "USING gin (tags)")
 )]
 pub struct Product {
     /// Primary key.
@@ -24,6 +25,11 @@ pub struct Product {
     /// What one of them costs, in cents.
     #[column(range(1, 100_000_000))]
     pub price: i64,
+    /// Where it stands in the shop.
+    #[column(default = Vec::new())]
+    pub tags: Vec<String>,
+    /// What else is to be said about it.
+    pub details: Option<Json>,
     /// When the record was made.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use lookback::migrate::{self, ApplyOptions, Folder, Migrations};
 use lookback::schema::Plan;
 use lookback::{Level, Log, NewLog};
-use shop::{Order, Product};
+use shop::{NewProduct, Order, Product};
 use testkit::Database;
 
 fn folder() -> PathBuf {
@@ -57,7 +57,7 @@ fn all_migrations_of_the_folder_are_compiled_in() {
         names.map(str::to_owned).collect()
     };
     assert_eq!(names(&shop::migrations()), names(&files));
-    assert_eq!(files.files().len(), 3);
+    assert_eq!(files.files().len(), 5);
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn migrated_by_the_program_the_database_is_what_the_models_say() {
     let applied = migrate::apply(&mut conn, &migrations, &options, &mut |_| {})
         .await
         .unwrap();
-    assert_eq!(applied.len(), 3);
+    assert_eq!(applied.len(), 5);
 
     let difference = migrate::check_database(&Folder::new(folder()), &mut conn)
         .await
@@ -177,4 +177,74 @@ async fn what_is_no_name_of_a_table_is_refused() {
     let odd = shop::migrations().in_table("t (version int); DROP TABLE x; --");
     let done = migrate::apply(&mut conn, &odd, &ApplyOptions::default(), &mut |_| {}).await;
     assert!(done.unwrap_err().is_setup());
+}
+
+#[tokio::test]
+async fn everything_a_shop_asks_of_its_tables() {
+    let database = testkit::empty_database().await;
+    assert!(db(&["migrate"], Some(&database)).status.success());
+    let pool = &database.pool;
+    shop::stock_shelves(pool).await.unwrap();
+
+    // Found by a misspelling; what is like it; what stands where.
+    let grinder = shop::find(pool, "grindr").await.unwrap().remove(0);
+    assert_eq!(grinder.name, "Coffee grinder");
+    let like = shop::like(pool, grinder.id).await.unwrap();
+    assert!(like.len() == 2 && like.iter().all(|product| product.id != grinder.id));
+    let (first, next) = shop::catalogue(pool, "coffee", None).await.unwrap();
+    assert_eq!(
+        first,
+        [
+            ("Filter papers".to_owned(), 450),
+            ("Kettle".to_owned(), 5400)
+        ]
+    );
+    let (last, end) = shop::catalogue(pool, "coffee", next).await.unwrap();
+    assert_eq!(
+        (last.as_slice(), end),
+        (&[("Coffee grinder".to_owned(), 8900)][..], None)
+    );
+    let light = shop::lighter_than(pool, 700).await.unwrap();
+    assert_eq!(
+        light
+            .iter()
+            .map(|product| &*product.name)
+            .collect::<Vec<_>>(),
+        ["Coffee grinder"]
+    );
+
+    // A delivery of what is there, and of what is not.
+    assert!(
+        !shop::deliver(pool, NewProduct::new("KETTLE", 4900))
+            .await
+            .unwrap()
+    );
+    assert!(
+        shop::deliver(pool, NewProduct::new("Mug", 900))
+            .await
+            .unwrap()
+    );
+    assert_eq!(shop::find(pool, "kettle").await.unwrap()[0].price, 4900);
+    let cheaper = shop::reprice(pool, &grinder, 7900).await.unwrap();
+    assert!(
+        shop::reprice(pool, &grinder, 6900)
+            .await
+            .unwrap_err()
+            .is_conflict()
+    );
+    assert_eq!(
+        shop::reprice(pool, &cheaper, 6900).await.unwrap().price,
+        6900
+    );
+
+    // What sells, and what is sent.
+    for (product, pieces) in [(grinder.id, 1), (3, 4), (3, 2), (2, 5)] {
+        shop::place(pool, "ada", product, pieces).await.unwrap();
+    }
+    shop::place(pool, "bob", 4, 1).await.unwrap();
+    let best = shop::best_sellers(pool).await.unwrap();
+    assert_eq!(best, [(3, 6.0), (2, 5.0), (1, 1.0)]);
+    assert_eq!(shop::ship_all(pool, "ada").await.unwrap(), 4);
+    assert_eq!(shop::open_orders(pool, "ada").await.unwrap().len(), 0);
+    assert_eq!(shop::open_orders(pool, "bob").await.unwrap().len(), 1);
 }
