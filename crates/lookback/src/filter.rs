@@ -53,7 +53,7 @@ pub(crate) use node::{Comparison, Node, Pattern, Relation, Test};
 ///
 /// A value that the column cannot have (`Log::level().eq("verbose")`) is an
 /// error when the query runs, as it is at once in `parse`. So is a filter that
-/// is nested more than 64 deep, or that asks more than 10,000 things.
+/// is nested more than 64 deep, or that asks more than 1,000 things.
 pub struct Filter<M> {
     pub(crate) node: Node,
     depth: usize,

@@ -72,9 +72,9 @@ pub(super) fn path_of(text: &str) -> Result<Vec<String>, Problem> {
     loop {
         let name = match scanner.quoted()? {
             Some(name) => name,
-            None => scanner.until(&['.']).to_owned(),
+            None => scanner.until(&['.', '"']).to_owned(),
         };
-        if name.is_empty() && !text[..scanner.at()].ends_with('"') {
+        if name.is_empty() && !text[..scanner.at()].ends_with('"') && scanner.peek() != Some('"') {
             return Err(Problem::new(format!(
                 "a name is missing at character {} (\"\" is the empty key)",
                 scanner.position()

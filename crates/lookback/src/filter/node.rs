@@ -10,8 +10,9 @@ use crate::value::{Json, Problem, Value};
 /// stack, here and in PostgreSQL.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// A statement of more parts than this is slow to plan; a list is one part.
-const MAX_TESTS: usize = 10_000;
+/// PostgreSQL plans in the square of what it is asked (18.0, 2026-11: 1,000
+/// `ne` of a column in 0.2 s, 4,000 in 4 s). A list is one thing.
+const MAX_TESTS: usize = 1_000;
 
 /// A node of the tree. Columns are named by their place in the model.
 #[derive(Clone, Debug, PartialEq)]

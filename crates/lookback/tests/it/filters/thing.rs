@@ -59,7 +59,7 @@ pub(super) const CREATE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'very \"
      numbers bigint[] NOT NULL, shades text[], times timestamptz[], doc jsonb, \
      created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, deleted_at timestamptz, \
      embedding vector(16)); \
-     CREATE INDEX ON things USING gin (doc jsonb_path_ops); CREATE INDEX ON things USING gin (tags)";
+     CREATE INDEX ON things USING gin (doc jsonb_path_ops)";
 
 /// What texts are made of: letters that have another case, letters whose other
 /// case is not one letter or not ASCII, what means something in a pattern, in

@@ -1,0 +1,215 @@
+//! Values arrive as values, whatever they spell and wherever they are given.
+
+use lookback::{Filter, Level, Log, NewLog, Total};
+use serde_json::json;
+
+/// What breaks out of a string, a pattern, a name, a number, a list, a group,
+/// JSON, a path of JSON, or the encoding.
+const HOSTILE: [&str; 40] = [
+    "'; DROP TABLE logs; --",
+    "\" OR 1=1 --",
+    "\"; DROP TABLE logs; --",
+    "1; DROP TABLE logs",
+    "1 OR 1=1",
+    "$1",
+    "$$; DROP TABLE logs; $$",
+    "$tag$x$tag$",
+    "\\'; SELECT pg_sleep(10); --",
+    "E'\\x27'",
+    "') OR ('1'='1",
+    "') UNION SELECT email, password_hash FROM users --",
+    "/* */ OR true",
+    "-- ",
+    "%",
+    "_",
+    "%%%_",
+    "\\\\",
+    "\\\\\\%",
+    "{}",
+    "{a,b}",
+    "{\"a\":\"',\"}",
+    "[1,2",
+    "$.a ? (@ > 1)",
+    "a.b",
+    "\"a\".\"b\"",
+    "a\"b",
+    "a]b",
+    "NULL",
+    "null",
+    "true",
+    "42",
+    "or(id=1)",
+    "a,b)(",
+    "a=b&c=d",
+    "\u{202e}abc",
+    "a\u{fffd}b",
+    "ʼ‘’“”",
+    "\r\n\t|",
+    "𐐀\u{feff}",
+];
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[tokio::test]
+async fn values_arrive_as_values() {
+    let db = testkit::database().await;
+    let logs: Vec<NewLog> = HOSTILE
+        .map(|text| {
+            let meta = json!({
+                text: "key", "value": text, "list": [text, "x"], "deep": {text: {"in": text}},
+            });
+            NewLog::new(text, Level::Info, format!("<{text}>")).meta(meta)
+        })
+        .into();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+
+    for text in HOSTILE {
+        let (quote, escape) = (quoted(text), escaped(text));
+        let json = json!(text).to_string();
+        let found_by = [
+            format!("source={text}"),
+            format!("source__in={quote}"),
+            format!("source__between={quote},{quote}"),
+            format!("source__like={escape}"),
+            format!("message__like=<{escape}>"),
+            format!("message__startswith=<{text}>"),
+            format!("message__endswith=<{text}>"),
+            format!("message__contains=<{text}>"),
+            format!("message__icontains=<{text}>"),
+            format!("or(source={quote},id__in=())"),
+            format!("and(not(source__ne={quote}),source__in=({quote}))"),
+            format!("meta.{quote}=key"),
+            format!("meta.{quote}__exists=true"),
+            format!("or(meta.{quote}__exists=true,meta.{quote}__gt=~)"),
+            format!("meta.deep.{quote}.in__is={json}"),
+            format!("meta.value={quote}"),
+            format!("meta.value__is={json}"),
+            format!("meta.value__in={quote}"),
+            format!("meta.value__between={quote},{quote}"),
+            format!("meta.value__contains={quote}"),
+            format!("and(meta.value__startswith={quote},meta.value__endswith={quote})"),
+            format!("meta.list__arraycontains={quote}"),
+            format!("meta.list__arraycontains=[{json}]"),
+            format!("meta.list__arraycontained={quote},x"),
+            format!("and(meta.list__arrayoverlaps=({quote},y))"),
+        ];
+        for filter in &found_by {
+            let read = Filter::parse(filter).unwrap_or_else(|error| panic!("{filter}: {error}"));
+            let url = Filter::from_query(&percent_encoded(filter)).unwrap();
+            assert_eq!(url, read, "{filter}");
+            let page = Log::records().filter(read).limit(100).list(&db.pool).await;
+            let page = page.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+            let sources: Vec<&str> = page.data.iter().map(|log| log.source.as_str()).collect();
+            // A part of another one is found with it.
+            let exact = !filter.contains("contains=<")
+                && !filter.contains("value__contains")
+                && !filter.contains("value__startswith");
+            match exact {
+                true => assert_eq!(sources, [text], "{filter}"),
+                false => assert!(sources.contains(&text), "{filter}: {sources:?}"),
+            }
+        }
+        let typed = [
+            Log::source().eq(text),
+            Log::message().contains(&format!("<{text}>")),
+            Log::meta().key(text).eq("key"),
+            Log::meta().key("deep").key(text).key("in").is_in([text]),
+            Log::meta().key("list").array_contains([text]),
+        ];
+        for filter in typed {
+            let shown = format!("{filter:?}");
+            let page = Log::records().filter(filter).list(&db.pool).await.unwrap();
+            assert_eq!(page.data.len(), 1, "{shown}");
+            assert_eq!(page.data[0].source, text, "{shown}");
+        }
+    }
+    untouched(&db).await;
+}
+
+/// Where names, lookups, numbers, times and groups are expected, it is refused,
+/// or read as a value that finds nothing; never an error of the database.
+#[tokio::test]
+async fn what_is_no_value_is_refused() {
+    let db = testkit::database().await;
+    let logs: Vec<NewLog> = HOSTILE
+        .map(|text| NewLog::new(text, Level::Info, "m"))
+        .into();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    for text in HOSTILE {
+        let quote = quoted(text);
+        for filter in [
+            format!("{text}=1"),
+            format!("{quote}=1"),
+            format!("{text}__eq=1"),
+            format!("source__{text}=1"),
+            format!("meta.a__{text}=1"),
+            format!("source.{quote}=1"),
+            format!("created_at__gte={text}"),
+            format!("level={text}"),
+            format!("level__in={quote},error"),
+            format!("trace_id__isnull={text}x"),
+            format!("meta.a__exists={text}x"),
+            format!("or(level=error){text}"),
+            format!("or(level=error,{text})"),
+            format!("{text}(level=error)"),
+            format!("not({text}=1)"),
+        ] {
+            // As a filter of its own, `or(id=1)` is one; a `%` is a byte in a URL.
+            if let Ok(read) = Filter::<Log>::parse(&filter) {
+                assert!(
+                    text.starts_with("or(") || filter == "source__--=1",
+                    "{filter}"
+                );
+                Log::records().filter(read).list(&db.pool).await.unwrap();
+            }
+        }
+        if text != "42" {
+            assert!(Filter::<Log>::parse(&format!("id={text}")).is_err());
+            assert!(Filter::<Log>::parse(&format!("id__in=1,{quote}")).is_err());
+        }
+        assert!(Log::records().order_by_text(text).is_err());
+        assert!(Log::records().order_by_text(&format!("-{text}")).is_err());
+        // Whatever it is read as, the database takes it.
+        for filter in [
+            format!("meta.{text}=1"),
+            format!("meta.a={text}"),
+            format!("meta.a__gt={text}"),
+            format!("meta.a__in={text}"),
+            format!("meta.a__is={text}"),
+            format!("meta.a__like={text}"),
+            format!("meta.a__arraycontains={text}"),
+            format!("meta={text}"),
+            format!("source__in={text}"),
+            format!("source__like={text}"),
+            format!("or(source={text})"),
+            format!("or(meta.a__is=({text}))"),
+        ] {
+            if let Ok(read) = Filter::<Log>::parse(&filter) {
+                let page = Log::records().filter(read).list(&db.pool).await;
+                page.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
+            }
+        }
+        Log::records().search(text).list(&db.pool).await.unwrap();
+    }
+    untouched(&db).await;
+}
+
+async fn untouched(db: &testkit::Database) {
+    assert_eq!(
+        Log::records().count(&db.pool).await.unwrap(),
+        Total::Exact(HOSTILE.len() as u64)
+    );
+    lookback::User::records().count(&db.pool).await.unwrap();
+}
