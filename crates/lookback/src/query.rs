@@ -13,7 +13,7 @@ use crate::value::ColumnValue;
 mod copy;
 mod page;
 mod read;
-mod write;
+pub(crate) mod write;
 
 pub use page::{Page, Total};
 pub use read::{read, read_hidden, read_hidden_nullable, read_nullable};
