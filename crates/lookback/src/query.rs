@@ -26,7 +26,7 @@ mod stream;
 mod update;
 mod upsert;
 mod window;
-mod write;
+pub(crate) mod write;
 
 pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
 pub use bucket::{Bucket, Bucketed};

@@ -1,18 +1,16 @@
 //! Changing records: one by its id, or all that a query is about.
 
-use std::borrow::Cow;
-
 use chrono::SecondsFormat;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::QueryBuilder;
-use super::write::{not_found, now, one};
+use super::write::{not_found, now, one, search_list, search_values};
 use crate::db::Db;
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model, Role, Table, check};
 use crate::sql::Sql;
-use crate::value::{ColumnType, ColumnValue, Json, Value};
+use crate::value::{ColumnValue, Value};
 
 /// Records whose embeddings are made anew at a time, all of them in memory.
 const BATCH: i64 = 500;
@@ -340,17 +338,7 @@ async fn search_fields(
 ) -> Result<Vec<(i64, Vec<Value<'static>>)>, Error> {
     let scope = sql.take_text();
     let mut columns = vec![table.role(Role::Id).quoted()];
-    columns.extend(
-        table
-            .search
-            .iter()
-            .map(|index| match table.columns[*index].ty {
-                ColumnType::Array(_) => {
-                    format!("array_to_json({})::text", table.columns[*index].quoted())
-                }
-                _ => format!("{}::text", table.columns[*index].quoted()),
-            }),
-    );
+    columns.extend(search_list(table));
     sql.push(&format!(
         "SELECT {} FROM {}{scope}{page} FOR UPDATE",
         columns.join(", "),
@@ -362,19 +350,7 @@ async fn search_fields(
         .map_err(|error| Error::of_table(table, error))?;
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
-        let mut values = Vec::with_capacity(table.search.len());
-        for (place, index) in table.search.iter().enumerate() {
-            let text: Option<String> = row.try_get(place + 1)?;
-            values.push(match (text, table.columns[*index].ty) {
-                (None, _) => Value::Null,
-                (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => Value::Jsonb(Cow::Owned(
-                    serde_json::from_str::<Json>(&text)
-                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
-                )),
-                (Some(text), _) => Value::Text(text.into()),
-            });
-        }
-        records.push((row.try_get(0)?, values));
+        records.push((row.try_get(0)?, search_values(table, row, 1)?));
     }
     Ok(records)
 }

@@ -2,7 +2,8 @@
 //! the columns of the model, and has its times and its embedding filled in.
 
 use chrono::Utc;
-use sqlx::PgConnection;
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
 use super::QueryBuilder;
 use crate::db::Db;
@@ -10,7 +11,7 @@ use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
 use crate::sql::Sql;
-use crate::value::{ColumnValue, Value, to_microseconds};
+use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts a record and returns it as stored.
@@ -40,6 +41,43 @@ impl<M: Model> QueryBuilder<M> {
             .await?
             .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))
     }
+}
+
+/// The search fields, as text, in SQL.
+pub(crate) fn search_list(table: &'static Table) -> Vec<String> {
+    table
+        .search
+        .iter()
+        .map(|index| match table.columns[*index].ty {
+            ColumnType::Array(_) => {
+                format!("array_to_json({})::text", table.columns[*index].quoted())
+            }
+            _ => format!("{}::text", table.columns[*index].quoted()),
+        })
+        .collect()
+}
+
+/// The values of [`search_list`] in a row, from its column `first` on.
+pub(crate) fn search_values(
+    table: &'static Table,
+    row: &PgRow,
+    first: usize,
+) -> Result<Vec<Value<'static>>, Error> {
+    let mut values = Vec::with_capacity(table.search.len());
+    for (place, index) in table.search.iter().enumerate() {
+        let text: Option<String> = row.try_get(first + place)?;
+        values.push(match (text, table.columns[*index].ty) {
+            (None, _) => Value::Null,
+            (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
+                Value::Jsonb(std::borrow::Cow::Owned(
+                    serde_json::from_str::<Json>(&text)
+                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                ))
+            }
+            (Some(text), _) => Value::Text(text.into()),
+        });
+    }
+    Ok(values)
 }
 
 /// The columns that an insert gives a value: all but the primary key,

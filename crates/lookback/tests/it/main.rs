@@ -20,6 +20,7 @@ mod pages;
 mod pull;
 mod random;
 mod rebase;
+mod reembed;
 mod round_trip;
 mod scenarios;
 mod schema;
