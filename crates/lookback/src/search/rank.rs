@@ -18,9 +18,9 @@ const LIKENESS: f32 = 0.4;
 /// the common.
 const HAS: f32 = 0.7;
 
-/// Nearness from which likeness may make a hit. Unrelated texts lie around 0
-/// with a deviation of a quarter, as directions in 16 dimensions do.
-pub(super) const MIN_COSINE: f32 = 0.3;
+/// Nearness from which a row is a hit, whatever its letters. Of the lines that
+/// say the same in other words few are farther; of all lines most are.
+pub(super) const MIN_COSINE: f32 = 0.5;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
@@ -37,15 +37,13 @@ struct Texts {
 }
 
 impl Texts {
-    /// How like a text is to what is meant: 0 where either has no meaning.
-    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> f32 {
-        let Some(meaning) = meaning else { return 0.0 };
+    /// How like a text is to what is meant, where both have a meaning.
+    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> Option<f32> {
+        let meaning = meaning.as_ref()?;
         let text = without_numbers(&candidate.fields.join(" "));
         let known = self.known.entry(text);
         let of_text = known.or_insert_with_key(|text| Meaning::of(text));
-        of_text
-            .as_ref()
-            .map_or(0.0, |of_text| meaning.likeness(of_text))
+        of_text.as_ref().map(|of_text| meaning.likeness(of_text))
     }
 }
 
@@ -68,7 +66,8 @@ fn without_numbers(text: &str) -> String {
 pub(crate) struct Ranked {
     pub(crate) id: i64,
     pub(crate) score: f32,
-    pub(crate) cosine: Option<f32>,
+    /// How like the text is in meaning, where both have one.
+    pub(crate) likeness: Option<f32>,
 }
 
 /// Orders the candidates that are hits, the best first; the newest breaks ties.
@@ -116,8 +115,10 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
             let likeness = texts.likeness(&meaning, candidate);
             Ranked {
                 id: candidate.id,
-                score: words + if phrase { PHRASE } else { 0.0 } + likeness * LIKENESS,
-                cosine: candidate.cosine,
+                score: words
+                    + if phrase { PHRASE } else { 0.0 }
+                    + likeness.map_or(0.0, |likeness| likeness * LIKENESS),
+                likeness,
             }
         })
         .collect();
