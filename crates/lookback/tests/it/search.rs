@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::time;
 
 mod hits;
+mod judged;
 mod odd;
 mod plans;
 mod set;
