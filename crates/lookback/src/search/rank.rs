@@ -21,6 +21,8 @@ const HAS: f32 = 0.7;
 /// Nearness from which a row is a hit, whatever its letters. Of the lines that
 /// say the same in other words few are farther; of all lines most are.
 pub(super) const MIN_COSINE: f32 = 0.5;
+/// And likeness in meaning from which it is: few dimensions are near by chance.
+const MIN_LIKENESS: f32 = 0.25;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
@@ -104,22 +106,24 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
     let mut hits: Vec<Ranked> = candidates
         .iter()
         .zip(&matches)
-        .filter(|(candidate, qualities)| is_hit(query, candidate, qualities))
-        .map(|(candidate, qualities)| {
+        .filter_map(|(candidate, qualities)| {
+            let likeness = texts.likeness(&meaning, candidate);
+            if !is_hit(query, candidate, qualities, likeness) {
+                return None;
+            }
             let words: f32 = qualities
                 .iter()
                 .zip(&weights)
                 .map(|(quality, weight)| quality * weight)
                 .sum();
             let phrase = has_phrase(query, &candidate.fields);
-            let likeness = texts.likeness(&meaning, candidate);
-            Ranked {
+            Some(Ranked {
                 id: candidate.id,
                 score: words
                     + if phrase { PHRASE } else { 0.0 }
                     + likeness.map_or(0.0, |likeness| likeness * LIKENESS),
                 likeness,
-            }
+            })
         })
         .collect();
     hits.sort_by(|a, b| {
@@ -161,7 +165,8 @@ pub(super) fn finds(
         .map(|word| QueryWord::new(word))
         .collect();
     let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&words));
-    is_hit(query, &candidate, &qualities)
+    let likeness = Texts::default().likeness(&Meaning::of(&query.all), &candidate);
+    is_hit(query, &candidate, &qualities, likeness)
 }
 
 /// Whether a row that no filter leaves out, and that has every phrase, is a
@@ -169,7 +174,7 @@ pub(super) fn finds(
 /// spelt much like it; or it is near.
 ///
 /// Of the row and the query alone: what other rows there are does not count.
-fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
+fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32], likeness: Option<f32>) -> bool {
     let by_letters = query
         .fetched
         .iter()
@@ -179,7 +184,10 @@ fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
             Had::Piece => qualities[fetched.place] >= ALIKE,
             Had::Nothing => false,
         });
-    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE);
+    let is_near = || {
+        candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
+            && likeness.is_some_and(|likeness| likeness >= MIN_LIKENESS)
+    };
     !query.phrases.is_empty() || by_letters || is_near()
 }
 

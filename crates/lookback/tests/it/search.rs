@@ -13,6 +13,7 @@ mod hits;
 mod judged;
 mod odd;
 mod plans;
+mod scratch;
 mod set;
 mod similar;
 
