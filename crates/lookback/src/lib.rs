@@ -71,6 +71,8 @@ pub mod __private {
 mod guide {
     #[doc = include_str!("../../../README.md")]
     struct Readme;
+    #[doc = include_str!("../../../docs/guide/search.md")]
+    struct Search;
     #[doc = include_str!("../../../docs/guide/queries.md")]
     struct Queries;
     #[doc = include_str!("../../../docs/guide/models.md")]

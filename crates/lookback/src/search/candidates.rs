@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::scan;
-use super::statement::{self, BY_LETTERS, NEAREST};
+use super::statement::{self, BY_LETTERS, Likeness, STEP};
 use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
@@ -53,31 +53,37 @@ pub(crate) async fn candidates(
 ) -> Result<Candidates, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let statement = statement::candidates(table, query, scope()?)?;
+    let mut likeness = session.likeness();
+    let mut fetched = fetch(table, query, likeness, scope()?, &mut session).await?;
+    let by_index = query.is_fetched_by_likeness() && likeness == Likeness::ByIndex;
+    if by_index && fetched.ended_early() {
+        // The index gave up, or the scope is small: a scan knows.
+        likeness = Likeness::ByScan;
+        fetched = fetch(table, query, likeness, scope()?, &mut session).await?;
+    }
+    session.end().await.map_err(of_table)?;
+    Ok(Candidates {
+        complete: fetched.by_letters <= BY_LETTERS
+            && fetched.is_near_complete
+            && !query.leaves_words_out,
+        candidates: fetched.candidates,
+    })
+}
+
+async fn fetch(
+    table: &'static Table,
+    query: &Query,
+    likeness: Likeness,
+    scope: Sql,
+    session: &mut scan::Session<'_>,
+) -> Result<Fetched, Error> {
+    let of_table = |error| Error::of_table(table, error);
+    let statement = statement::candidates(table, query, likeness, scope)?;
     let rows = statement
         .fetch_all(session.conn())
         .await
         .map_err(of_table)?;
-    let mut fetched = Fetched::read(query, &rows).map_err(of_table)?;
-    let mut is_exact = !session.has_vector_index();
-    if !is_exact && fetched.nearest_ended_early() {
-        // An approximate index gave up, or the scope is small: the scan knows.
-        session.without_indexes().await.map_err(of_table)?;
-        let statement = statement::candidates(table, query, scope()?)?;
-        let rows = statement
-            .fetch_all(session.conn())
-            .await
-            .map_err(of_table)?;
-        fetched = Fetched::read(query, &rows).map_err(of_table)?;
-        is_exact = true;
-    }
-    session.end().await.map_err(of_table)?;
-    let near_is_complete =
-        !query.is_fetched_by_likeness() || (is_exact && fetched.nearest_is_complete());
-    Ok(Candidates {
-        complete: fetched.by_letters <= BY_LETTERS && near_is_complete && !query.leaves_words_out,
-        candidates: fetched.candidates,
-    })
+    Fetched::read(query, &rows).map_err(of_table)
 }
 
 /// How PostgreSQL runs the statement, a line each; with what happened, if it is
@@ -91,7 +97,7 @@ pub(crate) async fn plan(
 ) -> Result<Vec<String>, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let mut statement = statement::candidates(table, query, scope)?;
+    let mut statement = statement::candidates(table, query, session.likeness(), scope)?;
     let text = statement.take_text();
     statement.push(match run {
         true => "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ",
@@ -111,10 +117,11 @@ struct Fetched {
     candidates: Vec<Candidate>,
     /// The rows that share letters with the words, fetched or not.
     by_letters: i64,
-    /// The rows of the last step by likeness that was taken, and the least
-    /// cosine.
-    nearest: i64,
+    /// The rows read from an index of embeddings, and the least cosine of them.
+    taken: i64,
     least: Option<f64>,
+    /// Whether every near row is among the candidates.
+    is_near_complete: bool,
 }
 
 impl Fetched {
@@ -122,12 +129,14 @@ impl Fetched {
         let mut fetched = Self {
             candidates: Vec::with_capacity(rows.len()),
             by_letters: 0,
-            nearest: 0,
+            taken: 0,
             least: None,
+            is_near_complete: true,
         };
         for row in rows {
             fetched.by_letters = row.try_get("__by_letters")?;
-            fetched.nearest = row.try_get("__nearest")?;
+            fetched.taken = row.try_get("__taken")?;
+            fetched.is_near_complete = row.try_get("__complete")?;
             fetched.least = row.try_get("__least")?;
             let signature: i64 = row.try_get("__signature")?;
             let cosine: Option<f64> = row.try_get("__cosine")?;
@@ -148,19 +157,13 @@ impl Fetched {
         Ok(fetched)
     }
 
-    /// Whether fewer rows came than were asked for, and all of them near.
-    fn nearest_ended_early(&self) -> bool {
-        self.nearest < NEAREST && self.is_near_to_the_end()
-    }
-
-    /// Whether all rows that are near were fetched.
-    fn nearest_is_complete(&self) -> bool {
-        self.nearest < NEAREST || !self.is_near_to_the_end()
-    }
-
-    fn is_near_to_the_end(&self) -> bool {
-        self.least
-            .is_none_or(|least| least >= f64::from(MIN_COSINE))
+    /// Whether fewer rows came from the index than were asked for, and all of
+    /// them near.
+    fn ended_early(&self) -> bool {
+        self.taken < STEP
+            && self
+                .least
+                .is_none_or(|least| least >= f64::from(MIN_COSINE))
     }
 }
 

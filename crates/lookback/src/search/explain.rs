@@ -57,7 +57,7 @@ impl<'a> Explainer<'a> {
         let why = Why {
             words: matches.collect(),
             phrase: has_phrase(self.query, texts),
-            likeness: ranked.cosine,
+            likeness: ranked.likeness,
         };
         let highlights = texts.iter().enumerate().filter_map(|(field, text)| {
             let mut ranges = Vec::new();

@@ -42,8 +42,9 @@ pub struct Why {
     /// Whether it has the words of the search as they were typed, next to each
     /// other.
     pub phrase: bool,
-    /// The cosine of its embedding and that of the search, from -1 to 1; none
-    /// if either has no embedding.
+    /// How like it is in meaning to the search, or to the record it is to be
+    /// similar to, from -1 to 1; none where either has no meaning, such as
+    /// numbers alone.
     pub likeness: Option<f32>,
 }
 

@@ -18,9 +18,11 @@ const LIKENESS: f32 = 0.4;
 /// the common.
 const HAS: f32 = 0.7;
 
-/// Nearness from which likeness may make a hit. Unrelated texts lie around 0
-/// with a deviation of a quarter, as directions in 16 dimensions do.
-pub(super) const MIN_COSINE: f32 = 0.3;
+/// Nearness from which a row is a hit, whatever its letters. Of the lines that
+/// say the same in other words few are farther; of all lines most are.
+pub(super) const MIN_COSINE: f32 = 0.5;
+/// And likeness in meaning from which it is: few dimensions are near by chance.
+const MIN_LIKENESS: f32 = 0.25;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
@@ -37,15 +39,13 @@ struct Texts {
 }
 
 impl Texts {
-    /// How like a text is to what is meant: 0 where either has no meaning.
-    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> f32 {
-        let Some(meaning) = meaning else { return 0.0 };
+    /// How like a text is to what is meant, where both have a meaning.
+    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> Option<f32> {
+        let meaning = meaning.as_ref()?;
         let text = without_numbers(&candidate.fields.join(" "));
         let known = self.known.entry(text);
         let of_text = known.or_insert_with_key(|text| Meaning::of(text));
-        of_text
-            .as_ref()
-            .map_or(0.0, |of_text| meaning.likeness(of_text))
+        of_text.as_ref().map(|of_text| meaning.likeness(of_text))
     }
 }
 
@@ -68,7 +68,8 @@ fn without_numbers(text: &str) -> String {
 pub(crate) struct Ranked {
     pub(crate) id: i64,
     pub(crate) score: f32,
-    pub(crate) cosine: Option<f32>,
+    /// How like the text is in meaning, where both have one.
+    pub(crate) likeness: Option<f32>,
 }
 
 /// Orders the candidates that are hits, the best first; the newest breaks ties.
@@ -105,20 +106,24 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
     let mut hits: Vec<Ranked> = candidates
         .iter()
         .zip(&matches)
-        .filter(|(candidate, qualities)| is_hit(query, candidate, qualities))
-        .map(|(candidate, qualities)| {
+        .filter_map(|(candidate, qualities)| {
+            let likeness = texts.likeness(&meaning, candidate);
+            if !is_hit(query, candidate, qualities, likeness) {
+                return None;
+            }
             let words: f32 = qualities
                 .iter()
                 .zip(&weights)
                 .map(|(quality, weight)| quality * weight)
                 .sum();
             let phrase = has_phrase(query, &candidate.fields);
-            let likeness = texts.likeness(&meaning, candidate);
-            Ranked {
+            Some(Ranked {
                 id: candidate.id,
-                score: words + if phrase { PHRASE } else { 0.0 } + likeness * LIKENESS,
-                cosine: candidate.cosine,
-            }
+                score: words
+                    + if phrase { PHRASE } else { 0.0 }
+                    + likeness.map_or(0.0, |likeness| likeness * LIKENESS),
+                likeness,
+            })
         })
         .collect();
     hits.sort_by(|a, b| {
@@ -160,7 +165,8 @@ pub(super) fn finds(
         .map(|word| QueryWord::new(word))
         .collect();
     let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&words));
-    is_hit(query, &candidate, &qualities)
+    let likeness = Texts::default().likeness(&Meaning::of(&query.all), &candidate);
+    is_hit(query, &candidate, &qualities, likeness)
 }
 
 /// Whether a row that no filter leaves out, and that has every phrase, is a
@@ -168,7 +174,7 @@ pub(super) fn finds(
 /// spelt much like it; or it is near.
 ///
 /// Of the row and the query alone: what other rows there are does not count.
-fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
+fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32], likeness: Option<f32>) -> bool {
     let by_letters = query
         .fetched
         .iter()
@@ -178,7 +184,10 @@ fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32]) -> bool {
             Had::Piece => qualities[fetched.place] >= ALIKE,
             Had::Nothing => false,
         });
-    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE);
+    let is_near = || {
+        candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
+            && likeness.is_some_and(|likeness| likeness >= MIN_LIKENESS)
+    };
     !query.phrases.is_empty() || by_letters || is_near()
 }
 

@@ -2,6 +2,7 @@
 
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
+use super::statement::Likeness;
 use crate::model::Table;
 use crate::sql::Sql;
 
@@ -61,6 +62,14 @@ impl<'c> Session<'c> {
     /// always all of them.
     pub(crate) fn has_vector_index(&self) -> bool {
         self.has_vector_index
+    }
+
+    /// How the nearest rows are to be read.
+    pub(super) fn likeness(&self) -> Likeness {
+        match self.has_vector_index {
+            true => Likeness::ByIndex,
+            false => Likeness::ByScan,
+        }
     }
 
     /// From now on no index is read in its order: the nearest rows come from a

@@ -4,8 +4,7 @@
 //! letters   every row that has a piece of a word, with a signature of which
 //! weights   how rare each word is among them
 //! lettered  the best of them, but the newest few of each kind first
-//! near1…3   the nearest rows; again beyond them, where they are all alike
-//! found     these together
+//! nearest   the nearest rows, the newest few of each kind first
 //! ```
 //!
 //! Logs repeat. A kind is the rows that have the same of the words and the same
@@ -27,20 +26,41 @@ pub(super) const BY_LETTERS: i64 = 1_000;
 /// the next as many.
 const OF_A_KIND: i64 = 20;
 
-/// Rows fetched in a step because their embedding is near.
-pub(super) const NEAREST: i64 = 300;
+/// Rows fetched because their embedding is near, and of a kind before all others
+/// of it.
+const NEAR: i64 = 1_000;
+const NEAR_OF_A_KIND: i64 = 10;
 
-/// Steps by likeness; those after the first are taken only if the rows so far
-/// are of fewer kinds than `KINDS`, and begin where the last one ended.
-pub(super) const STEPS: usize = 3;
-const KINDS: i64 = 60;
+/// Kinds that are looked at, the nearest.
+const KINDS: i64 = 100;
+
+/// From an index, rows are read in steps of this many. Those after the first
+/// are taken only if the rows so far are of fewer kinds than `KINDS`, and begin
+/// beyond the last row.
+pub(super) const STEP: i64 = 400;
+const STEPS: usize = 5;
+
+/// How the nearest rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// In their order, from an index.
+    ByIndex,
+    /// All of them: how many there are of each kind, then those of the nearest
+    /// kinds.
+    ByScan,
+}
 
 /// What of a row's text is ranked, in characters.
 const RANKED_TEXT: i32 = 2_000;
 
 /// The candidates among the rows of `scope`, which is ` WHERE …` with its
 /// values bound.
-pub(super) fn candidates(table: &'static Table, query: &Query, mut sql: Sql) -> Result<Sql, Error> {
+pub(super) fn candidates(
+    table: &'static Table,
+    query: &Query,
+    likeness: Likeness,
+    mut sql: Sql,
+) -> Result<Sql, Error> {
     let id = table.role(Role::Id).quoted();
     let embedding_column = table.role(Role::Embedding);
     let embedding = embedding_column.quoted();
@@ -77,60 +97,109 @@ pub(super) fn candidates(table: &'static Table, query: &Query, mut sql: Sql) -> 
         score = words.score(),
     ));
     let mut found = "SELECT __id FROM lettered".to_owned();
-    let mut nearest = "SELECT 0::bigint AS taken, NULL::float8 AS least".to_owned();
+    // What was read, and whether that is all there is.
+    let mut read = "SELECT 0::bigint AS taken, NULL::float8 AS least, TRUE AS complete".to_owned();
     if query.is_fetched_by_likeness() {
-        let mut steps: Vec<String> = Vec::new();
-        for step in 1..=STEPS {
-            let beyond = match steps.is_empty() {
-                true => String::new(),
-                false => {
-                    let so_far = steps
-                        .iter()
-                        .map(|step| format!("SELECT distance FROM {step}"))
-                        .collect::<Vec<_>>()
-                        .join(" UNION ALL ");
-                    format!(
-                        " AND {embedding} <=> {vector} > (SELECT max(distance) + 0.00005 FROM ({so_far}) AS s) \
-                         AND (SELECT count(*) = {full} AND count(DISTINCT (distance * 10000)::int) < {KINDS} \
-                              AND max(distance) < {far} FROM ({so_far}) AS s)",
-                        full = NEAREST * i64::try_from(step - 1).unwrap_or(i64::MAX),
-                        far = 1.0 - MIN_COSINE,
-                    )
-                }
-            };
-            sql.push(&format!(
-                ", near{step} AS MATERIALIZED (\
-                   SELECT {id} AS __id, {embedding} <=> {vector} AS distance \
-                   FROM {from}{scope} AND {embedding} IS NOT NULL{beyond} \
-                   ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {NEAREST})"
-            ));
-            found.push_str(&format!(" UNION SELECT __id FROM near{step}"));
-            steps.push(format!("near{step}"));
-        }
-        let last: Vec<String> = steps
-            .iter()
-            .rev()
-            .map(|step| format!("nullif((SELECT count(*) FROM {step}), 0)"))
-            .collect();
-        let all = steps
-            .iter()
-            .map(|step| format!("SELECT distance FROM {step}"))
-            .collect::<Vec<_>>()
-            .join(" UNION ALL ");
-        nearest = format!(
-            "SELECT coalesce({}, 0) AS taken, (SELECT 1 - max(distance) FROM ({all}) AS s) AS least",
-            last.join(", ")
-        );
+        let rows = format!("{from}{scope} AND {embedding} IS NOT NULL");
+        let near = Near {
+            id: &id,
+            distance: &format!("{embedding} <=> {vector}"),
+            rows: &rows,
+        };
+        sql.push(&match likeness {
+            Likeness::ByIndex => near.by_index(),
+            Likeness::ByScan => near.by_scan(),
+        });
+        found.push_str(" UNION SELECT __id FROM nearest");
+        read = match likeness {
+            Likeness::ByIndex => {
+                "SELECT count(*) AS taken, 1 - max(distance) AS least, FALSE AS complete FROM near"
+                    .to_owned()
+            }
+            Likeness::ByScan => format!(
+                "SELECT 0::bigint AS taken, NULL::float8 AS least, \
+                   coalesce((SELECT sum(counted) FROM near_kinds WHERE kind <= {FAR}), 0) <= {NEAR} AS complete"
+            ),
+        };
     }
     sql.push(&format!(
-        ", nearest AS ({nearest}) \
+        ", read AS ({read}) \
          SELECT {id} AS __id, {signature} AS __signature, 1 - ({embedding} <=> {vector}) AS __cosine, {fields} AS __fields, \
-           (SELECT count(*) FROM letters) AS __by_letters, \
-           (SELECT taken FROM nearest) AS __nearest, (SELECT least FROM nearest) AS __least \
+           (SELECT count(*) FROM letters) AS __by_letters, (SELECT taken FROM read) AS __taken, \
+           (SELECT least FROM read) AS __least, (SELECT complete FROM read) AS __complete \
          FROM {from} {lateral} WHERE {id} IN ({found})",
         fields = fields(table, Some(RANKED_TEXT)),
     ));
     Ok(sql)
+}
+
+/// A kind is a distance in this many parts of one: lines of one template are
+/// equal, and others are hardly ever.
+const PARTS: i64 = 10_000;
+
+/// The farthest kind that can make a hit.
+#[allow(clippy::cast_possible_truncation)]
+const FAR: i64 = ((1.0 - MIN_COSINE) * PARTS as f32) as i64;
+
+/// The nearest of some rows.
+struct Near<'a> {
+    id: &'a str,
+    distance: &'a str,
+    /// ` … FROM table WHERE …`, after the `FROM`.
+    rows: &'a str,
+}
+
+impl Near<'_> {
+    /// Two scans: one counts what kinds there are, the other reads the nearest
+    /// of them.
+    fn by_scan(&self) -> String {
+        let Self { id, distance, rows } = self;
+        format!(
+            ", near_kinds AS MATERIALIZED (\
+               SELECT (({distance}) * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
+             near AS (SELECT {id} AS __id, {distance} AS distance FROM {rows} AND ({distance}) * {PARTS} <= (\
+               SELECT max(kind) + 0.5 FROM (\
+                 SELECT kind FROM near_kinds WHERE kind <= {FAR} ORDER BY kind LIMIT {KINDS}) AS k)), {nearest}",
+            nearest = Self::nearest("SELECT __id, distance FROM near"),
+        )
+    }
+
+    /// From an index in the order of nearness; again beyond it, where lines of
+    /// a few kinds are all that came.
+    fn by_index(&self) -> String {
+        let Self { id, distance, rows } = self;
+        let mut sql = String::new();
+        let mut so_far = String::new();
+        for step in 1..=STEPS {
+            let beyond = match so_far.is_empty() {
+                true => String::new(),
+                false => format!(
+                    " AND {distance} > (SELECT max(distance) + 0.5 / {PARTS} FROM ({so_far}) AS s) \
+                     AND (SELECT count(*) = {full} AND count(DISTINCT (distance * {PARTS})::int) < {KINDS} \
+                          AND max(distance) * {PARTS} <= {FAR} FROM ({so_far}) AS s)",
+                    full = STEP * i64::try_from(step - 1).unwrap_or(i64::MAX),
+                ),
+            };
+            sql.push_str(&format!(
+                ", near{step} AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance \
+                   FROM {rows}{beyond} ORDER BY {distance}, {id} DESC LIMIT {STEP})"
+            ));
+            if !so_far.is_empty() {
+                so_far.push_str(" UNION ALL ");
+            }
+            so_far.push_str(&format!("SELECT __id, distance FROM near{step}"));
+        }
+        format!("{sql}, near AS ({so_far}), {}", Self::nearest(&so_far))
+    }
+
+    fn nearest(rows: &str) -> String {
+        format!(
+            "nearest AS (SELECT __id FROM (\
+               SELECT __id, distance, row_number() OVER (\
+                 PARTITION BY (distance * {PARTS})::int ORDER BY __id DESC) AS nth FROM ({rows}) AS r) AS n \
+             ORDER BY (nth - 1) / {NEAR_OF_A_KIND}, distance, __id DESC LIMIT {NEAR})"
+        )
+    }
 }
 
 /// Conditions on what rows have of the words of a query.

@@ -10,8 +10,10 @@ use serde_json::json;
 use crate::time;
 
 mod hits;
+mod judged;
 mod odd;
 mod plans;
+mod scratch;
 mod set;
 mod similar;
 

@@ -55,10 +55,11 @@ fn marked_cells<M: Shown>(hit: &Hit<M>) -> Vec<Cell> {
 
 /// Why a record was found: its score, then a line for each word.
 fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
-    let mut score = format!("score {:.2}", hit.score);
-    if let Some(likeness) = hit.why.likeness {
-        score.push_str(&format!(", likeness {likeness:.2}"));
-    }
+    let mut score = match hit.why.likeness {
+        Some(likeness) if hit.why.words.is_empty() => format!("likeness {likeness:.2}"),
+        Some(likeness) => format!("score {:.2}, likeness {likeness:.2}", hit.score),
+        None => format!("score {:.2}", hit.score),
+    };
     if hit.why.phrase {
         score.push_str(", all words as typed");
     }

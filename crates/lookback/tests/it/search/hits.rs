@@ -37,7 +37,7 @@ async fn a_hit_says_which_words_matched_what_and_where() {
         [
             "conection spelt alike message Reconnection",
             "refused exact message refused",
-            "authenticate spelt alike message authentication",
+            "authenticate other ending message authentication",
             "ångström exact message Ångström",
             "node exact source Node",
             "warn exact level warn",
