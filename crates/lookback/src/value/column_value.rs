@@ -81,7 +81,7 @@ pub trait TextLike: ColumnValue {}
 /// A column value that is stored as `text`, and so matches patterns.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` is not `text` and matches no pattern",
-    note = "`like`, `contains`, `starts_with` and their kind are for columns stored as text"
+    note = "`like`, `contains`, `starts_with` and their kind are for columns stored as text; arrays have `array_contains`"
 )]
 pub trait Text: TextLike {}
 
@@ -95,7 +95,7 @@ pub trait Ordered: ColumnValue {}
 /// A column value that has parts, which are reached by a path: JSON.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` has no paths into it",
-    note = "`path`, `key` and `index` are for columns of Json"
+    note = "`path` and `key` are for columns of Json"
 )]
 pub trait Document: ColumnValue {}
 
