@@ -408,6 +408,9 @@ pub(crate) enum DbCommand {
         table: Option<String>,
     },
 
+    /// Make the vectors anew that another version of the encoder made
+    Reembed,
+
     /// Fail if models, newest schema snapshot and database are not in step
     Check {
         /// Compare the models with the snapshot only; needs no database

@@ -48,9 +48,9 @@ pub const ENCODER_VERSION: u32 = 2;
 ///    or more, counts by theirs (`workerenv`): by the fewest there can be and,
 ///    of as many, the more frequent. Any other counts by the mean over the runs
 ///    of 3 and of 4 characters of `<word>`, its first 64 characters.
-/// 3. Digits count nothing, and next to digits neither do words of less than 3
-///    letters or that the table does not know: lines that differ in numbers,
-///    addresses or ids are alike.
+/// 3. Digits count nothing. In a run with digits, neither do words of less than
+///    3 bytes, words that the table does not know, nor any if all its letters
+///    are of `abcdefx`: lines that differ in numbers, addresses or ids are alike.
 /// 4. A row is found by a hash: FNV-1a with 64 bits over the UTF-8 bytes (a
 ///    word starts from another basis than a run of characters), then the
 ///    finaliser of MurmurHash3. Of a word the low 16 bits are the slot to look

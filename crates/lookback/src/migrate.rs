@@ -57,6 +57,7 @@ mod introspect;
 mod pull;
 mod push;
 mod rebase;
+mod reembed;
 mod rolled_back;
 
 pub use baseline::{Baseline, baseline};
@@ -68,6 +69,7 @@ pub use introspect::{Live, Scope, introspect, read};
 pub use pull::{RustCode, pull, rust_code};
 pub use push::{both, check_data_loss, data_lost_by, lookalikes, push};
 pub use rebase::Rebase;
+pub use reembed::{Reembedded, reembed};
 
 mod literal;
 mod models;

@@ -14,7 +14,7 @@ mod copy;
 mod found;
 mod page;
 mod read;
-mod write;
+pub(crate) mod write;
 
 pub use page::{Page, Total};
 pub use read::{read, read_hidden, read_hidden_nullable, read_nullable};

@@ -118,7 +118,9 @@ pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
                  {ENCODER_VERSION}: search by likeness finds the wrong rows",
                 setting.value
             ),
-            hint: "use the version of Lookback that wrote them".to_owned(),
+            hint: "make them anew with lookback db reembed, or use the version of Lookback that \
+                   wrote them"
+                .to_owned(),
         }),
         _ => Ok(()),
     }

@@ -89,6 +89,10 @@ impl Sql {
         self.query().fetch_optional(conn).await
     }
 
+    pub(crate) async fn execute(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        self.query().execute(conn).await.map(drop)
+    }
+
     fn query(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
         sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
     }

@@ -19,6 +19,7 @@ mod generate;
 mod pull;
 mod push;
 mod rebase;
+mod reembed;
 
 /// Whose tables they are.
 pub(crate) struct Application {
@@ -110,6 +111,10 @@ pub(crate) async fn run(
         DbCommand::Pull { schema, out } => {
             let mut conn = database::connect(config).await?;
             pull::run(&mut conn, schema, out.as_deref()).await
+        }
+        DbCommand::Reembed => {
+            let mut conn = database::connect(config).await?;
+            reembed::run(&mut conn, &application.models).await
         }
         DbCommand::Baseline {
             wait,

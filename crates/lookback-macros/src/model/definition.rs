@@ -25,6 +25,11 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
     let partition_by = partition_by(options.partition_by.as_ref());
     let partitions = options.partitions.iter().map(partition);
     let open_partitions = options.open_partitions.is_some();
+    let read = if model.is_schema_only() {
+        quote!(::core::option::Option::None)
+    } else {
+        quote!(::core::option::Option::Some(<#name as ::lookback::Model>::TABLE))
+    };
     quote! {
         impl ::lookback::Described for #name {
             const DEFINITION: &'static ::lookback::__private::Definition =
@@ -39,6 +44,7 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
                     partition_by: #partition_by,
                     partitions: &[#(#partitions),*],
                     open_partitions: #open_partitions,
+                    read: #read,
                 };
         }
     }

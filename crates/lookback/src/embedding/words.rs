@@ -55,6 +55,9 @@ impl<const N: usize> Sums<N> {
             piece.chars().for_each(|c| fold(c, &mut folded));
             for run in folded.split(|c: char| !c.is_alphanumeric()) {
                 let beside_digits = run.contains('0');
+                if beside_digits && is_hex(run) {
+                    continue;
+                }
                 for word in run.split('0').filter(|word| !word.is_empty()) {
                     self.add_word(word, beside_digits);
                 }
@@ -173,6 +176,11 @@ impl Made {
             end = start;
         }
     }
+}
+
+/// `0xfff0`, `4afe`: of a number's letters alone.
+fn is_hex(run: &str) -> bool {
+    run.bytes().all(|b| matches!(b, b'0' | b'a'..=b'f' | b'x'))
 }
 
 /// Appends a character in lower case, a digit as `0`.

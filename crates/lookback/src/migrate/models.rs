@@ -43,6 +43,8 @@ pub struct Models {
     enums: Vec<(&'static str, ColumnType, &'static [&'static str])>,
     extensions: BTreeSet<String>,
     schemas: BTreeSet<String>,
+    /// Whether all of Lookback's own are among them.
+    pub(super) own: bool,
 }
 
 impl Models {
@@ -53,8 +55,11 @@ impl Models {
 
     /// The models of Lookback itself.
     pub fn lookback() -> Self {
-        Self::new()
-            .model::<User>()
+        let own = Self {
+            own: true,
+            ..Self::default()
+        };
+        own.model::<User>()
             .model::<Log>()
             .model::<Metric>()
             .model::<RequestSnapshot>()
@@ -93,6 +98,13 @@ impl Models {
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schemas.insert(name.into());
         self
+    }
+
+    /// The tables that are read and written.
+    pub(super) fn tables(&self) -> impl Iterator<Item = &'static crate::model::Table> {
+        self.definitions
+            .iter()
+            .filter_map(|definition| definition.read)
     }
 
     /// The schema that the models describe.

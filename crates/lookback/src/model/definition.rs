@@ -1,6 +1,7 @@
 //! The whole table of a model, as `#[model]` writes it down for migrations.
 //! Definitions are text here and are read when a schema is made of them.
 
+use crate::model::Table;
 use crate::value::{ColumnType, Value};
 
 /// A Rust type that describes a table of the database: every model, and what
@@ -38,6 +39,8 @@ pub struct Definition {
     pub partitions: &'static [PartitionDefinition],
     /// Whether there may be others.
     pub open_partitions: bool,
+    /// The table as it is read and written; none for what is `schema_only`.
+    pub read: Option<&'static Table>,
 }
 
 /// A column; used by generated code.

@@ -2,6 +2,7 @@
 //! the columns of the model, and has its times and its embedding filled in.
 
 use chrono::Utc;
+use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::{Deleted, QueryBuilder};
@@ -197,14 +198,9 @@ impl<M: Model> QueryBuilder<M> {
         id: i64,
     ) -> Result<Vec<Value<'static>>, Error> {
         let table = M::TABLE;
-        let columns: Vec<String> = table
-            .search
-            .iter()
-            .map(|index| format!("{}::text", table.columns[*index].quoted()))
-            .collect();
         let mut sql = Sql::new(&format!(
             "SELECT {} FROM {}",
-            columns.join(", "),
+            search_list(table).join(", "),
             table.quoted()
         ));
         self.push_where(&mut sql)?;
@@ -216,20 +212,38 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::of_table(table, error))?
             .ok_or_else(|| not_found(table, id))?;
-        let mut values = Vec::with_capacity(table.search.len());
-        for (place, index) in table.search.iter().enumerate() {
-            let text: Option<String> = row.try_get(place)?;
-            values.push(match (text, table.columns[*index].ty) {
-                (None, _) => Value::Null,
-                (Some(text), ColumnType::Jsonb) => Value::Jsonb(std::borrow::Cow::Owned(
-                    serde_json::from_str::<Json>(&text)
-                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
-                )),
-                (Some(text), _) => Value::Text(text.into()),
-            });
-        }
-        Ok(values)
+        search_values(table, &row, 0)
     }
+}
+
+/// The search fields, as text, in SQL.
+pub(crate) fn search_list(table: &'static Table) -> Vec<String> {
+    table
+        .search
+        .iter()
+        .map(|index| format!("{}::text", table.columns[*index].quoted()))
+        .collect()
+}
+
+/// The values of [`search_list`] in a row, from its column `first` on.
+pub(crate) fn search_values(
+    table: &'static Table,
+    row: &PgRow,
+    first: usize,
+) -> Result<Vec<Value<'static>>, Error> {
+    let mut values = Vec::with_capacity(table.search.len());
+    for (place, index) in table.search.iter().enumerate() {
+        let text: Option<String> = row.try_get(first + place)?;
+        values.push(match (text, table.columns[*index].ty) {
+            (None, _) => Value::Null,
+            (Some(text), ColumnType::Jsonb) => Value::Jsonb(std::borrow::Cow::Owned(
+                serde_json::from_str::<Json>(&text)
+                    .map_err(|error| sqlx::Error::Decode(error.into()))?,
+            )),
+            (Some(text), _) => Value::Text(text.into()),
+        });
+    }
+    Ok(values)
 }
 
 /// The columns that an insert gives a value: all but the primary key,

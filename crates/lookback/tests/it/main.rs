@@ -13,6 +13,7 @@ mod migrations;
 mod models;
 mod pull;
 mod rebase;
+mod reembed;
 mod round_trip;
 mod scenarios;
 mod schema;

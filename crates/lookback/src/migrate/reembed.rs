@@ -1,0 +1,181 @@
+//! Vectors of another encoder, made anew.
+
+use sqlx::{Connection as _, PgConnection, Row as _};
+
+use crate::embedding::{ENCODER_VERSION, Embedding, Encoder};
+use crate::error::Error;
+use crate::migrate::Models;
+use crate::model::{Role, Table};
+use crate::models::{NewSetting, Setting, SettingPatch};
+use crate::query::write::{search_list, search_values};
+use crate::setup::ENCODER_SETTING;
+use crate::sql::Sql;
+
+/// Rows read, and locked, at a time.
+const BATCH: i64 = 2_000;
+
+/// How far [`reembed`] is in one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reembedded {
+    /// The table.
+    pub table: &'static str,
+    /// Rows that have been looked at.
+    pub done: u64,
+    /// Rows there were at the start.
+    pub rows: u64,
+    /// Rows whose vector was another one and is written.
+    pub changed: u64,
+}
+
+/// Makes the vector of every row of these models, of deleted ones too, by the
+/// encoder of this version, and writes those that are not so already. Tells
+/// `say` of each batch, which is committed by then; `updated_at` stays as it is.
+///
+/// A run that is cut short is gone on with by another one: it reads all rows,
+/// and writes what is left. A row is locked only while its batch is. Rows that
+/// a program with another encoder writes meanwhile keep its vectors: stop such
+/// programs first.
+///
+/// If the models are those of [`Models::lookback`], the version is recorded at
+/// the end, and [`check_encoder`](crate::check_encoder) is content.
+///
+/// Returns how far each table with search fields came.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn reembed(
+    conn: &mut PgConnection,
+    models: &Models,
+    say: &mut (dyn FnMut(&Reembedded) + Send),
+) -> Result<Vec<Reembedded>, Error> {
+    let mut all = Vec::new();
+    for table in models.tables().filter(|table| !table.search.is_empty()) {
+        all.push(reembed_table(conn, table, say).await?);
+    }
+    if models.own {
+        record(conn).await?;
+    }
+    Ok(all)
+}
+
+async fn reembed_table(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    say: &mut (dyn FnMut(&Reembedded) + Send),
+) -> Result<Reembedded, Error> {
+    let count = Sql::new(&format!("SELECT count(*) FROM {}", table.quoted()));
+    let rows: i64 = match count.fetch_optional(conn).await? {
+        Some(row) => row.try_get(0)?,
+        None => 0,
+    };
+    let mut progress = Reembedded {
+        table: table.name,
+        done: 0,
+        rows: rows.unsigned_abs(),
+        changed: 0,
+    };
+    say(&progress);
+    let mut after = None;
+    while let Some(batch) = batch(conn, table, after).await? {
+        after = Some(batch.last);
+        progress.done += batch.read;
+        progress.changed += batch.changed;
+        say(&progress);
+    }
+    Ok(progress)
+}
+
+struct Batch {
+    last: i64,
+    read: u64,
+    changed: u64,
+}
+
+/// The rows that come next, in a transaction of their own.
+async fn batch(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    after: Option<i64>,
+) -> Result<Option<Batch>, Error> {
+    let (id, embedding) = (table.role(Role::Id), table.role(Role::Embedding));
+    let mut transaction = conn.begin().await?;
+    let mut sql = Sql::new(&format!(
+        "SELECT {}, {}, {} FROM {}",
+        id.quoted(),
+        embedding.quoted(),
+        search_list(table).join(", "),
+        table.quoted()
+    ));
+    if let Some(after) = after {
+        sql.push(&format!(" WHERE {} > ", id.quoted()));
+        sql.bind(after)?;
+    }
+    sql.push(&format!(" ORDER BY {} LIMIT ", id.quoted()));
+    sql.bind(BATCH)?;
+    sql.push(" FOR NO KEY UPDATE");
+    let rows = sql.fetch_all(&mut transaction).await?;
+    let Some(last) = rows.last() else {
+        return Ok(None);
+    };
+    let last: i64 = last.try_get(0)?;
+
+    let (mut ids, mut vectors) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let stored: Option<Embedding> = row.try_get(1)?;
+        let mut encoder = Encoder::default();
+        for value in search_values(table, row, 2)? {
+            encoder.add_value(&value);
+        }
+        let made = encoder.finish();
+        if made != stored {
+            ids.push(row.try_get::<i64, _>(0)?);
+            // The shortest text that reads back as the same numbers.
+            vectors.push(made.map(|made| format!("{made:?}")));
+        }
+    }
+    let changed = ids.len() as u64;
+    if changed > 0 {
+        let mut sql = Sql::new(&format!(
+            "UPDATE {} AS old SET {} = made.vector::{} FROM unnest(",
+            table.quoted(),
+            embedding.quoted(),
+            embedding.ty.sql()
+        ));
+        sql.bind(ids)?;
+        sql.push(", ");
+        sql.bind(vectors)?;
+        sql.push(&format!(
+            ") AS made (id, vector) WHERE old.{} = made.id",
+            id.quoted()
+        ));
+        sql.execute(&mut transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(Batch {
+        last,
+        read: rows.len() as u64,
+        changed,
+    }))
+}
+
+async fn record(conn: &mut PgConnection) -> Result<(), Error> {
+    let version = ENCODER_VERSION.to_string();
+    let recorded = Setting::records()
+        .filter(Setting::name().eq(ENCODER_SETTING))
+        .first(&mut *conn)
+        .await?;
+    match recorded {
+        Some(setting) if setting.value == version => {}
+        Some(setting) => {
+            let patch = SettingPatch::new().value(version);
+            Setting::records().update(conn, setting.id, patch).await?;
+        }
+        None => {
+            let setting = NewSetting::new(ENCODER_SETTING, version);
+            Setting::records().create(conn, setting).await?;
+        }
+    }
+    Ok(())
+}

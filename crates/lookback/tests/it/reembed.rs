@@ -1,0 +1,93 @@
+//! Vectors of another encoder, made anew.
+
+use lookback::migrate::{self, Models, Reembedded};
+use lookback::{Log, NewLog};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::sync::Notify;
+
+/// A database of 2,500 lines whose vectors another encoder made.
+async fn of_another_encoder() -> (testkit::Database, PgConnection) {
+    let db = testkit::database().await;
+    let logs: Vec<NewLog> = testkit::made::logs(7, 2_500)
+        .into_iter()
+        .map(|line| serde_json::from_value(line).unwrap())
+        .collect();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    conn.execute(
+        "CREATE TABLE expected AS SELECT id, embedding, updated_at FROM logs;
+         UPDATE logs SET embedding = ('[' || repeat('0,', 15) || '1]')::vector;
+         UPDATE logs SET deleted_at = now() WHERE id % 10 = 0;
+         UPDATE settings SET value = '1' WHERE name = 'encoder_version'",
+    )
+    .await
+    .unwrap();
+    (db, conn)
+}
+
+async fn wrong(conn: &mut PgConnection) -> i64 {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM logs JOIN expected USING (id)
+         WHERE logs.embedding IS DISTINCT FROM expected.embedding
+            OR logs.updated_at <> expected.updated_at",
+    )
+    .fetch_one(conn)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn every_vector_is_made_anew_and_nothing_else_changes() {
+    let (_db, mut conn) = of_another_encoder().await;
+    let error = lookback::check_encoder(&mut conn).await.unwrap_err();
+    assert!(error.hint().unwrap().contains("db reembed"), "{error}");
+    assert_eq!(wrong(&mut conn).await, 2_500);
+
+    let mut told = Vec::new();
+    let done = migrate::reembed(&mut conn, &Models::lookback(), &mut |at| told.push(*at))
+        .await
+        .unwrap();
+    let of = |all: &[Reembedded]| {
+        let logs = all.iter().rfind(|at| at.table == "logs").unwrap();
+        (logs.rows, logs.done, logs.changed)
+    };
+    assert_eq!(of(&done), (2_500, 2_500, 2_500));
+    assert_eq!(of(&told), (2_500, 2_500, 2_500));
+    assert_eq!(wrong(&mut conn).await, 0);
+    lookback::check_encoder(&mut conn).await.unwrap();
+
+    let again = migrate::reembed(&mut conn, &Models::lookback(), &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(of(&again), (2_500, 2_500, 0));
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_short_is_gone_on_with() {
+    let (db, mut conn) = of_another_encoder().await;
+    let batch_is_done = Notify::new();
+    let mut say = |at: &Reembedded| {
+        if at.table == "logs" && at.done > 0 {
+            batch_is_done.notify_one();
+        }
+    };
+    let models = Models::lookback();
+    tokio::select! {
+        biased;
+        () = batch_is_done.notified() => {}
+        _ = migrate::reembed(&mut conn, &models, &mut say) => panic!("it was not cut short"),
+    }
+    drop(conn);
+
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let left = wrong(&mut conn).await;
+    assert_eq!(left, 500);
+    assert!(lookback::check_encoder(&mut conn).await.is_err());
+    let done = migrate::reembed(&mut conn, &models, &mut |_| {})
+        .await
+        .unwrap();
+    let logs = done.iter().find(|at| at.table == "logs").unwrap();
+    assert_eq!((logs.done, logs.changed), (2_500, 500));
+    assert_eq!(wrong(&mut conn).await, 0);
+    lookback::check_encoder(&mut conn).await.unwrap();
+}
