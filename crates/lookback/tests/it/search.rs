@@ -13,7 +13,6 @@ mod hits;
 mod judged;
 mod odd;
 mod plans;
-mod scratch;
 mod set;
 mod similar;
 
