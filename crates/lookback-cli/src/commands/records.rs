@@ -89,10 +89,11 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
 }
 
 fn query<M: Model>(page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
-    let mut query = QueryBuilder::new().limit(page.limit).offset(page.offset);
-    for filter in &page.filters {
-        query = query.filter(Filter::parse(filter).map_err(usage)?);
-    }
+    let filter = Filter::parse_all(&page.filters).map_err(usage)?;
+    let query = QueryBuilder::new()
+        .limit(page.limit)
+        .offset(page.offset)
+        .filter(filter);
     Ok(match page.deleted {
         Deleted::Without => query,
         Deleted::With => query.with_deleted(),
