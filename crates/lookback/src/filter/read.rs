@@ -501,8 +501,10 @@ fn relation(lookup: Lookup) -> Option<Relation> {
     })
 }
 
+type MakePattern = fn(&str) -> Result<Pattern, Problem>;
+
 /// How the pattern of a lookup is made, if it has one.
-fn pattern(lookup: Lookup) -> Option<fn(&str) -> Result<Pattern, Problem>> {
+fn pattern(lookup: Lookup) -> Option<MakePattern> {
     Some(match lookup {
         Lookup::Like => |text| Pattern::new(text, false),
         Lookup::Ilike => |text| Pattern::new(text, true),
