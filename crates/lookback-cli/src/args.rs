@@ -296,7 +296,8 @@ pub(crate) enum RecordCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
     /// Only records for which all of these hold: level__eq=error, id__gte=7,
-    /// level__in=warn,error, trace_id__isnull=true, message__ilike=%time%
+    /// level__in=warn,error, created_at__gte=-15m, message__icontains=time,
+    /// meta.user.id=42, 'or=(level=error,not(source=API))'
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
     pub(crate) filters: Vec<String>,
 

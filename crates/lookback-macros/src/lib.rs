@@ -51,7 +51,7 @@ mod model;
 /// | attribute | meaning | on |
 /// |---|---|---|
 /// | `#[column(not_blank)]` | at least one character that is not white space | text |
-/// | `#[column(max_bytes = N)]` | longest value taken, in bytes; 1 MiB for text and 8 MiB for JSON and bytes when not given | text, JSON, bytes |
+/// | `#[column(max_bytes = N)]` | longest value taken, in bytes; 1 MiB for text and arrays, 8 MiB for JSON and bytes when not given | text, JSON, bytes, arrays |
 /// | `#[column(range(MIN, MAX))]` | smallest and largest value, whole numbers, both allowed | numbers |
 /// | `#[column(default = EXPR)]` | the value of a new record that gives none, a Rust expression | any |
 /// | `#[column(sql_default = "now()")]` | the default of the database | any |

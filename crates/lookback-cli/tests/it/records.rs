@@ -61,6 +61,18 @@ $ lookback logs list id__lt=0
 ID  TIME  LEVEL  SOURCE  MESSAGE
 ! no logs found
 ");
+    transcript!(lookback.run(&["logs", "list", "or=(level=info,and(source=DB,message__icontains=REFUSED))", "created_at__between=2026-01-01,now"]), @"
+$ lookback logs list or=(level=info,and(source=DB,message__icontains=REFUSED)) created_at__between=2026-01-01,now
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+1   2026-01-01T09:01:00Z  info   API     GET /orders answered 200
+! 2 of 2 logs
+");
+    transcript!(lookback.run(&["logs", "list", "levle=info", "id__in=1,x", "or(source=DB"]), @"
+$ lookback logs list levle=info id__in=1,x or(source=DB
+! error: levle: is not a field of logs; did you mean level?; id__in: `x` is not a whole number of 64 bits; or: at character 13, expected `,` or `)`, found the end
+[exit code 2]
+");
     let json = lookback
         .run(&["logs", "list", "id=2", "--json"])
         .succeeded()
@@ -210,7 +222,7 @@ $ lookback logs list --limit 10001
 ");
     transcript!(lookback.run(&["logs", "search", "connection", "refused"]), @r#"
 $ lookback logs search connection refused
-! error: refused: is not a filter; write field__lookup=value, such as level__eq=error
+! error: refused: is not a filter; write field__lookup=value, such as level__eq=error, or a group, such as or=(level=error,level=warn)
 ! hint: give all words as one argument: lookback logs search "connection refused"
 [exit code 2]
 "#);

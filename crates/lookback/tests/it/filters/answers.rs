@@ -132,11 +132,20 @@ async fn answers_are_those_of_a_plain_evaluation() {
                     .iter()
                     .fold(query, |query, key| query.order_by_text(&key.text).unwrap())
             };
-            let page = ordered(query)
+            let page = ordered(query.clone())
                 .list(&db.pool)
                 .await
                 .unwrap_or_else(|error| panic!("{text}: {error:?}; {again}"));
             let found: Vec<i64> = page.data.iter().map(|t| t.id).collect();
+            if let Some(next) = &page.next {
+                let query = ordered(query.offset(0)).after(next);
+                let next = query.list(&db.pool).await.unwrap();
+                let from = usize::try_from(offset + limit).unwrap();
+                let expected = expected.iter().skip(from).map(|t| t.id);
+                let expected: Vec<i64> = expected.take(usize::try_from(limit).unwrap()).collect();
+                let after: Vec<i64> = next.data.iter().map(|t| t.id).collect();
+                assert_eq!(after, expected, "after the page of {text}; {again}");
+            }
             if page.total != Total::Exact(total as u64) || found != ids {
                 let whole = Thing::records()
                     .filter(drawn.typed.clone())
@@ -173,6 +182,7 @@ fn percent_encoded(text: &str) -> String {
 struct Key {
     text: String,
     backwards: bool,
+    nulls_first: bool,
     compare: fn(&Thing, &Thing) -> Option<Ordering>,
     is_null: fn(&Thing) -> bool,
 }
@@ -190,6 +200,7 @@ fn order(random: &mut Random) -> Vec<Key> {
                     Key {
                         text: $name.to_owned(),
                         backwards: false,
+                        nulls_first: false,
                         compare: |a, b| some(a.$column.as_ref(), b.$column.as_ref()),
                         is_null: |t| t.$column.is_none(),
                     }
@@ -205,12 +216,14 @@ fn order(random: &mut Random) -> Vec<Key> {
                 6 => Key {
                     text: "name".to_owned(),
                     backwards: false,
+                    nulls_first: false,
                     compare: |a, b| Some(a.name.cmp(&b.name)),
                     is_null: |_| false,
                 },
                 _ => Key {
                     text: "big.num__ber".to_owned(),
                     backwards: false,
+                    nulls_first: false,
                     compare: |a, b| Some(a.big.cmp(&b.big)),
                     is_null: |_| false,
                 },
@@ -219,16 +232,21 @@ fn order(random: &mut Random) -> Vec<Key> {
                 key.text = format!("-{}", key.text);
                 key.backwards = true;
             }
+            if random.below(3) == 0 {
+                key.text.push_str("__nullsfirst");
+                key.nulls_first = true;
+            }
             key
         })
         .collect()
 }
 
-/// Null is last both ways, and the newest id is first among equals.
+/// Null is last both ways unless it is to be first, and the newest id is first among equals.
 fn compared(order: &[Key], a: &Thing, b: &Thing) -> Ordering {
     let by_key = |key: &Key| match (key.compare)(a, b) {
         Some(found) if key.backwards => found.reverse(),
         Some(found) => found,
+        None if key.nulls_first => (key.is_null)(b).cmp(&(key.is_null)(a)),
         None => (key.is_null)(a).cmp(&(key.is_null)(b)),
     };
     let found = order.iter().map(by_key).find(|found| found.is_ne());

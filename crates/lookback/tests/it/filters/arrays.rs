@@ -1,4 +1,4 @@
-//! Columns of arrays: stored, read, patched, checked and refused.
+//! Columns of arrays: made, stored, read, patched, checked and refused.
 
 use lookback::{Filter, Json, Model as _, QueryBuilder};
 use serde_json::json;
@@ -184,4 +184,86 @@ async fn words_spell_elements_of_json() {
         let found: Vec<&str> = found.iter().map(|thing| thing.name.as_str()).collect();
         assert_eq!(found, names, "{text}");
     }
+}
+
+/// A model whose arrays have defaults.
+#[lookback::model(table = "boxes", search(tags))]
+struct Box {
+    id: i64,
+    #[column(default = vec!["a".to_owned(), "it's".to_owned()])]
+    tags: Vec<String>,
+    #[column(default = Vec::new())]
+    sizes: Vec<i32>,
+    marks: Option<Vec<bool>>,
+    created_at: chrono::DateTime<chrono::Utc>,
+    updated_at: chrono::DateTime<chrono::Utc>,
+    deleted_at: lookback::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
+    embedding: lookback::Hidden<Option<lookback::Embedding>>,
+}
+
+#[tokio::test]
+async fn a_migration_makes_columns_of_arrays() {
+    use lookback::migrate::{Models, Scope, canonical, read};
+
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let schema = Models::new().model::<Box>().to_schema().unwrap();
+    let made = testkit::schemas::create(&schema);
+    for sql in &made {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.clone()))
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+    }
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod) FROM pg_attribute AS a \
+         WHERE a.attrelid = 'boxes'::regclass AND a.attnum BETWEEN 2 AND 4 ORDER BY a.attnum",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    let types: Vec<&str> = columns.iter().map(|(_, ty)| ty.as_str()).collect();
+    assert_eq!(types, ["text[]", "integer[]", "boolean[]"]);
+
+    // What is there is what the model says, so that the next migration is empty.
+    let wanted = canonical(&mut conn, &schema).await.unwrap();
+    let live = read(&mut conn, &Scope::default()).await.unwrap().schema;
+    let (name, table) = wanted.tables.iter().next().unwrap();
+    assert_eq!(live.tables.get(name), Some(table));
+
+    let made = Box::records()
+        .create(&db.pool, NewBox::new().marks(vec![true, false]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (made.tags, made.sizes),
+        (vec!["a".to_owned(), "it's".to_owned()], vec![])
+    );
+    assert_eq!(made.marks, Some(vec![true, false]));
+    // The embedding is of the elements, whichever way they come to it.
+    let embedding = async || {
+        let query = Box::records().with_hidden(Box::embedding());
+        let found = query.get(&db.pool, made.id).await.unwrap();
+        found.embedding.into_inner().flatten().unwrap()
+    };
+    let tags = || vec!["payment".to_owned(), "time-out".to_owned()];
+    let patch = BoxPatch::new().tags(tags());
+    Box::records()
+        .update(&db.pool, made.id, patch)
+        .await
+        .unwrap();
+    let first = embedding().await;
+    let again = Box::records()
+        .create(&db.pool, NewBox::new().tags(tags()))
+        .await
+        .unwrap();
+    let query = Box::records().with_hidden(Box::embedding());
+    let second = query.get(&db.pool, again.id).await.unwrap();
+    assert_eq!(second.embedding.into_inner().flatten().unwrap(), first);
+    let found = Box::records()
+        .search("payment")
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(found.data.len(), 2);
 }

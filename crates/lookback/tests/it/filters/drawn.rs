@@ -20,8 +20,10 @@ pub(super) struct Drawn {
     pub(super) grouped: String,
     /// As it stands alone.
     pub(super) alone: String,
-    pub(super) plain: Rc<dyn Fn(&Thing) -> bool>,
+    pub(super) plain: Plain,
 }
+
+type Plain = Rc<dyn Fn(&Thing) -> bool>;
 
 /// How the database folds letters, in the two collations of the table.
 pub(super) struct Folds {
@@ -55,7 +57,7 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn 
     let plains: Vec<_> = members.iter().map(|member| member.plain.clone()).collect();
     let typed = members.into_iter().map(|member| member.typed);
     let and = random.below(2) == 0;
-    let (name, typed, plain): (_, _, Rc<dyn Fn(&Thing) -> bool>) = match and {
+    let (name, typed, plain): (_, _, Plain) = match and {
         true => (
             "and",
             typed.fold(Filter::all(), |all, one| all & one),
