@@ -257,3 +257,19 @@ async fn output_that_nobody_reads_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+#[tokio::test]
+async fn vectors_of_another_encoder_are_told_of_and_made_anew() {
+    let lookback = shop().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    sqlx::raw_sql(
+        "UPDATE logs SET embedding = NULL WHERE id > 2;
+         UPDATE settings SET value = '1' WHERE name = 'encoder_version'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    transcript!(lookback.run(&["logs", "search", "gateway"]), @"");
+    transcript!(lookback.run(&["db", "reembed"]), @"");
+    transcript!(lookback.run(&["logs", "search", "gateway"]), @"");
+}
