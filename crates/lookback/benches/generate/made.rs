@@ -198,6 +198,7 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Describe
         partition_by: None,
         partitions: &[],
         open_partitions: false,
+        read: None,
     };
 }
 
