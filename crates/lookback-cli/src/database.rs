@@ -70,7 +70,12 @@ pub(crate) async fn connect_to(
 /// Says so if the vectors in the database are not comparable with ours.
 pub(crate) async fn warn_of_encoder(conn: &mut PgConnection) {
     match lookback::check_encoder(conn).await {
-        Err(error) if error.is_setup() => output::warning(&error.to_string()),
+        Err(error) if error.is_setup() => {
+            output::warning(&error.to_string());
+            if let Some(hint) = error.hint() {
+                output::hint(hint);
+            }
+        }
         // Anything else is for the command itself to find.
         _ => {}
     }

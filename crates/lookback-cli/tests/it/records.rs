@@ -337,3 +337,38 @@ async fn output_that_nobody_reads_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
 }
+
+#[tokio::test]
+async fn vectors_of_another_encoder_are_told_of_and_made_anew() {
+    let lookback = shop().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    sqlx::raw_sql(
+        "UPDATE logs SET embedding = NULL WHERE id > 2;
+         UPDATE settings SET value = '1' WHERE name = 'encoder_version'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    transcript!(lookback.run(&["logs", "search", "gateway"]), @"
+$ lookback logs search gateway
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by likeness finds the wrong rows
+! hint: make them anew with lookback db reembed, or use the version of Lookback that wrote them
+! 1 of 1 logs
+");
+    transcript!(lookback.run(&["db", "reembed"]), @"
+$ lookback db reembed
+! users: 0 of 0 rows have another vector now
+! logs: 3 of 5 rows have another vector now
+! metrics: 0 of 0 rows have another vector now
+! request_snapshots: 0 of 0 rows have another vector now
+! imports: 0 of 0 rows have another vector now
+");
+    transcript!(lookback.run(&["logs", "search", "gateway"]), @"
+$ lookback logs search gateway
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+! 1 of 1 logs
+");
+}
