@@ -317,11 +317,11 @@ mod tests {
     #[test]
     fn ranges_are_marked_where_their_letters_are() {
         let cell = Cell::new("a\u{1b}\nwas REFUSED")
-            .marks(vec![7..14])
+            .marks(vec![0..1, 7..14])
             .printable();
         assert_eq!(
             mark(&cell.text, &cell.marks),
-            "a\u{fffd}⏎was \u{1b}[1mREFUSED\u{1b}[0m"
+            "\u{1b}[1ma\u{1b}[0m\u{fffd}⏎was \u{1b}[1mREFUSED\u{1b}[0m"
         );
         assert_eq!(mark("was …", &[4..11, 20..22]), "was \u{1b}[1m…\u{1b}[0m");
         assert_eq!(mark("plain", &[]), "plain");

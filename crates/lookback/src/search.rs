@@ -33,7 +33,7 @@ pub(crate) use scan::Session as ScanSession;
 pub(crate) use statement::{fields, searched};
 
 /// Whether a record with these texts in its search fields is found, the fields
-/// of the search apart: what `candidates` and `rank` come to, for one record
+/// of the search apart: what fetching and ranking come to, for one record
 /// and without a database.
 pub fn finds<M: crate::Model>(
     search: &str,

@@ -96,8 +96,7 @@ async fn a_search_takes_words_and_filters() {
 $ lookback logs search conection refused
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-! 2 of 2 logs
+! 1 of 1 logs
 "#);
     transcript!(lookback.run(&["logs", "search", "timeout", "level=error"]), @"
 $ lookback logs search timeout level=error
@@ -119,10 +118,10 @@ async fn a_search_says_why() {
 $ lookback logs search conection timout level__in=warn,error --explain
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-  score 0.38, likeness 0.04
+  score 0.37, likeness 0.01
   conection  spelt alike  connection in message, 0.31 of 0.50
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-  score 0.36, likeness 0.21
+  score 0.36, likeness 0.20
   timout  spelt alike  timeout in message, 0.25 of 0.50
 ! 2 of 2 logs
 "#);
@@ -152,9 +151,9 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 $ lookback logs like 3 --limit 2
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-  likeness 0.65
+  likeness 0.64
 5   2026-01-01T09:05:00Z  debug  API     �[2Jcleared �screen
-  likeness 0.25
+  likeness 0.24
 ! 2 of 4 logs
 "#);
     transcript!(lookback.run(&["logs", "like", "99"]), @r#"

@@ -23,6 +23,7 @@ async fn what_cannot_be_asked_is_said() {
         refused(Log::records().offset(u64::MAX)).await,
         refused(Log::records().filter(Log::level().eq("verbose"))).await,
         refused(Log::records().filter(!Log::message().like("x\\"))).await,
+        refused(Log::records().search("a").similar_to(1)).await,
         refused(Log::records().search("a").order_by(Log::id().asc())).await,
     ]
     .join("\n");
@@ -31,6 +32,7 @@ limit: 10001 is more than 10000; read page by page, or by stream
 offset: is beyond the last record of any table
 level: `verbose` is not one of debug, info, warn, error
 message: the pattern ends in \, which takes the character after it; write \\ for one \
+similar_to: does not go with a search; leave one of them out
 order_by: does not go with a search, whose order is the best hit first
 ");
 }
