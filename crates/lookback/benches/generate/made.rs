@@ -183,7 +183,6 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Describe
     for Made<EDIT, H, T, U>
 {
     const DEFINITION: &'static Definition = &Definition {
-        read: None,
         model: "Made",
         schema: None,
         table: Self::TABLE,
