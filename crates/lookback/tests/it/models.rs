@@ -188,6 +188,22 @@ async fn a_table_of_any_name_and_type_is_written_and_read() {
         .await
         .unwrap();
     assert_eq!(found.data.len(), 2);
+    // Its vectors can be made anew, and then only those that are not right are written.
+    let mut conn = db.pool.acquire().await.unwrap();
+    sqlx::raw_sql(r#"UPDATE sales."Orders" SET embedding = NULL WHERE note LIKE '%bottles%'"#)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let models = Models::new().model::<Country>().model::<Order>();
+    let done = lookback::migrate::reembed(&mut conn, &models, &mut |_| {})
+        .await
+        .unwrap();
+    let [orders] = done[..] else {
+        panic!("{done:?}");
+    };
+    assert_eq!((orders.table, orders.changed), ("Orders", 2));
+    drop(conn);
+
     let patch = OrderPatch::new().total(3).mood(Mood::Fine);
     let order = Order::records()
         .update(&db.pool, order.id, patch)
