@@ -153,18 +153,34 @@ impl<'q> Lexicon<'q> {
 /// The longest ending of a word, in characters.
 const MAX_ENDING: usize = 3;
 
+/// How English bends its words: what is left of two short words that begin the
+/// same has to be one of these.
+const ENDINGS: [&str; 12] = [
+    "", "s", "es", "d", "ed", "e", "r", "er", "ers", "or", "ing", "ion",
+];
+
 /// Whether two words are the same but for their endings: one is the start of
-/// the other (`close`, `closed`), or both go on from the same five letters or
-/// more.
+/// the other (`close`, `closed`), both go on from the same five letters or
+/// more, or from three or four by endings of English (`failed`, `failing`).
 fn is_other_ending(word: &str, other: &str) -> bool {
-    let same = word
-        .chars()
-        .zip(other.chars())
-        .take_while(|(a, b)| a == b && a.is_alphabetic())
-        .count();
-    let (rest, other_rest) = (word.chars().count() - same, other.chars().count() - same);
-    let least = if other_rest == 0 { 4 } else { 5 };
-    same >= least && rest <= MAX_ENDING && other_rest <= MAX_ENDING
+    let (mut same, mut bytes) = (0, 0);
+    for (a, b) in word.chars().zip(other.chars()) {
+        if a != b || !a.is_alphabetic() {
+            break;
+        }
+        same += 1;
+        bytes += a.len_utf8();
+    }
+    let (rest, other_rest) = (&word[bytes..], &other[bytes..]);
+    let is_short = |rest: &str| rest.chars().count() <= MAX_ENDING;
+    let is_english = |rest: &str| ENDINGS.contains(&rest);
+    match same {
+        0..=2 => false,
+        3 => is_english(rest) && is_english(other_rest),
+        4 if other_rest.is_empty() => is_short(rest),
+        4 => is_english(rest) && is_english(other_rest),
+        _ => is_short(rest) && is_short(other_rest),
+    }
 }
 
 /// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
@@ -189,6 +205,8 @@ mod tests {
             ("closed", "close"),
             ("interrupted", "interrupting"),
             ("children", "child"),
+            ("failing", "failed"),
+            ("adds", "adding"),
         ] {
             assert!(super::is_other_ending(word, other), "{word} {other}");
         }
@@ -196,6 +214,8 @@ mod tests {
             ("status", "static"),
             ("worker", "work2"),
             ("connection", "con"),
+            ("stop", "store"),
+            ("being", "bed"),
             ("16089996879", "16089996878"),
         ] {
             assert!(!super::is_other_ending(word, other), "{word} {other}");
