@@ -83,6 +83,19 @@ pub enum Error {
         source: sqlx::Error,
     },
 
+    /// A record holds what the type of its column does not, as only another
+    /// program can have written it.
+    #[error("{column} of {record} cannot be read: {source}")]
+    #[non_exhaustive]
+    Unreadable {
+        /// The record, in words, and whether a change of it is stored.
+        record: String,
+        /// The column.
+        column: String,
+        /// What is wrong with its value.
+        source: sqlx::error::BoxDynError,
+    },
+
     /// The driver failed.
     #[error("talking to the database failed")]
     Driver(#[source] sqlx::Error),
@@ -228,6 +241,33 @@ impl Error {
 }
 
 impl Error {
+    /// Reads the error of a record that was read, `record` being its id or what
+    /// else is known of it.
+    pub(crate) fn of_record(
+        table: &'static Table,
+        record: impl fmt::Display,
+        source: sqlx::Error,
+    ) -> Self {
+        match source {
+            sqlx::Error::ColumnDecode { index, source } => Self::Unreadable {
+                record: format!("{record} of {}", table.name),
+                column: index,
+                source,
+            },
+            other => Self::from(other),
+        }
+    }
+
+    /// The same, blamed on this field where it was blamed on the whole table.
+    pub(crate) fn blamed_on(mut self, field: &str) -> Self {
+        if let Self::Invalid { table, fields } = &mut self {
+            for wrong in fields.iter_mut().filter(|wrong| wrong.field == *table) {
+                field.clone_into(&mut wrong.field);
+            }
+        }
+        self
+    }
+
     /// The same, said of a part of a batch that comes after so many records.
     pub(crate) fn after_rows(mut self, before: usize) -> Self {
         let fields = match &mut self {
@@ -268,7 +308,7 @@ impl Error {
             .and_then(|line| line.checked_sub(1));
         let blamed = FieldError { row, ..blamed };
         match refusal.code() {
-            code::UNIQUE_VIOLATION => Self::Conflict(blamed),
+            code::UNIQUE_VIOLATION | code::EXCLUSION_VIOLATION => Self::Conflict(blamed),
             code if code.starts_with(code::INTEGRITY) || code.starts_with(code::DATA) => {
                 Self::invalid(table.name, vec![blamed])
             }
@@ -312,6 +352,7 @@ mod code {
     pub(super) const DATA: &str = "22";
     pub(super) const INTEGRITY: &str = "23";
     pub(super) const UNIQUE_VIOLATION: &str = "23505";
+    pub(super) const EXCLUSION_VIOLATION: &str = "23P01";
     pub(super) const UNDEFINED_TABLE: &str = "42P01";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";

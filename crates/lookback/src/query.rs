@@ -360,6 +360,18 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
+    /// Refuses a query of deleted records alone, for what is of live ones.
+    fn not_only_deleted(&self, what: &str) -> Result<(), Error> {
+        match self.deleted {
+            Deleted::Only => Err(Error::invalid_field(
+                M::TABLE.name,
+                "only_deleted",
+                format!("does not go with {what}, which are live"),
+            )),
+            Deleted::With | Deleted::Without => Ok(()),
+        }
+    }
+
     /// Refuses a query that asks for anything, for what asks nothing.
     fn nothing_asked(&self, what: &str) -> Result<(), Error> {
         self.only_filters(what)?;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use super::bucket::{Bucket, push_bucket};
 use super::order::split_field;
-use super::select::{Cells, Selected, Selection, Shape, Terms};
+use super::select::{Cells, Selected, Selection, Shape, Terms, in_words_of};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::column::{Column, NotNull, Nullable};
 use crate::db::Db;
@@ -154,7 +154,7 @@ impl Of {
                 )
             }
         };
-        terms.push(term);
+        terms.push(column, term);
         Ok(())
     }
 }
@@ -295,7 +295,8 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::of_table(table, error))?
             .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))?;
-        Ok(Shape::<M>::read(&shape, &row)?)
+        Shape::<M>::read(&shape, &row)
+            .map_err(|error| Error::of_record(table, "all records", error))
     }
 }
 
@@ -349,7 +350,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::of_table(table, error).blamed_on("group_by"))?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(
                 "makes more than {MAX_LIMIT} groups; filter, take longer stretches of time, \
@@ -359,7 +360,15 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let mut groups = Vec::with_capacity(rows.len());
         for row in &rows {
             let mut cells = Cells::new(row);
-            groups.push((self.keys.read(&mut cells)?, measures.read(&mut cells)?));
+            let read = |cells: &mut Cells<'_>| {
+                let keys = self.keys.read(cells)?;
+                Ok((keys, measures.read(cells)?))
+            };
+            let group = read(&mut cells);
+            groups.push(group.map_err(|error| {
+                let error = in_words_of(&(&self.keys, &measures), error);
+                Error::of_record(table, "a group", error)
+            })?);
         }
         Ok(groups)
     }
@@ -390,6 +399,9 @@ impl TextKeys {
             let text = text.as_ref();
             let refuse = |problem: String| Error::invalid_field(table.name, text, problem);
             let (name, bucket) = split_field(table, text);
+            if read.iter().any(|key: &TextKey| key.text == text) {
+                return Err(refuse("is given twice".to_owned()));
+            }
             let column = searchable(table, name)?;
             let def = &table.columns[column];
             let bucket = match bucket {
@@ -465,6 +477,9 @@ impl TextMeasures {
         let mut read = Vec::with_capacity(measures.len());
         for text in measures {
             let text = text.as_ref();
+            if read.iter().any(|(name, _): &(String, Of)| name == text) {
+                return Err(Error::invalid_field(table.name, text, "is given twice"));
+            }
             let of = match split_field(table, text) {
                 (_, None) if text == "count" => Of {
                     function: Function::Count,

@@ -205,7 +205,7 @@ pub(super) fn push_bucket<M: Model>(
     let term = bucket
         .render(&column.quoted(), terms)
         .map_err(|problem| Error::invalid_field(M::TABLE.name, column.name, problem))?;
-    terms.push(term);
+    terms.push(column, term);
     Ok(())
 }
 

@@ -45,6 +45,7 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         let table = M::TABLE;
         self.nothing_asked("records to create")?;
+        self.not_only_deleted("records to create")?;
         let wrong: Vec<FieldError> = records
             .iter()
             .enumerate()

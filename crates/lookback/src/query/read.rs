@@ -6,7 +6,8 @@ use sqlx::{Row as _, ValueRef as _};
 
 use super::cursor::{self, Cursor, Key, Start};
 use super::order::By;
-use super::select::{Records, Shape};
+use super::select::{Shape, WholeRecords};
+use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::error::Error;
@@ -47,11 +48,10 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::of_table(table, error))?;
         match row {
-            Some(row) => Ok(shape.read(&row)?),
-            None => Err(Error::NotFound {
-                table: table.name,
-                id,
-            }),
+            Some(row) => shape
+                .read(&row)
+                .map_err(|error| Error::of_record(table, format!("record {id}"), error)),
+            None => Err(not_found(table, id)),
         }
     }
 
@@ -92,6 +92,9 @@ impl<M: Model> QueryBuilder<M> {
         if let Some(start) = &self.start {
             cursor::push_start(table, &self.order(), start, &mut sql)?;
         }
+        // Of a page of none there is none.
+        sql.push(" LIMIT ");
+        sql.bind(self.limit.map(i64::from))?;
         sql.push(" OFFSET ");
         sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
         sql.push(")");
@@ -119,8 +122,8 @@ impl<M: Model> QueryBuilder<M> {
         self.page(db.into(), &self.whole()).await
     }
 
-    pub(super) fn whole(&self) -> Records {
-        Records(self.selected())
+    pub(super) fn whole(&self) -> WholeRecords {
+        WholeRecords(self.selected())
     }
 
     /// What is wrong with the page that is asked for, whatever is on it.
@@ -274,10 +277,14 @@ impl<M: Model> QueryBuilder<M> {
         let came_after = matches!(self.start, Some(Start::After(_))) || self.offset > 0;
         let next = cursor_of(found.last(), if backwards { true } else { more })?;
         let previous = cursor_of(found.first(), if backwards { more } else { came_after })?;
-        let data = found
-            .into_iter()
-            .map(|row| shape.read(row))
-            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+        let mut data = Vec::with_capacity(found.len());
+        for row in found {
+            let read = shape.read(row).map_err(|error| {
+                let id: i64 = row.try_get(id.as_str()).unwrap_or_default();
+                Error::of_record(table, format!("record {id}"), error)
+            });
+            data.push(read?);
+        }
         Ok(Page {
             data,
             total,

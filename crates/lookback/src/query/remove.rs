@@ -26,11 +26,14 @@ impl<M: Model> QueryBuilder<M> {
     /// [`if_updated_at`](Self::if_updated_at).
     pub async fn delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
         self.only_filters("a record deleted by its id")?;
+        let live = self.live()?;
         let mut session = db.into().session().await?;
-        let live = self.live();
-        live.set(session.conn(), id, &[deleted_now::<M>()])
-            .await
-            .map(drop)
+        let conn = session.conn();
+        // Nothing is read back: what cannot be read can be deleted all the same.
+        match live.set_one(conn, id, &[deleted_now::<M>()]).await? {
+            0 => Err(live.missing(conn, id).await),
+            _ => Ok(()),
+        }
     }
 
     /// Deletes softly every record that the query is about, all or none of
@@ -43,8 +46,8 @@ impl<M: Model> QueryBuilder<M> {
     /// or a search, an order or a page.
     pub async fn delete_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
         self.chosen_by_filters("records to delete")?;
+        let live = self.live()?;
         let mut session = db.into().session().await?;
-        let live = self.live();
         live.set_all(session.conn(), &[deleted_now::<M>()]).await
     }
 
@@ -128,9 +131,9 @@ impl<M: Model> QueryBuilder<M> {
     /// those of the filters if there are any, and returns how many; at most
     /// [`limit`](Self::limit), if there is one.
     ///
-    /// Some ten thousand at a time, each time for good: purging that was
-    /// interrupted goes on where it stopped when it is called again. In a
-    /// transaction of the caller's, all are gone with its commit.
+    /// Some ten thousand at a time. In a transaction of the caller's all are gone
+    /// with its commit; elsewhere each batch is for good, and purging that was
+    /// interrupted goes on where it stopped when it is called again.
     ///
     /// # Errors
     ///
@@ -154,7 +157,8 @@ impl<M: Model> QueryBuilder<M> {
                 .purge_some(session.conn(), deleted_before, wanted)
                 .await?;
             purged += done;
-            if done < wanted {
+            // Fewer than were asked for may be those that another purge was quicker with.
+            if done == 0 {
                 break;
             }
         }
@@ -170,26 +174,29 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
         let deleted_at = table.role(Role::DeletedAt);
-        let mut sql = Sql::new(&format!(
-            "DELETE FROM {from} WHERE {id} IN (SELECT {id} FROM {from}"
-        ));
+        let mut sql = Sql::default();
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} < ", deleted_at.quoted()));
         sql.bind_value(deleted_at, deleted_before.to_value())?;
-        sql.push(" LIMIT ");
-        sql.bind(i64::try_from(wanted).unwrap_or(i64::MAX))?;
-        sql.push(")");
+        let scope = sql.take_text();
+        let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
+        // The scope stands outside, too: a record that is restored meanwhile is waited for,
+        // and then looked at again, but only by what stands there.
+        sql.push(&format!(
+            "DELETE FROM {from}{scope} AND {id} IN (SELECT {id} FROM {from}{scope} LIMIT {wanted})"
+        ));
         sql.execute(conn)
             .await
             .map_err(|error| Error::of_table(table, error))
     }
 
-    /// The same of live records only, whatever the query sees: the first time
-    /// of deletion stays.
-    fn live(&self) -> Self {
+    /// The same of live records only: of those that are deleted already the
+    /// first time of deletion stays.
+    fn live(&self) -> Result<Self, Error> {
+        self.not_only_deleted("records to delete")?;
         let mut live = self.clone();
         live.deleted = Deleted::Without;
-        live
+        Ok(live)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Terms<'a> {
     pub(super) list: Vec<String>,
     /// What each is ordered by: its place, or its key.
     pub(super) orders: Vec<String>,
+    /// What an error calls each.
+    names: Vec<String>,
 }
 
 /// The values of a row, being read from the first on.
@@ -66,17 +68,22 @@ impl<'a> Terms<'a> {
             sql,
             list: Vec::new(),
             orders: Vec::new(),
+            names: Vec::new(),
         }
     }
 
-    pub(super) fn push(&mut self, term: String) {
+    /// An expression that is worked out of a column.
+    pub(super) fn push(&mut self, column: &ColumnDef, term: String) {
         self.list.push(term);
         self.orders.push(self.list.len().to_string());
+        self.names.push(column.name.to_owned());
     }
 
     pub(super) fn push_column(&mut self, column: &ColumnDef) {
-        self.list.push(column.quoted());
-        self.orders.push(column.order_key());
+        self.push(column, column.quoted());
+        if let Some(order) = self.orders.last_mut() {
+            *order = column.order_key();
+        }
     }
 
     /// The expressions with the names by which [`Cells`] finds them.
@@ -255,9 +262,9 @@ pub(super) trait Shape<M: Model>: Send + Sync {
 }
 
 /// Whole records, with these columns.
-pub(super) struct Records(pub(super) String);
+pub(super) struct WholeRecords(pub(super) String);
 
-impl<M: Model> Shape<M> for Records {
+impl<M: Model> Shape<M> for WholeRecords {
     type Row = M;
 
     fn list(&self, _: &mut Sql) -> Result<String, Error> {
@@ -281,7 +288,32 @@ impl<M: Model, S: Selection<M>> Shape<M> for Selected<S> {
     }
 
     fn read(&self, row: &PgRow) -> Result<S::Row, sqlx::Error> {
-        self.0.read(&mut Cells::new(row))
+        self.0
+            .read(&mut Cells::new(row))
+            .map_err(|error| in_words_of::<M>(&self.0, error))
+    }
+}
+
+/// The error with the column's own name, in place of that of a cell.
+pub(super) fn in_words_of<M: Model>(
+    selection: &impl Selection<M>,
+    error: sqlx::Error,
+) -> sqlx::Error {
+    let sqlx::Error::ColumnDecode { index, source } = error else {
+        return error;
+    };
+    let mut sql = Sql::default();
+    let mut terms = Terms::new(&mut sql);
+    // It went well when the statement was written.
+    let names = match selection.push(&mut terms) {
+        Ok(()) => terms.names,
+        Err(_) => Vec::new(),
+    };
+    let mut named = (0..).zip(names);
+    let name = named.find(|(place, _)| cell(*place) == index);
+    sqlx::Error::ColumnDecode {
+        index: name.map_or(index, |(_, name)| name),
+        source,
     }
 }
 

@@ -85,7 +85,9 @@ where
                 Some(Err(error)) => break Err(Error::of_table(M::TABLE, error)),
                 Some(Ok(row)) => {
                     let row: PgRow = row;
-                    put(&filled, Some(shape.read(&row)?));
+                    let read = shape.read(&row);
+                    let read = read.map_err(|error| Error::of_record(M::TABLE, "a record", error));
+                    put(&filled, Some(read?));
                     emptied(&filled).await;
                 }
             }

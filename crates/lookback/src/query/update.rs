@@ -67,9 +67,12 @@ impl<M: Model> QueryBuilder<M> {
                 .as_ref()
                 .map_or(Value::Null, ColumnValue::to_value),
         ));
-        let record = self.set(&mut transaction, id, &changes).await?;
-        transaction.commit().await?;
-        Ok(record)
+        let record = self.set(&mut transaction, id, &changes).await;
+        // What is stored and cannot be read is stored all the same, as without a transaction.
+        if matches!(record, Ok(_) | Err(Error::Unreadable { .. })) {
+            transaction.commit().await?;
+        }
+        record
     }
 
     /// Changes every record that the query is about, all or none of them, and
@@ -184,13 +187,37 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::of_table(table, error))
     }
 
-    /// Sets columns of one record and moves `updated_at`.
+    /// Sets columns of one record, moves `updated_at`, and tells whether it was
+    /// there.
+    pub(super) async fn set_one(
+        &self,
+        conn: &mut PgConnection,
+        id: i64,
+        changes: &[(usize, Value<'_>)],
+    ) -> Result<u64, Error> {
+        let table = M::TABLE;
+        self.setting(id, changes)?
+            .execute(conn)
+            .await
+            .map_err(|error| Error::of_table(table, error))
+    }
+
+    /// Sets columns of one record, moves `updated_at`, and reads it.
     pub(super) async fn set(
         &self,
         conn: &mut PgConnection,
         id: i64,
         changes: &[(usize, Value<'_>)],
     ) -> Result<M, Error> {
+        let mut sql = self.setting(id, changes)?;
+        sql.push(&format!(" RETURNING {}", self.selected()));
+        match one(sql, conn, M::TABLE).await? {
+            Some(record) => Ok(record),
+            None => Err(self.missing(conn, id).await),
+        }
+    }
+
+    fn setting(&self, id: i64, changes: &[(usize, Value<'_>)]) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
         push_changes(table, changes, &mut sql)?;
@@ -198,11 +225,7 @@ impl<M: Model> QueryBuilder<M> {
         self.push_unchanged(&mut sql)?;
         sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
         sql.bind(id)?;
-        sql.push(&format!(" RETURNING {}", self.selected()));
-        match one(sql, conn, table).await? {
-            Some(record) => Ok(record),
-            None => Err(self.missing(conn, id).await),
-        }
+        Ok(sql)
     }
 
     /// Appends ` AND …`: not changed since the time that the caller knows.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use sqlx::Row as _;
 
-use super::write::{check_new, given, inserted, now, quoted_list, row};
+use super::write::{STORED, check_new, given, inserted, now, quoted_list, row};
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::error::{Error, FieldError};
@@ -138,7 +138,8 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::of_table(table, error))?;
         match row {
             Some(row) => Ok(Upserted {
-                record: M::from_row(&row)?,
+                record: M::from_row(&row)
+                    .map_err(|error| Error::of_record(table, STORED, error))?,
                 created: row.try_get("__created")?,
             }),
             None => Err(Error::Conflict(FieldError::new(

@@ -23,6 +23,7 @@ impl<M: Model> QueryBuilder<M> {
     pub async fn create<'c>(&self, db: impl Into<Db<'c>>, new: M::New) -> Result<M, Error> {
         let table = M::TABLE;
         self.nothing_asked("a record to create")?;
+        self.not_only_deleted("a record to create")?;
         check_new(&new)?;
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} ({}) VALUES (",
@@ -57,6 +58,28 @@ pub(crate) fn search_list(table: &'static Table) -> Vec<String> {
         .collect()
 }
 
+/// How an error calls a record that was written before it turned out that it
+/// cannot be read.
+pub(super) const STORED: &str = "the stored record";
+
+/// Whether the encoder finds words in a value of this type
+/// ([`Encoder::add_value`]).
+fn has_words(ty: ColumnType) -> bool {
+    match ty {
+        ColumnType::Text
+        | ColumnType::Enum(_)
+        | ColumnType::Jsonb
+        | ColumnType::Int4
+        | ColumnType::Int8 => true,
+        ColumnType::Array(element) => has_words(*element),
+        ColumnType::Bool
+        | ColumnType::Float8
+        | ColumnType::Timestamptz
+        | ColumnType::Bytea
+        | ColumnType::Vector(_) => false,
+    }
+}
+
 /// The values of [`search_list`] in a row, from its column `first` on.
 pub(crate) fn search_values(
     table: &'static Table,
@@ -68,6 +91,8 @@ pub(crate) fn search_values(
         let text: Option<String> = row.try_get(first + place)?;
         values.push(match (text, table.columns[*index].ty) {
             (None, _) => Value::Null,
+            // As the encoder takes them where they are not text yet: without a word.
+            (Some(_), ty) if !has_words(ty) => Value::Null,
             (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
                 Value::Jsonb(std::borrow::Cow::Owned(
                     serde_json::from_str::<Json>(&text)
@@ -173,5 +198,8 @@ pub(super) async fn one<M: Model>(
         .fetch_optional(conn)
         .await
         .map_err(|error| Error::of_table(table, error))?;
-    Ok(row.as_ref().map(M::from_row).transpose()?)
+    row.as_ref()
+        .map(M::from_row)
+        .transpose()
+        .map_err(|error| Error::of_record(table, STORED, error))
 }

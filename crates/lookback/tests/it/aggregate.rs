@@ -289,7 +289,7 @@ async fn days_begin_where_they_do_in_the_zone() {
     timestamp: 1.5µs is not a length in whole microseconds from 1 µs to 100 years
     timestamp: 15461882262000s is not a length in whole microseconds from 1 µs to 100 years
     timestamp: is of a fixed length, which no time zone changes; name a zone with day, week, month, quarter or year
-    request_snapshots: time zone "Europe/Atlantis'; DROP TABLE logs" not recognized
+    group_by: time zone "Europe/Atlantis'; DROP TABLE logs" not recognized
     "#);
 }
 

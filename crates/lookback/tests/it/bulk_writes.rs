@@ -532,3 +532,123 @@ async fn writes_of_many_are_in_the_callers_transaction() {
             .is_invalid()
     );
 }
+
+#[tokio::test]
+async fn a_record_that_is_restored_meanwhile_is_not_purged() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let log = create(pool, "API", "deleted by mistake").await;
+    create(pool, "API", "kept").await;
+    let records = Log::records();
+    records.delete(pool, log.id).await.unwrap();
+    let mut restoring = pool.begin().await.unwrap();
+    records.restore(&mut restoring, log.id).await.unwrap();
+    let purging = {
+        let (records, pool) = (records.clone(), pool.clone());
+        tokio::spawn(async move { records.purge(&pool, chrono::Utc::now()).await })
+    };
+    // Until it waits for the lock of the record.
+    loop {
+        let waiting: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+                .fetch_one(pool)
+                .await
+                .unwrap();
+        if waiting {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    restoring.commit().await.unwrap();
+    assert_eq!(purging.await.unwrap().unwrap(), 0);
+    assert_eq!(
+        records.get(pool, log.id).await.unwrap().message,
+        "deleted by mistake"
+    );
+}
+
+#[tokio::test]
+async fn a_query_of_deleted_records_deletes_no_live_ones() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    create(pool, "API", "live").await;
+    let deleted = Log::records().only_deleted();
+    let all = deleted.clone().filter(Filter::all());
+    let new = || NewLog::new("API", Level::Info, "m");
+    for error in [
+        all.delete_all(pool).await.unwrap_err(),
+        deleted.delete(pool, 1).await.unwrap_err(),
+        deleted.create(pool, new()).await.map(drop).unwrap_err(),
+        deleted.create_many(pool, &[new()]).await.unwrap_err(),
+    ] {
+        assert!(
+            error.is_invalid() && error.fields()[0].field == "only_deleted",
+            "{error}"
+        );
+    }
+    assert_eq!(Log::records().count(pool).await.unwrap().value(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named_and_can_be_deleted() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let log = create(pool, "API", "from beyond").await;
+    create(pool, "API", "newer").await;
+    sqlx::query("UPDATE logs SET created_at = 'infinity' WHERE id = $1")
+        .bind(log.id)
+        .execute(pool)
+        .await
+        .unwrap();
+    let records = Log::records();
+    let told = [
+        records.list(pool).await.unwrap_err(),
+        records.get(pool, log.id).await.unwrap_err(),
+        records
+            .clone()
+            .select((Log::id(), Log::created_at()))
+            .list(pool)
+            .await
+            .unwrap_err(),
+        records
+            .clone()
+            .select_text(&["created_at"])
+            .unwrap()
+            .list(pool)
+            .await
+            .unwrap_err(),
+        records
+            .update(pool, log.id, LogPatch::new().source("DB"))
+            .await
+            .unwrap_err(),
+        records
+            .clone()
+            .group_by(Log::created_at())
+            .aggregate(pool, lookback::count())
+            .await
+            .unwrap_err(),
+        records
+            .aggregate(pool, (lookback::count(), Log::created_at().max()))
+            .await
+            .unwrap_err(),
+    ];
+    insta::assert_snapshot!(told.map(|error| error.to_string()).join("\n"), @r#"
+created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of the stored record of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of a group of logs cannot be read: the time is infinity, or beyond what can be read
+created_at of all records of logs cannot be read: the time is infinity, or beyond what can be read
+"#);
+    // It was stored, as the error says.
+    let source = records
+        .clone()
+        .select(Log::source())
+        .get(pool, log.id)
+        .await
+        .unwrap();
+    assert_eq!(source, "DB");
+    records.delete(pool, log.id).await.unwrap();
+    assert_eq!(records.list(pool).await.unwrap().data.len(), 1);
+}

@@ -363,3 +363,74 @@ async fn every_read_and_write_is_there_for_it() {
         16
     );
 }
+
+/// A reading of a meter: search fields that are no text.
+#[model(
+    table = "readings",
+    search(meter, number, ratio, at, proof, marks, steps, ratios, what),
+    constraint("readings_meter_excl", "EXCLUDE USING btree (meter WITH =)")
+)]
+struct Reading {
+    id: i64,
+    meter: String,
+    number: i64,
+    ratio: Option<f64>,
+    at: DateTime<Utc>,
+    proof: bool,
+    marks: Vec<String>,
+    steps: Vec<i32>,
+    ratios: Vec<f64>,
+    what: Option<Urgency>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    deleted_at: Hidden<Option<DateTime<Utc>>>,
+    embedding: Hidden<Option<Embedding>>,
+}
+
+/// The vector of a record is the same, whichever way it came to be so.
+#[tokio::test]
+async fn created_changed_or_made_anew_the_vector_is_the_same() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    conn.execute("CREATE TYPE urgency AS ENUM ('low', 'high', 'urgent')")
+        .await
+        .unwrap();
+    let models = Models::new().model::<Reading>();
+    let schema = models.to_schema().unwrap();
+    for statement in testkit::schemas::create(&schema) {
+        if !statement.contains("CREATE TYPE") {
+            conn.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+    }
+    let new = |meter: &str| {
+        let marks: Vec<String> = ["leaking", "old"].map(str::to_owned).into();
+        NewReading::new(meter, 7_i64, Utc::now(), true, marks, vec![3, 4], vec![0.5])
+            .ratio(0.25)
+            .what(Urgency::High)
+    };
+    let records = Reading::records().with_hidden(Reading::embedding());
+    let fresh = records.create(pool, new("water")).await.unwrap();
+    let vector = |reading: &Reading| reading.embedding.get().copied().flatten().unwrap();
+
+    let clash = records.create(pool, new("water")).await.unwrap_err();
+    assert!(clash.is_conflict(), "{clash:?}");
+    records.hard_delete(pool, fresh.id).await.unwrap();
+
+    let other = records.create(pool, new("gas")).await.unwrap();
+    assert_ne!(vector(&other), vector(&fresh));
+    let patch = ReadingPatch::new().meter("water");
+    let changed = records.update(pool, other.id, patch).await.unwrap();
+    assert_eq!(vector(&changed), vector(&fresh));
+    let patch = ReadingPatch::new().meter("gas");
+    let all = records.clone().filter(Filter::all());
+    assert_eq!(all.update_all(pool, patch).await.unwrap(), 1);
+    assert_eq!(
+        vector(&records.get(pool, other.id).await.unwrap()),
+        vector(&other)
+    );
+    let done = lookback::migrate::reembed(&mut conn, &models, &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!((done[0].done, done[0].changed), (1, 0));
+}
