@@ -1,7 +1,7 @@
 //! Where a query runs: a pool, a connection, or the caller's transaction.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::Error;
 
@@ -68,12 +68,15 @@ impl Session<'_> {
     }
 }
 
-/// A session that does not go back to its pool in the middle of a COPY, or of a
-/// long answer.
+/// A session that does not go back to its pool in the middle of something: a
+/// COPY, a long answer, a transaction.
 ///
 /// A COPY that is dropped half-way leaves the connection out of step with the
 /// server: what is read next belongs to the COPY. The rest of a long answer
-/// would be read first. So unless it came to its end, a connection of the pool is closed instead; the server rolls back.
+/// would be read first. And a transaction whose `BEGIN` is on its way is one
+/// that the driver does not know of, so that it would take later writes of
+/// others with it (sqlx 0.9, November 2026). So unless it came to its end, a
+/// connection of the pool is closed; the server rolls back.
 pub(crate) struct Whole<'c>(Option<Session<'c>>);
 
 impl<'c> Whole<'c> {
@@ -98,6 +101,42 @@ impl Drop for Whole<'_> {
     fn drop(&mut self) {
         if let Some(Session::Pooled(connection)) = self.0.take() {
             drop(connection.detach());
+        }
+    }
+}
+
+/// Statements that take effect together.
+#[derive(Debug)]
+pub(crate) enum Together<'s> {
+    /// In a transaction of their own.
+    Own(Transaction<'s, Postgres>),
+    /// In the transaction that the caller has begun, without a savepoint: one
+    /// whose future is dropped half-way, or that is begun where the transaction
+    /// has failed already, ends the caller's transaction with the driver's next
+    /// rollback (sqlx 0.9, November 2026).
+    Callers(&'s mut PgConnection),
+}
+
+impl<'s> Together<'s> {
+    pub(crate) async fn begin(conn: &'s mut PgConnection) -> Result<Self, sqlx::Error> {
+        match conn.is_in_transaction() {
+            true => Ok(Self::Callers(conn)),
+            false => conn.begin().await.map(Self::Own),
+        }
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Own(transaction) => transaction,
+            Self::Callers(connection) => connection,
+        }
+    }
+
+    /// They take effect: now, or with the caller's transaction.
+    pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Own(transaction) => transaction.commit().await,
+            Self::Callers(_) => Ok(()),
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! The format: PostgreSQL manual, "COPY", section "Binary Format".
 
+use sqlx::PgConnection;
 use sqlx::encode::IsNull;
 use sqlx::postgres::PgArgumentBuffer;
-use sqlx::{Connection as _, PgConnection};
 
 use super::QueryBuilder;
 use super::write::{check_record, given, now, quoted_list, row};
-use crate::db::{Db, Whole};
+use crate::db::{Db, Together, Whole};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model};
 use crate::value::Value;
@@ -82,15 +82,15 @@ async fn copy_runs<N: Assign>(
     if let [run] = runs.as_slice() {
         return copy_in(conn, run).await.map_err(at_start);
     }
-    let mut transaction = conn.begin().await.map_err(at_start)?;
+    let mut together = Together::begin(conn).await.map_err(at_start)?;
     let (mut before, mut copied) = (0, 0);
     for run in runs {
-        copied += copy_in(&mut transaction, run)
+        copied += copy_in(together.conn(), run)
             .await
             .map_err(|error| (before, error))?;
         before += run.len();
     }
-    transaction.commit().await.map_err(at_start)?;
+    together.commit().await.map_err(at_start)?;
     Ok(copied)
 }
 

@@ -1,11 +1,11 @@
 //! Changing records: one by its id, or all that a query is about.
 
 use chrono::SecondsFormat;
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use super::QueryBuilder;
 use super::write::{not_found, now, one, search_list, search_values};
-use crate::db::Db;
+use crate::db::{Db, Together, Whole};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model, Role, Table, check};
@@ -37,40 +37,55 @@ impl<M: Model> QueryBuilder<M> {
         self.only_filters("a record changed by its id")?;
         let changes = changes(&patch)?;
         let mut session = db.into().session().await?;
-        let conn = session.conn();
         if changes.is_empty() {
+            let conn = session.conn();
             return match self.one_by_id(conn, id).await? {
                 Some(record) => Ok(record),
                 None => Err(self.missing(conn, id).await),
             };
         }
         if !touches_search(table, &changes) {
-            return self.set(conn, id, &changes).await;
+            return self.set(session.conn(), id, &changes).await;
         }
+        let mut session = Whole::new(session);
+        let record = self
+            .update_with_embedding(session.conn(), id, changes)
+            .await;
+        session.give_back();
+        record
+    }
+
+    /// Changes a record, with its embedding made anew.
+    async fn update_with_embedding(
+        &self,
+        conn: &mut PgConnection,
+        id: i64,
+        mut changes: Vec<(usize, Value<'_>)>,
+    ) -> Result<M, Error> {
+        let table = M::TABLE;
         // The embedding is of all search fields: those that stay are read, and
         // the row is locked so that no other change comes between.
-        let mut transaction = conn.begin().await?;
+        let mut together = Together::begin(conn).await?;
         let mut scope = Sql::default();
         self.push_where(&mut scope)?;
         self.push_unchanged(&mut scope)?;
         scope.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
         scope.bind(id)?;
-        let kept = search_fields(table, scope, "", &mut transaction).await?;
+        let kept = search_fields(table, scope, "", together.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
-            return Err(self.missing(&mut transaction, id).await);
+            return Err(self.missing(together.conn(), id).await);
         };
         let embedding = embedding_after(table, &changes, &kept);
-        let mut changes = changes;
         changes.push((
             table.place(Role::Embedding),
             embedding
                 .as_ref()
                 .map_or(Value::Null, ColumnValue::to_value),
         ));
-        let record = self.set(&mut transaction, id, &changes).await;
+        let record = self.set(together.conn(), id, &changes).await;
         // What is stored and cannot be read is stored all the same, as without a transaction.
         if matches!(record, Ok(_) | Err(Error::Unreadable { .. })) {
-            transaction.commit().await?;
+            together.commit().await?;
         }
         record
     }
@@ -80,7 +95,8 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// As with [`update`](Self::update), the embeddings follow a change of a
     /// search field: then the records are read, some at a time, and locked
-    /// until all are changed.
+    /// until all are changed. Dropped half-way in a transaction of the caller's,
+    /// it may have changed some: roll back.
     ///
     /// # Errors
     ///
@@ -95,22 +111,25 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         self.chosen_by_filters("records to change")?;
         let mut changes = changes(&patch)?;
-        let mut session = db.into().session().await?;
-        let conn = session.conn();
         if changes.is_empty() {
             return Ok(0);
         }
+        let mut session = Whole::new(db.into().session().await?);
         if touches_search(table, &changes) {
             let set = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
             if !table.search.iter().all(set) {
-                return self.update_with_embeddings(conn, &changes).await;
+                let done = self.update_with_embeddings(session.conn(), &changes).await;
+                session.give_back();
+                return done;
             }
             // All search fields are set, and so the embedding is the same for all.
             let embedding = embedding_after(table, &changes, &[]);
             let value = embedding.map_or(Value::Null, |e| e.to_value().into_owned());
             changes.push((table.place(Role::Embedding), value));
         }
-        self.set_all(conn, &changes).await
+        let done = self.set_all(session.conn(), &changes).await;
+        session.give_back();
+        done
     }
 
     /// Changes every record that the query is about, with the embedding of each
@@ -122,12 +141,12 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         let table = M::TABLE;
         let id = table.role(Role::Id).quoted();
-        let mut transaction = conn.begin().await?;
+        let mut together = Together::begin(conn).await?;
         // Up to the newest record of now: those that are added meanwhile are not meant.
         let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         let newest = sql
-            .fetch_optional(&mut transaction)
+            .fetch_optional(together.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
         let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
@@ -141,7 +160,7 @@ impl<M: Model> QueryBuilder<M> {
             scope.push(&format!(" AND {id} <= "));
             scope.bind(newest)?;
             let some = format!(" ORDER BY {id} LIMIT {BATCH}");
-            let kept = search_fields(table, scope, &some, &mut transaction).await?;
+            let kept = search_fields(table, scope, &some, together.conn()).await?;
             let Some((batch_last, _)) = kept.last() else {
                 break;
             };
@@ -163,11 +182,11 @@ impl<M: Model> QueryBuilder<M> {
             sql.bind(embeddings)?;
             sql.push(&format!(") AS __embedding) AS made WHERE {id} = made.__id"));
             done += sql
-                .execute(&mut transaction)
+                .execute(together.conn())
                 .await
                 .map_err(|error| Error::of_table(table, error))?;
         }
-        transaction.commit().await?;
+        together.commit().await?;
         Ok(done)
     }
 

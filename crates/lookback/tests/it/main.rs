@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod bulk_writes;
+mod cancelled;
 mod canonical;
 mod create_many;
 mod embedding;
