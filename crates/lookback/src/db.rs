@@ -84,11 +84,15 @@ impl<'c> Whole<'c> {
         Self(Some(session))
     }
 
-    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+    pub(crate) fn session(&mut self) -> &mut Session<'c> {
         match &mut self.0 {
-            Some(session) => session.conn(),
+            Some(session) => session,
             None => unreachable!("only `give_back` and `drop` take the session"),
         }
+    }
+
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.session().conn()
     }
 
     /// It came to its end: the session is as good as before.

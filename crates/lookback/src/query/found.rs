@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use super::select::Shape;
 use super::window::{Window, fnv};
 use super::{DEFAULT_LIMIT, Page, QueryBuilder, Total};
-use crate::db::{Db, Session};
+use crate::db::{Db, Session, Whole};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Model, Role, Table};
@@ -50,10 +50,16 @@ impl<M: Model> QueryBuilder<M> {
     /// As [`list`](Self::list).
     pub async fn hits<'c>(&self, db: impl Into<Db<'c>>) -> Result<Hits<M>, Error> {
         self.check_page()?;
-        let mut session = db.into().session().await?;
+        let mut session = Whole::new(db.into().session().await?);
+        let hits = self.hits_in(session.session()).await;
+        session.give_back();
+        hits
+    }
+
+    async fn hits_in(&self, session: &mut Session<'_>) -> Result<Hits<M>, Error> {
         match self.about()? {
             About::Ordered(query) => {
-                let page = query.list_ordered(&mut session, &query.whole()).await?;
+                let page = query.list_ordered(session, &query.whole()).await?;
                 Ok(Hits {
                     data: page.data.into_iter().map(unexplained).collect(),
                     total: page.total,
@@ -61,8 +67,8 @@ impl<M: Model> QueryBuilder<M> {
                     previous: page.previous,
                 })
             }
-            About::Words(query, words) => query.hits_of(&mut session, &words).await,
-            About::Like(id) => self.hits_like(&mut session, id).await,
+            About::Words(query, words) => query.hits_of(session, &words).await,
+            About::Like(id) => self.hits_like(session, id).await,
         }
     }
 
@@ -90,13 +96,23 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         self.check_page()?;
-        let mut session = db.session().await?;
+        let mut session = Whole::new(db.session().await?);
+        let page = self.page_in(session.session(), shape).await;
+        session.give_back();
+        page
+    }
+
+    async fn page_in<S: Shape<M>>(
+        &self,
+        session: &mut Session<'_>,
+        shape: &S,
+    ) -> Result<Page<S::Row>, Error> {
         match self.about()? {
-            About::Ordered(query) => query.list_ordered(&mut session, shape).await,
+            About::Ordered(query) => query.list_ordered(session, shape).await,
             About::Words(query, words) => {
-                let found = query.found(&mut session, &words).await?;
+                let found = query.found(session, &words).await?;
                 let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
-                let data = query.rows_of(&mut session, &ids, shape).await?;
+                let data = query.rows_of(session, &ids, shape).await?;
                 let (next, previous) = found.window.beside(M::TABLE, found.count);
                 Ok(Page {
                     data,
@@ -106,9 +122,9 @@ impl<M: Model> QueryBuilder<M> {
                 })
             }
             About::Like(id) => {
-                let near = self.alike(&mut session, id).await?;
+                let near = self.alike(session, id).await?;
                 let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
-                let data = self.rows_of(&mut session, &ids, shape).await?;
+                let data = self.rows_of(session, &ids, shape).await?;
                 let (next, previous) = near.window.beside(M::TABLE, near.count());
                 Ok(Page {
                     data,

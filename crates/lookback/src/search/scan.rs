@@ -1,15 +1,22 @@
 //! How PostgreSQL goes through indexes while a search runs.
 
-use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, Row as _};
 
 use super::statement::Likeness;
+use crate::db::Together;
 use crate::model::Table;
 use crate::sql::Sql;
 
-/// A transaction, or a savepoint in the caller's, that is rolled back in the
-/// end: nothing is written in it, and with it goes what was set.
+/// Statements under the settings of a search.
+///
+/// In a transaction of their own, which is rolled back in the end: nothing is
+/// written in it, and with it goes what was set. In a transaction of the
+/// caller's without a savepoint (see [`Together`]): what was set is set back.
 pub(crate) struct Session<'c> {
-    transaction: Transaction<'c, Postgres>,
+    together: Together<'c>,
+    /// What was set before, in the order of [`SETTINGS`] and
+    /// [`WITHOUT_INDEXES`]; `None` for what was not known yet.
+    before: Vec<Option<String>>,
     has_vector_index: bool,
 }
 
@@ -25,37 +32,52 @@ const SETTINGS: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
+/// How plans are kept from reading an index in its order.
+const WITHOUT_INDEXES: &str = "enable_indexscan";
+
 impl<'c> Session<'c> {
     pub(crate) async fn begin(
         table: &'static Table,
         conn: &'c mut PgConnection,
     ) -> Result<Self, sqlx::Error> {
-        let mut transaction = conn.begin().await?;
+        let mut together = Together::begin(conn).await?;
+        let names = SETTINGS.iter().map(|(name, _)| *name);
+        let before: Vec<String> = names
+            .chain([WITHOUT_INDEXES])
+            .map(|name| format!("current_setting('{name}', TRUE)"))
+            .collect();
         let set: Vec<String> = SETTINGS
             .iter()
             .map(|(name, value)| format!("set_config('{name}', '{value}', TRUE)"))
             .collect();
-        // Of the table and of its partitions, however deep.
+        // Of the table and of its partitions, however deep. What was set before is read first:
+        // `OFFSET 0` keeps the two apart.
         let mut sql = Sql::new(&format!(
-            "SELECT EXISTS (\
+            "SELECT was.before, EXISTS (\
                SELECT FROM pg_index AS i \
                JOIN pg_class AS c ON c.oid = i.indexrelid \
                JOIN pg_am AS am ON am.oid = c.relam \
                WHERE am.amname IN ('hnsw', 'ivfflat') AND (i.indrelid = to_regclass($1) \
-               OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))) AS has_vector_index, {}",
-            set.join(", ")
+               OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))) AS has_vector_index, {} \
+             FROM (SELECT ARRAY[{}] AS before OFFSET 0) AS was",
+            set.join(", "),
+            before.join(", "),
         ));
         sql.argument(table.quoted()).map_err(driver)?;
-        let row = sql.fetch_optional(&mut transaction).await?;
-        let has_vector_index = row.map_or(Ok(false), |row| row.try_get("has_vector_index"))?;
+        let row = sql.fetch_optional(together.conn()).await?;
+        let (before, has_vector_index) = match row {
+            Some(row) => (row.try_get("before")?, row.try_get("has_vector_index")?),
+            None => (Vec::new(), false),
+        };
         Ok(Self {
-            transaction,
+            together,
+            before,
             has_vector_index,
         })
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.transaction
+        self.together.conn()
     }
 
     /// Whether there is an index that finds most of the nearest rows, and not
@@ -75,12 +97,26 @@ impl<'c> Session<'c> {
     /// From now on no index is read in its order: the nearest rows come from a
     /// scan, or from a bitmap of what the filters leave.
     pub(crate) async fn without_indexes(&mut self) -> Result<(), sqlx::Error> {
-        let sql = Sql::new("SELECT set_config('enable_indexscan', 'off', TRUE)");
-        sql.fetch_optional(&mut self.transaction).await.map(drop)
+        let sql = Sql::new(&format!(
+            "SELECT set_config('{WITHOUT_INDEXES}', 'off', TRUE)"
+        ));
+        sql.fetch_optional(self.conn()).await.map(drop)
     }
 
     pub(crate) async fn end(self) -> Result<(), sqlx::Error> {
-        self.transaction.rollback().await
+        let conn = match self.together {
+            Together::Own(transaction) => return transaction.rollback().await,
+            Together::Callers(conn) => conn,
+        };
+        let mut sql = Sql::default();
+        let names = SETTINGS.iter().map(|(name, _)| *name);
+        let mut set = Vec::new();
+        for (name, before) in names.chain([WITHOUT_INDEXES]).zip(self.before) {
+            let before = sql.argument(before).map_err(driver)?;
+            set.push(format!("set_config('{name}', {before}, TRUE)"));
+        }
+        sql.push(&format!("SELECT {}", set.join(", ")));
+        sql.fetch_optional(conn).await.map(drop)
     }
 }
 
