@@ -50,26 +50,30 @@ impl<M: Model> QueryBuilder<M> {
     /// As [`list`](Self::list).
     pub async fn hits<'c>(&self, db: impl Into<Db<'c>>) -> Result<Hits<M>, Error> {
         self.check_page()?;
-        let mut session = Whole::new(db.into().session().await?);
-        let hits = self.hits_in(session.session()).await;
+        let about = self.about()?;
+        let mut session = db.into().session().await?;
+        if let About::Ordered(query) = &about {
+            return query.hits_in_order(&mut session).await;
+        }
+        let mut session = Whole::new(session);
+        let hits = match about {
+            About::Ordered(query) => query.hits_in_order(session.session()).await,
+            About::Words(query, words) => query.hits_of(session.session(), &words).await,
+            About::Like(id) => self.hits_like(session.session(), id).await,
+        };
         session.give_back();
         hits
     }
 
-    async fn hits_in(&self, session: &mut Session<'_>) -> Result<Hits<M>, Error> {
-        match self.about()? {
-            About::Ordered(query) => {
-                let page = query.list_ordered(session, &query.whole()).await?;
-                Ok(Hits {
-                    data: page.data.into_iter().map(unexplained).collect(),
-                    total: page.total,
-                    next: page.next,
-                    previous: page.previous,
-                })
-            }
-            About::Words(query, words) => query.hits_of(session, &words).await,
-            About::Like(id) => self.hits_like(session, id).await,
-        }
+    /// Records in order, as hits without a reason.
+    async fn hits_in_order(&self, session: &mut Session<'_>) -> Result<Hits<M>, Error> {
+        let page = self.list_ordered(session, &self.whole()).await?;
+        Ok(Hits {
+            data: page.data.into_iter().map(unexplained).collect(),
+            total: page.total,
+            next: page.next,
+            previous: page.previous,
+        })
     }
 
     /// The plan of the statement that fetches what a search may find, for tests:
@@ -96,18 +100,24 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         self.check_page()?;
-        let mut session = Whole::new(db.session().await?);
-        let page = self.page_in(session.session(), shape).await;
+        let about = self.about()?;
+        let mut session = db.session().await?;
+        if let About::Ordered(query) = &about {
+            return query.list_ordered(&mut session, shape).await;
+        }
+        let mut session = Whole::new(session);
+        let page = self.page_found(session.session(), about, shape).await;
         session.give_back();
         page
     }
 
-    async fn page_in<S: Shape<M>>(
+    async fn page_found<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
+        about: About<M>,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        match self.about()? {
+        match about {
             About::Ordered(query) => query.list_ordered(session, shape).await,
             About::Words(query, words) => {
                 let found = query.found(session, &words).await?;

