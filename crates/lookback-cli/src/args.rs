@@ -207,7 +207,7 @@ pub(crate) enum RecordCommand {
         by: Vec<String>,
 
         /// Only this many groups, those with the largest first measure first
-        #[arg(long, value_name = "GROUPS", requires = "by")]
+        #[arg(long, value_name = "GROUPS", requires = "by", value_parser = clap::value_parser!(u32).range(1..))]
         top: Option<u32>,
 
         /// Deleted records: leave them out, count them too, or count nothing else

@@ -99,7 +99,14 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
                 found(query.hard_delete(&mut conn, id).await, id, with_deleted)?;
                 output::note(&format!("deleted {name} {id} for good"));
             } else {
-                query.delete(&mut conn, id).await?;
+                let deleted = query.delete(&mut conn, id).await;
+                deleted.map_err(|error| match error.is_not_found() {
+                    true => Failure::failed(error.to_string()).hint(format!(
+                        "it may be deleted already: lookback {} list --deleted only id={id}",
+                        M::COMMAND
+                    )),
+                    false => error.into(),
+                })?;
                 output::note(&format!(
                     "deleted {name} {id}; to bring it back: lookback {} restore {id}",
                     M::COMMAND

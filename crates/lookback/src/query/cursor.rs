@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use chrono::Datelike as _;
 use serde_json::json;
 use sqlx::postgres::PgRow;
 
@@ -145,10 +146,29 @@ fn values(table: &'static Table, keys: &[Key], text: &str) -> Result<Vec<Value<'
         .and_then(|values| {
             keys.iter()
                 .zip(values)
-                .map(|(key, value)| Value::from_raw_json(value, key.ty))
+                .map(|(key, value)| Value::from_raw_json(value, key.ty).filter(is_storable))
                 .collect()
         });
     values.ok_or_else(|| Problem::new("is a cursor that was changed, or cut"))
+}
+
+/// Whether PostgreSQL can hold the value at all: one that it cannot is refused
+/// here, and does not end a transaction of the caller's.
+fn is_storable(value: &Value<'_>) -> bool {
+    fn has_nul(json: &Json) -> bool {
+        match json {
+            Json::String(text) => text.contains('\0'),
+            Json::Array(items) => items.iter().any(has_nul),
+            Json::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+            _ => false,
+        }
+    }
+    match value {
+        // PostgreSQL's own begin in 4714 BC; what is written here is of the years 1 to 9999.
+        Value::Timestamptz(time) => (-4_713..=294_275).contains(&time.year()),
+        Value::Jsonb(json) => !has_nul(json),
+        _ => true,
+    }
 }
 
 fn order_of(table: &'static Table, keys: &[Key]) -> String {

@@ -7,7 +7,7 @@ use super::write::now;
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::error::Error;
-use crate::model::{Model, Role};
+use crate::model::{Model, Role, check};
 use crate::sql::Sql;
 use crate::value::{ColumnValue as _, Value};
 
@@ -148,6 +148,8 @@ impl<M: Model> QueryBuilder<M> {
         query.limit = None;
         query.only_filters("records to purge")?;
         query.not_by_time("records to purge")?;
+        check(M::TABLE.role(Role::DeletedAt), &deleted_before.to_value())
+            .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
         let most = self.limit.map_or(u64::MAX, u64::from);
         let mut session = db.into().session().await?;
         let mut purged = 0;

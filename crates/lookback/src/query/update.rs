@@ -251,6 +251,8 @@ impl<M: Model> QueryBuilder<M> {
     pub(super) fn push_unchanged(&self, sql: &mut Sql) -> Result<(), Error> {
         if let Some(time) = &self.unchanged_since {
             let column = M::TABLE.role(Role::UpdatedAt);
+            check(column, &time.to_value())
+                .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
             sql.push(&format!(" AND {} = ", column.quoted()));
             sql.bind_value(column, time.to_value())?;
         }

@@ -380,6 +380,25 @@ async fn a_cursor_is_of_its_list() {
     limit: 10001 is more than 10000; read page by page, or by stream
     "
     );
+    // What PostgreSQL cannot hold does not get as far as PostgreSQL.
+    let by_time = lookback::Log::records().order_by(lookback::Log::created_at().desc());
+    let by_meta = lookback::Log::records().order_by(lookback::Log::meta().desc());
+    for (query, cursor) in [
+        (
+            by_time,
+            r#"[1,"logs","-created_at,-id",[[-8334601228800000000],[1]]]"#,
+        ),
+        (by_meta, r#"[1,"logs","-meta,-id",[[{"a":"\u0000"}],[1]]]"#),
+    ] {
+        let cursor = base64(cursor);
+        let error = query.after(cursor).list(pool).await.unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("after: is a cursor that was changed"),
+            "{error}"
+        );
+    }
     // Cut anywhere, or with a letter changed, it is refused or a place; nothing worse.
     let text = by_path.list(pool).await.unwrap().next.unwrap().to_string();
     for at in 0..text.len() {
@@ -400,6 +419,22 @@ async fn a_cursor_is_of_its_list() {
         .order_by(lookback::User::password_hash().asc())
         .limit(1);
     assert_eq!(by_hash.list(pool).await.unwrap().next, None);
+}
+
+/// Base64 for URLs, by hand: the alphabet of RFC 4648, section 5.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut encoded = String::new();
+    for three in text.as_bytes().chunks(3) {
+        let bits = three
+            .iter()
+            .fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte));
+        let bits = bits << (8 * (3 - three.len()));
+        for place in 0..=three.len() {
+            encoded.push(char::from(LETTERS[bits >> (18 - 6 * place) & 63]));
+        }
+    }
+    encoded
 }
 
 /// Cursors that were given out once lead to the same place for ever.
