@@ -79,7 +79,7 @@ $ lookback logs list levle=info id__in=1,x or(source=DB
         .json();
     assert_eq!(
         json["metadata"],
-        json!({"limit": 20, "offset": 0, "total": 1, "total_is_exact": true})
+        json!({"limit": 20, "offset": 0, "total": 1, "total_is_exact": true, "next": null, "previous": null})
     );
     assert_eq!(
         json["data"][0]["message"],

@@ -136,7 +136,7 @@ impl<M: Model> QueryBuilder<M> {
         {
             return refuse(
                 "limit",
-                format!("{limit} is more than {MAX_LIMIT}; read page by page, or by stream"),
+                format!("{limit} is more than {MAX_LIMIT}; read page by page"),
             );
         }
         self.check_offset()

@@ -28,7 +28,7 @@ async fn what_cannot_be_asked_is_said() {
     ]
     .join("\n");
     insta::assert_snapshot!(said, @r"
-limit: 10001 is more than 10000; read page by page, or by stream
+limit: 10001 is more than 10000; read page by page
 offset: is beyond the last record of any table
 level: `verbose` is not one of debug, info, warn, error
 message: the pattern ends in \, which takes the character after it; write \\ for one \

@@ -377,7 +377,7 @@ async fn a_cursor_is_of_its_list() {
     offset: does not go with a cursor; give one of them
     after: is a cursor of another list than this search
     after: is a cursor of another table, not of logs
-    limit: 10001 is more than 10000; read page by page, or by stream
+    limit: 10001 is more than 10000; read page by page
     "
     );
     // What PostgreSQL cannot hold does not get as far as PostgreSQL.
