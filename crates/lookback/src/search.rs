@@ -23,7 +23,7 @@ mod statement;
 mod text;
 mod word;
 
-pub(crate) use candidates::{candidates, plan};
+pub(crate) use candidates::candidates;
 pub(crate) use explain::Explainer;
 pub(crate) use grammar::{Terms, containing};
 pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};

@@ -1,10 +1,12 @@
 //! `hits`, and the pages of `list` that are found: by a search, or by likeness.
 
+use std::collections::HashMap;
+
 use sqlx::Row as _;
 
 use super::select::Shape;
 use super::window::{Window, fnv};
-use super::{DEFAULT_LIMIT, Page, QueryBuilder, Total};
+use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session, Whole};
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -76,23 +78,6 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// The plan of the statement that fetches what a search may find, for tests:
-    /// empty if there is nothing to fetch so.
-    #[doc(hidden)]
-    pub async fn search_plan<'c>(
-        &self,
-        db: impl Into<Db<'c>>,
-        run: bool,
-    ) -> Result<Vec<String>, Error> {
-        let mut session = db.into().session().await?;
-        let About::Words(narrowed, query) = self.about()? else {
-            return Ok(Vec::new());
-        };
-        let mut scope = Sql::default();
-        narrowed.push_where(&mut scope)?;
-        search::plan(M::TABLE, &query, scope, run, session.conn()).await
-    }
-
     /// A page of rows, whatever it is about.
     pub(super) async fn page<S: Shape<M>>(
         &self,
@@ -123,7 +108,7 @@ impl<M: Model> QueryBuilder<M> {
                 let found = query.found(session, &words).await?;
                 let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
                 let data = query.rows_of(session, &ids, shape).await?;
-                let (next, previous) = found.window.beside(M::TABLE, found.count);
+                let (next, previous) = found.window.beside(M::TABLE, found.more);
                 Ok(Page {
                     data,
                     total: found.total,
@@ -135,10 +120,10 @@ impl<M: Model> QueryBuilder<M> {
                 let near = self.alike(session, id).await?;
                 let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
                 let data = self.rows_of(session, &ids, shape).await?;
-                let (next, previous) = near.window.beside(M::TABLE, near.count());
+                let (next, previous) = near.window.beside(M::TABLE, near.more);
                 Ok(Page {
                     data,
-                    total: Total::Exact(near.count()),
+                    total: near.total,
                     next,
                     previous,
                 })
@@ -185,6 +170,11 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let text = self.search.as_deref().unwrap_or_default();
         let mut window = self.window(format!("search {:016x}", fnv(text)))?;
+        // What is added from now on has a greater id, and neither is on a later
+        // page nor counts to how rare a word is.
+        if window.until.is_none() {
+            window.until = newest_id(table, session).await?;
+        }
         let scope = || {
             let mut scope = Sql::default();
             self.push_where(&mut scope)?;
@@ -194,33 +184,32 @@ impl<M: Model> QueryBuilder<M> {
         let found = search::candidates(table, query, scope, session.conn()).await?;
         let ranking = search::rank(query, &found.candidates);
         let count = ranking.hits.len() as u64;
-        // What is added from now on has a greater id, and is on no later page.
-        let newest = ranking.hits.iter().map(|hit| hit.id).max();
-        window.until = window.until.or(newest);
         let offset = usize::try_from(window.offset).unwrap_or(usize::MAX);
         let page = ranking.hits.iter().copied();
-        let page = page.skip(offset).take(window.limit as usize).collect();
+        let page: Vec<_> = page.skip(offset).take(window.limit as usize).collect();
+        let more = window.end() < count;
+        let total = match self.count {
+            Count::UpTo(0) => seen(&window, page.len(), more),
+            Count::UpTo(most) if count > most => Total::AtLeast(most),
+            _ if found.complete => Total::Exact(count),
+            _ => Total::AtLeast(count),
+        };
         Ok(Found {
             page,
             ranking,
-            count,
-            total: match found.complete {
-                true => Total::Exact(count),
-                false => Total::AtLeast(count),
-            },
+            more,
+            total,
             window,
         })
     }
 
     async fn hits_of(&self, session: &mut Session<'_>, query: &Query) -> Result<Hits<M>, Error> {
         let found = self.found(session, query).await?;
-        let explainer = Explainer::new(M::TABLE, query, &found.ranking);
-        let ids = found.page.iter().map(|hit| hit.id).collect();
+        let mut explainer = Explainer::new(M::TABLE, query, &found.ranking);
+        let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
         let mut data = Vec::with_capacity(found.page.len());
-        for (record, texts) in self.records_of(session, ids, true).await? {
-            let Some(ranked) = found.page.iter().find(|hit| hit.id == record.id()) else {
-                continue;
-            };
+        for (place, record, texts) in self.records_of(session, &ids, true).await? {
+            let ranked = &found.page[place];
             let (why, highlights) = explainer.explain(ranked, &texts);
             data.push(Hit {
                 record,
@@ -229,7 +218,7 @@ impl<M: Model> QueryBuilder<M> {
                 highlights,
             });
         }
-        let (next, previous) = found.window.beside(M::TABLE, found.count);
+        let (next, previous) = found.window.beside(M::TABLE, found.more);
         Ok(Hits {
             data,
             total: found.total,
@@ -255,22 +244,39 @@ impl<M: Model> QueryBuilder<M> {
             // Bound, and not read where it is used: a distributed table takes it no other way.
             sql.bind_value(table.role(Role::Embedding), embedding.to_value())?;
             let vector = sql.take_text();
+            // One more than the page, which tells whether there is another.
             let (itself, limit, offset) = (
                 sql.argument(id)?,
-                sql.argument(i64::from(window.limit))?,
+                sql.argument(i64::try_from(window.with_next()).unwrap_or(i64::MAX))?,
                 sql.argument(i64::try_from(window.offset).unwrap_or(i64::MAX))?,
             );
             let (id, embedding) = (
                 table.role(Role::Id).quoted(),
                 table.role(Role::Embedding).quoted(),
             );
+            // A vector of zeros has no direction: its distance is no number.
+            let others = format!(
+                "{from}{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
+                 AND ({embedding} <=> {vector}) <> 'NaN'",
+                from = table.quoted(),
+            );
+            let count = match self.count {
+                Count::All => format!("SELECT count(*) AS total FROM {others}"),
+                Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
+                Count::UpTo(most) => {
+                    let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+                    let most = sql.argument(most)?;
+                    format!(
+                        "SELECT count(*) AS total FROM (SELECT FROM {others} LIMIT {most}) AS capped"
+                    )
+                }
+            };
             sql.push(&format!(
                 "SELECT counted.total AS __total, page.* \
-                 FROM (SELECT count(*) AS total FROM {from}{scope} AND {embedding} IS NOT NULL AND {id} <> {itself}) AS counted \
+                 FROM ({count}) AS counted \
                  LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
-                   FROM {from}{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
+                   FROM {others} \
                    ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
-                from = table.quoted(),
             ));
             Ok(sql)
         };
@@ -278,34 +284,25 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(of_table)?;
         let rows = statement()?.fetch_all(scan.conn()).await;
-        let mut near = Near::read(rows.map_err(of_table)?, window.clone())?;
-        let wanted = near
-            .count()
-            .saturating_sub(window.offset)
-            .min(u64::from(window.limit));
-        if scan.has_vector_index() && (near.found.len() as u64) < wanted {
+        let mut near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
+        if scan.has_vector_index() && near.may_be_short {
             // The index gave up before the filters had their fill.
             scan.without_indexes().await.map_err(of_table)?;
             let rows = statement()?.fetch_all(scan.conn()).await;
-            near = Near::read(rows.map_err(of_table)?, window)?;
+            near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
         }
         scan.end().await.map_err(of_table)?;
-        near.sort();
         Ok(near)
     }
 
     async fn hits_like(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
         let near = self.alike(session, id).await?;
-        let ids = near.found.iter().map(|(id, _)| *id).collect();
-        let records = self.records_of(session, ids, false).await?;
-        let data = records.into_iter().map(|(record, _)| {
-            let mut found = near.found.iter();
-            let cosine = found
-                .find(|(id, _)| *id == record.id())
-                .map_or(0.0, |(_, cosine)| *cosine);
+        let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
+        let records = self.records_of(session, &ids, false).await?;
+        let data = records.into_iter().map(|(place, record, _)| {
             // To the precision of the vectors themselves.
             #[allow(clippy::cast_possible_truncation)]
-            let cosine = cosine as f32;
+            let cosine = near.found[place].1 as f32;
             let why = Why {
                 likeness: Some(cosine),
                 ..Why::default()
@@ -318,10 +315,10 @@ impl<M: Model> QueryBuilder<M> {
             }
         });
         let data = data.collect();
-        let (next, previous) = near.window.beside(M::TABLE, near.count());
+        let (next, previous) = near.window.beside(M::TABLE, near.more);
         Ok(Hits {
             data,
-            total: Total::Exact(near.count()),
+            total: near.total,
             next,
             previous,
         })
@@ -354,23 +351,34 @@ impl<M: Model> QueryBuilder<M> {
             table: table.name,
             id,
         })?;
-        row.try_get::<Option<Embedding>, _>(0)?.ok_or_else(|| {
+        let embedding = row.try_get::<Option<Embedding>, _>(0)?.ok_or_else(|| {
             Error::invalid_field(
                 table.name,
                 "similar_to",
                 format!("record {id} has no embedding, since its search fields hold no word; choose another record"),
             )
-        })
+        })?;
+        if embedding.as_slice().iter().all(|number| *number == 0.0) {
+            return Err(Error::invalid_field(
+                table.name,
+                "similar_to",
+                format!(
+                    "record {id} has an embedding of zeros, which nothing is near to; update the record, or choose another"
+                ),
+            ));
+        }
+        Ok(embedding)
     }
 
-    /// The records of these ids, in this order, with the texts of their search
+    /// The records of these ids, in this order and each with its place among
+    /// them, with the texts of their search
     /// fields if asked for.
     async fn records_of(
         &self,
         session: &mut Session<'_>,
-        ids: Vec<i64>,
+        ids: &[i64],
         with_texts: bool,
-    ) -> Result<Vec<(M, Vec<String>)>, Error> {
+    ) -> Result<Vec<(usize, M, Vec<String>)>, Error> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -386,19 +394,21 @@ impl<M: Model> QueryBuilder<M> {
         ));
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} = ANY(", table.role(Role::Id).quoted()));
-        sql.bind(ids.clone())?;
+        sql.bind(ids.to_vec())?;
         sql.push(")");
         let rows = sql
             .fetch_all(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
+        let places = places(ids);
         let mut records = Vec::with_capacity(rows.len());
         for row in &rows {
-            records.push((M::from_row(row)?, row.try_get("__texts")?));
+            let record = M::from_row(row)?;
+            if let Some(place) = places.get(&record.id()) {
+                records.push((*place, record, row.try_get("__texts")?));
+            }
         }
-        records.sort_by_key(|(record, _): &(M, Vec<String>)| {
-            ids.iter().position(|id| *id == record.id())
-        });
+        records.sort_by_key(|(place, _, _): &(usize, M, Vec<String>)| *place);
         Ok(records)
     }
 }
@@ -407,44 +417,77 @@ impl<M: Model> QueryBuilder<M> {
 struct Found {
     page: Vec<search::Ranked>,
     ranking: search::Ranking,
-    count: u64,
+    /// Whether there are hits beyond the page.
+    more: bool,
     total: Total,
     window: Window,
 }
 
 /// The nearest rows of a page, and how many there are in all.
 struct Near {
-    total: i64,
     found: Vec<(i64, f64)>,
+    total: Total,
+    /// Whether there are rows beyond the page.
+    more: bool,
+    /// Whether there may be rows for the page that were not read.
+    may_be_short: bool,
     window: Window,
 }
 
 impl Near {
-    fn read(rows: Vec<sqlx::postgres::PgRow>, window: Window) -> Result<Self, Error> {
-        let mut near = Self {
-            total: 0,
-            found: Vec::with_capacity(rows.len()),
-            window,
-        };
-        for row in &rows {
+    fn read(
+        rows: &[sqlx::postgres::PgRow],
+        window: &Window,
+        count: Count,
+    ) -> Result<Self, sqlx::Error> {
+        let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
+        let mut counted = None;
+        for row in rows {
             // There is always one row, for the total; a page of no records has a null id.
-            near.total = row.try_get("__total")?;
-            if let Some(id) = row.try_get::<Option<i64>, _>("__id")? {
-                near.found.push((id, row.try_get("__cosine")?));
+            counted = row.try_get::<Option<i64>, _>("__total")?;
+            if let Some(id) = row.try_get("__id")? {
+                found.push((id, row.try_get("__cosine")?));
             }
         }
-        Ok(near)
+        let counted = counted.map(i64::unsigned_abs);
+        let known = match (counted, count) {
+            (Some(total), Count::UpTo(most)) if total > most => None,
+            (counted, _) => counted,
+        };
+        let wanted = known.map_or(window.with_next(), |known| {
+            window.with_next().min(known.saturating_sub(window.offset))
+        });
+        let may_be_short = (found.len() as u64) < wanted;
+        // The nearest first, and the newest of equals.
+        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+        let more = found.len() > window.limit as usize;
+        found.truncate(window.limit as usize);
+        Ok(Self {
+            total: match (known, count) {
+                (Some(total), _) => Total::Exact(total),
+                (None, Count::UpTo(most)) if most > 0 => Total::AtLeast(most),
+                (None, _) => seen(window, found.len(), more),
+            },
+            found,
+            more,
+            may_be_short,
+            window: window.clone(),
+        })
     }
+}
 
-    /// The nearest first, and the newest of equals.
-    fn sort(&mut self) {
-        self.found
-            .sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-    }
+/// How many there are at least, by what was seen of them.
+fn seen(window: &Window, found: usize, more: bool) -> Total {
+    Total::AtLeast(match found {
+        0 => 0,
+        found => window.offset + found as u64 + u64::from(more),
+    })
+}
 
-    fn count(&self) -> u64 {
-        self.total.unsigned_abs()
-    }
+/// The place of each id.
+pub(super) fn places(ids: &[i64]) -> HashMap<i64, usize> {
+    let places = ids.iter().enumerate();
+    places.map(|(place, id)| (*id, place)).collect()
 }
 
 async fn newest_id(table: &'static Table, session: &mut Session<'_>) -> Result<Option<i64>, Error> {

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
 use super::cursor::{self, Cursor, Key, Start};
+use super::found::places;
 use super::order::By;
 use super::select::{Shape, WholeRecords};
 use super::write::not_found;
@@ -320,10 +321,11 @@ impl<M: Model> QueryBuilder<M> {
             .fetch_all(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
+        let places = places(ids);
         let mut placed = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: i64 = row.try_get(key.as_str())?;
-            placed.push((ids.iter().position(|wanted| *wanted == id), row));
+            placed.push((places.get(&id), row));
         }
         placed.sort_by_key(|(place, _)| *place);
         let rows = placed.into_iter().map(|(_, row)| shape.read(row));

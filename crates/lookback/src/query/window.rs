@@ -10,7 +10,7 @@ use crate::value::Problem;
 
 /// Which of the hits are on a page.
 ///
-/// Its cursors name the newest hit there was on the first page: what is added
+/// Its cursors name the newest record there was before the first page: what is added
 /// later is on none of the others, and so moves nothing from one to the next.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
@@ -81,11 +81,24 @@ impl Window {
         Ok(())
     }
 
-    /// The cursors of the next page and of the one before, of so many hits.
+    /// The place after the last of the page.
+    pub(super) fn end(&self) -> u64 {
+        self.offset.saturating_add(u64::from(self.limit))
+    }
+
+    /// How many to read to know whether there is a next page.
+    pub(super) fn with_next(&self) -> u64 {
+        match self.limit {
+            0 => 0,
+            limit => u64::from(limit) + 1,
+        }
+    }
+
+    /// The cursors of the next page, if there is more, and of the one before.
     pub(super) fn beside(
         &self,
         table: &'static Table,
-        count: u64,
+        more: bool,
     ) -> (Option<Cursor>, Option<Cursor>) {
         let cursor = |place: u64| {
             Cursor::encode(&json!([
@@ -95,8 +108,7 @@ impl Window {
                 [place, self.until]
             ]))
         };
-        let end = self.offset.saturating_add(u64::from(self.limit));
-        let next = (end < count && self.pages > 0).then(|| cursor(end));
+        let next = (more && self.pages > 0).then(|| cursor(self.end()));
         let previous = (self.offset > 0 && self.pages > 0).then(|| cursor(self.offset));
         (next, previous)
     }

@@ -6,7 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::scan;
-use super::statement::{self, BY_LETTERS, Likeness, STEP};
+use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP};
 use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
@@ -15,7 +15,8 @@ use crate::sql::Sql;
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) id: i64,
-    /// The texts of the search fields, together cut to what is ranked.
+    /// The texts of the search fields, cut so that together they are no more
+    /// than what is ranked.
     pub(crate) fields: Vec<String>,
     /// What all of its text has of each word that rows are fetched by.
     pub(crate) had: Vec<Had>,
@@ -86,32 +87,6 @@ async fn fetch(
     Fetched::read(query, &rows).map_err(of_table)
 }
 
-/// How PostgreSQL runs the statement, a line each; with what happened, if it is
-/// to be run.
-pub(crate) async fn plan(
-    table: &'static Table,
-    query: &Query,
-    scope: Sql,
-    run: bool,
-    conn: &mut PgConnection,
-) -> Result<Vec<String>, Error> {
-    let of_table = |error| Error::of_table(table, error);
-    let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let mut statement = statement::candidates(table, query, session.likeness(), scope)?;
-    let text = statement.take_text();
-    statement.push(match run {
-        true => "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ",
-        false => "EXPLAIN (COSTS OFF) ",
-    });
-    statement.push(&text);
-    let rows = statement
-        .fetch_all(session.conn())
-        .await
-        .map_err(of_table)?;
-    session.end().await.map_err(of_table)?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
-}
-
 /// What the statement returned.
 struct Fetched {
     candidates: Vec<Candidate>,
@@ -146,7 +121,7 @@ impl Fetched {
                 .map(|cosine| cosine as f32);
             fetched.candidates.push(Candidate {
                 id: row.try_get("__id")?,
-                fields: row.try_get("__fields")?,
+                fields: cut(row.try_get("__fields")?),
                 had: (0..query.fetched.len())
                     .map(|place| had(signature, place))
                     .collect(),
@@ -167,11 +142,53 @@ impl Fetched {
     }
 }
 
+/// What of the texts is ranked: short ones whole, and of longer ones as much as
+/// leaves all of them together at the most characters.
+fn cut(mut texts: Vec<String>) -> Vec<String> {
+    let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
+    let (mut room, mut each) = (RANKED_TEXT as usize, 0);
+    lengths.sort_unstable();
+    for (place, length) in lengths.iter().enumerate() {
+        each = room / (lengths.len() - place);
+        if *length > each {
+            break;
+        }
+        each = *length;
+        room -= length;
+    }
+    for text in &mut texts {
+        if let Some((end, _)) = text.char_indices().nth(each) {
+            text.truncate(end);
+        }
+    }
+    texts
+}
+
 /// Reads two bits of a signature.
 fn had(signature: i64, place: usize) -> Had {
     match (signature >> (2 * place)) & 3 {
         0 => Had::Nothing,
         1 => Had::Piece,
         _ => Had::Word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn long_texts_leave_room_for_short_ones() {
+        let texts = |lengths: &[usize]| -> Vec<String> {
+            lengths.iter().map(|length| "é".repeat(*length)).collect()
+        };
+        let cut = |lengths: &[usize]| -> Vec<usize> {
+            let texts = cut(texts(lengths)).into_iter();
+            texts.map(|text| text.chars().count()).collect()
+        };
+        assert_eq!(cut(&[1_000, 5, 0]), [1_000, 5, 0]);
+        assert_eq!(cut(&[9_000, 4, 6]), [1_990, 4, 6]);
+        assert_eq!(cut(&[2_000, 200, 2_000]), [900, 200, 900]);
+        assert_eq!(cut(&[]), [0; 0]);
     }
 }

@@ -1,19 +1,34 @@
 //! Why a record is a hit, and where. Pure.
 
+use std::ops::Range;
+
 use super::fold::{Folded, merged};
 use super::hit::{Highlight, MatchKind, Why, WordMatch};
 use super::query::Query;
 use super::rank::{Ranked, Ranking, has_phrase};
 use super::text::{lower, words};
-use super::word::{ALIKE, Lexicon, Match, QueryWord};
+use super::word::{ALIKE, Lexicon, Match};
 use crate::model::Table;
+
+/// What of the texts of a record is compared word by word, in bytes: a start of
+/// each, as long as the others'. Beyond it, only the letters of the words are
+/// looked for.
+const LOOKED_AT: usize = 24 * 1024;
+
+/// Beyond that, the places of a word that are looked at, and what on either side
+/// is read as one word with it, in bytes.
+const PLACES: usize = 8;
+const AROUND: usize = 128;
+
+/// The places in a field that a phrase or a sign is marked at.
+const MARKED: usize = 1_000;
 
 /// Says why the records of a ranking are hits.
 pub(crate) struct Explainer<'a> {
     table: &'static Table,
     query: &'a Query,
     weights: &'a [f32],
-    words: Vec<QueryWord>,
+    lexicon: Lexicon,
 }
 
 /// A match of a word of the query.
@@ -27,22 +42,18 @@ struct Found<'t> {
 
 impl<'a> Explainer<'a> {
     pub(crate) fn new(table: &'static Table, query: &'a Query, ranking: &'a Ranking) -> Self {
-        let words = query
-            .words
-            .iter()
-            .map(|word| QueryWord::new(word))
-            .collect();
         Self {
             table,
             query,
             weights: &ranking.weights,
-            words,
+            lexicon: Lexicon::new(&query.words),
         }
     }
 
     /// `texts` are those of the search fields, all of them.
-    pub(crate) fn explain(&self, ranked: &Ranked, texts: &[String]) -> (Why, Vec<Highlight>) {
-        let found = self.found(texts);
+    pub(crate) fn explain(&mut self, ranked: &Ranked, texts: &[String]) -> (Why, Vec<Highlight>) {
+        let folded: Vec<Folded> = texts.iter().map(|text| Folded::new(text)).collect();
+        let found = self.found(texts, &folded);
         let best: Vec<Option<Found<'_>>> = found.iter().map(|found| best(found)).collect();
         let matches = best.iter().enumerate().filter_map(|(place, best)| {
             best.map(|best| WordMatch {
@@ -56,7 +67,9 @@ impl<'a> Explainer<'a> {
         });
         let why = Why {
             words: matches.collect(),
-            phrase: has_phrase(self.query, texts),
+            phrase: folded
+                .iter()
+                .any(|folded| has_phrase(self.query, folded.lower())),
             likeness: ranked.likeness,
         };
         let highlights = texts.iter().enumerate().filter_map(|(field, text)| {
@@ -67,14 +80,8 @@ impl<'a> Explainer<'a> {
                     .filter(|found| found.field == field && is_shown(found, best[place]));
                 ranges.extend(here.flat_map(|found| self.range(place, found)));
             }
-            if !self.query.phrases.is_empty() {
-                let folded = Folded::new(text);
-                ranges.extend(
-                    self.query
-                        .phrases
-                        .iter()
-                        .flat_map(|phrase| folded.find(&lower(phrase))),
-                );
+            for phrase in &self.query.phrases {
+                ranges.extend(folded[field].find(&lower(phrase)).take(MARKED));
             }
             let ranges = merged(ranges);
             (!ranges.is_empty()).then(|| Highlight {
@@ -86,26 +93,29 @@ impl<'a> Explainer<'a> {
         (why, highlights.collect())
     }
 
-    /// Every match of each word of the query.
-    fn found<'t>(&self, texts: &'t [String]) -> Vec<Vec<Found<'t>>> {
-        let mut lexicon = Lexicon::new(&self.words);
-        let mut found: Vec<Vec<Found<'t>>> = vec![Vec::new(); self.words.len()];
+    /// The matches of each word of the query.
+    fn found<'t>(&mut self, texts: &'t [String], folded: &[Folded]) -> Vec<Vec<Found<'t>>> {
+        let mut found: Vec<Vec<Found<'t>>> = vec![Vec::new(); self.query.words.len()];
+        let start = LOOKED_AT / texts.len().max(1);
         for (field, text) in texts.iter().enumerate() {
-            for range in words(text) {
-                let word = &text[range.clone()];
-                for (place, matched) in lexicon.matches(word).iter().enumerate() {
-                    if matched.quality >= ALIKE {
-                        found[place].push(Found {
-                            matched: *matched,
-                            field,
-                            word,
-                            at: range.start,
-                        });
+            for looked_at in looked_at(text, &folded[field], &self.query.words, start) {
+                for range in words(&text[looked_at.clone()]) {
+                    let at = looked_at.start + range.start;
+                    let word = &text[at..looked_at.start + range.end];
+                    for (place, matched) in self.lexicon.matches(word).iter().enumerate() {
+                        if matched.quality >= ALIKE {
+                            found[place].push(Found {
+                                matched: *matched,
+                                field,
+                                word,
+                                at,
+                            });
+                        }
                     }
                 }
             }
         }
-        if self.words.iter().all(QueryWord::is_of_signs) {
+        if self.lexicon.is_of_signs() {
             self.find_signs(texts, &mut found);
         }
         found
@@ -115,7 +125,7 @@ impl<'a> Explainer<'a> {
     fn find_signs<'t>(&self, texts: &'t [String], found: &mut [Vec<Found<'t>>]) {
         for (field, text) in texts.iter().enumerate() {
             for (place, signs) in self.query.words.iter().enumerate() {
-                let here = text.match_indices(signs.as_str());
+                let here = text.match_indices(signs.as_str()).take(MARKED);
                 found[place].extend(here.map(|(at, word)| Found {
                     matched: Match::EXACT,
                     field,
@@ -128,13 +138,13 @@ impl<'a> Explainer<'a> {
 
     /// The letters of a match that are those of the word; of one that is only
     /// alike, the whole word.
-    fn range(&self, place: usize, found: &Found<'_>) -> Vec<std::ops::Range<usize>> {
+    fn range(&self, place: usize, found: &Found<'_>) -> Vec<Range<usize>> {
         let whole = found.at..found.at + found.word.len();
         match found.matched.kind {
             MatchKind::Start | MatchKind::Part => {
-                let ranges = Folded::new(found.word).find(&self.query.words[place]);
-                ranges
-                    .into_iter()
+                let folded = Folded::new(found.word);
+                folded
+                    .find(&self.query.words[place])
                     .map(|range| range.start + found.at..range.end + found.at)
                     .collect()
             }
@@ -145,6 +155,30 @@ impl<'a> Explainer<'a> {
     fn field(&self, place: usize) -> &'static str {
         self.table.columns[self.table.search[place]].name
     }
+}
+
+/// Where a text is looked at: its start, and the places beyond that have the
+/// letters of a word.
+fn looked_at(text: &str, folded: &Folded, words: &[String], start: usize) -> Vec<Range<usize>> {
+    if text.len() <= start {
+        return vec![0..text.len()];
+    }
+    let is_open = |c: char| !c.is_alphanumeric();
+    let start = text.floor_char_boundary(start);
+    // Not in the middle of a word, if there is an end of one.
+    let end = text[..start].rfind(is_open).unwrap_or(start);
+    let mut ranges = vec![0..end];
+    for word in words {
+        let places = folded.find(word).skip_while(|place| place.end <= end);
+        ranges.extend(places.take(PLACES).map(|place| {
+            let before = text.floor_char_boundary(place.start.saturating_sub(AROUND));
+            let after = text.ceil_char_boundary(place.end.saturating_add(AROUND));
+            let from = text[before..place.start].rfind(is_open);
+            let to = text[place.end..after].find(is_open);
+            from.map_or(before, |at| before + at)..to.map_or(after, |at| place.end + at)
+        }));
+    }
+    merged(ranges)
 }
 
 /// The best match, the first of equals.

@@ -7,41 +7,54 @@ use std::ops::Range;
 pub(super) struct Folded {
     lower: String,
     /// For each byte of `lower`, where the character that it comes from starts
-    /// in the text; then where the text ends.
-    origins: Vec<usize>,
+    /// in the text; then where the text ends. None of ASCII: the same places.
+    origins: Option<Vec<usize>>,
 }
 
 impl Folded {
     pub(super) fn new(text: &str) -> Self {
-        let mut folded = Self {
-            lower: String::with_capacity(text.len()),
-            origins: Vec::with_capacity(text.len() + 1),
-        };
-        for (at, c) in text.char_indices() {
-            folded.lower.extend(c.to_lowercase());
-            folded.origins.resize(folded.lower.len(), at);
+        if text.is_ascii() {
+            return Self {
+                lower: text.to_ascii_lowercase(),
+                origins: None,
+            };
         }
-        folded.origins.push(text.len());
-        folded
+        let mut lower = String::with_capacity(text.len());
+        let mut origins = Vec::with_capacity(text.len() + 1);
+        for (at, c) in text.char_indices() {
+            lower.extend(c.to_lowercase());
+            origins.resize(lower.len(), at);
+        }
+        origins.push(text.len());
+        Self {
+            lower,
+            origins: Some(origins),
+        }
     }
 
-    /// Where the text has these letters, which are in lower case.
-    pub(super) fn find(&self, letters: &str) -> Vec<Range<usize>> {
+    /// The text in lower case.
+    pub(super) fn lower(&self) -> &str {
+        &self.lower
+    }
+
+    /// Where the text has these letters, which are in lower case, one place
+    /// after the other.
+    pub(super) fn find<'a>(
+        &'a self,
+        letters: &'a str,
+    ) -> impl Iterator<Item = Range<usize>> + use<'a> {
         let found = self.lower.match_indices(letters);
         let range = |(at, found): (usize, &str)| {
-            let start = self.origins[at];
+            let Some(origins) = &self.origins else {
+                return at..at + found.len();
+            };
+            let start = origins[at];
             // A character that is several in lower case is found whole.
-            let last = self.origins[at + found.len() - 1];
-            let end = self.origins[at..]
-                .iter()
-                .copied()
-                .find(|origin| *origin > last);
+            let last = origins[at + found.len() - 1];
+            let end = origins[at..].iter().copied().find(|origin| *origin > last);
             start..end.unwrap_or(start)
         };
-        found
-            .filter(|(_, found)| !found.is_empty())
-            .map(range)
-            .collect()
+        found.filter(|(_, found)| !found.is_empty()).map(range)
     }
 }
 
@@ -68,11 +81,12 @@ mod tests {
     #[test]
     fn letters_are_found_where_they_are_whatever_their_case() {
         let text = "İstanbul ÅNGSTRÖM ångström";
-        let found = Folded::new(text).find("ångström");
-        let found: Vec<&str> = found.into_iter().map(|range| &text[range]).collect();
+        let folded = Folded::new(text);
+        let found: Vec<&str> = folded.find("ångström").map(|range| &text[range]).collect();
         assert_eq!(found, ["ÅNGSTRÖM", "ångström"]);
-        assert_eq!(&text[Folded::new(text).find("i")[0].clone()], "İ");
-        assert!(Folded::new("").find("a").is_empty());
+        assert_eq!(folded.find("i").next().map(|range| &text[range]), Some("İ"));
+        assert_eq!(Folded::new("").find("a").count(), 0);
+        assert_eq!(Folded::new("a Bb").find("bb").next(), Some(2..4));
     }
 
     proptest! {

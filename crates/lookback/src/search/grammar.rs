@@ -160,16 +160,7 @@ fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
 
 /// A pattern for a text that contains `piece`, letter by letter.
 pub(crate) fn containing(piece: &str) -> String {
-    let mut pattern = String::with_capacity(piece.len() + 2);
-    pattern.push('%');
-    for c in piece.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
+    Pattern::literal(true, piece, true, false).text
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The words of a search: what rows are fetched by, and what hits are ranked
 //! by.
 
+use std::collections::HashSet;
+
 use super::grammar::Terms;
 use super::text::{lower, runs};
 use crate::embedding::Embedding;
@@ -39,7 +41,8 @@ pub(super) struct Fetched {
 /// costs comparisons for every row that has any of them.
 const MAX_FETCHED: usize = 8;
 
-/// Words that hits are ranked by.
+/// Words that hits are ranked by: those that rows are fetched by, and the first
+/// others.
 const MAX_RANKED: usize = 24;
 
 /// The shortest piece that says anything, and that a trigram index serves, in
@@ -55,24 +58,14 @@ impl Query {
             .chain(&terms.words)
             .flat_map(|words| words.split_whitespace())
             .collect();
-        let mut words: Vec<String> = Vec::new();
-        for word in typed.iter().flat_map(|word| runs(word)) {
-            let word = lower(word);
-            if !words.contains(&word) && words.len() < MAX_RANKED {
-                words.push(word);
-            }
-        }
+        let mut words = distinct(typed.iter().flat_map(|word| runs(word)));
         if words.is_empty() {
             // Nothing but signs: they are looked for as they stand.
-            words = typed
-                .iter()
-                .take(MAX_RANKED)
-                .map(|word| lower(word))
-                .collect();
-            words.dedup();
+            words = distinct(typed.iter().copied());
         }
         let all = typed.join(" ");
-        let (fetched, leaves_words_out) = fetched(&words);
+        let (mut fetched, leaves_words_out) = fetched(&words);
+        let words = ranked(words, &mut fetched);
         Self {
             phrases: terms.phrases.clone(),
             phrase: lower(&all),
@@ -96,6 +89,29 @@ impl Query {
     pub(super) fn is_fetched_by_likeness(&self) -> bool {
         self.embedding.is_some() && self.phrases.is_empty()
     }
+}
+
+/// The distinct words in lower case, in order.
+fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut known = HashSet::new();
+    let words = words.map(lower);
+    words.filter(|word| known.insert(word.clone())).collect()
+}
+
+/// The words that hits are ranked by: those that rows are fetched by, and of the
+/// others the first. The places of the fetched ones are then among these.
+fn ranked(words: Vec<String>, fetched: &mut [Fetched]) -> Vec<String> {
+    let mut others = MAX_RANKED.saturating_sub(fetched.len());
+    let mut ranked = Vec::with_capacity(words.len().min(MAX_RANKED));
+    for word in words {
+        match fetched.iter_mut().find(|fetched| fetched.word == word) {
+            Some(fetched) => fetched.place = ranked.len(),
+            None if others > 0 => others -= 1,
+            None => continue,
+        }
+        ranked.push(word);
+    }
+    ranked
 }
 
 /// The longest words that tell something, or if none does, the longest; and
@@ -174,6 +190,19 @@ mod tests {
         let query = query("  Found child\tfound CHILD workerEnv.init() ");
         assert_eq!(query.words, ["found", "child", "workerenv", "init"]);
         assert_eq!(query.phrase, "found child found child workerenv.init()");
+    }
+
+    #[test]
+    fn the_words_to_fetch_by_are_chosen_from_all() {
+        let short: String = ('a'..='z').map(|c| format!("{c}{c}{c} ")).collect();
+        let query = query(&format!("{short} needles"));
+        assert_eq!(query.words.len(), 24);
+        assert_eq!(query.words.last().map(String::as_str), Some("needles"));
+        assert_eq!(query.fetched[0].word, "needles");
+        for fetched in &query.fetched {
+            assert_eq!(query.words[fetched.place], fetched.word);
+        }
+        assert!(query.leaves_words_out);
     }
 
     #[test]

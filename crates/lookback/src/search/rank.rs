@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::candidates::{Candidate, Had};
 use super::query::Query;
 use super::text::{lower, words};
-use super::word::{ALIKE, Lexicon, PART, QueryWord};
+use super::word::{ALIKE, Lexicon, PART};
 use crate::embedding::{Embedding, Meaning};
 
 /// The words in the order and with nothing between them.
@@ -77,12 +77,7 @@ pub(crate) struct Ranked {
 /// Each word of the query is worth the best match that a text has for it, and
 /// counts the more, the fewer of the candidates have it.
 pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
-    let query_words: Vec<QueryWord> = query
-        .words
-        .iter()
-        .map(|word| QueryWord::new(word))
-        .collect();
-    let mut lexicon = Lexicon::new(&query_words);
+    let mut lexicon = Lexicon::new(&query.words);
     let matches: Vec<Vec<f32>> = candidates
         .iter()
         .map(|candidate| best_of_each(query, candidate, &mut lexicon))
@@ -116,7 +111,8 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
                 .zip(&weights)
                 .map(|(quality, weight)| quality * weight)
                 .sum();
-            let phrase = has_phrase(query, &candidate.fields);
+            let mut fields = candidate.fields.iter();
+            let phrase = fields.any(|text| has_phrase(query, &lower(text)));
             Some(Ranked {
                 id: candidate.id,
                 score: words
@@ -159,12 +155,7 @@ pub(super) fn finds(
             .zip(embedding)
             .map(|(a, b)| a.cosine(b)),
     };
-    let words: Vec<QueryWord> = query
-        .words
-        .iter()
-        .map(|word| QueryWord::new(word))
-        .collect();
-    let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&words));
+    let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&query.words));
     let likeness = Texts::default().likeness(&Meaning::of(&query.all), &candidate);
     is_hit(query, &candidate, &qualities, likeness)
 }
@@ -192,7 +183,7 @@ fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32], likeness: Opt
 }
 
 /// The best quality of a match for each word of the query.
-fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon<'_>) -> Vec<f32> {
+fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon) -> Vec<f32> {
     let mut best = vec![0.0; query.words.len()];
     for text in &candidate.fields {
         for range in words(text) {
@@ -210,18 +201,15 @@ fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon<'_>)
     best
 }
 
-/// Whether a text has the words as they were typed, and not as a part of longer
-/// ones.
-pub(super) fn has_phrase(query: &Query, texts: &[String]) -> bool {
+/// Whether a text, which is in lower case, has the words as they were typed, and
+/// not as a part of longer ones.
+pub(super) fn has_phrase(query: &Query, text: &str) -> bool {
     let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-    let has = |phrase: &str, text: &String| {
-        let text = lower(text);
+    let has = |phrase: &str| {
         text.match_indices(phrase).any(|(at, found)| {
             is_open(text[..at].chars().next_back())
                 && is_open(text[at + found.len()..].chars().next())
         })
     };
-    query
-        .phrase()
-        .is_some_and(|phrase| texts.iter().any(|text| has(phrase, text)))
+    query.phrase().is_some_and(has)
 }

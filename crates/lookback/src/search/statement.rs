@@ -31,7 +31,8 @@ const OF_A_KIND: i64 = 20;
 const NEAR: i64 = 1_000;
 const NEAR_OF_A_KIND: i64 = 10;
 
-/// Kinds that are looked at, the nearest.
+/// Kinds that are looked at, the nearest, where all of them are more than `NEAR`
+/// rows.
 const KINDS: i64 = 100;
 
 /// From an index, rows are read in steps of this many. Those after the first
@@ -50,8 +51,8 @@ pub(super) enum Likeness {
     ByScan,
 }
 
-/// What of a row's text is ranked, in characters.
-const RANKED_TEXT: i32 = 2_000;
+/// What of a search field is ranked at most, in characters.
+pub(super) const RANKED_TEXT: u32 = 2_000;
 
 /// The candidates among the rows of `scope`, which is ` WHERE …` with its
 /// values bound.
@@ -76,6 +77,8 @@ pub(super) fn candidates(
 
     let words = Words::bind(query, &mut sql)?;
     let signature = words.signature("__searched.__text");
+    // A vector of zeros has no direction: its distance is no number.
+    let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
     let lateral = format!("CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched");
     let any = match query.phrases.is_empty() {
         true => format!(" AND ({})", words.any(&text)),
@@ -83,7 +86,7 @@ pub(super) fn candidates(
     };
     sql.push(&format!(
         "WITH letters AS MATERIALIZED (\
-           SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine, {signature} AS __signature \
+           SELECT {id} AS __id, {cosine} AS __cosine, {signature} AS __signature \
            FROM {from} {lateral}{scope}{any}), \
          weights AS (SELECT {weights} FROM letters), \
          kinds AS (\
@@ -124,7 +127,7 @@ pub(super) fn candidates(
     }
     sql.push(&format!(
         ", read AS ({read}) \
-         SELECT {id} AS __id, {signature} AS __signature, 1 - ({embedding} <=> {vector}) AS __cosine, {fields} AS __fields, \
+         SELECT {id} AS __id, {signature} AS __signature, {cosine} AS __cosine, {fields} AS __fields, \
            (SELECT count(*) FROM letters) AS __by_letters, (SELECT taken FROM read) AS __taken, \
            (SELECT least FROM read) AS __least, (SELECT complete FROM read) AS __complete \
          FROM {from} {lateral} WHERE {id} IN ({found})",
@@ -151,15 +154,16 @@ struct Near<'a> {
 
 impl Near<'_> {
     /// Two scans: one counts what kinds there are, the other reads the nearest
-    /// of them.
+    /// of them; all of them, where they are few rows.
     fn by_scan(&self) -> String {
         let Self { id, distance, rows } = self;
         format!(
             ", near_kinds AS MATERIALIZED (\
-               SELECT (({distance}) * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
+               SELECT (nullif({distance}, 'NaN') * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
              near AS (SELECT {id} AS __id, {distance} AS distance FROM {rows} AND ({distance}) * {PARTS} <= (\
                SELECT max(kind) + 0.5 FROM (\
-                 SELECT kind FROM near_kinds WHERE kind <= {FAR} ORDER BY kind LIMIT {KINDS}) AS k)), {nearest}",
+                 SELECT kind FROM near_kinds WHERE kind <= {FAR} ORDER BY kind LIMIT (\
+                   SELECT CASE WHEN sum(counted) > {NEAR} THEN {KINDS} END FROM near_kinds WHERE kind <= {FAR})) AS k)), {nearest}",
             nearest = Self::nearest("SELECT __id, distance FROM near"),
         )
     }
@@ -181,7 +185,7 @@ impl Near<'_> {
                 ),
             };
             sql.push_str(&format!(
-                ", near{step} AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance \
+                ", near{step} AS MATERIALIZED (SELECT {id} AS __id, nullif({distance}, 'NaN') AS distance \
                    FROM {rows}{beyond} ORDER BY {distance}, {id} DESC LIMIT {STEP})"
             ));
             if !so_far.is_empty() {
@@ -240,10 +244,10 @@ impl Words {
                 true => std::slice::from_ref(&word.whole),
                 false => word.pieces.as_slice(),
             });
-        patterns
-            .map(|pattern| format!("{text} LIKE {pattern}"))
-            .collect::<Vec<_>>()
-            .join(" OR ")
+        // Not one condition a pattern: each would make the text anew, and of a
+        // long one that is what takes time. An index serves this as well.
+        let patterns: Vec<&str> = patterns.map(String::as_str).collect();
+        format!("{text} LIKE ANY (ARRAY[{}])", patterns.join(", "))
     }
 
     /// What a text has of each, two bits a word: 2 for the word, 1 for a piece.
@@ -306,9 +310,9 @@ pub(crate) fn searched(table: &'static Table) -> String {
     }
 }
 
-/// The texts of the search fields of a row as an array, together cut to a
-/// number of characters.
-pub(crate) fn fields(table: &'static Table, cut: Option<i32>) -> String {
+/// The texts of the search fields of a row as an array, each cut to a number of
+/// characters.
+pub(crate) fn fields(table: &'static Table, cut: Option<u32>) -> String {
     let fields: Vec<String> = texts(table)
         .into_iter()
         .map(|text| match cut {

@@ -38,18 +38,22 @@ impl Match {
     };
 }
 
+/// Of a longer word only the first characters are spelt alike or not, as the
+/// encoder reads no more of it.
+const MAX_SPELT: usize = 64;
+
 type Trigram = [char; 3];
 
 /// A word of the query.
 #[derive(Debug)]
-pub(super) struct QueryWord {
+struct QueryWord {
     word: String,
     trigrams: Vec<Trigram>,
     meaning: Option<Meaning>,
 }
 
 impl QueryWord {
-    pub(super) fn new(word: &str) -> Self {
+    fn new(word: &str) -> Self {
         Self {
             word: word.to_owned(),
             trigrams: trigrams(word),
@@ -58,11 +62,12 @@ impl QueryWord {
     }
 
     /// Whether it has no letter and no digit.
-    pub(super) fn is_of_signs(&self) -> bool {
+    fn is_of_signs(&self) -> bool {
         !self.word.chars().any(char::is_alphanumeric)
     }
 
-    /// How well `other`, in lower case, matches by its letters.
+    /// How well `other`, in lower case, matches by its letters; its trigrams are
+    /// sorted.
     fn by_letters(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
         if other == self.word {
             return Match::EXACT;
@@ -91,7 +96,7 @@ impl QueryWord {
         let shared = self
             .trigrams
             .iter()
-            .filter(|trigram| other_trigrams.contains(trigram))
+            .filter(|trigram| other_trigrams.binary_search(trigram).is_ok())
             .count();
         #[allow(clippy::cast_precision_loss)]
         let share = shared as f32 / self.trigrams.len().max(1) as f32;
@@ -117,17 +122,22 @@ impl QueryWord {
 /// The words of the query, and how the words that were met so far match them:
 /// logs say the same words again and again.
 #[derive(Debug)]
-pub(super) struct Lexicon<'q> {
-    words: &'q [QueryWord],
+pub(super) struct Lexicon {
+    words: Vec<QueryWord>,
     known: HashMap<String, Vec<Match>>,
 }
 
-impl<'q> Lexicon<'q> {
-    pub(super) fn new(words: &'q [QueryWord]) -> Self {
+impl Lexicon {
+    pub(super) fn new(words: &[String]) -> Self {
         Self {
-            words,
+            words: words.iter().map(|word| QueryWord::new(word)).collect(),
             known: HashMap::new(),
         }
+    }
+
+    /// Whether no word of the query has a letter or a digit.
+    pub(super) fn is_of_signs(&self) -> bool {
+        self.words.iter().all(QueryWord::is_of_signs)
     }
 
     /// How well a word of a text matches each word of the query.
@@ -183,19 +193,22 @@ fn is_other_ending(word: &str, other: &str) -> bool {
     }
 }
 
-/// The trigrams of a word padded as `pg_trgm` does: two blanks before, one
-/// after.
+/// The trigrams of a word padded as `pg_trgm` does, two blanks before and one
+/// after, sorted; one that it has twice is there twice.
 fn trigrams(word: &str) -> Vec<Trigram> {
-    let padded: Vec<char> = "  ".chars().chain(word.chars()).chain([' ']).collect();
-    padded
+    let letters = word.chars().take(MAX_SPELT);
+    let padded: Vec<char> = "  ".chars().chain(letters).chain([' ']).collect();
+    let mut trigrams: Vec<Trigram> = padded
         .windows(3)
         .map(|three| [three[0], three[1], three[2]])
-        .collect()
+        .collect();
+    trigrams.sort_unstable();
+    trigrams
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIKE, Lexicon, QueryWord};
+    use super::{ALIKE, Lexicon};
     use crate::MatchKind;
 
     #[test]
@@ -224,8 +237,7 @@ mod tests {
 
     #[test]
     fn the_same_word_before_its_start_before_parts_before_misspellings() {
-        let words = [QueryWord::new("child")];
-        let mut lexicon = Lexicon::new(&words);
+        let mut lexicon = Lexicon::new(&["child".to_owned()]);
         let matched: Vec<_> = ["Child", "children", "grandchild", "chidl", "nothing"]
             .map(|word| lexicon.matches(word)[0])
             .to_vec();

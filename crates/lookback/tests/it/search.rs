@@ -4,7 +4,6 @@
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot, Total};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::TestRunner;
 use serde_json::json;
 
 use crate::time;
@@ -12,6 +11,7 @@ use crate::time;
 mod hits;
 mod judged;
 mod odd;
+mod pages;
 mod plans;
 mod set;
 mod similar;
@@ -208,9 +208,9 @@ async fn every_word_of_a_line_finds_it() {
         .map(|line| serde_json::from_value(line).unwrap())
         .collect();
     Log::records().create_many(&db.pool, &logs).await.unwrap();
-    let mut runner = TestRunner::default();
+    let mut runner = crate::random::runner(60);
     let strategy = (0..logs.len(), any::<proptest::sample::Index>());
-    for _ in 0..60 {
+    for _ in 0..runner.config().cases {
         let (line, word) = strategy.new_tree(&mut runner).unwrap().current();
         let words: Vec<&str> = logs[line].message.split_whitespace().collect();
         let word = words[word.index(words.len())];

@@ -146,3 +146,51 @@ async fn filters_of_a_search_are_listed_newest_first_and_in_any_order() {
         "order_by: does not go with a search, whose order is the best hit first"
     );
 }
+
+/// Words as long as they come, and texts of a megabyte: what is compared is
+/// bounded.
+#[tokio::test]
+async fn long_words_and_long_texts_take_no_time() {
+    let db = testkit::database().await;
+    let long = |seed: u64, length: usize| -> String {
+        let letters = (0..length as u64).map(|at| {
+            let mixed = (seed * 1_000_003 + at * at * 7 + at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            char::from(b'a' + u8::try_from(mixed % 26).unwrap())
+        });
+        letters.collect()
+    };
+    let mut text = String::from("prefix ");
+    for seed in 0..1_500 {
+        text.push_str(&long(seed, 600));
+        text.push(' ');
+    }
+    for _ in 0..8 {
+        Log::records()
+            .create(&db.pool, NewLog::new("API", Level::Info, text.as_str()))
+            .await
+            .unwrap();
+    }
+    let words: Vec<String> = (2_000..2_024).map(|seed| long(seed, 160)).collect();
+    let clock = Instant::now();
+    let hits = Log::records()
+        .search(format!("\"prefix\" {}", words.join(" ")))
+        .hits(&db.pool)
+        .await
+        .unwrap();
+    let took = clock.elapsed();
+    assert_eq!(hits.data.len(), 8);
+    eprintln!("8 rows of 900 KB took {took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+
+    // What is far into a text is found and marked all the same.
+    let last = long(1_499, 600);
+    let hits = Log::records()
+        .search(&last[100..140])
+        .limit(1)
+        .hits(&db.pool)
+        .await
+        .unwrap();
+    let highlight = &hits.data[0].highlights[0];
+    let ranges = &highlight.ranges;
+    assert_eq!(&highlight.text[ranges[0].clone()], &last[100..140]);
+}

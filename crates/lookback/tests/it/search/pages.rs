@@ -1,0 +1,156 @@
+//! Pages of what is found, how many there are in all, and rows that are counted
+//! or left out by their embedding.
+
+use lookback::{Embedding, Level, Log, NewLog, Total};
+
+async fn store(pool: &sqlx::PgPool, messages: impl IntoIterator<Item = &str>) {
+    let logs: Vec<NewLog> = messages
+        .into_iter()
+        .map(|message| NewLog::new("API", Level::Info, message))
+        .collect();
+    Log::records().create_many(pool, &logs).await.unwrap();
+}
+
+/// Rows that are looked at and no hits count to how rare a word is, on every
+/// page alike.
+#[tokio::test]
+async fn pages_by_cursor_are_the_one_long_page() {
+    let db = testkit::database().await;
+    store(&db.pool, ["98822", "4711", "4711", "4711"]).await;
+    store(&db.pool, std::iter::repeat_n("based", 300)).await;
+    let query = Log::records().search("4711 8822 refused");
+    let all = query.clone().list(&db.pool).await.unwrap();
+    assert_eq!(all.total, Total::Exact(4));
+    let all: Vec<i64> = all.data.iter().map(|log| log.id).collect();
+    let mut paged = Vec::new();
+    let mut page = query.clone().limit(1).list(&db.pool).await.unwrap();
+    loop {
+        paged.extend(page.data.iter().map(|log| log.id));
+        // Neither does what is added meanwhile move anything.
+        store(&db.pool, ["4711 8822", "based"]).await;
+        let Some(next) = page.next else { break };
+        let next = query.clone().limit(1).after(next);
+        page = next.list(&db.pool).await.unwrap();
+    }
+    assert_eq!(paged, all);
+}
+
+/// However many distinct lines are near, while they are few rows.
+#[tokio::test]
+async fn all_of_many_near_lines_are_found() {
+    let db = testkit::database().await;
+    store(&db.pool, std::iter::repeat_n("denied", 150)).await;
+    let near = Embedding::of("refused").unwrap();
+    for id in 1..=150_u16 {
+        let mut numbers = near.as_slice().to_vec();
+        numbers[0] += f32::from(id) * 0.004;
+        sqlx::query("UPDATE logs SET embedding = $1::text::vector WHERE id = $2")
+            .bind(format!("{numbers:?}"))
+            .bind(i64::from(id))
+            .execute(&db.pool)
+            .await
+            .unwrap();
+    }
+    let query = Log::records().search("refused").limit(1_000);
+    let page = query.list(&db.pool).await.unwrap();
+    assert_eq!((page.data.len(), page.total), (150, Total::Exact(150)));
+}
+
+/// A vector of zeros has no direction.
+#[tokio::test]
+async fn an_embedding_of_zeros_is_near_to_nothing() {
+    for index in [
+        "",
+        "CREATE INDEX ON logs USING hnsw (embedding vector_cosine_ops)",
+        "CREATE INDEX ON logs USING ivfflat (embedding vector_cosine_ops) WITH (lists = 1)",
+    ] {
+        let db = testkit::database().await;
+        store(
+            &db.pool,
+            [
+                "connection refused",
+                "connection refused",
+                "connections are refused",
+            ],
+        )
+        .await;
+        let zeros = format!("{:?}", [0.0_f32; lookback::DIMENSIONS]);
+        sqlx::query("UPDATE logs SET embedding = $1::text::vector WHERE id = 2")
+            .bind(zeros)
+            .execute(&db.pool)
+            .await
+            .unwrap();
+        if !index.is_empty() {
+            sqlx::raw_sql(index).execute(&db.pool).await.unwrap();
+        }
+        let ids = async |search: &str| -> Vec<i64> {
+            let page = Log::records().search(search).list(&db.pool).await.unwrap();
+            page.data.iter().map(|log| log.id).collect()
+        };
+        assert_eq!(ids("connection refused").await, [2, 1, 3], "{index}");
+        assert_eq!(ids("link was denied").await.contains(&2), false, "{index}");
+        let near = Log::records().similar_to(1).list(&db.pool).await.unwrap();
+        assert_eq!((near.data.len(), near.total), (1, Total::Exact(1)));
+        assert_eq!(near.data[0].id, 3, "{index}");
+        let error = Log::records()
+            .similar_to(2)
+            .list(&db.pool)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "similar_to: record 2 has an embedding of zeros, which nothing is near to; update the record, or choose another"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_total_is_counted_as_far_as_is_asked_for() {
+    let db = testkit::database().await;
+    store(&db.pool, std::iter::repeat_n("connection refused", 6)).await;
+    // Of a search 6 are hits, of what is like the first, 5.
+    for (query, count) in [
+        (Log::records().search("connection"), 6),
+        (Log::records().similar_to(1), 5),
+    ] {
+        let total = async |query: lookback::QueryBuilder<Log>| {
+            let page = query.list(&db.pool).await.unwrap();
+            (page.data.len(), page.total, page.next.is_some())
+        };
+        let page = query.clone().limit(2);
+        assert_eq!(total(page.clone()).await, (2, Total::Exact(count), true));
+        assert_eq!(
+            total(page.clone().total_up_to(3)).await,
+            (2, Total::AtLeast(3), true)
+        );
+        assert_eq!(
+            total(page.clone().total_up_to(count)).await,
+            (2, Total::Exact(count), true)
+        );
+        assert_eq!(
+            total(page.clone().without_total()).await,
+            (2, Total::AtLeast(3), true)
+        );
+        assert_eq!(
+            total(page.clone().offset(count - 1).without_total()).await,
+            (1, Total::AtLeast(count), false)
+        );
+        let capped = query.clone().total_up_to(3).count(&db.pool).await.unwrap();
+        assert_eq!(capped, Total::AtLeast(3));
+        assert!(query.exists(&db.pool).await.unwrap());
+    }
+}
+
+/// The word that tells most may be the last of many.
+#[tokio::test]
+async fn the_last_of_many_words_is_looked_for() {
+    let db = testkit::database().await;
+    store(&db.pool, ["a zookeeper", "hay"]).await;
+    let words: String = ('a'..='z').map(|c| format!("{c}{c}{c}q ")).collect();
+    let page = Log::records()
+        .search(format!("{words} zookeeper"))
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!((page.data.len(), page.total), (1, Total::AtLeast(1)));
+}
