@@ -29,7 +29,7 @@ mod url;
 mod write;
 
 pub use json::JsonPath;
-pub(crate) use key::searchable;
+pub(crate) use key::{searchable, split_field};
 pub use lookup::Lookup;
 use node::Tree;
 pub(crate) use node::{Comparison, Node, Pattern, Relation, Test};
@@ -161,7 +161,7 @@ impl<M: Model> Filter<M> {
         let trees = pairs.map(|pair| match url::decoded(pair) {
             Ok(text) => text::parse(table, &text, now),
             Err(problem) => Err(vec![FieldError::new(
-                pair.split('=').next().unwrap_or_default(),
+                scan::shown(pair.split('=').next().unwrap_or_default()),
                 problem,
             )]),
         });

@@ -162,13 +162,15 @@ impl<M: Model> JsonPath<M> {
         self.literal(true, text, false, true)
     }
 
-    /// Is a string with this one in it. For arrays, see
+    /// Is a string with this one in it, or an array with this string among its
+    /// elements. For elements of other types, see
     /// [`array_contains`](Self::array_contains).
     pub fn contains(self, text: &str) -> Filter<M> {
-        self.literal(true, text, true, false)
+        self.clone().literal(true, text, true, false) | self.array_contains([text])
     }
 
-    /// As [`contains`](Self::contains), whatever the case of the letters.
+    /// Is a string with this one in it, whatever the case of the letters. Of
+    /// arrays it is never true.
     pub fn icontains(self, text: &str) -> Filter<M> {
         self.literal(true, text, true, true)
     }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, FieldError};
 use crate::filter::lookup::documents;
-use crate::filter::scan::Scanner;
+use crate::filter::scan::{Scanner, shown};
 use crate::model::{ColumnDef, Role, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
@@ -21,48 +21,58 @@ pub(super) fn read<'a>(
     table: &'static Table,
     key: &'a str,
 ) -> Result<(Place, &'a str), FieldError> {
-    let (names, lookup) = split(key).map_err(|problem| FieldError::new(key, problem))?;
-    let wrong = |problem: String| FieldError::new(key, problem);
+    let (field, lookup) = split_field(table, key);
+    let lookup = lookup.unwrap_or("eq");
+    if let Some(column) = place_of(table, field) {
+        let path = Vec::new();
+        return Ok((Place { column, path }, lookup));
+    }
+    let wrong = |problem: Problem| FieldError::new(shown(key), problem);
+    let mut names = path_of(field).map_err(wrong)?;
     // The name of a column may have a dot in it: the longest that is one counts.
-    let dotted = |count: usize| names[..count].join(".");
-    let known = (1..=names.len())
+    let known = (1..=names.len().min(most_names(table)))
         .rev()
-        .map(|count| (count, place_of(table, &dotted(count))))
-        .find_map(|(count, found)| found.map(|column| (count, column)));
-    // And two underscores, too.
-    let (count, column, lookup) = match known {
-        Some((count, column)) => (count, column, lookup.unwrap_or("eq")),
-        None => match place_of(table, key) {
-            Some(column) => (names.len(), column, "eq"),
-            None => return Err(unknown(table, &names[0])),
-        },
+        .find_map(|count| place_of(table, &names[..count].join(".")).map(|at| (count, at)));
+    let Some((count, column)) = known else {
+        return Err(unknown(table, &names[0]));
     };
-    let path = names[count..].to_vec();
+    let path = names.split_off(count);
     let def = &table.columns[column];
     if !path.is_empty() && def.ty != ColumnType::Jsonb {
-        return Err(wrong(format!(
+        return Err(wrong(Problem::new(format!(
             "{} is {} and no JSON with keys in it{}",
             def.name,
             def.ty.sql(),
             documents(table)
-        )));
+        ))));
     }
     Ok((Place { column, path }, lookup))
 }
 
-/// The names that dots separate, and what comes after the last `__`. A name
-/// in quotes may hold anything.
-fn split(key: &str) -> Result<(Vec<String>, Option<&str>), Problem> {
-    let unquoted_from = key.rfind('"').map_or(0, |at| at + 1);
-    let (path, lookup) = match key[unquoted_from..].rfind("__") {
+/// How many names with dots between them the name of a column may be.
+fn most_names(table: &Table) -> usize {
+    let dots = |column: &ColumnDef| column.name.matches('.').count();
+    table.columns.iter().map(dots).max().unwrap_or(0) + 1
+}
+
+/// A field, and what follows it after the last `__`: a lookup of a filter, a
+/// place for null of an order, a function or a stretch of an aggregate.
+///
+/// What is the name of a column as a whole is not split, and a name in quotes
+/// may hold anything.
+pub(crate) fn split_field<'a>(table: &'static Table, text: &'a str) -> (&'a str, Option<&'a str>) {
+    if place_of(table, text).is_some() {
+        return (text, None);
+    }
+    let unquoted_from = text.rfind('"').map_or(0, |at| at + 1);
+    match text[unquoted_from..].rfind("__") {
         // `__typename` is a name.
-        Some(at) if unquoted_from + at > 0 && !key[..unquoted_from + at].ends_with('.') => {
+        Some(at) if unquoted_from + at > 0 && !text[..unquoted_from + at].ends_with('.') => {
             let at = unquoted_from + at;
-            (&key[..at], Some(&key[at + 2..]))
+            (&text[..at], Some(&text[at + 2..]))
         }
-        _ => (key, None),
-    };
-    Ok((path_of(path)?, lookup))
+        _ => (text, None),
+    }
 }
 
 /// Reads `user.id`, `tags.0` or `"odd.key".id`.
@@ -117,5 +127,5 @@ fn unknown(table: &'static Table, name: &str) -> FieldError {
             names.join(", ")
         ),
     };
-    FieldError::new(name, problem)
+    FieldError::new(shown(name), problem)
 }

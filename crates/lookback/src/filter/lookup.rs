@@ -1,6 +1,7 @@
 //! What text can ask: the lookups, and which columns they are for.
 
 use crate::filter::key::Place;
+use crate::filter::scan::shown;
 use crate::model::{ColumnDef, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
@@ -166,6 +167,7 @@ pub(super) fn fitting(column: &ColumnDef, place: &Place, name: &str) -> Result<L
             offer()
         ))),
         None => {
+            let name = &shown(name);
             let near = nearest(name, names())
                 .map(|near| format!("; did you mean {near}?"))
                 .unwrap_or_default();

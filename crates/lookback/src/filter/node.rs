@@ -132,6 +132,12 @@ impl Test {
             Self::Like(pattern) => no_nul(&pattern.text)?,
             Self::IsNull => {}
             Self::Json(path, test) => {
+                if path.len() > MAX_KEYS {
+                    return Err(Problem::new(format!(
+                        "a path into JSON has at most {MAX_KEYS} keys, not {}",
+                        path.len()
+                    )));
+                }
                 path.iter().try_for_each(|key| no_nul(key))?;
                 match test {
                     JsonTest::In(values) => {
@@ -151,6 +157,10 @@ impl Test {
         Ok(self)
     }
 }
+
+/// The longest path into JSON: no record is nested deeper. What is at a path is
+/// looked for as a document of that depth, too, and walks over one recurse.
+const MAX_KEYS: usize = 100;
 
 /// The longest list.
 const MAX_LIST: usize = 1_000_000;

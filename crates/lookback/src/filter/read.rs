@@ -199,11 +199,12 @@ fn items(scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Vec<Item>, Prob
     }
     loop {
         scanner.skip_spaces();
-        let position = scanner.position();
+        let start = scanner.clone();
         let item = item(scanner, ends)?;
         if item.text.is_empty() && !item.quoted {
             return Err(Problem::new(format!(
-                "at character {position}, an item of the list is missing; \"\" is the empty text"
+                "at character {}, an item of the list is missing; \"\" is the empty text",
+                start.position()
             )));
         }
         items.push(item);
@@ -216,7 +217,7 @@ fn items(scanner: &mut Scanner<'_>, end: Option<char>) -> Result<Vec<Item>, Prob
 }
 
 fn json(scanner: &mut Scanner<'_>, ends: &[char]) -> Result<Json, Problem> {
-    let position = scanner.position();
+    let start = scanner.clone();
     let text = match ends.is_empty() {
         true => {
             let rest = scanner.rest();
@@ -227,8 +228,9 @@ fn json(scanner: &mut Scanner<'_>, ends: &[char]) -> Result<Json, Problem> {
     };
     serde_json::from_str(text).map_err(|_| {
         Problem::new(format!(
-            "{} (at character {position}), such as 5, true, \"text\" or {{\"key\":[1,2]}}",
-            Problem::unreadable(text, "JSON")
+            "{} (at character {}), such as 5, true, \"text\" or {{\"key\":[1,2]}}",
+            Problem::unreadable(text, "JSON"),
+            start.position()
         ))
     })
 }
@@ -351,6 +353,12 @@ impl Asking {
 
     fn json(&self, lookup: Lookup, raw: Raw) -> Result<Tree, Problem> {
         let test = |test| self.test(Test::Json(self.path.clone(), test));
+        if lookup == Lookup::Contains {
+            let item = raw.one();
+            let part = Pattern::literal(true, &item.text, true, false);
+            let element = JsonTest::Array(Relation::Contains, vec![spelled(&item)]);
+            return Ok(test(JsonTest::Like(part))?.or(test(element)?));
+        }
         if let Some(pattern) = pattern(lookup) {
             return test(JsonTest::Like(pattern(&raw.one().text)?));
         }

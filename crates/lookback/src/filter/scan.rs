@@ -19,7 +19,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Where it stands, counted in characters from 1, for an error.
+    ///
+    /// It goes over all text before: not for every item of a list.
     pub(super) fn position(&self) -> usize {
+        #[cfg(test)]
+        work::add(self.at);
         self.text[..self.at].chars().count() + 1
     }
 
@@ -142,5 +146,33 @@ impl<'a> Scanner<'a> {
         }
         self.at += length;
         &rest[..length]
+    }
+}
+
+/// The start of a name or a text that is not understood, for an error.
+pub(super) fn shown(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// How many bytes were gone over to say where something is.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn add(bytes: usize) {
+        BYTES.set(BYTES.get() + bytes);
+    }
+
+    pub(in crate::filter) fn done() -> usize {
+        BYTES.get()
     }
 }

@@ -135,6 +135,18 @@ fn text_and_types_build_the_same_tree() {
             Log::meta().key("a").not_between("a", "b"),
         ),
         ("meta.a__contains=50%", Log::meta().key("a").contains("50%")),
+        (
+            "meta.a__contains=50%",
+            Log::meta().key("a").like("%50\\%%") | Log::meta().key("a").array_contains(["50%"]),
+        ),
+        (
+            "or(meta.a__contains=\"5\",id=1)",
+            Log::meta().key("a").contains("5") | id().eq(1),
+        ),
+        (
+            "not(meta.a__contains=\"5\")",
+            !Log::meta().key("a").contains("5"),
+        ),
         ("meta.a__ilike=\"x%\"", Log::meta().key("a").ilike("x%")),
         (
             "meta.tags__arraycontains=[\"a\",42]",
@@ -341,5 +353,95 @@ fn text_tells_nothing_of_a_hidden_column() {
     assert_eq!(
         hidden.to_text().expect_err("hidden").to_string(),
         "password_hash: is hidden, and text does not ask about it"
+    );
+}
+
+#[test]
+fn a_path_has_at_most_a_hundred_keys() {
+    let keys = |count: usize| vec!["a"; count].join(".");
+    let typed = |count| {
+        let at = (0..count).fold(Log::meta().path("a"), |at, _| at.key("a"));
+        at.eq(1)
+    };
+    assert_eq!(parse(&format!("meta.{}__is=1", keys(100))), typed(99));
+    let said = "a path into JSON has at most 100 keys, not";
+    assert_eq!(
+        typed(100).to_text().expect_err("101 keys").to_string(),
+        format!("meta: {said} 101")
+    );
+    // Long enough to overflow the stack as a document.
+    let error = typed(500_000).to_text().expect_err("too many").to_string();
+    assert_eq!(error, format!("meta: {said} 500001"));
+    let shown = format!("meta.{}…", &keys(100)[..55]);
+    let error = refused::<Log>(&format!("meta.{}=1", keys(500_000)));
+    assert_eq!(error, format!("{shown}: {said} 500000"));
+    let error = refused::<Log>(&format!("or(id=1,meta.{}=1)", keys(500_000)));
+    assert_eq!(error, format!("{shown}: {said} 500000"));
+}
+
+/// Each of these took the square of its length, minutes for the longest.
+#[test]
+fn long_text_is_read_once() {
+    let names = vec!["a"; 500_000].join(".");
+    let error = refused::<Log>(&format!("{names}=1"));
+    assert!(error.starts_with("a: is not a field of logs"), "{error}");
+
+    let before = super::scan::work::done();
+    let items = vec!["1"; 300_000].join(",");
+    assert_eq!(
+        parse(&format!("id__in={items}")),
+        Log::id().is_in(vec![1; 300_000])
+    );
+    parse(&format!("or(id__in=({items}))"));
+    parse(&format!("meta.a__is={items}"));
+    parse(&format!("or(meta.a__is=({items}))"));
+    assert_eq!(super::scan::work::done(), before);
+    let error = refused::<Log>(&format!("id__in={items},"));
+    assert_eq!(
+        error,
+        "id__in: at character 600001, an item of the list is missing; \"\" is the empty text"
+    );
+}
+
+#[test]
+fn a_name_that_is_not_known_is_shown_in_part() {
+    let long = "x".repeat(1_000_000);
+    for text in [
+        format!("{long}=1"),
+        format!("{long}__gte=1"),
+        format!("source__{long}=1"),
+        format!("source.{long}=1"),
+        format!("meta.{long}__gte=x\0"),
+        format!("meta.{long}__nothing=1"),
+        format!("meta.{long}\"=1"),
+        format!("or({long}=1)"),
+        format!("or(meta.{long}__like=\\)"),
+        long.clone(),
+    ] {
+        let error = refused::<Log>(&text);
+        assert!(error.len() < 1_000, "{} bytes", error.len());
+        assert!(error.contains(&"x".repeat(40)), "{error}");
+    }
+    let error = Filter::<Log>::from_query(&format!("{long}=%")).expect_err("no byte");
+    assert!(error.to_string().len() < 1_000);
+    let error = crate::Order::<Log>::parse(&long).expect_err("no field");
+    assert!(error.to_string().len() < 1_000);
+}
+
+/// Filters, orders and aggregates take a field and what follows it apart alike.
+#[test]
+fn what_follows_a_field_is_split_off_in_one_way() {
+    let split = |text| super::split_field(<Log as crate::Model>::TABLE, text);
+    assert_eq!(split("created_at"), ("created_at", None));
+    assert_eq!(split("created_at__gte"), ("created_at", Some("gte")));
+    assert_eq!(split("a__b__gte"), ("a__b", Some("gte")));
+    assert_eq!(split("__typename"), ("__typename", None));
+    assert_eq!(split("meta.__z"), ("meta.__z", None));
+    assert_eq!(split("meta.\"a__b\""), ("meta.\"a__b\"", None));
+    assert_eq!(split("meta.\"a__b\"__is"), ("meta.\"a__b\"", Some("is")));
+    let error = crate::Order::<Log>::parse("__typename").expect_err("no field");
+    assert!(
+        error.to_string().starts_with("__typename: is not a field"),
+        "{error}"
     );
 }

@@ -16,7 +16,7 @@ use crate::filter::key;
 use crate::filter::lookup::fitting;
 use crate::filter::node::{MAX_DEPTH, Tree};
 use crate::filter::read::{self, Form, Raw};
-use crate::filter::scan::Scanner;
+use crate::filter::scan::{Scanner, shown};
 use crate::model::Table;
 use crate::value::Problem;
 
@@ -64,7 +64,7 @@ pub(super) fn parse(
     text: &str,
     now: DateTime<Utc>,
 ) -> Result<Tree, Vec<FieldError>> {
-    let usage = || vec![FieldError::new(shown(text), USAGE)];
+    let usage = || vec![FieldError::new(whole(text), USAGE)];
     if text.len() > MAX_TEXT {
         let problem = format!("is {} bytes long; at most {MAX_TEXT} are taken", text.len());
         return Err(vec![FieldError::new("filter", problem)]);
@@ -75,7 +75,7 @@ pub(super) fn parse(
         return whole_group(table, group, scanner, now);
     }
     let key =
-        key_of(&mut scanner).map_err(|problem| vec![FieldError::new(shown(text), problem)])?;
+        key_of(&mut scanner).map_err(|problem| vec![FieldError::new(whole(text), problem)])?;
     if !scanner.take("=") {
         return Err(usage());
     }
@@ -136,7 +136,7 @@ fn pair(
         .and_then(|asked| {
             let raw = Raw::alone(asked.form, &mut scanner);
             raw.and_then(|raw| asked.tree(raw, now))
-                .map_err(|problem| FieldError::new(key, problem))
+                .map_err(|problem| FieldError::new(shown(key), problem))
         })
         .map_err(|error| vec![error])
 }
@@ -153,8 +153,9 @@ impl Asked {
     fn read(table: &'static Table, key: &str) -> Result<Self, FieldError> {
         let (place, lookup) = key::read(table, key)?;
         let column = &table.columns[place.column];
-        let lookup = fitting(column, &place, lookup)
-            .map_err(|problem| FieldError::new(key.split("__").next().unwrap_or(key), problem))?;
+        let lookup = fitting(column, &place, lookup).map_err(|problem| {
+            FieldError::new(shown(key.split("__").next().unwrap_or(key)), problem)
+        })?;
         let form = Form::of(column, &place, lookup);
         Ok(Self {
             place,
@@ -235,7 +236,7 @@ impl Reader {
         };
         let raw = Raw::in_group(asked.form, scanner)?;
         asked.tree(raw, self.now).or_else(|problem| {
-            self.wrong.push(FieldError::new(key, problem));
+            self.wrong.push(FieldError::new(shown(key), problem));
             Ok(Tree::all())
         })
     }
@@ -254,15 +255,10 @@ fn key_of<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, Problem> {
     }
 }
 
-/// The start of a text that is not understood.
-fn shown(text: &str) -> String {
-    const SHOWN: usize = 60;
-    if text.trim().is_empty() {
-        return "filter".to_owned();
+/// What stands for a field where there is none.
+fn whole(text: &str) -> String {
+    match text.trim().is_empty() {
+        true => "filter".to_owned(),
+        false => shown(text),
     }
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
-    }
-    shown
 }

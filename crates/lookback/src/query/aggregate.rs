@@ -5,13 +5,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::bucket::{Bucket, push_bucket};
-use super::order::split_field;
 use super::select::{Cells, Selected, Selection, Shape, Terms, in_words_of};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::column::{Column, NotNull, Nullable};
 use crate::db::Db;
 use crate::error::Error;
-use crate::filter::searchable;
+use crate::filter::{searchable, split_field};
 use crate::model::{ColumnDef, Model, nearest};
 use crate::sql::Sql;
 use crate::types::ErrorRate;

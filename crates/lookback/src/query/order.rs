@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use super::QueryBuilder;
 use crate::error::Error;
-use crate::filter::searchable;
+use crate::filter::{searchable, split_field};
 use crate::model::{ColumnDef, Model, Role, Table};
 
 /// An order of records by one column.
@@ -79,18 +79,6 @@ impl<M: Model> Order<M> {
                 format!("{other} is not a place for null; write {NULLS_FIRST} or {NULLS_LAST}"),
             )),
         }
-    }
-}
-
-/// The name of a field, and what follows it after `__`. A name may itself have
-/// `__` in it.
-pub(super) fn split_field<'a>(table: &'static Table, text: &'a str) -> (&'a str, Option<&'a str>) {
-    if table.column(text).is_some() {
-        return (text, None);
-    }
-    match text.rsplit_once("__") {
-        Some((name, rest)) => (name, Some(rest)),
-        None => (text, None),
     }
 }
 

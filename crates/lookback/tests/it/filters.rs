@@ -1,6 +1,7 @@
 //! Filters, order and pages, against a plain evaluation in Rust.
 
 use lookback::{Filter, Level, Log, NewLog, Total};
+use serde_json::json;
 
 mod answers;
 mod arrays;
@@ -8,6 +9,7 @@ mod drawn;
 mod hostile;
 mod indexes;
 mod plain;
+mod spelling;
 mod thing;
 
 #[tokio::test]
@@ -97,6 +99,50 @@ async fn levels_are_ordered_by_how_much_they_matter() {
     }
     let filter = Log::level().lt(Level::Warn) & !Log::level().lte("debug");
     assert_eq!(levels(by_level.filter(filter)).await, [Level::Info]);
+}
+
+#[tokio::test]
+async fn contains_is_of_strings_and_of_elements() {
+    let db = testkit::database().await;
+    let tags = [
+        json!(["a", "42", true]),
+        json!([42.0]),
+        json!("x42ay"),
+        json!(["xay", ["a"], {"a": 1}]),
+        json!({"a": "42"}),
+        json!(42),
+        json!(null),
+        json!("A"),
+    ];
+    let mut logs: Vec<NewLog> = tags
+        .into_iter()
+        .enumerate()
+        .map(|(n, tags)| NewLog::new(n.to_string(), Level::Info, "m").meta(json!({"tags": tags})))
+        .collect();
+    logs.push(NewLog::new("8", Level::Info, "m"));
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    let found = async |filter: Filter<Log>| {
+        let query = Log::records().order_by(Log::id().asc()).filter(filter);
+        let page = query.list(&db.pool).await.unwrap();
+        page.data
+            .iter()
+            .map(|log| log.source.as_str())
+            .collect::<String>()
+    };
+    for (text, expected) in [
+        ("meta.tags__contains=a", "02"),
+        ("meta.tags__contains=42", "012"),
+        ("meta.tags__contains=\"42\"", "02"),
+        ("meta.tags__contains=true", "0"),
+        ("meta.tags__icontains=a", "27"),
+        ("meta.tags.0__contains=a", "03"),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(found(filter.clone()).await, expected, "{text}");
+        let others: String = "012345678".replace(|c| expected.contains(c), "");
+        assert_eq!(found(!filter).await, others, "not {text}");
+    }
+    assert_eq!(found(Log::meta().key("tags").contains("42")).await, "02");
 }
 
 #[tokio::test]

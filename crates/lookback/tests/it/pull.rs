@@ -88,6 +88,38 @@ async fn the_models_that_were_pulled_are_the_database() {
 }
 
 #[tokio::test]
+async fn a_model_that_was_pulled_reads_and_writes_arrays() {
+    let (_db, mut conn) = empty().await;
+    conn.execute(START).await.unwrap();
+    let first: i64 = sqlx::query_scalar(
+        "INSERT INTO sales.customers (email, friends, visited, answers) \
+         VALUES ('ada@example.com', '{1,-2}', '{2026-01-31T08:30:00Z}', '{true}') RETURNING id",
+    )
+    .fetch_one(&mut conn)
+    .await
+    .unwrap();
+    let ada = shop::Customer::records().get(&mut conn, first).await;
+    let ada = ada.unwrap();
+    assert!(ada.labels.is_empty());
+    assert_eq!(ada.limits, Some(vec![1, 2]));
+    assert_eq!(ada.friends, Some(vec![1, -2]));
+    assert_eq!(ada.answers, Some(vec![true]));
+    assert_eq!(
+        ada.visited,
+        Some(vec![crate::time("2026-01-31T08:30:00Z")])
+    );
+    assert_eq!(ada.rates, None);
+
+    let mut new = shop::NewCustomer::new("bob@example.com");
+    new.labels = Some(vec!["a,b".to_owned(), String::new()]);
+    new.rates = Some(vec![0.5]);
+    let bob = shop::Customer::records().create(&mut conn, new).await;
+    let bob = bob.unwrap();
+    assert_eq!(bob.labels, ["a,b", ""]);
+    assert_eq!(bob.rates, Some(vec![0.5]));
+}
+
+#[tokio::test]
 async fn the_models_that_were_pulled_make_the_same_database() {
     let (_before, mut conn) = empty().await;
     conn.execute(START).await.unwrap();

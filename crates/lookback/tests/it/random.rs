@@ -29,6 +29,18 @@ pub(crate) fn config(cases: u32) -> Config {
 /// Prints how to have the same ones again.
 pub(crate) fn runner(cases: u32) -> TestRunner {
     let config = config(cases);
+    seed_of(&config);
+    TestRunner::new(config)
+}
+
+/// How many cases, and a seed for them, for what draws by other means. Prints
+/// how to have the same ones again.
+pub(crate) fn cases_and_seed(cases: u32) -> (u32, u64) {
+    let config = config(cases);
+    (config.cases, seed_of(&config))
+}
+
+fn seed_of(config: &Config) -> u64 {
     let RngSeed::Fixed(seed) = config.rng_seed else {
         unreachable!("config() fixes the seed")
     };
@@ -36,5 +48,5 @@ pub(crate) fn runner(cases: u32) -> TestRunner {
         "{} cases; again with PROPTEST_RNG_SEED={seed}",
         config.cases
     );
-    TestRunner::new(config)
+    seed
 }

@@ -99,7 +99,7 @@ fn rust_type(ty: &DataType, full: bool, enums: &Enums) -> RustType {
         array: false,
         ..ty.clone()
     };
-    let found = match ty.array && full {
+    let found = match ty.array && full && !is_array_element(&element) {
         true => None,
         false => value_type(&element, enums),
     };
@@ -117,6 +117,23 @@ fn rust_type(ty: &DataType, full: bool, enums: &Enums) -> RustType {
         },
         false => found,
     }
+}
+
+/// Whether a model that is read and written takes arrays of this type: those of
+/// `ArrayElement`, none of whose elements is null.
+fn is_array_element(ty: &DataType) -> bool {
+    let name = ty.name.name.as_str();
+    ty.name.schema.is_none()
+        && ty.modifiers.is_none()
+        && matches!(
+            name,
+            "boolean"
+                | "integer"
+                | "bigint"
+                | "double precision"
+                | "text"
+                | "timestamp with time zone"
+        )
 }
 
 fn value_type(ty: &DataType, enums: &Enums) -> Option<RustType> {

@@ -2,35 +2,18 @@
 
 use std::cmp::Ordering;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use lookback::{Filter, QueryBuilder, Total};
 use testkit::made::Random;
 
 use super::drawn::{Folds, tree};
 use super::plain::Fold;
+use super::spelling::percent_encoded;
 use super::thing::{CREATE, LETTERS, Thing, thing};
 
-/// The same cases every time; others when `PROPTEST_RNG_SEED` says which, or
-/// `PROPTEST_CASES` asks for more.
-fn seed_and_tables() -> (u64, u64) {
-    const SEED: u64 = 20_261_123;
-    const TABLES: u64 = 40;
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
-    let cases = number("PROPTEST_CASES");
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = number("PROPTEST_RNG_SEED")
-        .unwrap_or_else(|| cases.map_or(SEED, |_| u64::from(now.subsec_nanos())));
-    (
-        seed,
-        cases.map_or(TABLES, |cases| (cases / FILTERS).max(TABLES)),
-    )
-}
-
+/// Filters in all, and for each table that is drawn.
+const CASES: u32 = 2_400;
 const FILTERS: u64 = 60;
 
 /// How the database folds each letter, in a collation.
@@ -63,7 +46,8 @@ async fn answers_are_those_of_a_plain_evaluation() {
         c: fold(&db, "\"C\"").await,
     });
     assert_eq!((folds.default[&'É'], folds.c[&'É']), ('é', 'É'));
-    let (seed, tables) = seed_and_tables();
+    let (cases, seed) = crate::random::cases_and_seed(CASES);
+    let tables = u64::from(cases).div_ceil(FILTERS);
     let started = Instant::now();
     let (mut some, mut none, mut all) = (0, 0, 0);
     for table in 0..tables {
@@ -172,10 +156,6 @@ async fn answers_are_those_of_a_plain_evaluation() {
     );
     // Filters that find nothing or everything would all be right.
     assert!(some > (none + all) / 2);
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// A column to order by.

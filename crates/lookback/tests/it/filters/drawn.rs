@@ -8,6 +8,7 @@ use serde_json::json;
 use testkit::made::Random;
 
 use super::plain::{self, Fold};
+use super::spelling::{escaped, quoted};
 use super::thing::{
     KEYS, Mood, RATIOS, Shade, Thing, document, moment, number, scalar, tag, text, word,
 };
@@ -76,10 +77,6 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn 
         grouped: text,
         plain,
     }
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// A lookup of one value: in a group it is in quotes.
@@ -244,13 +241,6 @@ fn value(random: &mut Random) -> Drawn {
             )
         }
     }
-}
-
-/// The escaped text, for what is taken literally.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_")
 }
 
 /// Patterns, with what they are in LIKE.
@@ -583,6 +573,10 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
             drawn(typed, raw(name, &quoted(&part)), move |t| match at(t) {
                 Some(Json::String(found)) => {
                     plain::like(&found, &pattern, ignore_case.then_some(&folds.default))
+                }
+                // The element as it is, in its case.
+                Some(Json::Array(found)) => {
+                    !ignore_case && found.iter().any(|one| one.as_str() == Some(&part))
                 }
                 _ => false,
             })

@@ -1,7 +1,9 @@
 //! Values arrive as values, whatever they spell and wherever they are given.
 
-use lookback::{Filter, Level, Log, NewLog, Total};
+use lookback::{Filter, Level, Log, Metric, NewLog, TextMeasures, Total, UniqueKey, count};
 use serde_json::json;
+
+use super::spelling::{escaped, percent_encoded, quoted};
 
 /// What breaks out of a string, a pattern, a name, a number, a list, a group,
 /// JSON, a path of JSON, or the encoding.
@@ -48,20 +50,6 @@ const HOSTILE: [&str; 40] = [
     "𐐀\u{feff}",
 ];
 
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('%', "\\%")
-        .replace('_', "\\_")
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
 #[tokio::test]
 async fn values_arrive_as_values() {
     let db = testkit::database().await;
@@ -100,6 +88,7 @@ async fn values_arrive_as_values() {
             format!("meta.value__between={quote},{quote}"),
             format!("meta.value__contains={quote}"),
             format!("and(meta.value__startswith={quote},meta.value__endswith={quote})"),
+            format!("meta.list__contains={quote}"),
             format!("meta.list__arraycontains={quote}"),
             format!("meta.list__arraycontains=[{json}]"),
             format!("meta.list__arraycontained={quote},x"),
@@ -127,6 +116,7 @@ async fn values_arrive_as_values() {
             Log::meta().key(text).eq("key"),
             Log::meta().key("deep").key(text).key("in").is_in([text]),
             Log::meta().key("list").array_contains([text]),
+            Log::meta().key("list").contains(text),
         ];
         for filter in typed {
             let shown = format!("{filter:?}");
@@ -204,6 +194,92 @@ async fn what_is_no_value_is_refused() {
         Log::records().search(text).list(&db.pool).await.unwrap();
     }
     untouched(&db).await;
+}
+
+/// Fields, stretches of time, zones, measures, keys and cursors are read from
+/// text, too: none of these is one, and every zone is a value.
+#[tokio::test]
+async fn what_is_no_name_is_refused() {
+    let db = testkit::database().await;
+    let logs: Vec<NewLog> = HOSTILE
+        .map(|text| NewLog::new(text, Level::Info, "m"))
+        .into();
+    Log::records().create_many(&db.pool, &logs).await.unwrap();
+    for text in HOSTILE {
+        let refused = |error: lookback::Error| {
+            assert!(error.is_invalid(), "{text}: {error:?}");
+        };
+        let logs = Log::records;
+        refused(logs().select_text(&[text]).unwrap_err());
+        refused(logs().select_text(&["id", text]).unwrap_err());
+        refused(UniqueKey::<Metric>::named(text).unwrap_err());
+        for key in [
+            text.to_owned(),
+            format!("{text}__day"),
+            format!("source__{text}"),
+            format!("created_at__{text}"),
+            format!("created_at__1{text}"),
+            format!("created_at__day{text}"),
+            format!("created_at__day@{text}"),
+            format!("created_at__day@Europe/Berlin{text}"),
+        ] {
+            // What reads as a zone is for the database to know, or to refuse.
+            match logs().group_by_text(&[&key]) {
+                Err(error) => refused(error),
+                Ok(grouped) => match grouped.aggregate(&db.pool, count()).await {
+                    Err(error) => refused(error),
+                    Ok(groups) => assert_eq!(groups.len(), 1, "{key}"),
+                },
+            }
+        }
+        for measure in [
+            text.to_owned(),
+            format!("{text}__max"),
+            format!("id__{text}"),
+            format!("id__p{text}"),
+            format!("id__p95{text}"),
+            format!("count{text}"),
+        ] {
+            match TextMeasures::parse::<Log>(&[&measure]) {
+                Err(error) => refused(error),
+                Ok(measures) => {
+                    assert_eq!(measure, "id__p42");
+                    logs().aggregate(&db.pool, measures).await.unwrap();
+                }
+            }
+        }
+        refused(logs().after(text).list(&db.pool).await.unwrap_err());
+        refused(logs().before(text).list(&db.pool).await.unwrap_err());
+    }
+    untouched(&db).await;
+}
+
+/// As a document, a path of so many keys would overflow the stack.
+#[tokio::test]
+async fn a_path_is_not_endless() {
+    let db = testkit::database().await;
+    let text = vec!["a"; 400_000].join(".");
+    for filter in [
+        format!("meta.{text}=1"),
+        format!("meta.{text}__is=[1]"),
+        format!("or(meta.{text}__contains=a)"),
+    ] {
+        assert!(Filter::<Log>::parse(&filter).unwrap_err().is_invalid());
+    }
+    let at = (0..400_000).fold(Log::meta().key("a"), |at, _| at.key("a"));
+    let query = Log::records().filter(at.eq(1));
+    let error = query.list(&db.pool).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "meta: a path into JSON has at most 100 keys, not 400001"
+    );
+    // The longest one is asked.
+    let at = (1..100).fold(Log::meta().key("a"), |at, _| at.key("a"));
+    let deep = (0..100).fold(json!(1), |inner, _| json!({"a": inner}));
+    let log = NewLog::new("deep", Level::Info, "m").meta(deep);
+    Log::records().create(&db.pool, log).await.unwrap();
+    let found = Log::records().filter(at.eq(1)).count(&db.pool).await;
+    assert_eq!(found.unwrap(), Total::Exact(1));
 }
 
 async fn untouched(db: &testkit::Database) {

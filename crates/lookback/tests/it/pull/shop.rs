@@ -240,6 +240,16 @@ pub struct Customer {
     pub feeling: Mood,
     #[column(type = "mood[]", sql_default = "'{}'")]
     pub feelings: Opaque,
+    #[column(sql_default = "'{}'")]
+    pub labels: Vec<String>,
+    #[column(sql_default = "ARRAY[1, 2]")]
+    pub limits: Option<Vec<i32>>,
+    pub friends: Option<Vec<i64>>,
+    pub rates: Option<Vec<f64>>,
+    pub answers: Option<Vec<bool>>,
+    pub visited: Option<Vec<DateTime<Utc>>>,
+    #[column(type = "varchar(5)[]")]
+    pub codes: Option<Opaque>,
     pub state: Option<State>,
     #[column(default = false)]
     pub vip: bool,
