@@ -118,7 +118,6 @@ fn ranked(words: Vec<String>, fetched: &mut [Fetched]) -> Vec<String> {
 /// whether there are others.
 fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
     let length = |word: &str| word.chars().count();
-    let tells = |word: &str| length(word) >= MIN_PIECE && !STOP_WORDS.contains(&word);
     let any_tells = words.iter().any(|word| tells(word));
     let mut longest: Vec<Fetched> = words
         .iter()
@@ -134,6 +133,11 @@ fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
     let leaves_out = longest.len() > MAX_FETCHED;
     longest.truncate(MAX_FETCHED);
     (longest, leaves_out)
+}
+
+/// Whether a word says something of the texts that have it.
+pub(super) fn tells(word: &str) -> bool {
+    word.chars().count() >= MIN_PIECE && !STOP_WORDS.contains(&word)
 }
 
 /// English words that are in every text and say nothing of it.

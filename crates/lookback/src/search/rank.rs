@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::candidates::{Candidate, Had};
-use super::query::Query;
+use super::query::{Query, tells};
 use super::text::{lower, words};
-use super::word::{ALIKE, Lexicon, PART};
+use super::word::{ALIKE, Lexicon, PART, has_parts};
 use crate::embedding::{Embedding, Meaning};
 
 /// The words in the order and with nothing between them.
@@ -17,6 +17,9 @@ const LIKENESS: f32 = 0.4;
 /// A word from which on a text is said to have it, when the rare are told from
 /// the common.
 const HAS: f32 = 0.7;
+
+/// What a word counts that is in every text, or is too short to say much.
+const UNTOLD: f32 = 0.3;
 
 /// Nearness from which a row is a hit, whatever its letters. Of the lines that
 /// say the same in other words few are farther; of all lines most are.
@@ -90,7 +93,11 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
             .iter()
             .filter(|qualities| qualities[word] >= HAS)
             .count();
-        (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln()
+        let rarity = (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
+        match tells(&query.words[word]) {
+            true => rarity,
+            false => rarity * UNTOLD,
+        }
     };
     let rarities: Vec<f32> = (0..query.words.len()).map(rarity).collect();
     let all: f32 = rarities.iter().sum();
@@ -194,7 +201,7 @@ fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon) -> 
     }
     // The text may be cut; what the database found in all of it stands.
     for (fetched, had) in query.fetched.iter().zip(&candidate.had) {
-        if *had == Had::Word {
+        if *had == Had::Word && has_parts(&fetched.word) {
             best[fetched.place] = best[fetched.place].max(PART);
         }
     }

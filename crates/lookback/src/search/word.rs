@@ -36,6 +36,23 @@ impl Match {
         kind: MatchKind::Exact,
         quality: EXACT,
     };
+
+    const NONE: Self = Self {
+        kind: MatchKind::SpeltAlike,
+        quality: 0.0,
+    };
+}
+
+/// Whether a word says anything where it is a part of a longer one, or is spelt
+/// a little like it: not two letters, which are in every other word, nor three
+/// digits, which are in every other id.
+pub(super) fn has_parts(word: &str) -> bool {
+    let mut letters = word.chars();
+    let least = match letters.all(char::is_numeric) {
+        true => 4,
+        false => 3,
+    };
+    word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
 }
 
 /// Of a longer word only the first characters are spelt alike or not, as the
@@ -48,6 +65,8 @@ type Trigram = [char; 3];
 #[derive(Debug)]
 struct QueryWord {
     word: String,
+    /// Whether less than all of it says anything: see [`has_parts`].
+    has_parts: bool,
     trigrams: Vec<Trigram>,
     meaning: Option<Meaning>,
 }
@@ -56,6 +75,7 @@ impl QueryWord {
     fn new(word: &str) -> Self {
         Self {
             word: word.to_owned(),
+            has_parts: has_parts(word),
             trigrams: trigrams(word),
             meaning: Meaning::of(word),
         }
@@ -71,6 +91,9 @@ impl QueryWord {
     fn by_letters(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
         if other == self.word {
             return Match::EXACT;
+        }
+        if !self.has_parts {
+            return Match::NONE;
         }
         match other.find(&self.word) {
             Some(0) => {
@@ -165,9 +188,7 @@ const MAX_ENDING: usize = 3;
 
 /// How English bends its words: what is left of two short words that begin the
 /// same has to be one of these.
-const ENDINGS: [&str; 12] = [
-    "", "s", "es", "d", "ed", "e", "r", "er", "ers", "or", "ing", "ion",
-];
+const ENDINGS: [&str; 8] = ["", "s", "es", "d", "ed", "e", "ing", "ion"];
 
 /// Whether two words are the same but for their endings: one is the start of
 /// the other (`close`, `closed`), both go on from the same five letters or
@@ -186,9 +207,7 @@ fn is_other_ending(word: &str, other: &str) -> bool {
     let is_english = |rest: &str| ENDINGS.contains(&rest);
     match same {
         0..=2 => false,
-        3 => is_english(rest) && is_english(other_rest),
-        4 if other_rest.is_empty() => is_short(rest),
-        4 => is_english(rest) && is_english(other_rest),
+        3 | 4 => is_english(rest) && is_english(other_rest),
         _ => is_short(rest) && is_short(other_rest),
     }
 }
@@ -229,6 +248,7 @@ mod tests {
             ("connection", "con"),
             ("stop", "store"),
             ("being", "bed"),
+            ("passwd", "pass"),
             ("16089996879", "16089996878"),
         ] {
             assert!(!super::is_other_ending(word, other), "{word} {other}");
