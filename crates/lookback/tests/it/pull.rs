@@ -104,10 +104,7 @@ async fn a_model_that_was_pulled_reads_and_writes_arrays() {
     assert_eq!(ada.limits, Some(vec![1, 2]));
     assert_eq!(ada.friends, Some(vec![1, -2]));
     assert_eq!(ada.answers, Some(vec![true]));
-    assert_eq!(
-        ada.visited,
-        Some(vec![crate::time("2026-01-31T08:30:00Z")])
-    );
+    assert_eq!(ada.visited, Some(vec![crate::time("2026-01-31T08:30:00Z")]));
     assert_eq!(ada.rates, None);
 
     let mut new = shop::NewCustomer::new("bob@example.com");
