@@ -27,6 +27,7 @@ mod tests;
 mod text;
 mod url;
 mod write;
+mod written;
 
 pub use json::JsonPath;
 pub(crate) use key::{searchable, split_field};

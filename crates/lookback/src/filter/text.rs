@@ -15,8 +15,9 @@ use crate::error::FieldError;
 use crate::filter::key;
 use crate::filter::lookup::fitting;
 use crate::filter::node::{MAX_DEPTH, Tree};
-use crate::filter::read::{self, Form, Raw};
+use crate::filter::read;
 use crate::filter::scan::{Scanner, shown};
+use crate::filter::written::{Form, Raw};
 use crate::model::Table;
 use crate::value::Problem;
 
