@@ -160,15 +160,18 @@ impl<'a> Explainer<'a> {
 /// Where a text is looked at: its start, and the places beyond that have the
 /// letters of a word.
 fn looked_at(text: &str, folded: &Folded, words: &[String], start: usize) -> Vec<Range<usize>> {
-    if text.len() <= start {
-        return vec![0..text.len()];
-    }
     let is_open = |c: char| !c.is_alphanumeric();
-    let start = text.floor_char_boundary(start);
-    // Not in the middle of a word, if there is an end of one.
-    let end = text[..start].rfind(is_open).unwrap_or(start);
-    let mut ranges = vec![0..end];
-    for word in words {
+    let end = match text.len() <= start {
+        true => text.len(),
+        // Not in the middle of a word, if there is an end of one.
+        false => {
+            let start = text.floor_char_boundary(start);
+            text[..start].rfind(is_open).unwrap_or(start)
+        }
+    };
+    let mut ranges: Vec<Range<usize>> = std::iter::once(0..end).collect();
+    let is_all = end == text.len();
+    for word in words.iter().filter(|_| !is_all) {
         let places = folded.find(word).skip_while(|place| place.end <= end);
         ranges.extend(places.take(PLACES).map(|place| {
             let before = text.floor_char_boundary(place.start.saturating_sub(AROUND));

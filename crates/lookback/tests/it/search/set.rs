@@ -329,7 +329,7 @@ async fn check(db: &testkit::Database, rows: &[Row], asked: &Asked) {
 
     // Pages one after the other are the one long page, and hits are in its order.
     let mut paged = Vec::new();
-    let length = 7.max(ids.len() as u32 / 3);
+    let length = 7.max(u32::try_from(ids.len()).unwrap() / 3);
     let mut next = query.clone().limit(length);
     loop {
         let hits = next.hits(&db.pool).await.unwrap();
