@@ -189,6 +189,15 @@ async fn everything_a_shop_asks_of_its_tables() {
     // Found by a misspelling; what is like it; what stands where.
     let grinder = shop::find(pool, "grindr").await.unwrap().remove(0);
     assert_eq!(grinder.name, "Coffee grinder");
+    let steel = shop::find(pool, "tags:steel -coffee").await.unwrap();
+    assert!(steel.is_empty());
+    let steel = shop::find(pool, "kettl tags:steel").await.unwrap();
+    assert_eq!(steel[0].name, "Kettle");
+    assert!(
+        steel
+            .iter()
+            .all(|product| product.tags.contains(&"steel".to_owned()))
+    );
     let like = shop::like(pool, grinder.id).await.unwrap();
     assert!(like.len() == 2 && like.iter().all(|product| product.id != grinder.id));
     let (first, next) = shop::catalogue(pool, "coffee", None).await.unwrap();

@@ -2,9 +2,9 @@
 //! `field:value`. Pure, and never an error: what is not read as one of these
 //! is a word.
 
-use crate::filter::{Node, Pattern, Test, searchable};
-use crate::model::Table;
-use crate::value::ColumnType;
+use crate::filter::{Comparison, Node, Pattern, Relation, Test, searchable};
+use crate::model::{ColumnDef, Table};
+use crate::value::{ColumnType, Value};
 
 /// A search, taken apart.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -122,8 +122,8 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('"')?.split_once('"')
 }
 
-/// `field:value` at the start, as a filter: containment for text, else
-/// equality. Not a filter if the model has no such field, or the field cannot
+/// `field:value` at the start, as a filter: containment for text and arrays, one
+/// of several for a list of values, else equality. Not a filter if the model has no such field, or the field cannot
 /// have such a value.
 fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -141,13 +141,19 @@ fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
     let index = searchable(table, name).ok()?;
     let column = &table.columns[index];
     let test = match column.ty {
-        ColumnType::Text if !column.is_listed_text() => {
-            Test::Like(Pattern::literal(true, value, true, true))
+        _ if !column.variants.is_empty() => one_of(column, value)?,
+        ColumnType::Text => Test::Like(Pattern::literal(true, value, true, true)),
+        ColumnType::Array(of) => {
+            let element = match of {
+                ColumnType::Text => Value::Text(value.to_owned().into()),
+                ColumnType::Int4 => Value::Int4(value.parse().ok()?),
+                ColumnType::Int8 => Value::Int8(value.parse().ok()?),
+                _ => return None,
+            };
+            Test::Array(Relation::Contains, Value::Array(of, vec![element]))
         }
-        ColumnType::Jsonb | ColumnType::Bytea | ColumnType::Vector(_) | ColumnType::Array(_) => {
-            return None;
-        }
-        _ => Test::Compare(crate::filter::Comparison::Eq, (column.parse)(value).ok()?),
+        ColumnType::Jsonb | ColumnType::Bytea | ColumnType::Vector(_) => return None,
+        _ => Test::Compare(Comparison::Eq, (column.parse)(value).ok()?),
     };
     Some((
         Node::Test {
@@ -156,6 +162,26 @@ fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
         },
         after,
     ))
+}
+
+/// One of the values that a column has a list of, whatever their case, separated
+/// by commas.
+fn one_of(column: &ColumnDef, values: &str) -> Option<Test> {
+    let named = |value: &str| {
+        let mut variants = column.variants.iter();
+        variants.find(|variant| variant.eq_ignore_ascii_case(value))
+    };
+    let values: Option<Vec<Value<'static>>> = values
+        .split(',')
+        .map(|value| (column.parse)(named(value)?).ok())
+        .collect();
+    let mut values = values?;
+    match values.len() {
+        1 => values
+            .pop()
+            .map(|value| Test::Compare(Comparison::Eq, value)),
+        _ => Some(Test::In(values)),
+    }
 }
 
 /// A pattern for a text that contains `piece`, letter by letter.
@@ -190,6 +216,11 @@ mod tests {
         assert_eq!(
             filters("-level:error"),
             [(!Log::level().eq(Level::Error)).node]
+        );
+        assert_eq!(filters("level:WARN"), [Log::level().eq("warn").node]);
+        assert_eq!(
+            filters("level:Warn,error"),
+            [Log::level().is_in(["warn", "error"]).node]
         );
         assert_eq!(filters("id:7"), [Log::id().eq(7).node]);
         assert_eq!(filters("source:pay"), [Log::source().ilike("%pay%").node]);
