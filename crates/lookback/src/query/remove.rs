@@ -182,10 +182,11 @@ impl<M: Model> QueryBuilder<M> {
         sql.bind_value(deleted_at, deleted_before.to_value())?;
         let scope = sql.take_text();
         let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
-        // The scope stands outside, too: a record that is restored meanwhile is waited for,
-        // and then looked at again, but only by what stands there.
+        // Locked where they are chosen: a record that is restored meanwhile is waited for, looked
+        // at again there, and left alone.
         sql.push(&format!(
-            "DELETE FROM {from}{scope} AND {id} IN (SELECT {id} FROM {from}{scope} LIMIT {wanted})"
+            "DELETE FROM {from} WHERE {id} IN \
+             (SELECT {id} FROM {from}{scope} LIMIT {wanted} FOR UPDATE)"
         ));
         sql.execute(conn)
             .await

@@ -249,7 +249,8 @@ async fn common_queries_are_served_by_an_index() {
           Aggregate
             Subquery Scan
               Limit
-                Index Scan of logs_default_deleted_at_idx, bounded
+                LockRows
+                  Index Scan of logs_default_deleted_at_idx, bounded
           Index Scan of logs_default_pkey, bounded
 
     a change by id
