@@ -328,16 +328,19 @@ fn models_that_are_ahead_fail_the_check() {
         metrics.columns.push(old);
         without(s, "logs", "trace_id");
     });
-    transcript!(lookback.run(&["db", "check", "--offline"]), @"
-    $ lookback db check --offline
-    -- LOSES DATA: the values of metrics.old
-    ALTER TABLE metrics DROP COLUMN old;
+    transcript!(lookback.run(&["db", "check", "--offline"]), @r#"
+$ lookback db check --offline
+-- LOSES DATA: the values of metrics.old
+ALTER TABLE metrics DROP COLUMN old;
 
-    ALTER TABLE logs ADD COLUMN trace_id text;
-    ! error: the models and the newest schema snapshot differ
-    ! hint: write the difference as a migration: db generate
-    [exit code 1]
-    ");
+ALTER TABLE logs ADD COLUMN trace_id text;
+
+-- locks the table: SHARE (no writes) while the index is built
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+! error: the models and the newest schema snapshot differ
+! hint: write the difference as a migration: db generate
+[exit code 1]
+"#);
     let empty = Lookback::with(None);
     let ran = empty.run(&["db", "check", "--offline"]).failed(1);
     assert!(ran.out.contains("CREATE TABLE logs"), "{}", ran.out);

@@ -14,24 +14,30 @@ $ lookback logs list
 ! hint: apply the migrations: lookback db migrate
 [exit code 1]
 ");
-    transcript!(lookback.run(&["db", "status"]), @"
+    transcript!(lookback.run(&["db", "status"]), @r#"
 $ lookback db status
 VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
-");
-    transcript!(lookback.run(&["db", "migrate"]), @"
-    $ lookback db migrate
-    ! applying 20261123000000_create_tables.sql
-    ! applied 20261123000000_create_tables.sql in [time] ms
-    ");
+20261123162102  pending  index common filters
+20261123162103  pending  index common filters metrics window start idx
+"#);
+    transcript!(lookback.run(&["db", "migrate"]), @r#"
+$ lookback db migrate
+! applying 20261123000000_create_tables.sql
+! applied 20261123000000_create_tables.sql in [time] ms
+! applying 20261123162102_index_common_filters.sql
+! applied 20261123162102_index_common_filters.sql in [time] ms
+! applying 20261123162103_index_common_filters_metrics_window_start_idx.sql
+! applied 20261123162103_index_common_filters_metrics_window_start_idx.sql in [time] ms
+"#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
 ! nothing to apply: the database is up to date
 ");
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
-    $ lookback db status --json
-    {"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000}]}
-    "#);
+$ lookback db status --json
+{"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"[now]","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"[now]","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103}]}
+"#);
     lookback.run(&["logs", "list"]).succeeded();
 }
 

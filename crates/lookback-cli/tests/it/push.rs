@@ -37,17 +37,23 @@ async fn nothing_is_made_before_it_is_agreed_to() {
     ])
     .await;
     let missing = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'logs'::regclass AND attname = 'trace_id'";
-    transcript!(lookback.run(&["db", "push", "--explain"]), @"
-    $ lookback db push --explain
-    ALTER TABLE logs ADD COLUMN trace_id text;
-    ");
-    transcript!(lookback.run(&["db", "push"]), @"
-    $ lookback db push
-    ALTER TABLE logs ADD COLUMN trace_id text;
-    ! error: there is no terminal to ask on
-    ! hint: add --yes to make these changes, or --explain to see them only
-    [exit code 2]
-    ");
+    transcript!(lookback.run(&["db", "push", "--explain"]), @r#"
+$ lookback db push --explain
+ALTER TABLE logs ADD COLUMN trace_id text;
+
+-- locks the table: SHARE (no writes) while the index is built
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+"#);
+    transcript!(lookback.run(&["db", "push"]), @r#"
+$ lookback db push
+ALTER TABLE logs ADD COLUMN trace_id text;
+
+-- locks the table: SHARE (no writes) while the index is built
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+! error: there is no terminal to ask on
+! hint: add --yes to make these changes, or --explain to see them only
+[exit code 2]
+"#);
     let production = lookback
         .command(&["db", "push", "--yes"])
         .env("LOOKBACK_STAGE", "Production")
@@ -60,11 +66,14 @@ async fn nothing_is_made_before_it_is_agreed_to() {
     ");
     assert_eq!(lookback.number(missing).await, 0);
 
-    transcript!(lookback.run(&["db", "push", "--yes"]), @"
-    $ lookback db push --yes
-    ALTER TABLE logs ADD COLUMN trace_id text;
-    ! made 1 change
-    ");
+    transcript!(lookback.run(&["db", "push", "--yes"]), @r#"
+$ lookback db push --yes
+ALTER TABLE logs ADD COLUMN trace_id text;
+
+-- locks the table: SHARE (no writes) while the index is built
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+! made 2 changes
+"#);
     assert_eq!(lookback.number(missing).await, 1);
     transcript!(lookback.run(&["db", "push", "--yes"]), @"
     $ lookback db push --yes
@@ -269,11 +278,14 @@ async fn on_a_terminal_a_push_is_agreed_to() {
     let no = lookback.run_typing(&["db", "push"], "\n").failed(130);
     assert!(no.err.contains("nothing was changed"), "{}", no.err);
     lookback.run(&["db", "push", "--explain"]).succeeded();
-    transcript!(lookback.run_typing(&["db", "push"], "y\n"), @"
-    $ lookback db push
-    ALTER TABLE logs ADD COLUMN trace_id text;
-    ! Make these changes? [y/N] made 1 change
-    ");
+    transcript!(lookback.run_typing(&["db", "push"], "y\n"), @r#"
+$ lookback db push
+ALTER TABLE logs ADD COLUMN trace_id text;
+
+-- locks the table: SHARE (no writes) while the index is built
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+! Make these changes? [y/N] made 2 changes
+"#);
     transcript!(lookback.run(&["db", "push"]), @"
     $ lookback db push
     ! nothing to push: the database is as the models are

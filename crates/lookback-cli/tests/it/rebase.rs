@@ -164,14 +164,15 @@ fn what_does_not_go_together_is_generated_anew() {
     ! hint: name one that was generated on one branch only
     [exit code 1]
     ");
-    transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "20261124110000", "--dry-run"]), @"
-    $ lookback db generate --rebase --regenerate 20261124110000 --dry-run
-    ! would remove migrations/20261124110000_add_column_logs_trace_id.sql
-    ! would remove migrations/meta/20261124110000.json
-    ! would generate:
-    ! add column request_snapshots.trace_id
-    ! nothing was written
-    ");
+    transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "20261124110000", "--dry-run"]), @r#"
+$ lookback db generate --rebase --regenerate 20261124110000 --dry-run
+! would remove migrations/20261124110000_add_column_logs_trace_id.sql
+! would remove migrations/meta/20261124110000.json
+! would generate:
+! add column request_snapshots.trace_id
+! create index request_snapshots.request_snapshots_trace_id_idx
+! nothing was written
+"#);
     let ran = lookback.run(&[
         "db",
         "generate",
@@ -180,15 +181,17 @@ fn what_does_not_go_together_is_generated_anew() {
         "20261124110000",
         "trace",
     ]);
-    transcript!(ran, @"
-    $ lookback db generate --rebase --regenerate 20261124110000 trace
-    migrations/20261124120001_trace.sql
-    migrations/meta/20261124120001.json
-    ! removed migrations/20261124110000_add_column_logs_trace_id.sql
-    ! removed migrations/meta/20261124110000.json
-    ! add column request_snapshots.trace_id
-    ! hint: review the files, then: db migrate
-    ");
+    transcript!(ran, @r#"
+$ lookback db generate --rebase --regenerate 20261124110000 trace
+migrations/20261124120001_trace.sql
+migrations/meta/20261124120001.json
+! removed migrations/20261124110000_add_column_logs_trace_id.sql
+! removed migrations/meta/20261124110000.json
+! add column request_snapshots.trace_id
+! create index request_snapshots.request_snapshots_trace_id_idx
+! warning: 20261124120001_trace.sql: locks the table: SHARE (no writes) while the index is built
+! hint: review the files, then: db migrate
+"#);
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
     ! the models and the newest schema snapshot are in step
