@@ -271,10 +271,13 @@ fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Colu
                 ..DataType::named(found.name.clone())
             }
         }
-        (None, None) => DataType {
-            array: field.array,
-            ..sql_type(&rust)?
-        },
+        (None, None) => {
+            let ty = sql_type(&rust)?;
+            DataType {
+                array: field.array || ty.array,
+                ..ty
+            }
+        }
     };
     let now = || "now()".parse().unwrap();
     let fill = match (field.role, &options.fill, &options.default) {
@@ -316,6 +319,12 @@ fn sql_type(rust: &str) -> Result<DataType, Wrong> {
         "Json" => "jsonb",
         "Bytes" => "bytea",
         "Embedding" => "vector(16)",
+        "Vec<bool>" => "boolean[]",
+        "Vec<i32>" => "integer[]",
+        "Vec<i64>" => "bigint[]",
+        "Vec<f64>" => "double precision[]",
+        "Vec<String>" => "text[]",
+        "Vec<DateTime<Utc>>" => "timestamptz[]",
         other => return Err(format!("no column is of the type {other}")),
     };
     Ok(sql.parse().unwrap())
