@@ -1,11 +1,11 @@
 //! `hits`, and the pages of `list` that are found: by a search, or by likeness.
 
-use std::collections::HashMap;
-
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
-use super::select::Shape;
+use super::select::{Shape, WholeRecords};
 use super::window::{Window, fnv};
+use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session, Whole};
 use crate::embedding::Embedding;
@@ -19,8 +19,14 @@ use crate::value::ColumnValue;
 enum About<M> {
     /// Records in order: a search of nothing, or of filters alone.
     Ordered(QueryBuilder<M>),
-    /// What these words find among the records of the query.
-    Words(QueryBuilder<M>, Query),
+    /// What is found among the records of the query.
+    Found(QueryBuilder<M>, Sought),
+}
+
+/// What is to be found.
+enum Sought {
+    /// What these words find.
+    Words(Query),
     /// What is like the record of this id.
     Like(i64),
 }
@@ -52,19 +58,18 @@ impl<M: Model> QueryBuilder<M> {
     /// As [`list`](Self::list).
     pub async fn hits<'c>(&self, db: impl Into<Db<'c>>) -> Result<Hits<M>, Error> {
         self.check_page()?;
-        let about = self.about()?;
-        let mut session = db.into().session().await?;
-        if let About::Ordered(query) = &about {
-            return query.hits_in_order(&mut session).await;
+        match self.about()? {
+            About::Ordered(query) => query.hits_in_order(&mut db.into().session().await?).await,
+            About::Found(query, sought) => {
+                let mut session = Whole::new(db.into().session().await?);
+                let hits = match &sought {
+                    Sought::Words(words) => query.hits_of(session.session(), words).await,
+                    Sought::Like(id) => query.hits_like(session.session(), *id).await,
+                };
+                session.give_back();
+                hits
+            }
         }
-        let mut session = Whole::new(session);
-        let hits = match about {
-            About::Ordered(query) => query.hits_in_order(session.session()).await,
-            About::Words(query, words) => query.hits_of(session.session(), &words).await,
-            About::Like(id) => self.hits_like(session.session(), id).await,
-        };
-        session.give_back();
-        hits
     }
 
     /// Records in order, as hits without a reason.
@@ -85,50 +90,43 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         self.check_page()?;
-        let about = self.about()?;
-        let mut session = db.session().await?;
-        if let About::Ordered(query) = &about {
-            return query.list_ordered(&mut session, shape).await;
+        match self.about()? {
+            About::Ordered(query) => query.list_ordered(&mut db.session().await?, shape).await,
+            About::Found(query, sought) => {
+                let mut session = Whole::new(db.session().await?);
+                let page = query.page_found(session.session(), &sought, shape).await;
+                session.give_back();
+                page
+            }
         }
-        let mut session = Whole::new(session);
-        let page = self.page_found(session.session(), about, shape).await;
-        session.give_back();
-        page
     }
 
     async fn page_found<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
-        about: About<M>,
+        sought: &Sought,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        match about {
-            About::Ordered(query) => query.list_ordered(session, shape).await,
-            About::Words(query, words) => {
-                let found = query.found(session, &words).await?;
-                let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
-                let data = query.rows_of(session, &ids, shape).await?;
-                let (next, previous) = found.window.beside(M::TABLE, found.more);
-                Ok(Page {
-                    data,
-                    total: found.total,
-                    next,
-                    previous,
-                })
+        let (ids, total, more, window): (Vec<i64>, Total, bool, Window) = match sought {
+            Sought::Words(words) => {
+                let found = self.found(session, words).await?;
+                let ids = found.page.iter().map(|hit| hit.id).collect();
+                (ids, found.total, found.more, found.window)
             }
-            About::Like(id) => {
-                let near = self.alike(session, id).await?;
-                let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
-                let data = self.rows_of(session, &ids, shape).await?;
-                let (next, previous) = near.window.beside(M::TABLE, near.more);
-                Ok(Page {
-                    data,
-                    total: near.total,
-                    next,
-                    previous,
-                })
+            Sought::Like(id) => {
+                let near = self.alike(session, *id).await?;
+                let ids = near.found.iter().map(|(id, _)| *id).collect();
+                (ids, near.total, near.more, near.window)
             }
-        }
+        };
+        let rows = self.rows_of(session, &ids, shape).await?;
+        let (next, previous) = window.beside(M::TABLE, more);
+        Ok(Page {
+            data: rows.into_iter().map(|(_, row)| row).collect(),
+            total,
+            next,
+            previous,
+        })
     }
 
     fn about(&self) -> Result<About<M>, Error> {
@@ -147,7 +145,7 @@ impl<M: Model> QueryBuilder<M> {
                 "order_by",
                 "does not go with similar_to, whose order is the nearest first",
             ),
-            (None, Some(id)) => Ok(About::Like(id)),
+            (None, Some(id)) => Ok(About::Found(self.clone(), Sought::Like(id))),
             (None, None) => Ok(About::Ordered(self.clone())),
             (Some(terms), None) => {
                 let query = (!terms.is_only_filters()).then(|| Query::new(&terms));
@@ -159,7 +157,7 @@ impl<M: Model> QueryBuilder<M> {
                         "order_by",
                         "does not go with a search, whose order is the best hit first",
                     ),
-                    Some(query) => Ok(About::Words(narrowed, query)),
+                    Some(query) => Ok(About::Found(narrowed, Sought::Words(query))),
                 }
             }
         }
@@ -208,7 +206,8 @@ impl<M: Model> QueryBuilder<M> {
         let mut explainer = Explainer::new(M::TABLE, query, &found.ranking);
         let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
         let mut data = Vec::with_capacity(found.page.len());
-        for (place, record, texts) in self.records_of(session, &ids, true).await? {
+        let shape = WithTexts(self.whole());
+        for (place, (record, texts)) in self.rows_of(session, &ids, &shape).await? {
             let ranked = &found.page[place];
             let (why, highlights) = explainer.explain(ranked, &texts);
             data.push(Hit {
@@ -298,8 +297,8 @@ impl<M: Model> QueryBuilder<M> {
     async fn hits_like(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
         let near = self.alike(session, id).await?;
         let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
-        let records = self.records_of(session, &ids, false).await?;
-        let data = records.into_iter().map(|(place, record, _)| {
+        let records = self.rows_of(session, &ids, &self.whole()).await?;
+        let data = records.into_iter().map(|(place, record)| {
             // To the precision of the vectors themselves.
             #[allow(clippy::cast_possible_truncation)]
             let cosine = near.found[place].1 as f32;
@@ -347,10 +346,7 @@ impl<M: Model> QueryBuilder<M> {
             .fetch_optional(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
-        let row = row.ok_or(Error::NotFound {
-            table: table.name,
-            id,
-        })?;
+        let row = row.ok_or_else(|| not_found(table, id))?;
         let embedding = row.try_get::<Option<Embedding>, _>(0)?.ok_or_else(|| {
             Error::invalid_field(
                 table.name,
@@ -369,47 +365,24 @@ impl<M: Model> QueryBuilder<M> {
         }
         Ok(embedding)
     }
+}
 
-    /// The records of these ids, in this order and each with its place among
-    /// them, with the texts of their search
-    /// fields if asked for.
-    async fn records_of(
-        &self,
-        session: &mut Session<'_>,
-        ids: &[i64],
-        with_texts: bool,
-    ) -> Result<Vec<(usize, M, Vec<String>)>, Error> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let table = M::TABLE;
-        let texts = match with_texts {
-            true => search::fields(table, None),
-            false => "'{}'::text[]".to_owned(),
-        };
-        let mut sql = Sql::new(&format!(
-            "SELECT {}, {texts} AS __texts FROM {}",
-            self.selected(),
-            table.quoted()
-        ));
-        self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} = ANY(", table.role(Role::Id).quoted()));
-        sql.bind(ids.to_vec())?;
-        sql.push(")");
-        let rows = sql
-            .fetch_all(session.conn())
-            .await
-            .map_err(|error| Error::of_table(table, error))?;
-        let places = places(ids);
-        let mut records = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let record = M::from_row(row)?;
-            if let Some(place) = places.get(&record.id()) {
-                records.push((*place, record, row.try_get("__texts")?));
-            }
-        }
-        records.sort_by_key(|(place, _, _): &(usize, M, Vec<String>)| *place);
-        Ok(records)
+/// Whole records, with the texts of their search fields.
+struct WithTexts(WholeRecords);
+
+impl<M: Model> Shape<M> for WithTexts {
+    type Row = (M, Vec<String>);
+
+    fn list(&self, sql: &mut Sql) -> Result<String, Error> {
+        let records = Shape::<M>::list(&self.0, sql)?;
+        Ok(format!(
+            "{records}, {} AS __texts",
+            search::fields(M::TABLE, None)
+        ))
+    }
+
+    fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error> {
+        Ok((self.0.read(row)?, row.try_get("__texts")?))
     }
 }
 
@@ -435,11 +408,7 @@ struct Near {
 }
 
 impl Near {
-    fn read(
-        rows: &[sqlx::postgres::PgRow],
-        window: &Window,
-        count: Count,
-    ) -> Result<Self, sqlx::Error> {
+    fn read(rows: &[PgRow], window: &Window, count: Count) -> Result<Self, sqlx::Error> {
         let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
         let mut counted = None;
         for row in rows {
@@ -482,12 +451,6 @@ fn seen(window: &Window, found: usize, more: bool) -> Total {
         0 => 0,
         found => window.offset + found as u64 + u64::from(more),
     })
-}
-
-/// The place of each id.
-pub(super) fn places(ids: &[i64]) -> HashMap<i64, usize> {
-    let places = ids.iter().enumerate();
-    places.map(|(place, id)| (*id, place)).collect()
 }
 
 async fn newest_id(table: &'static Table, session: &mut Session<'_>) -> Result<Option<i64>, Error> {

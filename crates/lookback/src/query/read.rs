@@ -1,11 +1,12 @@
 //! `get`, `first`, `count`, `exists` and `list`.
 
+use std::collections::HashMap;
+
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
 use super::cursor::{self, Cursor, Key, Start};
-use super::found::places;
 use super::order::By;
 use super::select::{Shape, WholeRecords};
 use super::write::not_found;
@@ -295,13 +296,13 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// The rows of the records of these ids that the query is about, in the
-    /// order of the ids.
+    /// order of the ids, each with the place of its id.
     pub(super) async fn rows_of<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
         ids: &[i64],
         shape: &S,
-    ) -> Result<Vec<S::Row>, Error> {
+    ) -> Result<Vec<(usize, S::Row)>, Error> {
         let table = M::TABLE;
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -321,15 +322,17 @@ impl<M: Model> QueryBuilder<M> {
             .fetch_all(session.conn())
             .await
             .map_err(|error| Error::of_table(table, error))?;
-        let places = places(ids);
+        let places: HashMap<i64, usize> = (0..).zip(ids).map(|(place, id)| (*id, place)).collect();
         let mut placed = Vec::with_capacity(rows.len());
         for row in &rows {
             let id: i64 = row.try_get(key.as_str())?;
-            placed.push((places.get(&id), row));
+            let read = shape
+                .read(row)
+                .map_err(|error| Error::of_record(table, format!("record {id}"), error))?;
+            placed.extend(places.get(&id).map(|place| (*place, read)));
         }
         placed.sort_by_key(|(place, _)| *place);
-        let rows = placed.into_iter().map(|(_, row)| shape.read(row));
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(placed)
     }
 }
 
