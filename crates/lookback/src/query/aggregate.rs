@@ -4,17 +4,19 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::bucket::{Bucket, push_bucket};
+mod text;
+
+pub use text::{TextKeys, TextMeasures};
+
 use super::select::{Cells, Selected, Selection, Shape, Terms, in_words_of};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::column::{Column, NotNull, Nullable};
 use crate::db::Db;
 use crate::error::Error;
-use crate::filter::{searchable, split_field};
-use crate::model::{ColumnDef, Model, nearest};
+use crate::model::{ColumnDef, Model};
 use crate::sql::Sql;
 use crate::types::ErrorRate;
-use crate::value::{ColumnType, ColumnValue, Json, JsonMap, Ordered};
+use crate::value::{ColumnValue, Ordered};
 
 /// What records are grouped by: columns and stretches of time, or a tuple of
 /// up to eight of them.
@@ -372,209 +374,6 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         Ok(groups)
     }
 }
-
-/// Keys read from text, as a JSON object for each group.
-#[derive(Clone, Debug)]
-pub struct TextKeys(Vec<TextKey>);
-
-#[derive(Clone, Debug)]
-struct TextKey {
-    text: String,
-    column: usize,
-    bucket: Option<Bucket>,
-}
-
-impl TextKeys {
-    /// Reads keys: `level`, `created_at__1h`, `created_at__day@Europe/Berlin`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_invalid`] for what is not a visible field, a bucket that is
-    /// not one or not of a time, and for no key at all.
-    pub fn parse<M: Model>(keys: &[impl AsRef<str>]) -> Result<Self, Error> {
-        let table = M::TABLE;
-        let mut read = Vec::with_capacity(keys.len());
-        for text in keys {
-            let text = text.as_ref();
-            let refuse = |problem: String| Error::invalid_field(table.name, text, problem);
-            let (name, bucket) = split_field(table, text);
-            if read.iter().any(|key: &TextKey| key.text == text) {
-                return Err(refuse("is given twice".to_owned()));
-            }
-            let column = searchable(table, name)?;
-            let def = &table.columns[column];
-            let bucket = match bucket {
-                Some(_) if def.ty != ColumnType::Timestamptz => {
-                    return Err(refuse(format!(
-                        "{name} is not a time, and has no stretches to group by; write {name}"
-                    )));
-                }
-                Some(bucket) => Some(
-                    bucket
-                        .parse()
-                        .map_err(|problem| Error::invalid_field(table.name, text, problem))?,
-                ),
-                None => None,
-            };
-            read.push(TextKey {
-                text: text.to_owned(),
-                column,
-                bucket,
-            });
-        }
-        match read.is_empty() {
-            true => Err(Error::invalid_field(
-                table.name,
-                "group_by",
-                "names no field; give at least one",
-            )),
-            false => Ok(Self(read)),
-        }
-    }
-}
-
-impl<M: Model> Selection<M> for TextKeys {
-    type Row = JsonMap;
-
-    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        for key in &self.0 {
-            match &key.bucket {
-                Some(bucket) => push_bucket::<M>(key.column, bucket, terms)?,
-                None => terms.push_column(&M::TABLE.columns[key.column]),
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
-        let mut keys = JsonMap::new();
-        for key in &self.0 {
-            let value = cells.json(&M::TABLE.columns[key.column])?;
-            keys.insert(key.text.clone(), value);
-        }
-        Ok(keys)
-    }
-}
-
-impl<M: Model> Keys<M> for TextKeys {}
-
-/// Measures read from text, as a JSON object for each group.
-#[derive(Clone, Debug)]
-pub struct TextMeasures(Vec<(String, Of)>);
-
-impl TextMeasures {
-    /// Reads measures: `count`, `duration__avg`, `duration__sum`,
-    /// `duration__min`, `duration__max`, `duration__p95` (or any other
-    /// percentile, `p99.9`), `source__distinct`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::is_invalid`] for what is not a visible field, or not worked out
-    /// of it, listing what is; and for no measure at all.
-    pub fn parse<M: Model>(measures: &[impl AsRef<str>]) -> Result<Self, Error> {
-        let table = M::TABLE;
-        let mut read = Vec::with_capacity(measures.len());
-        for text in measures {
-            let text = text.as_ref();
-            if read.iter().any(|(name, _): &(String, Of)| name == text) {
-                return Err(Error::invalid_field(table.name, text, "is given twice"));
-            }
-            let of = match split_field(table, text) {
-                (_, None) if text == "count" => Of {
-                    function: Function::Count,
-                    column: 0,
-                },
-                (_, None) => {
-                    return Err(Error::invalid_field(
-                        table.name,
-                        text,
-                        "is not a measure; write count, or field__avg, field__p95 and the like",
-                    ));
-                }
-                (name, Some(function)) => {
-                    let column = searchable(table, name)?;
-                    let function = function_of(&table.columns[column], function)
-                        .map_err(|problem| Error::invalid_field(table.name, text, problem))?;
-                    Of { function, column }
-                }
-            };
-            read.push((text.to_owned(), of));
-        }
-        match read.is_empty() {
-            true => Err(Error::invalid_field(
-                table.name,
-                "measures",
-                "names nothing to work out; give at least one, such as count",
-            )),
-            false => Ok(Self(read)),
-        }
-    }
-}
-
-/// The function of this name, if it is worked out of such a column.
-fn function_of(column: &ColumnDef, name: &str) -> Result<Function, String> {
-    use ColumnType as T;
-    let number = matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
-    let ordered = number || matches!(column.ty, T::Text | T::Timestamptz | T::Enum(_));
-    let percentile = name
-        .strip_prefix('p')
-        .and_then(|percent| percent.parse::<f64>().ok());
-    match name {
-        "distinct" => return Ok(Function::CountDistinct),
-        "min" if ordered => return Ok(Function::Min),
-        "max" if ordered => return Ok(Function::Max),
-        "avg" if number => return Ok(Function::Avg),
-        "sum" if number => return Ok(Function::Sum),
-        _ => {}
-    }
-    if let Some(percent) = percentile
-        && number
-    {
-        return match (0.0..=100.0).contains(&percent) {
-            true => Ok(Function::Percentile(percent / 100.0)),
-            false => Err("is not a percentile from p0 to p100".to_owned()),
-        };
-    }
-    let mut offered = vec!["distinct"];
-    if ordered {
-        offered.extend(["min", "max"]);
-    }
-    if number {
-        offered.extend(["avg", "sum", "p50", "p95", "p99"]);
-    }
-    let near = nearest(name, offered.iter().copied())
-        .map(|near| format!("; did you mean {near}?"))
-        .unwrap_or_default();
-    Err(format!(
-        "{name} is not worked out of {}{near} (it has {})",
-        column.ty.sql(),
-        offered.join(", ")
-    ))
-}
-
-impl<M: Model> Selection<M> for TextMeasures {
-    type Row = JsonMap;
-
-    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.0.iter().try_for_each(|(_, of)| of.push::<M>(terms))
-    }
-
-    fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
-        let mut measures = JsonMap::new();
-        for (text, of) in &self.0 {
-            let column = &M::TABLE.columns[of.column];
-            let value = match of.function {
-                Function::Count | Function::CountDistinct => Json::from(cells.value::<i64>()?),
-                Function::Min | Function::Max => cells.json(column)?,
-                _ => cells.nullable::<f64>()?.map_or(Json::Null, Json::from),
-            };
-            measures.insert(text.clone(), value);
-        }
-        Ok(measures)
-    }
-}
-
-impl<M: Model> Measures<M> for TextMeasures {}
 
 impl<M, V> Clone for Aggregate<M, V> {
     fn clone(&self) -> Self {
