@@ -32,8 +32,10 @@ pub use error::{Error, FieldError};
 pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
 pub use models::{
-    GeoSource, Import, ImportPatch, Level, Log, LogPatch, Metric, MetricPatch, NewImport, NewLog,
-    NewMetric, NewRequestSnapshot, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
+    GeoSource, Import, ImportPatch, IngestLane, IngestLanePatch, Level, Log, LogPatch, Metric,
+    MetricPatch, NewImport, NewIngestLane, NewLog, NewMetric, NewRequestSnapshot, NewSealedSegment,
+    NewSearchBlock, NewSearchKind, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
+    SealedSegment, SealedSegmentPatch, SearchBlock, SearchBlockPatch, SearchKind, SearchKindPatch,
     Setting, SettingPatch, User, UserPatch, UserRole,
 };
 pub use query::{

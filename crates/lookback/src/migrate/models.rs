@@ -12,7 +12,10 @@ use crate::error::Error;
 use crate::model::{
     ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
 };
-use crate::models::{Import, Log, Metric, RequestSnapshot, Setting, User};
+use crate::models::{
+    Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
+    Setting, User,
+};
 use crate::value::{ColumnType, ColumnValue, Value};
 
 /// The models of an application, from which its migrations are made. No
@@ -65,6 +68,10 @@ impl Models {
             .model::<RequestSnapshot>()
             .model::<Import>()
             .model::<Setting>()
+            .model::<IngestLane>()
+            .model::<SealedSegment>()
+            .model::<SearchBlock>()
+            .model::<SearchKind>()
     }
 
     /// Adds a model. The order does not matter.

@@ -1,0 +1,48 @@
+//! `sealed_segments`
+
+use chrono::{DateTime, Utc};
+
+use crate::{Embedding, Hidden, model};
+
+/// A range of ids whose records are summarised for search, in
+/// [`SearchBlock`](crate::SearchBlock)s and [`SearchKind`](crate::SearchKind)s.
+/// The segments of a table follow each other without a gap; the records beyond
+/// the last of them are the hot part, which a search reads record by record.
+#[model(
+    table = "sealed_segments",
+    search(),
+    index(
+        "sealed_segments_target_key",
+        "UNIQUE (target, first_id) WHERE deleted_at IS NULL",
+        problem(first_id, "is the first of a segment already")
+    )
+)]
+pub struct SealedSegment {
+    /// Primary key.
+    pub id: i64,
+    /// The table of the records.
+    #[column(not_blank, max_bytes = 63)]
+    pub target: String,
+    /// The least id that belongs to the segment.
+    pub first_id: i64,
+    /// The greatest.
+    pub last_id: i64,
+    /// How many records it had when it was sealed.
+    #[column(range(0, i64::MAX))]
+    pub rows: i64,
+    /// When the oldest of them was made.
+    pub oldest: Option<DateTime<Utc>>,
+    /// When the newest of them was made.
+    pub newest: Option<DateTime<Utc>>,
+    /// Whether its kinds are known; false where hardly two records have the
+    /// same vector, which are then compared one by one.
+    pub has_kinds: bool,
+    /// When the record was made.
+    pub created_at: DateTime<Utc>,
+    /// When the record was last changed.
+    pub updated_at: DateTime<Utc>,
+    /// When the record was deleted.
+    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
+    /// Always null: these records are not searched.
+    pub embedding: Hidden<Option<Embedding>>,
+}
