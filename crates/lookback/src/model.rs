@@ -76,6 +76,8 @@ pub struct Table {
     pub constraints: &'static [Constraint],
     /// The unique keys that an upsert can go by.
     pub keys: &'static [KeyDef],
+    /// Whether its records are summarised for search, segment by segment.
+    pub sealed: bool,
 }
 
 /// A unique key as its model describes it.
