@@ -174,6 +174,11 @@ impl Table {
         }
     }
 
+    /// The name by which columns of the table go in SQL, without its schema.
+    pub(crate) fn alias(&self) -> String {
+        quote_identifier(self.name)
+    }
+
     /// The columns that a default read returns.
     pub fn visible(&self) -> impl Iterator<Item = &ColumnDef> {
         self.columns.iter().filter(|column| !column.hidden)
