@@ -311,8 +311,7 @@ fn check_sealed(model: &Model, mistakes: &mut Mistakes) {
         matches!(named.definition.value, Constraint::Unique(_)).then_some(&named.name)
     });
     let indexes = options.indexes.iter();
-    let indexes =
-        indexes.filter_map(|named| named.definition.value.unique.then_some(&named.name));
+    let indexes = indexes.filter_map(|named| named.definition.value.unique.then_some(&named.name));
     for name in keys.chain(indexes) {
         mistakes.at(
             name.span(),

@@ -71,9 +71,9 @@ pub(crate) fn places(text: &str) -> impl Iterator<Item = usize> + '_ {
 /// number, multiplied by an odd constant (the golden ratio in 64 bits), of which
 /// the upper half is scaled to the number of bits.
 fn place(piece: &[u8]) -> usize {
-    let number = piece
-        .iter()
-        .fold(piece.len() as u64, |number, byte| number << 8 | u64::from(*byte));
+    let number = piece.iter().fold(piece.len() as u64, |number, byte| {
+        number << 8 | u64::from(*byte)
+    });
     let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     // The upper bits alone depend on all bytes.
     let upper = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32;

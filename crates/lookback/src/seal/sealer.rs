@@ -237,7 +237,9 @@ impl Sealer {
         let rows = summary.rows as u64;
         let (oldest, newest) = (summary.oldest, summary.newest);
         let (blocks, kinds) = summary.finish(table.name);
-        SearchBlock::records().create_many(&mut *conn, &blocks).await?;
+        SearchBlock::records()
+            .create_many(&mut *conn, &blocks)
+            .await?;
         SearchKind::records()
             .create_many(&mut *conn, kinds.as_deref().unwrap_or_default())
             .await?;

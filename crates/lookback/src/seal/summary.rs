@@ -71,8 +71,14 @@ impl Summary {
         self.block_rows += 1;
         self.last_added = id;
         self.rows += 1;
-        self.oldest = Some(self.oldest.map_or(created_at, |oldest| oldest.min(created_at)));
-        self.newest = Some(self.newest.map_or(created_at, |newest| newest.max(created_at)));
+        self.oldest = Some(
+            self.oldest
+                .map_or(created_at, |oldest| oldest.min(created_at)),
+        );
+        self.newest = Some(
+            self.newest
+                .map_or(created_at, |newest| newest.max(created_at)),
+        );
         if let Some(embedding) = embedding {
             self.kinds.add(embedding, 1, std::iter::once(id));
         }

@@ -102,7 +102,11 @@ async fn by_summaries(
         return Ok(None);
     };
     let (mut near, mut is_near_all) = (None, true);
-    if let Some(vector) = query.embedding.as_ref().filter(|_| query.is_fetched_by_likeness()) {
+    if let Some(vector) = query
+        .embedding
+        .as_ref()
+        .filter(|_| query.is_fetched_by_likeness())
+    {
         let Some(nearest) = Nearest::find(session.conn(), table, vector, scope).await? else {
             return Ok(None);
         };

@@ -245,9 +245,7 @@ impl Grams {
             texts.extend(fetched.pieces.iter().map(String::as_str));
         }
         texts.extend(query.phrases.iter().map(String::as_str));
-        let mut sql = Sql::new(
-            "SELECT lower(text) AS lower FROM unnest(",
-        );
+        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
         sql.bind(&texts)?;
         sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
         let rows = sql.fetch_all(conn).await?;
@@ -277,7 +275,11 @@ impl Grams {
                 true => String::new(),
                 false => {
                     let pieces: Vec<String> = pieces.iter().map(|piece| has(piece)).collect();
-                    format!(" WHEN {} THEN {}", pieces.join(" OR "), 1_i64 << (2 * place))
+                    format!(
+                        " WHEN {} THEN {}",
+                        pieces.join(" OR "),
+                        1_i64 << (2 * place)
+                    )
                 }
             };
             format!(
@@ -291,7 +293,10 @@ impl Grams {
     }
 
     fn phrases(&self) -> String {
-        let phrases = self.phrases.iter().map(|phrase| format!(" AND {}", has(phrase)));
+        let phrases = self
+            .phrases
+            .iter()
+            .map(|phrase| format!(" AND {}", has(phrase)));
         phrases.collect()
     }
 }

@@ -301,19 +301,13 @@ impl Words {
                 2 * place
             )
         };
-        (0..words)
-            .map(of_word)
-            .collect::<Vec<_>>()
-            .join(", ")
+        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
     /// What a row has of the words, each by its weight; a piece is worth half.
     pub(super) fn score(words: usize) -> String {
         let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
-        (0..words)
-            .map(of_word)
-            .collect::<Vec<_>>()
-            .join(" + ")
+        (0..words).map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
 
