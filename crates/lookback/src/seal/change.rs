@@ -59,8 +59,7 @@ impl Changes {
                 block.signature.add(&text);
             }
             if let Some(embedding) = embedding {
-                let kind =
-                    NewSearchKind::new(self.table.name, id, id, embedding, 1, vec![id]);
+                let kind = NewSearchKind::new(self.table.name, id, id, embedding, 1, vec![id]);
                 kinds.push(kind);
             }
         }
