@@ -34,8 +34,8 @@ pub struct SealedSegment {
     pub oldest: Option<DateTime<Utc>>,
     /// When the newest of them was made.
     pub newest: Option<DateTime<Utc>>,
-    /// Whether its kinds are known; false where hardly two records have the
-    /// same vector, which are then compared one by one.
+    /// Whether its kinds are known; false where hardly two records are of one
+    /// kind, which are then compared one by one.
     pub has_kinds: bool,
     /// When the record was made.
     pub created_at: DateTime<Utc>,

@@ -3,6 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::grams::Signature;
+use super::template::template_kept;
 use super::{Lock, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -56,12 +57,12 @@ impl Changes {
                 block = Block::of(conn, self.table, id).await?;
             }
             if let Some(block) = &mut block {
-                block.signature.add(&text);
+                block.signature.add_record(&text);
             }
-            if let Some(embedding) = embedding {
-                let kind = NewSearchKind::new(self.table.name, id, id, embedding, 1, vec![id]);
-                kinds.push(kind);
-            }
+            let template = template_kept(&text).unwrap_or_default();
+            let mut kind = NewSearchKind::new(self.table.name, id, id, template, 1, vec![id]);
+            kind.vector = embedding;
+            kinds.push(kind);
         }
         if let Some(block) = block {
             block.write(conn).await?;

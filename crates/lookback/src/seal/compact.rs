@@ -35,21 +35,27 @@ pub async fn compact(
     sql.bind(first_id)?;
     sql.push(" AND last_id <= ");
     sql.bind(last_id)?;
-    sql.push(" RETURNING first_id, vector, rows, newest_ids");
+    sql.push(" RETURNING first_id, template, vector, rows, newest_ids");
     let mut gone = Vec::new();
     for row in sql.fetch_all(together.conn()).await? {
         let first: i64 = row.try_get("first_id")?;
-        let vector: Embedding = row.try_get("vector")?;
+        let template: String = row.try_get("template")?;
+        let vector: Option<Embedding> = row.try_get("vector")?;
         let rows: i64 = row.try_get("rows")?;
         let ids: Vec<i64> = row.try_get("newest_ids")?;
-        gone.push((first, vector, rows, ids));
+        gone.push((first, template, vector, rows, ids));
     }
     // From the oldest to the newest, as a summary is made.
-    gone.sort_by_key(|(first, _, _, ids)| (*first, ids.first().copied()));
+    gone.sort_by_key(|(first, _, _, _, ids)| (*first, ids.first().copied()));
     let before = gone.len() as u64;
     let mut kinds = Kinds::default();
-    for (_, vector, rows, ids) in gone {
-        kinds.add(&vector, rows.unsigned_abs(), ids.into_iter().rev());
+    for (_, template, vector, rows, ids) in gone {
+        kinds.add(
+            template,
+            vector.as_ref(),
+            rows.unsigned_abs(),
+            ids.into_iter().rev(),
+        );
     }
     let kinds = kinds.finish(table.name, first_id, last_id);
     let after = SearchKind::records()

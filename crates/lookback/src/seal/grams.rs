@@ -8,7 +8,13 @@
 //! on its own bytes alone, so that every piece of a part of a text is a piece of
 //! the text.
 //!
+//! A piece of a run that no template has (see [`super::template`]) has a second
+//! bit, if it has no digit: so a word without a digit is looked for in templates,
+//! and only in the blocks that may have it elsewhere.
+//!
 //! Signatures are stored: neither the pieces nor their places ever change.
+
+use super::template::{is_kept, odd_runs};
 
 /// The length of a signature, in bits. Not longer than PostgreSQL keeps in the
 /// row itself (2 KB, with what else is in it).
@@ -44,9 +50,18 @@ impl Signature {
         self.ones
     }
 
-    /// Adds the pieces of a text, which is in the lower case of the database.
-    pub(crate) fn add(&mut self, text: &str) {
-        for place in places(text) {
+    /// Adds the pieces of the text of a record, in the lower case of the
+    /// database.
+    pub(crate) fn add_record(&mut self, text: &str) {
+        self.set(places(text));
+        match is_kept(text) {
+            true => odd_runs(text).for_each(|run| self.set(odd_places(run))),
+            false => self.set(odd_places(text)),
+        }
+    }
+
+    fn set(&mut self, places: impl Iterator<Item = usize>) {
+        for place in places {
             let (byte, bit) = (&mut self.bytes[place / 8], 1_u8 << (place % 8));
             self.ones += usize::from(*byte & bit == 0);
             *byte |= bit;
@@ -67,6 +82,14 @@ pub(crate) fn places(text: &str) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// The places of the second bits of the pieces without a digit.
+pub(crate) fn odd_places(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let pieces = text.as_bytes().windows(3);
+    let pieces = pieces.filter(|three| !three.iter().any(u8::is_ascii_digit));
+    // As no piece of three bytes has: with a fourth.
+    pieces.map(|three| place(&[three[0], three[1], three[2], 0]))
+}
+
 /// The place of a piece of at most seven bytes: its bytes and its length as one
 /// number, multiplied by an odd constant (the golden ratio in 64 bits), of which
 /// the upper half is scaled to the number of bits.
@@ -84,16 +107,20 @@ fn place(piece: &[u8]) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{BITS, Signature, places};
+    use super::{BITS, Signature, odd_places, places};
 
     #[test]
     fn places_never_change() {
         let of = |text: &str| places(text).collect::<Vec<_>>();
         assert_eq!(of("ab"), [0; 0]);
-        insta::assert_debug_snapshot!((of("abcd"), of("a 12345"), of("日本")), @"");
+        assert_eq!(of("abcd"), [9933, 608]);
+        assert_eq!(of("a 12345"), [2633, 7363, 6405]);
+        assert_eq!(of("日本"), [6471, 10164, 736, 6004]);
+        let odd: Vec<usize> = odd_places("abc1").collect();
+        assert_eq!(odd, [9882]);
         let mut signature = Signature::new();
-        signature.add("connection refused, port 50011");
-        insta::assert_snapshot!(signature.ones(), @"");
+        signature.add_record("connection refused, port 50011 of 7fabc");
+        assert_eq!(signature.ones(), 39);
         let again = Signature::from_bytes(signature.as_bytes().to_vec()).unwrap();
         assert!(again == signature);
         assert!(Signature::from_bytes(vec![0; BITS / 8 + 1]).is_none());

@@ -193,7 +193,7 @@ impl Sealer {
              WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid() \
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
-             AND relation IN (SELECT relid FROM pg_partition_tree({table}::regclass))"
+             AND (relation = {table}::regclass OR relation IN (SELECT relid FROM pg_partition_tree({table}::regclass)))"
         ));
         let rows = sql.fetch_all(conn).await?;
         let writers = rows.iter().map(|row| row.try_get("writer"));

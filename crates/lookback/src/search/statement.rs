@@ -25,7 +25,7 @@ pub(super) const BY_LETTERS: i64 = 1_000;
 
 /// Of these, the newest of a kind that come before all others of it, and then
 /// the next as many.
-const OF_A_KIND: i64 = 20;
+pub(super) const OF_A_KIND: i64 = 20;
 
 /// Rows fetched because their embedding is near, and of a kind before all others
 /// of it.
@@ -114,7 +114,7 @@ pub(super) fn candidates(
            ORDER BY (nth - 1) / {OF_A_KIND}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
            LIMIT {BY_LETTERS})",
         weights = Words::weights(query.fetched.len()),
-        score = Words::score(query.fetched.len()),
+        score = Words::score(0..query.fetched.len()),
     ));
     let mut found = "SELECT __id FROM lettered".to_owned();
     // What was read, and whether that is all there is.
@@ -304,10 +304,21 @@ impl Words {
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
-    /// What a row has of the words, each by its weight; a piece is worth half.
-    pub(super) fn score(words: usize) -> String {
+    /// The same, where each row stands for as many as it says.
+    pub(super) fn weights_of_rows(words: usize) -> String {
+        let of_word = |place: usize| {
+            format!(
+                "ln(1 + sum(rows)::float8 / (1 + coalesce(sum(rows) FILTER (WHERE (__signature >> {}) & 2 = 2), 0))) AS w{place}",
+                2 * place
+            )
+        };
+        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What a row has of these words, each by its weight; a piece is worth half.
+    pub(super) fn score(words: impl Iterator<Item = usize>) -> String {
         let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
-        (0..words).map(of_word).collect::<Vec<_>>().join(" + ")
+        words.map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
 
