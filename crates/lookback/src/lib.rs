@@ -18,6 +18,7 @@ mod query;
 mod search;
 mod setup;
 mod sql;
+pub mod storage;
 mod types;
 mod value;
 
@@ -79,6 +80,8 @@ mod guide {
     struct Queries;
     #[doc = include_str!("../../../docs/guide/models.md")]
     struct Models;
+    #[doc = include_str!("../../../docs/guide/storage.md")]
+    struct Storage;
     #[doc = include_str!("../../../docs/guide/migrations.md")]
     struct Migrations;
 }
