@@ -286,7 +286,7 @@ impl Error {
         let Some(refusal) = refusal(&source) else {
             return Self::from(source);
         };
-        if let Some(refused) = refusal.constraint().and_then(|name| kept(table, name)) {
+        if let Some(refused) = kept(table, refusal) {
             return refused;
         }
         let known = refusal
@@ -367,7 +367,17 @@ mod code {
 }
 
 /// What a constraint of `lookback::storage` refused.
-fn kept(table: &'static Table, constraint: &str) -> Option<Error> {
+fn kept(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
+    let constraint = refusal.constraint()?;
+    if constraint == crate::storage::TIMES {
+        let partition = refusal.table().unwrap_or(table.name);
+        let problem = format!(
+            "is before or after the times of all records of {partition}, which is finished; to \
+             allow it, drop its constraint {constraint}, which is made anew later"
+        );
+        let field = crate::storage::time_to_blame(table);
+        return Some(Error::invalid_field(table.name, field, problem));
+    }
     let before = constraint.strip_prefix(crate::storage::BEFORE)?;
     Some(Error::Setup {
         problem: format!(

@@ -19,6 +19,7 @@ mod hit;
 mod query;
 mod rank;
 mod scan;
+mod sealed;
 mod statement;
 mod text;
 mod word;

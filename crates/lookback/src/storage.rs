@@ -7,9 +7,21 @@
 
 mod ahead;
 mod convert;
+mod finish;
 mod partitions;
+mod plan;
+mod retain;
 mod turns;
 
 pub use ahead::{AheadOptions, Made, make_ahead};
-pub(crate) use convert::BEFORE;
+pub use finish::finish;
 pub use partitions::{Partition, partitions};
+pub use plan::{Dropped, Policy, Retention, plan_retention};
+pub use retain::{Retained, retain};
+
+pub(crate) use convert::BEFORE;
+pub(crate) use finish::time_to_blame;
+pub(crate) use partitions::TIMES;
+
+/// The tables of what search keeps about sealed records, by `target` and ids.
+const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];

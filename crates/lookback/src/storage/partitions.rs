@@ -29,7 +29,7 @@ pub struct Partition {
 }
 
 /// The constraint that a finished partition has.
-pub(super) const TIMES: &str = "lookback_times";
+pub(crate) const TIMES: &str = "lookback_times";
 
 /// `$1` is [`TIMES`].
 const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
@@ -52,11 +52,6 @@ impl Partition {
     /// The least id, as a number that stands for "none" too.
     pub(super) fn first(&self) -> i64 {
         self.from.unwrap_or(i64::MIN)
-    }
-
-    /// Whether an id belongs to it.
-    pub(super) fn has(&self, id: i64) -> bool {
-        !self.is_default && self.first() <= id && self.to.is_none_or(|to| id < to)
     }
 }
 

@@ -33,7 +33,12 @@ impl Turns {
     /// there were turns enough.
     pub(super) async fn again(&mut self, error: &Error) -> bool {
         let passes = matches!(error, Error::Timeout(_)) || is_deadlock(error);
-        if !passes || self.begun.elapsed() >= self.patience {
+        passes && self.pause().await
+    }
+
+    /// Pauses before another turn; false if there were turns enough.
+    pub(super) async fn pause(&mut self) -> bool {
+        if self.begun.elapsed() >= self.patience {
             return false;
         }
         tokio::time::sleep(self.pause).await;
