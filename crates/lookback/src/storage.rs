@@ -8,16 +8,20 @@
 mod ahead;
 mod convert;
 mod finish;
+mod keeper;
 mod partitions;
 mod plan;
 mod retain;
+mod status;
 mod turns;
 
 pub use ahead::{AheadOptions, Made, make_ahead};
 pub use finish::finish;
+pub use keeper::{Keeper, KeeperOptions, Kept};
 pub use partitions::{Partition, partitions};
 pub use plan::{Dropped, Policy, Retention, plan_retention};
 pub use retain::{Retained, retain};
+pub use status::{State, Status, status};
 
 pub(crate) use convert::BEFORE;
 pub(crate) use finish::time_to_blame;

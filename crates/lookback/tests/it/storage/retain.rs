@@ -98,17 +98,10 @@ async fn filters_on_time_leave_finished_partitions_out() {
             "{name}: {plan}"
         );
     }
-    assert_eq!(
-        number(
-            &db.pool,
-            "SELECT min(relallvisible)::bigint FROM pg_class \
-            WHERE relname IN ('logs_p0000000000000000', 'logs_p0000000000000200')"
-        )
-        .await
-            > 0,
-        true,
-        "vacuumed"
-    );
+    // Nothing is known of a table that was neither vacuumed nor analysed.
+    let known = "SELECT min(reltuples)::bigint FROM pg_class \
+        WHERE relname IN ('logs_p0000000000000000', 'logs_p0000000000000200')";
+    assert_eq!(number(&db.pool, known).await, 99);
 }
 
 #[tokio::test]
