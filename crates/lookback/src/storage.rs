@@ -6,6 +6,7 @@
 //! inserts and searches to be right. docs/guide/storage.md
 
 mod ahead;
+mod compact;
 mod convert;
 mod finish;
 mod keeper;
@@ -16,6 +17,7 @@ mod status;
 mod turns;
 
 pub use ahead::{AheadOptions, Made, make_ahead};
+pub use compact::{compact, vacuum_summaries};
 pub use finish::finish;
 pub use keeper::{Keeper, KeeperOptions, Kept};
 pub use partitions::{Partition, partitions};

@@ -1,5 +1,6 @@
 //! The worker that does all of this in the background.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -7,7 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{AheadOptions, Policy, finish, make_ahead, plan_retention, retain};
+use super::{AheadOptions, Policy, Retained, finish, make_ahead, plan_retention, retain};
 use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::{Model as _, Table};
@@ -271,7 +272,12 @@ impl Worker {
             if plan.is_empty() {
                 continue;
             }
-            let done = retain(&self.pool, table, &plan, &mut |_| {}).await?;
+            let stopped = self.stopped.clone();
+            let mut go_on = move |_: &Retained| match *stopped.borrow() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            };
+            let done = retain(&self.pool, table, &plan, &mut go_on).await?;
             self.tell(|kept| kept.dropped += done.partitions);
         }
         Ok(())

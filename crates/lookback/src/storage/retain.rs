@@ -1,5 +1,6 @@
 //! Carrying out what retention was worked out to take.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
@@ -32,8 +33,11 @@ pub struct Retained {
     pub kept: Vec<String>,
 }
 
+/// Told how far it is, and asked whether to go on.
+type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
+
 /// Takes what a [`Retention`] says, partition by partition, and tells `say`
-/// after each and after each ten thousand records.
+/// after each and after each ten thousand records, which may end it there.
 ///
 /// What is done is done for good; cut short, what is left goes with the next
 /// retention that is worked out. A partition that has got a newer record
@@ -51,7 +55,7 @@ pub async fn retain(
     pool: &PgPool,
     table: &'static Table,
     retention: &Retention,
-    say: &mut (dyn FnMut(&Retained) + Send),
+    say: Say<'_>,
 ) -> Result<Retained, Error> {
     if table.name != retention.table {
         let problem = format!("is of {}, not of {}", retention.table, table.name);
@@ -81,7 +85,9 @@ pub async fn retain(
                 Err(error) => return Err(error),
             }
         }
-        say(&retained);
+        if say(&retained).is_break() {
+            return Ok(retained);
+        }
     }
     delete(pool, table, retention, &mut retained, say).await?;
     Ok(retained)
@@ -158,7 +164,7 @@ async fn delete(
     table: &'static Table,
     retention: &Retention,
     retained: &mut Retained,
-    say: &mut (dyn FnMut(&Retained) + Send),
+    say: Say<'_>,
 ) -> Result<(), Error> {
     if retention.older_rows > 0
         && let Some(cutoff) = retention.of.created_before
@@ -171,7 +177,9 @@ async fn delete(
             let Some(last) = rows.last else { break };
             after = last;
             retained.rows += rows.deleted;
-            say(retained);
+            if say(retained).is_break() {
+                return Ok(());
+            }
         }
     }
     if let Some(cutoff) = retention.of.deleted_before {
@@ -196,7 +204,9 @@ async fn delete(
                 break;
             }
             retained.rows += deleted;
-            say(retained);
+            if say(retained).is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Finishing and retention.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -200,7 +201,10 @@ async fn take(
     let count = format!("SELECT count(*) FROM {}", table.name);
     let rows = number(pool, &count).await;
     let mut told = Vec::new();
-    let mut say = |at: &Retained| told.push(at.clone());
+    let mut say = |at: &Retained| {
+        told.push(at.clone());
+        ControlFlow::Continue(())
+    };
     let done = retain(pool, table, &plan, &mut say).await.unwrap();
     assert_eq!(
         (done.rows, done.bytes, done.partitions),
@@ -382,9 +386,11 @@ async fn a_partition_that_got_a_newer_record_stays() {
         "UPDATE logs SET created_at = now() WHERE id = 150",
     )
     .await;
-    let done = retain(&db.pool, Log::TABLE, &plan, &mut |_| {})
-        .await
-        .unwrap();
+    let done = retain(&db.pool, Log::TABLE, &plan, &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .await
+    .unwrap();
     assert_eq!(done.kept, ["logs_p0000000000000100"]);
     assert_eq!(done.partitions, 2);
     assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, 151);
@@ -409,7 +415,7 @@ async fn retention_does_not_keep_others_waiting() {
         .execute(&mut *reading)
         .await
         .unwrap();
-    let mut say = |_: &Retained| {};
+    let mut say = |_: &Retained| ControlFlow::Continue(());
     let (done, ()) = tokio::join!(retain(&db.pool, Log::TABLE, &plan, &mut say), async {
         for _ in 0..20 {
             Log::records()
@@ -420,4 +426,26 @@ async fn retention_does_not_keep_others_waiting() {
         reading.rollback().await.unwrap();
     });
     assert_eq!(done.unwrap().partitions, 3);
+}
+
+#[tokio::test]
+async fn retention_ends_where_it_is_told_to_and_is_gone_on_with() {
+    let db = filled().await;
+    let policy = Policy {
+        older_than: Some(DAY),
+        ..Policy::default()
+    };
+    let mut left = 350;
+    for rows in [99, 100, 100, 0] {
+        let mut conn = db.pool.acquire().await.unwrap();
+        let plan = plan_retention(&mut conn, Log::TABLE, &policy, hour(324))
+            .await
+            .unwrap();
+        let done = retain(&db.pool, Log::TABLE, &plan, &mut |_| ControlFlow::Break(()))
+            .await
+            .unwrap();
+        assert_eq!(done.rows, rows);
+        left -= rows.cast_signed();
+        assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, left);
+    }
 }
