@@ -31,6 +31,7 @@ pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use scan::Session as ScanSession;
+pub(crate) use sealed::{Places, nearest};
 pub(crate) use statement::{fields, searched};
 
 /// Whether a record with these texts in its search fields is found, the fields

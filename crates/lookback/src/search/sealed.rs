@@ -11,8 +11,9 @@
 //! finds the same as without summaries, up to its own bounds; beyond these it
 //! reads less.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::query::Query;
@@ -325,10 +326,19 @@ pub(crate) struct Nearest {
 /// A kind that is near, with the newest of its records.
 #[derive(Debug, Default)]
 struct Kind {
-    rows: u64,
     ids: Vec<i64>,
     /// Whether there are records that are not among the ids.
     is_cut: bool,
+}
+
+impl Kind {
+    /// Puts the newest first, and keeps this many.
+    fn newest(&mut self, most: usize) {
+        self.ids.sort_unstable_by(|a, b| b.cmp(a));
+        self.ids.dedup();
+        self.is_cut |= self.ids.len() > most;
+        self.ids.truncate(most);
+    }
 }
 
 /// Kinds looked at, at first and then.
@@ -353,17 +363,21 @@ impl Nearest {
             let Some(near) = Near::read(conn, table, vector, wanted).await? else {
                 return Ok(None);
             };
-            let passing = passing(conn, table, scope()?, near.ids()).await?;
+            let passing = passing(conn, table, vector, scope()?, near.ids()).await?;
             let (mut alive, mut found, mut is_starved) = (0, 0, false);
             for kind in near.kinds.values() {
-                let pass = kind.ids.iter().filter(|id| passing.contains(*id)).count();
+                let pass = kind
+                    .ids
+                    .iter()
+                    .filter(|id| passing.contains_key(*id))
+                    .count();
                 alive += i64::from(pass > 0);
                 found += pass as i64;
                 is_starved |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
             }
             let is_enough = alive >= KINDS || found >= NEAR;
             if is_enough || (!is_starved && near.is_all_kinds) {
-                let ids = passing.into_iter().collect();
+                let ids = passing.into_keys().collect();
                 let is_cut = near.kinds.values().any(|kind| kind.is_cut);
                 return Ok(Some(Self {
                     places: Some(Places {
@@ -403,11 +417,7 @@ impl Near {
         let vector = sql.take_text();
         let wanted_kinds = sql.argument(wanted)?;
         sql.push(&format!(
-            "WITH sealed AS (\
-               SELECT min(first_id) AS __first, max(last_id) AS __until, \
-                 array_agg(first_id) FILTER (WHERE NOT has_kinds) AS __first_ids, \
-                 array_agg(last_id) FILTER (WHERE NOT has_kinds) AS __last_ids \
-               FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
+            "{SEALED}, \
              kinds AS MATERIALIZED (\
                SELECT * FROM (\
                  SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, rows, id FROM search_kinds \
@@ -417,22 +427,17 @@ impl Near {
                SELECT kind, rows, id FROM kinds WHERE kind <= (SELECT max(kind) FROM (\
                  SELECT DISTINCT kind FROM kinds ORDER BY kind LIMIT {wanted_kinds}) AS n)) \
              SELECT sealed.*, counted.*, n.kind, n.rows, \
-               CASE WHEN __rows <= {NEAR} THEN s.newest_ids ELSE s.newest_ids[1:{IDS}] END AS ids, \
-               cardinality(s.newest_ids) AS listed \
-             FROM sealed CROSS JOIN counted LEFT JOIN (nearest AS n JOIN search_kinds AS s USING (id)) ON TRUE"
+               CASE WHEN __rows <= {NEAR} THEN s.newest_ids ELSE s.newest_ids[1:{IDS}] END AS ids \
+             FROM sealed CROSS JOIN counted LEFT JOIN (nearest AS n JOIN search_kinds AS s USING (id)) ON TRUE",
+            SEALED = sealed(&target),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+        let Some(hot) = unsealed(row)? else {
             return Ok(None);
         };
-        let mut ranges = hot(first, until).to_vec();
-        let first_ids: Option<Vec<i64>> = row.try_get("__first_ids")?;
-        let last_ids: Option<Vec<i64>> = row.try_get("__last_ids")?;
-        let unknown = first_ids.into_iter().flatten();
-        ranges.extend(unknown.zip(last_ids.into_iter().flatten()));
         let all_kinds: i64 = row.try_get("__kinds")?;
         let all_rows: i64 = row.try_get("__rows")?;
         let mut kinds: BTreeMap<i32, Kind> = BTreeMap::new();
@@ -443,21 +448,17 @@ impl Near {
             let kind = kinds.entry(distance).or_default();
             let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
             let ids: Vec<i64> = row.try_get("ids")?;
-            let listed: i32 = row.try_get("listed")?;
-            kind.rows += rows;
-            kind.is_cut |= rows > u64::from(listed.unsigned_abs()) || ids.len() < listed as usize;
+            kind.is_cut |= rows > ids.len() as u64;
             kind.ids.extend(ids);
         }
         for kind in kinds.values_mut() {
-            kind.ids.sort_unstable_by(|a, b| b.cmp(a));
-            kind.ids.dedup();
-            if all_rows > NEAR && kind.ids.len() > IDS {
-                kind.ids.truncate(IDS);
-                kind.is_cut = true;
-            }
+            kind.newest(match all_rows > NEAR {
+                true => IDS,
+                false => usize::MAX,
+            });
         }
         Ok(Some(Self {
-            hot: ranges,
+            hot,
             is_all_kinds: kinds.len() as i64 >= all_kinds,
             kinds,
         }))
@@ -469,18 +470,131 @@ impl Near {
     }
 }
 
-/// Which of some records are of a scope.
+/// Entries that are looked at for the nearest records of all.
+const ENTRIES: i64 = 4_000;
+
+/// So many of the newest records of a vector are known, however many it has.
+const KNOWN: usize = 100;
+
+/// Where this many records of a scope that are nearest to a vector are, the
+/// newest of equals first; `None` where that is not known without a scan.
+pub(crate) async fn nearest(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    vector: &Embedding,
+    wanted: u64,
+    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+) -> Result<Option<Places>, Error> {
+    let vector_of = *vector;
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+    let vector = sql.take_text();
+    sql.push(&format!(
+        "{SEALED}, \
+         kinds AS (\
+           SELECT vector <=> {vector} AS distance, rows, newest_ids FROM search_kinds \
+           WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {ENTRIES}) \
+         SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
+        SEALED = sealed(&target),
+    ));
+    let rows = sql.fetch_all(conn).await?;
+    let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let mut kinds: Vec<(f64, Kind)> = Vec::new();
+    for row in &rows {
+        let Some(distance) = row.try_get::<Option<f64>, _>("distance")? else {
+            continue;
+        };
+        if distance.is_nan() {
+            continue;
+        }
+        if kinds.last().is_none_or(|(last, _)| *last != distance) {
+            kinds.push((distance, Kind::default()));
+        }
+        if let Some((_, kind)) = kinds.last_mut() {
+            let ids: Vec<i64> = row.try_get("newest_ids")?;
+            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
+            kind.is_cut |= rows > ids.len() as u64;
+            kind.ids.extend(ids);
+        }
+    }
+    let mut is_all = rows.len() < ENTRIES as usize;
+    if !is_all {
+        // There may be others of the last.
+        kinds.pop();
+    }
+    let ids = kinds.iter_mut().flat_map(|(_, kind)| {
+        kind.newest(KNOWN);
+        kind.ids.iter().copied()
+    });
+    let passing = passing(conn, table, &vector_of, scope()?, ids.collect()).await?;
+    let (mut places, mut found) = (Vec::new(), 0_u64);
+    for (distance, kind) in &kinds {
+        // One that was changed meanwhile is of another kind, too.
+        let pass = kind.ids.iter().copied();
+        let pass = pass.filter(|id| passing.get(id) == Some(distance));
+        places.extend(pass);
+        found = places.len() as u64;
+        if found >= wanted {
+            break;
+        }
+        if kind.is_cut {
+            is_all = false;
+            break;
+        }
+    }
+    Ok((found >= wanted || is_all).then(|| Places {
+        ranges: joined(hot),
+        ids: places,
+    }))
+}
+
+/// The common beginning of statements: what is sealed.
+fn sealed(target: &str) -> String {
+    format!(
+        "WITH sealed AS (\
+           SELECT min(first_id) AS __first, max(last_id) AS __until, \
+             array_agg(first_id) FILTER (WHERE NOT has_kinds) AS __first_ids, \
+             array_agg(last_id) FILTER (WHERE NOT has_kinds) AS __last_ids \
+           FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
+    )
+}
+
+/// The ranges of records that are compared one by one; `None` where nothing is
+/// sealed.
+fn unsealed(row: &PgRow) -> Result<Option<Vec<(i64, i64)>>, sqlx::Error> {
+    let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+        return Ok(None);
+    };
+    let mut ranges = hot(first, until).to_vec();
+    let first_ids: Option<Vec<i64>> = row.try_get("__first_ids")?;
+    let last_ids: Option<Vec<i64>> = row.try_get("__last_ids")?;
+    let unknown = first_ids.into_iter().flatten();
+    ranges.extend(unknown.zip(last_ids.into_iter().flatten()));
+    Ok(Some(ranges))
+}
+
+/// Which of some records are of a scope, and how far from a vector they are.
 async fn passing(
     conn: &mut PgConnection,
     table: &'static Table,
+    vector: &Embedding,
     mut sql: Sql,
     ids: Vec<i64>,
-) -> Result<BTreeSet<i64>, Error> {
+) -> Result<BTreeMap<i64, f64>, Error> {
     let id = table.role(Role::Id).quoted();
+    let embedding = table.role(Role::Embedding);
     let scope = sql.take_text();
+    sql.bind_value(embedding, vector.to_value())?;
+    let vector = sql.take_text();
     let ids = sql.argument(ids)?;
     sql.push(&format!(
-        "SELECT {id} AS __id FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope}",
+        "SELECT {id} AS __id, {embedding} <=> {vector} AS __distance \
+         FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope} \
+         AND {embedding} IS NOT NULL",
+        embedding = embedding.quoted(),
         from = table.quoted(),
         alias = table.alias(),
     ));
@@ -488,6 +602,9 @@ async fn passing(
         .fetch_all(conn)
         .await
         .map_err(|error| Error::of_table(table, error))?;
-    let ids = rows.iter().map(|row| row.try_get("__id"));
-    Ok(ids.collect::<Result<_, _>>()?)
+    let record = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__distance")?));
+    Ok(rows
+        .iter()
+        .map(record)
+        .collect::<Result<_, sqlx::Error>>()?)
 }
