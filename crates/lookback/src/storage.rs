@@ -25,6 +25,8 @@ pub use plan::{Dropped, Policy, Retention, plan_retention};
 pub use retain::{Retained, retain};
 pub use status::{State, Status, status};
 
+#[cfg(feature = "migrate")]
+pub(crate) use ahead::is_made;
 pub(crate) use convert::BEFORE;
 pub(crate) use finish::time_to_blame;
 pub(crate) use partitions::TIMES;

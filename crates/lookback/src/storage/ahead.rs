@@ -288,20 +288,33 @@ impl Layout {
         ));
     }
 
-    /// The name of the partition that begins at this id. Names are in the order
-    /// of ids, and as long as PostgreSQL takes them.
     pub(super) fn name(&self, first: i64) -> String {
-        const LONGEST: usize = 63;
-        let end = match first < 0 {
-            true => format!("_n{:016}", first.unsigned_abs()),
-            false => format!("_p{first:016}"),
-        };
-        let mut name = self.table.name.to_owned();
-        while name.len() + end.len() > LONGEST {
-            name.pop();
-        }
-        name + &end
+        name_of(self.table.name, first)
     }
+}
+
+/// The name of the partition of a table that begins at this id. Names are in the
+/// order of ids, and as long as PostgreSQL takes them.
+fn name_of(table: &str, first: i64) -> String {
+    const LONGEST: usize = 63;
+    let end = match first < 0 {
+        true => format!("_n{:016}", first.unsigned_abs()),
+        false => format!("_p{first:016}"),
+    };
+    let mut name = table.to_owned();
+    while name.len() + end.len() > LONGEST {
+        name.pop();
+    }
+    name + &end
+}
+
+/// Whether a partition of a table has a name that is made here.
+#[cfg(feature = "migrate")]
+pub(crate) fn is_made(table: &str, partition: &str) -> bool {
+    let first = partition
+        .rsplit_once("_p")
+        .map(|(_, digits)| digits.parse());
+    matches!(first, Some(Ok(first)) if name_of(table, first) == partition)
 }
 
 pub(super) async fn lock(
@@ -353,7 +366,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{AheadOptions, ranges};
+    use super::{AheadOptions, name_of, ranges};
 
     fn options(ids: i64, ahead: u32) -> AheadOptions {
         AheadOptions {
@@ -389,6 +402,13 @@ mod tests {
             [(Some(5_000), 5_100), (Some(5_100), 5_200)]
         );
         assert_eq!(ranges(None, 550, &options(100, 0)), [(Some(500), 600)]);
+    }
+
+    #[test]
+    fn names_are_in_the_order_of_ids() {
+        let names = [0, 9, 1 << 20, i64::MAX].map(|first| name_of(&"é".repeat(40), first));
+        assert!(names.is_sorted() && names.iter().all(|name| name.len() <= 63));
+        assert_eq!(name_of("logs", 1 << 20), "logs_p0000000001048576");
     }
 
     #[test]

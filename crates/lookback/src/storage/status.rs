@@ -129,10 +129,13 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
     let mut sql = Sql::new(
         "SELECT coalesce(sum(pg_table_size(relid)), 0)::bigint AS table_bytes, \
          coalesce(sum(pg_indexes_size(relid)), 0)::bigint AS index_bytes \
-         FROM pg_partition_tree(to_regclass(",
+         FROM (SELECT to_regclass(",
     );
-    sql.bind(table.quoted())?;
-    sql.push("))");
+    let name = sql.argument(table.quoted())?;
+    // Of a table without partitions, the tree has nothing.
+    sql.push(&format!(
+        "{name}) AS relid UNION SELECT relid FROM pg_partition_tree(to_regclass({name}))) AS parts"
+    ));
     if let Some(row) = sql.fetch_optional(conn).await? {
         status.table_bytes = row.try_get::<i64, _>("table_bytes")?.unsigned_abs();
         status.index_bytes = row.try_get::<i64, _>("index_bytes")?.unsigned_abs();
