@@ -4,11 +4,13 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
 use crate::args::Options;
 use crate::failure::Failure;
+use crate::retention::{Age, Retention, Section, Size};
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) pg_bin: Setting<PathBuf>,
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
+    pub(crate) retention: Retention,
 }
 
 /// A value, or none for the default, and where it is from.
@@ -56,6 +59,8 @@ struct File {
     pg_bin: Option<PathBuf>,
     pg_port: Option<u16>,
     pg_user: Option<String>,
+    #[serde(default)]
+    retention: Section,
 }
 
 const FILE: &str = "lookback.toml";
@@ -90,6 +95,33 @@ impl Config {
                 (text("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
                 (file.pg_user, file_origin()),
             ),
+            retention: Retention {
+                older_than: pick(
+                    (None, "--older-than"),
+                    (
+                        parsed("LOOKBACK_RETENTION_OLDER_THAN")?,
+                        "LOOKBACK_RETENTION_OLDER_THAN",
+                    ),
+                    (file.retention.older_than, file_origin()),
+                ),
+                larger_than: pick(
+                    (None, "--larger-than"),
+                    (
+                        parsed::<Size>("LOOKBACK_RETENTION_LARGER_THAN")?,
+                        "LOOKBACK_RETENTION_LARGER_THAN",
+                    ),
+                    (file.retention.larger_than, file_origin()),
+                ),
+                deleted_older_than: pick(
+                    (None, "--deleted-older-than"),
+                    (
+                        parsed::<Age>("LOOKBACK_RETENTION_DELETED_OLDER_THAN")?,
+                        "LOOKBACK_RETENTION_DELETED_OLDER_THAN",
+                    ),
+                    (file.retention.deleted_older_than, file_origin()),
+                ),
+                file: file.retention,
+            },
         })
     }
 }
@@ -211,6 +243,13 @@ fn path_of(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+fn parsed<T: FromStr<Err = String>>(name: &str) -> Result<Option<T>, Failure> {
+    let value = text(name)?.map(|value| value.parse());
+    value
+        .transpose()
+        .map_err(|problem: String| Failure::usage(format!("{name}: {problem}")))
 }
 
 fn port(name: &str) -> Result<Option<u16>, Failure> {

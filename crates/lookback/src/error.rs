@@ -286,6 +286,9 @@ impl Error {
         let Some(refusal) = refusal(&source) else {
             return Self::from(source);
         };
+        if let Some(refused) = kept(table, refusal) {
+            return refused;
+        }
         let known = refusal
             .constraint()
             .and_then(|name| table.constraints.iter().find(|c| c.name == name))
@@ -361,6 +364,29 @@ mod code {
     pub(super) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
     /// Serialization failure and deadlock.
     pub(super) const RETRY: [&str; 2] = ["40001", "40P01"];
+}
+
+/// What a constraint of `lookback::storage` refused.
+fn kept(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
+    let constraint = refusal.constraint()?;
+    if constraint == crate::storage::TIMES {
+        let partition = refusal.table().unwrap_or(table.name);
+        let problem = format!(
+            "is before or after the times of all records of {partition}, which is finished; to \
+             allow it, drop its constraint {constraint}, which is made anew later"
+        );
+        let field = crate::storage::time_to_blame(table);
+        return Some(Error::invalid_field(table.name, field, problem));
+    }
+    let before = constraint.strip_prefix(crate::storage::BEFORE)?;
+    Some(Error::Setup {
+        problem: format!(
+            "the default partition of {} takes no ids from {before} on: its conversion was cut \
+             short, and never gone on with",
+            table.name
+        ),
+        hint: "go on with it: lookback storage seal".to_owned(),
+    })
 }
 
 fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {

@@ -19,6 +19,7 @@ pub mod seal;
 mod search;
 mod setup;
 mod sql;
+pub mod storage;
 mod types;
 mod value;
 
@@ -80,6 +81,8 @@ mod guide {
     struct Queries;
     #[doc = include_str!("../../../docs/guide/models.md")]
     struct Models;
+    #[doc = include_str!("../../../docs/guide/storage.md")]
+    struct Storage;
     #[doc = include_str!("../../../docs/guide/migrations.md")]
     struct Migrations;
 }

@@ -81,7 +81,7 @@ async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Resu
 }
 
 /// The greatest id that is sealed.
-async fn sealed_until(
+pub(crate) async fn sealed_until(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<Option<i64>, Error> {

@@ -16,5 +16,6 @@ mod pull;
 mod push;
 mod rebase;
 mod records;
+mod storage;
 mod support;
 mod users;
