@@ -1,0 +1,5 @@
+//! The writer.
+
+mod kept;
+mod plain;
+mod refused;
