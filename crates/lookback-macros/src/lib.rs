@@ -44,6 +44,7 @@ mod model;
 /// | `partition_by = "RANGE (id)"` | how its rows are divided |
 /// | `partition("name", "DEFAULT")` | a partition, or `"FOR VALUES …"` |
 /// | `open_partitions` | there may be other partitions, which are left alone |
+/// | `sealed` | searched at scale: summarised for search, in the tables of Lookback |
 /// | `schema_only` | only migrations know the table |
 ///
 /// # On a field

@@ -16,6 +16,7 @@ mod models;
 #[cfg(feature = "password")]
 pub mod password;
 mod query;
+pub mod seal;
 mod search;
 mod setup;
 mod sql;

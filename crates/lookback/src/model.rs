@@ -76,6 +76,8 @@ pub struct Table {
     pub constraints: &'static [Constraint],
     /// The unique keys that an upsert can go by.
     pub keys: &'static [KeyDef],
+    /// Whether its records are summarised for search, segment by segment.
+    pub sealed: bool,
 }
 
 /// A unique key as its model describes it.
@@ -170,6 +172,11 @@ impl Table {
             Some(schema) => format!("{}.{name}", quote_identifier(schema)),
             None => name,
         }
+    }
+
+    /// The name by which columns of the table go in SQL, without its schema.
+    pub(crate) fn alias(&self) -> String {
+        quote_identifier(self.name)
     }
 
     /// The columns that a default read returns.

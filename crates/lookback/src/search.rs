@@ -19,6 +19,7 @@ mod hit;
 mod query;
 mod rank;
 mod scan;
+mod sealed;
 mod statement;
 mod text;
 mod word;
@@ -30,6 +31,7 @@ pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use scan::Session as ScanSession;
+pub(crate) use sealed::{Places, nearest};
 pub(crate) use statement::{fields, searched};
 
 /// Whether a record with these texts in its search fields is found, the fields

@@ -17,6 +17,7 @@ use crate::value::{Parameter, Value};
 pub(crate) struct Sql {
     text: String,
     arguments: PgArguments,
+    once: bool,
 }
 
 impl Sql {
@@ -24,7 +25,14 @@ impl Sql {
         Self {
             text: text.to_owned(),
             arguments: PgArguments::default(),
+            once: false,
         }
+    }
+
+    /// Says that the text will hardly come again: it is not kept prepared.
+    pub(crate) fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     pub(crate) fn push(&mut self, text: &str) {
@@ -109,6 +117,6 @@ impl Sql {
     }
 
     fn query(self) -> sqlx::query::Query<'static, Postgres, PgArguments> {
-        sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
+        sqlx::query_with(AssertSqlSafe(self.text), self.arguments).persistent(!self.once)
     }
 }

@@ -16,6 +16,7 @@
 // Test code: a test that cannot have its database has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+pub mod bench;
 mod database;
 pub mod made;
 pub mod plans;

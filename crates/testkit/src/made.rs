@@ -4,6 +4,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+mod lines;
+mod searches;
+mod templates;
+
+pub use lines::{line_time, log_lines};
+pub use searches::{Search, searches};
+
 /// Numbers that are the same everywhere: SplitMix64 (Steele, Lea and Flood,
 /// "Fast Splittable Pseudorandom Number Generators", 2014).
 #[derive(Clone, Debug)]

@@ -291,6 +291,33 @@ fn check_names(model: &Model, mistakes: &mut Mistakes) {
         );
     }
     check_partitions(&options.partition_by, &options.partitions, mistakes);
+    check_sealed(model, mistakes);
+}
+
+/// What is summarised by ranges of ids is searched, and kept by no other key: an
+/// upsert would change text behind the back of the summaries.
+fn check_sealed(model: &Model, mistakes: &mut Mistakes) {
+    let options = &model.options;
+    let Some(sealed) = &options.sealed else {
+        return;
+    };
+    if model.search.is_empty() {
+        mistakes.at(
+            sealed.span(),
+            "what is sealed is searched: name its fields, search(message)",
+        );
+    }
+    let keys = options.constraints.iter().filter_map(|named| {
+        matches!(named.definition.value, Constraint::Unique(_)).then_some(&named.name)
+    });
+    let indexes = options.indexes.iter();
+    let indexes = indexes.filter_map(|named| named.definition.value.unique.then_some(&named.name));
+    for name in keys.chain(indexes) {
+        mistakes.at(
+            name.span(),
+            "what is sealed has no unique key but `id`: leave out `sealed`, or this",
+        );
+    }
 }
 
 fn check_partitions(

@@ -113,6 +113,7 @@ fn table(model: &Model) -> TokenStream {
         quote!(::lookback::__private::Constraint { name: #name, field: #field, problem: #problem })
     });
     let keys = key::definitions(model);
+    let sealed = model.options.sealed.is_some();
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;
         let text = field.column();
@@ -142,6 +143,7 @@ fn table(model: &Model) -> TokenStream {
                 search: &[#(#search),*],
                 constraints: &[#(#constraints),*],
                 keys: #keys,
+                sealed: #sealed,
             };
             type New = #new;
             type Patch = #patch;

@@ -22,6 +22,7 @@ pub(crate) struct Options {
     pub(crate) partition_by: Option<Sql<PartitionBy>>,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) open_partitions: Option<Ident>,
+    pub(crate) sealed: Option<Ident>,
     /// The names of all that was given, right or wrong.
     pub(crate) given: Vec<String>,
 }
@@ -50,7 +51,7 @@ pub(crate) struct Partition {
 
 const USAGE: &str = "`model` takes: table = \"name\", search(field, …), schema = \"name\", \
      comment = \"…\", constraint(\"name\", \"CHECK (…)\"), index(\"name\", \"(column, …)\"), \
-     partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, schema_only";
+     partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, sealed, schema_only";
 
 const PARTITION: &str =
     "a partition is written: partition(\"logs_default\", \"DEFAULT\"), or \"FOR VALUES …\"";
@@ -109,6 +110,7 @@ impl Options {
                 Ok(())
             }
             "open_partitions" => once(&mut self.open_partitions, name, name.clone()),
+            "sealed" => once(&mut self.sealed, name, name.clone()),
             _ => Err(syn::Error::new(
                 name.span(),
                 format!("unknown attribute; {USAGE}"),

@@ -26,7 +26,8 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
     index("logs_deleted_at_idx", "(deleted_at) WHERE deleted_at IS NOT NULL"),
     partition_by = "RANGE (id)",
     partition("logs_default", "DEFAULT"),
-    open_partitions
+    open_partitions,
+    sealed
 )]
 pub struct Log {
     /// Primary key.

@@ -36,7 +36,8 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
     ),
     partition_by = "RANGE (id)",
     partition("request_snapshots_default", "DEFAULT"),
-    open_partitions
+    open_partitions,
+    sealed
 )]
 pub struct RequestSnapshot {
     /// Primary key.

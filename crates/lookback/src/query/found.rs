@@ -235,11 +235,20 @@ impl<M: Model> QueryBuilder<M> {
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
-        let statement = || -> Result<Sql, Error> {
+        let scope = || -> Result<Sql, Error> {
             let mut sql = Sql::default();
             self.push_where(&mut sql)?;
             window.push_until(table, &mut sql)?;
+            Ok(sql)
+        };
+        // The nearest are read where summaries say they are; all are counted.
+        let statement = |places: Option<&search::Places>| -> Result<Sql, Error> {
+            let mut sql = scope()?;
             let scope = sql.take_text();
+            let near_from = match places {
+                Some(places) => places.from(table, &mut sql)?,
+                None => table.quoted(),
+            };
             // Bound, and not read where it is used: a distributed table takes it no other way.
             sql.bind_value(table.role(Role::Embedding), embedding.to_value())?;
             let vector = sql.take_text();
@@ -255,18 +264,18 @@ impl<M: Model> QueryBuilder<M> {
             );
             // A vector of zeros has no direction: its distance is no number.
             let others = format!(
-                "{from}{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
+                "{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
                  AND ({embedding} <=> {vector}) <> 'NaN'",
-                from = table.quoted(),
             );
+            let from = table.quoted();
             let count = match self.count {
-                Count::All => format!("SELECT count(*) AS total FROM {others}"),
+                Count::All => format!("SELECT count(*) AS total FROM {from}{others}"),
                 Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
                 Count::UpTo(most) => {
                     let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
                     let most = sql.argument(most)?;
                     format!(
-                        "SELECT count(*) AS total FROM (SELECT FROM {others} LIMIT {most}) AS capped"
+                        "SELECT count(*) AS total FROM (SELECT FROM {from}{others} LIMIT {most}) AS capped"
                     )
                 }
             };
@@ -274,7 +283,7 @@ impl<M: Model> QueryBuilder<M> {
                 "SELECT counted.total AS __total, page.* \
                  FROM ({count}) AS counted \
                  LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
-                   FROM {others} \
+                   FROM {near_from}{others} \
                    ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
             ));
             Ok(sql)
@@ -282,12 +291,23 @@ impl<M: Model> QueryBuilder<M> {
         let mut scan = ScanSession::begin(table, session.conn())
             .await
             .map_err(of_table)?;
-        let rows = statement()?.fetch_all(scan.conn()).await;
+        let places = match scan.is_read_by_summaries(&scope).await? {
+            true => {
+                // The record itself is not counted.
+                let wanted = window
+                    .offset
+                    .saturating_add(window.with_next())
+                    .saturating_add(1);
+                search::nearest(scan.conn(), table, &embedding, wanted, &scope).await?
+            }
+            false => None,
+        };
+        let rows = statement(places.as_ref())?.fetch_all(scan.conn()).await;
         let mut near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
         if scan.has_vector_index() && near.may_be_short {
             // The index gave up before the filters had their fill.
             scan.without_indexes().await.map_err(of_table)?;
-            let rows = statement()?.fetch_all(scan.conn()).await;
+            let rows = statement(None)?.fetch_all(scan.conn()).await;
             near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
         }
         scan.end().await.map_err(of_table)?;

@@ -9,6 +9,7 @@ use crate::db::{Db, Together, Whole};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model, Role, Table, check};
+use crate::seal::Changes;
 use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
 
@@ -66,6 +67,7 @@ impl<M: Model> QueryBuilder<M> {
         // The embedding is of all search fields: those that stay are read, and
         // the row is locked so that no other change comes between.
         let mut together = Together::begin(conn).await?;
+        let summaries = Changes::begin(together.conn(), table).await?;
         let mut scope = Sql::default();
         self.push_where(&mut scope)?;
         self.push_unchanged(&mut scope)?;
@@ -85,6 +87,7 @@ impl<M: Model> QueryBuilder<M> {
         let record = self.set(together.conn(), id, &changes).await;
         // What is stored and cannot be read is stored all the same, as without a transaction.
         if matches!(record, Ok(_) | Err(Error::Unreadable { .. })) {
+            summaries.done(together.conn(), &[id]).await?;
             together.commit().await?;
         }
         record
@@ -117,7 +120,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut session = Whole::new(db.into().session().await?);
         if touches_search(table, &changes) {
             let set = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
-            if !table.search.iter().all(set) {
+            if table.sealed || !table.search.iter().all(set) {
                 let done = self.update_with_embeddings(session.conn(), &changes).await;
                 session.give_back();
                 return done;
@@ -142,6 +145,7 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let id = table.role(Role::Id).quoted();
         let mut together = Together::begin(conn).await?;
+        let summaries = Changes::begin(together.conn(), table).await?;
         // Up to the newest record of now: those that are added meanwhile are not meant.
         let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
@@ -177,7 +181,7 @@ impl<M: Model> QueryBuilder<M> {
                 ", {} = made.__embedding FROM (SELECT unnest(",
                 table.role(Role::Embedding).quoted()
             ));
-            sql.bind(ids)?;
+            sql.bind(&ids)?;
             sql.push(") AS __id, unnest(");
             sql.bind(embeddings)?;
             sql.push(&format!(") AS __embedding) AS made WHERE {id} = made.__id"));
@@ -185,6 +189,7 @@ impl<M: Model> QueryBuilder<M> {
                 .execute(together.conn())
                 .await
                 .map_err(|error| Error::of_table(table, error))?;
+            summaries.done(together.conn(), &ids).await?;
         }
         together.commit().await?;
         Ok(done)

@@ -6,7 +6,8 @@ use sqlx::{PgConnection, Row as _};
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::scan;
-use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP};
+use super::sealed::{Lettered, Nearest};
+use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP, Sources};
 use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
@@ -49,19 +50,19 @@ pub(crate) struct Candidates {
 pub(crate) async fn candidates(
     table: &'static Table,
     query: &Query,
-    scope: impl Fn() -> Result<Sql, Error>,
+    scope: impl Fn() -> Result<Sql, Error> + Sync,
     conn: &mut PgConnection,
 ) -> Result<Candidates, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let mut likeness = session.likeness();
-    let mut fetched = fetch(table, query, likeness, scope()?, &mut session).await?;
-    let by_index = query.is_fetched_by_likeness() && likeness == Likeness::ByIndex;
-    if by_index && fetched.ended_early() {
-        // The index gave up, or the scope is small: a scan knows.
-        likeness = Likeness::ByScan;
-        fetched = fetch(table, query, likeness, scope()?, &mut session).await?;
-    }
+    let fetched = match session.is_read_by_summaries(&scope).await? {
+        true => by_summaries(table, query, &scope, &mut session).await?,
+        false => None,
+    };
+    let fetched = match fetched {
+        Some(fetched) => fetched,
+        None => whole(table, query, &scope, &mut session).await?,
+    };
     session.end().await.map_err(of_table)?;
     Ok(Candidates {
         complete: fetched.by_letters <= BY_LETTERS
@@ -71,15 +72,78 @@ pub(crate) async fn candidates(
     })
 }
 
+/// From the whole table.
+async fn whole(
+    table: &'static Table,
+    query: &Query,
+    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    session: &mut scan::Session<'_>,
+) -> Result<Fetched, Error> {
+    let all = Sources::default();
+    let likeness = session.likeness();
+    let fetched = fetch(table, query, likeness, &all, scope()?, session).await?;
+    let by_index = query.is_fetched_by_likeness() && likeness == Likeness::ByIndex;
+    if by_index && fetched.ended_early() {
+        // The index gave up, or the scope is small: a scan knows.
+        return fetch(table, query, Likeness::ByScan, &all, scope()?, session).await;
+    }
+    Ok(fetched)
+}
+
+/// From the places that the summaries of a sealed table name; `None` if nothing
+/// of it is sealed.
+async fn by_summaries(
+    table: &'static Table,
+    query: &Query,
+    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    session: &mut scan::Session<'_>,
+) -> Result<Option<Fetched>, Error> {
+    let Some(mut lettered) = Lettered::find(session.conn(), table, query, false).await? else {
+        return Ok(None);
+    };
+    let (mut near, mut is_near_all) = (None, true);
+    if let Some(vector) = query
+        .embedding
+        .as_ref()
+        .filter(|_| query.is_fetched_by_likeness())
+    {
+        let Some(nearest) = Nearest::find(session.conn(), table, vector, scope).await? else {
+            return Ok(None);
+        };
+        (near, is_near_all) = (nearest.places, nearest.is_all);
+    }
+    loop {
+        let sources = Sources {
+            letters: Some(lettered.places()),
+            near: near.clone(),
+        };
+        let mut fetched =
+            fetch(table, query, Likeness::ByScan, &sources, scope()?, session).await?;
+        if lettered.is_all() || lettered.is_enough(fetched.signatures.iter().copied()) {
+            fetched.is_near_complete &= is_near_all && lettered.is_all();
+            return Ok(Some(fetched));
+        }
+        if lettered.is_list_over() {
+            let Some(mut all) = Lettered::find(session.conn(), table, query, true).await? else {
+                return Ok(None);
+            };
+            all.go_on_from(&lettered);
+            lettered = all;
+        }
+        lettered.take_more();
+    }
+}
+
 async fn fetch(
     table: &'static Table,
     query: &Query,
     likeness: Likeness,
+    sources: &Sources,
     scope: Sql,
     session: &mut scan::Session<'_>,
 ) -> Result<Fetched, Error> {
     let of_table = |error| Error::of_table(table, error);
-    let statement = statement::candidates(table, query, likeness, scope)?;
+    let statement = statement::candidates(table, query, likeness, sources, scope)?;
     let rows = statement
         .fetch_all(session.conn())
         .await
@@ -90,6 +154,8 @@ async fn fetch(
 /// What the statement returned.
 struct Fetched {
     candidates: Vec<Candidate>,
+    /// What each of them has of the words, two bits a word.
+    signatures: Vec<i64>,
     /// The rows that share letters with the words, fetched or not.
     by_letters: i64,
     /// The rows read from an index of embeddings, and the least cosine of them.
@@ -103,6 +169,7 @@ impl Fetched {
     fn read(query: &Query, rows: &[PgRow]) -> Result<Self, sqlx::Error> {
         let mut fetched = Self {
             candidates: Vec::with_capacity(rows.len()),
+            signatures: Vec::with_capacity(rows.len()),
             by_letters: 0,
             taken: 0,
             least: None,
@@ -114,6 +181,7 @@ impl Fetched {
             fetched.is_near_complete = row.try_get("__complete")?;
             fetched.least = row.try_get("__least")?;
             let signature: i64 = row.try_get("__signature")?;
+            fetched.signatures.push(signature);
             let cosine: Option<f64> = row.try_get("__cosine")?;
             #[allow(clippy::cast_possible_truncation)]
             let cosine = cosine

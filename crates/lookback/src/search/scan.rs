@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::statement::Likeness;
 use crate::db::Together;
+use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
 
@@ -13,6 +14,7 @@ use crate::sql::Sql;
 /// written in it, and with it goes what was set. In a transaction of the
 /// caller's without a savepoint (see [`Together`]): what was set is set back.
 pub(crate) struct Session<'c> {
+    table: &'static Table,
     together: Together<'c>,
     /// What was set before, in the order of [`SETTINGS`] and
     /// [`WITHOUT_INDEXES`]; `None` for what was not known yet.
@@ -31,6 +33,14 @@ const SETTINGS: [(&str, &str); 5] = [
     ("ivfflat.probes", "10"),
     ("jit", "off"),
 ];
+
+/// What reading the records of a search may cost, in the planner's unit (one page
+/// that is read in order), before the summaries of a sealed table are asked
+/// which of them to read. Of records of some hundred bytes that are some hundred
+/// thousand. An operator may set another: `ALTER DATABASE … SET
+/// lookback.scan_cost = 20000`.
+const SCAN_COST: f64 = 12_000.0;
+const SCAN_COST_SETTING: &str = "lookback.scan_cost";
 
 /// How plans are kept from reading an index in its order.
 const WITHOUT_INDEXES: &str = "enable_indexscan";
@@ -70,6 +80,7 @@ impl<'c> Session<'c> {
             None => (Vec::new(), false),
         };
         Ok(Self {
+            table,
             together,
             before,
             has_vector_index,
@@ -92,6 +103,38 @@ impl<'c> Session<'c> {
             true => Likeness::ByIndex,
             false => Likeness::ByScan,
         }
+    }
+
+    /// Whether records of a scope, ` WHERE …`, are to be found by the summaries
+    /// of a sealed table: where reading all of them costs more than
+    /// [`SCAN_COST`], and no index finds the nearest.
+    pub(crate) async fn is_read_by_summaries(
+        &mut self,
+        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    ) -> Result<bool, Error> {
+        if !self.table.sealed || self.has_vector_index {
+            return Ok(false);
+        }
+        let row = Sql::new(&format!(
+            "SELECT current_setting('{SCAN_COST_SETTING}', TRUE) AS cost"
+        ))
+        .fetch_optional(self.conn())
+        .await?;
+        let set: Option<String> = row.map(|row| row.try_get("cost")).transpose()?.flatten();
+        let most = set.and_then(|cost| cost.parse().ok()).unwrap_or(SCAN_COST);
+        let mut sql = scope()?;
+        let scope = sql.take_text();
+        sql.push(&format!(
+            "EXPLAIN (FORMAT JSON) SELECT FROM {}{scope}",
+            self.table.quoted()
+        ));
+        let plan = sql
+            .fetch_optional(self.conn())
+            .await
+            .map_err(|error| Error::of_table(self.table, error))?;
+        let plan: Option<serde_json::Value> = plan.map(|row| row.try_get(0)).transpose()?;
+        let cost = plan.and_then(|plan| plan[0]["Plan"]["Total Cost"].as_f64());
+        Ok(cost.is_none_or(|cost| cost > most))
     }
 
     /// From now on no index is read in its order: the nearest rows come from a

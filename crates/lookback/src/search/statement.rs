@@ -14,6 +14,7 @@
 use super::grammar::containing;
 use super::query::Query;
 use super::rank::MIN_COSINE;
+use super::sealed::Places;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::sql::Sql;
@@ -28,12 +29,12 @@ const OF_A_KIND: i64 = 20;
 
 /// Rows fetched because their embedding is near, and of a kind before all others
 /// of it.
-const NEAR: i64 = 1_000;
-const NEAR_OF_A_KIND: i64 = 10;
+pub(super) const NEAR: i64 = 1_000;
+pub(super) const NEAR_OF_A_KIND: i64 = 10;
 
 /// Kinds that are looked at, the nearest, where all of them are more than `NEAR`
 /// rows.
-const KINDS: i64 = 100;
+pub(super) const KINDS: i64 = 100;
 
 /// From an index, rows are read in steps of this many. Those after the first
 /// are taken only if the rows so far are of fewer kinds than `KINDS`, and begin
@@ -54,12 +55,22 @@ pub(super) enum Likeness {
 /// What of a search field is ranked at most, in characters.
 pub(super) const RANKED_TEXT: u32 = 2_000;
 
+/// Where rows are read: all of the table, if nothing else is said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    /// Those that share letters with the words.
+    pub(super) letters: Option<Places>,
+    /// Those that are near.
+    pub(super) near: Option<Places>,
+}
+
 /// The candidates among the rows of `scope`, which is ` WHERE …` with its
 /// values bound.
 pub(super) fn candidates(
     table: &'static Table,
     query: &Query,
     likeness: Likeness,
+    sources: &Sources,
     mut sql: Sql,
 ) -> Result<Sql, Error> {
     let id = table.role(Role::Id).quoted();
@@ -68,6 +79,12 @@ pub(super) fn candidates(
     let from = table.quoted();
     let text = searched(table);
     let scope = sql.take_text();
+    let read_from = |places: &Option<Places>, sql: &mut Sql| match places {
+        Some(places) => places.from(table, sql),
+        None => Ok(table.quoted()),
+    };
+    let letters_from = read_from(&sources.letters, &mut sql)?;
+    let near_from = read_from(&sources.near, &mut sql)?;
     let vector = query
         .embedding
         .as_ref()
@@ -87,7 +104,7 @@ pub(super) fn candidates(
     sql.push(&format!(
         "WITH letters AS MATERIALIZED (\
            SELECT {id} AS __id, {cosine} AS __cosine, {signature} AS __signature \
-           FROM {from} {lateral}{scope}{any}), \
+           FROM {letters_from} {lateral}{scope}{any}), \
          weights AS (SELECT {weights} FROM letters), \
          kinds AS (\
            SELECT __id, __signature, __cosine, row_number() OVER (\
@@ -96,14 +113,14 @@ pub(super) fn candidates(
            SELECT __id FROM kinds CROSS JOIN weights \
            ORDER BY (nth - 1) / {OF_A_KIND}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
            LIMIT {BY_LETTERS})",
-        weights = words.weights(),
-        score = words.score(),
+        weights = Words::weights(query.fetched.len()),
+        score = Words::score(query.fetched.len()),
     ));
     let mut found = "SELECT __id FROM lettered".to_owned();
     // What was read, and whether that is all there is.
     let mut read = "SELECT 0::bigint AS taken, NULL::float8 AS least, TRUE AS complete".to_owned();
     if query.is_fetched_by_likeness() {
-        let rows = format!("{from}{scope} AND {embedding} IS NOT NULL");
+        let rows = format!("{near_from}{scope} AND {embedding} IS NOT NULL");
         let near = Near {
             id: &id,
             distance: &format!("{embedding} <=> {vector}"),
@@ -138,11 +155,11 @@ pub(super) fn candidates(
 
 /// A kind is a distance in this many parts of one: lines of one template are
 /// equal, and others are hardly ever.
-const PARTS: i64 = 10_000;
+pub(super) const PARTS: i64 = 10_000;
 
 /// The farthest kind that can make a hit.
 #[allow(clippy::cast_possible_truncation)]
-const FAR: i64 = ((1.0 - MIN_COSINE) * PARTS as f32) as i64;
+pub(super) const FAR: i64 = ((1.0 - MIN_COSINE) * PARTS as f32) as i64;
 
 /// The nearest of some rows.
 struct Near<'a> {
@@ -207,7 +224,7 @@ impl Near<'_> {
 }
 
 /// Conditions on what rows have of the words of a query.
-struct Words {
+pub(super) struct Words {
     words: Vec<Word>,
 }
 
@@ -277,26 +294,20 @@ impl Words {
     }
 
     /// How rare each word is among the rows that have any.
-    fn weights(&self) -> String {
+    pub(super) fn weights(words: usize) -> String {
         let of_word = |place: usize| {
             format!(
                 "ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE (__signature >> {}) & 2 = 2))) AS w{place}",
                 2 * place
             )
         };
-        (0..self.words.len())
-            .map(of_word)
-            .collect::<Vec<_>>()
-            .join(", ")
+        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
     /// What a row has of the words, each by its weight; a piece is worth half.
-    fn score(&self) -> String {
+    pub(super) fn score(words: usize) -> String {
         let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
-        (0..self.words.len())
-            .map(of_word)
-            .collect::<Vec<_>>()
-            .join(" + ")
+        (0..words).map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
 

@@ -13,6 +13,7 @@ mod judged;
 mod odd;
 mod pages;
 mod plans;
+mod sealed;
 mod set;
 mod similar;
 

@@ -34,16 +34,16 @@ const WORDS: [&str; 24] = [
     "pay",
 ];
 
-fn sentence() -> impl Strategy<Value = String> {
+pub(super) fn sentence() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(&WORDS[..]), 1..6).prop_map(|words| words.join(" "))
 }
 
 #[derive(Clone, Debug)]
-struct Row {
-    source: &'static str,
-    level: Level,
-    message: String,
-    deleted: bool,
+pub(super) struct Row {
+    pub(super) source: &'static str,
+    pub(super) level: Level,
+    pub(super) message: String,
+    pub(super) deleted: bool,
 }
 
 impl Row {
@@ -58,7 +58,7 @@ impl Row {
     }
 }
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+pub(super) fn rows() -> impl Strategy<Value = Vec<Row>> {
     let level = prop::sample::select(vec![Level::Info, Level::Warn, Level::Error]);
     let source = prop::sample::select(vec!["API", "payments", "DB"]);
     let row = (source, level, sentence(), prop::bool::weighted(0.1)).prop_map(
@@ -78,7 +78,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 /// A term of a search.
 #[derive(Clone, Debug)]
-enum Term {
+pub(super) enum Term {
     Words(String),
     Phrase(String),
     Without(String),
@@ -134,20 +134,20 @@ const FILTERS: [Filtered; 7] = [
 ];
 
 #[derive(Clone, Copy, Debug)]
-enum Deleted {
+pub(super) enum Deleted {
     Without,
     With,
     Only,
 }
 
 #[derive(Clone, Debug)]
-struct Asked {
+pub(super) struct Asked {
     terms: Vec<Term>,
     filter: usize,
     deleted: Deleted,
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let deleted = prop_oneof![
         4 => Just(Deleted::Without),
         1 => Just(Deleted::With),
@@ -162,7 +162,7 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 impl Asked {
-    fn query(&self) -> lookback::QueryBuilder<Log> {
+    pub(super) fn query(&self) -> lookback::QueryBuilder<Log> {
         let query = Log::records()
             .filter(FILTERS[self.filter].0())
             .search(written(&self.terms))
@@ -172,6 +172,11 @@ impl Asked {
             Deleted::With => query.with_deleted(),
             Deleted::Only => query.only_deleted(),
         }
+    }
+
+    /// The filter and the mode alone.
+    pub(super) fn unsearched(&self) -> lookback::QueryBuilder<Log> {
+        Log::records().filter(FILTERS[self.filter].0())
     }
 
     /// Whether filters, phrases and exclusions leave a row.

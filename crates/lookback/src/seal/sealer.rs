@@ -1,0 +1,254 @@
+//! One segment after the other.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Row as _};
+
+use super::summary::Summary;
+use super::{Lock, lock, sealed_until};
+use crate::db::Together;
+use crate::embedding::Embedding;
+use crate::error::Error;
+use crate::model::{Role, Table};
+use crate::models::{NewSealedSegment, SealedSegment, SearchBlock, SearchKind};
+use crate::search::searched;
+use crate::sql::Sql;
+
+/// How many ids a segment has, unless said otherwise: so many records are
+/// scanned in some tens of milliseconds.
+pub const DEFAULT_SEGMENT: i64 = 65_536;
+
+/// How often transactions are looked at that may still write below the head.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Seals the segments of a table, one with each [`step`](Self::step).
+///
+/// Any number of processes may do so at once: one step is done by one of them.
+/// A step that is cut short, in whatever way, leaves nothing behind.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    table: &'static Table,
+    segment: i64,
+    /// No record with an id up to this one is still to come.
+    settled: Option<i64>,
+}
+
+/// What a step of sealing came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// A segment is sealed.
+    #[non_exhaustive]
+    Sealed {
+        /// The least id of the segment.
+        first_id: i64,
+        /// The greatest.
+        last_id: i64,
+        /// How many records it has.
+        rows: u64,
+        /// Ids beyond the segment that are in use: how far sealing is behind.
+        behind: u64,
+    },
+    /// What is not sealed is less than a segment.
+    #[non_exhaustive]
+    Done {
+        /// Ids that are not sealed.
+        behind: u64,
+    },
+    /// Another process is sealing the table, or changing sealed records.
+    Busy,
+    /// A transaction that began to write before the step has not ended: its
+    /// records could be of the segment.
+    Unsettled,
+}
+
+impl Sealer {
+    /// A sealer of a model's table, in segments of this many ids
+    /// ([`DEFAULT_SEGMENT`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_invalid`] for a model that is not `sealed`, or a segment of
+    /// no ids.
+    pub fn new(table: &'static Table, segment: i64) -> Result<Self, Error> {
+        if !table.sealed {
+            return Err(Error::invalid_field(
+                table.name,
+                "sealed",
+                "is not among the attributes of the model: its records are not summarised",
+            ));
+        }
+        if segment < 1 {
+            return Err(Error::invalid_field(
+                table.name,
+                "segment",
+                format!("is {segment}, not a number of ids from 1"),
+            ));
+        }
+        Ok(Self {
+            table,
+            segment,
+            settled: None,
+        })
+    }
+
+    /// The table whose records are sealed.
+    pub fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// Seals the next segment, in a transaction of its own, if all ids of it are
+    /// in use and settled. Waits up to `patience` for transactions that may
+    /// still write records of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn step(
+        &mut self,
+        conn: &mut PgConnection,
+        patience: Duration,
+    ) -> Result<Step, Error> {
+        let clock = Instant::now();
+        let Some((first_id, last_id, head)) = self.next(conn).await? else {
+            return Ok(Step::Done { behind: 0 });
+        };
+        let behind = |from: i64| head.abs_diff(from.min(head));
+        if last_id > head {
+            return Ok(Step::Done {
+                behind: behind(first_id - 1),
+            });
+        }
+        if self.settled.is_none_or(|settled| settled < last_id) {
+            // Who writes now may hold ids up to the head, and nobody who begins later does: ids
+            // are handed out in order. Locks are taken before ids are.
+            let writers = self.writers(conn).await?;
+            loop {
+                let now = self.writers(conn).await?;
+                if !now.iter().any(|writer| writers.contains(writer)) {
+                    break;
+                }
+                if clock.elapsed() >= patience {
+                    return Ok(Step::Unsettled);
+                }
+                tokio::time::sleep(POLL).await;
+            }
+            self.settled = Some(head);
+        }
+        let mut together = Together::begin(conn).await?;
+        let locked = lock(together.conn(), self.table, Lock::Alone).await?;
+        // Whoever sealed it meanwhile was alone, too.
+        if !locked || sealed_until(together.conn(), self.table).await? >= Some(first_id) {
+            return Ok(Step::Busy);
+        }
+        let rows = self.seal(together.conn(), first_id, last_id).await?;
+        together.commit().await?;
+        Ok(Step::Sealed {
+            first_id,
+            last_id,
+            rows,
+            behind: behind(last_id),
+        })
+    }
+
+    /// The next segment and the greatest id there is; `None` without a record
+    /// that is not sealed. Where ids were left out, the segment is as long as
+    /// they are many.
+    async fn next(&self, conn: &mut PgConnection) -> Result<Option<(i64, i64, i64)>, Error> {
+        let sealed = sealed_until(conn, self.table).await?;
+        let (id, from) = (self.table.role(Role::Id).quoted(), self.table.quoted());
+        let mut sql = Sql::new(&format!(
+            "SELECT min({id}) AS first, (SELECT max({id}) FROM {from}) AS head FROM {from} WHERE {id} > "
+        ));
+        sql.bind(sealed.unwrap_or(i64::MIN))?;
+        let row = sql
+            .fetch_optional(conn)
+            .await
+            .map_err(|error| Error::of_table(self.table, error))?;
+        let Some(row) = row else { return Ok(None) };
+        let (Some(first), Some(head)) = (
+            row.try_get::<Option<i64>, _>("first")?,
+            row.try_get::<Option<i64>, _>("head")?,
+        ) else {
+            return Ok(None);
+        };
+        // Segments begin at multiples of their length, and so partitions are of whole ones.
+        let start = |id: i64| id.div_euclid(self.segment).saturating_mul(self.segment);
+        let first_id = sealed.map_or(start(first), |sealed| sealed.saturating_add(1));
+        let end = start(first_id).saturating_add(self.segment - 1);
+        let last_id = match first > end {
+            true => start(first) - 1,
+            false => end,
+        };
+        Ok(Some((first_id, last_id, head)))
+    }
+
+    /// The transactions that write to the table now.
+    async fn writers(&self, conn: &mut PgConnection) -> Result<Vec<String>, Error> {
+        let mut sql = Sql::default();
+        let table = sql.argument(self.table.quoted())?;
+        sql.push(&format!(
+            "SELECT DISTINCT virtualtransaction AS writer FROM pg_locks \
+             WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid() \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
+             AND relation IN (SELECT relid FROM pg_partition_tree({table}::regclass))"
+        ));
+        let rows = sql.fetch_all(conn).await?;
+        let writers = rows.iter().map(|row| row.try_get("writer"));
+        Ok(writers.collect::<Result<_, _>>()?)
+    }
+
+    /// Summarises the records of a range of ids, of deleted ones too.
+    async fn seal(
+        &self,
+        conn: &mut PgConnection,
+        first_id: i64,
+        last_id: i64,
+    ) -> Result<u64, Error> {
+        let table = self.table;
+        let id = table.role(Role::Id).quoted();
+        let mut sql = Sql::new(&format!(
+            "SELECT {id} AS __id, {created_at} AS __created_at, {embedding} AS __embedding, \
+             {text} AS __text FROM {from} WHERE {id} BETWEEN ",
+            created_at = table.role(Role::CreatedAt).quoted(),
+            embedding = table.role(Role::Embedding).quoted(),
+            text = searched(table),
+            from = table.quoted(),
+        ));
+        sql.bind(first_id)?;
+        sql.push(" AND ");
+        sql.bind(last_id)?;
+        sql.push(&format!(" ORDER BY {id}"));
+        let mut summary = Summary::new(first_id, last_id);
+        {
+            let mut rows = sql.fetch(conn);
+            while let Some(row) =
+                std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
+            {
+                let row = row.map_err(|error| Error::of_table(table, error))?;
+                let created_at: DateTime<Utc> = row.try_get("__created_at")?;
+                let embedding: Option<Embedding> = row.try_get("__embedding")?;
+                let text: &str = row.try_get("__text")?;
+                summary.add(row.try_get("__id")?, created_at, text, embedding.as_ref());
+            }
+        }
+        let rows = summary.rows as u64;
+        let (oldest, newest) = (summary.oldest, summary.newest);
+        let (blocks, kinds) = summary.finish(table.name);
+        SearchBlock::records()
+            .create_many(&mut *conn, &blocks)
+            .await?;
+        SearchKind::records()
+            .create_many(&mut *conn, kinds.as_deref().unwrap_or_default())
+            .await?;
+        let counted = i64::try_from(rows).unwrap_or(i64::MAX);
+        let mut segment =
+            NewSealedSegment::new(table.name, first_id, last_id, counted, kinds.is_some());
+        segment.oldest = oldest;
+        segment.newest = newest;
+        SealedSegment::records().create(&mut *conn, segment).await?;
+        Ok(rows)
+    }
+}

@@ -1,0 +1,610 @@
+//! Which records of a sealed table are worth reading: see [`crate::seal`].
+//!
+//! ```text
+//! hot       every record that is not sealed
+//! blocks    those that may have most of the words first, and the newest
+//! kinds     the nearest vectors, and of each the newest records
+//! ```
+//!
+//! What is read is read and compared as in any other table, by the one statement
+//! of a search, which is given the places instead of the table. So a search
+//! finds the same as without summaries, up to its own bounds; beyond these it
+//! reads less.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::query::Query;
+use super::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS, Words};
+use crate::embedding::Embedding;
+use crate::error::Error;
+use crate::model::{Role, Table};
+use crate::seal::grams;
+use crate::sql::Sql;
+use crate::value::ColumnValue;
+
+/// Records that are read, instead of all of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// From the one id to the other; neither overlapping nor adjacent.
+    ranges: Vec<(i64, i64)>,
+    ids: Vec<i64>,
+}
+
+impl Places {
+    /// What stands after `FROM`, under the name of the table.
+    pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
+        let (id, from) = (table.role(Role::Id).quoted(), table.quoted());
+        let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
+        let last: Vec<i64> = self.ranges.iter().map(|(_, last)| *last).collect();
+        let (first, last) = (sql.argument(first)?, sql.argument(last)?);
+        // `OFFSET 0`: range by range through the primary key, whatever the planner thinks of the
+        // number of ranges.
+        let mut places = format!(
+            "SELECT __r.* FROM unnest({first}::bigint[], {last}::bigint[]) AS __ranges(__first, __last) \
+             CROSS JOIN LATERAL (SELECT * FROM {from} WHERE {id} BETWEEN __first AND __last OFFSET 0) AS __r"
+        );
+        if !self.ids.is_empty() {
+            let ids = sql.argument(&self.ids)?;
+            places.push_str(&format!(
+                " UNION ALL SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[])"
+            ));
+        }
+        Ok(format!("({places}) AS {}", table.alias()))
+    }
+}
+
+/// Joins ranges that overlap or follow each other.
+fn joined(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    ranges.retain(|(first, last)| first <= last);
+    ranges.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+/// What is not sealed: beyond the last segment, and before the first one.
+fn hot(first: i64, until: i64) -> [(i64, i64); 2] {
+    let before = match first {
+        i64::MIN => (0, -1),
+        first => (i64::MIN, first - 1),
+    };
+    let beyond = match until {
+        i64::MAX => (0, -1),
+        until => (until + 1, i64::MAX),
+    };
+    [before, beyond]
+}
+
+/// Where the records with letters of a query are.
+#[derive(Debug)]
+pub(super) struct Lettered {
+    hot: Vec<(i64, i64)>,
+    /// Best first, with the most that a record of it can be worth.
+    blocks: Vec<(i64, i64, f64)>,
+    /// How many there are of them, in the list or not.
+    counted: u64,
+    weights: Vec<f64>,
+    /// How many of the blocks are read.
+    taken: usize,
+}
+
+/// Blocks read at first; then four times as many, each time.
+const FIRST_BLOCKS: usize = 64;
+
+/// So many blocks are listed at once.
+const LISTED_BLOCKS: usize = 64 * (1 + 4 + 16 + 64);
+
+/// A search has read enough where no further record can be better than this
+/// many of those that it has; than some of them, after many records; or, after
+/// very many, where it has some at all.
+const ENOUGH: usize = super::statement::BY_LETTERS as usize;
+const SOME: usize = 200;
+const MANY: u64 = 65_536;
+const VERY_MANY: u64 = 524_288;
+
+impl Lettered {
+    /// The blocks that may have words of a query; `None` where nothing is
+    /// sealed.
+    pub(super) async fn find(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        query: &Query,
+        all: bool,
+    ) -> Result<Option<Self>, Error> {
+        let words = Grams::of(conn, query).await?;
+        let mut sql = Sql::default();
+        let target = sql.argument(table.name)?;
+        let listed = match all {
+            true => i64::MAX,
+            false => LISTED_BLOCKS as i64,
+        };
+        let listed = sql.argument(listed)?;
+        let count = query.fetched.len();
+        sql.push(&format!(
+            "WITH sealed AS (\
+               SELECT min(first_id) AS __first, max(last_id) AS __until FROM sealed_segments \
+               WHERE deleted_at IS NULL AND target = {target}), \
+             blocks AS MATERIALIZED (\
+               SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks \
+                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS b{any}), \
+             weights AS (SELECT {weights} FROM blocks), \
+             ranked AS (\
+               SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
+               ORDER BY score DESC, first_id DESC LIMIT {listed}) \
+             SELECT sealed.*, weights.*, (SELECT count(*) FROM blocks) AS __counted, ranked.* \
+             FROM sealed CROSS JOIN weights LEFT JOIN ranked ON TRUE \
+             ORDER BY score DESC, first_id DESC",
+            signature = words.signature(),
+            phrases = words.phrases(),
+            any = match query.phrases.is_empty() {
+                true => " WHERE __signature > 0",
+                false => "",
+            },
+            weights = Words::weights(count),
+            score = Words::score(count),
+        ));
+        let rows = sql.once().fetch_all(conn).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+            return Ok(None);
+        };
+        let weights = (0..count).map(|place| row.try_get(format!("w{place}").as_str()));
+        let weights = weights.collect::<Result<_, _>>()?;
+        let mut blocks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(first) = row.try_get("first_id")? {
+                blocks.push((first, row.try_get("last_id")?, row.try_get("score")?));
+            }
+        }
+        Ok(Some(Self {
+            hot: hot(first, until).to_vec(),
+            blocks,
+            counted: row.try_get::<i64, _>("__counted")?.unsigned_abs(),
+            weights,
+            taken: FIRST_BLOCKS,
+        }))
+    }
+
+    pub(super) fn places(&self) -> Places {
+        let blocks = self.blocks.iter().take(self.taken);
+        let blocks = blocks.map(|(first, last, _)| (*first, *last));
+        Places {
+            ranges: joined(self.hot.iter().copied().chain(blocks).collect()),
+            ids: Vec::new(),
+        }
+    }
+
+    /// Whether every block is read.
+    pub(super) fn is_all(&self) -> bool {
+        self.taken as u64 >= self.counted
+    }
+
+    /// Whether all listed blocks are read, and there are others.
+    pub(super) fn is_list_over(&self) -> bool {
+        self.taken >= self.blocks.len() && !self.is_all()
+    }
+
+    pub(super) fn take_more(&mut self) {
+        self.taken = self.taken.saturating_mul(5);
+    }
+
+    /// As far as another list of the same blocks was read.
+    pub(super) fn go_on_from(&mut self, before: &Self) {
+        self.taken = before.taken;
+    }
+
+    /// Whether records with these signatures are enough.
+    pub(super) fn is_enough(&self, signatures: impl Iterator<Item = i64>) -> bool {
+        let Some((_, _, bound)) = self.blocks.get(self.taken) else {
+            return self.is_all();
+        };
+        let worth = |signature: i64| -> f64 {
+            let of_word = |(place, weight): (usize, &f64)| {
+                let had = u8::try_from((signature >> (2 * place)) & 3).unwrap_or(0);
+                f64::from(had) * weight
+            };
+            self.weights.iter().enumerate().map(of_word).sum()
+        };
+        let (mut found, mut best) = (0, 0);
+        for signature in signatures.filter(|signature| *signature != 0) {
+            found += 1;
+            best += usize::from(worth(signature) >= bound - 1e-9);
+        }
+        let read = self.blocks.iter().take(self.taken);
+        let read = read.map(|(first, last, _)| last.abs_diff(*first).saturating_add(1));
+        let read = read.fold(0, u64::saturating_add);
+        best >= ENOUGH || (best >= SOME && read >= MANY) || (found >= SOME && read >= VERY_MANY)
+    }
+}
+
+/// The places of the pieces of the words of a query, in the lower case of the
+/// database.
+struct Grams {
+    /// Of each word: its own, and those of each of its pieces.
+    words: Vec<(Vec<usize>, Vec<Vec<usize>>)>,
+    phrases: Vec<Vec<usize>>,
+}
+
+/// So many bits tell whether a block has a piece: more say hardly more.
+const BITS_OF_A_PIECE: usize = 12;
+
+impl Grams {
+    async fn of(conn: &mut PgConnection, query: &Query) -> Result<Self, Error> {
+        let mut texts: Vec<&str> = Vec::new();
+        for fetched in &query.fetched {
+            texts.push(&fetched.word);
+            texts.extend(fetched.pieces.iter().map(String::as_str));
+        }
+        texts.extend(query.phrases.iter().map(String::as_str));
+        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
+        sql.bind(&texts)?;
+        sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
+        let rows = sql.fetch_all(conn).await?;
+        let mut lower = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let text: &str = row.try_get("lower")?;
+            let mut places: Vec<usize> = grams::places(text).collect();
+            places.sort_unstable();
+            places.dedup();
+            // Spread over the piece, and the same for the same piece.
+            let step = places.len().div_ceil(BITS_OF_A_PIECE).max(1);
+            lower.push(places.into_iter().step_by(step).collect());
+        }
+        let mut lower = lower.into_iter();
+        let mut next = || lower.next().unwrap_or_default();
+        let words = query.fetched.iter();
+        let words = words.map(|word| (next(), word.pieces.iter().map(|_| next()).collect()));
+        let words = words.collect();
+        let phrases = query.phrases.iter().map(|_| next()).collect();
+        Ok(Self { words, phrases })
+    }
+
+    /// What a block may have of each word, as the signature of a record.
+    fn signature(&self) -> String {
+        let of_word = |(place, (word, pieces)): (usize, &(Vec<usize>, Vec<Vec<usize>>))| {
+            let piece = match pieces.is_empty() {
+                true => String::new(),
+                false => {
+                    let pieces: Vec<String> = pieces.iter().map(|piece| has(piece)).collect();
+                    format!(
+                        " WHEN {} THEN {}",
+                        pieces.join(" OR "),
+                        1_i64 << (2 * place)
+                    )
+                }
+            };
+            format!(
+                "CASE WHEN {} THEN {}{piece} ELSE 0 END",
+                has(word),
+                2_i64 << (2 * place)
+            )
+        };
+        let words: Vec<String> = self.words.iter().enumerate().map(of_word).collect();
+        format!("({})::bigint", words.join(" + "))
+    }
+
+    fn phrases(&self) -> String {
+        let phrases = self
+            .phrases
+            .iter()
+            .map(|phrase| format!(" AND {}", has(phrase)));
+        phrases.collect()
+    }
+}
+
+/// Whether a block has all of these bits.
+fn has(places: &[usize]) -> String {
+    let bits: Vec<String> = places
+        .iter()
+        .map(|place| format!("get_bit(grams, {place}) = 1"))
+        .collect();
+    match bits.is_empty() {
+        true => "TRUE".to_owned(),
+        false => format!("({})", bits.join(" AND ")),
+    }
+}
+
+/// Where the records nearest to a vector are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Nearest {
+    /// `None` for all of the table.
+    pub(crate) places: Option<Places>,
+    /// Whether no other record is near.
+    pub(crate) is_all: bool,
+}
+
+/// A kind that is near, with the newest of its records.
+#[derive(Debug, Default)]
+struct Kind {
+    ids: Vec<i64>,
+    /// Whether there are records that are not among the ids.
+    is_cut: bool,
+}
+
+impl Kind {
+    /// Puts the newest first, and keeps this many.
+    fn newest(&mut self, most: usize) {
+        self.ids.sort_unstable_by(|a, b| b.cmp(a));
+        self.ids.dedup();
+        self.is_cut |= self.ids.len() > most;
+        self.ids.truncate(most);
+    }
+}
+
+/// Kinds looked at, at first and then.
+const KINDS_AT_FIRST: i64 = 2 * KINDS;
+const KINDS_THEN: i64 = 20 * KINDS;
+
+/// The ids of a kind that are looked at where there are many records: some may
+/// be of deleted records, or not pass the filters.
+const IDS: usize = 4 * NEAR_OF_A_KIND as usize;
+
+impl Nearest {
+    /// The places of the records of a scope that are near to a vector: all where
+    /// they are few, else the newest few of each of the nearest kinds. `None`
+    /// where nothing is sealed.
+    pub(super) async fn find(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    ) -> Result<Option<Self>, Error> {
+        for wanted in [KINDS_AT_FIRST, KINDS_THEN] {
+            let Some(near) = Near::read(conn, table, vector, wanted).await? else {
+                return Ok(None);
+            };
+            let passing = passing(conn, table, vector, scope()?, near.ids()).await?;
+            let (mut alive, mut found, mut is_starved) = (0, 0, false);
+            for kind in near.kinds.values() {
+                let pass = kind
+                    .ids
+                    .iter()
+                    .filter(|id| passing.contains_key(*id))
+                    .count();
+                alive += i64::from(pass > 0);
+                found += pass as i64;
+                is_starved |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
+            }
+            let is_enough = alive >= KINDS || found >= NEAR;
+            if is_enough || (!is_starved && near.is_all_kinds) {
+                let ids = passing.into_keys().collect();
+                let is_cut = near.kinds.values().any(|kind| kind.is_cut);
+                return Ok(Some(Self {
+                    places: Some(Places {
+                        ranges: joined(near.hot),
+                        ids,
+                    }),
+                    is_all: near.is_all_kinds && !is_cut,
+                }));
+            }
+        }
+        // The filters leave little of what is near: a scan knows.
+        Ok(Some(Self {
+            places: None,
+            is_all: true,
+        }))
+    }
+}
+
+/// The kinds near to a vector.
+struct Near {
+    hot: Vec<(i64, i64)>,
+    /// By their distance.
+    kinds: BTreeMap<i32, Kind>,
+    is_all_kinds: bool,
+}
+
+impl Near {
+    async fn read(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        wanted: i64,
+    ) -> Result<Option<Self>, Error> {
+        let mut sql = Sql::default();
+        let target = sql.argument(table.name)?;
+        sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+        let vector = sql.take_text();
+        let wanted_kinds = sql.argument(wanted)?;
+        sql.push(&format!(
+            "{SEALED}, \
+             kinds AS MATERIALIZED (\
+               SELECT * FROM (\
+                 SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, rows, id FROM search_kinds \
+                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS k WHERE kind <= {FAR}), \
+             counted AS (SELECT count(DISTINCT kind) AS __kinds, coalesce(sum(rows), 0)::bigint AS __rows FROM kinds), \
+             nearest AS (\
+               SELECT kind, rows, id FROM kinds WHERE kind <= (SELECT max(kind) FROM (\
+                 SELECT DISTINCT kind FROM kinds ORDER BY kind LIMIT {wanted_kinds}) AS n)) \
+             SELECT sealed.*, counted.*, n.kind, n.rows, \
+               CASE WHEN __rows <= {NEAR} THEN s.newest_ids ELSE s.newest_ids[1:{IDS}] END AS ids \
+             FROM sealed CROSS JOIN counted LEFT JOIN (nearest AS n JOIN search_kinds AS s USING (id)) ON TRUE",
+            SEALED = sealed(&target),
+        ));
+        let rows = sql.fetch_all(conn).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let Some(hot) = unsealed(row)? else {
+            return Ok(None);
+        };
+        let all_kinds: i64 = row.try_get("__kinds")?;
+        let all_rows: i64 = row.try_get("__rows")?;
+        let mut kinds: BTreeMap<i32, Kind> = BTreeMap::new();
+        for row in &rows {
+            let Some(distance) = row.try_get("kind")? else {
+                continue;
+            };
+            let kind = kinds.entry(distance).or_default();
+            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
+            let ids: Vec<i64> = row.try_get("ids")?;
+            kind.is_cut |= rows > ids.len() as u64;
+            kind.ids.extend(ids);
+        }
+        for kind in kinds.values_mut() {
+            kind.newest(match all_rows > NEAR {
+                true => IDS,
+                false => usize::MAX,
+            });
+        }
+        Ok(Some(Self {
+            hot,
+            is_all_kinds: kinds.len() as i64 >= all_kinds,
+            kinds,
+        }))
+    }
+
+    fn ids(&self) -> Vec<i64> {
+        let ids = self.kinds.values().flat_map(|kind| &kind.ids);
+        ids.copied().collect()
+    }
+}
+
+/// Entries that are looked at for the nearest records of all.
+const ENTRIES: i64 = 4_000;
+
+/// So many of the newest records of a vector are known, however many it has.
+const KNOWN: usize = 100;
+
+/// Where this many records of a scope that are nearest to a vector are, the
+/// newest of equals first; `None` where that is not known without a scan.
+pub(crate) async fn nearest(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    vector: &Embedding,
+    wanted: u64,
+    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+) -> Result<Option<Places>, Error> {
+    let vector_of = *vector;
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+    let vector = sql.take_text();
+    sql.push(&format!(
+        "{SEALED}, \
+         kinds AS (\
+           SELECT vector <=> {vector} AS distance, rows, newest_ids FROM search_kinds \
+           WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {ENTRIES}) \
+         SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
+        SEALED = sealed(&target),
+    ));
+    let rows = sql.fetch_all(conn).await?;
+    let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let mut kinds: Vec<(f64, Kind)> = Vec::new();
+    for row in &rows {
+        let Some(distance) = row.try_get::<Option<f64>, _>("distance")? else {
+            continue;
+        };
+        if distance.is_nan() {
+            continue;
+        }
+        if kinds.last().is_none_or(|(last, _)| *last != distance) {
+            kinds.push((distance, Kind::default()));
+        }
+        if let Some((_, kind)) = kinds.last_mut() {
+            let ids: Vec<i64> = row.try_get("newest_ids")?;
+            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
+            kind.is_cut |= rows > ids.len() as u64;
+            kind.ids.extend(ids);
+        }
+    }
+    let mut is_all = rows.len() < ENTRIES as usize;
+    if !is_all {
+        // There may be others of the last.
+        kinds.pop();
+    }
+    let ids = kinds.iter_mut().flat_map(|(_, kind)| {
+        kind.newest(KNOWN);
+        kind.ids.iter().copied()
+    });
+    let passing = passing(conn, table, &vector_of, scope()?, ids.collect()).await?;
+    let (mut places, mut found) = (Vec::new(), 0_u64);
+    for (distance, kind) in &kinds {
+        // One that was changed meanwhile is of another kind, too.
+        let pass = kind.ids.iter().copied();
+        let pass = pass.filter(|id| passing.get(id) == Some(distance));
+        places.extend(pass);
+        found = places.len() as u64;
+        if found >= wanted {
+            break;
+        }
+        if kind.is_cut {
+            is_all = false;
+            break;
+        }
+    }
+    Ok((found >= wanted || is_all).then(|| Places {
+        ranges: joined(hot),
+        ids: places,
+    }))
+}
+
+/// The common beginning of statements: what is sealed.
+fn sealed(target: &str) -> String {
+    format!(
+        "WITH sealed AS (\
+           SELECT min(first_id) AS __first, max(last_id) AS __until, \
+             array_agg(first_id) FILTER (WHERE NOT has_kinds) AS __first_ids, \
+             array_agg(last_id) FILTER (WHERE NOT has_kinds) AS __last_ids \
+           FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
+    )
+}
+
+/// The ranges of records that are compared one by one; `None` where nothing is
+/// sealed.
+fn unsealed(row: &PgRow) -> Result<Option<Vec<(i64, i64)>>, sqlx::Error> {
+    let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+        return Ok(None);
+    };
+    let mut ranges = hot(first, until).to_vec();
+    let first_ids: Option<Vec<i64>> = row.try_get("__first_ids")?;
+    let last_ids: Option<Vec<i64>> = row.try_get("__last_ids")?;
+    let unknown = first_ids.into_iter().flatten();
+    ranges.extend(unknown.zip(last_ids.into_iter().flatten()));
+    Ok(Some(ranges))
+}
+
+/// Which of some records are of a scope, and how far from a vector they are.
+async fn passing(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    vector: &Embedding,
+    mut sql: Sql,
+    ids: Vec<i64>,
+) -> Result<BTreeMap<i64, f64>, Error> {
+    let id = table.role(Role::Id).quoted();
+    let embedding = table.role(Role::Embedding);
+    let scope = sql.take_text();
+    sql.bind_value(embedding, vector.to_value())?;
+    let vector = sql.take_text();
+    let ids = sql.argument(ids)?;
+    sql.push(&format!(
+        "SELECT {id} AS __id, {embedding} <=> {vector} AS __distance \
+         FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope} \
+         AND {embedding} IS NOT NULL",
+        embedding = embedding.quoted(),
+        from = table.quoted(),
+        alias = table.alias(),
+    ));
+    let rows = sql
+        .fetch_all(conn)
+        .await
+        .map_err(|error| Error::of_table(table, error))?;
+    let record = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__distance")?));
+    Ok(rows
+        .iter()
+        .map(record)
+        .collect::<Result<_, sqlx::Error>>()?)
+}

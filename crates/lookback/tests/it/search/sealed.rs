@@ -1,0 +1,230 @@
+//! A search of a sealed table finds what it finds where nothing is sealed:
+//! before, while and after segments are sealed, and whatever becomes of their
+//! records.
+
+use std::time::Duration;
+
+use lookback::seal::{self, Sealer, Step};
+use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use sqlx::{Executor as _, PgConnection};
+
+use super::set::{Asked, Row, asked, rows, sentence};
+
+/// What happens to the table between two searches.
+#[derive(Clone, Debug)]
+enum Event {
+    Add(Vec<Row>),
+    Seal,
+    Compact,
+    Change(Vec<(usize, String)>),
+    ChangeAll(String),
+    Delete(Vec<usize>),
+    HardDelete(Vec<usize>),
+    Restore,
+    Forget,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let some = || prop::collection::vec(any::<prop::sample::Index>(), 1..6);
+    let places = |places: Vec<prop::sample::Index>| places.iter().map(|i| i.index(500)).collect();
+    prop_oneof![
+        4 => rows().prop_map(Event::Add),
+        6 => Just(Event::Seal),
+        2 => Just(Event::Compact),
+        3 => prop::collection::vec((0..500_usize, sentence()), 1..6).prop_map(Event::Change),
+        1 => sentence().prop_map(Event::ChangeAll),
+        2 => some().prop_map(move |p| Event::Delete(places(p))),
+        1 => some().prop_map(move |p| Event::HardDelete(places(p))),
+        1 => Just(Event::Restore),
+        1 => Just(Event::Forget),
+    ]
+}
+
+#[tokio::test]
+async fn what_becomes_of_sealed_records_is_found() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let new: Vec<NewLog> = (0..600)
+        .map(|at| NewLog::new("API", Level::Info, format!("order {at} is shipped")))
+        .collect();
+    Log::records().create_many(&mut *conn, &new).await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 200).unwrap();
+    let mut sealed = Vec::new();
+    while let Step::Sealed {
+        first_id,
+        last_id,
+        rows,
+        ..
+    } = sealer
+        .step(&mut conn, Duration::from_secs(10))
+        .await
+        .unwrap()
+    {
+        sealed.push((first_id, last_id, rows));
+    }
+    // The segment that the newest record is in is not full.
+    assert_eq!(sealed, [(0, 199, 199), (200, 399, 200), (400, 599, 200)]);
+
+    let patch = LogPatch::new().message("the zebra has escaped");
+    Log::records().update(&mut *conn, 17, patch).await.unwrap();
+    let patch = LogPatch::new().message("giraffes in the corridor");
+    let two = Log::records().filter(Log::id().is_in([250, 450]));
+    assert_eq!(two.update_all(&mut *conn, patch).await.unwrap(), 2);
+    for (words, expected) in [
+        ("zebra", vec![17]),
+        ("\"has escaped\"", vec![17]),
+        // By its likeness alone.
+        ("fled animal zebras", vec![17]),
+        ("giraffes", vec![450, 250]),
+    ] {
+        let hits = hits(&mut conn, &Log::records().search(words), "-1").await;
+        let ids: Vec<i64> = hits.data.iter().map(|hit| hit.record.id).collect();
+        assert_eq!(
+            ids.get(..expected.len()),
+            Some(&expected[..]),
+            "{words}: {ids:?}"
+        );
+    }
+    let gone = hits(&mut conn, &Log::records().search("\"order 449\""), "-1").await;
+    assert_eq!(gone.data.len(), 0);
+}
+
+#[tokio::test]
+async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let mut runner = crate::random::runner(8);
+    // Short segments, so that a block does not have all the words that there are.
+    let segment = prop_oneof![1..5_i64, 1..70_i64];
+    let first = rows().prop_map(|rows| vec![Event::Add(rows), Event::Seal]);
+    let then = prop::collection::vec((event(), prop::collection::vec(asked(), 3)), 4..12);
+    let drawn = (segment, first, then);
+    let (mut searches, mut by_summaries) = (0, 0);
+    for _ in 0..runner.config().cases {
+        let (segment, first, then) = drawn.new_tree(&mut runner).unwrap().current();
+        conn.execute("TRUNCATE logs RESTART IDENTITY")
+            .await
+            .unwrap();
+        seal::forget(&mut conn, Log::TABLE).await.unwrap();
+        let mut sealer = Sealer::new(Log::TABLE, segment).unwrap();
+        for event in &first {
+            happen(&mut conn, &mut sealer, event).await;
+        }
+        for (event, asked) in &then {
+            happen(&mut conn, &mut sealer, event).await;
+            let sealed: i64 = sqlx::query_scalar("SELECT count(*) FROM sealed_segments")
+                .fetch_one(&mut *conn)
+                .await
+                .unwrap();
+            for asked in asked {
+                searches += 1;
+                by_summaries += u32::from(sealed > 0);
+                compare(&mut conn, &asked.query(), &format!("{asked:?}")).await;
+            }
+            compare_alike(&mut conn, asked).await;
+        }
+    }
+    assert!(by_summaries > searches / 3, "{by_summaries} of {searches}");
+}
+
+async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
+    let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM logs ORDER BY id")
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+    let id = |place: &usize| ids[place % ids.len()];
+    match event {
+        Event::Add(rows) => {
+            let new: Vec<NewLog> = rows
+                .iter()
+                .map(|row| NewLog::new(row.source, row.level, row.message.as_str()))
+                .collect();
+            Log::records().create_many(conn, &new).await.unwrap();
+        }
+        Event::Seal => {
+            let patience = Duration::from_secs(10);
+            while let Step::Sealed { .. } = sealer.step(conn, patience).await.unwrap() {}
+        }
+        Event::Compact => {
+            let (first, last) = (ids.first(), ids.last());
+            if let (Some(first), Some(last)) = (first, last) {
+                seal::compact(conn, Log::TABLE, first - 100, last + 100)
+                    .await
+                    .unwrap()
+                    .unwrap();
+            }
+        }
+        Event::Change(changes) if !ids.is_empty() => {
+            for (place, message) in changes {
+                let patch = LogPatch::new().message(message.as_str());
+                let query = Log::records().with_deleted();
+                query.update(&mut *conn, id(place), patch).await.unwrap();
+            }
+        }
+        Event::ChangeAll(message) => {
+            let patch = LogPatch::new().message(message.as_str());
+            let few = Log::records().filter(Log::source().eq("DB") & Log::id().lt(60));
+            few.update_all(conn, patch).await.unwrap();
+        }
+        Event::Delete(places) if !ids.is_empty() => {
+            let ids: Vec<i64> = places.iter().map(id).collect();
+            let some = Log::records().filter(Log::id().is_in(ids));
+            some.delete_all(conn).await.unwrap();
+        }
+        Event::HardDelete(places) if !ids.is_empty() => {
+            let ids: Vec<i64> = places.iter().map(id).collect();
+            let some = Log::records().filter(Log::id().is_in(ids));
+            some.hard_delete_all(conn).await.unwrap();
+        }
+        Event::Restore => {
+            let all = Log::records().only_deleted().filter(Filter::all());
+            all.restore_all(conn).await.unwrap();
+        }
+        Event::Forget => seal::forget(conn, Log::TABLE).await.unwrap(),
+        Event::Change(_) | Event::Delete(_) | Event::HardDelete(_) => {}
+    }
+}
+
+/// The hits of a query, by summaries where there are some or from all records.
+async fn hits(conn: &mut PgConnection, query: &QueryBuilder<Log>, cost: &str) -> Hits<Log> {
+    sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+        .bind(cost)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    query.hits(conn).await.unwrap()
+}
+
+async fn compare(conn: &mut PgConnection, query: &QueryBuilder<Log>, asked: &str) {
+    let expected = hits(conn, query, "1e300").await;
+    let found = hits(conn, query, "-1").await;
+    let ranked = |hits: &Hits<Log>| -> Vec<(i64, f32)> {
+        hits.data
+            .iter()
+            .map(|hit| (hit.record.id, hit.score))
+            .collect()
+    };
+    assert_eq!(ranked(&found), ranked(&expected), "{asked}");
+    assert_eq!(found.total, expected.total, "{asked}");
+}
+
+async fn compare_alike(conn: &mut PgConnection, asked: &[Asked]) {
+    let like: Option<i64> = sqlx::query_scalar(
+        "SELECT max(id) FROM logs WHERE deleted_at IS NULL AND embedding IS NOT NULL",
+    )
+    .fetch_one(&mut *conn)
+    .await
+    .unwrap();
+    for asked in asked {
+        let Some(like) = like else { return };
+        let query = asked.unsearched().with_deleted().limit(30);
+        compare(
+            conn,
+            &query.similar_to(like),
+            &format!("like {like}, {asked:?}"),
+        )
+        .await;
+    }
+}

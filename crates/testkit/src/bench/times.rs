@@ -1,0 +1,156 @@
+//! Measured times, and several things measured in turn.
+
+use std::time::{Duration, Instant};
+
+/// Times of the same work, in seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Vec<f64>);
+
+impl Times {
+    /// Takes in another.
+    pub fn push(&mut self, time: Duration) {
+        self.0.push(time.as_secs_f64());
+    }
+
+    /// Waits for the work and takes in how long that was.
+    pub async fn time<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let clock = Instant::now();
+        let done = work.await;
+        self.push(clock.elapsed());
+        done
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The seconds that this percentage of the times does not exceed, by the
+    /// nearest rank.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was measured.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss
+    )]
+    pub fn percentile(&self, percent: f64) -> f64 {
+        assert!(!self.0.is_empty(), "nothing was measured");
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+        sorted[rank.clamp(1, sorted.len()) - 1]
+    }
+
+    /// Seconds of the median.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was measured.
+    pub fn median(&self) -> f64 {
+        self.percentile(50.0)
+    }
+
+    /// Seconds that 19 of 20 do not exceed.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was measured.
+    pub fn p95(&self) -> f64 {
+        self.percentile(95.0)
+    }
+
+    /// Seconds of the fastest, which other work disturbed least.
+    ///
+    /// # Panics
+    ///
+    /// If nothing was measured.
+    pub fn fastest(&self) -> f64 {
+        self.percentile(0.0)
+    }
+}
+
+/// Times of several things that are measured in turn, in the order in which
+/// they were first measured.
+#[derive(Clone, Debug, Default)]
+pub struct Contest(Vec<(String, Times)>);
+
+impl Contest {
+    /// Nothing measured yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Waits for the work of one of them and takes in how long that was.
+    pub async fn time<T>(&mut self, name: &str, work: impl Future<Output = T>) -> T {
+        let clock = Instant::now();
+        let done = work.await;
+        self.push(name, clock.elapsed());
+        done
+    }
+
+    /// Takes in a time of one of them.
+    pub fn push(&mut self, name: &str, time: Duration) {
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, times)) => times.push(time),
+            None => {
+                let mut times = Times::default();
+                times.push(time);
+                self.0.push((name.to_owned(), times));
+            }
+        }
+    }
+
+    /// The times of one of them.
+    ///
+    /// # Panics
+    ///
+    /// If it was not measured.
+    pub fn times(&self, name: &str) -> &Times {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        let Some((_, times)) = found else {
+            panic!("{name} was not measured");
+        };
+        times
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Times)> {
+        self.0.iter().map(|(name, times)| (&**name, times))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_times_that_were_measured() {
+        let mut times = Times::default();
+        for milliseconds in [5, 1, 4, 2, 3] {
+            times.push(Duration::from_millis(milliseconds));
+        }
+        let in_order = [
+            times.fastest(),
+            times.median(),
+            times.p95(),
+            times.percentile(40.0),
+        ];
+        assert_eq!(in_order, [0.001, 0.003, 0.005, 0.002]);
+    }
+
+    #[tokio::test]
+    async fn a_contest_keeps_its_order() {
+        let mut contest = Contest::new();
+        for name in ["b", "a", "b"] {
+            contest.time(name, async {}).await;
+        }
+        let counts: Vec<_> = contest
+            .iter()
+            .map(|(name, times)| (name, times.count()))
+            .collect();
+        assert_eq!(counts, [("b", 2), ("a", 1)]);
+    }
+}
