@@ -69,7 +69,7 @@ mod tests {
         ];
         for (ty, value) in cases {
             let mut buffer = PgArgumentBuffer::default();
-            value.encode_into(&mut buffer).expect("an encoding");
+            let _ = value.encode_into(&mut buffer).expect("an encoding");
             assert_eq!(Value::decode(ty, &buffer).expect("a value"), value);
         }
     }
