@@ -96,6 +96,20 @@ pub enum Error {
         source: sqlx::error::BoxDynError,
     },
 
+    /// A [`Writer`](crate::ingest::Writer) did not store a record, for no fault
+    /// of the record: its queue is full, it is closed, or it gave up.
+    #[error("{table}: not written: {reason}")]
+    #[non_exhaustive]
+    Unwritten {
+        /// The table.
+        table: &'static str,
+        /// Why, and what is known of the record.
+        reason: String,
+        /// What the writer gave up on.
+        #[source]
+        source: Option<std::sync::Arc<Error>>,
+    },
+
     /// The driver failed.
     #[error("talking to the database failed")]
     Driver(#[source] sqlx::Error),
@@ -168,6 +182,15 @@ impl Error {
         Self::invalid(table, vec![FieldError::new(field, problem)])
     }
 
+    /// A record that a writer did not store, for no fault of the record.
+    pub(crate) fn unwritten(table: &'static str, reason: impl Into<String>) -> Self {
+        Self::Unwritten {
+            table,
+            reason: reason.into(),
+            source: None,
+        }
+    }
+
     /// There is no such record.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
@@ -207,6 +230,11 @@ impl Error {
     /// The database cannot be reached.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// A writer did not store a record, for no fault of the record.
+    pub fn is_unwritten(&self) -> bool {
+        matches!(self, Self::Unwritten { .. })
     }
 
     /// The same may succeed when it is tried again: the database did not answer
@@ -265,6 +293,17 @@ impl Error {
                 field.clone_into(&mut wrong.field);
             }
         }
+        self
+    }
+
+    /// The same, said of a record alone.
+    pub(crate) fn of_one_row(mut self) -> Self {
+        let fields = match &mut self {
+            Self::Invalid { fields, .. } => fields.as_mut_slice(),
+            Self::Conflict(field) => std::slice::from_mut(field),
+            _ => &mut [],
+        };
+        fields.iter_mut().for_each(|field| field.row = None);
         self
     }
 

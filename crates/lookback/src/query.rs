@@ -14,7 +14,7 @@ use crate::value::ColumnValue;
 
 mod aggregate;
 mod bucket;
-mod copy;
+pub(crate) mod copy;
 mod cursor;
 mod found;
 mod order;

@@ -11,6 +11,7 @@ mod embedding;
 mod errors;
 mod explain;
 mod filters;
+mod ingest;
 mod introspect;
 mod macros;
 mod migrate;
