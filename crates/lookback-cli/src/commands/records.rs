@@ -1,4 +1,4 @@
-//! `list`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
+//! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
 //! same for every model.
 
 use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
@@ -11,6 +11,7 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
+mod export;
 mod found;
 mod purge;
 mod shown;
@@ -37,6 +38,7 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
                 false => list_fields(config, query, &fields, &page).await,
             }
         }
+        RecordCommand::Export(args) => export::run::<M>(config, args).await,
         RecordCommand::Stats {
             what,
             by,
