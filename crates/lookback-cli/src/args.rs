@@ -68,6 +68,11 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) pg_user: Option<String>,
 
+    /// Longest time for the database to answer list, search, like, stats and get: 500ms, 30s,
+    /// 5m; 0s for any time [env: LOOKBACK_TIMEOUT] [default: 30s]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+
     /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

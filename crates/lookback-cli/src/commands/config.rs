@@ -38,6 +38,11 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             shown(&config.pg_user, Clone::clone),
             config.pg_user.origin.to_string(),
         ),
+        (
+            "timeout",
+            Some(config.patience().to_string()),
+            config.timeout.origin.to_string(),
+        ),
     ];
     if json {
         let data: serde_json::Map<_, _> = settings

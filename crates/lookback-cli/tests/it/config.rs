@@ -13,6 +13,7 @@ data_dir      -      default
 pg_bin        -      default
 pg_port       -      default
 pg_user       -      default
+timeout       30s    default
 ");
     lookback.write(
         "lookback.toml",
@@ -26,6 +27,7 @@ data_dir      -                            default
 pg_bin        -                            default
 pg_port       5444                         lookback.toml
 pg_user       me                           --pg-user
+timeout       30s                          default
 ");
     let ran = lookback
         .command(&["config", "--json", "--pg-port", "1"])
@@ -58,13 +60,19 @@ $ lookback config --config none.toml
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
+! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `timeout`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
 ! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
+[exit code 2]
+");
+    lookback.write("lookback.toml", "timeout = \"soon\"\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: timeout (from lookback.toml): soon is not a time such as 500ms, 30s or 5m, or 0s for any time
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
@@ -138,6 +146,7 @@ data_dir      -      default
 pg_bin        bin    lookback.toml
 pg_port       -      default
 pg_user       me     lookback.toml
+timeout       30s    default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"

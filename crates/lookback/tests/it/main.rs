@@ -28,6 +28,7 @@ mod schema;
 mod search;
 mod select;
 mod soft_delete;
+mod timeout;
 mod writes;
 
 /// A time that reads the same in every test.
