@@ -30,6 +30,7 @@ mod search;
 mod select;
 mod soft_delete;
 mod storage;
+mod timeout;
 mod writes;
 
 /// A time that reads the same in every test.
