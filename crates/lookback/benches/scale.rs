@@ -64,10 +64,6 @@ async fn main() {
         there = rows;
         db.pool.execute("VACUUM ANALYZE").await.unwrap();
         sizes(&db.pool, rows, &mut space).await;
-        if std::env::var_os("KEEP").is_some() {
-            println!("{}", db.url);
-            tokio::time::sleep(Duration::from_secs(100_000)).await;
-        }
         let measured = Measured::of(&db.pool, rows).await;
         measured.add_to(&mut latency, rows);
         println!("{rows} rows: {}", measured.line());
@@ -179,7 +175,7 @@ impl Measured {
             all: Times::default(),
             sample: Times::default(),
             read_all: Times::default(),
-            at_a_rate: at_a_rate(pool, rows).await,
+            at_a_rate: Times::default(),
             nearest: Times::default(),
             nearest_read_all: Times::default(),
             recall: 0.0,
@@ -205,7 +201,7 @@ impl Measured {
                 let clock = Instant::now();
                 let truth = query.hits(&mut *conn).await.unwrap().data;
                 measured.read_all.push(clock.elapsed());
-                scan_cost(&mut conn, "12000").await;
+                scan_cost(&mut conn, "").await;
                 let ids = |hits: &[Hit<Log>]| -> BTreeSet<i64> {
                     hits.iter().map(|hit| hit.record.id).collect()
                 };
@@ -215,6 +211,8 @@ impl Measured {
         }
         measured.same = same as f64 / wanted.max(1) as f64;
         measured.nearest(&mut conn, &searches).await;
+        drop(conn);
+        measured.at_a_rate = at_a_rate(pool, rows).await;
         measured
     }
 
@@ -243,7 +241,7 @@ impl Measured {
             let clock = Instant::now();
             let truth = query.hits(&mut *conn).await.unwrap().data;
             self.nearest_read_all.push(clock.elapsed());
-            scan_cost(conn, "12000").await;
+            scan_cost(conn, "").await;
             // Many are equally near: those as near as the last of the truth are right.
             let least = truth.last().map_or(0.0, |hit| hit.score - 1e-6);
             wanted += truth.len();

@@ -29,6 +29,18 @@ pub async fn compact(
     if !lock(together.conn(), table, Lock::Alone).await? {
         return Ok(None);
     }
+    let merged = merge(together.conn(), table, first_id, last_id).await?;
+    together.commit().await?;
+    Ok(Some(merged))
+}
+
+/// As [`compact`], in a transaction that has the lock.
+pub(super) async fn merge(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<(u64, u64), Error> {
     let mut sql = Sql::new("DELETE FROM search_kinds WHERE target = ");
     sql.bind(table.name)?;
     sql.push(" AND first_id >= ");
@@ -37,7 +49,7 @@ pub async fn compact(
     sql.bind(last_id)?;
     sql.push(" RETURNING first_id, template, vector, rows, newest_ids");
     let mut gone = Vec::new();
-    for row in sql.fetch_all(together.conn()).await? {
+    for row in sql.fetch_all(&mut *conn).await? {
         let first: i64 = row.try_get("first_id")?;
         let template: String = row.try_get("template")?;
         let vector: Option<Embedding> = row.try_get("vector")?;
@@ -58,9 +70,6 @@ pub async fn compact(
         );
     }
     let kinds = kinds.finish(table.name, first_id, last_id);
-    let after = SearchKind::records()
-        .create_many(together.conn(), &kinds)
-        .await?;
-    together.commit().await?;
-    Ok(Some((before, after)))
+    let after = SearchKind::records().create_many(conn, &kinds).await?;
+    Ok((before, after))
 }

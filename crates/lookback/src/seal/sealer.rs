@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
+use super::compact::merge;
 use super::summary::Summary;
 use super::{Lock, lock, sealed_until};
 use crate::db::Together;
@@ -17,7 +18,13 @@ use crate::sql::Sql;
 
 /// How many ids a segment has, unless said otherwise: so many records are
 /// scanned in some tens of milliseconds.
-pub const DEFAULT_SEGMENT: i64 = 65_536;
+pub const DEFAULT_SEGMENT: i64 = 16_384;
+
+/// The kinds of so many segments become those of one.
+const COMPACTED: i64 = 16;
+
+/// The longest segment that is taken, in ids: it is summarised in memory.
+const MOST_IDS: i64 = 1 << 24;
 
 /// How often transactions are looked at that may still write below the head.
 const POLL: Duration = Duration::from_millis(20);
@@ -79,11 +86,11 @@ impl Sealer {
                 "is not among the attributes of the model: its records are not summarised",
             ));
         }
-        if segment < 1 {
+        if !(1..=MOST_IDS).contains(&segment) {
             return Err(Error::invalid_field(
                 table.name,
                 "segment",
-                format!("is {segment}, not a number of ids from 1"),
+                format!("is {segment}, not a number of ids from 1 to {MOST_IDS}"),
             ));
         }
         Ok(Self {
@@ -143,6 +150,11 @@ impl Sealer {
             return Ok(Step::Busy);
         }
         let rows = self.seal(together.conn(), first_id, last_id).await?;
+        let after = last_id.saturating_add(1);
+        if after.rem_euclid(COMPACTED * self.segment) == 0 {
+            let first = after - COMPACTED * self.segment;
+            merge(together.conn(), self.table, first, last_id).await?;
+        }
         together.commit().await?;
         Ok(Step::Sealed {
             first_id,

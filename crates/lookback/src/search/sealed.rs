@@ -175,6 +175,8 @@ struct Blocks {
     weights: Vec<f64>,
     /// How many of the blocks are read.
     taken: usize,
+    /// How many records are sealed.
+    sealed: u64,
 }
 
 /// Blocks read at first; then five times as many, each time.
@@ -184,8 +186,8 @@ const FIRST_BLOCKS: usize = 64;
 const LISTED_BLOCKS: usize = 64 * 5 * 5 * 5;
 
 /// A search has read enough where no further record can be better than this
-/// many of those that it has; than some of them, after many records; or, after
-/// very many, where it has some at all.
+/// many of those that it has; than some of them, in a table of many; or, where
+/// it has some at all, after very many.
 const ENOUGH: usize = super::statement::BY_LETTERS as usize;
 const SOME: usize = 200;
 const MANY: u64 = 65_536;
@@ -209,8 +211,8 @@ impl Blocks {
         let count = pieces.words.len();
         sql.push(&format!(
             "WITH sealed AS (\
-               SELECT min(first_id) AS __first, max(last_id) AS __until FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target}), \
+               SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
+               FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
              blocks AS MATERIALIZED (\
                SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks \
                  WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS b{any}), \
@@ -253,6 +255,7 @@ impl Blocks {
             counted: row.try_get::<i64, _>("__counted")?.unsigned_abs(),
             weights,
             taken: FIRST_BLOCKS,
+            sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
         };
         Ok(Some((hot(first, until), blocks)))
     }
@@ -292,7 +295,9 @@ impl Blocks {
         let read = self.taken().iter();
         let read = read.map(|(first, last, _)| last.abs_diff(*first).saturating_add(1));
         let read = read.fold(0, u64::saturating_add);
-        best >= ENOUGH || (best >= SOME && read >= MANY) || (found >= SOME && read >= VERY_MANY)
+        best >= ENOUGH
+            || (best >= SOME && self.sealed >= MANY)
+            || (found >= SOME && read >= VERY_MANY)
     }
 }
 
@@ -474,22 +479,34 @@ impl LetteredKinds {
     ) -> Result<Option<(Vec<i64>, bool)>, Error> {
         for wanted in [GROUPS_AT_FIRST, GROUPS_THEN] {
             let found = Self::read(conn, table, query, pieces, wanted).await?;
-            let ids = found.groups.iter().flat_map(|kind| &kind.ids).copied();
-            let passing = passing(conn, table, None, scope()?, ids.collect()).await?;
+            let mut ids: Vec<i64> = Vec::new();
             let (mut few, mut is_starved, mut is_cut) = (0, false, false);
-            for kind in &found.groups {
-                let pass = kind
-                    .ids
-                    .iter()
-                    .filter(|id| passing.contains_key(*id))
-                    .count();
-                few += pass.min(OF_A_KIND as usize);
-                is_starved |= kind.is_cut && pass < OF_A_KIND as usize;
-                is_cut |= kind.is_cut;
+            let mut groups = found.groups.as_slice();
+            while few < ENOUGH && !groups.is_empty() {
+                let mut counted = 0;
+                let some = groups.iter().position(|kind| {
+                    counted += kind.ids.len();
+                    counted > 2 * ENOUGH
+                });
+                let (some, others) = groups.split_at(some.unwrap_or(groups.len()).max(1));
+                groups = others;
+                let looked_at = some.iter().flat_map(|kind| &kind.ids).copied();
+                let passing = passing(conn, table, None, scope()?, looked_at.collect()).await?;
+                for kind in some {
+                    let pass = kind
+                        .ids
+                        .iter()
+                        .filter(|id| passing.contains_key(*id))
+                        .count();
+                    few += pass.min(OF_A_KIND as usize);
+                    is_starved |= kind.is_cut && pass < OF_A_KIND as usize;
+                    is_cut |= kind.is_cut;
+                }
+                ids.extend(passing.into_keys());
             }
             if few >= ENOUGH || (!is_starved && found.is_all) {
-                let is_all = found.is_all && !is_cut;
-                return Ok(Some((passing.into_keys().collect(), is_all)));
+                let is_all = found.is_all && groups.is_empty() && !is_cut;
+                return Ok(Some((ids, is_all)));
             }
         }
         Ok(None)
@@ -616,12 +633,12 @@ impl Kind {
 }
 
 /// Kinds looked at, at first and then.
-const KINDS_AT_FIRST: i64 = 2 * KINDS;
+const KINDS_AT_FIRST: i64 = KINDS + KINDS / 4;
 const KINDS_THEN: i64 = 20 * KINDS;
 
 /// The ids of a kind that are looked at where there are many records: some may
 /// be of deleted records, or not pass the filters.
-const IDS: usize = 4 * NEAR_OF_A_KIND as usize;
+const IDS: usize = 2 * NEAR_OF_A_KIND as usize;
 
 impl Nearest {
     /// The places of the records of a scope that are near to a vector: all where

@@ -128,7 +128,7 @@ pub(super) fn candidates(
         };
         sql.push(&match likeness {
             Likeness::ByIndex => near.by_index(),
-            Likeness::ByScan => near.by_scan(),
+            Likeness::ByScan => near.by_scan(sources.near.is_some()),
         });
         found.push_str(" UNION SELECT __id FROM nearest");
         read = match likeness {
@@ -172,8 +172,20 @@ struct Near<'a> {
 impl Near<'_> {
     /// Two scans: one counts what kinds there are, the other reads the nearest
     /// of them; all of them, where they are few rows.
-    fn by_scan(&self) -> String {
+    /// One of them, where the rows are few.
+    fn by_scan(&self, are_few: bool) -> String {
         let Self { id, distance, rows } = self;
+        if are_few {
+            let once = Self {
+                id: "__id",
+                distance: "distance",
+                rows: "near_rows WHERE TRUE",
+            };
+            return format!(
+                ", near_rows AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance FROM {rows}){}",
+                once.by_scan(false)
+            );
+        }
         format!(
             ", near_kinds AS MATERIALIZED (\
                SELECT (nullif({distance}, 'NaN') * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
