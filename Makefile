@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench bench-ingest bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long lint bench bench-ingest bench-generate bench-search bench-list bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-generate: ## Measure generating migrations for 10 to 800 tables
 
 bench-search: ## Measure search on judged logs (LOGS=folder JUDGMENTS=folder)
 	LOGS="$(LOGS)" JUDGMENTS="$(JUDGMENTS)" $(CARGO) bench --locked -p lookback --bench search
+
+bench-list: ## Measure pages of a table that grows (ROWS=1000000)
+	$(CARGO) bench --locked -p lookback --bench list
 
 bench-encode: ## Measure the encoder, messages a second (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode
