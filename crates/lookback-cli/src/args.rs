@@ -275,6 +275,10 @@ pub(crate) enum RecordCommand {
         #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
         order_by: Vec<String>,
 
+        /// How far to count all records: exact, none, or up to so many
+        #[arg(long, value_name = "exact|none|N", default_value = "10000", value_parser = Count::parse)]
+        total: Count,
+
         /// Show these fields, separated by commas [default: those that say most]
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
         fields: Vec<String>,
@@ -463,6 +467,27 @@ pub(crate) struct PageArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How far records are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Exact,
+    /// None of them is 0.
+    UpTo(u64),
+}
+
+impl Count {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "exact" => Ok(Self::Exact),
+            "none" => Ok(Self::UpTo(0)),
+            number => number
+                .parse()
+                .map(Self::UpTo)
+                .map_err(|_| "is exact, none or a number of records"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

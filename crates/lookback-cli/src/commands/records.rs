@@ -5,7 +5,7 @@ use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{Deleted, PageArgs, RecordCommand};
+use crate::args::{Count, Deleted, PageArgs, RecordCommand};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
@@ -27,9 +27,13 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
         RecordCommand::List {
             page,
             order_by,
+            total,
             fields,
         } => {
             let mut query = query::<M>(config, &page)?;
+            if let Count::UpTo(records) = total {
+                query = query.total_up_to(records);
+            }
             for order in &order_by {
                 query = query.order_by_text(order).map_err(usage)?;
             }

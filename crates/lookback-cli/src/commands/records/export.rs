@@ -63,10 +63,15 @@ pub(super) async fn run<M: Model + Shown>(
         query = query.limit(limit);
     }
     let select = query.select_text(&names).map_err(usage)?;
-    // They are all fields: `select_text` found them.
+    // They are fields, and `deleted_at` may be one: `select_text` found them.
     let columns: Vec<&'static ColumnDef> = names
         .iter()
-        .filter_map(|name| table.visible().find(|column| column.name == name.as_str()))
+        .filter_map(|name| {
+            table
+                .columns
+                .iter()
+                .find(|column| column.name == name.as_str())
+        })
         .collect();
 
     let target = Target::open(args.out.as_deref(), args.overwrite)?;

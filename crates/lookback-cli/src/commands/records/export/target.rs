@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
-/// Chunks that wait for the thread.
+/// Bytes that are handed to the thread at a time, and how many of these wait.
+const PIECE: usize = 256 * 1024;
 const WAITING: usize = 4;
 
 /// Where an export goes.
@@ -45,6 +46,12 @@ impl Target {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        if !folder.is_dir() {
+            let (path, folder) = (path.display(), folder.display());
+            return Err(Failure::usage(format!(
+                "--out: {path} cannot be written: there is no folder {folder}"
+            )));
+        }
         let made = tempfile::Builder::new()
             .prefix(".lookback-export-")
             .tempfile_in(folder)
@@ -116,15 +123,18 @@ impl Writing {
     /// Hands over what there is, when the thread is no more than a few chunks
     /// behind.
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        let chunk = std::mem::replace(out, Vec::with_capacity(out.capacity()));
-        match self.chunks.send(chunk).await {
-            Ok(()) => Ok(()),
-            // The thread has ended, and knows why.
-            Err(_) => Err(self
-                .joined()
-                .err()
-                .unwrap_or_else(|| Failure::failed("writing ended before the records did"))),
+        // In pieces: what waits is counted by them, and a row group is large.
+        for piece in out.chunks(PIECE) {
+            if self.chunks.send(piece.to_vec()).await.is_err() {
+                // The thread has ended, and knows why.
+                return Err(self
+                    .joined()
+                    .err()
+                    .unwrap_or_else(|| Failure::failed("writing ended before the records did")));
+            }
         }
+        out.clear();
+        Ok(())
     }
 
     /// Waits until all is written, and gives the file its name.
