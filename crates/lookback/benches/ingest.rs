@@ -65,7 +65,8 @@ async fn main() {
     create(&db.pool, "indexed", plain).await;
     execute(
         &db.pool,
-        "CREATE INDEX ON indexed USING hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construction = 32); \
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm; \
+         CREATE INDEX ON indexed USING hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construction = 32); \
          CREATE INDEX ON indexed USING gin (lower(message || E'\\n' || source || E'\\n' || level) gin_trgm_ops)",
     )
     .await;

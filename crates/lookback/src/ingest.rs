@@ -51,17 +51,20 @@ mod options;
 mod progress;
 mod refused;
 mod row;
+mod spill;
 
 pub use options::{WhenFull, WriterBuilder};
 
 use crate::error::Error;
 use crate::model::Model;
 use crate::value::JsonMap;
+use batch::Batch;
 use dispatch::Dispatch;
 use intake::{Entry, Intake, Refused, Waiter};
 use lane::Lane;
 use options::Options;
 use progress::{Counts, Progress};
+use spill::{Doubt, Spill};
 
 /// Stores records in batches, by binary COPY over a few connections.
 ///
@@ -91,7 +94,9 @@ struct Shared<M: Model> {
     dispatch: Dispatch,
     progress: Progress,
     counts: Counts,
-    /// What keeps lanes from storing their batches, by their place.
+    spill: Option<Spill>,
+    /// What keeps lanes from storing their batches, by their place; the last is that of
+    /// the spill.
     trouble: Mutex<Vec<Option<Arc<Error>>>>,
 }
 
@@ -99,7 +104,7 @@ struct Shared<M: Model> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Taken into the queue.
+    /// Taken into the queue, or found in the spill.
     pub accepted: u64,
     /// Stored: committed in PostgreSQL.
     pub written: u64,
@@ -109,6 +114,8 @@ pub struct Counters {
     pub dropped: u64,
     /// Accepted, and neither written nor rejected yet.
     pub pending: u64,
+    /// Of these, in the spill.
+    pub spilled: u64,
     /// How long the oldest pending record has been waiting.
     pub lag: Duration,
     /// What keeps a connection of the writer from storing its batch, if
@@ -258,8 +265,8 @@ impl<M: Model> Writer<M> {
     /// Takes no more records, writes those it has, and stops. Further calls,
     /// on any clone, wait for the same.
     ///
-    /// While the database is away this waits for it; dropping the writer does
-    /// not.
+    /// While the database is away this waits for it, unless there is a spill,
+    /// which then takes all that is left; dropping the writer does not wait.
     ///
     /// # Errors
     ///
@@ -273,6 +280,15 @@ impl<M: Model> Writer<M> {
             let _ended = lane.await;
             lanes.pop();
         }
+        for (first, waiters) in shared.spill.iter().flat_map(Spill::left) {
+            for waiter in waiters {
+                let kept = "the database is away; the record is kept in the spill of the writer, \
+                            and stored by the next that has it";
+                // Who waited may have gone.
+                let _gone = waiter.send(Err(Error::unwritten(M::TABLE.name, kept)));
+            }
+            shared.progress.settle(first);
+        }
         let settled = self.flush().await;
         shared.stop();
         settled
@@ -285,7 +301,7 @@ impl<M: Model> Writer<M> {
         // What was settled is read first: it is never more than what was accepted.
         let written = shared.counts.written.load(Relaxed);
         let rejected = shared.counts.rejected.load(Relaxed);
-        let accepted = shared.intake.accepted();
+        let accepted = shared.intake.accepted() + shared.counts.found.load(Relaxed);
         let oldest = [shared.progress.oldest(), shared.intake.oldest()];
         let oldest = oldest.into_iter().flatten().min();
         let trouble = shared.trouble.lock();
@@ -296,19 +312,33 @@ impl<M: Model> Writer<M> {
             rejected,
             dropped: shared.counts.dropped.load(Relaxed),
             pending: accepted.saturating_sub(written + rejected),
+            spilled: shared.spill.as_ref().map_or(0, Spill::rows),
             lag: oldest.map_or(Duration::ZERO, |oldest: Instant| oldest.elapsed()),
             trouble: trouble.iter().flatten().next().cloned(),
         }
     }
 
     async fn start(options: Options, connect: PgConnectOptions) -> Result<Self, Error> {
+        let spill = match options.spill.clone() {
+            None => None,
+            Some((folder, bytes)) => Some(
+                tokio::task::spawn_blocking(move || Spill::open(M::TABLE, &folder, bytes))
+                    .await
+                    .map_err(|error| Error::Driver(sqlx::Error::Io(error.into())))??,
+            ),
+        };
+        let found = spill.as_ref().map_or(0, Spill::rows);
         let shared = Arc::new(Shared::<M> {
             intake: Intake::new(options.queue, options.queue_bytes),
             // One is made, each lane has one in its hands, and the next ones are ready.
             dispatch: Dispatch::new(options.connections),
             progress: Progress::default(),
-            counts: Counts::default(),
-            trouble: Mutex::new(vec![None; options.connections]),
+            counts: Counts {
+                found: found.into(),
+                ..Counts::default()
+            },
+            trouble: Mutex::new(vec![None; options.connections + 1]),
+            spill,
             connect,
             options,
         });
@@ -319,20 +349,26 @@ impl<M: Model> Writer<M> {
             .spawn(move || assemble::run(&of_thread))
             .map_err(|error| Error::Driver(sqlx::Error::Io(error)))?;
         let running = Arc::new(lane::Running::new(&shared));
-        let lanes: Vec<JoinHandle<()>> = lanes
-            .into_iter()
-            .map(|lane| {
-                let running = Arc::clone(&running);
-                tokio::spawn(async move {
-                    lane.run().await;
-                    drop(running);
-                })
-            })
-            .collect();
+        let senders = Arc::new(lane::Senders::new(&shared));
+        let mut tasks: Vec<JoinHandle<()>> = Vec::with_capacity(lanes.len() + 1);
+        if let Some(lane) = Lane::of_spill(&shared) {
+            let running = Arc::clone(&running);
+            tasks.push(tokio::spawn(async move {
+                lane.replay().await;
+                drop(running);
+            }));
+        }
+        for lane in lanes {
+            let (running, senders) = (Arc::clone(&running), Arc::clone(&senders));
+            tasks.push(tokio::spawn(async move {
+                lane.run().await;
+                drop((senders, running));
+            }));
+        }
         Ok(Self(Arc::new(Owner {
             shared,
-            abort: lanes.iter().map(JoinHandle::abort_handle).collect(),
-            lanes: tokio::sync::Mutex::new(lanes),
+            abort: tasks.iter().map(JoinHandle::abort_handle).collect(),
+            lanes: tokio::sync::Mutex::new(tasks),
         })))
     }
 }
@@ -343,6 +379,44 @@ impl<M: Model> Shared<M> {
         self.intake.stop();
         self.dispatch.stop();
         self.progress.stop();
+    }
+
+    /// Whether a batch may go to the spill: the database is away, and there is
+    /// room in the folder.
+    fn may_spill(&self) -> bool {
+        self.spill.as_ref().is_some_and(Spill::has_room) && self.is_away()
+    }
+
+    /// Whether no lane can store anything.
+    fn is_away(&self) -> bool {
+        let trouble = self.trouble.lock();
+        let trouble = trouble.unwrap_or_else(PoisonError::into_inner);
+        trouble[..self.options.connections]
+            .iter()
+            .all(Option::is_some)
+    }
+
+    /// Puts a batch into the spill, or gives it back.
+    fn spill(&self, batch: Batch, doubt: Option<Doubt>) -> Option<Batch> {
+        let Some(spill) = &self.spill else {
+            return Some(batch);
+        };
+        let (back, trouble) = match spill.put(batch, doubt) {
+            Ok(()) => (None, None),
+            Err((back, error)) => (Some(back), Some(Error::Driver(sqlx::Error::Io(error)))),
+        };
+        let place = self.options.connections;
+        self.trouble(place, trouble.map(Arc::new).as_ref());
+        if back.is_some() {
+            // The disk is full, or the like: not again at once.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        back
+    }
+
+    fn trouble(&self, place: usize, error: Option<&Arc<Error>>) {
+        let trouble = self.trouble.lock();
+        trouble.unwrap_or_else(PoisonError::into_inner)[place] = error.cloned();
     }
 
     /// Tells who waits for a record, or else the handler, why it is not stored.

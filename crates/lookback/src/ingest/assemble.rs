@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Shared;
 use super::batch::Building;
+use super::dispatch::Pushed;
 use super::intake::{Entry, Taken};
 use crate::error::Error;
 use crate::model::Model;
@@ -76,9 +77,20 @@ impl<M: Model> Assembler<'_, M> {
         };
         self.shared.progress.end(self.next);
         if building.rows() == 0 {
-            self.shared.progress.settle(building.first());
+            self.shared.progress.settle(Some(building.first()));
             return true;
         }
-        self.shared.dispatch.push(building.finish())
+        let shared = self.shared;
+        let mut batch = building.finish();
+        loop {
+            match shared.dispatch.push(batch, || shared.may_spill()) {
+                Pushed::Done => return true,
+                Pushed::Stopped => return false,
+                Pushed::Elsewhere(back) => match shared.spill(back, None) {
+                    None => return true,
+                    Some(back) => batch = back,
+                },
+            }
+        }
     }
 }

@@ -12,8 +12,8 @@ use crate::query::write::given;
 /// more.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The number of its first record.
-    pub(super) first: u64,
+    /// The number of its first record; none if it is of another process.
+    pub(super) first: Option<u64>,
     pub(super) groups: Vec<Group>,
 }
 
@@ -150,7 +150,7 @@ impl Building {
             }
         });
         Batch {
-            first: self.first,
+            first: Some(self.first),
             groups: groups.collect(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -15,6 +16,16 @@ pub(super) struct Dispatch {
     room: Condvar,
     work: Notify,
 }
+
+/// What became of a batch.
+pub(super) enum Pushed {
+    Done,
+    Elsewhere(Batch),
+    /// There are no lanes any more.
+    Stopped,
+}
+
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 struct State {
@@ -39,22 +50,32 @@ impl Dispatch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a batch to the lanes; false if there are none any more.
-    pub(super) fn push(&self, batch: Batch) -> bool {
+    /// Gives a batch to the lanes. While there is no room it waits, unless the
+    /// batch is to go elsewhere.
+    pub(super) fn push(&self, batch: Batch, elsewhere: impl Fn() -> bool) -> Pushed {
         let mut state = self.lock();
-        while state.ready.len() >= self.most && !state.stopped {
-            state = self
-                .room
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if state.stopped {
+                return Pushed::Stopped;
+            }
+            if state.ready.len() < self.most {
+                state.ready.push_back(batch);
+                drop(state);
+                self.work.notify_one();
+                return Pushed::Done;
+            }
+            if elsewhere() {
+                return Pushed::Elsewhere(batch);
+            }
+            // What `elsewhere` looks at may change without a word.
+            let woken = self.room.wait_timeout(state, LOOK_AGAIN);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if state.stopped {
-            return false;
-        }
-        state.ready.push_back(batch);
-        drop(state);
-        self.work.notify_one();
-        true
+    }
+
+    /// Whether no more batches come.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().ended
     }
 
     /// No more batches come.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,6 +15,7 @@ use super::fault::{self, Fault};
 use super::progress::{Counts, Progress};
 use super::refused::{self, Refusal, copy};
 use super::row::json_of_row;
+use super::spill::{Doubt, LANE, Replay};
 use crate::error::Error;
 use crate::model::Model;
 use crate::models::{IngestLane, IngestLanePatch, NewIngestLane};
@@ -36,10 +37,13 @@ pub(super) struct Lane<M: Model> {
     shared: Arc<Shared<M>>,
     /// Its place among the lanes of the writer.
     place: usize,
-    /// Its name in `ingest_lanes`.
+    /// Its name in `ingest_lanes`, and what others that it may get start with.
     name: String,
+    base: String,
     /// The number of the last batch.
     number: i64,
+    /// Whether it stores what is in the spill.
+    of_spill: bool,
     session: Option<Session>,
     /// What served the last session, and may still be at it.
     lost: Option<Backend>,
@@ -91,6 +95,15 @@ struct Attempt {
     careful: bool,
     /// It was being committed, without these rows, when the connection was lost.
     in_doubt: Option<Vec<Refusal>>,
+    /// Another lane may have stored it.
+    doubt: Option<Doubt>,
+}
+
+/// Why a batch was let go.
+enum Undelivered {
+    GivenUp(Arc<Error>),
+    /// It is for the spill, or stays there.
+    Spill,
 }
 
 impl<M: Model> Lane<M> {
@@ -99,56 +112,167 @@ impl<M: Model> Lane<M> {
         let writer = format!("{:016x}{:016x}", random(), random());
         let mut lanes = Vec::with_capacity(shared.options.connections);
         for place in 0..shared.options.connections {
-            let mut lane = Self {
-                shared: Arc::clone(shared),
-                place,
-                name: format!("{writer}-{place}"),
-                number: 0,
-                session: None,
-                lost: None,
-                back_off: BackOff::new(shared.options.back_off),
+            let name = match &shared.spill {
+                None => format!("{writer}-{place}"),
+                // What is in doubt in the spill asks for this lane.
+                Some(spill) => format!("{}-{writer}-{place}", spill.lane()),
             };
-            if let Err(Stumble::Failed(error, _)) = lane.connect(false).await {
-                return Err(error);
+            let mut lane = Self::new(shared, place, name);
+            match lane.connect(false).await {
+                Ok(_) => {}
+                Err(Stumble::Failed(error, Fault::Passing)) if shared.spill.is_some() => {
+                    shared.trouble(place, Some(&Arc::new(error)));
+                }
+                Err(Stumble::Failed(error, _)) => return Err(error),
+                Err(Stumble::Rows | Stumble::Unknown) => {
+                    unreachable!("no batch was sent yet")
+                }
             }
             if let (0, Some(session)) = (place, &mut lane.session) {
-                if !M::TABLE.search.is_empty() {
-                    check_encoder(&mut session.conn).await?;
-                }
                 IngestLane::records()
                     .filter(IngestLane::updated_at().lt(Utc::now() - FORGOTTEN))
+                    .filter(!IngestLane::name().starts_with(LANE))
                     .hard_delete_all(&mut session.conn)
                     .await?;
+                if let Some(spill) = shared.spill.as_ref().filter(|spill| spill.rows() == 0) {
+                    // Nothing asks for the lanes of those that had the folder before.
+                    IngestLane::records()
+                        .filter(IngestLane::name().starts_with(&format!("{}-", spill.lane())))
+                        .filter(IngestLane::name().ne(lane.name.as_str()))
+                        .hard_delete_all(&mut session.conn)
+                        .await?;
+                }
             }
             lanes.push(lane);
         }
         Ok(lanes)
     }
 
+    /// Goes on under another name: whoever stores the batch that is in doubt
+    /// reads the number of this one.
+    fn leave_in_doubt(&mut self) -> Doubt {
+        let name = format!("{}-{:016x}", self.base, random());
+        let doubt = Doubt {
+            lane: std::mem::replace(&mut self.name, name),
+            number: self.number + 1,
+        };
+        self.number = 0;
+        doubt
+    }
+
+    /// The lane that stores what is in the spill.
+    pub(super) fn of_spill(shared: &Arc<Shared<M>>) -> Option<Self> {
+        let name = shared.spill.as_ref()?.lane();
+        // Its trouble is that of the spill.
+        let mut lane = Self::new(shared, shared.options.connections, name);
+        lane.of_spill = true;
+        Some(lane)
+    }
+
+    fn new(shared: &Arc<Shared<M>>, place: usize, name: String) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            place,
+            base: name.clone(),
+            name,
+            number: 0,
+            of_spill: false,
+            session: None,
+            lost: None,
+            back_off: BackOff::new(shared.options.back_off),
+        }
+    }
+
     /// Stores batches until there are no more.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         while let Some(batch) = shared.dispatch.take().await {
-            let in_hand = InHand(&shared.progress, batch.first);
-            match self.deliver(&batch).await {
+            let mut in_hand = InHand(&shared.progress, batch.first);
+            let mut attempt = Attempt::default();
+            match self.deliver(&batch, &mut attempt).await {
                 Ok(refusals) => {
                     self.number += 1;
                     settle(&shared, batch, refusals);
                 }
-                Err(error) => give_up(&shared, batch, &error),
+                Err(Undelivered::GivenUp(error)) => give_up(&shared, batch, &error),
+                Err(Undelivered::Spill) => {
+                    let doubt = attempt.in_doubt.is_some().then(|| self.leave_in_doubt());
+                    in_hand.1 = None;
+                    let mut batch = Some(batch);
+                    while let Some(back) = batch.take() {
+                        let (shared, doubt) = (Arc::clone(&shared), doubt.clone());
+                        let spilling =
+                            tokio::task::spawn_blocking(move || shared.spill(back, doubt));
+                        // It cannot panic, and if the runtime ends, so does this.
+                        batch = spilling.await.unwrap_or_default();
+                    }
+                }
             }
             drop(in_hand);
         }
         self.leave().await;
     }
 
+    /// Stores what is in the spill, in its order, until no more comes.
+    pub(super) async fn replay(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let Some(spill) = &shared.spill else { return };
+        while let Some(first) = spill.first().await {
+            let Replay {
+                number,
+                doubt,
+                batch,
+            } = match first {
+                Ok(replay) => replay,
+                Err(error) => {
+                    let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
+                    shared.trouble(self.place, Some(&error));
+                    if spill.has_ended() {
+                        break;
+                    }
+                    tokio::time::sleep(self.back_off.next()).await;
+                    continue;
+                }
+            };
+            let in_hand = InHand(&shared.progress, batch.first);
+            self.number = number - 1;
+            let mut attempt = Attempt {
+                doubt,
+                ..Attempt::default()
+            };
+            match self.deliver(&batch, &mut attempt).await {
+                Ok(refusals) => settle(&shared, batch, refusals),
+                Err(Undelivered::GivenUp(error)) => {
+                    unreachable!("a spill is not given up: {error}")
+                }
+                Err(Undelivered::Spill) => {
+                    spill.keep(number, batch);
+                    std::mem::forget(in_hand);
+                    break;
+                }
+            }
+            if let Err(error) = spill.remove_first() {
+                // It is stored, and its number tells so.
+                let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
+                shared.trouble(self.place, Some(&error));
+            }
+            drop(in_hand);
+        }
+        if let Some(session) = self.session.take() {
+            let _closed = timed(shared.options.answer_timeout, session.conn.close()).await;
+        }
+    }
+
     /// Stores a batch, however often it takes, and returns the rows that were
     /// refused; or why it is given up.
-    async fn deliver(&mut self, batch: &Batch) -> Result<Vec<Refusal>, Arc<Error>> {
-        let mut attempt = Attempt::default();
+    async fn deliver(
+        &mut self,
+        batch: &Batch,
+        attempt: &mut Attempt,
+    ) -> Result<Vec<Refusal>, Undelivered> {
         let mut no_table_since: Option<Instant> = None;
         loop {
-            let (error, fault) = match self.try_once(batch, &mut attempt).await {
+            let (error, fault) = match self.try_once(batch, attempt).await {
                 Ok(refusals) => {
                     self.back_off.reset();
                     self.trouble(None);
@@ -159,11 +283,11 @@ impl<M: Model> Lane<M> {
                     continue;
                 }
                 Err(Stumble::Unknown) => {
-                    return Err(Arc::new(Error::unwritten(
+                    return Err(Undelivered::GivenUp(Arc::new(Error::unwritten(
                         M::TABLE.name,
                         "it is not known whether the record is stored: the connection was lost \
                          while it was committed, and the writer's row in ingest_lanes is gone",
-                    )));
+                    ))));
                 }
                 Err(Stumble::Failed(error, fault)) => (Arc::new(error), fault),
             };
@@ -172,15 +296,28 @@ impl<M: Model> Lane<M> {
             }
             self.trouble(Some(&error));
             match fault {
-                Fault::Table if attempt.in_doubt.is_none() => {
+                Fault::Table if attempt.in_doubt.is_none() && !self.of_spill => {
                     let since = no_table_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= self.shared.options.patience {
-                        return Err(error);
+                        return Err(Undelivered::GivenUp(error));
                     }
                 }
                 _ => no_table_since = None,
             }
+            if self.is_to_spill() {
+                return Err(Undelivered::Spill);
+            }
             tokio::time::sleep(self.back_off.next()).await;
+        }
+    }
+
+    /// Whether the writer is being closed, and what it still has goes to, or
+    /// stays in, the spill.
+    fn is_to_spill(&self) -> bool {
+        match &self.shared.spill {
+            None => false,
+            Some(spill) if self.of_spill => spill.has_ended(),
+            Some(spill) => self.shared.dispatch.has_ended() && spill.has_room(),
         }
     }
 
@@ -193,15 +330,23 @@ impl<M: Model> Lane<M> {
         let number = self.number + 1;
         if self.session.is_none() {
             let stored = self.connect(attempt.in_doubt.is_some()).await?;
-            if let Some(refusals) = attempt.in_doubt.take()
-                && stored >= number
-            {
-                return Ok(refusals);
+            let refusals = attempt.in_doubt.take();
+            if stored >= number {
+                return Ok(refusals.unwrap_or_default());
             }
         }
         let Some(session) = &mut self.session else {
             unreachable!("`connect` makes a session, or fails")
         };
+        if let Some(doubt) = &attempt.doubt {
+            let found = number_of(&mut session.conn, &doubt.lane, None);
+            if let Some((_, stored)) = timed_out(timeout, found).await?
+                && stored >= doubt.number
+            {
+                return Ok(Vec::new());
+            }
+            attempt.doubt = None;
+        }
         let driver = Stumble::driver::<M>;
         let mut transaction = timed(timeout, session.conn.begin()).await.map_err(driver)?;
         // First, so that whoever reads the number waits for the end of this transaction.
@@ -248,11 +393,19 @@ impl<M: Model> Lane<M> {
         let mut conn = timed(timeout, connecting)
             .await
             .map_err(Stumble::driver::<M>)?;
-        let (backend, found) =
-            timed_out(timeout, greet(&mut conn, &self.name, self.lost.as_ref())).await?;
+        let (backend, found) = timed_out(
+            timeout,
+            greet(
+                &mut conn,
+                !M::TABLE.search.is_empty(),
+                &self.name,
+                self.lost.as_ref(),
+            ),
+        )
+        .await?;
         let (row, stored) = match found {
             Some(found) => found,
-            None if in_doubt => return Err(Stumble::Unknown),
+            None if in_doubt && !self.of_spill => return Err(Stumble::Unknown),
             None => {
                 let new = NewIngestLane::new(&self.name, self.number);
                 let lanes = IngestLane::records();
@@ -278,8 +431,7 @@ impl<M: Model> Lane<M> {
     }
 
     fn trouble(&self, error: Option<&Arc<Error>>) {
-        let trouble = self.shared.trouble.lock();
-        trouble.unwrap_or_else(PoisonError::into_inner)[self.place] = error.cloned();
+        self.shared.trouble(self.place, error);
     }
 }
 
@@ -287,6 +439,7 @@ impl<M: Model> Lane<M> {
 /// lane.
 async fn greet(
     conn: &mut PgConnection,
+    has_vectors: bool,
     name: &str,
     lost: Option<&Backend>,
 ) -> Result<(Backend, Option<(i64, i64)>), Error> {
@@ -297,6 +450,9 @@ async fn greet(
     )
     .execute(&mut *conn)
     .await?;
+    if has_vectors {
+        check_encoder(conn).await?;
+    }
     let row =
         sqlx::query("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
             .fetch_one(&mut *conn)
@@ -403,7 +559,7 @@ fn give_up<M: Model>(shared: &Shared<M>, batch: Batch, error: &Arc<Error>) {
 
 /// A batch in the hands of a lane: settled when that lets it go, whatever
 /// became of it.
-struct InHand<'p>(&'p Progress, u64);
+struct InHand<'p>(&'p Progress, Option<u64>);
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
@@ -426,6 +582,24 @@ impl<M: Model> Drop for Running<M> {
         self.0.intake.stop();
         self.0.dispatch.stop();
         self.0.progress.stop();
+    }
+}
+
+/// Lanes that send what is in memory. When the last is gone, nothing more comes
+/// into the spill.
+pub(super) struct Senders<M: Model>(Arc<Shared<M>>);
+
+impl<M: Model> Senders<M> {
+    pub(super) fn new(shared: &Arc<Shared<M>>) -> Self {
+        Self(Arc::clone(shared))
+    }
+}
+
+impl<M: Model> Drop for Senders<M> {
+    fn drop(&mut self) {
+        if let Some(spill) = &self.0.spill {
+            spill.end();
+        }
     }
 }
 

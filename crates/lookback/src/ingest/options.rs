@@ -1,6 +1,7 @@
 //! How a writer is set up.
 
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub(super) struct Options {
     pub(super) answer_timeout: Duration,
     pub(super) patience: Duration,
     pub(super) on_rejected: Option<OnRejected>,
+    pub(super) spill: Option<(PathBuf, u64)>,
 }
 
 const MIB: usize = 1024 * 1024;
@@ -64,6 +66,7 @@ impl<M: Model> WriterBuilder<M> {
                 answer_timeout: Duration::from_secs(60),
                 patience: Duration::from_secs(60),
                 on_rejected: None,
+                spill: None,
             },
             of: PhantomData,
         }
@@ -126,6 +129,18 @@ impl<M: Model> WriterBuilder<M> {
         self
     }
 
+    /// Keeps batches in a folder (off) of so many bytes while the database is
+    /// away and there is no more room in memory, and at a
+    /// [`close`](Writer::close) that finds it away. They are stored by this
+    /// writer, or the next one that has the folder. It is one writer's at a
+    /// time.
+    ///
+    /// What is in it is not acknowledged: that still means committed.
+    pub fn spill(mut self, folder: impl Into<PathBuf>, bytes: u64) -> Self {
+        self.options.spill = Some((folder.into(), bytes));
+        self
+    }
+
     /// Called with each record that was not stored and that nobody waits for.
     ///
     /// It is called where the writer works and has to be quick: hand the record
@@ -146,7 +161,8 @@ impl<M: Model> WriterBuilder<M> {
     ///
     /// [`Error::is_invalid`] with every option that is not right;
     /// [`Error::is_setup`] if the database lacks a table or has vectors of
-    /// another encoder; [`Error::is_unavailable`] if it cannot be reached.
+    /// another encoder; [`Error::is_unavailable`] if it cannot be reached, unless
+    /// there is a spill.
     pub async fn start(self, pool: &PgPool) -> Result<Writer<M>, Error> {
         self.start_with(PgConnectOptions::clone(&pool.connect_options()))
             .await
@@ -191,6 +207,10 @@ impl Options {
                 FieldError::new("back_off.first", problem)
             }),
             time("answer_timeout", self.answer_timeout),
+            self.spill
+                .as_ref()
+                .filter(|(_, bytes)| *bytes == 0)
+                .map(|_| FieldError::new("spill.bytes", "is 0, which holds no batch")),
         ]
         .into_iter()
         .flatten()

@@ -13,6 +13,8 @@ pub(super) struct Counts {
     pub(super) written: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) dropped: AtomicU64,
+    /// Found in the spill at the start.
+    pub(super) found: AtomicU64,
 }
 
 impl Counts {
@@ -63,8 +65,10 @@ impl Progress {
     }
 
     /// Every record of the batch is settled.
-    pub(super) fn settle(&self, first: u64) {
-        self.lock().open.remove(&first);
+    pub(super) fn settle(&self, first: Option<u64>) {
+        if let Some(first) = first {
+            self.lock().open.remove(&first);
+        }
         self.changed.notify_waiters();
     }
 

@@ -7,3 +7,4 @@ mod killed_server;
 mod plain;
 mod proxy;
 mod refused;
+mod spilled;

@@ -63,6 +63,18 @@ pub(crate) async fn drive(
     faults: &Arc<AtomicU64>,
     least_faults: u64,
 ) -> BTreeMap<i64, Told> {
+    drive_and_tell(writer, from, rows, faults, least_faults, |_, _| {}).await
+}
+
+/// The same, with what is called as soon as something is told.
+pub(crate) async fn drive_and_tell(
+    writer: &Writer<Log>,
+    from: i64,
+    rows: i64,
+    faults: &Arc<AtomicU64>,
+    least_faults: u64,
+    tell: fn(i64, Told),
+) -> BTreeMap<i64, Told> {
     let senders = (0..SENDERS).map(|sender| {
         let writer = writer.clone();
         let faults = Arc::clone(faults);
@@ -76,13 +88,13 @@ pub(crate) async fn drive(
                         Ok(receipt) => window.push((n, receipt)),
                         Err(error) => {
                             assert!(error.is_unwritten(), "{error}");
-                            settle(window, &mut told).await;
+                            settle(window, &mut told, tell).await;
                             return told;
                         }
                     }
                     n += SENDERS;
                 }
-                settle(window, &mut told).await;
+                settle(window, &mut told, tell).await;
             }
             told
         })
@@ -94,7 +106,7 @@ pub(crate) async fn drive(
     told
 }
 
-async fn settle(window: Vec<(i64, Receipt)>, told: &mut BTreeMap<i64, Told>) {
+async fn settle(window: Vec<(i64, Receipt)>, told: &mut BTreeMap<i64, Told>, tell: fn(i64, Told)) {
     for (n, receipt) in window {
         let what = match receipt.await {
             Ok(()) => Told::Acknowledged,
@@ -104,6 +116,7 @@ async fn settle(window: Vec<(i64, Receipt)>, told: &mut BTreeMap<i64, Told>) {
                 Told::Refused
             }
         };
+        tell(n, what);
         told.insert(n, what);
     }
 }

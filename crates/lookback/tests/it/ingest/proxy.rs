@@ -1,6 +1,6 @@
 //! A TCP proxy that cuts connections.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(crate) enum Fault {
 /// A proxy in front of the server at this address.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
+    /// Whether connections are taken at all.
+    pub(crate) open: Arc<AtomicBool>,
     /// How many connections were cut.
     pub(crate) cuts: Arc<AtomicU64>,
     /// How often each fault was met.
@@ -49,15 +51,20 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let cuts = Arc::new(AtomicU64::new(0));
+        let open = Arc::new(AtomicBool::new(true));
         let met = Arc::new(Mutex::default());
         let proxy = Self {
             port,
+            open: Arc::clone(&open),
             cuts: Arc::clone(&cuts),
             met: Arc::clone(&met),
         };
         tokio::spawn(async move {
             let mut random = Random::new(seed);
             while let Ok((client, _)) = listener.accept().await {
+                if !open.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let fault = draw(&mut random);
                 let Ok(server) = TcpStream::connect(&server).await else {
                     continue;
