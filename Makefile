@@ -31,7 +31,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
-bench: bench-ingest bench-generate bench-encode ## Measure the write path, generating migrations, and the encoder
+bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Measure what is fast, each against a peer in the same run
 
 bench-ingest: ## Measure the write path against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
