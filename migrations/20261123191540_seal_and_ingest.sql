@@ -18,6 +18,7 @@ CREATE TABLE sealed_segments (
     oldest timestamp with time zone,
     newest timestamp with time zone,
     has_kinds boolean NOT NULL,
+    odd_letters bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,

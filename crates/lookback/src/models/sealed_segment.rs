@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::{Bytes, Embedding, Hidden, model};
 
 /// A range of ids whose records are summarised for search, in
 /// [`SearchBlock`](crate::SearchBlock)s and [`SearchKind`](crate::SearchKind)s.
@@ -37,6 +37,9 @@ pub struct SealedSegment {
     /// Whether its kinds are known; false where hardly two records are of one
     /// kind, which are then compared one by one.
     pub has_kinds: bool,
+    /// A bit for each three letters that follow each other in what the templates
+    /// of its kinds leave out.
+    pub odd_letters: Bytes,
     /// When the record was made.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.

@@ -82,6 +82,56 @@ pub(crate) fn places(text: &str) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// Which three letters follow each other in what templates leave out: those of
+/// `a` to `z` exactly, others by their hash. Few do, in ids and the like, so that
+/// most words are known to be in none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Letters(Vec<u8>);
+
+const ALPHABET: usize = 26;
+const EXACT: usize = ALPHABET * ALPHABET * ALPHABET;
+const HASHED: usize = 2_048;
+
+impl Letters {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; (EXACT + HASHED) / 8])
+    }
+
+    /// Those that were stored, if they are such.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() == (EXACT + HASHED) / 8).then_some(Self(bytes))
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// Adds what the template of the text of a record leaves out.
+    pub(crate) fn add_record(&mut self, text: &str) {
+        let mut add = |text: &str| {
+            for place in letter_places(text) {
+                self.0[place / 8] |= 1 << (place % 8);
+            }
+        };
+        match is_kept(text) {
+            true => odd_runs(text).for_each(add),
+            false => add(text),
+        }
+    }
+}
+
+/// The places of the letters of a text among [`Letters`].
+pub(crate) fn letter_places(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let threes = text.as_bytes().windows(3);
+    let threes = threes.filter(|three| !three.iter().any(u8::is_ascii_digit));
+    threes.map(|three| match three.iter().all(u8::is_ascii_lowercase) {
+        true => three.iter().fold(0, |place, letter| {
+            place * ALPHABET + usize::from(letter - b'a')
+        }),
+        false => EXACT + place(three) % HASHED,
+    })
+}
+
 /// The places of the second bits of the pieces without a digit.
 pub(crate) fn odd_places(text: &str) -> impl Iterator<Item = usize> + '_ {
     let pieces = text.as_bytes().windows(3);
@@ -107,7 +157,7 @@ fn place(piece: &[u8]) -> usize {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{BITS, Signature, odd_places, places};
+    use super::{BITS, Signature, letter_places, odd_places, places};
 
     #[test]
     fn places_never_change() {
@@ -121,6 +171,8 @@ mod tests {
         let mut signature = Signature::new();
         signature.add_record("connection refused, port 50011 of 7fabc");
         assert_eq!(signature.ones(), 39);
+        let letters: Vec<usize> = letter_places("aaz1zé").collect();
+        assert_eq!(letters, [25, 17_766]);
         let again = Signature::from_bytes(signature.as_bytes().to_vec()).unwrap();
         assert!(again == signature);
         assert!(Signature::from_bytes(vec![0; BITS / 8 + 1]).is_none());

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::compact::merge;
-use super::summary::Summary;
+use super::summary::{Finished, Summary};
 use super::{Lock, lock, sealed_until};
 use crate::db::Together;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::models::{NewSealedSegment, SealedSegment, SearchBlock, SearchKind};
+use crate::models::{SealedSegment, SearchBlock, SearchKind};
 use crate::search::searched;
 use crate::sql::Sql;
 
@@ -247,19 +247,17 @@ impl Sealer {
             }
         }
         let rows = summary.rows as u64;
-        let (oldest, newest) = (summary.oldest, summary.newest);
-        let (blocks, kinds) = summary.finish(table.name);
+        let Finished {
+            segment,
+            blocks,
+            kinds,
+        } = summary.finish(table.name);
         SearchBlock::records()
             .create_many(&mut *conn, &blocks)
             .await?;
         SearchKind::records()
-            .create_many(&mut *conn, kinds.as_deref().unwrap_or_default())
+            .create_many(&mut *conn, &kinds)
             .await?;
-        let counted = i64::try_from(rows).unwrap_or(i64::MAX);
-        let mut segment =
-            NewSealedSegment::new(table.name, first_id, last_id, counted, kinds.is_some());
-        segment.oldest = oldest;
-        segment.newest = newest;
         SealedSegment::records().create(&mut *conn, segment).await?;
         Ok(rows)
     }

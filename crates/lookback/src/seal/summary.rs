@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::grams::{BITS, Signature};
+use super::grams::{BITS, Letters, Signature};
 use super::template::template_kept;
 use crate::embedding::{DIMENSIONS, Embedding};
-use crate::models::{NewSearchBlock, NewSearchKind};
+use crate::models::{NewSealedSegment, NewSearchBlock, NewSearchKind};
 use crate::types::Bytes;
 
 /// A block has at most this many records, and ends when as many bits are set:
@@ -31,14 +31,15 @@ pub(super) struct Summary {
     first_id: i64,
     last_id: i64,
     pub(super) rows: usize,
-    pub(super) oldest: Option<DateTime<Utc>>,
-    pub(super) newest: Option<DateTime<Utc>>,
+    oldest: Option<DateTime<Utc>>,
+    newest: Option<DateTime<Utc>>,
     signature: Signature,
     block_rows: usize,
     block_first: i64,
     last_added: i64,
     blocks: Vec<(i64, i64, Vec<u8>)>,
     kinds: Kinds,
+    letters: Letters,
 }
 
 impl Summary {
@@ -55,6 +56,7 @@ impl Summary {
             last_added: first_id,
             blocks: Vec::new(),
             kinds: Kinds::default(),
+            letters: Letters::new(),
         }
     }
 
@@ -69,6 +71,7 @@ impl Summary {
             self.end_block(self.last_added);
         }
         self.signature.add_record(text);
+        self.letters.add_record(text);
         self.block_rows += 1;
         self.last_added = id;
         self.rows += 1;
@@ -93,19 +96,35 @@ impl Summary {
         self.block_rows = 0;
     }
 
-    /// The blocks, and the kinds if they are few.
-    pub(super) fn finish(
-        mut self,
-        target: &str,
-    ) -> (Vec<NewSearchBlock>, Option<Vec<NewSearchKind>>) {
+    pub(super) fn finish(mut self, target: &str) -> Finished {
         self.end_block(self.last_id);
         let has_kinds = self.kinds.are_few(self.rows);
         let blocks = self.blocks.into_iter().map(|(first_id, last_id, bytes)| {
             NewSearchBlock::new(target, first_id, last_id, has_kinds, Bytes(bytes))
         });
-        let kinds = has_kinds.then(|| self.kinds.finish(target, self.first_id, self.last_id));
-        (blocks.collect(), kinds)
+        let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        let letters = Bytes(self.letters.into_bytes());
+        let (first_id, last_id) = (self.first_id, self.last_id);
+        let mut segment =
+            NewSealedSegment::new(target, first_id, last_id, rows, has_kinds, letters);
+        segment.oldest = self.oldest;
+        segment.newest = self.newest;
+        let kinds = has_kinds.then(|| self.kinds.finish(target, first_id, last_id));
+        Finished {
+            segment,
+            blocks: blocks.collect(),
+            kinds: kinds.unwrap_or_default(),
+        }
     }
+}
+
+/// What is stored of a segment.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) segment: NewSealedSegment,
+    pub(super) blocks: Vec<NewSearchBlock>,
+    /// None where they are many.
+    pub(super) kinds: Vec<NewSearchKind>,
 }
 
 /// Templates and vectors, how many records have each, and the ids of the newest

@@ -213,9 +213,12 @@ impl Blocks {
             "WITH sealed AS (\
                SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
                FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
+             odd AS MATERIALIZED (\
+               SELECT first_id, last_id FROM sealed_segments \
+               WHERE deleted_at IS NULL AND target = {target} AND has_kinds AND ({odd})), \
              blocks AS MATERIALIZED (\
-               SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks \
-                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS b{any}), \
+               SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
+                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS s{any}), \
              weights AS (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
@@ -223,6 +226,7 @@ impl Blocks {
              SELECT sealed.*, weights.*, (SELECT count(*) FROM blocks) AS __counted, ranked.* \
              FROM sealed CROSS JOIN weights LEFT JOIN ranked ON TRUE \
              ORDER BY score DESC, first_id DESC",
+            odd = pieces.odd_in_segment(),
             signature = pieces.signature_of_block(),
             phrases = pieces.phrases_of_block(),
             any = match pieces.phrases.is_empty() {
@@ -320,6 +324,8 @@ struct Piece {
     places: Vec<usize>,
     /// Where it is in no template.
     odd_places: Vec<usize>,
+    /// The bits of a segment of which a template leaves it out.
+    letters: Vec<usize>,
 }
 
 /// So many bits tell whether a block has a piece: more say hardly more.
@@ -340,6 +346,7 @@ impl Piece {
             is_odd: is_odd(text),
             places: few(&mut grams::places(text)),
             odd_places: few(&mut grams::odd_places(text)),
+            letters: few(&mut grams::letter_places(text)),
         }
     }
 
@@ -347,11 +354,12 @@ impl Piece {
     /// template, if templates are known.
     fn in_block(&self) -> String {
         match self.is_odd {
-            true => has(&self.places),
+            true => has("grams", &self.places),
             false => format!(
-                "CASE WHEN has_templates THEN {} ELSE {} END",
-                has(&self.odd_places),
-                has(&self.places)
+                "CASE WHEN has_templates THEN {} AND EXISTS (\
+                   SELECT FROM odd WHERE b.first_id BETWEEN odd.first_id AND odd.last_id) ELSE {} END",
+                has("grams", &self.odd_places),
+                has("grams", &self.places)
             ),
         }
     }
@@ -410,6 +418,20 @@ impl Pieces {
         self.signature(&|piece| piece.in_block())
     }
 
+    /// Whether templates of a segment may leave out any piece without a digit.
+    fn odd_in_segment(&self) -> String {
+        let words = self.words.iter();
+        let words = words.flat_map(|word| std::iter::once(&word.whole).chain(&word.pieces));
+        let pieces = words.chain(&self.phrases).filter(|piece| !piece.is_odd);
+        let pieces: Vec<String> = pieces
+            .map(|piece| has("odd_letters", &piece.letters))
+            .collect();
+        match pieces.is_empty() {
+            true => "FALSE".to_owned(),
+            false => pieces.join(" OR "),
+        }
+    }
+
     fn signature(&self, has: &dyn Fn(&Piece) -> String) -> String {
         let of_word = |(place, word): (usize, &Word)| {
             let piece = match word.pieces.is_empty() {
@@ -436,18 +458,18 @@ impl Pieces {
     fn phrases_of_block(&self) -> String {
         let any_is_odd = self.has_odd_phrase();
         let phrases = self.phrases.iter().map(|phrase| match any_is_odd {
-            true => format!(" AND {}", has(&phrase.places)),
+            true => format!(" AND {}", has("grams", &phrase.places)),
             false => format!(" AND {}", phrase.in_block()),
         });
         phrases.collect()
     }
 }
 
-/// Whether a block has all of these bits.
-fn has(places: &[usize]) -> String {
+/// Whether all of these bits are set.
+fn has(bytes: &str, places: &[usize]) -> String {
     let bits: Vec<String> = places
         .iter()
-        .map(|place| format!("get_bit(grams, {place}) = 1"))
+        .map(|place| format!("get_bit({bytes}, {place}) = 1"))
         .collect();
     match bits.is_empty() {
         true => "TRUE".to_owned(),
@@ -464,8 +486,8 @@ struct LetteredKinds {
 }
 
 /// Groups that are looked at, at first and then.
-const GROUPS_AT_FIRST: i64 = 100;
-const GROUPS_THEN: i64 = 1_000;
+const GROUPS_AT_FIRST: i64 = 300;
+const GROUPS_THEN: i64 = 3_000;
 
 impl LetteredKinds {
     /// The ids of records of a scope that have letters of a query in their
