@@ -26,6 +26,7 @@ mod reembed;
 mod round_trip;
 mod scenarios;
 mod schema;
+mod seal;
 mod search;
 mod select;
 mod soft_delete;

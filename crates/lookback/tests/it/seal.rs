@@ -1,0 +1,196 @@
+//! Sealing under what happens to a process and beside it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lookback::seal::{Sealer, Step};
+use lookback::{Level, Log, Model as _, NewLog};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn lines(from: usize, count: usize) -> Vec<NewLog> {
+    let line = |at: usize| {
+        let message = match at % 7 {
+            0 => format!("payment {at} was refused by the bank"),
+            1 => format!(
+                "user42 of session {:08x} is gone",
+                at.wrapping_mul(2_654_435_761)
+            ),
+            _ => format!("order {at} is shipped, parcel x{at}y"),
+        };
+        NewLog::new("API", Level::Info, message)
+    };
+    (from..from + count).map(line).collect()
+}
+
+/// What searches find, by summaries or from all records.
+async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
+    let mut conn = pool.acquire().await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+        .bind(cost)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut all = Vec::new();
+    for words in [
+        "refused bank",
+        "x1204y",
+        "\"session 9e37\"",
+        "shiped user42",
+    ] {
+        let query = Log::records().search(words).limit(20);
+        let hits = query.hits(&mut *conn).await.unwrap().data;
+        all.push(hits.iter().map(|hit| (hit.record.id, hit.score)).collect());
+    }
+    all
+}
+
+#[tokio::test]
+async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 1_200))
+        .await
+        .unwrap();
+    let expected = found(&db.pool, "1e300").await;
+    let mut killed = 0;
+    for delay in 0.. {
+        let mut conn = PgConnection::connect(&db.url).await.unwrap();
+        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        let pool = db.pool.clone();
+        let kill = tokio::spawn(async move {
+            // A little later each time, so that every moment of a step has its turn.
+            tokio::time::sleep(Duration::from_millis(3 * delay)).await;
+            sqlx::query("SELECT pg_terminate_backend($1)")
+                .bind(pid)
+                .execute(&pool)
+                .await
+                .unwrap();
+        });
+        let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+        let done = loop {
+            match sealer.step(&mut conn, PATIENCE).await {
+                Ok(Step::Sealed { .. } | Step::Busy) => {}
+                Ok(Step::Done { .. }) => break true,
+                Ok(step) => unreachable!("{step:?}"),
+                Err(_) => {
+                    killed += 1;
+                    break false;
+                }
+            }
+        };
+        kill.await.unwrap();
+        assert_eq!(found(&db.pool, "-1").await, expected, "after {delay}");
+        if done {
+            break;
+        }
+    }
+    assert!(killed > 3, "killed {killed} times");
+    let (segments, rows): (i64, i64) =
+        sqlx::query_as("SELECT count(*), sum(rows)::bigint FROM sealed_segments")
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+    assert_eq!((segments, rows), (12, 1_199));
+}
+
+/// A record whose id was handed out before those of sealed records, and that is
+/// committed after them.
+#[tokio::test]
+async fn a_segment_waits_for_whoever_may_still_write_to_it() {
+    let db = testkit::database().await;
+    let mut late = db.pool.begin().await.unwrap();
+    let message = "the zebra is late";
+    let new = NewLog::new("API", Level::Info, message);
+    let id = Log::records().create(&mut late, new).await.unwrap().id;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 300))
+        .await
+        .unwrap();
+
+    let mut conn = db.pool.acquire().await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let step = sealer
+        .step(&mut conn, Duration::from_millis(50))
+        .await
+        .unwrap();
+    assert_eq!(step, Step::Unsettled);
+    late.commit().await.unwrap();
+    let mut sealed = 0;
+    while let Step::Sealed { rows, .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {
+        sealed += rows;
+    }
+    assert_eq!(sealed, 299);
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let hits = Log::records()
+        .search("zebra")
+        .hits(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(hits.data[0].record.id, id);
+}
+
+#[tokio::test]
+async fn many_sealers_seal_each_segment_once_while_records_come() {
+    let db = testkit::database().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(8)
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let writer = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            for batch in 0..30 {
+                let lines = lines(batch * 100, 100);
+                Log::records().create_many(&pool, &lines).await.unwrap();
+            }
+        }
+    });
+    let sealers = (0..3).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let mut conn = pool.acquire().await.unwrap();
+            let mut sealer = Sealer::new(Log::TABLE, 64).unwrap();
+            let mut last = Vec::new();
+            loop {
+                match sealer.step(&mut conn, PATIENCE).await.unwrap() {
+                    Step::Sealed { last_id, .. } => last.push(last_id),
+                    _ if last.last().is_some_and(|last| *last >= 2_943) => break last,
+                    Step::Done { .. } if sealed(&pool).await >= 2_943 => break last,
+                    _ => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        })
+    });
+    let sealers: Vec<_> = sealers.collect();
+    let mut all = Vec::new();
+    for sealer in sealers {
+        all.extend(sealer.await.unwrap());
+    }
+    writer.await.unwrap();
+    let once: BTreeSet<i64> = all.iter().copied().collect();
+    assert_eq!((all.len(), once.len()), (46, 46));
+    assert_eq!(found(&pool, "-1").await, found(&pool, "1e300").await);
+    let of = |table: &str| AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    let segments: i64 = sqlx::query_scalar(of("sealed_segments"))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(segments, 46);
+}
+
+async fn sealed(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("SELECT coalesce(max(last_id), 0) FROM sealed_segments")
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
