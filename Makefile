@@ -51,7 +51,7 @@ bench-retention: ## Measure dropping a partition against DELETE and VACUUM (ROWS
 bench-list: ## Measure pages of a table that grows (ROWS=1000000)
 	$(CARGO) bench --locked -p lookback --bench list
 
-bench-encode: ## Measure the encoder, messages a second (LOGS=a folder of *.jsonl)
+bench-encode: ## Measure the encoder, messages a second and instructions (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode
 
 train-encoder: ## Train the table of the encoder again, from pinned packages

@@ -1,26 +1,39 @@
-//! How many log messages a core encodes in a second.
+//! How many log messages a core encodes in a second, and in how many
+//! instructions.
 //!
 //! `make bench-encode`, or `LOGS=folder make bench-encode` to measure each
-//! `*.jsonl` file of a folder as well: lines with a `message`. Prints messages
-//! a second in the fastest round, which nothing else on the machine disturbed,
-//! and in the median one, with the ratio to the limit; writes
-//! `target/bench/encode.json`.
+//! `*.jsonl` file of a folder as well: lines with a `message`. The ratio to the
+//! limit is that of the fastest round, which nothing else on the machine
+//! disturbed. Instructions do not depend on what else the machine does; they
+//! are counted by cachegrind, where `valgrind` is installed: virtual machines
+//! seldom have counters of their own. Writes `target/bench/encode.json`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
 use lookback::Embedding;
-use serde_json::json;
+use testkit::bench::{Report, Target, Times};
+use testkit::made;
 
 const LIMIT: f64 = 500_000.0;
 const ROUNDS: usize = 9;
 const MESSAGES: usize = 100_000;
 
+/// Set for the process whose instructions are counted: messages to encode.
+const COUNTED: &str = "LOOKBACK_BENCH_ENCODE";
+/// Two such processes differ in this many messages.
+const FEW: usize = 1_000;
+const MORE: usize = 11_000;
+
 fn main() {
-    let made = testkit::made::logs(42, MESSAGES).into_iter();
-    let mut sets = vec![("made".to_owned(), messages(made))];
+    if let Ok(count) = std::env::var(COUNTED) {
+        let messages = made_messages(MORE);
+        encode(&messages[..count.parse().unwrap()]);
+        return;
+    }
+    let mut sets = vec![("made".to_owned(), made_messages(MESSAGES))];
     if let Ok(folder) = std::env::var("LOGS") {
         let mut files: Vec<_> = std::fs::read_dir(&folder)
             .unwrap()
@@ -30,59 +43,81 @@ fn main() {
         files.sort();
         for file in files {
             let text = std::fs::read_to_string(&file).unwrap();
-            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+            let lines = text.lines().map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).unwrap();
+                line["message"].as_str().unwrap().to_owned()
+            });
             let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-            sets.push((name, messages(lines)));
+            sets.push((name, lines.collect()));
         }
     }
 
-    println!("messages a second on one core, {ROUNDS} rounds; limit {LIMIT}");
-    let mut results = Vec::new();
+    let mut report = Report::new("encode", "messages a second on one core");
+    report.note("limit, messages a second", LIMIT);
+    match instructions() {
+        Ok(count) => report.note("instructions a message", count),
+        Err(problem) => report.note("instructions a message", format!("not counted: {problem}")),
+    }
     for (name, messages) in sets {
         let bytes: usize = messages.iter().map(String::len).sum();
-        let rounds = rounds(&messages);
-        let rate = |round: Duration| messages.len() as f64 / round.as_secs_f64();
-        let (fastest, median) = (rate(rounds[0]), rate(rounds[ROUNDS / 2]));
-        let mean = bytes as f64 / messages.len() as f64;
-        println!(
-            "  {name:<10} {fastest:>10.0}/s  {:>5.2} of the limit  (median {median:.0}/s; {mean:.0} bytes each)",
-            fastest / LIMIT
+        let mean = (bytes as f64 / messages.len() as f64).round();
+        report.note(&format!("bytes of a message, {name}"), mean);
+        let times = rounds(&messages);
+        report.figure(&name, &times, Some(messages.len() as u64));
+        let fastest = messages.len() as f64 / times.fastest();
+        report.ratio(
+            &format!("{name}, of the limit"),
+            fastest / LIMIT,
+            Target::AtLeast(1.0),
         );
-        results.push(json!({
-            "messages": name,
-            "mean_bytes": mean,
-            "per_second": fastest,
-            "median_per_second": median,
-            "of_limit": fastest / LIMIT,
-        }));
     }
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
-    std::fs::create_dir_all(&folder).unwrap();
-    let report = json!({ "limit": LIMIT, "results": results });
-    let report = serde_json::to_string_pretty(&report).unwrap();
-    std::fs::write(folder.join("encode.json"), report).unwrap();
+    report.finish();
 }
 
-fn messages(lines: impl Iterator<Item = serde_json::Value>) -> Vec<String> {
-    lines
-        .map(|line| line["message"].as_str().unwrap().to_owned())
-        .collect()
+fn made_messages(count: usize) -> Vec<String> {
+    let lines = made::log_lines(42, 0, count as u64);
+    lines.map(|line| line.message).collect()
 }
 
-/// Rounds over all messages, as many times as make 100,000, the fastest first.
-fn rounds(messages: &[String]) -> Vec<Duration> {
-    let times = MESSAGES.div_ceil(messages.len());
-    let mut rounds: Vec<Duration> = (0..ROUNDS)
-        .map(|_| {
-            let clock = Instant::now();
-            for _ in 0..times {
-                for message in messages {
-                    std::hint::black_box(Embedding::of(message));
-                }
-            }
-            clock.elapsed() / u32::try_from(times).unwrap()
-        })
-        .collect();
-    rounds.sort();
-    rounds
+fn encode(messages: &[String]) {
+    for message in messages {
+        std::hint::black_box(Embedding::of(message));
+    }
+}
+
+/// Rounds over all messages, as many times as make 100,000.
+fn rounds(messages: &[String]) -> Times {
+    let repeats = MESSAGES.div_ceil(messages.len());
+    let mut times = Times::default();
+    for _ in 0..ROUNDS {
+        let clock = Instant::now();
+        for _ in 0..repeats {
+            encode(messages);
+        }
+        times.push(clock.elapsed() / u32::try_from(repeats).unwrap());
+    }
+    times
+}
+
+/// What the messages by which two processes differ took, for one of them.
+fn instructions() -> Result<u64, String> {
+    let (few, more) = (counted(FEW)?, counted(MORE)?);
+    Ok(more.saturating_sub(few) / (MORE - FEW) as u64)
+}
+
+fn counted(messages: usize) -> Result<u64, String> {
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=cachegrind",
+            "--cache-sim=no",
+            "--cachegrind-out-file=/dev/null",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .env(COUNTED, messages.to_string())
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = said.lines().find_map(|line| line.split_once("refs:"));
+    let count = line.and_then(|(_, count)| count.trim().replace(',', "").parse().ok());
+    count.ok_or(format!("valgrind said no count: {said}"))
 }

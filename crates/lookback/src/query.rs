@@ -17,6 +17,7 @@ mod aggregate;
 mod bucket;
 pub(crate) mod copy;
 mod cursor;
+mod fence;
 mod found;
 mod order;
 mod page;

@@ -414,7 +414,7 @@ async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_do() {
         .unwrap();
     transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
 $ lookback logs list --timeout 50ms
-! error: logs: nothing within 50 ms, so the read was stopped
+! error: logs: nothing within [time] ms, so the read was stopped
 ! hint: narrow it by created_at or by another filter, leave the total out or give it a limit, go by cursors instead of a large offset, or give it more time: --timeout 5m
 [exit code 1]
 ");

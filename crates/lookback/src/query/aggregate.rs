@@ -248,7 +248,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// As [`group_by`](Self::group_by), from text: names of visible fields, and
-    /// of times with a [`Bucket`], `created_at__1h`. Each key is a JSON object.
+    /// of times with a [`Bucket`](crate::Bucket), `created_at__1h`. Each key is a JSON object.
     ///
     /// # Errors
     ///

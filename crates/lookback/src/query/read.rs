@@ -186,6 +186,7 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         let table = M::TABLE;
+        let fenced = self.is_fenced(session.conn()).await?;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
         self.push_where(&mut sql)?;
@@ -229,9 +230,14 @@ impl<M: Model> QueryBuilder<M> {
                 )
             }
         };
+        let records = match fenced {
+            // An OFFSET keeps what is inside from being planned with the order outside.
+            true => format!("(SELECT * FROM {from}{filter} OFFSET 0) AS fenced WHERE TRUE"),
+            false => format!("{from}{filter}"),
+        };
         sql.push(&format!(
             "SELECT matched.total AS __total, page.* FROM ({count}) AS matched \
-             LEFT JOIN LATERAL (SELECT {list}{kept} FROM {from}{filter}{start} \
+             LEFT JOIN LATERAL (SELECT {list}{kept} FROM {records}{start} \
              ORDER BY {inner} LIMIT {limit} OFFSET {offset}) AS page ON TRUE \
              ORDER BY {outer}",
             inner = inner.join(", "),

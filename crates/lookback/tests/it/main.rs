@@ -10,6 +10,7 @@ mod create_many;
 mod embedding;
 mod errors;
 mod explain;
+mod fence;
 mod filters;
 mod ingest;
 mod introspect;
