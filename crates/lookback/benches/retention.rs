@@ -89,6 +89,13 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let patience = Duration::from_secs(10);
     while let Step::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
     assert!(storage::finish(pool, table).await.unwrap().is_some());
+    // As a keeper does.
+    let full = &storage::partitions(&mut conn, table).await.unwrap()[0];
+    storage::compact(&mut conn, table, full)
+        .await
+        .unwrap()
+        .unwrap();
+    storage::vacuum_summaries(&mut conn).await.unwrap();
     let newest = "SELECT max(created_at) + interval '1 microsecond' FROM logs_p0000000000000000";
     let cutoff = conn.fetch_one(newest).await.unwrap().get(0);
     (rows, cutoff)
