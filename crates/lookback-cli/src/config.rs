@@ -5,6 +5,7 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -21,6 +22,40 @@ pub(crate) struct Config {
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
     pub(crate) retention: Retention,
+    pub(crate) timeout: Setting<Patience>,
+}
+
+/// How long the database may take to answer a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience(Duration);
+
+impl Patience {
+    const DEFAULT: Self = Self(Duration::from_secs(30));
+
+    /// Reads `500ms`, `30s`, `5m` or `1h`.
+    fn parse(text: &str) -> Option<Self> {
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        let time = Duration::from_millis(number.checked_mul(milliseconds)?);
+        // What PostgreSQL counts to.
+        (time.as_millis() <= i32::MAX.unsigned_abs().into()).then_some(Self(time))
+    }
+}
+
+impl fmt::Display for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{}s", self.0.as_secs()),
+            _ => write!(f, "{}ms", self.0.as_millis()),
+        }
+    }
 }
 
 /// A value, or none for the default, and where it is from.
@@ -28,6 +63,20 @@ pub(crate) struct Config {
 pub(crate) struct Setting<T> {
     pub(crate) value: Option<T>,
     pub(crate) origin: Origin,
+}
+
+impl Setting<String> {
+    /// The value that the text stands for.
+    fn read<T>(self, read: fn(&str) -> Option<T>, what: &str) -> Result<Setting<T>, Failure> {
+        let origin = self.origin;
+        let value = match self.value {
+            None => None,
+            Some(text) => Some(read(&text).ok_or_else(|| {
+                Failure::usage(format!("timeout (from {origin}): {text} is not {what}"))
+            })?),
+        };
+        Ok(Setting { value, origin })
+    }
 }
 
 /// Where a value is from.
@@ -61,6 +110,7 @@ struct File {
     pg_user: Option<String>,
     #[serde(default)]
     retention: Section,
+    timeout: Option<String>,
 }
 
 const FILE: &str = "lookback.toml";
@@ -69,6 +119,11 @@ impl Config {
     pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
         let (path, file) = File::read(options)?;
         let file_origin = || Origin::File(path.clone());
+        let timeout = pick(
+            (options.timeout.clone(), "--timeout"),
+            (text("LOOKBACK_TIMEOUT")?, "LOOKBACK_TIMEOUT"),
+            (file.timeout, file_origin()),
+        );
         Ok(Self {
             database_url: pick(
                 (options.database_url.clone(), "--database-url"),
@@ -122,7 +177,20 @@ impl Config {
                 ),
                 file: file.retention,
             },
+            timeout: timeout.read(
+                Patience::parse,
+                "a time such as 500ms, 30s or 5m, or 0s for any time",
+            )?,
         })
+    }
+
+    /// How long the database may take to answer a read; zero for any time.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.patience().0
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.timeout.value.unwrap_or(Patience::DEFAULT)
     }
 }
 

@@ -61,7 +61,7 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> 
 
 /// The same JSON with nothing that a terminal would act on. Outside of strings
 /// JSON has no such characters, so that each can be written as an escape.
-fn escaped_json(json: &str) -> String {
+pub(crate) fn escaped_json(json: &str) -> String {
     json.chars().fold(String::new(), |mut escaped, c| {
         if is_unsafe(c) {
             // Writing to a string does not fail, and all of these are below U+10000.

@@ -1,94 +1,205 @@
-//! What the write path costs: `create_many`, checks and embedding included,
-//! against a raw binary COPY of the same rows into the same table; and the
-//! embedding alone.
+//! What taking records in costs: the writer, checks and embedding included,
+//! into `logs` as migrated; against a raw binary COPY of the same rows into the
+//! same columns of a table with a primary key only; and against a table with
+//! the search indexes on the write path.
 //!
-//! `make bench`, or `ROWS=500000 cargo bench -p lookback --bench ingest`. The
-//! two are run in turn, several times; the medians and their ratio are what to
-//! quote. Both write to a server that makes nothing durable (`fsync=off`), so
-//! that the work is measured and not the disk.
+//! `make bench-ingest`, or `ROWS=2000000 make bench-ingest`. The first two are
+//! run in turn, several times. Both write to a server that makes nothing
+//! durable (`fsync=off`), so that the work is measured and not the disk. `LANES`
+//! sets the connections of the writer.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
+use lookback::ingest::Writer;
 use lookback::{Embedding, Log, NewLog};
 use sqlx::postgres::PgPoolCopyExt as _;
-use sqlx::{Executor as _, PgPool};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool};
+use testkit::bench::{Contest, Report, Target, Times, rows};
+use testkit::made::log_lines;
 
 const ROUNDS: usize = 5;
+const SEED: u64 = 42;
+const COLUMNS: &str = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
+
+/// More take minutes: it is that slow.
+const MOST_INDEXED: u64 = 20_000;
 
 #[tokio::main]
 async fn main() {
-    let rows: usize = match std::env::var("ROWS") {
-        Ok(rows) => rows.parse().unwrap(),
-        Err(_) => 200_000,
-    };
+    let rows = rows(200_000);
     let db = testkit::database().await;
-    let logs: Vec<NewLog> = testkit::made::logs(42, rows)
-        .into_iter()
-        .map(|line| serde_json::from_value(line).unwrap())
-        .collect();
+    let mut report = Report::new("ingest", "log lines through the writer");
+    report.note("rows", rows);
+
+    // Before there is anything else in the memory of this process.
+    let memory = memory(&db.pool, rows).await;
 
     // The bytes of a COPY of these rows, as the server itself writes them.
-    Log::records().create_many(&db.pool, &logs).await.unwrap();
-    let columns = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
-    let bytes: Vec<u8> = db
-        .pool
-        .copy_out_raw(&format!(
-            "COPY (SELECT {columns} FROM logs ORDER BY id) TO STDOUT (FORMAT binary)"
-        ))
-        .await
-        .unwrap()
-        .try_fold(Vec::new(), async |mut all, chunk| {
-            all.extend_from_slice(&chunk);
-            Ok(all)
-        })
-        .await
-        .unwrap();
+    written(&db.pool, lines(rows)).await;
+    let bytes = copied_out(&db.pool).await;
+    report.note("bytes a row", bytes.len() as u64 / rows);
+    let plain = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
+    create(&db.pool, "plain", plain).await;
 
-    let (mut ours, mut raw) = (Vec::new(), Vec::new());
+    let mut contest = Contest::new();
     for _ in 0..ROUNDS {
         empty(&db.pool).await;
-        let clock = Instant::now();
-        Log::records().create_many(&db.pool, &logs).await.unwrap();
-        ours.push(clock.elapsed());
+        let raw = copied_in(&db.pool, "plain", &bytes);
+        contest.time("raw COPY, primary key only", raw).await;
 
         empty(&db.pool).await;
-        let clock = Instant::now();
-        let statement = format!("COPY logs ({columns}) FROM STDIN (FORMAT binary)");
-        let mut copy = db.pool.copy_in_raw(&statement).await.unwrap();
-        for chunk in bytes.chunks(256 * 1024) {
-            copy.send(chunk).await.unwrap();
-        }
-        copy.finish().await.unwrap();
-        raw.push(clock.elapsed());
+        let lines = lines(rows);
+        contest
+            .time("writer, logs as migrated", written(&db.pool, lines))
+            .await;
     }
+    report.contest(&contest, Some(rows));
 
-    let mut embedding = Vec::new();
+    let indexed_rows = rows.min(MOST_INDEXED);
+    empty(&db.pool).await;
+    written(&db.pool, lines(indexed_rows)).await;
+    let bytes = copied_out(&db.pool).await;
+    create(&db.pool, "indexed", plain).await;
+    execute(
+        &db.pool,
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm; \
+         CREATE INDEX ON indexed USING hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construction = 32); \
+         CREATE INDEX ON indexed USING gin (lower(message || E'\\n' || source || E'\\n' || level) gin_trgm_ops)",
+    )
+    .await;
+    let mut indexed = Times::default();
+    indexed.time(copied_in(&db.pool, "indexed", &bytes)).await;
+    report.note("rows with search indexes", indexed_rows);
+    let name = "raw COPY, HNSW and trigram GIN";
+    report.figure(name, &indexed, Some(indexed_rows));
+
+    let mut embedding = Times::default();
+    let sample = lines(rows.min(200_000));
     for _ in 0..ROUNDS {
         let clock = Instant::now();
-        for log in &logs {
+        for log in &sample {
             std::hint::black_box(Embedding::of(&log.message));
         }
         embedding.push(clock.elapsed());
     }
+    report.figure("embedding, one core", &embedding, Some(sample.len() as u64));
 
-    let per_second = |durations: &mut Vec<Duration>| {
-        durations.sort();
-        rows as f64 / durations[ROUNDS / 2].as_secs_f64()
-    };
-    let (ours, raw) = (per_second(&mut ours), per_second(&mut raw));
-    println!("{rows} log lines, median of {ROUNDS} rounds");
-    println!("  raw binary COPY           {raw:>10.0} rows/s");
-    println!("  create_many               {ours:>10.0} rows/s");
-    println!("  ratio                     {:>10.2}", ours / raw);
-    println!(
-        "  embedding, one core       {:>10.0} messages/s",
-        per_second(&mut embedding)
+    let writer = rows as f64 / contest.times("writer, logs as migrated").median();
+    let raw = rows as f64 / contest.times("raw COPY, primary key only").median();
+    report.ratio(
+        "rows a second against raw COPY",
+        writer / raw,
+        Target::AtLeast(0.7),
     );
+    let indexed = indexed_rows as f64 / indexed.median();
+    report.ratio(
+        "rows a second against search indexes",
+        writer / indexed,
+        Target::AtLeast(50.0),
+    );
+    if let Some((at_rest, early, peak)) = memory {
+        report.note("memory at rest, MiB", at_rest);
+        report.note("memory after a tenth, MiB", early);
+        report.note("memory at its peak, MiB", peak);
+        report.ratio("memory at its peak, MiB", peak, Target::AtMost(200.0));
+    }
+    report.finish();
+}
+
+fn lines(rows: u64) -> Vec<NewLog> {
+    log_lines(SEED, 0, rows).collect()
+}
+
+/// Every line through the writer: returns when all are committed.
+async fn written(pool: &PgPool, lines: Vec<NewLog>) {
+    let lanes = std::env::var("LANES").map_or(2, |lanes| lanes.parse().unwrap());
+    let writer = Writer::<Log>::builder()
+        .connections(lanes)
+        .start(pool)
+        .await
+        .unwrap();
+    // As in a server: the sender is one of many tasks, and not the main one.
+    tokio::spawn(async move {
+        for line in lines {
+            writer.send(line).await.unwrap();
+        }
+        writer.close().await.unwrap();
+        assert_eq!(writer.counters().written, writer.counters().accepted);
+    })
+    .await
+    .unwrap();
+}
+
+/// The memory of this process in MiB: before, at a tenth, and at its peak,
+/// while it does nothing but write lines that it makes as it goes.
+async fn memory(pool: &PgPool, rows: u64) -> Option<(f64, f64, f64)> {
+    let at_rest = status("VmRSS")?;
+    let writer = Writer::<Log>::builder().start(pool).await.unwrap();
+    let mut early = 0.0;
+    for (at, line) in (0..).zip(log_lines(SEED, 0, rows)) {
+        writer.send(line).await.unwrap();
+        if at == rows / 10 {
+            early = status("VmHWM")?;
+        }
+    }
+    writer.close().await.unwrap();
+    let peak = status("VmHWM")?;
+    empty(pool).await;
+    Some((at_rest, early, peak))
+}
+
+/// A line of `/proc/self/status`, where there is one, in MiB.
+fn status(name: &str) -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    let kibibytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((kibibytes / 1024.0).round())
+}
+
+async fn copied_out(pool: &PgPool) -> Vec<u8> {
+    let copy = format!("COPY (SELECT {COLUMNS} FROM logs) TO STDOUT (FORMAT binary)");
+    let rows = pool.copy_out_raw(&copy).await.unwrap();
+    rows.try_fold(Vec::new(), async |mut all, chunk| {
+        all.extend_from_slice(&chunk);
+        Ok(all)
+    })
+    .await
+    .unwrap()
+}
+
+async fn copied_in(pool: &PgPool, table: &str, bytes: &[u8]) {
+    let statement = format!("COPY {table} ({COLUMNS}) FROM STDIN (FORMAT binary)");
+    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
+    for chunk in bytes.chunks(256 * 1024) {
+        copy.send(chunk).await.unwrap();
+    }
+    copy.finish().await.unwrap();
+}
+
+/// A table with the columns of `logs`, and checks as it has them.
+async fn create(pool: &PgPool, table: &str, id: &str) {
+    execute(
+        pool,
+        &format!(
+            "CREATE TABLE {table} (LIKE logs INCLUDING DEFAULTS INCLUDING CONSTRAINTS); \
+             ALTER TABLE {table} DROP COLUMN id; ALTER TABLE {table} ADD COLUMN {id}"
+        ),
+    )
+    .await;
 }
 
 async fn empty(pool: &PgPool) {
-    pool.execute("TRUNCATE logs; CHECKPOINT").await.unwrap();
+    let plain =
+        "DO $$ BEGIN IF to_regclass('plain') IS NOT NULL THEN TRUNCATE plain; END IF; END $$";
+    execute(pool, plain).await;
+    execute(pool, "TRUNCATE logs; CHECKPOINT").await;
+}
+
+async fn execute(pool: &PgPool, sql: &str) {
+    pool.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+        .await
+        .unwrap();
 }

@@ -123,7 +123,9 @@ impl Copy {
         admin.execute("CHECKPOINT").await.unwrap();
         let pool = PgPool::connect(&format!("{server}/{name}")).await.unwrap();
         // In memory for both, as what is used is.
-        pool.execute("SELECT count(message) FROM logs").await.unwrap();
+        pool.execute("SELECT count(message) FROM logs")
+            .await
+            .unwrap();
         Self { pool, name }
     }
 

@@ -1,6 +1,7 @@
 //! The error of the library.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::postgres::PgDatabaseError;
 
@@ -66,6 +67,17 @@ pub enum Error {
     #[error("the database did not answer in time")]
     Timeout(#[source] sqlx::Error),
 
+    /// A read took longer than its [`timeout`](crate::QueryBuilder::timeout),
+    /// and was stopped.
+    #[error("{table}: nothing within {}, so the read was stopped", Seconds(*timeout))]
+    #[non_exhaustive]
+    TooSlow {
+        /// The table.
+        table: &'static str,
+        /// How long it might have taken.
+        timeout: Duration,
+    },
+
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
@@ -94,6 +106,20 @@ pub enum Error {
         column: String,
         /// What is wrong with its value.
         source: sqlx::error::BoxDynError,
+    },
+
+    /// A [`Writer`](crate::ingest::Writer) did not store a record, for no fault
+    /// of the record: its queue is full, it is closed, or it gave up.
+    #[error("{table}: not written: {reason}")]
+    #[non_exhaustive]
+    Unwritten {
+        /// The table.
+        table: &'static str,
+        /// Why, and what is known of the record.
+        reason: String,
+        /// What the writer gave up on.
+        #[source]
+        source: Option<std::sync::Arc<Error>>,
     },
 
     /// The driver failed.
@@ -139,6 +165,21 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// What makes a read faster.
+const FASTER: &str = "narrow it by created_at or by another filter, leave the total out or give it \
+    a limit, go by cursors instead of a large offset, or give it more time";
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{} s", self.0.as_secs()),
+            _ => write!(f, "{} ms", self.0.as_millis()),
+        }
+    }
+}
+
 struct Listed<'a>(&'a [FieldError]);
 
 impl fmt::Display for Listed<'_> {
@@ -168,6 +209,15 @@ impl Error {
         Self::invalid(table, vec![FieldError::new(field, problem)])
     }
 
+    /// A record that a writer did not store, for no fault of the record.
+    pub(crate) fn unwritten(table: &'static str, reason: impl Into<String>) -> Self {
+        Self::Unwritten {
+            table,
+            reason: reason.into(),
+            source: None,
+        }
+    }
+
     /// There is no such record.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
@@ -194,9 +244,16 @@ impl Error {
         matches!(self, Self::Migration(_))
     }
 
-    /// The database did not answer in time.
+    /// The database did not answer in time; this holds for what
+    /// [`is_too_slow`](Self::is_too_slow), too.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout(_))
+        matches!(self, Self::Timeout(_) | Self::TooSlow { .. })
+    }
+
+    /// A read took longer than the time that its query gave it. The same again
+    /// would take as long: see the [`hint`](Self::hint).
+    pub fn is_too_slow(&self) -> bool {
+        matches!(self, Self::TooSlow { .. })
     }
 
     /// The models describe no schema that PostgreSQL would take.
@@ -207,6 +264,11 @@ impl Error {
     /// The database cannot be reached.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// A writer did not store a record, for no fault of the record.
+    pub fn is_unwritten(&self) -> bool {
+        matches!(self, Self::Unwritten { .. })
     }
 
     /// The same may succeed when it is tried again: the database did not answer
@@ -233,6 +295,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Setup { hint, .. } => Some(hint),
+            Self::TooSlow { .. } => Some(FASTER),
             #[cfg(feature = "migrate")]
             Self::Migration(failure) => Some(&failure.advice),
             _ => None,
@@ -265,6 +328,17 @@ impl Error {
                 field.clone_into(&mut wrong.field);
             }
         }
+        self
+    }
+
+    /// The same, said of a record alone.
+    pub(crate) fn of_one_row(mut self) -> Self {
+        let fields = match &mut self {
+            Self::Invalid { fields, .. } => fields.as_mut_slice(),
+            Self::Conflict(field) => std::slice::from_mut(field),
+            _ => &mut [],
+        };
+        fields.iter_mut().for_each(|field| field.row = None);
         self
     }
 

@@ -8,6 +8,7 @@ mod db;
 mod embedding;
 mod error;
 mod filter;
+pub mod ingest;
 #[cfg(feature = "migrate")]
 pub mod migrate;
 mod model;
@@ -79,6 +80,8 @@ mod guide {
     struct Search;
     #[doc = include_str!("../../../docs/guide/queries.md")]
     struct Queries;
+    #[doc = include_str!("../../../docs/guide/ingest.md")]
+    struct Ingest;
     #[doc = include_str!("../../../docs/guide/models.md")]
     struct Models;
     #[doc = include_str!("../../../docs/guide/storage.md")]

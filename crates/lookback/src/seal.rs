@@ -30,6 +30,7 @@ mod compact;
 pub(crate) mod grams;
 mod sealer;
 mod summary;
+pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;

@@ -14,6 +14,7 @@ use sqlx::{Encode, Postgres, Type};
 
 mod array;
 mod column_value;
+mod decode;
 mod problem;
 mod raw;
 mod text;

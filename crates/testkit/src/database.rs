@@ -69,7 +69,7 @@ pub fn installation() -> (PathBuf, String) {
     (found.bin().to_owned(), found.version().to_string())
 }
 
-fn find_installation() -> Installation {
+pub(crate) fn find_installation() -> Installation {
     let layout = Layout::standard(|name| env::var_os(name), is_root())
         .expect("a place for the private PostgreSQL");
     let mut search = Search::new(layout.postgres(), env::var_os("PATH").unwrap_or_default());

@@ -18,8 +18,10 @@
 
 pub mod bench;
 mod database;
+mod killable;
 pub mod made;
 pub mod plans;
 pub mod schemas;
 
 pub use database::{Database, database, empty_database, installation, server_url};
+pub use killable::{Killable, kill};

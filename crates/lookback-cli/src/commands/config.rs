@@ -53,6 +53,11 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             shown(&config.retention.deleted_older_than, ToString::to_string),
             config.retention.deleted_older_than.origin.to_string(),
         ),
+        (
+            "timeout",
+            Some(config.patience().to_string()),
+            config.timeout.origin.to_string(),
+        ),
     ];
     if json {
         let data: serde_json::Map<_, _> = settings

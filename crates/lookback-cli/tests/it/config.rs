@@ -16,6 +16,7 @@ pg_user                       -      default
 retention.older_than          -      default
 retention.larger_than         -      default
 retention.deleted_older_than  -      default
+timeout                       30s    default
 ");
     lookback.write(
         "lookback.toml",
@@ -32,6 +33,7 @@ pg_user                       me                           --pg-user
 retention.older_than          -                            default
 retention.larger_than         -                            default
 retention.deleted_older_than  -                            default
+timeout                       30s                          default
 ");
     let ran = lookback
         .command(&["config", "--json", "--pg-port", "1"])
@@ -64,13 +66,19 @@ $ lookback config --config none.toml
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`
+! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`, `timeout`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
 ! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
+[exit code 2]
+");
+    lookback.write("lookback.toml", "timeout = \"soon\"\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: timeout (from lookback.toml): soon is not a time such as 500ms, 30s or 5m, or 0s for any time
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
@@ -147,6 +155,7 @@ pg_user                       me     lookback.toml
 retention.older_than          -      default
 retention.larger_than         -      default
 retention.deleted_older_than  -      default
+timeout                       30s    default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"

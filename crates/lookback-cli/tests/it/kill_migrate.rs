@@ -4,12 +4,12 @@
 // The seed of a failed run has to be known.
 #![allow(clippy::print_stderr)]
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lookback_embedded::{Layout, Running, Search, Server, ThrowAway, is_root, quiet};
+use lookback_embedded::Running;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use testkit::Killable;
 use testkit::made::Random;
 
 const FILES: &[(&str, &str)] = &[
@@ -219,58 +219,11 @@ async fn a_killed_migration_is_finished_by_the_next_run() {
     eprintln!("{counts:?}");
 }
 
-/// A server of its own, to be killed, which is stopped at the end.
-struct Own {
-    server: Server,
-    _folder: tempfile::TempDir,
-}
-
-impl Own {
-    fn new() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("lookback-kill-")
-            .permissions(std::fs::Permissions::from_mode(0o755))
-            .tempdir()
-            .unwrap();
-        let how = ThrowAway {
-            idle: Duration::from_secs(120),
-            remove: true,
-        };
-        Self {
-            server: Server::at(folder.path().join("server")).throw_away(how),
-            _folder: folder,
-        }
-    }
-
-    /// Starts it, as soon as the last process of one that was killed is gone.
-    async fn start(&self) -> Running {
-        let (bin, _) = testkit::installation();
-        let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let search = Search::new(layout.postgres(), path).given(bin);
-        let installation = search.find(&quiet).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            match self.server.start(&installation, &quiet) {
-                Ok(running) => return running,
-                Err(error) => assert!(Instant::now() < deadline, "{error}"),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.server.stop(&quiet);
-    }
-}
-
 #[tokio::test]
 async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
     let folder = folder();
-    let own = Own::new();
-    let mut running = own.start().await;
+    let own = Killable::new();
+    let mut running = own.start();
     let create = async |running: &Running, name: &str| {
         lines(&running.url(), &format!("CREATE DATABASE {name}")).await;
         running.url_of(name)
@@ -287,17 +240,14 @@ async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
         let url = create(&running, &name).await;
         let child = migrate(&url, &folder).spawn().unwrap();
         chance.wait().await;
-        let killed = Command::new("kill")
-            .args(["-KILL", &running.pid().to_string()])
-            .status();
-        assert!(killed.unwrap().success());
+        testkit::kill(&running);
         counts.kills += 1;
         // It ends by itself: with an error, or it was done before.
         let output = child.wait_with_output().unwrap();
         let err = err(&output);
         assert!(output.status.success() || err.contains("error: "), "{err}");
 
-        running = own.start().await;
+        running = own.start();
         let url = running.url_of(&name);
         finish(&url, &folder, &mut counts).await;
         assert_eq!(lines(&url, STATE).await, expected);

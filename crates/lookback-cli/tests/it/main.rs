@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod config;
+mod export;
 mod generate;
 mod import;
 mod input;

@@ -10,15 +10,15 @@ use super::QueryBuilder;
 use super::write::{check_record, given, now, quoted_list, row};
 use crate::db::{Db, Together, Whole};
 use crate::error::{Error, FieldError};
-use crate::model::{Assign, Model};
+use crate::model::{Assign, ColumnDef, Model, Table};
 use crate::value::Value;
 
 /// Signature, flags (none) and length of the header extension (none).
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
 /// Sent as soon as it has grown to this many bytes.
-const CHUNK: usize = 256 * 1024;
+pub(crate) const CHUNK: usize = 256 * 1024;
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts many records in one statement, all or none of them, and returns
@@ -102,15 +102,8 @@ fn leaves_the_same<N: Assign>(a: &N, b: &N) -> bool {
 }
 
 async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, sqlx::Error> {
-    let table = N::Model::TABLE;
-    let statement = format!(
-        "COPY {} ({}) FROM STDIN (FORMAT binary)",
-        table.quoted(),
-        records
-            .first()
-            .map(|first| quoted_list(&given(first)))
-            .unwrap_or_default()
-    );
+    let columns = records.first().map(given).unwrap_or_default();
+    let statement = statement(N::Model::TABLE, &columns);
     let now = now();
     let mut copy = conn.copy_in_raw(&statement).await?;
     let mut buffer = PgArgumentBuffer::default();
@@ -130,8 +123,17 @@ async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u6
     copy.finish().await
 }
 
+/// The COPY of rows that have a value for these columns.
+pub(crate) fn statement(table: &'static Table, columns: &[&'static ColumnDef]) -> String {
+    format!(
+        "COPY {} ({}) FROM STDIN (FORMAT binary)",
+        table.quoted(),
+        quoted_list(columns)
+    )
+}
+
 /// Appends one row: the number of fields, then each with its length.
-fn encode<N: Assign>(
+pub(crate) fn encode<N: Assign>(
     record: &N,
     now: chrono::DateTime<chrono::Utc>,
     buffer: &mut PgArgumentBuffer,
@@ -139,10 +141,10 @@ fn encode<N: Assign>(
     let start = buffer.len();
     buffer.extend_from_slice(&0_i16.to_be_bytes());
     let mut fields = 0_i16;
-    for (_, value) in row(record, now) {
+    row(record, now, |_, value| {
         fields += 1;
-        encode_field(&value, buffer)?;
-    }
+        encode_field(&value, buffer)
+    })?;
     buffer[start..start + 2].copy_from_slice(&fields.to_be_bytes());
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use sqlx::Row as _;
 
-use super::write::{STORED, check_new, given, inserted, now, quoted_list, row};
+use super::write::{STORED, bind_row, check_new, given, inserted, now, quoted_list};
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::error::{Error, FieldError};
@@ -101,12 +101,7 @@ impl<M: Model> QueryBuilder<M> {
             table.quoted(),
             quoted_list(&given(&new))
         ));
-        for (index, (column, value)) in row(&new, now).enumerate() {
-            if index > 0 {
-                sql.push(", ");
-            }
-            sql.bind_value(column, value)?;
-        }
+        bind_row(&mut sql, &new, now)?;
         let key = key.def();
         sql.push(&format!(") ON CONFLICT {} DO UPDATE SET ", key.target));
         for (_, column) in inserted(table) {

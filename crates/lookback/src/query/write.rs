@@ -30,12 +30,7 @@ impl<M: Model> QueryBuilder<M> {
             table.quoted(),
             quoted_list(&given(&new))
         ));
-        for (index, (column, value)) in row(&new, now()).enumerate() {
-            if index > 0 {
-                sql.push(", ");
-            }
-            sql.bind_value(column, value)?;
-        }
+        bind_row(&mut sql, &new, now())?;
         sql.push(&format!(") RETURNING {}", self.selected()));
         let mut session = db.into().session().await?;
         one(sql, session.conn(), table)
@@ -107,7 +102,7 @@ pub(crate) fn search_values(
 
 /// The columns that an insert gives a value: all but the primary key,
 /// `deleted_at` and what the database fills.
-pub(super) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+pub(crate) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
     table.columns.iter().enumerate().filter(|(_, column)| {
         !matches!(column.role, Role::Id | Role::DeletedAt) && !column.generated
     })
@@ -115,7 +110,7 @@ pub(super) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'
 
 /// The columns that a new record has a value for: of those that an insert may
 /// give one, all but what is left to the database.
-pub(super) fn given<N: Assign>(new: &N) -> Vec<&'static ColumnDef> {
+pub(crate) fn given<N: Assign>(new: &N) -> Vec<&'static ColumnDef> {
     given_places(new).map(|(_, column)| column).collect()
 }
 
@@ -124,7 +119,7 @@ fn given_places<N: Assign>(new: &N) -> impl Iterator<Item = (usize, &'static Col
         .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
 }
 
-pub(super) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
+pub(crate) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
     let quoted: Vec<String> = columns.iter().map(|column| column.quoted()).collect();
     quoted.join(", ")
 }
@@ -139,7 +134,7 @@ pub fn check_new<N: Assign>(new: &N) -> Result<(), Error> {
 }
 
 /// Every field of a new record that its column refuses.
-pub(super) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
+pub(crate) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
     let wrong: Vec<FieldError> = inserted(N::Model::TABLE)
         .filter_map(|(index, column)| {
             new.value(index)
@@ -149,21 +144,43 @@ pub(super) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// The row of a new record, in the order of [`given`].
-pub(super) fn row<N: Assign>(
+/// The row of a new record, in the order of [`given`]: each column with its
+/// value.
+pub(super) fn row<N: Assign, E>(
     new: &N,
     now: chrono::DateTime<Utc>,
-) -> impl Iterator<Item = (&'static ColumnDef, Value<'_>)> {
-    given_places(new).map(move |(index, column)| {
-        let value = match column.role {
-            Role::Embedding => {
-                embedding_of(new).map_or(Value::Null, |embedding| embedding.to_value().into_owned())
+    mut each: impl FnMut(&'static ColumnDef, Value<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    for (index, column) in given_places(new) {
+        match column.role {
+            Role::Embedding => match embedding_of(new) {
+                Some(embedding) => each(column, embedding.to_value())?,
+                None => each(column, Value::Null)?,
+            },
+            Role::UpdatedAt => each(column, Value::Timestamptz(now))?,
+            Role::CreatedAt => {
+                each(column, new.value(index).unwrap_or(Value::Timestamptz(now)))?;
             }
-            Role::UpdatedAt => Value::Timestamptz(now),
-            Role::CreatedAt => new.value(index).unwrap_or(Value::Timestamptz(now)),
-            Role::Id | Role::DeletedAt | Role::Plain => new.value(index).unwrap_or(Value::Null),
-        };
-        (column, value)
+            Role::Id | Role::DeletedAt | Role::Plain => {
+                each(column, new.value(index).unwrap_or(Value::Null))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Binds the row of a new record, as the list of values of an `INSERT`.
+pub(super) fn bind_row<N: Assign>(
+    sql: &mut Sql,
+    new: &N,
+    now: chrono::DateTime<Utc>,
+) -> Result<(), Error> {
+    let mut first = true;
+    row(new, now, |column, value| {
+        if !std::mem::take(&mut first) {
+            sql.push(", ");
+        }
+        sql.bind_value(column, value)
     })
 }
 
@@ -178,7 +195,7 @@ fn embedding_of<N: Assign>(new: &N) -> Option<Embedding> {
 }
 
 /// The time of this machine, as PostgreSQL keeps it.
-pub(super) fn now() -> chrono::DateTime<Utc> {
+pub(crate) fn now() -> chrono::DateTime<Utc> {
     to_microseconds(Utc::now())
 }
 

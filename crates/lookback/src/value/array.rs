@@ -166,7 +166,7 @@ fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
 }
 
 /// The bytes of each element.
-fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>, BoxDynError> {
+pub(super) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>, BoxDynError> {
     let mut rest = bytes;
     let mut take = |count: usize| -> Result<&[u8], BoxDynError> {
         let (taken, left) = rest

@@ -11,6 +11,7 @@ mod embedding;
 mod errors;
 mod explain;
 mod filters;
+mod ingest;
 mod introspect;
 mod macros;
 mod migrate;
@@ -29,6 +30,7 @@ mod search;
 mod select;
 mod soft_delete;
 mod storage;
+mod timeout;
 mod writes;
 
 /// A time that reads the same in every test.

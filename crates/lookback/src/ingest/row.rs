@@ -1,0 +1,119 @@
+//! A row of a COPY: its fields, as values and as JSON.
+
+use sqlx::encode::IsNull;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
+use sqlx::{Encode, Postgres, Type};
+
+use crate::error::Error;
+use crate::model::{Assign, ColumnDef, Model as _, Role};
+use crate::query::write::inserted;
+use crate::sql::Sql;
+use crate::value::{Json, JsonMap, Parameter, Value};
+
+/// The fields of a row, null or the bytes of a value.
+fn fields(row: &[u8]) -> Option<Vec<Option<&[u8]>>> {
+    let (count, mut rest) = row.split_first_chunk::<2>()?;
+    let count = usize::try_from(i16::from_be_bytes(*count)).ok()?;
+    let mut fields = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        rest = after;
+        fields.push(match usize::try_from(i32::from_be_bytes(*length)) {
+            Err(_) => None,
+            Ok(length) => {
+                let (field, after) = rest.split_at_checked(length)?;
+                rest = after;
+                Some(field)
+            }
+        });
+    }
+    rest.is_empty().then_some(fields)
+}
+
+/// Binds a row, as the list of values of an `INSERT`.
+pub(super) fn bind(sql: &mut Sql, columns: &[&'static ColumnDef], row: &[u8]) -> Result<(), Error> {
+    let fields = fields(row).unwrap_or_default();
+    for (index, (column, bytes)) in columns.iter().zip(fields).enumerate() {
+        if index > 0 {
+            sql.push(", ");
+        }
+        sql.bind(Encoded { column, bytes })?;
+        if let Some(ty) = column.cast {
+            sql.push(&format!("::{ty}"));
+        }
+    }
+    Ok(())
+}
+
+/// A value that is encoded already.
+struct Encoded<'a> {
+    column: &'static ColumnDef,
+    bytes: Option<&'a [u8]>,
+}
+
+impl Type<Postgres> for Encoded<'_> {
+    fn type_info() -> PgTypeInfo {
+        <Parameter<'_> as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'q> Encode<'q, Postgres> for Encoded<'_> {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Ok(match self.bytes {
+            None => IsNull::Yes,
+            Some(bytes) => {
+                buffer.extend_from_slice(bytes);
+                IsNull::No
+            }
+        })
+    }
+
+    fn produces(&self) -> Option<PgTypeInfo> {
+        let parameter = Parameter {
+            ty: self.column.ty,
+            value: Value::Null,
+        };
+        parameter.produces()
+    }
+}
+
+/// What a caller gave for a record, as JSON: without hidden columns.
+pub(super) fn json_of_record<N: Assign>(record: &N) -> JsonMap {
+    let given = inserted(N::Model::TABLE).filter(|(_, column)| is_shown(column));
+    let given = given.filter_map(|(index, column)| Some((column, record.value(index)?)));
+    given
+        .map(|(column, value)| (column.name.to_owned(), json(column, &value)))
+        .collect()
+}
+
+/// The same of an encoded row.
+pub(super) fn json_of_row(columns: &[&'static ColumnDef], row: &[u8]) -> JsonMap {
+    let fields = fields(row).unwrap_or_default();
+    let mut map = JsonMap::new();
+    for (column, bytes) in columns.iter().zip(fields) {
+        let value = bytes.map_or(Ok(Value::Null), |bytes| Value::decode(column.ty, bytes));
+        if let (true, Ok(value)) = (is_shown(column), value) {
+            map.insert(column.name.to_owned(), json(column, &value));
+        }
+    }
+    map
+}
+
+fn is_shown(column: &ColumnDef) -> bool {
+    !column.hidden && matches!(column.role, Role::Plain | Role::CreatedAt)
+}
+
+/// As an insert type reads it.
+fn json(column: &ColumnDef, value: &Value<'_>) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Text(text) => Json::String(text.as_ref().to_owned()),
+        Value::Jsonb(json) => json.as_ref().clone(),
+        Value::Timestamptz(_) | Value::Bytea(_) => Json::String((column.write)(value)),
+        other => {
+            let text = (column.write)(other);
+            serde_json::from_str(&text).unwrap_or(Json::String(text))
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What is written is stored, and the counters say so.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lookback::ingest::{WhenFull, Writer};
+use lookback::{Level, Log, NewLog, model};
+
+use super::kept::{execute, number, numbered, small_batches, stored};
+
+#[tokio::test]
+async fn what_is_acknowledged_is_stored() {
+    let db = testkit::database().await;
+    let writer = small_batches(&db.pool).await;
+    for n in 0..2_500 {
+        writer.send(numbered(n)).await.unwrap();
+    }
+    writer.flush().await.unwrap();
+    assert_eq!(stored(&db.pool).await.len(), 2_500);
+
+    let writes = join_all((2_500..2_600).map(|n| writer.write(numbered(n)))).await;
+    assert!(writes.iter().all(Result::is_ok));
+    let expected: Vec<(i64, i64)> = (0..2_600).map(|n| (n, 1)).collect();
+    assert_eq!(stored(&db.pool).await, expected);
+
+    let receipt = writer.submit(numbered(2_600)).await.unwrap();
+    writer.close().await.unwrap();
+    receipt.await.unwrap();
+    let counters = writer.counters();
+    assert_eq!(counters.accepted, 2_601);
+    assert_eq!((counters.written, counters.pending), (2_601, 0));
+    assert_eq!((counters.rejected, counters.dropped), (0, 0));
+    assert_eq!(counters.lag, Duration::ZERO);
+    assert!(counters.trouble.is_none());
+    // Lanes are forgotten with their writer.
+    assert_eq!(
+        number(&db.pool, "SELECT count(*) FROM ingest_lanes").await,
+        0
+    );
+
+    let late = writer.send(numbered(1)).await.unwrap_err();
+    assert!(late.is_unwritten());
+    assert_eq!(late.to_string(), "logs: not written: the writer is closed");
+    writer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_written_record_is_what_an_insert_stores() {
+    let db = testkit::database().await;
+    let new = NewLog::new("DB", Level::Error, "link to the sérver denied")
+        .meta(serde_json::json!({"a": [1, 2.5, null, {"b": "c"}]}))
+        .created_at(crate::time("1999-12-31T23:59:59Z"));
+    let records = Log::records()
+        .with_hidden(Log::embedding())
+        .with_hidden(Log::deleted_at());
+    let inserted = records.create(&db.pool, new.clone()).await.unwrap();
+    let writer = Writer::<Log>::builder().start(&db.pool).await.unwrap();
+    writer.write(new).await.unwrap();
+    let copied = records
+        .filter(Log::id().ne(inserted.id))
+        .first(&db.pool)
+        .await
+        .unwrap()
+        .unwrap();
+    let same = Log {
+        id: inserted.id,
+        updated_at: inserted.updated_at,
+        ..copied
+    };
+    assert_eq!(same, inserted);
+    writer.close().await.unwrap();
+}
+
+#[model(table = "parcels", search(note))]
+struct Parcel {
+    id: i64,
+    note: String,
+    #[column(sql_default = "7")]
+    weight: i32,
+    #[column(sql_default = "'none'")]
+    colour: String,
+    created_at: chrono::DateTime<chrono::Utc>,
+    updated_at: chrono::DateTime<chrono::Utc>,
+    deleted_at: lookback::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
+    embedding: lookback::Hidden<Option<lookback::Embedding>>,
+}
+
+/// Records that leave different columns to the database come in one batch.
+#[tokio::test]
+async fn defaults_of_the_database_are_left_to_it() {
+    let db = testkit::database().await;
+    execute(
+        &db.pool,
+        "CREATE TABLE parcels (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL, \
+         weight int NOT NULL DEFAULT 7, colour text NOT NULL DEFAULT 'none', \
+         created_at timestamptz NOT NULL DEFAULT now(), updated_at timestamptz NOT NULL DEFAULT now(), \
+         deleted_at timestamptz, embedding vector(16), CHECK (weight <> 30))",
+    )
+    .await;
+    let parcel = |n: i32| {
+        let new = NewParcel::new(format!("parcel {n}"));
+        match n % 4 {
+            0 => new,
+            1 => new.weight(n),
+            2 => new.colour("red"),
+            _ => new.weight(n).colour("red"),
+        }
+    };
+    let writer = Writer::<Parcel>::builder()
+        .batch(1_000, 1 << 20)
+        .batch_age(Duration::from_secs(5))
+        .start(&db.pool)
+        .await
+        .unwrap();
+    for n in 0..400 {
+        writer.send(parcel(n)).await.unwrap();
+    }
+    // Of one batch, with rows that are refused in two of its parts.
+    let bad = NewParcel::new("too heavy").weight(30);
+    let refused = writer.submit(bad.clone()).await.unwrap();
+    let refused_too = writer.submit(bad.colour("red")).await.unwrap();
+    writer.flush().await.unwrap();
+    for refused in [refused, refused_too] {
+        assert!(refused.await.unwrap_err().is_invalid());
+    }
+    let right = "SELECT count(*) FROM parcels WHERE embedding IS NOT NULL \
+         AND weight = CASE WHEN substr(note, 8)::int % 2 = 0 THEN 7 ELSE substr(note, 8)::int END \
+         AND colour = CASE WHEN substr(note, 8)::int % 4 < 2 THEN 'none' ELSE 'red' END";
+    assert_eq!(number(&db.pool, right).await, 400);
+    assert_eq!(number(&db.pool, "SELECT count(*) FROM parcels").await, 400);
+    writer.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_queue_makes_wait_or_drops() {
+    let db = testkit::database().await;
+    let mut blocking = db.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
+        .execute(&mut *blocking)
+        .await
+        .unwrap();
+    let options = || {
+        Writer::<Log>::builder()
+            .queue(50, 1 << 20)
+            .batch(10, 1 << 20)
+            .connections(1)
+    };
+    let dropping = options()
+        .when_full(WhenFull::Drop)
+        .start(&db.pool)
+        .await
+        .unwrap();
+    let waiting = options().start(&db.pool).await.unwrap();
+    let mut dropped = 0_u64;
+    for n in 0..1_000 {
+        if let Err(error) = dropping.send(numbered(n)).await {
+            assert!(error.is_unwritten(), "{error}");
+            dropped += 1;
+        }
+    }
+    // The queue, a handful taken of it, a batch being made, one ready, one being sent.
+    let most = 2 * 50 + 3 * 10;
+    assert!(dropped >= 1_000 - most, "{dropped}");
+    let of_waiting = waiting.clone();
+    let sending = tokio::spawn(async move {
+        for n in 1_000..1_500 {
+            of_waiting.send(numbered(n)).await.unwrap();
+        }
+    });
+    while waiting.counters().lag < Duration::from_millis(300) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(waiting.counters().accepted <= most);
+    assert!(waiting.try_send(numbered(0)).is_err());
+    assert!(!sending.is_finished());
+
+    blocking.rollback().await.unwrap();
+    sending.await.unwrap();
+    waiting.close().await.unwrap();
+    dropping.close().await.unwrap();
+    let counters = dropping.counters();
+    assert_eq!(counters.dropped, dropped);
+    assert_eq!(counters.written, 1_000 - dropped);
+    let kept = stored(&db.pool).await;
+    assert!(kept.iter().all(|(_, times)| *times == 1));
+    assert_eq!(kept.len() as u64, 1_500 - dropped);
+}
+
+#[tokio::test]
+async fn a_dropped_writer_stops_and_says_so_to_who_waits() {
+    let db = testkit::database().await;
+    let mut blocking = db.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
+        .execute(&mut *blocking)
+        .await
+        .unwrap();
+    let writer = small_batches(&db.pool).await;
+    let receipt = writer.submit(numbered(1)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    drop(writer);
+    let error = receipt.await.unwrap_err();
+    assert!(error.is_unwritten(), "{error}");
+    blocking.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn options_that_are_not_right_are_named() {
+    let db = testkit::database().await;
+    let error = Writer::<Log>::builder()
+        .queue(0, 0)
+        .connections(1_000)
+        .batch_age(Duration::ZERO)
+        .back_off(Duration::from_secs(9), Duration::from_secs(1))
+        .start(&db.pool)
+        .await
+        .unwrap_err();
+    assert!(error.is_invalid());
+    insta::assert_snapshot!(error, @"queue.records: 0 is not from 1 to 10000000; queue.bytes: 0 is not from 1 to 68719476736; connections: 1000 is not from 1 to 64; batch_age: 0ns is not more than nothing and at most an hour; back_off.first: 9s is more than back_off.longest, 1s");
+}
+
+#[tokio::test]
+async fn a_database_without_the_tables_is_refused() {
+    let db = testkit::empty_database().await;
+    let error = Writer::<Log>::builder().start(&db.pool).await.unwrap_err();
+    assert!(error.is_setup(), "{error}");
+    assert_eq!(
+        error.hint(),
+        Some("apply the migrations: lookback db migrate")
+    );
+}
+
+#[tokio::test]
+async fn lanes_of_killed_writers_are_forgotten_in_time() {
+    let db = testkit::database().await;
+    execute(
+        &db.pool,
+        "INSERT INTO ingest_lanes (name, batch, updated_at) VALUES \
+         ('old', 1, now() - interval '8 days'), ('young', 1, now() - interval '6 days')",
+    )
+    .await;
+    let writer = small_batches(&db.pool).await;
+    let names = "SELECT count(*) FROM ingest_lanes WHERE name IN ('old', 'young')";
+    assert_eq!(number(&db.pool, names).await, 1);
+    // One that lives and finds its row gone makes another.
+    writer.write(numbered(1)).await.unwrap();
+    execute(&db.pool, "DELETE FROM ingest_lanes").await;
+    writer.write(numbered(2)).await.unwrap();
+    writer.write(numbered(3)).await.unwrap();
+    writer.close().await.unwrap();
+    assert_eq!(stored(&db.pool).await, [(1, 1), (2, 1), (3, 1)]);
+}

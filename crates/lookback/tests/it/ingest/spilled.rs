@@ -1,0 +1,331 @@
+//! Batches that wait on disk for the database.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lookback::Log;
+use lookback::ingest::{Writer, WriterBuilder};
+use sqlx::postgres::PgConnectOptions;
+use testkit::made::Random;
+
+use super::drive::{Told, check, count, drive_and_tell, refuse_some, rows};
+use super::kept::{number, numbered, stored};
+use super::proxy::{Fault, Proxy};
+
+fn options(folder: &Path) -> WriterBuilder<Log> {
+    Writer::builder()
+        .batch(200, 1 << 20)
+        .batch_age(Duration::from_millis(5))
+        .back_off(Duration::from_millis(5), Duration::from_millis(50))
+        .answer_timeout(Duration::from_secs(3))
+        .spill(folder, 64 << 20)
+}
+
+/// A proxy in front of the database of a test, and how to connect through it.
+async fn proxy(
+    db: &testkit::Database,
+    draw: impl FnMut(&mut Random) -> Fault + Send + 'static,
+) -> (Proxy, PgConnectOptions) {
+    let direct = PgConnectOptions::from_str(&db.url).unwrap();
+    let server = format!("{}:{}", direct.get_host(), direct.get_port());
+    let (_, seed) = crate::random::cases_and_seed(1);
+    let proxy = Proxy::new(server, seed, draw).await;
+    let through = direct.host("127.0.0.1").port(proxy.port);
+    (proxy, through)
+}
+
+fn files(folder: &Path) -> usize {
+    let files = std::fs::read_dir(folder).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".batch")).count()
+}
+
+#[tokio::test]
+async fn what_no_memory_has_room_for_waits_on_disk() {
+    let db = testkit::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    // A connection is good for its greeting and little more.
+    let (proxy, through) = proxy(&db, |_| Fault::BeforeCommit(2)).await;
+    let writer = options(folder.path()).start_with(through).await.unwrap();
+    proxy.open.store(false, Ordering::SeqCst);
+    let mut receipts = Vec::new();
+    for n in 0..5_000 {
+        receipts.push(writer.submit(numbered(n)).await.unwrap());
+    }
+    while writer.counters().spilled < 3_000 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(files(folder.path()) >= 15);
+    assert!(writer.counters().trouble.is_some());
+    let error = options(folder.path()).start(&db.pool).await.unwrap_err();
+    assert!(
+        error.to_string().contains("in use by another writer"),
+        "{error}"
+    );
+
+    // Who waits is told that it is kept, and is not told that it is stored.
+    writer.close().await.unwrap();
+    assert_eq!(writer.counters().spilled, 5_000);
+    for receipt in receipts {
+        let error = receipt.await.unwrap_err();
+        assert!(error.to_string().contains("kept in the spill"), "{error}");
+    }
+    assert_eq!(stored(&db.pool).await, []);
+    drop(writer);
+
+    let next = options(folder.path()).start(&db.pool).await.unwrap();
+    next.write(numbered(5_000)).await.unwrap();
+    next.close().await.unwrap();
+    let counters = next.counters();
+    assert_eq!((counters.accepted, counters.written), (5_001, 5_001));
+    assert_eq!((counters.pending, counters.spilled), (0, 0));
+    assert_eq!(files(folder.path()), 0);
+    let expected: Vec<(i64, i64)> = (0..5_001).map(|n| (n, 1)).collect();
+    assert_eq!(stored(&db.pool).await, expected);
+    // The lane of the spill stays.
+    let lanes = "SELECT count(*) FROM ingest_lanes WHERE name NOT LIKE 'spill-%'";
+    assert_eq!(number(&db.pool, lanes).await, 0);
+    drop(next);
+    let last = options(folder.path()).start(&db.pool).await.unwrap();
+    last.close().await.unwrap();
+    assert_eq!(
+        number(&db.pool, "SELECT count(*) FROM ingest_lanes").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn who_waits_for_a_spilled_record_is_told_when_it_is_stored() {
+    let db = testkit::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, through) = proxy(&db, |_| Fault::Bytes(1_000_000)).await;
+    let writer = options(folder.path()).start_with(through).await.unwrap();
+    proxy.open.store(false, Ordering::SeqCst);
+    let mut receipts = Vec::new();
+    for n in 0..10_000 {
+        receipts.push(writer.submit(numbered(n)).await.unwrap());
+    }
+    while writer.counters().spilled < 2_000 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    proxy.open.store(true, Ordering::SeqCst);
+    writer.flush().await.unwrap();
+    for receipt in receipts {
+        receipt.await.unwrap();
+    }
+    assert_eq!(writer.counters().spilled, 0);
+    assert!(stored(&db.pool).await.iter().all(|(_, times)| *times == 1));
+    assert_eq!(stored(&db.pool).await.len(), 10_000);
+    writer.close().await.unwrap();
+}
+
+/// A batch goes to the spill while nobody knows whether it was committed.
+#[tokio::test]
+async fn what_was_in_doubt_is_not_stored_twice() {
+    for fault in [Fault::BeforeAnswer(2), Fault::BeforeCommit(2)] {
+        let db = testkit::database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let (proxy, through) = proxy(&db, move |_| fault).await;
+        let writer = options(folder.path()).start_with(through).await.unwrap();
+        proxy.open.store(false, Ordering::SeqCst);
+        for n in 0..1_000 {
+            writer.send(numbered(n)).await.unwrap();
+        }
+        writer.close().await.unwrap();
+        drop(writer);
+        let before = stored(&db.pool).await.len();
+        assert_eq!(before > 0, fault == Fault::BeforeAnswer(2));
+        let next = options(folder.path()).start(&db.pool).await.unwrap();
+        next.close().await.unwrap();
+        let expected: Vec<(i64, i64)> = (0..1_000).map(|n| (n, 1)).collect();
+        assert_eq!(stored(&db.pool).await, expected);
+    }
+}
+
+/// A file that was written once is read for ever.
+#[tokio::test]
+async fn files_of_the_first_version_are_read() {
+    let db = testkit::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ingest/spill-v1");
+    for file in std::fs::read_dir(kept).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    // Of a process that was killed while it wrote.
+    std::fs::write(folder.path().join("00000000000000000009.batch.new"), "LBSP").unwrap();
+    let writer = options(folder.path()).start(&db.pool).await.unwrap();
+    writer.close().await.unwrap();
+    assert_eq!(stored(&db.pool).await, [(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    let page = Log::records()
+        .order_by(Log::id().asc())
+        .list(&db.pool)
+        .await
+        .unwrap();
+    assert_eq!(page.data[0].message, "order 1 was stored");
+    assert_eq!(page.data[0].created_at, crate::time("2026-01-31T08:30:00Z"));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named() {
+    let db = testkit::database().await;
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ingest/spill-v1");
+    let good = std::fs::read(kept.join("00000000000000000001.batch")).unwrap();
+    let damaged = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let cases = [
+        (damaged(good.len() / 2), "is damaged: its checksum is wrong"),
+        (
+            good[..good.len() / 2].to_vec(),
+            "is damaged: its checksum is wrong",
+        ),
+        (damaged(0), "is not a file of a spill"),
+        (damaged(7), "is of version 0 of the format"),
+        (Vec::new(), "is cut short"),
+    ];
+    for (bytes, problem) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(kept.join("id"), folder.path().join("id")).unwrap();
+        std::fs::write(folder.path().join("00000000000000000001.batch"), bytes).unwrap();
+        let error = options(folder.path()).start(&db.pool).await.unwrap_err();
+        assert!(error.is_invalid());
+        let error = error.to_string();
+        assert!(error.contains("00000000000000000001.batch"), "{error}");
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+const URL: &str = "LOOKBACK_TEST_SPILL_URL";
+const FOLDER: &str = "LOOKBACK_TEST_SPILL_FOLDER";
+const FROM: &str = "LOOKBACK_TEST_SPILL_FROM";
+const ROWS: &str = "LOOKBACK_TEST_SPILL_ROWS";
+
+/// The process that is killed: writes, and prints what it is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "started by a_killed_process_loses_and_doubles_nothing"]
+async fn killed() {
+    let var = |name: &str| std::env::var(name).unwrap();
+    let through = PgConnectOptions::from_str(&var(URL)).unwrap();
+    let folder = var(FOLDER);
+    let writer = options(Path::new(&folder))
+        .start_with(through)
+        .await
+        .unwrap();
+    let (from, rows) = (var(FROM).parse().unwrap(), var(ROWS).parse().unwrap());
+    let none = Arc::new(AtomicU64::new(0));
+    drive_and_tell(&writer, from, rows, &none, 0, |n, told| {
+        let line = match told {
+            Told::Acknowledged => format!("\nacknowledged {n}\n"),
+            Told::Refused => format!("\nrefused {n}\n"),
+            Told::Nothing => return,
+        };
+        std::io::stdout().write_all(line.as_bytes()).unwrap();
+    })
+    .await;
+    writer.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_and_doubles_nothing() {
+    let db = testkit::database().await;
+    refuse_some(&db.pool).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, through) = proxy(&db, |random| match random.below(4) {
+        0 => Fault::BeforeCommit(2 + random.below(3)),
+        1 => Fault::BeforeAnswer(2 + random.below(3)),
+        _ => Fault::Bytes(20_000 + random.below(800_000)),
+    })
+    .await;
+    let url = db.url.replace(
+        &format!(
+            ":{}/",
+            PgConnectOptions::from_str(&db.url).unwrap().get_port()
+        ),
+        &format!(":{}/", through.get_port()),
+    );
+    // Away for a part of the time.
+    let open = Arc::clone(&proxy.open);
+    let gate = tokio::spawn(async move {
+        loop {
+            for (is_open, time) in [(true, 250), (false, 350)] {
+                open.store(is_open, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(time)).await;
+            }
+        }
+    });
+
+    let mut random = Random::new(7);
+    let mut told: BTreeMap<i64, Told> = BTreeMap::new();
+    let (mut from, mut kills, mut most_spilled) = (0, 0, 0);
+    // More than a killed process comes to.
+    let each = 1_000_000;
+    let goal = rows(15_000);
+    while kills < 5 || count(&told, Told::Acknowledged) < usize::try_from(goal).unwrap() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "ingest::spilled::killed",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(URL, &url)
+            .env(FOLDER, folder.path())
+            .env(FROM, from.to_string())
+            .env(ROWS, each.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let reading = std::thread::spawn(move || {
+            let mut told = Vec::new();
+            for line in output.lines() {
+                let line = line.unwrap();
+                let number = |word: &str| line.strip_prefix(word).and_then(|n| n.parse().ok());
+                if let Some(n) = number("acknowledged ") {
+                    told.push((n, Told::Acknowledged));
+                } else if let Some(n) = number("refused ") {
+                    told.push((n, Told::Refused));
+                }
+            }
+            told
+        });
+        tokio::time::sleep(Duration::from_millis(400 + random.below(1_500))).await;
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        most_spilled = most_spilled.max(files(folder.path()));
+        told.extend(reading.join().unwrap());
+        from += each;
+    }
+    gate.abort();
+    proxy.open.store(true, Ordering::SeqCst);
+    let last = options(folder.path()).start(&db.pool).await.unwrap();
+    last.close().await.unwrap();
+    assert_eq!(files(folder.path()), 0);
+    assert!(most_spilled > 0, "nothing was ever spilled");
+
+    // Of what is there beyond what was acknowledged, nothing was told.
+    for (n, _) in stored(&db.pool).await {
+        told.entry(n).or_insert(Told::Nothing);
+    }
+    check(&db.pool, &told).await;
+    eprintln!(
+        "{} rows acknowledged, {} refused, {} stored of which nothing was told; \
+         {kills} kills, {most_spilled} files at most",
+        count(&told, Told::Acknowledged),
+        count(&told, Told::Refused),
+        count(&told, Told::Nothing)
+    );
+}

@@ -1,0 +1,78 @@
+//! A PostgreSQL of one test's own, to be killed.
+
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use lookback_embedded::{Running, Server, ThrowAway, quiet};
+
+use crate::database::find_installation;
+
+/// A server of a test's own, which is stopped and removed at the end.
+#[derive(Debug)]
+pub struct Killable {
+    server: Server,
+    _folder: tempfile::TempDir,
+}
+
+impl Killable {
+    /// One that is not started yet.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for it.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("lookback-kill-");
+        // The user that runs PostgreSQL for root has to enter it.
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+        let folder = folder.tempdir().unwrap();
+        let how = ThrowAway {
+            idle: Duration::from_secs(120),
+            remove: true,
+        };
+        Self {
+            server: Server::at(folder.path().join("server")).throw_away(how),
+            _folder: folder,
+        }
+    }
+
+    /// Starts it, as soon as the last process of one that was killed is gone;
+    /// on the port that it had, if that is free. It waits, and belongs on a
+    /// thread that may.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start within a minute.
+    pub fn start(&self) -> Running {
+        let installation = find_installation();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match self.server.start(&installation, &quiet) {
+                Ok(running) => return running,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Kills a server as a crash does.
+///
+/// # Panics
+///
+/// If it cannot be killed.
+pub fn kill(running: &Running) {
+    let killed = Command::new("kill")
+        .args(["-KILL", &running.pid().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+}
+
+impl Drop for Killable {
+    fn drop(&mut self) {
+        let _ = self.server.stop(&quiet);
+    }
+}
