@@ -8,9 +8,11 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use lookback::storage::{Keeper, KeeperOptions};
 use lookback::{Import, Log, Model, RequestSnapshot};
 use serde_json::json;
 use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
@@ -49,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
-    let mut conn = database::connect(config).await?;
+    let (mut conn, options) = database::connect_to(config).await?;
     lookback::check_server(&mut conn).await?;
     lookback::check_encoder(&mut conn).await?;
     // A server that goes on with a statement of a process that is gone would keep its lock.
@@ -98,7 +100,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         }
     };
 
-    match checkpoint.kind {
+    let keeper = keeper(checkpoint.kind, options)?;
+    let ended = match checkpoint.kind {
         Kind::Logs => {
             import::<Log>(&args, &input, rejects, lines, &mut checkpoint, &mut conn).await
         }
@@ -106,7 +109,25 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
             import::<RequestSnapshot>(&args, &input, rejects, lines, &mut checkpoint, &mut conn)
                 .await
         }
+    };
+    // It may be killed at any time, and is not waited for when somebody waits for us.
+    if ended.is_ok() {
+        let _ = tokio::time::timeout(PATIENCE, keeper.stop()).await;
     }
+    ended
+}
+
+/// Makes partitions before the records come there, and seals those that are in.
+/// What fails there is no reason for the import to fail: the records are right
+/// without it, and whoever may only insert has no right to do it.
+fn keeper(kind: Kind, options: PgConnectOptions) -> Result<Keeper, Failure> {
+    let mut keeping = KeeperOptions::default();
+    keeping.tables = match kind {
+        Kind::Logs => vec![Log::TABLE],
+        Kind::Requests => vec![RequestSnapshot::TABLE],
+    };
+    let pool = database::lazy_pool(options.application_name("lookback keeper"), 3);
+    Ok(Keeper::spawn(pool, keeping)?)
 }
 
 /// Where an import starts.

@@ -231,9 +231,19 @@ async fn attach(
         made.busy = true;
         return Ok(Step::Done);
     };
-    // Weak locks in the table itself: nobody but another one who changes it waits.
+    // A row that was on its way into the default partition when another one takes its id is
+    // refused by PostgreSQL. So where ids are near, writers wait for a moment, and readers do not;
+    // where they are far, nobody waits but another one who changes the table.
     lock(&mut transaction, table, "SHARE UPDATE EXCLUSIVE").await?;
-    let layout = Layout::read(&mut transaction, table).await?;
+    let mut layout = Layout::read(&mut transaction, table).await?;
+    let first = layout
+        .wanted(options)
+        .first()
+        .map(|(from, _)| from.unwrap_or(0));
+    if first.is_some_and(|first| first <= layout.head.saturating_add(options.ids / 2)) {
+        lock(&mut transaction, table, "SHARE ROW EXCLUSIVE").await?;
+        layout = Layout::read(&mut transaction, table).await?;
+    }
     if let Some(default) = layout.default() {
         lock_partition(&mut transaction, default).await?;
         if layout.is_in_the_way(&mut transaction, default).await? {

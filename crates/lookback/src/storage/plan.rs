@@ -47,9 +47,6 @@ pub struct Retention {
     pub older_rows: u64,
     /// Softly deleted records that are deleted for good, in other partitions.
     pub deleted_rows: u64,
-    /// The time of the oldest record that stays; `None` if none does. Of sealed
-    /// records, as it was when they were sealed.
-    pub oldest_kept: Option<DateTime<Utc>>,
     pub(super) of: Of,
 }
 
@@ -131,7 +128,6 @@ pub async fn plan_retention(
         partitions: Vec::new(),
         older_rows: 0,
         deleted_rows: 0,
-        oldest_kept: None,
         of,
     };
     let sealed = sealed_until(conn, table).await?;
@@ -141,7 +137,6 @@ pub async fn plan_retention(
         retention.older_rows = count_older(conn, table, cutoff).await?;
     }
     retention.deleted_rows = count_deleted(conn, table, &retention).await?;
-    retention.oldest_kept = oldest_kept(conn, table, &retention, sealed).await?;
     Ok(retention)
 }
 
@@ -346,14 +341,19 @@ fn merged(partitions: &[Dropped]) -> Vec<(i64, i64)> {
     ranges
 }
 
-async fn oldest_kept(
+/// When the oldest record was made that stays; `None` if none does. Of sealed
+/// records, as it was when they were sealed; what is not sealed is read for it.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn oldest_kept(
     conn: &mut PgConnection,
     table: &'static Table,
     retention: &Retention,
-    sealed: Option<i64>,
 ) -> Result<Option<DateTime<Utc>>, Error> {
+    let sealed = sealed_until(conn, table).await?;
     let created_at = table.role(Role::CreatedAt).quoted();
-    // What is not sealed is read.
     let mut sql = Sql::new(&format!(
         "SELECT min({created_at}) FROM {} WHERE true",
         table.quoted()

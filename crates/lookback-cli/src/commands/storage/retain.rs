@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use lookback::storage::{self, Retained, Retention};
 use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
 use serde_json::{Value, json};
@@ -20,6 +20,14 @@ pub(super) const ALL: [RetainTable; 4] = [
     RetainTable::Metrics,
     RetainTable::Users,
 ];
+
+/// What goes of a table.
+struct Planned {
+    table: &'static Table,
+    plan: Retention,
+    /// When the oldest record was made that stays.
+    oldest: Option<DateTime<Utc>>,
+}
 
 pub(super) fn table_of(table: RetainTable) -> &'static Table {
     match table {
@@ -52,13 +60,18 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
         let mut conn = pool.acquire().await?;
         for (table, policy) in policies {
             let plan = storage::plan_retention(&mut conn, table, &policy, now).await?;
-            all.push((table, plan));
+            let oldest = storage::oldest_kept(&mut conn, table, &plan).await?;
+            all.push(Planned {
+                table,
+                plan,
+                oldest,
+            });
         }
     }
     if !args.dry_run {
         let interrupt = Interrupt::listen();
-        for (table, plan) in &mut all {
-            carry_out(&pool, table, plan, &interrupt).await?;
+        for planned in &mut all {
+            carry_out(&pool, planned, &interrupt).await?;
         }
     }
     show(args, &all)
@@ -67,10 +80,10 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
 /// Takes what the plan says; the plan then says what was taken.
 async fn carry_out(
     pool: &sqlx::PgPool,
-    table: &'static Table,
-    plan: &mut Retention,
+    planned: &mut Planned,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
+    let (table, plan) = (planned.table, &mut planned.plan);
     interrupt.check("retain")?;
     let bar = super::bar(plan.rows());
     bar.set_message(table.name);
@@ -103,16 +116,19 @@ async fn carry_out(
     Ok(())
 }
 
-fn show(args: &RetainArgs, all: &[(&'static Table, Retention)]) -> Result<(), Failure> {
+fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
     if args.json {
-        let data: Vec<Value> = all.iter().map(|(_, plan)| as_json(plan)).collect();
+        let data: Vec<Value> = all
+            .iter()
+            .map(|planned| as_json(&planned.plan, planned.oldest))
+            .collect();
         let metadata = json!({ "dry_run": args.dry_run });
         return output::json(&json!({ "data": data, "metadata": metadata }));
     }
     let rows: Vec<Vec<Cell>> = all
         .iter()
-        .map(|(_, plan)| {
-            let oldest = plan.oldest_kept.map_or("-".to_owned(), |time| {
+        .map(|Planned { plan, oldest, .. }| {
+            let oldest = oldest.map_or("-".to_owned(), |time| {
                 time.to_rfc3339_opts(SecondsFormat::Secs, true)
             });
             vec![
@@ -126,7 +142,7 @@ fn show(args: &RetainArgs, all: &[(&'static Table, Retention)]) -> Result<(), Fa
         .collect();
     let headings = ["TABLE", "RECORDS", "SIZE", "PARTITIONS", "OLDEST KEPT"];
     output::table(&headings, &rows)?;
-    let records: u64 = all.iter().map(|(_, plan)| plan.rows()).sum();
+    let records: u64 = all.iter().map(|planned| planned.plan.rows()).sum();
     output::note(&match (args.dry_run, records) {
         (true, _) => "nothing was changed: this is what would go".to_owned(),
         (false, 0) => "nothing to take".to_owned(),
@@ -136,7 +152,7 @@ fn show(args: &RetainArgs, all: &[(&'static Table, Retention)]) -> Result<(), Fa
     Ok(())
 }
 
-pub(super) fn as_json(plan: &Retention) -> Value {
+pub(super) fn as_json(plan: &Retention, oldest: Option<DateTime<Utc>>) -> Value {
     let partitions: Vec<Value> = plan
         .partitions
         .iter()
@@ -149,6 +165,6 @@ pub(super) fn as_json(plan: &Retention) -> Value {
         "partitions": partitions,
         "older_rows": plan.older_rows,
         "deleted_rows": plan.deleted_rows,
-        "oldest_kept": plan.oldest_kept,
+        "oldest_kept": oldest,
     })
 }

@@ -1,6 +1,6 @@
 //! `storage status`
 
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use lookback::storage::{self, Partition, Retention, State, Status};
 use serde_json::{Value, json};
 
@@ -20,7 +20,10 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
             true => None,
             false => {
                 let now = Utc::now();
-                Some(storage::plan_retention(&mut conn, table_of(table), &policy, now).await?)
+                let table = table_of(table);
+                let plan = storage::plan_retention(&mut conn, table, &policy, now).await?;
+                let oldest = storage::oldest_kept(&mut conn, table, &plan).await?;
+                Some((plan, oldest))
             }
         };
         all.push((status, leaving));
@@ -46,7 +49,7 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     ];
     output::table(&headings, &rows)?;
     for (status, leaving) in &all {
-        for advice in advice(status, leaving.as_ref()) {
+        for advice in advice(status, leaving.as_ref().map(|(plan, _)| plan)) {
             output::note(&advice);
         }
     }
@@ -54,7 +57,7 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
 }
 
 fn cells(status: &Status) -> Vec<Cell> {
-    let time = |time: Option<chrono::DateTime<Utc>>| {
+    let time = |time: Option<DateTime<Utc>>| {
         time.map_or("-".to_owned(), |time| {
             time.to_rfc3339_opts(SecondsFormat::Secs, true)
         })
@@ -110,7 +113,7 @@ fn advice(status: &Status, leaving: Option<&Retention>) -> Vec<String> {
     advice
 }
 
-fn as_json(status: &Status, leaving: Option<&Retention>) -> Value {
+fn as_json(status: &Status, leaving: Option<&(Retention, Option<DateTime<Utc>>)>) -> Value {
     let partition = |(partition, state): &(Partition, State)| {
         json!({
             "name": partition.name, "state": state.name(),
@@ -129,6 +132,6 @@ fn as_json(status: &Status, leaving: Option<&Retention>) -> Value {
         "oldest": status.oldest,
         "newest": status.newest,
         "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
-        "retention": leaving.map(super::retain::as_json),
+        "retention": leaving.map(|(plan, oldest)| super::retain::as_json(plan, *oldest)),
     })
 }

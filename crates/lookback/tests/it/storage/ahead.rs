@@ -178,10 +178,14 @@ async fn write(pool: PgPool, stop: Arc<AtomicBool>) -> u64 {
 
 #[tokio::test]
 async fn inserts_go_on_while_the_default_partition_is_converted() {
-    for options in [options(1_000), the_long_way(1_000)] {
+    let ways = [options(1_000), the_long_way(1_000)];
+    for (options, before) in ways
+        .into_iter()
+        .flat_map(|way| [(way.clone(), 0), (way, 5_000)])
+    {
         let db = testkit::database().await;
         Log::records()
-            .create_many(&db.pool, &lines(0..5_000))
+            .create_many(&db.pool, &lines(0..before))
             .await
             .unwrap();
         let pool = PgPoolOptions::new()
@@ -198,7 +202,7 @@ async fn inserts_go_on_while_the_default_partition_is_converted() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         stop.store(true, Ordering::Relaxed);
-        let mut written = 5_000;
+        let mut written = before as u64;
         for writer in writers {
             written += writer.await.expect("no insert failed");
         }
@@ -220,6 +224,31 @@ async fn inserts_go_on_while_the_default_partition_is_converted() {
                 .await
                 .iter()
                 .any(|p| p.name == "logs_p0000000000000000")
+        );
+    }
+}
+
+/// PostgreSQL refuses a row that was on its way into the default partition when
+/// another one took its id.
+#[tokio::test]
+async fn rows_on_their_way_are_not_refused() {
+    for before in [0, 250] {
+        let db = testkit::database().await;
+        Log::records()
+            .create_many(&db.pool, &lines(0..before))
+            .await
+            .unwrap();
+        let slow = "INSERT INTO logs (source, level, message) \
+            SELECT 'API', 'info', 'slow' FROM pg_sleep(0.5)";
+        let (inserted, made) = tokio::join!(sqlx::query(slow).execute(&db.pool), async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            make_ahead(&db.pool, Log::TABLE, &options(100)).await
+        });
+        assert_eq!(inserted.unwrap().rows_affected(), 1);
+        assert!(made.unwrap().partitions.len() >= 2);
+        assert_eq!(
+            number(&db.pool, "SELECT count(*) FROM logs_default").await,
+            0
         );
     }
 }
