@@ -33,7 +33,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 
 bench: bench-ingest bench-generate bench-encode ## Measure the write path, generating migrations, and the encoder
 
-bench-ingest: ## Measure the write path against raw COPY (ROWS=200000)
+bench-ingest: ## Measure the writer against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
 
 bench-generate: ## Measure generating migrations for 10 to 800 tables
