@@ -139,7 +139,7 @@ fn lines(rows: u64) -> Vec<NewLog> {
 
 /// Every line through the writer: returns when all are committed.
 async fn written(pool: &PgPool, lines: Vec<NewLog>) {
-    let lanes = std::env::var("LANES").map_or(2, |lanes| lanes.parse().unwrap());
+    let lanes = std::env::var("LANES").map_or(4, |lanes| lanes.parse().unwrap());
     let writer = Writer::<Log>::builder()
         .connections(lanes)
         .start(pool)
