@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench bench-ingest bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long lint bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -31,7 +31,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
-bench: bench-ingest bench-generate bench-encode ## Measure the write path, generating migrations, and the encoder
+bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Measure what is fast, each against a peer in the same run
 
 bench-ingest: ## Measure the writer against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
@@ -41,6 +41,15 @@ bench-generate: ## Measure generating migrations for 10 to 800 tables
 
 bench-search: ## Measure search on judged logs (LOGS=folder JUDGMENTS=folder)
 	LOGS="$(LOGS)" JUDGMENTS="$(JUDGMENTS)" $(CARGO) bench --locked -p lookback --bench search
+
+bench-scale: ## Measure search in a large table against reading every row (ROWS=10000000)
+	$(CARGO) bench --locked -p lookback --bench scale
+
+bench-retention: ## Measure dropping a partition against DELETE and VACUUM (ROWS=1000000)
+	$(CARGO) bench --locked -p lookback --bench retention
+
+bench-list: ## Measure pages of a table that grows (ROWS=1000000)
+	$(CARGO) bench --locked -p lookback --bench list
 
 bench-encode: ## Measure the encoder, messages a second (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::retention::{Age, Size};
+
 /// Look back at everything your API did: its requests, log lines and latency
 /// windows, kept in PostgreSQL
 #[derive(Debug, Parser)]
@@ -68,6 +70,11 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) pg_user: Option<String>,
 
+    /// Longest time for the database to answer list, search, like, stats and get: 500ms, 30s,
+    /// 5m; 0s for any time [env: LOOKBACK_TIMEOUT] [default: 30s]
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+
     /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -106,6 +113,12 @@ pub(crate) enum Command {
     Db {
         #[command(subcommand)]
         command: DbCommand,
+    },
+
+    /// Keep large tables fast: partitions, sealing, retention
+    Storage {
+        #[command(subcommand)]
+        command: StorageCommand,
     },
 
     /// Run the private PostgreSQL
@@ -178,6 +191,79 @@ pub(crate) enum OnError {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Show partitions, sizes and what is not sealed, of each table
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Make partitions ahead of need, and seal what has come in
+    Seal {
+        /// Only these [default: both]
+        #[arg(value_enum)]
+        kind: Option<Kind>,
+
+        /// Go on with what comes in, until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+
+    /// Merge what search keeps about full partitions
+    Compact {
+        /// Only these [default: both]
+        #[arg(value_enum)]
+        kind: Option<Kind>,
+    },
+
+    /// Take what is older, more or longer deleted than it may be
+    Retain(RetainArgs),
+
+    /// Make all vectors anew, and what search keeps about them
+    Reembed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetainArgs {
+    /// Only this table [default: all]
+    #[arg(value_enum)]
+    pub(crate) table: Option<RetainTable>,
+
+    /// Show what would go, and take nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Logs, requests and latency windows made longer ago than this: 90m, 12h, 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<Age>,
+
+    /// The oldest logs or requests, while the table has more than this: 500MB, 50GB, 1TiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) larger_than: Option<Size>,
+
+    /// Records that were deleted longer ago than this: 90m, 12h, 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) deleted_older_than: Option<Age>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetainTable {
+    /// Log lines
+    Logs,
+    /// Captured requests
+    Requests,
+    /// Latency windows
+    Metrics,
+    /// Users, if they are deleted
+    Users,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum RecordCommand {
     /// List records, the newest first
     List {
@@ -189,10 +275,17 @@ pub(crate) enum RecordCommand {
         #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
         order_by: Vec<String>,
 
+        /// How far to count all records: exact, none, or up to so many
+        #[arg(long, value_name = "exact|none|N", default_value = "10000", value_parser = Count::parse)]
+        total: Count,
+
         /// Show these fields, separated by commas [default: those that say most]
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
         fields: Vec<String>,
     },
+
+    /// Write all records to a file or to standard output, the oldest first
+    Export(ExportArgs),
 
     /// Count records, or work out other numbers about them
     Stats {
@@ -294,6 +387,56 @@ pub(crate) enum RecordCommand {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Only records for which all of these hold, as for list
+    #[arg(value_name = "FIELD__LOOKUP=VALUE")]
+    pub(crate) filters: Vec<String>,
+
+    /// What to write [default: told from the end of --out, else jsonl]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// File to write, which must not be there yet; it is there when it is whole [default:
+    /// standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// With --out: replace a file that is there
+    #[arg(long, requires = "out")]
+    pub(crate) overwrite: bool,
+
+    /// Write these fields, separated by commas, in this order [default: all]
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    pub(crate) fields: Vec<String>,
+
+    /// Order by this field, -FIELD for the largest first [default: id]
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    pub(crate) order_by: Vec<String>,
+
+    /// Only so many records
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) limit: Option<u32>,
+
+    /// Deleted records: leave them out, write them too, or write nothing else
+    #[arg(long, value_enum, default_value_t = Deleted::Without)]
+    pub(crate) deleted: Deleted,
+
+    /// With csv: put a ' before text that a spreadsheet would take for a formula
+    #[arg(long)]
+    pub(crate) for_spreadsheets: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A JSON object on each line
+    Jsonl,
+    /// Comma-separated values with a line of headings (RFC 4180)
+    Csv,
+    /// Apache Parquet
+    Parquet,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PageArgs {
     /// Only records for which all of these hold: level__eq=error, id__gte=7,
     /// level__in=warn,error, created_at__gte=-15m, message__icontains=time,
@@ -324,6 +467,27 @@ pub(crate) struct PageArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How far records are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Exact,
+    /// None of them is 0.
+    UpTo(u64),
+}
+
+impl Count {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "exact" => Ok(Self::Exact),
+            "none" => Ok(Self::UpTo(0)),
+            number => number
+                .parse()
+                .map(Self::UpTo)
+                .map_err(|_| "is exact, none or a number of records"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,4 +4,5 @@ pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod pg;
 pub(crate) mod records;
+pub(crate) mod storage;
 pub(crate) mod users;

@@ -4,11 +4,14 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::args::Options;
 use crate::failure::Failure;
+use crate::retention::{Age, Retention, Section, Size};
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -18,6 +21,41 @@ pub(crate) struct Config {
     pub(crate) pg_bin: Setting<PathBuf>,
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
+    pub(crate) retention: Retention,
+    pub(crate) timeout: Setting<Patience>,
+}
+
+/// How long the database may take to answer a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience(Duration);
+
+impl Patience {
+    const DEFAULT: Self = Self(Duration::from_secs(30));
+
+    /// Reads `500ms`, `30s`, `5m` or `1h`.
+    fn parse(text: &str) -> Option<Self> {
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        let time = Duration::from_millis(number.checked_mul(milliseconds)?);
+        // What PostgreSQL counts to.
+        (time.as_millis() <= i32::MAX.unsigned_abs().into()).then_some(Self(time))
+    }
+}
+
+impl fmt::Display for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{}s", self.0.as_secs()),
+            _ => write!(f, "{}ms", self.0.as_millis()),
+        }
+    }
 }
 
 /// A value, or none for the default, and where it is from.
@@ -25,6 +63,20 @@ pub(crate) struct Config {
 pub(crate) struct Setting<T> {
     pub(crate) value: Option<T>,
     pub(crate) origin: Origin,
+}
+
+impl Setting<String> {
+    /// The value that the text stands for.
+    fn read<T>(self, read: fn(&str) -> Option<T>, what: &str) -> Result<Setting<T>, Failure> {
+        let origin = self.origin;
+        let value = match self.value {
+            None => None,
+            Some(text) => Some(read(&text).ok_or_else(|| {
+                Failure::usage(format!("timeout (from {origin}): {text} is not {what}"))
+            })?),
+        };
+        Ok(Setting { value, origin })
+    }
 }
 
 /// Where a value is from.
@@ -56,6 +108,9 @@ struct File {
     pg_bin: Option<PathBuf>,
     pg_port: Option<u16>,
     pg_user: Option<String>,
+    #[serde(default)]
+    retention: Section,
+    timeout: Option<String>,
 }
 
 const FILE: &str = "lookback.toml";
@@ -64,6 +119,11 @@ impl Config {
     pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
         let (path, file) = File::read(options)?;
         let file_origin = || Origin::File(path.clone());
+        let timeout = pick(
+            (options.timeout.clone(), "--timeout"),
+            (text("LOOKBACK_TIMEOUT")?, "LOOKBACK_TIMEOUT"),
+            (file.timeout, file_origin()),
+        );
         Ok(Self {
             database_url: pick(
                 (options.database_url.clone(), "--database-url"),
@@ -90,7 +150,47 @@ impl Config {
                 (text("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
                 (file.pg_user, file_origin()),
             ),
+            retention: Retention {
+                older_than: pick(
+                    (None, "--older-than"),
+                    (
+                        parsed("LOOKBACK_RETENTION_OLDER_THAN")?,
+                        "LOOKBACK_RETENTION_OLDER_THAN",
+                    ),
+                    (file.retention.older_than, file_origin()),
+                ),
+                larger_than: pick(
+                    (None, "--larger-than"),
+                    (
+                        parsed::<Size>("LOOKBACK_RETENTION_LARGER_THAN")?,
+                        "LOOKBACK_RETENTION_LARGER_THAN",
+                    ),
+                    (file.retention.larger_than, file_origin()),
+                ),
+                deleted_older_than: pick(
+                    (None, "--deleted-older-than"),
+                    (
+                        parsed::<Age>("LOOKBACK_RETENTION_DELETED_OLDER_THAN")?,
+                        "LOOKBACK_RETENTION_DELETED_OLDER_THAN",
+                    ),
+                    (file.retention.deleted_older_than, file_origin()),
+                ),
+                file: file.retention,
+            },
+            timeout: timeout.read(
+                Patience::parse,
+                "a time such as 500ms, 30s or 5m, or 0s for any time",
+            )?,
         })
+    }
+
+    /// How long the database may take to answer a read; zero for any time.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.patience().0
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.timeout.value.unwrap_or(Patience::DEFAULT)
     }
 }
 
@@ -211,6 +311,13 @@ fn path_of(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+fn parsed<T: FromStr<Err = String>>(name: &str) -> Result<Option<T>, Failure> {
+    let value = text(name)?.map(|value| value.parse());
+    value
+        .transpose()
+        .map_err(|problem: String| Failure::usage(format!("{name}: {problem}")))
 }
 
 fn port(name: &str) -> Result<Option<u16>, Failure> {

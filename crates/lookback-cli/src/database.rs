@@ -6,8 +6,8 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use lookback_embedded::{Event, Layout, Running, Search, Server, is_root};
-use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::config::{Config, Origin};
 use crate::failure::{Failure, with_sources};
@@ -65,6 +65,22 @@ pub(crate) async fn connect_to(
             PATIENCE.as_secs()
         ))),
     }
+}
+
+/// Some connections, and a pool of more of them.
+pub(crate) async fn pool(config: &Config, most: u32) -> Result<PgPool, Failure> {
+    // The first says what is wrong in words.
+    let (connection, options) = connect_to(config).await?;
+    connection.close().await?;
+    Ok(lazy_pool(options, most))
+}
+
+/// Connections that are made once they are needed.
+pub(crate) fn lazy_pool(options: PgConnectOptions, most: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options)
 }
 
 /// Says so if the vectors in the database are not comparable with ours.

@@ -88,6 +88,9 @@ impl From<lookback::Error> for Failure {
             _ => with_sources(&error),
         };
         match error.hint() {
+            Some(hint) if error.is_too_slow() => {
+                Self::failed(message).hint(format!("{hint}: --timeout 5m"))
+            }
             Some(hint) => Self::failed(message).hint(hint),
             None => Self::failed(message),
         }

@@ -18,6 +18,7 @@ mod database;
 mod failure;
 mod import;
 mod output;
+mod retention;
 
 use args::{Cli, Command};
 use commands::db::Application;
@@ -100,6 +101,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Metrics { command } => {
                 commands::records::run::<lookback::Metric>(&config, command).await
             }
+            Command::Storage { command } => commands::storage::run(&config, command).await,
             Command::Users { command } => commands::users::run(&config, command).await,
             Command::Config { json } => commands::config::run(&config, json),
         }

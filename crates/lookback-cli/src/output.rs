@@ -61,7 +61,7 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> 
 
 /// The same JSON with nothing that a terminal would act on. Outside of strings
 /// JSON has no such characters, so that each can be written as an escape.
-fn escaped_json(json: &str) -> String {
+pub(crate) fn escaped_json(json: &str) -> String {
     json.chars().fold(String::new(), |mut escaped, c| {
         if is_unsafe(c) {
             // Writing to a string does not fail, and all of these are below U+10000.
@@ -278,9 +278,26 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
+/// A number of bytes for people: 1.5 GB.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if number < 1_000 {
+        return format!("{number} B");
+    }
+    let (mut tenths, mut unit) = (number / 100, 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1_000;
+        unit += 1;
+    }
+    match tenths {
+        0..100 => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        _ => format!("{} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Cell, cut, escaped_json, grouped, mark, printable};
+    use super::{Cell, bytes, cut, escaped_json, grouped, mark, printable};
 
     #[test]
     fn numbers_are_grouped() {
@@ -288,6 +305,27 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(16_000), "16,000");
         assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn bytes_are_short() {
+        let of = |numbers: &[u64]| numbers.iter().map(|n| bytes(*n)).collect::<Vec<_>>();
+        assert_eq!(
+            of(&[
+                0,
+                999,
+                1_000,
+                9_949,
+                10_500,
+                999_999,
+                1_234_567,
+                52_000_000_000
+            ]),
+            [
+                "0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "999 kB", "1.2 MB", "52 GB"
+            ]
+        );
+        assert_eq!(bytes(u64::MAX), "18446 PB");
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Where a query runs: a pool, a connection, or the caller's transaction.
 
+use std::time::Duration;
+
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::Error;
+
+mod limited;
+
+pub(crate) use limited::Limited;
 
 /// Where a query runs: `&pool`, `&mut connection` or `&mut transaction`.
 ///
@@ -49,6 +55,11 @@ impl<'c> Db<'c> {
             Inner::Pool(pool) => Session::Pooled(pool.acquire().await?),
             Inner::Connection(connection) => Session::Borrowed(connection),
         })
+    }
+
+    /// A session in which no statement takes longer than this, if it is given.
+    pub(crate) async fn limited(self, timeout: Option<Duration>) -> Result<Limited<'c>, Error> {
+        Limited::begin(self.session().await?, timeout).await
     }
 }
 

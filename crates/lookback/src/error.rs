@@ -1,6 +1,7 @@
 //! The error of the library.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::postgres::PgDatabaseError;
 
@@ -65,6 +66,17 @@ pub enum Error {
     /// The database did not answer in time.
     #[error("the database did not answer in time")]
     Timeout(#[source] sqlx::Error),
+
+    /// A read took longer than its [`timeout`](crate::QueryBuilder::timeout),
+    /// and was stopped.
+    #[error("{table}: nothing within {}, so the read was stopped", Seconds(*timeout))]
+    #[non_exhaustive]
+    TooSlow {
+        /// The table.
+        table: &'static str,
+        /// How long it might have taken.
+        timeout: Duration,
+    },
 
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
@@ -153,6 +165,21 @@ impl fmt::Display for FieldError {
     }
 }
 
+/// What makes a read faster.
+const FASTER: &str = "narrow it by created_at or by another filter, leave the total out or give it \
+    a limit, go by cursors instead of a large offset, or give it more time";
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{} s", self.0.as_secs()),
+            _ => write!(f, "{} ms", self.0.as_millis()),
+        }
+    }
+}
+
 struct Listed<'a>(&'a [FieldError]);
 
 impl fmt::Display for Listed<'_> {
@@ -217,9 +244,16 @@ impl Error {
         matches!(self, Self::Migration(_))
     }
 
-    /// The database did not answer in time.
+    /// The database did not answer in time; this holds for what
+    /// [`is_too_slow`](Self::is_too_slow), too.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Timeout(_))
+        matches!(self, Self::Timeout(_) | Self::TooSlow { .. })
+    }
+
+    /// A read took longer than the time that its query gave it. The same again
+    /// would take as long: see the [`hint`](Self::hint).
+    pub fn is_too_slow(&self) -> bool {
+        matches!(self, Self::TooSlow { .. })
     }
 
     /// The models describe no schema that PostgreSQL would take.
@@ -261,6 +295,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Setup { hint, .. } => Some(hint),
+            Self::TooSlow { .. } => Some(FASTER),
             #[cfg(feature = "migrate")]
             Self::Migration(failure) => Some(&failure.advice),
             _ => None,
@@ -325,6 +360,9 @@ impl Error {
         let Some(refusal) = refusal(&source) else {
             return Self::from(source);
         };
+        if let Some(refused) = kept(table, refusal) {
+            return refused;
+        }
         let known = refusal
             .constraint()
             .and_then(|name| table.constraints.iter().find(|c| c.name == name))
@@ -400,6 +438,29 @@ mod code {
     pub(super) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
     /// Serialization failure and deadlock.
     pub(super) const RETRY: [&str; 2] = ["40001", "40P01"];
+}
+
+/// What a constraint of `lookback::storage` refused.
+fn kept(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
+    let constraint = refusal.constraint()?;
+    if constraint == crate::storage::TIMES {
+        let partition = refusal.table().unwrap_or(table.name);
+        let problem = format!(
+            "is before or after the times of all records of {partition}, which is finished; to \
+             allow it, drop its constraint {constraint}, which is made anew later"
+        );
+        let field = crate::storage::time_to_blame(table);
+        return Some(Error::invalid_field(table.name, field, problem));
+    }
+    let before = constraint.strip_prefix(crate::storage::BEFORE)?;
+    Some(Error::Setup {
+        problem: format!(
+            "the default partition of {} takes no ids from {before} on: its conversion was cut \
+             short, and never gone on with",
+            table.name
+        ),
+        hint: "go on with it: lookback storage seal".to_owned(),
+    })
 }
 
 fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {

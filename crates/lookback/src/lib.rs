@@ -20,6 +20,7 @@ pub mod seal;
 mod search;
 mod setup;
 mod sql;
+pub mod storage;
 mod types;
 mod value;
 
@@ -83,6 +84,8 @@ mod guide {
     struct Ingest;
     #[doc = include_str!("../../../docs/guide/models.md")]
     struct Models;
+    #[doc = include_str!("../../../docs/guide/storage.md")]
+    struct Storage;
     #[doc = include_str!("../../../docs/guide/migrations.md")]
     struct Migrations;
 }

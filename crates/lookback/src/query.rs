@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -88,6 +89,7 @@ pub struct QueryBuilder<M> {
     start: Option<Start>,
     count: Count,
     unchanged_since: Option<DateTime<Utc>>,
+    timeout: Option<Duration>,
     deleted: Deleted,
     hidden: Vec<usize>,
     of: PhantomData<fn() -> M>,
@@ -141,6 +143,7 @@ impl<M> Clone for QueryBuilder<M> {
             start: self.start.clone(),
             count: self.count,
             unchanged_since: self.unchanged_since,
+            timeout: self.timeout,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
             of: PhantomData,
@@ -167,6 +170,7 @@ impl<M: Model> QueryBuilder<M> {
             start: None,
             count: Count::All,
             unchanged_since: None,
+            timeout: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
             of: PhantomData,
@@ -265,6 +269,42 @@ impl<M: Model> QueryBuilder<M> {
         self.total_up_to(0)
     }
 
+    /// A read may take this long, counted for each statement it makes: beyond,
+    /// the server stops working on it, and the error is
+    /// [`is_too_slow`](Error::is_too_slow), with what to do as its
+    /// [`hint`](Error::hint). Without it, and as zero, the server's own
+    /// `statement_timeout` holds.
+    ///
+    /// It is set in a transaction of its own, so that a pool's connection keeps
+    /// nothing of it; that costs three short round trips. In a transaction of
+    /// the caller's it is set back after the read; a read that was too slow
+    /// fails the transaction, as any error of the database does, and one whose
+    /// future is dropped leaves it set until the transaction ends.
+    ///
+    /// Dropped half-way, such a read closes its connection to a pool, and a
+    /// server on Linux notices within a second and stops.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use std::time::Duration;
+    /// use lookback::Log;
+    ///
+    /// let query = Log::records()
+    ///     .filter(Log::message().contains("refused"))
+    ///     .timeout(Duration::from_secs(5));
+    /// match query.list(&pool).await {
+    ///     Err(error) if error.is_too_slow() => println!("{error}; {:?}", error.hint()),
+    ///     page => println!("{}", page?.total),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout).filter(|timeout| !timeout.is_zero());
+        self
+    }
+
     /// The write that follows is of a record that was last changed at this
     /// time: if someone changed it since, nothing is written, and the error
     /// [`is_conflict`](Error::is_conflict). For
@@ -339,6 +379,7 @@ impl<M: Model> QueryBuilder<M> {
     fn chosen_by_filters(&self, what: &str) -> Result<(), Error> {
         self.only_filters(what)?;
         self.not_by_time(what)?;
+        self.not_timed(what)?;
         match self.filter.is_empty() {
             true => Err(Error::invalid_field(
                 M::TABLE.name,
@@ -360,6 +401,18 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
+    /// Refuses a time limit, which is for reads.
+    fn not_timed(&self, what: &str) -> Result<(), Error> {
+        match self.timeout {
+            Some(_) => Err(Error::invalid_field(
+                M::TABLE.name,
+                "timeout",
+                format!("does not go with {what}; it is for reads of a page or a number"),
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a query of deleted records alone, for what is of live ones.
     fn not_only_deleted(&self, what: &str) -> Result<(), Error> {
         match self.deleted {
@@ -376,6 +429,7 @@ impl<M: Model> QueryBuilder<M> {
     fn nothing_asked(&self, what: &str) -> Result<(), Error> {
         self.only_filters(what)?;
         self.not_by_time(what)?;
+        self.not_timed(what)?;
         match self.filter.is_empty() {
             true => Ok(()),
             false => Err(Error::invalid_field(

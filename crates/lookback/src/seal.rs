@@ -30,6 +30,7 @@ mod compact;
 pub(crate) mod grams;
 mod sealer;
 mod summary;
+pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;
@@ -80,7 +81,7 @@ async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Resu
 }
 
 /// The greatest id that is sealed.
-async fn sealed_until(
+pub(crate) async fn sealed_until(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<Option<i64>, Error> {

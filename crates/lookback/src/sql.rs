@@ -12,7 +12,7 @@ use crate::value::{Parameter, Value};
 ///
 /// Text comes from this crate and from models; whatever a caller gives is
 /// bound. That is what makes it right to call the text safe in
-/// [`query`](Self::query), the one place that does.
+/// [`query`](Self::query) and [`define`](Self::define), the places that do.
 #[derive(Debug, Default)]
 pub(crate) struct Sql {
     text: String,
@@ -106,6 +106,16 @@ impl Sql {
     /// Runs a statement that returns no rows, and tells how many it touched.
     pub(crate) async fn execute(self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
         Ok(self.query().execute(conn).await?.rows_affected())
+    }
+
+    /// Runs statements that take no values, all or none of them, in one message:
+    /// definitions, which no plan is kept of.
+    pub(crate) async fn define(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
+        debug_assert_eq!(self.bound(), 0, "a definition takes no values");
+        sqlx::raw_sql(AssertSqlSafe(self.text))
+            .execute(conn)
+            .await?;
+        Ok(())
     }
 
     /// The rows, one after the other as they come.

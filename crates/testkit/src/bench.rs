@@ -102,7 +102,7 @@ fn replaced(old: &str, name: &str, text: &str) -> Result<String, String> {
 }
 
 /// A number with as many digits as say something, in groups of three.
-fn shown(number: f64) -> String {
+pub fn shown(number: f64) -> String {
     let decimals = match number.abs() {
         size if size >= 100.0 || size == 0.0 => 0,
         size if size >= 10.0 => 1,

@@ -38,6 +38,26 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             shown(&config.pg_user, Clone::clone),
             config.pg_user.origin.to_string(),
         ),
+        (
+            "retention.older_than",
+            shown(&config.retention.older_than, ToString::to_string),
+            config.retention.older_than.origin.to_string(),
+        ),
+        (
+            "retention.larger_than",
+            shown(&config.retention.larger_than, ToString::to_string),
+            config.retention.larger_than.origin.to_string(),
+        ),
+        (
+            "retention.deleted_older_than",
+            shown(&config.retention.deleted_older_than, ToString::to_string),
+            config.retention.deleted_older_than.origin.to_string(),
+        ),
+        (
+            "timeout",
+            Some(config.patience().to_string()),
+            config.timeout.origin.to_string(),
+        ),
     ];
     if json {
         let data: serde_json::Map<_, _> = settings

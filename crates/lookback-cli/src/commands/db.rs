@@ -19,7 +19,7 @@ mod generate;
 mod pull;
 mod push;
 mod rebase;
-mod reembed;
+pub(crate) mod reembed;
 
 /// Whose tables they are.
 pub(crate) struct Application {

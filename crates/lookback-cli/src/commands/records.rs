@@ -1,16 +1,17 @@
-//! `list`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
+//! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
 //! same for every model.
 
 use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::args::{Deleted, PageArgs, RecordCommand};
+use crate::args::{Count, Deleted, PageArgs, RecordCommand};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
+mod export;
 mod found;
 mod purge;
 mod shown;
@@ -26,9 +27,13 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
         RecordCommand::List {
             page,
             order_by,
+            total,
             fields,
         } => {
-            let mut query = query::<M>(&page)?;
+            let mut query = query::<M>(config, &page)?;
+            if let Count::UpTo(records) = total {
+                query = query.total_up_to(records);
+            }
             for order in &order_by {
                 query = query.order_by_text(order).map_err(usage)?;
             }
@@ -37,6 +42,7 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
                 false => list_fields(config, query, &fields, &page).await,
             }
         }
+        RecordCommand::Export(args) => export::run::<M>(config, args).await,
         RecordCommand::Stats {
             what,
             by,
@@ -45,7 +51,7 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
             json,
         } => {
             let asked = stats::Asked { what, by, top };
-            let query = including(QueryBuilder::<M>::new(), deleted);
+            let query = including(QueryBuilder::<M>::new(), deleted).timeout(config.timeout());
             stats::run(config, query, asked, json).await
         }
         RecordCommand::Purge {
@@ -58,13 +64,13 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
             explain,
             page,
         } => {
-            let query = query::<M>(&page)
+            let query = query::<M>(config, &page)
                 .map_err(|failure| quote_hint::<M>(failure, &words, &page))?
                 .search(&words);
             found::run(config, &query, &page, explain).await
         }
         RecordCommand::Like { id, page } => {
-            let query = query::<M>(&page)?.similar_to(id);
+            let query = query::<M>(config, &page)?.similar_to(id);
             found::run(config, &query, &page, true).await
         }
         RecordCommand::Get {
@@ -72,7 +78,7 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
             with_deleted,
             json,
         } => {
-            let mut query = QueryBuilder::<M>::new();
+            let mut query = QueryBuilder::<M>::new().timeout(config.timeout());
             if with_deleted {
                 query = query.with_deleted();
             }
@@ -129,10 +135,11 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
     }
 }
 
-fn query<M: Model>(page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
+fn query<M: Model>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
     let mut query = filtered(&page.filters)?
         .limit(page.limit)
-        .offset(page.offset);
+        .offset(page.offset)
+        .timeout(config.timeout());
     if let Some(cursor) = &page.after {
         query = query.after(cursor.as_str());
     }

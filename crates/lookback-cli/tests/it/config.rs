@@ -7,12 +7,16 @@ fn flag_before_environment_before_file_before_default() {
     let lookback = Lookback::with(None);
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-SETTING       VALUE  FROM
-database_url  -      default
-data_dir      -      default
-pg_bin        -      default
-pg_port       -      default
-pg_user       -      default
+SETTING                       VALUE  FROM
+database_url                  -      default
+data_dir                      -      default
+pg_bin                        -      default
+pg_port                       -      default
+pg_user                       -      default
+retention.older_than          -      default
+retention.larger_than         -      default
+retention.deleted_older_than  -      default
+timeout                       30s    default
 ");
     lookback.write(
         "lookback.toml",
@@ -20,12 +24,16 @@ pg_user       -      default
     );
     transcript!(lookback.run(&["config", "--pg-user", "me"]), @"
 $ lookback config --pg-user me
-SETTING       VALUE                        FROM
-database_url  postgres://file:***@db/shop  lookback.toml
-data_dir      -                            default
-pg_bin        -                            default
-pg_port       5444                         lookback.toml
-pg_user       me                           --pg-user
+SETTING                       VALUE                        FROM
+database_url                  postgres://file:***@db/shop  lookback.toml
+data_dir                      -                            default
+pg_bin                        -                            default
+pg_port                       5444                         lookback.toml
+pg_user                       me                           --pg-user
+retention.older_than          -                            default
+retention.larger_than         -                            default
+retention.deleted_older_than  -                            default
+timeout                       30s                          default
 ");
     let ran = lookback
         .command(&["config", "--json", "--pg-port", "1"])
@@ -58,13 +66,19 @@ $ lookback config --config none.toml
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`
+! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`, `timeout`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
 ! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
+[exit code 2]
+");
+    lookback.write("lookback.toml", "timeout = \"soon\"\n");
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+! error: timeout (from lookback.toml): soon is not a time such as 500ms, 30s or 5m, or 0s for any time
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
@@ -132,12 +146,16 @@ $ lookback config
 ");
     transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
 $ lookback config --config lookback.toml
-SETTING       VALUE  FROM
-database_url  -      default
-data_dir      -      default
-pg_bin        bin    lookback.toml
-pg_port       -      default
-pg_user       me     lookback.toml
+SETTING                       VALUE  FROM
+database_url                  -      default
+data_dir                      -      default
+pg_bin                        bin    lookback.toml
+pg_port                       -      default
+pg_user                       me     lookback.toml
+retention.older_than          -      default
+retention.larger_than         -      default
+retention.deleted_older_than  -      default
+timeout                       30s    default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"

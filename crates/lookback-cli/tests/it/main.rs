@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod config;
+mod export;
 mod generate;
 mod import;
 mod input;
@@ -16,5 +17,6 @@ mod pull;
 mod push;
 mod rebase;
 mod records;
+mod storage;
 mod support;
 mod users;

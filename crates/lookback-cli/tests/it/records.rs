@@ -56,6 +56,24 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 3   2026-01-01T09:03:00Z  warn   DB      slow query, 3200 ms
 ! 2 of 5 logs
 ");
+    transcript!(lookback.run(&["logs", "list", "--limit", "1", "--total", "3", "--fields", "id"]), @"
+$ lookback logs list --limit 1 --total 3 --fields id
+ID
+5
+! 1 of 3 or more logs
+");
+    transcript!(lookback.run(&["logs", "list", "--limit", "1", "--total", "none", "--fields", "id"]), @"
+$ lookback logs list --limit 1 --total none --fields id
+ID
+5
+! 1 of 2 or more logs
+");
+    transcript!(lookback.run(&["logs", "list", "--limit", "1", "--total", "exact", "--fields", "id"]), @"
+$ lookback logs list --limit 1 --total exact --fields id
+ID
+5
+! 1 of 5 logs
+");
     transcript!(lookback.run(&["logs", "list", "id__lt=0"]), @"
 $ lookback logs list id__lt=0
 ID  TIME  LEVEL  SOURCE  MESSAGE
@@ -383,4 +401,37 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
 ! 1 of 1 logs
 ");
+}
+
+#[tokio::test]
+async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_do() {
+    let lookback = shop().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
+$ lookback logs list --timeout 50ms
+! error: logs: nothing within 50 ms, so the read was stopped
+! hint: narrow it by created_at or by another filter, leave the total out or give it a limit, go by cursors instead of a large offset, or give it more time: --timeout 5m
+[exit code 1]
+");
+    for call in [
+        &["logs", "search", "refused"][..],
+        &["logs", "like", "1"],
+        &["logs", "get", "1"],
+        &["logs", "stats"],
+        &["logs", "stats", "--by", "level"],
+    ] {
+        let output = lookback
+            .command(call)
+            .env("LOOKBACK_TIMEOUT", "50ms")
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("nothing within 50 ms"), "{call:?}: {said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }

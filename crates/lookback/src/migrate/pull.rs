@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use lookback_schema::{Name, Schema};
+use lookback_schema::{Name, Partition, Schema};
 use sqlx::PgConnection;
 
 use crate::error::Error;
 use crate::migrate::Scope;
 use crate::migrate::introspect;
 use crate::migrate::rolled_back::RolledBack;
+use crate::storage;
 use names::TypeNames;
 use table::Model;
 use text::chain;
@@ -52,7 +53,8 @@ async fn pull_here(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, E
         Some(schema) => schema.clone(),
         None => introspect::current_schema(conn).await?,
     };
-    let live = introspect::read(conn, scope).await?;
+    let mut live = introspect::read(conn, scope).await?;
+    leave_made_partitions(&mut live.schema);
     let there = &live.schema.schemas;
     if let Some(missing) = scope.schemas.difference(there).find(|s| **s != default) {
         return Err(Error::Setup {
@@ -68,6 +70,21 @@ async fn pull_here(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, E
     code.notes
         .extend(left_alone::read(conn, &default, scope).await?);
     Ok(code)
+}
+
+/// Leaves out the partitions that `lookback::storage` made, and will make more
+/// of: `open_partitions` says so.
+fn leave_made_partitions(schema: &mut Schema) {
+    for (name, table) in &mut schema.tables {
+        if !table.partitions.values().any(Partition::is_default) {
+            continue;
+        }
+        let before = table.partitions.len();
+        table
+            .partitions
+            .retain(|partition, _| !storage::is_made(&name.name, &partition.name));
+        table.open_partitions |= table.partitions.len() < before;
+    }
 }
 
 /// Writes a schema as a Rust module: a `#[model]` for each table, an enum for

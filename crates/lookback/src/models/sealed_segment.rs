@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::{Bytes, Embedding, Hidden, model};
 
 /// A range of ids whose records are summarised for search, in
 /// [`SearchBlock`](crate::SearchBlock)s and [`SearchKind`](crate::SearchKind)s.
@@ -34,9 +34,12 @@ pub struct SealedSegment {
     pub oldest: Option<DateTime<Utc>>,
     /// When the newest of them was made.
     pub newest: Option<DateTime<Utc>>,
-    /// Whether its kinds are known; false where hardly two records have the
-    /// same vector, which are then compared one by one.
+    /// Whether its kinds are known; false where hardly two records are of one
+    /// kind, which are then compared one by one.
     pub has_kinds: bool,
+    /// A bit for each three letters that follow each other in what the templates
+    /// of its kinds leave out.
+    pub odd_letters: Bytes,
     /// When the record was made.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.

@@ -22,6 +22,9 @@ pub struct SearchBlock {
     pub first_id: i64,
     /// The greatest.
     pub last_id: i64,
+    /// Whether the templates of the records are known: then the words without a
+    /// digit that are not in them are among the pieces.
+    pub has_templates: bool,
     /// A bit for each piece, by its hash.
     pub grams: Bytes,
     /// When the record was made.

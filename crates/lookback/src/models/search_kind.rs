@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::{Embedding, Hidden, model};
 
-/// The records of a range of ids that have one vector. Lines that differ in
-/// numbers alone have; so there are few kinds, however many records.
+/// The records of a range of ids whose texts differ in numbers and ids alone, and
+/// whose vectors are the same. There are few kinds, however many records.
 #[model(
     table = "search_kinds",
     search(),
@@ -21,8 +21,12 @@ pub struct SearchKind {
     pub first_id: i64,
     /// The greatest.
     pub last_id: i64,
-    /// The vector of the records.
-    pub vector: Hidden<Embedding>,
+    /// The text of the records in lower case, with a `0` for each run of letters
+    /// and digits that has a digit. Empty for texts that are too long to keep.
+    #[column(max_bytes = 8192)]
+    pub template: String,
+    /// The vector of the records, if they have one.
+    pub vector: Hidden<Option<Embedding>>,
     /// How many there are of the kind.
     #[column(range(0, i64::MAX))]
     pub rows: i64,

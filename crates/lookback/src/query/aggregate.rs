@@ -290,11 +290,14 @@ impl<M: Model> QueryBuilder<M> {
         let list = Shape::<M>::list(&shape, &mut sql)?;
         sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
-        let mut session = db.into().session().await?;
+        let mut session = db.into().limited(self.timeout).await?;
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?
+            .map_err(|error| Error::of_table(table, error));
+        let row = session
+            .end(table, row)
+            .await?
             .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))?;
         Shape::<M>::read(&shape, &row)
             .map_err(|error| Error::of_record(table, "all records", error))
@@ -347,11 +350,12 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         }
         let limit = self.top.unwrap_or(MAX_LIMIT + 1);
         sql.push(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));
-        let mut session = db.into().session().await?;
+        let mut session = db.into().limited(self.query.timeout).await?;
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error).blamed_on("group_by"))?;
+            .map_err(|error| Error::of_table(table, error).blamed_on("group_by"));
+        let rows = session.end(table, rows).await?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(
                 "makes more than {MAX_LIMIT} groups; filter, take longer stretches of time, \

@@ -7,7 +7,7 @@ use super::select::{Shape, WholeRecords};
 use super::window::{Window, fnv};
 use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
-use crate::db::{Db, Session, Whole};
+use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Model, Role, Table};
@@ -58,18 +58,16 @@ impl<M: Model> QueryBuilder<M> {
     /// As [`list`](Self::list).
     pub async fn hits<'c>(&self, db: impl Into<Db<'c>>) -> Result<Hits<M>, Error> {
         self.check_page()?;
-        match self.about()? {
-            About::Ordered(query) => query.hits_in_order(&mut db.into().session().await?).await,
-            About::Found(query, sought) => {
-                let mut session = Whole::new(db.into().session().await?);
-                let hits = match &sought {
-                    Sought::Words(words) => query.hits_of(session.session(), words).await,
-                    Sought::Like(id) => query.hits_like(session.session(), *id).await,
-                };
-                session.give_back();
-                hits
+        let about = self.about()?;
+        let mut session = db.into().limited(self.timeout).await?;
+        let hits = match &about {
+            About::Ordered(query) => query.hits_in_order(session.session()).await,
+            About::Found(query, Sought::Words(words)) => {
+                query.hits_of(session.whole(), words).await
             }
-        }
+            About::Found(query, Sought::Like(id)) => query.hits_like(session.whole(), *id).await,
+        };
+        session.end(M::TABLE, hits).await
     }
 
     /// Records in order, as hits without a reason.
@@ -90,15 +88,13 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         self.check_page()?;
-        match self.about()? {
-            About::Ordered(query) => query.list_ordered(&mut db.session().await?, shape).await,
-            About::Found(query, sought) => {
-                let mut session = Whole::new(db.session().await?);
-                let page = query.page_found(session.session(), &sought, shape).await;
-                session.give_back();
-                page
-            }
-        }
+        let about = self.about()?;
+        let mut session = db.limited(self.timeout).await?;
+        let page = match &about {
+            About::Ordered(query) => query.list_ordered(session.session(), shape).await,
+            About::Found(query, sought) => query.page_found(session.whole(), sought, shape).await,
+        };
+        session.end(M::TABLE, page).await
     }
 
     async fn page_found<S: Shape<M>>(

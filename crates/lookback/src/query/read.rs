@@ -44,12 +44,12 @@ impl<M: Model> QueryBuilder<M> {
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
         sql.bind(id)?;
-        let mut session = db.session().await?;
+        let mut session = db.limited(self.timeout).await?;
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
-        match row {
+            .map_err(|error| Error::of_table(table, error));
+        match session.end(table, row).await? {
             Some(row) => shape
                 .read(&row)
                 .map_err(|error| Error::of_record(table, format!("record {id}"), error)),
@@ -100,12 +100,12 @@ impl<M: Model> QueryBuilder<M> {
         sql.push(" OFFSET ");
         sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
         sql.push(")");
-        let mut session = db.into().session().await?;
+        let mut session = db.into().limited(self.timeout).await?;
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
-        Ok(match row {
+            .map_err(|error| Error::of_table(table, error));
+        Ok(match session.end(table, row).await? {
             Some(row) => row.try_get(0)?,
             None => false,
         })

@@ -26,6 +26,7 @@ impl<M: Model> QueryBuilder<M> {
     /// [`if_updated_at`](Self::if_updated_at).
     pub async fn delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
         self.only_filters("a record deleted by its id")?;
+        self.not_timed("a record deleted by its id")?;
         let live = self.live()?;
         let mut session = db.into().session().await?;
         let conn = session.conn();
@@ -60,6 +61,7 @@ impl<M: Model> QueryBuilder<M> {
     /// changed since [`if_updated_at`](Self::if_updated_at).
     pub async fn restore<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
         self.only_filters("a record restored by its id")?;
+        self.not_timed("a record restored by its id")?;
         let mut session = db.into().session().await?;
         let live = [(M::TABLE.place(Role::DeletedAt), Value::Null)];
         self.clone()
@@ -93,6 +95,7 @@ impl<M: Model> QueryBuilder<M> {
     pub async fn hard_delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
         let table = M::TABLE;
         self.only_filters("a record deleted by its id")?;
+        self.not_timed("a record deleted by its id")?;
         let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         self.push_unchanged(&mut sql)?;
@@ -148,6 +151,7 @@ impl<M: Model> QueryBuilder<M> {
         query.limit = None;
         query.only_filters("records to purge")?;
         query.not_by_time("records to purge")?;
+        query.not_timed("records to purge")?;
         check(M::TABLE.role(Role::DeletedAt), &deleted_before.to_value())
             .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
         let most = self.limit.map_or(u64::MAX, u64::from);

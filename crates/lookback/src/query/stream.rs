@@ -121,6 +121,8 @@ impl<M: Model> QueryBuilder<M> {
             ));
         }
         self.not_by_time("a stream")?;
+        // The server counts until the last row is sent.
+        self.not_timed("a stream, which takes as long as its reader")?;
         if let Some(Start::Before(_)) = self.start {
             return Err(Error::invalid_field(
                 table.name,

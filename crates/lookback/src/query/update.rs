@@ -36,6 +36,7 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<M, Error> {
         let table = M::TABLE;
         self.only_filters("a record changed by its id")?;
+        self.not_timed("a record changed by its id")?;
         let changes = changes(&patch)?;
         let mut session = db.into().session().await?;
         if changes.is_empty() {

@@ -2,7 +2,8 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::grams::Signature;
+use super::grams::{Letters, Signature};
+use super::template::template_kept;
 use super::{Lock, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -56,12 +57,13 @@ impl Changes {
                 block = Block::of(conn, self.table, id).await?;
             }
             if let Some(block) = &mut block {
-                block.signature.add(&text);
+                block.signature.add_record(&text);
             }
-            if let Some(embedding) = embedding {
-                let kind = NewSearchKind::new(self.table.name, id, id, embedding, 1, vec![id]);
-                kinds.push(kind);
-            }
+            add_letters(conn, self.table, id, &text).await?;
+            let template = template_kept(&text).unwrap_or_default();
+            let mut kind = NewSearchKind::new(self.table.name, id, id, template, 1, vec![id]);
+            kind.vector = embedding;
+            kinds.push(kind);
         }
         if let Some(block) = block {
             block.write(conn).await?;
@@ -142,4 +144,37 @@ impl Block {
         sql.execute(conn).await?;
         Ok(())
     }
+}
+
+/// Adds the letters of a text to those of the segment of its record.
+async fn add_letters(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    id: i64,
+    text: &str,
+) -> Result<(), Error> {
+    let mut sql = Sql::new("SELECT id, odd_letters FROM sealed_segments WHERE target = ");
+    sql.bind(table.name)?;
+    sql.push(" AND first_id <= ");
+    sql.bind(id)?;
+    sql.push(" AND last_id >= ");
+    sql.bind(id)?;
+    sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
+    let Some(row) = sql.fetch_optional(&mut *conn).await? else {
+        return Ok(());
+    };
+    let Some(before) = Letters::from_bytes(row.try_get("odd_letters")?) else {
+        return Ok(());
+    };
+    let mut letters = before.clone();
+    letters.add_record(text);
+    if letters == before {
+        return Ok(());
+    }
+    let mut sql = Sql::new("UPDATE sealed_segments SET updated_at = now(), odd_letters = ");
+    sql.bind(letters.into_bytes())?;
+    sql.push(" WHERE id = ");
+    sql.bind(row.try_get::<i64, _>("id")?)?;
+    sql.execute(conn).await?;
+    Ok(())
 }

@@ -29,32 +29,47 @@ pub async fn compact(
     if !lock(together.conn(), table, Lock::Alone).await? {
         return Ok(None);
     }
+    let merged = merge(together.conn(), table, first_id, last_id).await?;
+    together.commit().await?;
+    Ok(Some(merged))
+}
+
+/// As [`compact`], in a transaction that has the lock.
+pub(super) async fn merge(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<(u64, u64), Error> {
     let mut sql = Sql::new("DELETE FROM search_kinds WHERE target = ");
     sql.bind(table.name)?;
     sql.push(" AND first_id >= ");
     sql.bind(first_id)?;
     sql.push(" AND last_id <= ");
     sql.bind(last_id)?;
-    sql.push(" RETURNING first_id, vector, rows, newest_ids");
+    sql.push(" RETURNING first_id, template, vector, rows, newest_ids");
     let mut gone = Vec::new();
-    for row in sql.fetch_all(together.conn()).await? {
+    for row in sql.fetch_all(&mut *conn).await? {
         let first: i64 = row.try_get("first_id")?;
-        let vector: Embedding = row.try_get("vector")?;
+        let template: String = row.try_get("template")?;
+        let vector: Option<Embedding> = row.try_get("vector")?;
         let rows: i64 = row.try_get("rows")?;
         let ids: Vec<i64> = row.try_get("newest_ids")?;
-        gone.push((first, vector, rows, ids));
+        gone.push((first, template, vector, rows, ids));
     }
     // From the oldest to the newest, as a summary is made.
-    gone.sort_by_key(|(first, _, _, ids)| (*first, ids.first().copied()));
+    gone.sort_by_key(|(first, _, _, _, ids)| (*first, ids.first().copied()));
     let before = gone.len() as u64;
     let mut kinds = Kinds::default();
-    for (_, vector, rows, ids) in gone {
-        kinds.add(&vector, rows.unsigned_abs(), ids.into_iter().rev());
+    for (_, template, vector, rows, ids) in gone {
+        kinds.add(
+            template,
+            vector.as_ref(),
+            rows.unsigned_abs(),
+            ids.into_iter().rev(),
+        );
     }
     let kinds = kinds.finish(table.name, first_id, last_id);
-    let after = SearchKind::records()
-        .create_many(together.conn(), &kinds)
-        .await?;
-    together.commit().await?;
-    Ok(Some((before, after)))
+    let after = SearchKind::records().create_many(conn, &kinds).await?;
+    Ok((before, after))
 }

@@ -5,19 +5,26 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::summary::Summary;
+use super::compact::merge;
+use super::summary::{Finished, Summary};
 use super::{Lock, lock, sealed_until};
 use crate::db::Together;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::models::{NewSealedSegment, SealedSegment, SearchBlock, SearchKind};
+use crate::models::{SealedSegment, SearchBlock, SearchKind};
 use crate::search::searched;
 use crate::sql::Sql;
 
 /// How many ids a segment has, unless said otherwise: so many records are
 /// scanned in some tens of milliseconds.
-pub const DEFAULT_SEGMENT: i64 = 65_536;
+pub const DEFAULT_SEGMENT: i64 = 16_384;
+
+/// The kinds of so many segments become those of one.
+const COMPACTED: i64 = 16;
+
+/// The longest segment that is taken, in ids: it is summarised in memory.
+const MOST_IDS: i64 = 1 << 24;
 
 /// How often transactions are looked at that may still write below the head.
 const POLL: Duration = Duration::from_millis(20);
@@ -79,11 +86,11 @@ impl Sealer {
                 "is not among the attributes of the model: its records are not summarised",
             ));
         }
-        if segment < 1 {
+        if !(1..=MOST_IDS).contains(&segment) {
             return Err(Error::invalid_field(
                 table.name,
                 "segment",
-                format!("is {segment}, not a number of ids from 1"),
+                format!("is {segment}, not a number of ids from 1 to {MOST_IDS}"),
             ));
         }
         Ok(Self {
@@ -143,6 +150,11 @@ impl Sealer {
             return Ok(Step::Busy);
         }
         let rows = self.seal(together.conn(), first_id, last_id).await?;
+        let after = last_id.saturating_add(1);
+        if after.rem_euclid(COMPACTED * self.segment) == 0 {
+            let first = after - COMPACTED * self.segment;
+            merge(together.conn(), self.table, first, last_id).await?;
+        }
         together.commit().await?;
         Ok(Step::Sealed {
             first_id,
@@ -193,7 +205,7 @@ impl Sealer {
              WHERE locktype = 'relation' AND granted AND pid IS DISTINCT FROM pg_backend_pid() \
              AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
              AND mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') \
-             AND relation IN (SELECT relid FROM pg_partition_tree({table}::regclass))"
+             AND (relation = {table}::regclass OR relation IN (SELECT relid FROM pg_partition_tree({table}::regclass)))"
         ));
         let rows = sql.fetch_all(conn).await?;
         let writers = rows.iter().map(|row| row.try_get("writer"));
@@ -235,19 +247,17 @@ impl Sealer {
             }
         }
         let rows = summary.rows as u64;
-        let (oldest, newest) = (summary.oldest, summary.newest);
-        let (blocks, kinds) = summary.finish(table.name);
+        let Finished {
+            segment,
+            blocks,
+            kinds,
+        } = summary.finish(table.name);
         SearchBlock::records()
             .create_many(&mut *conn, &blocks)
             .await?;
         SearchKind::records()
-            .create_many(&mut *conn, kinds.as_deref().unwrap_or_default())
+            .create_many(&mut *conn, &kinds)
             .await?;
-        let counted = i64::try_from(rows).unwrap_or(i64::MAX);
-        let mut segment =
-            NewSealedSegment::new(table.name, first_id, last_id, counted, kinds.is_some());
-        segment.oldest = oldest;
-        segment.newest = newest;
         SealedSegment::records().create(&mut *conn, segment).await?;
         Ok(rows)
     }

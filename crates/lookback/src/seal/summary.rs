@@ -1,12 +1,13 @@
-//! What records have among them: blocks of letters, and kinds of vectors.
+//! What records have among them: blocks of letters, and kinds.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::grams::{BITS, Signature};
+use super::grams::{BITS, Letters, Signature};
+use super::template::template_kept;
 use crate::embedding::{DIMENSIONS, Embedding};
-use crate::models::{NewSearchBlock, NewSearchKind};
+use crate::models::{NewSealedSegment, NewSearchBlock, NewSearchKind};
 use crate::types::Bytes;
 
 /// A block has at most this many records, and ends when as many bits are set:
@@ -30,14 +31,15 @@ pub(super) struct Summary {
     first_id: i64,
     last_id: i64,
     pub(super) rows: usize,
-    pub(super) oldest: Option<DateTime<Utc>>,
-    pub(super) newest: Option<DateTime<Utc>>,
+    oldest: Option<DateTime<Utc>>,
+    newest: Option<DateTime<Utc>>,
     signature: Signature,
     block_rows: usize,
     block_first: i64,
     last_added: i64,
     blocks: Vec<(i64, i64, Vec<u8>)>,
     kinds: Kinds,
+    letters: Letters,
 }
 
 impl Summary {
@@ -54,6 +56,7 @@ impl Summary {
             last_added: first_id,
             blocks: Vec::new(),
             kinds: Kinds::default(),
+            letters: Letters::new(),
         }
     }
 
@@ -67,7 +70,8 @@ impl Summary {
         if self.block_rows >= BLOCK_ROWS || self.signature.ones() >= BLOCK_ONES {
             self.end_block(self.last_added);
         }
-        self.signature.add(text);
+        self.signature.add_record(text);
+        self.letters.add_record(text);
         self.block_rows += 1;
         self.last_added = id;
         self.rows += 1;
@@ -79,9 +83,8 @@ impl Summary {
             self.newest
                 .map_or(created_at, |newest| newest.max(created_at)),
         );
-        if let Some(embedding) = embedding {
-            self.kinds.add(embedding, 1, std::iter::once(id));
-        }
+        let template = template_kept(text).unwrap_or_default();
+        self.kinds.add(template, embedding, 1, [id]);
     }
 
     /// Blocks follow each other without a gap, so that each id is in one.
@@ -93,50 +96,79 @@ impl Summary {
         self.block_rows = 0;
     }
 
-    /// The blocks, and the kinds if they are few.
-    pub(super) fn finish(
-        mut self,
-        target: &str,
-    ) -> (Vec<NewSearchBlock>, Option<Vec<NewSearchKind>>) {
+    pub(super) fn finish(mut self, target: &str) -> Finished {
         self.end_block(self.last_id);
+        let has_kinds = self.kinds.are_few(self.rows);
         let blocks = self.blocks.into_iter().map(|(first_id, last_id, bytes)| {
-            NewSearchBlock::new(target, first_id, last_id, Bytes(bytes))
+            NewSearchBlock::new(target, first_id, last_id, has_kinds, Bytes(bytes))
         });
-        let kinds = self.kinds.are_few(self.rows);
-        let kinds = kinds.then(|| self.kinds.finish(target, self.first_id, self.last_id));
-        (blocks.collect(), kinds)
+        let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        let letters = Bytes(self.letters.into_bytes());
+        let (first_id, last_id) = (self.first_id, self.last_id);
+        let mut segment =
+            NewSealedSegment::new(target, first_id, last_id, rows, has_kinds, letters);
+        segment.oldest = self.oldest;
+        segment.newest = self.newest;
+        let kinds = has_kinds.then(|| self.kinds.finish(target, first_id, last_id));
+        Finished {
+            segment,
+            blocks: blocks.collect(),
+            kinds: kinds.unwrap_or_default(),
+        }
     }
 }
 
-/// Vectors, how many records have each, and the ids of the newest of them.
+/// What is stored of a segment.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) segment: NewSealedSegment,
+    pub(super) blocks: Vec<NewSearchBlock>,
+    /// None where they are many.
+    pub(super) kinds: Vec<NewSearchKind>,
+}
+
+/// Templates and vectors, how many records have each, and the ids of the newest
+/// of them.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
-    places: HashMap<[u32; DIMENSIONS], usize>,
+    places: HashMap<(String, Option<[u32; DIMENSIONS]>), usize>,
     /// In the order in which they first came.
-    kinds: Vec<(Embedding, u64, Vec<i64>)>,
+    kinds: Vec<Kind>,
+}
+
+#[derive(Debug)]
+struct Kind {
+    template: String,
+    vector: Option<Embedding>,
+    rows: u64,
+    ids: Vec<i64>,
 }
 
 impl Kinds {
-    /// Adds records of a vector, in the order of ids.
+    /// Adds records of a kind, in the order of ids.
     pub(super) fn add(
         &mut self,
-        vector: &Embedding,
+        template: String,
+        vector: Option<&Embedding>,
         rows: u64,
         ids: impl IntoIterator<Item = i64>,
     ) {
-        let mut bits = [0; DIMENSIONS];
-        for (bits, number) in bits.iter_mut().zip(vector.as_slice()) {
-            *bits = number.to_bits();
-        }
-        let place = *self.places.entry(bits).or_insert_with(|| {
-            self.kinds.push((*vector, 0, Vec::new()));
+        let key = (template, vector.map(bits));
+        let place = self.places.get(&key).copied().unwrap_or_else(|| {
+            self.places.insert(key.clone(), self.kinds.len());
+            self.kinds.push(Kind {
+                template: key.0,
+                vector: vector.copied(),
+                rows: 0,
+                ids: Vec::new(),
+            });
             self.kinds.len() - 1
         });
-        let (_, counted, listed) = &mut self.kinds[place];
-        *counted += rows;
-        listed.extend(ids);
-        if listed.len() >= 2 * LISTED {
-            listed.drain(..listed.len() - LISTED);
+        let kind = &mut self.kinds[place];
+        kind.rows += rows;
+        kind.ids.extend(ids);
+        if kind.ids.len() >= 2 * LISTED {
+            kind.ids.drain(..kind.ids.len() - LISTED);
         }
     }
 
@@ -145,7 +177,13 @@ impl Kinds {
     }
 
     pub(super) fn finish(self, target: &str, first_id: i64, last_id: i64) -> Vec<NewSearchKind> {
-        let kinds = self.kinds.into_iter().map(|(vector, rows, mut ids)| {
+        let kinds = self.kinds.into_iter().map(|kind| {
+            let Kind {
+                template,
+                vector,
+                rows,
+                mut ids,
+            } = kind;
             ids.sort_unstable_by(|a, b| b.cmp(a));
             ids.dedup();
             ids.truncate(match rows > LISTED as u64 {
@@ -153,8 +191,18 @@ impl Kinds {
                 false => LISTED,
             });
             let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-            NewSearchKind::new(target, first_id, last_id, vector, rows, ids)
+            let mut kind = NewSearchKind::new(target, first_id, last_id, template, rows, ids);
+            kind.vector = vector;
+            kind
         });
         kinds.collect()
     }
+}
+
+fn bits(vector: &Embedding) -> [u32; DIMENSIONS] {
+    let mut bits = [0; DIMENSIONS];
+    for (bits, number) in bits.iter_mut().zip(vector.as_slice()) {
+        *bits = number.to_bits();
+    }
+    bits
 }

@@ -98,7 +98,7 @@ async fn by_summaries(
     scope: &(impl Fn() -> Result<Sql, Error> + Sync),
     session: &mut scan::Session<'_>,
 ) -> Result<Option<Fetched>, Error> {
-    let Some(mut lettered) = Lettered::find(session.conn(), table, query, false).await? else {
+    let Some(mut lettered) = Lettered::find(session.conn(), table, query, scope).await? else {
         return Ok(None);
     };
     let (mut near, mut is_near_all) = (None, true);
@@ -119,18 +119,11 @@ async fn by_summaries(
         };
         let mut fetched =
             fetch(table, query, Likeness::ByScan, &sources, scope()?, session).await?;
-        if lettered.is_all() || lettered.is_enough(fetched.signatures.iter().copied()) {
+        if lettered.is_enough(&fetched.signatures) {
             fetched.is_near_complete &= is_near_all && lettered.is_all();
             return Ok(Some(fetched));
         }
-        if lettered.is_list_over() {
-            let Some(mut all) = Lettered::find(session.conn(), table, query, true).await? else {
-                return Ok(None);
-            };
-            all.go_on_from(&lettered);
-            lettered = all;
-        }
-        lettered.take_more();
+        lettered.go_on(session.conn(), table, query).await?;
     }
 }
 

@@ -36,10 +36,10 @@ const SETTINGS: [(&str, &str); 5] = [
 
 /// What reading the records of a search may cost, in the planner's unit (one page
 /// that is read in order), before the summaries of a sealed table are asked
-/// which of them to read. Of records of some hundred bytes that are some hundred
+/// which of them to read. Of records of some hundred bytes that are some ten
 /// thousand. An operator may set another: `ALTER DATABASE … SET
 /// lookback.scan_cost = 20000`.
-const SCAN_COST: f64 = 12_000.0;
+const SCAN_COST: f64 = 2_500.0;
 const SCAN_COST_SETTING: &str = "lookback.scan_cost";
 
 /// How plans are kept from reading an index in its order.

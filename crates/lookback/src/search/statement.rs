@@ -25,7 +25,7 @@ pub(super) const BY_LETTERS: i64 = 1_000;
 
 /// Of these, the newest of a kind that come before all others of it, and then
 /// the next as many.
-const OF_A_KIND: i64 = 20;
+pub(super) const OF_A_KIND: i64 = 20;
 
 /// Rows fetched because their embedding is near, and of a kind before all others
 /// of it.
@@ -114,7 +114,7 @@ pub(super) fn candidates(
            ORDER BY (nth - 1) / {OF_A_KIND}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
            LIMIT {BY_LETTERS})",
         weights = Words::weights(query.fetched.len()),
-        score = Words::score(query.fetched.len()),
+        score = Words::score(0..query.fetched.len()),
     ));
     let mut found = "SELECT __id FROM lettered".to_owned();
     // What was read, and whether that is all there is.
@@ -128,7 +128,7 @@ pub(super) fn candidates(
         };
         sql.push(&match likeness {
             Likeness::ByIndex => near.by_index(),
-            Likeness::ByScan => near.by_scan(),
+            Likeness::ByScan => near.by_scan(sources.near.is_some()),
         });
         found.push_str(" UNION SELECT __id FROM nearest");
         read = match likeness {
@@ -172,8 +172,20 @@ struct Near<'a> {
 impl Near<'_> {
     /// Two scans: one counts what kinds there are, the other reads the nearest
     /// of them; all of them, where they are few rows.
-    fn by_scan(&self) -> String {
+    /// One of them, where the rows are few.
+    fn by_scan(&self, are_few: bool) -> String {
         let Self { id, distance, rows } = self;
+        if are_few {
+            let once = Self {
+                id: "__id",
+                distance: "distance",
+                rows: "near_rows WHERE TRUE",
+            };
+            return format!(
+                ", near_rows AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance FROM {rows}){}",
+                once.by_scan(false)
+            );
+        }
         format!(
             ", near_kinds AS MATERIALIZED (\
                SELECT (nullif({distance}, 'NaN') * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
@@ -304,10 +316,21 @@ impl Words {
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
-    /// What a row has of the words, each by its weight; a piece is worth half.
-    pub(super) fn score(words: usize) -> String {
+    /// The same, where each row stands for as many as it says.
+    pub(super) fn weights_of_rows(words: usize) -> String {
+        let of_word = |place: usize| {
+            format!(
+                "ln(1 + sum(rows)::float8 / (1 + coalesce(sum(rows) FILTER (WHERE (__signature >> {}) & 2 = 2), 0))) AS w{place}",
+                2 * place
+            )
+        };
+        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What a row has of these words, each by its weight; a piece is worth half.
+    pub(super) fn score(words: impl Iterator<Item = usize>) -> String {
         let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
-        (0..words).map(of_word).collect::<Vec<_>>().join(" + ")
+        words.map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
 

@@ -29,6 +29,8 @@ mod schema;
 mod search;
 mod select;
 mod soft_delete;
+mod storage;
+mod timeout;
 mod writes;
 
 /// A time that reads the same in every test.

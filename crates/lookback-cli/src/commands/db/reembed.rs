@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use crate::failure::Failure;
 use crate::output::{self, grouped};
 
-pub(super) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), Failure> {
+pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), Failure> {
     let bar = ProgressBar::new(0);
     // The template is a constant; should it not read, the default one does.
     if let Ok(style) = ProgressStyle::with_template(

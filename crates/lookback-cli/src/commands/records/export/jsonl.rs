@@ -1,0 +1,49 @@
+//! A JSON object on each line, as `import` reads them.
+
+use lookback::{ColumnDef, JsonMap};
+
+use super::Encoder;
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) struct Lines {
+    columns: Vec<&'static str>,
+    terminal: bool,
+}
+
+impl Lines {
+    pub(super) fn new(columns: &[&'static ColumnDef], terminal: bool) -> Self {
+        Self {
+            columns: columns.iter().map(|column| column.name).collect(),
+            terminal,
+        }
+    }
+}
+
+impl Encoder for Lines {
+    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
+        let start = out.len();
+        // In the order of the columns, which a map does not keep.
+        for (place, name) in self.columns.iter().enumerate() {
+            out.extend_from_slice(if place == 0 { b"{" } else { b"," });
+            serde_json::to_writer(&mut *out, name)?;
+            out.push(b':');
+            match row.get(*name) {
+                Some(value) => serde_json::to_writer(&mut *out, value)?,
+                None => out.extend_from_slice(b"null"),
+            }
+        }
+        out.extend_from_slice(b"}");
+        if self.terminal {
+            let line = output::escaped_json(&String::from_utf8_lossy(&out[start..]));
+            out.truncate(start);
+            out.extend_from_slice(line.as_bytes());
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) -> Result<(), Failure> {
+        Ok(())
+    }
+}

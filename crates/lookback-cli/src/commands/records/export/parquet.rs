@@ -1,0 +1,292 @@
+//! Apache Parquet, with the types of the columns.
+//!
+//! Rows are kept until there are enough for a row group, which bounds the
+//! memory: the columns of a row group lie one after the other in the file.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use chrono::DateTime;
+use lookback::{ColumnDef, ColumnType, JsonMap};
+use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
+use parquet::data_type::{
+    BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
+};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::Type;
+use serde_json::Value;
+
+use super::Encoder;
+use crate::failure::Failure;
+
+/// The most rows of a row group, and the most bytes of their values.
+const ROWS: usize = 50_000;
+const BYTES: usize = 16 * 1024 * 1024;
+
+pub(super) struct Groups {
+    file: Option<SerializedFileWriter<Shared>>,
+    /// What the file has written and nobody has taken yet.
+    written: Shared,
+    columns: Vec<Column>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Groups {
+    pub(super) fn new(table: &str, columns: &[&'static ColumnDef]) -> Result<Self, Failure> {
+        let columns: Vec<Column> = columns.iter().map(|def| Column::new(def)).collect();
+        let fields: Result<Vec<_>, Failure> = columns
+            .iter()
+            .map(|column| Ok(Arc::new(column.schema()?)))
+            .collect();
+        let schema = Type::group_type_builder(table)
+            .with_fields(fields?)
+            .build()
+            .map_err(failed)?;
+        // Indexes of pages would all be kept until the end.
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
+            .set_created_by(concat!("lookback ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        let written = Shared::default();
+        let file =
+            SerializedFileWriter::new(written.clone(), Arc::new(schema), Arc::new(properties))
+                .map_err(failed)?;
+        Ok(Self {
+            file: Some(file),
+            written,
+            columns,
+            rows: 0,
+            bytes: 0,
+        })
+    }
+
+    fn write_group(&mut self) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        if self.rows > 0 {
+            let mut group = file.next_row_group().map_err(failed)?;
+            for column in &mut self.columns {
+                column.write(&mut group)?;
+            }
+            group.close().map_err(failed)?;
+        }
+        (self.rows, self.bytes) = (0, 0);
+        Ok(())
+    }
+}
+
+impl Encoder for Groups {
+    fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
+        for column in &mut self.columns {
+            self.bytes += column.push(row.get(column.def.name).unwrap_or(&Value::Null))?;
+        }
+        self.rows += 1;
+        if self.rows >= ROWS || self.bytes >= BYTES {
+            self.write_group()?;
+            self.written.take(out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.write_group()?;
+        if let Some(file) = self.file.take() {
+            file.close().map_err(failed)?;
+        }
+        self.written.take(out);
+        Ok(())
+    }
+}
+
+/// The values of a column in the row group that is being made.
+struct Column {
+    def: &'static ColumnDef,
+    values: Values,
+    /// 1 for each value, 0 for each null.
+    levels: Vec<i16>,
+}
+
+enum Values {
+    Bool(Vec<bool>),
+    Int4(Vec<i32>),
+    Int8(Vec<i64>),
+    Float8(Vec<f64>),
+    /// Microseconds since 1970.
+    Time(Vec<i64>),
+    Text(Vec<ByteArray>),
+    Json(Vec<ByteArray>),
+    Bytes(Vec<ByteArray>),
+}
+
+impl Column {
+    fn new(def: &'static ColumnDef) -> Self {
+        // What is stored as a whole number and stands for a fraction is read as the fraction.
+        let is_scaled = (def.scale - 1.0).abs() > f64::EPSILON;
+        let values = match def.ty {
+            ColumnType::Int4 | ColumnType::Int8 if is_scaled => Values::Float8(Vec::new()),
+            ColumnType::Bool => Values::Bool(Vec::new()),
+            ColumnType::Int4 => Values::Int4(Vec::new()),
+            ColumnType::Int8 => Values::Int8(Vec::new()),
+            ColumnType::Float8 => Values::Float8(Vec::new()),
+            ColumnType::Timestamptz => Values::Time(Vec::new()),
+            ColumnType::Text | ColumnType::Enum(_) => Values::Text(Vec::new()),
+            ColumnType::Bytea => Values::Bytes(Vec::new()),
+            ColumnType::Jsonb | ColumnType::Vector(_) | ColumnType::Array(_) => {
+                Values::Json(Vec::new())
+            }
+        };
+        Self {
+            def,
+            values,
+            levels: Vec::new(),
+        }
+    }
+
+    fn schema(&self) -> Result<Type, Failure> {
+        let (physical, logical) = match self.values {
+            Values::Bool(_) => (Physical::BOOLEAN, None),
+            Values::Int4(_) => (Physical::INT32, None),
+            Values::Int8(_) => (Physical::INT64, None),
+            Values::Float8(_) => (Physical::DOUBLE, None),
+            Values::Time(_) => (
+                Physical::INT64,
+                Some(LogicalType::timestamp(true, TimeUnit::MICROS)),
+            ),
+            Values::Text(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            Values::Json(_) => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
+            Values::Bytes(_) => (Physical::BYTE_ARRAY, None),
+        };
+        let repetition = match self.def.nullable {
+            true => Repetition::OPTIONAL,
+            false => Repetition::REQUIRED,
+        };
+        Type::primitive_type_builder(self.def.name, physical)
+            .with_logical_type(logical)
+            .with_repetition(repetition)
+            .build()
+            .map_err(failed)
+    }
+
+    /// Takes a value in and tells about how many bytes it is.
+    fn push(&mut self, value: &Value) -> Result<usize, Failure> {
+        if self.def.nullable {
+            self.levels.push(i16::from(!value.is_null()));
+            if value.is_null() {
+                return Ok(2);
+            }
+        }
+        let unreadable =
+            || Failure::failed(format!("{}: {value} is not of its type", self.def.name));
+        let text = || value.as_str().ok_or_else(unreadable);
+        let bytes = match &mut self.values {
+            Values::Bool(all) => {
+                all.push(value.as_bool().ok_or_else(unreadable)?);
+                1
+            }
+            Values::Int4(all) => {
+                let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+                all.push(number.ok_or_else(unreadable)?);
+                4
+            }
+            Values::Int8(all) => {
+                all.push(value.as_i64().ok_or_else(unreadable)?);
+                8
+            }
+            Values::Float8(all) => {
+                all.push(value.as_f64().ok_or_else(unreadable)?);
+                8
+            }
+            Values::Time(all) => {
+                let time = DateTime::parse_from_rfc3339(text()?).map_err(|_| unreadable())?;
+                all.push(time.timestamp_micros());
+                8
+            }
+            Values::Text(all) => {
+                let text = text()?;
+                all.push(ByteArray::from(text));
+                text.len() + size_of::<ByteArray>()
+            }
+            Values::Json(all) => {
+                let text = value.to_string();
+                let length = text.len();
+                all.push(ByteArray::from(text.into_bytes()));
+                length + size_of::<ByteArray>()
+            }
+            Values::Bytes(all) => {
+                let bytes = base64::prelude::BASE64_STANDARD
+                    .decode(text()?)
+                    .map_err(|_| unreadable())?;
+                let length = bytes.len();
+                all.push(ByteArray::from(bytes));
+                length + size_of::<ByteArray>()
+            }
+        };
+        Ok(bytes + 2)
+    }
+
+    /// Writes the values into the row group and keeps none.
+    fn write(&mut self, group: &mut SerializedRowGroupWriter<'_, Shared>) -> Result<(), Failure> {
+        let levels = self.def.nullable.then_some(&self.levels[..]);
+        match &mut self.values {
+            Values::Bool(all) => write::<BoolType>(group, all, levels),
+            Values::Int4(all) => write::<Int32Type>(group, all, levels),
+            Values::Int8(all) | Values::Time(all) => write::<Int64Type>(group, all, levels),
+            Values::Float8(all) => write::<DoubleType>(group, all, levels),
+            Values::Text(all) | Values::Json(all) | Values::Bytes(all) => {
+                write::<ByteArrayType>(group, all, levels)
+            }
+        }?;
+        self.levels.clear();
+        Ok(())
+    }
+}
+
+fn write<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, Shared>,
+    values: &mut Vec<T::T>,
+    levels: Option<&[i16]>,
+) -> Result<(), Failure> {
+    let column = group.next_column().map_err(failed)?;
+    let Some(mut column) = column else {
+        unreachable!("the row group has the columns of its schema");
+    };
+    column
+        .typed::<T>()
+        .write_batch(values, levels, None)
+        .map_err(failed)?;
+    values.clear();
+    column.close().map_err(failed)
+}
+
+/// Bytes that the file writes and the export takes.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    fn take(&self, out: &mut Vec<u8>) {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        out.append(&mut written);
+    }
+}
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn failed(error: parquet::errors::ParquetError) -> Failure {
+    Failure::failed(format!("the Parquet file cannot be written: {error}"))
+}

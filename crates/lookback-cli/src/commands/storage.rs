@@ -1,0 +1,50 @@
+//! `lookback storage`: partitions, sealing, retention.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lookback::{Log, Model as _, RequestSnapshot, Table};
+
+use crate::args::{Kind, StorageCommand};
+use crate::config::Config;
+use crate::failure::Failure;
+
+mod compact;
+mod interrupt;
+mod reembed;
+mod retain;
+mod seal;
+mod status;
+
+pub(crate) async fn run(config: &Config, command: StorageCommand) -> Result<(), Failure> {
+    match command {
+        StorageCommand::Status { json } => status::run(config, json).await,
+        StorageCommand::Seal { kind, watch: false } => seal::run(config, kind).await,
+        StorageCommand::Seal { kind, watch: true } => seal::watch(config, kind).await,
+        StorageCommand::Compact { kind } => compact::run(config, kind).await,
+        StorageCommand::Retain(args) => retain::run(config, &args).await,
+        StorageCommand::Reembed => reembed::run(config).await,
+    }
+}
+
+/// The tables that are sealed, or the one that is named.
+fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
+    match kind {
+        Some(Kind::Logs) => vec![Log::TABLE],
+        Some(Kind::Requests) => vec![RequestSnapshot::TABLE],
+        None => vec![Log::TABLE, RequestSnapshot::TABLE],
+    }
+}
+
+/// A bar on a terminal.
+fn bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // The template is a constant; should it not read, the default one does.
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
+    ) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

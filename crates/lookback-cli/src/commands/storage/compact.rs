@@ -1,0 +1,61 @@
+//! `storage compact`
+
+use std::time::Duration;
+
+use lookback::storage::{self, State};
+
+use super::interrupt::Interrupt;
+use super::tables;
+use crate::args::Kind;
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, grouped};
+
+pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
+    let mut conn = database::connect(config).await?;
+    let interrupt = Interrupt::listen();
+    for table in tables(kind) {
+        let status = storage::status(&mut conn, table).await?;
+        let full: Vec<_> = status
+            .partitions
+            .iter()
+            .filter(|(_, state)| matches!(state, State::Sealed | State::Finished))
+            .collect();
+        let bar = super::bar(full.len() as u64);
+        let (mut before, mut after) = (0, 0);
+        for (partition, _) in &full {
+            bar.set_message(partition.name.clone());
+            while !interrupt.is_set() {
+                if let Some((was, is)) = storage::compact(&mut conn, table, partition).await? {
+                    before += was;
+                    after += is;
+                    break;
+                }
+                // Another process is sealing: one segment takes less than a second.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        interrupt.check("compact")?;
+        output::note(&match full.len() {
+            0 => format!("{}: no partition is full yet", table.name),
+            1 => format!(
+                "{}: 1 partition, {} kinds are {} now",
+                table.name,
+                grouped(before),
+                grouped(after)
+            ),
+            partitions => format!(
+                "{}: {} partitions, {} kinds are {} now",
+                table.name,
+                grouped(partitions as u64),
+                grouped(before),
+                grouped(after)
+            ),
+        });
+    }
+    storage::vacuum_summaries(&mut conn).await?;
+    Ok(())
+}

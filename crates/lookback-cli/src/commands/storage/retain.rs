@@ -1,0 +1,154 @@
+//! `storage retain`
+
+use std::ops::ControlFlow;
+
+use chrono::{SecondsFormat, Utc};
+use lookback::storage::{self, Retained, Retention};
+use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
+use serde_json::{Value, json};
+
+use super::interrupt::Interrupt;
+use crate::args::{RetainArgs, RetainTable};
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, Cell, grouped};
+
+pub(super) const ALL: [RetainTable; 4] = [
+    RetainTable::Logs,
+    RetainTable::Requests,
+    RetainTable::Metrics,
+    RetainTable::Users,
+];
+
+pub(super) fn table_of(table: RetainTable) -> &'static Table {
+    match table {
+        RetainTable::Logs => Log::TABLE,
+        RetainTable::Requests => RequestSnapshot::TABLE,
+        RetainTable::Metrics => Metric::TABLE,
+        RetainTable::Users => User::TABLE,
+    }
+}
+
+pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failure> {
+    args.check()?;
+    let named = args.table.map(|table| vec![table]);
+    let policies: Vec<_> = named
+        .unwrap_or_else(|| ALL.to_vec())
+        .into_iter()
+        .map(|table| (table_of(table), args.policy(table, &config.retention)))
+        .filter(|(_, policy)| !policy.is_empty())
+        .collect();
+    if policies.is_empty() {
+        return Err(Failure::usage("what is to go is not said").hint(
+            "--older-than 30d, --larger-than 50GB or --deleted-older-than 7d, or [retention] in \
+             lookback.toml",
+        ));
+    }
+    let pool = database::pool(config, 2).await?;
+    let now = Utc::now();
+    let mut all = Vec::new();
+    {
+        let mut conn = pool.acquire().await?;
+        for (table, policy) in policies {
+            let plan = storage::plan_retention(&mut conn, table, &policy, now).await?;
+            all.push((table, plan));
+        }
+    }
+    if !args.dry_run {
+        let interrupt = Interrupt::listen();
+        for (table, plan) in &mut all {
+            carry_out(&pool, table, plan, &interrupt).await?;
+        }
+    }
+    show(args, &all)
+}
+
+/// Takes what the plan says; the plan then says what was taken.
+async fn carry_out(
+    pool: &sqlx::PgPool,
+    table: &'static Table,
+    plan: &mut Retention,
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    interrupt.check("retain")?;
+    let bar = super::bar(plan.rows());
+    bar.set_message(table.name);
+    let mut say = |at: &Retained| {
+        bar.set_position(at.rows);
+        bar.set_message(format!("{}: {} records", table.name, grouped(at.rows)));
+        match interrupt.is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    let done = storage::retain(pool, table, plan, &mut say).await;
+    bar.finish_and_clear();
+    let done = done?;
+    if interrupt.is_set() {
+        output::note(&format!(
+            "{}: {} of {} records are gone",
+            table.name,
+            grouped(done.rows),
+            grouped(plan.rows())
+        ));
+        return interrupt.check("retain");
+    }
+    for kept in &done.kept {
+        output::warning(&format!(
+            "{kept} stays: it has newer records by now, or another process is at it"
+        ));
+    }
+    plan.partitions.retain(|p| !done.kept.contains(&p.name));
+    Ok(())
+}
+
+fn show(args: &RetainArgs, all: &[(&'static Table, Retention)]) -> Result<(), Failure> {
+    if args.json {
+        let data: Vec<Value> = all.iter().map(|(_, plan)| as_json(plan)).collect();
+        let metadata = json!({ "dry_run": args.dry_run });
+        return output::json(&json!({ "data": data, "metadata": metadata }));
+    }
+    let rows: Vec<Vec<Cell>> = all
+        .iter()
+        .map(|(_, plan)| {
+            let oldest = plan.oldest_kept.map_or("-".to_owned(), |time| {
+                time.to_rfc3339_opts(SecondsFormat::Secs, true)
+            });
+            vec![
+                Cell::new(plan.table),
+                Cell::new(grouped(plan.rows())),
+                Cell::new(output::bytes(plan.bytes())),
+                Cell::new(grouped(plan.partitions.len() as u64)),
+                Cell::new(oldest),
+            ]
+        })
+        .collect();
+    let headings = ["TABLE", "RECORDS", "SIZE", "PARTITIONS", "OLDEST KEPT"];
+    output::table(&headings, &rows)?;
+    let records: u64 = all.iter().map(|(_, plan)| plan.rows()).sum();
+    output::note(&match (args.dry_run, records) {
+        (true, _) => "nothing was changed: this is what would go".to_owned(),
+        (false, 0) => "nothing to take".to_owned(),
+        (false, 1) => "1 record is gone".to_owned(),
+        (false, records) => format!("{} records are gone", grouped(records)),
+    });
+    Ok(())
+}
+
+pub(super) fn as_json(plan: &Retention) -> Value {
+    let partitions: Vec<Value> = plan
+        .partitions
+        .iter()
+        .map(|p| json!({"name": p.name, "rows": p.rows, "bytes": p.bytes}))
+        .collect();
+    json!({
+        "table": plan.table,
+        "rows": plan.rows(),
+        "bytes": plan.bytes(),
+        "partitions": partitions,
+        "older_rows": plan.older_rows,
+        "deleted_rows": plan.deleted_rows,
+        "oldest_kept": plan.oldest_kept,
+    })
+}

@@ -1,0 +1,204 @@
+//! `storage seal`
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lookback::Table;
+use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::storage::{self, AheadOptions, Keeper, KeeperOptions};
+use sqlx::PgPool;
+
+use super::interrupt::Interrupt;
+use super::tables;
+use crate::args::Kind;
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, grouped};
+
+/// How long transactions are waited for that may still write records of a
+/// segment.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether another process has come to an end.
+const POLL: Duration = Duration::from_millis(200);
+
+pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
+    let pool = database::pool(config, 3).await?;
+    let interrupt = Interrupt::listen();
+    all(&pool, &tables(kind), &interrupt).await
+}
+
+/// Seals whatever there is of these tables.
+pub(super) async fn all(
+    pool: &PgPool,
+    tables: &[&'static Table],
+    interrupt: &Interrupt,
+) -> Result<(), Failure> {
+    for table in tables {
+        let bar = super::bar(0);
+        bar.set_message(table.name);
+        let done = seal(pool, table, &bar, interrupt).await;
+        bar.finish_and_clear();
+        output::note(&done?.in_words(table));
+        interrupt.check("seal")?;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Done {
+    partitions: usize,
+    converted: bool,
+    segments: u64,
+    rows: u64,
+    finished: u64,
+    behind: u64,
+    unsettled: bool,
+}
+
+async fn seal(
+    pool: &PgPool,
+    table: &'static Table,
+    bar: &ProgressBar,
+    interrupt: &Interrupt,
+) -> Result<Done, Failure> {
+    let mut done = Done::default();
+    let made = storage::make_ahead(pool, table, &AheadOptions::default()).await?;
+    done.partitions = made.partitions.len();
+    done.converted = made.converted.is_some();
+    let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
+    let mut sealed_ids = 0;
+    while !interrupt.is_set() {
+        let mut conn = pool.acquire().await?;
+        match sealer.step(&mut conn, PATIENCE).await? {
+            Step::Sealed {
+                first_id,
+                last_id,
+                rows,
+                behind,
+                ..
+            } => {
+                done.segments += 1;
+                done.rows += rows;
+                sealed_ids += last_id.abs_diff(first_id);
+                bar.set_length(sealed_ids + behind);
+                bar.set_position(sealed_ids);
+                bar.set_message(format!("{}: {} records", table.name, grouped(done.rows)));
+            }
+            Step::Done { behind, .. } => {
+                done.behind = behind;
+                break;
+            }
+            Step::Unsettled => {
+                done.unsettled = true;
+                break;
+            }
+            _ => {
+                bar.set_message(format!("{}: another process is sealing", table.name));
+                tokio::time::sleep(POLL).await;
+            }
+        }
+    }
+    while !interrupt.is_set() {
+        bar.set_message(format!("{}: finishing partitions", table.name));
+        if storage::finish(pool, table).await?.is_none() {
+            break;
+        }
+        done.finished += 1;
+    }
+    Ok(done)
+}
+
+impl Done {
+    fn in_words(&self, table: &Table) -> String {
+        let mut words = Vec::new();
+        if self.converted {
+            words.push("the default partition is one of its ids now".to_owned());
+        }
+        if self.partitions > 0 {
+            words.push(format!(
+                "{} made",
+                count(self.partitions as u64, "partition")
+            ));
+        }
+        if self.segments > 0 {
+            words.push(format!(
+                "{} sealed, {}",
+                count(self.segments, "segment"),
+                count(self.rows, "record")
+            ));
+        }
+        if self.finished > 0 {
+            words.push(format!("{} finished", count(self.finished, "partition")));
+        }
+        if words.is_empty() {
+            words.push("nothing to do".to_owned());
+        }
+        if self.unsettled {
+            words.push(
+                "the rest waits for a transaction that was begun before and may still write"
+                    .to_owned(),
+            );
+        } else if self.behind > 0 {
+            words.push(format!(
+                "{} left, less than a segment",
+                count(self.behind, "id")
+            ));
+        }
+        format!("{}: {}", table.name, words.join("; "))
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        number => format!("{} {what}s", grouped(number)),
+    }
+}
+
+/// Goes on until it is interrupted.
+pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
+    let pool = database::pool(config, 3).await?;
+    let mut options = KeeperOptions::default();
+    options.tables = tables(kind);
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.set_message("looking");
+    let mut keeper = Keeper::spawn(pool, options)?;
+    bar.suspend(|| output::note("keeping the tables; Ctrl-C ends it"));
+    let mut failed = None;
+    loop {
+        let kept = tokio::select! {
+            kept = keeper.changed() => kept,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                break;
+            }
+        };
+        if kept.failed != failed {
+            failed.clone_from(&kept.failed);
+            if let Some(problem) = &failed {
+                bar.suspend(|| output::warning(&format!("{problem}; it is tried again")));
+            }
+        }
+        bar.set_message(format!(
+            "{} sealed, {} behind",
+            count(kept.sealed_rows, "record"),
+            count(kept.behind, "id")
+        ));
+    }
+    let kept = keeper.stop().await;
+    bar.finish_and_clear();
+    output::note(&format!(
+        "{} made, {} sealed ({}), {} finished",
+        count(kept.partitions, "partition"),
+        count(kept.segments, "segment"),
+        count(kept.sealed_rows, "record"),
+        count(kept.finished, "partition"),
+    ));
+    Ok(())
+}

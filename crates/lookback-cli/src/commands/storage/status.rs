@@ -1,0 +1,134 @@
+//! `storage status`
+
+use chrono::{SecondsFormat, Utc};
+use lookback::storage::{self, Partition, Retention, State, Status};
+use serde_json::{Value, json};
+
+use super::retain::{ALL, table_of};
+use crate::config::Config;
+use crate::database;
+use crate::failure::Failure;
+use crate::output::{self, Cell, grouped};
+
+pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
+    let mut conn = database::connect(config).await?;
+    let mut all = Vec::new();
+    for table in ALL {
+        let status = storage::status(&mut conn, table_of(table)).await?;
+        let policy = config.retention.of(table);
+        let leaving = match policy.is_empty() {
+            true => None,
+            false => {
+                let now = Utc::now();
+                Some(storage::plan_retention(&mut conn, table_of(table), &policy, now).await?)
+            }
+        };
+        all.push((status, leaving));
+    }
+    if json {
+        let data: Vec<Value> = all
+            .iter()
+            .map(|(status, leaving)| as_json(status, leaving.as_ref()))
+            .collect();
+        return output::json(&json!({ "data": data }));
+    }
+    let rows: Vec<Vec<Cell>> = all.iter().map(|(status, _)| cells(status)).collect();
+    let headings = [
+        "TABLE",
+        "RECORDS",
+        "SIZE",
+        "INDEXES",
+        "SEARCH",
+        "UNSEALED",
+        "OLDEST",
+        "NEWEST",
+        "PARTITIONS",
+    ];
+    output::table(&headings, &rows)?;
+    for (status, leaving) in &all {
+        for advice in advice(status, leaving.as_ref()) {
+            output::note(&advice);
+        }
+    }
+    Ok(())
+}
+
+fn cells(status: &Status) -> Vec<Cell> {
+    let time = |time: Option<chrono::DateTime<Utc>>| {
+        time.map_or("-".to_owned(), |time| {
+            time.to_rfc3339_opts(SecondsFormat::Secs, true)
+        })
+    };
+    let is_sealed = status.search_bytes > 0 || !status.partitions.is_empty();
+    let unsealed = match is_sealed {
+        true => grouped(status.unsealed_rows),
+        false => "-".to_owned(),
+    };
+    vec![
+        Cell::new(status.table),
+        Cell::new(grouped(status.rows)),
+        Cell::new(output::bytes(status.table_bytes)),
+        Cell::new(output::bytes(status.index_bytes)),
+        Cell::new(output::bytes(status.search_bytes)),
+        Cell::new(unsealed),
+        Cell::new(time(status.oldest)),
+        Cell::new(time(status.newest)),
+        Cell::new(in_words(status)),
+    ]
+}
+
+/// `3 finished, 1 hot, 2 ahead`.
+fn in_words(status: &Status) -> String {
+    let words: Vec<String> = [State::Finished, State::Sealed, State::Hot, State::Ahead]
+        .into_iter()
+        .map(|state| (status.count(state), state))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {}", state.name()))
+        .collect();
+    match (words.is_empty(), status.partitions.is_empty()) {
+        (false, _) => words.join(", "),
+        (true, false) => "default only".to_owned(),
+        (true, true) => "-".to_owned(),
+    }
+}
+
+fn advice(status: &Status, leaving: Option<&Retention>) -> Vec<String> {
+    let mut advice = Vec::new();
+    let table = status.table;
+    if !status.partitions.is_empty() && status.count(State::Ahead) == 0 {
+        advice.push(format!(
+            "{table} has no partition ahead of need: lookback storage seal makes some"
+        ));
+    }
+    if let Some(leaving) = leaving.filter(|leaving| !leaving.is_empty()) {
+        advice.push(format!(
+            "{table}: retention would take {} records and {}: lookback storage retain --dry-run",
+            grouped(leaving.rows()),
+            output::bytes(leaving.bytes())
+        ));
+    }
+    advice
+}
+
+fn as_json(status: &Status, leaving: Option<&Retention>) -> Value {
+    let partition = |(partition, state): &(Partition, State)| {
+        json!({
+            "name": partition.name, "state": state.name(),
+            "from": partition.from, "to": partition.to,
+            "bytes": partition.bytes, "estimated_rows": partition.estimated_rows,
+        })
+    };
+    json!({
+        "table": status.table,
+        "rows": status.rows,
+        "bytes": {
+            "table": status.table_bytes, "indexes": status.index_bytes,
+            "search": status.search_bytes, "all": status.bytes(),
+        },
+        "unsealed_rows": status.unsealed_rows,
+        "oldest": status.oldest,
+        "newest": status.newest,
+        "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
+        "retention": leaving.map(super::retain::as_json),
+    })
+}

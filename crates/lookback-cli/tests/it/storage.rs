@@ -1,0 +1,312 @@
+//! `lookback storage`: what an operator types and sees.
+
+use std::time::Duration;
+
+use lookback::storage::{AheadOptions, make_ahead};
+use lookback::{Log, Metric, Model as _, NewMetric};
+use serde_json::json;
+
+use crate::support::{Lookback, transcript};
+
+/// 140,000 log lines in partitions of 65,536, a second apart, and two windows.
+async fn filled() -> Lookback {
+    let lookback = Lookback::new().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let mut options = AheadOptions::default();
+    options.ids = 65_536;
+    make_ahead(pool, Log::TABLE, &options).await.unwrap();
+    lookback
+        .execute(
+            "INSERT INTO logs (source, level, message, created_at) \
+             SELECT 'API', 'info', 'line ' || n % 50, '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second' \
+             FROM generate_series(1, 140000) AS n",
+        )
+        .await;
+    let minute = |text: &str| text.parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let window = |time: &str| {
+        let start = minute(time);
+        let end = start + chrono::TimeDelta::minutes(1);
+        NewMetric::new(
+            start,
+            end,
+            "GET /",
+            1,
+            2,
+            3,
+            lookback::ErrorRate::default(),
+            4,
+        )
+        .created_at(start)
+    };
+    let windows = [
+        window("2026-01-01T00:00:00Z"),
+        window("2026-01-02T00:00:00Z"),
+    ];
+    Metric::records().create_many(pool, &windows).await.unwrap();
+    lookback
+}
+
+/// With sizes, which differ between versions of PostgreSQL, masked.
+macro_rules! sizes_masked {
+    ($ran:expr, @$expected:literal) => {
+        insta::with_settings!({filters => vec![
+            (r"\d+(\.\d)? (kB|MB)\b *", "[size] "),
+            (r"SIZE +INDEXES +SEARCH +", "SIZE  INDEXES  SEARCH  "),
+            (r"SIZE +PARTITIONS", "SIZE  PARTITIONS"),
+            (r"0 B +", "0 B "),
+            (r"\[size\] :", "[size]:"),
+            (r"\d+ kinds", "[n] kinds"),
+        ]}, {
+            insta::assert_snapshot!($ran.transcript(), @$expected)
+        })
+    };
+}
+
+#[tokio::test]
+async fn tables_are_sealed_compacted_and_shown() {
+    let lookback = filled().await;
+    sizes_masked!(lookback.run(&["storage", "status"]), @"
+$ lookback storage status
+TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
+logs               140,000  [size] [size] 0 B 140,000   2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  3 hot
+request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
+metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+users              0        [size] [size] 0 B -         -                     -                     -
+! logs has no partition ahead of need: lookback storage seal makes some
+! request_snapshots has no partition ahead of need: lookback storage seal makes some
+");
+    sizes_masked!(lookback.run(&["storage", "seal"]), @"
+$ lookback storage seal
+! logs: 3 partitions made; 2 segments sealed, 131,071 records; 2 partitions finished; 8,929 ids left, less than a segment
+! request_snapshots: 3 partitions made
+");
+    sizes_masked!(lookback.run(&["storage", "seal", "logs"]), @"
+$ lookback storage seal logs
+! logs: nothing to do; 8,929 ids left, less than a segment
+");
+    sizes_masked!(lookback.run(&["storage", "compact"]), @"
+$ lookback storage compact
+! logs: 2 partitions, [n] kinds are 0 now
+! request_snapshots: no partition is full yet
+");
+    sizes_masked!(lookback.run(&["storage", "status"]), @"
+$ lookback storage status
+TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
+logs               140,000  [size] [size] [size] 8,929     2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
+request_snapshots  0        [size] [size] 0 B 0         -                     -                     1 hot, 2 ahead
+metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+users              0        [size] [size] 0 B -         -                     -                     -
+");
+    let json = lookback
+        .run(&["storage", "status", "--json"])
+        .succeeded()
+        .json();
+    let logs = &json["data"][0];
+    assert_eq!(logs["rows"], 140_000);
+    assert_eq!(logs["partitions"][0]["state"], "finished");
+    assert_eq!(logs["partitions"][0]["to"], 65_536);
+    assert_eq!(logs["retention"], json!(null));
+    // The records are found as before, those that are sealed and those that are not.
+    let found = lookback
+        .run(&["logs", "search", "line 7", "--json"])
+        .succeeded()
+        .json();
+    assert_eq!(found["data"][0]["message"], "line 7");
+}
+
+#[tokio::test]
+async fn retention_shows_what_it_takes_and_takes_that() {
+    let lookback = filled().await;
+    lookback.run(&["storage", "seal"]).succeeded();
+    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "30d", "--dry-run"]), @"
+$ lookback storage retain --older-than 30d --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+logs               131,071  [size] 2           2026-01-02T12:24:32Z
+request_snapshots  0        0 B 0           -
+metrics            2        0 B 0           -
+! nothing was changed: this is what would go
+");
+    let all = "SELECT count(*) FROM logs";
+    assert_eq!(lookback.number(all).await, 140_000);
+    let preview = lookback
+        .run(&[
+            "storage",
+            "retain",
+            "--older-than",
+            "30d",
+            "--dry-run",
+            "--json",
+        ])
+        .succeeded()
+        .json();
+    let done = lookback
+        .run(&["storage", "retain", "--older-than", "30d", "--json"])
+        .succeeded()
+        .json();
+    assert_eq!(preview["data"], done["data"]);
+    assert_eq!(done["data"][0]["partitions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        lookback.number(all).await,
+        140_000 - done["data"][0]["rows"].as_i64().unwrap()
+    );
+    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "30d"]), @"
+$ lookback storage retain --older-than 30d
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+logs               0        0 B 0           2026-01-02T12:24:32Z
+request_snapshots  0        0 B 0           -
+metrics            0        0 B 0           -
+! nothing to take
+");
+    sizes_masked!(lookback.run(&["storage", "retain"]), @"
+$ lookback storage retain
+! error: what is to go is not said
+! hint: --older-than 30d, --larger-than 50GB or --deleted-older-than 7d, or [retention] in lookback.toml
+[exit code 2]
+");
+    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "1 month"]), @"
+$ lookback storage retain --older-than 1 month
+! error: invalid value '1 month' for '--older-than <TIME>': `1 month` is not a time such as 90m, 12h or 30d
+! 
+! For more information, try '--help'.
+[exit code 2]
+");
+    sizes_masked!(lookback.run(&["storage", "retain", "users", "--older-than", "30d"]), @"
+$ lookback storage retain users --older-than 30d
+! error: --older-than: users stay until they are deleted
+! hint: for deleted users: --deleted-older-than
+[exit code 2]
+");
+    sizes_masked!(lookback.run(&["storage", "retain", "metrics", "--larger-than", "1GB"]), @"
+$ lookback storage retain metrics --larger-than 1GB
+! error: --larger-than: is for logs and requests
+[exit code 2]
+");
+}
+
+#[tokio::test]
+async fn what_is_typed_comes_before_what_is_configured() {
+    let lookback = filled().await;
+    lookback.write(
+        "lookback.toml",
+        "[retention]\nolder_than = \"10000d\"\n[retention.logs]\nlarger_than = \"1MB\"\n[retention.metrics]\nolder_than = \"1d\"\n",
+    );
+    sizes_masked!(lookback.run(&["storage", "status"]), @"
+$ lookback storage status
+TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
+logs               140,000  [size] [size] 0 B 140,000   2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  3 hot
+request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
+metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+users              0        [size] [size] 0 B -         -                     -                     -
+! logs has no partition ahead of need: lookback storage seal makes some
+! logs: retention would take 131,071 records and [size]: lookback storage retain --dry-run
+! request_snapshots has no partition ahead of need: lookback storage seal makes some
+! metrics: retention would take 2 records and 0 B: lookback storage retain --dry-run
+");
+    sizes_masked!(lookback.run(&["storage", "retain", "--dry-run"]), @"
+$ lookback storage retain --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+logs               131,071  [size] 2           2026-01-02T12:24:32Z
+request_snapshots  0        0 B 0           -
+metrics            2        0 B 0           -
+! nothing was changed: this is what would go
+");
+    // What is typed is all that is done.
+    sizes_masked!(lookback.run(&["storage", "retain", "--deleted-older-than", "1d", "--dry-run"]), @"
+$ lookback storage retain --deleted-older-than 1d --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+logs               0        0 B 0           2026-01-01T00:00:01Z
+request_snapshots  0        0 B 0           -
+metrics            0        0 B 0           2026-01-01T00:00:00Z
+users              0        0 B 0           -
+! nothing was changed: this is what would go
+");
+    let ran = lookback
+        .command(&["storage", "retain", "metrics", "--dry-run", "--json"])
+        .env("LOOKBACK_RETENTION_OLDER_THAN", "10000d")
+        .output()
+        .unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(json["data"][0]["older_rows"], 0);
+    lookback.write("lookback.toml", "[retention.users]\nolder_than = \"1d\"\n");
+    transcript!(lookback.run(&["storage", "retain"]), @"
+$ lookback storage retain
+! error: the configuration file lookback.toml is not right: line 2, column 1: unknown field `older_than`, expected `deleted_older_than`
+[exit code 2]
+");
+    lookback.write(
+        "lookback.toml",
+        "[retention]\nlarger_than = \"50 gallons\"\n",
+    );
+    transcript!(lookback.run(&["storage", "retain"]), @"
+$ lookback storage retain
+! error: the configuration file lookback.toml is not right: line 2, column 15: `50 gallons` is not a size such as 500MB, 50GB or 1TiB
+[exit code 2]
+");
+}
+
+#[tokio::test]
+async fn models_and_database_stay_in_step_with_partitions() {
+    let lookback = filled().await;
+    lookback.run(&["storage", "seal"]).succeeded();
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    for (command, said) in [
+        (
+            vec!["db", "check"],
+            "the database and the newest schema snapshot are in step",
+        ),
+        (vec!["db", "push", "--explain"], "nothing to push"),
+        (vec!["db", "generate"], "nothing to generate"),
+    ] {
+        let command = [command, vec!["--dir", migrations]].concat();
+        let ran = lookback.run(&command).succeeded();
+        assert!(ran.err.contains(said), "{ran:?}");
+    }
+    let pulled = lookback.run(&["db", "pull"]).succeeded();
+    assert!(!pulled.out.contains("logs_p0"), "{}", pulled.out);
+    assert!(pulled.out.contains("open_partitions"), "{}", pulled.out);
+}
+
+#[tokio::test]
+async fn vectors_and_summaries_are_made_anew() {
+    let lookback = filled().await;
+    lookback.run(&["storage", "seal"]).succeeded();
+    let before = lookback.number("SELECT max(id) FROM sealed_segments").await;
+    transcript!(lookback.run(&["storage", "reembed"]), @"
+$ lookback storage reembed
+! users: 0 of 0 rows have another vector now
+! logs: 140,000 of 140,000 rows have another vector now
+! metrics: 0 of 2 rows have another vector now
+! request_snapshots: 0 of 0 rows have another vector now
+! imports: 0 of 0 rows have another vector now
+! sealing all records anew
+! logs: 2 segments sealed, 131,071 records; 8,929 ids left, less than a segment
+! request_snapshots: nothing to do
+");
+    assert!(lookback.number("SELECT min(id) FROM sealed_segments").await > before);
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM logs WHERE embedding IS NULL")
+            .await,
+        0
+    );
+}
+
+/// Ctrl-C ends the watch after a step; what came in meanwhile is sealed.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_watch_seals_what_comes_in_until_it_is_interrupted() {
+    let lookback = filled().await;
+    let mut watching = lookback
+        .command(&["storage", "seal", "--watch"])
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sealed = "SELECT count(*) FROM sealed_segments WHERE target = 'logs'";
+    while lookback.number(sealed).await < 2 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(watching.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert!(watching.wait().unwrap().success());
+}

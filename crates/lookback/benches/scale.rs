@@ -1,0 +1,358 @@
+//! Search in a large table: hybrid search, and the nearest records, at 100
+//! thousand rows to `ROWS` (ten million), against reading every row.
+//!
+//! `make bench-scale`, or `ROWS=1000000 make bench-scale`. The rows are made as
+//! real logs are; the table is divided into partitions of 1,048,576 ids and
+//! sealed, so that what is measured is what a table looks like some time after
+//! its rows came. Searches are many and different, in turn with and without
+//! filters: one after the other, and beside that at a fixed rate, where each
+//! counts from the moment it was due. Reading every row is the same search with
+//! the summaries left out (`lookback.scan_cost`): what it finds is the truth.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation
+)]
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use lookback::seal::{self, DEFAULT_SEGMENT, Sealer, Step};
+use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
+use testkit::bench::{Growth, Report, Scale, Target, Times, plot, replace_between, rows, shown};
+use testkit::made::{self, Search};
+
+const SEED: u64 = 42;
+const PARTITION: u64 = 1_048_576;
+const BATCH: u64 = 50_000;
+/// Searches one after the other, and of these the first also by reading every
+/// row.
+const SEARCHES: usize = 120;
+const READ_ALL: usize = 16;
+/// Searches at a fixed rate.
+const PER_SECOND: f64 = 4.0;
+const AT_A_RATE: usize = 120;
+const NEAREST: usize = 24;
+const PAGE: u32 = 20;
+
+#[tokio::main]
+async fn main() {
+    let most = rows(10_000_000);
+    let steps = [100_000, 300_000, 1_000_000, 3_000_000, 10_000_000];
+    let mut steps: Vec<u64> = steps.into_iter().filter(|rows| *rows < most).collect();
+    if std::env::var_os("KEEP").is_some() {
+        steps.clear();
+    }
+    steps.push(most);
+
+    let db = testkit::database().await;
+    partition(&db.pool, most).await;
+    let mut report = Report::new("scale", "search in a large table against reading every row");
+    report.note("rows", most);
+    report.note("searches", SEARCHES);
+    let mut latency = Growth::new("Time of a search", "rows", "milliseconds");
+    let mut sealing = Growth::new("Sealing", "rows", "rows a second");
+    let mut space = Growth::new("Bytes a row", "rows", "bytes");
+    let mut there = 0;
+    for rows in steps {
+        load(&db.pool, there, rows).await;
+        let time = seal_all(&db.pool).await;
+        sealing.point("sealed", rows, (rows - there) as f64 / time.as_secs_f64());
+        there = rows;
+        db.pool.execute("VACUUM ANALYZE").await.unwrap();
+        sizes(&db.pool, rows, &mut space).await;
+        let measured = Measured::of(&db.pool, rows).await;
+        measured.add_to(&mut latency, rows);
+        println!("{rows} rows: {}", measured.line());
+        if rows == most {
+            measured.report(&mut report);
+        }
+    }
+    for (growth, file) in [
+        (&latency, "growth-search.svg"),
+        (&sealing, "growth-sealing.svg"),
+        (&space, "growth-space.svg"),
+    ] {
+        report.growth(growth);
+        plot(growth, Scale::LogLog, file);
+    }
+    report.finish();
+    let tables = format!(
+        "{}\n{}\n{}",
+        latency.table(),
+        sealing.table(),
+        space.table()
+    );
+    if most >= 10_000_000 {
+        replace_between("docs/performance.md", "scale", &tables).unwrap();
+    }
+}
+
+/// Partitions of so many ids as rows need.
+async fn partition(pool: &PgPool, rows: u64) {
+    for place in 0..=rows / PARTITION {
+        let (from, to) = (place * PARTITION, (place + 1) * PARTITION);
+        let sql = format!(
+            "CREATE TABLE logs_p{place} PARTITION OF logs FOR VALUES FROM ({from}) TO ({to})"
+        );
+        pool.execute(AssertSqlSafe(sql)).await.unwrap();
+    }
+}
+
+async fn load(pool: &PgPool, from: u64, to: u64) {
+    let mut at = from;
+    while at < to {
+        let count = BATCH.min(to - at);
+        let batch: Vec<NewLog> = made::log_lines(SEED, at, count).collect();
+        Log::records().create_many(pool, &batch).await.unwrap();
+        at += count;
+    }
+}
+
+/// Seals what is there, and makes one of the kinds of each full partition.
+async fn seal_all(pool: &PgPool) -> Duration {
+    let mut conn = pool.acquire().await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
+    let clock = Instant::now();
+    let mut last = 0;
+    while let Step::Sealed { last_id, .. } = sealer
+        .step(&mut conn, Duration::from_secs(60))
+        .await
+        .unwrap()
+    {
+        last = last_id;
+    }
+    let size = PARTITION as i64;
+    for place in 0..(last + 1) / size {
+        let (first, last) = (place * size, (place + 1) * size - 1);
+        seal::compact(&mut conn, Log::TABLE, first, last)
+            .await
+            .unwrap();
+    }
+    clock.elapsed()
+}
+
+async fn sizes(pool: &PgPool, rows: u64, space: &mut Growth) {
+    let of = |table: &'static str| async move {
+        let sql = "SELECT (pg_total_relation_size($1::regclass) \
+                     + coalesce(sum(pg_total_relation_size(relid)), 0))::bigint AS bytes \
+                   FROM pg_partition_tree($1::regclass)";
+        let row = sqlx::query(sql).bind(table).fetch_one(pool).await.unwrap();
+        row.get::<i64, _>("bytes") as f64 / rows as f64
+    };
+    space.point("logs", rows, of("logs").await);
+    space.point("blocks of letters", rows, of("search_blocks").await);
+    space.point("kinds of vectors", rows, of("search_kinds").await);
+}
+
+/// What was measured of a table of some size.
+struct Measured {
+    plain: Times,
+    filtered: Times,
+    all: Times,
+    /// The first of all, and the same by reading every row.
+    sample: Times,
+    read_all: Times,
+    at_a_rate: Times,
+    nearest: Times,
+    nearest_read_all: Times,
+    /// Of the nearest 20, how many are found.
+    recall: f64,
+    /// Of the first 20 hits of reading every row, how many are found.
+    same: f64,
+}
+
+impl Measured {
+    async fn of(pool: &PgPool, rows: u64) -> Self {
+        let mut conn = pool.acquire().await.unwrap();
+        let searches: Vec<Search> = made::searches(7, SEED, rows).take(SEARCHES).collect();
+        let mut measured = Self {
+            plain: Times::default(),
+            filtered: Times::default(),
+            all: Times::default(),
+            sample: Times::default(),
+            read_all: Times::default(),
+            at_a_rate: Times::default(),
+            nearest: Times::default(),
+            nearest_read_all: Times::default(),
+            recall: 0.0,
+            same: 0.0,
+        };
+        let (mut same, mut wanted) = (0, 0);
+        for (place, search) in searches.iter().enumerate() {
+            let query = query(search);
+            let clock = Instant::now();
+            let found = query.hits(&mut *conn).await.unwrap().data;
+            let time = clock.elapsed();
+            measured.all.push(time);
+            match search.filters.is_empty() {
+                true => measured.plain.push(time),
+                false => measured.filtered.push(time),
+            }
+            if std::env::var_os("VERBOSE").is_some() {
+                println!("{:>8.1} ms  {:?}", time.as_secs_f64() * 1e3, search);
+            }
+            if place < READ_ALL {
+                measured.sample.push(time);
+                scan_cost(&mut conn, "1e300").await;
+                let clock = Instant::now();
+                let truth = query.hits(&mut *conn).await.unwrap().data;
+                measured.read_all.push(clock.elapsed());
+                scan_cost(&mut conn, "").await;
+                let ids = |hits: &[Hit<Log>]| -> BTreeSet<i64> {
+                    hits.iter().map(|hit| hit.record.id).collect()
+                };
+                wanted += truth.len();
+                same += ids(&truth).intersection(&ids(&found)).count();
+            }
+        }
+        measured.same = same as f64 / wanted.max(1) as f64;
+        measured.nearest(&mut conn, &searches).await;
+        drop(conn);
+        measured.at_a_rate = at_a_rate(pool, rows).await;
+        measured
+    }
+
+    /// The nearest records to the vectors of searches, and what of them is found.
+    async fn nearest(&mut self, conn: &mut sqlx::PgConnection, searches: &[Search]) {
+        let (mut found, mut wanted) = (0, 0);
+        for search in searches
+            .iter()
+            .filter(|search| search.class != "id")
+            .take(NEAREST)
+        {
+            if Embedding::of(&search.words).is_none() {
+                continue;
+            }
+            let Some(like) = query(search).hits(&mut *conn).await.unwrap().data.pop() else {
+                continue;
+            };
+            let query = Log::records()
+                .similar_to(like.record.id)
+                .without_total()
+                .limit(PAGE);
+            let clock = Instant::now();
+            let hits = query.hits(&mut *conn).await.unwrap().data;
+            self.nearest.push(clock.elapsed());
+            scan_cost(conn, "1e300").await;
+            let clock = Instant::now();
+            let truth = query.hits(&mut *conn).await.unwrap().data;
+            self.nearest_read_all.push(clock.elapsed());
+            scan_cost(conn, "").await;
+            // Many are equally near: those as near as the last of the truth are right.
+            let least = truth.last().map_or(0.0, |hit| hit.score - 1e-6);
+            wanted += truth.len();
+            found += hits.iter().filter(|hit| hit.score >= least).count();
+        }
+        self.recall = found as f64 / wanted.max(1) as f64;
+    }
+
+    fn line(&self) -> String {
+        let ms = |times: &Times| {
+            format!(
+                "{}/{} ms",
+                shown(times.median() * 1e3),
+                shown(times.p95() * 1e3)
+            )
+        };
+        format!(
+            "search {} (plain {}, filtered {}), at a rate {}, every row {}, nearest {}, every row {}, recall {:.3}, same {:.3}",
+            ms(&self.all),
+            ms(&self.plain),
+            ms(&self.filtered),
+            ms(&self.at_a_rate),
+            ms(&self.read_all),
+            ms(&self.nearest),
+            ms(&self.nearest_read_all),
+            self.recall,
+            self.same,
+        )
+    }
+
+    fn add_to(&self, growth: &mut Growth, rows: u64) {
+        let mut point = |name: &str, seconds: f64| growth.point(name, rows, seconds * 1e3);
+        point("search, median", self.all.median());
+        point("search, p95", self.all.p95());
+        point("every row, median", self.read_all.median());
+        point("nearest, median", self.nearest.median());
+        point("nearest, every row", self.nearest_read_all.median());
+    }
+
+    fn report(&self, report: &mut Report) {
+        report.figure("search, one after the other", &self.all, None);
+        report.figure("search without filters", &self.plain, None);
+        report.figure("search with filters", &self.filtered, None);
+        report.figure(
+            "search at 4 a second, from when it was due",
+            &self.at_a_rate,
+            None,
+        );
+        report.figure("the first of them", &self.sample, None);
+        report.figure("the same by reading every row", &self.read_all, None);
+        report.figure("the nearest 20", &self.nearest, None);
+        report.figure(
+            "the nearest 20 by reading every row",
+            &self.nearest_read_all,
+            None,
+        );
+        report.note(
+            "of the first 20 hits, the same as by reading every row",
+            self.same,
+        );
+        let times = |ours: &Times, all: &Times, of: fn(&Times) -> f64| of(all) / of(ours);
+        report.ratio(
+            "median, times faster than reading every row",
+            times(&self.sample, &self.read_all, Times::median),
+            Target::AtLeast(50.0),
+        );
+        report.ratio(
+            "p95, times faster than reading every row",
+            times(&self.sample, &self.read_all, Times::p95),
+            Target::AtLeast(20.0),
+        );
+        report.ratio(
+            "recall of the nearest 20",
+            self.recall,
+            Target::AtLeast(0.95),
+        );
+    }
+}
+
+fn query(search: &Search) -> QueryBuilder<Log> {
+    let query = Log::records().search(search.words.as_str()).limit(PAGE);
+    match search.filters.is_empty() {
+        true => query,
+        false => query.filter(Filter::parse_all(&search.filters).unwrap()),
+    }
+}
+
+async fn scan_cost(conn: &mut sqlx::PgConnection, cost: &str) {
+    sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+        .bind(cost)
+        .execute(conn)
+        .await
+        .unwrap();
+}
+
+/// Searches that are due at fixed times, however long others take.
+async fn at_a_rate(pool: &PgPool, rows: u64) -> Times {
+    let mut searching = Vec::new();
+    let start = Instant::now();
+    for (place, search) in made::searches(8, SEED, rows).take(AT_A_RATE).enumerate() {
+        let due = start + Duration::from_secs_f64(place as f64 / PER_SECOND);
+        tokio::time::sleep_until(due.into()).await;
+        let pool = pool.clone();
+        searching.push(tokio::spawn(async move {
+            query(&search).hits(&pool).await.unwrap();
+            due.elapsed()
+        }));
+    }
+    let mut times = Times::default();
+    for search in searching {
+        times.push(search.await.unwrap());
+    }
+    times
+}

@@ -1,0 +1,35 @@
+//! Partitions, and what is done with them: made ahead of need, finished once
+//! they are full, dropped once they are old.
+//!
+//! Any process may do it, and any number of them at once: each step is a short
+//! transaction under an advisory lock of its own. Nothing here is needed for
+//! inserts and searches to be right. docs/guide/storage.md
+
+mod ahead;
+mod compact;
+mod convert;
+mod finish;
+mod keeper;
+mod partitions;
+mod plan;
+mod retain;
+mod status;
+mod turns;
+
+pub use ahead::{AheadOptions, Made, make_ahead};
+pub use compact::{compact, vacuum_summaries};
+pub use finish::finish;
+pub use keeper::{Keeper, KeeperOptions, Kept};
+pub use partitions::{Partition, partitions};
+pub use plan::{Dropped, Policy, Retention, plan_retention};
+pub use retain::{Retained, retain};
+pub use status::{State, Status, status};
+
+#[cfg(feature = "migrate")]
+pub(crate) use ahead::is_made;
+pub(crate) use convert::BEFORE;
+pub(crate) use finish::time_to_blame;
+pub(crate) use partitions::TIMES;
+
+/// The tables of what search keeps about sealed records, by `target` and ids.
+const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];

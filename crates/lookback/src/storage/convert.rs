@@ -1,0 +1,403 @@
+//! A default partition that has rows, made a partition of their ids.
+//!
+//! PostgreSQL reads a table that is attached, to see that its rows belong
+//! there, and the default partition whenever another is attached: under a lock
+//! that keeps everyone out. It reads neither if a `CHECK` says so already. So a
+//! large default partition is given one before, in steps that are committed one
+//! by one and of which each can be the last for now:
+//!
+//! 1. `CHECK (id < bound) NOT VALID`, the bound far beyond the newest id.
+//! 2. `VALIDATE`, which reads the partition while everyone works. Should ids
+//!    come near the bound, it is called off, and begun again with one further
+//!    off.
+//! 3. In one transaction, without reading: the partition is detached, renamed,
+//!    attached up to the bound, and another one made the default.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool, Row as _};
+
+use super::ahead::{AheadOptions, Layout, Made, Step, lock, one};
+use super::partitions::{self, Partition, qualified};
+use super::turns;
+use crate::error::Error;
+use crate::model::{Role, Table, quote_identifier};
+use crate::sql::Sql;
+
+/// What the name of the `CHECK` begins with; the bound follows.
+pub(crate) const BEFORE: &str = "lookback_before_";
+
+/// Rows with ids of partitions that are gone, moved when it is converted.
+const MOVED: i64 = 100_000;
+
+/// How often a bound is chosen anew before giving up.
+const MOST_TRIES: u32 = 5;
+
+/// The bound that a default partition was given.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    name: String,
+    before: i64,
+    is_valid: bool,
+}
+
+impl Bound {
+    pub(super) async fn of(
+        conn: &mut PgConnection,
+        default: &Partition,
+    ) -> Result<Option<Self>, Error> {
+        let mut sql = Sql::new(
+            "SELECT conname::text AS name, convalidated AS is_valid FROM pg_constraint \
+             WHERE contype = 'c' AND conrelid = to_regclass(",
+        );
+        sql.bind(default.quoted())?;
+        sql.push(") AND starts_with(conname, ");
+        sql.bind(BEFORE)?;
+        sql.push(")");
+        for row in sql.fetch_all(conn).await? {
+            let name: String = row.try_get("name")?;
+            if let Some(Ok(before)) = name.strip_prefix(BEFORE).map(str::parse) {
+                return Ok(Some(Self {
+                    name,
+                    before,
+                    is_valid: row.try_get("is_valid")?,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The bounds that were too near.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    called_off: u32,
+}
+
+/// The next step of a conversion.
+#[allow(clippy::too_many_arguments)]
+pub(super) async fn step(
+    conn: &mut PgConnection,
+    pool: &PgPool,
+    table: &'static Table,
+    layout: &Layout,
+    bound: Option<Bound>,
+    options: &AheadOptions,
+    made: &mut Made,
+    tries: &mut Tries,
+) -> Result<Step, Error> {
+    let Some(default) = layout.default() else {
+        return Ok(Step::More);
+    };
+    let is_small = default.bytes <= options.small;
+    match bound {
+        Some(bound) if bound.is_valid => swap(conn, table, Some(bound), options, made).await,
+        // One transaction, which needs no bound.
+        _ if is_small => swap(conn, table, None, options, made).await,
+        Some(bound) if !is_near(&bound, layout, options, tries) => {
+            validate(conn, pool, table, default, &bound, layout, tries).await
+        }
+        near => set_bound(conn, table, near, options, made, tries).await,
+    }
+}
+
+/// How far beyond the newest id a bound is chosen: reading the partition takes
+/// less time than writing a half of it did.
+fn margin(layout: &Layout, options: &AheadOptions, tries: &Tries) -> i64 {
+    let rows = layout.default().map_or(0, |d| d.estimated_rows);
+    let half = i64::try_from(rows / 2).unwrap_or(i64::MAX);
+    options
+        .ids
+        .saturating_mul(16)
+        .max(half)
+        .saturating_mul(1 << tries.called_off.min(16))
+}
+
+fn is_near(bound: &Bound, layout: &Layout, options: &AheadOptions, tries: &Tries) -> bool {
+    bound.before.saturating_sub(layout.head) < margin(layout, options, tries) / 2
+}
+
+/// Step 1, or once more with a bound further off.
+async fn set_bound(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    near: Option<Bound>,
+    options: &AheadOptions,
+    made: &mut Made,
+    tries: &mut Tries,
+) -> Result<Step, Error> {
+    let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
+        made.busy = true;
+        return Ok(Step::Done);
+    };
+    lock(&mut transaction, table, "SHARE UPDATE EXCLUSIVE").await?;
+    let layout = Layout::read(&mut transaction, table).await?;
+    let Some(default) = layout.default() else {
+        transaction.rollback().await?;
+        return Ok(Step::More);
+    };
+    let now = Bound::of(&mut transaction, default).await?;
+    if now.as_ref().map(|now| &now.name) != near.as_ref().map(|near| &near.name) {
+        // Another one was quicker.
+        transaction.rollback().await?;
+        return Ok(Step::More);
+    }
+    let mut changes = Vec::new();
+    if let Some(near) = &near {
+        changes.push(format!(
+            "DROP CONSTRAINT IF EXISTS {}",
+            quote_identifier(&near.name)
+        ));
+    }
+    let id = table.role(Role::Id).quoted();
+    if let Some(end) = layout.end() {
+        let strays = strays(&mut transaction, table, default, end).await?;
+        if strays > 0 {
+            transaction.rollback().await?;
+            return Err(Error::Setup {
+                problem: format!(
+                    "{} has {strays} rows of ids below {end}, for which there is no partition any \
+                     more, and is too large to be converted with them",
+                    default.name
+                ),
+                hint: format!(
+                    "delete the records of {} with ids below {end}",
+                    default.name
+                ),
+            });
+        }
+    }
+    let given_up = tries.called_off >= MOST_TRIES;
+    if !given_up {
+        // A whole number of partitions, so that the next one begins at a multiple.
+        let far = layout
+            .head
+            .saturating_add(margin(&layout, options, tries))
+            .saturating_add(options.ids);
+        let before = far - far.rem_euclid(options.ids);
+        let from = match layout.end() {
+            Some(end) => format!("{id} >= '{end}'::bigint AND "),
+            None => String::new(),
+        };
+        changes.push(format!(
+            "ADD CONSTRAINT {} CHECK ({from}{id} < '{before}'::bigint) NOT VALID",
+            quote_identifier(&format!("{BEFORE}{before}"))
+        ));
+    }
+    let sql = Sql::new(&format!(
+        "ALTER TABLE {} {}",
+        default.quoted(),
+        changes.join(", ")
+    ));
+    sql.define(&mut transaction).await?;
+    let name = default.name.clone();
+    transaction.commit().await?;
+    match given_up {
+        false => Ok(Step::More),
+        true => Err(Error::Setup {
+            problem: format!(
+                "{name} was not converted: {MOST_TRIES} times, ids came near the bound before its \
+                 rows were read"
+            ),
+            hint: "do it again when fewer records come in".to_owned(),
+        }),
+    }
+}
+
+/// Step 2: reads the rows, with an eye on the ids that come in.
+async fn validate(
+    conn: &mut PgConnection,
+    pool: &PgPool,
+    table: &'static Table,
+    default: &Partition,
+    bound: &Bound,
+    layout: &Layout,
+    tries: &mut Tries,
+) -> Result<Step, Error> {
+    let mut watching = pool.acquire().await?;
+    let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
+        // Whoever is at it reads for as long as it takes.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        return Ok(Step::More);
+    };
+    let pid: i32 = one(&mut transaction, Sql::new("SELECT pg_backend_pid()")).await?;
+    let sql = Sql::new(&format!(
+        "ALTER TABLE {} VALIDATE CONSTRAINT {}",
+        default.quoted(),
+        quote_identifier(&bound.name)
+    ));
+    let called_off_at = bound.before - bound.before.saturating_sub(layout.head) / 4;
+    let validated = tokio::select! {
+        validated = sql.define(&mut transaction) => Some(validated),
+        watched = watch(&mut watching, table, called_off_at) => {
+            watched?;
+            None
+        }
+    };
+    match validated {
+        Some(Ok(())) => {
+            transaction.commit().await?;
+            Ok(Step::More)
+        }
+        Some(Err(error)) => Err(error.into()),
+        None => {
+            tries.called_off += 1;
+            let mut sql = Sql::new("SELECT pg_cancel_backend(");
+            sql.bind(pid)?;
+            sql.push(")");
+            let _: bool = one(&mut watching, sql).await?;
+            // It answers that it was called off; or that it came to its end just before.
+            let _ = transaction.rollback().await;
+            Ok(Step::More)
+        }
+    }
+}
+
+/// Comes to its end when the ids have come this far.
+async fn watch(conn: &mut PgConnection, table: &'static Table, until: i64) -> Result<(), Error> {
+    loop {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        if partitions::head(conn, table).await? >= until {
+            return Ok(());
+        }
+    }
+}
+
+/// Step 3.
+async fn swap(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    bound: Option<Bound>,
+    options: &AheadOptions,
+    made: &mut Made,
+) -> Result<Step, Error> {
+    let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
+        made.busy = true;
+        return Ok(Step::Done);
+    };
+    // The table first, as everyone else does.
+    lock(&mut transaction, table, "ACCESS EXCLUSIVE").await?;
+    let layout = Layout::read(&mut transaction, table).await?;
+    let Some(default) = layout.default().cloned() else {
+        transaction.rollback().await?;
+        return Ok(Step::More);
+    };
+    let now = Bound::of(&mut transaction, &default).await?;
+    let is_same = match (&bound, &now) {
+        (Some(bound), Some(now)) => now.is_valid && now.name == bound.name,
+        (None, _) => default.bytes <= options.small,
+        (Some(_), None) => false,
+    };
+    if !is_same {
+        transaction.rollback().await?;
+        return Ok(Step::More);
+    }
+    let end = layout.end();
+    let strays = match end {
+        Some(end) if bound.is_none() => strays(&mut transaction, table, &default, end).await?,
+        _ => 0,
+    };
+    let greatest = greatest(&mut transaction, table, &default).await?;
+    let to = match &bound {
+        Some(bound) => bound.before,
+        None => {
+            let last = greatest.max(end.unwrap_or(0));
+            last.saturating_sub(last.rem_euclid(options.ids))
+                .saturating_add(options.ids)
+        }
+    };
+    let name = layout.name(end.unwrap_or(0));
+    let (old, new) = (
+        qualified(&layout.schema, &name),
+        qualified(&layout.schema, &default.name),
+    );
+    let quoted_name = quote_identifier(&name);
+    let mut sql = Sql::new(&format!(
+        "ALTER TABLE {} DETACH PARTITION {new}; ALTER TABLE {new} RENAME TO {quoted_name};",
+        table.quoted()
+    ));
+    if let (None, Some(now)) = (&bound, &now) {
+        // Left by a conversion that took the longer way.
+        let constraint = quote_identifier(&now.name);
+        sql.push(&format!("ALTER TABLE {old} DROP CONSTRAINT {constraint};"));
+    }
+    sql.define(&mut transaction).await?;
+    layout.create(&mut transaction, &new).await?;
+    if strays > 0 {
+        let id = table.role(Role::Id).quoted();
+        let mut sql = Sql::new(&format!("WITH gone AS (DELETE FROM {old} WHERE {id} < "));
+        sql.bind(end.unwrap_or(i64::MIN))?;
+        sql.push(&format!(
+            " RETURNING *) INSERT INTO {new} SELECT * FROM gone"
+        ));
+        sql.execute(&mut transaction).await?;
+    }
+    let mut sql = Sql::default();
+    layout.push_attach(&mut sql, &old, end, to);
+    if let Some(bound) = &bound {
+        // The partition says the same from here on.
+        let constraint = quote_identifier(&bound.name);
+        sql.push(&format!("ALTER TABLE {old} DROP CONSTRAINT {constraint};"));
+    }
+    sql.push(&format!(
+        "ALTER TABLE {} ATTACH PARTITION {new} DEFAULT;",
+        table.quoted()
+    ));
+    sql.define(&mut transaction).await?;
+    let names = layout.make(&mut transaction, Some(to), options).await?;
+    transaction.commit().await?;
+    made.converted = Some(name);
+    made.partitions.extend(names);
+    Ok(Step::More)
+}
+
+/// Rows of the default partition whose ids are those of partitions that are
+/// gone.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if there are so many that they should not be moved.
+async fn strays(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    default: &Partition,
+    end: i64,
+) -> Result<i64, Error> {
+    let id = table.role(Role::Id).quoted();
+    let mut sql = Sql::new(&format!(
+        "SELECT count(*) FROM (SELECT FROM {} WHERE {id} < ",
+        default.quoted()
+    ));
+    sql.bind(end)?;
+    sql.push(" LIMIT ");
+    sql.bind(MOVED + 1)?;
+    sql.push(") AS strays");
+    let strays: i64 = one(conn, sql).await?;
+    match strays > MOVED {
+        false => Ok(strays),
+        true => Err(Error::Setup {
+            problem: format!(
+                "{} has more than {MOVED} rows of ids below {end}, for which there is no \
+                 partition any more, and cannot be converted with them",
+                default.name
+            ),
+            hint: format!(
+                "delete the records of {} with ids below {end}",
+                default.name
+            ),
+        }),
+    }
+}
+
+async fn greatest(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    default: &Partition,
+) -> Result<i64, Error> {
+    let id = table.role(Role::Id).quoted();
+    let sql = Sql::new(&format!(
+        "SELECT coalesce(max({id}), 0) FROM {}",
+        default.quoted()
+    ));
+    one(conn, sql).await
+}

@@ -1,0 +1,205 @@
+//! The partitions of a table, from the catalog.
+
+use sqlx::{PgConnection, Row as _};
+
+use crate::error::Error;
+use crate::model::{Role, Table, quote_identifier};
+use crate::sql::Sql;
+
+/// A partition of a table that is partitioned by range of its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partition {
+    /// Its name.
+    pub name: String,
+    /// The least id that belongs to it; `None` if there is no least one, as in
+    /// the default partition.
+    pub from: Option<i64>,
+    /// The first id beyond it; `None` if there is no greatest one.
+    pub to: Option<i64>,
+    /// Whether it takes what belongs to no other partition.
+    pub is_default: bool,
+    /// What it has on disk, with its indexes.
+    pub bytes: u64,
+    /// How many rows the planner takes it to have: 0 before the first `ANALYZE`.
+    pub estimated_rows: u64,
+    /// Whether the times of its records are known to the planner.
+    pub is_finished: bool,
+    pub(super) schema: String,
+}
+
+/// The constraint that a finished partition has.
+pub(crate) const TIMES: &str = "lookback_times";
+
+/// `$1` is [`TIMES`].
+const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
+       pg_get_expr(c.relpartbound, c.oid) AS bound, \
+       pg_total_relation_size(c.oid) AS bytes, \
+       greatest(c.reltuples, 0)::bigint AS rows, \
+       EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
+               AND k.conname = $1 AND k.convalidated) AS finished \
+     FROM pg_inherits AS i \
+     JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+     JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE NOT i.inhdetachpending AND i.inhparent = ";
+
+impl Partition {
+    /// The name as an identifier in SQL, with its schema.
+    pub(super) fn quoted(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// The least id, as a number that stands for "none" too.
+    pub(super) fn first(&self) -> i64 {
+        self.from.unwrap_or(i64::MIN)
+    }
+}
+
+/// A name in a schema, as an identifier in SQL.
+pub(super) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote_identifier(schema), quote_identifier(name))
+}
+
+/// The partitions of a table, in the order of their ids, the default partition
+/// last.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if there is no such table; [`Error::is_invalid`] if it
+/// is not partitioned by range of its id; those of the database.
+pub async fn partitions(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Vec<Partition>, Error> {
+    check_partitioned(conn, table).await?;
+    let mut sql = Sql::default();
+    sql.argument(TIMES)?;
+    sql.push(PARTITIONS);
+    sql.push("to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")");
+    let mut partitions = Vec::new();
+    for row in sql.fetch_all(conn).await? {
+        let bound: String = row.try_get("bound")?;
+        let (from, to) = read_bound(&bound).ok_or_else(|| not_by_id(table))?;
+        partitions.push(Partition {
+            name: row.try_get("name")?,
+            from,
+            to,
+            is_default: bound == "DEFAULT",
+            bytes: row.try_get::<i64, _>("bytes")?.unsigned_abs(),
+            estimated_rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
+            is_finished: row.try_get("finished")?,
+            schema: row.try_get("schema")?,
+        });
+    }
+    partitions.sort_by_key(|partition| (partition.is_default, partition.first()));
+    Ok(partitions)
+}
+
+/// Whether the table is partitioned at all.
+pub(super) async fn is_partitioned(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<bool, Error> {
+    Ok(partition_key(conn, table).await?.0.is_some())
+}
+
+async fn check_partitioned(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
+    match partition_key(conn, table).await? {
+        (Some(key), wanted) if key == wanted => Ok(()),
+        _ => Err(not_by_id(table)),
+    }
+}
+
+/// What the table is partitioned by, and what it should be.
+async fn partition_key(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(Option<String>, String), Error> {
+    let mut sql = Sql::new("SELECT c.oid IS NOT NULL AS found, pg_get_partkeydef(c.oid) AS key, ");
+    sql.push("format('RANGE (%I)', ");
+    sql.bind(table.role(Role::Id).name)?;
+    sql.push("::text) AS wanted FROM (SELECT to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")) AS c (oid)");
+    let row = sql
+        .fetch_optional(conn)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
+    if !row.try_get("found")? {
+        return Err(Error::Setup {
+            problem: format!("the database has no table {}", table.name),
+            hint: "apply the migrations: lookback db migrate".to_owned(),
+        });
+    }
+    Ok((row.try_get("key")?, row.try_get("wanted")?))
+}
+
+pub(super) fn not_by_id(table: &'static Table) -> Error {
+    Error::invalid_field(
+        table.name,
+        table.role(Role::Id).name,
+        format!(
+            "is not what {} is partitioned by; only tables that are partitioned by range of it \
+             can be kept so",
+            table.name
+        ),
+    )
+}
+
+/// The bounds in `FOR VALUES FROM ('1') TO ('9')`.
+fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
+    if text == "DEFAULT" {
+        return Some((None, None));
+    }
+    let (from, to) = text
+        .strip_prefix("FOR VALUES FROM (")?
+        .strip_suffix(')')?
+        .split_once(") TO (")?;
+    let read = |end: &str| match end {
+        "MINVALUE" | "MAXVALUE" => Some(None),
+        number => number.trim_matches('\'').parse().ok().map(Some),
+    };
+    Some((read(from)?, read(to)?))
+}
+
+/// The greatest id that was given out, or is in the table.
+pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+    let id = table.role(Role::Id);
+    let mut sql = Sql::new("SELECT coalesce(greatest(");
+    sql.push("pg_sequence_last_value(pg_get_serial_sequence(");
+    sql.bind(table.quoted())?;
+    sql.push(", ");
+    sql.bind(id.name)?;
+    sql.push(&format!(
+        ")::regclass), (SELECT max({}) FROM {})), 0)",
+        id.quoted(),
+        table.quoted()
+    ));
+    let row = sql
+        .fetch_optional(conn)
+        .await?
+        .ok_or(sqlx::Error::RowNotFound)?;
+    Ok(row.try_get(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_bound;
+
+    #[test]
+    fn bounds_are_read() {
+        assert_eq!(
+            read_bound("FOR VALUES FROM ('1048576') TO ('2097152')"),
+            Some((Some(1_048_576), Some(2_097_152)))
+        );
+        assert_eq!(
+            read_bound("FOR VALUES FROM (MINVALUE) TO ('-5')"),
+            Some((None, Some(-5)))
+        );
+        assert_eq!(read_bound("DEFAULT"), Some((None, None)));
+        assert_eq!(read_bound("FOR VALUES IN ('a')"), None);
+        assert_eq!(read_bound("FOR VALUES FROM ('2026-01-01') TO ('x')"), None);
+    }
+}

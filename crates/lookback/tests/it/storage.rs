@@ -1,0 +1,52 @@
+//! Partitions, finishing, retention.
+
+use lookback::storage::{self, Partition};
+use lookback::{Level, Log, Model as _, NewLog};
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+
+mod ahead;
+mod keeper;
+mod retain;
+
+/// Log lines with these numbers as messages.
+fn lines(numbers: std::ops::Range<usize>) -> Vec<NewLog> {
+    numbers
+        .map(|number| NewLog::new("API", Level::Info, format!("line {number}")))
+        .collect()
+}
+
+async fn partitions(pool: &PgPool) -> Vec<Partition> {
+    let mut conn = pool.acquire().await.unwrap();
+    storage::partitions(&mut conn, Log::TABLE).await.unwrap()
+}
+
+/// The partitions of logs, each with its bounds and its rows.
+async fn layout(pool: &PgPool) -> String {
+    let mut text = String::new();
+    for partition in partitions(pool).await {
+        let end = |end: Option<i64>| end.map_or("-".to_owned(), |end| end.to_string());
+        let rows = number(pool, &format!("SELECT count(*) FROM {}", partition.name)).await;
+        text.push_str(&format!(
+            "{} {}..{} {rows}\n",
+            partition.name,
+            end(partition.from),
+            end(partition.to)
+        ));
+    }
+    text
+}
+
+async fn number(pool: &PgPool, sql: &str) -> i64 {
+    sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .fetch_one(pool)
+        .await
+        .unwrap()
+        .get(0)
+}
+
+async fn execute(pool: &PgPool, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+        .execute(pool)
+        .await
+        .unwrap();
+}
