@@ -33,7 +33,7 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 
 bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Measure what is fast, each against a peer in the same run
 
-bench-ingest: ## Measure the write path against raw COPY (ROWS=200000)
+bench-ingest: ## Measure the writer against raw COPY (ROWS=200000)
 	$(CARGO) bench --locked -p lookback --bench ingest
 
 bench-generate: ## Measure generating migrations for 10 to 800 tables

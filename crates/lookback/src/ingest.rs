@@ -331,7 +331,7 @@ impl<M: Model> Writer<M> {
         let shared = Arc::new(Shared::<M> {
             intake: Intake::new(options.queue, options.queue_bytes),
             // One is made, each lane has one in its hands, and the next ones are ready.
-            dispatch: Dispatch::new(options.connections),
+            dispatch: Dispatch::new(options.connections.div_ceil(2)),
             progress: Progress::default(),
             counts: Counts {
                 found: found.into(),

@@ -31,7 +31,8 @@ impl<const N: usize> Sums<N> {
             sums: [0; N],
             empty: true,
             bytes: 0,
-            folded: String::new(),
+            // Most words fit: no growing, letter by letter.
+            folded: String::with_capacity(64),
             word: String::new(),
             starts: Vec::new(),
         }

@@ -234,7 +234,7 @@ impl<M: Model> Lane<M> {
                     continue;
                 }
             };
-            let in_hand = InHand(&shared.progress, batch.first);
+            let mut in_hand = InHand(&shared.progress, batch.first);
             self.number = number - 1;
             let mut attempt = Attempt {
                 doubt,
@@ -247,7 +247,8 @@ impl<M: Model> Lane<M> {
                 }
                 Err(Undelivered::Spill) => {
                     spill.keep(number, batch);
-                    std::mem::forget(in_hand);
+                    // Those who wait are told at the end.
+                    in_hand.1 = None;
                     break;
                 }
             }

@@ -60,7 +60,7 @@ impl<M: Model> WriterBuilder<M> {
                 batch_rows: 10_000,
                 batch_bytes: 4 * MIB,
                 batch_age: Duration::from_millis(100),
-                connections: 2,
+                connections: 4,
                 when_full: WhenFull::Wait,
                 back_off: (Duration::from_millis(50), Duration::from_secs(5)),
                 answer_timeout: Duration::from_secs(60),
@@ -81,8 +81,8 @@ impl<M: Model> WriterBuilder<M> {
     }
 
     /// A batch is sent when it has so many rows (10,000), or so many bytes as
-    /// PostgreSQL is sent them (4 MiB). There are at most as many batches in
-    /// memory as three for each connection, and one.
+    /// PostgreSQL is sent them (4 MiB). There are at most two batches in
+    /// memory for each connection, and one.
     pub fn batch(mut self, rows: usize, bytes: usize) -> Self {
         (self.options.batch_rows, self.options.batch_bytes) = (rows, bytes);
         self
@@ -95,7 +95,11 @@ impl<M: Model> WriterBuilder<M> {
         self
     }
 
-    /// How many connections send batches at the same time (2).
+    /// How many connections send batches at the same time (4).
+    ///
+    /// A COPY over TCP ends with two small packets, of which TCP holds the
+    /// second back for some 40 ms (sqlx 0.9 sets no `TCP_NODELAY`, November
+    /// 2026): with more connections than processors, others go on meanwhile.
     pub fn connections(mut self, connections: usize) -> Self {
         self.options.connections = connections;
         self

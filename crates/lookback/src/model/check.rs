@@ -17,7 +17,7 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             if let Some(problem) = too_long(text.len(), column) {
                 return refuse(problem);
             }
-            if let Some(at) = text.find('\0') {
+            if let Some(at) = nul(text) {
                 return refuse(format!(
                     "holds a NUL character (at byte {at}), which PostgreSQL text cannot"
                 ));
@@ -90,6 +90,16 @@ pub(crate) fn json_problem(json: &Json) -> Option<String> {
     walk(json, 0, &mut Vec::new(), &mut 0).err()
 }
 
+/// Where the first NUL of a text is. Bytes are looked through many at a time,
+/// which `str::find` does not do.
+fn nul(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    match bytes.contains(&0) {
+        true => bytes.iter().position(|byte| *byte == 0),
+        false => None,
+    }
+}
+
 fn in_range(number: i64, column: &ColumnDef) -> Result<(), FieldError> {
     match column.range {
         Some((min, max)) if !(min..=max).contains(&number) => Err(FieldError::new(
@@ -124,7 +134,7 @@ fn check_json(column: &ColumnDef, json: &Json) -> Result<(), FieldError> {
         None => Ok(()),
         Some(problem) => {
             let field = std::iter::once(column.name.to_owned())
-                .chain(path)
+                .chain(path.into_iter().rev())
                 .collect::<Vec<_>>()
                 .join(".");
             Err(FieldError::new(field, problem))
@@ -133,7 +143,7 @@ fn check_json(column: &ColumnDef, json: &Json) -> Result<(), FieldError> {
 }
 
 /// Counts the size and looks for what `jsonb` cannot hold; on an error, `path`
-/// leads to it.
+/// leads to it, from its end.
 fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> Result<(), String> {
     /// Less than what can be read back: `serde_json` reads 127.
     const MAX_DEPTH: usize = 100;
@@ -142,7 +152,7 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
     }
     let text = |text: &str, size: &mut usize| {
         *size += text.len() + 2;
-        match text.find('\0') {
+        match nul(text) {
             Some(_) => Err("holds a NUL character, which PostgreSQL jsonb cannot".to_owned()),
             None => Ok(()),
         }
@@ -154,7 +164,7 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
         }
         Json::Number(number) => {
             // As `jsonb` prints it: `1e5` is stored, and read back, as `100000`.
-            let (before, after) = digits(&number.to_string())
+            let (before, after) = digits(number.as_str())
                 .filter(|(before, after)| *before <= MAX_WHOLE && *after <= MAX_FRACTION)
                 .ok_or("is a number too large or too fine for PostgreSQL jsonb")?;
             *size += usize::try_from(before + after).unwrap_or(usize::MAX);
@@ -164,19 +174,16 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
         Json::Array(items) => {
             *size += 2;
             for (index, item) in items.iter().enumerate() {
-                path.push(index.to_string());
-                walk(item, depth + 1, path, size)?;
-                path.pop();
+                walk(item, depth + 1, path, size).inspect_err(|_| path.push(index.to_string()))?;
             }
             Ok(())
         }
         Json::Object(map) => {
             *size += 2;
             for (key, item) in map {
-                path.push(key.replace('\0', "\\u0000"));
-                text(key, size)?;
-                walk(item, depth + 1, path, size)?;
-                path.pop();
+                text(key, size)
+                    .and_then(|()| walk(item, depth + 1, path, size))
+                    .inspect_err(|_| path.push(key.replace('\0', "\\u0000")))?;
             }
             Ok(())
         }

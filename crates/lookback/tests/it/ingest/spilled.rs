@@ -104,7 +104,7 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
 async fn who_waits_for_a_spilled_record_is_told_when_it_is_stored() {
     let db = testkit::database().await;
     let folder = tempfile::tempdir().unwrap();
-    let (proxy, through) = proxy(&db, |_| Fault::Bytes(1_000_000)).await;
+    let (proxy, through) = proxy(&db, |_| Fault::Bytes(150_000)).await;
     let writer = options(folder.path()).start_with(through).await.unwrap();
     proxy.open.store(false, Ordering::SeqCst);
     let mut receipts = Vec::new();
