@@ -37,6 +37,18 @@ pub(crate) struct Places {
 }
 
 impl Places {
+    /// Ranges, and ids wherever they are: each record is read once.
+    fn new(ranges: Vec<(i64, i64)>, mut ids: Vec<i64>) -> Self {
+        let ranges = joined(ranges);
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| {
+            let after = ranges.partition_point(|(first, _)| first <= id);
+            after == 0 || ranges[after - 1].1 < *id
+        });
+        Self { ranges, ids }
+    }
+
     /// What stands after `FROM`, under the name of the table.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.role(Role::Id).quoted(), table.quoted());
@@ -128,10 +140,8 @@ impl Lettered {
     pub(super) fn places(&self) -> Places {
         let blocks = self.blocks.taken().iter();
         let blocks = blocks.map(|(first, last, _)| (*first, *last));
-        Places {
-            ranges: joined(self.hot.iter().copied().chain(blocks).collect()),
-            ids: self.ids.clone(),
-        }
+        let ranges = self.hot.iter().copied().chain(blocks);
+        Places::new(ranges.collect(), self.ids.clone())
     }
 
     /// Whether every record with letters of the query is read.
@@ -693,10 +703,7 @@ impl Nearest {
                 let ids = passing.into_keys().collect();
                 let is_cut = near.kinds.values().any(|kind| kind.is_cut);
                 return Ok(Some(Self {
-                    places: Some(Places {
-                        ranges: joined(near.hot),
-                        ids,
-                    }),
+                    places: Some(Places::new(near.hot, ids)),
                     is_all: near.is_all_kinds && !is_cut,
                 }));
             }
@@ -858,10 +865,7 @@ pub(crate) async fn nearest(
             break;
         }
     }
-    Ok((found >= wanted || is_all).then(|| Places {
-        ranges: joined(hot),
-        ids: places,
-    }))
+    Ok((found >= wanted || is_all).then(|| Places::new(hot, places)))
 }
 
 /// The common beginning of statements: what is sealed.
