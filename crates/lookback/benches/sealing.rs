@@ -1,0 +1,153 @@
+//! Taking records in while they are sealed: the writer, beside a keeper that
+//! makes partitions and seals what is behind, against a raw binary COPY of the
+//! same rows into the same columns of a table with a primary key only.
+//!
+//! `make bench-ingest`, or `ROWS=10000000 cargo bench -p lookback --bench
+//! sealing`. A million made lines are kept in memory and sent as often as there
+//! are rows to send, so that making them costs neither side. The server makes
+//! nothing durable (`fsync=off`), as for `make bench-ingest`.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt as _;
+use lookback::ingest::Writer;
+use lookback::storage::{Keeper, KeeperOptions};
+use lookback::{Log, NewLog};
+use sqlx::postgres::PgPoolCopyExt as _;
+use sqlx::{AssertSqlSafe, Executor as _, PgPool};
+use testkit::bench::{Growth, Report, Scale, Target, Times, plot, rows};
+use testkit::made::log_lines;
+
+const SEED: u64 = 42;
+const KEPT: u64 = 1_000_000;
+const PARTITION: f64 = 1_048_576.0;
+const COLUMNS: &str = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
+
+#[tokio::main]
+async fn main() {
+    let rows = rows(10_000_000);
+    let kept = rows.min(KEPT);
+    let lines: Arc<Vec<NewLog>> = Arc::new(log_lines(SEED, 0, kept).collect());
+    let db = testkit::database().await;
+    let mut report = Report::new("sealing", "log lines through the writer while they are sealed");
+    report.note("rows", rows);
+
+    // The bytes of a COPY of these rows, as the server itself writes them.
+    for batch in lines.chunks(50_000) {
+        lookback::QueryBuilder::<Log>::default()
+            .create_many(&db.pool, batch)
+            .await
+            .unwrap();
+    }
+    let bytes = copied_out(&db.pool).await;
+    let mut raw = Times::default();
+    raw_rounds(&db.pool, &bytes, &mut raw).await;
+
+    execute(&db.pool, "TRUNCATE logs RESTART IDENTITY; CHECKPOINT").await;
+    let mut growth = Growth::new("Taking records in while they are sealed", "rows", "rows a second");
+    let writer = Writer::<Log>::builder().start(&db.pool).await.unwrap();
+    let keeper = Keeper::spawn(db.pool.clone(), KeeperOptions::default()).unwrap();
+    let clock = Instant::now();
+    let (mut most_behind, mut sent, mut last) = (0_u64, 0_u64, Instant::now());
+    while sent < rows {
+        let count = kept.min(rows - sent);
+        let (lines, to) = (lines.clone(), writer.clone());
+        // As in a server: the sender is one of many tasks, and not the main one.
+        let sending = tokio::spawn(async move {
+            for line in lines.iter().take(usize::try_from(count).unwrap()) {
+                to.send(line.clone()).await.unwrap();
+            }
+            to.flush().await.unwrap();
+        });
+        while !sending.is_finished() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            most_behind = most_behind.max(keeper.kept().behind);
+        }
+        sending.await.unwrap();
+        sent += count;
+        growth.point("written", sent, count as f64 / last.elapsed().as_secs_f64());
+        growth.point("ids not sealed", sent, keeper.kept().behind.max(1) as f64);
+        last = Instant::now();
+    }
+    let written = clock.elapsed();
+    writer.close().await.unwrap();
+    // Sealed to the last full segment: what a search then finds by summaries.
+    let kept = loop {
+        let kept = keeper.kept();
+        if kept.idle > 1 || kept.failed.is_some() {
+            break keeper.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let sealed = clock.elapsed();
+    assert_eq!(kept.failed, None);
+    raw_rounds(&db.pool, &bytes, &mut raw).await;
+
+    let mut times = Times::default();
+    times.push(written);
+    report.figure("written, while sealed", &times, Some(rows));
+    let mut all = Times::default();
+    all.push(sealed);
+    report.figure("written and sealed", &all, Some(rows));
+    report.figure("raw COPY, primary key only", &raw, Some(lines.len() as u64));
+    report.note("segments sealed", kept.segments);
+    report.note("seconds to seal the rest", (sealed - written).as_secs_f64());
+    let raw = lines.len() as f64 / raw.median();
+    report.ratio(
+        "rows a second against raw COPY",
+        rows as f64 / written.as_secs_f64() / raw,
+        Target::AtLeast(0.35),
+    );
+    report.ratio(
+        "partitions that sealing was behind at most",
+        most_behind as f64 / PARTITION,
+        Target::AtMost(2.0),
+    );
+    report.growth(&growth);
+    plot(&growth, Scale::LogLog, "growth-ingest.svg");
+    report.finish();
+}
+
+/// A raw COPY, before and after what it is compared with.
+async fn raw_rounds(pool: &PgPool, bytes: &[u8], raw: &mut Times) {
+    for _ in 0..3 {
+        execute(
+            pool,
+            "DROP TABLE IF EXISTS plain; CREATE TABLE plain (LIKE logs INCLUDING DEFAULTS); \
+             ALTER TABLE plain DROP COLUMN id; \
+             ALTER TABLE plain ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY; CHECKPOINT",
+        )
+        .await;
+        raw.time(copied_in(pool, bytes)).await;
+    }
+    execute(pool, "DROP TABLE plain").await;
+}
+
+async fn copied_out(pool: &PgPool) -> Vec<u8> {
+    let copy = format!("COPY (SELECT {COLUMNS} FROM logs) TO STDOUT (FORMAT binary)");
+    let rows = pool.copy_out_raw(&copy).await.unwrap();
+    rows.try_fold(Vec::new(), async |mut all, chunk| {
+        all.extend_from_slice(&chunk);
+        Ok(all)
+    })
+    .await
+    .unwrap()
+}
+
+async fn copied_in(pool: &PgPool, bytes: &[u8]) {
+    let statement = format!("COPY plain ({COLUMNS}) FROM STDIN (FORMAT binary)");
+    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
+    for chunk in bytes.chunks(256 * 1024) {
+        copy.send(chunk).await.unwrap();
+    }
+    copy.finish().await.unwrap();
+}
+
+async fn execute(pool: &PgPool, sql: &str) {
+    pool.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+        .await
+        .unwrap();
+}
