@@ -51,6 +51,7 @@ mod options;
 mod progress;
 mod refused;
 mod row;
+mod session;
 mod spill;
 
 pub use options::{WhenFull, WriterBuilder};

@@ -6,8 +6,8 @@ use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::batch::{Batch, Group};
 use super::fault::{self, Fault};
-use super::lane::timed;
 use super::row;
+use super::session::timed;
 use crate::error::Error;
 use crate::model::Table;
 use crate::query::copy::{CHUNK, HEADER, TRAILER, statement};
