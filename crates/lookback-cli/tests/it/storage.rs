@@ -77,7 +77,7 @@ users              0        [size] [size] 0 B -         -                     - 
 ");
     sizes_masked!(lookback.run(&["storage", "seal"]), @"
 $ lookback storage seal
-! logs: 3 partitions made; 2 segments sealed, 131,071 records; 2 partitions finished; 8,929 ids left, less than a segment
+! logs: 3 partitions made; 8 segments sealed, 131,071 records; 2 partitions finished; 8,929 ids left, less than a segment
 ! request_snapshots: 3 partitions made
 ");
     sizes_masked!(lookback.run(&["storage", "seal", "logs"]), @"
@@ -279,7 +279,7 @@ $ lookback storage reembed
 ! request_snapshots: 0 of 0 rows have another vector now
 ! imports: 0 of 0 rows have another vector now
 ! sealing all records anew
-! logs: 2 segments sealed, 131,071 records; 8,929 ids left, less than a segment
+! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do
 ");
     assert!(lookback.number("SELECT min(id) FROM sealed_segments").await > before);
