@@ -55,7 +55,7 @@ macro_rules! sizes_masked {
             (r"SIZE +PARTITIONS", "SIZE  PARTITIONS"),
             (r"0 B +", "0 B "),
             (r"\[size\] :", "[size]:"),
-            (r"\d+ kinds", "[n] kinds"),
+            (r"\d+ kinds are \d+ now", "[n] kinds are [n] now"),
         ]}, {
             insta::assert_snapshot!($ran.transcript(), @$expected)
         })
@@ -86,7 +86,7 @@ $ lookback storage seal logs
 ");
     sizes_masked!(lookback.run(&["storage", "compact"]), @"
 $ lookback storage compact
-! logs: 2 partitions, [n] kinds are 0 now
+! logs: 2 partitions, [n] kinds are [n] now
 ! request_snapshots: no partition is full yet
 ");
     sizes_masked!(lookback.run(&["storage", "status"]), @"
