@@ -32,7 +32,10 @@ async fn main() {
     let kept = rows.min(KEPT);
     let lines: Arc<Vec<NewLog>> = Arc::new(log_lines(SEED, 0, kept).collect());
     let db = testkit::database().await;
-    let mut report = Report::new("sealing", "log lines through the writer while they are sealed");
+    let mut report = Report::new(
+        "sealing",
+        "log lines through the writer while they are sealed",
+    );
     report.note("rows", rows);
 
     // The bytes of a COPY of these rows, as the server itself writes them.
@@ -47,7 +50,11 @@ async fn main() {
     raw_rounds(&db.pool, &bytes, &mut raw).await;
 
     execute(&db.pool, "TRUNCATE logs RESTART IDENTITY; CHECKPOINT").await;
-    let mut growth = Growth::new("Taking records in while they are sealed", "rows", "rows a second");
+    let mut growth = Growth::new(
+        "Taking records in while they are sealed",
+        "rows",
+        "rows a second",
+    );
     let writer = Writer::<Log>::builder().start(&db.pool).await.unwrap();
     let keeper = Keeper::spawn(db.pool.clone(), KeeperOptions::default()).unwrap();
     let clock = Instant::now();

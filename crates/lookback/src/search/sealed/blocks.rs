@@ -1,0 +1,151 @@
+//! Blocks that may have words of a search.
+
+use sqlx::{PgConnection, Row as _};
+
+use super::lettered::ENOUGH;
+use super::pieces::Pieces;
+use super::places::hot;
+use crate::error::Error;
+use crate::model::Table;
+use crate::search::statement::Words;
+use crate::sql::Sql;
+
+/// Blocks that may have words of a query.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    /// Best first, with the most that a record of it can be worth.
+    listed: Vec<(i64, i64, f64)>,
+    /// How many there are of them, in the list or not.
+    counted: u64,
+    /// How much each word is worth.
+    weights: Vec<f64>,
+    /// How many of the blocks are read.
+    pub(super) taken: usize,
+    /// How many records are sealed.
+    sealed: u64,
+}
+
+/// Blocks read at first; then five times as many, each time.
+const FIRST_BLOCKS: usize = 64;
+
+/// So many blocks are listed at once.
+const LISTED_BLOCKS: usize = 64 * 5 * 5 * 5;
+
+/// A search has read enough where no further record can be better than this
+/// many of those that it has; than some of them, in a table of many; or, where
+/// it has some at all, after very many.
+const SOME: usize = 200;
+const MANY: u64 = 65_536;
+const VERY_MANY: u64 = 262_144;
+
+impl Blocks {
+    /// With what is not sealed; `None` where nothing is.
+    pub(super) async fn find(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        pieces: &Pieces,
+        all: bool,
+    ) -> Result<Option<([(i64, i64); 2], Self)>, Error> {
+        let mut sql = Sql::default();
+        let target = sql.argument(table.name)?;
+        let listed = match all {
+            true => i64::MAX,
+            false => LISTED_BLOCKS as i64,
+        };
+        let listed = sql.argument(listed)?;
+        let count = pieces.words.len();
+        sql.push(&format!(
+            "WITH sealed AS (\
+               SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
+               FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
+             odd AS MATERIALIZED (\
+               SELECT first_id, last_id FROM sealed_segments \
+               WHERE deleted_at IS NULL AND target = {target} AND has_kinds AND ({odd})), \
+             blocks AS MATERIALIZED (\
+               SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
+                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS s{any}), \
+             weights AS (SELECT {weights} FROM blocks), \
+             ranked AS (\
+               SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
+               ORDER BY score DESC, first_id DESC LIMIT {listed}) \
+             SELECT sealed.*, weights.*, (SELECT count(*) FROM blocks) AS __counted, ranked.* \
+             FROM sealed CROSS JOIN weights LEFT JOIN ranked ON TRUE \
+             ORDER BY score DESC, first_id DESC",
+            odd = pieces.odd_in_segment(),
+            signature = pieces.signature_of_block(),
+            phrases = pieces.phrases_of_block(),
+            any = match pieces.phrases.is_empty() {
+                true => " WHERE __signature > 0",
+                false => "",
+            },
+            weights = Words::weights(count),
+            score = Words::score((0..count).filter(|place| pieces.counts_in_blocks(*place))),
+        ));
+        let rows = sql.once().fetch_all(conn).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+            return Ok(None);
+        };
+        let weight = |place: usize| match pieces.counts_in_blocks(place) {
+            true => row.try_get(format!("w{place}").as_str()),
+            false => Ok(0.0),
+        };
+        let weights = (0..count).map(weight).collect::<Result<_, _>>()?;
+        let mut blocks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(first) = row.try_get("first_id")? {
+                blocks.push((first, row.try_get("last_id")?, row.try_get("score")?));
+            }
+        }
+        let blocks = Self {
+            listed: blocks,
+            counted: row.try_get::<i64, _>("__counted")?.unsigned_abs(),
+            weights,
+            taken: FIRST_BLOCKS,
+            sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
+        };
+        Ok(Some((hot(first, until), blocks)))
+    }
+
+    pub(super) fn taken(&self) -> &[(i64, i64, f64)] {
+        &self.listed[..self.taken.min(self.listed.len())]
+    }
+
+    /// Whether every block is read.
+    pub(super) fn is_all(&self) -> bool {
+        self.taken as u64 >= self.counted
+    }
+
+    /// Whether all listed blocks are read, and there are others.
+    pub(super) fn is_list_over(&self) -> bool {
+        self.taken >= self.listed.len() && !self.is_all()
+    }
+
+    pub(super) fn is_enough(&self, signatures: &[i64]) -> bool {
+        let Some((_, _, bound)) = self.listed.get(self.taken) else {
+            return false;
+        };
+        let worth = |signature: i64| -> f64 {
+            let of_word = |(place, weight): (usize, &f64)| {
+                let had = u8::try_from((signature >> (2 * place)) & 3).unwrap_or(0);
+                f64::from(had) * weight
+            };
+            self.weights.iter().enumerate().map(of_word).sum()
+        };
+        let found = signatures.iter().filter(|signature| **signature != 0);
+        let (found, best) = found.fold((0, 0), |(found, best), signature| {
+            (
+                found + 1,
+                best + usize::from(worth(*signature) >= bound - 1e-9),
+            )
+        });
+        let read = self.taken().iter();
+        let read = read.map(|(first, last, _)| last.abs_diff(*first).saturating_add(1));
+        let read = read.fold(0, u64::saturating_add);
+        best >= ENOUGH
+            || (best >= SOME && self.sealed >= MANY)
+            || (found >= SOME && read >= VERY_MANY)
+    }
+}

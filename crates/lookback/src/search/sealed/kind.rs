@@ -1,0 +1,62 @@
+//! Kinds of records, and which of the records that they list count.
+
+use std::collections::BTreeMap;
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use crate::embedding::Embedding;
+use crate::error::Error;
+use crate::model::{Role, Table};
+use crate::sql::Sql;
+use crate::value::{ColumnValue, Value};
+
+/// A kind that is near, with the newest of its records.
+#[derive(Debug, Default)]
+pub(super) struct Kind {
+    pub(super) ids: Vec<i64>,
+    /// Whether there are records that are not among the ids.
+    pub(super) is_cut: bool,
+}
+
+impl Kind {
+    /// Puts the newest first, and keeps this many.
+    pub(super) fn newest(&mut self, most: usize) {
+        self.ids.sort_unstable_by(|a, b| b.cmp(a));
+        self.ids.dedup();
+        self.is_cut |= self.ids.len() > most;
+        self.ids.truncate(most);
+    }
+}
+
+/// Which of some records are of a scope, and how far from a vector they are.
+pub(super) async fn passing(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    vector: Option<&Embedding>,
+    mut sql: Sql,
+    ids: Vec<i64>,
+) -> Result<BTreeMap<i64, Option<f64>>, Error> {
+    let id = table.role(Role::Id).quoted();
+    let embedding = table.role(Role::Embedding);
+    let scope = sql.take_text();
+    sql.bind_value(embedding, vector.map_or(Value::Null, ColumnValue::to_value))?;
+    let vector = sql.take_text();
+    let ids = sql.argument(ids)?;
+    sql.push(&format!(
+        "SELECT {id} AS __id, {embedding} <=> {vector} AS __distance \
+         FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope}",
+        embedding = embedding.quoted(),
+        from = table.quoted(),
+        alias = table.alias(),
+    ));
+    let rows = sql
+        .fetch_all(conn)
+        .await
+        .map_err(|error| Error::of_table(table, error))?;
+    let record = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__distance")?));
+    Ok(rows
+        .iter()
+        .map(record)
+        .collect::<Result<_, sqlx::Error>>()?)
+}

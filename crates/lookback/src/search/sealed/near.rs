@@ -1,0 +1,227 @@
+//! The records near to a vector.
+
+use std::collections::BTreeMap;
+
+use sqlx::{PgConnection, Row as _};
+
+use super::kind::{Kind, passing};
+use super::places::{Places, sealed, unsealed};
+use crate::embedding::Embedding;
+use crate::error::Error;
+use crate::model::{Role, Table};
+use crate::search::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS};
+use crate::sql::Sql;
+use crate::value::ColumnValue;
+
+/// Where the records nearest to a vector are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Nearest {
+    /// `None` for all of the table.
+    pub(crate) places: Option<Places>,
+    /// Whether no other record is near.
+    pub(crate) is_all: bool,
+}
+
+/// Kinds looked at, at first and then.
+const KINDS_AT_FIRST: i64 = KINDS + KINDS / 4;
+const KINDS_THEN: i64 = 20 * KINDS;
+
+/// The ids of a kind that are looked at where there are many records: some may
+/// be of deleted records, or not pass the filters.
+const IDS: usize = 2 * NEAR_OF_A_KIND as usize;
+
+impl Nearest {
+    /// The places of the records of a scope that are near to a vector: all where
+    /// they are few, else the newest few of each of the nearest kinds. `None`
+    /// where nothing is sealed.
+    pub(in crate::search) async fn find(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    ) -> Result<Option<Self>, Error> {
+        for wanted in [KINDS_AT_FIRST, KINDS_THEN] {
+            let Some(near) = Near::read(conn, table, vector, wanted).await? else {
+                return Ok(None);
+            };
+            let passing = passing(conn, table, Some(vector), scope()?, near.ids()).await?;
+            let (mut alive, mut found, mut is_starved) = (0, 0, false);
+            for kind in near.kinds.values() {
+                let pass = kind
+                    .ids
+                    .iter()
+                    .filter(|id| passing.contains_key(*id))
+                    .count();
+                alive += i64::from(pass > 0);
+                found += pass as i64;
+                is_starved |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
+            }
+            let is_enough = alive >= KINDS || found >= NEAR;
+            if is_enough || (!is_starved && near.is_all_kinds) {
+                let ids = passing.into_keys().collect();
+                let is_cut = near.kinds.values().any(|kind| kind.is_cut);
+                return Ok(Some(Self {
+                    places: Some(Places::new(near.hot, ids)),
+                    is_all: near.is_all_kinds && !is_cut,
+                }));
+            }
+        }
+        // The filters leave little of what is near: a scan knows.
+        Ok(Some(Self {
+            places: None,
+            is_all: true,
+        }))
+    }
+}
+
+/// The kinds near to a vector.
+struct Near {
+    hot: Vec<(i64, i64)>,
+    /// By their distance.
+    kinds: BTreeMap<i32, Kind>,
+    is_all_kinds: bool,
+}
+
+impl Near {
+    async fn read(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        wanted: i64,
+    ) -> Result<Option<Self>, Error> {
+        let mut sql = Sql::default();
+        let target = sql.argument(table.name)?;
+        sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+        let vector = sql.take_text();
+        let wanted_kinds = sql.argument(wanted)?;
+        sql.push(&format!(
+            "{SEALED}, \
+             kinds AS MATERIALIZED (\
+               SELECT * FROM (\
+                 SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, rows, id FROM search_kinds \
+                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS k WHERE kind <= {FAR}), \
+             counted AS (SELECT count(DISTINCT kind) AS __kinds, coalesce(sum(rows), 0)::bigint AS __rows FROM kinds), \
+             nearest AS (\
+               SELECT kind, rows, id FROM kinds WHERE kind <= (SELECT max(kind) FROM (\
+                 SELECT DISTINCT kind FROM kinds ORDER BY kind LIMIT {wanted_kinds}) AS n)) \
+             SELECT sealed.*, counted.*, n.kind, n.rows, \
+               CASE WHEN __rows <= {NEAR} THEN s.newest_ids ELSE s.newest_ids[1:{IDS}] END AS ids \
+             FROM sealed CROSS JOIN counted LEFT JOIN (nearest AS n JOIN search_kinds AS s USING (id)) ON TRUE",
+            SEALED = sealed(&target),
+        ));
+        let rows = sql.fetch_all(conn).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let Some(hot) = unsealed(row)? else {
+            return Ok(None);
+        };
+        let all_kinds: i64 = row.try_get("__kinds")?;
+        let all_rows: i64 = row.try_get("__rows")?;
+        let mut kinds: BTreeMap<i32, Kind> = BTreeMap::new();
+        for row in &rows {
+            let Some(distance) = row.try_get("kind")? else {
+                continue;
+            };
+            let kind = kinds.entry(distance).or_default();
+            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
+            let ids: Vec<i64> = row.try_get("ids")?;
+            kind.is_cut |= rows > ids.len() as u64;
+            kind.ids.extend(ids);
+        }
+        for kind in kinds.values_mut() {
+            kind.newest(match all_rows > NEAR {
+                true => IDS,
+                false => usize::MAX,
+            });
+        }
+        Ok(Some(Self {
+            hot,
+            is_all_kinds: kinds.len() as i64 >= all_kinds,
+            kinds,
+        }))
+    }
+
+    fn ids(&self) -> Vec<i64> {
+        let ids = self.kinds.values().flat_map(|kind| &kind.ids);
+        ids.copied().collect()
+    }
+}
+
+/// Entries that are looked at for the nearest records of all.
+const ENTRIES: i64 = 4_000;
+
+/// So many of the newest records of a vector are known, however many it has.
+const KNOWN: usize = 100;
+
+/// Where this many records of a scope that are nearest to a vector are, the
+/// newest of equals first; `None` where that is not known without a scan.
+pub(crate) async fn nearest(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    vector: &Embedding,
+    wanted: u64,
+    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+) -> Result<Option<Places>, Error> {
+    let vector_of = *vector;
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+    let vector = sql.take_text();
+    sql.push(&format!(
+        "{SEALED}, \
+         kinds AS (\
+           SELECT vector <=> {vector} AS distance, rows, newest_ids FROM search_kinds \
+           WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {ENTRIES}) \
+         SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
+        SEALED = sealed(&target),
+    ));
+    let rows = sql.fetch_all(conn).await?;
+    let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let mut kinds: Vec<(f64, Kind)> = Vec::new();
+    for row in &rows {
+        let Some(distance) = row.try_get::<Option<f64>, _>("distance")? else {
+            continue;
+        };
+        if distance.is_nan() {
+            continue;
+        }
+        if kinds.last().is_none_or(|(last, _)| *last != distance) {
+            kinds.push((distance, Kind::default()));
+        }
+        if let Some((_, kind)) = kinds.last_mut() {
+            let ids: Vec<i64> = row.try_get("newest_ids")?;
+            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
+            kind.is_cut |= rows > ids.len() as u64;
+            kind.ids.extend(ids);
+        }
+    }
+    let mut is_all = rows.len() < ENTRIES as usize;
+    if !is_all {
+        // There may be others of the last.
+        kinds.pop();
+    }
+    let ids = kinds.iter_mut().flat_map(|(_, kind)| {
+        kind.newest(KNOWN);
+        kind.ids.iter().copied()
+    });
+    let passing = passing(conn, table, Some(&vector_of), scope()?, ids.collect()).await?;
+    let (mut places, mut found) = (Vec::new(), 0_u64);
+    for (distance, kind) in &kinds {
+        // One that was changed meanwhile is of another kind, too.
+        let pass = kind.ids.iter().copied();
+        let pass = pass.filter(|id| passing.get(id) == Some(&Some(*distance)));
+        places.extend(pass);
+        found = places.len() as u64;
+        if found >= wanted {
+            break;
+        }
+        if kind.is_cut {
+            is_all = false;
+            break;
+        }
+    }
+    Ok((found >= wanted || is_all).then(|| Places::new(hot, places)))
+}

@@ -1,0 +1,181 @@
+//! The words and phrases of a search, and the bits of what has them.
+
+use sqlx::{PgConnection, Row as _};
+
+use crate::error::Error;
+use crate::seal::grams;
+use crate::seal::template::is_odd;
+use crate::search::query::Query;
+use crate::sql::Sql;
+
+/// The words and phrases of a query, in the lower case of the database.
+pub(super) struct Pieces {
+    pub(super) words: Vec<Word>,
+    pub(super) phrases: Vec<Piece>,
+}
+
+pub(super) struct Word {
+    pub(super) whole: Piece,
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// A part of a text, and the bits of a block that has it.
+pub(super) struct Piece {
+    pub(super) text: String,
+    /// Whether it has a digit.
+    pub(super) is_odd: bool,
+    places: Vec<usize>,
+    /// Where it is in no template.
+    odd_places: Vec<usize>,
+    /// The bits of a segment of which a template leaves it out.
+    letters: Vec<usize>,
+}
+
+/// So many bits tell whether a block has a piece: more say hardly more.
+const BITS_OF_A_PIECE: usize = 8;
+
+impl Piece {
+    fn of(text: &str) -> Self {
+        let few = |places: &mut dyn Iterator<Item = usize>| {
+            let mut places: Vec<usize> = places.collect();
+            places.sort_unstable();
+            places.dedup();
+            // Spread over the piece, and the same for the same piece.
+            let step = places.len().div_ceil(BITS_OF_A_PIECE).max(1);
+            places.into_iter().step_by(step).collect()
+        };
+        Self {
+            text: text.to_owned(),
+            is_odd: is_odd(text),
+            places: few(&mut grams::places(text)),
+            odd_places: few(&mut grams::odd_places(text)),
+            letters: few(&mut grams::letter_places(text)),
+        }
+    }
+
+    /// Whether a block may have it: without a digit, elsewhere than in a
+    /// template, if templates are known.
+    fn in_block(&self) -> String {
+        match self.is_odd {
+            true => has("grams", &self.places),
+            false => format!(
+                "CASE WHEN has_templates THEN {} AND EXISTS (\
+                   SELECT FROM odd WHERE b.first_id BETWEEN odd.first_id AND odd.last_id) ELSE {} END",
+                has("grams", &self.odd_places),
+                has("grams", &self.places)
+            ),
+        }
+    }
+}
+
+impl Pieces {
+    pub(super) async fn of(conn: &mut PgConnection, query: &Query) -> Result<Self, Error> {
+        let mut texts: Vec<&str> = Vec::new();
+        for fetched in &query.fetched {
+            texts.push(&fetched.word);
+            texts.extend(fetched.pieces.iter().map(String::as_str));
+        }
+        texts.extend(query.phrases.iter().map(String::as_str));
+        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
+        sql.bind(&texts)?;
+        sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
+        let rows = sql.fetch_all(conn).await?;
+        let pieces = rows.iter().map(|row| Ok(Piece::of(row.try_get("lower")?)));
+        let pieces: Vec<Piece> = pieces.collect::<Result<_, sqlx::Error>>()?;
+        let mut pieces = pieces.into_iter();
+        let mut words = Vec::new();
+        for fetched in &query.fetched {
+            if let Some(whole) = pieces.next() {
+                let pieces = pieces.by_ref().take(fetched.pieces.len()).collect();
+                words.push(Word { whole, pieces });
+            }
+        }
+        let phrases = pieces.collect();
+        Ok(Self { words, phrases })
+    }
+
+    /// Whether a phrase has a digit, so that templates cannot tell where it is.
+    fn has_odd_phrase(&self) -> bool {
+        self.phrases.iter().any(|phrase| phrase.is_odd)
+    }
+
+    /// Whether records are found by their templates.
+    pub(super) fn are_in_templates(&self) -> bool {
+        match self.phrases.is_empty() {
+            true => self
+                .words
+                .iter()
+                .any(|word| !word.whole.is_odd || word.pieces.iter().any(|piece| !piece.is_odd)),
+            false => !self.has_odd_phrase(),
+        }
+    }
+
+    /// Whether blocks tell how much of a word a record can have: of those with a
+    /// digit, if there are any.
+    pub(super) fn counts_in_blocks(&self, place: usize) -> bool {
+        self.words[place].whole.is_odd || !self.words.iter().any(|word| word.whole.is_odd)
+    }
+
+    /// What a block may have of each word, as the signature of a record.
+    pub(super) fn signature_of_block(&self) -> String {
+        self.signature(&|piece| piece.in_block())
+    }
+
+    /// Whether templates of a segment may leave out any piece without a digit.
+    pub(super) fn odd_in_segment(&self) -> String {
+        let words = self.words.iter();
+        let words = words.flat_map(|word| std::iter::once(&word.whole).chain(&word.pieces));
+        let pieces = words.chain(&self.phrases).filter(|piece| !piece.is_odd);
+        let pieces: Vec<String> = pieces
+            .map(|piece| has("odd_letters", &piece.letters))
+            .collect();
+        match pieces.is_empty() {
+            true => "FALSE".to_owned(),
+            false => pieces.join(" OR "),
+        }
+    }
+
+    pub(super) fn signature(&self, has: &dyn Fn(&Piece) -> String) -> String {
+        let of_word = |(place, word): (usize, &Word)| {
+            let piece = match word.pieces.is_empty() {
+                true => String::new(),
+                false => {
+                    let pieces: Vec<String> = word.pieces.iter().map(has).collect();
+                    format!(
+                        " WHEN {} THEN {}",
+                        pieces.join(" OR "),
+                        1_i64 << (2 * place)
+                    )
+                }
+            };
+            format!(
+                "CASE WHEN {} THEN {}{piece} ELSE 0 END",
+                has(&word.whole),
+                2_i64 << (2 * place)
+            )
+        };
+        let words: Vec<String> = self.words.iter().enumerate().map(of_word).collect();
+        format!("({})::bigint", words.join(" + "))
+    }
+
+    pub(super) fn phrases_of_block(&self) -> String {
+        let any_is_odd = self.has_odd_phrase();
+        let phrases = self.phrases.iter().map(|phrase| match any_is_odd {
+            true => format!(" AND {}", has("grams", &phrase.places)),
+            false => format!(" AND {}", phrase.in_block()),
+        });
+        phrases.collect()
+    }
+}
+
+/// Whether all of these bits are set.
+fn has(bytes: &str, places: &[usize]) -> String {
+    let bits: Vec<String> = places
+        .iter()
+        .map(|place| format!("get_bit({bytes}, {place}) = 1"))
+        .collect();
+    match bits.is_empty() {
+        true => "TRUE".to_owned(),
+        false => format!("({})", bits.join(" AND ")),
+    }
+}
