@@ -175,7 +175,14 @@ impl<M: Model> QueryBuilder<M> {
             window.push_until(table, &mut scope)?;
             Ok(scope)
         };
-        let found = search::candidates(table, query, scope, session.conn()).await?;
+        let found = search::candidates(
+            table,
+            query,
+            scope,
+            window.end().saturating_add(1),
+            session.conn(),
+        )
+        .await?;
         let ranking = search::rank(query, &found.candidates);
         let count = ranking.hits.len() as u64;
         let offset = usize::try_from(window.offset).unwrap_or(usize::MAX);

@@ -45,18 +45,19 @@ pub(crate) struct Candidates {
 }
 
 /// Fetches the candidates among the rows of a scope, ` WHERE …` with its values
-/// bound. It is asked for by `scope`, since an index that cannot tell how much
+/// bound, of which the first `page` are wanted. It is asked for by `scope`, since an index that cannot tell how much
 /// it left out makes for a second statement.
 pub(crate) async fn candidates(
     table: &'static Table,
     query: &Query,
     scope: impl Fn() -> Result<Sql, Error> + Sync,
+    page: u64,
     conn: &mut PgConnection,
 ) -> Result<Candidates, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
     let fetched = match session.is_read_by_summaries(&scope).await? {
-        true => by_summaries(table, query, &scope, &mut session).await?,
+        true => by_summaries(table, query, &scope, page, &mut session).await?,
         false => None,
     };
     let fetched = match fetched {
@@ -90,14 +91,19 @@ async fn whole(
     Ok(fetched)
 }
 
+/// As many hits are looked for at least, however short the page.
+const SHORT_PAGE: usize = 20;
+
 /// From the places that the summaries of a sealed table name; `None` if nothing
 /// of it is sealed.
 async fn by_summaries(
     table: &'static Table,
     query: &Query,
     scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    page: u64,
     session: &mut scan::Session<'_>,
 ) -> Result<Option<Fetched>, Error> {
+    let page = usize::try_from(page).unwrap_or(usize::MAX).max(SHORT_PAGE);
     let Some(mut lettered) = Lettered::find(session.conn(), table, query, scope).await? else {
         return Ok(None);
     };
@@ -119,7 +125,7 @@ async fn by_summaries(
         };
         let mut fetched =
             fetch(table, query, Likeness::ByScan, &sources, scope()?, session).await?;
-        if lettered.is_enough(&fetched.signatures) {
+        if lettered.is_enough(&fetched.signatures, page) {
             fetched.is_near_complete &= is_near_all && lettered.is_all();
             return Ok(Some(fetched));
         }

@@ -23,6 +23,9 @@ pub(super) struct Blocks {
     pub(super) taken: usize,
     /// How many records are sealed.
     sealed: u64,
+    /// Whether a word has a digit; of others, blocks know only what is within
+    /// ids.
+    has_odd_words: bool,
 }
 
 /// Blocks read at first; then five times as many, each time.
@@ -31,12 +34,13 @@ const FIRST_BLOCKS: usize = 64;
 /// So many blocks are listed at once.
 const LISTED_BLOCKS: usize = 64 * 5 * 5 * 5;
 
-/// A search has read enough where no further record can be better than this
-/// many of those that it has; than some of them, in a table of many; or, where
-/// it has some at all, after very many.
-const SOME: usize = 200;
-const MANY: u64 = 65_536;
-const VERY_MANY: u64 = 262_144;
+/// In a table of more sealed records than this, a search need not have read
+/// everything that could be a hit.
+const LARGE: u64 = 65_536;
+
+/// A page is full with records as good as this part of the best: no other is
+/// looked for.
+const GOOD: f64 = 0.5;
 
 impl Blocks {
     /// With what is not sealed; `None` where nothing is.
@@ -105,6 +109,7 @@ impl Blocks {
             weights,
             taken: FIRST_BLOCKS,
             sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
+            has_odd_words: pieces.has_odd_words(),
         };
         Ok(Some((hot(first, until), blocks)))
     }
@@ -123,29 +128,31 @@ impl Blocks {
         self.taken >= self.listed.len() && !self.is_all()
     }
 
-    pub(super) fn is_enough(&self, signatures: &[i64]) -> bool {
+    /// Whether what is read, with these signatures, is enough: no other record
+    /// is better than as many of them as are ranked; or, in a large table, than
+    /// those of the page, or half as good as the best.
+    pub(super) fn is_enough(&self, signatures: &[i64], page: usize) -> bool {
         let Some((_, _, bound)) = self.listed.get(self.taken) else {
             return false;
         };
-        let worth = |signature: i64| -> f64 {
+        let worth = |signature: &i64| -> f64 {
             let of_word = |(place, weight): (usize, &f64)| {
                 let had = u8::try_from((signature >> (2 * place)) & 3).unwrap_or(0);
                 f64::from(had) * weight
             };
             self.weights.iter().enumerate().map(of_word).sum()
         };
-        let found = signatures.iter().filter(|signature| **signature != 0);
-        let (found, best) = found.fold((0, 0), |(found, best), signature| {
-            (
-                found + 1,
-                best + usize::from(worth(*signature) >= bound - 1e-9),
-            )
-        });
-        let read = self.taken().iter();
-        let read = read.map(|(first, last, _)| last.abs_diff(*first).saturating_add(1));
-        let read = read.fold(0, u64::saturating_add);
-        best >= ENOUGH
-            || (best >= SOME && self.sealed >= MANY)
-            || (found >= SOME && read >= VERY_MANY)
+        let worths = signatures.iter().filter(|signature| **signature != 0);
+        let worths: Vec<f64> = worths.map(worth).collect();
+        let better = worths.iter().filter(|worth| **worth >= bound - 1e-9);
+        let better = better.count();
+        if better >= ENOUGH {
+            return true;
+        }
+        let best = worths.iter().copied().fold(0.0, f64::max);
+        self.sealed > LARGE
+            && (better >= page
+                || *bound < GOOD * best
+                || (!self.has_odd_words && worths.len() >= page))
     }
 }

@@ -69,9 +69,10 @@ impl Lettered {
         self.has_all_kinds && self.blocks.is_all()
     }
 
-    /// Whether what is read, with these signatures, is enough.
-    pub(in crate::search) fn is_enough(&self, signatures: &[i64]) -> bool {
-        self.blocks.is_all() || self.blocks.is_enough(signatures)
+    /// Whether what is read, with these signatures, is enough for hits up to the
+    /// end of a page.
+    pub(in crate::search) fn is_enough(&self, signatures: &[i64], page: usize) -> bool {
+        self.blocks.is_all() || self.blocks.is_enough(signatures, page)
     }
 
     /// Takes in more blocks.

@@ -110,6 +110,11 @@ impl Pieces {
         }
     }
 
+    /// Whether a word, or a phrase, has a digit.
+    pub(super) fn has_odd_words(&self) -> bool {
+        self.words.iter().any(|word| word.whole.is_odd) || self.has_odd_phrase()
+    }
+
     /// Whether blocks tell how much of a word a record can have: of those with a
     /// digit, if there are any.
     pub(super) fn counts_in_blocks(&self, place: usize) -> bool {
