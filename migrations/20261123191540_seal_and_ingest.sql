@@ -46,6 +46,7 @@ CREATE TABLE search_kinds (
     first_id bigint NOT NULL,
     last_id bigint NOT NULL,
     template text NOT NULL,
+    spelling bigint NOT NULL,
     vector vector(16),
     rows bigint NOT NULL,
     newest_ids bigint[] NOT NULL,

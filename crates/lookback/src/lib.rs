@@ -8,6 +8,7 @@ mod db;
 mod embedding;
 mod error;
 mod filter;
+mod hash;
 pub mod ingest;
 #[cfg(feature = "migrate")]
 pub mod migrate;

@@ -356,6 +356,40 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
+    /// A condition on a record that says that neither it nor another of its kind
+    /// passes the filters: by filters on search fields that are the same for all
+    /// of a kind, since they are not null and have no digit. Empty if there are
+    /// none.
+    fn never(&self) -> Result<Sql, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::default();
+        for node in &self.filter {
+            let mut columns = Vec::new();
+            let is_of_columns = node.columns(&mut columns);
+            let is_fixed = |place: &usize| {
+                let column = &table.columns[*place];
+                table.search.contains(place)
+                    && column.ty == crate::ColumnType::Text
+                    && !column.nullable
+            };
+            if !is_of_columns || !columns.iter().all(is_fixed) {
+                continue;
+            }
+            if !sql.is_empty() {
+                sql.push(" OR ");
+            }
+            sql.push("(NOT (");
+            node.render(table, &mut sql)?;
+            sql.push(")");
+            for place in columns {
+                let column = table.columns[place].quoted();
+                sql.push(&format!(" AND {column}::text !~ '[0-9]'"));
+            }
+            sql.push(")");
+        }
+        Ok(sql)
+    }
+
     /// Refuses whatever but filters was set, for what would not heed it.
     fn only_filters(&self, what: &str) -> Result<(), Error> {
         let set = [

@@ -19,6 +19,7 @@ mod hit;
 mod query;
 mod rank;
 mod scan;
+mod scope;
 mod sealed;
 mod statement;
 mod text;
@@ -31,6 +32,7 @@ pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use scan::Session as ScanSession;
+pub(crate) use scope::Scope;
 pub(crate) use sealed::{Places, nearest};
 pub(crate) use statement::{fields, searched};
 

@@ -78,6 +78,11 @@ impl Sql {
         Ok(format!("${}", self.arguments.len()))
     }
 
+    /// Whether nothing has been written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// How many values are bound.
     pub(crate) fn bound(&self) -> usize {
         self.arguments.len()

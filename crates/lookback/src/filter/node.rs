@@ -319,6 +319,20 @@ impl Tree {
 }
 
 impl Node {
+    /// Collects the columns that it asks of, by their places, and tells whether
+    /// these are all that it depends on.
+    pub(crate) fn columns(&self, columns: &mut Vec<usize>) -> bool {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().all(|node| node.columns(columns)),
+            Self::Not(node) => node.columns(columns),
+            Self::Test { column, .. } => {
+                columns.push(*column);
+                true
+            }
+            Self::Searched(_) | Self::Wrong(_) => false,
+        }
+    }
+
     /// Everything in it that is wrong.
     pub(super) fn collect_wrong(&self, wrong: &mut Vec<FieldError>) {
         match self {

@@ -25,6 +25,9 @@ pub struct SearchKind {
     /// and digits that has a digit. Empty for texts that are too long to keep.
     #[column(max_bytes = 8192)]
     pub template: String,
+    /// A hash of their search fields as they are spelt, one by one: of one kind
+    /// they are the same up to what the template leaves out.
+    pub spelling: i64,
     /// The vector of the records, if they have one.
     pub vector: Hidden<Option<Embedding>>,
     /// How many there are of the kind.

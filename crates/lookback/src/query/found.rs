@@ -4,14 +4,15 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::select::{Shape, WholeRecords};
-use super::window::{Window, fnv};
+use super::window::Window;
 use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
+use crate::hash::fnv1a;
 use crate::model::{Model, Role, Table};
-use crate::search::{self, Explainer, Highlight, Hit, Hits, Query, ScanSession, Terms, Why};
+use crate::search::{self, Explainer, Highlight, Hit, Hits, Query, ScanSession, Scope, Terms, Why};
 use crate::sql::Sql;
 use crate::value::ColumnValue;
 
@@ -163,22 +164,25 @@ impl<M: Model> QueryBuilder<M> {
     async fn found(&self, session: &mut Session<'_>, query: &Query) -> Result<Found, Error> {
         let table = M::TABLE;
         let text = self.search.as_deref().unwrap_or_default();
-        let mut window = self.window(format!("search {:016x}", fnv(text)))?;
+        // Its cursors know the text again without holding it.
+        let mut window = self.window(format!("search {:016x}", fnv1a(text.bytes())))?;
         // What is added from now on has a greater id, and neither is on a later
         // page nor counts to how rare a word is.
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
-        let scope = || {
+        let records = || {
             let mut scope = Sql::default();
             self.push_where(&mut scope)?;
             window.push_until(table, &mut scope)?;
             Ok(scope)
         };
+        let never = || self.never();
+        let scope = Scope::new(&records, &never);
         let found = search::candidates(
             table,
             query,
-            scope,
+            &scope,
             window.end().saturating_add(1),
             session.conn(),
         )
@@ -238,15 +242,17 @@ impl<M: Model> QueryBuilder<M> {
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
-        let scope = || -> Result<Sql, Error> {
+        let records = || -> Result<Sql, Error> {
             let mut sql = Sql::default();
             self.push_where(&mut sql)?;
             window.push_until(table, &mut sql)?;
             Ok(sql)
         };
+        let never = || self.never();
+        let scope = Scope::new(&records, &never);
         // The nearest are read where summaries say they are; all are counted.
         let statement = |places: Option<&search::Places>| -> Result<Sql, Error> {
-            let mut sql = scope()?;
+            let mut sql = scope.records()?;
             let scope = sql.take_text();
             let near_from = match places {
                 Some(places) => places.from(table, &mut sql)?,

@@ -113,11 +113,3 @@ impl Window {
         (next, previous)
     }
 }
-
-/// FNV-1a with 64 bits (draft-eastlake-fnv), of the text of a search: its
-/// cursors know it again without holding it.
-pub(super) fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}

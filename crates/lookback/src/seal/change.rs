@@ -3,13 +3,13 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
-use super::template::template_kept;
+use super::template::{spelling, template_kept};
 use super::{Lock, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::models::{NewSearchKind, SearchKind};
-use crate::search::searched;
+use crate::search::{fields, searched};
 use crate::sql::Sql;
 
 /// What has to be done in a transaction that changes search fields, so that the
@@ -49,7 +49,13 @@ impl Changes {
         ids.sort_unstable();
         let mut block: Option<Block> = None;
         let mut kinds = Vec::new();
-        for (id, text, embedding) in self.records(conn, &ids).await? {
+        for changed in self.records(conn, &ids).await? {
+            let Changed {
+                id,
+                text,
+                fields,
+                embedding,
+            } = changed;
             if block.as_ref().is_none_or(|block| block.last_id < id) {
                 if let Some(block) = block.take() {
                     block.write(conn).await?;
@@ -61,7 +67,15 @@ impl Changes {
             }
             add_letters(conn, self.table, id, &text).await?;
             let template = template_kept(&text).unwrap_or_default();
-            let mut kind = NewSearchKind::new(self.table.name, id, id, template, 1, vec![id]);
+            let mut kind = NewSearchKind::new(
+                self.table.name,
+                id,
+                id,
+                template,
+                spelling(&fields),
+                1,
+                vec![id],
+            );
             kind.vector = embedding;
             kinds.push(kind);
         }
@@ -72,16 +86,13 @@ impl Changes {
         Ok(())
     }
 
-    async fn records(
-        &self,
-        conn: &mut PgConnection,
-        ids: &[i64],
-    ) -> Result<Vec<(i64, String, Option<Embedding>)>, Error> {
+    async fn records(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Changed>, Error> {
         let table = self.table;
         let id = table.role(Role::Id).quoted();
         let mut sql = Sql::new(&format!(
-            "SELECT {id} AS __id, {} AS __text, {} AS __embedding FROM {} WHERE {id} = ANY(",
+            "SELECT {id} AS __id, {} AS __text, {} AS __fields, {} AS __embedding FROM {} WHERE {id} = ANY(",
             searched(table),
+            fields(table, None),
             table.role(Role::Embedding).quoted(),
             table.quoted(),
         ));
@@ -92,14 +103,23 @@ impl Changes {
             .await
             .map_err(|error| Error::of_table(table, error))?;
         let record = |row: &sqlx::postgres::PgRow| {
-            Ok::<_, sqlx::Error>((
-                row.try_get("__id")?,
-                row.try_get("__text")?,
-                row.try_get("__embedding")?,
-            ))
+            Ok::<_, sqlx::Error>(Changed {
+                id: row.try_get("__id")?,
+                text: row.try_get("__text")?,
+                fields: row.try_get("__fields")?,
+                embedding: row.try_get("__embedding")?,
+            })
         };
         Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
     }
+}
+
+/// A record as it is now.
+struct Changed {
+    id: i64,
+    text: String,
+    fields: Vec<String>,
+    embedding: Option<Embedding>,
 }
 
 /// A block that is being added to, locked against others who do.

@@ -47,23 +47,25 @@ pub(super) async fn merge(
     sql.bind(first_id)?;
     sql.push(" AND last_id <= ");
     sql.bind(last_id)?;
-    sql.push(" RETURNING first_id, template, vector, rows, newest_ids");
+    sql.push(" RETURNING first_id, template, spelling, vector, rows, newest_ids");
     let mut gone = Vec::new();
     for row in sql.fetch_all(&mut *conn).await? {
         let first: i64 = row.try_get("first_id")?;
         let template: String = row.try_get("template")?;
+        let spelling: i64 = row.try_get("spelling")?;
         let vector: Option<Embedding> = row.try_get("vector")?;
         let rows: i64 = row.try_get("rows")?;
         let ids: Vec<i64> = row.try_get("newest_ids")?;
-        gone.push((first, template, vector, rows, ids));
+        gone.push((first, ids, (template, spelling, vector, rows)));
     }
     // From the oldest to the newest, as a summary is made.
-    gone.sort_by_key(|(first, _, _, _, ids)| (*first, ids.first().copied()));
+    gone.sort_by_key(|(first, ids, _)| (*first, ids.first().copied()));
     let before = gone.len() as u64;
     let mut kinds = Kinds::default();
-    for (_, template, vector, rows, ids) in gone {
+    for (_, ids, (template, spelling, vector, rows)) in gone {
         kinds.add(
             template,
+            spelling,
             vector.as_ref(),
             rows.unsigned_abs(),
             ids.into_iter().rev(),

@@ -13,7 +13,7 @@ use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::models::{SealedSegment, SearchBlock, SearchKind};
-use crate::search::searched;
+use crate::search::{fields, searched};
 use crate::sql::Sql;
 
 /// How many ids a segment has, unless said otherwise: so many records are
@@ -223,10 +223,11 @@ impl Sealer {
         let id = table.role(Role::Id).quoted();
         let mut sql = Sql::new(&format!(
             "SELECT {id} AS __id, {created_at} AS __created_at, {embedding} AS __embedding, \
-             {text} AS __text FROM {from} WHERE {id} BETWEEN ",
+             {text} AS __text, {fields} AS __fields FROM {from} WHERE {id} BETWEEN ",
             created_at = table.role(Role::CreatedAt).quoted(),
             embedding = table.role(Role::Embedding).quoted(),
             text = searched(table),
+            fields = fields(table, None),
             from = table.quoted(),
         ));
         sql.bind(first_id)?;
@@ -243,7 +244,14 @@ impl Sealer {
                 let created_at: DateTime<Utc> = row.try_get("__created_at")?;
                 let embedding: Option<Embedding> = row.try_get("__embedding")?;
                 let text: &str = row.try_get("__text")?;
-                summary.add(row.try_get("__id")?, created_at, text, embedding.as_ref());
+                let fields: Vec<String> = row.try_get("__fields")?;
+                summary.add(
+                    row.try_get("__id")?,
+                    created_at,
+                    text,
+                    &fields,
+                    embedding.as_ref(),
+                );
             }
         }
         let rows = summary.rows as u64;

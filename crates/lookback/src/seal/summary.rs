@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::grams::{BITS, Letters, Signature};
-use super::template::template_kept;
+use super::template::{spelling, template_kept};
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::models::{NewSealedSegment, NewSearchBlock, NewSearchKind};
 use crate::types::Bytes;
@@ -65,6 +65,7 @@ impl Summary {
         id: i64,
         created_at: DateTime<Utc>,
         text: &str,
+        fields: &[String],
         embedding: Option<&Embedding>,
     ) {
         if self.block_rows >= BLOCK_ROWS || self.signature.ones() >= BLOCK_ONES {
@@ -84,7 +85,8 @@ impl Summary {
                 .map_or(created_at, |newest| newest.max(created_at)),
         );
         let template = template_kept(text).unwrap_or_default();
-        self.kinds.add(template, embedding, 1, [id]);
+        self.kinds
+            .add(template, spelling(fields), embedding, 1, [id]);
     }
 
     /// Blocks follow each other without a gap, so that each id is in one.
@@ -131,7 +133,7 @@ pub(super) struct Finished {
 /// of them.
 #[derive(Debug, Default)]
 pub(super) struct Kinds {
-    places: HashMap<(String, Option<[u32; DIMENSIONS]>), usize>,
+    places: HashMap<(String, i64, Option<[u32; DIMENSIONS]>), usize>,
     /// In the order in which they first came.
     kinds: Vec<Kind>,
 }
@@ -139,6 +141,7 @@ pub(super) struct Kinds {
 #[derive(Debug)]
 struct Kind {
     template: String,
+    spelling: i64,
     vector: Option<Embedding>,
     rows: u64,
     ids: Vec<i64>,
@@ -149,15 +152,17 @@ impl Kinds {
     pub(super) fn add(
         &mut self,
         template: String,
+        spelling: i64,
         vector: Option<&Embedding>,
         rows: u64,
         ids: impl IntoIterator<Item = i64>,
     ) {
-        let key = (template, vector.map(bits));
+        let key = (template, spelling, vector.map(bits));
         let place = self.places.get(&key).copied().unwrap_or_else(|| {
             self.places.insert(key.clone(), self.kinds.len());
             self.kinds.push(Kind {
                 template: key.0,
+                spelling,
                 vector: vector.copied(),
                 rows: 0,
                 ids: Vec::new(),
@@ -180,6 +185,7 @@ impl Kinds {
         let kinds = self.kinds.into_iter().map(|kind| {
             let Kind {
                 template,
+                spelling,
                 vector,
                 rows,
                 mut ids,
@@ -191,7 +197,8 @@ impl Kinds {
                 false => LISTED,
             });
             let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-            let mut kind = NewSearchKind::new(target, first_id, last_id, template, rows, ids);
+            let mut kind =
+                NewSearchKind::new(target, first_id, last_id, template, spelling, rows, ids);
             kind.vector = vector;
             kind
         });

@@ -1,5 +1,7 @@
 //! What lines have in common that differ in numbers and ids alone.
 
+use crate::hash::fnv1a;
+
 /// A text of which each run of letters and digits with a digit in it is a `0`:
 /// numbers, ids, addresses. Lines of one place in a program have one template.
 ///
@@ -20,6 +22,17 @@ pub(crate) fn template(text: &str) -> String {
 /// too long nothing, and its words are looked for in blocks alone.
 pub(crate) fn template_kept(text: &str) -> Option<String> {
     is_kept(text).then(|| template(text))
+}
+
+/// A hash of the texts of the search fields of a record, without what templates
+/// leave out: records with one hash have the same in each field that has no
+/// digit.
+pub(crate) fn spelling(fields: &[String]) -> i64 {
+    const BETWEEN: u8 = 0xff;
+    let bytes = fields
+        .iter()
+        .flat_map(|field| template(field).into_bytes().into_iter().chain([BETWEEN]));
+    fnv1a(bytes).cast_signed()
 }
 
 /// Whether a text is not too long for its template to be kept.

@@ -6,6 +6,7 @@ use sqlx::{PgConnection, Row as _};
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::scan;
+use super::scope::Scope;
 use super::sealed::{Lettered, Nearest};
 use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP, Sources};
 use crate::error::Error;
@@ -50,19 +51,19 @@ pub(crate) struct Candidates {
 pub(crate) async fn candidates(
     table: &'static Table,
     query: &Query,
-    scope: impl Fn() -> Result<Sql, Error> + Sync,
+    scope: &Scope<'_>,
     page: u64,
     conn: &mut PgConnection,
 ) -> Result<Candidates, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let fetched = match session.is_read_by_summaries(&scope).await? {
-        true => by_summaries(table, query, &scope, page, &mut session).await?,
+    let fetched = match session.is_read_by_summaries(scope).await? {
+        true => by_summaries(table, query, scope, page, &mut session).await?,
         false => None,
     };
     let fetched = match fetched {
         Some(fetched) => fetched,
-        None => whole(table, query, &scope, &mut session).await?,
+        None => whole(table, query, scope, &mut session).await?,
     };
     session.end().await.map_err(of_table)?;
     Ok(Candidates {
@@ -77,16 +78,24 @@ pub(crate) async fn candidates(
 async fn whole(
     table: &'static Table,
     query: &Query,
-    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    scope: &Scope<'_>,
     session: &mut scan::Session<'_>,
 ) -> Result<Fetched, Error> {
     let all = Sources::default();
     let likeness = session.likeness();
-    let fetched = fetch(table, query, likeness, &all, scope()?, session).await?;
+    let fetched = fetch(table, query, likeness, &all, scope.records()?, session).await?;
     let by_index = query.is_fetched_by_likeness() && likeness == Likeness::ByIndex;
     if by_index && fetched.ended_early() {
         // The index gave up, or the scope is small: a scan knows.
-        return fetch(table, query, Likeness::ByScan, &all, scope()?, session).await;
+        return fetch(
+            table,
+            query,
+            Likeness::ByScan,
+            &all,
+            scope.records()?,
+            session,
+        )
+        .await;
     }
     Ok(fetched)
 }
@@ -99,7 +108,7 @@ const SHORT_PAGE: usize = 20;
 async fn by_summaries(
     table: &'static Table,
     query: &Query,
-    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    scope: &Scope<'_>,
     page: u64,
     session: &mut scan::Session<'_>,
 ) -> Result<Option<Fetched>, Error> {
@@ -123,8 +132,15 @@ async fn by_summaries(
             letters: Some(lettered.places()),
             near: near.clone(),
         };
-        let mut fetched =
-            fetch(table, query, Likeness::ByScan, &sources, scope()?, session).await?;
+        let mut fetched = fetch(
+            table,
+            query,
+            Likeness::ByScan,
+            &sources,
+            scope.records()?,
+            session,
+        )
+        .await?;
         if lettered.is_enough(&fetched.signatures, page) {
             fetched.is_near_complete &= is_near_all && lettered.is_all();
             return Ok(Some(fetched));

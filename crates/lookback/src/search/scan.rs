@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
+use super::scope::Scope;
 use super::statement::Likeness;
 use crate::db::Together;
 use crate::error::Error;
@@ -108,10 +109,7 @@ impl<'c> Session<'c> {
     /// Whether records of a scope, ` WHERE …`, are to be found by the summaries
     /// of a sealed table: where reading all of them costs more than
     /// [`SCAN_COST`], and no index finds the nearest.
-    pub(crate) async fn is_read_by_summaries(
-        &mut self,
-        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
-    ) -> Result<bool, Error> {
+    pub(crate) async fn is_read_by_summaries(&mut self, scope: &Scope<'_>) -> Result<bool, Error> {
         if !self.table.sealed || self.has_vector_index {
             return Ok(false);
         }
@@ -122,7 +120,7 @@ impl<'c> Session<'c> {
         .await?;
         let set: Option<String> = row.map(|row| row.try_get("cost")).transpose()?.flatten();
         let most = set.and_then(|cost| cost.parse().ok()).unwrap_or(SCAN_COST);
-        let mut sql = scope()?;
+        let mut sql = scope.records()?;
         let scope = sql.take_text();
         sql.push(&format!(
             "EXPLAIN (FORMAT JSON) SELECT FROM {}{scope}",

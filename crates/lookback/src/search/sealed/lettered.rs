@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::blocks::Blocks;
-use super::kind::{Kind, passing};
+use super::kind::{Kind, are_starved, passing};
 use super::pieces::Pieces;
 use super::places::Places;
 use crate::error::Error;
@@ -11,6 +11,7 @@ use crate::model::{Role, Table};
 use crate::seal::template::templates_within;
 use crate::search::grammar::containing;
 use crate::search::query::Query;
+use crate::search::scope::Scope;
 use crate::search::statement::{BY_LETTERS, OF_A_KIND, PARTS, Words};
 use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
@@ -37,7 +38,7 @@ impl Lettered {
         conn: &mut PgConnection,
         table: &'static Table,
         query: &Query,
-        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+        scope: &Scope<'_>,
     ) -> Result<Option<Self>, Error> {
         let pieces = Pieces::of(conn, query).await?;
         let Some((hot, blocks)) = Blocks::find(conn, table, &pieces, false).await? else {
@@ -115,12 +116,12 @@ impl LetteredKinds {
         table: &'static Table,
         query: &Query,
         pieces: &Pieces,
-        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+        scope: &Scope<'_>,
     ) -> Result<Option<(Vec<i64>, bool)>, Error> {
         for wanted in [GROUPS_AT_FIRST, GROUPS_THEN] {
             let found = Self::read(conn, table, query, pieces, wanted).await?;
             let mut ids: Vec<i64> = Vec::new();
-            let (mut few, mut is_starved, mut is_cut) = (0, false, false);
+            let (mut few, mut short, mut is_cut) = (0, Vec::new(), false);
             let mut groups = found.groups.as_slice();
             while few < ENOUGH && !groups.is_empty() {
                 let mut counted = 0;
@@ -131,7 +132,8 @@ impl LetteredKinds {
                 let (some, others) = groups.split_at(some.unwrap_or(groups.len()).max(1));
                 groups = others;
                 let looked_at = some.iter().flat_map(|kind| &kind.ids).copied();
-                let passing = passing(conn, table, None, scope()?, looked_at.collect()).await?;
+                let passing =
+                    passing(conn, table, None, scope.records()?, looked_at.collect()).await?;
                 for kind in some {
                     let pass = kind
                         .ids
@@ -139,12 +141,16 @@ impl LetteredKinds {
                         .filter(|id| passing.contains_key(*id))
                         .count();
                     few += pass.min(OF_A_KIND as usize);
-                    is_starved |= kind.is_cut && pass < OF_A_KIND as usize;
+                    if kind.is_cut && pass < OF_A_KIND as usize {
+                        short.push(kind);
+                    }
                     is_cut |= kind.is_cut;
                 }
                 ids.extend(passing.into_keys());
             }
-            if few >= ENOUGH || (!is_starved && found.is_all) {
+            if few >= ENOUGH
+                || (found.is_all && !are_starved(conn, table, scope, short.into_iter()).await?)
+            {
                 let is_all = found.is_all && groups.is_empty() && !is_cut;
                 return Ok(Some((ids, is_all)));
             }
@@ -224,10 +230,7 @@ impl LetteredKinds {
                 last = Some(key);
             }
             if let Some(kind) = groups.last_mut() {
-                let ids: Vec<i64> = row.try_get("ids")?;
-                let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
-                kind.is_cut |= rows > ids.len() as u64;
-                kind.ids.extend(ids);
+                kind.add(row.try_get("rows")?, row.try_get("ids")?);
             }
         }
         // Few groups may have more of each.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kind::{Kind, passing};
+use super::kind::{Kind, are_starved, passing};
 use super::places::{Places, sealed, unsealed};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
+use crate::search::scope::Scope;
 use crate::search::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS};
 use crate::sql::Sql;
 use crate::value::ColumnValue;
@@ -38,14 +39,14 @@ impl Nearest {
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
-        scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+        scope: &Scope<'_>,
     ) -> Result<Option<Self>, Error> {
         for wanted in [KINDS_AT_FIRST, KINDS_THEN] {
             let Some(near) = Near::read(conn, table, vector, wanted).await? else {
                 return Ok(None);
             };
-            let passing = passing(conn, table, Some(vector), scope()?, near.ids()).await?;
-            let (mut alive, mut found, mut is_starved) = (0, 0, false);
+            let passing = passing(conn, table, Some(vector), scope.records()?, near.ids()).await?;
+            let (mut alive, mut found, mut short) = (0, 0, Vec::new());
             for kind in near.kinds.values() {
                 let pass = kind
                     .ids
@@ -54,10 +55,15 @@ impl Nearest {
                     .count();
                 alive += i64::from(pass > 0);
                 found += pass as i64;
-                is_starved |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
+                if kind.is_cut && pass < NEAR_OF_A_KIND as usize {
+                    short.push(kind);
+                }
             }
             let is_enough = alive >= KINDS || found >= NEAR;
-            if is_enough || (!is_starved && near.is_all_kinds) {
+            if is_enough
+                || (near.is_all_kinds
+                    && !are_starved(conn, table, scope, short.into_iter()).await?)
+            {
                 let ids = passing.into_keys().collect();
                 let is_cut = near.kinds.values().any(|kind| kind.is_cut);
                 return Ok(Some(Self {
@@ -124,10 +130,7 @@ impl Near {
                 continue;
             };
             let kind = kinds.entry(distance).or_default();
-            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
-            let ids: Vec<i64> = row.try_get("ids")?;
-            kind.is_cut |= rows > ids.len() as u64;
-            kind.ids.extend(ids);
+            kind.add(row.try_get("rows")?, row.try_get("ids")?);
         }
         for kind in kinds.values_mut() {
             kind.newest(match all_rows > NEAR {
@@ -161,7 +164,7 @@ pub(crate) async fn nearest(
     table: &'static Table,
     vector: &Embedding,
     wanted: u64,
-    scope: &(impl Fn() -> Result<Sql, Error> + Sync),
+    scope: &Scope<'_>,
 ) -> Result<Option<Places>, Error> {
     let vector_of = *vector;
     let mut sql = Sql::default();
@@ -192,10 +195,7 @@ pub(crate) async fn nearest(
             kinds.push((distance, Kind::default()));
         }
         if let Some((_, kind)) = kinds.last_mut() {
-            let ids: Vec<i64> = row.try_get("newest_ids")?;
-            let rows = row.try_get::<i64, _>("rows")?.unsigned_abs();
-            kind.is_cut |= rows > ids.len() as u64;
-            kind.ids.extend(ids);
+            kind.add(row.try_get("rows")?, row.try_get("newest_ids")?);
         }
     }
     let mut is_all = rows.len() < ENTRIES as usize;
@@ -207,7 +207,14 @@ pub(crate) async fn nearest(
         kind.newest(KNOWN);
         kind.ids.iter().copied()
     });
-    let passing = passing(conn, table, Some(&vector_of), scope()?, ids.collect()).await?;
+    let passing = passing(
+        conn,
+        table,
+        Some(&vector_of),
+        scope.records()?,
+        ids.collect(),
+    )
+    .await?;
     let (mut places, mut found) = (Vec::new(), 0_u64);
     for (distance, kind) in &kinds {
         // One that was changed meanwhile is of another kind, too.

@@ -228,3 +228,48 @@ async fn compare_alike(conn: &mut PgConnection, asked: &[Asked]) {
         .await;
     }
 }
+
+/// A kind with more records than are listed of it, of which the filters leave
+/// none, or only old ones.
+#[tokio::test]
+async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let line = |at: usize| {
+        let level = match at {
+            0..30 => Level::Error,
+            _ => Level::Info,
+        };
+        NewLog::new("CLOCK", level, format!("tick {at} of the clock"))
+    };
+    let lines: Vec<NewLog> = (0..6_000).map(line).collect();
+    Log::records()
+        .create_many(&mut *conn, &lines)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 2_000).unwrap();
+    while let Step::Sealed { .. } = sealer
+        .step(&mut conn, Duration::from_secs(10))
+        .await
+        .unwrap()
+    {}
+    let filters: [(Filter<Log>, usize); 4] = [
+        (Log::level().eq(Level::Error), 30),
+        (!Log::level().eq(Level::Info), 30),
+        (Log::source().eq("clock"), 0),
+        // Of a number, and so not the same for all of the kind.
+        (Log::message().contains("k 77 o"), 1),
+    ];
+    for (filter, expected) in filters {
+        for words in ["tick clock", "clocks ticking", "clock 77"] {
+            let query = Log::records().search(words).filter(filter.clone());
+            let found = hits(&mut conn, &query, "-1").await;
+            let of_all = hits(&mut conn, &query, "1e300").await;
+            let ids = |hits: &Hits<Log>| -> Vec<i64> {
+                hits.data.iter().map(|hit| hit.record.id).collect()
+            };
+            assert_eq!(found.data.len(), expected, "{words}: {filter:?}");
+            assert_eq!(ids(&found), ids(&of_all), "{words}: {filter:?}");
+        }
+    }
+}
