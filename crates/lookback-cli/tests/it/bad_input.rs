@@ -158,7 +158,7 @@ async fn a_record_that_the_database_refuses_does_not_sink_its_batch() {
     // What comes before it in its batch is in.
     transcript!(lookback.run(&["import", "logs.jsonl"]), @r#"
 $ lookback import logs.jsonl
-! error: logs.jsonl, line 2: logs: new row for relation "logs_default" violates check constraint "no_secrets"
+! error: logs.jsonl, line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! hint: lines 1 to 1 are done with: 1 records are in, 0 lines were rejected; to go on: the same command with --resume, after mending the line or with --on-error skip
 [exit code 1]
 "#);
@@ -166,8 +166,8 @@ $ lookback import logs.jsonl
     transcript!(lookback.run(&["import", "logs.jsonl", "--resume", "--on-error", "skip", "--rejects", "r"]), @r#"
 $ lookback import logs.jsonl --resume --on-error skip --rejects r
 ! resuming after line 1: 1 records are in
-! warning: line 2: logs: new row for relation "logs_default" violates check constraint "no_secrets"
-! warning: line 4: logs: new row for relation "logs_default" violates check constraint "no_secrets"
+! warning: line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
+! warning: line 4: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! logs.jsonl: 2 records into logs in [time] ([rate] records/s); 2 lines rejected, written to r
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 3);

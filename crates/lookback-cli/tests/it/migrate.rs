@@ -20,6 +20,7 @@ VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
 20261123162102  pending  index common filters
 20261123162103  pending  index common filters metrics window start idx
+20261123191540  pending  seal and ingest
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
@@ -29,6 +30,8 @@ $ lookback db migrate
 ! applied 20261123162102_index_common_filters.sql in [time] ms
 ! applying 20261123162103_index_common_filters_metrics_window_start_idx.sql
 ! applied 20261123162103_index_common_filters_metrics_window_start_idx.sql in [time] ms
+! applying 20261123191540_seal_and_ingest.sql
+! applied 20261123191540_seal_and_ingest.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -36,7 +39,7 @@ $ lookback db migrate
 ");
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"[now]","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"[now]","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103}]}
+{"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"[now]","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"[now]","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103},{"applied_at":"[now]","description":"seal and ingest","file":"20261123191540_seal_and_ingest.sql","state":"applied","version":20261123191540}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }

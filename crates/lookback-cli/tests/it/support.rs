@@ -166,6 +166,8 @@ macro_rules! transcript {
             (r"in \d+ ms\b", "in [time] ms"),
             (r"in \d+\.\d s \([\d,]+ records/s\)", "in [time] ([rate] records/s)"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "[now]"),
+            // A keeper makes partitions while records come.
+            (r#"relation "logs_(default|p\d+)""#, r#"relation "logs_[partition]""#),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
             (r"test_\d+_\d+_\d+", "[database]"),
             (r"/[\w/.-]*/\.tmp\w+", "[folder]"),
