@@ -67,7 +67,7 @@ impl Blocks {
                WHERE deleted_at IS NULL AND target = {target} AND has_kinds AND ({odd})), \
              blocks AS MATERIALIZED (\
                SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
-                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS s{any}), \
+                 WHERE {worth} deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS s{any}), \
              weights AS (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
@@ -77,6 +77,14 @@ impl Blocks {
              ORDER BY score DESC, first_id DESC",
             odd = pieces.odd_in_segment(),
             signature = pieces.signature_of_block(),
+            // Known before any block is read.
+            worth = match pieces.has_odd_words() {
+                true => String::new(),
+                false => format!(
+                    "(EXISTS (SELECT FROM odd) OR EXISTS (SELECT FROM sealed_segments \
+                       WHERE deleted_at IS NULL AND target = {target} AND NOT has_kinds)) AND"
+                ),
+            },
             phrases = pieces.phrases_of_block(),
             any = match pieces.phrases.is_empty() {
                 true => " WHERE __signature > 0",

@@ -151,8 +151,9 @@ impl Near {
     }
 }
 
-/// Entries that are looked at for the nearest records of all.
-const ENTRIES: i64 = 4_000;
+/// Entries that are looked at for the nearest records of all, at first and then.
+const ENTRIES_AT_FIRST: i64 = 100;
+const ENTRIES_THEN: i64 = 4_000;
 
 /// So many of the newest records of a vector are known, however many it has.
 const KNOWN: usize = 100;
@@ -166,69 +167,86 @@ pub(crate) async fn nearest(
     wanted: u64,
     scope: &Scope<'_>,
 ) -> Result<Option<Places>, Error> {
-    let vector_of = *vector;
-    let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
-    let vector = sql.take_text();
-    sql.push(&format!(
-        "{SEALED}, \
-         kinds AS (\
-           SELECT vector <=> {vector} AS distance, rows, newest_ids FROM search_kinds \
-           WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {ENTRIES}) \
-         SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
-        SEALED = sealed(&target),
-    ));
-    let rows = sql.fetch_all(conn).await?;
-    let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
-        return Ok(None);
-    };
-    let mut kinds: Vec<(f64, Kind)> = Vec::new();
-    for row in &rows {
-        let Some(distance) = row.try_get::<Option<f64>, _>("distance")? else {
-            continue;
+    for entries in [ENTRIES_AT_FIRST, ENTRIES_THEN] {
+        let Some(kinds) = InOrder::read(conn, table, vector, entries).await? else {
+            return Ok(None);
         };
-        if distance.is_nan() {
-            continue;
+        let ids = kinds.kinds.iter().flat_map(|(_, kind)| &kind.ids).copied();
+        let ids = ids.collect();
+        let passing = passing(conn, table, Some(vector), scope.records()?, ids).await?;
+        let (mut places, mut is_known) = (Vec::new(), kinds.is_all);
+        for (distance, kind) in &kinds.kinds {
+            // One that was changed meanwhile is of another kind, too.
+            let pass = kind.ids.iter().copied();
+            places.extend(pass.filter(|id| passing.get(id) == Some(&Some(*distance))));
+            if places.len() as u64 >= wanted {
+                is_known = true;
+                break;
+            }
+            if kind.is_cut {
+                return Ok(None);
+            }
         }
-        if kinds.last().is_none_or(|(last, _)| *last != distance) {
-            kinds.push((distance, Kind::default()));
-        }
-        if let Some((_, kind)) = kinds.last_mut() {
-            kind.add(row.try_get("rows")?, row.try_get("newest_ids")?);
-        }
-    }
-    let mut is_all = rows.len() < ENTRIES as usize;
-    if !is_all {
-        // There may be others of the last.
-        kinds.pop();
-    }
-    let ids = kinds.iter_mut().flat_map(|(_, kind)| {
-        kind.newest(KNOWN);
-        kind.ids.iter().copied()
-    });
-    let passing = passing(
-        conn,
-        table,
-        Some(&vector_of),
-        scope.records()?,
-        ids.collect(),
-    )
-    .await?;
-    let (mut places, mut found) = (Vec::new(), 0_u64);
-    for (distance, kind) in &kinds {
-        // One that was changed meanwhile is of another kind, too.
-        let pass = kind.ids.iter().copied();
-        let pass = pass.filter(|id| passing.get(id) == Some(&Some(*distance)));
-        places.extend(pass);
-        found = places.len() as u64;
-        if found >= wanted {
-            break;
-        }
-        if kind.is_cut {
-            is_all = false;
-            break;
+        if is_known {
+            return Ok(Some(Places::new(kinds.hot, places)));
         }
     }
-    Ok((found >= wanted || is_all).then(|| Places::new(hot, places)))
+    Ok(None)
+}
+
+/// The kinds nearest to a vector, in this order.
+struct InOrder {
+    hot: Vec<(i64, i64)>,
+    kinds: Vec<(f64, Kind)>,
+    /// Whether there are no others.
+    is_all: bool,
+}
+
+impl InOrder {
+    async fn read(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        entries: i64,
+    ) -> Result<Option<Self>, Error> {
+        let mut sql = Sql::default();
+        let target = sql.argument(table.name)?;
+        sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+        let vector = sql.take_text();
+        let limit = sql.argument(entries)?;
+        sql.push(&format!(
+            "{SEALED}, \
+             kinds AS (\
+               SELECT vector <=> {vector} AS distance, rows, newest_ids[1:{KNOWN}] AS ids FROM search_kinds \
+               WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {limit}) \
+             SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
+            SEALED = sealed(&target),
+        ));
+        let rows = sql.fetch_all(conn).await?;
+        let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        let mut kinds: Vec<(f64, Kind)> = Vec::new();
+        for row in &rows {
+            let distance = row.try_get::<Option<f64>, _>("distance")?;
+            let Some(distance) = distance.filter(|distance| !distance.is_nan()) else {
+                continue;
+            };
+            if kinds.last().is_none_or(|(last, _)| *last != distance) {
+                kinds.push((distance, Kind::default()));
+            }
+            if let Some((_, kind)) = kinds.last_mut() {
+                kind.add(row.try_get("rows")?, row.try_get("ids")?);
+            }
+        }
+        let is_all = (rows.len() as u64) < entries.unsigned_abs();
+        if !is_all {
+            // There may be others of the last.
+            kinds.pop();
+        }
+        for (_, kind) in &mut kinds {
+            kind.newest(KNOWN);
+        }
+        Ok(Some(Self { hot, kinds, is_all }))
+    }
 }
