@@ -311,8 +311,10 @@ fn name_of(table: &str, first: i64) -> String {
         true => format!("_n{:016}", first.unsigned_abs()),
         false => format!("_p{first:016}"),
     };
+    // Cut to the same for all of a table, however long their numbers.
+    const LONGEST_END: usize = "_p".len() + 19;
     let mut name = table.to_owned();
-    while name.len() + end.len() > LONGEST {
+    while name.len() + LONGEST_END > LONGEST {
         name.pop();
     }
     name + &end

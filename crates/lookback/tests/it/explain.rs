@@ -183,13 +183,16 @@ async fn common_queries_are_served_by_an_index() {
             Index Scan backward of logs_default_pkey, bounded
 
     a minute of lines
+      Bitmap Heap Scan of logs_default
+        Bitmap Index Scan of logs_default_created_at_idx, bounded
       Sort
         Nested Loop
           Result
           Limit
             Sort
-              Bitmap Heap Scan of logs_default
-                Bitmap Index Scan of logs_default_created_at_idx, bounded
+              Subquery Scan
+                Bitmap Heap Scan of logs_default
+                  Bitmap Index Scan of logs_default_created_at_idx, bounded
 
     a minute of lines, counted by level
       Limit
