@@ -5,17 +5,18 @@
 //! newest of them one by one. What is behind is *sealed*, segment by segment: a
 //! range of ids is summarised, in one transaction, into
 //!
-//! - [`SearchBlock`](crate::SearchBlock)s: which letters a few hundred records
-//!   that follow each other have among them. A search reads the records of the
-//!   blocks that may have its words ([`grams`]).
-//! - [`SearchKind`](crate::SearchKind)s: the distinct vectors. A search compares
-//!   these and reads the records of the nearest.
+//! - [`SearchKind`](crate::SearchKind)s: the distinct texts, up to numbers and
+//!   ids, with their vectors. A search compares these, and reads the newest
+//!   records of those that have its words or are near.
+//! - [`SearchBlock`](crate::SearchBlock)s: which numbers and ids a few hundred
+//!   records that follow each other have among them. A search reads the records
+//!   of the blocks that may have its own.
 //! - a [`SealedSegment`](crate::SealedSegment), which says that it is done.
 //!
 //! A summary is never the last word: it may name too many records and never too
 //! few, and each record is read and compared before it is a hit. So deleting a
 //! record needs nothing, and changing its text adds to the summaries
-//! ([`Changes`]). Why no trigram index and no HNSW:
+//! (`seal/change.rs`). Why no trigram index and no HNSW:
 //! `docs/decisions/0010-sealed-segments.md`.
 
 use sqlx::{PgConnection, Row as _};

@@ -17,6 +17,10 @@ use crate::model::{Model as _, Table};
 use crate::models::{Log, RequestSnapshot};
 use crate::seal::{DEFAULT_SEGMENT, Sealer, Step};
 
+/// A round is not longer than this, if steps are not: so often partitions are
+/// looked at.
+const ROUND: Duration = Duration::from_secs(1);
+
 /// The longest pause after something that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -223,27 +227,34 @@ impl Worker {
         if made > 0 {
             self.tell(|kept| kept.partitions += made);
         }
-        let mut session = Whole::new(Db::from(&self.pool).session().await?);
-        let step = sealer.step(session.conn(), self.options.idle).await;
-        session.give_back();
-        let mut did = made > 0;
-        match step? {
-            Step::Sealed { rows, behind, .. } => {
-                did = true;
-                self.behind[place] = behind;
-                self.tell_behind(|kept| {
-                    kept.segments += 1;
-                    kept.sealed_rows += rows;
-                });
-            }
-            Step::Done { behind } => {
-                self.behind[place] = behind;
-                self.tell_behind(|_| {});
-            }
-            // Another one is at it.
-            _ => {}
-        }
         let far = self.options.ahead.ids.unsigned_abs();
+        let mut did = made > 0;
+        let mut session = Whole::new(Db::from(&self.pool).session().await?);
+        loop {
+            match sealer.step(session.conn(), self.options.idle).await? {
+                Step::Sealed { rows, behind, .. } => {
+                    did = true;
+                    self.behind[place] = behind;
+                    self.tell_behind(|kept| {
+                        kept.segments += 1;
+                        kept.sealed_rows += rows;
+                    });
+                    // One after the other while it is far behind, up to the next look at the
+                    // partitions.
+                    if behind > far && clock.elapsed() < ROUND && !self.is_stopped() {
+                        continue;
+                    }
+                }
+                Step::Done { behind } => {
+                    self.behind[place] = behind;
+                    self.tell_behind(|_| {});
+                }
+                // Another one is at it.
+                _ => {}
+            }
+            break;
+        }
+        session.give_back();
         if self.behind[place] <= far
             && let Some(name) = finish(&self.pool, table).await?
         {
