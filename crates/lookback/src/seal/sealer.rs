@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::compact::merge;
 use super::summary::{Finished, Summary};
-use super::{Lock, lock, sealed_until};
+use super::{Lock, forget, lock, sealed_until};
 use crate::db::Together;
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -118,6 +118,10 @@ impl Sealer {
         patience: Duration,
     ) -> Result<Step, Error> {
         let clock = Instant::now();
+        if self.is_begun_anew(conn).await? {
+            forget(conn, self.table).await?;
+            self.settled = None;
+        }
         let Some((first_id, last_id, head)) = self.next(conn).await? else {
             return Ok(Step::Done { behind: 0 });
         };
@@ -162,6 +166,27 @@ impl Sealer {
             rows,
             behind: behind(last_id),
         })
+    }
+
+    /// Whether ids are given again that are sealed: the last segment had records,
+    /// and all that there are come before it. So it is after a `TRUNCATE …
+    /// RESTART IDENTITY`, and it does no harm where they were deleted for good.
+    async fn is_begun_anew(&self, conn: &mut PgConnection) -> Result<bool, Error> {
+        let (id, from) = (self.table.role(Role::Id).quoted(), self.table.quoted());
+        let mut sql = Sql::new(&format!(
+            "SELECT coalesce((SELECT max({id}) FROM {from}) < first_id, FALSE) AS anew \
+             FROM sealed_segments WHERE deleted_at IS NULL AND rows > 0 AND target = "
+        ));
+        sql.bind(self.table.name)?;
+        sql.push(" ORDER BY last_id DESC LIMIT 1");
+        let row = sql
+            .fetch_optional(conn)
+            .await
+            .map_err(|error| Error::of_table(self.table, error))?;
+        Ok(row
+            .map(|row| row.try_get("anew"))
+            .transpose()?
+            .unwrap_or(false))
     }
 
     /// The next segment and the greatest id there is; `None` without a record

@@ -194,3 +194,32 @@ async fn sealed(pool: &PgPool) -> i64 {
         .await
         .unwrap()
 }
+
+#[tokio::test]
+async fn a_table_that_is_begun_anew_is_sealed_anew() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    // The second time, fewer than were sealed before.
+    for (message, count, expected) in [("the zebra", 450, 399), ("the giraffe", 250, 199)] {
+        sqlx::query("TRUNCATE logs RESTART IDENTITY")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let mut new = lines(0, count);
+        new[7] = NewLog::new("API", Level::Info, message);
+        Log::records().create_many(&mut *conn, &new).await.unwrap();
+        let mut sealed = 0;
+        while let Step::Sealed { rows, .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {
+            sealed += rows;
+        }
+        assert_eq!(sealed, expected);
+        let query = Log::records().search(message);
+        let hits = query.hits(&mut *conn).await.unwrap();
+        assert_eq!(hits.data[0].record.id, 8, "{message}");
+    }
+}
