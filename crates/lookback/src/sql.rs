@@ -2,11 +2,11 @@
 
 use futures_core::stream::BoxStream;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
-use sqlx::{Arguments as _, AssertSqlSafe, Encode, PgConnection, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, PgConnection, Row as _, Type};
 
 use crate::error::Error;
 use crate::model::ColumnDef;
-use crate::value::{Parameter, Value};
+use crate::value::{Json, Parameter, Value};
 
 /// A statement being written.
 ///
@@ -18,6 +18,14 @@ pub(crate) struct Sql {
     text: String,
     arguments: PgArguments,
     once: bool,
+}
+
+/// What the planner expects of a statement.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) rows: f64,
+    /// In the planner's unit: one page that is read in order.
+    pub(crate) cost: f64,
 }
 
 impl Sql {
@@ -106,6 +114,21 @@ impl Sql {
         conn: &mut PgConnection,
     ) -> Result<Option<PgRow>, sqlx::Error> {
         self.query().fetch_optional(conn).await
+    }
+
+    /// What the planner expects of the statement, which is not run. `None` if it
+    /// does not say.
+    pub(crate) async fn expected(
+        mut self,
+        conn: &mut PgConnection,
+    ) -> Result<Option<Expected>, sqlx::Error> {
+        self.text.insert_str(0, "EXPLAIN (FORMAT JSON) ");
+        let row = self.fetch_optional(conn).await?;
+        let plan: Option<Json> = row.map(|row| row.try_get(0)).transpose()?;
+        let of = |what: &str| plan.as_ref()?[0]["Plan"][what].as_f64();
+        Ok(of("Plan Rows")
+            .zip(of("Total Cost"))
+            .map(|(rows, cost)| Expected { rows, cost }))
     }
 
     /// Runs a statement that returns no rows, and tells how many it touched.

@@ -122,17 +122,12 @@ impl<'c> Session<'c> {
         let most = set.and_then(|cost| cost.parse().ok()).unwrap_or(SCAN_COST);
         let mut sql = scope.records()?;
         let scope = sql.take_text();
-        sql.push(&format!(
-            "EXPLAIN (FORMAT JSON) SELECT FROM {}{scope}",
-            self.table.quoted()
-        ));
-        let plan = sql
-            .fetch_optional(self.conn())
+        sql.push(&format!("SELECT FROM {}{scope}", self.table.quoted()));
+        let expected = sql
+            .expected(self.conn())
             .await
             .map_err(|error| Error::of_table(self.table, error))?;
-        let plan: Option<serde_json::Value> = plan.map(|row| row.try_get(0)).transpose()?;
-        let cost = plan.and_then(|plan| plan[0]["Plan"]["Total Cost"].as_f64());
-        Ok(cost.is_none_or(|cost| cost > most))
+        Ok(expected.is_none_or(|expected| expected.cost > most))
     }
 
     /// From now on no index is read in its order: the nearest rows come from a
