@@ -43,11 +43,9 @@ CREATE TABLE search_blocks (
 CREATE TABLE search_kinds (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
     target text NOT NULL,
+    template_id bigint NOT NULL,
     first_id bigint NOT NULL,
     last_id bigint NOT NULL,
-    template text NOT NULL,
-    spelling bigint NOT NULL,
-    vector vector(16),
     rows bigint NOT NULL,
     newest_ids bigint[] NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -57,6 +55,20 @@ CREATE TABLE search_kinds (
     CONSTRAINT search_kinds_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE search_templates (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    target text NOT NULL,
+    key bigint NOT NULL,
+    template text NOT NULL,
+    fields text[] NOT NULL,
+    vector vector(16),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    embedding vector(16),
+    CONSTRAINT search_templates_pkey PRIMARY KEY (id)
+);
+
 CREATE UNIQUE INDEX ingest_lanes_name_key ON ingest_lanes USING btree (name) WHERE deleted_at IS NULL;
 
 CREATE UNIQUE INDEX sealed_segments_target_key ON sealed_segments USING btree (target, first_id) WHERE deleted_at IS NULL;
@@ -64,3 +76,7 @@ CREATE UNIQUE INDEX sealed_segments_target_key ON sealed_segments USING btree (t
 CREATE INDEX search_blocks_target_idx ON search_blocks USING btree (target, first_id);
 
 CREATE INDEX search_kinds_target_idx ON search_kinds USING btree (target, first_id);
+
+CREATE INDEX search_kinds_template_id_idx ON search_kinds USING btree (template_id, last_id DESC) INCLUDE (first_id, rows) WHERE deleted_at IS NULL;
+
+CREATE INDEX search_templates_target_idx ON search_templates USING btree (target, key);

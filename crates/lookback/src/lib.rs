@@ -38,9 +38,10 @@ pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, T
 pub use models::{
     GeoSource, Import, ImportPatch, IngestLane, IngestLanePatch, Level, Log, LogPatch, Metric,
     MetricPatch, NewImport, NewIngestLane, NewLog, NewMetric, NewRequestSnapshot, NewSealedSegment,
-    NewSearchBlock, NewSearchKind, NewSetting, NewUser, RequestSnapshot, RequestSnapshotPatch,
-    SealedSegment, SealedSegmentPatch, SearchBlock, SearchBlockPatch, SearchKind, SearchKindPatch,
-    Setting, SettingPatch, User, UserPatch, UserRole,
+    NewSearchBlock, NewSearchKind, NewSearchTemplate, NewSetting, NewUser, RequestSnapshot,
+    RequestSnapshotPatch, SealedSegment, SealedSegmentPatch, SearchBlock, SearchBlockPatch,
+    SearchKind, SearchKindPatch, SearchTemplate, SearchTemplatePatch, Setting, SettingPatch, User,
+    UserPatch, UserRole,
 };
 pub use query::{
     Aggregate, Average, Bucket, Bucketed, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped, Keys,

@@ -8,6 +8,7 @@ mod request_snapshot;
 mod sealed_segment;
 mod search_block;
 mod search_kind;
+mod search_template;
 mod setting;
 mod user;
 
@@ -19,5 +20,6 @@ pub use request_snapshot::{GeoSource, NewRequestSnapshot, RequestSnapshot, Reque
 pub use sealed_segment::{NewSealedSegment, SealedSegment, SealedSegmentPatch};
 pub use search_block::{NewSearchBlock, SearchBlock, SearchBlockPatch};
 pub use search_kind::{NewSearchKind, SearchKind, SearchKindPatch};
+pub use search_template::{NewSearchTemplate, SearchTemplate, SearchTemplatePatch};
 pub use setting::{NewSetting, Setting, SettingPatch};
 pub use user::{NewUser, User, UserPatch, UserRole};

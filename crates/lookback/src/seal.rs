@@ -5,9 +5,11 @@
 //! newest of them one by one. What is behind is *sealed*, segment by segment: a
 //! range of ids is summarised, in one transaction, into
 //!
-//! - [`SearchKind`](crate::SearchKind)s: the distinct texts, up to numbers and
-//!   ids, with their vectors. A search compares these, and reads the newest
-//!   records of those that have its words or are near.
+//! - [`SearchKind`](crate::SearchKind)s: how many records have each
+//!   [`SearchTemplate`](crate::SearchTemplate), and the newest of them. Templates
+//!   are the distinct texts of the table, up to numbers and ids, with their
+//!   vectors. A search compares these, and reads the newest records of those that
+//!   have its words or are near.
 //! - [`SearchBlock`](crate::SearchBlock)s: which numbers and ids a few hundred
 //!   records that follow each other have among them. A search reads the records
 //!   of the blocks that may have its own.
@@ -29,12 +31,14 @@ use crate::sql::Sql;
 mod change;
 mod compact;
 pub(crate) mod grams;
+mod kinds;
 mod sealer;
 mod summary;
 pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;
+pub(crate) use kinds::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 
 /// Forgets all summaries of a table: all of its records count as new, until
@@ -46,7 +50,12 @@ pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
     let mut together = Together::begin(conn).await?;
     lock(together.conn(), table, Lock::Shared).await?;
-    for summaries in ["sealed_segments", "search_blocks", "search_kinds"] {
+    for summaries in [
+        "sealed_segments",
+        "search_blocks",
+        "search_kinds",
+        "search_templates",
+    ] {
         let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
         sql.bind(table.name)?;
         sql.execute(together.conn()).await?;

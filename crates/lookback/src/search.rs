@@ -32,9 +32,9 @@ pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
 pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use scan::Session as ScanSession;
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, Time};
 pub(crate) use sealed::{Places, nearest};
-pub(crate) use statement::{fields, searched};
+pub(crate) use statement::{fields, searched, texts};
 
 /// Whether a record with these texts in its search fields is found, the fields
 /// of the search apart: what fetching and ranking come to, for one record

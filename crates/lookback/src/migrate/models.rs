@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::models::{
     Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
-    Setting, User,
+    SearchTemplate, Setting, User,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
@@ -71,6 +71,7 @@ impl Models {
             .model::<IngestLane>()
             .model::<SealedSegment>()
             .model::<SearchBlock>()
+            .model::<SearchTemplate>()
             .model::<SearchKind>()
     }
 

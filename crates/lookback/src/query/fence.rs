@@ -13,6 +13,7 @@ use super::QueryBuilder;
 use crate::error::Error;
 use crate::filter::{Node, Test};
 use crate::model::{Model, Role};
+use crate::search::Time;
 use crate::sql::Sql;
 
 /// How many records of the time PostgreSQL may expect, and what it may expect
@@ -46,6 +47,22 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::of_table(table, error))?;
         Ok(expected.is_some_and(|expected| expected.rows <= RECORDS && expected.cost <= COST))
+    }
+
+    /// What the filters say of when records were made.
+    pub(super) fn times(&self) -> Vec<Time<'_>> {
+        let mut nodes = Vec::new();
+        for node in &self.filter {
+            bounds(node, M::TABLE.place(Role::CreatedAt), &mut nodes);
+        }
+        let time = |node| match node {
+            &Node::Test {
+                test: Test::Compare(comparison, ref value),
+                ..
+            } => Some((comparison, value)),
+            _ => None,
+        };
+        nodes.into_iter().filter_map(time).collect()
     }
 }
 

@@ -178,7 +178,8 @@ impl<M: Model> QueryBuilder<M> {
             Ok(scope)
         };
         let never = || self.never();
-        let scope = Scope::new(&records, &never);
+        let times = self.times();
+        let scope = Scope::new(&records, &never, &times);
         let found = search::candidates(
             table,
             query,
@@ -249,7 +250,8 @@ impl<M: Model> QueryBuilder<M> {
             Ok(sql)
         };
         let never = || self.never();
-        let scope = Scope::new(&records, &never);
+        let times = self.times();
+        let scope = Scope::new(&records, &never, &times);
         // The nearest are read where summaries say they are; all are counted.
         let statement = |places: Option<&search::Places>| -> Result<Sql, Error> {
             let mut sql = scope.records()?;

@@ -3,12 +3,11 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
-use super::template::{spelling, template_kept};
+use super::kinds::Kinds;
 use super::{Lock, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::models::{NewSearchKind, SearchKind};
 use crate::search::{fields, searched};
 use crate::sql::Sql;
 
@@ -47,42 +46,24 @@ impl Changes {
             return Ok(());
         }
         ids.sort_unstable();
-        let mut block: Option<Block> = None;
-        let mut kinds = Vec::new();
+        let mut beside: Option<Beside> = None;
         for changed in self.records(conn, &ids).await? {
-            let Changed {
-                id,
-                text,
-                fields,
-                embedding,
-            } = changed;
-            if block.as_ref().is_none_or(|block| block.last_id < id) {
-                if let Some(block) = block.take() {
-                    block.write(conn).await?;
+            if beside
+                .as_ref()
+                .is_none_or(|beside| beside.last_id < changed.id)
+            {
+                if let Some(beside) = beside.take() {
+                    beside.write(conn, self.table).await?;
                 }
-                block = Block::of(conn, self.table, id).await?;
+                beside = Some(Beside::of(conn, self.table, changed.id).await?);
             }
-            if let Some(block) = &mut block {
-                block.signature.add_record(&text);
+            if let Some(beside) = &mut beside {
+                beside.add(&changed);
             }
-            add_letters(conn, self.table, id, &text).await?;
-            let template = template_kept(&text).unwrap_or_default();
-            let mut kind = NewSearchKind::new(
-                self.table.name,
-                id,
-                id,
-                template,
-                spelling(&fields),
-                1,
-                vec![id],
-            );
-            kind.vector = embedding;
-            kinds.push(kind);
         }
-        if let Some(block) = block {
-            block.write(conn).await?;
+        if let Some(beside) = beside {
+            beside.write(conn, self.table).await?;
         }
-        SearchKind::records().create_many(conn, &kinds).await?;
         Ok(())
     }
 
@@ -122,10 +103,82 @@ struct Changed {
     embedding: Option<Embedding>,
 }
 
+/// What comes to be known of changed records that are of one block.
+struct Beside {
+    segment: Option<Segment>,
+    block: Option<Block>,
+    kinds: Kinds,
+    /// The changed records.
+    first_id: i64,
+    changed: i64,
+    /// The greatest id that may be of the block.
+    last_id: i64,
+}
+
+impl Beside {
+    async fn of(conn: &mut PgConnection, table: &'static Table, id: i64) -> Result<Self, Error> {
+        // Always in this order, so that two transactions do not wait for each other.
+        let segment = Segment::of(conn, table, id).await?;
+        let block = Block::of(conn, table, id).await?;
+        Ok(Self {
+            last_id: block.as_ref().map_or(id, |block| block.last_id),
+            segment,
+            block,
+            kinds: Kinds::default(),
+            first_id: id,
+            changed: id,
+        })
+    }
+
+    fn add(&mut self, changed: &Changed) {
+        let Changed {
+            id,
+            text,
+            fields,
+            embedding,
+        } = changed;
+        self.changed = *id;
+        if let Some(block) = &mut self.block {
+            block.signature.add_record(text);
+            if !block.has_templates {
+                block.signature.add_text(text);
+            }
+        }
+        if let Some(segment) = &mut self.segment {
+            segment.letters.add_record(text);
+        }
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        self.kinds.add(text, &fields, embedding.as_ref(), *id);
+    }
+
+    async fn write(self, conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
+        if let Some(block) = self.block {
+            let mut sql = Sql::new("UPDATE search_blocks SET updated_at = now(), grams = ");
+            sql.bind(block.signature.as_bytes())?;
+            sql.push(" WHERE id = ");
+            sql.bind(block.id)?;
+            sql.execute(&mut *conn).await?;
+        }
+        if let Some(segment) = self
+            .segment
+            .filter(|segment| segment.letters != segment.before)
+        {
+            let mut sql = Sql::new("UPDATE sealed_segments SET updated_at = now(), odd_letters = ");
+            sql.bind(segment.letters.into_bytes())?;
+            sql.push(" WHERE id = ");
+            sql.bind(segment.id)?;
+            sql.execute(&mut *conn).await?;
+        }
+        let (first, last) = (self.first_id, self.changed);
+        self.kinds.store(conn, table.name, first, last).await
+    }
+}
+
 /// A block that is being added to, locked against others who do.
 struct Block {
     id: i64,
     last_id: i64,
+    has_templates: bool,
     signature: Signature,
 }
 
@@ -135,7 +188,8 @@ impl Block {
         table: &'static Table,
         id: i64,
     ) -> Result<Option<Self>, Error> {
-        let mut sql = Sql::new("SELECT id, last_id, grams FROM search_blocks WHERE target = ");
+        let mut sql =
+            Sql::new("SELECT id, last_id, has_templates, grams FROM search_blocks WHERE target = ");
         sql.bind(table.name)?;
         sql.push(" AND first_id <= ");
         sql.bind(id)?;
@@ -145,56 +199,49 @@ impl Block {
         let Some(row) = sql.fetch_optional(conn).await? else {
             return Ok(None);
         };
-        let signature = Signature::from_bytes(row.try_get("grams")?);
-        Ok(match signature {
-            Some(signature) => Some(Self {
-                id: row.try_get("id")?,
-                last_id: row.try_get("last_id")?,
-                signature,
-            }),
-            None => None,
-        })
-    }
-
-    async fn write(self, conn: &mut PgConnection) -> Result<(), Error> {
-        let mut sql = Sql::new("UPDATE search_blocks SET updated_at = now(), grams = ");
-        sql.bind(self.signature.as_bytes())?;
-        sql.push(" WHERE id = ");
-        sql.bind(self.id)?;
-        sql.execute(conn).await?;
-        Ok(())
+        let Some(signature) = Signature::from_bytes(row.try_get("grams")?) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            id: row.try_get("id")?,
+            last_id: row.try_get("last_id")?,
+            has_templates: row.try_get("has_templates")?,
+            signature,
+        }))
     }
 }
 
-/// Adds the letters of a text to those of the segment of its record.
-async fn add_letters(
-    conn: &mut PgConnection,
-    table: &'static Table,
+/// What templates of a segment leave out, which is being added to, locked against
+/// others who do.
+struct Segment {
     id: i64,
-    text: &str,
-) -> Result<(), Error> {
-    let mut sql = Sql::new("SELECT id, odd_letters FROM sealed_segments WHERE target = ");
-    sql.bind(table.name)?;
-    sql.push(" AND first_id <= ");
-    sql.bind(id)?;
-    sql.push(" AND last_id >= ");
-    sql.bind(id)?;
-    sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
-    let Some(row) = sql.fetch_optional(&mut *conn).await? else {
-        return Ok(());
-    };
-    let Some(before) = Letters::from_bytes(row.try_get("odd_letters")?) else {
-        return Ok(());
-    };
-    let mut letters = before.clone();
-    letters.add_record(text);
-    if letters == before {
-        return Ok(());
+    before: Letters,
+    letters: Letters,
+}
+
+impl Segment {
+    async fn of(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        id: i64,
+    ) -> Result<Option<Self>, Error> {
+        let mut sql = Sql::new("SELECT id, odd_letters FROM sealed_segments WHERE target = ");
+        sql.bind(table.name)?;
+        sql.push(" AND first_id <= ");
+        sql.bind(id)?;
+        sql.push(" AND last_id >= ");
+        sql.bind(id)?;
+        sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
+        let Some(row) = sql.fetch_optional(conn).await? else {
+            return Ok(None);
+        };
+        let Some(letters) = Letters::from_bytes(row.try_get("odd_letters")?) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            id: row.try_get("id")?,
+            before: letters.clone(),
+            letters,
+        }))
     }
-    let mut sql = Sql::new("UPDATE sealed_segments SET updated_at = now(), odd_letters = ");
-    sql.bind(letters.into_bytes())?;
-    sql.push(" WHERE id = ");
-    sql.bind(row.try_get::<i64, _>("id")?)?;
-    sql.execute(conn).await?;
-    Ok(())
 }

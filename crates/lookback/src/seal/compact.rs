@@ -2,19 +2,18 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::summary::Kinds;
+use super::kinds::{LISTED, NEWEST, forget_unused};
 use super::{Lock, lock};
 use crate::db::Together;
-use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::Table;
-use crate::models::SearchKind;
 use crate::sql::Sql;
 
-/// Makes one kind of all that have the same vector and lie within a range of
-/// ids, and returns how many there were and are. What a search finds stays the
-/// same; it compares fewer vectors. Returns `None`, having done nothing, while
-/// another process is sealing the table.
+/// Makes one kind of all that have the same template and lie within a range of
+/// ids, forgets templates that no kind has, and returns how many kinds there
+/// were and are. What a search finds stays the same; it reads fewer kinds.
+/// Returns `None`, having done nothing, while another process is sealing the
+/// table.
 ///
 /// # Errors
 ///
@@ -30,6 +29,7 @@ pub async fn compact(
         return Ok(None);
     }
     let merged = merge(together.conn(), table, first_id, last_id).await?;
+    forget_unused(together.conn(), table.name).await?;
     together.commit().await?;
     Ok(Some(merged))
 }
@@ -41,37 +41,31 @@ pub(super) async fn merge(
     first_id: i64,
     last_id: i64,
 ) -> Result<(u64, u64), Error> {
-    let mut sql = Sql::new("DELETE FROM search_kinds WHERE target = ");
-    sql.bind(table.name)?;
-    sql.push(" AND first_id >= ");
-    sql.bind(first_id)?;
-    sql.push(" AND last_id <= ");
-    sql.bind(last_id)?;
-    sql.push(" RETURNING first_id, template, spelling, vector, rows, newest_ids");
-    let mut gone = Vec::new();
-    for row in sql.fetch_all(&mut *conn).await? {
-        let first: i64 = row.try_get("first_id")?;
-        let template: String = row.try_get("template")?;
-        let spelling: i64 = row.try_get("spelling")?;
-        let vector: Option<Embedding> = row.try_get("vector")?;
-        let rows: i64 = row.try_get("rows")?;
-        let ids: Vec<i64> = row.try_get("newest_ids")?;
-        gone.push((first, ids, (template, spelling, vector, rows)));
-    }
-    // From the oldest to the newest, as a summary is made.
-    gone.sort_by_key(|(first, ids, _)| (*first, ids.first().copied()));
-    let before = gone.len() as u64;
-    let mut kinds = Kinds::default();
-    for (_, ids, (template, spelling, vector, rows)) in gone {
-        kinds.add(
-            template,
-            spelling,
-            vector.as_ref(),
-            rows.unsigned_abs(),
-            ids.into_iter().rev(),
-        );
-    }
-    let kinds = kinds.finish(table.name, first_id, last_id);
-    let after = SearchKind::records().create_many(conn, &kinds).await?;
-    Ok((before, after))
+    let mut sql = Sql::default();
+    let (target, first, last) = (
+        sql.argument(table.name)?,
+        sql.argument(first_id)?,
+        sql.argument(last_id)?,
+    );
+    // As a kind is made of records: see `kinds.rs`.
+    sql.push(&format!(
+        "WITH gone AS (\
+           DELETE FROM search_kinds WHERE target = {target} AND first_id >= {first} AND last_id <= {last} \
+           RETURNING template_id, rows, newest_ids), \
+         counted AS (SELECT template_id, sum(rows)::bigint AS rows FROM gone GROUP BY 1), \
+         listed AS (\
+           SELECT template_id, array_agg(DISTINCT id ORDER BY id DESC) AS ids \
+           FROM gone CROSS JOIN LATERAL unnest(newest_ids) AS id GROUP BY 1), \
+         made AS (\
+           INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
+           SELECT {target}, template_id, {first}, {last}, rows, \
+             ids[1:CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE {LISTED} END] \
+           FROM counted JOIN listed USING (template_id) ORDER BY template_id RETURNING 1) \
+         SELECT (SELECT count(*) FROM gone) AS before, (SELECT count(*) FROM made) AS after"
+    ));
+    let Some(row) = sql.fetch_optional(conn).await? else {
+        return Ok((0, 0));
+    };
+    let count = |name| Ok::<u64, sqlx::Error>(row.try_get::<i64, _>(name)?.unsigned_abs());
+    Ok((count("before")?, count("after")?))
 }

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::compact::merge;
@@ -12,8 +11,8 @@ use crate::db::Together;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::models::{SealedSegment, SearchBlock, SearchKind};
-use crate::search::{fields, searched};
+use crate::models::{SealedSegment, SearchBlock};
+use crate::search::{searched, texts};
 use crate::sql::Sql;
 
 /// How many ids a segment has, unless said otherwise: so many records are
@@ -25,6 +24,10 @@ const COMPACTED: i64 = 16;
 
 /// The longest segment that is taken, in ids: it is summarised in memory.
 const MOST_IDS: i64 = 1 << 24;
+
+/// In most databases each of the first is one of the second in lower case.
+const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
 /// How often transactions are looked at that may still write below the head.
 const POLL: Duration = Duration::from_millis(20);
@@ -246,13 +249,25 @@ impl Sealer {
     ) -> Result<u64, Error> {
         let table = self.table;
         let id = table.role(Role::Id).quoted();
+        let fields = texts(table);
+        let sum = |of: &str| {
+            let of_field = |field: &String| format!(" + {of}({field})");
+            fields.iter().map(of_field).collect::<String>()
+        };
+        // What is ASCII has its lower case here: that is half of what the server would do.
         let mut sql = Sql::new(&format!(
-            "SELECT {id} AS __id, {created_at} AS __created_at, {embedding} AS __embedding, \
-             {text} AS __text, {fields} AS __fields FROM {from} WHERE {id} BETWEEN ",
+            "SELECT {id}, {created_at}, {embedding}, \
+             CASE WHEN lower('{UPPER}') = '{LOWER}' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{fields} \
+             FROM {from} WHERE {id} BETWEEN ",
             created_at = table.role(Role::CreatedAt).quoted(),
             embedding = table.role(Role::Embedding).quoted(),
+            bytes = sum("octet_length"),
+            characters = sum("char_length"),
             text = searched(table),
-            fields = fields(table, None),
+            fields = fields
+                .iter()
+                .map(|field| format!(", {field}"))
+                .collect::<String>(),
             from = table.quoted(),
         ));
         sql.bind(first_id)?;
@@ -261,22 +276,29 @@ impl Sealer {
         sql.push(&format!(" ORDER BY {id}"));
         let mut summary = Summary::new(first_id, last_id);
         {
+            let mut lower = String::new();
             let mut rows = sql.fetch(conn);
             while let Some(row) =
                 std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
             {
                 let row = row.map_err(|error| Error::of_table(table, error))?;
-                let created_at: DateTime<Utc> = row.try_get("__created_at")?;
-                let embedding: Option<Embedding> = row.try_get("__embedding")?;
-                let text: &str = row.try_get("__text")?;
-                let fields: Vec<String> = row.try_get("__fields")?;
-                summary.add(
-                    row.try_get("__id")?,
-                    created_at,
-                    text,
-                    &fields,
-                    embedding.as_ref(),
-                );
+                let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
+                let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
+                let text = match row.try_get(3)? {
+                    Some(text) => text,
+                    None => {
+                        lower.clear();
+                        for (place, field) in fields.iter().enumerate() {
+                            lower.push_str(if place > 0 { "\n" } else { "" });
+                            lower.push_str(field);
+                        }
+                        lower.make_ascii_lowercase();
+                        lower.as_str()
+                    }
+                };
+                let (id, created_at) = (row.try_get(0)?, row.try_get(1)?);
+                let embedding: Option<Embedding> = row.try_get(2)?;
+                summary.add(id, created_at, text, &fields, embedding.as_ref());
             }
         }
         let rows = summary.rows as u64;
@@ -288,9 +310,7 @@ impl Sealer {
         SearchBlock::records()
             .create_many(&mut *conn, &blocks)
             .await?;
-        SearchKind::records()
-            .create_many(&mut *conn, &kinds)
-            .await?;
+        kinds.store(conn, table.name, first_id, last_id).await?;
         SealedSegment::records().create(&mut *conn, segment).await?;
         Ok(rows)
     }

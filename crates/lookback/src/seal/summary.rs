@@ -1,25 +1,19 @@
-//! What records have among them: blocks of letters, and kinds.
-
-use std::collections::HashMap;
+//! What the records of a segment have among them: blocks of letters, and kinds.
 
 use chrono::{DateTime, Utc};
 
 use super::grams::{BITS, Letters, Signature};
-use super::template::{spelling, template_kept};
-use crate::embedding::{DIMENSIONS, Embedding};
-use crate::models::{NewSealedSegment, NewSearchBlock, NewSearchKind};
+use super::kinds::Kinds;
+use super::template::{is_kept, runs};
+use crate::embedding::Embedding;
+use crate::models::{NewSealedSegment, NewSearchBlock};
 use crate::types::Bytes;
 
 /// A block has at most this many records, and ends when as many bits are set:
-/// then a word of eight letters that no record has is taken for one that is
-/// there in two blocks of a thousand.
+/// then a word of four letters that no record has is taken for one that is there
+/// in one block of sixty, and a longer one hardly ever.
 const BLOCK_ROWS: usize = 256;
 const BLOCK_ONES: usize = BITS * 35 / 100;
-
-/// All records of a kind are listed up to this many, which is as many as a
-/// search looks at for their likeness; of a kind with more, the newest.
-const LISTED: usize = 1_000;
-const NEWEST: usize = 100;
 
 /// Where there are more kinds than a quarter of the records, and than this,
 /// comparing kinds is no less work than comparing records.
@@ -33,13 +27,41 @@ pub(super) struct Summary {
     pub(super) rows: usize,
     oldest: Option<DateTime<Utc>>,
     newest: Option<DateTime<Utc>>,
-    signature: Signature,
-    block_rows: usize,
-    block_first: i64,
+    block: Block,
     last_added: i64,
-    blocks: Vec<(i64, i64, Vec<u8>)>,
+    blocks: Vec<Block>,
     kinds: Kinds,
     letters: Letters,
+}
+
+/// What some records have that follow each other.
+#[derive(Debug)]
+struct Block {
+    first_id: i64,
+    last_id: i64,
+    rows: usize,
+    /// What templates leave out.
+    left_out: Signature,
+    /// The letters of the texts, wanted where there are no templates.
+    texts: Signature,
+}
+
+impl Block {
+    fn new(first_id: i64) -> Self {
+        Self {
+            first_id,
+            last_id: first_id,
+            rows: 0,
+            left_out: Signature::new(),
+            texts: Signature::new(),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.rows >= BLOCK_ROWS
+            || self.left_out.ones() >= BLOCK_ONES
+            || self.texts.ones() >= BLOCK_ONES
+    }
 }
 
 impl Summary {
@@ -50,9 +72,7 @@ impl Summary {
             rows: 0,
             oldest: None,
             newest: None,
-            signature: Signature::new(),
-            block_rows: 0,
-            block_first: first_id,
+            block: Block::new(first_id),
             last_added: first_id,
             blocks: Vec::new(),
             kinds: Kinds::default(),
@@ -60,49 +80,59 @@ impl Summary {
         }
     }
 
+    /// Adds a record, with all of its text in the lower case of the database, and
+    /// its search fields as they are.
     pub(super) fn add(
         &mut self,
         id: i64,
         created_at: DateTime<Utc>,
         text: &str,
-        fields: &[String],
+        fields: &[&str],
         embedding: Option<&Embedding>,
     ) {
-        if self.block_rows >= BLOCK_ROWS || self.signature.ones() >= BLOCK_ONES {
+        if self.block.is_full() {
             self.end_block(self.last_added);
         }
-        self.signature.add_record(text);
-        self.letters.add_record(text);
-        self.block_rows += 1;
+        match is_kept(text) {
+            true => {
+                for (run, is_odd) in runs(text) {
+                    if is_odd {
+                        self.block.left_out.add_run(run);
+                        self.letters.add(run);
+                    }
+                }
+            }
+            false => {
+                self.block.left_out.add_record(text);
+                self.letters.add(text);
+            }
+        }
+        self.block.texts.add_text(text);
+        self.block.rows += 1;
         self.last_added = id;
         self.rows += 1;
-        self.oldest = Some(
-            self.oldest
-                .map_or(created_at, |oldest| oldest.min(created_at)),
-        );
-        self.newest = Some(
-            self.newest
-                .map_or(created_at, |newest| newest.max(created_at)),
-        );
-        let template = template_kept(text).unwrap_or_default();
-        self.kinds
-            .add(template, spelling(fields), embedding, 1, [id]);
+        self.oldest = Some(self.oldest.map_or(created_at, |time| time.min(created_at)));
+        self.newest = Some(self.newest.map_or(created_at, |time| time.max(created_at)));
+        self.kinds.add(text, fields, embedding, id);
     }
 
     /// Blocks follow each other without a gap, so that each id is in one.
     fn end_block(&mut self, last_id: i64) {
-        let signature = std::mem::replace(&mut self.signature, Signature::new());
-        let bytes = signature.as_bytes().to_vec();
-        self.blocks.push((self.block_first, last_id, bytes));
-        self.block_first = last_id.saturating_add(1);
-        self.block_rows = 0;
+        let next = Block::new(last_id.saturating_add(1));
+        let mut block = std::mem::replace(&mut self.block, next);
+        block.last_id = last_id;
+        self.blocks.push(block);
     }
 
     pub(super) fn finish(mut self, target: &str) -> Finished {
         self.end_block(self.last_id);
-        let has_kinds = self.kinds.are_few(self.rows);
-        let blocks = self.blocks.into_iter().map(|(first_id, last_id, bytes)| {
-            NewSearchBlock::new(target, first_id, last_id, has_kinds, Bytes(bytes))
+        let has_kinds = self.kinds.len() <= FEW_KINDS.max(self.rows / 4);
+        let blocks = self.blocks.into_iter().map(|mut block| {
+            if !has_kinds {
+                block.left_out.add_all(&block.texts);
+            }
+            let bytes = Bytes(block.left_out.as_bytes().to_vec());
+            NewSearchBlock::new(target, block.first_id, block.last_id, has_kinds, bytes)
         });
         let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
         let letters = Bytes(self.letters.into_bytes());
@@ -111,11 +141,10 @@ impl Summary {
             NewSealedSegment::new(target, first_id, last_id, rows, has_kinds, letters);
         segment.oldest = self.oldest;
         segment.newest = self.newest;
-        let kinds = has_kinds.then(|| self.kinds.finish(target, first_id, last_id));
         Finished {
             segment,
             blocks: blocks.collect(),
-            kinds: kinds.unwrap_or_default(),
+            kinds: has_kinds.then_some(self.kinds).unwrap_or_default(),
         }
     }
 }
@@ -126,90 +155,5 @@ pub(super) struct Finished {
     pub(super) segment: NewSealedSegment,
     pub(super) blocks: Vec<NewSearchBlock>,
     /// None where they are many.
-    pub(super) kinds: Vec<NewSearchKind>,
-}
-
-/// Templates and vectors, how many records have each, and the ids of the newest
-/// of them.
-#[derive(Debug, Default)]
-pub(super) struct Kinds {
-    places: HashMap<(String, i64, Option<[u32; DIMENSIONS]>), usize>,
-    /// In the order in which they first came.
-    kinds: Vec<Kind>,
-}
-
-#[derive(Debug)]
-struct Kind {
-    template: String,
-    spelling: i64,
-    vector: Option<Embedding>,
-    rows: u64,
-    ids: Vec<i64>,
-}
-
-impl Kinds {
-    /// Adds records of a kind, in the order of ids.
-    pub(super) fn add(
-        &mut self,
-        template: String,
-        spelling: i64,
-        vector: Option<&Embedding>,
-        rows: u64,
-        ids: impl IntoIterator<Item = i64>,
-    ) {
-        let key = (template, spelling, vector.map(bits));
-        let place = self.places.get(&key).copied().unwrap_or_else(|| {
-            self.places.insert(key.clone(), self.kinds.len());
-            self.kinds.push(Kind {
-                template: key.0,
-                spelling,
-                vector: vector.copied(),
-                rows: 0,
-                ids: Vec::new(),
-            });
-            self.kinds.len() - 1
-        });
-        let kind = &mut self.kinds[place];
-        kind.rows += rows;
-        kind.ids.extend(ids);
-        if kind.ids.len() >= 2 * LISTED {
-            kind.ids.drain(..kind.ids.len() - LISTED);
-        }
-    }
-
-    fn are_few(&self, rows: usize) -> bool {
-        self.kinds.len() <= FEW_KINDS.max(rows / 4)
-    }
-
-    pub(super) fn finish(self, target: &str, first_id: i64, last_id: i64) -> Vec<NewSearchKind> {
-        let kinds = self.kinds.into_iter().map(|kind| {
-            let Kind {
-                template,
-                spelling,
-                vector,
-                rows,
-                mut ids,
-            } = kind;
-            ids.sort_unstable_by(|a, b| b.cmp(a));
-            ids.dedup();
-            ids.truncate(match rows > LISTED as u64 {
-                true => NEWEST,
-                false => LISTED,
-            });
-            let rows = i64::try_from(rows).unwrap_or(i64::MAX);
-            let mut kind =
-                NewSearchKind::new(target, first_id, last_id, template, spelling, rows, ids);
-            kind.vector = vector;
-            kind
-        });
-        kinds.collect()
-    }
-}
-
-fn bits(vector: &Embedding) -> [u32; DIMENSIONS] {
-    let mut bits = [0; DIMENSIONS];
-    for (bits, number) in bits.iter_mut().zip(vector.as_slice()) {
-        *bits = number.to_bits();
-    }
-    bits
+    pub(super) kinds: Kinds,
 }

@@ -1,7 +1,5 @@
 //! What lines have in common that differ in numbers and ids alone.
 
-use crate::hash::fnv1a;
-
 /// A text of which each run of letters and digits with a digit in it is a `0`:
 /// numbers, ids, addresses. Lines of one place in a program have one template.
 ///
@@ -9,30 +7,18 @@ use crate::hash::fnv1a;
 /// the runs that the template leaves out ([`odd_runs`]).
 pub(crate) fn template(text: &str) -> String {
     let mut template = String::with_capacity(text.len());
+    push_template(&mut template, text);
+    template
+}
+
+/// Adds the template of a text to what is there.
+pub(super) fn push_template(template: &mut String, text: &str) {
     for (run, is_odd) in runs(text) {
         match is_odd {
             true => template.push('0'),
             false => template.push_str(run),
         }
     }
-    template
-}
-
-/// The template of the text of a record, as a kind keeps it: of a text that is
-/// too long nothing, and its words are looked for in blocks alone.
-pub(crate) fn template_kept(text: &str) -> Option<String> {
-    is_kept(text).then(|| template(text))
-}
-
-/// A hash of the texts of the search fields of a record, without what templates
-/// leave out: records with one hash have the same in each field that has no
-/// digit.
-pub(crate) fn spelling(fields: &[String]) -> i64 {
-    const BETWEEN: u8 = 0xff;
-    let bytes = fields
-        .iter()
-        .flat_map(|field| template(field).into_bytes().into_iter().chain([BETWEEN]));
-    fnv1a(bytes).cast_signed()
 }
 
 /// Whether a text is not too long for its template to be kept.
@@ -77,15 +63,28 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
 
 /// A text in runs of letters and digits and what is between them, and whether
 /// each has a digit.
-fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
-    let mut rest = text;
+pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let bytes = text.as_bytes();
+    let mut next = 0;
     std::iter::from_fn(move || {
-        let first = rest.chars().next()?;
-        let is_word = first.is_alphanumeric();
-        let end = rest.find(|c: char| c.is_alphanumeric() != is_word);
-        let (run, after) = rest.split_at(end.unwrap_or(rest.len()));
-        rest = after;
-        Some((run, is_odd(run)))
+        let first = next;
+        let (mut is_word, mut is_odd) = (None, false);
+        while let Some(byte) = bytes.get(next) {
+            // Most texts are ASCII, and are read once for each record that is sealed.
+            let (is_letter, length) = match byte.is_ascii() {
+                true => (byte.is_ascii_alphanumeric(), 1),
+                false => {
+                    let letter = text[next..].chars().next()?;
+                    (letter.is_alphanumeric(), letter.len_utf8())
+                }
+            };
+            if *is_word.get_or_insert(is_letter) != is_letter {
+                break;
+            }
+            is_odd |= byte.is_ascii_digit();
+            next += length;
+        }
+        (next > first).then(|| (&text[first..next], is_odd))
     })
 }
 

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use crate::error::Error;
+use crate::filter::Comparison;
 use crate::sql::Sql;
+use crate::value::Value;
 
 type Written<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);
 
@@ -12,14 +14,27 @@ type Written<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);
 pub(crate) struct Scope<'a> {
     records: Written<'a>,
     never: Written<'a>,
+    times: &'a [Time<'a>],
 }
+
+/// What a filter says of when a record was made.
+pub(crate) type Time<'a> = (Comparison, &'a Value<'static>);
 
 impl<'a> Scope<'a> {
     /// `records` writes ` WHERE …`; `never` a condition on a record that says
     /// that no record of its kind is meant, or nothing where the filters do not
-    /// tell.
-    pub(crate) fn new(records: Written<'a>, never: Written<'a>) -> Self {
-        Self { records, never }
+    /// tell; of `times`, all hold for each record.
+    pub(crate) fn new(records: Written<'a>, never: Written<'a>, times: &'a [Time<'a>]) -> Self {
+        Self {
+            records,
+            never,
+            times,
+        }
+    }
+
+    /// What is known of when the records were made.
+    pub(crate) fn times(&self) -> &'a [Time<'a>] {
+        self.times
     }
 
     /// ` WHERE …`, with its values bound.

@@ -18,6 +18,7 @@ mod lettered;
 mod near;
 mod pieces;
 mod places;
+mod span;
 
 pub(super) use lettered::Lettered;
 pub(crate) use near::{Nearest, nearest};

@@ -357,7 +357,8 @@ pub(crate) fn fields(table: &'static Table, cut: Option<u32>) -> String {
     format!("ARRAY[{}]::text[]", fields.join(", "))
 }
 
-fn texts(table: &'static Table) -> Vec<String> {
+/// The text of each search field of a row, in their order.
+pub(crate) fn texts(table: &'static Table) -> Vec<String> {
     let text = |index: &usize| {
         let column = &table.columns[*index];
         let text = match column.ty {

@@ -5,6 +5,7 @@ use sqlx::{PgConnection, Row as _};
 use super::lettered::ENOUGH;
 use super::pieces::Pieces;
 use super::places::hot;
+use super::span::Span;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::statement::Words;
@@ -48,6 +49,7 @@ impl Blocks {
         conn: &mut PgConnection,
         table: &'static Table,
         pieces: &Pieces,
+        span: Span,
         all: bool,
     ) -> Result<Option<([(i64, i64); 2], Self)>, Error> {
         let mut sql = Sql::default();
@@ -58,6 +60,7 @@ impl Blocks {
         };
         let listed = sql.argument(listed)?;
         let count = pieces.words.len();
+        let span = span.condition(&mut sql)?;
         sql.push(&format!(
             "WITH sealed AS (\
                SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
@@ -67,7 +70,7 @@ impl Blocks {
                WHERE deleted_at IS NULL AND target = {target} AND has_kinds AND ({odd})), \
              blocks AS MATERIALIZED (\
                SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
-                 WHERE {worth} deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS s{any}), \
+                 WHERE {worth} deleted_at IS NULL AND target = {target}{span}{phrases} OFFSET 0) AS s{any}), \
              weights AS (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \

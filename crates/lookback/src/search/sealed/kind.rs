@@ -8,47 +8,69 @@ use sqlx::{PgConnection, Row as _};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
+use crate::seal::{LISTED, NEWEST};
 use crate::search::scope::Scope;
 use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
 
-/// A kind that is near, with the newest of its records.
+/// A kind, with the newest of its records.
 #[derive(Debug, Default)]
 pub(super) struct Kind {
     pub(super) ids: Vec<i64>,
+    rows: u64,
     /// Whether there are records that are not among the ids.
     pub(super) is_cut: bool,
-    /// Some of each entry that is a part of it.
-    samples: Vec<Vec<i64>>,
 }
 
-/// So many records of an entry stand for all of it.
-const SAMPLE: usize = 5;
-
 impl Kind {
-    /// Takes in an entry: how many records it has, and the newest of them.
+    /// Takes in the records of a template: how many there are, and the newest of
+    /// them.
     pub(super) fn add(&mut self, rows: i64, ids: Vec<i64>) {
-        self.is_cut |= rows.unsigned_abs() > ids.len() as u64;
-        self.samples
-            .push(ids.iter().copied().take(SAMPLE).collect());
+        self.rows += rows.unsigned_abs();
         self.ids.extend(ids);
-    }
-
-    /// Whether the filters leave no record of it, listed or not.
-    fn is_never(&self, never: &BTreeMap<i64, bool>) -> bool {
-        self.samples.iter().all(|sample| {
-            let mut known = sample.iter().filter_map(|id| never.get(id)).peekable();
-            known.peek().is_some() && known.all(|never| *never)
-        })
     }
 
     /// Puts the newest first, and keeps this many.
     pub(super) fn newest(&mut self, most: usize) {
         self.ids.sort_unstable_by(|a, b| b.cmp(a));
         self.ids.dedup();
-        self.is_cut |= self.ids.len() > most;
+        self.is_cut = self.rows > self.ids.len() as u64 || self.ids.len() > most;
         self.ids.truncate(most);
     }
+}
+
+/// The records of a template within a span: `rows`, how many there are, and
+/// `ids`, this many of the newest of them.
+pub(super) fn records(template: &str, each: &str, span: &str) -> String {
+    format!(
+        "SELECT max(s.total)::bigint AS rows, coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids FROM (\
+           SELECT newest_ids, sum(rows) OVER () AS total, \
+             sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer FROM (\
+             SELECT id, last_id, newest_ids, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
+             FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS s \
+         LEFT JOIN LATERAL unnest(s.newest_ids[1:{each}]) AS n(id) ON s.newer < {each}"
+    )
+}
+
+/// ` AND …`: that a template, `t`, may be of a record of the scope; with its
+/// values bound in what is returned first.
+pub(super) fn possible(table: &'static Table, scope: &Scope<'_>) -> Result<(Sql, String), Error> {
+    let mut sql = scope.never()?;
+    let never = sql.take_text();
+    if never.is_empty() {
+        return Ok((sql, never));
+    }
+    let fields = table.search.iter().enumerate().map(|(place, column)| {
+        let column = table.columns[*column].quoted();
+        format!("t.fields[{}] AS {column}", place + 1)
+    });
+    let fields: Vec<String> = fields.collect();
+    let condition = format!(
+        " AND (SELECT {never} FROM (SELECT {}) AS {}) IS NOT TRUE",
+        fields.join(", "),
+        table.alias()
+    );
+    Ok((sql, condition))
 }
 
 /// Which of some records are of a scope, and how far from a vector they are.
@@ -81,41 +103,4 @@ pub(super) async fn passing(
         .iter()
         .map(record)
         .collect::<Result<_, sqlx::Error>>()?)
-}
-
-/// Whether there may be records of some kinds that are of a scope and not
-/// listed.
-pub(super) async fn are_starved<'k>(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    scope: &Scope<'_>,
-    kinds: impl Iterator<Item = &'k Kind>,
-) -> Result<bool, Error> {
-    let kinds: Vec<&Kind> = kinds.collect();
-    if kinds.is_empty() {
-        return Ok(false);
-    }
-    let mut sql = scope.never()?;
-    if sql.is_empty() {
-        return Ok(true);
-    }
-    let never = sql.take_text();
-    let samples = kinds.iter().flat_map(|kind| kind.samples.iter().flatten());
-    let samples: Vec<i64> = samples.copied().collect();
-    let id = table.role(Role::Id).quoted();
-    let ids = sql.argument(samples)?;
-    sql.push(&format!(
-        "SELECT {id} AS __id, ({never}) AS __never FROM {} WHERE {id} = ANY({ids}::bigint[])",
-        table.quoted()
-    ));
-    let rows = sql
-        .fetch_all(conn)
-        .await
-        .map_err(|error| Error::of_table(table, error))?;
-    let record = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__never")?));
-    let never = rows
-        .iter()
-        .map(record)
-        .collect::<Result<_, sqlx::Error>>()?;
-    Ok(!kinds.iter().all(|kind| kind.is_never(&never)))
 }

@@ -3,9 +3,10 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::blocks::Blocks;
-use super::kind::{Kind, are_starved, passing};
+use super::kind::{Kind, passing, possible, records};
 use super::pieces::Pieces;
 use super::places::Places;
+use super::span::Span;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::seal::template::templates_within;
@@ -13,7 +14,6 @@ use crate::search::grammar::containing;
 use crate::search::query::Query;
 use crate::search::scope::Scope;
 use crate::search::statement::{BY_LETTERS, OF_A_KIND, PARTS, Words};
-use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
 
 /// So many records are enough to rank, if no other can be better.
@@ -23,6 +23,7 @@ pub(super) const ENOUGH: usize = BY_LETTERS as usize;
 #[derive(Debug)]
 pub(in crate::search) struct Lettered {
     hot: Vec<(i64, i64)>,
+    span: Span,
     /// Records of kinds.
     ids: Vec<i64>,
     /// Whether these are all records of kinds that have letters of the query.
@@ -41,17 +42,19 @@ impl Lettered {
         scope: &Scope<'_>,
     ) -> Result<Option<Self>, Error> {
         let pieces = Pieces::of(conn, query).await?;
-        let Some((hot, blocks)) = Blocks::find(conn, table, &pieces, false).await? else {
+        let span = Span::of(conn, table, scope).await?;
+        let Some((hot, blocks)) = Blocks::find(conn, table, &pieces, span, false).await? else {
             return Ok(None);
         };
         let (mut ids, mut has_all_kinds) = (Vec::new(), true);
         if pieces.are_in_templates() {
-            let found = LetteredKinds::find(conn, table, query, &pieces, scope).await?;
+            let found = LetteredKinds::find(conn, table, query, &pieces, scope, span).await?;
             let Some(found) = found else { return Ok(None) };
             (ids, has_all_kinds) = found;
         }
         Ok(Some(Self {
             hot: hot.to_vec(),
+            span,
             ids,
             has_all_kinds,
             blocks,
@@ -85,7 +88,7 @@ impl Lettered {
     ) -> Result<(), Error> {
         if self.blocks.is_list_over() {
             let pieces = Pieces::of(conn, query).await?;
-            if let Some((_, all)) = Blocks::find(conn, table, &pieces, true).await? {
+            if let Some((_, all)) = Blocks::find(conn, table, &pieces, self.span, true).await? {
                 let taken = self.blocks.taken;
                 self.blocks = all;
                 self.blocks.taken = taken;
@@ -104,9 +107,29 @@ struct LetteredKinds {
     is_all: bool,
 }
 
-/// Groups that are looked at, at first and then.
-const GROUPS_AT_FIRST: i64 = 300;
-const GROUPS_THEN: i64 = 3_000;
+/// How far it is looked for records of kinds.
+#[derive(Clone, Copy)]
+struct Effort {
+    /// Groups that are looked at.
+    groups: i64,
+    /// Of each kind, how many times as many records as are wanted.
+    times: i64,
+}
+
+const EFFORTS: [Effort; 2] = [
+    Effort {
+        groups: 300,
+        times: 2,
+    },
+    Effort {
+        groups: 3_000,
+        times: 20,
+    },
+];
+
+/// Where so many records were looked at and too few are of the scope, reading all
+/// of the table is no more work.
+const LOOKED_AT: usize = 100_000;
 
 impl LetteredKinds {
     /// The ids of records of a scope that have letters of a query in their
@@ -117,13 +140,14 @@ impl LetteredKinds {
         query: &Query,
         pieces: &Pieces,
         scope: &Scope<'_>,
+        span: Span,
     ) -> Result<Option<(Vec<i64>, bool)>, Error> {
-        for wanted in [GROUPS_AT_FIRST, GROUPS_THEN] {
-            let found = Self::read(conn, table, query, pieces, wanted).await?;
+        for effort in EFFORTS {
+            let found = Self::read(conn, table, query, pieces, scope, span, effort).await?;
             let mut ids: Vec<i64> = Vec::new();
-            let (mut few, mut short, mut is_cut) = (0, Vec::new(), false);
+            let (mut few, mut is_short, mut is_cut, mut looked_at) = (0, false, false, 0);
             let mut groups = found.groups.as_slice();
-            while few < ENOUGH && !groups.is_empty() {
+            while few < ENOUGH && !groups.is_empty() && looked_at < LOOKED_AT {
                 let mut counted = 0;
                 let some = groups.iter().position(|kind| {
                     counted += kind.ids.len();
@@ -131,9 +155,9 @@ impl LetteredKinds {
                 });
                 let (some, others) = groups.split_at(some.unwrap_or(groups.len()).max(1));
                 groups = others;
-                let looked_at = some.iter().flat_map(|kind| &kind.ids).copied();
-                let passing =
-                    passing(conn, table, None, scope.records()?, looked_at.collect()).await?;
+                let listed: Vec<i64> = some.iter().flat_map(|kind| &kind.ids).copied().collect();
+                looked_at += listed.len();
+                let passing = passing(conn, table, None, scope.records()?, listed).await?;
                 for kind in some {
                     let pass = kind
                         .ids
@@ -141,18 +165,14 @@ impl LetteredKinds {
                         .filter(|id| passing.contains_key(*id))
                         .count();
                     few += pass.min(OF_A_KIND as usize);
-                    if kind.is_cut && pass < OF_A_KIND as usize {
-                        short.push(kind);
-                    }
+                    is_short |= kind.is_cut && pass < OF_A_KIND as usize;
                     is_cut |= kind.is_cut;
                 }
                 ids.extend(passing.into_keys());
             }
-            if few >= ENOUGH
-                || (found.is_all && !are_starved(conn, table, scope, short.into_iter()).await?)
-            {
-                let is_all = found.is_all && groups.is_empty() && !is_cut;
-                return Ok(Some((ids, is_all)));
+            let is_over = groups.is_empty() && found.is_all;
+            if few >= ENOUGH || (is_over && !is_short) {
+                return Ok(Some((ids, is_over && !is_cut)));
             }
         }
         Ok(None)
@@ -163,15 +183,19 @@ impl LetteredKinds {
         table: &'static Table,
         query: &Query,
         pieces: &Pieces,
-        wanted: i64,
+        scope: &Scope<'_>,
+        span: Span,
+        effort: Effort,
     ) -> Result<Self, Error> {
-        let mut sql = Sql::default();
+        let (mut sql, possible) = possible(table, scope)?;
         let target = sql.argument(table.name)?;
         let vector = query.embedding.as_ref();
         let vector = vector.map_or(Value::Null, ColumnValue::to_value);
         sql.bind_value(table.role(Role::Embedding), vector)?;
         let vector = sql.take_text();
-        let wanted_groups = sql.argument(wanted)?;
+        let span = span.condition(&mut sql)?;
+        let wanted = sql.argument(effort.groups)?;
+        let times = sql.argument(effort.times)?;
         let mut patterns = Vec::new();
         for word in &pieces.words {
             for piece in std::iter::once(&word.whole).chain(&word.pieces) {
@@ -195,35 +219,43 @@ impl LetteredKinds {
             phrases.push_str(&format!(" AND template LIKE ANY ({within}::text[])"));
         }
         let any = match pieces.phrases.is_empty() {
-            true => " WHERE __signature > 0",
-            false => "",
+            true => "__signature > 0",
+            false => "TRUE",
         };
         let count = pieces.words.len();
         sql.push(&format!(
-            "WITH kinds AS MATERIALIZED (\
-               SELECT * FROM (\
-                 SELECT id, rows, coalesce((nullif(vector <=> {vector}, 'NaN') * {PARTS})::int, 3 * {PARTS}) AS kind, \
-                   {signature} AS __signature FROM search_kinds \
-                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS k{any}), \
-             groups AS (SELECT __signature, kind, sum(rows)::bigint AS rows FROM kinds GROUP BY 1, 2), \
+            "WITH templates AS MATERIALIZED (\
+               SELECT t.id, t.kind, t.__signature, k.rows FROM (\
+                 SELECT id, fields, coalesce((nullif(vector <=> {vector}, 'NaN') * {PARTS})::int, 3 * {PARTS}) AS kind, \
+                   {signature} AS __signature FROM search_templates \
+                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS t \
+               CROSS JOIN LATERAL (\
+                 SELECT sum(rows)::bigint AS rows FROM search_kinds \
+                 WHERE deleted_at IS NULL AND template_id = t.id{span} OFFSET 0) AS k \
+               WHERE {any}{possible} AND k.rows > 0), \
+             groups AS (SELECT __signature, kind, sum(rows)::bigint AS rows FROM templates GROUP BY 1, 2), \
              weights AS (SELECT {weights} FROM groups), \
-             counted AS (SELECT count(*) AS __groups, coalesce(sum(rows), 0)::bigint AS __rows FROM groups), \
+             counted AS (\
+               SELECT count(*) AS __groups, \
+                 {times} * CASE WHEN coalesce(sum(rows), 0) <= {BY_LETTERS} THEN {BY_LETTERS} \
+                   ELSE greatest({OF_A_KIND}, {BY_LETTERS} / count(*)) END AS __each FROM groups), \
              chosen AS (\
                SELECT __signature, kind, ({score})::float8 AS score FROM groups CROSS JOIN weights \
-               ORDER BY score DESC, kind LIMIT {wanted_groups}) \
-             SELECT __groups, __signature, kind, kinds.rows, \
-               CASE WHEN __rows <= {BY_LETTERS} THEN s.newest_ids ELSE s.newest_ids[1:greatest({listed}, 2 * {BY_LETTERS} / __groups)] END AS ids \
-             FROM chosen JOIN kinds USING (__signature, kind) JOIN search_kinds AS s USING (id) CROSS JOIN counted \
+               ORDER BY score DESC, kind LIMIT {wanted}) \
+             SELECT __groups, __each, __signature, kind, r.* \
+             FROM counted CROSS JOIN chosen JOIN templates AS t USING (__signature, kind) \
+             CROSS JOIN LATERAL ({records}) AS r \
              ORDER BY score DESC, kind, __signature",
             weights = Words::weights_of_rows(count),
             score = Words::score(0..count),
-            listed = 2 * OF_A_KIND,
+            records = records("t.id", "__each", &span),
         ));
         let rows = sql.fetch_all(conn).await?;
         let mut groups: Vec<Kind> = Vec::new();
-        let (mut last, mut counted) = (None, 0);
+        let (mut last, mut counted, mut each) = (None, 0, 0);
         for row in &rows {
             counted = row.try_get::<i64, _>("__groups")?;
+            each = row.try_get::<i64, _>("__each")?;
             let key: (i64, i32) = (row.try_get("__signature")?, row.try_get("kind")?);
             if last != Some(key) {
                 groups.push(Kind::default());
@@ -233,13 +265,8 @@ impl LetteredKinds {
                 kind.add(row.try_get("rows")?, row.try_get("ids")?);
             }
         }
-        // Few groups may have more of each.
-        let each = (2 * ENOUGH / groups.len().max(1)).max(2 * OF_A_KIND as usize);
         for kind in &mut groups {
-            kind.newest(match kind.is_cut {
-                true => each,
-                false => usize::MAX,
-            });
+            kind.newest(usize::try_from(each).unwrap_or(usize::MAX));
         }
         Ok(Self {
             is_all: groups.len() as i64 >= counted,

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kind::{Kind, are_starved, passing};
+use super::kind::{Kind, passing, possible, records};
 use super::places::{Places, sealed, unsealed};
+use super::span::Span;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::search::scope::Scope;
 use crate::search::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS};
-use crate::sql::Sql;
 use crate::value::ColumnValue;
 
 /// Where the records nearest to a vector are.
@@ -41,12 +41,13 @@ impl Nearest {
         vector: &Embedding,
         scope: &Scope<'_>,
     ) -> Result<Option<Self>, Error> {
+        let span = Span::of(conn, table, scope).await?;
         for wanted in [KINDS_AT_FIRST, KINDS_THEN] {
-            let Some(near) = Near::read(conn, table, vector, wanted).await? else {
+            let Some(near) = Near::read(conn, table, vector, scope, span, wanted).await? else {
                 return Ok(None);
             };
             let passing = passing(conn, table, Some(vector), scope.records()?, near.ids()).await?;
-            let (mut alive, mut found, mut short) = (0, 0, Vec::new());
+            let (mut alive, mut found, mut is_short) = (0, 0, false);
             for kind in near.kinds.values() {
                 let pass = kind
                     .ids
@@ -55,15 +56,10 @@ impl Nearest {
                     .count();
                 alive += i64::from(pass > 0);
                 found += pass as i64;
-                if kind.is_cut && pass < NEAR_OF_A_KIND as usize {
-                    short.push(kind);
-                }
+                is_short |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
             }
             let is_enough = alive >= KINDS || found >= NEAR;
-            if is_enough
-                || (near.is_all_kinds
-                    && !are_starved(conn, table, scope, short.into_iter()).await?)
-            {
+            if is_enough || (near.is_all_kinds && !is_short) {
                 let ids = passing.into_keys().collect();
                 let is_cut = near.kinds.values().any(|kind| kind.is_cut);
                 return Ok(Some(Self {
@@ -93,27 +89,37 @@ impl Near {
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
+        scope: &Scope<'_>,
+        span: Span,
         wanted: i64,
     ) -> Result<Option<Self>, Error> {
-        let mut sql = Sql::default();
+        let (mut sql, possible) = possible(table, scope)?;
         let target = sql.argument(table.name)?;
         sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
         let vector = sql.take_text();
+        let span = span.condition(&mut sql)?;
         let wanted_kinds = sql.argument(wanted)?;
         sql.push(&format!(
             "{SEALED}, \
-             kinds AS MATERIALIZED (\
-               SELECT * FROM (\
-                 SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, rows, id FROM search_kinds \
-                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS k WHERE kind <= {FAR}), \
-             counted AS (SELECT count(DISTINCT kind) AS __kinds, coalesce(sum(rows), 0)::bigint AS __rows FROM kinds), \
-             nearest AS (\
-               SELECT kind, rows, id FROM kinds WHERE kind <= (SELECT max(kind) FROM (\
-                 SELECT DISTINCT kind FROM kinds ORDER BY kind LIMIT {wanted_kinds}) AS n)) \
-             SELECT sealed.*, counted.*, n.kind, n.rows, \
-               CASE WHEN __rows <= {NEAR} THEN s.newest_ids ELSE s.newest_ids[1:{IDS}] END AS ids \
-             FROM sealed CROSS JOIN counted LEFT JOIN (nearest AS n JOIN search_kinds AS s USING (id)) ON TRUE",
-            SEALED = sealed(&target),
+             templates AS MATERIALIZED (\
+               SELECT kind, id FROM (\
+                 SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, id, fields FROM search_templates \
+                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
+               WHERE kind <= {FAR}{possible} AND EXISTS (\
+                 SELECT FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span})), \
+             counted AS (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
+             nearest AS MATERIALIZED (\
+               SELECT t.kind, t.id, (\
+                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span}) AS rows \
+               FROM templates AS t WHERE t.kind <= (SELECT max(kind) FROM (\
+                 SELECT DISTINCT kind FROM templates ORDER BY kind LIMIT {wanted_kinds}) AS n)), \
+             looked_at AS (\
+               SELECT CASE WHEN sum(rows) <= {NEAR} THEN {NEAR} ELSE {IDS} END AS __each FROM nearest) \
+             SELECT sealed.*, counted.*, looked_at.*, n.kind, n.rows, n.ids \
+             FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
+               SELECT t.kind, r.* FROM nearest AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE",
+            SEALED = sealed(&target, &span),
+            records = records("t.id", "__each", &span),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
@@ -123,7 +129,7 @@ impl Near {
             return Ok(None);
         };
         let all_kinds: i64 = row.try_get("__kinds")?;
-        let all_rows: i64 = row.try_get("__rows")?;
+        let each: i32 = row.try_get("__each")?;
         let mut kinds: BTreeMap<i32, Kind> = BTreeMap::new();
         for row in &rows {
             let Some(distance) = row.try_get("kind")? else {
@@ -133,10 +139,7 @@ impl Near {
             kind.add(row.try_get("rows")?, row.try_get("ids")?);
         }
         for kind in kinds.values_mut() {
-            kind.newest(match all_rows > NEAR {
-                true => IDS,
-                false => usize::MAX,
-            });
+            kind.newest(usize::try_from(each).unwrap_or(IDS));
         }
         Ok(Some(Self {
             hot,
@@ -167,8 +170,9 @@ pub(crate) async fn nearest(
     wanted: u64,
     scope: &Scope<'_>,
 ) -> Result<Option<Places>, Error> {
+    let span = Span::of(conn, table, scope).await?;
     for entries in [ENTRIES_AT_FIRST, ENTRIES_THEN] {
-        let Some(kinds) = InOrder::read(conn, table, vector, entries).await? else {
+        let Some(kinds) = InOrder::read(conn, table, vector, scope, span, entries).await? else {
             return Ok(None);
         };
         let ids = kinds.kinds.iter().flat_map(|(_, kind)| &kind.ids).copied();
@@ -207,20 +211,30 @@ impl InOrder {
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
+        scope: &Scope<'_>,
+        span: Span,
         entries: i64,
     ) -> Result<Option<Self>, Error> {
-        let mut sql = Sql::default();
+        let (mut sql, possible) = possible(table, scope)?;
         let target = sql.argument(table.name)?;
         sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
         let vector = sql.take_text();
+        let span = span.condition(&mut sql)?;
         let limit = sql.argument(entries)?;
         sql.push(&format!(
             "{SEALED}, \
-             kinds AS (\
-               SELECT vector <=> {vector} AS distance, rows, newest_ids[1:{KNOWN}] AS ids FROM search_kinds \
-               WHERE deleted_at IS NULL AND target = {target} ORDER BY distance LIMIT {limit}) \
-             SELECT sealed.*, kinds.* FROM sealed LEFT JOIN kinds ON TRUE ORDER BY distance",
-            SEALED = sealed(&target),
+             templates AS (\
+               SELECT distance, id FROM (\
+                 SELECT vector <=> {vector} AS distance, id, fields FROM search_templates \
+                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
+               WHERE distance <> 'NaN'{possible} AND EXISTS (\
+                 SELECT FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span}) \
+               ORDER BY distance LIMIT {limit}) \
+             SELECT sealed.*, n.* FROM sealed LEFT JOIN LATERAL (\
+               SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE \
+             ORDER BY distance",
+            SEALED = sealed(&target, &span),
+            records = records("t.id", &KNOWN.to_string(), &span),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {

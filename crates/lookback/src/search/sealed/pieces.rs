@@ -24,9 +24,11 @@ pub(super) struct Piece {
     pub(super) text: String,
     /// Whether it has a digit.
     pub(super) is_odd: bool,
-    places: Vec<usize>,
-    /// Where it is in no template.
-    odd_places: Vec<usize>,
+    /// With a digit: of what templates leave out of it. Else: where a template
+    /// leaves it out.
+    left_out: Vec<usize>,
+    /// Where templates are not known.
+    unknown: Vec<usize>,
     /// The bits of a segment of which a template leaves it out.
     letters: Vec<usize>,
 }
@@ -47,8 +49,11 @@ impl Piece {
         Self {
             text: text.to_owned(),
             is_odd: is_odd(text),
-            places: few(&mut grams::places(text)),
-            odd_places: few(&mut grams::odd_places(text)),
+            left_out: match is_odd(text) {
+                true => few(&mut grams::odd_places(text).into_iter()),
+                false => few(&mut grams::left_out_places(text)),
+            },
+            unknown: few(&mut grams::text_places(text)),
             letters: few(&mut grams::letter_places(text)),
         }
     }
@@ -56,13 +61,12 @@ impl Piece {
     /// Whether a block may have it: without a digit, elsewhere than in a
     /// template, if templates are known.
     fn in_block(&self) -> String {
+        let (left_out, unknown) = (has("grams", &self.left_out), has("grams", &self.unknown));
         match self.is_odd {
-            true => has("grams", &self.places),
+            true => format!("({left_out} AND (has_templates OR {unknown}))"),
             false => format!(
-                "CASE WHEN has_templates THEN {} AND EXISTS (\
-                   SELECT FROM odd WHERE b.first_id BETWEEN odd.first_id AND odd.last_id) ELSE {} END",
-                has("grams", &self.odd_places),
-                has("grams", &self.places)
+                "CASE WHEN has_templates THEN {left_out} AND EXISTS (\
+                   SELECT FROM odd WHERE b.first_id BETWEEN odd.first_id AND odd.last_id) ELSE {unknown} END"
             ),
         }
     }
@@ -165,9 +169,12 @@ impl Pieces {
 
     pub(super) fn phrases_of_block(&self) -> String {
         let any_is_odd = self.has_odd_phrase();
-        let phrases = self.phrases.iter().map(|phrase| match any_is_odd {
-            true => format!(" AND {}", has("grams", &phrase.places)),
-            false => format!(" AND {}", phrase.in_block()),
+        let phrases = self.phrases.iter().map(|phrase| {
+            // Templates may have those without a digit, and another phrase is in none.
+            match any_is_odd && !phrase.is_odd {
+                true => format!(" AND (has_templates OR {})", has("grams", &phrase.unknown)),
+                false => format!(" AND {}", phrase.in_block()),
+            }
         });
         phrases.collect()
     }

@@ -77,13 +77,14 @@ pub(super) fn hot(first: i64, until: i64) -> [(i64, i64); 2] {
     [before, beyond]
 }
 
-/// The common beginning of statements: what is sealed.
-pub(super) fn sealed(target: &str) -> String {
+/// The common beginning of statements: what is sealed, and what of a span is
+/// compared one by one.
+pub(super) fn sealed(target: &str, span: &str) -> String {
     format!(
         "WITH sealed AS (\
            SELECT min(first_id) AS __first, max(last_id) AS __until, \
-             array_agg(first_id) FILTER (WHERE NOT has_kinds) AS __first_ids, \
-             array_agg(last_id) FILTER (WHERE NOT has_kinds) AS __last_ids \
+             array_agg(first_id) FILTER (WHERE NOT has_kinds{span}) AS __first_ids, \
+             array_agg(last_id) FILTER (WHERE NOT has_kinds{span}) AS __last_ids \
            FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
     )
 }

@@ -1,0 +1,213 @@
+//! Kinds of records: what their texts have in common, and which records have it.
+
+use std::collections::HashMap;
+
+use sqlx::{PgConnection, Row as _};
+
+use super::template::{is_kept, push_template, template};
+use crate::embedding::{DIMENSIONS, Embedding};
+use crate::error::Error;
+use crate::hash::fnv1a;
+use crate::models::{NewSearchKind, NewSearchTemplate, SearchKind, SearchTemplate};
+use crate::sql::Sql;
+
+/// All records of a kind are listed up to this many, which is as many as a
+/// search looks at for their likeness; of a kind with more, the newest.
+pub(crate) const LISTED: usize = 1_000;
+pub(crate) const NEWEST: usize = 100;
+
+/// Kinds, how many records have each, and the ids of the newest of them.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    kinds: HashMap<Identity, Kind>,
+    /// Of the record that is being added.
+    own: Identity,
+}
+
+/// What the records of a kind have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Identity {
+    /// The search fields up to numbers and ids, each with [`END`] behind it.
+    fields: String,
+    /// The numbers of the vector, as bits.
+    vector: Option<[u32; DIMENSIONS]>,
+}
+
+/// No text of PostgreSQL has it.
+const END: char = '\0';
+
+#[derive(Debug)]
+struct Kind {
+    /// Of the whole text, in lower case.
+    template: String,
+    vector: Option<Embedding>,
+    rows: usize,
+    /// The last of them, in order.
+    ids: Vec<i64>,
+}
+
+impl Identity {
+    fn set<'a>(&mut self, fields: impl IntoIterator<Item = &'a str>, vector: Option<&Embedding>) {
+        self.fields.clear();
+        for field in fields {
+            push_template(&mut self.fields, field);
+            self.fields.push(END);
+        }
+        self.vector = vector.map(|vector| {
+            let mut bits = [0; DIMENSIONS];
+            for (bits, number) in bits.iter_mut().zip(vector.as_slice()) {
+                *bits = number.to_bits();
+            }
+            bits
+        });
+    }
+
+    fn fields(&self) -> Vec<String> {
+        let fields = self.fields.split_terminator(END);
+        fields.map(str::to_owned).collect()
+    }
+
+    /// By which it is found again: stored, so that it never changes.
+    fn key(&self) -> i64 {
+        let vector = self.vector.iter().flatten();
+        let vector = vector.flat_map(|bits| bits.to_le_bytes());
+        fnv1a(self.fields.bytes().chain(vector)).cast_signed()
+    }
+}
+
+impl Kinds {
+    /// Adds a record, in the order of ids, with all of its text in the lower case
+    /// of the database, and its search fields as they are.
+    pub(super) fn add(&mut self, text: &str, fields: &[&str], vector: Option<&Embedding>, id: i64) {
+        let is_kept = is_kept(text);
+        let fields = fields.iter().copied().filter(|_| is_kept);
+        self.own.set(fields, vector);
+        if let Some(kind) = self.kinds.get_mut(&self.own) {
+            return kind.add(id);
+        }
+        let mut kind = Kind {
+            template: match is_kept {
+                true => template(text),
+                false => String::new(),
+            },
+            vector: vector.copied(),
+            rows: 0,
+            ids: Vec::new(),
+        };
+        kind.add(id);
+        self.kinds.insert(self.own.clone(), kind);
+    }
+
+    /// How many kinds there are.
+    pub(super) fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    /// Writes the kinds of the records of a range of ids.
+    pub(super) async fn store(
+        self,
+        conn: &mut PgConnection,
+        target: &str,
+        first_id: i64,
+        last_id: i64,
+    ) -> Result<(), Error> {
+        let templates = self.templates(conn, target).await?;
+        let mut new = Vec::with_capacity(self.kinds.len());
+        for (identity, kind) in self.kinds {
+            let id = templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?;
+            let rows = i64::try_from(kind.rows).unwrap_or(i64::MAX);
+            let ids = kind.newest();
+            new.push(NewSearchKind::new(
+                target, *id, first_id, last_id, rows, ids,
+            ));
+        }
+        SearchKind::records().create_many(conn, &new).await?;
+        Ok(())
+    }
+
+    /// The ids of what the kinds have in common, made where it is not known yet.
+    async fn templates(
+        &self,
+        conn: &mut PgConnection,
+        target: &str,
+    ) -> Result<HashMap<Identity, i64>, Error> {
+        let mut known = known(conn, target, self.kinds.keys()).await?;
+        let missing = self.kinds.iter();
+        let missing: Vec<_> = missing
+            .filter(|(identity, _)| !known.contains_key(*identity))
+            .collect();
+        if !missing.is_empty() {
+            let new = missing.iter().map(|(identity, kind)| {
+                let (key, fields) = (identity.key(), identity.fields());
+                let mut new = NewSearchTemplate::new(target, key, kind.template.as_str(), fields);
+                new.vector = kind.vector;
+                new
+            });
+            let new: Vec<NewSearchTemplate> = new.collect();
+            SearchTemplate::records()
+                .create_many(&mut *conn, &new)
+                .await?;
+            let missing = missing.into_iter().map(|(identity, _)| identity);
+            known.extend(self::known(conn, target, missing).await?);
+        }
+        Ok(known)
+    }
+}
+
+/// Those that are known of some, with their ids.
+async fn known(
+    conn: &mut PgConnection,
+    target: &str,
+    identities: impl Iterator<Item = &Identity>,
+) -> Result<HashMap<Identity, i64>, Error> {
+    let mut sql = Sql::default();
+    let target = sql.argument(target)?;
+    let keys: Vec<i64> = identities.map(Identity::key).collect();
+    let keys = sql.argument(keys)?;
+    sql.push(&format!(
+        "SELECT id, fields, vector FROM search_templates \
+         WHERE deleted_at IS NULL AND target = {target} AND key = ANY({keys}::bigint[])"
+    ));
+    let mut known = HashMap::new();
+    for row in sql.fetch_all(conn).await? {
+        let fields: Vec<String> = row.try_get("fields")?;
+        let vector: Option<Embedding> = row.try_get("vector")?;
+        let mut identity = Identity::default();
+        // A template is its own template.
+        identity.set(fields.iter().map(String::as_str), vector.as_ref());
+        known.insert(identity, row.try_get("id")?);
+    }
+    Ok(known)
+}
+
+impl Kind {
+    fn add(&mut self, id: i64) {
+        self.rows += 1;
+        self.ids.push(id);
+        if self.ids.len() >= 2 * LISTED {
+            self.ids.drain(..self.ids.len() - LISTED);
+        }
+    }
+
+    /// The ids that are listed, the greatest first.
+    fn newest(mut self) -> Vec<i64> {
+        self.ids.sort_unstable_by(|a, b| b.cmp(a));
+        self.ids.dedup();
+        self.ids.truncate(match self.rows > LISTED {
+            true => NEWEST,
+            false => LISTED,
+        });
+        self.ids
+    }
+}
+
+/// Forgets what no record has in common any more, in a transaction that has the
+/// lock alone: whoever seals may be about to name it.
+pub(super) async fn forget_unused(conn: &mut PgConnection, target: &str) -> Result<u64, Error> {
+    let mut sql = Sql::new(
+        "DELETE FROM search_templates AS t \
+         WHERE NOT EXISTS (SELECT FROM search_kinds AS k WHERE k.template_id = t.id) AND target = ",
+    );
+    sql.bind(target)?;
+    Ok(sql.execute(conn).await?)
+}
