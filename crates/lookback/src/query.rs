@@ -372,7 +372,7 @@ impl<M: Model> QueryBuilder<M> {
                     && column.ty == crate::ColumnType::Text
                     && !column.nullable
             };
-            if !is_of_columns || !columns.iter().all(is_fixed) {
+            if !is_of_columns || columns.is_empty() || !columns.iter().all(is_fixed) {
                 continue;
             }
             if !sql.is_empty() {

@@ -63,6 +63,18 @@ pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<()
     Ok(together.commit().await?)
 }
 
+/// Forgets templates that no kind has any more, unless the table is being sealed.
+pub(crate) async fn forget_unused(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(), Error> {
+    let mut together = Together::begin(conn).await?;
+    if lock(together.conn(), table, Lock::Alone).await? {
+        kinds::forget_unused(together.conn(), table.name).await?;
+    }
+    Ok(together.commit().await?)
+}
+
 /// How a transaction takes the lock of a table's summaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {

@@ -33,3 +33,6 @@ pub(crate) use partitions::TIMES;
 
 /// The tables of what search keeps about sealed records, by `target` and ids.
 const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];
+
+/// What kinds have in common, whatever their ids.
+const TEMPLATES: &str = "search_templates";

@@ -266,7 +266,7 @@ impl Sealer {
             text = searched(table),
             fields = fields
                 .iter()
-                .map(|field| format!(", {field}"))
+                .map(|field| format!(", ({field})::text"))
                 .collect::<String>(),
             from = table.quoted(),
         ));

@@ -47,7 +47,7 @@ pub async fn compact(
 ///
 /// Those of the database.
 pub async fn vacuum_summaries(conn: &mut PgConnection) -> Result<(), Error> {
-    for summaries in super::SUMMARIES {
+    for summaries in super::SUMMARIES.into_iter().chain([super::TEMPLATES]) {
         Sql::new(&format!("VACUUM (ANALYZE) {summaries}"))
             .define(conn)
             .await?;

@@ -262,9 +262,13 @@ pub(super) async fn summaries(
         let to = sql.argument(partition.to.unwrap_or(i64::MAX))?;
         of.push_str(&format!(" AND first_id >= {from} AND last_id < {to}"));
     }
-    let sizes = super::SUMMARIES.map(|name| {
+    // Templates are of all partitions.
+    let templates = partition.is_none().then_some(super::TEMPLATES);
+    let tables = super::SUMMARIES.into_iter().chain(templates);
+    let sizes = tables.map(|name| {
         format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
     });
+    let sizes: Vec<String> = sizes.collect();
     sql.push(&format!("SELECT ({})::bigint", sizes.join(" + ")));
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }

@@ -65,12 +65,15 @@ impl Blocks {
             "WITH sealed AS (\
                SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
                FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
-             odd AS MATERIALIZED (\
-               SELECT first_id, last_id FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target} AND has_kinds AND ({odd})), \
+             segments AS MATERIALIZED (\
+               SELECT first_id, last_id, has_kinds{columns} FROM sealed_segments \
+               WHERE deleted_at IS NULL AND target = {target}{span}), \
              blocks AS MATERIALIZED (\
-               SELECT * FROM (SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
-                 WHERE {worth} deleted_at IS NULL AND target = {target}{span}{phrases} OFFSET 0) AS s{any}), \
+               SELECT b.* FROM segments AS s CROSS JOIN LATERAL (\
+                 SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
+                 WHERE deleted_at IS NULL AND target = {target} \
+                   AND first_id BETWEEN s.first_id AND s.last_id{phrases} OFFSET 0) AS b \
+               WHERE {in_segment}{any}), \
              weights AS (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
@@ -78,19 +81,12 @@ impl Blocks {
              SELECT sealed.*, weights.*, (SELECT count(*) FROM blocks) AS __counted, ranked.* \
              FROM sealed CROSS JOIN weights LEFT JOIN ranked ON TRUE \
              ORDER BY score DESC, first_id DESC",
-            odd = pieces.odd_in_segment(),
+            columns = pieces.columns_of_segment(),
             signature = pieces.signature_of_block(),
-            // Known before any block is read.
-            worth = match pieces.has_odd_words() {
-                true => String::new(),
-                false => format!(
-                    "(EXISTS (SELECT FROM odd) OR EXISTS (SELECT FROM sealed_segments \
-                       WHERE deleted_at IS NULL AND target = {target} AND NOT has_kinds)) AND"
-                ),
-            },
+            in_segment = pieces.in_segment(),
             phrases = pieces.phrases_of_block(),
             any = match pieces.phrases.is_empty() {
-                true => " WHERE __signature > 0",
+                true => " AND __signature > 0",
                 false => "",
             },
             weights = Words::weights(count),

@@ -43,13 +43,25 @@ impl Kind {
 /// `ids`, this many of the newest of them.
 pub(super) fn records(template: &str, each: &str, span: &str) -> String {
     format!(
-        "SELECT max(s.total)::bigint AS rows, coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids FROM (\
+        "SELECT coalesce(max(s.total), 0)::bigint AS rows, coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids FROM (\
            SELECT newest_ids, sum(rows) OVER () AS total, \
              sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer FROM (\
              SELECT id, last_id, newest_ids, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
              FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS s \
          LEFT JOIN LATERAL unnest(s.newest_ids[1:{each}]) AS n(id) ON s.newer < {each}"
     )
+}
+
+/// ` AND …`: that a template has records within a span. All have some somewhere.
+pub(super) fn has_records(template: &str, span: &str) -> String {
+    match span.is_empty() {
+        true => String::new(),
+        // Looked up for each, and not read for all.
+        false => format!(
+            " AND (SELECT TRUE FROM search_kinds \
+             WHERE deleted_at IS NULL AND template_id = {template}{span} LIMIT 1)"
+        ),
+    }
 }
 
 /// ` AND …`: that a template, `t`, may be of a record of the scope; with its

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kind::{Kind, passing, possible, records};
+use super::kind::{Kind, has_records, passing, possible, records};
 use super::places::{Places, sealed, unsealed};
 use super::span::Span;
 use crate::embedding::Embedding;
@@ -105,8 +105,7 @@ impl Near {
                SELECT kind, id FROM (\
                  SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, id, fields FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
-               WHERE kind <= {FAR}{possible} AND EXISTS (\
-                 SELECT FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span})), \
+               WHERE kind <= {FAR}{possible}{has_records}), \
              counted AS (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
              nearest AS MATERIALIZED (\
                SELECT t.kind, t.id, (\
@@ -119,6 +118,7 @@ impl Near {
              FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
                SELECT t.kind, r.* FROM nearest AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE",
             SEALED = sealed(&target, &span),
+            has_records = has_records("t.id", &span),
             records = records("t.id", "__each", &span),
         ));
         let rows = sql.fetch_all(conn).await?;
@@ -227,13 +227,13 @@ impl InOrder {
                SELECT distance, id FROM (\
                  SELECT vector <=> {vector} AS distance, id, fields FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
-               WHERE distance <> 'NaN'{possible} AND EXISTS (\
-                 SELECT FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span}) \
+               WHERE distance <> 'NaN'{possible}{has_records} \
                ORDER BY distance LIMIT {limit}) \
              SELECT sealed.*, n.* FROM sealed LEFT JOIN LATERAL (\
                SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE \
              ORDER BY distance",
             SEALED = sealed(&target, &span),
+            has_records = has_records("t.id", &span),
             records = records("t.id", &KNOWN.to_string(), &span),
         ));
         let rows = sql.fetch_all(conn).await?;

@@ -1,5 +1,6 @@
 //! The words and phrases of a search, and the bits of what has them.
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use crate::error::Error;
@@ -31,13 +32,15 @@ pub(super) struct Piece {
     unknown: Vec<usize>,
     /// The bits of a segment of which a template leaves it out.
     letters: Vec<usize>,
+    /// Which of all pieces it is.
+    number: usize,
 }
 
 /// So many bits tell whether a block has a piece: more say hardly more.
 const BITS_OF_A_PIECE: usize = 8;
 
 impl Piece {
-    fn of(text: &str) -> Self {
+    fn of(number: usize, text: &str) -> Self {
         let few = |places: &mut dyn Iterator<Item = usize>| {
             let mut places: Vec<usize> = places.collect();
             places.sort_unstable();
@@ -55,20 +58,29 @@ impl Piece {
             },
             unknown: few(&mut grams::text_places(text)),
             letters: few(&mut grams::letter_places(text)),
+            number,
         }
     }
 
-    /// Whether a block may have it: without a digit, elsewhere than in a
-    /// template, if templates are known.
+    /// Whether a block, `b`, of a segment, `s`, may have it: without a digit,
+    /// elsewhere than in a template, if templates are known.
     fn in_block(&self) -> String {
-        let (left_out, unknown) = (has("grams", &self.left_out), has("grams", &self.unknown));
+        let (left_out, unknown) = (
+            has("b.grams", &self.left_out),
+            has("b.grams", &self.unknown),
+        );
         match self.is_odd {
-            true => format!("({left_out} AND (has_templates OR {unknown}))"),
+            true => format!("({left_out} AND (b.has_templates OR {unknown}))"),
             false => format!(
-                "CASE WHEN has_templates THEN {left_out} AND EXISTS (\
-                   SELECT FROM odd WHERE b.first_id BETWEEN odd.first_id AND odd.last_id) ELSE {unknown} END"
+                "CASE WHEN b.has_templates THEN s.{} AND {left_out} ELSE {unknown} END",
+                self.column()
             ),
         }
+    }
+
+    /// What of a segment says whether its templates may leave it out.
+    fn column(&self) -> String {
+        format!("p{}", self.number)
     }
 }
 
@@ -84,7 +96,8 @@ impl Pieces {
         sql.bind(&texts)?;
         sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
         let rows = sql.fetch_all(conn).await?;
-        let pieces = rows.iter().map(|row| Ok(Piece::of(row.try_get("lower")?)));
+        let piece = |(number, row): (usize, &PgRow)| Ok(Piece::of(number, row.try_get("lower")?));
+        let pieces = rows.iter().enumerate().map(piece);
         let pieces: Vec<Piece> = pieces.collect::<Result<_, sqlx::Error>>()?;
         let mut pieces = pieces.into_iter();
         let mut words = Vec::new();
@@ -130,18 +143,32 @@ impl Pieces {
         self.signature(&|piece| piece.in_block())
     }
 
-    /// Whether templates of a segment may leave out any piece without a digit.
-    pub(super) fn odd_in_segment(&self) -> String {
+    /// Of a segment, whether its templates may leave out each piece without a
+    /// digit: columns for [`signature_of_block`](Self::signature_of_block), each
+    /// with a comma before it.
+    pub(super) fn columns_of_segment(&self) -> String {
+        let column = |piece: &Piece| {
+            let column = piece.column();
+            format!(", {} AS {column}", has("odd_letters", &piece.letters))
+        };
+        self.without_digit().map(column).collect()
+    }
+
+    /// Whether blocks of a segment, `s`, may have any piece.
+    pub(super) fn in_segment(&self) -> String {
+        if self.has_odd_words() {
+            return "TRUE".to_owned();
+        }
+        let columns = self
+            .without_digit()
+            .map(|piece| format!(" OR s.{}", piece.column()));
+        format!("(NOT s.has_kinds{})", columns.collect::<String>())
+    }
+
+    fn without_digit(&self) -> impl Iterator<Item = &Piece> {
         let words = self.words.iter();
         let words = words.flat_map(|word| std::iter::once(&word.whole).chain(&word.pieces));
-        let pieces = words.chain(&self.phrases).filter(|piece| !piece.is_odd);
-        let pieces: Vec<String> = pieces
-            .map(|piece| has("odd_letters", &piece.letters))
-            .collect();
-        match pieces.is_empty() {
-            true => "FALSE".to_owned(),
-            false => pieces.join(" OR "),
-        }
+        words.chain(&self.phrases).filter(|piece| !piece.is_odd)
     }
 
     pub(super) fn signature(&self, has: &dyn Fn(&Piece) -> String) -> String {
@@ -172,7 +199,10 @@ impl Pieces {
         let phrases = self.phrases.iter().map(|phrase| {
             // Templates may have those without a digit, and another phrase is in none.
             match any_is_odd && !phrase.is_odd {
-                true => format!(" AND (has_templates OR {})", has("grams", &phrase.unknown)),
+                true => format!(
+                    " AND (b.has_templates OR {})",
+                    has("b.grams", &phrase.unknown)
+                ),
                 false => format!(" AND {}", phrase.in_block()),
             }
         });
