@@ -18,6 +18,7 @@ mod bucket;
 pub(crate) mod copy;
 mod cursor;
 mod fence;
+pub(crate) mod few;
 mod found;
 mod order;
 mod page;

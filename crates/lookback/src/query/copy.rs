@@ -2,11 +2,12 @@
 //!
 //! The format: PostgreSQL manual, "COPY", section "Binary Format".
 
-use sqlx::PgConnection;
 use sqlx::encode::IsNull;
 use sqlx::postgres::PgArgumentBuffer;
+use sqlx::{Connection as _, PgConnection};
 
 use super::QueryBuilder;
+use super::few::{self, are_few};
 use super::write::{check_record, given, now, quoted_list, row};
 use crate::db::{Db, Together, Whole};
 use crate::error::{Error, FieldError};
@@ -22,7 +23,7 @@ pub(crate) const CHUNK: usize = 256 * 1024;
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts many records in one statement, all or none of them, and returns
-    /// how many.
+    /// how many: by binary COPY, or by `INSERT` if they are few.
     ///
     /// Every record is checked before the first is sent; the times and the
     /// embedding are filled in as in [`create`](Self::create).
@@ -59,6 +60,16 @@ impl<M: Model> QueryBuilder<M> {
             return Ok(0);
         }
         let mut session = Whole::new(db.into().session().await?);
+        let are_alike = records
+            .iter()
+            .all(|record| leaves_the_same(record, &records[0]));
+        if are_alike && are_few(records) && !session.conn().is_in_transaction() {
+            // Else nothing is stored, and a COPY says which record it is.
+            if let Ok(inserted) = few::insert(session.conn(), records).await {
+                session.give_back();
+                return Ok(inserted);
+            }
+        }
         let copied = copy_runs(session.conn(), records).await;
         if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
             session.give_back();

@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
-use super::kinds::Kinds;
+use super::kinds::{Kinds, Record};
 use super::{Lock, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -148,7 +148,13 @@ impl Beside {
             segment.letters.add_record(text);
         }
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-        self.kinds.add(text, &fields, embedding.as_ref(), *id);
+        let record = Record {
+            id: *id,
+            fields: &fields,
+            text: Some(text),
+            vector: embedding.as_ref(),
+        };
+        self.kinds.add(&record, |_| {});
     }
 
     async fn write(self, conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {

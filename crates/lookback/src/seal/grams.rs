@@ -63,7 +63,7 @@ impl Signature {
     /// case of the database: all of it, of a text that is too long to have one.
     pub(crate) fn add_record(&mut self, text: &str) {
         odd_runs(text).for_each(|run| self.add_run(run));
-        if !is_kept(text) {
+        if !is_kept(text.len()) {
             self.set(left_out_places(text));
         }
     }
@@ -165,7 +165,7 @@ impl Letters {
 
     /// Adds what the template of the text of a record leaves out.
     pub(crate) fn add_record(&mut self, text: &str) {
-        match is_kept(text) {
+        match is_kept(text.len()) {
             true => odd_runs(text).for_each(|run| self.add(run)),
             false => self.add(text),
         }

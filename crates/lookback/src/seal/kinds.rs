@@ -1,5 +1,6 @@
 //! Kinds of records: what their texts have in common, and which records have it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
@@ -8,7 +9,8 @@ use super::template::{is_kept, push_template, template};
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::models::{NewSearchKind, NewSearchTemplate, SearchKind, SearchTemplate};
+use crate::models::NewSearchTemplate;
+use crate::query::few;
 use crate::sql::Sql;
 
 /// All records of a kind are listed up to this many, which is as many as a
@@ -46,11 +48,51 @@ struct Kind {
     ids: Vec<i64>,
 }
 
+/// What is sealed of a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'r> {
+    pub(super) id: i64,
+    /// The search fields as they are.
+    pub(super) fields: &'r [&'r str],
+    /// All of them in the lower case of the database, each on a line of its own;
+    /// nothing for what is ASCII, where the lower case of the database is that of
+    /// everybody.
+    pub(super) text: Option<&'r str>,
+    pub(super) vector: Option<&'r Embedding>,
+}
+
+impl Record<'_> {
+    /// All of its text in lower case.
+    pub(super) fn lower(&self) -> Cow<'_, str> {
+        match self.text {
+            Some(text) => Cow::Borrowed(text),
+            None => Cow::Owned(self.fields.join("\n").to_ascii_lowercase()),
+        }
+    }
+
+    /// Whether its text is not too long for its template to be kept.
+    pub(super) fn is_kept(&self) -> bool {
+        match self.text {
+            Some(text) => is_kept(text.len()),
+            None => {
+                let bytes: usize = self.fields.iter().map(|field| field.len()).sum();
+                is_kept(bytes + self.fields.len().saturating_sub(1))
+            }
+        }
+    }
+}
+
 impl Identity {
-    fn set<'a>(&mut self, fields: impl IntoIterator<Item = &'a str>, vector: Option<&Embedding>) {
+    /// Of fields with a vector; gives the runs with a digit to `odd`.
+    fn set<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = &'a str>,
+        vector: Option<&Embedding>,
+        mut odd: impl FnMut(&str),
+    ) {
         self.fields.clear();
         for field in fields {
-            push_template(&mut self.fields, field);
+            push_template(&mut self.fields, field, &mut odd);
             self.fields.push(END);
         }
         self.vector = vector.map(|vector| {
@@ -76,25 +118,25 @@ impl Identity {
 }
 
 impl Kinds {
-    /// Adds a record, in the order of ids, with all of its text in the lower case
-    /// of the database, and its search fields as they are.
-    pub(super) fn add(&mut self, text: &str, fields: &[&str], vector: Option<&Embedding>, id: i64) {
-        let is_kept = is_kept(text);
-        let fields = fields.iter().copied().filter(|_| is_kept);
-        self.own.set(fields, vector);
+    /// Adds a record, in the order of ids; gives its runs with a digit, as they
+    /// are, to `odd`, unless its text is too long to be kept.
+    pub(super) fn add(&mut self, record: &Record<'_>, odd: impl FnMut(&str)) {
+        let is_kept = record.is_kept();
+        let fields = record.fields.iter().copied().filter(|_| is_kept);
+        self.own.set(fields, record.vector, odd);
         if let Some(kind) = self.kinds.get_mut(&self.own) {
-            return kind.add(id);
+            return kind.add(record.id);
         }
         let mut kind = Kind {
             template: match is_kept {
-                true => template(text),
+                true => template(&record.lower()),
                 false => String::new(),
             },
-            vector: vector.copied(),
+            vector: record.vector.copied(),
             rows: 0,
             ids: Vec::new(),
         };
-        kind.add(id);
+        kind.add(record.id);
         self.kinds.insert(self.own.clone(), kind);
     }
 
@@ -112,16 +154,29 @@ impl Kinds {
         last_id: i64,
     ) -> Result<(), Error> {
         let templates = self.templates(conn, target).await?;
-        let mut new = Vec::with_capacity(self.kinds.len());
+        let (mut template_ids, mut rows, mut newest) = (Vec::new(), Vec::new(), Vec::new());
         for (identity, kind) in self.kinds {
-            let id = templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?;
-            let rows = i64::try_from(kind.rows).unwrap_or(i64::MAX);
-            let ids = kind.newest();
-            new.push(NewSearchKind::new(
-                target, *id, first_id, last_id, rows, ids,
-            ));
+            template_ids.push(*templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?);
+            rows.push(i64::try_from(kind.rows).unwrap_or(i64::MAX));
+            let ids: Vec<String> = kind.newest().iter().map(i64::to_string).collect();
+            newest.push(format!("{{{}}}", ids.join(",")));
         }
-        SearchKind::records().create_many(conn, &new).await?;
+        // Not by COPY: see `query/few.rs`.
+        let mut sql = Sql::default();
+        let (target, first, last) = (
+            sql.argument(target)?,
+            sql.argument(first_id)?,
+            sql.argument(last_id)?,
+        );
+        let template_ids = sql.argument(template_ids)?;
+        let (rows, newest) = (sql.argument(rows)?, sql.argument(newest)?);
+        sql.push(&format!(
+            "INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
+             SELECT {target}, k.template_id, {first}, {last}, k.rows, k.newest::bigint[] \
+             FROM unnest({template_ids}::bigint[], {rows}::bigint[], {newest}::text[]) \
+               AS k(template_id, rows, newest)"
+        ));
+        sql.execute(conn).await?;
         Ok(())
     }
 
@@ -144,9 +199,7 @@ impl Kinds {
                 new
             });
             let new: Vec<NewSearchTemplate> = new.collect();
-            SearchTemplate::records()
-                .create_many(&mut *conn, &new)
-                .await?;
+            few::insert(conn, &new).await?;
             let missing = missing.into_iter().map(|(identity, _)| identity);
             known.extend(self::known(conn, target, missing).await?);
         }
@@ -174,7 +227,7 @@ async fn known(
         let vector: Option<Embedding> = row.try_get("vector")?;
         let mut identity = Identity::default();
         // A template is its own template.
-        identity.set(fields.iter().map(String::as_str), vector.as_ref());
+        identity.set(fields.iter().map(String::as_str), vector.as_ref(), |_| {});
         known.insert(identity, row.try_get("id")?);
     }
     Ok(known)

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use sqlx::{PgConnection, Row as _};
 
 use super::compact::merge;
+use super::kinds::Record;
 use super::summary::{Finished, Summary};
 use super::{Lock, forget, lock, sealed_until};
 use crate::db::Together;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::models::{SealedSegment, SearchBlock};
+use crate::models::SealedSegment;
+use crate::query::few;
 use crate::search::{searched, texts};
 use crate::sql::Sql;
 
@@ -42,6 +44,8 @@ pub struct Sealer {
     segment: i64,
     /// No record with an id up to this one is still to come.
     settled: Option<i64>,
+    /// Whether the records of the last segment were of few kinds.
+    has_kinds: bool,
 }
 
 /// What a step of sealing came to.
@@ -100,6 +104,7 @@ impl Sealer {
             table,
             segment,
             settled: None,
+            has_kinds: true,
         })
     }
 
@@ -242,11 +247,33 @@ impl Sealer {
 
     /// Summarises the records of a range of ids, of deleted ones too.
     async fn seal(
-        &self,
+        &mut self,
         conn: &mut PgConnection,
         first_id: i64,
         last_id: i64,
     ) -> Result<u64, Error> {
+        let target = self.table.name;
+        let mut summary = Summary::new(first_id, last_id, !self.has_kinds);
+        self.read(conn, &mut summary).await?;
+        if self.has_kinds && !summary.has_kinds() {
+            summary = Summary::new(first_id, last_id, true);
+            self.read(conn, &mut summary).await?;
+        }
+        self.has_kinds = summary.has_kinds();
+        let rows = summary.rows as u64;
+        let Finished {
+            segment,
+            blocks,
+            kinds,
+        } = summary.finish(target);
+        few::insert(conn, &blocks).await?;
+        kinds.store(conn, target, first_id, last_id).await?;
+        SealedSegment::records().create(&mut *conn, segment).await?;
+        Ok(rows)
+    }
+
+    /// Adds the records of a summary's range to it.
+    async fn read(&self, conn: &mut PgConnection, summary: &mut Summary) -> Result<(), Error> {
         let table = self.table;
         let id = table.role(Role::Id).quoted();
         let fields = texts(table);
@@ -254,64 +281,39 @@ impl Sealer {
             let of_field = |field: &String| format!(" + {of}({field})");
             fields.iter().map(of_field).collect::<String>()
         };
+        let columns = fields.iter().map(|field| format!(", ({field})::text"));
         // What is ASCII has its lower case here: that is half of what the server would do.
         let mut sql = Sql::new(&format!(
             "SELECT {id}, {created_at}, {embedding}, \
-             CASE WHEN lower('{UPPER}') = '{LOWER}' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{fields} \
+             CASE WHEN lower('{UPPER}') = '{LOWER}' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
              FROM {from} WHERE {id} BETWEEN ",
             created_at = table.role(Role::CreatedAt).quoted(),
             embedding = table.role(Role::Embedding).quoted(),
             bytes = sum("octet_length"),
             characters = sum("char_length"),
             text = searched(table),
-            fields = fields
-                .iter()
-                .map(|field| format!(", ({field})::text"))
-                .collect::<String>(),
+            columns = columns.collect::<String>(),
             from = table.quoted(),
         ));
-        sql.bind(first_id)?;
+        sql.bind(summary.first_id)?;
         sql.push(" AND ");
-        sql.bind(last_id)?;
+        sql.bind(summary.last_id)?;
         sql.push(&format!(" ORDER BY {id}"));
-        let mut summary = Summary::new(first_id, last_id);
+        let mut rows = sql.fetch(conn);
+        while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
         {
-            let mut lower = String::new();
-            let mut rows = sql.fetch(conn);
-            while let Some(row) =
-                std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
-            {
-                let row = row.map_err(|error| Error::of_table(table, error))?;
-                let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
-                let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
-                let text = match row.try_get(3)? {
-                    Some(text) => text,
-                    None => {
-                        lower.clear();
-                        for (place, field) in fields.iter().enumerate() {
-                            lower.push_str(if place > 0 { "\n" } else { "" });
-                            lower.push_str(field);
-                        }
-                        lower.make_ascii_lowercase();
-                        lower.as_str()
-                    }
-                };
-                let (id, created_at) = (row.try_get(0)?, row.try_get(1)?);
-                let embedding: Option<Embedding> = row.try_get(2)?;
-                summary.add(id, created_at, text, &fields, embedding.as_ref());
-            }
+            let row = row.map_err(|error| Error::of_table(table, error))?;
+            let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
+            let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
+            let vector: Option<Embedding> = row.try_get(2)?;
+            let record = Record {
+                id: row.try_get(0)?,
+                fields: &fields,
+                text: row.try_get(3)?,
+                vector: vector.as_ref(),
+            };
+            summary.add(row.try_get(1)?, &record);
         }
-        let rows = summary.rows as u64;
-        let Finished {
-            segment,
-            blocks,
-            kinds,
-        } = summary.finish(table.name);
-        SearchBlock::records()
-            .create_many(&mut *conn, &blocks)
-            .await?;
-        kinds.store(conn, table.name, first_id, last_id).await?;
-        SealedSegment::records().create(&mut *conn, segment).await?;
-        Ok(rows)
+        Ok(())
     }
 }

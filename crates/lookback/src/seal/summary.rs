@@ -3,9 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::grams::{BITS, Letters, Signature};
-use super::kinds::Kinds;
-use super::template::{is_kept, runs};
-use crate::embedding::Embedding;
+use super::kinds::{Kinds, Record};
 use crate::models::{NewSealedSegment, NewSearchBlock};
 use crate::types::Bytes;
 
@@ -22,8 +20,8 @@ const FEW_KINDS: usize = 1_024;
 /// A summary of the records of a range of ids, added in the order of ids.
 #[derive(Debug)]
 pub(super) struct Summary {
-    first_id: i64,
-    last_id: i64,
+    pub(super) first_id: i64,
+    pub(super) last_id: i64,
     pub(super) rows: usize,
     oldest: Option<DateTime<Utc>>,
     newest: Option<DateTime<Utc>>,
@@ -32,6 +30,8 @@ pub(super) struct Summary {
     blocks: Vec<Block>,
     kinds: Kinds,
     letters: Letters,
+    /// A run with a digit, while it is added.
+    lower: String,
 }
 
 /// What some records have that follow each other.
@@ -43,93 +43,96 @@ struct Block {
     /// What templates leave out.
     left_out: Signature,
     /// The letters of the texts, wanted where there are no templates.
-    texts: Signature,
+    texts: Option<Signature>,
 }
 
 impl Block {
-    fn new(first_id: i64) -> Self {
+    fn new(first_id: i64, with_texts: bool) -> Self {
         Self {
             first_id,
             last_id: first_id,
             rows: 0,
             left_out: Signature::new(),
-            texts: Signature::new(),
+            texts: with_texts.then(Signature::new),
         }
     }
 
     fn is_full(&self) -> bool {
-        self.rows >= BLOCK_ROWS
-            || self.left_out.ones() >= BLOCK_ONES
-            || self.texts.ones() >= BLOCK_ONES
+        let texts = self.texts.as_ref().map_or(0, Signature::ones);
+        self.rows >= BLOCK_ROWS || self.left_out.ones().max(texts) >= BLOCK_ONES
     }
 }
 
 impl Summary {
-    pub(super) fn new(first_id: i64, last_id: i64) -> Self {
+    /// Of no record yet. Without texts it does for records of few kinds only.
+    pub(super) fn new(first_id: i64, last_id: i64, with_texts: bool) -> Self {
         Self {
             first_id,
             last_id,
             rows: 0,
             oldest: None,
             newest: None,
-            block: Block::new(first_id),
+            block: Block::new(first_id, with_texts),
             last_added: first_id,
             blocks: Vec::new(),
             kinds: Kinds::default(),
             letters: Letters::new(),
+            lower: String::new(),
         }
     }
 
-    /// Adds a record, with all of its text in the lower case of the database, and
-    /// its search fields as they are.
-    pub(super) fn add(
-        &mut self,
-        id: i64,
-        created_at: DateTime<Utc>,
-        text: &str,
-        fields: &[&str],
-        embedding: Option<&Embedding>,
-    ) {
+    /// Adds a record.
+    pub(super) fn add(&mut self, created_at: DateTime<Utc>, record: &Record<'_>) {
         if self.block.is_full() {
             self.end_block(self.last_added);
         }
-        match is_kept(text) {
-            true => {
-                for (run, is_odd) in runs(text) {
-                    if is_odd {
-                        self.block.left_out.add_run(run);
-                        self.letters.add(run);
-                    }
-                }
-            }
-            false => {
-                self.block.left_out.add_record(text);
-                self.letters.add(text);
+        let (left_out, letters) = (&mut self.block.left_out, &mut self.letters);
+        let lower = &mut self.lower;
+        match record.text {
+            // In one go through it.
+            None if record.is_kept() => self.kinds.add(record, |run| {
+                lower.clear();
+                lower.push_str(run);
+                lower.make_ascii_lowercase();
+                left_out.add_run(lower);
+                letters.add(lower);
+            }),
+            _ => {
+                let text = record.lower();
+                left_out.add_record(&text);
+                letters.add_record(&text);
+                self.kinds.add(record, |_| {});
             }
         }
-        self.block.texts.add_text(text);
+        if let Some(texts) = &mut self.block.texts {
+            texts.add_text(&record.lower());
+        }
         self.block.rows += 1;
-        self.last_added = id;
+        self.last_added = record.id;
         self.rows += 1;
         self.oldest = Some(self.oldest.map_or(created_at, |time| time.min(created_at)));
         self.newest = Some(self.newest.map_or(created_at, |time| time.max(created_at)));
-        self.kinds.add(text, fields, embedding, id);
     }
 
     /// Blocks follow each other without a gap, so that each id is in one.
     fn end_block(&mut self, last_id: i64) {
-        let next = Block::new(last_id.saturating_add(1));
+        let next = Block::new(last_id.saturating_add(1), self.block.texts.is_some());
         let mut block = std::mem::replace(&mut self.block, next);
         block.last_id = last_id;
         self.blocks.push(block);
     }
 
+    /// Whether the records are of few kinds.
+    pub(super) fn has_kinds(&self) -> bool {
+        self.kinds.len() <= FEW_KINDS.max(self.rows / 4)
+    }
+
     pub(super) fn finish(mut self, target: &str) -> Finished {
         self.end_block(self.last_id);
-        let has_kinds = self.kinds.len() <= FEW_KINDS.max(self.rows / 4);
+        let has_kinds = self.has_kinds();
         let blocks = self.blocks.into_iter().map(|mut block| {
-            if !has_kinds {
-                block.left_out.add_all(&block.texts);
+            if let Some(texts) = block.texts.filter(|_| !has_kinds) {
+                block.left_out.add_all(&texts);
             }
             let bytes = Bytes(block.left_out.as_bytes().to_vec());
             NewSearchBlock::new(target, block.first_id, block.last_id, has_kinds, bytes)

@@ -7,24 +7,28 @@
 /// the runs that the template leaves out ([`odd_runs`]).
 pub(crate) fn template(text: &str) -> String {
     let mut template = String::with_capacity(text.len());
-    push_template(&mut template, text);
+    push_template(&mut template, text, |_| {});
     template
 }
 
-/// Adds the template of a text to what is there.
-pub(super) fn push_template(template: &mut String, text: &str) {
+/// Adds the template of a text to what is there, and gives the runs that it
+/// leaves out to `odd`.
+pub(super) fn push_template(template: &mut String, text: &str, mut odd: impl FnMut(&str)) {
     for (run, is_odd) in runs(text) {
         match is_odd {
-            true => template.push('0'),
+            true => {
+                template.push('0');
+                odd(run);
+            }
             false => template.push_str(run),
         }
     }
 }
 
-/// Whether a text is not too long for its template to be kept.
-pub(crate) fn is_kept(text: &str) -> bool {
+/// Whether a text of so many bytes is not too long for its template to be kept.
+pub(super) fn is_kept(bytes: usize) -> bool {
     const LONGEST: usize = 4_096;
-    text.len() <= LONGEST
+    bytes <= LONGEST
 }
 
 /// The runs with a digit in them.
