@@ -1,8 +1,5 @@
 //! `lookback storage`: partitions, sealing, retention.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
 use lookback::{Log, Model as _, RequestSnapshot, Table};
 
 use crate::args::{Kind, StorageCommand};
@@ -34,17 +31,4 @@ fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
         Some(Kind::Requests) => vec![RequestSnapshot::TABLE],
         None => vec![Log::TABLE, RequestSnapshot::TABLE],
     }
-}
-
-/// A bar on a terminal.
-fn bar(length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    // The template is a constant; should it not read, the default one does.
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
-    ) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

@@ -22,7 +22,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
             .iter()
             .filter(|(_, state)| matches!(state, State::Sealed | State::Finished))
             .collect();
-        let bar = super::bar(full.len() as u64);
+        let bar = output::bar(full.len() as u64);
         let (mut before, mut after) = (0, 0);
         for (partition, _) in &full {
             bar.set_message(partition.name.clone());

@@ -85,7 +85,7 @@ async fn carry_out(
 ) -> Result<(), Failure> {
     let (table, plan) = (planned.table, &mut planned.plan);
     interrupt.check("retain")?;
-    let bar = super::bar(plan.rows());
+    let bar = output::bar(plan.rows());
     bar.set_message(table.name);
     let mut say = |at: &Retained| {
         bar.set_position(at.rows);

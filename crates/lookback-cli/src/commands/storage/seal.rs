@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use lookback::Table;
 use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::storage::{self, AheadOptions, Keeper, KeeperOptions};
@@ -36,7 +36,7 @@ pub(super) async fn all(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     for table in tables {
-        let bar = super::bar(0);
+        let bar = output::bar(0);
         bar.set_message(table.name);
         let done = seal(pool, table, &bar, interrupt).await;
         bar.finish_and_clear();
@@ -162,11 +162,7 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
     let pool = database::pool(config, 3).await?;
     let mut options = KeeperOptions::default();
     options.tables = tables(kind);
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = output::spinner("{spinner} {msg}  {elapsed}");
     bar.set_message("looking");
     let mut keeper = Keeper::spawn(pool, options)?;
     bar.suspend(|| output::note("keeping the tables; Ctrl-C ends it"));
