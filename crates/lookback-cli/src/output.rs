@@ -282,6 +282,14 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
+/// So many of something that is named in the singular: 1 record, 16,000 records.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        number => format!("{} {what}s", grouped(number)),
+    }
+}
+
 /// A number of bytes for people: 1.5 GB.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];

@@ -1,5 +1,6 @@
 //! `lookback storage`: partitions, sealing, retention.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use lookback::{Log, Model as _, RequestSnapshot, Table};
 
 use crate::args::{Kind, StorageCommand};
@@ -31,4 +32,11 @@ fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
         Some(Kind::Requests) => vec![RequestSnapshot::TABLE],
         None => vec![Log::TABLE, RequestSnapshot::TABLE],
     }
+}
+
+/// A time in a cell of a table.
+fn time(time: Option<DateTime<Utc>>) -> String {
+    time.map_or("-".to_owned(), |time| {
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    })
 }
