@@ -6,6 +6,7 @@
 //! inserts and searches to be right. docs/guide/storage.md
 
 mod ahead;
+mod answer;
 mod compact;
 mod convert;
 mod finish;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
+use super::answer::one;
 use super::convert::{self, Bound};
 use super::partitions::{self, Partition, not_by_id, qualified};
 use super::turns::{self, Turns};
@@ -365,15 +366,6 @@ async fn schema_of(conn: &mut PgConnection, table: &'static Table) -> Result<Str
         Some(row) => Ok(row.try_get(0)?),
         None => Err(not_by_id(table)),
     }
-}
-
-/// The one value that a statement returns.
-pub(super) async fn one<T>(conn: &mut PgConnection, sql: Sql) -> Result<T, Error>
-where
-    T: for<'r> sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    let row = sql.fetch_optional(conn).await?;
-    Ok(row.ok_or(sqlx::Error::RowNotFound)?.try_get(0)?)
 }
 
 #[cfg(test)]

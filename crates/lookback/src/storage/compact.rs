@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::ahead::one;
+use super::answer::one;
 use super::partitions::Partition;
 use crate::error::Error;
 use crate::model::Table;

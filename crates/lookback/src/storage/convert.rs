@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::{AheadOptions, Layout, Made, Step, lock, one};
+use super::ahead::{AheadOptions, Layout, Made, Step, lock};
+use super::answer::one;
 use super::partitions::{self, Partition, qualified};
 use super::turns;
 use crate::error::Error;

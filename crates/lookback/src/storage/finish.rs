@@ -3,7 +3,7 @@
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::one;
+use super::answer::{one, row};
 use super::partitions::{Partition, TIMES, partitions};
 use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
@@ -133,10 +133,7 @@ async fn limit(
         ends.join(", "),
         partition.quoted()
     ));
-    let row = sql
-        .fetch_optional(&mut transaction)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let row = row(&mut transaction, sql).await?;
     let mut checks = Vec::new();
     for (place, column) in times(table).enumerate() {
         let (Some(least), Some(greatest)) = (

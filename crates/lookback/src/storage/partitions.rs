@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
+use super::answer::{one, row};
 use crate::error::Error;
 use crate::model::{Role, Table, quote_identifier};
 use crate::sql::Sql;
@@ -123,10 +124,7 @@ async fn partition_key(
     sql.push("::text) AS wanted FROM (SELECT to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")) AS c (oid)");
-    let row = sql
-        .fetch_optional(conn)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let row = row(conn, sql).await?;
     if !row.try_get("found")? {
         return Err(Error::Setup {
             problem: format!("the database has no table {}", table.name),
@@ -177,11 +175,7 @@ pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Resu
         id.quoted(),
         table.quoted()
     ));
-    let row = sql
-        .fetch_optional(conn)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    Ok(row.try_get(0)?)
+    one(conn, sql).await
 }
 
 #[cfg(test)]

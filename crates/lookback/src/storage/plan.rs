@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::ahead::one;
+use super::answer::one;
 use super::finish::is_sealed;
 use super::partitions::{self, Partition};
 use crate::error::Error;
