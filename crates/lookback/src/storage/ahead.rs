@@ -235,18 +235,18 @@ async fn attach(
     // A row that was on its way into the default partition when another one takes its id is
     // refused by PostgreSQL. So where ids are near, writers wait for a moment, and readers do not;
     // where they are far, nobody waits but another one who changes the table.
-    lock(&mut transaction, table, "SHARE UPDATE EXCLUSIVE").await?;
+    turns::lock(&mut transaction, &table.quoted(), "SHARE UPDATE EXCLUSIVE").await?;
     let mut layout = Layout::read(&mut transaction, table).await?;
     let first = layout
         .wanted(options)
         .first()
         .map(|(from, _)| from.unwrap_or(0));
     if first.is_some_and(|first| first <= layout.head.saturating_add(options.ids / 2)) {
-        lock(&mut transaction, table, "SHARE ROW EXCLUSIVE").await?;
+        turns::lock(&mut transaction, &table.quoted(), "SHARE ROW EXCLUSIVE").await?;
         layout = Layout::read(&mut transaction, table).await?;
     }
     if let Some(default) = layout.default() {
-        lock_partition(&mut transaction, default).await?;
+        turns::lock(&mut transaction, &default.quoted(), "ACCESS EXCLUSIVE").await?;
         if layout.is_in_the_way(&mut transaction, default).await? {
             transaction.rollback().await?;
             return Ok(Step::More);
@@ -328,31 +328,6 @@ pub(crate) fn is_made(table: &str, partition: &str) -> bool {
         .rsplit_once("_p")
         .map(|(_, digits)| digits.parse());
     matches!(first, Some(Ok(first)) if name_of(table, first) == partition)
-}
-
-pub(super) async fn lock(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    mode: &str,
-) -> Result<(), Error> {
-    let sql = Sql::new(&format!(
-        "LOCK TABLE ONLY {} IN {mode} MODE",
-        table.quoted()
-    ));
-    sql.execute(conn).await?;
-    Ok(())
-}
-
-pub(super) async fn lock_partition(
-    conn: &mut PgConnection,
-    partition: &Partition,
-) -> Result<(), Error> {
-    let sql = Sql::new(&format!(
-        "LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE",
-        partition.quoted()
-    ));
-    sql.execute(conn).await?;
-    Ok(())
 }
 
 async fn schema_of(conn: &mut PgConnection, table: &'static Table) -> Result<String, Error> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::{AheadOptions, Layout, Made, Step, lock};
+use super::ahead::{AheadOptions, Layout, Made, Step};
 use super::answer::one;
 use super::partitions::{self, Partition, qualified};
 use super::turns;
@@ -131,7 +131,7 @@ async fn set_bound(
         made.busy = true;
         return Ok(Step::Done);
     };
-    lock(&mut transaction, table, "SHARE UPDATE EXCLUSIVE").await?;
+    turns::lock(&mut transaction, &table.quoted(), "SHARE UPDATE EXCLUSIVE").await?;
     let layout = Layout::read(&mut transaction, table).await?;
     let Some(default) = layout.default() else {
         transaction.rollback().await?;
@@ -277,7 +277,7 @@ async fn swap(
         return Ok(Step::Done);
     };
     // The table first, as everyone else does.
-    lock(&mut transaction, table, "ACCESS EXCLUSIVE").await?;
+    turns::lock(&mut transaction, &table.quoted(), "ACCESS EXCLUSIVE").await?;
     let layout = Layout::read(&mut transaction, table).await?;
     let Some(default) = layout.default().cloned() else {
         transaction.rollback().await?;

@@ -80,3 +80,11 @@ pub(super) async fn begin<'c>(
         }
     }
 }
+
+/// Locks a table, or a partition alone, in this mode until the transaction
+/// ends; `relation` is its name as an identifier.
+pub(super) async fn lock(conn: &mut PgConnection, relation: &str, mode: &str) -> Result<(), Error> {
+    let sql = Sql::new(&format!("LOCK TABLE ONLY {relation} IN {mode} MODE"));
+    sql.execute(conn).await?;
+    Ok(())
+}
