@@ -42,6 +42,18 @@ impl Default for AheadOptions {
     }
 }
 
+impl AheadOptions {
+    /// Where a partition begins that has this id.
+    fn floor(&self, id: i64) -> i64 {
+        id.saturating_sub(id.rem_euclid(self.ids))
+    }
+
+    /// Where the next one begins.
+    pub(super) fn end(&self, id: i64) -> i64 {
+        self.floor(id).saturating_add(self.ids)
+    }
+}
+
 /// What [`make_ahead`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -198,10 +210,8 @@ impl Layout {
 /// Ranges of ids from `end` on, as far as they are wanted with the newest id at
 /// `head`. The first partition of all has no least id.
 fn ranges(end: Option<i64>, head: i64, options: &AheadOptions) -> Vec<(Option<i64>, i64)> {
-    let ids = options.ids;
-    let floor = |id: i64| id.saturating_sub(id.rem_euclid(ids));
-    let current = floor(head.max(0));
-    let until = current.saturating_add(ids.saturating_mul(i64::from(options.ahead) + 1));
+    let current = options.floor(head.max(0));
+    let until = current.saturating_add(options.ids.saturating_mul(i64::from(options.ahead) + 1));
     // Ids that nobody has, as after a sequence was set forward, need no partitions.
     let mut from = match end {
         Some(end) => Some(end.max(current)),
@@ -210,7 +220,7 @@ fn ranges(end: Option<i64>, head: i64, options: &AheadOptions) -> Vec<(Option<i6
     };
     let mut ranges = Vec::new();
     while from.unwrap_or(0) < until {
-        let to = floor(from.unwrap_or(0)).saturating_add(ids);
+        let to = options.end(from.unwrap_or(0));
         if from == Some(to) {
             break;
         }

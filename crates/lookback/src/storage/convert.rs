@@ -301,11 +301,7 @@ async fn swap(
     let greatest = greatest(&mut transaction, table, &default).await?;
     let to = match &bound {
         Some(bound) => bound.before,
-        None => {
-            let last = greatest.max(end.unwrap_or(0));
-            last.saturating_sub(last.rem_euclid(options.ids))
-                .saturating_add(options.ids)
-        }
+        None => options.end(greatest.max(end.unwrap_or(0))),
     };
     let name = layout.name(end.unwrap_or(0));
     let (old, new) = (
