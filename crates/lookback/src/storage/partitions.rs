@@ -54,6 +54,26 @@ impl Partition {
     pub(super) fn first(&self) -> i64 {
         self.from.unwrap_or(i64::MIN)
     }
+
+    /// Whether all of its ids are sealed, in a table that is sealed up to this
+    /// one.
+    pub(super) fn is_sealed(&self, until: Option<i64>) -> bool {
+        match (self.to, until) {
+            (Some(to), Some(until)) => !self.is_default && to - 1 <= until,
+            _ => false,
+        }
+    }
+
+    /// The condition of rows of [`SUMMARIES`](super::SUMMARIES) that are of it
+    /// alone, with what it takes bound to `sql`.
+    pub(super) fn summaries(&self, sql: &mut Sql, table: &'static Table) -> Result<String, Error> {
+        let target = sql.argument(table.name)?;
+        let first = sql.argument(self.first())?;
+        let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
+        Ok(format!(
+            "target = {target} AND first_id >= {first} AND last_id < {end}"
+        ))
+    }
 }
 
 /// A name in a schema, as an identifier in SQL.

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::answer::one;
-use super::finish::is_sealed;
 use super::partitions::{self, Partition};
 use crate::error::Error;
 use crate::model::{Role, Table};
@@ -224,10 +223,7 @@ async fn rows(
     partition: &Partition,
     sealed: Option<i64>,
 ) -> Result<u64, Error> {
-    if let (Some(to), true) = (
-        partition.to,
-        sealed.is_some_and(|until| is_sealed(partition, until)),
-    ) {
+    if let (Some(to), true) = (partition.to, partition.is_sealed(sealed)) {
         let mut sql = Sql::default();
         let from = sql.argument(partition.first())?;
         let to = sql.argument(to)?;
@@ -255,13 +251,10 @@ pub(super) async fn summaries(
     partition: Option<&Partition>,
 ) -> Result<u64, Error> {
     let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    let mut of = format!("target = {target}");
-    if let Some(partition) = partition {
-        let from = sql.argument(partition.first())?;
-        let to = sql.argument(partition.to.unwrap_or(i64::MAX))?;
-        of.push_str(&format!(" AND first_id >= {from} AND last_id < {to}"));
-    }
+    let of = match partition {
+        Some(partition) => partition.summaries(&mut sql, table)?,
+        None => format!("target = {}", sql.argument(table.name)?),
+    };
     let sizes = super::SUMMARIES.map(|name| {
         format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
     });
