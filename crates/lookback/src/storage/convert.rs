@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::{AheadOptions, Layout, Made, Step};
+use super::ahead::{AheadOptions, Made, Step};
 use super::answer::one;
+use super::layout::Layout;
 use super::partitions::{self, Partition, qualified};
 use super::turns;
 use crate::error::Error;
