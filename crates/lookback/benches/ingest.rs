@@ -12,17 +12,16 @@
 
 use std::time::Instant;
 
-use futures_util::TryStreamExt as _;
 use lookback::ingest::Writer;
 use lookback::{Embedding, Log, NewLog};
-use sqlx::postgres::PgPoolCopyExt as _;
-use sqlx::{AssertSqlSafe, Executor as _, PgPool};
-use testkit::bench::{Contest, Report, Target, Times, rows};
+use sqlx::PgPool;
+use testkit::bench::{
+    Contest, Report, Target, Times, copied_in, copied_out, create_plain, execute, rows,
+};
 use testkit::made::log_lines;
 
 const ROUNDS: usize = 5;
 const SEED: u64 = 42;
-const COLUMNS: &str = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
 
 /// So many rows are put into the table with search indexes at first: to build
 /// them over more takes minutes. And so many are put into it then, and measured.
@@ -52,8 +51,7 @@ async fn main() {
     written(&db.pool, lines(rows)).await;
     let bytes = copied_out(&db.pool).await;
     report.note("bytes a row", bytes.len() as u64 / rows);
-    let plain = "id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY";
-    create(&db.pool, "plain", plain).await;
+    create_plain(&db.pool, "plain").await;
 
     let mut contest = Contest::new();
     for _ in 0..ROUNDS {
@@ -72,7 +70,7 @@ async fn main() {
     // As many rows as fit, then the indexes, then some more rows: how fast rows go into a
     // table that has them. A COPY a batch, as somebody who waits for them would.
     let (there, more) = (rows.min(MOST_THERE), MORE);
-    create(&db.pool, "indexed", plain).await;
+    create_plain(&db.pool, "indexed").await;
     empty(&db.pool).await;
     written(&db.pool, lines(there)).await;
     copied_in(&db.pool, "indexed", &copied_out(&db.pool).await).await;
@@ -183,47 +181,9 @@ fn status(name: &str) -> Option<f64> {
     Some((kibibytes / 1024.0).round())
 }
 
-async fn copied_out(pool: &PgPool) -> Vec<u8> {
-    let copy = format!("COPY (SELECT {COLUMNS} FROM logs) TO STDOUT (FORMAT binary)");
-    let rows = pool.copy_out_raw(&copy).await.unwrap();
-    rows.try_fold(Vec::new(), async |mut all, chunk| {
-        all.extend_from_slice(&chunk);
-        Ok(all)
-    })
-    .await
-    .unwrap()
-}
-
-async fn copied_in(pool: &PgPool, table: &str, bytes: &[u8]) {
-    let statement = format!("COPY {table} ({COLUMNS}) FROM STDIN (FORMAT binary)");
-    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
-    for chunk in bytes.chunks(256 * 1024) {
-        copy.send(chunk).await.unwrap();
-    }
-    copy.finish().await.unwrap();
-}
-
-/// A table with the columns of `logs`, and no check.
-async fn create(pool: &PgPool, table: &str, id: &str) {
-    execute(
-        pool,
-        &format!(
-            "CREATE TABLE {table} (LIKE logs INCLUDING DEFAULTS); \
-             ALTER TABLE {table} DROP COLUMN id; ALTER TABLE {table} ADD COLUMN {id}"
-        ),
-    )
-    .await;
-}
-
 async fn empty(pool: &PgPool) {
     let plain =
         "DO $$ BEGIN IF to_regclass('plain') IS NOT NULL THEN TRUNCATE plain; END IF; END $$";
     execute(pool, plain).await;
     execute(pool, "TRUNCATE logs; CHECKPOINT").await;
-}
-
-async fn execute(pool: &PgPool, sql: &str) {
-    pool.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
-        .await
-        .unwrap();
 }

@@ -12,19 +12,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt as _;
 use lookback::ingest::Writer;
 use lookback::storage::{Keeper, KeeperOptions};
 use lookback::{Log, NewLog};
-use sqlx::postgres::PgPoolCopyExt as _;
-use sqlx::{AssertSqlSafe, Executor as _, PgPool};
-use testkit::bench::{Growth, Report, Scale, Target, Times, plot, rows};
+use sqlx::PgPool;
+use testkit::bench::{
+    Growth, Report, Scale, Target, Times, copied_in, copied_out, create_plain, execute, plot, rows,
+};
 use testkit::made::log_lines;
 
 const SEED: u64 = 42;
 const KEPT: u64 = 1_000_000;
 const PARTITION: f64 = 1_048_576.0;
-const COLUMNS: &str = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
 
 #[tokio::main]
 async fn main() {
@@ -121,40 +120,9 @@ async fn main() {
 /// A raw COPY, before and after what it is compared with.
 async fn raw_rounds(pool: &PgPool, bytes: &[u8], raw: &mut Times) {
     for _ in 0..3 {
-        execute(
-            pool,
-            "DROP TABLE IF EXISTS plain; CREATE TABLE plain (LIKE logs INCLUDING DEFAULTS); \
-             ALTER TABLE plain DROP COLUMN id; \
-             ALTER TABLE plain ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY; CHECKPOINT",
-        )
-        .await;
-        raw.time(copied_in(pool, bytes)).await;
+        create_plain(pool, "plain").await;
+        execute(pool, "CHECKPOINT").await;
+        raw.time(copied_in(pool, "plain", bytes)).await;
+        execute(pool, "DROP TABLE plain").await;
     }
-    execute(pool, "DROP TABLE plain").await;
-}
-
-async fn copied_out(pool: &PgPool) -> Vec<u8> {
-    let copy = format!("COPY (SELECT {COLUMNS} FROM logs) TO STDOUT (FORMAT binary)");
-    let rows = pool.copy_out_raw(&copy).await.unwrap();
-    rows.try_fold(Vec::new(), async |mut all, chunk| {
-        all.extend_from_slice(&chunk);
-        Ok(all)
-    })
-    .await
-    .unwrap()
-}
-
-async fn copied_in(pool: &PgPool, bytes: &[u8]) {
-    let statement = format!("COPY plain ({COLUMNS}) FROM STDIN (FORMAT binary)");
-    let mut copy = pool.copy_in_raw(&statement).await.unwrap();
-    for chunk in bytes.chunks(256 * 1024) {
-        copy.send(chunk).await.unwrap();
-    }
-    copy.finish().await.unwrap();
-}
-
-async fn execute(pool: &PgPool, sql: &str) {
-    pool.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
-        .await
-        .unwrap();
 }

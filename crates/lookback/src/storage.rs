@@ -6,10 +6,12 @@
 //! inserts and searches to be right. docs/guide/storage.md
 
 mod ahead;
+mod answer;
 mod compact;
 mod convert;
 mod finish;
 mod keeper;
+mod layout;
 mod partitions;
 mod plan;
 mod retain;
@@ -25,10 +27,10 @@ pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention};
 pub use retain::{Retained, retain};
 pub use status::{State, Status, status};
 
-#[cfg(feature = "migrate")]
-pub(crate) use ahead::is_made;
 pub(crate) use convert::BEFORE;
 pub(crate) use finish::time_to_blame;
+#[cfg(feature = "migrate")]
+pub(crate) use layout::is_made;
 pub(crate) use partitions::TIMES;
 
 /// The tables of what search keeps about sealed records, by `target` and ids.

@@ -1,5 +1,6 @@
 //! What the benchmarks share: times and their percentiles, a report as a table
-//! and as `target/bench/<name>.json`, growth as a table and as a plot.
+//! and as `target/bench/<name>.json`, growth as a table and as a plot; and raw
+//! COPY, which writing is measured against.
 //!
 //! ```no_run
 //! # async fn work() {}
@@ -28,6 +29,7 @@
 //! # }
 //! ```
 
+mod copy;
 mod growth;
 mod plot;
 mod report;
@@ -35,6 +37,7 @@ mod times;
 
 use std::path::{Path, PathBuf};
 
+pub use copy::{copied_in, copied_out, create_plain, execute};
 pub use growth::Growth;
 pub use plot::{Scale, plot, svg};
 pub use report::{Report, Target};

@@ -1,8 +1,6 @@
 //! `lookback storage`: partitions, sealing, retention.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
+use chrono::{DateTime, SecondsFormat, Utc};
 use lookback::{Log, Model as _, RequestSnapshot, Table};
 
 use crate::args::{Kind, StorageCommand};
@@ -36,15 +34,9 @@ fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
     }
 }
 
-/// A bar on a terminal.
-fn bar(length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    // The template is a constant; should it not read, the default one does.
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
-    ) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+/// A time in a cell of a table.
+fn time(time: Option<DateTime<Utc>>) -> String {
+    time.map_or("-".to_owned(), |time| {
+        time.to_rfc3339_opts(SecondsFormat::Secs, true)
+    })
 }

@@ -1,8 +1,6 @@
 //! Progress of an import, on a terminal.
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::reader::Rejected;
 use crate::output::{self, grouped};
@@ -22,21 +20,10 @@ impl Progress {
     /// A bar over `length` bytes, or a spinner where that is not known. Both
     /// show on a terminal only.
     pub(crate) fn new(length: Option<u64>, position: u64) -> Self {
-        let (bar, template) = match length {
-            Some(length) => (
-                ProgressBar::new(length).with_position(position),
-                "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
-            ),
-            None => (
-                ProgressBar::new_spinner(),
-                "{spinner} {bytes}  {msg}  {elapsed}",
-            ),
+        let bar = match length {
+            Some(length) => output::bar_at(position, length),
+            None => output::spinner("{spinner} {bytes}  {msg}  {elapsed}"),
         };
-        // The template is a constant; should it not read, the default one does.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(200));
         Self {
             bar,
             told: 0,

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::ahead::one;
+use super::answer::one;
 use super::partitions::Partition;
 use crate::error::Error;
 use crate::model::Table;
@@ -27,14 +27,11 @@ pub async fn compact(
         return Err(Error::invalid_field(table.name, "partition", problem));
     };
     // The first partition has no least id; its segments have.
-    let mut sql = Sql::new(
-        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
-    );
-    sql.bind(table.name)?;
-    sql.push(" AND first_id >= ");
-    sql.bind(partition.first())?;
-    sql.push(" AND last_id < ");
-    sql.bind(to)?;
+    let mut sql = Sql::default();
+    let of_it = partition.summaries(&mut sql, table)?;
+    sql.push(&format!(
+        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {of_it}"
+    ));
     match one::<Option<i64>>(conn, sql).await? {
         Some(first) => seal::compact(conn, table, first, to - 1).await,
         None => Ok(Some((0, 0))),

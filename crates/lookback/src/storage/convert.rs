@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::{AheadOptions, Layout, Made, Step, lock, one};
+use super::ahead::{AheadOptions, Made, Step};
+use super::answer::one;
+use super::layout::Layout;
 use super::partitions::{self, Partition, qualified};
 use super::turns;
 use crate::error::Error;
@@ -130,7 +132,7 @@ async fn set_bound(
         made.busy = true;
         return Ok(Step::Done);
     };
-    lock(&mut transaction, table, "SHARE UPDATE EXCLUSIVE").await?;
+    turns::lock(&mut transaction, &table.quoted(), "SHARE UPDATE EXCLUSIVE").await?;
     let layout = Layout::read(&mut transaction, table).await?;
     let Some(default) = layout.default() else {
         transaction.rollback().await?;
@@ -276,7 +278,7 @@ async fn swap(
         return Ok(Step::Done);
     };
     // The table first, as everyone else does.
-    lock(&mut transaction, table, "ACCESS EXCLUSIVE").await?;
+    turns::lock(&mut transaction, &table.quoted(), "ACCESS EXCLUSIVE").await?;
     let layout = Layout::read(&mut transaction, table).await?;
     let Some(default) = layout.default().cloned() else {
         transaction.rollback().await?;
@@ -300,11 +302,7 @@ async fn swap(
     let greatest = greatest(&mut transaction, table, &default).await?;
     let to = match &bound {
         Some(bound) => bound.before,
-        None => {
-            let last = greatest.max(end.unwrap_or(0));
-            last.saturating_sub(last.rem_euclid(options.ids))
-                .saturating_add(options.ids)
-        }
+        None => options.end(greatest.max(end.unwrap_or(0))),
     };
     let name = layout.name(end.unwrap_or(0));
     let (old, new) = (

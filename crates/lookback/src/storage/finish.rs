@@ -3,7 +3,7 @@
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::ahead::one;
+use super::answer::{one, row};
 use super::partitions::{Partition, TIMES, partitions};
 use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
@@ -77,7 +77,7 @@ async fn step_on(conn: &mut PgConnection, table: &'static Table) -> Result<Step,
         return Ok(Step::Nothing);
     };
     for partition in partitions(conn, table).await? {
-        if partition.is_finished || !is_sealed(&partition, until) {
+        if partition.is_finished || !partition.is_sealed(Some(until)) {
             continue;
         }
         match has_times(conn, &partition).await? {
@@ -91,11 +91,6 @@ async fn step_on(conn: &mut PgConnection, table: &'static Table) -> Result<Step,
         }
     }
     Ok(Step::Nothing)
-}
-
-/// Whether all ids of the partition are sealed.
-pub(super) fn is_sealed(partition: &Partition, until: i64) -> bool {
-    !partition.is_default && partition.to.is_some_and(|to| to - 1 <= until)
 }
 
 async fn has_times(conn: &mut PgConnection, partition: &Partition) -> Result<bool, Error> {
@@ -133,10 +128,7 @@ async fn limit(
         ends.join(", "),
         partition.quoted()
     ));
-    let row = sql
-        .fetch_optional(&mut transaction)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let row = row(&mut transaction, sql).await?;
     let mut checks = Vec::new();
     for (place, column) in times(table).enumerate() {
         let (Some(least), Some(greatest)) = (

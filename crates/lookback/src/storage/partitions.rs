@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
+use super::answer::{one, row};
 use crate::error::Error;
 use crate::model::{Role, Table, quote_identifier};
 use crate::sql::Sql;
@@ -52,6 +53,26 @@ impl Partition {
     /// The least id, as a number that stands for "none" too.
     pub(super) fn first(&self) -> i64 {
         self.from.unwrap_or(i64::MIN)
+    }
+
+    /// Whether all of its ids are sealed, in a table that is sealed up to this
+    /// one.
+    pub(super) fn is_sealed(&self, until: Option<i64>) -> bool {
+        match (self.to, until) {
+            (Some(to), Some(until)) => !self.is_default && to - 1 <= until,
+            _ => false,
+        }
+    }
+
+    /// The condition of rows of [`SUMMARIES`](super::SUMMARIES) that are of it
+    /// alone, with what it takes bound to `sql`.
+    pub(super) fn summaries(&self, sql: &mut Sql, table: &'static Table) -> Result<String, Error> {
+        let target = sql.argument(table.name)?;
+        let first = sql.argument(self.first())?;
+        let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
+        Ok(format!(
+            "target = {target} AND first_id >= {first} AND last_id < {end}"
+        ))
     }
 }
 
@@ -123,10 +144,7 @@ async fn partition_key(
     sql.push("::text) AS wanted FROM (SELECT to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")) AS c (oid)");
-    let row = sql
-        .fetch_optional(conn)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
+    let row = row(conn, sql).await?;
     if !row.try_get("found")? {
         return Err(Error::Setup {
             problem: format!("the database has no table {}", table.name),
@@ -177,11 +195,7 @@ pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Resu
         id.quoted(),
         table.quoted()
     ));
-    let row = sql
-        .fetch_optional(conn)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    Ok(row.try_get(0)?)
+    one(conn, sql).await
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::ahead::one;
-use super::finish::is_sealed;
+use super::answer::one;
 use super::partitions::{self, Partition};
 use crate::error::Error;
 use crate::model::{Role, Table};
@@ -224,10 +223,7 @@ async fn rows(
     partition: &Partition,
     sealed: Option<i64>,
 ) -> Result<u64, Error> {
-    if let (Some(to), true) = (
-        partition.to,
-        sealed.is_some_and(|until| is_sealed(partition, until)),
-    ) {
+    if let (Some(to), true) = (partition.to, partition.is_sealed(sealed)) {
         let mut sql = Sql::default();
         let from = sql.argument(partition.first())?;
         let to = sql.argument(to)?;
@@ -255,17 +251,13 @@ pub(super) async fn summaries(
     partition: Option<&Partition>,
 ) -> Result<u64, Error> {
     let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    let mut of = format!("target = {target}");
-    if let Some(partition) = partition {
-        let from = sql.argument(partition.first())?;
-        let to = sql.argument(partition.to.unwrap_or(i64::MAX))?;
-        of.push_str(&format!(" AND first_id >= {from} AND last_id < {to}"));
-    }
+    let of = match partition {
+        Some(partition) => partition.summaries(&mut sql, table)?,
+        None => format!("target = {}", sql.argument(table.name)?),
+    };
     // Templates are of all partitions.
     let templates = partition.is_none().then_some(super::TEMPLATES);
-    let tables = super::SUMMARIES.into_iter().chain(templates);
-    let sizes = tables.map(|name| {
+    let sizes = super::SUMMARIES.into_iter().chain(templates).map(|name| {
         format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
     });
     let sizes: Vec<String> = sizes.collect();

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::finish::is_sealed;
 use super::partitions::{self, Partition};
 use super::plan::summaries;
 use crate::error::Error;
@@ -60,7 +59,7 @@ impl State {
             Self::Default
         } else if partition.is_finished {
             Self::Finished
-        } else if sealed.is_some_and(|until| is_sealed(partition, until)) {
+        } else if partition.is_sealed(sealed) {
             Self::Sealed
         } else if partition.first() > head {
             Self::Ahead

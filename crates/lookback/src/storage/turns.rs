@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
+use super::answer::row;
 use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
@@ -71,15 +72,19 @@ pub(super) async fn begin<'c>(
     sql.push(" || ' ' || to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")::oid::text, 0)) AS got");
-    let row = sql
-        .fetch_optional(&mut transaction)
-        .await?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    match sqlx::Row::try_get(&row, "got")? {
+    match row(&mut transaction, sql).await?.try_get("got")? {
         true => Ok(Some(transaction)),
         false => {
             transaction.rollback().await?;
             Ok(None)
         }
     }
+}
+
+/// Locks a table, or a partition alone, in this mode until the transaction
+/// ends; `relation` is its name as an identifier.
+pub(super) async fn lock(conn: &mut PgConnection, relation: &str, mode: &str) -> Result<(), Error> {
+    let sql = Sql::new(&format!("LOCK TABLE ONLY {relation} IN {mode} MODE"));
+    sql.execute(conn).await?;
+    Ok(())
 }

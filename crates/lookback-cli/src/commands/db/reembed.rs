@@ -1,8 +1,5 @@
 //! `db reembed`
 
-use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressStyle};
 use lookback::migrate::{self, Models, Reembedded};
 use sqlx::PgConnection;
 
@@ -10,14 +7,7 @@ use crate::failure::Failure;
 use crate::output::{self, grouped};
 
 pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), Failure> {
-    let bar = ProgressBar::new(0);
-    // The template is a constant; should it not read, the default one does.
-    if let Ok(style) = ProgressStyle::with_template(
-        "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
-    ) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = output::bar(0);
     let mut say = |at: &Reembedded| {
         if at.done == 0 {
             bar.set_length(at.rows);

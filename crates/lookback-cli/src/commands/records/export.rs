@@ -4,10 +4,8 @@
 //! a thread writes the bytes, so that a reader that stands still holds up the
 //! rows, and not Ctrl-C.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt as _;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use lookback::{ColumnDef, JsonMap, Model};
 
 use super::{Shown, asked_wrongly, filtered, including, usage};
@@ -165,18 +163,10 @@ struct Progress(ProgressBar);
 
 impl Progress {
     fn new(shown: bool) -> Self {
-        if !shown {
-            return Self(ProgressBar::hidden());
-        }
-        let bar = ProgressBar::new_spinner();
-        // The template is a constant; should it not read, the default one does.
-        if let Ok(style) =
-            ProgressStyle::with_template("{spinner} {human_pos} records, {per_sec}  {elapsed}")
-        {
-            bar.set_style(style);
-        }
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self(bar)
+        Self(match shown {
+            true => output::spinner("{spinner} {human_pos} records, {per_sec}  {elapsed}"),
+            false => ProgressBar::hidden(),
+        })
     }
 
     fn at(&self, count: u64) {

@@ -63,8 +63,7 @@ pub(super) async fn run<M: Model + Shown>(
     let count = groups.len() as u64;
     output::note(&match count {
         0 => format!("no {} found", M::COMMAND),
-        1 => "1 group".to_owned(),
-        count => format!("{} groups", output::grouped(count)),
+        count => output::counted(count, "group"),
     });
     Ok(())
 }

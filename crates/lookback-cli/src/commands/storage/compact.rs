@@ -10,7 +10,7 @@ use crate::args::Kind;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
 
 pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
@@ -22,7 +22,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
             .iter()
             .filter(|(_, state)| matches!(state, State::Sealed | State::Finished))
             .collect();
-        let bar = super::bar(full.len() as u64);
+        let bar = output::bar(full.len() as u64);
         let (mut before, mut after) = (0, 0);
         for (partition, _) in &full {
             bar.set_message(partition.name.clone());
@@ -41,16 +41,10 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         interrupt.check("compact")?;
         output::note(&match full.len() {
             0 => format!("{}: no partition is full yet", table.name),
-            1 => format!(
-                "{}: 1 partition, {} kinds are {} now",
-                table.name,
-                grouped(before),
-                grouped(after)
-            ),
             partitions => format!(
-                "{}: {} partitions, {} kinds are {} now",
+                "{}: {}, {} kinds are {} now",
                 table.name,
-                grouped(partitions as u64),
+                counted(partitions as u64, "partition"),
                 grouped(before),
                 grouped(after)
             ),

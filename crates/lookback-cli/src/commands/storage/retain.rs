@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use lookback::storage::{self, Retained, Retention};
+use chrono::{DateTime, Utc};
+use lookback::storage::{self, Policy, Retained, Retention};
 use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 use super::interrupt::Interrupt;
 use crate::args::{RetainArgs, RetainTable};
@@ -22,11 +23,46 @@ pub(super) const ALL: [RetainTable; 4] = [
 ];
 
 /// What goes of a table.
-struct Planned {
+pub(super) struct Planned {
     table: &'static Table,
-    plan: Retention,
+    pub(super) plan: Retention,
     /// When the oldest record was made that stays.
     oldest: Option<DateTime<Utc>>,
+}
+
+impl Planned {
+    pub(super) async fn of(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Failure> {
+        let plan = storage::plan_retention(conn, table, policy, now).await?;
+        let oldest = storage::oldest_kept(conn, table, &plan).await?;
+        Ok(Self {
+            table,
+            plan,
+            oldest,
+        })
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        let plan = &self.plan;
+        let partitions: Vec<Value> = plan
+            .partitions
+            .iter()
+            .map(|p| json!({"name": p.name, "rows": p.rows, "bytes": p.bytes}))
+            .collect();
+        json!({
+            "table": plan.table,
+            "rows": plan.rows(),
+            "bytes": plan.bytes(),
+            "partitions": partitions,
+            "older_rows": plan.older_rows,
+            "deleted_rows": plan.deleted_rows,
+            "oldest_kept": self.oldest,
+        })
+    }
 }
 
 pub(super) fn table_of(table: RetainTable) -> &'static Table {
@@ -59,13 +95,7 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
     {
         let mut conn = pool.acquire().await?;
         for (table, policy) in policies {
-            let plan = storage::plan_retention(&mut conn, table, &policy, now).await?;
-            let oldest = storage::oldest_kept(&mut conn, table, &plan).await?;
-            all.push(Planned {
-                table,
-                plan,
-                oldest,
-            });
+            all.push(Planned::of(&mut conn, table, &policy, now).await?);
         }
     }
     if !args.dry_run {
@@ -85,7 +115,7 @@ async fn carry_out(
 ) -> Result<(), Failure> {
     let (table, plan) = (planned.table, &mut planned.plan);
     interrupt.check("retain")?;
-    let bar = super::bar(plan.rows());
+    let bar = output::bar(plan.rows());
     bar.set_message(table.name);
     let mut say = |at: &Retained| {
         bar.set_position(at.rows);
@@ -118,25 +148,19 @@ async fn carry_out(
 
 fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
     if args.json {
-        let data: Vec<Value> = all
-            .iter()
-            .map(|planned| as_json(&planned.plan, planned.oldest))
-            .collect();
+        let data: Vec<Value> = all.iter().map(Planned::as_json).collect();
         let metadata = json!({ "dry_run": args.dry_run });
         return output::json(&json!({ "data": data, "metadata": metadata }));
     }
     let rows: Vec<Vec<Cell>> = all
         .iter()
         .map(|Planned { plan, oldest, .. }| {
-            let oldest = oldest.map_or("-".to_owned(), |time| {
-                time.to_rfc3339_opts(SecondsFormat::Secs, true)
-            });
             vec![
                 Cell::new(plan.table),
                 Cell::new(grouped(plan.rows())),
                 Cell::new(output::bytes(plan.bytes())),
                 Cell::new(grouped(plan.partitions.len() as u64)),
-                Cell::new(oldest),
+                Cell::new(super::time(*oldest)),
             ]
         })
         .collect();
@@ -150,21 +174,4 @@ fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
         (false, records) => format!("{} records are gone", grouped(records)),
     });
     Ok(())
-}
-
-pub(super) fn as_json(plan: &Retention, oldest: Option<DateTime<Utc>>) -> Value {
-    let partitions: Vec<Value> = plan
-        .partitions
-        .iter()
-        .map(|p| json!({"name": p.name, "rows": p.rows, "bytes": p.bytes}))
-        .collect();
-    json!({
-        "table": plan.table,
-        "rows": plan.rows(),
-        "bytes": plan.bytes(),
-        "partitions": partitions,
-        "older_rows": plan.older_rows,
-        "deleted_rows": plan.deleted_rows,
-        "oldest_kept": oldest,
-    })
 }

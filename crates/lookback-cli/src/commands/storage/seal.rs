@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use lookback::Table;
 use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::storage::{self, AheadOptions, Keeper, KeeperOptions};
@@ -14,7 +14,7 @@ use crate::args::Kind;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
 
 /// How long transactions are waited for that may still write records of a
 /// segment.
@@ -36,7 +36,7 @@ pub(super) async fn all(
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
     for table in tables {
-        let bar = super::bar(0);
+        let bar = output::bar(0);
         bar.set_message(table.name);
         let done = seal(pool, table, &bar, interrupt).await;
         bar.finish_and_clear();
@@ -119,18 +119,18 @@ impl Done {
         if self.partitions > 0 {
             words.push(format!(
                 "{} made",
-                count(self.partitions as u64, "partition")
+                counted(self.partitions as u64, "partition")
             ));
         }
         if self.segments > 0 {
             words.push(format!(
                 "{} sealed, {}",
-                count(self.segments, "segment"),
-                count(self.rows, "record")
+                counted(self.segments, "segment"),
+                counted(self.rows, "record")
             ));
         }
         if self.finished > 0 {
-            words.push(format!("{} finished", count(self.finished, "partition")));
+            words.push(format!("{} finished", counted(self.finished, "partition")));
         }
         if words.is_empty() {
             words.push("nothing to do".to_owned());
@@ -143,17 +143,10 @@ impl Done {
         } else if self.behind > 0 {
             words.push(format!(
                 "{} left, less than a segment",
-                count(self.behind, "id")
+                counted(self.behind, "id")
             ));
         }
         format!("{}: {}", table.name, words.join("; "))
-    }
-}
-
-fn count(number: u64, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        number => format!("{} {what}s", grouped(number)),
     }
 }
 
@@ -162,11 +155,7 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
     let pool = database::pool(config, 3).await?;
     let mut options = KeeperOptions::default();
     options.tables = tables(kind);
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}  {elapsed}") {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = output::spinner("{spinner} {msg}  {elapsed}");
     bar.set_message("looking");
     let mut keeper = Keeper::spawn(pool, options)?;
     bar.suspend(|| output::note("keeping the tables; Ctrl-C ends it"));
@@ -187,18 +176,18 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
         }
         bar.set_message(format!(
             "{} sealed, {} behind",
-            count(kept.sealed_rows, "record"),
-            count(kept.behind, "id")
+            counted(kept.sealed_rows, "record"),
+            counted(kept.behind, "id")
         ));
     }
     let kept = keeper.stop().await;
     bar.finish_and_clear();
     output::note(&format!(
         "{} made, {} sealed ({}), {} finished",
-        count(kept.partitions, "partition"),
-        count(kept.segments, "segment"),
-        count(kept.sealed_rows, "record"),
-        count(kept.finished, "partition"),
+        counted(kept.partitions, "partition"),
+        counted(kept.segments, "segment"),
+        counted(kept.sealed_rows, "record"),
+        counted(kept.finished, "partition"),
     ));
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `storage status`
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::Utc;
 use lookback::storage::{self, Partition, Retention, State, Status};
 use serde_json::{Value, json};
 
-use super::retain::{ALL, table_of};
+use super::retain::{ALL, Planned, table_of};
+use super::time;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
@@ -13,18 +14,13 @@ use crate::output::{self, Cell, grouped};
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
     let mut all = Vec::new();
-    for table in ALL {
-        let status = storage::status(&mut conn, table_of(table)).await?;
-        let policy = config.retention.of(table);
+    for named in ALL {
+        let table = table_of(named);
+        let status = storage::status(&mut conn, table).await?;
+        let policy = config.retention.of(named);
         let leaving = match policy.is_empty() {
             true => None,
-            false => {
-                let now = Utc::now();
-                let table = table_of(table);
-                let plan = storage::plan_retention(&mut conn, table, &policy, now).await?;
-                let oldest = storage::oldest_kept(&mut conn, table, &plan).await?;
-                Some((plan, oldest))
-            }
+            false => Some(Planned::of(&mut conn, table, &policy, Utc::now()).await?),
         };
         all.push((status, leaving));
     }
@@ -49,7 +45,7 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     ];
     output::table(&headings, &rows)?;
     for (status, leaving) in &all {
-        for advice in advice(status, leaving.as_ref().map(|(plan, _)| plan)) {
+        for advice in advice(status, leaving.as_ref().map(|leaving| &leaving.plan)) {
             output::note(&advice);
         }
     }
@@ -57,11 +53,6 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
 }
 
 fn cells(status: &Status) -> Vec<Cell> {
-    let time = |time: Option<DateTime<Utc>>| {
-        time.map_or("-".to_owned(), |time| {
-            time.to_rfc3339_opts(SecondsFormat::Secs, true)
-        })
-    };
     let is_sealed = status.search_bytes > 0 || !status.partitions.is_empty();
     let unsealed = match is_sealed {
         true => grouped(status.unsealed_rows),
@@ -113,7 +104,7 @@ fn advice(status: &Status, leaving: Option<&Retention>) -> Vec<String> {
     advice
 }
 
-fn as_json(status: &Status, leaving: Option<&(Retention, Option<DateTime<Utc>>)>) -> Value {
+fn as_json(status: &Status, leaving: Option<&Planned>) -> Value {
     let partition = |(partition, state): &(Partition, State)| {
         json!({
             "name": partition.name, "state": state.name(),
@@ -132,6 +123,6 @@ fn as_json(status: &Status, leaving: Option<&(Retention, Option<DateTime<Utc>>)>
         "oldest": status.oldest,
         "newest": status.newest,
         "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
-        "retention": leaving.map(|(plan, oldest)| super::retain::as_json(plan, *oldest)),
+        "retention": leaving.map(Planned::as_json),
     })
 }

@@ -1,0 +1,227 @@
+//! `db`, of this program and of an application's own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::Options;
+
+/// Migrations of this application's tables
+#[derive(Debug, Parser)]
+#[command(name = "db", version, max_term_width = 100)]
+pub(crate) struct DbCli {
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    #[command(subcommand)]
+    pub(crate) command: DbCommand,
+}
+
+impl DbCli {
+    /// The command line, with the default of an application.
+    pub(crate) fn with_folder(command: clap::Command) -> clap::Command {
+        ["migrate", "status", "revert"]
+            .into_iter()
+            .fold(command, |command, name| {
+                command.mut_subcommand(name, |command| {
+                    command.mut_arg("dir", |dir| {
+                        dir.help("Folder of migrations [default: migrations]")
+                    })
+                })
+            })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Apply the migrations that are pending
+    Migrate {
+        /// Print the SQL of the migrations that are pending, and apply nothing
+        #[arg(long)]
+        dry_run: bool,
+
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        files: FilesArgs,
+    },
+
+    /// Show which migrations are applied
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+
+        #[command(flatten)]
+        files: FilesArgs,
+    },
+
+    /// Undo the newest migration by its .down.sql
+    Revert {
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        files: FilesArgs,
+    },
+
+    /// Write what changed in the models as migration files; needs no database
+    Generate {
+        /// Words of the file's name [default: told from the change]
+        name: Option<String>,
+
+        /// Write files that undo the change, too
+        #[arg(long)]
+        reversible: bool,
+
+        /// Write an empty file, for a change of data
+        #[arg(long, requires = "name", conflicts_with = "reversible")]
+        empty: bool,
+
+        #[command(flatten)]
+        rebase: RebaseArgs,
+
+        #[command(flatten)]
+        decisions: DecisionArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
+    /// Change the database to what the models are, without migrations (development only)
+    Push {
+        /// Show what would be done, and stop
+        #[arg(long)]
+        explain: bool,
+
+        /// Do it without asking
+        #[arg(long, short)]
+        yes: bool,
+
+        /// Let this table or column lose its data
+        #[arg(long, value_name = "TABLE[.COLUMN]")]
+        allow_data_loss: Vec<String>,
+
+        #[command(flatten)]
+        decisions: DecisionArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+
+    /// Print models for the tables of a database that is there, to start from
+    Pull {
+        /// Read this schema, too, besides the first of the search path
+        #[arg(long, value_name = "NAME")]
+        schema: Vec<String>,
+
+        /// Write them to this file, which must not be there yet
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+
+    /// Record what is pending as applied, without running it, if the database is so already
+    Baseline {
+        #[command(flatten)]
+        wait: WaitArgs,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+
+        /// Table in which they are recorded [default: _sqlx_migrations]
+        #[arg(long, value_name = "NAME")]
+        table: Option<String>,
+    },
+
+    /// Make the vectors anew that another version of the encoder made
+    Reembed,
+
+    /// Fail if models, newest schema snapshot and database are not in step
+    Check {
+        /// Compare the models with the snapshot only; needs no database
+        #[arg(long)]
+        offline: bool,
+
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+/// After a merge of branches.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "After a merge of branches")]
+pub(crate) struct RebaseArgs {
+    /// Put migrations that were generated on several branches one after the other
+    #[arg(long, conflicts_with = "empty")]
+    pub(crate) rebase: bool,
+
+    /// Remove this migration, which does not go together with the others, and
+    /// generate it anew from the models
+    #[arg(long, value_name = "VERSION", requires = "rebase")]
+    pub(crate) regenerate: Vec<i64>,
+
+    /// Show what would be done, and write nothing
+    #[arg(long, requires = "rebase")]
+    pub(crate) dry_run: bool,
+}
+
+/// What the schemas cannot tell.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the schemas cannot tell")]
+pub(crate) struct DecisionArgs {
+    /// Has another name now: logs.msg=message, logs=lines, user_role.admin=owner
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) rename: Vec<String>,
+
+    /// Is gone, and not what came instead
+    #[arg(long, value_name = "OLD")]
+    pub(crate) drop: Vec<String>,
+
+    /// What rows get in a column that refuses null, as SQL: logs.stage="'prod'"
+    #[arg(long, value_name = "COLUMN=SQL")]
+    pub(crate) fill: Vec<String>,
+
+    /// How a value becomes one of the new type, as SQL: logs.code="code::integer"
+    #[arg(long, value_name = "COLUMN=SQL")]
+    pub(crate) using: Vec<String>,
+}
+
+impl DecisionArgs {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            rename,
+            drop,
+            fill,
+            using,
+        } = self;
+        [rename, drop, fill, using]
+            .iter()
+            .all(|given| given.is_empty())
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FolderArgs {
+    /// Folder of migrations
+    #[arg(long, value_name = "DIR", default_value = "migrations")]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Seconds to wait for another process that is migrating, and for locks of tables
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    pub(crate) lock_timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilesArgs {
+    /// Folder of migrations [default: those of Lookback's own tables, which are built in]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Table in which they are recorded [default: _sqlx_migrations]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+}

@@ -1,0 +1,191 @@
+//! The commands of `logs`, `requests` and `metrics`; `users` has them too.
+
+use clap::{Args, Subcommand, ValueEnum};
+
+mod export;
+
+pub(crate) use export::{ExportArgs, Format};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordCommand {
+    /// List records, the newest first
+    List {
+        #[command(flatten)]
+        page: PageArgs,
+
+        /// Order by this field, -FIELD for the largest first, FIELD__nullsfirst for null
+        /// before all [default: -id]
+        #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+        order_by: Vec<String>,
+
+        /// How far to count all records: exact, none, or up to so many
+        #[arg(long, value_name = "exact|none|N", default_value = "10000", value_parser = Count::parse)]
+        total: Count,
+
+        /// Show these fields, separated by commas [default: those that say most]
+        #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+        fields: Vec<String>,
+    },
+
+    /// Write all records to a file or to standard output, the oldest first
+    Export(ExportArgs),
+
+    /// Count records, or work out other numbers about them
+    Stats {
+        /// What to work out: count, FIELD__avg, __sum, __min, __max, __p95 (any percentile),
+        /// __distinct [default: count]; and filters
+        #[arg(value_name = "MEASURE|FILTER")]
+        what: Vec<String>,
+
+        /// Of each group of this field; of a time, by the stretch: created_at__5m, __1h, __day,
+        /// __week, __month, __day@Europe/Berlin
+        #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+        by: Vec<String>,
+
+        /// Only this many groups, those with the largest first measure first
+        #[arg(long, value_name = "GROUPS", requires = "by", value_parser = clap::value_parser!(u32).range(1..))]
+        top: Option<u32>,
+
+        /// Deleted records: leave them out, count them too, or count nothing else
+        #[arg(long, value_enum, default_value_t = Deleted::Without)]
+        deleted: Deleted,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Search records, the best first
+    Search {
+        /// What to find, as one argument: 'conection refused', '"exact phrase"
+        /// -without level:error'
+        #[arg(allow_hyphen_values = true)]
+        words: String,
+
+        /// Show why each record was found: what its words matched, and how
+        #[arg(long)]
+        explain: bool,
+
+        #[command(flatten)]
+        page: PageArgs,
+    },
+
+    /// Find records like this one, the nearest first
+    Like {
+        /// Id of the record
+        id: i64,
+
+        #[command(flatten)]
+        page: PageArgs,
+    },
+
+    /// Show one record
+    Get {
+        /// Id of the record
+        id: i64,
+
+        /// Show it even if it is deleted
+        #[arg(long)]
+        with_deleted: bool,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Delete a record, so that restore can bring it back
+    Delete {
+        /// Id of the record
+        id: i64,
+
+        /// Delete it for good
+        #[arg(long)]
+        hard: bool,
+
+        /// With --hard: even if it is deleted already
+        #[arg(long, requires = "hard")]
+        with_deleted: bool,
+    },
+
+    /// Delete for good what was deleted long ago
+    Purge {
+        /// Deleted longer ago than this: 90m, 12h, 30d; 0s for whatever is deleted
+        #[arg(long, value_name = "TIME")]
+        older_than: String,
+
+        /// Only records for which all of these hold
+        #[arg(value_name = "FILTER")]
+        filters: Vec<String>,
+
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Bring back a deleted record
+    Restore {
+        /// Id of the record
+        id: i64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Only records for which all of these hold: level__eq=error, id__gte=7,
+    /// level__in=warn,error, created_at__gte=-15m, message__icontains=time,
+    /// meta.user.id=42, 'or=(level=error,not(source=API))'
+    #[arg(value_name = "FIELD__LOOKUP=VALUE")]
+    pub(crate) filters: Vec<String>,
+
+    /// Records to show
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u32,
+
+    /// Records to leave out at the start
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: u64,
+
+    /// Go on after this cursor, `next` of another page
+    #[arg(long, value_name = "CURSOR", conflicts_with_all = ["offset", "before"])]
+    pub(crate) after: Option<String>,
+
+    /// Go back before this cursor, `previous` of another page
+    #[arg(long, value_name = "CURSOR", conflicts_with = "offset")]
+    pub(crate) before: Option<String>,
+
+    /// Deleted records: leave them out, show them too, or show nothing else
+    #[arg(long, value_enum, default_value_t = Deleted::Without)]
+    pub(crate) deleted: Deleted,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How far records are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Exact,
+    /// None of them is 0.
+    UpTo(u64),
+}
+
+impl Count {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "exact" => Ok(Self::Exact),
+            "none" => Ok(Self::UpTo(0)),
+            number => number
+                .parse()
+                .map(Self::UpTo)
+                .map_err(|_| "is exact, none or a number of records"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deleted {
+    Without,
+    With,
+    Only,
+}

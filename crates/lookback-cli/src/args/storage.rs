@@ -1,0 +1,79 @@
+//! `storage`
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::Kind;
+use crate::retention::{Age, Size};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StorageCommand {
+    /// Show partitions, sizes and what is not sealed, of each table
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Make partitions ahead of need, and seal what has come in
+    Seal {
+        /// Only these [default: both]
+        #[arg(value_enum)]
+        kind: Option<Kind>,
+
+        /// Go on with what comes in, until interrupted
+        #[arg(long)]
+        watch: bool,
+    },
+
+    /// Merge what search keeps about full partitions
+    Compact {
+        /// Only these [default: both]
+        #[arg(value_enum)]
+        kind: Option<Kind>,
+    },
+
+    /// Take what is older, more or longer deleted than it may be
+    Retain(RetainArgs),
+
+    /// Make all vectors anew, and what search keeps about them
+    Reembed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetainArgs {
+    /// Only this table [default: all]
+    #[arg(value_enum)]
+    pub(crate) table: Option<RetainTable>,
+
+    /// Show what would go, and take nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Logs, requests and latency windows made longer ago than this: 90m, 12h, 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<Age>,
+
+    /// The oldest logs or requests, while the table has more than this: 500MB, 50GB, 1TiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) larger_than: Option<Size>,
+
+    /// Records that were deleted longer ago than this: 90m, 12h, 30d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) deleted_older_than: Option<Age>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RetainTable {
+    /// Log lines
+    Logs,
+    /// Captured requests
+    Requests,
+    /// Latency windows
+    Metrics,
+    /// Users, if they are deleted
+    Users,
+}

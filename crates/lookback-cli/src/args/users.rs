@@ -1,0 +1,32 @@
+//! `users`
+
+use clap::{Subcommand, ValueEnum};
+
+use super::RecordCommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Create a user; the password is read from a prompt, or from the first
+    /// line of standard input
+    Create {
+        /// E-mail of the user
+        email: String,
+
+        /// What the user may do
+        #[arg(long, value_enum, default_value_t = RoleArg::User)]
+        role: RoleArg,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+
+    #[command(flatten)]
+    Records(RecordCommand),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    Admin,
+    User,
+}
