@@ -12,14 +12,13 @@ use super::back_off::{BackOff, random};
 use super::batch::{Batch, Group};
 use super::fault::{self, Fault};
 use super::progress::{Counts, Progress};
-use super::refused::{self, Refusal, copy};
+use super::refused::{self, Refusal, send};
 use super::row::json_of_row;
 use super::session::{Backend, greet, number_of, timed, timed_out};
 use super::spill::{Doubt, LANE, Replay};
 use crate::error::Error;
 use crate::model::Model;
 use crate::models::{IngestLane, IngestLanePatch, NewIngestLane};
-use crate::query::copy::statement;
 use crate::value::JsonMap;
 
 /// Rows of lanes that were not changed for so long are of writers that were
@@ -348,9 +347,8 @@ impl<M: Model> Lane<M> {
                 .map_err(driver)?
         } else {
             for group in &batch.groups {
-                let statement = statement(M::TABLE, &group.columns);
-                let copied = copy(&mut transaction, &statement, &group.bytes);
-                if let Err(error) = timed(timeout, copied).await {
+                let sent = send(&mut transaction, M::TABLE, group);
+                if let Err(error) = timed(timeout, sent).await {
                     if fault::of(&error) == Fault::Row {
                         timed(timeout, transaction.rollback())
                             .await

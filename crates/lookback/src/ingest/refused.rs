@@ -1,5 +1,6 @@
 //! A batch of which PostgreSQL refuses rows: which, and why.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
@@ -11,6 +12,7 @@ use super::session::timed;
 use crate::error::Error;
 use crate::model::Table;
 use crate::query::copy::{CHUNK, HEADER, TRAILER, statement};
+use crate::query::few::VALUES;
 use crate::query::write::quoted_list;
 use crate::sql::Sql;
 
@@ -23,12 +25,39 @@ pub(super) struct Refusal {
     pub(super) error: Error,
 }
 
-/// Sends the bytes of a COPY.
-pub(super) async fn copy(
+/// Sends the rows of a group: by COPY, or by `INSERT` if they are few (see
+/// `query/few.rs`).
+pub(super) async fn send(
     conn: &mut PgConnection,
-    statement: &str,
-    bytes: &[u8],
+    table: &'static Table,
+    group: &Group,
 ) -> Result<(), sqlx::Error> {
+    if group.len() * group.columns.len() <= VALUES
+        && let Ok(sql) = insert(table, group, 0..group.len())
+    {
+        return sql.once().execute(conn).await.map(drop);
+    }
+    copy(conn, &statement(table, &group.columns), &group.bytes).await
+}
+
+/// The `INSERT` of rows of a group.
+fn insert(table: &'static Table, group: &Group, rows: Range<usize>) -> Result<Sql, Error> {
+    let mut sql = Sql::new(&format!(
+        "INSERT INTO {} ({}) VALUES ",
+        table.quoted(),
+        quoted_list(&group.columns)
+    ));
+    let first = rows.start;
+    for row in rows {
+        sql.push(if row > first { ", (" } else { "(" });
+        row::bind(&mut sql, &group.columns, group.row(row))?;
+        sql.push(")");
+    }
+    Ok(sql)
+}
+
+/// Sends the bytes of a COPY.
+async fn copy(conn: &mut PgConnection, statement: &str, bytes: &[u8]) -> Result<(), sqlx::Error> {
     let mut copy = conn.copy_in_raw(statement).await?;
     for chunk in bytes.chunks(CHUNK) {
         copy.send(chunk).await?;
@@ -153,20 +182,17 @@ impl Search<'_, '_> {
         &mut self,
         place: usize,
         group: &Group,
-        rows: std::ops::Range<usize>,
+        rows: Range<usize>,
     ) -> Result<bool, sqlx::Error> {
         let before = self.refusals.len();
         for row in rows {
-            let mut sql = Sql::new(&format!(
-                "INSERT INTO {} ({}) VALUES (",
-                self.table.quoted(),
-                quoted_list(&group.columns)
-            ));
-            if let Err(error) = row::bind(&mut sql, &group.columns, group.row(row)) {
-                self.refuse(place, row, error);
-                continue;
-            }
-            sql.push(")");
+            let sql = match insert(self.table, group, row..row + 1) {
+                Ok(sql) => sql,
+                Err(error) => {
+                    self.refuse(place, row, error);
+                    continue;
+                }
+            };
             let work = async {
                 let mut savepoint = self.transaction.begin().await?;
                 match sql.execute(&mut savepoint).await {

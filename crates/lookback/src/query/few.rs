@@ -14,7 +14,7 @@ use crate::model::{Assign, Model as _};
 use crate::sql::Sql;
 
 /// An `INSERT` of more values than this takes longer than a COPY.
-const VALUES: usize = 2_048;
+pub(crate) const VALUES: usize = 2_048;
 
 /// Whether records are few that all leave the same columns to the database.
 pub(super) fn are_few<N: Assign>(records: &[N]) -> bool {

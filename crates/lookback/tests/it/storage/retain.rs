@@ -298,6 +298,7 @@ async fn a_table_that_is_too_large_loses_its_oldest_partitions() {
         &db.pool,
         "SELECT (SELECT sum(pg_column_size(b.*)) FROM search_blocks b)::bigint \
         + (SELECT coalesce(sum(pg_column_size(k.*)), 0) FROM search_kinds k)::bigint \
+        + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM search_templates t)::bigint \
         + (SELECT sum(pg_column_size(s.*)) FROM sealed_segments s)::bigint",
     )
     .await;
