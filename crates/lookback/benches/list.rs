@@ -62,9 +62,10 @@ async fn main() {
         "milliseconds, median",
     );
     let mut small = Table::new().await;
-    small.fill(SMALL).await;
     let mut large = Table::new().await;
     for size in sizes {
+        // Both anew: what they are asked on is of the same age.
+        small.fill(SMALL).await;
         large.fill(size).await;
         println!("{size} rows in {} partitions", large.partitions);
         let (mut of_small, mut of_large) = (Contest::new(), Contest::new());
