@@ -52,6 +52,9 @@ pub struct ThrowAway {
     /// Whether the base folder is removed when the server was stopped, by itself or by
     /// [`Server::stop`]; it is by default.
     pub remove: bool,
+    /// Whether what is committed is made durable, as on any other server; it is
+    /// not by default. For benchmarks.
+    pub durable: bool,
 }
 
 impl Default for ThrowAway {
@@ -59,6 +62,7 @@ impl Default for ThrowAway {
         Self {
             idle: Duration::from_secs(60),
             remove: true,
+            durable: false,
         }
     }
 }
@@ -163,7 +167,7 @@ impl Server {
     }
 
     /// For tests: nothing is made durable (`fsync`, `synchronous_commit` and
-    /// `full_page_writes` off), 300 connections, and the server stops itself when idle, even
+    /// `full_page_writes` off) unless [`ThrowAway::durable`] says so, 300 connections, and the server stops itself when idle, even
     /// if every process that used it was killed.
     ///
     /// Two small `sh` processes watch it. They end with the server, at the latest after the

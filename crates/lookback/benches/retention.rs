@@ -7,10 +7,17 @@
 //! the oldest of which is sealed and finished and goes, and a newer one that
 //! stays. Retention works out what goes and takes it; the other one is told what
 //! to delete, and leaves what search keeps where it is.
+//!
+//! All of it on two servers: the one of the tests, which makes nothing durable,
+//! and one that does, as that of an application. Another connection asks for one
+//! of the rows again and again: it tells when they are gone for everyone, and
+//! how long it was held up.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -19,6 +26,7 @@ use lookback::storage::{self, AheadOptions, Policy};
 use lookback::{Log, Model as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{Contest, Report, Target, rows};
+use tokio::task::JoinHandle;
 
 const ROUNDS: usize = 5;
 
@@ -31,43 +39,81 @@ const BATCH: u64 = 20_000;
 async fn main() {
     let ids = i64::try_from(rows(1_000_000)).unwrap();
     let ids = (ids + DEFAULT_SEGMENT - 1) / DEFAULT_SEGMENT * DEFAULT_SEGMENT;
-    let db = testkit::database().await;
-    let (rows, cutoff) = fill(&db.pool, ids).await;
-    let sides = sides(&db.pool).await;
-    db.pool.close().await;
-
-    let mut admin = PgConnection::connect(testkit::server_url()).await.unwrap();
-    let mut contest = Contest::new();
-    let mut bytes = 0;
-    for round in 0..ROUNDS {
-        let copy = Copy::of(&mut admin, &db.url, round).await;
-        bytes = retain(&copy.pool, cutoff, rows, &mut contest).await;
-        copy.drop(&mut admin).await;
-
-        let copy = Copy::of(&mut admin, &db.url, round).await;
-        delete(&copy.pool, cutoff, rows, &mut contest).await;
-        copy.drop(&mut admin).await;
-    }
-
     let mut report = Report::new(
         "retention",
         "dropping a partition against DELETE of its rows and VACUUM",
     );
+    compare("fsync off", testkit::server_url(), ids, &mut report).await;
+    // It waits for the server.
+    let (durable, running) = tokio::task::spawn_blocking(|| {
+        let server = testkit::Killable::durable();
+        let running = server.start();
+        (server, running)
+    })
+    .await
+    .unwrap();
+    compare("durable", &running.url(), ids, &mut report).await;
+    report.finish();
+    tokio::task::spawn_blocking(move || drop(durable))
+        .await
+        .unwrap();
+}
+
+/// Both of them on one server.
+async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
+    let mut admin = PgConnection::connect(server).await.unwrap();
+    let name = format!("bench_retention_{}", std::process::id());
+    let sql = format!("CREATE DATABASE {name} TEMPLATE template0");
+    admin.execute(AssertSqlSafe(sql)).await.unwrap();
+    let (server, _) = server.rsplit_once('/').unwrap();
+    let url = format!("{server}/{name}");
+    let pool = PgPool::connect(&url).await.unwrap();
+    lookback::migrate::run(&mut pool.acquire().await.unwrap(), Duration::from_secs(60))
+        .await
+        .unwrap();
+    let (rows, cutoff) = fill(&pool, ids).await;
+    let sides = sides(&pool).await;
+    pool.close().await;
+
+    let mut contest = Contest::new();
+    let mut bytes = 0;
+    for round in 0..ROUNDS {
+        let copy = Copy::of(&mut admin, &url, round).await;
+        bytes = retain(&copy, cutoff, rows, &mut contest).await;
+        copy.drop(&mut admin).await;
+
+        let copy = Copy::of(&mut admin, &url, round).await;
+        delete(&copy, cutoff, rows, &mut contest).await;
+        copy.drop(&mut admin).await;
+    }
+    let sql = format!("DROP DATABASE {name} WITH (FORCE)");
+    admin.execute(AssertSqlSafe(sql)).await.unwrap();
+
     report.note("rows", rows);
     report.note("bytes on disk", bytes);
     report.note(
         "rows of search_blocks, search_kinds and sealed_segments",
         sides,
     );
-    report.contest(&contest, Some(rows));
-    let ratio = contest.times("DELETE and VACUUM").median() / contest.times("retain").median();
-    report.ratio(
-        "times as fast as DELETE and VACUUM",
-        ratio,
-        Target::AtLeast(100.0),
-    );
-    report.finish();
+    for (what, times) in contest.iter() {
+        report.figure(&format!("{on}: {what}"), times, None);
+    }
+    let peer = contest.times(PEER).median();
+    for (until, what) in [
+        ("until its rows are gone for everyone", RETAIN_GONE),
+        ("until its space is free on the disk", RETAIN),
+    ] {
+        report.ratio(
+            &format!("{on}: times as fast as DELETE and VACUUM, {until}"),
+            peer / contest.times(what).median(),
+            Target::AtLeast(100.0),
+        );
+    }
 }
+
+const RETAIN: &str = "retain, to its end: the disk is free";
+const RETAIN_GONE: &str = "retain, until the rows are gone for another connection";
+const PEER: &str = "DELETE and VACUUM, to their end: the table can use the space again";
 
 /// Two partitions, the first of them full, sealed and finished. Returns its
 /// rows, and a time before which all of them are.
@@ -110,6 +156,7 @@ async fn sides(pool: &PgPool) -> i64 {
 /// A database with the same in it.
 struct Copy {
     pool: PgPool,
+    url: String,
     name: String,
 }
 
@@ -121,12 +168,13 @@ impl Copy {
         admin.execute(AssertSqlSafe(sql)).await.unwrap();
         // What making it left to be written is not part of what is measured.
         admin.execute("CHECKPOINT").await.unwrap();
-        let pool = PgPool::connect(&format!("{server}/{name}")).await.unwrap();
+        let url = format!("{server}/{name}");
+        let pool = PgPool::connect(&url).await.unwrap();
         // In memory for both, as what is used is.
         pool.execute("SELECT count(message) FROM logs")
             .await
             .unwrap();
-        Self { pool, name }
+        Self { pool, url, name }
     }
 
     async fn drop(self, admin: &mut PgConnection) {
@@ -137,11 +185,13 @@ impl Copy {
 }
 
 /// As `lookback storage retain` does it.
-async fn retain(pool: &PgPool, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
+async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
     let policy = Policy {
         older_than: Some(Duration::ZERO),
         ..Policy::default()
     };
+    let pool = &copy.pool;
+    let watcher = Watcher::begin(&copy.url).await;
     let clock = Instant::now();
     let mut conn = pool.acquire().await.unwrap();
     let plan = storage::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
@@ -153,29 +203,90 @@ async fn retain(pool: &PgPool, cutoff: DateTime<Utc>, rows: u64, contest: &mut C
         .await
         .unwrap();
     let all = clock.elapsed();
-    contest.push("retain", all);
-    contest.push("of which working out what goes", planned);
-    contest.push("of which dropping it", all - planned);
+    let seen = watcher.end().await;
+    contest.push(RETAIN, all);
+    contest.push(RETAIN_GONE, seen.gone - clock);
+    contest.push("retain, of which working out what goes", planned);
+    contest.push("retain, longest query beside it", seen.longest);
     assert_eq!((done.rows, done.partitions), (rows, 1));
     assert_eq!(left(pool).await, i64::try_from(KEPT).unwrap());
     done.bytes
 }
 
-async fn delete(pool: &PgPool, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) {
+async fn delete(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) {
+    let pool = &copy.pool;
+    let watcher = Watcher::begin(&copy.url).await;
     let clock = Instant::now();
     let deleted = sqlx::query("DELETE FROM logs WHERE created_at < $1")
         .bind(cutoff)
         .execute(pool)
         .await
         .unwrap();
-    let gone = clock.elapsed();
     pool.execute("VACUUM logs").await.unwrap();
     let all = clock.elapsed();
-    contest.push("DELETE and VACUUM", all);
-    contest.push("of which DELETE", gone);
-    contest.push("of which VACUUM", all - gone);
+    let seen = watcher.end().await;
+    contest.push(PEER, all);
+    contest.push(
+        "DELETE, until the rows are gone for another connection",
+        seen.gone - clock,
+    );
+    contest.push("DELETE and VACUUM, longest query beside them", seen.longest);
     assert_eq!(deleted.rows_affected(), rows);
     assert_eq!(left(pool).await, i64::try_from(KEPT).unwrap());
+}
+
+/// A connection that asks for one of the rows that go, again and again.
+struct Watcher {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<Seen>,
+}
+
+struct Seen {
+    /// When the row was gone.
+    gone: Instant,
+    /// How long the longest question took.
+    longest: Duration,
+}
+
+impl Watcher {
+    async fn begin(url: &str) -> Self {
+        let mut conn = PgConnection::connect(url).await.unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        assert!(Self::ask(&mut conn).await);
+        let told = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let (mut gone, mut longest) = (None, Duration::ZERO);
+            // Once more than it is told, so that it sees how it ended.
+            let mut is_last = false;
+            loop {
+                let clock = Instant::now();
+                let is_there = Self::ask(&mut conn).await;
+                longest = longest.max(clock.elapsed());
+                if !is_there && gone.is_none() {
+                    gone = Some(Instant::now());
+                }
+                if is_last {
+                    break;
+                }
+                is_last = told.load(Ordering::Relaxed);
+                // The two cores are for what is measured.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let gone = gone.unwrap();
+            Seen { gone, longest }
+        });
+        Self { stop, task }
+    }
+
+    async fn ask(conn: &mut PgConnection) -> bool {
+        let sql = "SELECT EXISTS (SELECT FROM logs WHERE id = 7)";
+        conn.fetch_one(sqlx::query(sql)).await.unwrap().get(0)
+    }
+
+    async fn end(self) -> Seen {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.unwrap()
+    }
 }
 
 async fn left(pool: &PgPool) -> i64 {

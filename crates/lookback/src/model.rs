@@ -225,6 +225,17 @@ impl ColumnDef {
         Some(format!("ARRAY[{}]", listed.join(", ")))
     }
 
+    /// A value of the list that text stands for, as a literal in SQL: in the
+    /// words of the model, not in those of the caller. `None` if it is none.
+    pub(crate) fn listed_literal(&self, text: &str) -> Option<String> {
+        if !self.is_listed_text() {
+            return None;
+        }
+        let name = self.variants.iter().find(|name| **name == text)?;
+        let cast = self.cast.map(|ty| format!("::{ty}")).unwrap_or_default();
+        Some(format!("'{}'{cast}", name.replace('\'', "''")))
+    }
+
     /// What the column is ordered by, in SQL.
     pub(crate) fn order_key(&self) -> String {
         match self.listed() {

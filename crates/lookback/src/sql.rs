@@ -11,7 +11,7 @@ use crate::value::{Json, Parameter, Value};
 /// A statement being written.
 ///
 /// Text comes from this crate and from models; whatever a caller gives is
-/// bound. That is what makes it right to call the text safe in
+/// bound, but for [numbers](Self::written) that the planner has to see. That is what makes it right to call the text safe in
 /// [`query`](Self::query) and [`define`](Self::define), the places that do.
 #[derive(Debug, Default)]
 pub(crate) struct Sql {
@@ -84,6 +84,20 @@ impl Sql {
             .add(value)
             .map_err(|error| Error::Driver(sqlx::Error::Encode(error)))?;
         Ok(format!("${}", self.arguments.len()))
+    }
+
+    /// A number as text, for the size of a page in a statement whose plan is to
+    /// be kept.
+    ///
+    /// PostgreSQL keeps a plan for all values of a prepared statement only if it
+    /// takes it to be no dearer than a plan for each; and it takes any number of
+    /// rows that is bound for a tenth of the table. So a page whose size is bound
+    /// is planned each time, which for ten partitions takes longer than reading
+    /// it. Each number is a statement of its own, of which the driver keeps 100
+    /// on a connection, those that were run last: for numbers that are few, as
+    /// sizes of pages are, and not for offsets or ids.
+    pub(crate) fn written(number: u64) -> String {
+        number.to_string()
     }
 
     /// Whether nothing has been written.

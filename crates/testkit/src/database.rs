@@ -83,7 +83,7 @@ pub(crate) fn find_installation() -> Installation {
 fn start_server() -> String {
     let throw_away = ThrowAway {
         idle: IDLE,
-        remove: true,
+        ..ThrowAway::default()
     };
     Server::at(server_folder())
         .throw_away(throw_away)

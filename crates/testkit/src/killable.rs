@@ -23,6 +23,20 @@ impl Killable {
     /// If there is no place for it.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// One that makes durable what is committed, as the server of an
+    /// application does; what others of the tests do costs less than there.
+    ///
+    /// # Panics
+    ///
+    /// If there is no place for it.
+    pub fn durable() -> Self {
+        Self::with(true)
+    }
+
+    fn with(durable: bool) -> Self {
         let mut folder = tempfile::Builder::new();
         folder.prefix("lookback-kill-");
         // The user that runs PostgreSQL for root has to enter it.
@@ -32,6 +46,7 @@ impl Killable {
         let how = ThrowAway {
             idle: Duration::from_secs(120),
             remove: true,
+            durable,
         };
         Self {
             server: Server::at(folder.path().join("server")).throw_away(how),

@@ -91,8 +91,10 @@ fn pg_ctl(server: &Server, tools: &Tools<'_>, port: u16) -> Result<Result<(), Fa
     let before = log::length(&file);
     let mut options =
         format!("-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c port={port}");
-    if server.throw_away.is_some() {
-        options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
+    if let Some(throw_away) = &server.throw_away {
+        if !throw_away.durable {
+            options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
+        }
         options.push_str(" -c max_connections=300");
     }
     let seconds = tools.patience.as_secs().max(1).to_string();

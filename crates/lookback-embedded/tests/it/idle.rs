@@ -83,6 +83,7 @@ fn a_kept_folder_can_be_started_again() {
     let server = place.server().throw_away(ThrowAway {
         idle: Duration::from_secs(2),
         remove: false,
+        ..ThrowAway::default()
     });
     let url = start(&server).url();
     query(&url, "CREATE TABLE kept AS SELECT 42 AS answer");

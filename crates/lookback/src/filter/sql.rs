@@ -152,9 +152,16 @@ impl Writer<'_> {
         self.sql.bind(pattern.text.clone())
     }
 
-    /// One of the values: all of them are bound as one array.
+    /// One of the values: all of them are bound as one array, or written if the
+    /// model lists what there can be.
     fn list(&mut self, column: &ColumnDef, values: &[Value<'static>]) -> Result<(), Error> {
         let name = column.quoted();
+        if values.len() > 1
+            && let Some(literals) = listed_literals(column, values)
+        {
+            self.sql.push(&format!("{name} IN ({literals})"));
+            return Ok(());
+        }
         match (values, column.ty.list_element()) {
             ([], _) => self.sql.push("FALSE"),
             ([value], _) => {
@@ -344,6 +351,14 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, column: &ColumnDef, value: &Value<'static>) -> Result<(), Error> {
+        // There are few statements of it, and the plan that is kept of each is one for this
+        // value: one for any value would not know the rare from the common.
+        if let Value::Text(text) = value
+            && let Some(literal) = column.listed_literal(text)
+        {
+            self.sql.push(&literal);
+            return Ok(());
+        }
         self.room()?;
         self.sql.bind_value(column, value.clone())
     }
@@ -374,6 +389,24 @@ fn operator(comparison: Comparison) -> &'static str {
         Comparison::Lt => "<",
         Comparison::Lte => "<=",
     }
+}
+
+/// The values as literals, in the order of the model and each once, so that the
+/// same values are the same statement. `None` unless the model lists them all.
+fn listed_literals(column: &ColumnDef, values: &[Value<'_>]) -> Option<String> {
+    let mut is_given = vec![false; column.variants.len()];
+    for value in values {
+        let Value::Text(text) = value else {
+            return None;
+        };
+        *is_given.get_mut(column.variants.iter().position(|name| name == text)?)? = true;
+    }
+    let given = column.variants.iter().zip(is_given);
+    let literals: Option<Vec<String>> = given
+        .filter(|(_, is_given)| *is_given)
+        .map(|(name, _)| column.listed_literal(name))
+        .collect();
+    Some(literals?.join(", "))
 }
 
 /// The values of a list that compare to `text` as asked, by their place in it.

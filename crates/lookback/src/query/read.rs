@@ -189,7 +189,18 @@ impl<M: Model> QueryBuilder<M> {
         let fenced = self.is_fenced(session.conn()).await?;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
+        let before = sql.bound();
         self.push_where(&mut sql)?;
+        // One plan is the best for all values: there are none, or only the id that the page
+        // starts after. With other values it may not be. Of a time or a name that is rare, a
+        // plan for any value reads the table from its newest record on.
+        let keeps_plan = sql.bound() == before
+            && self.offset == 0
+            && (self.start.is_none() || self.order().len() == 1);
+        let number = |sql: &mut Sql, number: u64| match keeps_plan {
+            true => Ok(Sql::written(number)),
+            false => sql.argument(i64::try_from(number).unwrap_or(i64::MAX)),
+        };
         let filter = sql.take_text();
         if let Some(start) = &self.start {
             cursor::push_start(table, &self.order(), start, &mut sql)?;
@@ -197,11 +208,14 @@ impl<M: Model> QueryBuilder<M> {
         let start = sql.take_text();
         let wanted = self.limit.unwrap_or(DEFAULT_LIMIT);
         // One more than the page, which tells whether there is another.
-        let limit = sql.argument(match wanted {
-            0 => 0,
-            wanted => i64::from(wanted) + 1,
-        })?;
-        let offset = sql.argument(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
+        let limit = number(
+            &mut sql,
+            match wanted {
+                0 => 0,
+                wanted => u64::from(wanted) + 1,
+            },
+        )?;
+        let offset = number(&mut sql, self.offset)?;
 
         let backwards = matches!(self.start, Some(Start::Before(_)));
         let order: Vec<By> = match backwards {
@@ -223,8 +237,10 @@ impl<M: Model> QueryBuilder<M> {
             Count::All => format!("SELECT count(*) AS total FROM {from}{filter}"),
             Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
             Count::UpTo(most) => {
-                let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-                let most = sql.argument(most)?;
+                let most = number(
+                    &mut sql,
+                    most.saturating_add(1).min(i64::MAX.unsigned_abs()),
+                )?;
                 format!(
                     "SELECT count(*) AS total FROM (SELECT FROM {from}{filter} LIMIT {most}) AS capped"
                 )

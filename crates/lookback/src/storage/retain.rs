@@ -151,7 +151,8 @@ async fn drop_on(
         sql.bind(partition.to.unwrap_or(i64::MAX))?;
         sql.execute(&mut transaction).await?;
     }
-    // The last, as it locks the table.
+    // The last, as it locks the table. It is not detached first: PostgreSQL removes the file, which
+    // takes longest, after it has let go of the locks.
     let sql = Sql::new(&format!("DROP TABLE {}", partition.quoted()));
     sql.define(&mut transaction).await?;
     transaction.commit().await?;

@@ -8,6 +8,7 @@ use lookback::{
     Bucket, ErrorRate, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
     RequestSnapshot, User, count,
 };
+use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use crate::time;
@@ -260,4 +261,91 @@ async fn common_queries_are_served_by_an_index() {
       ModifyTable of logs
         Index Scan of logs_default_pkey, bounded
     ");
+}
+
+/// How often the pages of a connection were read by a plan that was kept, and by
+/// one that was made for the values.
+async fn plans_of_pages(conn: &mut PgConnection) -> (i64, i64) {
+    sqlx::query_as(
+        "SELECT coalesce(sum(generic_plans), 0)::bigint, coalesce(sum(custom_plans), 0)::bigint \
+         FROM pg_prepared_statements WHERE statement LIKE '%AS \\_\\_total%'",
+    )
+    .fetch_one(conn)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_plan_is_kept_where_it_is_the_best_for_all_values() {
+    let db = testkit::database().await;
+    fill(&db).await;
+    let newest = Log::records().without_total();
+    let mut cursors = Vec::new();
+    for page in 1..=20 {
+        let ends = newest.clone().limit(1).offset(page * 1_000);
+        cursors.push(ends.list(&db.pool).await.unwrap().next.unwrap());
+    }
+    let levels = [vec!["error"], vec!["error", "info"], vec!["warn"]];
+    let start = time("2026-01-01T00:00:00Z");
+
+    // Without values, from the first time on; also for a level, which is written: of each
+    // of them, the rare and those that are not there, there is a plan of its own.
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    for _ in 0..10 {
+        newest.list(&mut conn).await.unwrap();
+        Log::records()
+            .total_up_to(10)
+            .list(&mut conn)
+            .await
+            .unwrap();
+        for levels in &levels {
+            let query = newest.clone().filter(Log::level().is_in(levels.clone()));
+            query.list(&mut conn).await.unwrap();
+        }
+    }
+    assert_eq!(plans_of_pages(&mut conn).await, (50, 0));
+    // In another order they are the same values.
+    let turned = newest
+        .clone()
+        .filter(Log::level().is_in(["info", "error", "info"]));
+    turned.list(&mut conn).await.unwrap();
+    let statements: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1")
+            .bind("%\"level\" IN (%")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+    assert_eq!(statements, 1);
+
+    // PostgreSQL looks at five plans of their own before it keeps one.
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    for cursor in &cursors {
+        let after = newest.clone().after(cursor.clone());
+        after.list(&mut conn).await.unwrap();
+        let serious = Log::level().eq("error");
+        after.filter(serious).list(&mut conn).await.unwrap();
+    }
+    assert_eq!(plans_of_pages(&mut conn).await, (30, 10));
+
+    // Of what is common and what is rare, of a time, far from the start: the size is bound, so
+    // that a plan for any value is dear, and each size is the same statement.
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    for n in 0..10 {
+        let hour = start + TimeDelta::hours(n);
+        for filter in [
+            Log::source().eq(["API", "nobody"][usize::try_from(n % 2).unwrap()]),
+            Log::updated_at().gte(hour),
+        ] {
+            newest.clone().filter(filter).list(&mut conn).await.unwrap();
+        }
+        let offset = u64::try_from(n).unwrap() * 100 + 1;
+        newest.clone().offset(offset).list(&mut conn).await.unwrap();
+    }
+    let bound: Vec<String> =
+        sqlx::query_scalar("SELECT statement FROM pg_prepared_statements WHERE statement LIKE $1")
+            .bind("%LIMIT $_ OFFSET $_)%")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+    assert_eq!(bound.len(), 3, "{bound:#?}");
 }
