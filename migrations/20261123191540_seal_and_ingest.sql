@@ -77,6 +77,6 @@ CREATE INDEX search_blocks_target_idx ON search_blocks USING btree (target, firs
 
 CREATE INDEX search_kinds_target_idx ON search_kinds USING btree (target, first_id);
 
-CREATE INDEX search_kinds_template_id_idx ON search_kinds USING btree (template_id, last_id DESC) INCLUDE (first_id, rows) WHERE deleted_at IS NULL;
+CREATE INDEX search_kinds_template_id_idx ON search_kinds USING btree (template_id, last_id DESC) INCLUDE (id, first_id, rows) WHERE deleted_at IS NULL;
 
 CREATE INDEX search_templates_target_idx ON search_templates USING btree (target, key);

@@ -12,7 +12,7 @@ use crate::{Embedding, Hidden, model};
     index("search_kinds_target_idx", "(target, first_id)"),
     index(
         "search_kinds_template_id_idx",
-        "(template_id, last_id DESC) INCLUDE (first_id, rows) WHERE deleted_at IS NULL"
+        "(template_id, last_id DESC) INCLUDE (id, first_id, rows) WHERE deleted_at IS NULL"
     )
 )]
 pub struct SearchKind {

@@ -11,6 +11,7 @@ use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::{Role, Table};
+use crate::seal;
 use crate::sql::Sql;
 
 /// Rows deleted by one statement, and for good with it.
@@ -88,6 +89,11 @@ pub async fn retain(
         if say(&retained).is_break() {
             return Ok(retained);
         }
+    }
+    if table.sealed && retained.partitions > 0 {
+        let mut session = Whole::new(Db::from(pool).session().await?);
+        seal::forget_unused(session.conn(), table).await?;
+        session.give_back();
     }
     delete(pool, table, retention, &mut retained, say).await?;
     Ok(retained)

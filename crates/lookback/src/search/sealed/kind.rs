@@ -42,13 +42,19 @@ impl Kind {
 /// The records of a template within a span: `rows`, how many there are, and
 /// `ids`, this many of the newest of them.
 pub(super) fn records(template: &str, each: &str, span: &str) -> String {
+    // Which are wanted is known from the index alone.
     format!(
-        "SELECT coalesce(max(s.total), 0)::bigint AS rows, coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids FROM (\
-           SELECT newest_ids, sum(rows) OVER () AS total, \
-             sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer FROM (\
-             SELECT id, last_id, newest_ids, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
+        "SELECT coalesce(max(s.total), 0)::bigint AS rows, \
+           coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids \
+         FROM (\
+           SELECT id, sum(rows) OVER () AS total, \
+             sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer \
+           FROM (\
+             SELECT id, last_id, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
              FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS s \
-         LEFT JOIN LATERAL unnest(s.newest_ids[1:{each}]) AS n(id) ON s.newer < {each}"
+         LEFT JOIN LATERAL (\
+           SELECT unnest(newest_ids[1:{each}]) AS id FROM search_kinds AS k \
+           WHERE k.id = s.id AND s.newer < {each}) AS n ON TRUE"
     )
 }
 
