@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lookback::seal::{self, DEFAULT_SEGMENT, Sealer, Step};
+use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
 use testkit::bench::{Growth, Report, Scale, Target, Times, plot, replace_between, rows, shown};
@@ -112,26 +112,16 @@ async fn load(pool: &PgPool, from: u64, to: u64) {
     }
 }
 
-/// Seals what is there, and makes one of the kinds of each full partition.
+/// Seals what is there.
 async fn seal_all(pool: &PgPool) -> Duration {
     let mut conn = pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
     let clock = Instant::now();
-    let mut last = 0;
-    while let Step::Sealed { last_id, .. } = sealer
+    while let Step::Sealed { .. } = sealer
         .step(&mut conn, Duration::from_secs(60))
         .await
         .unwrap()
-    {
-        last = last_id;
-    }
-    let size = PARTITION as i64;
-    for place in 0..(last + 1) / size {
-        let (first, last) = (place * size, (place + 1) * size - 1);
-        seal::compact(&mut conn, Log::TABLE, first, last)
-            .await
-            .unwrap();
-    }
+    {}
     clock.elapsed()
 }
 
@@ -144,8 +134,9 @@ async fn sizes(pool: &PgPool, rows: u64, space: &mut Growth) {
         row.get::<i64, _>("bytes") as f64 / rows as f64
     };
     space.point("logs", rows, of("logs").await);
-    space.point("blocks of letters", rows, of("search_blocks").await);
-    space.point("kinds of vectors", rows, of("search_kinds").await);
+    space.point("blocks", rows, of("search_blocks").await);
+    space.point("kinds", rows, of("search_kinds").await);
+    space.point("templates", rows, of("search_templates").await);
 }
 
 /// What was measured of a table of some size.

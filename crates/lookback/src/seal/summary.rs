@@ -147,7 +147,10 @@ impl Summary {
         Finished {
             segment,
             blocks: blocks.collect(),
-            kinds: has_kinds.then_some(self.kinds).unwrap_or_default(),
+            kinds: match has_kinds {
+                true => self.kinds,
+                false => Kinds::default(),
+            },
         }
     }
 }

@@ -281,28 +281,12 @@ impl Words {
 
     /// What a text has of each, two bits a word: 2 for the word, 1 for a piece.
     fn signature(&self, text: &str) -> String {
-        let of_word = |(place, word): (usize, &Word)| {
-            let pieces: Vec<String> = word
-                .pieces
-                .iter()
-                .map(|piece| format!("{text} LIKE {piece}"))
-                .collect();
-            let piece = match pieces.is_empty() {
-                true => String::new(),
-                false => format!(
-                    " WHEN {} THEN {}",
-                    pieces.join(" OR "),
-                    1_i64 << (2 * place)
-                ),
-            };
-            format!(
-                "CASE WHEN {text} LIKE {} THEN {}{piece} ELSE 0 END",
-                word.whole,
-                2_i64 << (2 * place)
-            )
-        };
-        let words: Vec<String> = self.words.iter().enumerate().map(of_word).collect();
-        format!("({})::bigint", words.join(" + "))
+        let like = |pattern: &String| format!("{text} LIKE {pattern}");
+        let words = self.words.iter().map(|word| {
+            let pieces = word.pieces.iter().map(like).collect();
+            (like(&word.whole), pieces)
+        });
+        signature(words)
     }
 
     /// How rare each word is among the rows that have any.
@@ -332,6 +316,24 @@ impl Words {
         let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
         words.map(of_word).collect::<Vec<_>>().join(" + ")
     }
+}
+
+/// What something has of words, two bits a word, from conditions that say whether
+/// it has each word and each piece of it. What has no piece does not have the
+/// word, and most do not.
+pub(super) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> String {
+    let of_word = |(place, (whole, pieces)): (usize, (String, Vec<String>))| {
+        let (word, piece) = (2_i64 << (2 * place), 1_i64 << (2 * place));
+        match pieces.is_empty() {
+            true => format!("CASE WHEN {whole} THEN {word} ELSE 0 END"),
+            false => format!(
+                "CASE WHEN NOT ({}) THEN 0 WHEN {whole} THEN {word} ELSE {piece} END",
+                pieces.join(" OR ")
+            ),
+        }
+    };
+    let words: Vec<String> = words.enumerate().map(of_word).collect();
+    format!("({})::bigint", words.join(" + "))
 }
 
 /// What is searched of a row: its search fields in lower case, each on a line

@@ -8,9 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{
-    AheadOptions, Policy, Retained, compact, finish, make_ahead, partitions, plan_retention, retain,
-};
+use super::{AheadOptions, Policy, Retained, finish, make_ahead, plan_retention, retain};
 use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::{Model as _, Table};
@@ -255,11 +253,8 @@ impl Worker {
             break;
         }
         session.give_back();
-        if self.behind[place] <= far
-            && let Some(name) = finish(&self.pool, table).await?
-        {
+        if self.behind[place] <= far && finish(&self.pool, table).await?.is_some() {
             did = true;
-            self.compact(table, &name).await?;
             self.tell(|kept| kept.finished += 1);
         }
         if did && self.behind[place] <= far {
@@ -267,18 +262,6 @@ impl Worker {
                 .await;
         }
         Ok(did)
-    }
-
-    /// Nothing comes to a finished partition any more, so that its kinds can be
-    /// merged for good. While another process is sealing, they stay as they are.
-    async fn compact(&self, table: &'static Table, name: &str) -> Result<(), Error> {
-        let mut session = Whole::new(Db::from(&self.pool).session().await?);
-        let partitions = partitions(session.conn(), table).await?;
-        if let Some(partition) = partitions.iter().find(|p| p.name == name) {
-            compact(session.conn(), table, partition).await?;
-        }
-        session.give_back();
-        Ok(())
     }
 
     async fn retain(&mut self) -> Result<(), Error> {

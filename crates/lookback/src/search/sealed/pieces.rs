@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::seal::grams;
 use crate::seal::template::is_odd;
 use crate::search::query::Query;
+use crate::search::statement::signature;
 use crate::sql::Sql;
 
 /// The words and phrases of a query, in the lower case of the database.
@@ -171,27 +172,11 @@ impl Pieces {
         words.chain(&self.phrases).filter(|piece| !piece.is_odd)
     }
 
+    /// What something has of each word, as the signature of a record, from a
+    /// condition that says whether it has a piece.
     pub(super) fn signature(&self, has: &dyn Fn(&Piece) -> String) -> String {
-        let of_word = |(place, word): (usize, &Word)| {
-            let piece = match word.pieces.is_empty() {
-                true => String::new(),
-                false => {
-                    let pieces: Vec<String> = word.pieces.iter().map(has).collect();
-                    format!(
-                        " WHEN {} THEN {}",
-                        pieces.join(" OR "),
-                        1_i64 << (2 * place)
-                    )
-                }
-            };
-            format!(
-                "CASE WHEN {} THEN {}{piece} ELSE 0 END",
-                has(&word.whole),
-                2_i64 << (2 * place)
-            )
-        };
-        let words: Vec<String> = self.words.iter().enumerate().map(of_word).collect();
-        format!("({})::bigint", words.join(" + "))
+        let words = self.words.iter();
+        signature(words.map(|word| (has(&word.whole), word.pieces.iter().map(has).collect())))
     }
 
     pub(super) fn phrases_of_block(&self) -> String {
