@@ -371,6 +371,7 @@ impl<M: Model> QueryBuilder<M> {
                 let column = &table.columns[*place];
                 table.search.contains(place)
                     && column.ty == crate::ColumnType::Text
+                    && column.cast.is_none()
                     && !column.nullable
             };
             if !is_of_columns || columns.is_empty() || !columns.iter().all(is_fixed) {

@@ -49,7 +49,7 @@ pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 /// Those of the database.
 pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
     let mut together = Together::begin(conn).await?;
-    lock(together.conn(), table, Lock::Shared).await?;
+    lock(together.conn(), table, Lock::AloneAtLast).await?;
     for summaries in [
         "sealed_segments",
         "search_blocks",
@@ -82,6 +82,8 @@ enum Lock {
     Shared,
     /// Alone, or not at all.
     Alone,
+    /// Alone, as soon as nobody else has it.
+    AloneAtLast,
 }
 
 /// Takes the lock of the summaries of a table until the transaction ends, and
@@ -90,6 +92,7 @@ async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Resu
     let take = match how {
         Lock::Shared => "pg_advisory_xact_lock_shared({}) IS NOT NULL",
         Lock::Alone => "pg_try_advisory_xact_lock({})",
+        Lock::AloneAtLast => "pg_advisory_xact_lock({}) IS NOT NULL",
     };
     let mut sql = Sql::default();
     let name = sql.argument(format!("lookback seal {}", table.name))?;

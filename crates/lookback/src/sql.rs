@@ -11,8 +11,9 @@ use crate::value::{Json, Parameter, Value};
 /// A statement being written.
 ///
 /// Text comes from this crate and from models; whatever a caller gives is
-/// bound, but for [numbers](Self::written) that the planner has to see. That is what makes it right to call the text safe in
-/// [`query`](Self::query) and [`define`](Self::define), the places that do.
+/// bound, but for [numbers](Self::written) that the planner has to see. That is
+/// what makes it right to call the text safe in [`query`](Self::query) and
+/// [`define`](Self::define), the places that do.
 #[derive(Debug, Default)]
 pub(crate) struct Sql {
     text: String,

@@ -34,8 +34,8 @@ struct Writer<'a> {
 
 /// PostgreSQL looks for indexes in every group of a condition in time that
 /// nearly doubles with each level (18.0, 2026-11, of `id >= 1` AND this OR
-/// `id < n`: 10 levels are planned in 2 ms, 12 in 14 ms, 16 in 117 ms). What is deeper than this it is not shown: it does not look into
-/// `IS TRUE`.
+/// `id < n`: 10 levels are planned in 2 ms, 12 in 14 ms, 16 in 117 ms). What is
+/// deeper than this it is not shown: it does not look into `IS TRUE`.
 const SHOWN_DEPTH: usize = 8;
 
 impl Writer<'_> {

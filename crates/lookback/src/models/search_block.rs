@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 
 use crate::{Bytes, Embedding, Hidden, model};
 
-/// What letters the records of a short range of ids have among them. A record
-/// whose text has a word is in a block that has all pieces of the word; the
-/// other way round it is likely, and the record itself tells.
+/// Which numbers and ids the records of a short range of ids have among them: what
+/// their templates leave out. A record whose text has a word with a digit is in a
+/// block that has all pieces of the word; the other way round it is likely, and
+/// the record itself tells.
 #[model(
     table = "search_blocks",
     search(),
@@ -22,8 +23,8 @@ pub struct SearchBlock {
     pub first_id: i64,
     /// The greatest.
     pub last_id: i64,
-    /// Whether the templates of the records are known: then the words without a
-    /// digit that are not in them are among the pieces.
+    /// Whether the templates of the records are known. If not, all of their text is
+    /// among the pieces.
     pub has_templates: bool,
     /// A bit for each piece, by its hash.
     pub grams: Bytes,

@@ -64,10 +64,14 @@ impl<M: Model> QueryBuilder<M> {
             .iter()
             .all(|record| leaves_the_same(record, &records[0]));
         if are_alike && are_few(records) && !session.conn().is_in_transaction() {
-            // Else nothing is stored, and a COPY says which record it is.
-            if let Ok(inserted) = few::insert(session.conn(), records).await {
-                session.give_back();
-                return Ok(inserted);
+            match insert_few(session.conn(), records).await {
+                // Nothing is stored: a COPY says which record it is.
+                Err(error) if error.is_invalid() || error.is_conflict() => {}
+                Err(error) => return Err(error),
+                Ok(inserted) => {
+                    session.give_back();
+                    return Ok(inserted);
+                }
             }
         }
         let copied = copy_runs(session.conn(), records).await;
@@ -76,6 +80,15 @@ impl<M: Model> QueryBuilder<M> {
         }
         copied.map_err(|(before, error)| Error::of_table(table, error).after_rows(before))
     }
+}
+
+/// In a transaction: an `INSERT` by itself is stored once it is on its way, also
+/// if nobody waits for it any more.
+async fn insert_few<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, Error> {
+    let mut transaction = conn.begin().await?;
+    let inserted = few::insert(&mut transaction, records).await?;
+    transaction.commit().await?;
+    Ok(inserted)
 }
 
 /// Copies records, all or none: with one COPY, if all of them leave the same

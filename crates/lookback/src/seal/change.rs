@@ -108,9 +108,6 @@ struct Beside {
     segment: Option<Segment>,
     block: Option<Block>,
     kinds: Kinds,
-    /// The changed records.
-    first_id: i64,
-    changed: i64,
     /// The greatest id that may be of the block.
     last_id: i64,
 }
@@ -125,8 +122,6 @@ impl Beside {
             segment,
             block,
             kinds: Kinds::default(),
-            first_id: id,
-            changed: id,
         })
     }
 
@@ -137,7 +132,6 @@ impl Beside {
             fields,
             embedding,
         } = changed;
-        self.changed = *id;
         if let Some(block) = &mut self.block {
             block.signature.add_record(text);
             if !block.has_templates {
@@ -175,8 +169,7 @@ impl Beside {
             sql.bind(segment.id)?;
             sql.execute(&mut *conn).await?;
         }
-        let (first, last) = (self.first_id, self.changed);
-        self.kinds.store(conn, table.name, first, last).await
+        self.kinds.store(conn, table.name).await
     }
 }
 
@@ -205,9 +198,8 @@ impl Block {
         let Some(row) = sql.fetch_optional(conn).await? else {
             return Ok(None);
         };
-        let Some(signature) = Signature::from_bytes(row.try_get("grams")?) else {
-            return Ok(None);
-        };
+        let signature = Signature::from_bytes(row.try_get("grams")?);
+        let signature = signature.ok_or_else(|| unreadable("search_blocks.grams"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             last_id: row.try_get("last_id")?,
@@ -241,13 +233,16 @@ impl Segment {
         let Some(row) = sql.fetch_optional(conn).await? else {
             return Ok(None);
         };
-        let Some(letters) = Letters::from_bytes(row.try_get("odd_letters")?) else {
-            return Ok(None);
-        };
+        let letters = Letters::from_bytes(row.try_get("odd_letters")?);
+        let letters = letters.ok_or_else(|| unreadable("sealed_segments.odd_letters"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             before: letters.clone(),
             letters,
         }))
     }
+}
+
+fn unreadable(column: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("{column} has another length than this version writes").into())
 }

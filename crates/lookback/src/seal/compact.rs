@@ -50,17 +50,22 @@ pub(super) async fn merge(
     // As a kind is made of records: see `kinds.rs`.
     sql.push(&format!(
         "WITH gone AS (\
-           DELETE FROM search_kinds WHERE target = {target} AND first_id >= {first} AND last_id <= {last} \
-           RETURNING template_id, rows, newest_ids), \
-         counted AS (SELECT template_id, sum(rows)::bigint AS rows FROM gone GROUP BY 1), \
+           DELETE FROM search_kinds \
+           WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
+           RETURNING template_id, first_id, last_id, rows, newest_ids), \
+         counted AS (\
+           SELECT template_id, min(first_id) AS first_id, max(last_id) AS last_id, \
+             sum(rows)::bigint AS rows, bool_and(rows <= {LISTED}) AS all_listed FROM gone GROUP BY 1), \
          listed AS (\
            SELECT template_id, array_agg(DISTINCT id ORDER BY id DESC) AS ids \
            FROM gone CROSS JOIN LATERAL unnest(newest_ids) AS id GROUP BY 1), \
          made AS (\
            INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
-           SELECT {target}, template_id, {first}, {last}, rows, \
-             ids[1:CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE {LISTED} END] \
-           FROM counted JOIN listed USING (template_id) ORDER BY template_id RETURNING 1) \
+           SELECT {target}, template_id, first_id, last_id, of.rows, \
+             ids[1:CASE WHEN of.rows > {LISTED} THEN {NEWEST} ELSE {LISTED} END] \
+           FROM counted JOIN listed USING (template_id) CROSS JOIN LATERAL (\
+             SELECT CASE WHEN all_listed THEN cardinality(ids) ELSE counted.rows END AS rows) AS of \
+           ORDER BY template_id RETURNING 1) \
          SELECT (SELECT count(*) FROM gone) AS before, (SELECT count(*) FROM made) AS after"
     ));
     let Some(row) = sql.fetch_optional(conn).await? else {

@@ -44,6 +44,8 @@ struct Kind {
     template: String,
     vector: Option<Embedding>,
     rows: usize,
+    /// The least id of them.
+    first_id: i64,
     /// The last of them, in order.
     ids: Vec<i64>,
 }
@@ -134,6 +136,7 @@ impl Kinds {
             },
             vector: record.vector.copied(),
             rows: 0,
+            first_id: record.id,
             ids: Vec::new(),
         };
         kind.add(record.id);
@@ -145,36 +148,33 @@ impl Kinds {
         self.kinds.len()
     }
 
-    /// Writes the kinds of the records of a range of ids.
-    pub(super) async fn store(
-        self,
-        conn: &mut PgConnection,
-        target: &str,
-        first_id: i64,
-        last_id: i64,
-    ) -> Result<(), Error> {
+    /// Writes the kinds. The range of each is that of its own records, so that
+    /// those are the newest whose range ends last.
+    pub(super) async fn store(self, conn: &mut PgConnection, target: &str) -> Result<(), Error> {
         let templates = self.templates(conn, target).await?;
         let (mut template_ids, mut rows, mut newest) = (Vec::new(), Vec::new(), Vec::new());
-        for (identity, kind) in self.kinds {
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        let mut kinds: Vec<(Identity, Kind)> = self.kinds.into_iter().collect();
+        kinds.sort_unstable_by_key(|(_, kind)| kind.first_id);
+        for (identity, kind) in kinds {
             template_ids.push(*templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?);
             rows.push(i64::try_from(kind.rows).unwrap_or(i64::MAX));
+            first.push(kind.first_id);
+            last.push(kind.ids.last().copied().unwrap_or(kind.first_id));
             let ids: Vec<String> = kind.newest().iter().map(i64::to_string).collect();
             newest.push(format!("{{{}}}", ids.join(",")));
         }
         // Not by COPY: see `query/few.rs`.
         let mut sql = Sql::default();
-        let (target, first, last) = (
-            sql.argument(target)?,
-            sql.argument(first_id)?,
-            sql.argument(last_id)?,
-        );
+        let target = sql.argument(target)?;
+        let (first, last) = (sql.argument(first)?, sql.argument(last)?);
         let template_ids = sql.argument(template_ids)?;
         let (rows, newest) = (sql.argument(rows)?, sql.argument(newest)?);
         sql.push(&format!(
             "INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
-             SELECT {target}, k.template_id, {first}, {last}, k.rows, k.newest::bigint[] \
-             FROM unnest({template_ids}::bigint[], {rows}::bigint[], {newest}::text[]) \
-               AS k(template_id, rows, newest)"
+             SELECT {target}, k.template_id, k.first, k.last, k.rows, k.newest::bigint[] \
+             FROM unnest({template_ids}::bigint[], {first}::bigint[], {last}::bigint[], {rows}::bigint[], {newest}::text[]) \
+               AS k(template_id, first, last, rows, newest)"
         ));
         sql.execute(conn).await?;
         Ok(())
@@ -188,9 +188,10 @@ impl Kinds {
     ) -> Result<HashMap<Identity, i64>, Error> {
         let mut known = known(conn, target, self.kinds.keys()).await?;
         let missing = self.kinds.iter();
-        let missing: Vec<_> = missing
+        let mut missing: Vec<_> = missing
             .filter(|(identity, _)| !known.contains_key(*identity))
             .collect();
+        missing.sort_unstable_by_key(|(_, kind)| kind.first_id);
         if !missing.is_empty() {
             let new = missing.iter().map(|(identity, kind)| {
                 let (key, fields) = (identity.key(), identity.fields());
@@ -259,7 +260,9 @@ impl Kind {
 pub(super) async fn forget_unused(conn: &mut PgConnection, target: &str) -> Result<u64, Error> {
     let mut sql = Sql::new(
         "DELETE FROM search_templates AS t \
-         WHERE NOT EXISTS (SELECT FROM search_kinds AS k WHERE k.template_id = t.id) AND target = ",
+         WHERE NOT EXISTS (\
+           SELECT FROM search_kinds AS k WHERE k.deleted_at IS NULL AND k.template_id = t.id) \
+         AND target = ",
     );
     sql.bind(target)?;
     Ok(sql.execute(conn).await?)

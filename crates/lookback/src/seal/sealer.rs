@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, PgPool, Row as _};
 
 use super::compact::merge;
 use super::kinds::Record;
 use super::summary::{Finished, Summary};
 use super::{Lock, forget, lock, sealed_until};
-use crate::db::Together;
+use crate::db::{Session, Together, Whole};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
@@ -16,6 +16,7 @@ use crate::models::SealedSegment;
 use crate::query::few;
 use crate::search::{searched, texts};
 use crate::sql::Sql;
+use crate::value::ColumnType;
 
 /// How many ids a segment has, unless said otherwise: so many records are
 /// scanned in some tens of milliseconds.
@@ -23,6 +24,10 @@ pub const DEFAULT_SEGMENT: i64 = 16_384;
 
 /// The kinds of so many segments become those of one.
 const COMPACTED: i64 = 16;
+
+/// Segments that are taken as one where several are sealed together: as many fewer
+/// statements, and kinds.
+const LONG: i64 = 4;
 
 /// The longest segment that is taken, in ids: it is summarised in memory.
 const MOST_IDS: i64 = 1 << 24;
@@ -52,16 +57,18 @@ pub struct Sealer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A segment is sealed.
+    /// A segment is sealed, or several are that follow each other.
     #[non_exhaustive]
     Sealed {
-        /// The least id of the segment.
+        /// How many segments.
+        segments: u64,
+        /// The least id of them.
         first_id: i64,
         /// The greatest.
         last_id: i64,
-        /// How many records it has.
+        /// How many records they have.
         rows: u64,
-        /// Ids beyond the segment that are in use: how far sealing is behind.
+        /// Ids beyond them that are in use: how far sealing is behind.
         behind: u64,
     },
     /// What is not sealed is less than a segment.
@@ -125,6 +132,43 @@ impl Sealer {
         conn: &mut PgConnection,
         patience: Duration,
     ) -> Result<Step, Error> {
+        self.seal_next(conn, Vec::new(), patience).await
+    }
+
+    /// As [`step`](Self::step), on connections of a pool, for a table that is far
+    /// behind: up to `at_once` segments together, of up to four times as many ids,
+    /// each read on a connection of its own and summarised by a task of its own, as
+    /// far as the pool has connections at once. One transaction stores them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub async fn steps(
+        &mut self,
+        pool: &PgPool,
+        at_once: usize,
+        patience: Duration,
+    ) -> Result<Step, Error> {
+        let mut session = Whole::new(Session::Pooled(pool.acquire().await?));
+        let mut beside = Vec::new();
+        for _ in 1..at_once {
+            let Ok(another) = tokio::time::timeout(POLL, pool.acquire()).await else {
+                break;
+            };
+            beside.push(Whole::new(Session::Pooled(another?)));
+        }
+        let step = self.seal_next(session.conn(), beside, patience).await?;
+        session.give_back();
+        Ok(step)
+    }
+
+    /// Seals the next segment, and as many after it as there are sessions beside.
+    async fn seal_next(
+        &mut self,
+        conn: &mut PgConnection,
+        mut beside: Vec<Whole<'static>>,
+        patience: Duration,
+    ) -> Result<Step, Error> {
         let clock = Instant::now();
         if self.is_begun_anew(conn).await? {
             forget(conn, self.table).await?;
@@ -161,19 +205,63 @@ impl Sealer {
         if !locked || sealed_until(together.conn(), self.table).await? >= Some(first_id) {
             return Ok(Step::Busy);
         }
-        let rows = self.seal(together.conn(), first_id, last_id).await?;
-        let after = last_id.saturating_add(1);
-        if after.rem_euclid(COMPACTED * self.segment) == 0 {
-            let first = after - COMPACTED * self.segment;
-            merge(together.conn(), self.table, first, last_id).await?;
+        let known = self.settled.map_or(last_id, |settled| settled.min(head));
+        let last_id = match beside.is_empty() {
+            true => last_id,
+            false => self.end(first_id, known).unwrap_or(last_id).max(last_id),
+        };
+        let (table, has_kinds, mut end) = (self.table, self.has_kinds, last_id);
+        let mut others = Vec::new();
+        while let Some(last_id) = self.end(end.saturating_add(1), known)
+            && let Some(mut session) = beside.pop()
+        {
+            let first_id = end + 1;
+            end = last_id;
+            others.push(tokio::spawn(async move {
+                let read = summarise(table, session.conn(), first_id, last_id, has_kinds);
+                let summary = read.await?;
+                session.give_back();
+                Ok::<_, Error>(summary)
+            }));
+        }
+        beside.into_iter().for_each(Whole::give_back);
+        let own = summarise(table, together.conn(), first_id, last_id, has_kinds);
+        let mut summaries = vec![own.await?];
+        for other in others {
+            let ended = other.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+            summaries.push(ended?);
+        }
+        let (segments, mut rows) = (summaries.len() as u64, 0);
+        for summary in summaries {
+            self.has_kinds = summary.has_kinds();
+            rows += summary.rows as u64;
+            let last_id = summary.last_id;
+            store(table, together.conn(), summary).await?;
+            let after = last_id.saturating_add(1);
+            if after.rem_euclid(COMPACTED * self.segment) == 0 {
+                let first = after - COMPACTED * self.segment;
+                merge(together.conn(), table, first, last_id).await?;
+            }
         }
         together.commit().await?;
         Ok(Step::Sealed {
+            segments,
             first_id,
-            last_id,
+            last_id: end,
             rows,
-            behind: behind(last_id),
+            behind: behind(end),
         })
+    }
+
+    /// Where a segment ends that begins with an id, if it is not beyond the last
+    /// that is known: a long one if there is room for it.
+    fn end(&self, first_id: i64, known: i64) -> Option<i64> {
+        let lengths = [LONG * self.segment, self.segment];
+        let ends = lengths.map(|length| {
+            let start = first_id - first_id.rem_euclid(length);
+            start.checked_add(length - 1).filter(|end| *end <= known)
+        });
+        ends.into_iter().flatten().next()
     }
 
     /// Whether ids are given again that are sealed: the last segment had records,
@@ -244,76 +332,102 @@ impl Sealer {
         let writers = rows.iter().map(|row| row.try_get("writer"));
         Ok(writers.collect::<Result<_, _>>()?)
     }
+}
 
-    /// Summarises the records of a range of ids, of deleted ones too.
-    async fn seal(
-        &mut self,
-        conn: &mut PgConnection,
-        first_id: i64,
-        last_id: i64,
-    ) -> Result<u64, Error> {
-        let target = self.table.name;
-        let mut summary = Summary::new(first_id, last_id, !self.has_kinds);
-        self.read(conn, &mut summary).await?;
-        if self.has_kinds && !summary.has_kinds() {
-            summary = Summary::new(first_id, last_id, true);
-            self.read(conn, &mut summary).await?;
-        }
-        self.has_kinds = summary.has_kinds();
-        let rows = summary.rows as u64;
-        let Finished {
-            segment,
-            blocks,
-            kinds,
-        } = summary.finish(target);
-        few::insert(conn, &blocks).await?;
-        kinds.store(conn, target, first_id, last_id).await?;
-        SealedSegment::records().create(&mut *conn, segment).await?;
-        Ok(rows)
+/// Summarises the records of a range of ids, of deleted ones too. Whether they
+/// are of few kinds turns out on the way; what was taken for granted has them read
+/// once more where it was wrong.
+async fn summarise(
+    table: &'static Table,
+    conn: &mut PgConnection,
+    first_id: i64,
+    last_id: i64,
+    has_kinds: bool,
+) -> Result<Summary, Error> {
+    let mut summary = Summary::new(first_id, last_id, !has_kinds);
+    read(table, conn, &mut summary).await?;
+    if has_kinds && !summary.has_kinds() {
+        summary = Summary::new(first_id, last_id, true);
+        read(table, conn, &mut summary).await?;
     }
+    Ok(summary)
+}
 
-    /// Adds the records of a summary's range to it.
-    async fn read(&self, conn: &mut PgConnection, summary: &mut Summary) -> Result<(), Error> {
-        let table = self.table;
-        let id = table.role(Role::Id).quoted();
-        let fields = texts(table);
-        let sum = |of: &str| {
-            let of_field = |field: &String| format!(" + {of}({field})");
-            fields.iter().map(of_field).collect::<String>()
-        };
-        let columns = fields.iter().map(|field| format!(", ({field})::text"));
-        // What is ASCII has its lower case here: that is half of what the server would do.
-        let mut sql = Sql::new(&format!(
-            "SELECT {id}, {created_at}, {embedding}, \
-             CASE WHEN lower('{UPPER}') = '{LOWER}' AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
+/// Stores a summary, in a transaction that has the lock.
+async fn store(
+    table: &'static Table,
+    conn: &mut PgConnection,
+    summary: Summary,
+) -> Result<(), Error> {
+    let Finished {
+        segment,
+        blocks,
+        kinds,
+    } = summary.finish(table.name);
+    few::insert(conn, &blocks).await?;
+    kinds.store(conn, table.name).await?;
+    SealedSegment::records().create(&mut *conn, segment).await?;
+    Ok(())
+}
+
+/// Adds the records of a summary's range to it.
+async fn read(
+    table: &'static Table,
+    conn: &mut PgConnection,
+    summary: &mut Summary,
+) -> Result<(), Error> {
+    let id = table.role(Role::Id).quoted();
+    let fields = texts(table);
+    let sum = |of: &str| {
+        let of_field = |field: &String| format!(" + {of}({field})");
+        fields.iter().map(of_field).collect::<String>()
+    };
+    let columns = fields.iter().map(|field| format!(", ({field})::text"));
+    // What is ASCII has its lower case here: that is half of what the server would do.
+    let mut sql = Sql::new(&format!(
+        "SELECT {id}, {created_at}, {embedding}, \
+             CASE WHEN getdatabaseencoding() = 'UTF8'{lower} AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
              FROM {from} WHERE {id} BETWEEN ",
-            created_at = table.role(Role::CreatedAt).quoted(),
-            embedding = table.role(Role::Embedding).quoted(),
-            bytes = sum("octet_length"),
-            characters = sum("char_length"),
-            text = searched(table),
-            columns = columns.collect::<String>(),
-            from = table.quoted(),
-        ));
-        sql.bind(summary.first_id)?;
-        sql.push(" AND ");
-        sql.bind(summary.last_id)?;
-        sql.push(&format!(" ORDER BY {id}"));
-        let mut rows = sql.fetch(conn);
-        while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await
-        {
-            let row = row.map_err(|error| Error::of_table(table, error))?;
-            let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
-            let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
-            let vector: Option<Embedding> = row.try_get(2)?;
-            let record = Record {
-                id: row.try_get(0)?,
-                fields: &fields,
-                text: row.try_get(3)?,
-                vector: vector.as_ref(),
-            };
-            summary.add(row.try_get(1)?, &record);
-        }
-        Ok(())
+        created_at = table.role(Role::CreatedAt).quoted(),
+        embedding = table.role(Role::Embedding).quoted(),
+        // Known before a row is read.
+        lower = texts_of_columns(table)
+            .map(|column| format!(
+                " AND lower(coalesce((NULL::{}).{column}::text, '{UPPER}')) = '{LOWER}'",
+                table.quoted()
+            ))
+            .collect::<String>(),
+        bytes = sum("octet_length"),
+        characters = sum("char_length"),
+        text = searched(table),
+        columns = columns.collect::<String>(),
+        from = table.quoted(),
+    ));
+    sql.bind(summary.first_id)?;
+    sql.push(" AND ");
+    sql.bind(summary.last_id)?;
+    sql.push(&format!(" ORDER BY {id}"));
+    let mut rows = sql.fetch(conn);
+    while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
+        let row = row.map_err(|error| Error::of_table(table, error))?;
+        let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
+        let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
+        let vector: Option<Embedding> = row.try_get(2)?;
+        let record = Record {
+            id: row.try_get(0)?,
+            fields: &fields,
+            text: row.try_get(3)?,
+            vector: vector.as_ref(),
+        };
+        summary.add(row.try_get(1)?, &record);
     }
+    Ok(())
+}
+
+/// The search fields that are text, whose collation says what is lower case.
+fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
+    let columns = table.search.iter().map(|place| &table.columns[*place]);
+    columns
+        .filter(|column| column.ty == ColumnType::Text)
+        .map(|column| column.quoted())
 }

@@ -9,9 +9,11 @@ use crate::model::Table;
 use crate::seal;
 use crate::sql::Sql;
 
-/// Makes one kind of all that have the same vector in a partition whose ids are
-/// all sealed, and returns how many there were and are: `None` if another
-/// process is sealing the table. Searches find the same, faster.
+/// Makes one kind of all that have the same template in a partition whose ids are
+/// all sealed, forgets templates that nothing has any more, and returns how many
+/// kinds there were and are: `None` if another process is sealing the table.
+/// Searches find the same; there is less for them to read, and more for one of a
+/// short time.
 ///
 /// # Errors
 ///

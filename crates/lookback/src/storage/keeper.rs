@@ -19,6 +19,11 @@ use crate::seal::{DEFAULT_SEGMENT, Sealer, Step};
 /// looked at.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// How many segments are sealed together where sealing is more than a partition
+/// behind: what is read one by one by a search comes first then, at the cost of
+/// some of what is taken in.
+const AT_ONCE: usize = 3;
+
 /// The longest pause after something that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -227,14 +232,22 @@ impl Worker {
         }
         let far = self.options.ahead.ids.unsigned_abs();
         let mut did = made > 0;
-        let mut session = Whole::new(Db::from(&self.pool).session().await?);
         loop {
-            match sealer.step(session.conn(), self.options.idle).await? {
-                Step::Sealed { rows, behind, .. } => {
+            let at_once = match self.behind[place] > far {
+                true => AT_ONCE,
+                false => 1,
+            };
+            match sealer.steps(&self.pool, at_once, self.options.idle).await? {
+                Step::Sealed {
+                    segments,
+                    rows,
+                    behind,
+                    ..
+                } => {
                     did = true;
                     self.behind[place] = behind;
                     self.tell_behind(|kept| {
-                        kept.segments += 1;
+                        kept.segments += segments;
                         kept.sealed_rows += rows;
                     });
                     // One after the other while it is far behind, up to the next look at the
@@ -252,7 +265,6 @@ impl Worker {
             }
             break;
         }
-        session.give_back();
         if self.behind[place] <= far && finish(&self.pool, table).await?.is_some() {
             did = true;
             self.tell(|kept| kept.finished += 1);

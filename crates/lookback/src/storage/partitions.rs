@@ -71,7 +71,7 @@ impl Partition {
         let first = sql.argument(self.first())?;
         let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
         Ok(format!(
-            "target = {target} AND first_id >= {first} AND last_id < {end}"
+            "target = {target} AND first_id >= {first} AND first_id < {end} AND last_id < {end}"
         ))
     }
 }

@@ -4,7 +4,6 @@ use sqlx::{PgConnection, Row as _};
 
 use super::lettered::ENOUGH;
 use super::pieces::Pieces;
-use super::places::hot;
 use super::span::Span;
 use crate::error::Error;
 use crate::model::Table;
@@ -60,20 +59,20 @@ impl Blocks {
         };
         let listed = sql.argument(listed)?;
         let count = pieces.words.len();
-        let span = span.condition(&mut sql)?;
+        let within = span.condition(&mut sql)?;
         sql.push(&format!(
             "WITH sealed AS (\
                SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
                FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
              segments AS MATERIALIZED (\
                SELECT first_id, last_id, has_kinds{columns} FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target}{span}), \
+               WHERE deleted_at IS NULL AND target = {target}{within}), \
              blocks AS MATERIALIZED (\
                SELECT b.* FROM segments AS s CROSS JOIN LATERAL (\
-                 SELECT first_id, last_id, {signature} AS __signature FROM search_blocks AS b \
+                 SELECT first_id, last_id, {signature} AS __signature, {has_phrases} AS __phrases FROM search_blocks AS b \
                  WHERE deleted_at IS NULL AND target = {target} \
-                   AND first_id BETWEEN s.first_id AND s.last_id{phrases} OFFSET 0) AS b \
-               WHERE {in_segment}{any}), \
+                   AND first_id BETWEEN s.first_id AND s.last_id OFFSET 0) AS b \
+               WHERE {in_segment} AND {any}), \
              weights AS (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
@@ -84,10 +83,13 @@ impl Blocks {
             columns = pieces.columns_of_segment(),
             signature = pieces.signature_of_block(),
             in_segment = pieces.in_segment(),
-            phrases = pieces.phrases_of_block(),
-            any = match pieces.phrases.is_empty() {
-                true => " AND __signature > 0",
-                false => "",
+            has_phrases = pieces.phrases_of_block(),
+            // Templates say where phrases without a digit are, and not where a word with one is.
+            any = match (pieces.phrases.is_empty(), pieces.has_odd_phrase()) {
+                (true, _) => "__signature > 0",
+                (false, true) => "__phrases",
+                (false, false) if pieces.has_odd_words() => "(__phrases OR __signature > 0)",
+                (false, false) => "__phrases",
             },
             weights = Words::weights(count),
             score = Words::score((0..count).filter(|place| pieces.counts_in_blocks(*place))),
@@ -118,7 +120,7 @@ impl Blocks {
             sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
             has_odd_words: pieces.has_odd_words(),
         };
-        Ok(Some((hot(first, until), blocks)))
+        Ok(Some((span.hot(first, until), blocks)))
     }
 
     pub(super) fn taken(&self) -> &[(i64, i64, f64)] {

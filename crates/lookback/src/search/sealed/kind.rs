@@ -17,16 +17,14 @@ use crate::value::{ColumnValue, Value};
 #[derive(Debug, Default)]
 pub(super) struct Kind {
     pub(super) ids: Vec<i64>,
-    rows: u64,
     /// Whether there are records that are not among the ids.
     pub(super) is_cut: bool,
 }
 
 impl Kind {
-    /// Takes in the records of a template: how many there are, and the newest of
-    /// them.
-    pub(super) fn add(&mut self, rows: i64, ids: Vec<i64>) {
-        self.rows += rows.unsigned_abs();
+    /// Takes in the newest records of a template, and whether there are others.
+    pub(super) fn add(&mut self, is_cut: bool, ids: Vec<i64>) {
+        self.is_cut |= is_cut;
         self.ids.extend(ids);
     }
 
@@ -34,20 +32,20 @@ impl Kind {
     pub(super) fn newest(&mut self, most: usize) {
         self.ids.sort_unstable_by(|a, b| b.cmp(a));
         self.ids.dedup();
-        self.is_cut = self.rows > self.ids.len() as u64 || self.ids.len() > most;
+        self.is_cut |= self.ids.len() > most;
         self.ids.truncate(most);
     }
 }
 
-/// The records of a template within a span: `rows`, how many there are, and
-/// `ids`, this many of the newest of them.
+/// The records of a template within a span: `ids`, this many of the newest of
+/// them, and `is_cut`, whether there may be others.
 pub(super) fn records(template: &str, each: &str, span: &str) -> String {
     // Which are wanted is known from the index alone.
     format!(
-        "SELECT coalesce(max(s.total), 0)::bigint AS rows, \
+        "SELECT coalesce(bool_or(s.is_cut OR s.newer >= {each} OR s.listed > {each}), FALSE) AS is_cut, \
            coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids \
          FROM (\
-           SELECT id, sum(rows) OVER () AS total, \
+           SELECT id, rows > {LISTED} AS is_cut, listed, \
              sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer \
            FROM (\
              SELECT id, last_id, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
@@ -80,7 +78,12 @@ pub(super) fn possible(table: &'static Table, scope: &Scope<'_>) -> Result<(Sql,
     }
     let fields = table.search.iter().enumerate().map(|(place, column)| {
         let column = table.columns[*column].quoted();
-        format!("t.fields[{}] AS {column}", place + 1)
+        // For the collation of the column, by which it is compared.
+        format!(
+            "coalesce(t.fields[{}], (NULL::{}).{column}::text) AS {column}",
+            place + 1,
+            table.quoted()
+        )
     });
     let fields: Vec<String> = fields.collect();
     let condition = format!(

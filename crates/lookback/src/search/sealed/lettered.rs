@@ -205,7 +205,7 @@ impl LetteredKinds {
         }
         let pattern = |text: &str| {
             let known = patterns.iter().find(|(known, _)| known == text);
-            known.map_or_else(String::new, |(_, pattern)| pattern.clone())
+            known.map_or_else(|| "NULL".to_owned(), |(_, pattern)| pattern.clone())
         };
         let signature = pieces.signature(&|piece| match piece.is_odd {
             true => "FALSE".to_owned(),
@@ -262,7 +262,7 @@ impl LetteredKinds {
                 last = Some(key);
             }
             if let Some(kind) = groups.last_mut() {
-                kind.add(row.try_get("rows")?, row.try_get("ids")?);
+                kind.add(row.try_get("is_cut")?, row.try_get("ids")?);
             }
         }
         for kind in &mut groups {

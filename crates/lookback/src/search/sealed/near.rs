@@ -97,7 +97,7 @@ impl Near {
         let target = sql.argument(table.name)?;
         sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
         let vector = sql.take_text();
-        let span = span.condition(&mut sql)?;
+        let within = span.condition(&mut sql)?;
         let wanted_kinds = sql.argument(wanted)?;
         sql.push(&format!(
             "{SEALED}, \
@@ -109,23 +109,23 @@ impl Near {
              counted AS (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
              nearest AS MATERIALIZED (\
                SELECT t.kind, t.id, (\
-                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{span}) AS rows \
+                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{within}) AS rows \
                FROM templates AS t WHERE t.kind <= (SELECT max(kind) FROM (\
                  SELECT DISTINCT kind FROM templates ORDER BY kind LIMIT {wanted_kinds}) AS n)), \
              looked_at AS (\
                SELECT CASE WHEN sum(rows) <= {NEAR} THEN {NEAR} ELSE {IDS} END AS __each FROM nearest) \
-             SELECT sealed.*, counted.*, looked_at.*, n.kind, n.rows, n.ids \
+             SELECT sealed.*, counted.*, looked_at.*, n.kind, n.is_cut, n.ids \
              FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
                SELECT t.kind, r.* FROM nearest AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE",
-            SEALED = sealed(&target, &span),
-            has_records = has_records("t.id", &span),
-            records = records("t.id", "__each", &span),
+            SEALED = sealed(&target, &within),
+            has_records = has_records("t.id", &within),
+            records = records("t.id", "__each", &within),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let Some(hot) = unsealed(row)? else {
+        let Some(hot) = unsealed(row, span)? else {
             return Ok(None);
         };
         let all_kinds: i64 = row.try_get("__kinds")?;
@@ -136,7 +136,7 @@ impl Near {
                 continue;
             };
             let kind = kinds.entry(distance).or_default();
-            kind.add(row.try_get("rows")?, row.try_get("ids")?);
+            kind.add(row.try_get("is_cut")?, row.try_get("ids")?);
         }
         for kind in kinds.values_mut() {
             kind.newest(usize::try_from(each).unwrap_or(IDS));
@@ -219,7 +219,7 @@ impl InOrder {
         let target = sql.argument(table.name)?;
         sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
         let vector = sql.take_text();
-        let span = span.condition(&mut sql)?;
+        let within = span.condition(&mut sql)?;
         let limit = sql.argument(entries)?;
         sql.push(&format!(
             "{SEALED}, \
@@ -232,12 +232,15 @@ impl InOrder {
              SELECT sealed.*, n.* FROM sealed LEFT JOIN LATERAL (\
                SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE \
              ORDER BY distance",
-            SEALED = sealed(&target, &span),
-            has_records = has_records("t.id", &span),
-            records = records("t.id", &KNOWN.to_string(), &span),
+            SEALED = sealed(&target, &within),
+            has_records = has_records("t.id", &within),
+            records = records("t.id", &KNOWN.to_string(), &within),
         ));
         let rows = sql.fetch_all(conn).await?;
-        let Some(hot) = rows.first().map(unsealed).transpose()?.flatten() else {
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let Some(hot) = unsealed(row, span)? else {
             return Ok(None);
         };
         let mut kinds: Vec<(f64, Kind)> = Vec::new();
@@ -250,7 +253,7 @@ impl InOrder {
                 kinds.push((distance, Kind::default()));
             }
             if let Some((_, kind)) = kinds.last_mut() {
-                kind.add(row.try_get("rows")?, row.try_get("ids")?);
+                kind.add(row.try_get("is_cut")?, row.try_get("ids")?);
             }
         }
         let is_all = (rows.len() as u64) < entries.unsigned_abs();

@@ -113,7 +113,7 @@ impl Pieces {
     }
 
     /// Whether a phrase has a digit, so that templates cannot tell where it is.
-    fn has_odd_phrase(&self) -> bool {
+    pub(super) fn has_odd_phrase(&self) -> bool {
         self.phrases.iter().any(|phrase| phrase.is_odd)
     }
 
@@ -179,19 +179,22 @@ impl Pieces {
         signature(words.map(|word| (has(&word.whole), word.pieces.iter().map(has).collect())))
     }
 
+    /// Whether a block may have all phrases, elsewhere than in templates if all of
+    /// them are without a digit.
     pub(super) fn phrases_of_block(&self) -> String {
         let any_is_odd = self.has_odd_phrase();
         let phrases = self.phrases.iter().map(|phrase| {
             // Templates may have those without a digit, and another phrase is in none.
             match any_is_odd && !phrase.is_odd {
-                true => format!(
-                    " AND (b.has_templates OR {})",
-                    has("b.grams", &phrase.unknown)
-                ),
-                false => format!(" AND {}", phrase.in_block()),
+                true => format!("(b.has_templates OR {})", has("b.grams", &phrase.unknown)),
+                false => phrase.in_block(),
             }
         });
-        phrases.collect()
+        let phrases: Vec<String> = phrases.collect();
+        match phrases.is_empty() {
+            true => "TRUE".to_owned(),
+            false => format!("({})", phrases.join(" AND ")),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
+use super::span::Span;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::sql::Sql;
@@ -91,11 +92,11 @@ pub(super) fn sealed(target: &str, span: &str) -> String {
 
 /// The ranges of records that are compared one by one; `None` where nothing is
 /// sealed.
-pub(super) fn unsealed(row: &PgRow) -> Result<Option<Vec<(i64, i64)>>, sqlx::Error> {
+pub(super) fn unsealed(row: &PgRow, span: Span) -> Result<Option<Vec<(i64, i64)>>, sqlx::Error> {
     let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
         return Ok(None);
     };
-    let mut ranges = hot(first, until).to_vec();
+    let mut ranges = span.hot(first, until).to_vec();
     let first_ids: Option<Vec<i64>> = row.try_get("__first_ids")?;
     let last_ids: Option<Vec<i64>> = row.try_get("__last_ids")?;
     let unknown = first_ids.into_iter().flatten();

@@ -55,6 +55,8 @@ async fn keepers_beside_each_other_keep_up_with_inserts() {
             .create_many(&pool, &lines(0..100))
             .await
             .unwrap();
+        // A partition with each: as fast as keepers look at them.
+        tokio::time::sleep(Duration::from_millis(40)).await;
     }
     let status = settled(&pool).await;
     assert_eq!(status.rows, written);
