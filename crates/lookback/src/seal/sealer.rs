@@ -49,6 +49,9 @@ pub struct Sealer {
     segment: i64,
     /// No record with an id up to this one is still to come.
     settled: Option<i64>,
+    /// The transactions that have to end before no record with an id up to this one
+    /// is still to come.
+    awaited: Option<(Vec<String>, i64)>,
     /// Whether the records of the last segment were of few kinds.
     has_kinds: bool,
 }
@@ -111,6 +114,7 @@ impl Sealer {
             table,
             segment,
             settled: None,
+            awaited: None,
             has_kinds: true,
         })
     }
@@ -173,6 +177,7 @@ impl Sealer {
         if self.is_begun_anew(conn).await? {
             forget(conn, self.table).await?;
             self.settled = None;
+            self.awaited = None;
         }
         let Some((first_id, last_id, head)) = self.next(conn).await? else {
             return Ok(Step::Done { behind: 0 });
@@ -183,21 +188,13 @@ impl Sealer {
                 behind: behind(first_id - 1),
             });
         }
-        if self.settled.is_none_or(|settled| settled < last_id) {
-            // Who writes now may hold ids up to the head, and nobody who begins later does: ids
-            // are handed out in order. Locks are taken before ids are.
-            let writers = self.writers(conn).await?;
-            loop {
-                let now = self.writers(conn).await?;
-                if !now.iter().any(|writer| writers.contains(writer)) {
-                    break;
-                }
-                if clock.elapsed() >= patience {
-                    return Ok(Step::Unsettled);
-                }
-                tokio::time::sleep(POLL).await;
+        self.settle(conn, head).await?;
+        while self.settled.is_none_or(|settled| settled < last_id) {
+            if clock.elapsed() >= patience {
+                return Ok(Step::Unsettled);
             }
-            self.settled = Some(head);
+            tokio::time::sleep(POLL).await;
+            self.settle(conn, head).await?;
         }
         let mut together = Together::begin(conn).await?;
         let locked = lock(together.conn(), self.table, Lock::Alone).await?;
@@ -251,6 +248,28 @@ impl Sealer {
             rows,
             behind: behind(end),
         })
+    }
+
+    /// Looks who of those has ended that wrote when it was last asked, up to which
+    /// id, and if all have, who writes now.
+    ///
+    /// Who writes now may hold ids up to the head, and nobody who begins later does:
+    /// ids are handed out in order, and locks are taken before ids are.
+    async fn settle(&mut self, conn: &mut PgConnection, head: i64) -> Result<(), Error> {
+        let now = self.writers(conn).await?;
+        if let Some((writers, head)) = &mut self.awaited {
+            writers.retain(|writer| now.contains(writer));
+            if writers.is_empty() {
+                self.settled = self.settled.max(Some(*head));
+                self.awaited = None;
+            }
+        }
+        if now.is_empty() {
+            self.settled = self.settled.max(Some(head));
+        } else if self.awaited.is_none() {
+            self.awaited = Some((now, head));
+        }
+        Ok(())
     }
 
     /// Where a segment ends that begins with an id, if it is not beyond the last

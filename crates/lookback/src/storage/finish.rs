@@ -1,6 +1,8 @@
 //! Partitions that are full and sealed: what the planner and the server should
 //! know of them for good.
 
+use std::time::Duration;
+
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use super::answer::{one, row};
@@ -14,7 +16,7 @@ use crate::sql::Sql;
 use crate::value::ColumnType;
 
 /// How long locks are asked for; the next call goes on.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The times of a table's records that a finished partition is known by:
 /// columns that always have a time and that a caller gives. Filters on them
@@ -47,7 +49,16 @@ pub(crate) fn time_to_blame(table: &'static Table) -> &'static str {
 /// As [`partitions`](super::partitions); [`Error::is_timeout`] if
 /// others held their locks for 10 s: call it again.
 pub async fn finish(pool: &PgPool, table: &'static Table) -> Result<Option<String>, Error> {
-    let mut turns = Turns::new(PATIENCE);
+    finish_within(pool, table, PATIENCE).await
+}
+
+/// As [`finish`], for those who have less patience with others.
+pub(super) async fn finish_within(
+    pool: &PgPool,
+    table: &'static Table,
+    patience: Duration,
+) -> Result<Option<String>, Error> {
+    let mut turns = Turns::new(patience);
     loop {
         match step(pool, table).await {
             Ok(Step::Nothing) => return Ok(None),

@@ -8,7 +8,8 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{AheadOptions, Policy, Retained, finish, make_ahead, plan_retention, retain};
+use super::finish::finish_within;
+use super::{AheadOptions, Policy, Retained, make_ahead, plan_retention, retain};
 use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::{Model as _, Table};
@@ -19,10 +20,16 @@ use crate::seal::{DEFAULT_SEGMENT, Sealer, Step};
 /// looked at.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// How many segments are sealed together where sealing is more than a partition
-/// behind: what is read one by one by a search comes first then, at the cost of
-/// some of what is taken in.
+/// Sealing is far behind if this part of a partition is not sealed.
+const PART: u64 = 8;
+
+/// How many segments are sealed together where sealing is far behind: what is read
+/// one by one by a search comes first then, at the cost of some of what is taken
+/// in.
 const AT_ONCE: usize = 3;
+
+/// When it is tried again to finish a partition that others were at.
+const FINISH_AGAIN: Duration = Duration::from_secs(10);
 
 /// The longest pause after something that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -134,6 +141,7 @@ impl Keeper {
             pool,
             behind: vec![0; sealers.len()],
             retained: None,
+            not_before: None,
             options,
             stopped,
             say,
@@ -174,6 +182,8 @@ struct Worker {
     behind: Vec<u64>,
     /// When retention was last looked at.
     retained: Option<Instant>,
+    /// No partition is finished before.
+    not_before: Option<Instant>,
 }
 
 impl Worker {
@@ -230,7 +240,10 @@ impl Worker {
         if made > 0 {
             self.tell(|kept| kept.partitions += made);
         }
-        let far = self.options.ahead.ids.unsigned_abs();
+        // What is not sealed is read one by one by searches, and comes before partitions are
+        // finished, which takes seconds of each.
+        let few = 2 * self.options.segment.unsigned_abs();
+        let far = (self.options.ahead.ids.unsigned_abs() / PART).max(few);
         let mut did = made > 0;
         loop {
             let at_once = match self.behind[place] > far {
@@ -265,9 +278,20 @@ impl Worker {
             }
             break;
         }
-        if self.behind[place] <= far && finish(&self.pool, table).await?.is_some() {
-            did = true;
-            self.tell(|kept| kept.finished += 1);
+        let may_finish = self.not_before.is_none_or(|time| time <= Instant::now());
+        if self.behind[place] <= far && may_finish {
+            match finish_within(&self.pool, table, ROUND).await {
+                Ok(None) => {}
+                Ok(Some(_)) => {
+                    did = true;
+                    self.tell(|kept| kept.finished += 1);
+                }
+                // Others are at the partition, such as an autovacuum; it is not what counts.
+                Err(error) if error.is_timeout() => {
+                    self.not_before = Some(Instant::now() + FINISH_AGAIN);
+                }
+                Err(error) => return Err(error),
+            }
         }
         if did && self.behind[place] <= far {
             self.pause(clock.elapsed().mul_f64(self.options.rest.clamp(0.0, 1e3)))
