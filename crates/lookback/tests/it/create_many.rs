@@ -151,3 +151,34 @@ async fn a_dropped_copy_leaves_the_pool_as_good_as_before() {
     let total = Log::records().count(&pool).await.unwrap().value();
     assert_eq!((total - 1) % 20_000, 0, "a dropped COPY stored a part");
 }
+
+/// Few records are on their way at once, and wait for a lock there.
+#[tokio::test]
+async fn few_records_that_nobody_waits_for_any_more_are_not_stored() {
+    let db = testkit::database().await;
+    let mut locking = db.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN SHARE MODE")
+        .execute(&mut *locking)
+        .await
+        .unwrap();
+    let logs = [NewLog::new("API", Level::Info, "a")];
+    let records = Log::records();
+    let dropped = records.create_many(&db.pool, &logs);
+    let dropped = tokio::time::timeout(Duration::from_millis(300), dropped).await;
+    assert!(dropped.is_err(), "the lock keeps it waiting");
+    locking.rollback().await.unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND query LIKE 'INSERT INTO \"logs\"%'";
+    for _ in 0..1_000 {
+        let waiting: i64 = sqlx::query_scalar(waiting)
+            .fetch_one(&db.pool)
+            .await
+            .unwrap();
+        if waiting == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let total = Log::records().count(&db.pool).await.unwrap();
+    assert_eq!(total.value(), 0);
+}

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::{TimeDelta, TimeZone as _, Utc};
 use lookback::seal::{self, Sealer, Step};
 use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use proptest::prelude::*;
@@ -272,4 +273,90 @@ async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
             assert_eq!(ids(&found), ids(&of_all), "{words}: {filter:?}");
         }
     }
+}
+
+/// What templates leave out beside a phrase that they have, and times that only
+/// some segments have.
+#[tokio::test]
+async fn numbers_beside_phrases_and_times_are_found() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
+    let line = |at: i64| {
+        let message = match at % 3 {
+            0 => format!("connection refused by port {}", 40_000 + at),
+            1 => format!("order {at} is shipped"),
+            _ => format!("gate x{at}y is open"),
+        };
+        let mut new = NewLog::new("API", Level::Info, message);
+        new.created_at = Some(start + TimeDelta::minutes(at));
+        new
+    };
+    let lines: Vec<NewLog> = (0..4_500).map(line).collect();
+    let records = Log::records();
+    records.create_many(&mut *conn, &lines).await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    // Several at once, and long ones among them.
+    let mut segments = Vec::new();
+    while let Step::Sealed { segments: some, .. } = sealer
+        .steps(&db.pool, 3, Duration::from_secs(10))
+        .await
+        .unwrap()
+    {
+        segments.push(some);
+    }
+    let stored: Vec<(i64, i64)> =
+        sqlx::query_as("SELECT first_id, last_id FROM sealed_segments ORDER BY first_id")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+    assert_eq!(segments.iter().sum::<u64>(), stored.len() as u64);
+    assert!(stored.windows(2).all(|two| two[0].1 + 1 == two[1].0));
+    assert_eq!(stored.last().map(|last| last.1), Some(4_499));
+    assert!(stored.iter().any(|(first, last)| last - first == 399));
+
+    let first = hits(
+        &mut conn,
+        &records.clone().search("\"connection refused\" 40303"),
+        "-1",
+    )
+    .await;
+    assert_eq!(
+        first.data[0].record.message,
+        "connection refused by port 40303"
+    );
+    let minutes = |at: i64| start + TimeDelta::minutes(at);
+    for (from, to) in [(0, 30), (90, 110), (2_000, 2_300), (4_480, 5_000), (-9, -1)] {
+        let within = Log::created_at().gte(minutes(from)) & Log::created_at().lt(minutes(to));
+        for words in [
+            "\"is open\"",
+            "refused",
+            "x2117y",
+            "shipped parcels",
+            "\"shipped\"",
+        ] {
+            let query = Log::records().search(words).filter(within.clone());
+            let found = hits(&mut conn, &query, "-1").await;
+            let of_all = hits(&mut conn, &query, "1e300").await;
+            let ids = |hits: &Hits<Log>| -> Vec<i64> {
+                hits.data.iter().map(|hit| hit.record.id).collect()
+            };
+            assert_eq!(ids(&found), ids(&of_all), "{words} from {from} to {to}");
+        }
+    }
+    let at = Log::records()
+        .search("gate")
+        .filter(Log::created_at().eq(minutes(2_117)));
+    let found = hits(&mut conn, &at, "-1").await;
+    assert_eq!(found.data.len(), 1);
+
+    // A change that keeps the template, over and over: all records are listed still.
+    for number in [1, 2, 3] {
+        let patch = LogPatch::new().message(format!("order 9{number} is shipped"));
+        records.update(&mut *conn, 8, patch).await.unwrap();
+    }
+    let changed = records.clone().search("\"order 93 is shipped\"");
+    let found = hits(&mut conn, &changed, "-1").await;
+    let ids: Vec<i64> = found.data.iter().map(|hit| hit.record.id).collect();
+    assert!(ids.contains(&8), "{ids:?}");
 }
