@@ -112,18 +112,19 @@ struct LetteredKinds {
 struct Effort {
     /// Groups that are looked at.
     groups: i64,
-    /// Of each kind, how many times as many records as are wanted.
-    times: i64,
+    /// Of each kind, how many times as many records as are wanted, in quarters:
+    /// some may be deleted, or not pass the filters.
+    quarters: i64,
 }
 
 const EFFORTS: [Effort; 2] = [
     Effort {
         groups: 300,
-        times: 2,
+        quarters: 5,
     },
     Effort {
         groups: 3_000,
-        times: 20,
+        quarters: 80,
     },
 ];
 
@@ -195,7 +196,7 @@ impl LetteredKinds {
         let vector = sql.take_text();
         let span = span.condition(&mut sql)?;
         let wanted = sql.argument(effort.groups)?;
-        let times = sql.argument(effort.times)?;
+        let quarters = sql.argument(effort.quarters)?;
         let mut patterns = Vec::new();
         for word in &pieces.words {
             for piece in std::iter::once(&word.whole).chain(&word.pieces) {
@@ -237,8 +238,8 @@ impl LetteredKinds {
              weights AS (SELECT {weights} FROM groups), \
              counted AS (\
                SELECT count(*) AS __groups, \
-                 {times} * CASE WHEN coalesce(sum(rows), 0) <= {BY_LETTERS} THEN {BY_LETTERS} \
-                   ELSE greatest({OF_A_KIND}, {BY_LETTERS} / count(*)) END AS __each FROM groups), \
+                 {quarters} * CASE WHEN coalesce(sum(rows), 0) <= {BY_LETTERS} THEN {BY_LETTERS} \
+                   ELSE greatest({OF_A_KIND}, {BY_LETTERS} / count(*)) END / 4 AS __each FROM groups), \
              chosen AS (\
                SELECT __signature, kind, ({score})::float8 AS score FROM groups CROSS JOIN weights \
                ORDER BY score DESC, kind LIMIT {wanted}) \
