@@ -87,6 +87,16 @@ pub enum Step {
     Unsettled,
 }
 
+/// The next segment.
+struct Next {
+    /// The greatest id that is sealed.
+    sealed: Option<i64>,
+    first_id: i64,
+    last_id: i64,
+    /// The greatest id there is.
+    head: i64,
+}
+
 impl Sealer {
     /// A sealer of a model's table, in segments of this many ids
     /// ([`DEFAULT_SEGMENT`]).
@@ -179,9 +189,15 @@ impl Sealer {
             self.settled = None;
             self.awaited = None;
         }
-        let Some((first_id, last_id, head)) = self.next(conn).await? else {
+        let Some(next) = self.next(conn).await? else {
             return Ok(Step::Done { behind: 0 });
         };
+        let Next {
+            sealed,
+            first_id,
+            last_id,
+            head,
+        } = next;
         let behind = |from: i64| head.abs_diff(from.min(head));
         if last_id > head {
             return Ok(Step::Done {
@@ -198,8 +214,8 @@ impl Sealer {
         }
         let mut together = Together::begin(conn).await?;
         let locked = lock(together.conn(), self.table, Lock::Alone).await?;
-        // Whoever sealed it meanwhile was alone, too.
-        if !locked || sealed_until(together.conn(), self.table).await? >= Some(first_id) {
+        // Whoever sealed it meanwhile was alone, too, and so was who forgot what comes before.
+        if !locked || sealed_until(together.conn(), self.table).await? != sealed {
             return Ok(Step::Busy);
         }
         let known = self.settled.map_or(last_id, |settled| settled.min(head));
@@ -307,7 +323,7 @@ impl Sealer {
     /// The next segment and the greatest id there is; `None` without a record
     /// that is not sealed. Where ids were left out, the segment is as long as
     /// they are many.
-    async fn next(&self, conn: &mut PgConnection) -> Result<Option<(i64, i64, i64)>, Error> {
+    async fn next(&self, conn: &mut PgConnection) -> Result<Option<Next>, Error> {
         let sealed = sealed_until(conn, self.table).await?;
         let (id, from) = (self.table.role(Role::Id).quoted(), self.table.quoted());
         let mut sql = Sql::new(&format!(
@@ -333,7 +349,12 @@ impl Sealer {
             true => start(first) - 1,
             false => end,
         };
-        Ok(Some((first_id, last_id, head)))
+        Ok(Some(Next {
+            sealed,
+            first_id,
+            last_id,
+            head,
+        }))
     }
 
     /// The transactions that write to the table now.

@@ -147,7 +147,7 @@ pub(super) fn candidates(
          SELECT {id} AS __id, {signature} AS __signature, {cosine} AS __cosine, {fields} AS __fields, \
            (SELECT count(*) FROM letters) AS __by_letters, (SELECT taken FROM read) AS __taken, \
            (SELECT least FROM read) AS __least, (SELECT complete FROM read) AS __complete \
-         FROM {from} {lateral} WHERE {id} IN ({found})",
+         FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
         fields = fields(table, Some(RANKED_TEXT)),
     ));
     Ok(sql)

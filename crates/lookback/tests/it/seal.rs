@@ -223,3 +223,46 @@ async fn a_table_that_is_begun_anew_is_sealed_anew() {
         assert_eq!(hits.data[0].record.id, 8, "{message}");
     }
 }
+
+#[tokio::test]
+async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 2_000))
+        .await
+        .unwrap();
+    let sealers: Vec<_> = (0..2)
+        .map(|_| {
+            let pool = db.pool.clone();
+            tokio::spawn(async move {
+                let mut conn = pool.acquire().await.unwrap();
+                let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
+                let mut rounds = 0;
+                while rounds < 8 {
+                    match sealer.step(&mut conn, PATIENCE).await.unwrap() {
+                        Step::Sealed { last_id, .. } if last_id % 380 != 379 => {}
+                        Step::Sealed { .. } | Step::Done { .. } => {
+                            lookback::seal::forget(&mut conn, Log::TABLE).await.unwrap();
+                            rounds += 1;
+                        }
+                        _ => tokio::task::yield_now().await,
+                    }
+                }
+            })
+        })
+        .collect();
+    for sealer in sealers {
+        sealer.await.unwrap();
+    }
+    let mut conn = db.pool.acquire().await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
+    while let Step::Sealed { .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {}
+    let gaps: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT first_id, lag(last_id) OVER (ORDER BY first_id) AS before \
+         FROM sealed_segments) AS s WHERE first_id <> coalesce(before + 1, 0)",
+    )
+    .fetch_one(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(gaps, 0);
+}
