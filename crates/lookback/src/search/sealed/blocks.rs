@@ -73,7 +73,7 @@ impl Blocks {
                  WHERE deleted_at IS NULL AND target = {target} \
                    AND first_id BETWEEN s.first_id AND s.last_id OFFSET 0) AS b \
                WHERE {in_segment} AND {any}), \
-             weights AS (SELECT {weights} FROM blocks), \
+             weights AS MATERIALIZED (SELECT {weights} FROM blocks), \
              ranked AS (\
                SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
                ORDER BY score DESC, first_id DESC LIMIT {listed}) \

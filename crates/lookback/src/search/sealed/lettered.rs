@@ -224,6 +224,7 @@ impl LetteredKinds {
             false => "TRUE",
         };
         let count = pieces.words.len();
+        // Each part once, whatever the planner knows of tables that were filled a moment ago.
         sql.push(&format!(
             "WITH templates AS MATERIALIZED (\
                SELECT t.id, t.kind, t.__signature, k.rows FROM (\
@@ -235,16 +236,17 @@ impl LetteredKinds {
                  WHERE deleted_at IS NULL AND template_id = t.id{span} OFFSET 0) AS k \
                WHERE {any}{possible} AND k.rows > 0), \
              groups AS (SELECT __signature, kind, sum(rows)::bigint AS rows FROM templates GROUP BY 1, 2), \
-             weights AS (SELECT {weights} FROM groups), \
-             counted AS (\
+             weights AS MATERIALIZED (SELECT {weights} FROM groups), \
+             counted AS MATERIALIZED (\
                SELECT count(*) AS __groups, \
                  {quarters} * CASE WHEN coalesce(sum(rows), 0) <= {BY_LETTERS} THEN {BY_LETTERS} \
                    ELSE greatest({OF_A_KIND}, {BY_LETTERS} / count(*)) END / 4 AS __each FROM groups), \
              chosen AS (\
                SELECT __signature, kind, ({score})::float8 AS score FROM groups CROSS JOIN weights \
-               ORDER BY score DESC, kind LIMIT {wanted}) \
-             SELECT __groups, __each, __signature, kind, r.* \
-             FROM counted CROSS JOIN chosen JOIN templates AS t USING (__signature, kind) \
+               ORDER BY score DESC, kind LIMIT {wanted}), \
+             wanted AS MATERIALIZED (\
+               SELECT t.id, __signature, kind, score FROM chosen JOIN templates AS t USING (__signature, kind)) \
+             SELECT __groups, __each, __signature, kind, r.* FROM counted CROSS JOIN wanted AS t \
              CROSS JOIN LATERAL ({records}) AS r \
              ORDER BY score DESC, kind, __signature",
             weights = Words::weights_of_rows(count),

@@ -106,13 +106,13 @@ impl Near {
                  SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, id, fields FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
                WHERE kind <= {FAR}{possible}{has_records}), \
-             counted AS (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
+             counted AS MATERIALIZED (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
              nearest AS MATERIALIZED (\
                SELECT t.kind, t.id, (\
                  SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{within}) AS rows \
                FROM templates AS t WHERE t.kind <= (SELECT max(kind) FROM (\
                  SELECT DISTINCT kind FROM templates ORDER BY kind LIMIT {wanted_kinds}) AS n)), \
-             looked_at AS (\
+             looked_at AS MATERIALIZED (\
                SELECT CASE WHEN sum(rows) <= {NEAR} THEN {NEAR} ELSE {IDS} END AS __each FROM nearest) \
              SELECT sealed.*, counted.*, looked_at.*, n.kind, n.is_cut, n.ids \
              FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
