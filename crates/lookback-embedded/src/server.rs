@@ -167,8 +167,9 @@ impl Server {
     }
 
     /// For tests: nothing is made durable (`fsync`, `synchronous_commit` and
-    /// `full_page_writes` off) unless [`ThrowAway::durable`] says so, 300 connections, and the server stops itself when idle, even
-    /// if every process that used it was killed.
+    /// `full_page_writes` off) unless [`ThrowAway::durable`] says so, 300 connections,
+    /// and the server stops itself when idle, even if every process that used it was
+    /// killed.
     ///
     /// Two small `sh` processes watch it. They end with the server, at the latest after the
     /// idle time.

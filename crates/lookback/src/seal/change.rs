@@ -1,5 +1,6 @@
 //! Sealed records whose text changes.
 
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
@@ -187,15 +188,8 @@ impl Block {
         table: &'static Table,
         id: i64,
     ) -> Result<Option<Self>, Error> {
-        let mut sql =
-            Sql::new("SELECT id, last_id, has_templates, grams FROM search_blocks WHERE target = ");
-        sql.bind(table.name)?;
-        sql.push(" AND first_id <= ");
-        sql.bind(id)?;
-        sql.push(" AND last_id >= ");
-        sql.bind(id)?;
-        sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
-        let Some(row) = sql.fetch_optional(conn).await? else {
+        let select = "SELECT id, last_id, has_templates, grams FROM search_blocks";
+        let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
         let signature = Signature::from_bytes(row.try_get("grams")?);
@@ -223,14 +217,8 @@ impl Segment {
         table: &'static Table,
         id: i64,
     ) -> Result<Option<Self>, Error> {
-        let mut sql = Sql::new("SELECT id, odd_letters FROM sealed_segments WHERE target = ");
-        sql.bind(table.name)?;
-        sql.push(" AND first_id <= ");
-        sql.bind(id)?;
-        sql.push(" AND last_id >= ");
-        sql.bind(id)?;
-        sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
-        let Some(row) = sql.fetch_optional(conn).await? else {
+        let select = "SELECT id, odd_letters FROM sealed_segments";
+        let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
         let letters = Letters::from_bytes(row.try_get("odd_letters")?);
@@ -241,6 +229,23 @@ impl Segment {
             letters,
         }))
     }
+}
+
+/// The summary that a record is in, locked.
+async fn summary_of(
+    conn: &mut PgConnection,
+    select: &str,
+    table: &'static Table,
+    id: i64,
+) -> Result<Option<PgRow>, Error> {
+    let mut sql = Sql::new(&format!("{select} WHERE target = "));
+    sql.bind(table.name)?;
+    sql.push(" AND first_id <= ");
+    sql.bind(id)?;
+    sql.push(" AND last_id >= ");
+    sql.bind(id)?;
+    sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
+    Ok(sql.fetch_optional(conn).await?)
 }
 
 fn unreadable(column: &str) -> sqlx::Error {

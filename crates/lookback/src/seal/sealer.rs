@@ -146,7 +146,7 @@ impl Sealer {
         conn: &mut PgConnection,
         patience: Duration,
     ) -> Result<Step, Error> {
-        self.seal_next(conn, Vec::new(), patience).await
+        self.seal_next(conn, &mut Vec::new(), patience).await
     }
 
     /// As [`step`](Self::step), on connections of a pool, for a table that is far
@@ -171,16 +171,20 @@ impl Sealer {
             };
             beside.push(Whole::new(Session::Pooled(another?)));
         }
-        let step = self.seal_next(session.conn(), beside, patience).await?;
+        let step = self
+            .seal_next(session.conn(), &mut beside, patience)
+            .await?;
         session.give_back();
+        beside.into_iter().for_each(Whole::give_back);
         Ok(step)
     }
 
-    /// Seals the next segment, and as many after it as there are sessions beside.
+    /// Seals the next segment, and as many after it as there are sessions beside,
+    /// which it takes as far as it needs them.
     async fn seal_next(
         &mut self,
         conn: &mut PgConnection,
-        mut beside: Vec<Whole<'static>>,
+        beside: &mut Vec<Whole<'static>>,
         patience: Duration,
     ) -> Result<Step, Error> {
         let clock = Instant::now();
@@ -237,7 +241,6 @@ impl Sealer {
                 Ok::<_, Error>(summary)
             }));
         }
-        beside.into_iter().for_each(Whole::give_back);
         let own = summarise(table, together.conn(), first_id, last_id, has_kinds);
         let mut summaries = vec![own.await?];
         for other in others {
