@@ -32,13 +32,14 @@ mod change;
 mod compact;
 pub(crate) mod grams;
 mod kinds;
+mod listed;
 mod sealer;
 mod summary;
 pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;
-pub(crate) use kinds::{LISTED, NEWEST};
+pub(crate) use listed::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 
 /// Forgets all summaries of a table: all of its records count as new, until

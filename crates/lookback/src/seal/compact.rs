@@ -1,8 +1,13 @@
 //! The kinds of many segments as those of one.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use sqlx::{PgConnection, Row as _};
 
-use super::kinds::{LISTED, NEWEST, forget_unused};
+use super::kinds::forget_unused;
+use super::listed::{Listed, store};
+use super::sealer::MOST_IDS;
 use super::{Lock, lock};
 use crate::db::Together;
 use crate::error::Error;
@@ -34,43 +39,66 @@ pub async fn compact(
     Ok(Some(merged))
 }
 
-/// As [`compact`], in a transaction that has the lock.
+/// As [`compact`], in a transaction that has the lock, for so many ids at a time.
+///
+/// Put together here and not by the server, which knows nothing about what was
+/// stored a moment ago, and would compare each kind with each.
 pub(super) async fn merge(
     conn: &mut PgConnection,
     table: &'static Table,
     first_id: i64,
     last_id: i64,
 ) -> Result<(u64, u64), Error> {
+    let (mut before, mut after, mut first) = (0, 0, first_id);
+    while first <= last_id {
+        let last = first.saturating_add(MOST_IDS - 1).min(last_id);
+        let (were, are) = merge_slice(conn, table, first, last).await?;
+        (before, after) = (before + were, after + are);
+        let Some(next) = last.checked_add(1) else {
+            break;
+        };
+        first = next;
+    }
+    Ok((before, after))
+}
+
+async fn merge_slice(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<(u64, u64), Error> {
     let mut sql = Sql::default();
-    let (target, first, last) = (
-        sql.argument(table.name)?,
-        sql.argument(first_id)?,
-        sql.argument(last_id)?,
-    );
-    // As a kind is made of records: see `kinds.rs`.
+    let target = sql.argument(table.name)?;
+    let (first, last) = (sql.argument(first_id)?, sql.argument(last_id)?);
     sql.push(&format!(
-        "WITH gone AS (\
-           DELETE FROM search_kinds \
-           WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
-           RETURNING template_id, first_id, last_id, rows, newest_ids), \
-         counted AS (\
-           SELECT template_id, min(first_id) AS first_id, max(last_id) AS last_id, \
-             sum(rows)::bigint AS rows, bool_and(rows <= {LISTED}) AS all_listed FROM gone GROUP BY 1), \
-         listed AS (\
-           SELECT template_id, array_agg(DISTINCT id ORDER BY id DESC) AS ids \
-           FROM gone CROSS JOIN LATERAL unnest(newest_ids) AS id GROUP BY 1), \
-         made AS (\
-           INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
-           SELECT {target}, template_id, first_id, last_id, of.rows, \
-             ids[1:CASE WHEN of.rows > {LISTED} THEN {NEWEST} ELSE {LISTED} END] \
-           FROM counted JOIN listed USING (template_id) CROSS JOIN LATERAL (\
-             SELECT CASE WHEN all_listed THEN cardinality(ids) ELSE counted.rows END AS rows) AS of \
-           ORDER BY template_id RETURNING 1) \
-         SELECT (SELECT count(*) FROM gone) AS before, (SELECT count(*) FROM made) AS after"
+        "DELETE FROM search_kinds \
+         WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
+         RETURNING template_id, first_id, last_id, rows, newest_ids"
     ));
-    let Some(row) = sql.fetch_optional(conn).await? else {
-        return Ok((0, 0));
-    };
-    let count = |name| Ok::<u64, sqlx::Error>(row.try_get::<i64, _>(name)?.unsigned_abs());
-    Ok((count("before")?, count("after")?))
+    let mut merged: HashMap<i64, Listed> = HashMap::new();
+    let mut before = 0;
+    let mut rows = sql.fetch(&mut *conn);
+    while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
+        let row = row?;
+        let part = Listed::new(
+            row.try_get("template_id")?,
+            [row.try_get("first_id")?, row.try_get("last_id")?],
+            row.try_get("rows")?,
+            row.try_get("newest_ids")?,
+        );
+        before += 1;
+        match merged.entry(part.template_id) {
+            Entry::Occupied(mut entry) => entry.get_mut().add(part),
+            Entry::Vacant(entry) => {
+                entry.insert(part);
+            }
+        }
+    }
+    drop(rows);
+    let mut merged: Vec<Listed> = merged.into_values().collect();
+    merged.sort_unstable_by_key(|kind| kind.first_id);
+    let after = merged.len() as u64;
+    store(conn, table.name, merged).await?;
+    Ok((before, after))
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
 
+use super::listed::{self, LISTED, Listed};
 use super::template::{is_kept, push_template, template};
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::error::Error;
@@ -12,11 +13,6 @@ use crate::hash::fnv1a;
 use crate::models::NewSearchTemplate;
 use crate::query::few;
 use crate::sql::Sql;
-
-/// All records of a kind are listed up to this many, which is as many as a
-/// search looks at for their likeness; of a kind with more, the newest.
-pub(crate) const LISTED: usize = 1_000;
-pub(crate) const NEWEST: usize = 100;
 
 /// Kinds, how many records have each, and the ids of the newest of them.
 #[derive(Debug, Default)]
@@ -152,32 +148,14 @@ impl Kinds {
     /// those are the newest whose range ends last.
     pub(super) async fn store(self, conn: &mut PgConnection, target: &str) -> Result<(), Error> {
         let templates = self.templates(conn, target).await?;
-        let (mut template_ids, mut rows, mut newest) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut first, mut last) = (Vec::new(), Vec::new());
         let mut kinds: Vec<(Identity, Kind)> = self.kinds.into_iter().collect();
         kinds.sort_unstable_by_key(|(_, kind)| kind.first_id);
-        for (identity, kind) in kinds {
-            template_ids.push(*templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?);
-            rows.push(i64::try_from(kind.rows).unwrap_or(i64::MAX));
-            first.push(kind.first_id);
-            last.push(kind.ids.last().copied().unwrap_or(kind.first_id));
-            let ids: Vec<String> = kind.newest().iter().map(i64::to_string).collect();
-            newest.push(format!("{{{}}}", ids.join(",")));
-        }
-        // Not by COPY: see `query/few.rs`.
-        let mut sql = Sql::default();
-        let target = sql.argument(target)?;
-        let (first, last) = (sql.argument(first)?, sql.argument(last)?);
-        let template_ids = sql.argument(template_ids)?;
-        let (rows, newest) = (sql.argument(rows)?, sql.argument(newest)?);
-        sql.push(&format!(
-            "INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
-             SELECT {target}, k.template_id, k.first, k.last, k.rows, k.newest::bigint[] \
-             FROM unnest({template_ids}::bigint[], {first}::bigint[], {last}::bigint[], {rows}::bigint[], {newest}::text[]) \
-               AS k(template_id, first, last, rows, newest)"
-        ));
-        sql.execute(conn).await?;
-        Ok(())
+        let listed = kinds.into_iter().map(|(identity, kind)| {
+            let template_id = templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?;
+            Ok(kind.listed(*template_id))
+        });
+        let listed = listed.collect::<Result<_, Error>>()?;
+        listed::store(conn, target, listed).await
     }
 
     /// The ids of what the kinds have in common, made where it is not known yet.
@@ -243,15 +221,10 @@ impl Kind {
         }
     }
 
-    /// The ids that are listed, the greatest first.
-    fn newest(mut self) -> Vec<i64> {
-        self.ids.sort_unstable_by(|a, b| b.cmp(a));
-        self.ids.dedup();
-        self.ids.truncate(match self.rows > LISTED {
-            true => NEWEST,
-            false => LISTED,
-        });
-        self.ids
+    fn listed(self, template_id: i64) -> Listed {
+        let last_id = self.ids.last().copied().unwrap_or(self.first_id);
+        let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        Listed::new(template_id, [self.first_id, last_id], rows, self.ids)
     }
 }
 

@@ -30,7 +30,7 @@ const COMPACTED: i64 = 16;
 const LONG: i64 = 4;
 
 /// The longest segment that is taken, in ids: it is summarised in memory.
-const MOST_IDS: i64 = 1 << 24;
+pub(super) const MOST_IDS: i64 = 1 << 24;
 
 /// In most databases each of the first is one of the second in lower case.
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -251,11 +251,11 @@ impl Sealer {
         for summary in summaries {
             self.has_kinds = summary.has_kinds();
             rows += summary.rows as u64;
-            let last_id = summary.last_id;
+            let (first_id, last_id) = (summary.first_id, summary.last_id);
             store(table, together.conn(), summary).await?;
             let after = last_id.saturating_add(1);
-            if after.rem_euclid(COMPACTED * self.segment) == 0 {
-                let first = after - COMPACTED * self.segment;
+            let first = after - COMPACTED * self.segment;
+            if after.rem_euclid(COMPACTED * self.segment) == 0 && first < first_id {
                 merge(together.conn(), table, first, last_id).await?;
             }
         }
