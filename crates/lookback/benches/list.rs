@@ -5,15 +5,21 @@
 //! Two tables are filled with the same made lines, one up to 100,000 rows and
 //! one further and further; at each size both are asked the same questions in
 //! turn, each of them many times for other places, levels, traces and times.
-//! Partitions of 1,048,576 ids are made ahead; those that are full are
+//! Partitions of 4,194,304 ids are made ahead; those that are full are
 //! vacuumed and bound in `created_at`, as sealing leaves them.
 //!
 //! Prints the figures and writes `target/bench/list.json`,
 //! `docs/images/growth-list.svg` and the table in `docs/performance.md`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss
+)]
 
 use chrono::TimeDelta;
+use lookback::storage::DEFAULT_PARTITION;
 use lookback::{Cursor, Filter, Log, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};
@@ -22,7 +28,7 @@ use testkit::made::{Random, line_time, log_lines};
 const SEED: u64 = 42;
 const SMALL: u64 = 100_000;
 /// Ids of a partition.
-const PARTITION: u64 = 1 << 20;
+const PARTITION: u64 = DEFAULT_PARTITION as u64;
 /// Rows of a page, and the page that is far from the start.
 const PAGE: u32 = 20;
 const FAR: u64 = 1_000;

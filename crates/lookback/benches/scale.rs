@@ -2,7 +2,7 @@
 //! thousand rows to `ROWS` (ten million), against reading every row.
 //!
 //! `make bench-scale`, or `ROWS=1000000 make bench-scale`. The rows are made as
-//! real logs are; the table is divided into partitions of 1,048,576 ids and
+//! real logs are; the table is divided into partitions of 4,194,304 ids and
 //! sealed, so that what is measured is what a table looks like some time after
 //! its rows came. Searches are many and different, in turn with and without
 //! filters: one after the other, and beside that at a fixed rate, where each
@@ -13,20 +13,23 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
 )]
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::storage::DEFAULT_PARTITION;
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
 use testkit::bench::{Growth, Report, Scale, Target, Times, plot, replace_between, rows, shown};
 use testkit::made::{self, Search};
 
 const SEED: u64 = 42;
-const PARTITION: u64 = 1_048_576;
+/// Ids of a partition.
+const PARTITION: u64 = DEFAULT_PARTITION as u64;
 const BATCH: u64 = 50_000;
 /// Searches one after the other, and of these the first also by reading every
 /// row.

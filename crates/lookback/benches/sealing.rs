@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lookback::ingest::Writer;
-use lookback::storage::{Keeper, KeeperOptions};
+use lookback::storage::{DEFAULT_PARTITION, Keeper, KeeperOptions};
 use lookback::{Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{
@@ -23,7 +23,6 @@ use testkit::made::log_lines;
 
 const SEED: u64 = 42;
 const KEPT: u64 = 1_000_000;
-const PARTITION: f64 = 1_048_576.0;
 
 #[tokio::main]
 async fn main() {
@@ -109,7 +108,7 @@ async fn main() {
     );
     report.ratio(
         "partitions that sealing was behind at most",
-        most_behind as f64 / PARTITION,
+        most_behind as f64 / DEFAULT_PARTITION as f64,
         Target::AtMost(2.0),
     );
     report.growth(&growth);

@@ -18,7 +18,7 @@ mod retain;
 mod status;
 mod turns;
 
-pub use ahead::{AheadOptions, Made, make_ahead};
+pub use ahead::{AheadOptions, DEFAULT_PARTITION, Made, make_ahead};
 pub use compact::{compact, vacuum_summaries};
 pub use finish::finish;
 pub use keeper::{Keeper, KeeperOptions, Kept};

@@ -11,12 +11,17 @@ use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::Table;
 
+/// How many ids a partition has, unless said otherwise: some 1.1 GB of logs. Pages
+/// and searches look into each partition, so that few large ones are better to
+/// read; what goes by age or size goes by the partition.
+pub const DEFAULT_PARTITION: i64 = 1 << 22;
+
 /// What partitions [`make_ahead`] makes, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AheadOptions {
-    /// How many ids a partition has; 1,048,576 by default. Partitions begin at
-    /// multiples of it.
+    /// How many ids a partition has; [`DEFAULT_PARTITION`] unless
+    /// said otherwise. Partitions begin at multiples of it.
     pub ids: i64,
     /// How many partitions there are to be beyond the one that takes inserts;
     /// 2 by default.
@@ -32,7 +37,7 @@ pub struct AheadOptions {
 impl Default for AheadOptions {
     fn default() -> Self {
         Self {
-            ids: 1 << 20,
+            ids: DEFAULT_PARTITION,
             ahead: 2,
             patience: Duration::from_secs(30),
             small: 32 << 20,

@@ -110,7 +110,7 @@ fn margin(layout: &Layout, options: &AheadOptions, tries: &Tries) -> i64 {
     let half = i64::try_from(rows / 2).unwrap_or(i64::MAX);
     options
         .ids
-        .saturating_mul(16)
+        .saturating_mul(4)
         .max(half)
         .saturating_mul(1 << tries.called_off.min(16))
 }

@@ -20,8 +20,8 @@ use crate::seal::{DEFAULT_SEGMENT, Sealer, Step};
 /// looked at.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Sealing is far behind if this part of a partition is not sealed.
-const PART: u64 = 8;
+/// Sealing is far behind if so many segments are not sealed.
+const FAR: u64 = 8;
 
 /// How many segments are sealed together where sealing is far behind: what is read
 /// one by one by a search comes first then, at the cost of some of what is taken
@@ -48,7 +48,7 @@ pub struct KeeperOptions {
     pub idle: Duration,
     /// How long it rests after a step, as a multiple of what the step took; 1
     /// by default, so that half of one connection's time is for others. It does
-    /// not rest while sealing is behind by more than a partition.
+    /// not rest while sealing is behind by more than eight segments.
     pub rest: f64,
     /// What goes; nothing by default. Looked at every
     /// [`retain_every`](Self::retain_every).
@@ -242,8 +242,7 @@ impl Worker {
         }
         // What is not sealed is read one by one by searches, and comes before partitions are
         // finished, which takes seconds of each.
-        let few = 2 * self.options.segment.unsigned_abs();
-        let far = (self.options.ahead.ids.unsigned_abs() / PART).max(few);
+        let far = FAR * self.options.segment.unsigned_abs();
         let mut did = made > 0;
         loop {
             let at_once = match self.behind[place] > far {

@@ -101,7 +101,7 @@ logs_default -..- 0
 ");
         } else {
             insta::assert_snapshot!(layout(&db.pool).await, @"
-logs_p0000000000000000 -..1900 260
+logs_p0000000000000000 -..700 260
 logs_default -..- 0
 ");
         }
@@ -156,7 +156,7 @@ logs_default -..- 1
 logs_p0000000000000000 -..100 99
 logs_p0000000000000100 100..200 100
 logs_p0000000000000200 200..300 100
-logs_p0000000000000300 300..2100 121
+logs_p0000000000000300 300..900 121
 logs_default -..- 0
 ");
         }
@@ -361,7 +361,7 @@ go on with it: lookback storage seal
         .unwrap();
     assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, 310);
     insta::assert_snapshot!(layout(&db.pool).await, @"
-logs_p0000000000000000 -..2000 310
+logs_p0000000000000000 -..800 310
 logs_default -..- 0
 ");
 }
