@@ -30,6 +30,7 @@ use crate::sql::Sql;
 
 mod change;
 mod compact;
+mod damage;
 pub(crate) mod grams;
 mod kinds;
 mod sealer;
@@ -38,6 +39,7 @@ pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;
+pub(crate) use damage::{damaged, of_summaries};
 pub(crate) use kinds::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 
