@@ -33,6 +33,14 @@ async fn before_the_migrations_every_command_says_to_apply_them() {
         );
         assert!(!ran.err.contains("SQLSTATE"), "{ran:#?}");
     }
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let ran = lookback
+        .run(&["db", "check", "--dir", migrations])
+        .failed(1);
+    assert!(
+        ran.err.contains("apply what is pending (db migrate)"),
+        "{ran:#?}"
+    );
 }
 
 #[tokio::test]
@@ -59,6 +67,9 @@ async fn a_role_without_rights_is_told_which_are_missing() {
             "{ran:#?}"
         );
     }
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    let ran = run(&["db", "check", "--dir", migrations]);
+    assert!(!ran.err.contains("SQLSTATE"), "{ran:#?}");
     let ran = run(&["logs", "list"]);
     assert_eq!(
         ran.err,
