@@ -50,7 +50,7 @@ pub(crate) struct Options {
     pub(crate) pg_bin: Option<PathBuf>,
 
     /// Port of the private PostgreSQL [env: LOOKBACK_PG_PORT] [default: a free one, kept]
-    #[arg(long, global = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "PORT", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pg_port: Option<u16>,
 
     /// User that runs the private PostgreSQL for root [env: LOOKBACK_PG_USER]
@@ -59,7 +59,7 @@ pub(crate) struct Options {
 
     /// Longest time for the database to answer list, search, like, stats and get: 500ms, 30s,
     /// 5m; 0s for any time [env: LOOKBACK_TIMEOUT] [default: 30s]
-    #[arg(long, global = true, value_name = "TIME")]
+    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) timeout: Option<String>,
 
     /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]

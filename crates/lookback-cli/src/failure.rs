@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    /// Whether a table or a right may be missing.
+    is_of_setup: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +56,17 @@ impl Failure {
         self.hint(all)
     }
 
+    /// Whether a table or a right may be missing.
+    pub(crate) fn is_of_setup(&self) -> bool {
+        self.is_of_setup
+    }
+
     fn new(kind: Kind, message: String) -> Self {
         Self {
             kind,
             message,
             hint: None,
+            is_of_setup: false,
         }
     }
 
@@ -80,6 +88,15 @@ impl Failure {
     }
 }
 
+/// What makes a read faster of any command that has filters.
+const SLOW: &str =
+    "narrow it by created_at or by another filter, or give it more time: --timeout 5m";
+
+fn is_forbidden(error: &lookback::Error) -> bool {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    matches!(error, lookback::Error::Database { code, .. } if code == INSUFFICIENT_PRIVILEGE)
+}
+
 impl From<lookback::Error> for Failure {
     fn from(error: lookback::Error) -> Self {
         let message = match &error {
@@ -87,12 +104,13 @@ impl From<lookback::Error> for Failure {
             lookback::Error::Database { .. } | lookback::Error::Migration(_) => error.to_string(),
             _ => with_sources(&error),
         };
+        let mut failure = Self::failed(message);
+        failure.is_of_setup = error.is_setup() || is_forbidden(&error);
         match error.hint() {
-            Some(hint) if error.is_too_slow() => {
-                Self::failed(message).hint(format!("{hint}: --timeout 5m"))
-            }
-            Some(hint) => Self::failed(message).hint(hint),
-            None => Self::failed(message),
+            // The library names what its queries have; not every command has it.
+            Some(_) if error.is_too_slow() => failure.hint(SLOW),
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }

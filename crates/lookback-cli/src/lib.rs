@@ -19,6 +19,7 @@ mod failure;
 mod import;
 mod output;
 mod retention;
+mod rights;
 
 use args::{Cli, Command};
 use commands::db::Application;

@@ -78,6 +78,18 @@ pub enum Error {
         timeout: Duration,
     },
 
+    /// A transaction of `REPEATABLE READ` or `SERIALIZABLE` is to change a text
+    /// that is searched, and does not see what was sealed since it began. Nothing
+    /// was changed.
+    #[error(
+        "{table}: records may have been sealed since the transaction began, which it cannot see"
+    )]
+    #[non_exhaustive]
+    Outdated {
+        /// The table.
+        table: &'static str,
+    },
+
     /// The database cannot be reached.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
@@ -168,6 +180,17 @@ impl fmt::Display for FieldError {
 /// What makes a read faster.
 const FASTER: &str = "narrow it by created_at or by another filter, leave the total out or give it \
     a limit, go by cursors instead of a large offset, or give it more time";
+
+/// What makes tables.
+const MIGRATE: &str = "apply the migrations: lookback db migrate";
+
+/// What makes a role one that may.
+const RIGHTS: &str =
+    "run it as the owner of the tables, or have the owner GRANT the right to the role";
+
+/// What makes a transaction see what was sealed.
+const ANEW: &str =
+    "roll the transaction back and try all of it again, or begin it as READ COMMITTED";
 
 struct Seconds(Duration);
 
@@ -276,7 +299,7 @@ impl Error {
     /// transaction of the caller's, all of it has to be tried again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Unavailable(_) => true,
+            Self::Timeout(_) | Self::Unavailable(_) | Self::Outdated { .. } => true,
             Self::Database { code, .. } => code::RETRY.contains(&code.as_str()),
             _ => false,
         }
@@ -296,6 +319,12 @@ impl Error {
         match self {
             Self::Setup { hint, .. } => Some(hint),
             Self::TooSlow { .. } => Some(FASTER),
+            Self::Outdated { .. } => Some(ANEW),
+            Self::Database { code, .. } => match code.as_str() {
+                code::UNDEFINED_TABLE => Some(MIGRATE),
+                code::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),
+                _ => None,
+            },
             #[cfg(feature = "migrate")]
             Self::Migration(failure) => Some(&failure.advice),
             _ => None,
@@ -355,6 +384,14 @@ impl Error {
         self
     }
 
+    /// The migrations that make this table were not applied.
+    pub(crate) fn no_table(table: &str) -> Self {
+        Self::Setup {
+            problem: format!("the database has no table {table}"),
+            hint: MIGRATE.to_owned(),
+        }
+    }
+
     /// Reads an error of the driver in the words of a table's model.
     pub(crate) fn of_table(table: &'static Table, source: sqlx::Error) -> Self {
         let Some(refusal) = refusal(&source) else {
@@ -389,10 +426,7 @@ impl Error {
             code if code.starts_with(code::INTEGRITY) || code.starts_with(code::DATA) => {
                 Self::invalid(table.name, vec![blamed])
             }
-            code::UNDEFINED_TABLE => Self::Setup {
-                problem: format!("the database has no table {}", table.name),
-                hint: "apply the migrations: lookback db migrate".to_owned(),
-            },
+            code::UNDEFINED_TABLE => Self::no_table(table.name),
             _ => Self::from(source),
         }
     }
@@ -404,6 +438,14 @@ impl From<sqlx::Error> for Error {
             let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
             return match code.as_str() {
                 code::QUERY_CANCELED | code::LOCK_NOT_AVAILABLE => Self::Timeout(source),
+                code::UNDEFINED_TABLE => match undefined(&message) {
+                    Some(table) => Self::no_table(table),
+                    None => Self::Database {
+                        message,
+                        code,
+                        source,
+                    },
+                },
                 code if code.starts_with(code::CONNECTION) || code::UNAVAILABLE.contains(&code) => {
                     Self::Unavailable(source)
                 }
@@ -431,6 +473,7 @@ mod code {
     pub(super) const UNIQUE_VIOLATION: &str = "23505";
     pub(super) const EXCLUSION_VIOLATION: &str = "23P01";
     pub(super) const UNDEFINED_TABLE: &str = "42P01";
+    pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const CONNECTION: &str = "08";
@@ -467,6 +510,13 @@ fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {
     source
         .as_database_error()
         .and_then(|error| error.try_downcast_ref())
+}
+
+/// The table in `relation "logs" does not exist`; `None` in other languages.
+fn undefined(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("relation \"")?
+        .strip_suffix("\" does not exist")
 }
 
 /// What follows `label` in the context that COPY adds to an error:

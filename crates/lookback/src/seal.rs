@@ -30,6 +30,7 @@ use crate::sql::Sql;
 
 mod change;
 mod compact;
+mod damage;
 pub(crate) mod grams;
 mod kinds;
 mod listed;
@@ -39,6 +40,7 @@ pub(crate) mod template;
 
 pub(crate) use change::Changes;
 pub use compact::compact;
+pub(crate) use damage::{damaged, of_summaries};
 pub(crate) use listed::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 

@@ -16,6 +16,7 @@ mod partitions;
 mod plan;
 mod retain;
 mod status;
+mod staying;
 mod turns;
 
 pub use ahead::{AheadOptions, DEFAULT_PARTITION, Made, make_ahead};
@@ -26,6 +27,7 @@ pub use partitions::{Partition, partitions};
 pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention};
 pub use retain::{Retained, retain};
 pub use status::{State, Status, status};
+pub use staying::{Staying, Why, staying};
 
 pub(crate) use convert::BEFORE;
 pub(crate) use finish::time_to_blame;

@@ -211,7 +211,7 @@ pub(crate) struct FolderArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct WaitArgs {
     /// Seconds to wait for another process that is migrating, and for locks of tables
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     pub(crate) lock_timeout: u64,
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct ImportArgs {
     pub(crate) name: Option<String>,
 
     /// Records to store at a time, all or none of them
-    #[arg(long, value_name = "ROWS", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "ROWS", default_value_t = 5_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) batch: u32,
 
     /// Print the outcome as JSON

@@ -1,5 +1,7 @@
 //! The commands of `logs`, `requests` and `metrics`; `users` has them too.
 
+use std::str::FromStr;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 mod export;
@@ -19,7 +21,7 @@ pub(crate) enum RecordCommand {
         order_by: Vec<String>,
 
         /// How far to count all records: exact, none, or up to so many
-        #[arg(long, value_name = "exact|none|N", default_value = "10000", value_parser = Count::parse)]
+        #[arg(long, value_name = "exact|none|N", default_value = "10000", allow_negative_numbers = true, value_parser = Count::parse)]
         total: Count,
 
         /// Show these fields, separated by commas [default: those that say most]
@@ -43,7 +45,7 @@ pub(crate) enum RecordCommand {
         by: Vec<String>,
 
         /// Only this many groups, those with the largest first measure first
-        #[arg(long, value_name = "GROUPS", requires = "by", value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_name = "GROUPS", requires = "by", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         top: Option<u32>,
 
         /// Deleted records: leave them out, count them too, or count nothing else
@@ -73,6 +75,7 @@ pub(crate) enum RecordCommand {
     /// Find records like this one, the nearest first
     Like {
         /// Id of the record
+        #[arg(allow_negative_numbers = true)]
         id: i64,
 
         #[command(flatten)]
@@ -82,6 +85,7 @@ pub(crate) enum RecordCommand {
     /// Show one record
     Get {
         /// Id of the record
+        #[arg(allow_negative_numbers = true)]
         id: i64,
 
         /// Show it even if it is deleted
@@ -96,6 +100,7 @@ pub(crate) enum RecordCommand {
     /// Delete a record, so that restore can bring it back
     Delete {
         /// Id of the record
+        #[arg(allow_negative_numbers = true)]
         id: i64,
 
         /// Delete it for good
@@ -110,7 +115,7 @@ pub(crate) enum RecordCommand {
     /// Delete for good what was deleted long ago
     Purge {
         /// Deleted longer ago than this: 90m, 12h, 30d; 0s for whatever is deleted
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         older_than: String,
 
         /// Only records for which all of these hold
@@ -125,6 +130,7 @@ pub(crate) enum RecordCommand {
     /// Bring back a deleted record
     Restore {
         /// Id of the record
+        #[arg(allow_negative_numbers = true)]
         id: i64,
     },
 }
@@ -138,11 +144,11 @@ pub(crate) struct PageArgs {
     pub(crate) filters: Vec<String>,
 
     /// Records to show
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, value_name = "RECORDS", default_value_t = 20, allow_negative_numbers = true, value_parser = number::<u32>)]
     pub(crate) limit: u32,
 
     /// Records to leave out at the start
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "RECORDS", default_value_t = 0, allow_negative_numbers = true, value_parser = number::<u64>)]
     pub(crate) offset: u64,
 
     /// Go on after this cursor, `next` of another page
@@ -160,6 +166,12 @@ pub(crate) struct PageArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads a number of records.
+fn number<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse()
+        .map_err(|_| "is a whole number of records, such as 0, 20 or 1000".to_owned())
 }
 
 /// How far records are counted.

@@ -50,15 +50,15 @@ pub(crate) struct RetainArgs {
     pub(crate) dry_run: bool,
 
     /// Logs, requests and latency windows made longer ago than this: 90m, 12h, 30d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) older_than: Option<Age>,
 
     /// The oldest logs or requests, while the table has more than this: 500MB, 50GB, 1TiB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub(crate) larger_than: Option<Size>,
 
     /// Records that were deleted longer ago than this: 90m, 12h, 30d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) deleted_older_than: Option<Age>,
 
     /// Print JSON

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
+use crate::rights::{self, Need};
 
 mod export;
 mod found;
@@ -20,6 +21,38 @@ mod stats;
 pub(crate) use shown::Shown;
 
 pub(crate) async fn run<M: Model + Serialize + Shown>(
+    config: &Config,
+    command: RecordCommand,
+) -> Result<(), Failure> {
+    let needs = needs::<M>(&command);
+    match carry_out::<M>(config, command).await {
+        Err(failure) => Err(rights::explained(config, failure, &needs).await),
+        done => done,
+    }
+}
+
+/// What a command needs of the database.
+fn needs<M: Model>(command: &RecordCommand) -> Vec<Need> {
+    let name = M::TABLE.name;
+    match command {
+        RecordCommand::Search { .. } | RecordCommand::Like { .. } if M::TABLE.sealed => {
+            let summaries = rights::on_summaries(rights::READ);
+            [(name, rights::READ)]
+                .into_iter()
+                .chain(summaries)
+                .collect()
+        }
+        RecordCommand::Delete { hard: true, .. } | RecordCommand::Purge { .. } => {
+            vec![(name, rights::REMOVE)]
+        }
+        RecordCommand::Delete { .. } | RecordCommand::Restore { .. } => {
+            vec![(name, rights::CHANGE)]
+        }
+        _ => vec![(name, rights::READ)],
+    }
+}
+
+async fn carry_out<M: Model + Serialize + Shown>(
     config: &Config,
     command: RecordCommand,
 ) -> Result<(), Failure> {
@@ -37,6 +70,7 @@ pub(crate) async fn run<M: Model + Serialize + Shown>(
             for order in &order_by {
                 query = query.order_by_text(order).map_err(usage)?;
             }
+            check_fields(&fields)?;
             match fields.is_empty() {
                 true => list(config, &query, &page).await,
                 false => list_fields(config, query, &fields, &page).await,
@@ -172,7 +206,7 @@ async fn list<M: Model + Serialize + Shown>(
     args: &PageArgs,
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let page = query.list(&mut conn).await.map_err(asked_wrongly)?;
+    let page = query.list(&mut conn).await.map_err(listed_wrongly)?;
     database::warn_of_encoder(&mut conn).await;
     let beside = Beside::of(&page.next, &page.previous);
     if args.json {
@@ -193,7 +227,7 @@ async fn list_fields<M: Model + Shown>(
 ) -> Result<(), Failure> {
     let select = query.select_text(fields).map_err(usage)?;
     let mut conn = database::connect(config).await?;
-    let page = select.list(&mut conn).await.map_err(asked_wrongly)?;
+    let page = select.list(&mut conn).await.map_err(listed_wrongly)?;
     let beside = Beside::of(&page.next, &page.previous);
     if args.json {
         return output::json(&envelope(&page.data, page.total, beside, args));
@@ -241,6 +275,34 @@ fn asked_wrongly(error: Error) -> Failure {
         true => usage(error),
         false => error.into(),
     }
+}
+
+/// The same of a list, which has more that makes it faster.
+fn listed_wrongly(error: Error) -> Failure {
+    match error.is_too_slow() {
+        true => Failure::from(error).hint(
+            "narrow it by created_at or by another filter, leave the total out (--total none), go \
+             by --after instead of a large --offset, or give it more time: --timeout 5m",
+        ),
+        false => asked_wrongly(error),
+    }
+}
+
+/// The fields that are named: each has a name, and is named once.
+fn check_fields(fields: &[String]) -> Result<(), Failure> {
+    for (place, field) in fields.iter().enumerate() {
+        if field.trim().is_empty() {
+            return Err(Failure::usage("--fields: names a field without a name")
+                .hint("separate the names by single commas: --fields id,message"));
+        }
+        if fields[..place].contains(field) {
+            return Err(
+                Failure::usage(format!("--fields: {field} is named more than once"))
+                    .hint("name each field once"),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Says how many records there are.
@@ -313,6 +375,10 @@ fn quote_hint<M: Shown>(failure: Failure, words: &str, page: &PageArgs) -> Failu
 /// A record that is not there may be there deleted.
 fn found<T>(result: Result<T, Error>, id: i64, with_deleted: bool) -> Result<T, Failure> {
     result.map_err(|error| match error.is_not_found() && !with_deleted {
+        // There are no filters to narrow it by.
+        false if error.is_too_slow() => {
+            Failure::from(error).hint("give it more time: --timeout 5m")
+        }
         true => Failure::failed(error.to_string())
             .hint(format!("if record {id} is deleted, add --with-deleted")),
         false => error.into(),

@@ -393,3 +393,92 @@ async fn whoever_reads_it_may_stop() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
 }
+
+fn files_of(lookback: &Lookback) -> Vec<String> {
+    let entries = std::fs::read_dir(lookback.folder()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_keeps_its_own() {
+    let lookback = three_logs().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let mut lock = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let call = ["logs", "export", "--out", "all.jsonl", "--overwrite"];
+    let start = || {
+        let mut command = lookback.command(&call);
+        command.stderr(Stdio::null()).spawn().unwrap()
+    };
+    let unfinished = || {
+        let names = files_of(&lookback);
+        let is_one = |name: &&String| name.starts_with(".lookback-export-all.jsonl-");
+        names.iter().filter(is_one).count()
+    };
+    let (mut killed, mut running) = (start(), start());
+    while unfinished() < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // As long as both live, an export of another table leaves theirs alone.
+    let other = ["metrics", "export", "--out", "all.jsonl", "--overwrite"];
+    lookback.run(&other).succeeded();
+    assert_eq!(unfinished(), 2, "{:?}", files_of(&lookback));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(unfinished(), 2);
+    // A file of somebody else that is called alike, and one of another target.
+    lookback.write(".lookback-export-all.jsonl-notes", "mine");
+    lookback.write(".lookback-export-other.jsonl-abcdef", "another's");
+    lookback.run(&other).succeeded();
+    let names = files_of(&lookback);
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert_eq!(
+        unfinished(),
+        2,
+        "the running one's, and the notes: {names:?}"
+    );
+    lock.rollback().await.unwrap();
+    assert!(running.wait().unwrap().success());
+    assert_eq!(
+        files_of(&lookback),
+        [
+            ".lookback-export-all.jsonl-notes",
+            ".lookback-export-other.jsonl-abcdef",
+            "all.jsonl",
+        ]
+    );
+    assert!(lookback.read("all.jsonl").starts_with(b"{\"id\":1,"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_is_full_is_told_by_the_name_of_the_file() {
+    use std::os::unix::fs::FileTypeExt as _;
+    let lookback = three_logs().await;
+    transcript!(lookback.run(&["logs", "export", "--out", "/dev/full", "--format", "csv"]), @"
+    $ lookback logs export --out /dev/full --format csv
+    ! error: /dev/full cannot be written: No space left on device (os error 28)
+    [exit code 1]
+    ");
+    // A device is written to, and never replaced.
+    let device = std::fs::metadata("/dev/full").unwrap();
+    assert!(device.file_type().is_char_device());
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let output = lookback
+        .command(&["logs", "export"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: standard output cannot be written: No space left on device (os error 28)\n"
+    );
+}

@@ -17,6 +17,7 @@ mod pull;
 mod push;
 mod rebase;
 mod records;
+mod setup;
 mod storage;
 mod support;
 mod users;

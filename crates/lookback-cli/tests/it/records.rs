@@ -415,7 +415,7 @@ async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_do() {
     transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
 $ lookback logs list --timeout 50ms
 ! error: logs: nothing within [time] ms, so the read was stopped
-! hint: narrow it by created_at or by another filter, leave the total out or give it a limit, go by cursors instead of a large offset, or give it more time: --timeout 5m
+! hint: narrow it by created_at or by another filter, leave the total out (--total none), go by --after instead of a large --offset, or give it more time: --timeout 5m
 [exit code 1]
 ");
     for call in [
@@ -432,6 +432,71 @@ $ lookback logs list --timeout 50ms
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("nothing within 50 ms"), "{call:?}: {said}");
+        // What the command does not have is no advice.
+        assert!(
+            !said.contains("total") && !said.contains("offset"),
+            "{said}"
+        );
+        assert_eq!(said.contains("filter"), call[1] != "get", "{said}");
+        assert!(said.contains("--timeout 5m"), "{said}");
         assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[tokio::test]
+async fn a_number_below_zero_is_refused_by_the_name_of_its_option() {
+    let lookback = Lookback::with(None);
+    for call in [
+        &["logs", "list", "--limit", "-5"][..],
+        &["logs", "list", "--offset", "-5"],
+        &["logs", "list", "--total", "-5"],
+        &["logs", "search", "x", "--limit", "-5"],
+        &["logs", "export", "--limit", "-5"],
+        &["logs", "stats", "--by", "level", "--top", "-5"],
+        &["logs", "purge", "--older-than", "-1d"],
+        &["import", "-", "--batch", "-5"],
+        &["storage", "retain", "--older-than", "-1d"],
+        &["storage", "retain", "--larger-than", "-1GB"],
+        &["storage", "retain", "--deleted-older-than", "-1d"],
+        &["db", "migrate", "--lock-timeout", "-5"],
+        &["logs", "list", "--timeout", "-1s"],
+    ] {
+        let ran = lookback.run(call).failed(2);
+        let first = ran.err.lines().next().unwrap();
+        assert!(first.contains(call[call.len() - 2]), "{ran:#?}");
+        assert!(first.contains(call[call.len() - 1]), "{ran:#?}");
+        assert!(!ran.err.contains("unexpected argument"), "{ran:#?}");
+    }
+    transcript!(lookback.run(&["logs", "list", "--limit", "-5"]), @"
+$ lookback logs list --limit -5
+! error: invalid value '-5' for '--limit <RECORDS>': is a whole number of records, such as 0, 20 or 1000
+! 
+! For more information, try '--help'.
+[exit code 2]
+");
+}
+
+#[tokio::test]
+async fn fields_have_a_name_and_are_named_once() {
+    let lookback = shop().await;
+    for command in ["list", "export"] {
+        for (fields, problem) in [
+            ("--fields=", "--fields: names a field without a name"),
+            (
+                "--fields=id,,message",
+                "--fields: names a field without a name",
+            ),
+            (
+                "--fields=id,message,id",
+                "--fields: id is named more than once",
+            ),
+        ] {
+            let ran = lookback.run(&["logs", command, fields]).failed(2);
+            assert!(
+                ran.err.starts_with(&format!("error: {problem}\n")),
+                "{ran:#?}"
+            );
+            assert!(ran.err.contains("hint: "), "{ran:#?}");
+        }
     }
 }

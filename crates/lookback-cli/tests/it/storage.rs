@@ -91,11 +91,11 @@ $ lookback storage compact
 ");
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
-TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
-logs               140,000  [size] [size] [size] 8,929     2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
-request_snapshots  0        [size] [size] 0 B 0         -                     -                     1 hot, 2 ahead
-metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
-users              0        [size] [size] 0 B -         -                     -                     -
+TABLE              RECORDS   SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
+logs               ~140,000  [size] [size] [size] 8,929     2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
+request_snapshots  0         [size] [size] 0 B 0         -                     -                     1 hot, 2 ahead
+metrics            2         [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+users              0         [size] [size] 0 B -         -                     -                     -
 ");
     let json = lookback
         .run(&["storage", "status", "--json"])
@@ -103,6 +103,8 @@ users              0        [size] [size] 0 B -         -                     - 
         .json();
     let logs = &json["data"][0];
     assert_eq!(logs["rows"], 140_000);
+    assert_eq!(logs["rows_are_exact"], false);
+    assert_eq!(json["data"][2]["rows_are_exact"], true);
     assert_eq!(logs["partitions"][0]["state"], "finished");
     assert_eq!(logs["partitions"][0]["to"], 65_536);
     assert_eq!(logs["retention"], json!(null));
@@ -156,6 +158,8 @@ logs               0        0 B 0           2026-01-02T12:24:32Z
 request_snapshots  0        0 B 0           -
 metrics            0        0 B 0           -
 ! nothing to take
+! logs: logs_p0000000000131072 has records from 2026-01-02T12:24:32Z on, and stays while it takes inserts: it goes as a whole, once id 196,608 is in use and all of its records are too old
+! hint: to have old records gone before that, one by one, in SQL: DELETE FROM logs WHERE created_at < …
 ");
     sizes_masked!(lookback.run(&["storage", "retain"]), @"
 $ lookback storage retain
@@ -181,6 +185,42 @@ $ lookback storage retain metrics --larger-than 1GB
 ! error: --larger-than: is for logs and requests
 [exit code 2]
 ");
+}
+
+/// Old records that nothing takes are no riddle.
+#[tokio::test]
+async fn retention_that_takes_nothing_says_why() {
+    let lookback = Lookback::new().await;
+    lookback
+        .execute(
+            "INSERT INTO logs (source, level, message, created_at) \
+             SELECT 'API', 'info', 'old', '2026-01-01T00:00:00Z' FROM generate_series(1, 3)",
+        )
+        .await;
+    sizes_masked!(lookback.run(&["storage", "retain", "logs", "--older-than", "30d"]), @"
+$ lookback storage retain logs --older-than 30d
+TABLE  RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+logs   0        0 B 0           2026-01-01T00:00:00Z
+! nothing to take
+! logs: logs_default has records from 2026-01-01T00:00:00Z on, and stays as the default partition: lookback storage seal makes partitions, one of it too, which goes as a whole once ids are beyond its end
+! hint: to have old records gone before that, one by one, in SQL: DELETE FROM logs WHERE created_at < …
+");
+    let call = ["storage", "retain", "logs", "--larger-than", "1B", "--json"];
+    let json = lookback.run(&call).succeeded().json();
+    let staying = &json["data"][0]["staying"];
+    assert_eq!(staying[0]["name"], "logs_default");
+    assert_eq!(staying[0]["why"], "default");
+    assert_eq!(staying[0]["oldest"], json!(null));
+    // What the advice says helps.
+    lookback.run(&["storage", "seal", "logs"]).succeeded();
+    let call = ["storage", "retain", "logs", "--older-than", "30d", "--json"];
+    let json = lookback.run(&call).succeeded().json();
+    let staying = &json["data"][0]["staying"];
+    assert_eq!(staying[0]["why"], "takes_inserts");
+    // Where nothing is too old there is nothing to explain.
+    let call = ["storage", "retain", "logs", "--older-than", "10000d"];
+    let ran = lookback.run(&call).succeeded();
+    assert_eq!(ran.err, "nothing to take\n");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
 use crate::model::{Model, Role, Table};
+use crate::seal::of_summaries;
 use crate::search::{self, Explainer, Highlight, Hit, Hits, Query, ScanSession, Scope, Terms, Why};
 use crate::sql::Sql;
 use crate::value::ColumnValue;
@@ -302,27 +303,31 @@ impl<M: Model> QueryBuilder<M> {
         let mut scan = ScanSession::begin(table, session.conn())
             .await
             .map_err(of_table)?;
-        let places = match scan.is_read_by_summaries(&scope).await? {
-            true => {
-                // The record itself is not counted.
-                let wanted = window
-                    .offset
-                    .saturating_add(window.with_next())
-                    .saturating_add(1);
-                search::nearest(scan.conn(), table, &embedding, wanted, &scope).await?
+        let near = async {
+            let places = match scan.is_read_by_summaries(&scope).await? {
+                true => {
+                    // The record itself is not counted.
+                    let wanted = window
+                        .offset
+                        .saturating_add(window.with_next())
+                        .saturating_add(1);
+                    let places = search::nearest(scan.conn(), table, &embedding, wanted, &scope);
+                    places.await.map_err(|error| of_summaries(table, error))?
+                }
+                false => None,
+            };
+            let rows = statement(places.as_ref())?.fetch_all(scan.conn()).await;
+            let mut near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
+            if scan.has_vector_index() && near.may_be_short {
+                // The index gave up before the filters had their fill.
+                scan.without_indexes().await.map_err(of_table)?;
+                let rows = statement(None)?.fetch_all(scan.conn()).await;
+                near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
             }
-            false => None,
-        };
-        let rows = statement(places.as_ref())?.fetch_all(scan.conn()).await;
-        let mut near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
-        if scan.has_vector_index() && near.may_be_short {
-            // The index gave up before the filters had their fill.
-            scan.without_indexes().await.map_err(of_table)?;
-            let rows = statement(None)?.fetch_all(scan.conn()).await;
-            near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
+            Ok(near)
         }
-        scan.end().await.map_err(of_table)?;
-        Ok(near)
+        .await;
+        scan.end_with(near).await
     }
 
     async fn hits_like(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {

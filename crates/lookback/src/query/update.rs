@@ -27,7 +27,9 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// [`Error::is_not_found`], [`Error::is_invalid`] with every wrong field,
     /// [`Error::is_conflict`] if it clashes with another record, or was changed
-    /// since [`if_updated_at`](Self::if_updated_at).
+    /// since [`if_updated_at`](Self::if_updated_at); [`Error::Outdated`] for a search
+    /// field of a `sealed` model, in a transaction of `REPEATABLE READ` or
+    /// `SERIALIZABLE` that began before records were sealed.
     pub async fn update<'c>(
         &self,
         db: impl Into<Db<'c>>,

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
 use super::kinds::{Kinds, Record};
-use super::{Lock, lock, sealed_until};
+use super::{Lock, damaged, lock, sealed_until};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
@@ -24,12 +24,21 @@ impl Changes {
     /// To be called before the first change: from then on, until the transaction
     /// ends, no segment of the table is sealed, so that none is with the text of
     /// before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Outdated`] in a transaction whose snapshot is older than a segment
+    /// that was sealed meanwhile: it would take the record for one that is not
+    /// sealed.
     pub(crate) async fn begin(
         conn: &mut PgConnection,
         table: &'static Table,
     ) -> Result<Self, Error> {
         if table.sealed {
             lock(conn, table, Lock::Shared).await?;
+            if is_outdated(conn).await? {
+                return Err(Error::Outdated { table: table.name });
+            }
         }
         Ok(Self { table })
     }
@@ -94,6 +103,25 @@ impl Changes {
         };
         Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
     }
+}
+
+/// Whether segments may have been sealed that the transaction does not see: it
+/// reads by a snapshot of its beginning, and more ids of segments were given out
+/// than are in it. Those of a sealing that was cut short, and of segments that
+/// were forgotten, count too: which they were is not known.
+async fn is_outdated(conn: &mut PgConnection) -> Result<bool, Error> {
+    let sql = Sql::new(
+        "SELECT CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') \
+           THEN coalesce(\
+             pg_sequence_last_value(pg_get_serial_sequence('sealed_segments', 'id')::regclass) \
+               > (SELECT coalesce(max(id), 0) FROM sealed_segments), FALSE) \
+           ELSE FALSE END AS outdated",
+    );
+    let row = sql.fetch_optional(conn).await?;
+    Ok(row
+        .map(|row| row.try_get("outdated"))
+        .transpose()?
+        .unwrap_or(false))
 }
 
 /// A record as it is now.
@@ -193,7 +221,7 @@ impl Block {
             return Ok(None);
         };
         let signature = Signature::from_bytes(row.try_get("grams")?);
-        let signature = signature.ok_or_else(|| unreadable("search_blocks.grams"))?;
+        let signature = signature.ok_or_else(|| unreadable(table, "search_blocks.grams"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             last_id: row.try_get("last_id")?,
@@ -222,7 +250,7 @@ impl Segment {
             return Ok(None);
         };
         let letters = Letters::from_bytes(row.try_get("odd_letters")?);
-        let letters = letters.ok_or_else(|| unreadable("sealed_segments.odd_letters"))?;
+        let letters = letters.ok_or_else(|| unreadable(table, "sealed_segments.odd_letters"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             before: letters.clone(),
@@ -248,6 +276,7 @@ async fn summary_of(
     Ok(sql.fetch_optional(conn).await?)
 }
 
-fn unreadable(column: &str) -> sqlx::Error {
-    sqlx::Error::Decode(format!("{column} has another length than this version writes").into())
+fn unreadable(table: &'static Table, column: &str) -> Error {
+    let problem = format_args!("{column} has another length than this version writes");
+    damaged(table, problem)
 }

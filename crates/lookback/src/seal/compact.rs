@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use super::kinds::forget_unused;
 use super::listed::{Listed, store};
 use super::sealer::MOST_IDS;
-use super::{Lock, lock};
+use super::{Lock, lock, of_summaries};
 use crate::db::Together;
 use crate::error::Error;
 use crate::model::Table;
@@ -33,7 +33,8 @@ pub async fn compact(
     if !lock(together.conn(), table, Lock::Alone).await? {
         return Ok(None);
     }
-    let merged = merge(together.conn(), table, first_id, last_id).await?;
+    let merged = merge(together.conn(), table, first_id, last_id).await;
+    let merged = merged.map_err(|error| of_summaries(table, error))?;
     forget_unused(together.conn(), table.name).await?;
     together.commit().await?;
     Ok(Some(merged))

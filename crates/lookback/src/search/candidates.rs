@@ -11,6 +11,7 @@ use super::sealed::{Lettered, Nearest};
 use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP, Sources};
 use crate::error::Error;
 use crate::model::Table;
+use crate::seal::of_summaries;
 use crate::sql::Sql;
 
 /// A row that may be a hit.
@@ -57,21 +58,30 @@ pub(crate) async fn candidates(
 ) -> Result<Candidates, Error> {
     let of_table = |error| Error::of_table(table, error);
     let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
-    let fetched = match session.is_read_by_summaries(scope).await? {
-        true => by_summaries(table, query, scope, page, &mut session).await?,
-        false => None,
-    };
-    let fetched = match fetched {
-        Some(fetched) => fetched,
-        None => whole(table, query, scope, &mut session).await?,
-    };
-    session.end().await.map_err(of_table)?;
+    let fetched = best(table, query, scope, page, &mut session).await;
+    let fetched = session.end_with(fetched).await?;
     Ok(Candidates {
         complete: fetched.by_letters <= BY_LETTERS
             && fetched.is_near_complete
             && !query.leaves_words_out,
         candidates: fetched.candidates,
     })
+}
+
+/// By summaries where that is less work, else from the whole table.
+async fn best(
+    table: &'static Table,
+    query: &Query,
+    scope: &Scope<'_>,
+    page: u64,
+    session: &mut scan::Session<'_>,
+) -> Result<Fetched, Error> {
+    if session.is_read_by_summaries(scope).await?
+        && let Some(fetched) = by_summaries(table, query, scope, page, session).await?
+    {
+        return Ok(fetched);
+    }
+    whole(table, query, scope, session).await
 }
 
 /// From the whole table.
@@ -113,7 +123,9 @@ async fn by_summaries(
     session: &mut scan::Session<'_>,
 ) -> Result<Option<Fetched>, Error> {
     let page = usize::try_from(page).unwrap_or(usize::MAX).max(SHORT_PAGE);
-    let Some(mut lettered) = Lettered::find(session.conn(), table, query, scope).await? else {
+    let of_summaries = |error| of_summaries(table, error);
+    let lettered = Lettered::find(session.conn(), table, query, scope).await;
+    let Some(mut lettered) = lettered.map_err(of_summaries)? else {
         return Ok(None);
     };
     let (mut near, mut is_near_all) = (None, true);
@@ -122,7 +134,8 @@ async fn by_summaries(
         .as_ref()
         .filter(|_| query.is_fetched_by_likeness())
     {
-        let Some(nearest) = Nearest::find(session.conn(), table, vector, scope).await? else {
+        let nearest = Nearest::find(session.conn(), table, vector, scope).await;
+        let Some(nearest) = nearest.map_err(of_summaries)? else {
             return Ok(None);
         };
         (near, is_near_all) = (nearest.places, nearest.is_all);
@@ -145,7 +158,8 @@ async fn by_summaries(
             fetched.is_near_complete &= is_near_all && lettered.is_all();
             return Ok(Some(fetched));
         }
-        lettered.go_on(session.conn(), table, query).await?;
+        let more = lettered.go_on(session.conn(), table, query).await;
+        more.map_err(of_summaries)?;
     }
 }
 

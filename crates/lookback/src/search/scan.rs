@@ -119,7 +119,18 @@ impl<'c> Session<'c> {
         .fetch_optional(self.conn())
         .await?;
         let set: Option<String> = row.map(|row| row.try_get("cost")).transpose()?.flatten();
-        let most = set.and_then(|cost| cost.parse().ok()).unwrap_or(SCAN_COST);
+        let most = match set.as_deref().map_or("", str::trim) {
+            // As a setting is after `RESET`, once it was set in the session.
+            "" => SCAN_COST,
+            set => scan_cost(set).ok_or_else(|| {
+                let problem = format!(
+                    "`{set}` is not a cost such as {SCAN_COST}, in the planner's unit; SET \
+                     {SCAN_COST_SETTING} to a number, or RESET it (where it was set: for the \
+                     session, ALTER ROLE or ALTER DATABASE)"
+                );
+                Error::invalid_field(self.table.name, SCAN_COST_SETTING, problem)
+            })?,
+        };
         let mut sql = scope.records()?;
         let scope = sql.take_text();
         sql.push(&format!("SELECT FROM {}{scope}", self.table.quoted()));
@@ -139,7 +150,18 @@ impl<'c> Session<'c> {
         sql.fetch_optional(self.conn()).await.map(drop)
     }
 
-    pub(crate) async fn end(self) -> Result<(), sqlx::Error> {
+    /// Ends it with what came of it. What was set is set back where nothing but
+    /// Lookback itself found something wrong: in a transaction that failed nothing
+    /// can be set, and it will be rolled back.
+    pub(crate) async fn end_with<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        let table = self.table;
+        let ended = self.end().await;
+        let value = outcome?;
+        ended.map_err(|error| Error::of_table(table, error))?;
+        Ok(value)
+    }
+
+    async fn end(self) -> Result<(), sqlx::Error> {
         let conn = match self.together {
             Together::Own(transaction) => return transaction.rollback().await,
             Together::Callers(conn) => conn,
@@ -154,6 +176,11 @@ impl<'c> Session<'c> {
         sql.push(&format!("SELECT {}", set.join(", ")));
         sql.fetch_optional(conn).await.map(drop)
     }
+}
+
+/// A number to which a cost can be compared.
+fn scan_cost(set: &str) -> Option<f64> {
+    set.parse().ok().filter(|cost: &f64| !cost.is_nan())
 }
 
 fn driver(error: crate::Error) -> sqlx::Error {

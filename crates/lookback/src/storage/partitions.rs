@@ -146,10 +146,7 @@ async fn partition_key(
     sql.push(")) AS c (oid)");
     let row = row(conn, sql).await?;
     if !row.try_get("found")? {
-        return Err(Error::Setup {
-            problem: format!("the database has no table {}", table.name),
-            hint: "apply the migrations: lookback db migrate".to_owned(),
-        });
+        return Err(Error::no_table(table.name));
     }
     Ok((row.try_get("key")?, row.try_get("wanted")?))
 }

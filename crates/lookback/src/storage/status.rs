@@ -19,9 +19,11 @@ pub struct Status {
     /// Its partitions in the order of their ids, the default partition last;
     /// none for a table that is not partitioned.
     pub partitions: Vec<(Partition, State)>,
-    /// Its records, deleted ones too; sealed ones as they were counted when
-    /// they were sealed.
+    /// Its records, softly deleted ones too; sealed ones as they were counted
+    /// when they were sealed, with those that were deleted for good since.
     pub rows: u64,
+    /// Whether [`rows`](Self::rows) were all counted now: none of them is sealed.
+    pub rows_are_exact: bool,
     /// Bytes of its records.
     pub table_bytes: u64,
     /// Bytes of its indexes.
@@ -118,6 +120,7 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
             })
             .collect(),
         rows: 0,
+        rows_are_exact: true,
         table_bytes: 0,
         index_bytes: 0,
         search_bytes: summaries(conn, table, None).await?,
@@ -146,6 +149,7 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
     sql.bind(table.name)?;
     status.add(conn, sql).await?;
     let in_segments = status.rows;
+    status.rows_are_exact = in_segments == 0;
     let created_at = table.role(Role::CreatedAt).quoted();
     let mut sql = Sql::new(&format!(
         "SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest FROM {}",

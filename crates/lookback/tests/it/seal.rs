@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lookback::seal::{Sealer, Step};
-use lookback::{Level, Log, Model as _, NewLog};
+use lookback::{Level, Log, LogPatch, Model as _, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
@@ -138,6 +138,59 @@ async fn a_segment_waits_for_whoever_may_still_write_to_it() {
     assert_eq!(hits.data[0].record.id, id);
 }
 
+/// A transaction that reads by the snapshot of its beginning does not see what is
+/// sealed after it, and so could not add to it.
+#[tokio::test]
+async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    Log::records()
+        .create_many(&mut *conn, &lines(0, 250))
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let patch = |message: &str| LogPatch::new().message(message);
+    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let begin = || AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
+        let mut old = db.pool.begin_with(begin()).await.unwrap();
+        Log::records().get(&mut old, 7).await.unwrap();
+        // The first time there are none, the second time others.
+        let step = sealer.step(&mut conn, PATIENCE).await.unwrap();
+        assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+        let error = Log::records()
+            .update(&mut old, 7, patch("the zebra is late"))
+            .await
+            .unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        assert!(error.hint().unwrap().contains("READ COMMITTED"), "{error}");
+        let all = Log::records().filter(Log::id().lt(9));
+        let error = all.update_all(&mut old, patch("zebras")).await;
+        assert!(error.unwrap_err().is_retryable());
+        // What is not searched is changed as ever, and nothing of the rest was.
+        let other = LogPatch::new().trace_id("t".to_owned());
+        Log::records().update(&mut old, 7, other).await.unwrap();
+        old.commit().await.unwrap();
+        let kept = Log::records().get(&mut *conn, 7).await.unwrap();
+        assert_ne!(kept.message, "the zebra is late");
+
+        // Tried again it sees the segment, and adds to it.
+        let word = format!("zebra{}", isolation.len());
+        let mut again = db.pool.begin_with(begin()).await.unwrap();
+        Log::records()
+            .update(&mut again, 7, patch(&word))
+            .await
+            .unwrap();
+        again.commit().await.unwrap();
+        sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let query = Log::records().search(&word);
+        let hits = query.hits(&mut *conn).await.unwrap();
+        assert_eq!(hits.data[0].record.id, 7, "{word}");
+    }
+}
+
 #[tokio::test]
 async fn many_sealers_seal_each_segment_once_while_records_come() {
     let db = testkit::database().await;
@@ -265,4 +318,112 @@ async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
     .await
     .unwrap();
     assert_eq!(gaps, 0);
+}
+
+/// As an operator's own `UPDATE` may leave them: an error that says what is wrong
+/// and what mends it, and not fewer hits in silence.
+#[tokio::test]
+async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let new = lines(0, 600);
+    Log::records().create_many(&mut *conn, &new).await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    for (damage, problem) in [
+        (
+            "UPDATE search_blocks SET grams = '\\x00'",
+            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+        ),
+        (
+            "UPDATE sealed_segments SET odd_letters = ''",
+            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+        ),
+        (
+            "UPDATE search_kinds SET rows = 9223372036854775807",
+            "bigint out of range",
+        ),
+        (
+            "UPDATE sealed_segments SET last_id = last_id + 50",
+            "segments overlap, or end before they begin",
+        ),
+        (
+            "UPDATE sealed_segments SET last_id = first_id - 1 WHERE first_id = 200",
+            "segments overlap, or end before they begin",
+        ),
+    ] {
+        let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+        while let Step::Sealed { .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {}
+        sqlx::query(damage).execute(&mut *conn).await.unwrap();
+        let mut transaction = conn.begin().await.unwrap();
+        let mut refused = 0;
+        for search in [
+            Log::records().search("refused shiped x1204y"),
+            Log::records().similar_to(7),
+        ] {
+            match search.hits(&mut transaction).await {
+                Err(error) => {
+                    assert!(error.is_setup(), "{damage}: {error:?}");
+                    assert!(error.to_string().contains(problem), "{damage}: {error}");
+                    assert!(error.to_string().contains("about logs"), "{error}");
+                    assert!(error.hint().unwrap().contains("storage reembed"));
+                    refused += 1;
+                }
+                // Letters and numbers of records are not asked for what is like another.
+                Ok(_) => assert!(!problem.starts_with("segments"), "{damage}"),
+            }
+            transaction.rollback().await.unwrap();
+            transaction = conn.begin().await.unwrap();
+        }
+        transaction.rollback().await.unwrap();
+        assert!(refused > 0, "{damage}");
+        lookback::seal::forget(&mut conn, Log::TABLE).await.unwrap();
+    }
+    assert_eq!(found(&db.pool, "-1").await, found(&db.pool, "1e300").await);
+}
+
+/// In silence it would be another cost than the one that was meant.
+#[tokio::test]
+async fn a_cost_that_is_no_number_is_refused() {
+    let db = testkit::database().await;
+    let new = lines(0, 10);
+    Log::records().create_many(&db.pool, &new).await.unwrap();
+    let mut transaction = db.pool.begin().await.unwrap();
+    sqlx::query("SET jit = on")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    for wrong in ["abc", "NaN", "2.500,0"] {
+        sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+            .bind(wrong)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        for query in [
+            Log::records().search("refused"),
+            Log::records().similar_to(7),
+        ] {
+            let error = query.hits(&mut transaction).await.unwrap_err();
+            assert!(error.is_invalid(), "{error:?}");
+            assert_eq!(error.fields()[0].field, "lookback.scan_cost");
+            assert!(error.to_string().contains(wrong), "{error}");
+        }
+    }
+    // The caller's transaction is as it was, and goes on.
+    let jit: String = sqlx::query_scalar("SELECT current_setting('jit')")
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(jit, "on");
+    for right in ["", " 20000 ", "1e300", "-1"] {
+        sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+            .bind(right)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let query = Log::records().search("refused");
+        assert!(!query.hits(&mut transaction).await.unwrap().data.is_empty());
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Deleted;
+use super::{Deleted, number};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
@@ -34,7 +34,7 @@ pub(crate) struct ExportArgs {
     pub(crate) order_by: Vec<String>,
 
     /// Only so many records
-    #[arg(long, value_name = "RECORDS")]
+    #[arg(long, value_name = "RECORDS", allow_negative_numbers = true, value_parser = number::<u32>)]
     pub(crate) limit: Option<u32>,
 
     /// Deleted records: leave them out, write them too, or write nothing else

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
 use lookback::{ColumnDef, JsonMap, Model};
 
-use super::{Shown, asked_wrongly, filtered, including, usage};
+use super::{Shown, asked_wrongly, check_fields, filtered, including, usage};
 use crate::args::{ExportArgs, Format};
 use crate::config::Config;
 use crate::database;
@@ -20,6 +20,7 @@ mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod target;
+mod unfinished;
 
 use target::Target;
 
@@ -43,6 +44,7 @@ pub(super) async fn run<M: Model + Shown>(
 ) -> Result<(), Failure> {
     let format = format_of(&args)?;
     let table = M::TABLE;
+    check_fields(&args.fields)?;
     let names: Vec<String> = match args.fields.is_empty() {
         true => table
             .visible()

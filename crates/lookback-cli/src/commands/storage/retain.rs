@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use lookback::storage::{self, Policy, Retained, Retention};
+use lookback::storage::{self, Policy, Retained, Retention, Staying, Why};
 use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell, grouped};
+use crate::rights::{self, Need};
 
 pub(super) const ALL: [RetainTable; 4] = [
     RetainTable::Logs,
@@ -28,6 +29,9 @@ pub(super) struct Planned {
     pub(super) plan: Retention,
     /// When the oldest record was made that stays.
     oldest: Option<DateTime<Utc>>,
+    policy: Policy,
+    /// What stays in spite of the policy, where it takes no partition.
+    staying: Vec<Staying>,
 }
 
 impl Planned {
@@ -43,11 +47,26 @@ impl Planned {
             table,
             plan,
             oldest,
+            policy: *policy,
+            staying: Vec::new(),
         })
+    }
+
+    /// Looks why nothing goes, where nothing does.
+    async fn look_why(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
+        if self.plan.partitions.is_empty() {
+            self.staying = storage::staying(conn, self.table, &self.policy, &self.plan).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn as_json(&self) -> Value {
         let plan = &self.plan;
+        let staying: Vec<Value> = self
+            .staying
+            .iter()
+            .map(|s| json!({"name": s.name, "why": s.why.name(), "oldest": s.oldest}))
+            .collect();
         let partitions: Vec<Value> = plan
             .partitions
             .iter()
@@ -61,6 +80,7 @@ impl Planned {
             "older_rows": plan.older_rows,
             "deleted_rows": plan.deleted_rows,
             "oldest_kept": self.oldest,
+            "staying": staying,
         })
     }
 }
@@ -72,6 +92,29 @@ pub(super) fn table_of(table: RetainTable) -> &'static Table {
         RetainTable::Metrics => Metric::TABLE,
         RetainTable::Users => User::TABLE,
     }
+}
+
+/// What it needs of the database.
+pub(super) fn needs(args: &RetainArgs) -> Vec<Need> {
+    let named = args.table.map(|table| vec![table]);
+    let tables = named.unwrap_or_else(|| ALL.to_vec());
+    let mut needs: Vec<Need> = Vec::new();
+    for named in tables {
+        let table = table_of(named).name;
+        if args.dry_run {
+            needs.push((table, rights::READ));
+            continue;
+        }
+        needs.push((table, rights::REMOVE));
+        if matches!(named, RetainTable::Logs | RetainTable::Requests) {
+            needs.push((table, rights::OWN));
+        }
+    }
+    needs.extend(rights::on_summaries(match args.dry_run {
+        true => rights::READ,
+        false => rights::REMOVE,
+    }));
+    needs
 }
 
 pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failure> {
@@ -95,7 +138,9 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
     {
         let mut conn = pool.acquire().await?;
         for (table, policy) in policies {
-            all.push(Planned::of(&mut conn, table, &policy, now).await?);
+            let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
+            planned.look_why(&mut conn).await?;
+            all.push(planned);
         }
     }
     if !args.dry_run {
@@ -173,5 +218,45 @@ fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
         (false, 1) => "1 record is gone".to_owned(),
         (false, records) => format!("{} records are gone", grouped(records)),
     });
+    for planned in all {
+        for staying in &planned.staying {
+            output::note(&why(planned.table, staying));
+        }
+        if planned
+            .staying
+            .iter()
+            .any(|staying| staying.oldest.is_some())
+        {
+            output::hint(&format!(
+                "to have old records gone before that, one by one, in SQL: \
+                 DELETE FROM {} WHERE created_at < …",
+                planned.table.name
+            ));
+        }
+    }
     Ok(())
+}
+
+/// Why a partition stays.
+fn why(table: &Table, staying: &Staying) -> String {
+    let has = match staying.oldest {
+        Some(oldest) => format!("has records from {} on", super::time(Some(oldest))),
+        None => "is what the table is too large with".to_owned(),
+    };
+    let (name, table) = (&staying.name, table.name);
+    match staying.why {
+        Why::TakesInserts { to: Some(to), .. } => format!(
+            "{table}: {name} {has}, and stays while it takes inserts: it goes as a whole, once id \
+             {} is in use and all of its records are too old",
+            grouped(to.unsigned_abs())
+        ),
+        Why::IsDefault => format!(
+            "{table}: {name} {has}, and stays as the default partition: lookback storage seal \
+             makes partitions, one of it too, which goes as a whole once ids are beyond its end"
+        ),
+        _ => format!(
+            "{table}: {name} {has}, and stays while it has newer ones: it goes as a whole, once \
+             all of them are too old"
+        ),
+    }
 }

@@ -60,7 +60,7 @@ fn cells(status: &Status) -> Vec<Cell> {
     };
     vec![
         Cell::new(status.table),
-        Cell::new(grouped(status.rows)),
+        Cell::new(records(status)),
         Cell::new(output::bytes(status.table_bytes)),
         Cell::new(output::bytes(status.index_bytes)),
         Cell::new(output::bytes(status.search_bytes)),
@@ -69,6 +69,15 @@ fn cells(status: &Status) -> Vec<Cell> {
         Cell::new(time(status.newest)),
         Cell::new(in_words(status)),
     ]
+}
+
+/// `8,929`, or `~140,000` where some were counted when they were sealed.
+fn records(status: &Status) -> String {
+    let about = match status.rows_are_exact {
+        true => "",
+        false => "~",
+    };
+    format!("{about}{}", grouped(status.rows))
 }
 
 /// `3 finished, 1 hot, 2 ahead`.
@@ -115,6 +124,7 @@ fn as_json(status: &Status, leaving: Option<&Planned>) -> Value {
     json!({
         "table": status.table,
         "rows": status.rows,
+        "rows_are_exact": status.rows_are_exact,
         "bytes": {
             "table": status.table_bytes, "indexes": status.index_bytes,
             "search": status.search_bytes, "all": status.bytes(),

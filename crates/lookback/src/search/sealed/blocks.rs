@@ -4,6 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::lettered::ENOUGH;
 use super::pieces::Pieces;
+use super::places::{ORDERLY, check_orderly};
 use super::span::Span;
 use crate::error::Error;
 use crate::model::Table;
@@ -62,7 +63,8 @@ impl Blocks {
         let within = span.condition(&mut sql)?;
         sql.push(&format!(
             "WITH sealed AS (\
-               SELECT min(first_id) AS __first, max(last_id) AS __until, sum(rows)::bigint AS __sealed \
+               SELECT min(first_id) AS __first, max(last_id) AS __until, \
+                 sum(rows)::bigint AS __sealed, {ORDERLY} AS __orderly \
                FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
              segments AS MATERIALIZED (\
                SELECT first_id, last_id, has_kinds{columns} FROM sealed_segments \
@@ -98,6 +100,7 @@ impl Blocks {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
+        check_orderly(table, row)?;
         let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
             return Ok(None);
         };

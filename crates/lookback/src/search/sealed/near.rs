@@ -125,7 +125,7 @@ impl Near {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let Some(hot) = unsealed(row, span)? else {
+        let Some(hot) = unsealed(table, row, span)? else {
             return Ok(None);
         };
         let all_kinds: i64 = row.try_get("__kinds")?;
@@ -240,7 +240,7 @@ impl InOrder {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let Some(hot) = unsealed(row, span)? else {
+        let Some(hot) = unsealed(table, row, span)? else {
             return Ok(None);
         };
         let mut kinds: Vec<(f64, Kind)> = Vec::new();

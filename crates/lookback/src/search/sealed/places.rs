@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use super::span::Span;
 use crate::error::Error;
 use crate::model::{Role, Table};
+use crate::seal::damaged;
 use crate::sql::Sql;
 
 /// Records that are read, instead of all of a table.
@@ -78,12 +79,30 @@ pub(super) fn hot(first: i64, until: i64) -> [(i64, i64); 2] {
     [before, beyond]
 }
 
+/// Of some segments: whether each ends behind its beginning, and no two overlap.
+/// There may be gaps between them, where partitions were dropped.
+pub(super) const ORDERLY: &str = "bool_and(first_id <= last_id) \
+    AND sum(last_id::numeric - first_id + 1) <= max(last_id)::numeric - min(first_id) + 1";
+
+/// Refuses segments that are not [`ORDERLY`], as `__orderly` says: records could
+/// be taken for sealed that are not.
+pub(super) fn check_orderly(table: &'static Table, row: &PgRow) -> Result<(), Error> {
+    match row.try_get("__orderly")? {
+        Some(false) => Err(damaged(
+            table,
+            "segments overlap, or end before they begin (sealed_segments.first_id, last_id)",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The common beginning of statements: what is sealed, and what of a span is
 /// compared one by one.
 pub(super) fn sealed(target: &str, span: &str) -> String {
     format!(
         "WITH sealed AS (\
            SELECT min(first_id) AS __first, max(last_id) AS __until, \
+             {ORDERLY} AS __orderly, \
              array_agg(first_id) FILTER (WHERE NOT has_kinds{span}) AS __first_ids, \
              array_agg(last_id) FILTER (WHERE NOT has_kinds{span}) AS __last_ids \
            FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
@@ -92,7 +111,12 @@ pub(super) fn sealed(target: &str, span: &str) -> String {
 
 /// The ranges of records that are compared one by one; `None` where nothing is
 /// sealed.
-pub(super) fn unsealed(row: &PgRow, span: Span) -> Result<Option<Vec<(i64, i64)>>, sqlx::Error> {
+pub(super) fn unsealed(
+    table: &'static Table,
+    row: &PgRow,
+    span: Span,
+) -> Result<Option<Vec<(i64, i64)>>, Error> {
+    check_orderly(table, row)?;
     let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
         return Ok(None);
     };

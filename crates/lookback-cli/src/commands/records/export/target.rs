@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::TempPath;
 use tokio::sync::mpsc;
 
+use super::unfinished;
 use crate::failure::Failure;
 
 /// Bytes that are handed to the thread at a time, and how many of these wait.
@@ -18,13 +19,25 @@ const WAITING: usize = 4;
 /// Where an export goes.
 pub(super) enum Target {
     Stdout,
+    /// A device or a named pipe: nothing that can be replaced.
+    Device {
+        file: File,
+        path: PathBuf,
+    },
     File {
         file: File,
-        /// Removed when it is dropped.
-        written: TempPath,
-        path: PathBuf,
+        whole: Whole,
         overwrite: bool,
     },
+}
+
+/// A file that is to have its name when it is whole.
+pub(super) struct Whole {
+    /// Removed when it is dropped.
+    written: TempPath,
+    path: PathBuf,
+    /// Has the lock by which others know that this process lives.
+    _lock: File,
 }
 
 impl Target {
@@ -39,6 +52,16 @@ impl Target {
                 path.display()
             )));
         }
+        // What a link leads to, too: /dev/stdout is one.
+        if let Ok(there) = path.metadata()
+            && !there.is_file()
+        {
+            let file = File::options().write(true).open(path);
+            return Ok(Self::Device {
+                file: file.map_err(|error| cannot(path, &error))?,
+                path: path.to_owned(),
+            });
+        }
         if !overwrite && path.symlink_metadata().is_ok() {
             return Err(there(path));
         }
@@ -52,15 +75,17 @@ impl Target {
                 "--out: {path} cannot be written: there is no folder {folder}"
             )));
         }
-        let made = tempfile::Builder::new()
-            .prefix(".lookback-export-")
-            .tempfile_in(folder)
-            .map_err(|error| cannot(path, &error))?;
-        let (file, written) = NamedTempFile::into_parts(made);
+        let prefix = unfinished::prefix(path);
+        unfinished::remove(folder, &prefix);
+        let (file, lock, written) =
+            unfinished::create(folder, &prefix).map_err(|error| cannot(path, &error))?;
         Ok(Self::File {
             file,
-            written,
-            path: path.to_owned(),
+            whole: Whole {
+                written,
+                path: path.to_owned(),
+                _lock: lock,
+            },
             overwrite,
         })
     }
@@ -72,25 +97,27 @@ impl Target {
     /// Starts the thread that writes.
     pub(super) fn start(self) -> Result<Writing, Failure> {
         let (chunks, received) = mpsc::channel(WAITING);
-        let (thread, whole) = match self {
+        let (thread, to) = match self {
             Self::Stdout => (
                 spawn(received, || Ok(io::stdout().lock()), |_| Ok(()))?,
-                None,
+                To::Stdout,
             ),
+            Self::Device { file, path } => {
+                (spawn(received, || Ok(file), |_| Ok(()))?, To::Device(path))
+            }
             Self::File {
                 file,
-                written,
-                path,
+                whole,
                 overwrite,
             } => (
                 spawn(received, || Ok(file), |file| file.sync_all())?,
-                Some((written, path, overwrite)),
+                To::File { whole, overwrite },
             ),
         };
         Ok(Writing {
             chunks,
             thread: Some(thread),
-            whole,
+            to,
         })
     }
 }
@@ -116,7 +143,13 @@ fn spawn<W: Write>(
 pub(super) struct Writing {
     chunks: mpsc::Sender<Vec<u8>>,
     thread: Option<JoinHandle<io::Result<()>>>,
-    whole: Option<(TempPath, PathBuf, bool)>,
+    to: To,
+}
+
+enum To {
+    Stdout,
+    Device(PathBuf),
+    File { whole: Whole, overwrite: bool },
 }
 
 impl Writing {
@@ -141,16 +174,22 @@ impl Writing {
     pub(super) async fn finish(mut self) -> Result<(), Failure> {
         let (closed, _) = mpsc::channel(1);
         self.chunks = closed;
-        let (path, outcome) = tokio::task::spawn_blocking(move || {
+        let (to, outcome) = tokio::task::spawn_blocking(move || {
             let outcome = self.joined();
-            (self.whole.take(), outcome)
+            (self.to, outcome)
         })
         .await
         .map_err(|error| Failure::failed(format!("writing failed: {error}")))?;
         outcome?;
-        let Some((written, path, overwrite)) = path else {
+        let To::File { whole, overwrite } = to else {
             return Ok(());
         };
+        // The lock is let go once it has its name: see `unfinished.rs`.
+        let Whole {
+            written,
+            path,
+            _lock,
+        } = whole;
         readable_as_usual(&written);
         let named = match overwrite {
             true => written.persist(&path),
@@ -163,12 +202,14 @@ impl Writing {
     }
 
     fn joined(&mut self) -> Result<(), Failure> {
-        let path = self.whole.as_ref().map(|(_, path, _)| path.clone());
         match self.thread.take().map(JoinHandle::join) {
             None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(error))) => Err(match path {
-                Some(path) => cannot(&path, &error),
-                None => error.into(),
+            Some(Ok(Err(error))) => Err(match &self.to {
+                To::File { whole, .. } => cannot(&whole.path, &error),
+                To::Device(path) => cannot(path, &error),
+                // Whoever reads it has gone: that is no failure.
+                To::Stdout if error.kind() == io::ErrorKind::BrokenPipe => error.into(),
+                To::Stdout => cannot(Path::new("standard output"), &error),
             }),
             Some(Err(_)) => Err(Failure::failed("writing failed")),
         }
@@ -182,6 +223,7 @@ fn readable_as_usual(file: &Path) {
         use std::os::unix::fs::PermissionsExt as _;
         // What the umask leaves of 666 is known only of a file that is made.
         let like = tempfile::Builder::new()
+            .prefix(unfinished::PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o666))
             .tempfile_in(file.parent().unwrap_or(Path::new(".")));
         if let Ok(permissions) = like.and_then(|like| Ok(like.as_file().metadata()?.permissions()))
