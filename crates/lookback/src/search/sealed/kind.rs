@@ -40,19 +40,22 @@ impl Kind {
 /// The records of a template within a span: `ids`, this many of the newest of
 /// them, and `is_cut`, whether there may be others.
 pub(super) fn records(template: &str, each: &str, span: &str) -> String {
-    // Which are wanted is known from the index alone.
+    // Which are wanted is known from the index alone; sums are of integers, since those of bigint
+    // are numeric.
     format!(
-        "SELECT coalesce(bool_or(s.is_cut OR s.newer >= {each} OR s.listed > {each}), FALSE) AS is_cut, \
-           coalesce(array_agg(n.id) FILTER (WHERE n.id IS NOT NULL), '{{}}') AS ids \
+        "SELECT s.is_cut, coalesce((\
+           SELECT array_agg(n.id) FROM search_kinds AS k CROSS JOIN LATERAL unnest(k.newest_ids[1:{each}]) AS n(id) \
+           WHERE k.id = ANY (s.kinds)), '{{}}') AS ids \
          FROM (\
-           SELECT id, rows > {LISTED} AS is_cut, listed, \
-             sum(listed) OVER (ORDER BY last_id DESC, id) - listed AS newer \
+           SELECT coalesce(bool_or(is_cut OR newer >= {each} OR listed > {each}), FALSE) AS is_cut, \
+             array_agg(id) FILTER (WHERE newer < {each}) AS kinds \
            FROM (\
-             SELECT id, last_id, rows, CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END AS listed \
-             FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS s \
-         LEFT JOIN LATERAL (\
-           SELECT unnest(newest_ids[1:{each}]) AS id FROM search_kinds AS k \
-           WHERE k.id = s.id AND s.newer < {each}) AS n ON TRUE"
+             SELECT id, is_cut, listed, \
+               sum(listed) OVER (ORDER BY last_id DESC, id ROWS UNBOUNDED PRECEDING) - listed AS newer \
+             FROM (\
+               SELECT id, last_id, rows > {LISTED} AS is_cut, \
+                 (CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END)::int AS listed \
+               FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS k) AS s"
     )
 }
 

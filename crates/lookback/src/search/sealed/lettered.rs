@@ -227,9 +227,10 @@ impl LetteredKinds {
         // Each part once, whatever the planner knows of tables that were filled a moment ago.
         sql.push(&format!(
             "WITH templates AS MATERIALIZED (\
-               SELECT t.id, t.kind, t.__signature, k.rows FROM (\
-                 SELECT id, fields, coalesce((nullif(vector <=> {vector}, 'NaN') * {PARTS})::int, 3 * {PARTS}) AS kind, \
-                   {signature} AS __signature FROM search_templates \
+               SELECT t.id, coalesce((nullif(t.vector <=> {vector}, 'NaN') * {PARTS})::int, 3 * {PARTS}) AS kind, \
+                 t.__signature, k.rows \
+               FROM (\
+                 SELECT id, fields, vector, {signature} AS __signature FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS t \
                CROSS JOIN LATERAL (\
                  SELECT sum(rows)::bigint AS rows FROM search_kinds \
