@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clean::clean;
 use super::finish::finish_within;
 use super::{AheadOptions, Policy, Retained, make_ahead, plan_retention, retain};
 use crate::db::{Db, Whole};
@@ -277,6 +278,10 @@ impl Worker {
                 _ => {}
             }
             break;
+        }
+        if self.behind[place] <= far {
+            // What a retention that was killed has left.
+            did |= clean(&self.pool, table, Duration::ZERO).await?;
         }
         let may_finish = self.not_before.is_none_or(|time| time <= Instant::now());
         if self.behind[place] <= far && may_finish {

@@ -118,6 +118,28 @@ pub async fn partitions(
     Ok(partitions)
 }
 
+/// Whether a partition is still one of the table, with the bounds that it had.
+pub(super) async fn is_there(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    partition: &Partition,
+) -> Result<bool, Error> {
+    let mut sql = Sql::new(
+        "SELECT pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits AS i \
+         JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+         WHERE NOT i.inhdetachpending AND c.oid = to_regclass(",
+    );
+    sql.bind(partition.quoted())?;
+    sql.push(") AND i.inhparent = to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")");
+    let Some(row) = sql.fetch_optional(conn).await? else {
+        return Ok(false);
+    };
+    let bound: String = row.try_get("bound")?;
+    Ok(read_bound(&bound) == Some((partition.from, partition.to)))
+}
+
 /// Whether the table is partitioned at all.
 pub(super) async fn is_partitioned(
     conn: &mut PgConnection,

@@ -9,7 +9,7 @@ use super::answer::one;
 use super::partitions::{self, Partition};
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::seal::sealed_until;
+use crate::seal::{self, sealed_until};
 use crate::sql::Sql;
 
 /// How long, and how much, the records of a table are kept. What is `None` is
@@ -251,16 +251,22 @@ pub(super) async fn summaries(
     partition: Option<&Partition>,
 ) -> Result<u64, Error> {
     let mut sql = Sql::default();
+    let size = |name: &str, of: &str| {
+        format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
+    };
+    let mut sizes: Vec<String> = Vec::new();
     let of = match partition {
         Some(partition) => partition.summaries(&mut sql, table)?,
-        None => format!("target = {}", sql.argument(table.name)?),
+        None => {
+            let target = sql.argument(table.name)?;
+            let all = format!("target = {target}");
+            // Templates are of all partitions.
+            sizes.push(size(super::TEMPLATES, &all));
+            // What an earlier retention has left is about to go, and no reason for others to.
+            format!("{all} AND last_id >= {}", seal::sealed_from(&target))
+        }
     };
-    // Templates are of all partitions.
-    let templates = partition.is_none().then_some(super::TEMPLATES);
-    let sizes = super::SUMMARIES.into_iter().chain(templates).map(|name| {
-        format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
-    });
-    let sizes: Vec<String> = sizes.collect();
+    sizes.extend(super::SUMMARIES.iter().map(|name| size(name, &of)));
     sql.push(&format!("SELECT ({})::bigint", sizes.join(" + ")));
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::partitions;
+use super::clean::clean;
+use super::partitions::is_there;
 use super::plan::{Dropped, Retention, has_newer};
 use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
@@ -19,6 +20,9 @@ const DELETED_AT_A_TIME: i64 = 10_000;
 
 /// How long locks are asked for; the next call goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// And how long for the lock of the summaries, to clean up: a keeper goes on, too.
+const CLEANING: Duration = Duration::from_secs(10);
 
 /// What [`retain`] has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,8 +46,11 @@ type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
 ///
 /// What is done is done for good; cut short, what is left goes with the next
 /// retention that is worked out. A partition that has got a newer record
-/// meanwhile, or that is not the same any more, stays. What search keeps about
-/// a partition goes in its transaction.
+/// meanwhile, or that is not the same any more, stays.
+///
+/// What search keeps about a partition is not read any more once it is dropped,
+/// and is deleted after that: here, or by whoever comes next if this is cut
+/// short (a keeper, the next retention, [`compact`](super::compact)).
 ///
 /// Dropping a partition locks the table from everyone, for some milliseconds;
 /// others are waited for 200 ms at a time at most.
@@ -63,6 +70,24 @@ pub async fn retain(
         return Err(Error::invalid_field(table.name, "retention", problem));
     }
     let mut retained = Retained::default();
+    let goes_on = drop_all(pool, table, retention, &mut retained, say).await?;
+    if table.sealed {
+        clean(pool, table, CLEANING).await?;
+    }
+    if goes_on {
+        delete(pool, table, retention, &mut retained, say).await?;
+    }
+    Ok(retained)
+}
+
+/// Drops the partitions that go, and returns whether to go on after them.
+async fn drop_all(
+    pool: &PgPool,
+    table: &'static Table,
+    retention: &Retention,
+    retained: &mut Retained,
+    say: Say<'_>,
+) -> Result<bool, Error> {
     for dropped in &retention.partitions {
         let mut turns = Turns::new(PATIENCE);
         loop {
@@ -73,12 +98,8 @@ pub async fn retain(
                     retained.bytes += dropped.bytes;
                     break;
                 }
-                Ok(Gone::No) => {
-                    retained.kept.push(dropped.name.clone());
-                    break;
-                }
                 Ok(Gone::Busy) if turns.pause().await => {}
-                Ok(Gone::Busy) => {
+                Ok(Gone::No | Gone::Busy) => {
                     retained.kept.push(dropped.name.clone());
                     break;
                 }
@@ -86,17 +107,11 @@ pub async fn retain(
                 Err(error) => return Err(error),
             }
         }
-        if say(&retained).is_break() {
-            return Ok(retained);
+        if say(retained).is_break() {
+            return Ok(false);
         }
     }
-    if table.sealed && retained.partitions > 0 {
-        let mut session = Whole::new(Db::from(pool).session().await?);
-        seal::forget_unused(session.conn(), table).await?;
-        session.give_back();
-    }
-    delete(pool, table, retention, &mut retained, say).await?;
-    Ok(retained)
+    Ok(true)
 }
 
 enum Gone {
@@ -128,11 +143,7 @@ async fn drop_on(
         return Ok(Gone::Busy);
     };
     let partition = &dropped.partition;
-    let now = partitions::partitions(&mut transaction, table).await?;
-    let is_same = now.iter().any(|other| {
-        (&other.name, other.from, other.to) == (&partition.name, partition.from, partition.to)
-    });
-    if !is_same {
+    if !is_there(&mut transaction, table, partition).await? {
         transaction.rollback().await?;
         return Ok(Gone::No);
     }
@@ -148,19 +159,14 @@ async fn drop_on(
             return Ok(Gone::No);
         }
     }
-    for summaries in super::SUMMARIES {
-        let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
-        sql.bind(table.name)?;
-        sql.push(" AND first_id >= ");
-        sql.bind(partition.first())?;
-        sql.push(" AND last_id < ");
-        sql.bind(partition.to.unwrap_or(i64::MAX))?;
-        sql.execute(&mut transaction).await?;
-    }
+    let (first, end) = (partition.first(), partition.to.unwrap_or(i64::MAX));
+    seal::forget_segments(&mut transaction, table, first, end).await?;
     // The last, as it locks the table. It is not detached first: PostgreSQL removes the file, which
     // takes longest, after it has let go of the locks.
     let sql = Sql::new(&format!("DROP TABLE {}", partition.quoted()));
     sql.define(&mut transaction).await?;
+    // Whoever read the partition has ended, and may have sealed some of it meanwhile.
+    seal::forget_segments(&mut transaction, table, first, end).await?;
     transaction.commit().await?;
     Ok(Gone::Yes)
 }
