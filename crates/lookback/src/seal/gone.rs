@@ -32,7 +32,9 @@ pub(crate) fn sealed_from(target: &str) -> String {
 /// Whether something is left of a target below an id: the least one that is sealed.
 pub(crate) fn is_left(target: &str, from: &str) -> String {
     // One look into the index, which an `EXISTS` need not be.
-    format!("coalesce((SELECT min(first_id) FROM search_blocks WHERE target = {target}) < {from}, FALSE)")
+    format!(
+        "coalesce((SELECT min(first_id) FROM search_blocks WHERE target = {target}) < {from}, FALSE)"
+    )
 }
 
 /// Forgets the segments of a range of ids, from `first` up to, and not with,
