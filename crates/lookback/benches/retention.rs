@@ -199,7 +199,7 @@ impl Copy {
     }
 }
 
-/// As `lookback storage retain` does it.
+/// As a keeper does it: on one connection.
 async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
     let policy = Policy {
         older_than: Some(Duration::ZERO),
@@ -212,7 +212,6 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
     let plan = storage::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
         .await
         .unwrap();
-    drop(conn);
     let planned = clock.elapsed();
     // Told after the transaction that drops the partition: PostgreSQL has removed the file then.
     let mut free = None;
@@ -220,7 +219,7 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
         free.get_or_insert_with(|| clock.elapsed());
         ControlFlow::Continue(())
     };
-    let done = storage::retain(pool, Log::TABLE, &plan, &mut say)
+    let done = storage::retain(&mut *conn, Log::TABLE, &plan, &mut say)
         .await
         .unwrap();
     let all = clock.elapsed();

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use super::turns::{self, Turns};
-use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::Table;
 use crate::seal;
@@ -24,17 +23,14 @@ enum Cleaned {
 /// have the lock of the summaries for longer than this, it is left to whoever
 /// comes next.
 pub(super) async fn clean(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     table: &'static Table,
     patience: Duration,
 ) -> Result<bool, Error> {
     let mut turns = Turns::new(patience);
     let mut did = false;
     loop {
-        let mut session = Whole::new(Db::from(pool).session().await?);
-        let cleaned = step(session.conn(), table).await;
-        session.give_back();
-        match cleaned {
+        match step(conn, table).await {
             Ok(Cleaned::All) => return Ok(did),
             Ok(Cleaned::Some) => did = true,
             Ok(Cleaned::Busy) => return Ok(false),

@@ -92,7 +92,22 @@ pub async fn partitions(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<Vec<Partition>, Error> {
-    check_partitioned(conn, table).await?;
+    match partitioned(conn, table).await? {
+        Some(partitions) => Ok(partitions),
+        None => Err(not_by_id(table)),
+    }
+}
+
+/// The same of a table that need not be partitioned at all.
+pub(super) async fn partitioned(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Option<Vec<Partition>>, Error> {
+    match partition_key(conn, table).await? {
+        (Some(key), wanted) if key == wanted => {}
+        (Some(_), _) => return Err(not_by_id(table)),
+        (None, _) => return Ok(None),
+    }
     let mut sql = Sql::default();
     sql.argument(TIMES)?;
     sql.push(PARTITIONS);
@@ -115,7 +130,7 @@ pub async fn partitions(
         });
     }
     partitions.sort_by_key(|partition| (partition.is_default, partition.first()));
-    Ok(partitions)
+    Ok(Some(partitions))
 }
 
 /// Whether a partition is still one of the table, with the bounds that it had.
@@ -138,21 +153,6 @@ pub(super) async fn is_there(
     };
     let bound: String = row.try_get("bound")?;
     Ok(read_bound(&bound) == Some((partition.from, partition.to)))
-}
-
-/// Whether the table is partitioned at all.
-pub(super) async fn is_partitioned(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<bool, Error> {
-    Ok(partition_key(conn, table).await?.0.is_some())
-}
-
-async fn check_partitioned(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    match partition_key(conn, table).await? {
-        (Some(key), wanted) if key == wanted => Ok(()),
-        _ => Err(not_by_id(table)),
-    }
 }
 
 /// What the table is partitioned by, and what it should be.

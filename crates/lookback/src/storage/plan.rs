@@ -117,8 +117,8 @@ pub async fn plan_retention(
         deleted_before: before(policy.deleted_older_than),
         head: partitions::head(conn, table).await?,
     };
-    let is_partitioned = partitions::is_partitioned(conn, table).await?;
-    if policy.larger_than.is_some() && !is_partitioned {
+    let partitions = partitions::partitioned(conn, table).await?;
+    if policy.larger_than.is_some() && partitions.is_none() {
         let problem = format!("is for partitioned tables, and {} is not", table.name);
         return Err(Error::invalid_field(table.name, "larger_than", problem));
     }
@@ -130,8 +130,8 @@ pub async fn plan_retention(
         of,
     };
     let sealed = sealed_until(conn, table).await?;
-    if is_partitioned {
-        retention.partitions = leaving(conn, table, policy, &of, sealed).await?;
+    if let Some(partitions) = partitions {
+        retention.partitions = leaving(conn, table, partitions, policy, &of, sealed).await?;
     } else if let Some(cutoff) = of.created_before {
         retention.older_rows = count_older(conn, table, cutoff).await?;
     }
@@ -143,11 +143,11 @@ pub async fn plan_retention(
 async fn leaving(
     conn: &mut PgConnection,
     table: &'static Table,
+    partitions: Vec<Partition>,
     policy: &Policy,
     of: &Of,
     sealed: Option<i64>,
 ) -> Result<Vec<Dropped>, Error> {
-    let partitions = partitions::partitions(conn, table).await?;
     let mut left: u64 = partitions.iter().map(|partition| partition.bytes).sum();
     if policy.larger_than.is_some() {
         left += summaries(conn, table, None).await?;

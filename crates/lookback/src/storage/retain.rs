@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use super::clean::clean;
 use super::partitions::is_there;
@@ -53,14 +53,16 @@ type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
 /// short (a keeper, the next retention, [`compact`](super::compact)).
 ///
 /// Dropping a partition locks the table from everyone, for some milliseconds;
-/// others are waited for 200 ms at a time at most.
+/// others are waited for 200 ms at a time at most. All of it is done on one
+/// connection, outside of a transaction of the caller's. On the one that it was
+/// worked out on, nothing has to be looked up anew.
 ///
 /// # Errors
 ///
 /// [`Error::is_timeout`] if others held their locks for a minute; those of the
 /// database.
-pub async fn retain(
-    pool: &PgPool,
+pub async fn retain<'c>(
+    db: impl Into<Db<'c>>,
     table: &'static Table,
     retention: &Retention,
     say: Say<'_>,
@@ -69,20 +71,32 @@ pub async fn retain(
         let problem = format!("is of {}, not of {}", retention.table, table.name);
         return Err(Error::invalid_field(table.name, "retention", problem));
     }
+    let mut session = Whole::new(db.into().session().await?);
+    let retained = retain_on(session.conn(), table, retention, say).await;
+    session.give_back();
+    retained
+}
+
+async fn retain_on(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    retention: &Retention,
+    say: Say<'_>,
+) -> Result<Retained, Error> {
     let mut retained = Retained::default();
-    let goes_on = drop_all(pool, table, retention, &mut retained, say).await?;
+    let goes_on = drop_all(conn, table, retention, &mut retained, say).await?;
     if table.sealed {
-        clean(pool, table, CLEANING).await?;
+        clean(conn, table, CLEANING).await?;
     }
     if goes_on {
-        delete(pool, table, retention, &mut retained, say).await?;
+        delete(conn, table, retention, &mut retained, say).await?;
     }
     Ok(retained)
 }
 
 /// Drops the partitions that go, and returns whether to go on after them.
 async fn drop_all(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     table: &'static Table,
     retention: &Retention,
     retained: &mut Retained,
@@ -91,7 +105,7 @@ async fn drop_all(
     for dropped in &retention.partitions {
         let mut turns = Turns::new(PATIENCE);
         loop {
-            match drop_partition(pool, table, dropped, retention).await {
+            match drop_partition(conn, table, dropped, retention).await {
                 Ok(Gone::Yes) => {
                     retained.partitions += 1;
                     retained.rows += dropped.rows;
@@ -121,18 +135,6 @@ enum Gone {
 }
 
 async fn drop_partition(
-    pool: &PgPool,
-    table: &'static Table,
-    dropped: &Dropped,
-    retention: &Retention,
-) -> Result<Gone, Error> {
-    let mut session = Whole::new(Db::from(pool).session().await?);
-    let gone = drop_on(session.conn(), table, dropped, retention).await;
-    session.give_back();
-    gone
-}
-
-async fn drop_on(
     conn: &mut PgConnection,
     table: &'static Table,
     dropped: &Dropped,
@@ -173,7 +175,7 @@ async fn drop_on(
 
 /// Deletes what goes row by row.
 async fn delete(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     table: &'static Table,
     retention: &Retention,
     retained: &mut Retained,
@@ -184,9 +186,7 @@ async fn delete(
     {
         let mut after = i64::MIN;
         loop {
-            let mut session = Db::from(pool).session().await?;
-            let rows =
-                delete_older(session.conn(), table, cutoff, after, retention.of.head).await?;
+            let rows = delete_older(conn, table, cutoff, after, retention.of.head).await?;
             let Some(last) = rows.last else { break };
             after = last;
             retained.rows += rows.deleted;
@@ -199,7 +199,6 @@ async fn delete(
         let deleted_at = table.role(Role::DeletedAt).quoted();
         let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
         loop {
-            let mut session = Db::from(pool).session().await?;
             let mut sql = Sql::default();
             let before = sql.argument(cutoff)?;
             let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
@@ -210,7 +209,7 @@ async fn delete(
                  WHERE {deleted_at} < {before} LIMIT {at_a_time} FOR UPDATE)"
             ));
             let deleted = sql
-                .execute(session.conn())
+                .execute(conn)
                 .await
                 .map_err(|error| Error::of_table(table, error))?;
             if deleted == 0 {
