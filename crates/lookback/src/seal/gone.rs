@@ -41,12 +41,15 @@ pub(crate) fn is_left(target: &str, from: &str) -> String {
 /// `end`, in the transaction that takes their records; and of all else that is
 /// known of it what searches would still read. The rest is for
 /// [`forget_gone`].
+///
+/// Returns whether some of the range was still to be sealed: somebody may be at
+/// it, and it is to be called again once the records are locked.
 pub(crate) async fn forget_segments(
     conn: &mut PgConnection,
     table: &'static Table,
     first: i64,
     end: i64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     let (first_id, end_id) = (sql.argument(first)?, sql.argument(end)?);
@@ -55,16 +58,19 @@ pub(crate) async fn forget_segments(
         "WITH gone AS (DELETE FROM sealed_segments WHERE target = {target} AND {within} RETURNING 1) \
          SELECT (SELECT count(*) FROM gone) AS gone, (\
            SELECT min(first_id) FROM sealed_segments \
-           WHERE deleted_at IS NULL AND target = {target} AND NOT ({within})) AS kept"
+           WHERE deleted_at IS NULL AND target = {target} AND NOT ({within})) AS kept, \
+           coalesce((SELECT last_id FROM sealed_segments \
+             WHERE deleted_at IS NULL AND target = {target} \
+             ORDER BY first_id DESC LIMIT 1) < {end_id} - 1, TRUE) AS is_open"
     ));
     let Some(row) = sql.fetch_optional(&mut *conn).await? else {
-        return Ok(());
+        return Ok(true);
     };
     let (gone, kept): (i64, Option<i64>) = (row.try_get("gone")?, row.try_get("kept")?);
-    match kept {
-        Some(kept) if gone > 0 && kept < end => forget_between(conn, table, first, end, kept).await,
-        _ => Ok(()),
+    if let Some(kept) = kept.filter(|kept| gone > 0 && *kept < end) {
+        forget_between(conn, table, first, end, kept).await?;
     }
+    Ok(row.try_get("is_open")?)
 }
 
 /// Forgets blocks and kinds of a range of ids that end at `kept` or after it.

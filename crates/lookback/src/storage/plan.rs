@@ -117,7 +117,8 @@ pub async fn plan_retention(
         deleted_before: before(policy.deleted_older_than),
         head: partitions::head(conn, table).await?,
     };
-    let partitions = partitions::partitioned(conn, table).await?;
+    // Sizes take longest to look up, and are compared for one reason only.
+    let partitions = partitions::partitioned(conn, table, policy.larger_than.is_some()).await?;
     if policy.larger_than.is_some() && partitions.is_none() {
         let problem = format!("is for partitioned tables, and {} is not", table.name);
         return Err(Error::invalid_field(table.name, "larger_than", problem));
@@ -153,7 +154,7 @@ async fn leaving(
         left += summaries(conn, table, None).await?;
     }
     let mut leaving = Vec::new();
-    for partition in partitions {
+    for mut partition in partitions {
         // Those that take inserts, or will.
         if partition.is_default || partition.to.is_none_or(|to| to > of.head) {
             continue;
@@ -169,6 +170,9 @@ async fn leaving(
         left = left.saturating_sub(partition.bytes);
         if policy.larger_than.is_some() {
             left = left.saturating_sub(summaries(conn, table, Some(&partition)).await?);
+        }
+        if policy.larger_than.is_none() {
+            partition.bytes = partitions::bytes(conn, &partition).await?;
         }
         leaving.push(Dropped {
             name: partition.name.clone(),

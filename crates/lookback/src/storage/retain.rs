@@ -162,13 +162,15 @@ async fn drop_partition(
         }
     }
     let (first, end) = (partition.first(), partition.to.unwrap_or(i64::MAX));
-    seal::forget_segments(&mut transaction, table, first, end).await?;
+    let is_open = seal::forget_segments(&mut transaction, table, first, end).await?;
     // The last, as it locks the table. It is not detached first: PostgreSQL removes the file, which
     // takes longest, after it has let go of the locks.
     let sql = Sql::new(&format!("DROP TABLE {}", partition.quoted()));
     sql.define(&mut transaction).await?;
-    // Whoever read the partition has ended, and may have sealed some of it meanwhile.
-    seal::forget_segments(&mut transaction, table, first, end).await?;
+    if is_open {
+        // Whoever read the partition has ended, and may have sealed some of it meanwhile.
+        seal::forget_segments(&mut transaction, table, first, end).await?;
+    }
     transaction.commit().await?;
     Ok(Gone::Yes)
 }

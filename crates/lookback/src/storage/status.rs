@@ -104,7 +104,7 @@ impl Status {
 pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<Status, Error> {
     let sealed = sealed_until(conn, table).await?;
     let head = partitions::head(conn, table).await?;
-    let partitions = partitions::partitioned(conn, table).await?;
+    let partitions = partitions::partitioned(conn, table, true).await?;
     let mut status = Status {
         table: table.name,
         partitions: partitions
