@@ -8,6 +8,10 @@
 //! stays. Retention works out what goes and takes it; the other one is told what
 //! to delete, and leaves what search keeps where it is.
 //!
+//! Of retention three times count, all from the moment it is called: until its
+//! rows are gone for every query, until their file is gone from the disk, and
+//! until it returns, with what search kept about them deleted.
+//!
 //! All of it on two servers: the one of the tests, which makes nothing durable,
 //! and one that does, as that of an application. Another connection asks for one
 //! of the rows again and again: it tells when they are gone for everyone, and
@@ -22,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::storage::{self, AheadOptions, Policy};
+use lookback::storage::{self, AheadOptions, Policy, Retained};
 use lookback::{Log, Model as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{Contest, Report, Target, rows};
@@ -101,7 +105,8 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     let peer = contest.times(PEER).median();
     for (until, what) in [
         ("until its rows are gone for everyone", RETAIN_GONE),
-        ("until its space is free on the disk", RETAIN),
+        ("until its space is free on the disk", RETAIN_FREE),
+        ("until it returns, with all of it cleaned up", RETAIN),
     ] {
         report.ratio(
             &format!("{on}: times as fast as DELETE and VACUUM, {until}"),
@@ -111,7 +116,8 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     }
 }
 
-const RETAIN: &str = "retain, to its end: the disk is free";
+const RETAIN: &str = "retain, to its end: all is cleaned up";
+const RETAIN_FREE: &str = "retain, until the disk is free";
 const RETAIN_GONE: &str = "retain, until the rows are gone for another connection";
 const PEER: &str = "DELETE and VACUUM, to their end: the table can use the space again";
 
@@ -153,6 +159,15 @@ async fn sides(pool: &PgPool) -> i64 {
     pool.fetch_one(sql).await.unwrap().get(0)
 }
 
+/// Those of ids up to this one, of which none stays.
+async fn sides_below(pool: &PgPool, id: u64) -> i64 {
+    let sql = "SELECT (SELECT count(*) FROM search_blocks WHERE last_id <= $1) \
+               + (SELECT count(*) FROM search_kinds WHERE last_id <= $1) \
+               + (SELECT count(*) FROM sealed_segments WHERE last_id <= $1)";
+    let query = sqlx::query(sql).bind(i64::try_from(id).unwrap());
+    pool.fetch_one(query).await.unwrap().get(0)
+}
+
 /// A database with the same in it.
 struct Copy {
     pool: PgPool,
@@ -184,7 +199,7 @@ impl Copy {
     }
 }
 
-/// As `lookback storage retain` does it.
+/// As a keeper does it: on one connection.
 async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
     let policy = Policy {
         older_than: Some(Duration::ZERO),
@@ -197,19 +212,26 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
     let plan = storage::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
         .await
         .unwrap();
-    drop(conn);
     let planned = clock.elapsed();
-    let done = storage::retain(pool, Log::TABLE, &plan, &mut |_| ControlFlow::Continue(()))
+    // Told after the transaction that drops the partition: PostgreSQL has removed the file then.
+    let mut free = None;
+    let mut say = |_: &Retained| {
+        free.get_or_insert_with(|| clock.elapsed());
+        ControlFlow::Continue(())
+    };
+    let done = storage::retain(&mut *conn, Log::TABLE, &plan, &mut say)
         .await
         .unwrap();
     let all = clock.elapsed();
     let seen = watcher.end().await;
-    contest.push(RETAIN, all);
     contest.push(RETAIN_GONE, seen.gone - clock);
+    contest.push(RETAIN_FREE, free.unwrap());
+    contest.push(RETAIN, all);
     contest.push("retain, of which working out what goes", planned);
     contest.push("retain, longest query beside it", seen.longest);
     assert_eq!((done.rows, done.partitions), (rows, 1));
     assert_eq!(left(pool).await, i64::try_from(KEPT).unwrap());
+    assert_eq!(sides_below(pool, rows).await, 0);
     done.bytes
 }
 

@@ -31,6 +31,7 @@ use crate::sql::Sql;
 mod change;
 mod compact;
 mod damage;
+mod gone;
 pub(crate) mod grams;
 mod kinds;
 mod listed;
@@ -41,6 +42,7 @@ pub(crate) mod template;
 pub(crate) use change::Changes;
 pub use compact::compact;
 pub(crate) use damage::{damaged, of_summaries};
+pub(crate) use gone::{forget_gone, forget_segments, has_gone, is_left, sealed_from};
 pub(crate) use listed::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 
@@ -62,18 +64,6 @@ pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<()
         let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
         sql.bind(table.name)?;
         sql.execute(together.conn()).await?;
-    }
-    Ok(together.commit().await?)
-}
-
-/// Forgets templates that no kind has any more, unless the table is being sealed.
-pub(crate) async fn forget_unused(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<(), Error> {
-    let mut together = Together::begin(conn).await?;
-    if lock(together.conn(), table, Lock::Alone).await? {
-        kinds::forget_unused(together.conn(), table.name).await?;
     }
     Ok(together.commit().await?)
 }
@@ -106,6 +96,23 @@ async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Resu
         Some(row) => row.try_get("locked")?,
         None => false,
     })
+}
+
+/// The least and the greatest id that are sealed.
+async fn sealed(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Option<(i64, i64)>, Error> {
+    let mut sql = Sql::new(
+        "SELECT min(first_id) AS first_id, max(last_id) AS last_id \
+         FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
+    );
+    sql.bind(table.name)?;
+    let Some(row) = sql.fetch_optional(conn).await? else {
+        return Ok(None);
+    };
+    let (first, last) = (row.try_get("first_id")?, row.try_get("last_id")?);
+    Ok(Option::zip(first, last))
 }
 
 /// The greatest id that is sealed.

@@ -7,6 +7,7 @@
 
 mod ahead;
 mod answer;
+mod clean;
 mod compact;
 mod convert;
 mod finish;

@@ -5,7 +5,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::grams::{Letters, Signature};
 use super::kinds::{Kinds, Record};
-use super::{Lock, damaged, lock, sealed_until};
+use super::{Lock, damaged, lock, sealed};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
@@ -48,10 +48,11 @@ impl Changes {
         if !self.table.sealed {
             return Ok(());
         }
-        let Some(until) = sealed_until(conn, self.table).await? else {
+        let Some((from, until)) = sealed(conn, self.table).await? else {
             return Ok(());
         };
-        let mut ids: Vec<i64> = ids.iter().copied().filter(|id| *id <= until).collect();
+        let ids = ids.iter().copied();
+        let mut ids: Vec<i64> = ids.filter(|id| (from..=until).contains(id)).collect();
         if ids.is_empty() {
             return Ok(());
         }

@@ -5,18 +5,19 @@ use std::collections::hash_map::Entry;
 
 use sqlx::{PgConnection, Row as _};
 
+use super::gone::forget_all_gone;
 use super::kinds::forget_unused;
 use super::listed::{Listed, store};
 use super::sealer::MOST_IDS;
-use super::{Lock, lock, of_summaries};
+use super::{Lock, lock, of_summaries, sealed_from};
 use crate::db::Together;
 use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
 
 /// Makes one kind of all that have the same template and lie within a range of
-/// ids, forgets templates that no kind has, and returns how many kinds there
-/// were and are. What a search finds stays the same; it reads fewer kinds.
+/// ids, forgets what is left of records that retention took and templates that
+/// no kind has, and returns how many kinds there were and are. What a search finds stays the same; it reads fewer kinds.
 /// Returns `None`, having done nothing, while another process is sealing the
 /// table.
 ///
@@ -33,6 +34,7 @@ pub async fn compact(
     if !lock(together.conn(), table, Lock::Alone).await? {
         return Ok(None);
     }
+    forget_all_gone(together.conn(), table).await?;
     let merged = merge(together.conn(), table, first_id, last_id).await;
     let merged = merged.map_err(|error| of_summaries(table, error))?;
     forget_unused(together.conn(), table.name).await?;
@@ -75,7 +77,10 @@ async fn merge_slice(
     sql.push(&format!(
         "DELETE FROM search_kinds \
          WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
-         RETURNING template_id, first_id, last_id, rows, newest_ids"
+           AND last_id >= {from} \
+         RETURNING template_id, first_id, last_id, rows, newest_ids",
+        // Of records that are gone, none: see `gone.rs`.
+        from = sealed_from(&target),
     ));
     let mut merged: HashMap<i64, Listed> = HashMap::new();
     let mut before = 0;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::{PgConnection, PgPool, Row as _};
 
 use super::compact::merge;
+use super::gone::forget_all_gone;
 use super::kinds::Record;
 use super::summary::{Finished, Summary};
 use super::{Lock, forget, lock, sealed_until};
@@ -221,6 +222,10 @@ impl Sealer {
         // Whoever sealed it meanwhile was alone, too, and so was who forgot what comes before.
         if !locked || sealed_until(together.conn(), self.table).await? != sealed {
             return Ok(Step::Busy);
+        }
+        if sealed.is_none() {
+            // The ids may be some that were sealed once.
+            forget_all_gone(together.conn(), self.table).await?;
         }
         let known = self.settled.map_or(last_id, |settled| settled.min(head));
         let last_id = match beside.is_empty() {

@@ -8,6 +8,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::clean::clean;
 use super::finish::finish_within;
 use super::{AheadOptions, Policy, Retained, make_ahead, plan_retention, retain};
 use crate::db::{Db, Whole};
@@ -277,6 +278,13 @@ impl Worker {
             }
             break;
         }
+        if self.behind[place] <= far {
+            // What a retention that was killed has left.
+            let mut session = Whole::new(Db::from(&self.pool).session().await?);
+            let cleaned = clean(session.conn(), table, Duration::ZERO).await;
+            session.give_back();
+            did |= cleaned?;
+        }
         let may_finish = self.not_before.is_none_or(|time| time <= Instant::now());
         if self.behind[place] <= far && may_finish {
             match finish_within(&self.pool, table, ROUND).await {
@@ -312,18 +320,19 @@ impl Worker {
                 break;
             }
             let mut session = Whole::new(Db::from(&self.pool).session().await?);
-            let plan = plan_retention(session.conn(), table, &policy, Utc::now()).await;
-            session.give_back();
-            let plan = plan?;
-            if plan.is_empty() {
-                continue;
-            }
             let stopped = self.stopped.clone();
             let mut go_on = move |_: &Retained| match *stopped.borrow() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             };
-            let done = retain(&self.pool, table, &plan, &mut go_on).await?;
+            let conn = session.conn();
+            let done = match plan_retention(conn, table, &policy, Utc::now()).await {
+                Ok(plan) if plan.is_empty() => Ok(Retained::default()),
+                Ok(plan) => retain(conn, table, &plan, &mut go_on).await,
+                Err(error) => Err(error),
+            };
+            session.give_back();
+            let done = done?;
             self.tell(|kept| kept.dropped += done.partitions);
         }
         Ok(())

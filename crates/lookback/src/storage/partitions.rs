@@ -32,10 +32,10 @@ pub struct Partition {
 /// The constraint that a finished partition has.
 pub(crate) const TIMES: &str = "lookback_times";
 
-/// `$1` is [`TIMES`].
+/// `$1` is [`TIMES`], `$2` whether sizes are wanted.
 const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
        pg_get_expr(c.relpartbound, c.oid) AS bound, \
-       pg_total_relation_size(c.oid) AS bytes, \
+       CASE WHEN $2 THEN pg_total_relation_size(c.oid) ELSE 0 END AS bytes, \
        greatest(c.reltuples, 0)::bigint AS rows, \
        EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
                AND k.conname = $1 AND k.convalidated) AS finished \
@@ -92,9 +92,27 @@ pub async fn partitions(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<Vec<Partition>, Error> {
-    check_partitioned(conn, table).await?;
+    match partitioned(conn, table, true).await? {
+        Some(partitions) => Ok(partitions),
+        None => Err(not_by_id(table)),
+    }
+}
+
+/// The same of a table that need not be partitioned at all; with 0 bytes each
+/// where their sizes are not wanted.
+pub(super) async fn partitioned(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    with_sizes: bool,
+) -> Result<Option<Vec<Partition>>, Error> {
+    match partition_key(conn, table).await? {
+        (Some(key), wanted) if key == wanted => {}
+        (Some(_), _) => return Err(not_by_id(table)),
+        (None, _) => return Ok(None),
+    }
     let mut sql = Sql::default();
     sql.argument(TIMES)?;
+    sql.argument(with_sizes)?;
     sql.push(PARTITIONS);
     sql.push("to_regclass(");
     sql.bind(table.quoted())?;
@@ -115,22 +133,37 @@ pub async fn partitions(
         });
     }
     partitions.sort_by_key(|partition| (partition.is_default, partition.first()));
-    Ok(partitions)
+    Ok(Some(partitions))
 }
 
-/// Whether the table is partitioned at all.
-pub(super) async fn is_partitioned(
+/// What a partition has on disk, with its indexes.
+pub(super) async fn bytes(conn: &mut PgConnection, partition: &Partition) -> Result<u64, Error> {
+    let mut sql = Sql::new("SELECT coalesce(pg_total_relation_size(to_regclass(");
+    sql.bind(partition.quoted())?;
+    sql.push(")), 0)");
+    Ok(one::<i64>(conn, sql).await?.unsigned_abs())
+}
+
+/// Whether a partition is still one of the table, with the bounds that it had.
+pub(super) async fn is_there(
     conn: &mut PgConnection,
     table: &'static Table,
+    partition: &Partition,
 ) -> Result<bool, Error> {
-    Ok(partition_key(conn, table).await?.0.is_some())
-}
-
-async fn check_partitioned(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    match partition_key(conn, table).await? {
-        (Some(key), wanted) if key == wanted => Ok(()),
-        _ => Err(not_by_id(table)),
-    }
+    let mut sql = Sql::new(
+        "SELECT pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits AS i \
+         JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+         WHERE NOT i.inhdetachpending AND c.oid = to_regclass(",
+    );
+    sql.bind(partition.quoted())?;
+    sql.push(") AND i.inhparent = to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")");
+    let Some(row) = sql.fetch_optional(conn).await? else {
+        return Ok(false);
+    };
+    let bound: String = row.try_get("bound")?;
+    Ok(read_bound(&bound) == Some((partition.from, partition.to)))
 }
 
 /// What the table is partitioned by, and what it should be.

@@ -9,7 +9,7 @@ use super::answer::one;
 use super::partitions::{self, Partition};
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::seal::sealed_until;
+use crate::seal::{self, sealed_until};
 use crate::sql::Sql;
 
 /// How long, and how much, the records of a table are kept. What is `None` is
@@ -117,8 +117,9 @@ pub async fn plan_retention(
         deleted_before: before(policy.deleted_older_than),
         head: partitions::head(conn, table).await?,
     };
-    let is_partitioned = partitions::is_partitioned(conn, table).await?;
-    if policy.larger_than.is_some() && !is_partitioned {
+    // Sizes take longest to look up, and are compared for one reason only.
+    let partitions = partitions::partitioned(conn, table, policy.larger_than.is_some()).await?;
+    if policy.larger_than.is_some() && partitions.is_none() {
         let problem = format!("is for partitioned tables, and {} is not", table.name);
         return Err(Error::invalid_field(table.name, "larger_than", problem));
     }
@@ -130,8 +131,8 @@ pub async fn plan_retention(
         of,
     };
     let sealed = sealed_until(conn, table).await?;
-    if is_partitioned {
-        retention.partitions = leaving(conn, table, policy, &of, sealed).await?;
+    if let Some(partitions) = partitions {
+        retention.partitions = leaving(conn, table, partitions, policy, &of, sealed).await?;
     } else if let Some(cutoff) = of.created_before {
         retention.older_rows = count_older(conn, table, cutoff).await?;
     }
@@ -143,17 +144,17 @@ pub async fn plan_retention(
 async fn leaving(
     conn: &mut PgConnection,
     table: &'static Table,
+    partitions: Vec<Partition>,
     policy: &Policy,
     of: &Of,
     sealed: Option<i64>,
 ) -> Result<Vec<Dropped>, Error> {
-    let partitions = partitions::partitions(conn, table).await?;
     let mut left: u64 = partitions.iter().map(|partition| partition.bytes).sum();
     if policy.larger_than.is_some() {
         left += summaries(conn, table, None).await?;
     }
     let mut leaving = Vec::new();
-    for partition in partitions {
+    for mut partition in partitions {
         // Those that take inserts, or will.
         if partition.is_default || partition.to.is_none_or(|to| to > of.head) {
             continue;
@@ -169,6 +170,9 @@ async fn leaving(
         left = left.saturating_sub(partition.bytes);
         if policy.larger_than.is_some() {
             left = left.saturating_sub(summaries(conn, table, Some(&partition)).await?);
+        }
+        if policy.larger_than.is_none() {
+            partition.bytes = partitions::bytes(conn, &partition).await?;
         }
         leaving.push(Dropped {
             name: partition.name.clone(),
@@ -260,16 +264,22 @@ pub(super) async fn summaries(
     partition: Option<&Partition>,
 ) -> Result<u64, Error> {
     let mut sql = Sql::default();
+    let size = |name: &str, of: &str| {
+        format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
+    };
+    let mut sizes: Vec<String> = Vec::new();
     let of = match partition {
         Some(partition) => partition.summaries(&mut sql, table)?,
-        None => format!("target = {}", sql.argument(table.name)?),
+        None => {
+            let target = sql.argument(table.name)?;
+            let all = format!("target = {target}");
+            // Templates are of all partitions.
+            sizes.push(size(super::TEMPLATES, &all));
+            // What an earlier retention has left is about to go, and no reason for others to.
+            format!("{all} AND last_id >= {}", seal::sealed_from(&target))
+        }
     };
-    // Templates are of all partitions.
-    let templates = partition.is_none().then_some(super::TEMPLATES);
-    let sizes = super::SUMMARIES.into_iter().chain(templates).map(|name| {
-        format!("(SELECT coalesce(sum(pg_column_size(s.*)), 0) FROM {name} AS s WHERE {of})")
-    });
-    let sizes: Vec<String> = sizes.collect();
+    sizes.extend(super::SUMMARIES.iter().map(|name| size(name, &of)));
     sql.push(&format!("SELECT ({})::bigint", sizes.join(" + ")));
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }

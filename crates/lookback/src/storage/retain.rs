@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 
-use super::partitions;
+use super::clean::clean;
+use super::partitions::is_there;
 use super::plan::{Dropped, Retention, has_newer};
 use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
@@ -19,6 +20,9 @@ const DELETED_AT_A_TIME: i64 = 10_000;
 
 /// How long locks are asked for; the next call goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// And how long for the lock of the summaries, to clean up: a keeper goes on, too.
+const CLEANING: Duration = Duration::from_secs(10);
 
 /// What [`retain`] has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,18 +46,23 @@ type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
 ///
 /// What is done is done for good; cut short, what is left goes with the next
 /// retention that is worked out. A partition that has got a newer record
-/// meanwhile, or that is not the same any more, stays. What search keeps about
-/// a partition goes in its transaction.
+/// meanwhile, or that is not the same any more, stays.
+///
+/// What search keeps about a partition is not read any more once it is dropped,
+/// and is deleted after that: here, or by whoever comes next if this is cut
+/// short (a keeper, the next retention, [`compact`](super::compact)).
 ///
 /// Dropping a partition locks the table from everyone, for some milliseconds;
-/// others are waited for 200 ms at a time at most.
+/// others are waited for 200 ms at a time at most. All of it is done on one
+/// connection, outside of a transaction of the caller's. On the one that it was
+/// worked out on, nothing has to be looked up anew.
 ///
 /// # Errors
 ///
 /// [`Error::is_timeout`] if others held their locks for a minute; those of the
 /// database.
-pub async fn retain(
-    pool: &PgPool,
+pub async fn retain<'c>(
+    db: impl Into<Db<'c>>,
     table: &'static Table,
     retention: &Retention,
     say: Say<'_>,
@@ -62,23 +71,49 @@ pub async fn retain(
         let problem = format!("is of {}, not of {}", retention.table, table.name);
         return Err(Error::invalid_field(table.name, "retention", problem));
     }
+    let mut session = Whole::new(db.into().session().await?);
+    let retained = retain_on(session.conn(), table, retention, say).await;
+    session.give_back();
+    retained
+}
+
+async fn retain_on(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    retention: &Retention,
+    say: Say<'_>,
+) -> Result<Retained, Error> {
     let mut retained = Retained::default();
+    let goes_on = drop_all(conn, table, retention, &mut retained, say).await?;
+    if table.sealed {
+        clean(conn, table, CLEANING).await?;
+    }
+    if goes_on {
+        delete(conn, table, retention, &mut retained, say).await?;
+    }
+    Ok(retained)
+}
+
+/// Drops the partitions that go, and returns whether to go on after them.
+async fn drop_all(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    retention: &Retention,
+    retained: &mut Retained,
+    say: Say<'_>,
+) -> Result<bool, Error> {
     for dropped in &retention.partitions {
         let mut turns = Turns::new(PATIENCE);
         loop {
-            match drop_partition(pool, table, dropped, retention).await {
+            match drop_partition(conn, table, dropped, retention).await {
                 Ok(Gone::Yes) => {
                     retained.partitions += 1;
                     retained.rows += dropped.rows;
                     retained.bytes += dropped.bytes;
                     break;
                 }
-                Ok(Gone::No) => {
-                    retained.kept.push(dropped.name.clone());
-                    break;
-                }
                 Ok(Gone::Busy) if turns.pause().await => {}
-                Ok(Gone::Busy) => {
+                Ok(Gone::No | Gone::Busy) => {
                     retained.kept.push(dropped.name.clone());
                     break;
                 }
@@ -86,17 +121,11 @@ pub async fn retain(
                 Err(error) => return Err(error),
             }
         }
-        if say(&retained).is_break() {
-            return Ok(retained);
+        if say(retained).is_break() {
+            return Ok(false);
         }
     }
-    if table.sealed && retained.partitions > 0 {
-        let mut session = Whole::new(Db::from(pool).session().await?);
-        seal::forget_unused(session.conn(), table).await?;
-        session.give_back();
-    }
-    delete(pool, table, retention, &mut retained, say).await?;
-    Ok(retained)
+    Ok(true)
 }
 
 enum Gone {
@@ -106,18 +135,6 @@ enum Gone {
 }
 
 async fn drop_partition(
-    pool: &PgPool,
-    table: &'static Table,
-    dropped: &Dropped,
-    retention: &Retention,
-) -> Result<Gone, Error> {
-    let mut session = Whole::new(Db::from(pool).session().await?);
-    let gone = drop_on(session.conn(), table, dropped, retention).await;
-    session.give_back();
-    gone
-}
-
-async fn drop_on(
     conn: &mut PgConnection,
     table: &'static Table,
     dropped: &Dropped,
@@ -128,11 +145,7 @@ async fn drop_on(
         return Ok(Gone::Busy);
     };
     let partition = &dropped.partition;
-    let now = partitions::partitions(&mut transaction, table).await?;
-    let is_same = now.iter().any(|other| {
-        (&other.name, other.from, other.to) == (&partition.name, partition.from, partition.to)
-    });
-    if !is_same {
+    if !is_there(&mut transaction, table, partition).await? {
         transaction.rollback().await?;
         return Ok(Gone::No);
     }
@@ -148,26 +161,23 @@ async fn drop_on(
             return Ok(Gone::No);
         }
     }
-    for summaries in super::SUMMARIES {
-        let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
-        sql.bind(table.name)?;
-        sql.push(" AND first_id >= ");
-        sql.bind(partition.first())?;
-        sql.push(" AND last_id < ");
-        sql.bind(partition.to.unwrap_or(i64::MAX))?;
-        sql.execute(&mut transaction).await?;
-    }
+    let (first, end) = (partition.first(), partition.to.unwrap_or(i64::MAX));
+    let is_open = seal::forget_segments(&mut transaction, table, first, end).await?;
     // The last, as it locks the table. It is not detached first: PostgreSQL removes the file, which
     // takes longest, after it has let go of the locks.
     let sql = Sql::new(&format!("DROP TABLE {}", partition.quoted()));
     sql.define(&mut transaction).await?;
+    if is_open {
+        // Whoever read the partition has ended, and may have sealed some of it meanwhile.
+        seal::forget_segments(&mut transaction, table, first, end).await?;
+    }
     transaction.commit().await?;
     Ok(Gone::Yes)
 }
 
 /// Deletes what goes row by row.
 async fn delete(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     table: &'static Table,
     retention: &Retention,
     retained: &mut Retained,
@@ -178,9 +188,7 @@ async fn delete(
     {
         let mut after = i64::MIN;
         loop {
-            let mut session = Db::from(pool).session().await?;
-            let rows =
-                delete_older(session.conn(), table, cutoff, after, retention.of.head).await?;
+            let rows = delete_older(conn, table, cutoff, after, retention.of.head).await?;
             let Some(last) = rows.last else { break };
             after = last;
             retained.rows += rows.deleted;
@@ -193,7 +201,6 @@ async fn delete(
         let deleted_at = table.role(Role::DeletedAt).quoted();
         let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
         loop {
-            let mut session = Db::from(pool).session().await?;
             let mut sql = Sql::default();
             let before = sql.argument(cutoff)?;
             let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
@@ -204,7 +211,7 @@ async fn delete(
                  WHERE {deleted_at} < {before} LIMIT {at_a_time} FOR UPDATE)"
             ));
             let deleted = sql
-                .execute(session.conn())
+                .execute(conn)
                 .await
                 .map_err(|error| Error::of_table(table, error))?;
             if deleted == 0 {

@@ -106,14 +106,12 @@ impl Status {
 pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<Status, Error> {
     let sealed = sealed_until(conn, table).await?;
     let head = partitions::head(conn, table).await?;
-    let partitions = match partitions::is_partitioned(conn, table).await? {
-        true => partitions::partitions(conn, table).await?,
-        false => Vec::new(),
-    };
+    let partitions = partitions::partitioned(conn, table, true).await?;
     let mut status = Status {
         table: table.name,
         partitions: partitions
             .into_iter()
+            .flatten()
             .map(|partition| {
                 let state = State::of(&partition, sealed, head);
                 (partition, state)

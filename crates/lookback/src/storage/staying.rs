@@ -65,10 +65,9 @@ pub async fn staying(
     policy: &Policy,
     retention: &Retention,
 ) -> Result<Vec<Staying>, Error> {
-    if !partitions::is_partitioned(conn, table).await? {
+    let Some(mut partitions) = partitions::partitioned(conn, table, true).await? else {
         return Ok(Vec::new());
-    }
-    let mut partitions = partitions::partitions(conn, table).await?;
+    };
     partitions.retain(|kept| {
         !retention
             .partitions

@@ -5,6 +5,7 @@ use lookback::{Level, Log, Model as _, NewLog};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 mod ahead;
+mod cleaning;
 mod keeper;
 mod retain;
 

@@ -132,21 +132,19 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
              lookback.toml",
         ));
     }
-    let pool = database::pool(config, 2).await?;
+    let pool = database::pool(config, 1).await?;
     let now = Utc::now();
     let mut all = Vec::new();
-    {
-        let mut conn = pool.acquire().await?;
-        for (table, policy) in policies {
-            let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
-            planned.look_why(&mut conn).await?;
-            all.push(planned);
-        }
+    let mut conn = pool.acquire().await?;
+    for (table, policy) in policies {
+        let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
+        planned.look_why(&mut conn).await?;
+        all.push(planned);
     }
     if !args.dry_run {
         let interrupt = Interrupt::listen();
         for planned in &mut all {
-            carry_out(&pool, planned, &interrupt).await?;
+            carry_out(&mut conn, planned, &interrupt).await?;
         }
     }
     show(args, &all)
@@ -154,7 +152,7 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
 
 /// Takes what the plan says; the plan then says what was taken.
 async fn carry_out(
-    pool: &sqlx::PgPool,
+    conn: &mut PgConnection,
     planned: &mut Planned,
     interrupt: &Interrupt,
 ) -> Result<(), Failure> {
@@ -170,7 +168,7 @@ async fn carry_out(
             false => ControlFlow::Continue(()),
         }
     };
-    let done = storage::retain(pool, table, plan, &mut say).await;
+    let done = storage::retain(conn, table, plan, &mut say).await;
     bar.finish_and_clear();
     let done = done?;
     if interrupt.is_set() {

@@ -22,6 +22,8 @@ pub(super) struct Blocks {
     weights: Vec<f64>,
     /// How many of the blocks are read.
     pub(super) taken: usize,
+    /// The least id that is sealed.
+    pub(super) from: i64,
     /// How many records are sealed.
     sealed: u64,
     /// Whether a word has a digit; of others, blocks know only what is within
@@ -120,6 +122,7 @@ impl Blocks {
             counted: row.try_get::<i64, _>("__counted")?.unsigned_abs(),
             weights,
             taken: FIRST_BLOCKS,
+            from: first,
             sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
             has_odd_words: pieces.has_odd_words(),
         };

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::seal::{LISTED, NEWEST};
+use crate::seal::{LISTED, NEWEST, is_left};
 use crate::search::scope::Scope;
 use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
@@ -59,15 +59,28 @@ pub(super) fn records(template: &str, each: &str, span: &str) -> String {
     )
 }
 
-/// ` AND …`: that a template has records within a span. All have some somewhere.
-pub(super) fn has_records(template: &str, span: &str) -> String {
+/// ` AND …`: that kinds have records of a span that are still there, where `span`
+/// says what their ids are like, and `sealed` stands before the statement. What is
+/// below the first segment, retention took: see `seal/gone.rs`.
+pub(super) fn kept(span: &str) -> String {
+    format!("{span} AND last_id >= (SELECT __first FROM sealed)")
+}
+
+/// ` AND …`: that a template has kinds that are [`kept`], of a span. Of all times, all
+/// have some, but those that retention left.
+pub(super) fn has_records(template: &str, target: &str, span: &str) -> String {
+    // Looked up for each, and not read for all.
+    let has = format!(
+        "(SELECT TRUE FROM search_kinds \
+         WHERE deleted_at IS NULL AND template_id = {template}{kept} LIMIT 1)",
+        kept = kept(span),
+    );
     match span.is_empty() {
-        true => String::new(),
-        // Looked up for each, and not read for all.
-        false => format!(
-            " AND (SELECT TRUE FROM search_kinds \
-             WHERE deleted_at IS NULL AND template_id = {template}{span} LIMIT 1)"
+        true => format!(
+            " AND (NOT {is_left} OR {has})",
+            is_left = is_left(target, "(SELECT __first FROM sealed)"),
         ),
+        false => format!(" AND {has}"),
     }
 }
 

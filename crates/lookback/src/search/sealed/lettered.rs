@@ -48,7 +48,8 @@ impl Lettered {
         };
         let (mut ids, mut has_all_kinds) = (Vec::new(), true);
         if pieces.are_in_templates() {
-            let found = LetteredKinds::find(conn, table, query, &pieces, scope, span).await?;
+            let of = (span, blocks.from);
+            let found = LetteredKinds::find(conn, table, query, &pieces, scope, of).await?;
             let Some(found) = found else { return Ok(None) };
             (ids, has_all_kinds) = found;
         }
@@ -134,17 +135,18 @@ const LOOKED_AT: usize = 100_000;
 
 impl LetteredKinds {
     /// The ids of records of a scope that have letters of a query in their
-    /// templates, and whether they are all; `None` where only a scan knows.
+    /// templates, of a span and from an id on, and whether they are all; `None`
+    /// where only a scan knows.
     async fn find(
         conn: &mut PgConnection,
         table: &'static Table,
         query: &Query,
         pieces: &Pieces,
         scope: &Scope<'_>,
-        span: Span,
+        of: (Span, i64),
     ) -> Result<Option<(Vec<i64>, bool)>, Error> {
         for effort in EFFORTS {
-            let found = Self::read(conn, table, query, pieces, scope, span, effort).await?;
+            let found = Self::read(conn, table, query, pieces, scope, of, effort).await?;
             let mut ids: Vec<i64> = Vec::new();
             let (mut few, mut is_short, mut is_cut, mut looked_at) = (0, false, false, 0);
             let mut groups = found.groups.as_slice();
@@ -185,7 +187,7 @@ impl LetteredKinds {
         query: &Query,
         pieces: &Pieces,
         scope: &Scope<'_>,
-        span: Span,
+        (span, from): (Span, i64),
         effort: Effort,
     ) -> Result<Self, Error> {
         let (mut sql, possible) = possible(table, scope)?;
@@ -194,7 +196,9 @@ impl LetteredKinds {
         let vector = vector.map_or(Value::Null, ColumnValue::to_value);
         sql.bind_value(table.role(Role::Embedding), vector)?;
         let vector = sql.take_text();
-        let span = span.condition(&mut sql)?;
+        let mut span = span.condition(&mut sql)?;
+        // What is below, retention took: see `seal/gone.rs`.
+        span.push_str(&format!(" AND last_id >= {}", sql.argument(from)?));
         let wanted = sql.argument(effort.groups)?;
         let quarters = sql.argument(effort.quarters)?;
         let mut patterns = Vec::new();

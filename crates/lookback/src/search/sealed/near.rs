@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kind::{Kind, has_records, passing, possible, records};
+use super::kind::{Kind, has_records, kept, passing, possible, records};
 use super::places::{Places, sealed, unsealed};
 use super::span::Span;
 use crate::embedding::Embedding;
@@ -109,7 +109,7 @@ impl Near {
              counted AS MATERIALIZED (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
              nearest AS MATERIALIZED (\
                SELECT t.kind, t.id, (\
-                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{within}) AS rows \
+                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{kept}) AS rows \
                FROM templates AS t WHERE t.kind <= (SELECT max(kind) FROM (\
                  SELECT DISTINCT kind FROM templates ORDER BY kind LIMIT {wanted_kinds}) AS n)), \
              looked_at AS MATERIALIZED (\
@@ -118,8 +118,9 @@ impl Near {
              FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
                SELECT t.kind, r.* FROM nearest AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE",
             SEALED = sealed(&target, &within),
-            has_records = has_records("t.id", &within),
-            records = records("t.id", "__each", &within),
+            kept = kept(&within),
+            has_records = has_records("t.id", &target, &within),
+            records = records("t.id", "__each", &kept(&within)),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
@@ -233,8 +234,8 @@ impl InOrder {
                SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE \
              ORDER BY distance",
             SEALED = sealed(&target, &within),
-            has_records = has_records("t.id", &within),
-            records = records("t.id", &KNOWN.to_string(), &within),
+            has_records = has_records("t.id", &target, &within),
+            records = records("t.id", &KNOWN.to_string(), &kept(&within)),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
