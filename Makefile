@@ -33,8 +33,9 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 
 bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Measure what is fast, each against a peer in the same run
 
-bench-ingest: ## Measure the writer against raw COPY (ROWS=200000)
+bench-ingest: ## Measure the writer against raw COPY, alone and beside sealing (ROWS=200000 SEALED=10000000)
 	$(CARGO) bench --locked -p lookback --bench ingest
+	$(if $(SEALED),ROWS=$(SEALED) )$(CARGO) bench --locked -p lookback --bench sealing
 
 bench-generate: ## Measure generating migrations for 10 to 800 tables
 	$(CARGO) bench --locked -p lookback --bench generate

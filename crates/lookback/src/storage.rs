@@ -13,6 +13,7 @@ mod convert;
 mod finish;
 mod keeper;
 mod layout;
+mod one_by_one;
 mod partitions;
 mod plan;
 mod retain;

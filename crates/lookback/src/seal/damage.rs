@@ -10,6 +10,10 @@ use crate::model::Table;
 /// that is shorter than it was.
 const BEYOND_THE_END: &str = "2202E";
 
+/// Numbers beyond their type, and bits of other lengths. Other data exceptions may
+/// be of a filter, which the same statements ask.
+const OUT_OF_RANGE: [&str; 2] = ["22003", "22026"];
+
 /// Summaries of a table that say what they cannot, with what mends it.
 pub(crate) fn damaged(table: &'static Table, problem: impl fmt::Display) -> Error {
     Error::Setup {
@@ -29,7 +33,9 @@ pub(crate) fn of_summaries(table: &'static Table, error: Error) -> Error {
             table,
             "search_blocks.grams or sealed_segments.odd_letters is cut short",
         ),
-        Error::Database { code, message, .. } if code.starts_with("22") => damaged(table, message),
+        Error::Database { code, message, .. } if OUT_OF_RANGE.contains(&code.as_str()) => {
+            damaged(table, message)
+        }
         Error::Driver(sqlx::Error::ColumnDecode { index, source }) => damaged(
             table,
             format_args!("{} cannot be read: {source}", index.trim_matches('"')),

@@ -18,6 +18,9 @@ use crate::sql::Sql;
 pub struct Policy {
     /// Records go that were made longer ago than this (`created_at`); of a
     /// partitioned table whole partitions, once all of their records are older.
+    /// What is in one with newer records goes record by record, as soon as some
+    /// of it is a tenth older than this: no record is kept for longer, and where
+    /// records come fast, none is deleted that goes with its partition soon.
     pub older_than: Option<Duration>,
     /// The oldest partitions go while the table has more bytes than this, with
     /// its indexes and what search keeps about it. For partitioned tables only.
@@ -33,6 +36,9 @@ impl Policy {
     }
 }
 
+/// A record may be older than is said by such a part of it.
+const LATE: u32 = 10;
+
 /// What retention takes, or would take, of one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,8 +47,8 @@ pub struct Retention {
     pub table: &'static str,
     /// Partitions that are dropped, the oldest first.
     pub partitions: Vec<Dropped>,
-    /// Records that are deleted because of their age, where there are no
-    /// partitions.
+    /// Records that are deleted because of their age, in no partition or in one
+    /// that stays.
     pub older_rows: u64,
     /// Softly deleted records that are deleted for good, in other partitions.
     pub deleted_rows: u64,
@@ -96,7 +102,8 @@ impl Retention {
 /// changed.
 ///
 /// The partition that takes inserts stays, and those made ahead of need, and
-/// the default partition.
+/// the default partition; what is old in them goes record by record, see
+/// [`Policy::older_than`].
 ///
 /// # Errors
 ///
@@ -133,8 +140,14 @@ pub async fn plan_retention(
     let sealed = sealed_until(conn, table).await?;
     if let Some(partitions) = partitions {
         retention.partitions = leaving(conn, table, partitions, policy, &of, sealed).await?;
+        let latest = policy.older_than.map(|age| age.saturating_add(age / LATE));
+        if let (Some(cutoff), Some(overdue)) = (of.created_before, before(latest))
+            && has_older(conn, table, overdue, sealed, &retention).await?
+        {
+            retention.older_rows = count_older(conn, table, cutoff, &retention).await?;
+        }
     } else if let Some(cutoff) = of.created_before {
-        retention.older_rows = count_older(conn, table, cutoff).await?;
+        retention.older_rows = count_older(conn, table, cutoff, &retention).await?;
     }
     retention.deleted_rows = count_deleted(conn, table, &retention).await?;
     Ok(retention)
@@ -284,10 +297,42 @@ pub(super) async fn summaries(
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }
 
+/// Whether there are records in what stays that were made before this time. Of
+/// sealed ones their segments know.
+async fn has_older(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    cutoff: DateTime<Utc>,
+    sealed: Option<i64>,
+    retention: &Retention,
+) -> Result<bool, Error> {
+    let mut sql = Sql::default();
+    let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
+    sql.push(&format!(
+        "SELECT EXISTS (SELECT FROM sealed_segments \
+         WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff}"
+    ));
+    push_kept_segments(&mut sql, retention)?;
+    sql.push(&format!(
+        ") OR EXISTS (SELECT FROM {} WHERE {} < {cutoff}",
+        table.quoted(),
+        table.role(Role::CreatedAt).quoted()
+    ));
+    if let Some(sealed) = sealed {
+        sql.push(&format!(" AND {} > ", table.role(Role::Id).quoted()));
+        sql.bind(sealed)?;
+    }
+    push_kept(&mut sql, table, retention)?;
+    sql.push(")");
+    one(conn, sql).await
+}
+
+/// Records in what stays that were made before this time.
 async fn count_older(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
+    retention: &Retention,
 ) -> Result<u64, Error> {
     let mut sql = Sql::new(&format!(
         "SELECT count(*) FROM {} WHERE {} < ",
@@ -295,6 +340,7 @@ async fn count_older(
         table.role(Role::CreatedAt).quoted()
     ));
     sql.bind(cutoff)?;
+    push_kept(&mut sql, table, retention)?;
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }
 
@@ -313,8 +359,7 @@ async fn count_deleted(
         table.role(Role::DeletedAt).quoted()
     ));
     sql.bind(cutoff)?;
-    if retention.partitions.is_empty()
-        && let Some(cutoff) = retention.of.created_before
+    if let Some(cutoff) = retention.of.created_before
         && retention.older_rows > 0
     {
         sql.push(&format!(
@@ -336,6 +381,18 @@ fn push_kept(sql: &mut Sql, table: &'static Table, retention: &Retention) -> Res
         ));
         sql.bind(from)?;
         sql.push(" AND ");
+        sql.bind(to)?;
+        sql.push(")");
+    }
+    Ok(())
+}
+
+/// ` AND not all of the segment is of a partition that goes`.
+fn push_kept_segments(sql: &mut Sql, retention: &Retention) -> Result<(), Error> {
+    for (from, to) in merged(&retention.partitions) {
+        sql.push(" AND NOT (first_id >= ");
+        sql.bind(from)?;
+        sql.push(" AND last_id <= ");
         sql.bind(to)?;
         sql.push(")");
     }
@@ -392,13 +449,36 @@ pub async fn oldest_kept(
     let mut sql =
         Sql::new("SELECT min(oldest) FROM sealed_segments WHERE deleted_at IS NULL AND target = ");
     sql.bind(table.name)?;
-    for (from, to) in merged(&retention.partitions) {
-        sql.push(" AND NOT (first_id >= ");
-        sql.bind(from)?;
-        sql.push(" AND last_id <= ");
-        sql.bind(to)?;
-        sql.push(")");
+    push_kept_segments(&mut sql, retention)?;
+    let mut straddling = None;
+    if let (Some(cutoff), true) = (retention.of.created_before, retention.older_rows > 0) {
+        sql.push(" AND oldest >= ");
+        sql.bind(cutoff)?;
+        straddling = oldest_of_straddling(conn, table, retention, cutoff).await?;
     }
     let sealed: Option<DateTime<Utc>> = one(conn, sql).await?;
-    Ok(hot.into_iter().chain(sealed).min())
+    Ok(hot.into_iter().chain(sealed).chain(straddling).min())
+}
+
+/// When the oldest record was made that stays, of segments with records of which
+/// some stay and some go for their age.
+async fn oldest_of_straddling(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    retention: &Retention,
+    cutoff: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let mut sql = Sql::default();
+    let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
+    sql.push(&format!(
+        "SELECT min(r.made) FROM sealed_segments CROSS JOIN LATERAL (\
+           SELECT min({created_at}) AS made FROM {from} \
+           WHERE {id} BETWEEN first_id AND last_id AND {created_at} >= {cutoff}) AS r \
+         WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} AND newest >= {cutoff}",
+        created_at = table.role(Role::CreatedAt).quoted(),
+        from = table.quoted(),
+        id = table.role(Role::Id).quoted(),
+    ));
+    push_kept_segments(&mut sql, retention)?;
+    one(conn, sql).await
 }

@@ -3,20 +3,18 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use sqlx::{PgConnection, Row as _};
+use sqlx::PgConnection;
 
 use super::clean::clean;
+use super::one_by_one;
 use super::partitions::is_there;
 use super::plan::{Dropped, Retention, has_newer};
 use super::turns::{self, Turns};
 use crate::db::{Db, Whole};
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::Table;
 use crate::seal;
 use crate::sql::Sql;
-
-/// Rows deleted by one statement, and for good with it.
-const DELETED_AT_A_TIME: i64 = 10_000;
 
 /// How long locks are asked for; the next call goes on.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +37,7 @@ pub struct Retained {
 }
 
 /// Told how far it is, and asked whether to go on.
-type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
+pub(super) type Say<'a> = &'a mut (dyn FnMut(&Retained) -> ControlFlow<()> + Send);
 
 /// Takes what a [`Retention`] says, partition by partition, and tells `say`
 /// after each and after each ten thousand records, which may end it there.
@@ -88,8 +86,16 @@ async fn retain_on(
     if table.sealed {
         clean(conn, table, CLEANING).await?;
     }
-    if goes_on {
-        delete(conn, table, retention, &mut retained, say).await?;
+    if !goes_on {
+        return Ok(retained);
+    }
+    let deleted = one_by_one::delete(conn, table, retention, &mut retained, say).await?;
+    if let (Some(cutoff), true) = (retention.of.created_before, retention.older_rows > 0)
+        && table.sealed
+        && deleted.is_continue()
+    {
+        one_by_one::settle(conn, table, cutoff, Turns::new(CLEANING)).await?;
+        clean(conn, table, CLEANING).await?;
     }
     Ok(retained)
 }
@@ -173,95 +179,4 @@ async fn drop_partition(
     }
     transaction.commit().await?;
     Ok(Gone::Yes)
-}
-
-/// Deletes what goes row by row.
-async fn delete(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    retention: &Retention,
-    retained: &mut Retained,
-    say: Say<'_>,
-) -> Result<(), Error> {
-    if retention.older_rows > 0
-        && let Some(cutoff) = retention.of.created_before
-    {
-        let mut after = i64::MIN;
-        loop {
-            let rows = delete_older(conn, table, cutoff, after, retention.of.head).await?;
-            let Some(last) = rows.last else { break };
-            after = last;
-            retained.rows += rows.deleted;
-            if say(retained).is_break() {
-                return Ok(());
-            }
-        }
-    }
-    if let Some(cutoff) = retention.of.deleted_before {
-        let deleted_at = table.role(Role::DeletedAt).quoted();
-        let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-        loop {
-            let mut sql = Sql::default();
-            let before = sql.argument(cutoff)?;
-            let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
-            // Locked where they are chosen: a record that is restored meanwhile is waited for,
-            // looked at again there, and left alone.
-            sql.push(&format!(
-                "DELETE FROM {from} WHERE {id} IN (SELECT {id} FROM {from} \
-                 WHERE {deleted_at} < {before} LIMIT {at_a_time} FOR UPDATE)"
-            ));
-            let deleted = sql
-                .execute(conn)
-                .await
-                .map_err(|error| Error::of_table(table, error))?;
-            if deleted == 0 {
-                break;
-            }
-            retained.rows += deleted;
-            if say(retained).is_break() {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-struct Deleted {
-    deleted: u64,
-    /// The greatest id of them; `None` if there are no more.
-    last: Option<i64>,
-}
-
-/// Deletes some of the records after this id that were made before this time.
-async fn delete_older(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    cutoff: chrono::DateTime<chrono::Utc>,
-    after: i64,
-    head: i64,
-) -> Result<Deleted, Error> {
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-    let created_at = table.role(Role::CreatedAt).quoted();
-    let mut sql = Sql::default();
-    let cutoff = sql.argument(cutoff)?;
-    let after = sql.argument(after)?;
-    let head = sql.argument(head)?;
-    let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
-    // In the order of ids: what was deleted before is not passed again.
-    sql.push(&format!(
-        "WITH old AS MATERIALIZED (SELECT {id} AS id FROM {from} WHERE {created_at} < {cutoff} \
-           AND {id} > {after} AND {id} <= {head} ORDER BY {id} LIMIT {at_a_time}), \
-         gone AS (DELETE FROM {from} WHERE {id} IN (SELECT id FROM old) \
-           AND {created_at} < {cutoff} RETURNING 1) \
-         SELECT (SELECT max(id) FROM old) AS last, (SELECT count(*) FROM gone) AS deleted"
-    ));
-    let row = sql
-        .fetch_optional(conn)
-        .await
-        .map_err(|error| Error::of_table(table, error))?
-        .ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Deleted {
-        deleted: row.try_get::<i64, _>("deleted")?.unsigned_abs(),
-        last: row.try_get("last")?,
-    })
 }

@@ -54,7 +54,7 @@ impl Why {
 
 /// The partitions that a [`Retention`] leaves, though they have records older than
 /// the policy says, or though the table is larger; those made ahead of need apart.
-/// None for a table that is not partitioned, where records go one by one.
+/// None where old records go one by one, and for a table that is not partitioned.
 ///
 /// # Errors
 ///
@@ -65,6 +65,9 @@ pub async fn staying(
     policy: &Policy,
     retention: &Retention,
 ) -> Result<Vec<Staying>, Error> {
+    if retention.older_rows > 0 {
+        return Ok(Vec::new());
+    }
     let Some(mut partitions) = partitions::partitioned(conn, table, true).await? else {
         return Ok(Vec::new());
     };

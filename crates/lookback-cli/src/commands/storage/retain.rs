@@ -54,7 +54,7 @@ impl Planned {
 
     /// Looks why nothing goes, where nothing does.
     async fn look_why(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
-        if self.plan.partitions.is_empty() {
+        if self.plan.is_empty() {
             self.staying = storage::staying(conn, self.table, &self.policy, &self.plan).await?;
         }
         Ok(())
@@ -226,8 +226,7 @@ fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
             .any(|staying| staying.oldest.is_some())
         {
             output::hint(&format!(
-                "to have old records gone before that, one by one, in SQL: \
-                 DELETE FROM {} WHERE created_at < …",
+                "what is old goes one by one as soon as some of {} is a tenth older than that",
                 planned.table.name
             ));
         }

@@ -239,7 +239,7 @@ async fn what_is_left_of_a_partition_is_in_nobodys_way() {
         Ok(updated) => panic!("{updated:?}"),
     };
     let done = halfway.go_on().await;
-    assert_eq!((done.partitions, done.rows), (1, 499));
+    assert_eq!((done.partitions, done.rows), (1, 599));
     assert_eq!(left(&db.pool, IDS).await, (0, 0));
     compare(&db.pool, "in the end").await;
     Log::records().update(&db.pool, 7, patch).await.unwrap();

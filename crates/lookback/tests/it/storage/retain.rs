@@ -246,10 +246,10 @@ async fn old_partitions_go_with_what_search_keeps_about_them() {
 ");
     // The first two, and a part of the third, which stays.
     let policy = Policy {
-        older_than: Some(DAY),
+        older_than: Some(100 * DAY),
         ..Policy::default()
     };
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(250 + 24)).await, @r#"
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100"] older 0 deleted 0 oldest kept Some(2026-01-09T08:00:00Z)
 "#);
     for side in ["sealed_segments", "search_blocks", "search_kinds"] {
@@ -258,7 +258,7 @@ async fn old_partitions_go_with_what_search_keeps_about_them() {
         assert!(number(&db.pool, &of("first_id >= 200")).await > 0, "{side}");
     }
     // All are old; the one that takes inserts stays.
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(100_000)).await, @r#"
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(351 + 2_400)).await, @r#"
 ["logs_p0000000000000200 100"] older 0 deleted 0 oldest kept Some(2026-01-13T12:00:00Z)
 "#);
     insta::assert_snapshot!(layout(&db.pool).await, @"
@@ -282,6 +282,56 @@ logs_default -..- 0
             .message,
         "line 7"
     );
+}
+
+/// Where records come slowly, a partition takes months to be full.
+#[tokio::test]
+async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
+    let db = filled().await;
+    let policy = Policy {
+        older_than: Some(10 * DAY),
+        ..Policy::default()
+    };
+    // Lines 300 to 319 are too old, and none by a day more.
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(320 + 240)).await, @r#"
+["logs_p0000000000000000 99", "logs_p0000000000000100 100", "logs_p0000000000000200 100"] older 0 deleted 0 oldest kept Some(2026-01-13T12:00:00Z)
+"#);
+    // Now the first of them are, and all go that are too old.
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(330 + 240)).await, @"
+[] older 30 deleted 0 oldest kept Some(2026-01-14T18:00:00Z)
+");
+    let first = async |words: &str| {
+        let found = Log::records().search(words).list(&db.pool).await.unwrap();
+        found.data.first().map(|line| line.message.clone())
+    };
+    assert_ne!(first("line 329").await.unwrap(), "line 329");
+    assert_eq!(first("line 330").await.unwrap(), "line 330");
+    let segments = "SELECT string_agg(concat_ws(' ', first_id, last_id, rows, oldest AT TIME ZONE 'UTC'), '; ') \
+        FROM sealed_segments WHERE target = 'logs'";
+    let segments: String = sqlx::query_scalar(segments)
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    insta::assert_snapshot!(segments, @"300 349 20 2026-01-14 18:00:00");
+    // All goes, and with it all that search keeps.
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(10_000)).await, @"
+[] older 21 deleted 0 oldest kept None
+");
+    for kept in [
+        "sealed_segments",
+        "search_blocks",
+        "search_kinds",
+        "search_templates",
+    ] {
+        let kept = format!("SELECT count(*) FROM {kept} WHERE target = 'logs'");
+        assert_eq!(number(&db.pool, &kept).await, 0, "{kept}");
+    }
+    Log::records()
+        .create_many(&db.pool, &super::lines(0..200))
+        .await
+        .unwrap();
+    seal(&db.pool, Log::TABLE).await;
+    assert_eq!(first("line 7").await.unwrap(), "line 7");
 }
 
 #[tokio::test]
