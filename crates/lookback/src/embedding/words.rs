@@ -45,6 +45,34 @@ impl<const N: usize> Sums<N> {
 
     /// Adds the words of a text.
     pub(super) fn add(&mut self, text: &str) {
+        match text.is_ascii() {
+            true => self.add_ascii(text),
+            false => self.add_any(text),
+        }
+    }
+
+    /// As [`add_any`](Self::add_any), byte by byte: of ASCII, letters and digits
+    /// alone are no ends of words, and white space is one of them.
+    fn add_ascii(&mut self, text: &str) {
+        let mut folded = std::mem::take(&mut self.folded);
+        self.empty &= text
+            .bytes()
+            .all(|byte| matches!(byte, b'\t'..=b'\r' | b' '));
+        for run in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
+            if run.is_empty() {
+                continue;
+            }
+            folded.clear();
+            folded.extend(run.iter().map(|byte| match byte {
+                b'0'..=b'9' => '0',
+                letter => char::from(letter.to_ascii_lowercase()),
+            }));
+            self.add_run(&folded);
+        }
+        self.folded = folded;
+    }
+
+    fn add_any(&mut self, text: &str) {
         let mut folded = std::mem::take(&mut self.folded);
         for piece in text.split_whitespace() {
             if self.bytes >= MAX_BYTES {
@@ -55,16 +83,24 @@ impl<const N: usize> Sums<N> {
             // A character may be several in another case: folded first, then split.
             piece.chars().for_each(|c| fold(c, &mut folded));
             for run in folded.split(|c: char| !c.is_alphanumeric()) {
-                let beside_digits = run.contains('0');
-                if beside_digits && is_hex(run) {
-                    continue;
-                }
-                for word in run.split('0').filter(|word| !word.is_empty()) {
-                    self.add_word(word, beside_digits);
-                }
+                self.add_run(run);
             }
         }
         self.folded = folded;
+    }
+
+    /// Adds the words of a run of letters and digits, which is folded.
+    fn add_run(&mut self, run: &str) {
+        let beside_digits = run.as_bytes().contains(&b'0');
+        if !beside_digits {
+            if !run.is_empty() {
+                self.add_word(run, false);
+            }
+        } else if !is_hex(run) {
+            for word in run.split('0').filter(|word| !word.is_empty()) {
+                self.add_word(word, true);
+            }
+        }
     }
 
     /// The sums divided by their length; `None` if all are zero.
@@ -194,5 +230,36 @@ fn fold(c: char, folded: &mut String) {
         // Down first: the capital ẞ has no upper case but itself, and its lower case ß has SS.
         let upper = c.to_lowercase().flat_map(char::to_uppercase);
         folded.extend(upper.flat_map(char::to_lowercase));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Sums;
+
+    fn parts(sums: &Sums<16>) -> ([i32; 16], bool, usize) {
+        (sums.sums, sums.empty, sums.bytes)
+    }
+
+    proptest! {
+        /// A text of ASCII is taken apart as any other is.
+        #[test]
+        fn ascii_is_no_exception(texts in prop::collection::vec(
+            prop_oneof![
+                "[ -~\\t\\n\\x0b\\x0c\\r\\x1c]{0,60}",
+                "([A-Za-z]{2,9}|0x[0-9a-f]{4}|[a-z]{3}[0-9]{2}|user(id|name)?)([ =:/_.-]|, ){1,2}",
+                "[a-z ]{4096}",
+            ],
+            0..6,
+        )) {
+            let (mut bytes, mut chars) = (Sums::new(), Sums::new());
+            for text in &texts {
+                bytes.add_ascii(text);
+                chars.add_any(text);
+                prop_assert_eq!(parts(&bytes), parts(&chars));
+            }
+        }
     }
 }
