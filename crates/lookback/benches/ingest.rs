@@ -23,9 +23,10 @@ use testkit::made::log_lines;
 const ROUNDS: usize = 5;
 const SEED: u64 = 42;
 
-/// So many rows are put into the table with search indexes at first: to build
-/// them over more takes minutes. And so many are put into it then, and measured.
-const MOST_THERE: u64 = 300_000;
+/// So many rows are put into the table with search indexes at first, as many as
+/// the writer writes: to build the indexes over more takes more than minutes. And
+/// so many are put into it then, and measured.
+const MOST_THERE: u64 = 2_000_000;
 const MORE: u64 = 10_000;
 const BATCH: usize = 1_000;
 
