@@ -298,7 +298,8 @@ pub(super) async fn summaries(
 }
 
 /// Whether there are records in what stays that were made before this time. Of
-/// sealed ones their segments know.
+/// sealed ones their segments know. Of others the first is looked at: one that was
+/// made before it, and came after it, is known of once it is sealed.
 async fn has_older(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -313,17 +314,25 @@ async fn has_older(
          WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff}"
     ));
     push_kept_segments(&mut sql, retention)?;
-    sql.push(&format!(
-        ") OR EXISTS (SELECT FROM {} WHERE {} < {cutoff}",
-        table.quoted(),
-        table.role(Role::CreatedAt).quoted()
-    ));
-    if let Some(sealed) = sealed {
-        sql.push(&format!(" AND {} > ", table.role(Role::Id).quoted()));
-        sql.bind(sealed)?;
+    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
+    let created_at = table.role(Role::CreatedAt).quoted();
+    match sealed {
+        Some(sealed) => {
+            sql.push(&format!(
+                ") OR coalesce((SELECT {created_at} FROM {from} WHERE {id} > "
+            ));
+            sql.bind(sealed)?;
+            push_kept(&mut sql, table, retention)?;
+            sql.push(&format!(" ORDER BY {id} LIMIT 1) < {cutoff}, FALSE)"));
+        }
+        None => {
+            sql.push(&format!(
+                ") OR EXISTS (SELECT FROM {from} WHERE {created_at} < {cutoff}"
+            ));
+            push_kept(&mut sql, table, retention)?;
+            sql.push(")");
+        }
     }
-    push_kept(&mut sql, table, retention)?;
-    sql.push(")");
     one(conn, sql).await
 }
 
