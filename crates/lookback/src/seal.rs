@@ -55,12 +55,14 @@ pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
     let mut together = Together::begin(conn).await?;
     lock(together.conn(), table, Lock::AloneAtLast).await?;
-    for summaries in [
-        "sealed_segments",
-        "search_blocks",
-        "search_kinds",
-        "search_templates",
-    ] {
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    let deleting = gone::deleting_segments(&target, "TRUE");
+    sql.push(&format!(
+        "WITH {deleting} SELECT count(*) FROM gone_segments"
+    ));
+    sql.execute(together.conn()).await?;
+    for summaries in ["search_blocks", "search_kinds", "search_templates"] {
         let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
         sql.bind(table.name)?;
         sql.execute(together.conn()).await?;

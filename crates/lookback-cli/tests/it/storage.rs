@@ -335,7 +335,12 @@ $ lookback storage reembed
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do
 ");
-    assert!(lookback.number("SELECT min(id) FROM sealed_segments").await > before);
+    assert!(
+        lookback
+            .number("SELECT min(id) FROM sealed_segments WHERE deleted_at IS NULL")
+            .await
+            > before
+    );
     assert_eq!(
         lookback
             .number("SELECT count(*) FROM logs WHERE embedding IS NULL")
@@ -355,7 +360,8 @@ async fn a_watch_seals_what_comes_in_until_it_is_interrupted() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let sealed = "SELECT count(*) FROM sealed_segments WHERE target = 'logs'";
+    let sealed =
+        "SELECT count(*) FROM sealed_segments WHERE deleted_at IS NULL AND target = 'logs'";
     while lookback.number(sealed).await < 2 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

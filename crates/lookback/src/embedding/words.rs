@@ -59,6 +59,9 @@ impl<const N: usize> Sums<N> {
             .bytes()
             .all(|byte| matches!(byte, b'\t'..=b'\r' | b' '));
         for run in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
+            if self.bytes >= MAX_BYTES {
+                break;
+            }
             if run.is_empty() {
                 continue;
             }

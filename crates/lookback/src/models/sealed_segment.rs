@@ -6,8 +6,8 @@ use crate::{Bytes, Embedding, Hidden, model};
 
 /// A range of ids whose records are summarised for search, in
 /// [`SearchBlock`](crate::SearchBlock)s and [`SearchKind`](crate::SearchKind)s.
-/// The segments of a table follow each other without a gap; the records beyond
-/// the last of them are the hot part, which a search reads record by record.
+/// The segments of a table follow each other, but for ranges whose partition was
+/// dropped; the records beyond the last of them are the hot part, which a search reads record by record.
 #[model(
     table = "sealed_segments",
     search(),
@@ -27,12 +27,13 @@ pub struct SealedSegment {
     pub first_id: i64,
     /// The greatest.
     pub last_id: i64,
-    /// How many records it had when it was sealed.
+    /// How many records it had when it was sealed, or when some of them went for
+    /// their age.
     #[column(range(0, i64::MAX))]
     pub rows: i64,
-    /// When the oldest of them was made.
+    /// When the oldest of these was made.
     pub oldest: Option<DateTime<Utc>>,
-    /// When the newest of them was made.
+    /// When the newest of these was made.
     pub newest: Option<DateTime<Utc>>,
     /// Whether its kinds are known; false where hardly two records are of one
     /// kind, which are then compared one by one.

@@ -108,8 +108,9 @@ impl Changes {
 
 /// Whether segments may have been sealed that the transaction does not see: it
 /// reads by a snapshot of its beginning, and more ids of segments were given out
-/// than are in it. Those of a sealing that was cut short, and of segments that
-/// were forgotten, count too: which they were is not known.
+/// than are in it. Those of a sealing that was cut short count too, until another
+/// one is done; of segments that were forgotten, the last stays for it, marked as
+/// deleted (`gone.rs`).
 async fn is_outdated(conn: &mut PgConnection) -> Result<bool, Error> {
     let sql = Sql::new(
         "SELECT CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') \
@@ -273,7 +274,7 @@ async fn summary_of(
     sql.bind(id)?;
     sql.push(" AND last_id >= ");
     sql.bind(id)?;
-    sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
+    sql.push(" AND deleted_at IS NULL ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
     Ok(sql.fetch_optional(conn).await?)
 }
 

@@ -52,17 +52,38 @@ pub(super) async fn merge(
     first_id: i64,
     last_id: i64,
 ) -> Result<(u64, u64), Error> {
-    let (mut before, mut after, mut first) = (0, 0, first_id);
-    while first <= last_id {
+    let (mut before, mut after, mut next) = (0, 0, Some(first_id));
+    while let Some(from) = next {
+        // Where ids were left out there is nothing to read.
+        let Some(first) = first_kind(conn, table, from, last_id).await? else {
+            break;
+        };
         let last = first.saturating_add(MOST_IDS - 1).min(last_id);
         let (were, are) = merge_slice(conn, table, first, last).await?;
         (before, after) = (before + were, after + are);
-        let Some(next) = last.checked_add(1) else {
-            break;
-        };
-        first = next;
+        next = last.checked_add(1);
     }
     Ok((before, after))
+}
+
+/// Where the first kind begins of a range.
+async fn first_kind(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    first_id: i64,
+    last_id: i64,
+) -> Result<Option<i64>, Error> {
+    let mut sql = Sql::new("SELECT min(first_id) AS first_id FROM search_kinds WHERE target = ");
+    sql.bind(table.name)?;
+    sql.push(" AND first_id BETWEEN ");
+    sql.bind(first_id)?;
+    sql.push(" AND ");
+    sql.bind(last_id)?;
+    let row = sql.fetch_optional(conn).await?;
+    Ok(row
+        .map(|row| row.try_get("first_id"))
+        .transpose()?
+        .flatten())
 }
 
 async fn merge_slice(

@@ -18,8 +18,9 @@ use crate::error::Error;
 use crate::model::Table;
 use crate::sql::Sql;
 
-/// Kinds that are deleted by one transaction.
+/// Kinds that are deleted by one transaction, and blocks, which are 1.6 kB each.
 const AT_A_TIME: i64 = 50_000;
+const BLOCKS_AT_A_TIME: i64 = 10_000;
 
 /// The least id that is sealed of a target, an SQL expression as the target is.
 /// Null where nothing is.
@@ -34,6 +35,26 @@ pub(crate) fn is_left(target: &str, from: &str) -> String {
     // One look into the index, which an `EXISTS` need not be.
     format!(
         "coalesce((SELECT min(first_id) FROM search_blocks WHERE target = {target}) < {from}, FALSE)"
+    )
+}
+
+/// What deletes the segments of a target within a condition, to be put behind
+/// `WITH`; of `gone_segments` there are as many rows. The one with the greatest id
+/// of all tables stays, marked as deleted: see `is_outdated` in `change.rs`.
+pub(super) fn deleting_segments(target: &str, within: &str) -> String {
+    format!(
+        "last_segment AS (SELECT max(id) AS id FROM sealed_segments), \
+         marked_segments AS (\
+           UPDATE sealed_segments SET deleted_at = now(), updated_at = now() \
+           WHERE deleted_at IS NULL AND target = {target} AND {within} \
+           AND id = (SELECT id FROM last_segment) RETURNING 1), \
+         deleted_segments AS (\
+           DELETE FROM sealed_segments \
+           WHERE target = {target} AND (deleted_at IS NOT NULL OR {within}) \
+           AND id < (SELECT id FROM last_segment) RETURNING deleted_at), \
+         gone_segments AS (\
+           SELECT FROM marked_segments \
+           UNION ALL SELECT FROM deleted_segments WHERE deleted_at IS NULL)"
     )
 }
 
@@ -53,15 +74,16 @@ pub(crate) async fn forget_segments(
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     let (first_id, end_id) = (sql.argument(first)?, sql.argument(end)?);
-    let within = format!("first_id >= {first_id} AND first_id < {end_id} AND last_id < {end_id}");
+    let within = format!("(first_id >= {first_id} AND first_id < {end_id} AND last_id < {end_id})");
     sql.push(&format!(
-        "WITH gone AS (DELETE FROM sealed_segments WHERE target = {target} AND {within} RETURNING 1) \
-         SELECT (SELECT count(*) FROM gone) AS gone, (\
+        "WITH {deleting} \
+         SELECT (SELECT count(*) FROM gone_segments) AS gone, (\
            SELECT min(first_id) FROM sealed_segments \
-           WHERE deleted_at IS NULL AND target = {target} AND NOT ({within})) AS kept, \
+           WHERE deleted_at IS NULL AND target = {target} AND NOT {within}) AS kept, \
            coalesce((SELECT last_id FROM sealed_segments \
              WHERE deleted_at IS NULL AND target = {target} \
-             ORDER BY first_id DESC LIMIT 1) < {end_id} - 1, TRUE) AS is_open"
+             ORDER BY first_id DESC LIMIT 1) < {end_id} - 1, TRUE) AS is_open",
+        deleting = deleting_segments(&target, &within),
     ));
     let Some(row) = sql.fetch_optional(&mut *conn).await? else {
         return Ok(true);
@@ -145,12 +167,19 @@ async fn forget_some(conn: &mut PgConnection, table: &'static Table) -> Result<b
     if sql.execute(&mut *conn).await? >= AT_A_TIME.unsigned_abs() {
         return Ok(true);
     }
+    // From the last on: while the first is there, it is known that there is more to do.
+    let mut sql = Sql::default();
+    let target = sql.argument(table.name)?;
+    let (below, most) = (sql.argument(from)?, sql.argument(BLOCKS_AT_A_TIME)?);
+    sql.push(&format!(
+        "DELETE FROM search_blocks WHERE ctid = ANY (ARRAY (\
+           SELECT ctid FROM search_blocks WHERE target = {target} AND first_id < {below} \
+           ORDER BY first_id DESC LIMIT {most}))"
+    ));
+    if sql.execute(&mut *conn).await? >= BLOCKS_AT_A_TIME.unsigned_abs() {
+        return Ok(true);
+    }
     kinds::forget_unused(conn, table.name).await?;
-    let mut sql = Sql::new("DELETE FROM search_blocks WHERE target = ");
-    sql.bind(table.name)?;
-    sql.push(" AND first_id < ");
-    sql.bind(from)?;
-    sql.execute(conn).await?;
     Ok(false)
 }
 

@@ -219,7 +219,7 @@ impl Sealer {
         }
         let mut together = Together::begin(conn).await?;
         let locked = lock(together.conn(), self.table, Lock::Alone).await?;
-        // Whoever sealed it meanwhile was alone, too, and so was who forgot what comes before.
+        // Whoever sealed it meanwhile was alone, too. What retention forgets comes before it.
         if !locked || sealed_until(together.conn(), self.table).await? != sealed {
             return Ok(Step::Busy);
         }

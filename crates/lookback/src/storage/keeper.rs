@@ -327,7 +327,7 @@ impl Worker {
             };
             let conn = session.conn();
             let done = match plan_retention(conn, table, &policy, Utc::now()).await {
-                Ok(plan) if plan.is_empty() => Ok(Retained::default()),
+                Ok(plan) if plan.is_empty() && !plan.of.is_overdue => Ok(Retained::default()),
                 Ok(plan) => retain(conn, table, &plan, &mut go_on).await,
                 Err(error) => Err(error),
             };

@@ -1,10 +1,12 @@
 //! What retention takes record by record.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
+use super::answer::one;
 use super::plan::Retention;
 use super::retain::{Retained, Say};
 use super::turns::{self, Turns};
@@ -12,6 +14,10 @@ use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::seal;
 use crate::sql::Sql;
+
+/// How long the lock of the partitions is asked for, to settle: the next retention
+/// goes on, too.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// Rows deleted by one statement, and for good with it.
 const DELETED_AT_A_TIME: i64 = 10_000;
@@ -23,34 +29,46 @@ pub(super) async fn delete(
     retention: &Retention,
     retained: &mut Retained,
     say: Say<'_>,
-) -> Result<ControlFlow<()>, Error> {
-    if let Some(cutoff) = retention
-        .of
-        .created_before
-        .filter(|_| retention.older_rows > 0)
-    {
-        let mut after = i64::MIN;
-        while let Some(rows) = delete_older(conn, table, cutoff, after, retention.of.head).await? {
-            after = rows.last;
-            retained.rows += rows.deleted;
-            if say(retained).is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
+) -> Result<(), Error> {
+    let (older, deleted) = (retention.of.created_before, retention.of.deleted_before);
+    if let Some(cutoff) = older.filter(|_| retention.older_rows > 0 || retention.of.is_overdue) {
+        let goes_on = delete_all_older(conn, table, cutoff, retention, retained, say).await?;
+        if table.sealed {
+            settle(conn, table, cutoff, Turns::new(SETTLING)).await?;
+        }
+        if goes_on.is_break() {
+            return Ok(());
         }
     }
-    let Some(cutoff) = retention.of.deleted_before else {
-        return Ok(ControlFlow::Continue(()));
+    let Some(cutoff) = deleted else {
+        return Ok(());
     };
     loop {
         let deleted = delete_deleted(conn, table, cutoff).await?;
-        if deleted == 0 {
-            return Ok(ControlFlow::Continue(()));
-        }
         retained.rows += deleted;
+        if deleted == 0 || say(retained).is_break() {
+            return Ok(());
+        }
+    }
+}
+
+async fn delete_all_older(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    cutoff: DateTime<Utc>,
+    retention: &Retention,
+    retained: &mut Retained,
+    say: Say<'_>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut after = i64::MIN;
+    while let Some(rows) = delete_older(conn, table, cutoff, after, retention.of.head).await? {
+        after = rows.last;
+        retained.rows += rows.deleted;
         if say(retained).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
+    Ok(ControlFlow::Continue(()))
 }
 
 struct Deleted {
@@ -119,23 +137,32 @@ async fn delete_deleted(
         .map_err(|error| Error::of_table(table, error))
 }
 
-/// Has the segments of a table know what they have still, once all records are
-/// gone that were made before this time: those before the first record that
-/// stays are forgotten, and the others that had older ones are counted again.
+/// Segments that are counted again by one transaction.
+const COUNTED_AT_A_TIME: i64 = 4;
+
+/// Has the segments of a table know what they have still, once records are gone
+/// that were made before this time: those before the first record that stays are
+/// forgotten, and others that had older ones are counted again.
 ///
-/// Whether others kept it from that does not matter much: what is not forgotten
-/// is read by searches, and finds nothing.
+/// Where others keep it from that, the next retention does it: until then
+/// searches read what is not forgotten, and find nothing by it.
 pub(super) async fn settle(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
     mut turns: Turns,
 ) -> Result<(), Error> {
+    let mut after = None;
     loop {
-        match settle_once(conn, table, cutoff).await {
-            Ok(true) => return Ok(()),
-            Ok(false) if turns.pause().await => {}
-            Ok(false) => return Ok(()),
+        let step = match after {
+            None => forget_leading(conn, table).await,
+            Some(after) => count_again(conn, table, cutoff, after).await,
+        };
+        match step {
+            Ok(Settled::All) => return Ok(()),
+            Ok(Settled::UpTo(id)) => after = Some(id),
+            Ok(Settled::Busy) if turns.pause().await => {}
+            Ok(Settled::Busy) => return Ok(()),
             Err(error) if turns.again(&error).await => {}
             Err(error) if error.is_timeout() => return Ok(()),
             Err(error) => return Err(error),
@@ -143,38 +170,57 @@ pub(super) async fn settle(
     }
 }
 
-/// Returns whether it could; another one may be at it.
-async fn settle_once(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    cutoff: DateTime<Utc>,
-) -> Result<bool, Error> {
+/// How far it is.
+enum Settled {
+    All,
+    /// Segments that begin after this id are still to be counted.
+    UpTo(i64),
+    /// Another process is at the partitions.
+    Busy,
+}
+
+async fn forget_leading(conn: &mut PgConnection, table: &'static Table) -> Result<Settled, Error> {
     let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
-        return Ok(false);
+        return Ok(Settled::Busy);
     };
     let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-    let created_at = table.role(Role::CreatedAt).quoted();
-    let first: Option<i64> = super::answer::one(
-        &mut transaction,
-        Sql::new(&format!("SELECT min({id}) FROM {from}")),
-    )
-    .await?;
+    let sql = Sql::new(&format!("SELECT min({id}) FROM {from}"));
+    let first: Option<i64> = one(&mut transaction, sql).await?;
     // Without a record, all of them.
     let end = first.unwrap_or(i64::MAX);
     seal::forget_segments(&mut transaction, table, i64::MIN, end).await?;
+    transaction.commit().await?;
+    Ok(Settled::UpTo(i64::MIN))
+}
+
+/// Counts some segments in one statement, which nobody waits for but a change of
+/// their own records.
+async fn count_again(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    cutoff: DateTime<Utc>,
+    after: i64,
+) -> Result<Settled, Error> {
+    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
+    let created_at = table.role(Role::CreatedAt).quoted();
     let mut sql = Sql::default();
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
+    let (after, most) = (sql.argument(after)?, sql.argument(COUNTED_AT_A_TIME)?);
     sql.push(&format!(
-        "UPDATE sealed_segments AS s \
-         SET rows = k.rows, oldest = k.oldest, newest = k.newest, updated_at = now() \
-         FROM (\
-           SELECT g.id, r.* FROM sealed_segments AS g CROSS JOIN LATERAL (\
-             SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest \
-             FROM {from} WHERE {id} BETWEEN g.first_id AND g.last_id) AS r \
-           WHERE g.deleted_at IS NULL AND g.target = {target} AND g.oldest < {cutoff}) AS k \
-         WHERE s.id = k.id"
+        "WITH counted AS (\
+           UPDATE sealed_segments AS s \
+           SET rows = k.rows, oldest = k.oldest, newest = k.newest, updated_at = now() \
+           FROM (\
+             SELECT g.id, r.* FROM (\
+               SELECT id, first_id, last_id FROM sealed_segments \
+               WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} \
+                 AND first_id > {after} ORDER BY first_id LIMIT {most}) AS g \
+             CROSS JOIN LATERAL (\
+               SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest \
+               FROM {from} WHERE {id} BETWEEN g.first_id AND g.last_id) AS r) AS k \
+           WHERE s.id = k.id RETURNING s.first_id) \
+         SELECT max(first_id) FROM counted"
     ));
-    sql.execute(&mut transaction).await?;
-    transaction.commit().await?;
-    Ok(true)
+    let last: Option<i64> = one(conn, sql).await?;
+    Ok(last.map_or(Settled::All, Settled::UpTo))
 }

@@ -62,6 +62,9 @@ pub(super) struct Of {
     pub(super) deleted_before: Option<DateTime<Utc>>,
     /// The newest record there was.
     pub(super) head: i64,
+    /// Segments say that they have records that are overdue: whether these go, or
+    /// went before without being told to them.
+    pub(super) is_overdue: bool,
 }
 
 /// A partition that is dropped.
@@ -123,6 +126,7 @@ pub async fn plan_retention(
         created_before: before(policy.older_than),
         deleted_before: before(policy.deleted_older_than),
         head: partitions::head(conn, table).await?,
+        is_overdue: false,
     };
     // Sizes take longest to look up, and are compared for one reason only.
     let partitions = partitions::partitioned(conn, table, policy.larger_than.is_some()).await?;
@@ -145,6 +149,7 @@ pub async fn plan_retention(
             && has_older(conn, table, overdue, sealed, &retention).await?
         {
             retention.older_rows = count_older(conn, table, cutoff, &retention).await?;
+            retention.of.is_overdue = true;
         }
     } else if let Some(cutoff) = of.created_before {
         retention.older_rows = count_older(conn, table, cutoff, &retention).await?;
@@ -298,8 +303,9 @@ pub(super) async fn summaries(
 }
 
 /// Whether there are records in what stays that were made before this time. Of
-/// sealed ones their segments know. Of others the first is looked at: one that was
-/// made before it, and came after it, is known of once it is sealed.
+/// sealed ones their segments know. Of others, beyond and before these, the first is
+/// looked at: one that was made before it, and came after it, is known of once it
+/// is sealed.
 async fn has_older(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -322,6 +328,12 @@ async fn has_older(
                 ") OR coalesce((SELECT {created_at} FROM {from} WHERE {id} > "
             ));
             sql.bind(sealed)?;
+            push_kept(&mut sql, table, retention)?;
+            sql.push(&format!(
+                " ORDER BY {id} LIMIT 1) < {cutoff}, FALSE) \
+                 OR coalesce((SELECT {created_at} FROM {from} WHERE {id} < {}",
+                seal::sealed_from(&target)
+            ));
             push_kept(&mut sql, table, retention)?;
             sql.push(&format!(" ORDER BY {id} LIMIT 1) < {cutoff}, FALSE)"));
         }
@@ -433,6 +445,8 @@ pub async fn oldest_kept(
     table: &'static Table,
     retention: &Retention,
 ) -> Result<Option<DateTime<Utc>>, Error> {
+    // Segments may not know yet what has gone.
+    let by_age = retention.older_rows > 0 || retention.of.is_overdue;
     let sealed = sealed_until(conn, table).await?;
     let created_at = table.role(Role::CreatedAt).quoted();
     let mut sql = Sql::new(&format!(
@@ -443,7 +457,7 @@ pub async fn oldest_kept(
         sql.push(&format!(" AND {} > ", table.role(Role::Id).quoted()));
         sql.bind(sealed)?;
     }
-    if let (Some(cutoff), true) = (retention.of.created_before, retention.older_rows > 0) {
+    if let (Some(cutoff), true) = (retention.of.created_before, by_age) {
         sql.push(&format!(" AND {created_at} >= "));
         sql.bind(cutoff)?;
     }
@@ -460,7 +474,7 @@ pub async fn oldest_kept(
     sql.bind(table.name)?;
     push_kept_segments(&mut sql, retention)?;
     let mut straddling = None;
-    if let (Some(cutoff), true) = (retention.of.created_before, retention.older_rows > 0) {
+    if let (Some(cutoff), true) = (retention.of.created_before, by_age) {
         sql.push(" AND oldest >= ");
         sql.bind(cutoff)?;
         straddling = oldest_of_straddling(conn, table, retention, cutoff).await?;

@@ -89,12 +89,8 @@ async fn retain_on(
     if !goes_on {
         return Ok(retained);
     }
-    let deleted = one_by_one::delete(conn, table, retention, &mut retained, say).await?;
-    if let (Some(cutoff), true) = (retention.of.created_before, retention.older_rows > 0)
-        && table.sealed
-        && deleted.is_continue()
-    {
-        one_by_one::settle(conn, table, cutoff, Turns::new(CLEANING)).await?;
+    one_by_one::delete(conn, table, retention, &mut retained, say).await?;
+    if table.sealed && retention.of.is_overdue {
         clean(conn, table, CLEANING).await?;
     }
     Ok(retained)

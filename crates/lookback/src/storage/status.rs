@@ -20,7 +20,8 @@ pub struct Status {
     /// none for a table that is not partitioned.
     pub partitions: Vec<(Partition, State)>,
     /// Its records, softly deleted ones too; sealed ones as they were counted
-    /// when they were sealed, with those that were deleted for good since.
+    /// when they were sealed, or when some went for their age, with those that were
+    /// deleted for good since.
     pub rows: u64,
     /// Whether [`rows`](Self::rows) were all counted now: none of them is sealed.
     pub rows_are_exact: bool,

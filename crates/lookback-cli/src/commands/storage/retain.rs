@@ -99,21 +99,26 @@ pub(super) fn needs(args: &RetainArgs) -> Vec<Need> {
     let named = args.table.map(|table| vec![table]);
     let tables = named.unwrap_or_else(|| ALL.to_vec());
     let mut needs: Vec<Need> = Vec::new();
-    for named in tables {
-        let table = table_of(named).name;
+    for named in &tables {
+        let (table, is_sealed) = (table_of(*named).name, table_of(*named).sealed);
         if args.dry_run {
             needs.push((table, rights::READ));
             continue;
         }
         needs.push((table, rights::REMOVE));
-        if matches!(named, RetainTable::Logs | RetainTable::Requests) {
+        if is_sealed {
             needs.push((table, rights::OWN));
         }
     }
-    needs.extend(rights::on_summaries(match args.dry_run {
-        true => rights::READ,
-        false => rights::REMOVE,
-    }));
+    if tables.into_iter().any(|named| table_of(named).sealed) {
+        needs.extend(rights::on_summaries(match args.dry_run {
+            true => rights::READ,
+            false => rights::REMOVE,
+        }));
+        if !args.dry_run {
+            needs.push(("sealed_segments", rights::CHANGE));
+        }
+    }
     needs
 }
 
@@ -241,12 +246,21 @@ fn why(table: &Table, staying: &Staying) -> String {
         None => "is what the table is too large with".to_owned(),
     };
     let (name, table) = (&staying.name, table.name);
+    let and_old = match staying.oldest {
+        Some(_) => " and all of its records are too old",
+        None => "",
+    };
     match staying.why {
         Why::TakesInserts { to: Some(to), .. } => format!(
             "{table}: {name} {has}, and stays while it takes inserts: it goes as a whole, once id \
-             {} is in use and all of its records are too old",
+             {} is in use{and_old}",
             grouped(to.unsigned_abs())
         ),
+        Why::TakesInserts { .. } => {
+            format!(
+                "{table}: {name} {has}, and stays, as it takes all inserts from its first id on"
+            )
+        }
         Why::IsDefault => format!(
             "{table}: {name} {has}, and stays as the default partition: lookback storage seal \
              makes partitions, one of it too, which goes as a whole once ids are beyond its end"

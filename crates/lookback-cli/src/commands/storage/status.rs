@@ -133,6 +133,15 @@ fn as_json(status: &Status, leaving: Option<&Planned>) -> Value {
         "oldest": status.oldest,
         "newest": status.newest,
         "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
-        "retention": leaving.map(Planned::as_json),
+        "retention": leaving.map(retention_as_json),
     })
+}
+
+/// What would go; why the rest stays is looked at by `retain` alone.
+fn retention_as_json(leaving: &Planned) -> Value {
+    let mut json = leaving.as_json();
+    if let Some(json) = json.as_object_mut() {
+        json.remove("staying");
+    }
+    json
 }

@@ -115,10 +115,11 @@ async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
         }
         for (event, asked) in &then {
             happen(&mut conn, &mut sealer, event).await;
-            let sealed: i64 = sqlx::query_scalar("SELECT count(*) FROM sealed_segments")
-                .fetch_one(&mut *conn)
-                .await
-                .unwrap();
+            let sealed: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM sealed_segments WHERE deleted_at IS NULL")
+                    .fetch_one(&mut *conn)
+                    .await
+                    .unwrap();
             for asked in asked {
                 searches += 1;
                 by_summaries += u32::from(sealed > 0);
@@ -305,11 +306,12 @@ async fn numbers_beside_phrases_and_times_are_found() {
     {
         segments.push(some);
     }
-    let stored: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT first_id, last_id FROM sealed_segments ORDER BY first_id")
-            .fetch_all(&mut *conn)
-            .await
-            .unwrap();
+    let stored: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT first_id, last_id FROM sealed_segments WHERE deleted_at IS NULL ORDER BY first_id",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
     assert_eq!(segments.iter().sum::<u64>(), stored.len() as u64);
     assert!(stored.windows(2).all(|two| two[0].1 + 1 == two[1].0));
     assert_eq!(stored.last().map(|last| last.1), Some(4_499));

@@ -147,10 +147,12 @@ async fn left(pool: &PgPool, id: i64) -> (i64, i64) {
 }
 
 async fn segments(pool: &PgPool) -> Vec<(i64, i64)> {
-    sqlx::query_as("SELECT first_id, last_id FROM sealed_segments ORDER BY first_id")
-        .fetch_all(pool)
-        .await
-        .unwrap()
+    sqlx::query_as(
+        "SELECT first_id, last_id FROM sealed_segments WHERE deleted_at IS NULL ORDER BY first_id",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap()
 }
 
 /// What a query finds, and how many, by summaries or from all records.

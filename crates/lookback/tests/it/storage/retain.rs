@@ -313,9 +313,20 @@ async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
         .await
         .unwrap();
     insta::assert_snapshot!(segments, @"300 349 20 2026-01-14 18:00:00");
+    // What another program deleted is found out about, too.
+    let day = Policy {
+        older_than: Some(DAY),
+        ..Policy::default()
+    };
+    execute(&db.pool, "DELETE FROM logs WHERE id < 340").await;
+    insta::assert_snapshot!(take(&db.pool, Log::TABLE, day, hour(357)).await, @"
+[] older 0 deleted 0 oldest kept Some(2026-01-15T04:00:00Z)
+");
+    let rows = "SELECT sum(rows)::bigint FROM sealed_segments WHERE target = 'logs'";
+    assert_eq!(number(&db.pool, rows).await, 10);
     // All goes, and with it all that search keeps.
     insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(10_000)).await, @"
-[] older 21 deleted 0 oldest kept None
+[] older 11 deleted 0 oldest kept None
 ");
     for kept in [
         "sealed_segments",
@@ -323,7 +334,8 @@ async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
         "search_kinds",
         "search_templates",
     ] {
-        let kept = format!("SELECT count(*) FROM {kept} WHERE target = 'logs'");
+        let kept =
+            format!("SELECT count(*) FROM {kept} WHERE deleted_at IS NULL AND target = 'logs'");
         assert_eq!(number(&db.pool, &kept).await, 0, "{kept}");
     }
     Log::records()
