@@ -273,12 +273,7 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
     assert!(lookback.read("there.csv").starts_with(b"id,source"));
 
     // Interrupted while the table keeps it waiting.
-    let pool = &lookback.db.as_ref().unwrap().pool;
-    let mut lock = pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let _lock = lookback.lock_logs().await;
     for signal in [nix::sys::signal::SIGINT, nix::sys::signal::SIGTERM] {
         let child = lookback
             .command(&["logs", "export", "--out", "late.parquet"])
@@ -307,13 +302,12 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
         );
         assert_eq!(files(), ["there.csv"]);
         // The server ends the session when it next looks at its client.
-        sqlx::query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-             WHERE datname = current_database() AND application_name = 'lookback'",
-        )
-        .execute(pool)
-        .await
-        .unwrap();
+        lookback
+            .execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'lookback'",
+            )
+            .await;
         while waiting().await > 0 {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -406,12 +400,7 @@ fn files_of(lookback: &Lookback) -> Vec<String> {
 #[tokio::test]
 async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_keeps_its_own() {
     let lookback = three_logs().await;
-    let pool = &lookback.db.as_ref().unwrap().pool;
-    let mut lock = pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let lock = lookback.lock_logs().await;
     let call = ["logs", "export", "--out", "all.jsonl", "--overwrite"];
     let start = || {
         let mut command = lookback.command(&call);

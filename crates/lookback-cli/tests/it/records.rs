@@ -406,12 +406,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 #[tokio::test]
 async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_do() {
     let lookback = shop().await;
-    let pool = &lookback.db.as_ref().unwrap().pool;
-    let mut lock = pool.begin().await.unwrap();
-    sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *lock)
-        .await
-        .unwrap();
+    let _lock = lookback.lock_logs().await;
     transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
 $ lookback logs list --timeout 50ms
 ! error: logs: nothing within [time] ms, so the read was stopped

@@ -100,6 +100,16 @@ impl Lookback {
             .unwrap();
     }
 
+    /// Keeps everyone from the logs until it is dropped.
+    pub(crate) async fn lock_logs(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        let mut lock = self.db.as_ref().unwrap().pool.begin().await.unwrap();
+        sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *lock)
+            .await
+            .unwrap();
+        lock
+    }
+
     /// One number from the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS number")))

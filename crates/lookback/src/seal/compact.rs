@@ -17,9 +17,9 @@ use crate::sql::Sql;
 
 /// Makes one kind of all that have the same template and lie within a range of
 /// ids, forgets what is left of records that retention took and templates that
-/// no kind has, and returns how many kinds there were and are. What a search finds stays the same; it reads fewer kinds.
-/// Returns `None`, having done nothing, while another process is sealing the
-/// table.
+/// no kind has, and returns how many kinds there were and are. What a search finds
+/// stays the same; it reads fewer kinds. Returns `None`, having done nothing, while
+/// another process is sealing the table.
 ///
 /// # Errors
 ///

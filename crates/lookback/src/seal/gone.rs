@@ -156,31 +156,41 @@ async fn forget_some(conn: &mut PgConnection, table: &'static Table) -> Result<b
     let Some(from) = gone_below(conn, table).await? else {
         return Ok(false);
     };
-    let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    let (below, most) = (sql.argument(from)?, sql.argument(AT_A_TIME)?);
-    sql.push(&format!(
-        "DELETE FROM search_kinds WHERE ctid = ANY (ARRAY (\
-           SELECT ctid FROM search_kinds WHERE target = {target} AND first_id < {below} \
-           AND last_id < {below} ORDER BY first_id LIMIT {most}))"
-    ));
-    if sql.execute(&mut *conn).await? >= AT_A_TIME.unsigned_abs() {
+    // Kinds may reach beyond it, and count then.
+    let kinds = "SELECT ctid FROM search_kinds WHERE target = {target} AND first_id < {below} \
+                 AND last_id < {below} ORDER BY first_id";
+    if delete_some(conn, table, "search_kinds", kinds, from, AT_A_TIME).await? {
         return Ok(true);
     }
     // From the last on: while the first is there, it is known that there is more to do.
-    let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    let (below, most) = (sql.argument(from)?, sql.argument(BLOCKS_AT_A_TIME)?);
-    sql.push(&format!(
-        "DELETE FROM search_blocks WHERE ctid = ANY (ARRAY (\
-           SELECT ctid FROM search_blocks WHERE target = {target} AND first_id < {below} \
-           ORDER BY first_id DESC LIMIT {most}))"
-    ));
-    if sql.execute(&mut *conn).await? >= BLOCKS_AT_A_TIME.unsigned_abs() {
+    let blocks = "SELECT ctid FROM search_blocks WHERE target = {target} AND first_id < {below} \
+                  ORDER BY first_id DESC";
+    let is_full = delete_some(conn, table, "search_blocks", blocks, from, BLOCKS_AT_A_TIME).await?;
+    if is_full && gone_below(conn, table).await?.is_some() {
         return Ok(true);
     }
     kinds::forget_unused(conn, table.name).await?;
     Ok(false)
+}
+
+/// Deletes this many of the rows that `which` selects, of a `{target}` and
+/// `{below}` an id; returns whether there were as many.
+async fn delete_some(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    summaries: &str,
+    which: &str,
+    below: i64,
+    most: i64,
+) -> Result<bool, Error> {
+    let mut sql = Sql::default();
+    let which = which.replace("{target}", &sql.argument(table.name)?);
+    let which = which.replace("{below}", &sql.argument(below)?);
+    let limit = sql.argument(most)?;
+    sql.push(&format!(
+        "DELETE FROM {summaries} WHERE ctid = ANY (ARRAY ({which} LIMIT {limit}))"
+    ));
+    Ok(sql.execute(conn).await? >= most.unsigned_abs())
 }
 
 /// The least id that is sealed, or the greatest number, if something is left
