@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use lookback_embedded::{Event, Layout, Running, Search, Server, is_root};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::config::{Config, Origin};
@@ -47,7 +47,11 @@ pub(crate) async fn connect_to(
             )
         })?
         .application_name("lookback");
-    let options = without_brackets(options);
+    let mut options = without_brackets(options);
+    if matches!(origin, Origin::Default) {
+        // It has no TLS, whatever PGSSLMODE asks of others.
+        options = options.ssl_mode(PgSslMode::Disable);
+    }
     let failed = |problem: &str| {
         let failure = Failure::failed(format!("cannot connect to {shown}: {problem}"));
         match origin {

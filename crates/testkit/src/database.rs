@@ -3,12 +3,13 @@
 use std::env;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{OnceLock, mpsc};
+use std::time::{Duration, Instant};
 
+use lookback::ENCODER_VERSION;
 use lookback_embedded::{Installation, Layout, Search, Server, ThrowAway, is_root, quiet};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
@@ -26,9 +27,16 @@ pub struct Database {
 /// How long the server waits for another test before it stops.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What names of databases start with; those of tests go on with the time.
+/// How long a new database, or a server, is waited for; only failures wait so long.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What names of databases start with; those of tests go on with the server's time.
 const TEST: &str = "test_";
 const TEMPLATE: &str = "template_lookback_";
+
+/// SQLSTATEs of a server, and of a template, that others use.
+const TOO_MANY_CONNECTIONS: &str = "53300";
+const IN_USE: &str = "55006";
 
 /// A database with the tables of Lookback.
 ///
@@ -55,11 +63,18 @@ pub async fn empty_database() -> Database {
 /// If there is no PostgreSQL to be had.
 pub fn server_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
-    URL.get_or_init(|| env::var("LOOKBACK_TEST_DATABASE_URL").unwrap_or_else(|_| start_server()))
+    URL.get_or_init(|| {
+        env::var("LOOKBACK_TEST_DATABASE_URL").unwrap_or_else(|_| {
+            let url = start_server();
+            keep_running(&url);
+            url
+        })
+    })
 }
 
-/// The programs of a PostgreSQL with pgvector, and their version; found or
-/// fetched.
+/// The programs of the PostgreSQL that tests use, and their version: the pinned
+/// one, fetched where that was not done yet, or the one in the folder
+/// `LOOKBACK_PG_BIN`.
 ///
 /// # Panics
 ///
@@ -70,12 +85,14 @@ pub fn installation() -> (PathBuf, String) {
 }
 
 pub(crate) fn find_installation() -> Installation {
+    if let Some(dir) = env::var_os("LOOKBACK_PG_BIN") {
+        return Installation::open(Path::new(&dir)).expect("a PostgreSQL with pgvector");
+    }
     let layout = Layout::standard(|name| env::var_os(name), is_root())
         .expect("a place for the private PostgreSQL");
-    let mut search = Search::new(layout.postgres(), env::var_os("PATH").unwrap_or_default());
-    if let Some(dir) = env::var_os("LOOKBACK_PG_BIN") {
-        search = search.given(dir);
-    }
+    // The same on every machine, whatever is installed there.
+    let path = env::var_os("PATH").unwrap_or_default();
+    let search = Search::new(layout.postgres(), path).system(false);
     let say = |event: &lookback_embedded::Event| eprintln!("{event}");
     search.find(&say).expect("a PostgreSQL with pgvector")
 }
@@ -85,17 +102,44 @@ fn start_server() -> String {
         idle: IDLE,
         ..ThrowAway::default()
     };
+    // It has no TLS, whatever PGSSLMODE asks of others.
     Server::at(server_folder())
         .throw_away(throw_away)
+        .patience(PATIENCE)
         .start(&find_installation(), &quiet)
         .expect("a running PostgreSQL")
         .url()
+        + "?sslmode=disable"
+}
+
+/// Keeps a connection for as long as this process lives: the server stops when
+/// nobody is connected for a while, as during a test that only compiles.
+fn keep_running(url: &str) {
+    let url = url.to_owned();
+    let (connected, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(async {
+                let conn = PgConnection::connect(&url).await;
+                let _ = connected.send(());
+                let _conn = conn.expect("a connection to the test server");
+                std::future::pending::<()>().await;
+            });
+    });
+    let _ = wait.recv();
 }
 
 /// Below the folder for temporary files, which the user that runs PostgreSQL
-/// for root can enter; one for each user and checkout.
+/// for root can enter; one for each user, checkout and PostgreSQL.
 fn server_folder() -> PathBuf {
-    let key = key_of(&(env!("CARGO_MANIFEST_DIR"), env::var_os("HOME")));
+    let key = key_of(&(
+        env!("CARGO_MANIFEST_DIR"),
+        nix::unistd::geteuid().as_raw(),
+        env::var_os("LOOKBACK_PG_BIN"),
+    ));
     env::temp_dir().join(format!("lookback-test-{key}"))
 }
 
@@ -106,22 +150,37 @@ fn key_of(value: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
+/// A connection to the server's own database; where all are taken, as soon as
+/// one is free.
 async fn admin() -> PgConnection {
-    PgConnection::connect(server_url())
-        .await
-        .expect("a connection to the test server")
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match PgConnection::connect(server_url()).await {
+            Ok(conn) => return conn,
+            Err(error) if has_code(&error, TOO_MANY_CONNECTIONS) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => panic!("a connection to the test server: {error}"),
+        }
+    }
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some(code))
 }
 
 /// The name of a database that is migrated once, and then copied.
 async fn template() -> String {
     static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     NAME.get_or_init(|| async {
-        // Named by the checksums: other migrations, another template.
+        // Named by what is in it: other migrations or another encoder, another template.
         let checksums: Vec<_> = lookback::migrate::MIGRATOR
             .iter()
             .map(|migration| &migration.checksum)
             .collect();
-        let name = format!("{TEMPLATE}{}", key_of(&checksums));
+        let name = format!("{TEMPLATE}{}", key_of(&(checksums, ENCODER_VERSION)));
         let mut admin = admin().await;
         // One process makes it, the others wait.
         admin
@@ -161,41 +220,47 @@ async fn template() -> String {
     .clone()
 }
 
-/// Drops what killed and failed tests left, once it is old.
+/// Drops what killed and failed tests left, once it is old and nobody uses it.
 async fn reap(admin: &mut PgConnection) {
-    const OLD: u64 = 60 * 60;
-    let rows =
-        sqlx::query("SELECT datname::text AS name FROM pg_database WHERE datname LIKE 'test\\_%'")
-            .fetch_all(&mut *admin)
-            .await
-            .expect("a look at the databases");
+    const OLD: i64 = 60 * 60;
+    let now = now(admin).await;
+    let rows = sqlx::query(
+        "SELECT datname::text AS name FROM pg_database AS d WHERE datname LIKE 'test\\_%' \
+         AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datid = d.oid)",
+    )
+    .fetch_all(&mut *admin)
+    .await
+    .expect("a look at the databases");
     for row in rows {
         let name: String = row.try_get("name").expect("a name");
         let made = name
             .strip_prefix(TEST)
             .and_then(|rest| rest.split('_').next())
-            .and_then(|time| time.parse::<u64>().ok());
-        if made.is_none_or(|made| made + OLD < now()) {
-            drop_database(admin, &name).await;
+            .and_then(|time| time.parse::<i64>().ok());
+        if made.is_none_or(|made| made + OLD < now) {
+            // Without force: somebody may have come since.
+            let _ = admin
+                .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
+                .await;
         }
     }
 }
 
 async fn create(template: Option<&str>) -> Database {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let mut admin = admin().await;
     let name = format!(
         "{TEST}{}_{}_{}",
-        now(),
+        now(&mut admin).await,
         std::process::id(),
         COUNTER.fetch_add(1, Ordering::Relaxed)
     );
-    let mut admin = admin().await;
     create_database(&mut admin, &name, template).await;
     admin.close().await.expect("the connection is closed");
     let url = url_of(&name);
     let pool = PgPoolOptions::new()
         .max_connections(4)
-        .acquire_timeout(Duration::from_secs(60))
+        .acquire_timeout(PATIENCE)
         .connect_with(PgConnectOptions::from_str(&url).expect("a URL"))
         .await
         .expect("a connection to the database of the test");
@@ -205,7 +270,18 @@ async fn create(template: Option<&str>) -> Database {
 async fn create_database(admin: &mut PgConnection, name: &str, template: Option<&str>) {
     // template0: nobody is connected to it, ever.
     let template = template.unwrap_or("template0");
-    run(admin, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+    let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match admin.execute(AssertSqlSafe(sql.clone())).await {
+            Ok(_) => return,
+            // An autovacuum is in the template.
+            Err(error) if has_code(&error, IN_USE) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => panic!("{sql}: {error}"),
+        }
+    }
 }
 
 async fn drop_database(admin: &mut PgConnection, name: &str) {
@@ -223,15 +299,28 @@ async fn run(conn: &mut PgConnection, sql: String) {
 }
 
 fn url_of(name: &str) -> String {
-    let server = server_url();
+    let (server, query) = match server_url().split_once('?') {
+        Some((server, query)) => (server, format!("?{query}")),
+        None => (server_url(), String::new()),
+    };
     let (before, _) = server.rsplit_once('/').expect("a URL with a database");
-    format!("{before}/{name}")
+    format!("{before}/{name}{query}")
 }
 
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+/// The time of the server, in seconds: clocks of clients may differ.
+async fn now(admin: &mut PgConnection) -> i64 {
+    sqlx::query("SELECT extract(epoch FROM clock_timestamp())::bigint AS now")
+        .fetch_one(admin)
+        .await
+        .and_then(|row| row.try_get("now"))
+        .expect("the time")
+}
+
+impl Database {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl fmt::Debug for Database {

@@ -1,6 +1,5 @@
 //! A PostgreSQL of one test's own, to be killed.
 
-use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -39,10 +38,13 @@ impl Killable {
     fn with(durable: bool) -> Self {
         let mut folder = tempfile::Builder::new();
         folder.prefix("lookback-kill-");
-        // The user that runs PostgreSQL for root has to enter it.
-        #[cfg(unix)]
-        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755));
         let folder = folder.tempdir().unwrap();
+        // The user that runs PostgreSQL for root has to enter it, whatever the umask is.
+        #[cfg(unix)]
+        {
+            let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(folder.path(), open).unwrap();
+        }
         let how = ThrowAway {
             idle: Duration::from_secs(120),
             remove: true,
@@ -60,10 +62,10 @@ impl Killable {
     ///
     /// # Panics
     ///
-    /// If it does not start within a minute.
+    /// If it does not start within ten minutes.
     pub fn start(&self) -> Running {
         let installation = find_installation();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(600);
         loop {
             match self.server.start(&installation, &quiet) {
                 Ok(running) => return running,
@@ -80,10 +82,8 @@ impl Killable {
 ///
 /// If it cannot be killed.
 pub fn kill(running: &Running) {
-    let killed = Command::new("kill")
-        .args(["-KILL", &running.pid().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(running.pid()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 impl Drop for Killable {

@@ -10,8 +10,9 @@
 //!
 //! All tests of a machine share one private PostgreSQL, which stops by itself
 //! when no test has been connected for a while, also when the tests were
-//! killed. `LOOKBACK_TEST_DATABASE_URL` names another server to use, with a
-//! role that may create databases.
+//! killed. `LOOKBACK_PG_BIN` names the folder of another PostgreSQL to start;
+//! `LOOKBACK_TEST_DATABASE_URL` a server to use instead: as a superuser, on this
+//! machine, with the settings of a new one and a locale of UTF-8.
 
 // Test code: a test that cannot have its database has nothing better to do than to panic.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]

@@ -272,7 +272,7 @@ pub(super) const KINDS: &[Kind] = &[
         "timetz",
         "timetz '10:00Z' + {} * interval '1 minute'",
         &["current_time", "'12:00+02'"],
-        &["{} <> '23:59:58Z'"],
+        &["{} <> '24:00:00Z'"],
     ),
     kind(
         "interval",
