@@ -79,6 +79,10 @@ pub(crate) enum DbCommand {
         #[arg(long, requires = "name", conflicts_with = "reversible")]
         empty: bool,
 
+        /// Version of the first file, later than those there are [default: the time in UTC]
+        #[arg(long, value_name = "YYYYMMDDhhmmss", value_parser = clap::value_parser!(i64).range(1..))]
+        version: Option<i64>,
+
         #[command(flatten)]
         rebase: RebaseArgs,
 

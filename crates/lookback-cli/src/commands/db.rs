@@ -59,6 +59,7 @@ pub(crate) async fn run(
             name,
             reversible,
             empty,
+            version,
             rebase,
             decisions,
             folder,
@@ -69,11 +70,12 @@ pub(crate) async fn run(
                 return Err(Failure::usage(error.to_string()).hint(hint));
             }
             match name {
-                Some(name) if empty => generate::empty(&folder, &name),
+                Some(name) if empty => generate::empty(&folder, &name, version),
                 name => {
                     let how = generate::How {
                         name,
                         reversible,
+                        version,
                         decisions: &decisions,
                     };
                     if rebase.rebase {

@@ -76,6 +76,8 @@ fn each_answer_is_taken_and_the_next_run_finds_nothing() {
         "db",
         "generate",
         "names",
+        "--version",
+        "20261124110000",
         "--rename",
         "loads=imports",
         "--rename",
@@ -88,20 +90,18 @@ fn each_answer_is_taken_and_the_next_run_finds_nothing() {
         "metrics.traffic_count=0",
     ];
     let ran = lookback.run(&call).succeeded();
-    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
-        insta::assert_snapshot!(ran.transcript(), @"
-        $ lookback db generate names --rename loads=imports --rename loads.prefix=prefix_sha256 --rename user_role.owner=admin --drop metrics.traffic --fill metrics.traffic_count=0
-        migrations/[version]_names.sql
-        migrations/meta/[version].json
-        ! rename value user_role.owner to admin
-        ! rename table loads to imports
-        ! rename column imports.prefix to prefix_sha256
-        ! drop column metrics.traffic
-        ! add column metrics.traffic_count
-        ! warning: [version]_names.sql: LOSES DATA: the values of metrics.traffic
-        ! hint: review the files, then: db migrate
-        ");
-    });
+    insta::assert_snapshot!(ran.transcript(), @"
+    $ lookback db generate names --version 20261124110000 --rename loads=imports --rename loads.prefix=prefix_sha256 --rename user_role.owner=admin --drop metrics.traffic --fill metrics.traffic_count=0
+    migrations/20261124110000_names.sql
+    migrations/meta/20261124110000.json
+    ! rename value user_role.owner to admin
+    ! rename table loads to imports
+    ! rename column imports.prefix to prefix_sha256
+    ! drop column metrics.traffic
+    ! add column metrics.traffic_count
+    ! warning: 20261124110000_names.sql: LOSES DATA: the values of metrics.traffic
+    ! hint: review the files, then: db migrate
+    ");
     let mut sql: Vec<_> = std::fs::read_dir(lookback.folder().join("migrations"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -146,17 +146,17 @@ fn an_index_and_a_constraint_keep_what_they_are_under_another_name() {
         let (name, index) = users.indexes.pop_first().unwrap();
         users.indexes.insert(format!("{name}_old"), index);
     });
-    let ran = lookback.run(&["db", "generate"]).succeeded();
-    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
-        insta::assert_snapshot!(ran.transcript(), @"
-        $ lookback db generate
-        migrations/[version]_rename_constraint_logs_level_is_known_to_logs_level_check.sql
-        migrations/meta/[version].json
-        ! rename constraint logs.level_is_known to logs_level_check
-        ! rename index users.users_email_key_old to users_email_key
-        ! hint: review the files, then: db migrate
-        ");
-    });
+    let ran = lookback
+        .run(&["db", "generate", "--version", "20261124110000"])
+        .succeeded();
+    insta::assert_snapshot!(ran.transcript(), @"
+    $ lookback db generate --version 20261124110000
+    migrations/20261124110000_rename_constraint_logs_level_is_known_to_logs_level_check.sql
+    migrations/meta/20261124110000.json
+    ! rename constraint logs.level_is_known to logs_level_check
+    ! rename index users.users_email_key_old to users_email_key
+    ! hint: review the files, then: db migrate
+    ");
 }
 
 #[test]
@@ -204,31 +204,30 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
     for flags in [&[][..], &["--fill", "metrics.traffic_count=0"]] {
         let lookback = Lookback::with(None);
         behind(&lookback, |s| without(s, "metrics", "traffic_count"));
-        let call = [&["db", "generate", "count"][..], flags].concat();
+        let call = ["db", "generate", "count", "--version", "20261124110000"];
+        let call = [&call[..], flags].concat();
         let ran = lookback.run(&call).succeeded();
-        insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
-            match flags {
-                [] => insta::assert_snapshot!(ran.transcript(), @"
-                $ lookback db generate count
-                migrations/[version]_count.sql
-                migrations/[version]_count_validate.sql
-                migrations/[version]_count_finish.sql
-                migrations/meta/[version].json
-                ! add column metrics.traffic_count
-                ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
-                ! warning: [version]_count.sql: may fail on existing rows: later changes of rows that break it, until they are mended
-                ! warning: [version]_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
-                ! hint: review the files, then: db migrate
-                "),
-                _ => insta::assert_snapshot!(ran.transcript(), @"
-                $ lookback db generate count --fill metrics.traffic_count=0
-                migrations/[version]_count.sql
-                migrations/meta/[version].json
-                ! add column metrics.traffic_count
-                ! hint: review the files, then: db migrate
-                "),
-            }
-        });
+        match flags {
+            [] => insta::assert_snapshot!(ran.transcript(), @"
+            $ lookback db generate count --version 20261124110000
+            migrations/20261124110000_count.sql
+            migrations/20261124110001_count_validate.sql
+            migrations/20261124110002_count_finish.sql
+            migrations/meta/20261124110002.json
+            ! add column metrics.traffic_count
+            ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+            ! warning: 20261124110000_count.sql: may fail on existing rows: later changes of rows that break it, until they are mended
+            ! warning: 20261124110001_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+            ! hint: review the files, then: db migrate
+            "),
+            _ => insta::assert_snapshot!(ran.transcript(), @"
+            $ lookback db generate count --version 20261124110000 --fill metrics.traffic_count=0
+            migrations/20261124110000_count.sql
+            migrations/meta/20261124110000.json
+            ! add column metrics.traffic_count
+            ! hint: review the files, then: db migrate
+            "),
+        }
     }
 }
 
@@ -352,39 +351,40 @@ fn on_a_terminal_each_question_is_asked() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
     // A slip of the pen is asked again.
-    let ran = lookback.run_typing(&["db", "generate", "names"], "1\n1\n7\nd\n1\n");
-    insta::with_settings!({filters => vec![(r"\d{14}", "[version]")]}, {
-        insta::assert_snapshot!(ran.transcript(), @"
-        $ lookback db generate names
-        migrations/[version]_names.sql
-        migrations/[version]_names_validate.sql
-        migrations/[version]_names_finish.sql
-        migrations/meta/[version].json
-        ! value user_role.owner is gone. What became of it?
-        !   1  it is user_role.admin now
-        !   d  it was dropped
-        ! > table loads is gone. What became of it?
-        !   1  it is imports now
-        !   d  it was dropped
-        ! > column metrics.traffic is gone. What became of it?
-        !   1  it is metrics.traffic_count now
-        !   d  it was dropped
-        ! > type one of the numbers, or d
-        ! > column loads.prefix is gone. What became of it?
-        !   1  it is loads.prefix_sha256 now
-        !   d  it was dropped
-        ! > rename value user_role.owner to admin
-        ! rename table loads to imports
-        ! rename column imports.prefix to prefix_sha256
-        ! drop column metrics.traffic
-        ! add column metrics.traffic_count
-        ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
-        ! warning: [version]_names.sql: LOSES DATA: the values of metrics.traffic
-        ! warning: [version]_names.sql: may fail on existing rows: later changes of rows that break it, until they are mended
-        ! warning: [version]_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
-        ! hint: review the files, then: db migrate
-        ");
-    });
+    let ran = lookback.run_typing(
+        &["db", "generate", "names", "--version", "20261124110000"],
+        "1\n1\n7\nd\n1\n",
+    );
+    insta::assert_snapshot!(ran.transcript(), @"
+    $ lookback db generate names --version 20261124110000
+    migrations/20261124110000_names.sql
+    migrations/20261124110001_names_validate.sql
+    migrations/20261124110002_names_finish.sql
+    migrations/meta/20261124110002.json
+    ! value user_role.owner is gone. What became of it?
+    !   1  it is user_role.admin now
+    !   d  it was dropped
+    ! > table loads is gone. What became of it?
+    !   1  it is imports now
+    !   d  it was dropped
+    ! > column metrics.traffic is gone. What became of it?
+    !   1  it is metrics.traffic_count now
+    !   d  it was dropped
+    ! > type one of the numbers, or d
+    ! > column loads.prefix is gone. What became of it?
+    !   1  it is loads.prefix_sha256 now
+    !   d  it was dropped
+    ! > rename value user_role.owner to admin
+    ! rename table loads to imports
+    ! rename column imports.prefix to prefix_sha256
+    ! drop column metrics.traffic
+    ! add column metrics.traffic_count
+    ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+    ! warning: 20261124110000_names.sql: LOSES DATA: the values of metrics.traffic
+    ! warning: 20261124110000_names.sql: may fail on existing rows: later changes of rows that break it, until they are mended
+    ! warning: 20261124110001_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+    ! hint: review the files, then: db migrate
+    ");
     lookback.run(&["db", "check", "--offline"]).succeeded();
 }
 
@@ -440,6 +440,45 @@ fn what_was_forgotten_in_the_folder_is_said() {
         said.contains("follows meta/20261124100000.json, which is not there"),
         "{said}"
     );
+}
+
+#[test]
+fn a_version_that_is_given_is_taken_if_it_is_later() {
+    let lookback = Lookback::with(None);
+    behind(&lookback, |s| without(s, "logs", "trace_id"));
+    for version in ["20261124100000", "7"] {
+        let call = ["db", "generate", "trace", "--version", version];
+        let said = lookback.run(&call).failed(1).err;
+        assert_eq!(
+            said,
+            format!(
+                "error: version {version} is not later than 20261124100000, the latest in migrations\n\
+                 hint: give a later version, or none: then it is the time\n"
+            )
+        );
+    }
+    lookback
+        .run(&["db", "generate", "trace", "--version", "0"])
+        .failed(2);
+    // No time, as in a folder that counts its files.
+    transcript!(lookback.run(&["db", "generate", "trace", "--version", "20261124100001"]), @"
+    $ lookback db generate trace --version 20261124100001
+    migrations/20261124100001_trace.sql
+    migrations/meta/20261124100001.json
+    ! add column logs.trace_id
+    ! create index logs.logs_trace_id_idx
+    ! warning: 20261124100001_trace.sql: locks the table: SHARE (no writes) while the index is built
+    ! hint: review the files, then: db migrate
+    ");
+    transcript!(lookback.run(&["db", "generate", "fill", "--empty", "--version", "99990101000000"]), @"
+    $ lookback db generate fill --empty --version 99990101000000
+    migrations/99990101000000_fill.sql
+    ");
+    // Without one it is later all the same.
+    transcript!(lookback.run(&["db", "generate", "fill", "--empty"]), @"
+    $ lookback db generate fill --empty
+    migrations/99990101000001_fill.sql
+    ");
 }
 
 /// The names of all files of the folder, sorted.

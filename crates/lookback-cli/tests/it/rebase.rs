@@ -180,16 +180,18 @@ $ lookback db generate --rebase --regenerate 20261124110000 --dry-run
         "--regenerate",
         "20261124110000",
         "trace",
+        "--version",
+        "20261124130000",
     ]);
     transcript!(ran, @r#"
-$ lookback db generate --rebase --regenerate 20261124110000 trace
-migrations/20261124120001_trace.sql
-migrations/meta/20261124120001.json
+$ lookback db generate --rebase --regenerate 20261124110000 trace --version 20261124130000
+migrations/20261124130000_trace.sql
+migrations/meta/20261124130000.json
 ! removed migrations/20261124110000_add_column_logs_trace_id.sql
 ! removed migrations/meta/20261124110000.json
 ! add column request_snapshots.trace_id
 ! create index request_snapshots.request_snapshots_trace_id_idx
-! warning: 20261124120001_trace.sql: locks the table: SHARE (no writes) while the index is built
+! warning: 20261124130000_trace.sql: locks the table: SHARE (no writes) while the index is built
 ! hint: review the files, then: db migrate
 "#);
     transcript!(lookback.run(&["db", "check", "--offline"]), @"

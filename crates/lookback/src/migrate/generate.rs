@@ -10,6 +10,9 @@ use super::rebase::snapshot_name;
 use crate::error::Error;
 use crate::migrate::Folder;
 
+/// More files than a migration ever has, each with a version of its own.
+const MOST_FILES: i64 = 1_000_000;
+
 /// How a migration is generated.
 #[derive(Clone, Debug, Default)]
 pub struct GenerateOptions {
@@ -19,6 +22,9 @@ pub struct GenerateOptions {
     pub decisions: Decisions,
     /// Each file with one that undoes it.
     pub reversible: bool,
+    /// The version of the first file, later than those of the folder; the time
+    /// if none.
+    pub version: Option<i64>,
 }
 
 /// What was generated.
@@ -37,11 +43,12 @@ pub struct Generated {
 /// difference as migration files with a snapshot. Needs no database.
 ///
 /// `now` gives the versions: `YYYYMMDDhhmmss` in UTC, and later than every
-/// file that is there.
+/// file that is there; or [`GenerateOptions::version`] does.
 ///
 /// # Errors
 ///
-/// [`Error::is_setup`] if the difference cannot be told from a rename without
+/// [`Error::is_setup`] if the version is not later than those of the folder; if
+/// the difference cannot be told from a rename without
 /// a decision, with the flags that say it; a folder that cannot be read or
 /// written; two branches that were not put one after the other.
 pub fn generate(
@@ -50,18 +57,19 @@ pub fn generate(
     options: &GenerateOptions,
     now: DateTime<Utc>,
 ) -> Result<Generated, Error> {
-    // In this order: whatever is written after the newest was read is not older
-    // than the first, and found by the commit.
-    let first = next_version(folder, now)?;
+    // In this order: whatever is written after the versions were read is found by the commit.
+    let last = folder.last_version()?;
+    let first = later_version(folder, last, options.version, now)?;
     let newest = folder.newest()?;
     let draft = drafted(newest.as_ref(), models, options, first)?;
     let generated = draft.generated(folder);
     if !draft.files.is_empty() {
         let journal = Journal {
             write: draft.files.into_iter().collect(),
+            after: Some(last),
             ..Journal::default()
         };
-        journal.commit_after(folder, first)?;
+        journal.claim(folder)?;
     }
     Ok(generated)
 }
@@ -142,14 +150,21 @@ fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {
     risks.cloned().collect::<Vec<_>>().into_iter()
 }
 
-/// Writes an empty file, for a change of data that is written by hand.
+/// Writes an empty file, for a change of data that is written by hand. Its
+/// version is the given one, or the time.
 ///
 /// # Errors
 ///
-/// A folder that cannot be written; a name that is none.
-pub fn generate_empty(folder: &Folder, name: &str, now: DateTime<Utc>) -> Result<PathBuf, Error> {
+/// A folder that cannot be written; a name that is none; a version that is not
+/// later than those of the folder.
+pub fn generate_empty(
+    folder: &Folder,
+    name: &str,
+    version: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<PathBuf, Error> {
     let name = checked_name(name)?;
-    let version = next_version(folder, now)?;
+    let version = next_version(folder, version, now)?;
     let text = "-- Write the change here. It runs in one transaction; for one that cannot,\n\
                 -- make `-- no-transaction` the first line.\n";
     folder.write(&format!("{version}_{name}.sql"), text)
@@ -197,11 +212,36 @@ fn checked_name(name: &str) -> Result<String, Error> {
     })
 }
 
-pub(super) fn next_version(folder: &Folder, now: DateTime<Utc>) -> Result<i64, Error> {
+/// The given version, if it is later than those of the folder; else the time,
+/// or one more than the latest version if that is later.
+pub(super) fn next_version(
+    folder: &Folder,
+    given: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<i64, Error> {
+    later_version(folder, folder.last_version()?, given, now)
+}
+
+fn later_version(
+    folder: &Folder,
+    last: i64,
+    given: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<i64, Error> {
+    if let Some(given) = given {
+        if given > last && given < i64::MAX - MOST_FILES {
+            return Ok(given);
+        }
+        return Err(Error::Setup {
+            problem: format!(
+                "version {given} is not later than {last}, the latest in {}",
+                folder.path().display()
+            ),
+            hint: "give a later version, or none: then it is the time".to_owned(),
+        });
+    }
     let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
-    let last = folder.last_version()?;
-    // A migration takes many files at the most.
-    if last > i64::MAX - 1_000_000 {
+    if last > i64::MAX - MOST_FILES {
         return Err(Error::Setup {
             problem: format!(
                 "no version comes after {last}, the largest in {}",

@@ -15,8 +15,12 @@ use super::script::Step;
 use super::steps::Broken;
 use crate::error::Error;
 
+/// A build is over for `pg_stat_progress_create_index` just before its commit makes
+/// the index valid: what is not being built is looked at once more after this.
+const SETTLED: Duration = Duration::from_millis(100);
+
 /// An index of the table that has the name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Found {
     oid: i64,
     /// With its schema, quoted.
@@ -80,7 +84,12 @@ impl Run<'_> {
                             }
                         }
                     }
-                    self.drop_invalid(&found.name).await?;
+                    tokio::time::sleep(SETTLED).await;
+                    if self.look(index).await?.as_ref() == Some(&found)
+                        && !self.is_being_built(&found).await?
+                    {
+                        self.drop_invalid(&found.name).await?;
+                    }
                 }
                 Some(found) if self.is_as_wanted(&found, index).await? => {
                     (self.tell)(Event::IndexIsThere { index: found.name });
@@ -185,15 +194,25 @@ impl Run<'_> {
 
     /// Drops what a REINDEX CONCURRENTLY of this index or table has left.
     pub(super) async fn drop_left_by_reindex(&mut self, name: &str) -> Result<(), sqlx::Error> {
+        let left = self.left_by_reindex(name).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(SETTLED).await;
+        for name in self.left_by_reindex(name).await? {
+            if left.contains(&name) {
+                self.drop_invalid(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn left_by_reindex(&mut self, name: &str) -> Result<Vec<String>, sqlx::Error> {
         let rows = query(LEFT_BY_REINDEX)
             .bind(name)
             .fetch_all(&mut *self.conn)
             .await?;
-        for row in rows {
-            self.drop_invalid(&row.try_get::<String, _>("name")?)
-                .await?;
-        }
-        Ok(())
+        rows.iter().map(|row| row.try_get("name")).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::migrate::Folder;
-use crate::migrate::folder::cannot;
+use crate::migrate::folder::{cannot, version_of};
 
 /// Not `.json`: it is no snapshot.
 pub(super) const NAME: &str = "meta/generate.journal";
@@ -21,6 +21,10 @@ pub(super) const NAME: &str = "meta/generate.journal";
 pub(super) struct Journal {
     pub(super) write: BTreeMap<String, String>,
     pub(super) remove: BTreeSet<String>,
+    /// The newest version of the folder that the files follow: if others came
+    /// meanwhile, nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<i64>,
 }
 
 impl Journal {
@@ -54,51 +58,74 @@ impl Journal {
         Ok(Some(journal))
     }
 
-    /// The same for files that are new, from the version `first` on, unless
-    /// others came first: two programs may generate at the same time.
-    pub(super) fn commit_after(&self, folder: &Folder, first: i64) -> Result<(), Error> {
-        // A map of strings can be written.
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        let path = folder.claim(NAME, &text)?;
-        match folder.last_version() {
-            Ok(last) if last < first => self.finish(folder),
-            other => {
-                fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
-                other.and_then(|_| {
-                    Err(Error::Setup {
-                        problem: format!(
-                            "other files came into {} meanwhile",
-                            folder.path().display()
-                        ),
-                        hint: "nothing was written; run it again".to_owned(),
-                    })
-                })
-            }
-        }
+    /// Writes down files that are new, and writes them, unless others came first:
+    /// several programs may generate at the same time.
+    ///
+    /// As long as the journal is there no other one can be written, so that this
+    /// process and another one that finds it decide the same.
+    pub(super) fn claim(&self, folder: &Folder) -> Result<(), Error> {
+        folder.claim(NAME, &self.to_json())?;
+        self.finish(folder)
     }
 
     /// Writes it down, which decides that it is done, and does it.
     pub(super) fn commit(&self, folder: &Folder) -> Result<(), Error> {
-        // A map of strings can be written.
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        folder.replace(NAME, &text)?;
+        folder.replace(NAME, &self.to_json())?;
         self.finish(folder)
     }
 
+    fn to_json(&self) -> String {
+        // A map of strings can be written.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Does what is written down, or what is left of it.
     pub(super) fn finish(&self, folder: &Folder) -> Result<(), Error> {
+        if self.is_overtaken(folder)? {
+            remove(folder, NAME)?;
+            return Err(Error::Setup {
+                problem: format!(
+                    "other files came into {} meanwhile",
+                    folder.path().display()
+                ),
+                hint: "nothing was written; run it again".to_owned(),
+            });
+        }
         for (name, text) in &self.write {
             folder.replace(name, text)?;
         }
         for name in self.remove.iter().map(String::as_str).chain([NAME]) {
-            let path = folder.path().join(name);
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(cannot("remove", &path, &error));
-                }
-                _ => {}
-            }
+            remove(folder, name)?;
         }
         Ok(())
+    }
+
+    /// Whether the folder has files that came after those that it follows. Its own
+    /// are none of them, if they are as it writes them.
+    fn is_overtaken(&self, folder: &Folder) -> Result<bool, Error> {
+        let Some(after) = self.after else {
+            return Ok(false);
+        };
+        let mut last = 0;
+        for name in folder.names()? {
+            match self.write.get(&name) {
+                Some(text)
+                    if fs::read(folder.path().join(&name))
+                        .is_ok_and(|is| is == text.as_bytes()) => {}
+                _ => last = last.max(version_of(&name).unwrap_or(0)),
+            }
+        }
+        Ok(last != after)
+    }
+}
+
+fn remove(folder: &Folder, name: &str) -> Result<(), Error> {
+    let path = folder.path().join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(cannot("remove", &path, &error))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -111,4 +138,57 @@ fn is_own(name: &str) -> bool {
     file.starts_with(|c: char| c.is_ascii_digit())
         && file.ends_with(end)
         && !file.contains(['/', '\\', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Folder, Journal, NAME, fs};
+
+    /// A folder with these files, of one byte each.
+    fn folder(names: &[&str]) -> (tempfile::TempDir, Folder) {
+        let there = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(there.path().join(name), "1").unwrap();
+        }
+        let folder = Folder::new(there.path());
+        (there, folder)
+    }
+
+    /// Writes `6_b.sql`, if 5 is the newest version.
+    fn journal() -> Journal {
+        Journal {
+            write: [("6_b.sql".to_owned(), "2".to_owned())].into(),
+            after: Some(5),
+            ..Journal::default()
+        }
+    }
+
+    #[test]
+    fn files_that_came_meanwhile_keep_it_from_writing() {
+        for newer in ["6_c.sql", "7_c.sql", "6_b.sql"] {
+            let (there, folder) = folder(&["5_a.sql", newer]);
+            // The one that wrote it down, and one that found it.
+            for found in [false, true] {
+                let error = if found {
+                    folder.replace(NAME, &journal().to_json()).unwrap();
+                    folder.finish().unwrap_err()
+                } else {
+                    journal().claim(&folder).unwrap_err()
+                };
+                assert!(error.is_setup(), "{error}");
+                assert_eq!(fs::read(there.path().join(newer)).unwrap(), b"1");
+                assert!(!folder.is_half_written().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_wrote_itself_does_not_keep_it_from_the_rest() {
+        let (there, folder) = folder(&["5_a.sql"]);
+        fs::write(there.path().join("6_b.sql"), "2").unwrap();
+        folder.replace(NAME, &journal().to_json()).unwrap();
+        folder.finish().unwrap();
+        assert!(!folder.is_half_written().unwrap());
+        assert_eq!(fs::read(there.path().join("6_b.sql")).unwrap(), b"2");
+    }
 }

@@ -107,13 +107,19 @@ impl Session {
             if row.try_get("got")? {
                 return Ok(());
             }
-            if begun.elapsed() >= timeout {
-                break;
-            }
-            if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+            let is_over = begun.elapsed() >= timeout;
+            // Said at least once, however late this process comes to it.
+            let is_due = match said {
+                Some(said) => !is_over && said.elapsed() >= SAY_AGAIN,
+                None => !timeout.is_zero(),
+            };
+            if is_due {
                 said = Some(Instant::now());
                 let holder = self.holder(conn).await?;
                 tell(Event::WaitingForLock { holder });
+            }
+            if is_over {
+                break;
             }
             tokio::time::sleep(PAUSE.min(timeout.saturating_sub(begun.elapsed()))).await;
         }

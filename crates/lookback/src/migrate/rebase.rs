@@ -185,7 +185,7 @@ impl Rebase {
         options: &GenerateOptions,
         now: DateTime<Utc>,
     ) -> Result<Generated, Error> {
-        let first = next_version(folder, now)?;
+        let first = next_version(folder, options.version, now)?;
         let draft = drafted(self.newest.as_ref(), models, options, first)?;
         let mut journal = self.journal(folder)?;
         let generated = draft.generated(folder);

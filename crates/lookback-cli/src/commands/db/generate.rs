@@ -13,6 +13,7 @@ use crate::output;
 pub(super) struct How<'a> {
     pub(super) name: Option<String>,
     pub(super) reversible: bool,
+    pub(super) version: Option<i64>,
     pub(super) decisions: &'a DecisionArgs,
 }
 
@@ -25,6 +26,7 @@ impl How<'_> {
             name: self.name,
             decisions,
             reversible: self.reversible,
+            version: self.version,
         })
     }
 }
@@ -101,8 +103,8 @@ pub(super) fn show(plan: &Plan) {
     }
 }
 
-pub(super) fn empty(folder: &Folder, name: &str) -> Result<(), Failure> {
-    let file = migrate::generate_empty(folder, name, Utc::now())?;
+pub(super) fn empty(folder: &Folder, name: &str, version: Option<i64>) -> Result<(), Failure> {
+    let file = migrate::generate_empty(folder, name, version, Utc::now())?;
     output::line(&file.display().to_string())?;
     Ok(())
 }

@@ -17,7 +17,8 @@ pub(super) fn run(
     args: &RebaseArgs,
     how: How<'_>,
 ) -> Result<(), Failure> {
-    let idle = how.name.is_none() && !how.reversible && how.decisions.is_empty();
+    let idle =
+        how.name.is_none() && !how.reversible && how.version.is_none() && how.decisions.is_empty();
     if args.regenerate.is_empty() && !idle {
         return Err(
             Failure::usage("db generate --rebase generates nothing, so that there is no name and nothing to decide")
