@@ -26,7 +26,7 @@ pub use compact::{compact, vacuum_summaries};
 pub use finish::finish;
 pub use keeper::{Keeper, KeeperOptions, Kept};
 pub use partitions::{Partition, partitions};
-pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention};
+pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention, retention_now};
 pub use retain::{Retained, retain};
 pub use status::{State, Status, status};
 pub use staying::{Staying, Why, staying};

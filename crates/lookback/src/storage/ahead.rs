@@ -16,6 +16,10 @@ use crate::model::Table;
 /// read; what goes by age or size goes by the partition.
 pub const DEFAULT_PARTITION: i64 = 1 << 22;
 
+/// Ids that may be given out while a partition is attached; more than anybody
+/// writes meanwhile.
+const NEAR: i64 = 1 << 20;
+
 /// What partitions [`make_ahead`] makes, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -73,9 +77,9 @@ pub struct Made {
 /// makes that one a partition of their ids first, and another one the default.
 ///
 /// Cut short at any point, it is gone on with when it is called again. Inserts
-/// go on meanwhile; no lock is waited for longer than 200 ms at a time. A
-/// default partition of more than [`AheadOptions::small`] bytes takes two
-/// connections of the pool.
+/// go on meanwhile; no lock is waited for longer than 200 ms at a time. After a
+/// default partition of more than [`AheadOptions::small`] bytes ids go on some
+/// 2^40 later.
 ///
 /// # Errors
 ///
@@ -95,9 +99,8 @@ pub async fn make_ahead(
     }
     let mut turns = Turns::new(options.patience);
     let mut made = Made::default();
-    let mut tries = convert::Tries::default();
     loop {
-        match step(pool, table, options, &mut made, &mut tries).await {
+        match step(pool, table, options, &mut made).await {
             Ok(Step::Done) => return Ok(made),
             Ok(Step::More) => {}
             Err(error) if turns.again(&error).await => {}
@@ -119,33 +122,33 @@ async fn step(
     table: &'static Table,
     options: &AheadOptions,
     made: &mut Made,
-    tries: &mut convert::Tries,
 ) -> Result<Step, Error> {
     let mut session = Whole::new(Db::from(pool).session().await?);
-    let step = step_on(session.conn(), pool, table, options, made, tries).await;
+    let step = step_on(session.conn(), table, options, made).await;
     session.give_back();
     step
 }
 
 async fn step_on(
     conn: &mut PgConnection,
-    pool: &PgPool,
     table: &'static Table,
     options: &AheadOptions,
     made: &mut Made,
-    tries: &mut convert::Tries,
 ) -> Result<Step, Error> {
     let layout = Layout::read(conn, table).await?;
     let bound = match layout.default() {
         Some(default) => Bound::of(conn, default).await?,
         None => None,
     };
+    if bound.is_none() && convert::skips_to(&layout, options).is_some() {
+        return convert::skip(conn, table, options, made).await;
+    }
     if bound.is_none() && layout.wanted(options).is_empty() {
         return Ok(Step::Done);
     }
     match layout.default() {
         Some(default) if bound.is_some() || layout.is_in_the_way(conn, default).await? => {
-            convert::step(conn, pool, table, &layout, bound, options, made, tries).await
+            convert::step(conn, table, &layout, bound, options, made).await
         }
         _ => attach(conn, table, options, made).await,
     }
@@ -172,7 +175,8 @@ async fn attach(
         .wanted(options)
         .first()
         .map(|(from, _)| from.unwrap_or(0));
-    if first.is_some_and(|first| first <= layout.head.saturating_add(options.ids / 2)) {
+    let near = layout.head.saturating_add(NEAR.max(options.ids / 2));
+    if first.is_some_and(|first| first <= near) {
         turns::lock(&mut transaction, &table.quoted(), "SHARE ROW EXCLUSIVE").await?;
         layout = Layout::read(&mut transaction, table).await?;
     }
@@ -183,7 +187,9 @@ async fn attach(
             return Ok(Step::More);
         }
     }
-    let names = layout.make(&mut transaction, layout.end(), options).await?;
+    let names = layout
+        .make(&mut transaction, layout.end(), layout.head, options)
+        .await?;
     transaction.commit().await?;
     made.partitions.extend(names);
     Ok(Step::Done)

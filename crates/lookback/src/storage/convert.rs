@@ -6,16 +6,18 @@
 //! large default partition is given one before, in steps that are committed one
 //! by one and of which each can be the last for now:
 //!
-//! 1. `CHECK (id < bound) NOT VALID`, the bound far beyond the newest id.
-//! 2. `VALIDATE`, which reads the partition while everyone works. Should ids
-//!    come near the bound, it is called off, and begun again with one further
-//!    off.
+//! 1. `CHECK (id < bound) NOT VALID`. From here on ids from the bound on are
+//!    refused, so it is [`FAR`] beyond the newest id: no insert gets there,
+//!    however fast ids come and however long the next step is away.
+//! 2. `VALIDATE`, which reads the partition while everyone works.
 //! 3. In one transaction, without reading: the partition is detached, renamed,
 //!    attached up to the bound, and another one made the default.
+//! 4. The sequence of the ids goes on from the bound ([`skip`]), where the next
+//!    partitions are: the ids between are not used.
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use super::ahead::{AheadOptions, Made, Step};
 use super::answer::one;
@@ -32,8 +34,10 @@ pub(crate) const BEFORE: &str = "lookback_before_";
 /// Rows with ids of partitions that are gone, moved when it is converted.
 const MOVED: i64 = 100_000;
 
-/// How often a bound is chosen anew before giving up.
-const MOST_TRIES: u32 = 5;
+/// How far beyond the newest id a bound is. At a million ids a second they come
+/// there after twelve days, and 8,000 conversions keep ids below 2^53, which
+/// programs that take numbers for floats still tell apart.
+const FAR: i64 = 1 << 40;
 
 /// The bound that a default partition was given.
 #[derive(Clone, Debug)]
@@ -70,23 +74,14 @@ impl Bound {
     }
 }
 
-/// The bounds that were too near.
-#[derive(Debug, Default)]
-pub(super) struct Tries {
-    called_off: u32,
-}
-
 /// The next step of a conversion.
-#[allow(clippy::too_many_arguments)]
 pub(super) async fn step(
     conn: &mut PgConnection,
-    pool: &PgPool,
     table: &'static Table,
     layout: &Layout,
     bound: Option<Bound>,
     options: &AheadOptions,
     made: &mut Made,
-    tries: &mut Tries,
 ) -> Result<Step, Error> {
     let Some(default) = layout.default() else {
         return Ok(Step::More);
@@ -96,37 +91,23 @@ pub(super) async fn step(
         Some(bound) if bound.is_valid => swap(conn, table, Some(bound), options, made).await,
         // One transaction, which needs no bound.
         _ if is_small => swap(conn, table, None, options, made).await,
-        Some(bound) if !is_near(&bound, layout, options, tries) => {
-            validate(conn, pool, table, default, &bound, layout, tries).await
-        }
-        near => set_bound(conn, table, near, options, made, tries).await,
+        Some(bound) if !is_near(&bound, layout) => validate(conn, table, default, &bound).await,
+        near => set_bound(conn, table, near, options, made).await,
     }
 }
 
-/// How far beyond the newest id a bound is chosen: reading the partition takes
-/// less time than writing a half of it did.
-fn margin(layout: &Layout, options: &AheadOptions, tries: &Tries) -> i64 {
-    let rows = layout.default().map_or(0, |d| d.estimated_rows);
-    let half = i64::try_from(rows / 2).unwrap_or(i64::MAX);
-    options
-        .ids
-        .saturating_mul(4)
-        .max(half)
-        .saturating_mul(1 << tries.called_off.min(16))
+/// Whether ids have come a good part of the way to a bound.
+fn is_near(bound: &Bound, layout: &Layout) -> bool {
+    bound.before.saturating_sub(layout.head) < FAR / 2
 }
 
-fn is_near(bound: &Bound, layout: &Layout, options: &AheadOptions, tries: &Tries) -> bool {
-    bound.before.saturating_sub(layout.head) < margin(layout, options, tries) / 2
-}
-
-/// Step 1, or once more with a bound further off.
+/// Step 1; once more, with a bound further off, if ids have come near one.
 async fn set_bound(
     conn: &mut PgConnection,
     table: &'static Table,
     near: Option<Bound>,
     options: &AheadOptions,
     made: &mut Made,
-    tries: &mut Tries,
 ) -> Result<Step, Error> {
     let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
         made.busy = true;
@@ -169,100 +150,69 @@ async fn set_bound(
             });
         }
     }
-    let given_up = tries.called_off >= MOST_TRIES;
-    if !given_up {
-        // A whole number of partitions, so that the next one begins at a multiple.
-        let far = layout
-            .head
-            .saturating_add(margin(&layout, options, tries))
-            .saturating_add(options.ids);
-        let before = far - far.rem_euclid(options.ids);
-        let from = match layout.end() {
-            Some(end) => format!("{id} >= '{end}'::bigint AND "),
-            None => String::new(),
-        };
-        changes.push(format!(
-            "ADD CONSTRAINT {} CHECK ({from}{id} < '{before}'::bigint) NOT VALID",
-            quote_identifier(&format!("{BEFORE}{before}"))
-        ));
-    }
+    let before = far(&mut transaction, table, &layout, options).await?;
+    let from = match layout.end() {
+        Some(end) => format!("{id} >= '{end}'::bigint AND "),
+        None => String::new(),
+    };
+    changes.push(format!(
+        "ADD CONSTRAINT {} CHECK ({from}{id} < '{before}'::bigint) NOT VALID",
+        quote_identifier(&format!("{BEFORE}{before}"))
+    ));
     let sql = Sql::new(&format!(
         "ALTER TABLE {} {}",
         default.quoted(),
         changes.join(", ")
     ));
     sql.define(&mut transaction).await?;
-    let name = default.name.clone();
     transaction.commit().await?;
-    match given_up {
-        false => Ok(Step::More),
-        true => Err(Error::Setup {
-            problem: format!(
-                "{name} was not converted: {MOST_TRIES} times, ids came near the bound before its \
-                 rows were read"
-            ),
-            hint: "do it again when fewer records come in".to_owned(),
-        }),
-    }
+    Ok(Step::More)
 }
 
-/// Step 2: reads the rows, with an eye on the ids that come in.
+/// A bound that ids do not come to: a whole number of partitions, so that the
+/// next one begins at a multiple.
+async fn far(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    layout: &Layout,
+    options: &AheadOptions,
+) -> Result<i64, Error> {
+    let far = options.end(layout.head.saturating_add(FAR));
+    let last = partitions::last_id(conn, table).await?;
+    if far >= last {
+        return Err(Error::Setup {
+            problem: format!(
+                "the default partition of {table} was not converted: its ids are at {head}, and \
+                 end at {last}, which is too near for {FAR} of them to be left out",
+                table = table.name,
+                head = layout.head,
+            ),
+            hint: format!("let the sequence of {}.id end later", table.name),
+        });
+    }
+    Ok(far)
+}
+
+/// Step 2: reads the rows.
 async fn validate(
     conn: &mut PgConnection,
-    pool: &PgPool,
     table: &'static Table,
     default: &Partition,
     bound: &Bound,
-    layout: &Layout,
-    tries: &mut Tries,
 ) -> Result<Step, Error> {
-    let mut watching = pool.acquire().await?;
     let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
         // Whoever is at it reads for as long as it takes.
         tokio::time::sleep(Duration::from_millis(200)).await;
         return Ok(Step::More);
     };
-    let pid: i32 = one(&mut transaction, Sql::new("SELECT pg_backend_pid()")).await?;
     let sql = Sql::new(&format!(
         "ALTER TABLE {} VALIDATE CONSTRAINT {}",
         default.quoted(),
         quote_identifier(&bound.name)
     ));
-    let called_off_at = bound.before - bound.before.saturating_sub(layout.head) / 4;
-    let validated = tokio::select! {
-        validated = sql.define(&mut transaction) => Some(validated),
-        watched = watch(&mut watching, table, called_off_at) => {
-            watched?;
-            None
-        }
-    };
-    match validated {
-        Some(Ok(())) => {
-            transaction.commit().await?;
-            Ok(Step::More)
-        }
-        Some(Err(error)) => Err(error.into()),
-        None => {
-            tries.called_off += 1;
-            let mut sql = Sql::new("SELECT pg_cancel_backend(");
-            sql.bind(pid)?;
-            sql.push(")");
-            let _: bool = one(&mut watching, sql).await?;
-            // It answers that it was called off; or that it came to its end just before.
-            let _ = transaction.rollback().await;
-            Ok(Step::More)
-        }
-    }
-}
-
-/// Comes to its end when the ids have come this far.
-async fn watch(conn: &mut PgConnection, table: &'static Table, until: i64) -> Result<(), Error> {
-    loop {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        if partitions::head(conn, table).await? >= until {
-            return Ok(());
-        }
-    }
+    sql.define(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(Step::More)
 }
 
 /// Step 3.
@@ -342,11 +292,61 @@ async fn swap(
         table.quoted()
     ));
     sql.define(&mut transaction).await?;
-    let names = layout.make(&mut transaction, Some(to), options).await?;
+    // Where ids are to go on, there have to be partitions first.
+    let head = if is_long(to, layout.head, options) {
+        to
+    } else {
+        layout.head
+    };
+    let names = layout
+        .make(&mut transaction, Some(to), head, options)
+        .await?;
     transaction.commit().await?;
     made.converted = Some(name);
     made.partitions.extend(names);
     Ok(Step::More)
+}
+
+/// Whether a partition that takes inserts goes on for as long as only one does
+/// that was a default partition.
+fn is_long(to: i64, head: i64, options: &AheadOptions) -> bool {
+    to.saturating_sub(head) > options.ids.max(FAR / 2)
+}
+
+/// Where ids are to go on, if they are in a partition that was the default one.
+pub(super) fn skips_to(layout: &Layout, options: &AheadOptions) -> Option<i64> {
+    layout
+        .end_of(layout.head)
+        .filter(|to| is_long(*to, layout.head, options))
+}
+
+/// Step 4: the next id is the first beyond the partition. What was given out
+/// before stays where it is. Should the process be killed just before, ids go
+/// on in the partition until the next call.
+pub(super) async fn skip(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    options: &AheadOptions,
+    made: &mut Made,
+) -> Result<Step, Error> {
+    // Alone: a sequence that was set forward by another one, and has given out ids since, would
+    // be set back.
+    let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
+        made.busy = true;
+        return Ok(Step::Done);
+    };
+    let layout = Layout::read(&mut transaction, table).await?;
+    let is_set = match skips_to(&layout, options) {
+        Some(to) => partitions::set_head(&mut transaction, table, to - 1).await?,
+        None => true,
+    };
+    transaction.commit().await?;
+    if is_set {
+        Ok(Step::More)
+    } else {
+        // Ids that the application gives itself go where they belong.
+        Ok(Step::Done)
+    }
 }
 
 /// Rows of the default partition whose ids are those of partitions that are

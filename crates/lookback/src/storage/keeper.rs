@@ -3,14 +3,15 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::clean::clean;
 use super::finish::finish_within;
-use super::{AheadOptions, Policy, Retained, make_ahead, plan_retention, retain};
+use super::{
+    AheadOptions, Policy, Retained, Retention, make_ahead, plan_retention, retain, retention_now,
+};
 use crate::db::{Db, Whole};
 use crate::error::Error;
 use crate::model::{Model as _, Table};
@@ -326,7 +327,7 @@ impl Worker {
                 false => ControlFlow::Continue(()),
             };
             let conn = session.conn();
-            let done = match plan_retention(conn, table, &policy, Utc::now()).await {
+            let done = match plan_now(conn, table, &policy).await {
                 Ok(plan) if plan.is_empty() && !plan.of.is_overdue => Ok(Retained::default()),
                 Ok(plan) => retain(conn, table, &plan, &mut go_on).await,
                 Err(error) => Err(error),
@@ -363,4 +364,13 @@ impl Worker {
     async fn pause(&mut self, time: Duration) {
         let _ = tokio::time::timeout(time, self.stopped.changed()).await;
     }
+}
+
+async fn plan_now(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    policy: &Policy,
+) -> Result<Retention, Error> {
+    let now = retention_now(conn).await?;
+    plan_retention(conn, table, policy, now).await
 }

@@ -46,6 +46,15 @@ impl Layout {
         ranges.next_back().map(|last| last.to.unwrap_or(i64::MAX))
     }
 
+    /// Where the partition ends that has this id; `None` for the default one.
+    pub(super) fn end_of(&self, id: i64) -> Option<i64> {
+        self.partitions
+            .iter()
+            .filter(|partition| !partition.is_default && partition.first() <= id)
+            .filter_map(|partition| partition.to)
+            .find(|to| id < *to)
+    }
+
     /// The ranges for which there are no partitions yet and should be: from the
     /// one of the next id on.
     pub(super) fn wanted(&self, options: &AheadOptions) -> Vec<(Option<i64>, i64)> {
@@ -68,15 +77,17 @@ impl Layout {
         one(conn, sql).await
     }
 
-    /// Makes and attaches the partitions that are wanted from `end` on.
+    /// Makes and attaches the partitions that are wanted from `end` on, with the
+    /// newest id at `head`.
     pub(super) async fn make(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
         end: Option<i64>,
+        head: i64,
         options: &AheadOptions,
     ) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
-        for (from, to) in ranges(end, self.head, options) {
+        for (from, to) in ranges(end, head, options) {
             let name = self.name(from.unwrap_or(0));
             let quoted = qualified(&self.schema, &name);
             self.create(transaction, &quoted).await?;

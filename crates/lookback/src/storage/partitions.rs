@@ -215,17 +215,45 @@ fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
 /// The greatest id that was given out, or is in the table.
 pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
     let id = table.role(Role::Id);
-    let mut sql = Sql::new("SELECT coalesce(greatest(");
-    sql.push("pg_sequence_last_value(pg_get_serial_sequence(");
-    sql.bind(table.quoted())?;
-    sql.push(", ");
-    sql.bind(id.name)?;
+    let mut sql = Sql::new("SELECT coalesce(greatest(pg_sequence_last_value(");
+    push_sequence(&mut sql, table)?;
     sql.push(&format!(
-        ")::regclass), (SELECT max({}) FROM {})), 0)",
+        "), (SELECT max({}) FROM {})), 0)",
         id.quoted(),
         table.quoted()
     ));
     one(conn, sql).await
+}
+
+/// The last id that the sequence of the table gives out.
+pub(super) async fn last_id(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+    let mut sql = Sql::new("SELECT coalesce((SELECT seqmax FROM pg_sequence WHERE seqrelid = ");
+    push_sequence(&mut sql, table)?;
+    sql.push("), 9223372036854775807)");
+    one(conn, sql).await
+}
+
+/// Lets the sequence of the table go on after this id; false if it has none.
+pub(super) async fn set_head(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    id: i64,
+) -> Result<bool, Error> {
+    let mut sql = Sql::new("SELECT setval(");
+    push_sequence(&mut sql, table)?;
+    sql.push(", ");
+    sql.bind(id)?;
+    sql.push(") IS NOT NULL");
+    one(conn, sql).await
+}
+
+fn push_sequence(sql: &mut Sql, table: &'static Table) -> Result<(), Error> {
+    sql.push("pg_get_serial_sequence(");
+    sql.bind(table.quoted())?;
+    sql.push(", ");
+    sql.bind(table.role(Role::Id).name)?;
+    sql.push(")::regclass");
+    Ok(())
 }
 
 #[cfg(test)]

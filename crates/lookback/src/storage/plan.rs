@@ -101,7 +101,22 @@ impl Retention {
     }
 }
 
-/// Works out what goes of a table by this policy at this time. Nothing is
+/// Returns the time from which ages are counted back where old records are
+/// deleted: the earlier one of this machine's clock and the server's.
+///
+/// A clock that is ahead would delete records before their time; one that is
+/// behind keeps them for longer.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn retention_now(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
+    let server: DateTime<Utc> = one(conn, Sql::new("SELECT clock_timestamp()")).await?;
+    Ok(server.min(Utc::now()))
+}
+
+/// Works out what goes of a table by this policy at this time, which is
+/// [`retention_now`] unless it is a question of what would be. Nothing is
 /// changed.
 ///
 /// The partition that takes inserts stays, and those made ahead of need, and

@@ -1,6 +1,7 @@
 //! `purge`: for good, what was deleted long ago.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use lookback::storage::retention_now;
 use lookback::{Filter, Model};
 use serde_json::json;
 
@@ -19,23 +20,15 @@ pub(super) async fn run<M: Model + Shown>(
     filters: &[String],
     json: bool,
 ) -> Result<(), Failure> {
-    // A filter counts back from now by a minus.
-    let old = Filter::<M>::parse(&format!("deleted_at__lt=-{older_than}"))
-        .ok()
-        .filter(|_| older_than.starts_with(|c: char| c.is_ascii_digit()))
-        .ok_or_else(|| {
-            Failure::usage(format!(
-                "--older-than: `{older_than}` is not a time such as 90m, 12h or 30d"
-            ))
-        })?;
-    let query = filtered::<M>(filters)?.filter(old).limit(AT_A_TIME);
+    // Wrong words are refused before the database is asked for the time.
+    older::<M>(older_than, Utc::now())?;
+    let query = filtered::<M>(filters)?;
     let mut conn = database::connect(config).await?;
+    let now = retention_now(&mut conn).await?;
+    let query = query.filter(older(older_than, now)?).limit(AT_A_TIME);
     let mut purged = 0;
     loop {
-        let some = query
-            .purge(&mut conn, Utc::now())
-            .await
-            .map_err(asked_wrongly)?;
+        let some = query.purge(&mut conn, now).await.map_err(asked_wrongly)?;
         purged += some;
         if some < u64::from(AT_A_TIME) {
             break;
@@ -56,4 +49,17 @@ pub(super) async fn run<M: Model + Shown>(
         count => format!("purged {} {}", output::grouped(count), M::COMMAND),
     });
     Ok(())
+}
+
+/// The records that were deleted longer ago than this.
+fn older<M: Model>(than: &str, now: DateTime<Utc>) -> Result<Filter<M>, Failure> {
+    // A filter counts back by a minus.
+    Filter::parse_all_at([format!("deleted_at__lt=-{than}")], now)
+        .ok()
+        .filter(|_| than.starts_with(|c: char| c.is_ascii_digit()))
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "--older-than: `{than}` is not a time such as 90m, 12h or 30d"
+            ))
+        })
 }

@@ -138,9 +138,9 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
         ));
     }
     let pool = database::pool(config, 1).await?;
-    let now = Utc::now();
     let mut all = Vec::new();
     let mut conn = pool.acquire().await?;
+    let now = storage::retention_now(&mut conn).await?;
     for (table, policy) in policies {
         let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
         planned.look_why(&mut conn).await?;

@@ -1,6 +1,5 @@
 //! `storage status`
 
-use chrono::Utc;
 use lookback::storage::{self, Partition, Retention, State, Status};
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use crate::output::{self, Cell, grouped};
 
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
+    let now = storage::retention_now(&mut conn).await?;
     let mut all = Vec::new();
     for named in ALL {
         let table = table_of(named);
@@ -20,7 +20,7 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         let policy = config.retention.of(named);
         let leaving = match policy.is_empty() {
             true => None,
-            false => Some(Planned::of(&mut conn, table, &policy, Utc::now()).await?),
+            false => Some(Planned::of(&mut conn, table, &policy, now).await?),
         };
         all.push((status, leaving));
     }
