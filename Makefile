@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = ./target/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long test-anywhere lint bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,8 +19,11 @@ down: ## Stop the private PostgreSQL; what it holds stays
 test: ## Run the tests, on a real PostgreSQL of their own
 	$(CARGO) test --workspace --locked
 
-test-long: ## Run the tests with many more cases in each property
-	PROPTEST_CASES=20000 $(CARGO) test --workspace --locked
+test-long: test-anywhere ## Run the tests with many more cases in each property, and anywhere
+	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
+
+test-anywhere: ## Run the tests on other days, in other zones, busy, as another user (ON="load user")
+	CARGO="$(CARGO)" sh scripts/test-anywhere.sh $(ON)
 
 lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) fmt --all --check

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use lookback::{Bytes, ErrorRate, Level, Log, Metric, NewLog, NewMetric};
 use parquet::basic::{LogicalType, Repetition, Type};
@@ -10,7 +11,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
 
-use crate::support::{Lookback, transcript};
+use crate::support::{self, Lookback, transcript};
 
 const HOSTILE: &str = "=HYPERLINK(\"http://x.example\"),\r\n\"quoted\", ünï\u{1f600}";
 
@@ -52,10 +53,13 @@ async fn json_lines_have_all_fields_in_order_and_can_be_imported() {
     "#);
 
     lookback.run(&["logs", "delete", "1"]).succeeded();
+    lookback
+        .execute("UPDATE logs SET deleted_at = '2026-02-01T12:00:00Z' WHERE id = 1")
+        .await;
     transcript!(lookback.run(&["logs", "export", "--deleted", "only", "--fields", "id,deleted_at", "--format", "csv"]), @"
     $ lookback logs export --deleted only --fields id,deleted_at --format csv
     id,deleted_at
-    1,[now]
+    1,2026-02-01T12:00:00Z
     ! 1 log
     ");
     lookback.run(&["logs", "restore", "1"]).succeeded();
@@ -280,20 +284,11 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let waiting = async || -> i64 {
-            lookback
-                .number(
-                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
-                     AND datname = current_database() AND application_name = 'lookback'",
-                )
-                .await
-        };
-        while waiting().await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+                       AND datname = current_database() AND application_name = 'lookback'";
+        lookback.wait_for(waiting, 1).await;
         assert_eq!(files().len(), 2, "{:?}", files());
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-        nix::sys::signal::kill(pid, signal).unwrap();
+        support::signal(&child, signal);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130));
         assert_eq!(
@@ -308,9 +303,7 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
                  WHERE datname = current_database() AND application_name = 'lookback'",
             )
             .await;
-        while waiting().await > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        lookback.wait_for_none(waiting).await;
     }
 }
 
@@ -412,8 +405,10 @@ async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_ke
         names.iter().filter(is_one).count()
     };
     let (mut killed, mut running) = (start(), start());
+    let deadline = Instant::now() + support::DEADLINE;
     while unfinished() < 2 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        assert!(Instant::now() < deadline, "{:?}", files_of(&lookback));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     // As long as both live, an export of another table leaves theirs alone.
     let other = ["metrics", "export", "--out", "all.jsonl", "--overwrite"];

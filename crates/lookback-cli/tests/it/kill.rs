@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::Lookback;
+use crate::support::{self, Lookback};
 
 const LINES: i64 = 60_000;
 const BATCH: i64 = 250;
@@ -28,6 +28,19 @@ async fn a_killed_import_goes_on_with_whole_batches() {
             .number("SELECT coalesce(max(stored), 0) FROM imports")
             .await
     };
+    // So that no machine is done before it is killed.
+    lookback
+        .execute(
+            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql \
+             AS $$ BEGIN PERFORM pg_sleep(0.005); RETURN NULL; END $$",
+        )
+        .await;
+    lookback
+        .execute(
+            "CREATE TRIGGER slowly AFTER UPDATE ON imports \
+             FOR EACH STATEMENT EXECUTE FUNCTION slowly()",
+        )
+        .await;
     let mut kills = 0;
     loop {
         let before = stored().await;
@@ -110,22 +123,9 @@ fn start(lookback: &Lookback) -> Child {
         .unwrap()
 }
 
-/// Waits until this many are counted.
-async fn wait_for(lookback: &Lookback, count: &str, number: i64) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while lookback.number(count).await < number {
-        assert!(Instant::now() < deadline, "never {number}: {count}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[cfg(unix)]
 fn interrupt(child: &Child) {
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    support::signal(child, nix::sys::signal::Signal::SIGINT);
 }
 
 #[cfg(unix)]
@@ -135,7 +135,7 @@ async fn an_interrupted_import_says_what_is_in() {
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
-    wait_for(&lookback, "SELECT count(*) FROM logs", 2).await;
+    lookback.wait_for("SELECT count(*) FROM logs", 2).await;
     interrupt(&child);
     // With the input still open: nothing more may come.
     let output = child.wait_with_output().unwrap();
@@ -155,7 +155,7 @@ async fn an_import_that_waits_for_the_database_can_be_interrupted() {
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
-    wait_for(&lookback, "SELECT count(*) FROM logs", 1).await;
+    lookback.wait_for("SELECT count(*) FROM logs", 1).await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     let mut blocking = pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
@@ -163,9 +163,7 @@ async fn an_import_that_waits_for_the_database_can_be_interrupted() {
         .await
         .unwrap();
     std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
-    wait_for(
-        &lookback,
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    lookback.wait_for("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
         1,
     )
     .await;
@@ -187,7 +185,7 @@ async fn an_import_that_loses_its_server_says_what_is_in() {
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
-    wait_for(&lookback, "SELECT count(*) FROM logs", 2).await;
+    lookback.wait_for("SELECT count(*) FROM logs", 2).await;
     let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                  WHERE datname = current_database() AND application_name = 'lookback'";
     assert_eq!(lookback.number(ended).await, 1);

@@ -1,9 +1,8 @@
 //! `lookback db migrate`, `status` and `revert`
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
-use crate::support::{Lookback, transcript};
+use crate::support::{self, Lookback, transcript};
 
 #[tokio::test]
 async fn migrations_are_applied_once_and_shown() {
@@ -37,9 +36,12 @@ $ lookback db migrate
 $ lookback db migrate
 ! nothing to apply: the database is up to date
 ");
+    lookback
+        .execute("UPDATE _sqlx_migrations SET installed_on = '2026-03-01Z'")
+        .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"[now]","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"[now]","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"[now]","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103},{"applied_at":"[now]","description":"seal and ingest","file":"20261123191540_seal_and_ingest.sql","state":"applied","version":20261123191540}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"2026-03-01T00:00:00Z","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103},{"applied_at":"2026-03-01T00:00:00Z","description":"seal and ingest","file":"20261123191540_seal_and_ingest.sql","state":"applied","version":20261123191540}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }
@@ -258,15 +260,8 @@ async fn an_interrupted_migration_leaves_nothing_half_done() {
         .unwrap();
     let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                     AND query = 'SELECT pg_sleep(600)' AND state = 'active'";
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while lookback.number(sleeping).await == 0 {
-        assert!(Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
+    lookback.wait_for(sleeping, 1).await;
+    support::signal(&child, nix::sys::signal::Signal::SIGINT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"

@@ -1,7 +1,7 @@
 //! `stats`, `purge`, chosen fields and pages by cursor.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lookback::{Filter, Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot};
+use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot};
 
 use crate::support::{Lookback, transcript};
 
@@ -148,25 +148,24 @@ $ lookback logs list --limit 3 --before next
 async fn what_was_deleted_long_ago_is_purged() {
     let lookback = shop().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
-    Log::records()
-        .filter(Filter::all())
-        .delete_all(pool)
-        .await
-        .unwrap();
-    sqlx::query("UPDATE logs SET deleted_at = now() - interval '31 days' WHERE id <= 3")
-        .execute(pool)
-        .await
-        .unwrap();
-    transcript!(lookback.run(&["logs", "purge", "--older-than", "30d", "level=error"]), @r#"
-$ lookback logs purge --older-than 30d level=error
+    // On any day that this runs the first are older than 30,000 days, and the others are not.
+    sqlx::query(
+        "UPDATE logs SET deleted_at = \
+         CASE WHEN id <= 3 THEN '1900-01-01Z' ELSE '2020-01-01Z' END::timestamptz",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    transcript!(lookback.run(&["logs", "purge", "--older-than", "30000d", "level=error"]), @r#"
+$ lookback logs purge --older-than 30000d level=error
 ! purged 1 log
 "#);
-    transcript!(lookback.run(&["logs", "purge", "--older-than", "30d", "--json"]), @r#"
-$ lookback logs purge --older-than 30d --json
+    transcript!(lookback.run(&["logs", "purge", "--older-than", "30000d", "--json"]), @r#"
+$ lookback logs purge --older-than 30000d --json
 {"purged":2}
 "#);
-    transcript!(lookback.run(&["logs", "purge", "--older-than", "30d"]), @r#"
-$ lookback logs purge --older-than 30d
+    transcript!(lookback.run(&["logs", "purge", "--older-than", "30000d"]), @r#"
+$ lookback logs purge --older-than 30000d
 ! no logs to purge
 "#);
     transcript!(lookback.run(&["logs", "purge", "--older-than", "soon"]), @r#"

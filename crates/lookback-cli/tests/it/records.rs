@@ -251,6 +251,9 @@ $ lookback logs search connection refused
 #[tokio::test]
 async fn a_record_is_shown_deleted_and_restored() {
     let lookback = shop().await;
+    lookback
+        .execute("UPDATE logs SET updated_at = '2026-01-01T10:00:00Z' WHERE id = 4")
+        .await;
     transcript!(lookback.run(&["logs", "get", "4"]), @"
 $ lookback logs get 4
 created_at  2026-01-01T09:04:00Z
@@ -261,7 +264,7 @@ payment gateway timeout
 meta        -
 source      WORKER
 trace_id    -
-updated_at  [now]
+updated_at  2026-01-01T10:00:00Z
 ");
     transcript!(lookback.run(&["logs", "delete", "4"]), @"
 $ lookback logs delete 4

@@ -46,7 +46,13 @@ async fn before_the_migrations_every_command_says_to_apply_them() {
 #[tokio::test]
 async fn a_role_without_rights_is_told_which_are_missing() {
     let lookback = Lookback::new().await;
-    let role = format!("reader_{}", std::process::id());
+    // Roles are the server's: one for each database.
+    let role = lookback
+        .db
+        .as_ref()
+        .unwrap()
+        .name()
+        .replace("test", "reader");
     let execute = async |sql: String| lookback.execute(&sql).await;
     execute(format!("CREATE ROLE {role} LOGIN PASSWORD 'reads'")).await;
     let url = {

@@ -1,12 +1,11 @@
 //! `lookback storage`: what an operator types and sees.
 
-use std::time::Duration;
-
-use lookback::storage::{AheadOptions, make_ahead};
-use lookback::{Log, Metric, Model as _, NewMetric};
+use chrono::TimeDelta;
+use lookback::storage::{AheadOptions, make_ahead, retention_now};
+use lookback::{Level, Log, Metric, Model as _, NewLog, NewMetric};
 use serde_json::json;
 
-use crate::support::{Lookback, transcript};
+use crate::support::{self, Lookback, transcript};
 
 /// 140,000 log lines in partitions of 65,536, a second apart, and two windows.
 async fn filled() -> Lookback {
@@ -18,7 +17,7 @@ async fn filled() -> Lookback {
     lookback
         .execute(
             "INSERT INTO logs (source, level, message, created_at) \
-             SELECT 'API', 'info', 'line ' || n % 50, '2026-01-01T00:00:00Z'::timestamptz + n * interval '1 second' \
+             SELECT 'API', 'info', 'line ' || n % 50, '2001-01-01T00:00:00Z'::timestamptz + n * interval '1 second' \
              FROM generate_series(1, 140000) AS n",
         )
         .await;
@@ -39,8 +38,8 @@ async fn filled() -> Lookback {
         .created_at(start)
     };
     let windows = [
-        window("2026-01-01T00:00:00Z"),
-        window("2026-01-02T00:00:00Z"),
+        window("2001-01-01T00:00:00Z"),
+        window("2001-01-02T00:00:00Z"),
     ];
     Metric::records().create_many(pool, &windows).await.unwrap();
     lookback
@@ -68,9 +67,9 @@ async fn tables_are_sealed_compacted_and_shown() {
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
 TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
-logs               140,000  [size] [size] 0 B 140,000   2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  3 hot
+logs               140,000  [size] [size] 0 B 140,000   2001-01-01T00:00:01Z  2001-01-02T14:53:20Z  3 hot
 request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
-metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+metrics            2        [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0        [size] [size] 0 B -         -                     -                     -
 ! logs has no partition ahead of need: lookback storage seal makes some
 ! request_snapshots has no partition ahead of need: lookback storage seal makes some
@@ -92,9 +91,9 @@ $ lookback storage compact
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
 TABLE              RECORDS   SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
-logs               ~140,000  [size] [size] [size] 8,929     2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
+logs               ~140,000  [size] [size] [size] 8,929     2001-01-01T00:00:01Z  2001-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
 request_snapshots  0         [size] [size] 0 B 0         -                     -                     1 hot, 2 ahead
-metrics            2         [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+metrics            2         [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0         [size] [size] 0 B -         -                     -                     -
 ");
     let json = lookback
@@ -189,12 +188,15 @@ $ lookback storage retain metrics --larger-than 1GB
 #[tokio::test]
 async fn retention_that_takes_nothing_says_why() {
     let lookback = Lookback::new().await;
-    lookback
-        .execute(
-            "INSERT INTO logs (source, level, message, created_at) \
-             SELECT 'API', 'info', 'old', now() - interval '31 days' FROM generate_series(1, 3)",
-        )
-        .await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let now = retention_now(&mut pool.acquire().await.unwrap())
+        .await
+        .unwrap();
+    let log = NewLog::new("API", Level::Info, "old").created_at(now - TimeDelta::days(31));
+    Log::records()
+        .create_many(pool, &[log.clone(), log.clone(), log])
+        .await
+        .unwrap();
     let ran = lookback.run(&["storage", "retain", "logs", "--older-than", "30d"]);
     assert!(
         ran.err
@@ -231,7 +233,7 @@ async fn retention_that_takes_nothing_says_why() {
     assert_eq!(json["data"][0]["older_rows"], 3);
     assert_eq!(json["data"][0]["staying"], json!([]));
     // Where nothing is too old there is nothing to explain.
-    let call = ["storage", "retain", "logs", "--older-than", "10000d"];
+    let call = ["storage", "retain", "logs", "--older-than", "50000d"];
     let ran = lookback.run(&call).succeeded();
     assert_eq!(ran.err, "nothing to take\n");
 }
@@ -241,14 +243,14 @@ async fn what_is_typed_comes_before_what_is_configured() {
     let lookback = filled().await;
     lookback.write(
         "lookback.toml",
-        "[retention]\nolder_than = \"10000d\"\n[retention.logs]\nlarger_than = \"1MB\"\n[retention.metrics]\nolder_than = \"1d\"\n",
+        "[retention]\nolder_than = \"50000d\"\n[retention.logs]\nlarger_than = \"1MB\"\n[retention.metrics]\nolder_than = \"1d\"\n",
     );
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
 TABLE              RECORDS  SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
-logs               140,000  [size] [size] 0 B 140,000   2026-01-01T00:00:01Z  2026-01-02T14:53:20Z  3 hot
+logs               140,000  [size] [size] 0 B 140,000   2001-01-01T00:00:01Z  2001-01-02T14:53:20Z  3 hot
 request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
-metrics            2        [size] [size] 0 B -         2026-01-01T00:00:00Z  2026-01-02T00:00:00Z  -
+metrics            2        [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0        [size] [size] 0 B -         -                     -                     -
 ! logs has no partition ahead of need: lookback storage seal makes some
 ! logs: retention would take 131,071 records and [size]: lookback storage retain --dry-run
@@ -258,7 +260,7 @@ users              0        [size] [size] 0 B -         -                     - 
     sizes_masked!(lookback.run(&["storage", "retain", "--dry-run"]), @"
 $ lookback storage retain --dry-run
 TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
-logs               131,071  [size] 2           2026-01-02T12:24:32Z
+logs               131,071  [size] 2           2001-01-02T12:24:32Z
 request_snapshots  0        0 B 0           -
 metrics            2        0 B 0           -
 ! nothing was changed: this is what would go
@@ -267,15 +269,15 @@ metrics            2        0 B 0           -
     sizes_masked!(lookback.run(&["storage", "retain", "--deleted-older-than", "1d", "--dry-run"]), @"
 $ lookback storage retain --deleted-older-than 1d --dry-run
 TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
-logs               0        0 B 0           2026-01-01T00:00:01Z
+logs               0        0 B 0           2001-01-01T00:00:01Z
 request_snapshots  0        0 B 0           -
-metrics            0        0 B 0           2026-01-01T00:00:00Z
+metrics            0        0 B 0           2001-01-01T00:00:00Z
 users              0        0 B 0           -
 ! nothing was changed: this is what would go
 ");
     let ran = lookback
         .command(&["storage", "retain", "metrics", "--dry-run", "--json"])
-        .env("LOOKBACK_RETENTION_OLDER_THAN", "10000d")
+        .env("LOOKBACK_RETENTION_OLDER_THAN", "50000d")
         .output()
         .unwrap();
     let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
@@ -362,10 +364,7 @@ async fn a_watch_seals_what_comes_in_until_it_is_interrupted() {
         .unwrap();
     let sealed =
         "SELECT count(*) FROM sealed_segments WHERE deleted_at IS NULL AND target = 'logs'";
-    while lookback.number(sealed).await < 2 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(watching.id()).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    lookback.wait_for(sealed, 2).await;
+    support::signal(&watching, nix::sys::signal::Signal::SIGINT);
     assert!(watching.wait().unwrap().success());
 }

@@ -1,6 +1,8 @@
 //! Writes of many records by filter, upserts, and writes that someone else
 //! came before.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use lookback::{
     Embedding, ErrorRate, Filter, Level, Log, LogPatch, Metric, NewLog, NewMetric,
@@ -239,13 +241,12 @@ async fn many_are_deleted_restored_and_purged_by_filter() {
     assert_eq!(all.count(pool).await.unwrap().value(), 10);
 
     // Those deleted long enough ago, and no live one.
-    sqlx::query(
-        "UPDATE logs SET deleted_at = now() - interval '40 days' WHERE id <= 9 AND source <> 's0'",
-    )
-    .execute(pool)
-    .await
-    .unwrap();
     let month_ago = chrono::Utc::now() - TimeDelta::days(30);
+    sqlx::query("UPDATE logs SET deleted_at = $1 WHERE id <= 9 AND source <> 's0'")
+        .bind(month_ago - TimeDelta::days(10))
+        .execute(pool)
+        .await
+        .unwrap();
     let of_s1 = Log::records().filter(Log::source().eq("s1"));
     assert_eq!(
         of_s1.clone().limit(1).purge(pool, month_ago).await.unwrap(),
@@ -267,7 +268,7 @@ async fn many_are_deleted_restored_and_purged_by_filter() {
     let mut transaction = pool.begin().await.unwrap();
     assert_eq!(
         Log::records()
-            .purge(&mut transaction, chrono::Utc::now())
+            .purge(&mut transaction, chrono::Utc::now() + TimeDelta::days(1))
             .await
             .unwrap(),
         14
@@ -545,19 +546,24 @@ async fn a_record_that_is_restored_meanwhile_is_not_purged() {
     records.restore(&mut restoring, log.id).await.unwrap();
     let purging = {
         let (records, pool) = (records.clone(), pool.clone());
-        tokio::spawn(async move { records.purge(&pool, chrono::Utc::now()).await })
+        let later = chrono::Utc::now() + TimeDelta::days(1);
+        tokio::spawn(async move { records.purge(&pool, later).await })
     };
     // Until it waits for the lock of the record.
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let waiting: bool =
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-                .fetch_one(pool)
-                .await
-                .unwrap();
+        let waiting: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity \
+             WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
         if waiting {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert!(!purging.is_finished() && Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     restoring.commit().await.unwrap();
     assert_eq!(purging.await.unwrap().unwrap(), 0);

@@ -1,6 +1,6 @@
 //! The kinds of errors, as the real server and the real network make them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lookback::{Error, Level, Log, LogPatch, NewLog};
 use sqlx::postgres::PgPoolOptions;
@@ -30,18 +30,25 @@ async fn too_long_is_a_timeout() {
         let error = Log::records().delete(&mut theirs, 1).await.unwrap_err();
         assert!(error.is_timeout() && error.is_retryable(), "{error:?}");
     }
-    // A pool with nothing left to give.
+    // A pool with nothing left to give. To connect may take longer than it waits for one.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_millis(100))
-        .connect(&db.url)
-        .await
+        .connect_lazy(&db.url)
         .unwrap();
-    let taken = pool.acquire().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let taken = loop {
+        match pool.acquire().await {
+            Ok(taken) => break taken,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
     let error = Log::records().get(&pool, 1).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
     drop(taken);
-    Log::records().get(&pool, 2).await.unwrap();
+    while let Err(error) = Log::records().get(&pool, 2).await {
+        assert!(error.is_timeout() && Instant::now() < deadline, "{error:?}");
+    }
 }
 
 #[tokio::test]
@@ -64,9 +71,10 @@ async fn a_server_that_is_not_there_is_unavailable() {
         assert!(error.is_unavailable() && error.is_retryable(), "{error:?}");
     }
 
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Taken, so that nobody else gets the port, and nobody listens.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let nobody = PgPoolOptions::new()
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy(&format!("postgres://lookback@127.0.0.1:{port}/lookback"))
@@ -74,6 +82,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
     let error = Log::records().get(&nobody, 1).await.unwrap_err();
     assert!(error.is_unavailable() || error.is_timeout(), "{error:?}");
     assert!(!error.to_string().contains("SELECT"));
+    drop(socket);
 }
 
 #[tokio::test]

@@ -184,15 +184,26 @@ async fn a_stream_gives_every_record_and_the_connection_back() {
 #[tokio::test]
 async fn a_statement_that_is_cancelled_ends_the_stream() {
     let db = testkit::database().await;
-    lines(&db.pool, 60_000).await;
+    // More than any buffer between here and the server takes.
+    sqlx::query(
+        "INSERT INTO logs (source, level, message) \
+         SELECT 'API', 'info', repeat('long ', 2000) FROM generate_series(1, 8000)",
+    )
+    .execute(&db.pool)
+    .await
+    .unwrap();
     let mut conn = db.pool.acquire().await.unwrap();
-    sqlx::query("SET statement_timeout = 300")
-        .execute(&mut *conn)
+    let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut *conn)
         .await
         .unwrap();
     let mut logs = Log::records().stream(&mut conn);
     assert!(logs.next().await.unwrap().is_ok());
-    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    sqlx::query("SELECT pg_cancel_backend($1)")
+        .bind(pid)
+        .execute(&db.pool)
+        .await
+        .unwrap();
     let rest: Vec<_> = logs.collect().await;
     // The server had sent some, and said why there are no more.
     let error = rest.last().unwrap().as_ref().unwrap_err();

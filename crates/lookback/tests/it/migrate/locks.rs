@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{self, ApplyOptions, Event};
+use lookback::migrate::{self, ApplyOptions, DEFAULT_LOCK_TIMEOUT, Event};
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 
 use super::{Shop, lines, run, until};
 
 const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// Who waits for an advisory lock that is waited for, not asked for.
+const WAITING_FOR_THIRD: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                       AND locktype = 'advisory' \
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// Masks what differs from run to run.
@@ -52,7 +57,9 @@ async fn a_table_in_use_is_tried_again_until_it_is_free() {
         } = event
         {
             assert_eq!((file.as_str(), *line), ("2_c.sql", 2));
-            assert!(holders[0].query.contains("mine"), "{holders:?}");
+            // None any more, if it is let go of while they are looked up.
+            let is_mine = |holder: &migrate::Holder| holder.query.contains("mine");
+            assert!(holders.first().is_none_or(is_mine), "{holders:?}");
             let _ = free.send(());
         }
     });
@@ -62,7 +69,7 @@ async fn a_table_in_use_is_tried_again_until_it_is_free() {
 
 #[tokio::test]
 async fn who_holds_a_table_too_long_is_named() {
-    let (mut shop, holder) = locked_shop().await;
+    let (mut shop, mut holder) = locked_shop().await;
     shop.options.lock_timeout = Duration::from_millis(300);
     let error = shop.migrate().await.error();
     insta::assert_snapshot!(masked(&error), @"
@@ -72,7 +79,8 @@ async fn who_holds_a_table_too_long_is_named() {
         locks are held by process [pid] of the server, since [time]: BEGIN; SELECT count(*) FROM t /* mine */
     ");
     assert_eq!(shop.records().await, "1 t t t");
-    holder.close().await.unwrap();
+    run(&mut holder, "ROLLBACK").await;
+    shop.options.lock_timeout = DEFAULT_LOCK_TIMEOUT;
     assert_eq!(shop.migrate().await.ok().len(), 1);
 }
 
@@ -82,23 +90,32 @@ async fn a_deadlock_is_tried_again() {
     shop.migrate().await.ok();
     shop.write(
         "2_both.sql",
-        "LOCK TABLE a;\nLOCK TABLE b;\nALTER TABLE b ADD COLUMN c int",
+        "LOCK TABLE a;\nSELECT pg_advisory_xact_lock(1);\nLOCK TABLE b;\n\
+         ALTER TABLE b ADD COLUMN c int",
     );
     shop.options.statement_lock_timeout = Duration::from_secs(60);
     let mut other = shop.another().await;
+    let mut third = shop.another().await;
     let mut looking = shop.another().await;
-    // Only the migration looks for deadlocks.
+    let mut looking_first = shop.another().await;
+    // The migration comes last to what it waits for, and so it is the one that finds the deadlock.
+    run(&mut third, "BEGIN; SELECT pg_advisory_xact_lock(1)").await;
     run(
         &mut other,
         "SET deadlock_timeout = '1h'; BEGIN; LOCK TABLE b",
     )
     .await;
-    let crossing = async {
+    let crossing = async { run(&mut other, "LOCK TABLE a; COMMIT").await };
+    let letting_go = async {
         until(&mut looking, WAITING, "1").await;
-        run(&mut other, "LOCK TABLE a; COMMIT").await;
+        run(&mut third, "COMMIT").await;
     };
-    let (ran, ()) = tokio::join!(shop.migrate(), crossing);
-    assert!(ran.told(|event| matches!(event, Event::Retrying { line: 2, .. })));
+    let starting = async {
+        until(&mut looking_first, WAITING_FOR_THIRD, "1").await;
+        tokio::join!(crossing, letting_go);
+    };
+    let (ran, ()) = tokio::join!(shop.migrate(), starting);
+    assert!(ran.told(|event| matches!(event, Event::Retrying { line: 3, .. })));
     assert_eq!(ran.ok().len(), 1);
 }
 
@@ -149,7 +166,8 @@ async fn who_is_migrating_is_named_while_waiting_and_at_the_end() {
     error: another process is migrating this database: no lock within 0 s
     hint: it is held by process [pid] of the server, since [time]: SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS mine
     ");
-    holder.close().await.unwrap();
+    run(&mut holder, "SELECT pg_advisory_unlock_all()").await;
+    shop.options.lock_timeout = DEFAULT_LOCK_TIMEOUT;
     assert_eq!(shop.migrate().await.ok().len(), 1);
 }
 
