@@ -84,6 +84,8 @@ pub struct Writer<M: Model>(Arc<Owner<M>>);
 struct Owner<M: Model> {
     shared: Arc<Shared<M>>,
     lanes: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// Closed when the thread that makes batches has ended.
+    thread: tokio::sync::Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
     abort: Vec<tokio::task::AbortHandle>,
 }
 
@@ -292,6 +294,10 @@ impl<M: Model> Writer<M> {
         }
         let settled = self.flush().await;
         shared.stop();
+        if let Some(ended) = self.0.thread.lock().await.take() {
+            // Nothing is sent: it is over when the other end is gone.
+            let _ended = ended.await;
+        }
         settled
     }
 
@@ -346,8 +352,14 @@ impl<M: Model> Writer<M> {
         let lanes = Lane::start_all(&shared).await?;
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name(format!("write {}", M::TABLE.name));
+        let (ended, thread_ended) = tokio::sync::oneshot::channel();
         thread
-            .spawn(move || assemble::run(&of_thread))
+            .spawn(move || {
+                assemble::run(&of_thread);
+                // With it the lock of the spill's folder.
+                drop(of_thread);
+                drop(ended);
+            })
             .map_err(|error| Error::Driver(sqlx::Error::Io(error)))?;
         let running = Arc::new(lane::Running::new(&shared));
         let senders = Arc::new(lane::Senders::new(&shared));
@@ -370,6 +382,7 @@ impl<M: Model> Writer<M> {
             shared,
             abort: tasks.iter().map(JoinHandle::abort_handle).collect(),
             lanes: tokio::sync::Mutex::new(tasks),
+            thread: tokio::sync::Mutex::new(Some(thread_ended)),
         })))
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::{TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection};
 
 use super::Shared;
@@ -14,16 +13,14 @@ use super::fault::{self, Fault};
 use super::progress::{Counts, Progress};
 use super::refused::{self, Refusal, send};
 use super::row::json_of_row;
-use super::session::{Backend, greet, number_of, timed, timed_out};
-use super::spill::{Doubt, LANE, Replay};
+use super::session::{
+    Backend, create_row, forget_killed, forget_senders, greet, move_to, number_of, timed, timed_out,
+};
+use super::spill::{Doubt, Replay};
 use crate::error::Error;
 use crate::model::Model;
-use crate::models::{IngestLane, IngestLanePatch, NewIngestLane};
+use crate::models::IngestLane;
 use crate::value::JsonMap;
-
-/// Rows of lanes that were not changed for so long are of writers that were
-/// killed: one that lives and has lost its row makes another.
-const FORGOTTEN: TimeDelta = TimeDelta::days(7);
 
 /// A connection of a writer, which comes back when it is lost.
 pub(super) struct Lane<M: Model> {
@@ -104,9 +101,10 @@ impl<M: Model> Lane<M> {
                 Some(spill) => format!("{}-{writer}-{place}", spill.lane()),
             };
             let mut lane = Self::new(shared, place, name);
-            match lane.connect(false).await {
-                Ok(_) => {}
+            match lane.start().await {
+                Ok(()) => {}
                 Err(Stumble::Failed(error, Fault::Passing)) if shared.spill.is_some() => {
+                    lane.lose();
                     shared.trouble(place, Some(&Arc::new(error)));
                 }
                 Err(Stumble::Failed(error, _)) => return Err(error),
@@ -114,24 +112,33 @@ impl<M: Model> Lane<M> {
                     unreachable!("no batch was sent yet")
                 }
             }
-            if let (0, Some(session)) = (place, &mut lane.session) {
-                IngestLane::records()
-                    .filter(IngestLane::updated_at().lt(Utc::now() - FORGOTTEN))
-                    .filter(!IngestLane::name().starts_with(LANE))
-                    .hard_delete_all(&mut session.conn)
-                    .await?;
-                if let Some(spill) = shared.spill.as_ref().filter(|spill| spill.rows() == 0) {
-                    // Nothing asks for the lanes of those that had the folder before.
-                    IngestLane::records()
-                        .filter(IngestLane::name().starts_with(&format!("{}-", spill.lane())))
-                        .filter(IngestLane::name().ne(lane.name.as_str()))
-                        .hard_delete_all(&mut session.conn)
-                        .await?;
-                }
-            }
             lanes.push(lane);
         }
         Ok(lanes)
+    }
+
+    /// Connects for the first time. The first lane of a writer removes the rows
+    /// of lanes that nobody needs any more.
+    async fn start(&mut self) -> Result<(), Stumble> {
+        self.connect(false).await?;
+        let timeout = self.shared.options.answer_timeout;
+        if let (0, Some(session)) = (self.place, &mut self.session) {
+            timed_out(timeout, forget_killed(&mut session.conn)).await?;
+            if let Some(spill) = self.shared.spill.as_ref().filter(|spill| spill.rows() == 0) {
+                // Nothing asks for the lanes of those that had the folder before.
+                let lane = spill.lane();
+                let forgotten = forget_senders(&mut session.conn, &lane, &self.name);
+                timed_out(timeout, forgotten).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the connection; what served it may still be at it.
+    fn lose(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.lost = Some(session.backend);
+        }
     }
 
     /// Goes on under another name: whoever stores the batch that is in doubt
@@ -278,9 +285,7 @@ impl<M: Model> Lane<M> {
                 }
                 Err(Stumble::Failed(error, fault)) => (Arc::new(error), fault),
             };
-            if let Some(session) = self.session.take() {
-                self.lost = Some(session.backend);
-            }
+            self.lose();
             self.trouble(Some(&error));
             match fault {
                 Fault::Table if attempt.in_doubt.is_none() && !self.of_spill => {
@@ -326,8 +331,8 @@ impl<M: Model> Lane<M> {
             unreachable!("`connect` makes a session, or fails")
         };
         if let Some(doubt) = &attempt.doubt {
-            let found = number_of(&mut session.conn, &doubt.lane, None);
-            if let Some((_, stored)) = timed_out(timeout, found).await?
+            let found = number_of(&mut session.conn, timeout, &doubt.lane, None);
+            if let Some((_, stored)) = found.await?
                 && stored >= doubt.number
             {
                 return Ok(Vec::new());
@@ -337,9 +342,7 @@ impl<M: Model> Lane<M> {
         let driver = Stumble::driver::<M>;
         let mut transaction = timed(timeout, session.conn.begin()).await.map_err(driver)?;
         // First, so that whoever reads the number waits for the end of this transaction.
-        let lanes = IngestLane::records();
-        let patch = IngestLanePatch::new().batch(number);
-        let moved = lanes.update(&mut transaction, session.row, patch);
+        let moved = move_to(&mut transaction, session.row, number);
         timed_out(timeout, moved).await?;
         let refusals = if attempt.careful {
             refused::store(&mut transaction, M::TABLE, batch, timeout)
@@ -379,24 +382,15 @@ impl<M: Model> Lane<M> {
         let mut conn = timed(timeout, connecting)
             .await
             .map_err(Stumble::driver::<M>)?;
-        let (backend, found) = timed_out(
-            timeout,
-            greet(
-                &mut conn,
-                !M::TABLE.search.is_empty(),
-                &self.name,
-                self.lost.as_ref(),
-            ),
-        )
-        .await?;
+        let has_vectors = !M::TABLE.search.is_empty();
+        let lost = self.lost.as_ref();
+        let (backend, found) = greet(&mut conn, timeout, has_vectors, &self.name, lost).await?;
         let (row, stored) = match found {
             Some(found) => found,
             None if in_doubt && !self.of_spill => return Err(Stumble::Unknown),
             None => {
-                let new = NewIngestLane::new(&self.name, self.number);
-                let lanes = IngestLane::records();
-                let made = lanes.create(&mut conn, new);
-                (timed_out(timeout, made).await?.id, self.number)
+                let made = create_row(&mut conn, &self.name, self.number);
+                (timed_out(timeout, made).await?, self.number)
             }
         };
         self.lost = None;

@@ -2,27 +2,51 @@
 //! direction.
 
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use lookback::Log;
-use lookback::ingest::Writer;
+use lookback::ingest::{Writer, WriterBuilder};
 use sqlx::postgres::PgConnectOptions;
 
 use super::drive::{Told, check, count, drive, refuse_some, rows};
+use super::kept::{PATIENCE, numbered, stored, until, within};
 use super::proxy::{Fault, Proxy};
+
+/// Starts a writer that waits for an answer for a short time only, which a busy
+/// server may not keep to: then it is started again.
+async fn start(builder: impl Fn() -> WriterBuilder<Log>, to: PgConnectOptions) -> Writer<Log> {
+    let begun = Instant::now();
+    loop {
+        match builder().start_with(to.clone()).await {
+            Ok(writer) => return writer,
+            Err(error) => assert!(
+                error.is_unavailable() && begun.elapsed() < PATIENCE,
+                "{error}"
+            ),
+        }
+    }
+}
+
+/// How to connect to the database of a test, and the address of its server.
+fn server_of(db: &testkit::Database) -> (PgConnectOptions, String) {
+    let direct = PgConnectOptions::from_str(&db.url).unwrap();
+    let address = format!("{}:{}", direct.get_host(), direct.get_port());
+    (direct, address)
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_connection_loses_and_doubles_nothing() {
     let db = testkit::database().await;
     refuse_some(&db.pool).await;
-    let direct = PgConnectOptions::from_str(&db.url).unwrap();
-    let server = format!("{}:{}", direct.get_host(), direct.get_port());
+    let (direct, server) = server_of(&db);
     let (_, seed) = crate::random::cases_and_seed(1);
-    let mut made = 0;
+    let has_started = Arc::new(AtomicBool::new(false));
+    let faults = Arc::clone(&has_started);
     let proxy = Proxy::new(server, seed, move |random| {
-        made += 1;
         // The writer starts well.
-        if made <= 3 {
+        if !faults.load(Ordering::SeqCst) {
             return Fault::Bytes(3_000_000);
         }
         let commit = 2 + random.below(6);
@@ -36,18 +60,19 @@ async fn a_lost_connection_loses_and_doubles_nothing() {
         }
     })
     .await;
-    let writer = Writer::<Log>::builder()
-        .connections(3)
-        .batch(700, 1 << 20)
-        .batch_age(Duration::from_millis(10))
-        .back_off(Duration::from_millis(2), Duration::from_millis(50))
-        .answer_timeout(Duration::from_secs(3))
-        .start_with(direct.clone().host("127.0.0.1").port(proxy.port))
-        .await
-        .unwrap();
+    let builder = || {
+        Writer::<Log>::builder()
+            .connections(3)
+            .batch(700, 1 << 20)
+            .batch_age(Duration::from_millis(10))
+            .back_off(Duration::from_millis(2), Duration::from_millis(50))
+            .answer_timeout(Duration::from_secs(3))
+    };
+    let writer = start(builder, direct.host("127.0.0.1").port(proxy.port)).await;
+    has_started.store(true, Ordering::SeqCst);
     let told = drive(&writer, 0, rows(60_000), &proxy.cuts, 25).await;
     let counters = writer.counters();
-    writer.close().await.unwrap();
+    within("a close", writer.close()).await.unwrap();
     check(&db.pool, &told).await;
     assert_eq!(count(&told, Told::Nothing), 0);
     assert_eq!(counters.written, count(&told, Told::Acknowledged) as u64);
@@ -58,4 +83,41 @@ async fn a_lost_connection_loses_and_doubles_nothing() {
         counters.rejected,
         proxy.met.lock().unwrap()
     );
+}
+
+/// The server does not learn that the connection is gone, and an answer may take
+/// no longer than the writer would otherwise wait for the lock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_serves_a_lost_connection_is_ended_with_a_short_timeout_too() {
+    for fault in [Fault::HalfOpen(2), Fault::Silent(2)] {
+        let db = testkit::database().await;
+        let (direct, server) = server_of(&db);
+        let is_good = Arc::new(AtomicBool::new(false));
+        let good = Arc::clone(&is_good);
+        let proxy = Proxy::new(server, 1, move |_| {
+            if good.load(Ordering::SeqCst) {
+                Fault::NONE
+            } else {
+                fault
+            }
+        })
+        .await;
+        let builder = || {
+            Writer::<Log>::builder()
+                .connections(1)
+                .batch_age(Duration::from_millis(5))
+                .back_off(Duration::from_millis(5), Duration::from_millis(50))
+                .answer_timeout(Duration::from_secs(2))
+        };
+        let writer = start(builder, direct.host("127.0.0.1").port(proxy.port)).await;
+        let receipt = writer.submit(numbered(1)).await.unwrap();
+        until("a connection that is lost", async || {
+            proxy.cuts.load(Ordering::SeqCst) > 0
+        })
+        .await;
+        is_good.store(true, Ordering::SeqCst);
+        within("what became of the record", receipt).await.unwrap();
+        within("a close", writer.close()).await.unwrap();
+        assert_eq!(stored(&db.pool).await, [(1, 1)]);
+    }
 }

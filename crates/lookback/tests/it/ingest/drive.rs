@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use lookback::ingest::{Receipt, Writer};
 use lookback::{Error, Log, NewLog};
@@ -53,6 +54,10 @@ pub(crate) enum Told {
 /// How many senders there are, and how many records each waits for at once.
 const SENDERS: i64 = 4;
 const WINDOW: usize = 1_000;
+
+/// A record of which nothing is told for so long is one of which nothing will
+/// be, also where a server is killed several times meanwhile.
+const SILENCE: Duration = Duration::from_secs(300);
 
 /// Sends numbers from `from` on: at least `rows`, and until there were so many
 /// faults. Returns what was told of each.
@@ -108,7 +113,9 @@ pub(crate) async fn drive_and_tell(
 
 async fn settle(window: Vec<(i64, Receipt)>, told: &mut BTreeMap<i64, Told>, tell: fn(i64, Told)) {
     for (n, receipt) in window {
-        let what = match receipt.await {
+        let outcome = tokio::time::timeout(SILENCE, receipt).await;
+        let outcome = outcome.unwrap_or_else(|_| panic!("{n}: nothing is told in {SILENCE:?}"));
+        let what = match outcome {
             Ok(()) => Told::Acknowledged,
             Err(Error::Unwritten { .. }) => Told::Nothing,
             Err(error) => {

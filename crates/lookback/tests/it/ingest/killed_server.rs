@@ -1,16 +1,30 @@
 //! The server is killed and restarted at random.
 
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use lookback::Log;
 use lookback::ingest::Writer;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use testkit::Killable;
 use testkit::made::Random;
 
 use super::drive::{Told, check, count, drive, refuse_some, rows};
+use super::kept::{PATIENCE, within};
+use super::proxy::{Fault, Proxy};
+
+/// Tells the thread that kills to stop, also when the test fails.
+struct Over(Arc<AtomicBool>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled() {
@@ -27,49 +41,66 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     drop(conn);
     let pool = PgPool::connect(&url).await.unwrap();
     refuse_some(&pool).await;
+    pool.close().await;
 
     let (_, seed) = crate::random::cases_and_seed(1);
+    // The port of a server that is killed may be taken before it is back: the writer connects
+    // to one that stays.
+    let address = |port: u16| Some(format!("127.0.0.1:{port}"));
+    let proxy = Proxy::new(address(running.port()).unwrap(), seed, |_| Fault::NONE).await;
+    let through = PgConnectOptions::from_str(&url).unwrap();
+    let through = through.host("127.0.0.1").port(proxy.port);
+    let builder = || {
+        Writer::<Log>::builder()
+            .batch(700, 1 << 20)
+            .batch_age(Duration::from_millis(10))
+            .back_off(Duration::from_millis(5), Duration::from_millis(200))
+    };
+    let server = Arc::clone(&proxy.server);
+    *server.lock().unwrap() = None;
+    let error = builder().start_with(through.clone()).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    *server.lock().unwrap() = address(running.port());
+    let writer = builder().start_with(through).await.unwrap();
+
     let kills = Arc::new(AtomicU64::new(0));
-    let over = Arc::new(AtomicBool::new(false));
+    let over = Over(Arc::new(AtomicBool::new(false)));
     let killer = std::thread::spawn({
-        let (kills, over) = (Arc::clone(&kills), Arc::clone(&over));
-        let mut random = Random::new(seed);
+        let (kills, over) = (Arc::clone(&kills), Arc::clone(&over.0));
+        let (mut random, writer) = (Random::new(seed), writer.clone());
         move || {
             while !over.load(Ordering::SeqCst) {
+                // However slow the machine is, the writer gets on between two kills.
+                if kills.load(Ordering::SeqCst) % 2 == 0 {
+                    let goal = writer.counters().written + 1 + random.below(2_000);
+                    let begun = Instant::now();
+                    while writer.counters().written < goal && !over.load(Ordering::SeqCst) {
+                        assert!(begun.elapsed() < PATIENCE, "nothing is stored any more");
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                }
                 std::thread::sleep(Duration::from_millis(20 + random.below(600)));
                 testkit::kill(&running);
-                let port = running.port();
+                *server.lock().unwrap() = None;
                 running = killable.start();
-                assert_eq!(running.port(), port, "the server has another port");
+                *server.lock().unwrap() = address(running.port());
                 kills.fetch_add(1, Ordering::SeqCst);
             }
             (killable, running)
         }
     });
 
-    let writer = Writer::<Log>::builder()
-        .batch(700, 1 << 20)
-        .batch_age(Duration::from_millis(10))
-        .back_off(Duration::from_millis(5), Duration::from_millis(200))
-        .start(&pool)
-        .await;
-    // It may be down at this very moment.
-    let writer = match writer {
-        Ok(writer) => writer,
-        Err(error) => {
-            assert!(error.is_unavailable(), "{error}");
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            Writer::<Log>::builder().start(&pool).await.unwrap()
-        }
+    let told = tokio::select! {
+        told = drive(&writer, 0, rows(20_000), &kills, 4) => told,
+        () = ended(&killer) => panic!("the thread that kills the server has failed"),
     };
-    let told = drive(&writer, 0, rows(20_000), &kills, 4).await;
-    over.store(true, Ordering::SeqCst);
-    let (_killable, _running) = tokio::task::spawn_blocking(|| killer.join().unwrap())
+    drop(over);
+    let (_killable, running) = tokio::task::spawn_blocking(|| killer.join().unwrap())
         .await
         .unwrap();
-    writer.close().await.unwrap();
+    within("a close", writer.close()).await.unwrap();
 
-    let pool = PgPool::connect(&url).await.unwrap();
+    let pool = PgPool::connect(&running.url_of("kept")).await.unwrap();
     check(&pool, &told).await;
     assert_eq!(count(&told, Told::Nothing), 0);
     eprintln!(
@@ -81,4 +112,10 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     let counters = writer.counters();
     assert_eq!(counters.written, count(&told, Told::Acknowledged) as u64);
     assert_eq!(counters.rejected, count(&told, Told::Refused) as u64);
+}
+
+async fn ended<T>(thread: &JoinHandle<T>) {
+    while !thread.is_finished() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -1,12 +1,12 @@
 //! What is written is stored, and the counters say so.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use lookback::ingest::{WhenFull, Writer};
 use lookback::{Level, Log, NewLog, model};
 
-use super::kept::{execute, number, numbered, small_batches, stored};
+use super::kept::{PATIENCE, execute, number, numbered, small_batches, stored, until, within};
 
 #[tokio::test]
 async fn what_is_acknowledged_is_stored() {
@@ -108,7 +108,8 @@ async fn defaults_of_the_database_are_left_to_it() {
     };
     let writer = Writer::<Parcel>::builder()
         .batch(1_000, 1 << 20)
-        .batch_age(Duration::from_secs(5))
+        // One batch, however long it takes to send: the flush lets it go.
+        .batch_age(Duration::from_secs(60 * 60))
         .start(&db.pool)
         .await
         .unwrap();
@@ -167,11 +168,24 @@ async fn a_full_queue_makes_wait_or_drops() {
             of_waiting.send(numbered(n)).await.unwrap();
         }
     });
-    while waiting.counters().lag < Duration::from_millis(300) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    // What is behind the queue may still take of it: until it is full for a while.
+    let (begun, mut more) = (Instant::now(), 0);
+    let (mut accepted, mut since) = (0, Instant::now());
+    loop {
+        let is_full = waiting.try_send(numbered(2_000 + more)).is_err();
+        more += i64::from(!is_full);
+        let now = waiting.counters().accepted;
+        if now != accepted {
+            (accepted, since) = (now, Instant::now());
+        }
+        if is_full && since.elapsed() >= Duration::from_millis(300) {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it takes more and more: {now}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(waiting.counters().accepted <= most);
-    assert!(waiting.try_send(numbered(0)).is_err());
+    assert!(accepted <= most, "{accepted}");
+    assert!(waiting.counters().lag >= Duration::from_millis(300));
     assert!(!sending.is_finished());
 
     blocking.rollback().await.unwrap();
@@ -183,7 +197,7 @@ async fn a_full_queue_makes_wait_or_drops() {
     assert_eq!(counters.written, 1_000 - dropped);
     let kept = stored(&db.pool).await;
     assert!(kept.iter().all(|(_, times)| *times == 1));
-    assert_eq!(kept.len() as u64, 1_500 - dropped);
+    assert_eq!(kept.len() as u64, 1_500 - dropped + more.unsigned_abs());
 }
 
 #[tokio::test]
@@ -196,9 +210,14 @@ async fn a_dropped_writer_stops_and_says_so_to_who_waits() {
         .unwrap();
     let writer = small_batches(&db.pool).await;
     let receipt = writer.submit(numbered(1)).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let waits = "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("a batch that waits for the table", async || {
+        number(&db.pool, waits).await > 0
+    })
+    .await;
     drop(writer);
-    let error = receipt.await.unwrap_err();
+    let error = within("an answer", receipt).await.unwrap_err();
     assert!(error.is_unwritten(), "{error}");
     blocking.rollback().await.unwrap();
 }
@@ -229,23 +248,55 @@ async fn a_database_without_the_tables_is_refused() {
     );
 }
 
+/// The clock of the tests may be any: ages are in the server's.
 #[tokio::test]
 async fn lanes_of_killed_writers_are_forgotten_in_time() {
     let db = testkit::database().await;
+    let living = small_batches(&db.pool).await;
+    living.write(numbered(1)).await.unwrap();
     execute(
         &db.pool,
         "INSERT INTO ingest_lanes (name, batch, updated_at) VALUES \
-         ('old', 1, now() - interval '8 days'), ('young', 1, now() - interval '6 days')",
+         ('old', 1, '2001-01-01'), ('young', 1, clock_timestamp() - interval '6 days')",
     )
     .await;
-    let writer = small_batches(&db.pool).await;
-    let names = "SELECT count(*) FROM ingest_lanes WHERE name IN ('old', 'young')";
-    assert_eq!(number(&db.pool, names).await, 1);
+    let other = small_batches(&db.pool).await;
+    let names = "SELECT count(*) FROM ingest_lanes WHERE name = ";
+    assert_eq!(number(&db.pool, &format!("{names}'old'")).await, 0);
+    assert_eq!(number(&db.pool, &format!("{names}'young'")).await, 1);
+    // Four of each writer.
+    let now = "SELECT count(*) FROM ingest_lanes WHERE updated_at \
+               BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp()";
+    assert_eq!(number(&db.pool, now).await, 8);
     // One that lives and finds its row gone makes another.
-    writer.write(numbered(1)).await.unwrap();
     execute(&db.pool, "DELETE FROM ingest_lanes").await;
-    writer.write(numbered(2)).await.unwrap();
-    writer.write(numbered(3)).await.unwrap();
-    writer.close().await.unwrap();
+    living.write(numbered(2)).await.unwrap();
+    living.write(numbered(3)).await.unwrap();
+    living.close().await.unwrap();
+    other.close().await.unwrap();
     assert_eq!(stored(&db.pool).await, [(1, 1), (2, 1), (3, 1)]);
+}
+
+/// Its writer stores a batch, or did when it was cut off.
+#[tokio::test]
+async fn a_locked_row_of_a_lane_holds_up_no_start() {
+    let db = testkit::database().await;
+    execute(
+        &db.pool,
+        "INSERT INTO ingest_lanes (name, batch, updated_at) VALUES ('old', 1, '2001-01-01')",
+    )
+    .await;
+    let old = "SELECT count(*) FROM ingest_lanes WHERE name = 'old'";
+    let mut storing = db.pool.begin().await.unwrap();
+    sqlx::query("UPDATE ingest_lanes SET batch = 2 WHERE name = 'old'")
+        .execute(&mut *storing)
+        .await
+        .unwrap();
+    let writer = within("a start", small_batches(&db.pool)).await;
+    storing.rollback().await.unwrap();
+    assert_eq!(number(&db.pool, old).await, 1);
+    writer.close().await.unwrap();
+    let next = small_batches(&db.pool).await;
+    assert_eq!(number(&db.pool, old).await, 0);
+    next.close().await.unwrap();
 }

@@ -8,7 +8,8 @@ use testkit::made::Random;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 /// The `COMMIT` of a client: a simple query.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
@@ -22,19 +23,28 @@ pub(crate) enum Fault {
     BeforeCommit(u64),
     /// The COMMIT reaches the server, and both ends are cut at once.
     WithCommit(u64),
-    /// The COMMIT reaches the server, and its answer not the client.
+    /// The COMMIT reaches the server, which has answered when both ends are cut;
+    /// the answer does not reach the client.
     BeforeAnswer(u64),
-    /// The client is cut off before a COMMIT; the server does not learn of it.
+    /// The client is cut off before a COMMIT; the server never learns of it.
     HalfOpen(u64),
     /// Nothing goes through any more from this COMMIT on, and nobody is told.
     Silent(u64),
 }
 
-/// A proxy in front of the server at this address.
+impl Fault {
+    /// The connection lasts as long as its ends.
+    pub(crate) const NONE: Self = Self::Bytes(u64::MAX);
+}
+
+/// A proxy in front of a server.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    /// Whether connections are taken at all.
-    pub(crate) open: Arc<AtomicBool>,
+    /// The address of the server, `None` while there is no server. It may change.
+    pub(crate) server: Arc<Mutex<Option<String>>>,
+    /// Whether new connections are taken.
+    open: Arc<AtomicBool>,
+    cut: Arc<watch::Sender<()>>,
     /// How many connections were cut.
     pub(crate) cuts: Arc<AtomicU64>,
     /// How often each fault was met.
@@ -52,28 +62,45 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let cuts = Arc::new(AtomicU64::new(0));
         let open = Arc::new(AtomicBool::new(true));
+        let cut = Arc::new(watch::Sender::new(()));
         let met = Arc::new(Mutex::default());
+        let server = Arc::new(Mutex::new(Some(server)));
         let proxy = Self {
             port,
+            server: Arc::clone(&server),
             open: Arc::clone(&open),
+            cut: Arc::clone(&cut),
             cuts: Arc::clone(&cuts),
             met: Arc::clone(&met),
         };
         tokio::spawn(async move {
             let mut random = Random::new(seed);
-            while let Ok((client, _)) = listener.accept().await {
+            loop {
+                let Ok((client, _)) = listener.accept().await else {
+                    // One that was gone before it was taken, or no more files for a moment.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    continue;
+                };
+                // First, so that none slips through between the look and a cut.
+                let mut cut = cut.subscribe();
                 if !open.load(Ordering::SeqCst) {
                     continue;
                 }
                 let fault = draw(&mut random);
-                let Ok(server) = TcpStream::connect(&server).await else {
+                let address = server.lock().unwrap().clone();
+                let Some(address) = address else { continue };
+                let Ok(server) = TcpStream::connect(address).await else {
                     continue;
                 };
-                client.set_nodelay(true).unwrap();
-                server.set_nodelay(true).unwrap();
+                // Of no use to a client that has gone already.
+                let _ = client.set_nodelay(true).and(server.set_nodelay(true));
                 let (cuts, met) = (Arc::clone(&cuts), Arc::clone(&met));
                 tokio::spawn(async move {
-                    if pass(client, server, fault).await {
+                    let is_met = tokio::select! {
+                        is_met = pass(client, server, fault) => is_met,
+                        _ = cut.changed() => false,
+                    };
+                    if is_met {
                         let name = format!("{fault:?}");
                         let name = name.split('(').next().unwrap().to_owned();
                         *met.lock().unwrap().entry(name).or_default() += 1;
@@ -84,51 +111,80 @@ impl Proxy {
         });
         proxy
     }
+
+    /// Takes connections, as it does at first.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+
+    /// Takes no new connections; those that are there go on.
+    pub(crate) fn take_no_more(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes no new connections, and cuts those that are there.
+    pub(crate) fn close(&self) {
+        self.take_no_more();
+        self.cut.send_replace(());
+    }
 }
 
 /// Passes bytes on until an end is closed, or the fault is met: then true.
 async fn pass(client: TcpStream, server: TcpStream, fault: Fault) -> bool {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let silent = Arc::new(tokio::sync::Notify::new());
-    let answers = tokio::spawn(answers(from_server, to_client, Arc::clone(&silent)));
+    let silent = Arc::new(Notify::new());
+    // They end with this future, also when that is dropped.
+    let mut answering = JoinSet::new();
+    answering.spawn(answers(from_server, to_client, Arc::clone(&silent)));
     let (met, to_server, from_client) = requests(from_client, to_server, fault, &silent).await;
     if !met {
         drop((to_server, from_client));
-        let _ = answers.await;
+        let _ = answering.join_next().await;
         return false;
     }
     match fault {
         Fault::HalfOpen(_) => {
             // The answers of the server are read no more; its socket stays open.
             silent.notify_one();
-            let (from_server, to_client) = answers.await.unwrap();
+            let (from_server, to_client) = ends(&mut answering).await;
             drop((to_client, from_client));
-            tokio::spawn(async move {
-                sleep(Duration::from_secs(30)).await;
-                drop((from_server, to_server));
-            });
+            hold((from_server, to_server));
         }
         Fault::Silent(_) => {
             silent.notify_one();
-            let ends = answers.await.unwrap();
-            tokio::spawn(async move {
-                sleep(Duration::from_secs(30)).await;
-                drop((ends, to_server, from_client));
-            });
+            let ends = ends(&mut answering).await;
+            hold((ends, to_server, from_client));
         }
-        _ => {
-            answers.abort();
-            drop((to_server, from_client));
+        Fault::BeforeAnswer(_) => {
+            let (mut from_server, _to_client) = ends(&mut answering).await;
+            // It has done what it was asked once it says so, or is gone.
+            let _ = from_server.read(&mut [0]).await;
         }
+        Fault::Bytes(_) | Fault::BeforeCommit(_) | Fault::WithCommit(_) => {}
     }
     true
+}
+
+/// The ends of what passes answers on, which was told to stop.
+async fn ends(
+    answering: &mut JoinSet<(OwnedReadHalf, OwnedWriteHalf)>,
+) -> (OwnedReadHalf, OwnedWriteHalf) {
+    answering.join_next().await.unwrap().unwrap()
+}
+
+/// Keeps sockets open until the test is over.
+fn hold(sockets: impl Send + 'static) {
+    tokio::spawn(async move {
+        let _sockets = sockets;
+        std::future::pending::<()>().await;
+    });
 }
 
 async fn answers(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    silent: Arc<tokio::sync::Notify>,
+    silent: Arc<Notify>,
 ) -> (OwnedReadHalf, OwnedWriteHalf) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -151,7 +207,7 @@ async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     fault: Fault,
-    silent: &tokio::sync::Notify,
+    silent: &Notify,
 ) -> (bool, OwnedWriteHalf, OwnedReadHalf) {
     let mut buffer = vec![0; 16 * 1024];
     let (mut bytes, mut commits) = (0_u64, 0_u64);
@@ -180,7 +236,6 @@ async fn requests(
             Fault::BeforeAnswer(n) if is_commit && commits == n => {
                 silent.notify_one();
                 let _ = to.write_all(chunk).await;
-                sleep(Duration::from_millis(50)).await;
                 true
             }
             _ => false,

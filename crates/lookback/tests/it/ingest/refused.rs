@@ -7,7 +7,7 @@ use std::time::Duration;
 use lookback::ingest::Writer;
 use lookback::{Log, NewLog};
 
-use super::kept::{execute, numbered, stored};
+use super::kept::{execute, numbered, stored, until, within};
 
 /// Sends the numbers, some of which the database refuses and some Lookback
 /// itself; returns what was refused, and what the first of each kind was told.
@@ -144,35 +144,39 @@ async fn rows_of_which_no_line_is_told_are_found() {
 #[tokio::test]
 async fn a_table_that_takes_no_rows_is_waited_for_and_then_told() {
     let db = testkit::database().await;
-    let writer = Writer::<Log>::builder()
-        .batch_age(Duration::from_millis(5))
-        .back_off(Duration::from_millis(5), Duration::from_millis(50))
-        .patience(Duration::from_millis(1_500))
-        .start(&db.pool)
-        .await
-        .unwrap();
-    execute(&db.pool, "ALTER TABLE logs RENAME COLUMN message TO text").await;
-    let back = db.pool.clone();
-    let waiting = tokio::spawn({
-        let writer = writer.clone();
-        async move { writer.write(numbered(1)).await }
-    });
-    while writer.counters().trouble.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let trouble = writer.counters().trouble.unwrap().to_string();
+    let (away, back) = (
+        "ALTER TABLE logs RENAME COLUMN message TO text",
+        "ALTER TABLE logs RENAME COLUMN text TO message",
+    );
+    let with_patience = |patience| {
+        Writer::<Log>::builder()
+            .batch_age(Duration::from_millis(5))
+            .back_off(Duration::from_millis(5), Duration::from_millis(50))
+            .patience(patience)
+            .start(&db.pool)
+    };
+    // More of it than the test itself has.
+    let patient = with_patience(Duration::from_secs(600)).await.unwrap();
+    execute(&db.pool, away).await;
+    let receipt = patient.submit(numbered(1)).await.unwrap();
+    until("trouble", async || patient.counters().trouble.is_some()).await;
+    let trouble = patient.counters().trouble.unwrap().to_string();
     assert!(trouble.contains("\"message\""), "{trouble}");
-    execute(&back, "ALTER TABLE logs RENAME COLUMN text TO message").await;
-    waiting.await.unwrap().unwrap();
-    assert!(writer.counters().trouble.is_none());
+    execute(&db.pool, back).await;
+    within("an answer", receipt).await.unwrap();
+    assert!(patient.counters().trouble.is_none());
+    patient.close().await.unwrap();
 
-    execute(&back, "ALTER TABLE logs RENAME COLUMN message TO text").await;
-    let error = writer.write(numbered(2)).await.unwrap_err();
+    let hasty = with_patience(Duration::from_millis(200)).await.unwrap();
+    execute(&db.pool, away).await;
+    let error = within("an answer", hasty.write(numbered(2)))
+        .await
+        .unwrap_err();
     assert!(error.is_unwritten(), "{error:?}");
     assert!(error.to_string().contains("the writer gave up"), "{error}");
-    execute(&back, "ALTER TABLE logs RENAME COLUMN text TO message").await;
-    writer.write(numbered(3)).await.unwrap();
-    writer.close().await.unwrap();
+    execute(&db.pool, back).await;
+    hasty.write(numbered(3)).await.unwrap();
+    hasty.close().await.unwrap();
     assert_eq!(stored(&db.pool).await, [(1, 1), (3, 1)]);
 }
 

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use lookback::Log;
 use lookback::ingest::{Writer, WriterBuilder};
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use testkit::made::Random;
 
 use super::drive::{Told, check, count, drive_and_tell, refuse_some, rows};
-use super::kept::{number, numbered, stored};
+use super::kept::{PATIENCE, number, numbered, stored, until, within};
 use super::proxy::{Fault, Proxy};
 
 fn options(folder: &Path) -> WriterBuilder<Log> {
@@ -23,7 +25,6 @@ fn options(folder: &Path) -> WriterBuilder<Log> {
         .batch(200, 1 << 20)
         .batch_age(Duration::from_millis(5))
         .back_off(Duration::from_millis(5), Duration::from_millis(50))
-        .answer_timeout(Duration::from_secs(3))
         .spill(folder, 64 << 20)
 }
 
@@ -46,6 +47,30 @@ fn files(folder: &Path) -> usize {
     names.filter(|name| name.ends_with(".batch")).count()
 }
 
+/// Starts the next writer of a folder. The thread of the last one may have it for
+/// a moment after that is dropped.
+async fn next_of(folder: &Path, pool: &PgPool) -> Writer<Log> {
+    let begun = Instant::now();
+    loop {
+        match options(folder).start(pool).await {
+            Ok(writer) => return writer,
+            Err(error) => assert!(
+                error.to_string().contains("in use by another writer")
+                    && begun.elapsed() < PATIENCE,
+                "{error}"
+            ),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Closes a writer that has stored what was in its folder: at a close, what does
+/// not go at once stays there.
+async fn close_empty(writer: &Writer<Log>) {
+    until("an empty spill", async || writer.counters().spilled == 0).await;
+    writer.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn what_no_memory_has_room_for_waits_on_disk() {
     let db = testkit::database().await;
@@ -53,14 +78,15 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     // A connection is good for its greeting and little more.
     let (proxy, through) = proxy(&db, |_| Fault::BeforeCommit(2)).await;
     let writer = options(folder.path()).start_with(through).await.unwrap();
-    proxy.open.store(false, Ordering::SeqCst);
+    proxy.take_no_more();
     let mut receipts = Vec::new();
     for n in 0..5_000 {
         receipts.push(writer.submit(numbered(n)).await.unwrap());
     }
-    while writer.counters().spilled < 3_000 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("3,000 records in the spill", async || {
+        writer.counters().spilled >= 3_000
+    })
+    .await;
     assert!(files(folder.path()) >= 15);
     assert!(writer.counters().trouble.is_some());
     let error = options(folder.path()).start(&db.pool).await.unwrap_err();
@@ -70,7 +96,7 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     );
 
     // Who waits is told that it is kept, and is not told that it is stored.
-    writer.close().await.unwrap();
+    within("a close", writer.close()).await.unwrap();
     assert_eq!(writer.counters().spilled, 5_000);
     for receipt in receipts {
         let error = receipt.await.unwrap_err();
@@ -79,9 +105,9 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     assert_eq!(stored(&db.pool).await, []);
     drop(writer);
 
-    let next = options(folder.path()).start(&db.pool).await.unwrap();
+    let next = next_of(folder.path(), &db.pool).await;
     next.write(numbered(5_000)).await.unwrap();
-    next.close().await.unwrap();
+    close_empty(&next).await;
     let counters = next.counters();
     assert_eq!((counters.accepted, counters.written), (5_001, 5_001));
     assert_eq!((counters.pending, counters.spilled), (0, 0));
@@ -92,6 +118,7 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     let lanes = "SELECT count(*) FROM ingest_lanes WHERE name NOT LIKE 'spill-%'";
     assert_eq!(number(&db.pool, lanes).await, 0);
     drop(next);
+    // One that was closed holds nothing any more.
     let last = options(folder.path()).start(&db.pool).await.unwrap();
     last.close().await.unwrap();
     assert_eq!(
@@ -106,16 +133,17 @@ async fn who_waits_for_a_spilled_record_is_told_when_it_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let (proxy, through) = proxy(&db, |_| Fault::Bytes(150_000)).await;
     let writer = options(folder.path()).start_with(through).await.unwrap();
-    proxy.open.store(false, Ordering::SeqCst);
+    proxy.take_no_more();
     let mut receipts = Vec::new();
     for n in 0..10_000 {
         receipts.push(writer.submit(numbered(n)).await.unwrap());
     }
-    while writer.counters().spilled < 2_000 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    proxy.open.store(true, Ordering::SeqCst);
-    writer.flush().await.unwrap();
+    until("2,000 records in the spill", async || {
+        writer.counters().spilled >= 2_000
+    })
+    .await;
+    proxy.open();
+    within("a flush", writer.flush()).await.unwrap();
     for receipt in receipts {
         receipt.await.unwrap();
     }
@@ -133,16 +161,17 @@ async fn what_was_in_doubt_is_not_stored_twice() {
         let folder = tempfile::tempdir().unwrap();
         let (proxy, through) = proxy(&db, move |_| fault).await;
         let writer = options(folder.path()).start_with(through).await.unwrap();
-        proxy.open.store(false, Ordering::SeqCst);
+        proxy.take_no_more();
         for n in 0..1_000 {
             writer.send(numbered(n)).await.unwrap();
         }
-        writer.close().await.unwrap();
+        within("a close", writer.close()).await.unwrap();
         drop(writer);
+        // It is committed before the connection is cut, or is not at all.
         let before = stored(&db.pool).await.len();
         assert_eq!(before > 0, fault == Fault::BeforeAnswer(2));
-        let next = options(folder.path()).start(&db.pool).await.unwrap();
-        next.close().await.unwrap();
+        let next = next_of(folder.path(), &db.pool).await;
+        close_empty(&next).await;
         let expected: Vec<(i64, i64)> = (0..1_000).map(|n| (n, 1)).collect();
         assert_eq!(stored(&db.pool).await, expected);
     }
@@ -161,7 +190,7 @@ async fn files_of_the_first_version_are_read() {
     // Of a process that was killed while it wrote.
     std::fs::write(folder.path().join("00000000000000000009.batch.new"), "LBSP").unwrap();
     let writer = options(folder.path()).start(&db.pool).await.unwrap();
-    writer.close().await.unwrap();
+    close_empty(&writer).await;
     assert_eq!(stored(&db.pool).await, [(1, 1), (2, 1), (3, 1)]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     let page = Log::records()
@@ -206,6 +235,7 @@ async fn a_damaged_file_is_named() {
 }
 
 const URL: &str = "LOOKBACK_TEST_SPILL_URL";
+const PORT: &str = "LOOKBACK_TEST_SPILL_PORT";
 const FOLDER: &str = "LOOKBACK_TEST_SPILL_FOLDER";
 const FROM: &str = "LOOKBACK_TEST_SPILL_FROM";
 const ROWS: &str = "LOOKBACK_TEST_SPILL_ROWS";
@@ -214,8 +244,11 @@ const ROWS: &str = "LOOKBACK_TEST_SPILL_ROWS";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "started by a_killed_process_loses_and_doubles_nothing"]
 async fn killed() {
+    // Unset where all that is ignored was asked for: nobody would kill it.
+    let Ok(url) = std::env::var(URL) else { return };
     let var = |name: &str| std::env::var(name).unwrap();
-    let through = PgConnectOptions::from_str(&var(URL)).unwrap();
+    let through = PgConnectOptions::from_str(&url).unwrap();
+    let through = through.host("127.0.0.1").port(var(PORT).parse().unwrap());
     let folder = var(FOLDER);
     let writer = options(Path::new(&folder))
         .start_with(through)
@@ -235,43 +268,16 @@ async fn killed() {
     writer.close().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_process_loses_and_doubles_nothing() {
-    let db = testkit::database().await;
-    refuse_some(&db.pool).await;
-    let folder = tempfile::tempdir().unwrap();
-    let (proxy, through) = proxy(&db, |random| match random.below(4) {
-        0 => Fault::BeforeCommit(2 + random.below(3)),
-        1 => Fault::BeforeAnswer(2 + random.below(3)),
-        _ => Fault::Bytes(20_000 + random.below(800_000)),
-    })
-    .await;
-    let url = db.url.replace(
-        &format!(
-            ":{}/",
-            PgConnectOptions::from_str(&db.url).unwrap().get_port()
-        ),
-        &format!(":{}/", through.get_port()),
-    );
-    // Away for a part of the time.
-    let open = Arc::clone(&proxy.open);
-    let gate = tokio::spawn(async move {
-        loop {
-            for (is_open, time) in [(true, 250), (false, 350)] {
-                open.store(is_open, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(time)).await;
-            }
-        }
-    });
+/// A process that writes until it is killed.
+struct Process {
+    child: Child,
+    /// How many records were acknowledged to it.
+    acknowledged: Arc<AtomicU64>,
+    reading: Option<JoinHandle<Vec<(i64, Told)>>>,
+}
 
-    let mut random = Random::new(7);
-    let mut told: BTreeMap<i64, Told> = BTreeMap::new();
-    let (mut from, mut kills, mut most_spilled) = (0, 0, 0);
-    // More than a killed process comes to.
-    let each = 1_000_000;
-    // Processes that live a second each acknowledge few: a million takes twenty minutes.
-    let goal = rows(15_000).min(250_000);
-    while kills < 5 || count(&told, Told::Acknowledged) < usize::try_from(goal).unwrap() {
+impl Process {
+    fn start(url: &str, port: u16, folder: &Path, from: i64, rows: i64) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -279,15 +285,18 @@ async fn a_killed_process_loses_and_doubles_nothing() {
                 "--ignored",
                 "--nocapture",
             ])
-            .env(URL, &url)
-            .env(FOLDER, folder.path())
+            .env(URL, url)
+            .env(PORT, port.to_string())
+            .env(FOLDER, folder)
             .env(FROM, from.to_string())
-            .env(ROWS, each.to_string())
+            .env(ROWS, rows.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
+        let acknowledged = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&acknowledged);
         let reading = std::thread::spawn(move || {
             let mut told = Vec::new();
             for line in output.lines() {
@@ -295,25 +304,108 @@ async fn a_killed_process_loses_and_doubles_nothing() {
                 let number = |word: &str| line.strip_prefix(word).and_then(|n| n.parse().ok());
                 if let Some(n) = number("acknowledged ") {
                     told.push((n, Told::Acknowledged));
+                    count.fetch_add(1, Ordering::SeqCst);
                 } else if let Some(n) = number("refused ") {
                     told.push((n, Told::Refused));
                 }
             }
             told
         });
-        tokio::time::sleep(Duration::from_millis(400 + random.below(1_500))).await;
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        Self {
+            child,
+            acknowledged,
+            reading: Some(reading),
+        }
+    }
+
+    /// Waits until something is so, which it has to live to see.
+    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is_so(self) {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended by itself: {ended:?}");
+            assert!(begun.elapsed() < PATIENCE, "in {PATIENCE:?} not: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Kills it, and returns what it was told.
+    fn kill(mut self) -> Vec<(i64, Told)> {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended by itself: {ended:?}");
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.reading.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Process {
+    /// It does not outlive a test that fails.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_and_doubles_nothing() {
+    let db = testkit::database().await;
+    refuse_some(&db.pool).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (proxy, _) = proxy(&db, |random| match random.below(4) {
+        0 => Fault::BeforeCommit(2 + random.below(3)),
+        1 => Fault::BeforeAnswer(2 + random.below(3)),
+        _ => Fault::Bytes(20_000 + random.below(800_000)),
+    })
+    .await;
+
+    let mut random = Random::new(7);
+    let mut told: BTreeMap<i64, Told> = BTreeMap::new();
+    let (mut from, mut kills, mut most_spilled) = (0, 0, 0);
+    // More than a killed process comes to.
+    let each = 1_000_000;
+    // Each process is acknowledged some thousands: a million takes twenty minutes.
+    let goal = rows(15_000).min(250_000);
+    while kills < 6 || count(&told, Told::Acknowledged) < usize::try_from(goal).unwrap() {
+        // At what it is killed: storing, spilling, or storing what it has spilled while the
+        // database goes away again.
+        let (starts_away, comes_to_store, ends_away) = match kills % 3 {
+            0 => (false, true, false),
+            1 => (true, false, true),
+            _ => (true, true, true),
+        };
+        if starts_away {
+            proxy.close();
+        } else {
+            proxy.open();
+        }
+        let before = files(folder.path());
+        let mut process = Process::start(&db.url, proxy.port, folder.path(), from, each);
+        if starts_away {
+            process
+                .until("a spilled batch", |_| files(folder.path()) > before)
+                .await;
+        }
+        if comes_to_store {
+            proxy.open();
+            let enough = 1 + random.below(5_000);
+            process
+                .until("records that are stored", |process| {
+                    process.acknowledged.load(Ordering::SeqCst) >= enough
+                })
+                .await;
+        }
+        if ends_away {
+            proxy.close();
+        }
+        tokio::time::sleep(Duration::from_millis(random.below(300))).await;
+        told.extend(process.kill());
         kills += 1;
         most_spilled = most_spilled.max(files(folder.path()));
-        told.extend(reading.join().unwrap());
         from += each;
     }
-    gate.abort();
-    proxy.open.store(true, Ordering::SeqCst);
-    let last = options(folder.path()).start(&db.pool).await.unwrap();
-    last.close().await.unwrap();
+    let last = next_of(folder.path(), &db.pool).await;
+    close_empty(&last).await;
     assert_eq!(files(folder.path()), 0);
     assert!(most_spilled > 0, "nothing was ever spilled");
 
