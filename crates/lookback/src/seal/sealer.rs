@@ -1,8 +1,10 @@
 //! One segment after the other.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{PgConnection, PgPool, Row as _};
+use tokio::sync::Semaphore;
 
 use super::compact::merge;
 use super::gone::forget_all_gone;
@@ -37,7 +39,8 @@ pub(super) const MOST_IDS: i64 = 1 << 24;
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
-/// How often transactions are looked at that may still write below the head.
+/// How often transactions are looked at that may still write below the head, and
+/// how long a connection is waited for that the step can do without.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Seals the segments of a table, one with each [`step`](Self::step).
@@ -55,6 +58,9 @@ pub struct Sealer {
     awaited: Option<(Vec<String>, i64)>,
     /// Whether the records of the last segment were of few kinds.
     has_kinds: bool,
+    /// The permit to open a connection beside the first one. There is only one:
+    /// however long opening takes, steps do not start more and more of them.
+    opening: Arc<Semaphore>,
 }
 
 /// What a step of sealing came to.
@@ -127,6 +133,7 @@ impl Sealer {
             settled: None,
             awaited: None,
             has_kinds: true,
+            opening: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -166,11 +173,10 @@ impl Sealer {
     ) -> Result<Step, Error> {
         let mut session = Whole::new(Session::Pooled(pool.acquire().await?));
         let mut beside = Vec::new();
-        for _ in 1..at_once {
-            let Ok(another) = tokio::time::timeout(POLL, pool.acquire()).await else {
-                break;
-            };
-            beside.push(Whole::new(Session::Pooled(another?)));
+        while beside.len() + 1 < at_once
+            && let Some(another) = self.another(pool).await
+        {
+            beside.push(another);
         }
         let step = self
             .seal_next(session.conn(), &mut beside, patience)
@@ -178,6 +184,28 @@ impl Sealer {
         session.give_back();
         beside.into_iter().for_each(Whole::give_back);
         Ok(step)
+    }
+
+    /// Takes one more connection of the pool: an idle one, or a new one if it opens
+    /// quickly. One that opens slowly goes to the pool and is there for a later
+    /// step: thrown away, it would be opened in vain at every step, just where the
+    /// server is busy. None if there is no other connection, for whatever reason:
+    /// the step goes on without it.
+    async fn another(&self, pool: &PgPool) -> Option<Whole<'static>> {
+        let acquired = if pool.num_idle() > 0 {
+            pool.acquire().await
+        } else {
+            let permit = Arc::clone(&self.opening).try_acquire_owned().ok()?;
+            let acquire = pool.acquire();
+            // A task of its own goes on when it is not waited for any more.
+            let opening = tokio::spawn(async move {
+                let opened = acquire.await;
+                drop(permit);
+                opened
+            });
+            tokio::time::timeout(POLL, opening).await.ok()?.ok()?
+        };
+        Some(Whole::new(Session::Pooled(acquired.ok()?)))
     }
 
     /// Seals the next segment, and as many after it as there are sessions beside,
@@ -478,4 +506,34 @@ fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
     columns
         .filter(|column| column.ty == ColumnType::Text)
         .map(|column| column.quoted())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sealer;
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn a_segment_is_long_if_all_ids_up_to_the_next_multiple_are_known() {
+        let sealer = Sealer::new(Log::TABLE, 100).unwrap();
+        for (first_id, known, end) in [
+            (0, 399, Some(399)),
+            (0, 398, Some(99)),
+            (0, 98, None),
+            // Up to where long ones begin, so that partitions are of whole ones.
+            (100, 399, Some(399)),
+            (300, 10_000, Some(399)),
+            (400, 799, Some(799)),
+            (700, 798, None),
+            (800, 1_000, Some(899)),
+            (900, 1_000, Some(999)),
+            (1_000, 1_000, None),
+            (-400, -1, Some(-1)),
+            (-400, -2, Some(-301)),
+            (i64::MAX - 50, i64::MAX, Some(i64::MAX - 8)),
+            (i64::MAX, i64::MAX, None),
+        ] {
+            assert_eq!(sealer.end(first_id, known), end, "{first_id} of {known}");
+        }
+    }
 }

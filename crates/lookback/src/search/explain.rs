@@ -202,3 +202,61 @@ fn is_shown(found: &Found<'_>, best: Option<Found<'_>>) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AROUND, Explainer, LOOKED_AT, PLACES, looked_at};
+    use crate::search::Terms;
+    use crate::search::fold::Folded;
+    use crate::search::query::Query;
+    use crate::search::rank::{Ranked, Ranking};
+    use crate::{Log, Model as _};
+
+    /// However long a text is, and however often it has the words.
+    #[test]
+    fn a_long_text_is_looked_at_in_its_start_and_some_places() {
+        let words = ["needle", "haystack", "é"].map(str::to_owned);
+        // Up to three bytes more on either side, to the border of a character.
+        let around = |word: &String| PLACES * (word.len() + 2 * (AROUND + 3));
+        let most = LOOKED_AT + words.iter().map(around).sum::<usize>();
+        for text in [
+            "a needle in a haystack, été ".repeat(50_000),
+            // Without the end of a word.
+            "needle".repeat(200_000),
+            "haystacké".repeat(150_000),
+        ] {
+            let ranges = looked_at(&text, &Folded::new(&text), &words, LOOKED_AT);
+            assert!(ranges.len() <= 1 + words.len() * PLACES, "{ranges:?}");
+            let bytes: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+            assert!((LOOKED_AT / 2..=most).contains(&bytes), "{bytes}");
+        }
+    }
+
+    /// A megabyte of long words, each of which has one of the query, and a query of as
+    /// many as there may be.
+    #[test]
+    fn few_words_of_a_long_text_are_compared() {
+        const LENGTH: usize = 600;
+        let word = |number: usize| format!("needle{number}{}", "x".repeat(LENGTH));
+        let text = (0..1_500).map(word).collect::<Vec<_>>().join(" ");
+        let others: Vec<String> = (0..200).map(|number| "y".repeat(number + 1)).collect();
+        let search = format!("needle {}", others.join(" "));
+        let query = Query::new(&Terms::parse(Log::TABLE, &search));
+        let ranking = Ranking {
+            hits: Vec::new(),
+            weights: vec![0.0; query.words.len()],
+        };
+        let ranked = Ranked {
+            id: 1,
+            score: 1.0,
+            likeness: None,
+        };
+        let mut explainer = Explainer::new(Log::TABLE, &query, &ranking);
+        let (why, _) = explainer.explain(&ranked, &[text]);
+        assert_eq!(why.words[0].word, "needle");
+        let compared = explainer.lexicon.compared();
+        // A word with a number is three: the whole, its letters and its number; and the rest.
+        let most = 4 * (LOOKED_AT / LENGTH + 1 + PLACES);
+        assert!((PLACES..=most).contains(&compared), "{compared}");
+    }
+}

@@ -181,6 +181,12 @@ impl Lexicon {
         }
         self.known.get(word).map_or(&[], Vec::as_slice)
     }
+
+    /// How many words were compared with those of the query.
+    #[cfg(test)]
+    pub(super) fn compared(&self) -> usize {
+        self.known.len()
+    }
 }
 
 /// The longest ending of a word, in characters.
@@ -253,6 +259,14 @@ mod tests {
         ] {
             assert!(!super::is_other_ending(word, other), "{word} {other}");
         }
+    }
+
+    #[test]
+    fn a_long_word_is_compared_by_its_start() {
+        let all = |length| super::trigrams(&"abc".repeat(length)).len();
+        assert_eq!(all(10), 31);
+        assert_eq!(all(1_000), super::MAX_SPELT + 1);
+        assert_eq!(all(100_000), super::MAX_SPELT + 1);
     }
 
     #[test]

@@ -129,6 +129,11 @@ async fn limit(
     let Some(mut transaction) = turns::begin(conn, table, "finish").await? else {
         return Ok(Limited::Busy);
     };
+    // Another process may have been here since the look without the lock.
+    if has_times(&mut transaction, partition).await? {
+        transaction.rollback().await?;
+        return Ok(Limited::Done);
+    }
     // As the server itself writes them, whatever range they are in.
     let ends: Vec<String> = times(table)
         .flat_map(|column| ["min", "max"].map(|end| (end, column.quoted())))
@@ -182,6 +187,11 @@ async fn validate(
     let Some(mut transaction) = turns::begin(conn, table, "finish").await? else {
         return Ok(Step::Nothing);
     };
+    // Another process may have dropped it, as one that does not hold.
+    if !has_times(&mut transaction, partition).await? {
+        transaction.rollback().await?;
+        return Ok(Step::More);
+    }
     let sql = Sql::new(&format!(
         "ALTER TABLE {} VALIDATE CONSTRAINT {TIMES}",
         partition.quoted()

@@ -32,10 +32,10 @@ pub struct Partition {
 /// The constraint that a finished partition has.
 pub(crate) const TIMES: &str = "lookback_times";
 
-/// `$1` is [`TIMES`], `$2` whether sizes are wanted.
+/// `$1` is [`TIMES`], `$2` whether sizes are wanted: one that is dropped meanwhile has none.
 const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
        pg_get_expr(c.relpartbound, c.oid) AS bound, \
-       CASE WHEN $2 THEN pg_total_relation_size(c.oid) ELSE 0 END AS bytes, \
+       CASE WHEN $2 THEN coalesce(pg_total_relation_size(c.oid), 0) ELSE 0 END AS bytes, \
        greatest(c.reltuples, 0)::bigint AS rows, \
        EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
                AND k.conname = $1 AND k.convalidated) AS finished \

@@ -1,14 +1,40 @@
 //! Sealing under what happens to a process and beside it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lookback::seal::{Sealer, Step, forget};
 use lookback::{Level, Log, LogPatch, Model as _, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::storage::{END, terminate, until};
+
+/// Seals what there is to seal, however long others hold what it takes, and returns
+/// the steps that sealed something.
+pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Vec<Step> {
+    let begun = Instant::now();
+    let mut sealed = Vec::new();
+    loop {
+        match sealer.step(conn, END).await.unwrap() {
+            Step::Done { .. } => return sealed,
+            step @ Step::Sealed { .. } => sealed.push(step),
+            step => {
+                assert!(begun.elapsed() < END, "{step:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+}
+
+/// How many records these steps sealed.
+fn rows(sealed: &[Step]) -> u64 {
+    let rows = |step: &Step| match step {
+        Step::Sealed { rows, .. } => *rows,
+        _ => 0,
+    };
+    sealed.iter().map(rows).sum()
+}
 
 fn lines(from: usize, count: usize) -> Vec<NewLog> {
     let line = |at: usize| {
@@ -47,6 +73,18 @@ async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
     all
 }
 
+/// A connection of its own, and the server's number of it.
+async fn connection(pool: &PgPool) -> (PgConnection, i32) {
+    let mut conn = PgConnection::connect_with(&pool.connect_options())
+        .await
+        .unwrap();
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    (conn, pid)
+}
+
 #[tokio::test]
 async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
     let db = testkit::database().await;
@@ -55,42 +93,67 @@ async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
         .await
         .unwrap();
     let expected = found(&db.pool, "1e300").await;
-    let mut killed = 0;
-    for delay in 0.. {
-        let mut conn = PgConnection::connect(&db.url).await.unwrap();
-        let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
-            .fetch_one(&mut conn)
+    // Between any two of what it writes of a segment.
+    for table in [
+        "search_templates",
+        "search_kinds",
+        "search_blocks",
+        "sealed_segments",
+    ] {
+        let mut lock = db.pool.begin().await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE MODE")))
+            .execute(&mut *lock)
             .await
             .unwrap();
-        let pool = db.pool.clone();
-        let kill = tokio::spawn(async move {
-            // A little later each time, so that every moment of a step has its turn.
-            tokio::time::sleep(Duration::from_millis(3 * delay)).await;
-            sqlx::query("SELECT pg_terminate_backend($1)")
-                .bind(pid)
-                .execute(&pool)
-                .await
-                .unwrap();
+        let (mut conn, pid) = connection(&db.pool).await;
+        let sealing = tokio::spawn(async move {
+            let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
+            sealer.step(&mut conn, END).await
         });
-        let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
-        let done = loop {
-            match sealer.step(&mut conn, PATIENCE).await {
-                Ok(Step::Sealed { .. } | Step::Busy) => {}
-                Ok(Step::Done { .. }) => break true,
-                Ok(step) => unreachable!("{step:?}"),
-                Err(_) => {
-                    killed += 1;
-                    break false;
+        until("a sealer that waits", async || {
+            assert!(!sealing.is_finished(), "{table}");
+            sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)",
+            )
+            .bind(pid)
+            .fetch_one(&db.pool)
+            .await
+            .unwrap()
+        })
+        .await;
+        terminate(&db.pool, pid).await;
+        assert!(sealing.await.unwrap().is_err(), "{table}");
+        lock.rollback().await.unwrap();
+        assert_eq!(sealed(&db.pool).await, 0, "{table}");
+        assert_eq!(found(&db.pool, "-1").await, expected, "{table}");
+    }
+    // And anywhere: a little later each time, up to where it comes to its end before.
+    let mut delay = Duration::ZERO;
+    loop {
+        let (mut conn, pid) = connection(&db.pool).await;
+        let killing = async {
+            tokio::time::sleep(delay).await;
+            terminate(&db.pool, pid).await;
+        };
+        let sealing = async {
+            let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
+            loop {
+                match sealer.step(&mut conn, END).await {
+                    Ok(Step::Sealed { .. } | Step::Busy) => {}
+                    Ok(Step::Done { .. }) => break true,
+                    Ok(step) => unreachable!("{step:?}"),
+                    Err(_) => break false,
                 }
             }
         };
-        kill.await.unwrap();
-        assert_eq!(found(&db.pool, "-1").await, expected, "after {delay}");
-        if done {
+        let ((), is_done) = tokio::join!(killing, sealing);
+        assert_eq!(found(&db.pool, "-1").await, expected, "after {delay:?}");
+        if is_done {
             break;
         }
+        // On a slow machine, where a segment takes long, by more and more.
+        delay += Duration::from_millis(3) + delay / 5;
     }
-    assert!(killed > 3, "killed {killed} times");
     let (segments, rows): (i64, i64) = sqlx::query_as(
         "SELECT count(*), sum(rows)::bigint FROM sealed_segments WHERE deleted_at IS NULL",
     )
@@ -98,6 +161,34 @@ async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
     .await
     .unwrap();
     assert_eq!((segments, rows), (10, 599));
+}
+
+/// However long it takes to open one, it is not thrown away.
+#[tokio::test]
+async fn a_connection_that_opens_slowly_is_there_for_a_later_step() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 1_500))
+        .await
+        .unwrap();
+    let pool = PgPoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(END)
+        .after_connect(|_, _| {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Ok(())
+            })
+        })
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let step = sealer.steps(&pool, 2, END).await.unwrap();
+    assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+    until("two connections", async || pool.num_idle() == 2).await;
+    let step = sealer.steps(&pool, 2, END).await.unwrap();
+    assert!(matches!(step, Step::Sealed { segments: 2, .. }), "{step:?}");
 }
 
 /// A record whose id was handed out before those of sealed records, and that is
@@ -122,11 +213,7 @@ async fn a_segment_waits_for_whoever_may_still_write_to_it() {
         .unwrap();
     assert_eq!(step, Step::Unsettled);
     late.commit().await.unwrap();
-    let mut sealed = 0;
-    while let Step::Sealed { rows, .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {
-        sealed += rows;
-    }
-    assert_eq!(sealed, 299);
+    assert_eq!(rows(&seal_all(&mut conn, &mut sealer).await), 299);
     sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
         .execute(&mut *conn)
         .await
@@ -156,7 +243,7 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
         let mut old = db.pool.begin_with(begin()).await.unwrap();
         Log::records().get(&mut old, 7).await.unwrap();
         // The first time there are none, the second time others.
-        let step = sealer.step(&mut conn, PATIENCE).await.unwrap();
+        let step = sealer.step(&mut conn, END).await.unwrap();
         assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
         let error = Log::records()
             .update(&mut old, 7, patch("the zebra is late"))
@@ -207,6 +294,7 @@ async fn many_sealers_seal_each_segment_once_while_records_come() {
     let db = testkit::database().await;
     let pool = PgPoolOptions::new()
         .max_connections(8)
+        .acquire_timeout(END)
         .connect(&db.url)
         .await
         .unwrap();
@@ -226,7 +314,7 @@ async fn many_sealers_seal_each_segment_once_while_records_come() {
             let mut sealer = Sealer::new(Log::TABLE, 64).unwrap();
             let mut last = Vec::new();
             loop {
-                match sealer.step(&mut conn, PATIENCE).await.unwrap() {
+                match sealer.step(&mut conn, END).await.unwrap() {
                     Step::Sealed { last_id, .. } => last.push(last_id),
                     _ if last.last().is_some_and(|last| *last >= 895) => break last,
                     Step::Done { .. } if sealed(&pool).await >= 895 => break last,
@@ -237,10 +325,10 @@ async fn many_sealers_seal_each_segment_once_while_records_come() {
     });
     let sealers: Vec<_> = sealers.collect();
     let mut all = Vec::new();
-    for sealer in sealers {
-        all.extend(sealer.await.unwrap());
-    }
     writer.await.unwrap();
+    for sealer in sealers {
+        all.extend(within(sealer).await);
+    }
     let once: BTreeSet<i64> = all.iter().copied().collect();
     assert_eq!((all.len(), once.len()), (14, 14));
     assert_eq!(found(&pool, "-1").await, found(&pool, "1e300").await);
@@ -250,6 +338,11 @@ async fn many_sealers_seal_each_segment_once_while_records_come() {
         .await
         .unwrap();
     assert_eq!(segments, 14);
+}
+
+/// Waits for a task that goes on until it has found all that it looks for.
+async fn within<T>(task: tokio::task::JoinHandle<T>) -> T {
+    tokio::time::timeout(END, task).await.unwrap().unwrap()
 }
 
 async fn sealed(pool: &PgPool) -> i64 {
@@ -279,11 +372,7 @@ async fn a_table_that_is_begun_anew_is_sealed_anew() {
         let mut new = lines(0, count);
         new[7] = NewLog::new("API", Level::Info, message);
         Log::records().create_many(&mut *conn, &new).await.unwrap();
-        let mut sealed = 0;
-        while let Step::Sealed { rows, .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {
-            sealed += rows;
-        }
-        assert_eq!(sealed, expected);
+        assert_eq!(rows(&seal_all(&mut conn, &mut sealer).await), expected);
         let query = Log::records().search(message);
         let hits = query.hits(&mut *conn).await.unwrap();
         assert_eq!(hits.data[0].record.id, 8, "{message}");
@@ -305,7 +394,7 @@ async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
                 let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
                 let mut rounds = 0;
                 while rounds < 8 {
-                    match sealer.step(&mut conn, PATIENCE).await.unwrap() {
+                    match sealer.step(&mut conn, END).await.unwrap() {
                         Step::Sealed { last_id, .. } if last_id % 380 != 379 => {}
                         Step::Sealed { .. } | Step::Done { .. } => {
                             lookback::seal::forget(&mut conn, Log::TABLE).await.unwrap();
@@ -322,7 +411,7 @@ async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
     }
     let mut conn = db.pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
-    while let Step::Sealed { .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {}
+    seal_all(&mut conn, &mut sealer).await;
     let gaps: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT first_id, lag(last_id) OVER (ORDER BY first_id) AS before \
          FROM sealed_segments WHERE deleted_at IS NULL) AS s WHERE first_id <> coalesce(before + 1, 0)",
@@ -368,7 +457,7 @@ async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
         ),
     ] {
         let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
-        while let Step::Sealed { .. } = sealer.step(&mut conn, PATIENCE).await.unwrap() {}
+        seal_all(&mut conn, &mut sealer).await;
         sqlx::query(damage).execute(&mut *conn).await.unwrap();
         let mut transaction = conn.begin().await.unwrap();
         let mut refused = 0;

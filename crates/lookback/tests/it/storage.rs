@@ -1,5 +1,7 @@
 //! Partitions, finishing, retention.
 
+use std::time::{Duration, Instant};
+
 use lookback::storage::{self, Partition};
 use lookback::{Level, Log, Model as _, NewLog};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
@@ -8,6 +10,30 @@ mod ahead;
 mod cleaning;
 mod keeper;
 mod retain;
+
+/// How long something is waited for that comes sooner or later: only failures
+/// wait so long, however busy the machine is.
+pub(crate) const END: Duration = Duration::from_secs(120);
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < END, "{what}: not within {END:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Ends a session, and waits until nothing is left of it: a session that says that
+/// it was terminated has its locks for a moment longer.
+pub(crate) async fn terminate(pool: &PgPool, pid: i32) {
+    execute(pool, &format!("SELECT pg_terminate_backend({pid})")).await;
+    let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");
+    until("the end of a session", async || {
+        number(pool, &sessions).await == 0
+    })
+    .await;
+}
 
 /// Log lines with these numbers as messages.
 fn lines(numbers: std::ops::Range<usize>) -> Vec<NewLog> {

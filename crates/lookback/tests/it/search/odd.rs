@@ -1,8 +1,8 @@
 //! Searches that nobody means, and those that mean harm.
 
-use std::time::{Duration, Instant};
+use lookback::{Hits, Level, Log, NewLog, QueryBuilder, Total};
 
-use lookback::{Level, Log, NewLog, Total};
+use crate::storage::END;
 
 async fn shop() -> testkit::Database {
     let db = testkit::database().await;
@@ -16,6 +16,14 @@ async fn shop() -> testkit::Database {
     let logs = messages.map(|message| NewLog::new("API", Level::Info, message));
     Log::records().create_many(&db.pool, &logs).await.unwrap();
     db
+}
+
+/// The hits of a query. How much is compared for them is bounded, and the bounds
+/// have tests where they are (`grammar.rs`, `query.rs`, `candidates.rs`, `word.rs`,
+/// `explain.rs`); here, that it comes to an end.
+async fn hits(db: &testkit::Database, query: QueryBuilder<Log>) -> Hits<Log> {
+    let hits = tokio::time::timeout(END, query.hits(&db.pool)).await;
+    hits.expect("an end").unwrap()
 }
 
 async fn ids(db: &testkit::Database, search: &str) -> Vec<i64> {
@@ -78,17 +86,10 @@ async fn nothing_that_is_typed_is_an_error() {
         &fields,
         &one,
     ] {
-        let clock = Instant::now();
-        let hits = Log::records().search(search).hits(&db.pool).await;
         let shown: String = search.chars().take(40).collect();
-        let hits = hits.unwrap_or_else(|error| panic!("{shown:?}: {error}"));
+        eprintln!("{shown:?}");
+        let hits = hits(&db, Log::records().search(search)).await;
         assert!(hits.data.len() <= 5, "{shown:?}");
-        // Far above what any of them takes, far below what the square of it would.
-        assert!(
-            clock.elapsed() < Duration::from_secs(20),
-            "{shown:?} took {:?}",
-            clock.elapsed()
-        );
     }
     assert_eq!(
         Log::records().count(&db.pool).await.unwrap(),
@@ -147,10 +148,9 @@ async fn filters_of_a_search_are_listed_newest_first_and_in_any_order() {
     );
 }
 
-/// Words as long as they come, and texts of a megabyte: what is compared is
-/// bounded.
+/// Words as long as they come, and texts of a megabyte.
 #[tokio::test]
-async fn long_words_and_long_texts_take_no_time() {
+async fn long_words_and_long_texts_are_found() {
     let db = testkit::database().await;
     let long = |seed: u64, length: usize| -> String {
         let letters = (0..length as u64).map(|at| {
@@ -171,25 +171,13 @@ async fn long_words_and_long_texts_take_no_time() {
             .unwrap();
     }
     let words: Vec<String> = (2_000..2_024).map(|seed| long(seed, 160)).collect();
-    let clock = Instant::now();
-    let hits = Log::records()
-        .search(format!("\"prefix\" {}", words.join(" ")))
-        .hits(&db.pool)
-        .await
-        .unwrap();
-    let took = clock.elapsed();
-    assert_eq!(hits.data.len(), 8);
-    eprintln!("8 rows of 900 KB took {took:?}");
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    let search = format!("\"prefix\" {}", words.join(" "));
+    let found = hits(&db, Log::records().search(search)).await;
+    assert_eq!(found.data.len(), 8);
 
     // What is far into a text is found and marked all the same.
     let last = long(1_499, 600);
-    let hits = Log::records()
-        .search(&last[100..140])
-        .limit(1)
-        .hits(&db.pool)
-        .await
-        .unwrap();
+    let hits = hits(&db, Log::records().search(&last[100..140]).limit(1)).await;
     let highlight = &hits.data[0].highlights[0];
     let ranges = &highlight.ranges;
     assert_eq!(&highlight.text[ranges[0].clone()], &last[100..140]);

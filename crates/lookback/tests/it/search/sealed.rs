@@ -2,16 +2,19 @@
 //! before, while and after segments are sealed, and whatever becomes of their
 //! records.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
 use lookback::seal::{self, Sealer, Step};
 use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgConnection};
 
 use super::set::{Asked, Row, asked, rows, sentence};
+use crate::seal::seal_all;
+use crate::storage::END;
 
 /// What happens to the table between two searches.
 #[derive(Clone, Debug)]
@@ -52,19 +55,17 @@ async fn what_becomes_of_sealed_records_is_found() {
         .collect();
     Log::records().create_many(&mut *conn, &new).await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 200).unwrap();
-    let mut sealed = Vec::new();
-    while let Step::Sealed {
-        first_id,
-        last_id,
-        rows,
-        ..
-    } = sealer
-        .step(&mut conn, Duration::from_secs(10))
-        .await
-        .unwrap()
-    {
-        sealed.push((first_id, last_id, rows));
-    }
+    let steps = seal_all(&mut conn, &mut sealer).await;
+    let sealed = steps.iter().map(|step| match step {
+        Step::Sealed {
+            first_id,
+            last_id,
+            rows,
+            ..
+        } => (*first_id, *last_id, *rows),
+        step => unreachable!("{step:?}"),
+    });
+    let sealed: Vec<(i64, i64, u64)> = sealed.collect();
     // The segment that the newest record is in is not full.
     assert_eq!(sealed, [(0, 199, 199), (200, 399, 200), (400, 599, 200)]);
 
@@ -146,8 +147,7 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
             Log::records().create_many(conn, &new).await.unwrap();
         }
         Event::Seal => {
-            let patience = Duration::from_secs(10);
-            while let Step::Sealed { .. } = sealer.step(conn, patience).await.unwrap() {}
+            seal_all(conn, sealer).await;
         }
         Event::Compact => {
             let (first, last) = (ids.first(), ids.last());
@@ -250,11 +250,7 @@ async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
         .await
         .unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 2_000).unwrap();
-    while let Step::Sealed { .. } = sealer
-        .step(&mut conn, Duration::from_secs(10))
-        .await
-        .unwrap()
-    {}
+    seal_all(&mut conn, &mut sealer).await;
     let filters: [(Filter<Log>, usize); 4] = [
         (Log::level().eq(Level::Error), 30),
         (!Log::level().eq(Level::Info), 30),
@@ -297,15 +293,24 @@ async fn numbers_beside_phrases_and_times_are_found() {
     let records = Log::records();
     records.create_many(&mut *conn, &lines).await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
-    // Several at once, and long ones among them.
-    let mut segments = Vec::new();
-    while let Step::Sealed { segments: some, .. } = sealer
-        .steps(&db.pool, 3, Duration::from_secs(10))
+    // Several at once, and long ones among them: all connections are open by then.
+    let pool = PgPoolOptions::new()
+        .min_connections(3)
+        .max_connections(3)
+        .acquire_timeout(END)
+        .connect(&db.url)
         .await
-        .unwrap()
-    {
-        segments.push(some);
+        .unwrap();
+    let mut segments = Vec::new();
+    let begun = Instant::now();
+    loop {
+        match sealer.steps(&pool, 3, END).await.unwrap() {
+            Step::Sealed { segments: some, .. } => segments.push(some),
+            Step::Done { .. } => break,
+            step => assert!(begun.elapsed() < END, "{step:?}"),
+        }
     }
+    assert_eq!(segments[0], 3);
     let stored: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT first_id, last_id FROM sealed_segments WHERE deleted_at IS NULL ORDER BY first_id",
     )
