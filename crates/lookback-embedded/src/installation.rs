@@ -18,9 +18,10 @@ const MIN_MAJOR: u32 = 15;
 /// The extensions it needs, with the oldest version that will do.
 const EXTENSIONS: [(&str, [u32; 3]); 2] = [("vector", [0, 8, 4]), ("pg_trgm", [0, 0, 0])];
 /// The programs that this crate runs.
-const PROGRAMS: [&str; 5] = ["postgres", "initdb", "pg_ctl", "psql", "pg_isready"];
-/// A program that only says where or what it is takes no longer than this.
-const ANSWER: Duration = Duration::from_secs(30);
+const PROGRAMS: [&str; 4] = ["postgres", "initdb", "pg_ctl", "psql"];
+/// A program that only says where or what it is takes no longer than this, on the slowest of
+/// machines.
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// A PostgreSQL on this machine that is good enough for lookback.
 #[derive(Debug, Clone)]

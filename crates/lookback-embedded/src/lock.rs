@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use crate::{Error, Event, Result, folder};
 /// An exclusive lock between processes and threads, released when dropped or killed.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: File,
+    /// `None` once it was passed on.
+    file: Option<File>,
 }
 
 impl Lock {
@@ -31,7 +33,7 @@ impl Lock {
             let mut file = open(path).map_err(Error::io("open", path))?;
             match file.try_lock() {
                 Ok(()) => {
-                    let lock = Self { file };
+                    let lock = Self { file: Some(file) };
                     if lock.is_at(path) {
                         lock.sign(purpose);
                         return Ok(lock);
@@ -47,16 +49,20 @@ impl Lock {
             if read.is_err() || holder.is_empty() {
                 holder = "another process".to_owned();
             }
+            // Before it gives up: a caller that was held up for longer than its patience still
+            // says for whom it waits.
+            if !std::mem::replace(&mut told, true) {
+                on(&Event::Waiting {
+                    lock: path.to_owned(),
+                    holder: holder.clone(),
+                });
+            }
             if begun.elapsed() >= patience {
                 return Err(Error::Locked {
                     lock: path.to_owned(),
                     holder,
                     waited: patience,
                 });
-            }
-            if !std::mem::replace(&mut told, true) {
-                let lock = path.to_owned();
-                on(&Event::Waiting { lock, holder });
             }
             thread::sleep(POLL);
         }
@@ -66,7 +72,7 @@ impl Lock {
     pub(crate) fn attempt(path: &Path) -> Result<Option<Self>> {
         let file = open(path).map_err(Error::io("open", path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { file })),
+            Ok(()) => Ok(Some(Self { file: Some(file) })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(Error::io("lock", path)(e)),
         }
@@ -74,24 +80,38 @@ impl Lock {
 
     /// Whether the file at `path` is still the locked one, and not gone or replaced.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
-        match (self.file.metadata(), fs::metadata(path)) {
-            (Ok(held), Ok(there)) => folder::same(&held, &there),
+        let held = self.file.as_ref().and_then(|file| file.metadata().ok());
+        match (held, fs::metadata(path)) {
+            (Some(held), Ok(there)) => folder::same(&held, &there),
             _ => false,
         }
     }
 
-    /// The locked file. Whoever it is passed to holds the lock too.
-    pub(crate) fn into_file(self) -> File {
-        self.file
+    /// Lets a child process inherit the lock, as its input.
+    pub(crate) fn into_stdio(mut self) -> Stdio {
+        self.file.take().map_or_else(Stdio::null, Stdio::from)
     }
 
     fn sign(&self, purpose: &str) {
         // Only a courtesy to those who wait, which a full disk may prevent.
-        let mut file = &self.file;
+        let Some(mut file) = self.file.as_ref() else {
+            return;
+        };
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| write!(file, "process {} ({purpose})", std::process::id()));
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not be enough: a child that another thread is just starting has a
+    /// copy of it until it runs its program, and the system's lock lasts as long as any copy.
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            // If that fails, closing it is what is left.
+            let _ = file.unlock();
+        }
     }
 }
 
@@ -116,13 +136,34 @@ mod tests {
         let first = Lock::acquire(&path, "baking", Duration::ZERO, &quiet).unwrap();
         let heard = RefCell::new(Vec::new());
         let hear = |event: &Event| heard.borrow_mut().push(event.to_string());
-        let patience = Duration::from_millis(60);
-        let error = Lock::acquire(&path, "eating", patience, &hear).unwrap_err();
+        // However late it is by then.
+        let error = Lock::acquire(&path, "eating", Duration::ZERO, &hear).unwrap_err();
         assert!(matches!(&error, Error::Locked { holder, .. } if holder.ends_with("(baking)")));
         assert_eq!(heard.borrow().len(), 1, "{heard:?}");
         assert!(heard.borrow()[0].starts_with("waiting for process "));
         drop(first);
         Lock::acquire(&path, "eating", Duration::ZERO, &quiet).unwrap();
+    }
+
+    #[test]
+    fn dropping_it_releases_it_though_a_starting_child_has_a_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::attempt(&path).unwrap().unwrap();
+        let copy = held.file.as_ref().unwrap().try_clone().unwrap();
+        assert!(Lock::attempt(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::attempt(&path).unwrap().is_some());
+        drop(copy);
+    }
+
+    #[test]
+    fn a_lock_that_is_passed_on_is_still_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let input = Lock::attempt(&path).unwrap().unwrap().into_stdio();
+        assert!(Lock::attempt(&path).unwrap().is_none());
+        drop(input);
     }
 
     #[test]

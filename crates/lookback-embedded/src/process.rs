@@ -6,6 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A program that has ended has handed over its output within this time, also on a machine that
+/// is busy with something else.
+const HANDOVER: Duration = Duration::from_secs(30);
 /// How often something without a notification is looked at again.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 
@@ -45,12 +48,10 @@ pub(crate) fn run(command: &mut Command, input: &str, limit: Duration) -> io::Re
         let _ = stdin.write_all(input.as_bytes());
     }
     let status = wait(&mut child, limit)?;
-    // What a grandchild that kept the pipe open still writes is not waited for.
-    let text = |from: mpsc::Receiver<String>| from.recv_timeout(Duration::from_secs(2));
     Ok(Finished {
         status,
-        stdout: text(stdout).unwrap_or_default(),
-        stderr: text(stderr).unwrap_or_default(),
+        stdout: receive(&stdout, HANDOVER)?,
+        stderr: receive(&stderr, HANDOVER)?,
     })
 }
 
@@ -62,7 +63,7 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
         match command.spawn() {
             Err(e)
                 if e.kind() == io::ErrorKind::ExecutableFileBusy
-                    && begun.elapsed() < Duration::from_secs(5) =>
+                    && begun.elapsed() < Duration::from_secs(60) =>
             {
                 thread::sleep(POLL);
             }
@@ -100,6 +101,18 @@ fn collect(from: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
     receive
 }
 
+/// All that a program wrote. A child of its own that has kept the pipe is not waited for, and a
+/// part of the output is not taken for all of it.
+fn receive(from: &mpsc::Receiver<String>, limit: Duration) -> io::Result<String> {
+    from.recv_timeout(limit).map_err(|_| {
+        let text = format!(
+            "it ended, and its output was still open after {} s",
+            limit.as_secs()
+        );
+        io::Error::new(io::ErrorKind::TimedOut, text)
+    })
+}
+
 /// The last `count` lines that are not blank.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
@@ -128,7 +141,7 @@ pub(crate) fn write_script(file: &Path, text: &str) {
     cat.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"])
         .arg(file);
     let script = format!("#!/bin/sh\n{text}\n");
-    let done = run(&mut cat, &script, Duration::from_secs(60));
+    let done = run(&mut cat, &script, Duration::from_secs(300));
     assert!(
         done.is_ok_and(|done| done.status.success()),
         "{}",
@@ -156,7 +169,7 @@ mod tests {
         let done = run(
             clean(sh, root).args(script),
             "hi\n",
-            Duration::from_secs(20),
+            Duration::from_secs(300),
         )
         .unwrap();
         assert_eq!(done.status.code(), Some(3));
@@ -172,5 +185,14 @@ mod tests {
             Duration::from_millis(50),
         );
         assert_eq!(late.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn output_that_is_still_open_is_an_error_and_not_empty() {
+        let (send, output) = mpsc::channel();
+        let error = receive(&output, Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        send.send("all of it".to_owned()).unwrap();
+        assert_eq!(receive(&output, Duration::ZERO).unwrap(), "all of it");
     }
 }

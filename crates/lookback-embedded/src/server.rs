@@ -2,13 +2,13 @@ mod account;
 mod cluster;
 mod launch;
 mod log;
+mod orphans;
 mod password;
 mod postmaster;
 mod tools;
 mod watchdog;
 
 use std::fs;
-#[cfg(not(unix))]
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ use crate::{Error, Event, Installation, Result, folder};
 use password::Password;
 use postmaster::{PidFile, Postmaster};
 use tools::Tools;
+use watchdog::Decision;
 
 /// The superuser and the database of every server.
 const NAME: &str = "lookback";
@@ -234,22 +235,32 @@ impl Server {
     /// Nearly all of [`Error`]. After an error nothing half-made is left: an existing data
     /// folder is as it was, a new one is complete or not there.
     pub fn start(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Running> {
-        // A throw-away server may stop itself at any moment of this. `settle` says afterwards
-        // whether that happened; then the folder may be gone, and all begins again.
+        // A throw-away server may stop itself at any moment of this, if this thread is held up
+        // for the idle time. `settle` says afterwards whether that happened; then the folder may
+        // be gone, what `launch` says is about another server, and all begins again.
+        let begun = Instant::now();
         loop {
             let lock = self.enter("starting the server", on)?;
             let running = self.launch(installation, on);
-            if let Ok(running) = &running {
+            if let Ok(Some(running)) = &running {
                 self.check_port(running)?;
             }
-            if !self.settle(&lock)? {
-                continue;
+            match self.settle(&lock)? {
+                Decision::Remove => continue,
+                Decision::Stop if begun.elapsed() < self.patience => continue,
+                Decision::Stop | Decision::None => {}
             }
             let running = running?;
-            match Postmaster::look(&self.data())? {
-                Postmaster::Alive(_) => return Ok(running),
-                _ if running.started => return Err(self.ended()?),
-                _ => {} // it was found running, and stopped meanwhile
+            if let Some(running) = &running
+                && matches!(Postmaster::look(&self.data())?, Postmaster::Alive(_))
+            {
+                return Ok(running.clone());
+            }
+            let found = running.is_none_or(|running| !running.started);
+            // One that was found running was about to stop, and one that is watched may have been
+            // stopped since it settled.
+            if begun.elapsed() >= self.patience || !(found || self.is_watched()) {
+                return Err(self.ended()?);
             }
         }
     }
@@ -290,9 +301,9 @@ impl Server {
         loop {
             folder::create(&self.base, is_root())?;
             match Lock::acquire(&path, purpose, self.patience, on) {
-                Ok(lock) if self.settle(&lock)? => return Ok(lock),
                 // The folder was removed by a throw-away server that has just ended.
-                Ok(_) => {}
+                Ok(lock) if self.settle(&lock)? == Decision::Remove => {}
+                Ok(lock) => return Ok(lock),
                 Err(e) if e.is_missing_file() && begun.elapsed() < self.patience => {}
                 Err(e) => return Err(e),
             }
@@ -300,18 +311,24 @@ impl Server {
         }
     }
 
-    /// Makes sure that no watchdog is about to stop the server; false if it has removed the
-    /// base folder already.
-    fn settle(&self, lock: &Lock) -> Result<bool> {
-        if self.throw_away.is_some() || watchdog::has_been(&self.base) {
+    /// Makes sure that no watchdog is about to stop the server, and says what one has decided.
+    fn settle(&self, lock: &Lock) -> Result<Decision> {
+        if self.is_watched() {
             watchdog::hold_off(&self.base, lock)
+        } else if lock.is_at(&self.base.join("lock")) {
+            Ok(Decision::None)
         } else {
-            Ok(lock.is_at(&self.base.join("lock")))
+            Ok(Decision::Remove)
         }
     }
 
-    /// Finds the server running or starts it. The caller holds the lock.
-    fn launch(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Running> {
+    fn is_watched(&self) -> bool {
+        self.throw_away.is_some() || watchdog::has_been(&self.base)
+    }
+
+    /// Finds the server running or starts it; `None` if it has ended meanwhile. The caller holds
+    /// the lock.
+    fn launch(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Option<Running>> {
         let data = self.data();
         let running = match Postmaster::look(&data)? {
             Postmaster::Alive(file) => self.wait_ready(&file, false)?,
@@ -321,15 +338,24 @@ impl Server {
                 tools.check_access()?;
                 cluster::prepare(&self.base, &tools, self.throw_away.is_some(), on)?;
                 let file = launch::launch(self, &tools, on)?;
-                self.wait_ready(&file, true)?
+                let running = self.wait_ready(&file, true)?;
+                if running.is_none() && !self.is_watched() {
+                    return Err(self.ended()?);
+                }
+                running
             }
         };
+        let Some(running) = running else {
+            return Ok(None);
+        };
+        // Also of a server that was found: its start may have been killed before it came to this.
+        launch::remember(&self.base, running.port)?;
         if let Some(how) = &self.throw_away {
             let account = account::choose(self.user.as_deref(), &data, on)?;
             let tools = Tools::new(installation, account, &self.base, self.patience);
             watchdog::ensure(&tools, how)?;
         }
-        Ok(running)
+        Ok(Some(running))
     }
 
     fn check_port(&self, running: &Running) -> Result<()> {
@@ -343,8 +369,8 @@ impl Server {
         }
     }
 
-    /// Waits until a server that is there accepts connections.
-    fn wait_ready(&self, file: &PidFile, started: bool) -> Result<Running> {
+    /// Waits until a server that is there accepts connections; `None` if it has ended.
+    fn wait_ready(&self, file: &PidFile, started: bool) -> Result<Option<Running>> {
         let begun = Instant::now();
         let pid = file.pid;
         loop {
@@ -352,10 +378,10 @@ impl Server {
                 && file.pid == pid
             {
                 if let Some(port) = self.answering(&file) {
-                    return self.running(pid, port, started);
+                    return self.running(pid, port, started).map(Some);
                 }
             } else {
-                return Err(self.ended()?);
+                return Ok(None);
             }
             if begun.elapsed() >= self.patience {
                 return Err(self.slow(pid, "ready"));
@@ -393,7 +419,8 @@ impl Server {
             Err(e) => return Err(Error::io("stop the server in", &data)(e.into())),
         }
         let begun = Instant::now();
-        while matches!(Postmaster::look(&data)?, Postmaster::Alive(file) if file.pid == pid) {
+        // It removes its file somewhat earlier than it ends, and leaves its folder only then.
+        while postmaster::is_alive(pid, &data) {
             if begun.elapsed() >= self.patience {
                 return Err(self.slow(pid, "stopped"));
             }
@@ -432,7 +459,11 @@ impl Server {
     fn remove(&self) -> Result<()> {
         let suffix = format!(".removed.{}", std::process::id());
         let aside = folder::with_suffix(&self.base, &suffix);
-        fs::rename(&self.base, &aside).map_err(Error::io("remove", &self.base))?;
+        match fs::rename(&self.base, &aside) {
+            // The watch was faster.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.map_err(Error::io("remove", &self.base))?,
+        }
         folder::remove(&aside)
     }
 }

@@ -267,7 +267,10 @@ mod tests {
             uid: meta.uid() + 1,
             gid: meta.gid() + 1,
         };
-        assert_eq!(stranger.barrier(&inner).as_deref(), Some(closed));
+        // The folder for temporary files may be closed itself, as on macOS.
+        let first = stranger.barrier(dir.path());
+        let expected = first.unwrap_or_else(|| closed.to_owned());
+        assert_eq!(stranger.barrier(&inner), Some(expected));
         let owner = Account {
             uid: meta.uid(),
             ..stranger

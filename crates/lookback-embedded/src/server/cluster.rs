@@ -1,9 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::NAME;
 use super::password::Password;
 use super::tools::Tools;
+use super::{NAME, orphans};
 use crate::process::Finished;
 use crate::{Error, Event, Result, folder};
 
@@ -19,7 +19,7 @@ pub(crate) fn prepare(
 ) -> Result<()> {
     let data = base.join("data");
     let new = base.join("data.new");
-    folder::remove(&new)?; // of an initdb that was interrupted
+    orphans::clear(&new, tools.patience)?;
     if let Some(found) = folder::read(&data.join("PG_VERSION"))? {
         return check_major(&data, found.trim(), tools.installation.version().major());
     }
@@ -72,11 +72,9 @@ fn initdb(
 
     let run = |locale: &[&str]| -> Result<Finished> {
         let mut initdb = tools.command("initdb");
-        initdb
-            .arg("--pgdata")
-            .arg(data)
-            .arg("--pwfile")
-            .arg(&passing.0);
+        // The next start finds it by its working folder, or by `-D`, if this one is killed.
+        initdb.current_dir(data).arg("-D").arg(data);
+        initdb.arg("--pwfile").arg(&passing.0);
         initdb.args(["--username", NAME, "--encoding", "UTF8", "--lc-messages=C"]);
         initdb.args(["--auth-local=scram-sha-256", "--auth-host=scram-sha-256"]);
         initdb.arg("--no-instructions").args(locale);
@@ -108,6 +106,7 @@ fn initdb(
 /// Creates the database without a server, so that a data folder is either complete or absent.
 fn create_database(data: &Path, tools: &Tools<'_>) -> Result<()> {
     let mut postgres = tools.command("postgres");
+    postgres.current_dir(data);
     postgres.arg("--single").arg("-D").arg(data);
     postgres.args(["-c", "exit_on_error=true", "postgres"]);
     let done = tools.run(&mut postgres, &format!("CREATE DATABASE {NAME};\n"))?;

@@ -15,29 +15,27 @@ const PORTS: usize = 5;
 /// Starts the server on a complete data folder. The caller holds the lock.
 pub(crate) fn launch(server: &Server, tools: &Tools<'_>, on: &dyn Fn(&Event)) -> Result<PidFile> {
     let data = server.data();
-    let remembered = server.base.join("port");
     let begun = Instant::now();
     let mut ports = 0;
     loop {
-        if Postmaster::look(&data)? == Postmaster::Stale {
-            let file = data.join("postmaster.pid");
-            folder::remove_file(&file)?;
-            on(&Event::StalePidRemoved { file });
+        match Postmaster::look(&data)? {
+            // By a start that was killed: its `pg_ctl` has gone on.
+            Postmaster::Alive(file) => return Ok(file),
+            Postmaster::Stale => {
+                let file = data.join("postmaster.pid");
+                folder::remove_file(&file)?;
+                on(&Event::StalePidRemoved { file });
+            }
+            Postmaster::Absent | Postmaster::Dead => {}
         }
         let port = match server.port {
             Some(given) if is_free(given) => given,
             Some(given) => return Err(Error::PortTaken { port: given }),
-            None => choose(&remembered, on)?,
+            None => choose(&server.base, on)?,
         };
         on(&Event::Starting { port });
         let failure = match pg_ctl(server, tools, port)? {
-            Ok(()) => {
-                folder::write(&remembered, &port.to_string(), 0o644)?;
-                return match Postmaster::look(&data)? {
-                    Postmaster::Alive(file) => Ok(file),
-                    _ => Err(server.ended()?),
-                };
-            }
+            Ok(()) => break,
             Err(failure) => failure,
         };
         let waiting = begun.elapsed() < tools.patience;
@@ -48,6 +46,10 @@ pub(crate) fn launch(server: &Server, tools: &Tools<'_>, on: &dyn Fn(&Event)) ->
             Reason::Remains if waiting => thread::sleep(Duration::from_millis(100)),
             _ => return Err(failure.error),
         }
+    }
+    match Postmaster::look(&data)? {
+        Postmaster::Alive(file) => Ok(file),
+        _ => Err(server.ended()?),
     }
 }
 
@@ -113,15 +115,28 @@ fn pg_ctl(server: &Server, tools: &Tools<'_>, port: u16) -> Result<Result<(), Fa
     }))
 }
 
+/// Keeps the port of a server that runs, for the next start and for the watch.
+pub(crate) fn remember(base: &Path, port: u16) -> Result<()> {
+    if remembered(base)? == Some(port) {
+        return Ok(());
+    }
+    folder::write(&base.join("port"), &port.to_string(), 0o644)
+}
+
+fn remembered(base: &Path) -> Result<Option<u16>> {
+    let text = folder::read(&base.join("port"))?;
+    Ok(text.and_then(|text| text.trim().parse().ok()))
+}
+
 /// The remembered port if it is free, or else any free one.
-fn choose(remembered: &Path, on: &dyn Fn(&Event)) -> Result<u16> {
-    let last = folder::read(remembered)?.and_then(|text| text.trim().parse().ok());
+fn choose(base: &Path, on: &dyn Fn(&Event)) -> Result<u16> {
+    let last = remembered(base)?;
     if let Some(port) = last.filter(|port| is_free(*port)) {
         return Ok(port);
     }
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
-        .map_err(Error::io("find a free port for", remembered))?
+        .map_err(Error::io("find a free port for", base))?
         .port();
     if let Some(from) = last {
         on(&Event::PortMoved { from, to: port });
@@ -158,10 +173,29 @@ mod tests {
 
     #[test]
     fn a_port_somebody_listens_on_is_not_free() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        assert!(!is_free(port));
-        drop(listener);
-        assert!(is_free(port));
+        // Once it is given up, a child that is just being started may still have it, and another
+        // program may take it: so one of many has to do.
+        let begun = Instant::now();
+        loop {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            assert!(!is_free(port));
+            drop(listener);
+            if is_free(port) {
+                return;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "no port was ever free");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_port_is_remembered_for_the_next_start() {
+        let base = tempfile::tempdir().unwrap();
+        assert_eq!(remembered(base.path()).unwrap(), None);
+        for port in [4242, 4242, 4243] {
+            remember(base.path(), port).unwrap();
+            assert_eq!(remembered(base.path()).unwrap(), Some(port));
+        }
     }
 }

@@ -1,9 +1,11 @@
 use std::fs;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::{Error, Result, folder};
+
+const POSTGRES: &str = "postgres";
 
 /// What `postmaster.pid` says; its lines are listed in PostgreSQL's
 /// `src/include/utils/pidfile.h`.
@@ -51,13 +53,24 @@ impl Postmaster {
         };
         let folder = fs::metadata(data).map_err(Error::io("read", data))?;
         let found = PidFile::parse(&text);
-        Ok(match found.as_ref().map(|file| whose(file.pid, &folder)) {
-            Some(Process::Ours) => found.map_or(Self::Dead, Self::Alive),
-            Some(Process::Gone) => Self::Dead,
-            Some(Process::Another) | None if in_use(&folder) => Self::Dead,
-            Some(Process::Another) | None => Self::Stale,
-        })
+        Ok(
+            match found
+                .as_ref()
+                .map(|file| whose(file.pid, POSTGRES, &folder))
+            {
+                Some(Process::Ours) => found.map_or(Self::Dead, Self::Alive),
+                Some(Process::Gone) => Self::Dead,
+                Some(Process::Another) | None if in_use(&folder) => Self::Dead,
+                Some(Process::Another) | None => Self::Stale,
+            },
+        )
     }
+}
+
+/// Whether a process is a server on the data folder, also one that has removed its
+/// `postmaster.pid` and is about to end.
+pub(crate) fn is_alive(pid: u32, data: &Path) -> bool {
+    fs::metadata(data).is_ok_and(|data| whose(pid, POSTGRES, &data) == Process::Ours)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,15 +80,15 @@ enum Process {
     Gone,
 }
 
-/// Whether a process is a server on the data folder, told by its program and by its working
-/// folder, which is the data folder as long as it lives.
+/// Whether a process is this program at work on the data folder, told by its working folder,
+/// which is the data folder as long as it lives.
 #[cfg(target_os = "linux")]
-fn whose(pid: u32, data: &fs::Metadata) -> Process {
+fn whose(pid: u32, program: &str, data: &fs::Metadata) -> Process {
     let process = Path::new("/proc").join(pid.to_string());
     let Ok(name) = fs::read_to_string(process.join("comm")) else {
         return Process::Gone;
     };
-    let ours = name.trim() == "postgres"
+    let ours = name.trim() == program
         && match fs::metadata(process.join("cwd")) {
             Ok(cwd) => folder::same(&cwd, data),
             // Root without CAP_SYS_PTRACE, as in most containers, may not look at the
@@ -94,8 +107,8 @@ fn whose(pid: u32, data: &fs::Metadata) -> Process {
     }
 }
 
-/// The same by what everybody may see of a PostgreSQL process: a server names its folder on its
-/// command line. Its children do not, and count if they are orphans.
+/// The same by what everybody may see of a PostgreSQL process: a server and `initdb` name their
+/// folder on their command line. A server's children do not, and count if they are orphans.
 #[cfg(target_os = "linux")]
 fn seems_ours(process: &Path, data: &fs::Metadata) -> bool {
     let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
@@ -104,34 +117,65 @@ fn seems_ours(process: &Path, data: &fs::Metadata) -> bool {
         let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
         let parent = Path::new("/proc").join(parent.unwrap_or_default().trim());
         let name = fs::read_to_string(parent.join("comm")).unwrap_or_default();
-        return name.trim() != "postgres";
+        return name.trim() != POSTGRES;
     }
     let mut arguments = command.split('\0').skip_while(|argument| *argument != "-D");
     let folder = arguments.nth(1).unwrap_or_default();
     fs::metadata(folder).is_ok_and(|meta| folder::same(&meta, data))
 }
 
-/// Whether any process works on the data folder.
+/// Whether any server, or a child of one, works on the data folder.
 #[cfg(target_os = "linux")]
 fn in_use(data: &fs::Metadata) -> bool {
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return true; // not proven otherwise
+    at_work(POSTGRES, data).is_none_or(|pids| !pids.is_empty())
+}
+
+/// The processes of this program that work on the data folder; `None` if that cannot be known.
+#[cfg(target_os = "linux")]
+fn at_work(program: &str, data: &fs::Metadata) -> Option<Vec<u32>> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ours = |pid: &u32| whose(*pid, program, data) == Process::Ours;
+    Some(pids.filter(ours).collect())
+}
+
+/// The processes of this program that work on a data folder, as far as can be seen.
+#[cfg(target_os = "linux")]
+pub(crate) fn workers(program: &str, data: &Path) -> Vec<u32> {
+    let data = fs::metadata(data).ok();
+    data.and_then(|data| at_work(program, &data))
+        .unwrap_or_default()
+}
+
+/// Elsewhere they are known by their command line.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub(crate) fn workers(program: &str, data: &Path) -> Vec<u32> {
+    use crate::process;
+    let mut ps = process::clean(Path::new("/bin/ps"), Path::new("/"));
+    ps.args(["-A", "-ww", "-o", "pid=", "-o", "command="]);
+    let Ok(done) = process::run(&mut ps, "", std::time::Duration::from_secs(60)) else {
+        return Vec::new();
     };
-    processes
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .any(|pid| whose(pid, data) == Process::Ours)
+    let (program, data) = (format!("/{program} "), format!(" -D {}", data.display()));
+    let ours = |line: &&str| line.contains(&program) && line.contains(&data);
+    let pid = |line: &str| line.split_whitespace().next()?.parse().ok();
+    done.stdout.lines().filter(ours).filter_map(pid).collect()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn workers(_: &str, _: &Path) -> Vec<u32> {
+    Vec::new()
 }
 
 /// Elsewhere there is no `/proc`: `ps` tells a process's program, and no more.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn whose(pid: u32, _: &fs::Metadata) -> Process {
+fn whose(pid: u32, program: &str, _: &fs::Metadata) -> Process {
     use crate::process;
     let mut ps = process::clean(Path::new("/bin/ps"), Path::new("/"));
     ps.args(["-o", "comm=", "-p", &pid.to_string()]);
-    match process::run(&mut ps, "", std::time::Duration::from_secs(10)) {
+    match process::run(&mut ps, "", std::time::Duration::from_secs(60)) {
         Ok(done) if done.stdout.trim().is_empty() => Process::Gone,
-        Ok(done) if !done.stdout.trim().ends_with("postgres") => Process::Another,
+        Ok(done) if !done.stdout.trim().ends_with(program) => Process::Another,
         _ => Process::Ours,
     }
 }
@@ -143,7 +187,7 @@ fn in_use(_: &fs::Metadata) -> bool {
 
 /// On Windows PostgreSQL's own checks have to do.
 #[cfg(not(unix))]
-fn whose(_: u32, _: &fs::Metadata) -> Process {
+fn whose(_: u32, _: &str, _: &fs::Metadata) -> Process {
     Process::Ours
 }
 
@@ -196,15 +240,16 @@ mod tests {
         };
         let elsewhere = start("postgres", Path::new("/"));
         let shell = start("another", dir.path());
-        assert_eq!(whose(elsewhere.id(), &data), Process::Another);
-        assert_eq!(whose(shell.id(), &data), Process::Another);
+        assert_eq!(whose(elsewhere.id(), POSTGRES, &data), Process::Another);
+        assert_eq!(whose(shell.id(), POSTGRES, &data), Process::Another);
         assert!(!in_use(&data));
 
         let mut ours = start("postgres", dir.path());
         let becomes = |expected: Process| {
             let begun = std::time::Instant::now();
-            while whose(ours.id(), &data) != expected {
-                assert!(begun.elapsed().as_secs() < 30, "never {expected:?}");
+            while whose(ours.id(), POSTGRES, &data) != expected {
+                assert!(begun.elapsed().as_secs() < 300, "never {expected:?}");
+                std::thread::sleep(crate::process::POLL);
             }
         };
         becomes(Process::Ours); // it gets its name somewhat later than it begins
@@ -221,7 +266,7 @@ mod tests {
         becomes(Process::Another); // a zombie
         assert!(!in_use(&data));
         ours.wait().unwrap();
-        assert_eq!(whose(ours.id(), &data), Process::Gone);
+        assert_eq!(whose(ours.id(), POSTGRES, &data), Process::Gone);
         for mut process in [elsewhere, shell] {
             drop(process.stdin.take());
             process.wait().unwrap();

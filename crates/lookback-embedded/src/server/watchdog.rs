@@ -4,12 +4,15 @@
 //! *stopper* runs as the server's account, because `pg_ctl` refuses root: it waits at a pipe
 //! for the word to stop the server, or for the watch's end.
 //!
+//! A server is idle if it says that no client is connected, or if its process is gone. One that
+//! lives and does not answer is busy: on a slow machine that is the likelier reason.
+//!
 //! A start and the watch's decision may meet. `sh` cannot take part in the lock (there is no
 //! `flock` program on macOS), so they meet like this: a start writes a new `lease` and then
 //! looks for the folder `stopping`; the watch makes `stopping` and then reads `lease` again.
 //! Whichever came first, at least one sees the other: the watch takes its decision back if the
-//! lease is new, and the start waits until `stopping` is gone, or everything is. The watch
-//! renames the base folder before it removes it, so a folder is never half removed under its
+//! lease is new, and the start waits until `stopping` is gone, or everything is. The watch also
+//! takes it back if the server lives on after all, and tries again later. It renames the base folder before it removes it, so a folder is never half removed under its
 //! name.
 //!
 //! That the watch lives is told by the lock on the file `watchdog`, which it inherits as an
@@ -19,6 +22,7 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,17 +32,28 @@ use crate::lock::Lock;
 use crate::process::{self, POLL};
 use crate::{Error, Result, folder};
 
-/// The watch gives `pg_ctl` a minute, and so somewhat more has to do for the watch.
-const DECISION: Duration = Duration::from_secs(100);
+/// The watch gives `pg_ctl` a minute, and so this has to do for the watch, also on a machine on
+/// which all of it takes much longer than it should.
+const DECISION: Duration = Duration::from_secs(300);
+
+/// What a watch has decided meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Nothing.
+    None,
+    /// To stop the server: carried out or taken back, and over in either case.
+    Stop,
+    /// To stop the server, and the base folder was removed.
+    Remove,
+}
 
 /// Whether a watch has ever been set on this server.
 pub(crate) fn has_been(base: &Path) -> bool {
     base.join("watchdog").exists()
 }
 
-/// Begins the idle time anew and waits for a decision that is under way; false if the base
-/// folder was removed by it. The caller holds `lock`.
-pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<bool> {
+/// Restarts the idle time and waits for a decision that is under way. The caller holds `lock`.
+pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<Decision> {
     let held = base.join("lock");
     let stopping = base.join("stopping");
     let begun = Instant::now();
@@ -46,13 +61,15 @@ pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<bool> {
         if lock.is_at(&held) {
             Err(error)
         } else {
-            Ok(false)
+            Ok(Decision::Remove)
         }
     };
-    if let Err(error) = folder::write(&base.join("lease"), &token(), 0o600) {
+    if let Err(error) = folder::write(&base.join("lease"), &token(SystemTime::now()), 0o600) {
         return gone(error);
     }
+    let mut decision = Decision::None;
     while stopping.exists() {
+        decision = Decision::Stop;
         match Lock::attempt(&base.join("watchdog")) {
             Ok(Some(_)) => folder::remove(&stopping)?,
             Ok(None) if begun.elapsed() >= DECISION => {
@@ -66,7 +83,11 @@ pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<bool> {
             Err(error) => return gone(error),
         }
     }
-    Ok(lock.is_at(&held))
+    Ok(if lock.is_at(&held) {
+        decision
+    } else {
+        Decision::Remove
+    })
 }
 
 /// Sets a watch on the server if there is none.
@@ -91,7 +112,7 @@ pub(crate) fn ensure(tools: &Tools<'_>, how: &ThrowAway) -> Result<()> {
     watch.arg(how.idle.as_secs().max(1).to_string());
     watch.arg(if how.remove { "remove" } else { "keep" });
     watch.current_dir(base);
-    detach(watch.stdin(lock.into_file()).stdout(voice), base)
+    detach(watch.stdin(lock.into_stdio()).stdout(voice), base)
 }
 
 fn shell(script: &str) -> Command {
@@ -109,15 +130,14 @@ fn detach(command: &mut Command, base: &Path) -> Result<()> {
     status.map_err(Error::io("watch", base)).map(|_| ())
 }
 
-/// A text that no other start writes.
-fn token() -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| now.as_nanos());
-    format!(
-        "{} {nanos} {:?}",
-        std::process::id(),
-        thread::current().id()
-    )
+/// A text that no other start writes: the time tells apart processes that have the same number,
+/// and the count those of one process, for which the time may stand still.
+fn token(now: SystemTime) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let nanos = now.duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = nanos.map_or(0, |since| since.as_nanos());
+    format!("{} {nanos} {count}", std::process::id())
 }
 
 #[cfg(all(test, unix))]
@@ -127,6 +147,14 @@ mod tests {
     use super::*;
     use crate::quiet;
     use std::fs;
+    use std::io::{BufRead, BufReader};
+    use std::path::PathBuf;
+    #[cfg(target_os = "linux")]
+    use std::process::Child;
+    use std::sync::mpsc;
+
+    /// Only failures wait for it.
+    const LONG: Duration = Duration::from_secs(300);
 
     fn lock(base: &Path) -> Lock {
         Lock::acquire(&base.join("lock"), "testing", Duration::ZERO, &quiet).unwrap()
@@ -137,7 +165,8 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let lock = lock(base.path());
         fs::create_dir(base.path().join("stopping")).unwrap();
-        assert!(hold_off(base.path(), &lock).unwrap());
+        assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::Stop);
+        assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::None);
         assert!(!base.path().join("stopping").exists());
     }
 
@@ -153,7 +182,7 @@ mod tests {
                 thread::sleep(Duration::from_millis(100));
                 fs::remove_dir(&stopping).unwrap();
             });
-            assert!(hold_off(base.path(), &lock).unwrap());
+            assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::Stop);
         });
         drop(watch);
     }
@@ -170,56 +199,163 @@ mod tests {
                 thread::sleep(Duration::from_millis(100));
                 fs::rename(&base, outer.path().join("server.removed.1")).unwrap();
             });
-            assert!(!hold_off(&base, &lock).unwrap());
+            assert_eq!(hold_off(&base, &lock).unwrap(), Decision::Remove);
         });
         drop(watch);
-        assert!(!hold_off(&base, &lock).unwrap());
+        assert_eq!(hold_off(&base, &lock).unwrap(), Decision::Remove);
     }
 
-    /// The other half of the agreement, with programs that connect nowhere: a client, and then
-    /// a lease, that come while the watch is deciding.
+    #[test]
+    fn two_starts_at_the_same_time_write_different_leases() {
+        let now = SystemTime::now();
+        assert_ne!(token(now), token(now));
+    }
+
+    /// A watch on a folder with programs that connect nowhere, and its word to the stopper.
+    struct Watched {
+        outer: tempfile::TempDir,
+        base: PathBuf,
+        heard: mpsc::Receiver<String>,
+    }
+
+    impl Watched {
+        /// Both scripts run in the base folder: what `psql` does there is what a start would do.
+        fn new(psql: &str, postmaster: impl FnOnce(&Path) -> String) -> Self {
+            let outer = tempfile::tempdir().unwrap();
+            let base = outer.path().join("server");
+            fs::create_dir_all(base.join("data")).unwrap();
+            for (file, text) in [("lease", "1"), ("port", "1"), ("password", "x")] {
+                fs::write(base.join(file), text).unwrap();
+            }
+            let pid = postmaster(outer.path());
+            fs::write(base.join("data/postmaster.pid"), pid).unwrap();
+            process::write_script(&outer.path().join("psql"), psql);
+
+            let mut watch = shell(include_str!("watchdog/watch.sh"));
+            watch
+                .arg(&base)
+                .arg(outer.path())
+                .args(["1", "remove"])
+                .current_dir(&base);
+            let (voice_heard, voice) = io::pipe().unwrap();
+            let lock = Lock::attempt(&base.join("watchdog")).unwrap().unwrap();
+            detach(watch.stdin(lock.into_stdio()).stdout(voice), &base).unwrap();
+            drop(watch); // and with it this end of the pipe
+            let (send, heard) = mpsc::channel();
+            thread::spawn(move || {
+                for line in BufReader::new(voice_heard).lines() {
+                    send.send(line.unwrap()).unwrap();
+                }
+            });
+            Self { outer, base, heard }
+        }
+
+        fn waits_for_the_word(&self) {
+            assert_eq!(self.heard.recv_timeout(LONG).unwrap(), "stop");
+        }
+
+        fn says_that_it_was_done(&self) {
+            fs::write(self.base.join("data/watchdog.done"), "").unwrap();
+        }
+
+        /// Waits until the watch has ended, and has said nothing more.
+        fn ends(&self) {
+            let end = self.heard.recv_timeout(LONG);
+            assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
+            assert!(!self.base.exists());
+        }
+
+        #[cfg(target_os = "linux")]
+        fn until(&self, what: &str, done: impl Fn(&Path) -> bool) {
+            let begun = Instant::now();
+            while !done(&self.base) {
+                assert!(begun.elapsed() < LONG, "waited in vain until {what}");
+                thread::sleep(POLL);
+            }
+        }
+    }
+
+    /// A process that is a server on the data folder as far as can be seen.
+    #[cfg(target_os = "linux")]
+    struct Postmaster(Child);
+
+    #[cfg(target_os = "linux")]
+    impl Postmaster {
+        fn new(outer: &Path) -> Self {
+            let program = outer.join("postgres");
+            process::write_script(&program, "read -r end");
+            let mut postgres = Command::new(program);
+            postgres.current_dir(outer.join("server/data"));
+            let postgres = postgres.stdin(Stdio::piped()).spawn().unwrap();
+            // It gets its name somewhat later than it begins.
+            let name = format!("/proc/{}/comm", postgres.id());
+            while fs::read_to_string(&name).unwrap() != "postgres\n" {
+                thread::sleep(POLL);
+            }
+            Self(postgres)
+        }
+
+        fn end(mut self) {
+            drop(self.0.stdin.take());
+            self.0.wait().unwrap();
+        }
+    }
+
+    /// The other half of the agreement: a client, and then a lease, that come while the watch is
+    /// deciding.
     #[test]
     fn the_watch_takes_a_decision_back() {
-        let outer = tempfile::tempdir().unwrap();
-        let base = outer.path().join("server");
-        fs::create_dir_all(base.join("data")).unwrap();
-        for (file, text) in [("lease", "1"), ("port", "1"), ("password", "x")] {
-            fs::write(base.join(file), text).unwrap();
-        }
-        fs::write(base.join("data/postmaster.pid"), "").unwrap();
-        let program = |name: &str, text: &str| {
-            process::write_script(&outer.path().join(name), text);
-        };
-        // It runs in the base folder: what it does there is what a start would do.
         let psql = "echo 0 $(ls -d stopping) >>../asked; [ -e stopping ] || { echo 0; exit; }
             case $(wc -l <../asked) in 2) echo 1;; 4) echo 2 >lease; echo 0;; *) echo 0;; esac";
-        program("psql", psql);
-        program("pg_isready", "exit 2");
-
-        let mut watch = shell(include_str!("watchdog/watch.sh"));
-        watch
-            .arg(&base)
-            .arg(outer.path())
-            .args(["1", "remove"])
-            .current_dir(&base);
-        let (mut heard, voice) = io::pipe().unwrap();
-        let lock = Lock::attempt(&base.join("watchdog")).unwrap().unwrap();
-        detach(watch.stdin(lock.into_file()).stdout(voice), &base).unwrap();
-        drop(watch); // and with it this end of the pipe
-        let mut word = [0; 5];
-        io::Read::read_exact(&mut heard, &mut word).unwrap();
-        assert_eq!(&word, b"stop\n");
-        let asked = fs::read_to_string(outer.path().join("asked")).unwrap();
+        let watched = Watched::new(psql, |_| String::new());
+        watched.waits_for_the_word();
+        let asked = fs::read_to_string(watched.outer.path().join("asked")).unwrap();
         let decisions = asked
             .lines()
             .filter(|line| line.ends_with("stopping"))
             .count();
         assert_eq!(decisions, 3, "{asked}");
+        watched.says_that_it_was_done();
+        watched.ends();
+    }
 
-        fs::write(base.join("data/watchdog.done"), "").unwrap();
-        let mut rest = Vec::new();
-        io::Read::read_to_end(&mut heard, &mut rest).unwrap(); // until the watch has ended
-        assert_eq!(rest, b"");
-        assert!(!base.exists());
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_server_that_lives_and_does_not_answer_is_busy() {
+        let mut postmaster = None;
+        // No connection, and no program to make one with, in turn.
+        let psql = "echo >>../asked; exit $(($(wc -l <../asked) % 2 ? 2 : 127))";
+        let watched = Watched::new(psql, |outer| {
+            postmaster = Some(Postmaster::new(outer));
+            postmaster.as_ref().unwrap().0.id().to_string()
+        });
+        let asked = watched.outer.path().join("asked");
+        watched.until("it was asked for longer than the idle time", |_| {
+            fs::read(&asked).is_ok_and(|asked| asked.len() >= 4)
+        });
+        assert_eq!(watched.heard.try_recv(), Err(mpsc::TryRecvError::Empty));
+        postmaster.unwrap().end();
+        watched.waits_for_the_word();
+        watched.says_that_it_was_done();
+        watched.ends();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_server_that_could_not_be_stopped_keeps_its_folder_and_is_asked_again() {
+        let mut postmaster = None;
+        let watched = Watched::new("echo 0", |outer| {
+            postmaster = Some(Postmaster::new(outer));
+            postmaster.as_ref().unwrap().0.id().to_string()
+        });
+        watched.waits_for_the_word();
+        watched.says_that_it_was_done(); // and it was not
+        watched.until("the decision is taken back", |base| {
+            !base.join("stopping").exists()
+        });
+        watched.waits_for_the_word();
+        postmaster.unwrap().end();
+        watched.says_that_it_was_done();
+        watched.ends();
     }
 }

@@ -1,31 +1,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
-use lookback_embedded::{Error, Installation, Server, is_root, quiet};
+use lookback_embedded::{Error, Server, is_root, quiet};
 
-use crate::support::{Place, installation, names, open_folder, query, refused, script, start};
-
-/// The real installation with one program replaced by a script, in which `$real` is the
-/// replaced one.
-fn with_program(folder: &Path, name: &str, text: &str) -> Installation {
-    let bin = folder.join("bin");
-    fs::create_dir(&bin).unwrap();
-    for entry in fs::read_dir(installation().bin()).unwrap().flatten() {
-        let link = bin.join(entry.file_name());
-        if entry.file_name() != name {
-            std::os::unix::fs::symlink(entry.path(), link).unwrap();
-        }
-    }
-    let real = installation().program(name);
-    let version = "case $1 in --version) exec \"$real\" --version;; esac";
-    script(
-        &bin,
-        name,
-        &format!("real='{}'\n{version}\n{text}", real.display()),
-    );
-    Installation::open(folder).unwrap()
-}
+use crate::support::{
+    Place, names, open_folder, query, refused, server_at, start, until, with_program,
+};
 
 #[test]
 fn a_failed_initdb_shows_its_words_and_leaves_nothing() {
@@ -82,7 +64,7 @@ fn a_failed_start_shows_the_end_of_the_log() {
     assert!(start(&server).started());
 }
 
-/// A small file system of its own, unmounted at the end.
+/// A small file system of its own, unmounted at the end, with the server in it stopped.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -98,16 +80,29 @@ impl Mount {
         }
         mounted.then(|| Self(folder.to_owned()))
     }
+
+    fn server(&self) -> Server {
+        server_at(&self.0.join("server"))
+    }
+
+    fn unmount(&self, options: &[&str]) -> bool {
+        let mut umount = Command::new("umount");
+        let umount = umount.args(options).arg(&self.0).output();
+        umount.is_ok_and(|output| output.status.success())
+    }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(&self.0).status();
-        assert!(
-            unmounted.is_ok_and(|status| status.success()),
-            "{}",
-            self.0.display()
-        );
+        let stopped = self.server().stop(&quiet);
+        if thread::panicking() {
+            // The first failure is the one to show, and a second one would end all tests.
+            println!("{stopped:?}, {}", self.unmount(&["-l"]));
+            return;
+        }
+        stopped.unwrap();
+        // A child of a program that failed may still be there for a moment.
+        until("it is unmounted", || self.unmount(&[]));
     }
 }
 
@@ -117,14 +112,14 @@ fn a_full_disk_is_recognised_when_the_database_is_made() {
     let Some(mount) = Mount::new(folder.path(), "size=12m,mode=755") else {
         return;
     };
-    let base = mount.0.join("server");
-    let error = refused(&Server::at(&base));
+    let server = mount.server();
+    let error = refused(&server);
     assert!(error.is_disk_full(), "{error:?}");
     assert!(
         error.to_string().contains("No space left on device"),
         "{error}"
     );
-    assert_eq!(names(&base), ["lock"]);
+    assert_eq!(names(server.base()), ["lock"]);
 }
 
 #[test]
@@ -133,7 +128,7 @@ fn a_full_disk_is_recognised_when_the_server_starts() {
     let Some(mount) = Mount::new(folder.path(), "size=120m,mode=755") else {
         return;
     };
-    let server = Server::at(mount.0.join("server"));
+    let server = mount.server();
     start(&server);
     server.stop(&quiet).unwrap();
     let filler = mount.0.join("filler");
@@ -145,7 +140,6 @@ fn a_full_disk_is_recognised_when_the_server_starts() {
     fs::remove_file(&filler).unwrap();
     let running = start(&server);
     assert_eq!(query(&running.url(), "SELECT 1"), "1");
-    server.stop(&quiet).unwrap();
 }
 
 #[test]
@@ -154,7 +148,7 @@ fn a_read_only_file_system_is_named() {
     let Some(mount) = Mount::new(folder.path(), "ro,size=1m,mode=755") else {
         return;
     };
-    let error = refused(&Server::at(mount.0.join("server")));
+    let error = refused(&mount.server());
     let text = error.to_string();
     assert!(
         text.contains("Read-only file system") && text.contains("--data-dir"),

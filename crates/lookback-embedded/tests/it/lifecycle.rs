@@ -1,10 +1,12 @@
 use std::fs;
+use std::io::ErrorKind;
 use std::process::Stdio;
 
-use lookback_embedded::{Server, Status, Stop, is_root, quiet};
+use lookback_embedded::{Event, Status, Stop, is_root, quiet};
 
 use crate::support::{
-    Place, Starter, is_stopped, mode, names, psql, query, said, start, start_heard,
+    Place, Starter, installation, is_stopped, mode, names, psql, query, said, server_at, start,
+    start_heard,
 };
 
 #[test]
@@ -15,7 +17,20 @@ fn a_start_makes_all_that_is_needed_and_the_next_finds_it() {
     let (first, events) = start_heard(&server);
     let first = first.unwrap();
     assert!(first.started());
-    assert_eq!(events.len(), 2, "{events:?}");
+    // The first start on a machine may create the account, and one whose port another program
+    // was faster to take tries another.
+    let mut made: Vec<&Event> = events
+        .iter()
+        .filter(|event| !matches!(event, Event::CreatingUser { .. }))
+        .collect();
+    made.dedup_by_key(|event| std::mem::discriminant(*event));
+    assert!(
+        matches!(
+            made[..],
+            [Event::Initialising { .. }, Event::Starting { .. }]
+        ),
+        "{events:?}"
+    );
 
     let (second, events) = start_heard(&place.server());
     let second = second.unwrap();
@@ -60,7 +75,10 @@ fn the_database_is_what_lookback_needs() {
         "lookback|lookback"
     );
     assert_eq!(query(&url, "SHOW server_encoding"), "UTF8");
-    assert_eq!(query(&url, "SELECT upper('ä'), 'ä' ~ '\\w'"), "Ä|t");
+    // An older one depends on the system's locales for it.
+    if installation().version().major() >= 17 {
+        assert_eq!(query(&url, "SELECT upper('ä'), 'ä' ~ '\\w'"), "Ä|t");
+    }
     assert_eq!(query(&url, "SHOW fsync"), "on");
     assert_eq!(query(&url, "SHOW unix_socket_directories"), "");
     assert_eq!(query(&url, "SHOW listen_addresses"), "127.0.0.1");
@@ -80,16 +98,25 @@ fn the_database_is_what_lookback_needs() {
 fn stop_and_start_keep_data_url_and_port() {
     let place = Place::new();
     let server = place.server();
-    let before = start(&server);
+    let mut before = start(&server);
     query(&before.url(), "CREATE TABLE kept AS SELECT 42 AS answer");
-    assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
-    assert!(is_stopped(&server));
-    assert_eq!(server.stop(&quiet).unwrap(), Stop::WasNotRunning);
+    for attempt in 1.. {
+        assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
+        assert!(is_stopped(&server));
+        assert_eq!(server.stop(&quiet).unwrap(), Stop::WasNotRunning);
 
-    let after = start(&server);
-    assert!(after.started());
-    assert_eq!(after.url(), before.url());
-    assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
+        let (after, events) = start_heard(&server);
+        let after = after.unwrap();
+        assert!(after.started());
+        assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
+        // Another program may have taken the port meanwhile; not again and again.
+        let moved = |event: &Event| matches!(event, Event::PortMoved { .. });
+        if attempt == 10 || !events.iter().any(moved) {
+            assert_eq!(after.url(), before.url());
+            return;
+        }
+        before = after;
+    }
 }
 
 #[test]
@@ -97,12 +124,12 @@ fn a_connected_client_does_not_hold_up_a_stop() {
     let place = Place::new();
     let server = place.server();
     let url = start(&server).url();
-    let mut client = psql(&url, "SELECT pg_sleep(300)");
+    let mut client = psql(&url, "SELECT pg_sleep(3600)");
     let mut client = client.stderr(Stdio::null()).spawn().unwrap();
     crate::support::until("the client is connected", || {
         query(
             &url,
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(300)'",
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(3600)'",
         ) == "1"
     });
     assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
@@ -120,13 +147,14 @@ fn a_stop_of_what_does_not_exist_makes_nothing() {
 #[test]
 fn processes_at_the_same_time_share_one_server_that_survives_them() {
     let place = Place::new();
-    let starters = ["a", "b", "c"].map(|name| Starter::new(&place, name, None));
-    let urls: Vec<String> = starters.iter().map(Starter::url).collect();
+    let mut starters = ["a", "b", "c"].map(|name| Starter::new(&place, name, None));
+    let urls: Vec<String> = starters.iter_mut().map(Starter::url).collect();
     assert!(urls.iter().all(|url| *url == urls[0]), "{urls:?}");
     drop(starters); // killed
     assert_eq!(query(&urls[0], "SELECT 1"), "1");
     let log = place.server().log_tail(1000).unwrap();
-    assert_eq!(log.matches("starting PostgreSQL").count(), 1, "{log}");
+    let ready = "database system is ready to accept connections";
+    assert_eq!(log.matches(ready).count(), 1, "{log}");
     assert!(!place.start().started());
 }
 
@@ -146,9 +174,10 @@ fn the_log_ends_with_what_happened_last() {
     let server = place.server();
     let url = start(&server).url();
     query(&url, "DO $$ BEGIN RAISE LOG 'the last words'; END $$");
-    let tail = server.log_tail(3).unwrap();
-    assert_eq!(tail.lines().count(), 3, "{tail}");
+    // After it come two lines about it, and whatever a busy server says.
+    let tail = server.log_tail(20).unwrap();
     assert!(tail.contains("LOG:  the last words"), "{tail}");
+    assert_eq!(server.log_tail(3).unwrap().lines().count(), 3);
     assert_eq!(server.log_path(), place.base().join("server.log"));
 }
 
@@ -156,7 +185,7 @@ fn the_log_ends_with_what_happened_last() {
 fn a_folder_with_spaces_and_quotes_is_fine() {
     let folder = crate::support::open_folder();
     let base = folder.path().join("a b/it's");
-    let server = Server::at(&base);
+    let server = server_at(&base);
     let url = start(&server).url();
     assert_eq!(query(&url, "SELECT 1"), "1");
     server.stop(&quiet).unwrap();
@@ -186,14 +215,20 @@ fn as_root_the_server_runs_without_roots_rights() {
     assert_eq!(field("Groups:"), Vec::<String>::new(), "{status}");
     assert_eq!(field("CapEff:"), ["0000000000000000"]);
 
-    let environment = fs::read(format!("/proc/{}/environ", running.pid())).unwrap();
-    let environment = String::from_utf8_lossy(&environment).into_owned();
-    let home = format!("HOME={}", place.base().display());
-    assert!(
-        environment.split('\0').any(|entry| entry == home),
-        "{environment}"
-    );
-    assert!(!environment.contains("CARGO"), "{environment}");
+    match fs::read(format!("/proc/{}/environ", running.pid())) {
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+            println!("skipped: a root without CAP_SYS_PTRACE cannot read an environment");
+        }
+        environment => {
+            let environment = String::from_utf8_lossy(&environment.unwrap()).into_owned();
+            let home = format!("HOME={}", place.base().display());
+            assert!(
+                environment.split('\0').any(|entry| entry == home),
+                "{environment}"
+            );
+            assert!(!environment.contains("CARGO"), "{environment}");
+        }
+    }
 
     use std::os::unix::fs::MetadataExt;
     let owner = |name: &str| fs::metadata(place.base().join(name)).unwrap().uid();

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -15,8 +16,10 @@ use lookback_embedded::{
 };
 use tempfile::TempDir;
 
-/// Longer than anything takes on a busy machine; only failures wait for it.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than anything takes on a slow and busy machine; only failures wait for it.
+const DEADLINE: Duration = Duration::from_secs(300);
+/// The same for a server that waits for another process, which may be running `initdb`.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// What a child process is told by its environment, see [`child`].
 const CHILD_BASE: &str = "LOOKBACK_TEST_CHILD_BASE";
 const CHILD_URL: &str = "LOOKBACK_TEST_CHILD_URL";
@@ -26,24 +29,67 @@ pub(crate) fn path() -> std::ffi::OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }
 
-/// The pinned PostgreSQL, from the standard cache.
+/// The PostgreSQL in the folder `LOOKBACK_PG_BIN`, or else the pinned one from the standard cache.
 pub(crate) fn installation() -> &'static Installation {
     static FOUND: OnceLock<Installation> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
-        let search = Search::new(layout.postgres(), path()).system(false);
-        search.find(&quiet).unwrap_or_else(|e| panic!("{e}"))
+        let found = match std::env::var_os("LOOKBACK_PG_BIN") {
+            Some(dir) => Installation::open(Path::new(&dir)),
+            None => {
+                let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
+                let search = Search::new(layout.postgres(), path()).system(false);
+                search.find(&quiet)
+            }
+        };
+        found.unwrap_or_else(|e| panic!("{e}"))
     })
 }
 
-/// A folder that is removed at the end, and that other accounts can enter.
+/// A folder that is removed at the end, and that other accounts can enter, whatever the umask.
 pub(crate) fn open_folder() -> TempDir {
-    let open = fs::Permissions::from_mode(0o755);
-    tempfile::Builder::new()
+    let usual = std::env::temp_dir();
+    let open = |folder: &Path| folder.ancestors().all(|p| p.is_dir() && mode(p) & 1 == 1);
+    let places = [usual.as_path(), Path::new("/tmp"), Path::new("/var/tmp")];
+    // Root may have one that is its own, and then PostgreSQL cannot work there.
+    let place = places.into_iter().find(|place| !is_root() || open(place));
+    let folder = tempfile::Builder::new()
         .prefix("lookback-")
-        .permissions(open)
-        .tempdir()
-        .unwrap()
+        .tempdir_in(place.unwrap_or(&usual))
+        .unwrap();
+    allow_in(folder.path());
+    folder
+}
+
+/// Lets other accounts enter a folder.
+pub(crate) fn allow_in(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The real PostgreSQL with one program replaced by a script, in which `$real` is the replaced
+/// one.
+pub(crate) fn with_program(folder: &Path, name: &str, text: &str) -> Installation {
+    let bin = folder.join("bin");
+    fs::create_dir(&bin).unwrap();
+    allow_in(&bin);
+    for entry in fs::read_dir(installation().bin()).unwrap().flatten() {
+        let link = bin.join(entry.file_name());
+        if entry.file_name() != name {
+            std::os::unix::fs::symlink(entry.path(), link).unwrap();
+        }
+    }
+    let real = installation().program(name);
+    let version = "case $1 in --version) exec \"$real\" --version;; esac";
+    script(
+        &bin,
+        name,
+        &format!("real='{}'\n{version}\n{text}", real.display()),
+    );
+    Installation::open(folder).unwrap()
+}
+
+/// The server with this base folder, which waits for long.
+pub(crate) fn server_at(base: &Path) -> Server {
+    Server::at(base).patience(PATIENCE)
 }
 
 /// A place for one server, which is stopped at the end whatever happened.
@@ -68,7 +114,7 @@ impl Place {
     }
 
     pub(crate) fn server(&self) -> Server {
-        Server::at(&self.base)
+        server_at(&self.base)
     }
 
     pub(crate) fn throw_away(&self, idle: u64) -> Server {
@@ -126,6 +172,12 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 pub(crate) fn psql(url: &str, sql: &str) -> Command {
     let mut command = Command::new(installation().program("psql"));
+    for (name, _) in std::env::vars_os() {
+        // A setting that the tests are run with.
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
     command.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
     command
 }
@@ -137,7 +189,7 @@ pub(crate) fn query(url: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-pub(crate) fn until(what: &str, done: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
         assert!(begun.elapsed() < DEADLINE, "waited in vain until {what}");
@@ -149,9 +201,33 @@ pub(crate) fn is_stopped(server: &Server) -> bool {
     matches!(server.status(), Ok(Status::Stopped))
 }
 
-pub(crate) fn kill_hard(pid: u32) {
+/// Whether the server accepts connections: it asks for the password then. Takes no program, which
+/// a busy machine may start very late.
+pub(crate) fn accepts(port: u16) -> bool {
+    let asked = || -> std::io::Result<u8> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        // https://www.postgresql.org/docs/current/protocol-message-formats.html, StartupMessage.
+        let names = b"user\0lookback\0database\0lookback\0\0";
+        let length = u32::try_from(8 + names.len()).unwrap();
+        let message = [&length.to_be_bytes()[..], &[0, 3, 0, 0], names].concat();
+        stream.write_all(&message)?;
+        let mut kind = [0];
+        stream.read_exact(&mut kind)?;
+        Ok(kind[0])
+    };
+    asked().is_ok_and(|kind| kind == b'R')
+}
+
+/// False if there is no such process.
+pub(crate) fn kill_hard(pid: u32) -> bool {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let killed = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+    assert!(
+        matches!(killed, Ok(()) | Err(nix::Error::ESRCH)),
+        "{killed:?}"
+    );
+    killed.is_ok()
 }
 
 /// The id of a process that has ended.
@@ -161,16 +237,17 @@ pub(crate) fn dead_pid() -> u32 {
     child.id()
 }
 
-/// A process of another program.
-pub(crate) struct Sleep(pub(crate) Child);
+/// A process of another program, which ends with this one.
+pub(crate) struct Another(pub(crate) Child);
 
-impl Sleep {
+impl Another {
     pub(crate) fn new() -> Self {
-        Self(Command::new("sleep").arg("300").spawn().unwrap())
+        let mut cat = Command::new("cat");
+        Self(cat.stdin(Stdio::piped()).spawn().unwrap())
     }
 }
 
-impl Drop for Sleep {
+impl Drop for Another {
     fn drop(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -186,12 +263,23 @@ pub(crate) struct Starter {
 impl Starter {
     /// With `idle` the server is a throw-away one.
     pub(crate) fn new(place: &Place, name: &str, idle: Option<u64>) -> Self {
+        Self::with(installation(), place, name, idle)
+    }
+
+    /// With another PostgreSQL.
+    pub(crate) fn with(
+        installation: &Installation,
+        place: &Place,
+        name: &str,
+        idle: Option<u64>,
+    ) -> Self {
         let answer = place.folder.path().join(name);
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--exact", "support::child", "--ignored"])
             .env(CHILD_BASE, place.base())
             .env(CHILD_URL, &answer)
+            .env("LOOKBACK_PG_BIN", installation.bin())
             // None of these may reach PostgreSQL's programs.
             .env("PGDATA", "/nowhere")
             .env("PGPORT", "1")
@@ -206,8 +294,10 @@ impl Starter {
     }
 
     /// Waits for the URL.
-    pub(crate) fn url(&self) -> String {
+    pub(crate) fn url(&mut self) -> String {
         until("the other process has started the server", || {
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none(), "the other process has ended: {ended:?}");
             self.answer.exists()
         });
         fs::read_to_string(&self.answer).unwrap()
@@ -229,7 +319,7 @@ fn child() {
     else {
         return;
     };
-    let mut server = Server::at(base);
+    let mut server = server_at(Path::new(&base));
     if let Ok(idle) = std::env::var(CHILD_IDLE) {
         let idle = Duration::from_secs(idle.parse().unwrap());
         let how = ThrowAway {

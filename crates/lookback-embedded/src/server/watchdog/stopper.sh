@@ -1,10 +1,10 @@
-# Arguments: pg_ctl, data folder. Input: the word "stop", or nothing at all.
+# Arguments: pg_ctl, data folder. Input: the word "stop", any number of times, or nothing at all.
 trap '' HUP INT QUIT
 pg_ctl=$1 data=$2
 exec 3<&0 </dev/null
 {
-    if read -r word <&3 && [ "$word" = stop ]; then
+    while read -r word <&3 && [ "$word" = stop ]; do
         "$pg_ctl" stop --silent --pgdata "$data" --mode fast --wait --timeout 60 3<&-
-        : >"$data/watchdog.done"
-    fi
+        echo >"$data/watchdog.done"
+    done
 } &

@@ -5,8 +5,8 @@ trap '' HUP INT QUIT
 base=$1 bin=$2 idle=$3 end=$4
 exec 3<&0 </dev/null
 
-# Whether a client is connected. A server that answers and lets nobody in has too many clients,
-# or is starting or stopping: that is not idle.
+# Whether a client is connected. A server that lives and does not say is busy: it may have too
+# many clients or too little time to answer, or the programs to ask it with may be gone.
 busy() {
     [ -e data/postmaster.pid ] || return 1
     port=$(cat port)
@@ -15,12 +15,31 @@ busy() {
         "SELECT count(*) FROM pg_stat_activity
          WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()") &&
         { [ "$clients" -gt 0 ]; return; }
-    answers
+    lives
 }
 
-answers() {
-    "$bin/pg_isready" -q -h 127.0.0.1 -p "$(cat port)" -d postgres
-    [ $? -le 1 ]
+# Whether the process of postmaster.pid is a server that lives: its number may belong to another
+# program by now, or to a zombie.
+lives() {
+    pid=
+    read -r pid <data/postmaster.pid
+    case $pid in '' | 0 | *[!0-9]*) return 1 ;; esac
+    case $(cat "/proc/$pid/status") in
+    '') ;; # it is gone, or there is no /proc
+    *State:?Z*) return 1 ;;
+    Name:?postgres[![:graph:]]*)
+        # Who may not look at its folder goes by the name.
+        [ ! -e "/proc/$pid/cwd" ] || [ "/proc/$pid/cwd" -ef data ]
+        return
+        ;;
+    *) return 1 ;;
+    esac
+    kill -0 "$pid" || return 1
+    case $(ps -o stat= -o comm= -p "$pid") in
+    Z*) return 1 ;;
+    '' | *postgres) return 0 ;;
+    *) return 1 ;;
+    esac
 }
 
 # The children must not hold the lock longer than the watch does, hence 3<&-.
@@ -36,17 +55,21 @@ watch() {
         [ "$quiet" -ge "$idle" ] || continue
 
         mkdir stopping 3<&- || exit
-        if busy 3<&- || [ "$(cat lease 3<&-)" != "$seen" ]; then
+        if busy 3<&- || [ "$(cat lease 3<&-)" != "$seen" ] || ! stopped; then
             rmdir stopping 3<&-
             quiet=0
             continue
         fi
-        finish
+        # Another folder that has this name by now is left alone.
+        [ "$end" = remove ] && [ "$base" -ef . ] && remove
         exit
     done
 }
 
-finish() {
+# Has the server stopped; false if it could not be stopped. It is asked again after the idle
+# time then.
+stopped() {
+    rm -f data/watchdog.done 3<&-
     echo stop
     tries=0
     until [ -e data/watchdog.done ] || [ "$tries" -ge 350 ]; do
@@ -54,10 +77,18 @@ finish() {
         tries=$((tries + 1))
     done
     rm -f data/watchdog.done 3<&-
-    # The folder of a server that could not be stopped is left alone, and so is another folder
-    # that has this name by now.
-    [ "$end" = remove ] && ! answers 3<&- && [ "$base" -ef . ] || return
-    mv "$base" "$base.removed.$$" 3<&- && rm -rf "$base.removed.$$" 3<&-
+    ! lives 3<&-
+}
+
+remove() {
+    gone=$base.removed.$$
+    mv "$base" "$gone" 3<&- || return
+    tries=0
+    # The children of a server that was killed may write for some moments more.
+    until rm -rf "$gone" 3<&- || [ "$tries" -ge 60 ]; do
+        sleep 1 3<&-
+        tries=$((tries + 1))
+    done
 }
 
 watch &
