@@ -83,6 +83,18 @@ async fn a_server_that_is_not_there_is_unavailable() {
     assert!(error.is_unavailable() || error.is_timeout(), "{error:?}");
     assert!(!error.to_string().contains("SELECT"));
     drop(socket);
+
+    // One that closes every connection at once, as a pooler without a server does.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let closing = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let url = format!("postgres://lookback@127.0.0.1:{port}/lookback");
+    for _ in 0..20 {
+        let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
+        let error = Log::records().get(&pool, 1).await.unwrap_err();
+        assert!(error.is_unavailable() && error.is_retryable(), "{error:?}");
+    }
+    closing.abort();
 }
 
 #[tokio::test]
