@@ -1,7 +1,7 @@
 # The commands of this repository. `make help` lists them.
 
 CARGO ?= cargo
-LOOKBACK = ./target/release/lookback
+LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test test-long test-anywhere lint bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
