@@ -461,14 +461,17 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
                 Self::Unavailable(source)
             }
-            sqlx::Error::Protocol(ref text) if text == CLOSED_AT_ONCE => Self::Unavailable(source),
+            sqlx::Error::Protocol(ref text) if text.starts_with(CLOSED_AT_ONCE) => {
+                Self::Unavailable(source)
+            }
             _ => Self::Driver(source),
         }
     }
 }
 
 /// What sqlx 0.9 says of a connection that was closed before the server answered
-/// whether it has TLS: it takes the byte that did not come for a zero.
+/// whether it has TLS: it takes the byte that did not come for a zero. A place in
+/// its source follows.
 const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
 
 /// The SQLSTATEs told apart (PostgreSQL manual, appendix A).

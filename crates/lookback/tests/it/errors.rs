@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 use lookback::{Error, Level, Log, LogPatch, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::io::AsyncReadExt as _;
+
+/// The bytes of a client's first message.
+const SSL_REQUEST: usize = 8;
 
 async fn two_logs(db: &testkit::Database) {
     for message in ["one", "two"] {
@@ -87,14 +91,20 @@ async fn a_server_that_is_not_there_is_unavailable() {
     // One that closes every connection at once, as a pooler without a server does.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let closing = tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let closing = tokio::spawn(async move {
+        // Without having read what came, which is a reset; and after it, which is an end.
+        for read in [0, SSL_REQUEST, 0, SSL_REQUEST] {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let _ = client.read_exact(&mut vec![0; read]).await;
+        }
+    });
     let url = format!("postgres://lookback@127.0.0.1:{port}/lookback");
-    for _ in 0..20 {
+    while !closing.is_finished() {
         let pool = PgPoolOptions::new().connect_lazy(&url).unwrap();
         let error = Log::records().get(&pool, 1).await.unwrap_err();
         assert!(error.is_unavailable() && error.is_retryable(), "{error:?}");
     }
-    closing.abort();
+    closing.await.unwrap();
 }
 
 #[tokio::test]

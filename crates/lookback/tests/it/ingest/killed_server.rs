@@ -59,7 +59,7 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     let server = Arc::clone(&proxy.server);
     *server.lock().unwrap() = None;
     let error = builder().start_with(through.clone()).await.unwrap_err();
-    assert!(error.is_unavailable(), "{error}");
+    assert!(error.is_unavailable(), "{error:?}");
     *server.lock().unwrap() = address(running.port());
     let writer = builder().start_with(through).await.unwrap();
 
