@@ -153,7 +153,7 @@ pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
 /// Whether a variable reaches the program: its time zone, and what changes its clock.
 fn is_kept(name: &std::ffi::OsStr) -> bool {
     let name = name.to_string_lossy();
-    ["TZ", "LD_PRELOAD", "NO_FAKE_STAT"].contains(&&*name) || name.starts_with("FAKETIME")
+    ["TZ", "LD_PRELOAD", "LOOKBACK_CLOCK"].contains(&&*name) || name.contains("FAKE")
 }
 
 /// What a call printed.
