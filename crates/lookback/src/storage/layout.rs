@@ -46,11 +46,13 @@ impl Layout {
         ranges.next_back().map(|last| last.to.unwrap_or(i64::MAX))
     }
 
-    /// Where the partition ends that has this id; `None` for the default one.
+    /// Where the partition ends that has this id; `None` for the default one, and
+    /// for one that has another name than those made here.
     pub(super) fn end_of(&self, id: i64) -> Option<i64> {
         self.partitions
             .iter()
             .filter(|partition| !partition.is_default && partition.first() <= id)
+            .filter(|partition| partition.name == self.name(partition.from.unwrap_or(0)))
             .filter_map(|partition| partition.to)
             .find(|to| id < *to)
     }

@@ -293,6 +293,27 @@ async fn a_conversion_that_stopped_at_any_step_refuses_no_insert() {
     assert_eq!(number(pool, "SELECT count(*) FROM logs_default").await, 0);
 }
 
+/// Only ids of a partition that was a default one are skipped.
+#[tokio::test]
+async fn a_wide_partition_made_by_hand_keeps_its_ids() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    execute(
+        pool,
+        "CREATE TABLE logs_wide PARTITION OF logs FOR VALUES FROM (MINVALUE) TO (9000000000000)",
+    )
+    .await;
+    for part in [0..3, 3..6] {
+        Log::records()
+            .create_many(pool, &lines(part))
+            .await
+            .unwrap();
+        let made = make_ahead(pool, Log::TABLE, &options(100)).await.unwrap();
+        assert_eq!(made, Default::default());
+    }
+    assert_eq!(number(pool, "SELECT max(id) FROM logs").await, 6);
+}
+
 /// Sealing goes over the ids that were skipped in one step.
 #[tokio::test]
 async fn records_on_both_sides_of_skipped_ids_are_sealed_and_found() {
