@@ -457,6 +457,12 @@ fn a_version_that_is_given_is_taken_if_it_is_later() {
             )
         );
     }
+    transcript!(lookback.run(&["db", "generate", "trace", "--version", "9223372036854775807"]), @"
+    $ lookback db generate trace --version 9223372036854775807
+    ! error: version 9223372036854775807 leaves none for the files after it
+    ! hint: give a smaller version, or none: then it is the time
+    [exit code 1]
+    ");
     lookback
         .run(&["db", "generate", "trace", "--version", "0"])
         .failed(2);

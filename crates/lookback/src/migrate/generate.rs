@@ -229,15 +229,26 @@ fn later_version(
     now: DateTime<Utc>,
 ) -> Result<i64, Error> {
     if let Some(given) = given {
-        if given > last && given < i64::MAX - MOST_FILES {
+        let (problem, hint) = if given <= last {
+            let there = folder.path().display();
+            let problem =
+                format!("version {given} is not later than {last}, the latest in {there}");
+            (
+                problem,
+                "give a later version, or none: then it is the time",
+            )
+        } else if given > i64::MAX - MOST_FILES {
+            let problem = format!("version {given} leaves none for the files after it");
+            (
+                problem,
+                "give a smaller version, or none: then it is the time",
+            )
+        } else {
             return Ok(given);
-        }
+        };
         return Err(Error::Setup {
-            problem: format!(
-                "version {given} is not later than {last}, the latest in {}",
-                folder.path().display()
-            ),
-            hint: "give a later version, or none: then it is the time".to_owned(),
+            problem,
+            hint: hint.to_owned(),
         });
     }
     let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
