@@ -143,7 +143,7 @@ fn ids(records: &[RequestSnapshot]) -> Vec<i64> {
 #[tokio::test]
 async fn pages_by_cursor_neither_skip_nor_repeat() {
     let db = testkit::database().await;
-    let mut runner = crate::random::runner(150);
+    let mut runner = crate::random::runner(60);
     for _ in 0..runner.config().cases {
         let strategy = (
             proptest::collection::vec(drawn(), 0..40),

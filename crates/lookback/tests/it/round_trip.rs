@@ -140,7 +140,7 @@ async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
 fn what_is_read_is_complete() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
-    bench.run(256, &strategy, async |conn, Drawn(schema)| {
+    bench.run(64, &strategy, async |conn, Drawn(schema)| {
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;
         let completed = live
@@ -159,7 +159,7 @@ fn what_is_read_is_complete() {
 fn what_is_applied_is_read_back() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
-    bench.run(256, &strategy, async |conn, Drawn(schema)| {
+    bench.run(64, &strategy, async |conn, Drawn(schema)| {
         let words = words(conn, &schema).await?;
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;
@@ -201,7 +201,7 @@ fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
 fn what_is_asked_of_a_migration_can_be_done() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
-    bench.run(256, &strategy, async |conn, pair| {
+    bench.run(64, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
         let mut kept = Vec::new();
@@ -232,7 +232,7 @@ fn what_is_asked_of_a_migration_can_be_done() {
 fn a_migration_leads_where_it_should() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
-    bench.run(500, &strategy, async |conn, pair| {
+    bench.run(120, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
         let before = survivors(conn, &pair, true).await?;
@@ -250,7 +250,7 @@ fn a_migration_leads_where_it_should() {
 fn generated_files_lead_there_and_back() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
-    bench.run(500, &strategy, async |conn, pair| {
+    bench.run(120, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
         let before = survivors(conn, &pair, true).await?;
@@ -305,7 +305,7 @@ fn what_is_merged_can_be_made_in_either_order() {
     let mut bench = Bench::new();
     let strategy = fork(bench.virtual_columns);
     let (merged, refused) = (std::cell::Cell::new(0_u32), std::cell::Cell::new(0_u32));
-    bench.run(200, &strategy, async |conn, (first, second)| {
+    bench.run(60, &strategy, async |conn, (first, second)| {
         let Ok(wanted) = merge(&first.from, &first.to, &second.to) else {
             refused.set(refused.get() + 1);
             return Ok(());
