@@ -4,7 +4,7 @@
 #
 #   sh scripts/test-anywhere.sh                      all of it, some minutes each
 #   sh scripts/test-anywhere.sh load threads-1       some of it
-#   FILTER=storage:: sh scripts/test-anywhere.sh     the tests of this name only
+#   FILTER=maintenance:: sh scripts/test-anywhere.sh     the tests of this name only
 #
 # The clock of a program is changed by clock.c. Cargo goes by the true one, since it
 # compares times of files: it starts each program of tests through `env`. So that the

@@ -8,7 +8,7 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use lookback::storage::{Keeper, KeeperOptions};
+use lookback::maintenance::{Keeper, KeeperOptions};
 use lookback::{Import, Log, Model, RequestSnapshot};
 use serde_json::json;
 use sqlx::PgConnection;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use lookback::storage::Policy;
+use lookback::maintenance::Policy;
 use serde::Deserialize;
 
 use crate::args::{RetainArgs, RetainTable};

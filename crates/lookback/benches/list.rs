@@ -19,7 +19,7 @@
 )]
 
 use chrono::TimeDelta;
-use lookback::storage::DEFAULT_PARTITION;
+use lookback::maintenance::DEFAULT_PARTITION;
 use lookback::{Cursor, Filter, Log, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};

@@ -25,8 +25,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::storage::{self, AheadOptions, Policy, Retained};
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::maintenance::{self, AheadOptions, Policy, Retained};
 use lookback::{Log, Model as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{Contest, Report, Target, rows};
@@ -127,27 +127,31 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let mut options = AheadOptions::default();
     options.ids = ids;
     let table = Log::TABLE;
-    storage::make_ahead(pool, table, &options).await.unwrap();
+    maintenance::make_ahead(pool, table, &options)
+        .await
+        .unwrap();
     // Ids begin at 1, and so the first partition has one row less.
     let rows = ids.unsigned_abs() - 1;
     let all = rows + KEPT;
     for first in (0..all).step_by(usize::try_from(BATCH).unwrap()) {
         let lines: Vec<_> = testkit::made::log_lines(42, first, BATCH.min(all - first)).collect();
         Log::records().create_many(pool, &lines).await.unwrap();
-        storage::make_ahead(pool, table, &options).await.unwrap();
+        maintenance::make_ahead(pool, table, &options)
+            .await
+            .unwrap();
     }
     let mut conn = pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT).unwrap();
     let patience = Duration::from_secs(10);
     while let Step::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
-    assert!(storage::finish(pool, table).await.unwrap().is_some());
+    assert!(maintenance::finish(pool, table).await.unwrap().is_some());
     // As a keeper does.
-    let full = &storage::partitions(&mut conn, table).await.unwrap()[0];
-    storage::compact(&mut conn, table, full)
+    let full = &maintenance::partitions(&mut conn, table).await.unwrap()[0];
+    maintenance::compact(&mut conn, table, full)
         .await
         .unwrap()
         .unwrap();
-    storage::vacuum_summaries(&mut conn).await.unwrap();
+    maintenance::vacuum_summaries(&mut conn).await.unwrap();
     let newest = "SELECT max(created_at) + interval '1 microsecond' FROM logs_p0000000000000000";
     let cutoff = conn.fetch_one(newest).await.unwrap().get(0);
     (rows, cutoff)
@@ -209,7 +213,7 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
     let watcher = Watcher::begin(&copy.url).await;
     let clock = Instant::now();
     let mut conn = pool.acquire().await.unwrap();
-    let plan = storage::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
+    let plan = maintenance::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
         .await
         .unwrap();
     let planned = clock.elapsed();
@@ -219,7 +223,7 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
         free.get_or_insert_with(|| clock.elapsed());
         ControlFlow::Continue(())
     };
-    let done = storage::retain(&mut *conn, Log::TABLE, &plan, &mut say)
+    let done = maintenance::retain(&mut *conn, Log::TABLE, &plan, &mut say)
         .await
         .unwrap();
     let all = clock.elapsed();

@@ -20,8 +20,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::storage::DEFAULT_PARTITION;
+use lookback::maintenance::DEFAULT_PARTITION;
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
 use testkit::bench::{Growth, Report, Scale, Target, Times, plot, replace_between, rows, shown};

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lookback::ingest::Writer;
-use lookback::storage::{DEFAULT_PARTITION, Keeper, KeeperOptions};
+use lookback::maintenance::{DEFAULT_PARTITION, Keeper, KeeperOptions};
 use lookback::{Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{

@@ -7,9 +7,11 @@ use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::Error;
 
-mod limited;
+mod sql;
+mod time_limit;
 
-pub(crate) use limited::Limited;
+pub(crate) use sql::Sql;
+pub(crate) use time_limit::Limited;
 
 /// Where a query runs: `&pool`, `&mut connection` or `&mut transaction`.
 ///
@@ -88,9 +90,9 @@ impl Session<'_> {
 /// that the driver does not know of, so that it would take later writes of
 /// others with it (sqlx 0.9, November 2026). So unless it came to its end, a
 /// connection of the pool is closed; the server rolls back.
-pub(crate) struct Whole<'c>(Option<Session<'c>>);
+pub(crate) struct CloseOnDrop<'c>(Option<Session<'c>>);
 
-impl<'c> Whole<'c> {
+impl<'c> CloseOnDrop<'c> {
     pub(crate) fn new(session: Session<'c>) -> Self {
         Self(Some(session))
     }
@@ -98,7 +100,7 @@ impl<'c> Whole<'c> {
     pub(crate) fn session(&mut self) -> &mut Session<'c> {
         match &mut self.0 {
             Some(session) => session,
-            None => unreachable!("only `give_back` and `drop` take the session"),
+            None => unreachable!("only `release` and `drop` take the session"),
         }
     }
 
@@ -107,12 +109,12 @@ impl<'c> Whole<'c> {
     }
 
     /// It came to its end: the session is as good as before.
-    pub(crate) fn give_back(mut self) {
+    pub(crate) fn release(mut self) {
         drop(self.0.take());
     }
 }
 
-impl Drop for Whole<'_> {
+impl Drop for CloseOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(Session::Pooled(connection)) = self.0.take() {
             drop(connection.detach());

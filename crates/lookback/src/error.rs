@@ -491,19 +491,19 @@ mod code {
     pub(super) const RETRY: [&str; 2] = ["40001", "40P01"];
 }
 
-/// What a constraint of `lookback::storage` refused.
+/// What a constraint of `lookback::maintenance` refused.
 fn kept(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
     let constraint = refusal.constraint()?;
-    if constraint == crate::storage::TIMES {
+    if constraint == crate::maintenance::TIMES {
         let partition = refusal.table().unwrap_or(table.name);
         let problem = format!(
             "is before or after the times of all records of {partition}, which is finished; to \
              allow it, drop its constraint {constraint}, which is made anew later"
         );
-        let field = crate::storage::time_to_blame(table);
+        let field = crate::maintenance::time_to_blame(table);
         return Some(Error::invalid_field(table.name, field, problem));
     }
-    let before = constraint.strip_prefix(crate::storage::BEFORE)?;
+    let before = constraint.strip_prefix(crate::maintenance::BEFORE)?;
     Some(Error::Setup {
         problem: format!(
             "the default partition of {} takes no ids from {before} on: its conversion was cut \

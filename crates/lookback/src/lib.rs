@@ -3,39 +3,42 @@
 // The macros write `::lookback::…`, here as in any other crate.
 extern crate self as lookback;
 
-mod column;
 mod db;
 mod embedding;
 mod error;
 mod filter;
 mod hash;
 pub mod ingest;
+pub mod maintenance;
 #[cfg(feature = "migrate")]
 pub mod migrate;
 mod model;
-mod models;
 #[cfg(feature = "password")]
 pub mod password;
 mod query;
-pub mod seal;
 mod search;
 mod setup;
-mod sql;
-pub mod storage;
-mod types;
+mod tables;
 mod value;
+mod write;
 
 pub use lookback_macros::{ColumnEnum, model};
 #[cfg(feature = "migrate")]
 pub use lookback_schema as schema;
 
-pub use column::{Column, NotNull, Nullable, Operand};
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
 pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
-pub use models::{
+pub use query::{
+    Aggregate, Average, Bucket, Bucketed, Column, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped,
+    Keys, MAX_LIMIT, Measures, NotNull, Nullable, Operand, Order, Page, QueryBuilder, Records,
+    Select, Selection, TextKeys, TextMeasures, Total, UniqueKey, Upserted, check_new, count,
+};
+pub use search::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
+pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
+pub use tables::{
     GeoSource, Import, ImportPatch, IngestLane, IngestLanePatch, Level, Log, LogPatch, Metric,
     MetricPatch, NewImport, NewIngestLane, NewLog, NewMetric, NewRequestSnapshot, NewSealedSegment,
     NewSearchBlock, NewSearchKind, NewSearchTemplate, NewSetting, NewUser, RequestSnapshot,
@@ -43,17 +46,9 @@ pub use models::{
     SearchKind, SearchKindPatch, SearchTemplate, SearchTemplatePatch, Setting, SettingPatch, User,
     UserPatch, UserRole,
 };
-pub use query::{
-    Aggregate, Average, Bucket, Bucketed, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped, Keys,
-    MAX_LIMIT, Measures, Order, Page, QueryBuilder, Records, Select, Selection, TextKeys,
-    TextMeasures, Total, UniqueKey, Upserted, check_new, count,
-};
-pub use search::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
-pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
-pub use types::{Bytes, ErrorRate, Hidden, Opaque, Patch};
 pub use value::{
-    Array, ArrayElement, ColumnType, ColumnValue, Document, Json, JsonMap, Ordered, Problem, Text,
-    TextLike, Value,
+    Array, ArrayElement, Bytes, ColumnType, ColumnValue, Document, ErrorRate, Hidden, Json,
+    JsonMap, Opaque, Ordered, Patch, Problem, Text, TextLike, Value,
 };
 
 /// What generated code needs. Not part of the public API: it may change in any

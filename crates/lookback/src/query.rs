@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::column::Column;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{Filter, Node};
 use crate::model::{Model, Role, Table};
-use crate::sql::Sql;
 use crate::value::ColumnValue;
 
 mod aggregate;
 mod bucket;
-pub(crate) mod copy;
+mod column;
+mod create;
+mod create_many;
 mod cursor;
 mod fence;
-pub(crate) mod few;
 mod found;
 mod order;
 mod page;
@@ -29,10 +29,11 @@ mod stream;
 mod update;
 mod upsert;
 mod window;
-pub(crate) mod write;
 
+pub use crate::write::check_new;
 pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
 pub use bucket::{Bucket, Bucketed};
+pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
 pub use order::Order;
 pub use page::{Page, Total};
@@ -40,7 +41,6 @@ pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_no_json,
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
 pub use upsert::{UniqueKey, Upserted};
-pub use write::check_new;
 
 use cursor::Start;
 use order::By;

@@ -16,6 +16,7 @@ mod explain;
 mod fold;
 mod grammar;
 mod hit;
+pub(crate) mod index;
 mod query;
 mod rank;
 mod scan;

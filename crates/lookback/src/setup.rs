@@ -4,7 +4,7 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::embedding::ENCODER_VERSION;
 use crate::error::Error;
-use crate::models::Setting;
+use crate::tables::Setting;
 
 /// The oldest major version of PostgreSQL that is supported.
 pub const MIN_POSTGRESQL: u32 = 15;

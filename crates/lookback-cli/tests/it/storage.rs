@@ -1,7 +1,7 @@
 //! `lookback storage`: what an operator types and sees.
 
 use chrono::TimeDelta;
-use lookback::storage::{AheadOptions, make_ahead, retention_now};
+use lookback::maintenance::{AheadOptions, make_ahead, retention_now};
 use lookback::{Level, Log, Metric, Model as _, NewLog, NewMetric};
 use serde_json::json;
 

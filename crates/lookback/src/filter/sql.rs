@@ -1,11 +1,11 @@
 //! The one place that renders a filter to SQL.
 
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::node::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
 use crate::model::{ColumnDef, Table};
 use crate::search::{containing, searched};
-use crate::sql::Sql;
 use crate::value::{ColumnType, Json, Parameter, Value};
 
 impl Node {

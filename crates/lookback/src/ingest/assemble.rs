@@ -9,7 +9,7 @@ use super::dispatch::Pushed;
 use super::intake::{Entry, Taken};
 use crate::error::Error;
 use crate::model::Model;
-use crate::query::write::{check_record, now};
+use crate::write::{check_record, now};
 
 /// Runs until no more records come, or nobody wants them any more.
 pub(super) fn run<M: Model>(shared: &Shared<M>) {

@@ -5,8 +5,8 @@ use sqlx::postgres::PgArgumentBuffer;
 use super::intake::Waiter;
 use crate::error::Error;
 use crate::model::{Assign, ColumnDef, Model as _};
-use crate::query::copy::{HEADER, TRAILER, encode};
-use crate::query::write::given;
+use crate::write::copy::{HEADER, TRAILER, encode};
+use crate::write::given;
 
 /// Records that are stored in one transaction. Their rows do not change any
 /// more.

@@ -19,7 +19,7 @@ use super::session::{
 use super::spill::{Doubt, Replay};
 use crate::error::Error;
 use crate::model::Model;
-use crate::models::IngestLane;
+use crate::tables::IngestLane;
 use crate::value::JsonMap;
 
 /// A connection of a writer, which comes back when it is lost.

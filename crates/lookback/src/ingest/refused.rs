@@ -9,12 +9,12 @@ use super::batch::{Batch, Group};
 use super::fault::{self, Fault};
 use super::row;
 use super::session::timed;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
-use crate::query::copy::{CHUNK, HEADER, TRAILER, statement};
-use crate::query::few::VALUES;
-use crate::query::write::quoted_list;
-use crate::sql::Sql;
+use crate::write::MOST_VALUES;
+use crate::write::copy::{CHUNK, HEADER, TRAILER, statement};
+use crate::write::quoted_list;
 
 /// A row that was refused: the place of its group in the batch, and its own in
 /// the group.
@@ -32,7 +32,7 @@ pub(super) async fn send(
     table: &'static Table,
     group: &Group,
 ) -> Result<(), sqlx::Error> {
-    if group.len() * group.columns.len() <= VALUES
+    if group.len() * group.columns.len() <= MOST_VALUES
         && let Ok(sql) = insert(table, group, 0..group.len())
     {
         return sql.once().execute(conn).await.map(drop);

@@ -5,11 +5,11 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo};
 use sqlx::{Encode, Postgres, Type};
 
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Assign, ColumnDef, Model as _, Role};
-use crate::query::write::inserted;
-use crate::sql::Sql;
 use crate::value::{Json, JsonMap, Parameter, Value};
+use crate::write::inserted;
 
 /// The fields of a row, null or the bytes of a value.
 fn fields(row: &[u8]) -> Option<Vec<Option<&[u8]>>> {

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::spill::LANE;
+use crate::db::Sql;
 use crate::error::Error;
+use crate::maintenance::retention_now;
 use crate::model::Model as _;
-use crate::models::IngestLane;
 use crate::setup::check_encoder;
-use crate::sql::Sql;
-use crate::storage::retention_now;
+use crate::tables::IngestLane;
 
 /// How long the transaction of a lost connection is waited for at most before it
 /// is ended.

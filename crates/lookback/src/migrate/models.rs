@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::{
     ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
 };
-use crate::models::{
+use crate::tables::{
     Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
     SearchTemplate, Setting, User,
 };

@@ -5,8 +5,8 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::embedding::ENCODER_VERSION;
 use crate::error::Error;
-use crate::models::{NewSetting, Setting};
 use crate::setup::{ENCODER_SETTING, check_server};
+use crate::tables::{NewSetting, Setting};
 
 pub(super) async fn before_lock(conn: &mut PgConnection) -> Result<(), Error> {
     check_server(conn).await

@@ -7,10 +7,10 @@ use lookback_schema::{Name, Partition, Schema};
 use sqlx::PgConnection;
 
 use crate::error::Error;
+use crate::maintenance;
 use crate::migrate::Scope;
 use crate::migrate::introspect;
 use crate::migrate::rolled_back::RolledBack;
-use crate::storage;
 use names::TypeNames;
 use table::Model;
 use text::chain;
@@ -72,7 +72,7 @@ async fn pull_here(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, E
     Ok(code)
 }
 
-/// Leaves out the partitions that `lookback::storage` made, and will make more
+/// Leaves out the partitions that `lookback::maintenance` made, and will make more
 /// of: `open_partitions` says so.
 fn leave_made_partitions(schema: &mut Schema) {
     for (name, table) in &mut schema.tables {
@@ -82,7 +82,7 @@ fn leave_made_partitions(schema: &mut Schema) {
         let before = table.partitions.len();
         table
             .partitions
-            .retain(|partition, _| !storage::is_made(&name.name, &partition.name));
+            .retain(|partition, _| !maintenance::is_made(&name.name, &partition.name));
         table.open_partitions |= table.partitions.len() < before;
     }
 }

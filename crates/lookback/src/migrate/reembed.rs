@@ -2,14 +2,14 @@
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
+use crate::db::Sql;
 use crate::embedding::{ENCODER_VERSION, Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
 use crate::model::{Role, Table};
-use crate::models::{NewSetting, Setting, SettingPatch};
-use crate::query::write::{search_list, search_values};
 use crate::setup::ENCODER_SETTING;
-use crate::sql::Sql;
+use crate::tables::{NewSetting, Setting, SettingPatch};
+use crate::write::{search_list, search_values};
 
 /// Rows read, and locked, at a time.
 const BATCH: i64 = 2_000;

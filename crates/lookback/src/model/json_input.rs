@@ -3,7 +3,7 @@
 
 use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, Model, Role, Table, nearest};
-use crate::types::Patch;
+use crate::value::Patch;
 use crate::value::{ColumnValue, Json, JsonMap, Problem};
 
 /// A JSON object being read field by field; used by generated code.

@@ -10,12 +10,12 @@ pub use text::{TextKeys, TextMeasures};
 
 use super::select::{Cells, Selected, Selection, Shape, Terms, in_words_of};
 use super::{MAX_LIMIT, QueryBuilder};
-use crate::column::{Column, NotNull, Nullable};
 use crate::db::Db;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnDef, Model};
-use crate::sql::Sql;
-use crate::types::ErrorRate;
+use crate::query::{Column, NotNull, Nullable};
+use crate::value::ErrorRate;
 use crate::value::{ColumnValue, Ordered};
 
 /// What records are grouped by: columns and stretches of time, or a tuple of

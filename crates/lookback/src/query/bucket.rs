@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 
 use super::aggregate::Keys;
 use super::select::{Cells, Selection, Terms};
-use crate::column::{Column, NotNull, Nullable};
 use crate::error::Error;
 use crate::model::Model;
+use crate::query::{Column, NotNull, Nullable};
 use crate::value::Problem;
 
 /// How long the stretches of time are that records are grouped by, and where

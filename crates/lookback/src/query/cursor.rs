@@ -10,9 +10,9 @@ use serde_json::json;
 use sqlx::postgres::PgRow;
 
 use super::order::By;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::sql::Sql;
 use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 
 /// A place in a list: the records of the next page come after it, those of the

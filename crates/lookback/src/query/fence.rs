@@ -10,11 +10,11 @@
 use sqlx::PgConnection;
 
 use super::QueryBuilder;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{Node, Test};
 use crate::model::{Model, Role};
 use crate::search::Time;
-use crate::sql::Sql;
 
 /// How many records of the time PostgreSQL may expect, and what it may expect
 /// reading them to cost, in its units: a million records read through cost

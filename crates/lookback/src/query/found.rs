@@ -3,18 +3,18 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
+use super::create::not_found;
 use super::select::{Shape, WholeRecords};
 use super::window::Window;
-use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
+use crate::db::Sql;
 use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
 use crate::model::{Model, Role, Table};
-use crate::seal::of_summaries;
+use crate::search::index::of_summaries;
 use crate::search::{self, Explainer, Highlight, Hit, Hits, Query, ScanSession, Scope, Terms, Why};
-use crate::sql::Sql;
 use crate::value::ColumnValue;
 
 /// What a page is about.
@@ -403,7 +403,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-/// Whole records, with the texts of their search fields.
+/// CloseOnDrop records, with the texts of their search fields.
 struct WithTexts(WholeRecords);
 
 impl<M: Model> Shape<M> for WithTexts {

@@ -6,16 +6,16 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
+use super::create::not_found;
 use super::cursor::{self, Cursor, Key, Start};
 use super::order::By;
 use super::select::{Shape, WholeRecords};
-use super::write::not_found;
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
+use crate::db::Sql;
 use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{Model, Role};
-use crate::sql::Sql;
-use crate::types::Hidden;
+use crate::value::Hidden;
 use crate::value::{ColumnValue, Json};
 
 impl<M: Model> QueryBuilder<M> {

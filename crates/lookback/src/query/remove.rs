@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::write::now;
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Model, Role, check};
-use crate::sql::Sql;
 use crate::value::{ColumnValue as _, Value};
+use crate::write::now;
 
 /// Records purged by one statement, and outside of a transaction of the caller's
 /// for good with it.

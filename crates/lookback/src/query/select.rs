@@ -7,12 +7,12 @@ use sqlx::{Row as _, ValueRef as _};
 
 use super::read::undecodable;
 use super::{Page, QueryBuilder};
-use crate::column::{Column, NotNull, Nullable};
 use crate::db::Db;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::searchable;
 use crate::model::{ColumnDef, Model};
-use crate::sql::Sql;
+use crate::query::{Column, NotNull, Nullable};
 use crate::value::{ColumnValue, JsonMap};
 
 /// What each row of an answer is made of: a column, or a tuple of up to eight.
@@ -261,7 +261,7 @@ pub(super) trait Shape<M: Model>: Send + Sync {
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error>;
 }
 
-/// Whole records, with these columns.
+/// CloseOnDrop records, with these columns.
 pub(super) struct WholeRecords(pub(super) String);
 
 impl<M: Model> Shape<M> for WholeRecords {

@@ -12,10 +12,10 @@ use sqlx::postgres::PgRow;
 use super::cursor::Start;
 use super::select::{Selected, Shape};
 use super::{Columns, QueryBuilder, Select};
-use crate::db::{Db, Whole};
+use crate::db::Sql;
+use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
 use crate::model::Model;
-use crate::sql::Sql;
 
 impl<M: Model> QueryBuilder<M> {
     /// Records one after the other, in order, as they come from the database:
@@ -77,7 +77,7 @@ where
     let slot = Slot::default();
     let filled = Arc::clone(&slot);
     let work = async move {
-        let mut session = Whole::new(db.session().await?);
+        let mut session = CloseOnDrop::new(db.session().await?);
         let mut rows = statement?.fetch(session.conn());
         let read = loop {
             match poll_fn(|context| rows.as_mut().poll_next(context)).await {
@@ -93,7 +93,7 @@ where
             }
         };
         drop(rows);
-        session.give_back();
+        session.release();
         read
     };
     Records {

@@ -4,14 +4,15 @@ use chrono::SecondsFormat;
 use sqlx::{PgConnection, Row as _};
 
 use super::QueryBuilder;
-use super::write::{not_found, now, one, search_list, search_values};
-use crate::db::{Db, Together, Whole};
+use super::create::{not_found, one};
+use crate::db::Sql;
+use crate::db::{CloseOnDrop, Db, Together};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::{Assign, Model, Role, Table, check};
-use crate::seal::Changes;
-use crate::sql::Sql;
+use crate::search::index::Changes;
 use crate::value::{ColumnValue, Value};
+use crate::write::{now, search_list, search_values};
 
 /// Records whose embeddings are made anew at a time, all of them in memory.
 const BATCH: i64 = 500;
@@ -51,11 +52,11 @@ impl<M: Model> QueryBuilder<M> {
         if !touches_search(table, &changes) {
             return self.set(session.conn(), id, &changes).await;
         }
-        let mut session = Whole::new(session);
+        let mut session = CloseOnDrop::new(session);
         let record = self
             .update_with_embedding(session.conn(), id, changes)
             .await;
-        session.give_back();
+        session.release();
         record
     }
 
@@ -120,12 +121,12 @@ impl<M: Model> QueryBuilder<M> {
         if changes.is_empty() {
             return Ok(0);
         }
-        let mut session = Whole::new(db.into().session().await?);
+        let mut session = CloseOnDrop::new(db.into().session().await?);
         if touches_search(table, &changes) {
             let set = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
             if table.sealed || !table.search.iter().all(set) {
                 let done = self.update_with_embeddings(session.conn(), &changes).await;
-                session.give_back();
+                session.release();
                 return done;
             }
             // All search fields are set, and so the embedding is the same for all.
@@ -134,7 +135,7 @@ impl<M: Model> QueryBuilder<M> {
             changes.push((table.place(Role::Embedding), value));
         }
         let done = self.set_all(session.conn(), &changes).await;
-        session.give_back();
+        session.release();
         done
     }
 

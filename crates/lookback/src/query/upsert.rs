@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 
 use sqlx::Row as _;
 
-use super::write::{STORED, bind_row, check_new, given, inserted, now, quoted_list};
+use super::create::STORED;
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
+use crate::db::Sql;
 use crate::error::{Error, FieldError};
 use crate::model::{KeyDef, Model, Role, nearest};
-use crate::sql::Sql;
+use crate::write::{bind_row, check_new, given, inserted, now, quoted_list};
 
 /// A unique key of a model, by which [`QueryBuilder::upsert`] knows a record
 /// again.

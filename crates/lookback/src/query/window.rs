@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::cursor::{Cursor, Start};
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::sql::Sql;
 use crate::value::Problem;
 
 /// Which of the hits are on a page.

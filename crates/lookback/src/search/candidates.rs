@@ -9,10 +9,10 @@ use super::scan;
 use super::scope::Scope;
 use super::sealed::{Lettered, Nearest};
 use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP, Sources};
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
-use crate::seal::of_summaries;
-use crate::sql::Sql;
+use crate::search::index::of_summaries;
 
 /// A row that may be a hit.
 #[derive(Clone, Debug)]

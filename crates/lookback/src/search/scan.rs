@@ -4,10 +4,10 @@ use sqlx::{PgConnection, Row as _};
 
 use super::scope::Scope;
 use super::statement::Likeness;
+use crate::db::Sql;
 use crate::db::Together;
 use crate::error::Error;
 use crate::model::Table;
-use crate::sql::Sql;
 
 /// Statements under the settings of a search.
 ///

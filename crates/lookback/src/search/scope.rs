@@ -2,9 +2,9 @@
 
 use std::fmt;
 
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;
-use crate::sql::Sql;
 use crate::value::Value;
 
 type Written<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);

@@ -1,4 +1,4 @@
-//! Which records of a sealed table are worth reading: see [`crate::seal`].
+//! Which records of a sealed table are worth reading: see [`crate::search::index`].
 //!
 //! ```text
 //! hot       every record that is not sealed

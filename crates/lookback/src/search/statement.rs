@@ -15,9 +15,9 @@ use super::grammar::containing;
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::sealed::Places;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::sql::Sql;
 use crate::value::{ColumnType, ColumnValue, Value};
 
 /// Rows fetched because they share letters with the words.

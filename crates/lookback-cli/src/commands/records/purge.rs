@@ -1,7 +1,7 @@
 //! `purge`: for good, what was deleted long ago.
 
 use chrono::{DateTime, Utc};
-use lookback::storage::retention_now;
+use lookback::maintenance::retention_now;
 use lookback::{Filter, Model};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::storage::{self, State};
+use lookback::maintenance::{self, State};
 
 use super::interrupt::Interrupt;
 use super::tables;
@@ -16,7 +16,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
     let mut conn = database::connect(config).await?;
     let interrupt = Interrupt::listen();
     for table in tables(kind) {
-        let status = storage::status(&mut conn, table).await?;
+        let status = maintenance::status(&mut conn, table).await?;
         let full: Vec<_> = status
             .partitions
             .iter()
@@ -27,7 +27,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         for (partition, _) in &full {
             bar.set_message(partition.name.clone());
             while !interrupt.is_set() {
-                if let Some((was, is)) = storage::compact(&mut conn, table, partition).await? {
+                if let Some((was, is)) = maintenance::compact(&mut conn, table, partition).await? {
                     before += was;
                     after += is;
                     break;
@@ -50,6 +50,6 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
             ),
         });
     }
-    storage::vacuum_summaries(&mut conn).await?;
+    maintenance::vacuum_summaries(&mut conn).await?;
     Ok(())
 }

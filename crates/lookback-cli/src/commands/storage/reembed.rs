@@ -1,7 +1,7 @@
 //! `storage reembed`: vectors, and then all that search keeps about them.
 
+use lookback::maintenance::sealing;
 use lookback::migrate::Models;
-use lookback::seal;
 
 use super::interrupt::Interrupt;
 use crate::commands::db;
@@ -18,11 +18,11 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         // Before, so that no search compares with vectors that are gone: a record that is not
         // sealed is found by its own. And after, as a keeper may have sealed some of both kinds.
         for table in &tables {
-            seal::forget(&mut conn, table).await?;
+            sealing::forget(&mut conn, table).await?;
         }
         db::reembed::run(&mut conn, &Models::lookback()).await?;
         for table in &tables {
-            seal::forget(&mut conn, table).await?;
+            sealing::forget(&mut conn, table).await?;
         }
     }
     output::note("sealing all records anew");

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use lookback::storage::{self, Policy, Retained, Retention, Staying, Why};
+use lookback::maintenance::{self, Policy, Retained, Retention, Staying, Why};
 use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -41,8 +41,8 @@ impl Planned {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
-        let plan = storage::plan_retention(conn, table, policy, now).await?;
-        let oldest = storage::oldest_kept(conn, table, &plan).await?;
+        let plan = maintenance::plan_retention(conn, table, policy, now).await?;
+        let oldest = maintenance::oldest_kept(conn, table, &plan).await?;
         Ok(Self {
             table,
             plan,
@@ -55,7 +55,7 @@ impl Planned {
     /// Looks why nothing goes, where nothing does.
     async fn look_why(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
         if self.plan.is_empty() {
-            self.staying = storage::staying(conn, self.table, &self.policy, &self.plan).await?;
+            self.staying = maintenance::staying(conn, self.table, &self.policy, &self.plan).await?;
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
     let pool = database::pool(config, 1).await?;
     let mut all = Vec::new();
     let mut conn = pool.acquire().await?;
-    let now = storage::retention_now(&mut conn).await?;
+    let now = maintenance::retention_now(&mut conn).await?;
     for (table, policy) in policies {
         let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
         planned.look_why(&mut conn).await?;
@@ -173,7 +173,7 @@ async fn carry_out(
             false => ControlFlow::Continue(()),
         }
     };
-    let done = storage::retain(conn, table, plan, &mut say).await;
+    let done = maintenance::retain(conn, table, plan, &mut say).await;
     bar.finish_and_clear();
     let done = done?;
     if interrupt.is_set() {

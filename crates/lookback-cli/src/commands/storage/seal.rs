@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use lookback::Table;
-use lookback::seal::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::storage::{self, AheadOptions, Keeper, KeeperOptions};
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::maintenance::{self, AheadOptions, Keeper, KeeperOptions};
 use sqlx::PgPool;
 
 use super::interrupt::Interrupt;
@@ -64,7 +64,7 @@ async fn seal(
     interrupt: &Interrupt,
 ) -> Result<Done, Failure> {
     let mut done = Done::default();
-    let made = storage::make_ahead(pool, table, &AheadOptions::default()).await?;
+    let made = maintenance::make_ahead(pool, table, &AheadOptions::default()).await?;
     done.partitions = made.partitions.len();
     done.converted = made.converted.is_some();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
@@ -102,7 +102,7 @@ async fn seal(
     }
     while !interrupt.is_set() {
         bar.set_message(format!("{}: finishing partitions", table.name));
-        if storage::finish(pool, table).await?.is_none() {
+        if maintenance::finish(pool, table).await?.is_none() {
             break;
         }
         done.finished += 1;

@@ -1,6 +1,6 @@
 //! `storage status`
 
-use lookback::storage::{self, Partition, Retention, State, Status};
+use lookback::maintenance::{self, Partition, Retention, State, Status};
 use serde_json::{Value, json};
 
 use super::retain::{ALL, Planned, table_of};
@@ -12,11 +12,11 @@ use crate::output::{self, Cell, grouped};
 
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let now = storage::retention_now(&mut conn).await?;
+    let now = maintenance::retention_now(&mut conn).await?;
     let mut all = Vec::new();
     for named in ALL {
         let table = table_of(named);
-        let status = storage::status(&mut conn, table).await?;
+        let status = maintenance::status(&mut conn, table).await?;
         let policy = config.retention.of(named);
         let leaving = match policy.is_empty() {
             true => None,

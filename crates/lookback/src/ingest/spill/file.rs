@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::embedding::ENCODER_VERSION;
 use crate::ingest::batch::{Batch, Group};
 use crate::model::{ColumnDef, Table};
-use crate::query::copy::{HEADER, TRAILER};
+use crate::write::copy::{HEADER, TRAILER};
 
 const MAGIC: &[u8; 7] = b"LBSPILL";
 const VERSION: u8 = b'1';

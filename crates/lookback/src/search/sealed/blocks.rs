@@ -6,10 +6,10 @@ use super::lettered::ENOUGH;
 use super::pieces::Pieces;
 use super::places::{ORDERLY, check_orderly};
 use super::span::Span;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::statement::Words;
-use crate::sql::Sql;
 
 /// Blocks that may have words of a query.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
+use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::seal::{LISTED, NEWEST, is_left};
+use crate::search::index::{LISTED, NEWEST, is_left};
 use crate::search::scope::Scope;
-use crate::sql::Sql;
 use crate::value::{ColumnValue, Value};
 
 /// A kind, with the newest of its records.

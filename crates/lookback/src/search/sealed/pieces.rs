@@ -3,12 +3,12 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
+use crate::db::Sql;
 use crate::error::Error;
-use crate::seal::grams;
-use crate::seal::template::is_odd;
+use crate::search::index::grams;
+use crate::search::index::template::is_odd;
 use crate::search::query::Query;
 use crate::search::statement::signature;
-use crate::sql::Sql;
 
 /// The words and phrases of a query, in the lower case of the database.
 pub(super) struct Pieces {

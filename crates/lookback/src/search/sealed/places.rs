@@ -4,10 +4,10 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::span::Span;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::seal::damaged;
-use crate::sql::Sql;
+use crate::search::index::damaged;
 
 /// Records that are read, instead of all of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

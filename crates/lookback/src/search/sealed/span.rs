@@ -3,11 +3,11 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::places::hot;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;
 use crate::model::{Role, Table};
 use crate::search::scope::Scope;
-use crate::sql::Sql;
 
 /// The ids of the segments that have records of the times of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

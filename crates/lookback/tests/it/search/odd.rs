@@ -2,7 +2,7 @@
 
 use lookback::{Hits, Level, Log, NewLog, QueryBuilder, Total};
 
-use crate::storage::END;
+use crate::maintenance::END;
 
 async fn shop() -> testkit::Database {
     let db = testkit::database().await;

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
-use lookback::seal::{self, Sealer, Step};
+use lookback::maintenance::sealing::{self, Sealer, Step};
 use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -13,8 +13,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgConnection};
 
 use super::set::{Asked, Row, asked, rows, sentence};
-use crate::seal::seal_all;
-use crate::storage::END;
+use crate::maintenance::END;
+use crate::sealing::seal_all;
 
 /// What happens to the table between two searches.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
         conn.execute("TRUNCATE logs RESTART IDENTITY")
             .await
             .unwrap();
-        seal::forget(&mut conn, Log::TABLE).await.unwrap();
+        sealing::forget(&mut conn, Log::TABLE).await.unwrap();
         let mut sealer = Sealer::new(Log::TABLE, segment).unwrap();
         for event in &first {
             happen(&mut conn, &mut sealer, event).await;
@@ -152,7 +152,7 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
         Event::Compact => {
             let (first, last) = (ids.first(), ids.last());
             if let (Some(first), Some(last)) = (first, last) {
-                seal::compact(conn, Log::TABLE, first - 100, last + 100)
+                sealing::compact(conn, Log::TABLE, first - 100, last + 100)
                     .await
                     .unwrap()
                     .unwrap();
@@ -184,7 +184,7 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
             let all = Log::records().only_deleted().filter(Filter::all());
             all.restore_all(conn).await.unwrap();
         }
-        Event::Forget => seal::forget(conn, Log::TABLE).await.unwrap(),
+        Event::Forget => sealing::forget(conn, Log::TABLE).await.unwrap(),
         Event::Change(_) | Event::Delete(_) | Event::HardDelete(_) => {}
     }
 }

@@ -1,0 +1,277 @@
+//! The partitions of a table, from the catalog.
+
+use sqlx::{PgConnection, Row as _};
+
+use super::answer::{one, row};
+use crate::db::Sql;
+use crate::error::Error;
+use crate::model::{Role, Table, quote_identifier};
+
+/// A partition of a table that is partitioned by range of its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Partition {
+    /// Its name.
+    pub name: String,
+    /// The least id that belongs to it; `None` if there is no least one, as in
+    /// the default partition.
+    pub from: Option<i64>,
+    /// The first id beyond it; `None` if there is no greatest one.
+    pub to: Option<i64>,
+    /// Whether it takes what belongs to no other partition.
+    pub is_default: bool,
+    /// What it has on disk, with its indexes.
+    pub bytes: u64,
+    /// How many rows the planner takes it to have: 0 before the first `ANALYZE`.
+    pub estimated_rows: u64,
+    /// Whether the times of its records are known to the planner.
+    pub is_finished: bool,
+    pub(super) schema: String,
+}
+
+/// The constraint that a finished partition has.
+pub(crate) const TIMES: &str = "lookback_times";
+
+/// `$1` is [`TIMES`], `$2` whether sizes are wanted: one that is dropped meanwhile has none.
+const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
+       pg_get_expr(c.relpartbound, c.oid) AS bound, \
+       CASE WHEN $2 THEN coalesce(pg_total_relation_size(c.oid), 0) ELSE 0 END AS bytes, \
+       greatest(c.reltuples, 0)::bigint AS rows, \
+       EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
+               AND k.conname = $1 AND k.convalidated) AS finished \
+     FROM pg_inherits AS i \
+     JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+     JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+     WHERE NOT i.inhdetachpending AND i.inhparent = ";
+
+impl Partition {
+    /// The name as an identifier in SQL, with its schema.
+    pub(super) fn quoted(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// The least id, as a number that stands for "none" too.
+    pub(super) fn first(&self) -> i64 {
+        self.from.unwrap_or(i64::MIN)
+    }
+
+    /// Whether all of its ids are sealed, in a table that is sealed up to this
+    /// one.
+    pub(super) fn is_sealed(&self, until: Option<i64>) -> bool {
+        match (self.to, until) {
+            (Some(to), Some(until)) => !self.is_default && to - 1 <= until,
+            _ => false,
+        }
+    }
+
+    /// The condition of rows of [`SUMMARIES`](super::SUMMARIES) that are of it
+    /// alone, with what it takes bound to `sql`.
+    pub(super) fn summaries(&self, sql: &mut Sql, table: &'static Table) -> Result<String, Error> {
+        let target = sql.argument(table.name)?;
+        let first = sql.argument(self.first())?;
+        let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
+        Ok(format!(
+            "target = {target} AND first_id >= {first} AND first_id < {end} AND last_id < {end}"
+        ))
+    }
+}
+
+/// A name in a schema, as an identifier in SQL.
+pub(super) fn qualified(schema: &str, name: &str) -> String {
+    format!("{}.{}", quote_identifier(schema), quote_identifier(name))
+}
+
+/// The partitions of a table, in the order of their ids, the default partition
+/// last.
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if there is no such table; [`Error::is_invalid`] if it
+/// is not partitioned by range of its id; those of the database.
+pub async fn partitions(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Vec<Partition>, Error> {
+    match partitioned(conn, table, true).await? {
+        Some(partitions) => Ok(partitions),
+        None => Err(not_by_id(table)),
+    }
+}
+
+/// The same of a table that need not be partitioned at all; with 0 bytes each
+/// where their sizes are not wanted.
+pub(super) async fn partitioned(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    with_sizes: bool,
+) -> Result<Option<Vec<Partition>>, Error> {
+    match partition_key(conn, table).await? {
+        (Some(key), wanted) if key == wanted => {}
+        (Some(_), _) => return Err(not_by_id(table)),
+        (None, _) => return Ok(None),
+    }
+    let mut sql = Sql::default();
+    sql.argument(TIMES)?;
+    sql.argument(with_sizes)?;
+    sql.push(PARTITIONS);
+    sql.push("to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")");
+    let mut partitions = Vec::new();
+    for row in sql.fetch_all(conn).await? {
+        let bound: String = row.try_get("bound")?;
+        let (from, to) = read_bound(&bound).ok_or_else(|| not_by_id(table))?;
+        partitions.push(Partition {
+            name: row.try_get("name")?,
+            from,
+            to,
+            is_default: bound == "DEFAULT",
+            bytes: row.try_get::<i64, _>("bytes")?.unsigned_abs(),
+            estimated_rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
+            is_finished: row.try_get("finished")?,
+            schema: row.try_get("schema")?,
+        });
+    }
+    partitions.sort_by_key(|partition| (partition.is_default, partition.first()));
+    Ok(Some(partitions))
+}
+
+/// What a partition has on disk, with its indexes.
+pub(super) async fn bytes(conn: &mut PgConnection, partition: &Partition) -> Result<u64, Error> {
+    let mut sql = Sql::new("SELECT coalesce(pg_total_relation_size(to_regclass(");
+    sql.bind(partition.quoted())?;
+    sql.push(")), 0)");
+    Ok(one::<i64>(conn, sql).await?.unsigned_abs())
+}
+
+/// Whether a partition is still one of the table, with the bounds that it had.
+pub(super) async fn is_there(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    partition: &Partition,
+) -> Result<bool, Error> {
+    let mut sql = Sql::new(
+        "SELECT pg_get_expr(c.relpartbound, c.oid) AS bound FROM pg_inherits AS i \
+         JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
+         WHERE NOT i.inhdetachpending AND c.oid = to_regclass(",
+    );
+    sql.bind(partition.quoted())?;
+    sql.push(") AND i.inhparent = to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")");
+    let Some(row) = sql.fetch_optional(conn).await? else {
+        return Ok(false);
+    };
+    let bound: String = row.try_get("bound")?;
+    Ok(read_bound(&bound) == Some((partition.from, partition.to)))
+}
+
+/// What the table is partitioned by, and what it should be.
+async fn partition_key(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(Option<String>, String), Error> {
+    let mut sql = Sql::new("SELECT c.oid IS NOT NULL AS found, pg_get_partkeydef(c.oid) AS key, ");
+    sql.push("format('RANGE (%I)', ");
+    sql.bind(table.role(Role::Id).name)?;
+    sql.push("::text) AS wanted FROM (SELECT to_regclass(");
+    sql.bind(table.quoted())?;
+    sql.push(")) AS c (oid)");
+    let row = row(conn, sql).await?;
+    if !row.try_get("found")? {
+        return Err(Error::no_table(table.name));
+    }
+    Ok((row.try_get("key")?, row.try_get("wanted")?))
+}
+
+pub(super) fn not_by_id(table: &'static Table) -> Error {
+    Error::invalid_field(
+        table.name,
+        table.role(Role::Id).name,
+        format!(
+            "is not what {} is partitioned by; only tables that are partitioned by range of it \
+             can be kept so",
+            table.name
+        ),
+    )
+}
+
+/// The bounds in `FOR VALUES FROM ('1') TO ('9')`.
+fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
+    if text == "DEFAULT" {
+        return Some((None, None));
+    }
+    let (from, to) = text
+        .strip_prefix("FOR VALUES FROM (")?
+        .strip_suffix(')')?
+        .split_once(") TO (")?;
+    let read = |end: &str| match end {
+        "MINVALUE" | "MAXVALUE" => Some(None),
+        number => number.trim_matches('\'').parse().ok().map(Some),
+    };
+    Some((read(from)?, read(to)?))
+}
+
+/// The greatest id that was given out, or is in the table.
+pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+    let id = table.role(Role::Id);
+    let mut sql = Sql::new("SELECT coalesce(greatest(pg_sequence_last_value(");
+    push_sequence(&mut sql, table)?;
+    sql.push(&format!(
+        "), (SELECT max({}) FROM {})), 0)",
+        id.quoted(),
+        table.quoted()
+    ));
+    one(conn, sql).await
+}
+
+/// The last id that the sequence of the table gives out.
+pub(super) async fn last_id(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+    let mut sql = Sql::new("SELECT coalesce((SELECT seqmax FROM pg_sequence WHERE seqrelid = ");
+    push_sequence(&mut sql, table)?;
+    sql.push("), 9223372036854775807)");
+    one(conn, sql).await
+}
+
+/// Lets the sequence of the table go on after this id; false if it has none.
+pub(super) async fn set_head(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    id: i64,
+) -> Result<bool, Error> {
+    let mut sql = Sql::new("SELECT setval(");
+    push_sequence(&mut sql, table)?;
+    sql.push(", ");
+    sql.bind(id)?;
+    sql.push(") IS NOT NULL");
+    one(conn, sql).await
+}
+
+fn push_sequence(sql: &mut Sql, table: &'static Table) -> Result<(), Error> {
+    sql.push("pg_get_serial_sequence(");
+    sql.bind(table.quoted())?;
+    sql.push(", ");
+    sql.bind(table.role(Role::Id).name)?;
+    sql.push(")::regclass");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_bound;
+
+    #[test]
+    fn bounds_are_read() {
+        assert_eq!(
+            read_bound("FOR VALUES FROM ('1048576') TO ('2097152')"),
+            Some((Some(1_048_576), Some(2_097_152)))
+        );
+        assert_eq!(
+            read_bound("FOR VALUES FROM (MINVALUE) TO ('-5')"),
+            Some((None, Some(-5)))
+        );
+        assert_eq!(read_bound("DEFAULT"), Some((None, None)));
+        assert_eq!(read_bound("FOR VALUES IN ('a')"), None);
+        assert_eq!(read_bound("FOR VALUES FROM ('2026-01-01') TO ('x')"), None);
+    }
+}

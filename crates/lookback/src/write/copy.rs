@@ -1,0 +1,114 @@
+//! Many records at once, by binary COPY.
+//!
+//! The format: PostgreSQL manual, "COPY", section "Binary Format".
+
+use sqlx::PgConnection;
+use sqlx::encode::IsNull;
+use sqlx::postgres::PgArgumentBuffer;
+
+use super::row::{given, now, quoted_list, row};
+use crate::db::Together;
+use crate::model::{Assign, ColumnDef, Model as _, Table};
+use crate::value::Value;
+
+/// Signature, flags (none) and length of the header extension (none).
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Sent as soon as it has grown to this many bytes.
+pub(crate) const CHUNK: usize = 256 * 1024;
+
+/// Copies records, all or none: with one COPY, if all of them leave the same
+/// columns to the database, as all records of most models do. An error comes
+/// with the number of records before its COPY.
+pub(crate) async fn copy_runs<N: Assign>(
+    conn: &mut PgConnection,
+    records: &[N],
+) -> Result<u64, (usize, sqlx::Error)> {
+    let at_start = |error| (0, error);
+    let runs: Vec<&[N]> = match N::Model::TABLE.columns.iter().any(|c| c.database_default) {
+        true => records.chunk_by(|a, b| leaves_the_same(a, b)).collect(),
+        false => vec![records],
+    };
+    if let [run] = runs.as_slice() {
+        return copy_in(conn, run).await.map_err(at_start);
+    }
+    let mut together = Together::begin(conn).await.map_err(at_start)?;
+    let (mut before, mut copied) = (0, 0);
+    for run in runs {
+        copied += copy_in(together.conn(), run)
+            .await
+            .map_err(|error| (before, error))?;
+        before += run.len();
+    }
+    together.commit().await.map_err(at_start)?;
+    Ok(copied)
+}
+
+pub(crate) fn leaves_the_same<N: Assign>(a: &N, b: &N) -> bool {
+    let columns = N::Model::TABLE.columns.iter().enumerate();
+    columns
+        .filter(|(_, column)| column.database_default)
+        .all(|(index, _)| a.value(index).is_some() == b.value(index).is_some())
+}
+
+async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, sqlx::Error> {
+    let columns = records.first().map(given).unwrap_or_default();
+    let statement = statement(N::Model::TABLE, &columns);
+    let now = now();
+    let mut copy = conn.copy_in_raw(&statement).await?;
+    let mut buffer = PgArgumentBuffer::default();
+    buffer.extend_from_slice(HEADER);
+    for record in records {
+        if let Err(error) = encode(record, now, &mut buffer) {
+            copy.abort("a record could not be encoded").await?;
+            return Err(sqlx::Error::Encode(error));
+        }
+        if buffer.len() >= CHUNK {
+            copy.send(&buffer[..]).await?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(&TRAILER);
+    copy.send(&buffer[..]).await?;
+    copy.finish().await
+}
+
+/// The COPY of rows that have a value for these columns.
+pub(crate) fn statement(table: &'static Table, columns: &[&'static ColumnDef]) -> String {
+    format!(
+        "COPY {} ({}) FROM STDIN (FORMAT binary)",
+        table.quoted(),
+        quoted_list(columns)
+    )
+}
+
+/// Appends one row: the number of fields, then each with its length.
+pub(crate) fn encode<N: Assign>(
+    record: &N,
+    now: chrono::DateTime<chrono::Utc>,
+    buffer: &mut PgArgumentBuffer,
+) -> Result<(), sqlx::error::BoxDynError> {
+    let start = buffer.len();
+    buffer.extend_from_slice(&0_i16.to_be_bytes());
+    let mut fields = 0_i16;
+    row(record, now, |_, value| {
+        fields += 1;
+        encode_field(&value, buffer)
+    })?;
+    buffer[start..start + 2].copy_from_slice(&fields.to_be_bytes());
+    Ok(())
+}
+
+fn encode_field(
+    value: &Value<'_>,
+    buffer: &mut PgArgumentBuffer,
+) -> Result<(), sqlx::error::BoxDynError> {
+    let start = buffer.len();
+    buffer.extend_from_slice(&(-1_i32).to_be_bytes());
+    if let IsNull::No = value.encode_into(buffer)? {
+        let length = i32::try_from(buffer.len() - start - 4)?;
+        buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! The write path: whatever stores a row goes through here, is checked against
+//! the columns of the model, and has its times and its embedding filled in.
+
+use chrono::Utc;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use crate::db::Sql;
+use crate::embedding::{Embedding, Encoder};
+use crate::error::{Error, FieldError};
+use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
+use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
+
+/// The search fields, as text, in SQL.
+pub(crate) fn search_list(table: &'static Table) -> Vec<String> {
+    table
+        .search
+        .iter()
+        .map(|index| match table.columns[*index].ty {
+            ColumnType::Array(_) => {
+                format!("array_to_json({})::text", table.columns[*index].quoted())
+            }
+            _ => format!("{}::text", table.columns[*index].quoted()),
+        })
+        .collect()
+}
+
+/// Whether the encoder finds words in a value of this type
+/// ([`Encoder::add_value`]).
+fn has_words(ty: ColumnType) -> bool {
+    match ty {
+        ColumnType::Text
+        | ColumnType::Enum(_)
+        | ColumnType::Jsonb
+        | ColumnType::Int4
+        | ColumnType::Int8 => true,
+        ColumnType::Array(element) => has_words(*element),
+        ColumnType::Bool
+        | ColumnType::Float8
+        | ColumnType::Timestamptz
+        | ColumnType::Bytea
+        | ColumnType::Vector(_) => false,
+    }
+}
+
+/// The values of [`search_list`] in a row, from its column `first` on.
+pub(crate) fn search_values(
+    table: &'static Table,
+    row: &PgRow,
+    first: usize,
+) -> Result<Vec<Value<'static>>, Error> {
+    let mut values = Vec::with_capacity(table.search.len());
+    for (place, index) in table.search.iter().enumerate() {
+        let text: Option<String> = row.try_get(first + place)?;
+        values.push(match (text, table.columns[*index].ty) {
+            (None, _) => Value::Null,
+            // As the encoder takes them where they are not text yet: without a word.
+            (Some(_), ty) if !has_words(ty) => Value::Null,
+            (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
+                Value::Jsonb(std::borrow::Cow::Owned(
+                    serde_json::from_str::<Json>(&text)
+                        .map_err(|error| sqlx::Error::Decode(error.into()))?,
+                ))
+            }
+            (Some(text), _) => Value::Text(text.into()),
+        });
+    }
+    Ok(values)
+}
+
+/// The columns that an insert gives a value: all but the primary key,
+/// `deleted_at` and what the database fills.
+pub(crate) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+    table.columns.iter().enumerate().filter(|(_, column)| {
+        !matches!(column.role, Role::Id | Role::DeletedAt) && !column.generated
+    })
+}
+
+/// The columns that a new record has a value for: of those that an insert may
+/// give one, all but what is left to the database.
+pub(crate) fn given<N: Assign>(new: &N) -> Vec<&'static ColumnDef> {
+    given_places(new).map(|(_, column)| column).collect()
+}
+
+fn given_places<N: Assign>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+    inserted(N::Model::TABLE)
+        .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
+}
+
+pub(crate) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|column| column.quoted()).collect();
+    quoted.join(", ")
+}
+
+/// Checks a new record as [`QueryBuilder::create`](crate::QueryBuilder::create) does, without storing it.
+///
+/// # Errors
+///
+/// [`Error::is_invalid`] with every wrong field.
+pub fn check_new<N: Assign>(new: &N) -> Result<(), Error> {
+    check_record(new).map_err(|wrong| Error::invalid(N::Model::TABLE.name, wrong))
+}
+
+/// Every field of a new record that its column refuses.
+pub(crate) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
+    let wrong: Vec<FieldError> = inserted(N::Model::TABLE)
+        .filter_map(|(index, column)| {
+            new.value(index)
+                .and_then(|value| check(column, &value).err())
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// The row of a new record, in the order of [`given`]: each column with its
+/// value.
+pub(crate) fn row<N: Assign, E>(
+    new: &N,
+    now: chrono::DateTime<Utc>,
+    mut each: impl FnMut(&'static ColumnDef, Value<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    for (index, column) in given_places(new) {
+        match column.role {
+            Role::Embedding => match embedding_of(new) {
+                Some(embedding) => each(column, embedding.to_value())?,
+                None => each(column, Value::Null)?,
+            },
+            Role::UpdatedAt => each(column, Value::Timestamptz(now))?,
+            Role::CreatedAt => {
+                each(column, new.value(index).unwrap_or(Value::Timestamptz(now)))?;
+            }
+            Role::Id | Role::DeletedAt | Role::Plain => {
+                each(column, new.value(index).unwrap_or(Value::Null))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Binds the row of a new record, as the list of values of an `INSERT`.
+pub(crate) fn bind_row<N: Assign>(
+    sql: &mut Sql,
+    new: &N,
+    now: chrono::DateTime<Utc>,
+) -> Result<(), Error> {
+    let mut first = true;
+    row(new, now, |column, value| {
+        if !std::mem::take(&mut first) {
+            sql.push(", ");
+        }
+        sql.bind_value(column, value)
+    })
+}
+
+fn embedding_of<N: Assign>(new: &N) -> Option<Embedding> {
+    let mut encoder = Encoder::default();
+    for index in N::Model::TABLE.search {
+        if let Some(value) = new.value(*index) {
+            encoder.add_value(&value);
+        }
+    }
+    encoder.finish()
+}
+
+/// The time of this machine, as PostgreSQL keeps it.
+pub(crate) fn now() -> chrono::DateTime<Utc> {
+    to_microseconds(Utc::now())
+}

@@ -1,0 +1,535 @@
+//! Sealing under what happens to a process and beside it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use lookback::maintenance::sealing::{Sealer, Step, forget};
+use lookback::{Level, Log, LogPatch, Model as _, NewLog};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+
+use crate::maintenance::{END, terminate, until};
+
+/// Seals what there is to seal, however long others hold what it takes, and returns
+/// the steps that sealed something.
+pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Vec<Step> {
+    let begun = Instant::now();
+    let mut sealed = Vec::new();
+    loop {
+        match sealer.step(conn, END).await.unwrap() {
+            Step::Done { .. } => return sealed,
+            step @ Step::Sealed { .. } => sealed.push(step),
+            step => {
+                assert!(begun.elapsed() < END, "{step:?}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+}
+
+/// How many records these steps sealed.
+fn rows(sealed: &[Step]) -> u64 {
+    let rows = |step: &Step| match step {
+        Step::Sealed { rows, .. } => *rows,
+        _ => 0,
+    };
+    sealed.iter().map(rows).sum()
+}
+
+fn lines(from: usize, count: usize) -> Vec<NewLog> {
+    let line = |at: usize| {
+        let message = match at % 7 {
+            0 => format!("payment {at} was refused by the bank"),
+            1 => format!(
+                "user42 of session {:08x} is gone",
+                at.wrapping_mul(2_654_435_761)
+            ),
+            _ => format!("order {at} is shipped, parcel x{at}y"),
+        };
+        NewLog::new("API", Level::Info, message)
+    };
+    (from..from + count).map(line).collect()
+}
+
+/// What searches find, by summaries or from all records.
+async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
+    let mut conn = pool.acquire().await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+        .bind(cost)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut all = Vec::new();
+    for words in [
+        "refused bank",
+        "x1204y",
+        "\"session 9e37\"",
+        "shiped user42",
+    ] {
+        let query = Log::records().search(words).limit(20);
+        let hits = query.hits(&mut *conn).await.unwrap().data;
+        all.push(hits.iter().map(|hit| (hit.record.id, hit.score)).collect());
+    }
+    all
+}
+
+/// A connection of its own, and the server's number of it.
+async fn connection(pool: &PgPool) -> (PgConnection, i32) {
+    let mut conn = PgConnection::connect_with(&pool.connect_options())
+        .await
+        .unwrap();
+    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
+        .fetch_one(&mut conn)
+        .await
+        .unwrap();
+    (conn, pid)
+}
+
+#[tokio::test]
+async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 600))
+        .await
+        .unwrap();
+    let expected = found(&db.pool, "1e300").await;
+    // Between any two of what it writes of a segment.
+    for table in [
+        "search_templates",
+        "search_kinds",
+        "search_blocks",
+        "sealed_segments",
+    ] {
+        let mut lock = db.pool.begin().await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE MODE")))
+            .execute(&mut *lock)
+            .await
+            .unwrap();
+        let (mut conn, pid) = connection(&db.pool).await;
+        let sealing = tokio::spawn(async move {
+            let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
+            sealer.step(&mut conn, END).await
+        });
+        until("a sealer that waits", async || {
+            assert!(!sealing.is_finished(), "{table}");
+            sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)",
+            )
+            .bind(pid)
+            .fetch_one(&db.pool)
+            .await
+            .unwrap()
+        })
+        .await;
+        terminate(&db.pool, pid).await;
+        assert!(sealing.await.unwrap().is_err(), "{table}");
+        lock.rollback().await.unwrap();
+        assert_eq!(sealed(&db.pool).await, 0, "{table}");
+        assert_eq!(found(&db.pool, "-1").await, expected, "{table}");
+    }
+    // And anywhere: a little later each time, up to where it comes to its end before.
+    let mut delay = Duration::ZERO;
+    loop {
+        let (mut conn, pid) = connection(&db.pool).await;
+        let killing = async {
+            tokio::time::sleep(delay).await;
+            terminate(&db.pool, pid).await;
+        };
+        let sealing = async {
+            let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
+            loop {
+                match sealer.step(&mut conn, END).await {
+                    Ok(Step::Sealed { .. } | Step::Busy) => {}
+                    Ok(Step::Done { .. }) => break true,
+                    Ok(step) => unreachable!("{step:?}"),
+                    Err(_) => break false,
+                }
+            }
+        };
+        let ((), is_done) = tokio::join!(killing, sealing);
+        assert_eq!(found(&db.pool, "-1").await, expected, "after {delay:?}");
+        if is_done {
+            break;
+        }
+        // On a slow machine, where a segment takes long, by more and more.
+        delay += Duration::from_millis(3) + delay / 5;
+    }
+    let (segments, rows): (i64, i64) = sqlx::query_as(
+        "SELECT count(*), sum(rows)::bigint FROM sealed_segments WHERE deleted_at IS NULL",
+    )
+    .fetch_one(&db.pool)
+    .await
+    .unwrap();
+    assert_eq!((segments, rows), (10, 599));
+}
+
+/// However long it takes to open one, it is not thrown away.
+#[tokio::test]
+async fn a_connection_that_opens_slowly_is_there_for_a_later_step() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 1_500))
+        .await
+        .unwrap();
+    let pool = PgPoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(END)
+        .after_connect(|_, _| {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Ok(())
+            })
+        })
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let step = sealer.steps(&pool, 2, END).await.unwrap();
+    assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+    until("two connections", async || pool.num_idle() == 2).await;
+    let step = sealer.steps(&pool, 2, END).await.unwrap();
+    assert!(matches!(step, Step::Sealed { segments: 2, .. }), "{step:?}");
+}
+
+/// A record whose id was handed out before those of sealed records, and that is
+/// committed after them.
+#[tokio::test]
+async fn a_segment_waits_for_whoever_may_still_write_to_it() {
+    let db = testkit::database().await;
+    let mut late = db.pool.begin().await.unwrap();
+    let message = "the zebra is late";
+    let new = NewLog::new("API", Level::Info, message);
+    let id = Log::records().create(&mut late, new).await.unwrap().id;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 300))
+        .await
+        .unwrap();
+
+    let mut conn = db.pool.acquire().await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let step = sealer
+        .step(&mut conn, Duration::from_millis(50))
+        .await
+        .unwrap();
+    assert_eq!(step, Step::Unsettled);
+    late.commit().await.unwrap();
+    assert_eq!(rows(&seal_all(&mut conn, &mut sealer).await), 299);
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let hits = Log::records()
+        .search("zebra")
+        .hits(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(hits.data[0].record.id, id);
+}
+
+/// A transaction that reads by the snapshot of its beginning does not see what is
+/// sealed after it, and so could not add to it.
+#[tokio::test]
+async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    Log::records()
+        .create_many(&mut *conn, &lines(0, 250))
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    let patch = |message: &str| LogPatch::new().message(message);
+    for isolation in ["REPEATABLE READ", "SERIALIZABLE"] {
+        let begin = || AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
+        let mut old = db.pool.begin_with(begin()).await.unwrap();
+        Log::records().get(&mut old, 7).await.unwrap();
+        // The first time there are none, the second time others.
+        let step = sealer.step(&mut conn, END).await.unwrap();
+        assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+        let error = Log::records()
+            .update(&mut old, 7, patch("the zebra is late"))
+            .await
+            .unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        assert!(error.hint().unwrap().contains("READ COMMITTED"), "{error}");
+        let all = Log::records().filter(Log::id().lt(9));
+        let error = all.update_all(&mut old, patch("zebras")).await;
+        assert!(error.unwrap_err().is_retryable());
+        // What is not searched is changed as ever, and nothing of the rest was.
+        let other = LogPatch::new().trace_id("t".to_owned());
+        Log::records().update(&mut old, 7, other).await.unwrap();
+        old.commit().await.unwrap();
+        let kept = Log::records().get(&mut *conn, 7).await.unwrap();
+        assert_ne!(kept.message, "the zebra is late");
+
+        // Tried again it sees the segment, and adds to it.
+        let word = format!("zebra{}", isolation.len());
+        let mut again = db.pool.begin_with(begin()).await.unwrap();
+        Log::records()
+            .update(&mut again, 7, patch(&word))
+            .await
+            .unwrap();
+        again.commit().await.unwrap();
+        sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let query = Log::records().search(&word);
+        let hits = query.hits(&mut *conn).await.unwrap();
+        assert_eq!(hits.data[0].record.id, 7, "{word}");
+    }
+    // Nothing was sealed since, whatever was forgotten.
+    forget(&mut conn, Log::TABLE).await.unwrap();
+    let mut new = db
+        .pool
+        .begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE")
+        .await
+        .unwrap();
+    let records = Log::records();
+    records.update(&mut new, 7, patch("late")).await.unwrap();
+    new.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn many_sealers_seal_each_segment_once_while_records_come() {
+    let db = testkit::database().await;
+    let pool = PgPoolOptions::new()
+        .max_connections(8)
+        .acquire_timeout(END)
+        .connect(&db.url)
+        .await
+        .unwrap();
+    let writer = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            for batch in 0..30 {
+                let lines = lines(batch * 30, 30);
+                Log::records().create_many(&pool, &lines).await.unwrap();
+            }
+        }
+    });
+    let sealers = (0..3).map(|_| {
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            let mut conn = pool.acquire().await.unwrap();
+            let mut sealer = Sealer::new(Log::TABLE, 64).unwrap();
+            let mut last = Vec::new();
+            loop {
+                match sealer.step(&mut conn, END).await.unwrap() {
+                    Step::Sealed { last_id, .. } => last.push(last_id),
+                    _ if last.last().is_some_and(|last| *last >= 895) => break last,
+                    Step::Done { .. } if sealed(&pool).await >= 895 => break last,
+                    _ => tokio::time::sleep(Duration::from_millis(1)).await,
+                }
+            }
+        })
+    });
+    let sealers: Vec<_> = sealers.collect();
+    let mut all = Vec::new();
+    writer.await.unwrap();
+    for sealer in sealers {
+        all.extend(within(sealer).await);
+    }
+    let once: BTreeSet<i64> = all.iter().copied().collect();
+    assert_eq!((all.len(), once.len()), (14, 14));
+    assert_eq!(found(&pool, "-1").await, found(&pool, "1e300").await);
+    let of = |table: &str| AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+    let segments: i64 = sqlx::query_scalar(of("sealed_segments"))
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(segments, 14);
+}
+
+/// Waits for a task that goes on until it has found all that it looks for.
+async fn within<T>(task: tokio::task::JoinHandle<T>) -> T {
+    tokio::time::timeout(END, task).await.unwrap().unwrap()
+}
+
+async fn sealed(pool: &PgPool) -> i64 {
+    sqlx::query_scalar(
+        "SELECT coalesce(max(last_id), 0) FROM sealed_segments WHERE deleted_at IS NULL",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_table_that_is_begun_anew_is_sealed_anew() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+    // The second time, fewer than were sealed before.
+    for (message, count, expected) in [("the zebra", 450, 399), ("the giraffe", 250, 199)] {
+        sqlx::query("TRUNCATE logs RESTART IDENTITY")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        let mut new = lines(0, count);
+        new[7] = NewLog::new("API", Level::Info, message);
+        Log::records().create_many(&mut *conn, &new).await.unwrap();
+        assert_eq!(rows(&seal_all(&mut conn, &mut sealer).await), expected);
+        let query = Log::records().search(message);
+        let hits = query.hits(&mut *conn).await.unwrap();
+        assert_eq!(hits.data[0].record.id, 8, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 2_000))
+        .await
+        .unwrap();
+    let sealers: Vec<_> = (0..2)
+        .map(|_| {
+            let pool = db.pool.clone();
+            tokio::spawn(async move {
+                let mut conn = pool.acquire().await.unwrap();
+                let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
+                let mut rounds = 0;
+                while rounds < 8 {
+                    match sealer.step(&mut conn, END).await.unwrap() {
+                        Step::Sealed { last_id, .. } if last_id % 380 != 379 => {}
+                        Step::Sealed { .. } | Step::Done { .. } => {
+                            lookback::maintenance::sealing::forget(&mut conn, Log::TABLE)
+                                .await
+                                .unwrap();
+                            rounds += 1;
+                        }
+                        _ => tokio::task::yield_now().await,
+                    }
+                }
+            })
+        })
+        .collect();
+    for sealer in sealers {
+        sealer.await.unwrap();
+    }
+    let mut conn = db.pool.acquire().await.unwrap();
+    let mut sealer = Sealer::new(Log::TABLE, 20).unwrap();
+    seal_all(&mut conn, &mut sealer).await;
+    let gaps: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM (SELECT first_id, lag(last_id) OVER (ORDER BY first_id) AS before \
+         FROM sealed_segments WHERE deleted_at IS NULL) AS s WHERE first_id <> coalesce(before + 1, 0)",
+    )
+    .fetch_one(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(gaps, 0);
+}
+
+/// As an operator's own `UPDATE` may leave them: an error that says what is wrong
+/// and what mends it, and not fewer hits in silence.
+#[tokio::test]
+async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let new = lines(0, 600);
+    Log::records().create_many(&mut *conn, &new).await.unwrap();
+    sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    for (damage, problem) in [
+        (
+            "UPDATE search_blocks SET grams = '\\x00'",
+            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+        ),
+        (
+            "UPDATE sealed_segments SET odd_letters = ''",
+            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+        ),
+        (
+            "UPDATE search_kinds SET rows = 9223372036854775807",
+            "bigint out of range",
+        ),
+        (
+            "UPDATE sealed_segments SET last_id = last_id + 50",
+            "segments overlap, or end before they begin",
+        ),
+        (
+            "UPDATE sealed_segments SET last_id = first_id - 1 WHERE first_id = 200",
+            "segments overlap, or end before they begin",
+        ),
+    ] {
+        let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
+        seal_all(&mut conn, &mut sealer).await;
+        sqlx::query(damage).execute(&mut *conn).await.unwrap();
+        let mut transaction = conn.begin().await.unwrap();
+        let mut refused = 0;
+        for search in [
+            Log::records().search("refused shiped x1204y"),
+            Log::records().similar_to(7),
+        ] {
+            match search.hits(&mut transaction).await {
+                Err(error) => {
+                    assert!(error.is_setup(), "{damage}: {error:?}");
+                    assert!(error.to_string().contains(problem), "{damage}: {error}");
+                    assert!(error.to_string().contains("about logs"), "{error}");
+                    assert!(error.hint().unwrap().contains("storage reembed"));
+                    refused += 1;
+                }
+                // Letters and numbers of records are not asked for what is like another.
+                Ok(_) => assert!(!problem.starts_with("segments"), "{damage}"),
+            }
+            transaction.rollback().await.unwrap();
+            transaction = conn.begin().await.unwrap();
+        }
+        transaction.rollback().await.unwrap();
+        assert!(refused > 0, "{damage}");
+        lookback::maintenance::sealing::forget(&mut conn, Log::TABLE)
+            .await
+            .unwrap();
+    }
+    assert_eq!(found(&db.pool, "-1").await, found(&db.pool, "1e300").await);
+}
+
+/// In silence it would be another cost than the one that was meant.
+#[tokio::test]
+async fn a_cost_that_is_no_number_is_refused() {
+    let db = testkit::database().await;
+    let new = lines(0, 10);
+    Log::records().create_many(&db.pool, &new).await.unwrap();
+    let mut transaction = db.pool.begin().await.unwrap();
+    sqlx::query("SET jit = on")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    for wrong in ["abc", "NaN", "2.500,0"] {
+        sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+            .bind(wrong)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        for query in [
+            Log::records().search("refused"),
+            Log::records().similar_to(7),
+        ] {
+            let error = query.hits(&mut transaction).await.unwrap_err();
+            assert!(error.is_invalid(), "{error:?}");
+            assert_eq!(error.fields()[0].field, "lookback.scan_cost");
+            assert!(error.to_string().contains(wrong), "{error}");
+        }
+    }
+    // The caller's transaction is as it was, and goes on.
+    let jit: String = sqlx::query_scalar("SELECT current_setting('jit')")
+        .fetch_one(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(jit, "on");
+    for right in ["", " 20000 ", "1e300", "-1"] {
+        sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
+            .bind(right)
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let query = Log::records().search("refused");
+        assert!(!query.hits(&mut transaction).await.unwrap().data.is_empty());
+    }
+}
