@@ -33,10 +33,11 @@ pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
 pub use query::{
     Aggregate, Average, Bucket, Bucketed, Column, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped,
-    Keys, MAX_LIMIT, Measures, NotNull, Nullable, Operand, Order, Page, QueryBuilder, Records,
-    Select, Selection, TextKeys, TextMeasures, Total, UniqueKey, Upserted, check_new, count,
+    Hits, Keys, MAX_LIMIT, Measures, NotNull, Nullable, Operand, Order, Page, QueryBuilder,
+    Records, Select, Selection, TextKeys, TextMeasures, Total, UniqueKey, Upserted, check_new,
+    count,
 };
-pub use search::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
+pub use search::{Highlight, Hit, MatchKind, Why, WordMatch};
 pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
 pub use tables::{
     GeoSource, Import, ImportPatch, IngestLane, IngestLanePatch, Level, Log, LogPatch, Metric,

@@ -9,12 +9,14 @@ use crate::value::{ColumnType, ColumnValue, JsonMap, Problem, Value};
 mod check;
 mod definition;
 mod json_input;
+mod search_fields;
 
-pub(crate) use check::{check, json_problem, time_problem};
+pub(crate) use check::{check, json_problem};
 pub use definition::{
     ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
 };
 pub use json_input::JsonInput;
+pub(crate) use search_fields::{encoder_texts, search_fields, search_text, search_texts};
 
 /// A Rust type for the records of one table. Implemented by
 /// [`#[model]`](crate::model).

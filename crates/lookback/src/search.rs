@@ -28,14 +28,13 @@ mod word;
 
 pub(crate) use candidates::candidates;
 pub(crate) use explain::Explainer;
-pub(crate) use grammar::{Terms, containing};
-pub use hit::{Highlight, Hit, Hits, MatchKind, Why, WordMatch};
+pub(crate) use grammar::Terms;
+pub use hit::{Highlight, Hit, MatchKind, Why, WordMatch};
 pub(crate) use query::Query;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use scan::Session as ScanSession;
 pub(crate) use scope::{Scope, Time};
 pub(crate) use sealed::{Places, nearest};
-pub(crate) use statement::{fields, searched, texts};
 
 /// Whether a record with these texts in its search fields is found, the fields
 /// of the search apart: what fetching and ranking come to, for one record

@@ -9,6 +9,4 @@ mod row;
 pub(crate) use copy::{copy_runs, leaves_the_same};
 pub(crate) use insert::{MOST_VALUES, are_few, insert};
 pub use row::check_new;
-pub(crate) use row::{
-    bind_row, check_record, given, inserted, now, quoted_list, search_list, search_values,
-};
+pub(crate) use row::{bind_row, check_record, given, inserted, now, quoted_list, search_values};

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::error::FieldError;
-use crate::model::{Table, json_problem, time_problem};
+use crate::model::{Table, json_problem};
+use crate::value::time::time_problem;
 use crate::value::{Json, Problem, Value};
 
 /// Every walk over a filter is a recursion: this keeps it off the end of the
@@ -117,6 +118,11 @@ impl Pattern {
             text: pattern,
             ignore_case,
         }
+    }
+
+    /// A pattern for a text that contains `piece`, letter by letter.
+    pub(crate) fn containing(piece: &str) -> String {
+        Self::literal(true, piece, true, false).text
     }
 }
 

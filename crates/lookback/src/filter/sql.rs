@@ -4,8 +4,8 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::node::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
+use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
-use crate::search::{containing, searched};
 use crate::value::{ColumnType, Json, Parameter, Value};
 
 impl Node {
@@ -81,9 +81,9 @@ impl Writer<'_> {
             Node::Searched(text) => {
                 // In lower case by the database's own hand, as in the index.
                 self.sql
-                    .push(&format!("{} LIKE lower(", searched(self.table)));
+                    .push(&format!("{} LIKE lower(", search_text(self.table)));
                 self.room()?;
-                self.sql.bind(containing(text))?;
+                self.sql.bind(Pattern::containing(text))?;
                 self.sql.push(")");
                 Ok(())
             }

@@ -6,10 +6,11 @@ use crate::db::Sql;
 use crate::embedding::{ENCODER_VERSION, Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
+use crate::model::encoder_texts;
 use crate::model::{Role, Table};
 use crate::setup::ENCODER_SETTING;
 use crate::tables::{NewSetting, Setting, SettingPatch};
-use crate::write::{search_list, search_values};
+use crate::write::search_values;
 
 /// Rows read, and locked, at a time.
 const BATCH: i64 = 2_000;
@@ -105,7 +106,7 @@ async fn batch(
         "SELECT {}, {}, {} FROM {}",
         id.quoted(),
         embedding.quoted(),
-        search_list(table).join(", "),
+        encoder_texts(table).join(", "),
         table.quoted()
     ));
     if let Some(after) = after {

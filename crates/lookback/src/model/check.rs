@@ -2,10 +2,9 @@
 //! refused here, with the name of the field, and not by the database half-way
 //! through a batch.
 
-use chrono::Datelike as _;
-
 use crate::error::FieldError;
 use crate::model::ColumnDef;
+use crate::value::time::time_problem;
 use crate::value::{Json, Value};
 
 /// Checks one value against its column.
@@ -78,11 +77,6 @@ fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError
         Some(problem) => Err(FieldError::new(column.name, problem)),
         None => Ok(()),
     }
-}
-
-/// What RFC 3339 can write: anything else could not be read back as text.
-pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
-    (!(1..=9999).contains(&time.year())).then_some("is not of the years 1 to 9999")
 }
 
 /// Why `jsonb` cannot hold this, if it cannot.

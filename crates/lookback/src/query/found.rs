@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
+use super::Hits;
 use super::create::not_found;
 use super::select::{Shape, WholeRecords};
 use super::window::Window;
@@ -12,9 +13,9 @@ use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::model::{Model, Role, Table};
+use crate::model::{Model, Role, Table, search_fields};
 use crate::search::index::of_summaries;
-use crate::search::{self, Explainer, Highlight, Hit, Hits, Query, ScanSession, Scope, Terms, Why};
+use crate::search::{self, Explainer, Highlight, Hit, Query, ScanSession, Scope, Terms, Why};
 use crate::value::ColumnValue;
 
 /// What a page is about.
@@ -413,7 +414,7 @@ impl<M: Model> Shape<M> for WithTexts {
         let records = Shape::<M>::list(&self.0, sql)?;
         Ok(format!(
             "{records}, {} AS __texts",
-            search::fields(M::TABLE, None)
+            search_fields(M::TABLE, None)
         ))
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Cursor;
+use crate::search::Hit;
 
 /// Records, and how many there are in all.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,20 @@ pub struct Page<M> {
     pub next: Option<Cursor>,
     /// Where the page before ends, for
     /// [`before`](super::QueryBuilder::before); `None` on the first page.
+    pub previous: Option<Cursor>,
+}
+
+/// What a search found, the best first, and how much there is in all.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Hits<M> {
+    /// The hits of this page, in order.
+    pub data: Vec<Hit<M>>,
+    /// The hits in all, on every page.
+    pub total: Total,
+    /// Where the next page starts, as in [`Page`](crate::Page).
+    pub next: Option<Cursor>,
+    /// Where the page before ends.
     pub previous: Option<Cursor>,
 }
 

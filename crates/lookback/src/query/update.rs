@@ -9,10 +9,11 @@ use crate::db::Sql;
 use crate::db::{CloseOnDrop, Db, Together};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
+use crate::model::encoder_texts;
 use crate::model::{Assign, Model, Role, Table, check};
 use crate::search::index::Changes;
 use crate::value::{ColumnValue, Value};
-use crate::write::{now, search_list, search_values};
+use crate::write::{now, search_values};
 
 /// Records whose embeddings are made anew at a time, all of them in memory.
 const BATCH: i64 = 500;
@@ -391,7 +392,7 @@ async fn search_fields(
 ) -> Result<Vec<(i64, Vec<Value<'static>>)>, Error> {
     let scope = sql.take_text();
     let mut columns = vec![table.role(Role::Id).quoted()];
-    columns.extend(search_list(table));
+    columns.extend(encoder_texts(table));
     sql.push(&format!(
         "SELECT {} FROM {}{scope}{page} FOR UPDATE",
         columns.join(", "),

@@ -184,11 +184,6 @@ fn one_of(column: &ColumnDef, values: &str) -> Option<Test> {
     }
 }
 
-/// A pattern for a text that contains `piece`, letter by letter.
-pub(crate) fn containing(piece: &str) -> String {
-    Pattern::literal(true, piece, true, false).text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

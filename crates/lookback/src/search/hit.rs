@@ -3,22 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::query::{Cursor, Total};
-
-/// What a search found, the best first, and how much there is in all.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Hits<M> {
-    /// The hits of this page, in order.
-    pub data: Vec<Hit<M>>,
-    /// The hits in all, on every page.
-    pub total: Total,
-    /// Where the next page starts, as in [`Page`](crate::Page).
-    pub next: Option<Cursor>,
-    /// Where the page before ends.
-    pub previous: Option<Cursor>,
-}
-
 /// A record that a search found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit<M> {

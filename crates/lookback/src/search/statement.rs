@@ -11,14 +11,15 @@
 //! cosine: lines that differ in numbers alone have the same embedding. Without
 //! kinds, one template would fill every place.
 
-use super::grammar::containing;
 use super::query::Query;
 use super::rank::MIN_COSINE;
 use super::sealed::Places;
 use crate::db::Sql;
 use crate::error::Error;
+use crate::filter::Pattern;
 use crate::model::{Role, Table};
-use crate::value::{ColumnType, ColumnValue, Value};
+use crate::model::{search_fields, search_text};
+use crate::value::{ColumnValue, Value};
 
 /// Rows fetched because they share letters with the words.
 pub(super) const BY_LETTERS: i64 = 1_000;
@@ -77,7 +78,7 @@ pub(super) fn candidates(
     let embedding_column = table.role(Role::Embedding);
     let embedding = embedding_column.quoted();
     let from = table.quoted();
-    let text = searched(table);
+    let text = search_text(table);
     let scope = sql.take_text();
     let read_from = |places: &Option<Places>, sql: &mut Sql| match places {
         Some(places) => places.from(table, sql),
@@ -148,7 +149,7 @@ pub(super) fn candidates(
            (SELECT count(*) FROM letters) AS __by_letters, (SELECT taken FROM read) AS __taken, \
            (SELECT least FROM read) AS __least, (SELECT complete FROM read) AS __complete \
          FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
-        fields = fields(table, Some(RANKED_TEXT)),
+        fields = search_fields(table, Some(RANKED_TEXT)),
     ));
     Ok(sql)
 }
@@ -248,8 +249,12 @@ struct Word {
 impl Words {
     fn bind(query: &Query, sql: &mut Sql) -> Result<Self, Error> {
         // Both sides in lower case by the same hand, the database's.
-        let mut pattern =
-            |piece: &String| Ok(format!("lower({})", sql.argument(containing(piece))?));
+        let mut pattern = |piece: &String| {
+            Ok(format!(
+                "lower({})",
+                sql.argument(Pattern::containing(piece))?
+            ))
+        };
         let mut words = Vec::new();
         for fetched in &query.fetched {
             words.push(Word {
@@ -334,43 +339,4 @@ pub(super) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> S
     };
     let words: Vec<String> = words.enumerate().map(of_word).collect();
     format!("({})::bigint", words.join(" + "))
-}
-
-/// What is searched of a row: its search fields in lower case, each on a line
-/// of its own. A trigram index that serves a search is on this expression.
-pub(crate) fn searched(table: &'static Table) -> String {
-    let fields = texts(table);
-    match fields.is_empty() {
-        true => "''::text".to_owned(),
-        false => format!("lower({})", fields.join(" || E'\\n' || ")),
-    }
-}
-
-/// The texts of the search fields of a row as an array, each cut to a number of
-/// characters.
-pub(crate) fn fields(table: &'static Table, cut: Option<u32>) -> String {
-    let fields: Vec<String> = texts(table)
-        .into_iter()
-        .map(|text| match cut {
-            Some(cut) => format!("left({text}, {cut})"),
-            None => text,
-        })
-        .collect();
-    format!("ARRAY[{}]::text[]", fields.join(", "))
-}
-
-/// The text of each search field of a row, in their order.
-pub(crate) fn texts(table: &'static Table) -> Vec<String> {
-    let text = |index: &usize| {
-        let column = &table.columns[*index];
-        let text = match column.ty {
-            ColumnType::Text => column.quoted(),
-            _ => format!("{}::text", column.quoted()),
-        };
-        match column.nullable {
-            true => format!("coalesce({text}, '')"),
-            false => text,
-        }
-    };
-    table.search.iter().map(text).collect()
 }

@@ -1,15 +1,19 @@
 //! Times as a filter is given them: at a moment, or so long before now.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use sqlx::error::BoxDynError;
 
 use super::{Problem, to_microseconds};
-use crate::model::time_problem;
 
 /// What can be written, for an error.
 pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-31 (midnight UTC), \
      -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, or seconds or milliseconds \
      since 1970";
+
+/// What RFC 3339 can write: anything else could not be read back as text.
+pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
+    (!(1..=9999).contains(&time.year())).then_some("is not of the years 1 to 9999")
+}
 
 /// Reads a time; `now` is the moment that relative ones are counted from.
 pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {

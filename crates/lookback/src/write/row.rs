@@ -11,20 +11,6 @@ use crate::error::{Error, FieldError};
 use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
 use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
-/// The search fields, as text, in SQL.
-pub(crate) fn search_list(table: &'static Table) -> Vec<String> {
-    table
-        .search
-        .iter()
-        .map(|index| match table.columns[*index].ty {
-            ColumnType::Array(_) => {
-                format!("array_to_json({})::text", table.columns[*index].quoted())
-            }
-            _ => format!("{}::text", table.columns[*index].quoted()),
-        })
-        .collect()
-}
-
 /// Whether the encoder finds words in a value of this type
 /// ([`Encoder::add_value`]).
 fn has_words(ty: ColumnType) -> bool {
@@ -43,7 +29,7 @@ fn has_words(ty: ColumnType) -> bool {
     }
 }
 
-/// The values of [`search_list`] in a row, from its column `first` on.
+/// The values of [`encoder_texts`] in a row, from its column `first` on.
 pub(crate) fn search_values(
     table: &'static Table,
     row: &PgRow,

@@ -10,7 +10,7 @@ use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::search::{fields, searched};
+use crate::model::{search_fields, search_text};
 
 /// What has to be done in a transaction that changes search fields, so that the
 /// summaries of sealed records name what the records come to be. What they were
@@ -83,8 +83,8 @@ impl Changes {
         let id = table.role(Role::Id).quoted();
         let mut sql = Sql::new(&format!(
             "SELECT {id} AS __id, {} AS __text, {} AS __fields, {} AS __embedding FROM {} WHERE {id} = ANY(",
-            searched(table),
-            fields(table, None),
+            search_text(table),
+            search_fields(table, None),
             table.role(Role::Embedding).quoted(),
             table.quoted(),
         ));

@@ -16,7 +16,7 @@ use crate::db::{CloseOnDrop, Session, Together};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{Role, Table};
-use crate::search::{searched, texts};
+use crate::model::{search_text, search_texts};
 use crate::tables::SealedSegment;
 use crate::value::ColumnType;
 use crate::write::insert;
@@ -453,7 +453,7 @@ async fn read(
     summary: &mut Summary,
 ) -> Result<(), Error> {
     let id = table.role(Role::Id).quoted();
-    let fields = texts(table);
+    let fields = search_texts(table);
     let sum = |of: &str| {
         let of_field = |field: &String| format!(" + {of}({field})");
         fields.iter().map(of_field).collect::<String>()
@@ -475,7 +475,7 @@ async fn read(
             .collect::<String>(),
         bytes = sum("octet_length"),
         characters = sum("char_length"),
-        text = searched(table),
+        text = search_text(table),
         columns = columns.collect::<String>(),
         from = table.quoted(),
     ));

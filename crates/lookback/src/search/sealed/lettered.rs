@@ -8,8 +8,8 @@ use super::pieces::Pieces;
 use super::places::Places;
 use super::span::Span;
 use crate::error::Error;
+use crate::filter::Pattern;
 use crate::model::{Role, Table};
-use crate::search::grammar::containing;
 use crate::search::index::template::templates_within;
 use crate::search::query::Query;
 use crate::search::scope::Scope;
@@ -204,7 +204,7 @@ impl LetteredKinds {
         let mut patterns = Vec::new();
         for word in &pieces.words {
             for piece in std::iter::once(&word.whole).chain(&word.pieces) {
-                let pattern = sql.argument(containing(&piece.text))?;
+                let pattern = sql.argument(Pattern::containing(&piece.text))?;
                 patterns.push((piece.text.clone(), pattern));
             }
         }
@@ -219,7 +219,10 @@ impl LetteredKinds {
         let mut phrases = String::new();
         for phrase in &pieces.phrases {
             let within = templates_within(&phrase.text);
-            let within: Vec<String> = within.iter().map(|text| containing(text)).collect();
+            let within: Vec<String> = within
+                .iter()
+                .map(|text| Pattern::containing(text))
+                .collect();
             let within = sql.argument(within)?;
             phrases.push_str(&format!(" AND template LIKE ANY ({within}::text[])"));
         }
