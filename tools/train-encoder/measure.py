@@ -28,7 +28,7 @@ PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
 class Encoder:
-    """What `crates/lookback/src/embedding/words.rs` does, word by word."""
+    """The steps of `crates/lookback/src/embedding/words.rs`, word by word."""
 
     def __init__(self, file, words, dimensions):
         data = pathlib.Path(file).read_bytes()
@@ -128,7 +128,7 @@ class System:
         self.encoder = encoder
 
     def best(self, of_words):
-        """Of each text, the largest value of one of its words."""
+        """For each text, the largest value of any of its words."""
         return numpy.maximum.reduceat(of_words[self.places], self.starts)
 
     def rank(self, query, how):
