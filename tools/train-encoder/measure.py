@@ -1,15 +1,15 @@
-"""Ranks judged lines by letters and by the table: what a table is worth, before
-any of it is in Rust.
+"""Ranks judged lines by letters and by the table, to measure a table before it is
+used in Rust.
 
 usage: measure.py TABLE WORDS LOGS JUDGMENTS [NAME=VALUE …]
 
 TABLE, WORDS      of the training: table.bin, and words.txt of its work folder
 LOGS, JUDGMENTS   folders of *.jsonl: `source`, `level`, `message` and
                   `meta.event_id`; `class`, `query`, `relevant_event_ids`
-NAME=VALUE        of the ranking: a=0 is without words of like meaning, b=0
-                  without likeness of the whole; dimensions=16 uses the first 16
+NAME=VALUE        options of the ranking: a=0 ignores the similarity of words, b=0
+                  that of whole texts; dimensions=16 uses the first 16
 
-Prints success@5 and nDCG@10 by class. `meta` is read for the scores alone."""
+Prints success@5 and nDCG@10 by class. `meta` is only read for the scores."""
 
 import collections
 import json
