@@ -1,4 +1,4 @@
-# The commands of this repository. `make help` lists them.
+# Commands of this repository. `make help` lists them.
 
 CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
@@ -13,19 +13,19 @@ up: ## Build, start the store, migrate, load a small sample and search it
 	$(CARGO) build --release --locked -p lookback-cli
 	@sh scripts/up.sh $(LOOKBACK)
 
-down: ## Stop the private PostgreSQL; what it holds stays
+down: ## Stop the private PostgreSQL and keep its data
 	@if [ -x $(LOOKBACK) ]; then $(LOOKBACK) pg stop; else echo "nothing to stop: make up has not been run here"; fi
 
-test: ## Run the tests, on a real PostgreSQL of their own
+test: ## Run the tests on a real PostgreSQL, started for them
 	$(CARGO) test --workspace --locked
 
-test-long: test-anywhere ## Run the tests with many more cases in each property, and anywhere
+test-long: test-anywhere ## Run the property tests with many more cases, and test-anywhere
 	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
 
-test-anywhere: ## Run the tests on other days, in other zones, busy, as another user (ON="load user")
+test-anywhere: ## Run the tests with other dates, time zones, under load, as another user (ON="load user")
 	CARGO="$(CARGO)" sh scripts/test-anywhere.sh $(ON)
 
-lint: ## Check formatting, lints, documentation and the arrows between crates
+lint: ## Check formatting, lints, documentation and the dependencies between crates
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --quiet --locked -p lookback --no-default-features
@@ -34,9 +34,9 @@ lint: ## Check formatting, lints, documentation and the arrows between crates
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
-bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Measure what is fast, each against a peer in the same run
+bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Run the benchmarks, each against a competitor in the same run
 
-bench-ingest: ## Measure the writer against raw COPY, alone and beside sealing (ROWS=200000 SEALED=10000000)
+bench-ingest: ## Measure the writer against raw COPY, alone and during sealing (ROWS=200000 SEALED=10000000)
 	$(CARGO) bench --locked -p lookback --bench ingest
 	$(if $(SEALED),ROWS=$(SEALED) )$(CARGO) bench --locked -p lookback --bench sealing
 
@@ -52,10 +52,10 @@ bench-scale: ## Measure search in a large table against reading every row (ROWS=
 bench-retention: ## Measure dropping a partition against DELETE and VACUUM (ROWS=1000000)
 	$(CARGO) bench --locked -p lookback --bench retention
 
-bench-list: ## Measure pages of a table that grows (ROWS=1000000)
+bench-list: ## Measure pages of a growing table (ROWS=1000000)
 	$(CARGO) bench --locked -p lookback --bench list
 
-bench-encode: ## Measure the encoder, messages a second and instructions (LOGS=a folder of *.jsonl)
+bench-encode: ## Measure the encoder, messages per second and instructions (LOGS=a folder of *.jsonl)
 	$(if $(LOGS),LOGS=$(abspath $(LOGS)) )$(CARGO) bench --locked -p lookback --bench encode
 
 train-encoder: ## Train the table of the encoder again, from pinned packages

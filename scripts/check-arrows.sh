@@ -1,11 +1,11 @@
 #!/bin/sh
-# The arrows between crates, as ARCHITECTURE.md draws them: a crate that must
-# not reach another does not, by any way through the dependency tree.
+# Checks the dependencies between crates that ARCHITECTURE.md draws as arrows:
+# no crate depends on one it must not use, directly or indirectly.
 set -eu
 status=0
 
-forbid() { # crate, what it must not reach, why
-    # Asked on its own: a tree that cannot be had is not one without the arrow.
+forbid() { # crate, forbidden dependency, reason
+    # A separate assignment, so that a failure of `cargo tree` ends the script.
     tree=$(cargo tree --locked -e normal -p "$1" --prefix none)
     if printf '%s\n' "$tree" | grep -qE "^$2 v"; then
         printf 'error: %s must not reach %s: %s\n' "$1" "$2" "$3" >&2

@@ -1,10 +1,10 @@
-/* A clock that is off: preloaded, it adds LOOKBACK_CLOCK seconds to the time of
- * day, and leaves alone the clocks that measure how long something takes.
+/* A wrong clock: when preloaded, it adds LOOKBACK_CLOCK seconds to the time of
+ * day. Monotonic clocks do not change.
  *
- * For `test-anywhere.sh`. Under libfaketime (0.9.10, Debian's `faketime`) the tests
- * cannot all run: no timeout of PostgreSQL comes, since a signal that interrupts one
- * of the calls which that library wraps, such as epoll_wait, sees the true time; and
- * rustc, which the tests of the macro run, hangs before it begins. */
+ * For `test-anywhere.sh`. Some tests fail under libfaketime (0.9.10, Debian's
+ * `faketime`): PostgreSQL's timeouts never fire, because a signal that interrupts one
+ * of the calls which that library wraps, such as epoll_wait, sees the real time; and
+ * rustc, which the macro tests run, hangs at its start. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>

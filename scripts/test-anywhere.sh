@@ -1,41 +1,42 @@
 #!/bin/sh
-# The tests on other days, with clocks that differ, in other time zones, on a busy
-# machine, one at a time and many at once, and as an ordinary user.
+# Runs the tests with other dates, with different clocks, in other time zones, under
+# load, one at a time and many at once, and as an ordinary user.
 #
-#   sh scripts/test-anywhere.sh                      all of it, some minutes each
-#   sh scripts/test-anywhere.sh load threads-1       some of it
-#   FILTER=maintenance:: sh scripts/test-anywhere.sh     the tests of this name only
+#   sh scripts/test-anywhere.sh                      all variants, some minutes each
+#   sh scripts/test-anywhere.sh load threads-1       some variants
+#   FILTER=maintenance:: sh scripts/test-anywhere.sh only tests with this name
 #
-# The clock of a program is changed by clock.c. Cargo goes by the true one, since it
-# compares times of files: it starts each program of tests through `env`. So that the
-# server has the same clock or zone, its programs stand behind scripts in a folder of
-# their own, which LOOKBACK_PG_BIN names.
+# clock.c changes the clock of a program. Cargo keeps the real clock, because it
+# compares file times; it starts each test binary through `env`. To give the server
+# the same clock or zone, LOOKBACK_PG_BIN names a folder of wrapper scripts around
+# the PostgreSQL binaries.
 set -u
 umask 022
 cd "$(dirname "$0")/.." || exit 1
 cargo=${CARGO:-cargo}
 filter=${FILTER:-}
 all='new-year leap-day later client-ahead client-behind kathmandu apia load threads-1 threads-16 user'
-# Not removed at the end: a server that is idle for a minute needs its programs to stop.
+# Kept at the end: a server that stops after a minute of idling still needs its binaries.
 work=${TMPDIR:-/tmp}/lookback-anywhere-$(id -u)
 
-stop() { # what is wrong, what to do
+stop() { # problem, hint
     printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
     exit 1
 }
 
-# What a program is to be started with to see a clock that is so many seconds ahead.
-# Clocks that only measure how long something takes stay as they are.
+# Prints the environment for a program whose clock is this number of seconds ahead.
+# Monotonic clocks do not change.
 clock() { # seconds
     printf 'LD_PRELOAD=%s LOOKBACK_CLOCK=%d' "$work/clock.so" "$1"
 }
 
+# Prints the seconds from now until a time.
 ahead_by() { # a time in UTC
     echo $(($(date -u -d "$1" +%s) - $(date +%s)))
 }
 
-# Runs the tests, each program of theirs with this environment.
-tests() { # environment, then arguments of the tests
+# Runs the tests; each test binary gets this environment.
+tests() { # environment, then arguments for the test binaries
     triple=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
     runner="env $1"
     shift
@@ -44,7 +45,7 @@ tests() { # environment, then arguments of the tests
         $cargo test --workspace --locked --no-fail-fast -- $filter "$@"
 }
 
-# The same against a server whose programs start with it, too.
+# Does the same, and starts the server with that environment, too.
 tests_and_server() { # name, environment
     real=${LOOKBACK_PG_BIN:-$($cargo run --quiet --locked -p testkit --example pg-bin)} || return
     rm -rf "${work:?}/$1/bin"
@@ -59,14 +60,14 @@ tests_and_server() { # name, environment
     tests "$2"
 }
 
-# Beside loops that keep all processors busy, twice over.
+# Runs the tests next to busy loops, two for each processor.
 under_load() {
     loops=$(($(nproc) * 2))
     [ "$loops" -ge 4 ] || loops=4
     busy=$work/busy.$$
     mkdir -p "$busy" || return
     while [ "$loops" -gt 0 ]; do
-        # They end with the folder, and with this script.
+        # A loop ends when the folder is removed or this script ends.
         sh -c 'while [ -d "$0" ] && kill -0 "$1"; do
                 i=0
                 while [ $i -lt 100000 ]; do i=$((i + 1)); done
@@ -79,7 +80,7 @@ under_load() {
     return "$status"
 }
 
-# What is committed, in a clone of the user's own, with a home that is new.
+# Runs the tests of HEAD as another user, in a fresh clone with a new home folder.
 as_user() {
     if [ "$(id -u)" -ne 0 ]; then
         tests ''
@@ -103,7 +104,7 @@ one() { # name
     new-year) tests_and_server "$1" "$(clock "$(ahead_by '2027-12-31 23:59:50')")" ;;
     leap-day) tests_and_server "$1" "$(clock "$(ahead_by '2028-02-29 00:00:00')")" ;;
     later) tests_and_server "$1" "$(clock "$(ahead_by '2036-01-01 00:00:00')")" ;;
-    # The clock of the tests and of the program is wrong, that of the server is right.
+    # The clock of the tests and of the program is wrong, the server has the real one.
     client-ahead) tests "$(clock 39484800)" ;;
     client-behind) tests "$(clock -17280000)" ;;
     kathmandu) tests_and_server "$1" TZ=Asia/Kathmandu ;;

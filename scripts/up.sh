@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job, end to end: start the store, migrate, import a small sample,
-# search it. Run by `make up`, as often as you like.
+# Starts the store, migrates, imports a small sample and searches it. Called by
+# `make up`; you can run it any number of times.
 set -eu
 lookback=$1
 

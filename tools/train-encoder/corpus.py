@@ -11,7 +11,7 @@ import pathlib
 import re
 import zipfile
 
-# From one package at most this many sentences, so that no large one rules.
+# At most this many sentences per package, so that no large package dominates.
 PER_PACKAGE = 12_000
 LARGEST_FILE = 8_000_000
 
@@ -69,7 +69,7 @@ def of_file(name, data):
     if name.endswith(".json.gz"):
         return of_json(json.loads(gzip.decompress(data)))
     if name.endswith(".json"):
-        # Of translations only the English ones.
+        # Only the English translations.
         if "/translations/" in name and not name.endswith("/en.json"):
             return ()
         return of_json(json.loads(data))

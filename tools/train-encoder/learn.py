@@ -11,12 +11,12 @@ import table
 # A word as frequent as this share of the text weighs half as much as a rare one
 # (smooth inverse frequency, Arora et al. 2017).
 HALF_WEIGHT = 1e-3
-# Fewer occurrences than this say nothing.
+# Words with fewer occurrences are ignored.
 RARE = 3
 LONGEST = 24
 
 RUN = re.compile(r"[^\W_]+")
-# camelCase comes apart in the text for training; the encoder does it by the table.
+# Training splits camelCase in the text; the encoder splits it with the table.
 PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
@@ -98,7 +98,7 @@ def narrowed(vectors, counts, dimensions):
 
 def turned(vectors, gram_vectors, x):
     """Turned so that the first dimensions are those in which sentences differ
-    most: the index stores 16 of them. Likeness in all dimensions stays as it is."""
+    most: the index stores 16 of them. Similarity in all dimensions is unchanged."""
     sentences = x @ vectors
     length = numpy.linalg.norm(sentences, axis=1, keepdims=True)
     sentences = (sentences / numpy.maximum(length, 1e-9)).astype(numpy.float64)

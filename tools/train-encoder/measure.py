@@ -1,15 +1,15 @@
-"""Ranks judged lines by letters and by the table: what a table is worth, before
-any of it is in Rust.
+"""Ranks judged lines by letters and by the table, to measure a table before it is
+used in Rust.
 
 usage: measure.py TABLE WORDS LOGS JUDGMENTS [NAME=VALUE …]
 
 TABLE, WORDS      of the training: table.bin, and words.txt of its work folder
 LOGS, JUDGMENTS   folders of *.jsonl: `source`, `level`, `message` and
                   `meta.event_id`; `class`, `query`, `relevant_event_ids`
-NAME=VALUE        of the ranking: a=0 is without words of like meaning, b=0
-                  without likeness of the whole; dimensions=16 uses the first 16
+NAME=VALUE        options of the ranking: a=0 ignores the similarity of words, b=0
+                  that of whole texts; dimensions=16 uses the first 16
 
-Prints success@5 and nDCG@10 by class. `meta` is read for the scores alone."""
+Prints success@5 and nDCG@10 by class. `meta` is only read for the scores."""
 
 import collections
 import json
@@ -28,7 +28,7 @@ PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
 
 
 class Encoder:
-    """What `crates/lookback/src/embedding/words.rs` does, word by word."""
+    """The steps of `crates/lookback/src/embedding/words.rs`, word by word."""
 
     def __init__(self, file, words, dimensions):
         data = pathlib.Path(file).read_bytes()
@@ -128,7 +128,7 @@ class System:
         self.encoder = encoder
 
     def best(self, of_words):
-        """Of each text, the largest value of one of its words."""
+        """For each text, the largest value of any of its words."""
         return numpy.maximum.reduceat(of_words[self.places], self.starts)
 
     def rank(self, query, how):
