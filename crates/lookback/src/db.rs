@@ -7,9 +7,15 @@ use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::error::Error;
 
+mod answer;
+mod clock;
+pub(crate) mod constraints;
+mod driver_error;
 mod sql;
 mod time_limit;
 
+pub(crate) use answer::{one, row};
+pub use clock::retention_now;
 pub(crate) use sql::Sql;
 pub(crate) use time_limit::Limited;
 

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use sqlx::postgres::PgDatabaseError;
-
-use crate::model::Table;
+pub(crate) mod sqlstate;
 
 /// What went wrong, and with which field.
 ///
@@ -300,7 +298,10 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Unavailable(_) | Self::Outdated { .. } => true,
-            Self::Database { code, .. } => code::RETRY.contains(&code.as_str()),
+            Self::Database { code, .. } => matches!(
+                code.as_str(),
+                sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED
+            ),
             _ => false,
         }
     }
@@ -321,8 +322,8 @@ impl Error {
             Self::TooSlow { .. } => Some(FASTER),
             Self::Outdated { .. } => Some(ANEW),
             Self::Database { code, .. } => match code.as_str() {
-                code::UNDEFINED_TABLE => Some(MIGRATE),
-                code::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),
+                sqlstate::UNDEFINED_TABLE => Some(MIGRATE),
+                sqlstate::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),
                 _ => None,
             },
             #[cfg(feature = "migrate")]
@@ -333,23 +334,6 @@ impl Error {
 }
 
 impl Error {
-    /// Reads the error of a record that was read, `record` being its id or what
-    /// else is known of it.
-    pub(crate) fn of_record(
-        table: &'static Table,
-        record: impl fmt::Display,
-        source: sqlx::Error,
-    ) -> Self {
-        match source {
-            sqlx::Error::ColumnDecode { index, source } => Self::Unreadable {
-                record: format!("{record} of {}", table.name),
-                column: index,
-                source,
-            },
-            other => Self::from(other),
-        }
-    }
-
     /// The same, blamed on this field where it was blamed on the whole table.
     pub(crate) fn blamed_on(mut self, field: &str) -> Self {
         if let Self::Invalid { table, fields } = &mut self {
@@ -391,151 +375,4 @@ impl Error {
             hint: MIGRATE.to_owned(),
         }
     }
-
-    /// Reads an error of the driver in the words of a table's model.
-    pub(crate) fn of_table(table: &'static Table, source: sqlx::Error) -> Self {
-        let Some(refusal) = refusal(&source) else {
-            return Self::from(source);
-        };
-        if let Some(refused) = kept(table, refusal) {
-            return refused;
-        }
-        let known = refusal
-            .constraint()
-            .and_then(|name| table.constraints.iter().find(|c| c.name == name))
-            .map(|constraint| FieldError::new(constraint.field, constraint.problem));
-        let known = known.or_else(|| {
-            let name = refusal.constraint()?;
-            let key = table.keys.iter().find(|key| key.name == name)?;
-            let problem = format!("is that of another record (unique key {name})");
-            Some(FieldError::new(key.field, problem))
-        });
-        let blamed = known.unwrap_or_else(|| {
-            let column = refusal
-                .column()
-                .or_else(|| context_part(refusal, "column "))
-                .unwrap_or(table.name);
-            FieldError::new(column, refusal.message())
-        });
-        let row = context_part(refusal, "line ")
-            .and_then(|line| line.parse::<usize>().ok())
-            .and_then(|line| line.checked_sub(1));
-        let blamed = FieldError { row, ..blamed };
-        match refusal.code() {
-            code::UNIQUE_VIOLATION | code::EXCLUSION_VIOLATION => Self::Conflict(blamed),
-            code if code.starts_with(code::INTEGRITY) || code.starts_with(code::DATA) => {
-                Self::invalid(table.name, vec![blamed])
-            }
-            code::UNDEFINED_TABLE => Self::no_table(table.name),
-            _ => Self::from(source),
-        }
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(source: sqlx::Error) -> Self {
-        if let Some(refusal) = refusal(&source) {
-            let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
-            return match code.as_str() {
-                code::QUERY_CANCELED | code::LOCK_NOT_AVAILABLE => Self::Timeout(source),
-                code::UNDEFINED_TABLE => match undefined(&message) {
-                    Some(table) => Self::no_table(table),
-                    None => Self::Database {
-                        message,
-                        code,
-                        source,
-                    },
-                },
-                code if code.starts_with(code::CONNECTION) || code::UNAVAILABLE.contains(&code) => {
-                    Self::Unavailable(source)
-                }
-                _ => Self::Database {
-                    message,
-                    code,
-                    source,
-                },
-            };
-        }
-        match source {
-            sqlx::Error::PoolTimedOut => Self::Timeout(source),
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
-                Self::Unavailable(source)
-            }
-            sqlx::Error::Protocol(ref text) if text.starts_with(CLOSED_AT_ONCE) => {
-                Self::Unavailable(source)
-            }
-            _ => Self::Driver(source),
-        }
-    }
-}
-
-/// What sqlx 0.9 says of a connection that was closed before the server answered
-/// whether it has TLS: it takes the byte that did not come for a zero. A place in
-/// its source follows.
-const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
-
-/// The SQLSTATEs told apart (PostgreSQL manual, appendix A).
-mod code {
-    pub(super) const DATA: &str = "22";
-    pub(super) const INTEGRITY: &str = "23";
-    pub(super) const UNIQUE_VIOLATION: &str = "23505";
-    pub(super) const EXCLUSION_VIOLATION: &str = "23P01";
-    pub(super) const UNDEFINED_TABLE: &str = "42P01";
-    pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    pub(super) const QUERY_CANCELED: &str = "57014";
-    pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
-    pub(super) const CONNECTION: &str = "08";
-    /// Shut down by an administrator, crashed, starting or stopping, full.
-    pub(super) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
-    /// Serialization failure and deadlock.
-    pub(super) const RETRY: [&str; 2] = ["40001", "40P01"];
-}
-
-/// What a constraint of `lookback::maintenance` refused.
-fn kept(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
-    let constraint = refusal.constraint()?;
-    if constraint == crate::maintenance::TIMES {
-        let partition = refusal.table().unwrap_or(table.name);
-        let problem = format!(
-            "is before or after the times of all records of {partition}, which is finished; to \
-             allow it, drop its constraint {constraint}, which is made anew later"
-        );
-        let field = crate::maintenance::time_to_blame(table);
-        return Some(Error::invalid_field(table.name, field, problem));
-    }
-    let before = constraint.strip_prefix(crate::maintenance::BEFORE)?;
-    Some(Error::Setup {
-        problem: format!(
-            "the default partition of {} takes no ids from {before} on: its conversion was cut \
-             short, and never gone on with",
-            table.name
-        ),
-        hint: "go on with it: lookback storage seal".to_owned(),
-    })
-}
-
-fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {
-    source
-        .as_database_error()
-        .and_then(|error| error.try_downcast_ref())
-}
-
-/// The table in `relation "logs" does not exist`; `None` in other languages.
-fn undefined(message: &str) -> Option<&str> {
-    message
-        .strip_prefix("relation \"")?
-        .strip_suffix("\" does not exist")
-}
-
-/// What follows `label` in the context that COPY adds to an error:
-/// "COPY logs, line 3, column meta".
-fn context_part<'a>(refusal: &'a PgDatabaseError, label: &str) -> Option<&'a str> {
-    refusal
-        .r#where()
-        .filter(|context| context.starts_with("COPY "))
-        .and_then(|context| {
-            context
-                .split([',', ':'])
-                .find_map(|part| part.trim().strip_prefix(label))
-        })
 }

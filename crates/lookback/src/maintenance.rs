@@ -11,7 +11,6 @@ pub mod sealing {
 }
 
 mod ahead;
-mod answer;
 mod clean;
 mod compact;
 mod convert;
@@ -26,21 +25,19 @@ mod status;
 mod staying;
 mod turns;
 
+pub use crate::db::retention_now;
 pub use ahead::{AheadOptions, DEFAULT_PARTITION, Made, make_ahead};
 pub use compact::{compact, vacuum_summaries};
 pub use finish::finish;
 pub use keeper::{Keeper, KeeperOptions, Kept};
 pub use partitions::{Partition, partitions};
-pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention, retention_now};
+pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention};
 pub use retain::{Retained, retain};
 pub use status::{State, Status, status};
 pub use staying::{Staying, Why, staying};
 
-pub(crate) use convert::BEFORE;
-pub(crate) use finish::time_to_blame;
 #[cfg(feature = "migrate")]
 pub(crate) use layout::is_made;
-pub(crate) use partitions::TIMES;
 
 /// The tables of what search keeps about sealed records, by `target` and ids.
 const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];

@@ -193,9 +193,25 @@ impl Table {
             .find(|column| column.role == role)
             .unwrap_or_else(|| unreachable!("#[model] checked that {} has {role:?}", self.name))
     }
-}
 
-impl Table {
+    /// The times of the records that a frozen partition is known by: columns that
+    /// always have a time, and that a caller gives. Filters on them leave a
+    /// partition out where it cannot match.
+    pub(crate) fn times(&self) -> impl Iterator<Item = &ColumnDef> {
+        self.columns.iter().filter(|column| {
+            column.ty == ColumnType::Timestamptz
+                && !column.nullable
+                && matches!(column.role, Role::CreatedAt | Role::Plain)
+        })
+    }
+
+    /// The field that an error names when a record is outside of the times of its
+    /// partition: one that a patch can change, if there is any.
+    pub(crate) fn time_field(&'static self) -> &'static str {
+        let plain = self.times().find(|column| column.role == Role::Plain);
+        plain.unwrap_or(self.role(Role::CreatedAt)).name
+    }
+
     /// The place of the column of this role in [`columns`](Self::columns).
     pub(crate) fn place(&'static self, role: Role) -> usize {
         self.columns

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-use crate::error::Error;
+use crate::error::{Error, sqlstate};
 
 /// Whose fault an error of the database is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,9 +46,8 @@ pub(super) fn of_own(error: &Error) -> Fault {
 }
 
 fn of_code(code: &str) -> Fault {
-    const SEQUENCE_AT_ITS_END: &str = "2200H";
     match (code.get(..2).unwrap_or_default(), code) {
-        (_, SEQUENCE_AT_ITS_END) => Fault::Table,
+        (_, sqlstate::SEQUENCE_LIMIT) => Fault::Table,
         ("22" | "23" | "44", _) | (_, "54000" | "54001" | "P0001" | "P0004") => Fault::Row,
         ("0A" | "28" | "3D" | "3F" | "42", _) => Fault::Table,
         _ => Fault::Passing,

@@ -60,7 +60,7 @@ enum Stumble {
 impl Stumble {
     fn driver<M: Model>(error: sqlx::Error) -> Self {
         let fault = fault::of(&error);
-        Self::Failed(Error::of_table(M::TABLE, error), fault)
+        Self::Failed(Error::from_driver(M::TABLE, error), fault)
     }
 }
 

@@ -172,7 +172,7 @@ impl Search<'_, '_> {
         };
         let error = timed(self.timeout, work).await?;
         Ok(error.map(|error| {
-            let error = Error::of_table(self.table, error);
+            let error = Error::from_driver(self.table, error);
             Refused(error.fields().first().and_then(|field| field.row), error)
         }))
     }
@@ -201,7 +201,7 @@ impl Search<'_, '_> {
                 }
             };
             if let Some(error) = timed(self.timeout, work).await? {
-                self.refuse(place, row, Error::of_table(self.table, error));
+                self.refuse(place, row, Error::from_driver(self.table, error));
             }
         }
         Ok(self.refusals.len() == before)

@@ -9,8 +9,8 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::spill::LANE;
 use crate::db::Sql;
+use crate::db::retention_now;
 use crate::error::Error;
-use crate::maintenance::retention_now;
 use crate::model::Model as _;
 use crate::setup::check_encoder;
 use crate::tables::IngestLane;
@@ -86,7 +86,7 @@ pub(super) async fn number_of(
     let found = match found.await {
         Ok(found) => found,
         Err(error) => {
-            let error = Error::of_table(table, error);
+            let error = Error::from_driver(table, error);
             if let (true, Some(lost)) = (error.is_timeout(), lost) {
                 timed(timeout, transaction.rollback()).await?;
                 timed_out(timeout, end(conn, lost)).await?;
@@ -140,7 +140,7 @@ pub(super) async fn create_row(
         table.quoted()
     ));
     let row = sql.fetch_optional(conn).await;
-    let row = row.map_err(|error| Error::of_table(table, error))?;
+    let row = row.map_err(|error| Error::from_driver(table, error))?;
     Ok(row.ok_or(sqlx::Error::RowNotFound)?.try_get("id")?)
 }
 
@@ -155,7 +155,7 @@ pub(super) async fn move_to(conn: &mut PgConnection, row: i64, number: i64) -> R
         table.quoted()
     ));
     let moved = sql.execute(conn).await;
-    match moved.map_err(|error| Error::of_table(table, error))? {
+    match moved.map_err(|error| Error::from_driver(table, error))? {
         0 => Err(Error::NotFound {
             table: table.name,
             id: row,
@@ -200,7 +200,7 @@ async fn forget(conn: &mut PgConnection, mut which: Sql) -> Result<(), Error> {
          WHERE deleted_at IS NULL AND {condition} FOR UPDATE SKIP LOCKED)"
     ));
     let forgotten = which.execute(conn).await;
-    forgotten.map_err(|error| Error::of_table(table, error))?;
+    forgotten.map_err(|error| Error::from_driver(table, error))?;
     Ok(())
 }
 

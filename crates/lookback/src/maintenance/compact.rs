@@ -2,9 +2,9 @@
 
 use sqlx::PgConnection;
 
-use super::answer::one;
 use super::partitions::Partition;
 use crate::db::Sql;
+use crate::db::one;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::index;

@@ -20,16 +20,14 @@ use std::time::Duration;
 use sqlx::{PgConnection, Row as _};
 
 use super::ahead::{AheadOptions, Made, Step};
-use super::answer::one;
 use super::layout::Layout;
 use super::partitions::{self, Partition, qualified};
 use super::turns;
 use crate::db::Sql;
+use crate::db::constraints::SPLIT_BOUND_PREFIX;
+use crate::db::one;
 use crate::error::Error;
 use crate::model::{Role, Table, quote_identifier};
-
-/// What the name of the `CHECK` begins with; the bound follows.
-pub(crate) const BEFORE: &str = "lookback_before_";
 
 /// Rows with ids of partitions that are gone, moved when it is converted.
 const MOVED: i64 = 100_000;
@@ -58,11 +56,11 @@ impl Bound {
         );
         sql.bind(default.quoted())?;
         sql.push(") AND starts_with(conname, ");
-        sql.bind(BEFORE)?;
+        sql.bind(SPLIT_BOUND_PREFIX)?;
         sql.push(")");
         for row in sql.fetch_all(conn).await? {
             let name: String = row.try_get("name")?;
-            if let Some(Ok(before)) = name.strip_prefix(BEFORE).map(str::parse) {
+            if let Some(Ok(before)) = name.strip_prefix(SPLIT_BOUND_PREFIX).map(str::parse) {
                 return Ok(Some(Self {
                     name,
                     before,
@@ -157,7 +155,7 @@ async fn set_bound(
     };
     changes.push(format!(
         "ADD CONSTRAINT {} CHECK ({from}{id} < '{before}'::bigint) NOT VALID",
-        quote_identifier(&format!("{BEFORE}{before}"))
+        quote_identifier(&format!("{SPLIT_BOUND_PREFIX}{before}"))
     ));
     let sql = Sql::new(&format!(
         "ALTER TABLE {} {}",

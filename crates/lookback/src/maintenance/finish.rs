@@ -5,36 +5,17 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool, Row as _};
 
-use super::answer::{one, row};
-use super::partitions::{Partition, TIMES, partitions};
+use super::partitions::{Partition, partitions};
 use super::turns::{self, Turns};
-use crate::db::Sql;
-use crate::db::{CloseOnDrop, Db};
+use crate::db::constraints::TIME_RANGE;
+use crate::db::{CloseOnDrop, Db, Sql};
+use crate::db::{one, row};
 use crate::error::Error;
-use crate::model::{ColumnDef, Role, Table};
+use crate::model::Table;
 use crate::search::index::sealed_until;
-use crate::value::ColumnType;
 
 /// How long locks are asked for; the next call goes on.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// The times of a table's records that a finished partition is known by:
-/// columns that always have a time and that a caller gives. Filters on them
-/// leave the partition out where it cannot match.
-fn times(table: &'static Table) -> impl Iterator<Item = &'static ColumnDef> {
-    table.columns.iter().filter(|column| {
-        column.ty == ColumnType::Timestamptz
-            && !column.nullable
-            && matches!(column.role, Role::CreatedAt | Role::Plain)
-    })
-}
-
-/// The field to blame when a record is outside of the times of its partition:
-/// one that a patch can change, if there is any.
-pub(crate) fn time_to_blame(table: &'static Table) -> &'static str {
-    let plain = times(table).find(|column| column.role == Role::Plain);
-    plain.unwrap_or(table.role(Role::CreatedAt)).name
-}
 
 /// Finishes the oldest partition that is sealed and not finished yet, and
 /// returns its name: it is vacuumed and frozen, and gets a `CHECK` of its times
@@ -109,7 +90,7 @@ async fn has_times(conn: &mut PgConnection, partition: &Partition) -> Result<boo
         Sql::new("SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass(");
     sql.bind(partition.quoted())?;
     sql.push(") AND conname = ");
-    sql.bind(TIMES)?;
+    sql.bind(TIME_RANGE)?;
     sql.push(")");
     one(conn, sql).await
 }
@@ -135,7 +116,8 @@ async fn limit(
         return Ok(Limited::Done);
     }
     // As the server itself writes them, whatever range they are in.
-    let ends: Vec<String> = times(table)
+    let ends: Vec<String> = table
+        .times()
         .flat_map(|column| ["min", "max"].map(|end| (end, column.quoted())))
         .map(|(end, column)| format!("quote_literal({end}({column})::text)"))
         .collect();
@@ -146,7 +128,7 @@ async fn limit(
     ));
     let row = row(&mut transaction, sql).await?;
     let mut checks = Vec::new();
-    for (place, column) in times(table).enumerate() {
+    for (place, column) in table.times().enumerate() {
         let (Some(least), Some(greatest)) = (
             row.try_get::<Option<String>, _>(2 * place)?,
             row.try_get::<Option<String>, _>(2 * place + 1)?,
@@ -160,7 +142,7 @@ async fn limit(
         ));
     }
     let sql = Sql::new(&format!(
-        "ALTER TABLE {} ADD CONSTRAINT {TIMES} CHECK ({}) NOT VALID",
+        "ALTER TABLE {} ADD CONSTRAINT {TIME_RANGE} CHECK ({}) NOT VALID",
         partition.quoted(),
         checks.join(" AND ")
     ));
@@ -193,7 +175,7 @@ async fn validate(
         return Ok(Step::More);
     }
     let sql = Sql::new(&format!(
-        "ALTER TABLE {} VALIDATE CONSTRAINT {TIMES}",
+        "ALTER TABLE {} VALIDATE CONSTRAINT {TIME_RANGE}",
         partition.quoted()
     ));
     match sql.define(&mut transaction).await {
@@ -219,7 +201,7 @@ async fn drop_times(
         return Ok(Step::Nothing);
     };
     let sql = Sql::new(&format!(
-        "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {TIMES}",
+        "ALTER TABLE {} DROP CONSTRAINT IF EXISTS {TIME_RANGE}",
         partition.quoted()
     ));
     sql.define(&mut transaction).await?;

@@ -4,9 +4,9 @@
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 
 use super::ahead::AheadOptions;
-use super::answer::one;
 use super::partitions::{self, Partition, not_by_id, qualified};
 use crate::db::Sql;
+use crate::db::one;
 use crate::error::Error;
 use crate::model::{Role, Table};
 

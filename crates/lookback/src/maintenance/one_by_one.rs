@@ -6,11 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::answer::one;
 use super::plan::Retention;
 use super::retain::{Retained, Say};
 use super::turns::{self, Turns};
 use crate::db::Sql;
+use crate::db::one;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::search::index;
@@ -104,7 +104,7 @@ async fn delete_older(
     let row = sql
         .fetch_optional(conn)
         .await
-        .map_err(|error| Error::of_table(table, error))?
+        .map_err(|error| Error::from_driver(table, error))?
         .ok_or(sqlx::Error::RowNotFound)?;
     let Some(last) = row.try_get("last")? else {
         return Ok(None);
@@ -134,7 +134,7 @@ async fn delete_deleted(
     ));
     sql.execute(conn)
         .await
-        .map_err(|error| Error::of_table(table, error))
+        .map_err(|error| Error::from_driver(table, error))
 }
 
 /// Segments that are counted again by one transaction.

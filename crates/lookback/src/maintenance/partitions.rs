@@ -2,8 +2,9 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::answer::{one, row};
 use crate::db::Sql;
+use crate::db::constraints::TIME_RANGE;
+use crate::db::{one, row};
 use crate::error::Error;
 use crate::model::{Role, Table, quote_identifier};
 
@@ -29,10 +30,7 @@ pub struct Partition {
     pub(super) schema: String,
 }
 
-/// The constraint that a finished partition has.
-pub(crate) const TIMES: &str = "lookback_times";
-
-/// `$1` is [`TIMES`], `$2` whether sizes are wanted: one that is dropped meanwhile has none.
+/// `$1` is [`TIME_RANGE`], `$2` whether sizes are wanted: one that is dropped meanwhile has none.
 const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
        pg_get_expr(c.relpartbound, c.oid) AS bound, \
        CASE WHEN $2 THEN coalesce(pg_total_relation_size(c.oid), 0) ELSE 0 END AS bytes, \
@@ -111,7 +109,7 @@ pub(super) async fn partitioned(
         (None, _) => return Ok(None),
     }
     let mut sql = Sql::default();
-    sql.argument(TIMES)?;
+    sql.argument(TIME_RANGE)?;
     sql.argument(with_sizes)?;
     sql.push(PARTITIONS);
     sql.push("to_regclass(");

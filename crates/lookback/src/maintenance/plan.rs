@@ -5,9 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::answer::one;
 use super::partitions::{self, Partition};
 use crate::db::Sql;
+use crate::db::one;
 use crate::error::Error;
 use crate::model::{Role, Table};
 use crate::search::index::{self, sealed_until};
@@ -99,20 +99,6 @@ impl Retention {
     pub fn is_empty(&self) -> bool {
         self.rows() == 0 && self.partitions.is_empty()
     }
-}
-
-/// Returns the time from which ages are counted back where old records are
-/// deleted: the earlier one of this machine's clock and the server's.
-///
-/// A clock that is ahead would delete records before their time; one that is
-/// behind keeps them for longer.
-///
-/// # Errors
-///
-/// Those of the database.
-pub async fn retention_now(conn: &mut PgConnection) -> Result<DateTime<Utc>, Error> {
-    let server: DateTime<Utc> = one(conn, Sql::new("SELECT clock_timestamp()")).await?;
-    Ok(server.min(Utc::now()))
 }
 
 /// Works out what goes of a table by this policy at this time, which is

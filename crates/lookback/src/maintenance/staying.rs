@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::answer::row;
 use super::partitions::{self, Partition};
 use super::plan::{Policy, Retention, push_ids, summaries};
 use crate::db::Sql;
+use crate::db::row;
 use crate::error::Error;
 use crate::model::{Role, Table};
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
-use super::answer::row;
 use crate::db::Sql;
+use crate::db::row;
 use crate::error::Error;
 use crate::model::Table;
 

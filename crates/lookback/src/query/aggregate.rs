@@ -294,7 +294,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error));
+            .map_err(|error| Error::from_driver(table, error));
         let row = session
             .end(table, row)
             .await?
@@ -354,7 +354,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error).blamed_on("group_by"));
+            .map_err(|error| Error::from_driver(table, error).blamed_on("group_by"));
         let rows = session.end(table, rows).await?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(

@@ -53,7 +53,7 @@ pub(super) async fn one<M: Model>(
     let row = sql
         .fetch_optional(conn)
         .await
-        .map_err(|error| Error::of_table(table, error))?;
+        .map_err(|error| Error::from_driver(table, error))?;
     row.as_ref()
         .map(M::from_row)
         .transpose()

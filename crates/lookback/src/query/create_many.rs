@@ -65,7 +65,7 @@ impl<M: Model> QueryBuilder<M> {
         if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
             session.release();
         }
-        copied.map_err(|(before, error)| Error::of_table(table, error).after_rows(before))
+        copied.map_err(|(before, error)| Error::from_driver(table, error).after_rows(before))
     }
 }
 

@@ -45,7 +45,7 @@ impl<M: Model> QueryBuilder<M> {
         let expected = sql
             .expected(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         Ok(expected.is_some_and(|expected| expected.rows <= RECORDS && expected.cost <= COST))
     }
 

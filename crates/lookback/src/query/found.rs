@@ -239,7 +239,7 @@ impl<M: Model> QueryBuilder<M> {
     /// The ids of a page of the records nearest to one.
     async fn alike(&self, session: &mut Session<'_>, id: i64) -> Result<Near, Error> {
         let table = M::TABLE;
-        let of_table = |error| Error::of_table(table, error);
+        let from_driver = |error| Error::from_driver(table, error);
         let mut window = self.window(format!("like {id}"))?;
         let embedding = self.embedding_of(session, id).await?;
         if window.until.is_none() {
@@ -303,7 +303,7 @@ impl<M: Model> QueryBuilder<M> {
         };
         let mut scan = ScanSession::begin(table, session.conn())
             .await
-            .map_err(of_table)?;
+            .map_err(from_driver)?;
         let near = async {
             let places = match scan.is_read_by_summaries(&scope).await? {
                 true => {
@@ -318,12 +318,12 @@ impl<M: Model> QueryBuilder<M> {
                 false => None,
             };
             let rows = statement(places.as_ref())?.fetch_all(scan.conn()).await;
-            let mut near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
+            let mut near = Near::read(&rows.map_err(from_driver)?, &window, self.count)?;
             if scan.has_vector_index() && near.may_be_short {
                 // The index gave up before the filters had their fill.
-                scan.without_indexes().await.map_err(of_table)?;
+                scan.without_indexes().await.map_err(from_driver)?;
                 let rows = statement(None)?.fetch_all(scan.conn()).await;
-                near = Near::read(&rows.map_err(of_table)?, &window, self.count)?;
+                near = Near::read(&rows.map_err(from_driver)?, &window, self.count)?;
             }
             Ok(near)
         }
@@ -382,7 +382,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         let row = row.ok_or_else(|| not_found(table, id))?;
         let embedding = row.try_get::<Option<Embedding>, _>(0)?.ok_or_else(|| {
             Error::invalid_field(
@@ -496,7 +496,7 @@ async fn newest_id(table: &'static Table, session: &mut Session<'_>) -> Result<O
     let row = sql
         .fetch_optional(session.conn())
         .await
-        .map_err(|error| Error::of_table(table, error))?;
+        .map_err(|error| Error::from_driver(table, error))?;
     Ok(match row {
         Some(row) => row.try_get(0)?,
         None => None,

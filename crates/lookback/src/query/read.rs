@@ -48,7 +48,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error));
+            .map_err(|error| Error::from_driver(table, error));
         match session.end(table, row).await? {
             Some(row) => shape
                 .read(&row)
@@ -104,7 +104,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error));
+            .map_err(|error| Error::from_driver(table, error));
         Ok(match session.end(table, row).await? {
             Some(row) => row.try_get(0)?,
             None => false,
@@ -262,7 +262,7 @@ impl<M: Model> QueryBuilder<M> {
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
 
         // There is always one row, for the total; on a page of no records its keys are null.
         let counted: Option<i64> = match rows.first() {
@@ -343,7 +343,7 @@ impl<M: Model> QueryBuilder<M> {
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         let places: HashMap<i64, usize> = (0..).zip(ids).map(|(place, id)| (*id, place)).collect();
         let mut placed = Vec::with_capacity(rows.len());
         for row in &rows {

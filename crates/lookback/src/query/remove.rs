@@ -106,7 +106,7 @@ impl<M: Model> QueryBuilder<M> {
         let deleted = sql
             .execute(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         match deleted {
             0 => Err(self.missing(conn, id).await),
             _ => Ok(()),
@@ -127,7 +127,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut session = db.into().session().await?;
         sql.execute(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))
+            .map_err(|error| Error::from_driver(table, error))
     }
 
     /// Deletes for good the records that were softly deleted before this time,
@@ -194,7 +194,7 @@ impl<M: Model> QueryBuilder<M> {
         ));
         sql.execute(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))
+            .map_err(|error| Error::from_driver(table, error))
     }
 
     /// The same of live records only: of those that are deleted already the

@@ -82,7 +82,7 @@ where
         let read = loop {
             match poll_fn(|context| rows.as_mut().poll_next(context)).await {
                 None => break Ok(()),
-                Some(Err(error)) => break Err(Error::of_table(M::TABLE, error)),
+                Some(Err(error)) => break Err(Error::from_driver(M::TABLE, error)),
                 Some(Ok(row)) => {
                     let row: PgRow = row;
                     let read = shape.read(&row);

@@ -157,7 +157,7 @@ impl<M: Model> QueryBuilder<M> {
         let newest = sql
             .fetch_optional(together.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
         let (mut done, mut last) = (0_u64, i64::MIN);
         while let Some(newest) = newest {
@@ -193,7 +193,7 @@ impl<M: Model> QueryBuilder<M> {
             done += sql
                 .execute(together.conn())
                 .await
-                .map_err(|error| Error::of_table(table, error))?;
+                .map_err(|error| Error::from_driver(table, error))?;
             summaries.done(together.conn(), &ids).await?;
         }
         together.commit().await?;
@@ -213,7 +213,7 @@ impl<M: Model> QueryBuilder<M> {
         self.push_where(&mut sql)?;
         sql.execute(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))
+            .map_err(|error| Error::from_driver(table, error))
     }
 
     /// Sets columns of one record, moves `updated_at`, and tells whether it was
@@ -228,7 +228,7 @@ impl<M: Model> QueryBuilder<M> {
         self.setting(id, changes)?
             .execute(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))
+            .map_err(|error| Error::from_driver(table, error))
     }
 
     /// Sets columns of one record, moves `updated_at`, and reads it.
@@ -401,7 +401,7 @@ async fn search_fields(
     let rows = sql
         .fetch_all(conn)
         .await
-        .map_err(|error| Error::of_table(table, error))?;
+        .map_err(|error| Error::from_driver(table, error))?;
     let mut records = Vec::with_capacity(rows.len());
     for row in &rows {
         records.push((row.try_get(0)?, search_values(table, row, 1)?));

@@ -131,7 +131,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = sql
             .fetch_optional(session.conn())
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         match row {
             Some(row) => Ok(Upserted {
                 record: M::from_row(&row)

@@ -56,8 +56,10 @@ pub(crate) async fn candidates(
     page: u64,
     conn: &mut PgConnection,
 ) -> Result<Candidates, Error> {
-    let of_table = |error| Error::of_table(table, error);
-    let mut session = scan::Session::begin(table, conn).await.map_err(of_table)?;
+    let from_driver = |error| Error::from_driver(table, error);
+    let mut session = scan::Session::begin(table, conn)
+        .await
+        .map_err(from_driver)?;
     let fetched = best(table, query, scope, page, &mut session).await;
     let fetched = session.end_with(fetched).await?;
     Ok(Candidates {
@@ -171,13 +173,13 @@ async fn fetch(
     scope: Sql,
     session: &mut scan::Session<'_>,
 ) -> Result<Fetched, Error> {
-    let of_table = |error| Error::of_table(table, error);
+    let from_driver = |error| Error::from_driver(table, error);
     let statement = statement::candidates(table, query, likeness, sources, scope)?;
     let rows = statement
         .fetch_all(session.conn())
         .await
-        .map_err(of_table)?;
-    Fetched::read(query, &rows).map_err(of_table)
+        .map_err(from_driver)?;
+    Fetched::read(query, &rows).map_err(from_driver)
 }
 
 /// What the statement returned.

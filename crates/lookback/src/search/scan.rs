@@ -137,7 +137,7 @@ impl<'c> Session<'c> {
         let expected = sql
             .expected(self.conn())
             .await
-            .map_err(|error| Error::of_table(self.table, error))?;
+            .map_err(|error| Error::from_driver(self.table, error))?;
         Ok(expected.is_none_or(|expected| expected.cost > most))
     }
 
@@ -157,7 +157,7 @@ impl<'c> Session<'c> {
         let table = self.table;
         let ended = self.end().await;
         let value = outcome?;
-        ended.map_err(|error| Error::of_table(table, error))?;
+        ended.map_err(|error| Error::from_driver(table, error))?;
         Ok(value)
     }
 

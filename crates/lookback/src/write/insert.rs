@@ -48,7 +48,7 @@ pub(crate) async fn insert<N: Assign>(
         inserted += sql
             .execute(&mut *conn)
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
     }
     Ok(inserted)
 }

@@ -93,7 +93,7 @@ impl Changes {
         let rows = sql
             .fetch_all(conn)
             .await
-            .map_err(|error| Error::of_table(table, error))?;
+            .map_err(|error| Error::from_driver(table, error))?;
         let record = |row: &sqlx::postgres::PgRow| {
             Ok::<_, sqlx::Error>(Changed {
                 id: row.try_get("__id")?,

@@ -3,16 +3,12 @@
 
 use std::fmt;
 
-use crate::error::Error;
+use crate::error::{Error, sqlstate};
 use crate::model::Table;
-
-/// An index beyond the end (PostgreSQL manual, appendix A): bits of a signature
-/// that is shorter than it was.
-const BEYOND_THE_END: &str = "2202E";
 
 /// Numbers beyond their type, and bits of other lengths. Other data exceptions may
 /// be of a filter, which the same statements ask.
-const OUT_OF_RANGE: [&str; 2] = ["22003", "22026"];
+const OUT_OF_RANGE: [&str; 2] = [sqlstate::NUMERIC_OUT_OF_RANGE, sqlstate::LENGTH_MISMATCH];
 
 /// Summaries of a table that say what they cannot, with what mends it.
 pub(crate) fn damaged(table: &'static Table, problem: impl fmt::Display) -> Error {
@@ -29,7 +25,7 @@ pub(crate) fn damaged(table: &'static Table, problem: impl fmt::Display) -> Erro
 /// worked out of their values is the fault of these.
 pub(crate) fn of_summaries(table: &'static Table, error: Error) -> Error {
     match &error {
-        Error::Database { code, .. } if code == BEYOND_THE_END => damaged(
+        Error::Database { code, .. } if code == sqlstate::SUBSCRIPT_ERROR => damaged(
             table,
             "search_blocks.grams or sealed_segments.odd_letters is cut short",
         ),

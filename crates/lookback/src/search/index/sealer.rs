@@ -349,7 +349,7 @@ impl Sealer {
         let row = sql
             .fetch_optional(conn)
             .await
-            .map_err(|error| Error::of_table(self.table, error))?;
+            .map_err(|error| Error::from_driver(self.table, error))?;
         Ok(row
             .map(|row| row.try_get("anew"))
             .transpose()?
@@ -369,7 +369,7 @@ impl Sealer {
         let row = sql
             .fetch_optional(conn)
             .await
-            .map_err(|error| Error::of_table(self.table, error))?;
+            .map_err(|error| Error::from_driver(self.table, error))?;
         let Some(row) = row else { return Ok(None) };
         let (Some(first), Some(head)) = (
             row.try_get::<Option<i64>, _>("first")?,
@@ -485,7 +485,7 @@ async fn read(
     sql.push(&format!(" ORDER BY {id}"));
     let mut rows = sql.fetch(conn);
     while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
-        let row = row.map_err(|error| Error::of_table(table, error))?;
+        let row = row.map_err(|error| Error::from_driver(table, error))?;
         let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
         let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
         let vector: Option<Embedding> = row.try_get(2)?;

@@ -134,7 +134,7 @@ pub(super) async fn passing(
     let rows = sql
         .fetch_all(conn)
         .await
-        .map_err(|error| Error::of_table(table, error))?;
+        .map_err(|error| Error::from_driver(table, error))?;
     let record = |row: &PgRow| Ok((row.try_get("__id")?, row.try_get("__distance")?));
     Ok(rows
         .iter()

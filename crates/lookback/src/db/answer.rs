@@ -3,17 +3,17 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row as _};
 
-use crate::db::Sql;
+use super::Sql;
 use crate::error::Error;
 
 /// The one row that a statement returns.
-pub(super) async fn row(conn: &mut PgConnection, sql: Sql) -> Result<PgRow, Error> {
+pub(crate) async fn row(conn: &mut PgConnection, sql: Sql) -> Result<PgRow, Error> {
     let row = sql.fetch_optional(conn).await?;
     Ok(row.ok_or(sqlx::Error::RowNotFound)?)
 }
 
 /// The one value that a statement returns.
-pub(super) async fn one<T>(conn: &mut PgConnection, sql: Sql) -> Result<T, Error>
+pub(crate) async fn one<T>(conn: &mut PgConnection, sql: Sql) -> Result<T, Error>
 where
     T: for<'r> sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
 {

@@ -1,0 +1,160 @@
+//! Errors of the driver in the words of the library.
+
+use std::fmt;
+
+use sqlx::postgres::PgDatabaseError;
+
+use super::constraints::{SPLIT_BOUND_PREFIX, TIME_RANGE};
+use crate::error::{Error, FieldError, sqlstate};
+use crate::model::Table;
+
+impl Error {
+    /// Reads the error of a record that was read, `record` being its id or what
+    /// else is known of it.
+    pub(crate) fn of_record(
+        table: &'static Table,
+        record: impl fmt::Display,
+        source: sqlx::Error,
+    ) -> Self {
+        match source {
+            sqlx::Error::ColumnDecode { index, source } => Self::Unreadable {
+                record: format!("{record} of {}", table.name),
+                column: index,
+                source,
+            },
+            other => Self::from(other),
+        }
+    }
+
+    /// Reads an error of the driver in the words of a table's model.
+    pub(crate) fn from_driver(table: &'static Table, source: sqlx::Error) -> Self {
+        let Some(refusal) = refusal(&source) else {
+            return Self::from(source);
+        };
+        if let Some(refused) = refused_by_maintenance(table, refusal) {
+            return refused;
+        }
+        let known = refusal
+            .constraint()
+            .and_then(|name| table.constraints.iter().find(|c| c.name == name))
+            .map(|constraint| FieldError::new(constraint.field, constraint.problem));
+        let known = known.or_else(|| {
+            let name = refusal.constraint()?;
+            let key = table.keys.iter().find(|key| key.name == name)?;
+            let problem = format!("is that of another record (unique key {name})");
+            Some(FieldError::new(key.field, problem))
+        });
+        let blamed = known.unwrap_or_else(|| {
+            let column = refusal
+                .column()
+                .or_else(|| context_part(refusal, "column "))
+                .unwrap_or(table.name);
+            FieldError::new(column, refusal.message())
+        });
+        let row = context_part(refusal, "line ")
+            .and_then(|line| line.parse::<usize>().ok())
+            .and_then(|line| line.checked_sub(1));
+        let blamed = FieldError { row, ..blamed };
+        match refusal.code() {
+            sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => Self::Conflict(blamed),
+            code if code.starts_with(sqlstate::INTEGRITY) || code.starts_with(sqlstate::DATA) => {
+                Self::invalid(table.name, vec![blamed])
+            }
+            sqlstate::UNDEFINED_TABLE => Self::no_table(table.name),
+            _ => Self::from(source),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        if let Some(refusal) = refusal(&source) {
+            let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
+            return match code.as_str() {
+                sqlstate::QUERY_CANCELED | sqlstate::LOCK_NOT_AVAILABLE => Self::Timeout(source),
+                sqlstate::UNDEFINED_TABLE => match undefined(&message) {
+                    Some(table) => Self::no_table(table),
+                    None => Self::Database {
+                        message,
+                        code,
+                        source,
+                    },
+                },
+                code if code.starts_with(sqlstate::CONNECTION)
+                    || sqlstate::UNAVAILABLE.contains(&code) =>
+                {
+                    Self::Unavailable(source)
+                }
+                _ => Self::Database {
+                    message,
+                    code,
+                    source,
+                },
+            };
+        }
+        match source {
+            sqlx::Error::PoolTimedOut => Self::Timeout(source),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
+                Self::Unavailable(source)
+            }
+            sqlx::Error::Protocol(ref text) if text.starts_with(CLOSED_AT_ONCE) => {
+                Self::Unavailable(source)
+            }
+            _ => Self::Driver(source),
+        }
+    }
+}
+
+/// What sqlx 0.9 says of a connection that was closed before the server answered
+/// whether it has TLS: it takes the byte that did not come for a zero. A place in
+/// its source follows.
+const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
+
+/// The error of a constraint that maintenance has put on a partition.
+fn refused_by_maintenance(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
+    let constraint = refusal.constraint()?;
+    if constraint == TIME_RANGE {
+        let partition = refusal.table().unwrap_or(table.name);
+        let problem = format!(
+            "is before or after the times of all records of {partition}, which is finished; to \
+             allow it, drop its constraint {constraint}, which is made anew later"
+        );
+        let field = table.time_field();
+        return Some(Error::invalid_field(table.name, field, problem));
+    }
+    let before = constraint.strip_prefix(SPLIT_BOUND_PREFIX)?;
+    Some(Error::Setup {
+        problem: format!(
+            "the default partition of {} takes no ids from {before} on: its conversion was cut \
+             short, and never gone on with",
+            table.name
+        ),
+        hint: "go on with it: lookback storage seal".to_owned(),
+    })
+}
+
+fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {
+    source
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref())
+}
+
+/// The table in `relation "logs" does not exist`; `None` in other languages.
+fn undefined(message: &str) -> Option<&str> {
+    message
+        .strip_prefix("relation \"")?
+        .strip_suffix("\" does not exist")
+}
+
+/// What follows `label` in the context that COPY adds to an error:
+/// "COPY logs, line 3, column meta".
+fn context_part<'a>(refusal: &'a PgDatabaseError, label: &str) -> Option<&'a str> {
+    refusal
+        .r#where()
+        .filter(|context| context.starts_with("COPY "))
+        .and_then(|context| {
+            context
+                .split([',', ':'])
+                .find_map(|part| part.trim().strip_prefix(label))
+        })
+}

@@ -1,0 +1,31 @@
+//! The SQLSTATEs that are told apart (PostgreSQL manual, appendix A).
+
+/// Class: data exceptions.
+pub(crate) const DATA: &str = "22";
+/// Numeric value out of range.
+pub(crate) const NUMERIC_OUT_OF_RANGE: &str = "22003";
+/// String data, length mismatch: bit strings of different lengths.
+pub(crate) const LENGTH_MISMATCH: &str = "22026";
+/// Array subscript error: a bit beyond the end of a bit string.
+pub(crate) const SUBSCRIPT_ERROR: &str = "2202E";
+/// A sequence is at its end.
+pub(crate) const SEQUENCE_LIMIT: &str = "2200H";
+
+/// Class: integrity constraints.
+pub(crate) const INTEGRITY: &str = "23";
+pub(crate) const UNIQUE_VIOLATION: &str = "23505";
+pub(crate) const EXCLUSION_VIOLATION: &str = "23P01";
+
+pub(crate) const UNDEFINED_TABLE: &str = "42P01";
+pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+pub(crate) const QUERY_CANCELED: &str = "57014";
+pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Class: the connection.
+pub(crate) const CONNECTION: &str = "08";
+/// Shut down by an administrator, crashed, starting or stopping, full.
+pub(crate) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
+
+pub(crate) const SERIALIZATION_FAILURE: &str = "40001";
+pub(crate) const DEADLOCK_DETECTED: &str = "40P01";
