@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::output;
+use crate::{output, remedy};
 
 /// A command that did not do what it was called for.
 #[derive(Debug)]
@@ -117,7 +117,11 @@ impl From<lookback::Error> for Failure {
 
 impl From<lookback_embedded::Error> for Failure {
     fn from(error: lookback_embedded::Error) -> Self {
-        Self::failed(with_sources(&error))
+        let failure = Self::failed(with_sources(&error));
+        match error.remedy().as_ref().and_then(remedy::hint) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod database;
 mod failure;
 mod import;
 mod output;
+mod remedy;
 mod retention;
 mod rights;
 

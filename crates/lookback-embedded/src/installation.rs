@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use version::Version;
 
-use crate::{Error, Event, Result, process};
+use crate::{Error, ErrorKind, Event, Result, process};
 
 /// The oldest PostgreSQL that lookback runs on.
 const MIN_MAJOR: u32 = 15;
@@ -50,11 +50,13 @@ impl Installation {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsuitable`] with what it lacks.
+    /// [`Error::is_not_found`]; the message names what the PostgreSQL lacks.
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::inspect(dir, Origin::Given).map_err(|reason| Error::Unsuitable {
-            dir: dir.to_owned(),
-            reason,
+        Self::inspect(dir, Origin::Given).map_err(|reason| {
+            Error::from(ErrorKind::Unsuitable {
+                dir: dir.to_owned(),
+                reason,
+            })
         })
     }
 
@@ -159,7 +161,7 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsuitable`] if a folder was given and holds none.
+    /// [`Error::is_not_found`] if a folder was given and holds none.
     pub fn find_local(&self, on: &dyn Fn(&Event)) -> Result<Option<Installation>> {
         if let Some(dir) = &self.given {
             return Installation::open(dir).map(Some);
@@ -199,8 +201,7 @@ impl Search {
     ///
     /// # Errors
     ///
-    /// As [`find_local`](Self::find_local); the errors of fetching, for which
-    /// [`Error::is_no_postgres`] holds and which name the ways out; and [`Error::Io`].
+    /// [`Error::is_not_found`] if none can be fetched; [`Error::is_disk_full`] and other I/O errors.
     pub fn find(&self, on: &dyn Fn(&Event)) -> Result<Installation> {
         match self.find_local(on)? {
             Some(found) => Ok(found),

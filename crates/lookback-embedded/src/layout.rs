@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Where fetched PostgreSQLs and the server live.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`Error::NoHome`] if a folder depends on `HOME` and `HOME` is not set.
+    /// If a folder depends on `HOME` and `HOME` is not set.
     ///
     /// [XDG specification]: https://specifications.freedesktop.org/basedir-spec/latest/
     pub fn standard(env: impl Fn(&str) -> Option<OsString>, is_root: bool) -> Result<Self> {
@@ -36,7 +36,7 @@ impl Layout {
             folder(variable)
                 .or_else(|| folder("HOME").map(|home| home.join(in_home)))
                 .map(|place| place.join("lookback"))
-                .ok_or(Error::NoHome { variable })
+                .ok_or_else(|| Error::from(ErrorKind::NoHome { variable }))
         };
         Ok(Self::new(
             place("XDG_CACHE_HOME", ".cache")?.join("postgres"),
@@ -68,6 +68,7 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Remedy;
 
     fn standard(env: &[(&str, &str)], is_root: bool) -> Result<Layout> {
         let look_up = |name: &str| {
@@ -110,11 +111,7 @@ mod tests {
         assert_eq!(layout.server(), "/h/.local/share/lookback/server");
 
         let error = standard(&[("XDG_CACHE_HOME", "/c"), ("HOME", "h")], false).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::NoHome {
-                variable: "XDG_DATA_HOME"
-            }
-        ));
+        assert_eq!(error.remedy(), Some(Remedy::SetHome));
+        assert!(error.to_string().contains("XDG_DATA_HOME"), "{error}");
     }
 }

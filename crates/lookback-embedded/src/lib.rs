@@ -58,7 +58,8 @@ mod lock;
 mod process;
 mod server;
 
-pub use error::Error;
+use error::ErrorKind;
+pub use error::{Error, Remedy};
 pub use event::{Event, quiet};
 pub use installation::{Installation, Origin, Search, Version};
 pub use layout::Layout;

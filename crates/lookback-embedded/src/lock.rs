@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::process::POLL;
-use crate::{Error, Event, Result, folder};
+use crate::{Error, ErrorKind, Event, Result, folder};
 
 /// An exclusive lock between processes and threads, released when dropped or killed.
 #[derive(Debug)]
@@ -19,8 +19,7 @@ impl Lock {
     /// Waits for the lock, for `patience` at most. `purpose` is what others are told who wait
     /// for this caller.
     ///
-    /// The folder must exist. If it is removed meanwhile the error is
-    /// [`Error::is_missing_file`].
+    /// The folder must exist. If it is removed meanwhile, [`Error::io_kind`] is `NotFound`.
     pub(crate) fn acquire(
         path: &Path,
         purpose: &str,
@@ -58,11 +57,11 @@ impl Lock {
                 });
             }
             if begun.elapsed() >= patience {
-                return Err(Error::Locked {
+                return Err(Error::from(ErrorKind::Locked {
                     lock: path.to_owned(),
                     holder,
                     waited: patience,
-                });
+                }));
             }
             thread::sleep(POLL);
         }
@@ -138,7 +137,8 @@ mod tests {
         let hear = |event: &Event| heard.borrow_mut().push(event.to_string());
         // However late it is by then.
         let error = Lock::acquire(&path, "eating", Duration::ZERO, &hear).unwrap_err();
-        assert!(matches!(&error, Error::Locked { holder, .. } if holder.ends_with("(baking)")));
+        assert!(error.is_timeout(), "{error:?}");
+        assert!(error.to_string().contains("(baking) holds "), "{error}");
         assert_eq!(heard.borrow().len(), 1, "{heard:?}");
         assert!(heard.borrow()[0].starts_with("waiting for process "));
         drop(first);

@@ -19,7 +19,7 @@ pub use account::is_root;
 
 use crate::lock::Lock;
 use crate::process::POLL;
-use crate::{Error, Event, Installation, Result, folder};
+use crate::{Error, ErrorKind, Event, Installation, Result, folder};
 use password::Password;
 use postmaster::{PidFile, Postmaster};
 use tools::Tools;
@@ -204,7 +204,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// If the log cannot be read.
     pub fn log_tail(&self, lines: usize) -> Result<String> {
         log::tail(&self.log_path(), lines)
     }
@@ -213,8 +213,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if its files cannot be read, [`Error::Damaged`] if it runs and its
-    /// password is missing.
+    /// If its files cannot be read; [`Error::is_damaged`] if it runs and its password is missing.
     pub fn status(&self) -> Result<Status> {
         match Postmaster::look(&self.data())? {
             Postmaster::Alive(file) => match self.answering(&file) {
@@ -232,7 +231,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Nearly all of [`Error`]. After an error nothing half-made is left: an existing data
+    /// After an error nothing half-made is left: an existing data
     /// folder is as it was, a new one is complete or not there.
     pub fn start(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Running> {
         // A throw-away server may stop itself at any moment of this, if this thread is held up
@@ -269,8 +268,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] and [`Error::Slow`] after the [`patience`](Self::patience), and
-    /// [`Error::Io`].
+    /// [`Error::is_timeout`] after the [`patience`](Self::patience), and I/O errors.
     pub fn stop(&self, on: &dyn Fn(&Event)) -> Result<Stop> {
         if !self.base.exists() {
             return Ok(Stop::WasNotRunning);
@@ -304,7 +302,9 @@ impl Server {
                 // The folder was removed by a throw-away server that has just ended.
                 Ok(lock) if self.settle(&lock)? == Decision::Remove => {}
                 Ok(lock) => return Ok(lock),
-                Err(e) if e.is_missing_file() && begun.elapsed() < self.patience => {}
+                Err(e)
+                    if e.io_kind() == Some(io::ErrorKind::NotFound)
+                        && begun.elapsed() < self.patience => {}
                 Err(e) => return Err(e),
             }
             thread::sleep(POLL);
@@ -360,11 +360,11 @@ impl Server {
 
     fn check_port(&self, running: &Running) -> Result<()> {
         match self.port {
-            Some(wanted) if wanted != running.port => Err(Error::OtherPort {
+            Some(wanted) if wanted != running.port => Err(Error::from(ErrorKind::OtherPort {
                 base: self.base.clone(),
                 running: running.port,
                 wanted,
-            }),
+            })),
             _ => Ok(()),
         }
     }
@@ -437,22 +437,23 @@ impl Server {
     }
 
     fn ended(&self) -> Result<Error> {
-        Ok(Error::Tool {
+        Ok(Error::from(ErrorKind::Tool {
             tool: "postgres".to_owned(),
             status: "it ended while it was starting".to_owned(),
             path: self.data(),
             detail: self.log_tail(10)?,
-        })
+        }))
     }
 
     fn slow(&self, pid: u32, wanted: &'static str) -> Error {
-        Error::Slow {
+        Error::from(ErrorKind::Timeout {
             pid,
             base: self.base.clone(),
             wanted,
             waited: self.patience,
             detail: self.log_tail(10).unwrap_or_default(),
-        }
+            remedy: None,
+        })
     }
 
     /// Removes the base folder, at once for everybody who looks for it by its name.
@@ -469,8 +470,8 @@ impl Server {
 }
 
 fn no_password(base: &Path) -> Error {
-    Error::Damaged {
+    Error::from(ErrorKind::Damaged {
         base: base.to_owned(),
         reason: "the file password is missing or empty".to_owned(),
-    }
+    })
 }

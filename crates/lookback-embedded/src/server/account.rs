@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Error, Event, Result};
+use crate::{Error, ErrorKind, Event, Remedy, Result};
 
 /// The account PostgreSQL runs as when that is not the caller's: it refuses to run as root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,21 +89,23 @@ pub(crate) fn choose(
 ) -> Result<Option<Account>> {
     if !is_root() {
         return match given {
-            Some(user) if by_name(user)?.is_none_or(|a| a.uid != caller()) => Err(Error::User {
-                user: user.to_owned(),
-                reason: "only root can run it as another user than itself; leave out --pg-user \
-                         and LOOKBACK_PG_USER"
-                    .to_owned(),
-            }),
+            Some(user) if by_name(user)?.is_none_or(|a| a.uid != caller()) => {
+                Err(Error::from(ErrorKind::User {
+                    user: user.to_owned(),
+                    reason: "only root can run it as another user".to_owned(),
+                    remedy: Some(Remedy::OmitAccount),
+                }))
+            }
             _ => Ok(None),
         };
     }
     let account = match given {
-        Some(user) => by_name(user)?.ok_or_else(|| Error::User {
-            user: user.to_owned(),
-            reason: "there is no such user; create it, or leave out --pg-user and \
-                     LOOKBACK_PG_USER"
-                .to_owned(),
+        Some(user) => by_name(user)?.ok_or_else(|| {
+            Error::from(ErrorKind::User {
+                user: user.to_owned(),
+                reason: "there is no such user".to_owned(),
+                remedy: Some(Remedy::CreateAccount),
+            })
         })?,
         // A folder without this file holds no database yet, and its owner says nothing.
         None => match owner(&data.join("PG_VERSION"))? {
@@ -112,18 +114,13 @@ pub(crate) fn choose(
         },
     };
     if account.uid == 0 {
-        return Err(Error::User {
+        return Err(Error::from(ErrorKind::User {
             user: account.name,
-            reason: format!(
-                "PostgreSQL refuses to run as root; choose another user (--pg-user NAME or \
-                 LOOKBACK_PG_USER){}",
-                if given.is_some() {
-                    String::new()
-                } else {
-                    format!(", or give it the folder: chown -R NAME {}", data.display())
-                }
-            ),
-        });
+            reason: "PostgreSQL refuses to run as root".to_owned(),
+            remedy: Some(Remedy::ChooseAccount {
+                data: given.is_none().then(|| data.to_owned()),
+            }),
+        }));
     }
     Ok(Some(account))
 }
@@ -144,11 +141,12 @@ fn usual(on: &dyn Fn(&Event)) -> Result<Account> {
     // Another process may have created it at the same time: what counts is that it is there.
     match by_name("lookback")? {
         Some(found) => Ok(found),
-        None => by_name("nobody")?.ok_or_else(|| Error::User {
-            user: "another user than root".to_owned(),
-            reason: "there is neither lookback nor postgres nor nobody; create one (useradd \
-                     --system lookback)"
-                .to_owned(),
+        None => by_name("nobody")?.ok_or_else(|| {
+            Error::from(ErrorKind::User {
+                user: "another user than root".to_owned(),
+                reason: "there is neither lookback nor postgres nor nobody".to_owned(),
+                remedy: Some(Remedy::CreateSystemAccount),
+            })
         }),
     }
 }
@@ -217,10 +215,11 @@ fn caller() -> u32 {
 
 #[cfg(unix)]
 fn look_up(name: &str, error: nix::Error) -> Error {
-    Error::User {
+    Error::from(ErrorKind::User {
         user: name.to_owned(),
         reason: format!("the system's list of users cannot be read: {error}"),
-    }
+        remedy: None,
+    })
 }
 
 #[cfg(unix)]
@@ -244,13 +243,18 @@ mod tests {
     fn a_name_that_does_not_exist_is_an_error() {
         let nowhere = Path::new("/nowhere");
         let error = choose(Some("no-such-user-here"), nowhere, &quiet).unwrap_err();
-        assert!(matches!(error, Error::User { .. }), "{error:?}");
+        assert!(error.to_string().contains("no-such-user-here"), "{error}");
+        assert!(error.remedy().is_some(), "{error:?}");
     }
 
     #[test]
     fn root_is_refused() {
         let error = choose(Some("root"), Path::new("/nowhere"), &quiet).unwrap_err();
-        assert!(matches!(error, Error::User { .. }), "{error:?}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("PostgreSQL cannot run as root")
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::password::Password;
 use super::tools::Tools;
 use super::{NAME, orphans};
 use crate::process::Finished;
-use crate::{Error, Event, Result, folder};
+use crate::{Error, ErrorKind, Event, Result, folder};
 
 /// Makes the data folder if there is none, and checks it if there is.
 ///
@@ -24,12 +24,12 @@ pub(crate) fn prepare(
         return check_major(&data, found.trim(), tools.installation.version().major());
     }
     if fs::read_dir(&data).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Damaged {
+        return Err(Error::from(ErrorKind::Damaged {
             base: base.to_owned(),
             reason: "the folder data is not empty and is no data folder of PostgreSQL (it has \
                      no file PG_VERSION)"
                 .to_owned(),
-        });
+        }));
     }
 
     on(&Event::Initialising {
@@ -51,11 +51,11 @@ fn check_major(data: &Path, found: &str, installed: u32) -> Result<()> {
     if found == installed.to_string() {
         return Ok(());
     }
-    Err(Error::OtherMajor {
+    Err(Error::from(ErrorKind::OtherMajor {
         data: data.to_owned(),
         found: found.to_owned(),
         installed,
-    })
+    }))
 }
 
 fn initdb(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::postmaster::{PidFile, Postmaster};
 use super::tools::Tools;
 use super::{Server, log};
-use crate::{Error, Event, Result, folder};
+use crate::{Error, ErrorKind, Event, Result, folder};
 
 /// So many ports are tried if other programs are faster in taking the chosen one.
 const PORTS: usize = 5;
@@ -30,7 +30,7 @@ pub(crate) fn launch(server: &Server, tools: &Tools<'_>, on: &dyn Fn(&Event)) ->
         }
         let port = match server.port {
             Some(given) if is_free(given) => given,
-            Some(given) => return Err(Error::PortTaken { port: given }),
+            Some(given) => return Err(Error::from(ErrorKind::PortTaken { port: given })),
             None => choose(&server.base, on)?,
         };
         on(&Event::Starting { port });
@@ -40,7 +40,9 @@ pub(crate) fn launch(server: &Server, tools: &Tools<'_>, on: &dyn Fn(&Event)) ->
         };
         let waiting = begun.elapsed() < tools.patience;
         match failure.reason {
-            Reason::Port if server.port.is_some() => return Err(Error::PortTaken { port }),
+            Reason::Port if server.port.is_some() => {
+                return Err(Error::from(ErrorKind::PortTaken { port }));
+            }
             Reason::Port if ports < PORTS => ports += 1,
             // Children of a killed server see its end within moments.
             Reason::Remains if waiting => thread::sleep(Duration::from_millis(100)),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::postmaster::workers;
 use crate::process::POLL;
-use crate::{Error, Result, folder};
+use crate::{Error, ErrorKind, Remedy, Result, folder};
 
 /// Removes the unfinished data folder of a start that was killed; it is fine if there is none.
 ///
@@ -23,20 +23,19 @@ pub(crate) fn clear(new: &Path, patience: Duration) -> Result<()> {
         let late = begun.elapsed() >= patience;
         match left {
             Some(pid) if late => {
-                return Err(Error::Slow {
+                return Err(Error::from(ErrorKind::Timeout {
                     pid,
                     base: new.to_owned(),
                     wanted: "stopped",
                     waited: patience,
-                    detail: "it is left of a start that was killed; end it, then try again"
-                        .to_owned(),
-                });
+                    detail: "it was left behind by a start that was killed".to_owned(),
+                    remedy: Some(Remedy::EndProcess { pid }),
+                }));
             }
             Some(_) => {}
             None => match folder::remove(new) {
                 // Not every process can be seen by everybody.
-                Err(Error::Io { source, .. })
-                    if source.kind() == io::ErrorKind::DirectoryNotEmpty && !late => {}
+                Err(e) if e.io_kind() == Some(io::ErrorKind::DirectoryNotEmpty) && !late => {}
                 removed => return removed,
             },
         }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::account::Account;
-use crate::error::is_full;
+use crate::error::{ErrorKind, is_disk_full};
 use crate::process::{self, Finished};
 use crate::{Error, Installation, Result, folder};
 
@@ -74,11 +74,11 @@ impl<'a> Tools<'a> {
                     .into_iter()
                     .find_map(|wanted| Some((wanted, account.barrier(wanted)?)));
                 Err(match barrier {
-                    Some((wanted, barrier)) => Error::Unreachable {
+                    Some((wanted, barrier)) => Error::from(ErrorKind::AccessDenied {
                         user: account.name.clone(),
                         wanted: wanted.to_owned(),
                         barrier,
-                    },
+                    }),
                     None => Error::io("run", &program)(e),
                 })
             }
@@ -95,14 +95,14 @@ impl<'a> Tools<'a> {
         let (tool, path) = (tool.to_owned(), path.to_owned());
         // On a full disk even the log may be empty, hence the second question.
         if process::says_disk_full(&detail) || self.disk_is_full() {
-            return Error::DiskFull { tool, path, detail };
+            return Error::from(ErrorKind::DiskFull { tool, path, detail });
         }
-        Error::Tool {
+        Error::from(ErrorKind::Tool {
             tool,
             status: done.status.to_string(),
             path,
             detail,
-        }
+        })
     }
 
     /// Whether a file of some blocks can no longer be written to the base folder.
@@ -110,6 +110,6 @@ impl<'a> Tools<'a> {
         let probe = folder::Unfinished(self.base.join("probe"));
         let written = folder::create_file(&probe.0, 0o600)
             .and_then(|mut file| file.write_all(&[1; 64 * 1024]));
-        written.is_err_and(|e| is_full(&e))
+        written.is_err_and(|e| is_disk_full(&e))
     }
 }

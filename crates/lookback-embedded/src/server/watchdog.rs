@@ -30,7 +30,7 @@ use super::ThrowAway;
 use super::tools::Tools;
 use crate::lock::Lock;
 use crate::process::{self, POLL};
-use crate::{Error, Result, folder};
+use crate::{Error, ErrorKind, Result, folder};
 
 /// The watch gives `pg_ctl` a minute, and so this has to do for the watch, also on a machine on
 /// which all of it takes much longer than it should.
@@ -73,11 +73,11 @@ pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<Decision> {
         match Lock::attempt(&base.join("watchdog")) {
             Ok(Some(_)) => folder::remove(&stopping)?,
             Ok(None) if begun.elapsed() >= DECISION => {
-                return Err(Error::Locked {
+                return Err(Error::from(ErrorKind::Locked {
                     lock: stopping,
                     holder: "the idle watch of this server".to_owned(),
                     waited: DECISION,
-                });
+                }));
             }
             Ok(None) => thread::sleep(POLL),
             Err(error) => return gone(error),

@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use lookback_embedded::{Error, Installation, Origin, Search, quiet};
+use lookback_embedded::{Installation, Origin, Remedy, Search, quiet};
 
 use crate::support::{installation, open_folder, path, script};
 
@@ -37,24 +37,20 @@ fn a_given_folder_that_is_no_good_is_an_error_though_there_is_a_cached_one() {
     );
 
     let error = search.given(folder.path()).find(&quiet).unwrap_err();
-    assert!(
-        matches!(&error, Error::Unsuitable { dir, .. } if dir == folder.path()),
-        "{error:?}"
+    assert_eq!(error.remedy(), Some(Remedy::ChooseInstallation));
+    let expected = format!(
+        "the given PostgreSQL in {} cannot be used: there is no program named postgres",
+        folder.path().display()
     );
-    assert!(
-        error
-            .to_string()
-            .contains("there is no program named postgres"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 /// The reason why a folder with these scripts is no good.
 fn reason(folder: &Path) -> String {
-    match Installation::open(folder) {
-        Err(Error::Unsuitable { reason, .. }) => reason,
-        other => panic!("{other:?}"),
-    }
+    let error = Installation::open(folder).unwrap_err().to_string();
+    let (_, reason) = error.split_once(" cannot be used: ").unwrap();
+    let (reason, _) = reason.rsplit_once("\nexpected ").unwrap();
+    reason.to_owned()
 }
 
 #[test]

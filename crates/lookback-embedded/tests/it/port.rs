@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use lookback_embedded::{Error, Event, quiet};
+use lookback_embedded::{Event, Remedy, quiet};
 
 use crate::support::{Place, query, refused, start, start_heard};
 
@@ -16,16 +16,10 @@ fn a_given_port_that_is_taken_is_an_error() {
     let place = Place::new();
     let (listener, port) = taken();
     let error = refused(&place.server().port(port));
-    assert!(
-        matches!(error, Error::PortTaken { port: p } if p == port),
-        "{error:?}"
-    );
-    assert!(error.is_port());
-    let text = error.to_string();
-    assert!(
-        text.contains(&port.to_string()) && text.contains("--pg-port"),
-        "{text}"
-    );
+    assert!(error.is_port_conflict(), "{error:?}");
+    assert_eq!(error.remedy(), Some(Remedy::ChoosePort));
+    let expected = format!("port {port} on 127.0.0.1 is taken");
+    assert!(error.to_string().starts_with(&expected), "{error}");
 
     // A port that is given up may be taken by another program before the server is there.
     start(&place.server());
@@ -35,7 +29,7 @@ fn a_given_port_that_is_taken_is_an_error() {
     for attempt in 1.. {
         let (running, _) = start_heard(&place.server().port(free));
         match running {
-            Err(Error::PortTaken { .. }) if attempt < 10 => free = taken().1,
+            Err(error) if error.is_port_conflict() && attempt < 10 => free = taken().1,
             running => {
                 assert_eq!(running.unwrap().port(), free);
                 return;
@@ -89,9 +83,9 @@ fn another_port_than_that_of_the_running_server_is_an_error() {
     let running = place.start();
     let (_listener, port) = taken();
     let error = refused(&place.server().port(port));
-    assert!(
-        matches!(error, Error::OtherPort { wanted, .. } if wanted == port),
-        "{error:?}"
-    );
+    assert!(error.is_port_conflict(), "{error:?}");
+    assert_eq!(error.remedy(), Some(Remedy::StopServer));
+    let expected = format!("not on the given port {port}");
+    assert!(error.to_string().ends_with(&expected), "{error}");
     assert_eq!(query(&running.url(), "SELECT 1"), "1");
 }

@@ -3,7 +3,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use lookback_embedded::{Error, is_root, quiet};
+use lookback_embedded::{Remedy, is_root, quiet};
 use nix::unistd::User;
 
 use crate::support::{Place, allow_in, installation, open_folder, refused, server_at, start};
@@ -33,19 +33,13 @@ fn a_data_folder_of_another_major_version_is_left_alone() {
 
     let error = refused(&server);
     let major = installation().version().major();
-    assert!(
-        matches!(&error, Error::OtherMajor { found, installed, .. }
-            if found == "14" && *installed == major),
-        "{error:?}"
-    );
+    assert!(error.is_version_mismatch(), "{error:?}");
+    let remedy = Remedy::UseMajor {
+        major: "14".to_owned(),
+    };
+    assert_eq!(error.remedy(), Some(remedy));
     let text = error.to_string();
-    for part in [
-        "PostgreSQL 14",
-        &format!("PostgreSQL {major}"),
-        "--pg-bin",
-        "pg_upgrade",
-        "move that folder",
-    ] {
+    for part in ["PostgreSQL 14", &format!("PostgreSQL {major}")] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(text.contains(&place.data().display().to_string()), "{text}");
@@ -59,7 +53,7 @@ fn a_folder_that_is_something_else_is_left_alone() {
     allow_in(place.base());
     fs::write(place.data().join("thesis.txt"), "years of work").unwrap();
     let error = refused(&place.server());
-    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(error.is_damaged(), "{error:?}");
     assert_eq!(contents(&place.data()).len(), 1);
 }
 
@@ -72,7 +66,7 @@ fn a_lost_password_is_named() {
     let password = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
     let error = refused(&server);
-    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(error.is_damaged(), "{error:?}");
     assert!(error.to_string().contains("password"), "{error}");
     fs::write(&file, password).unwrap();
     assert!(!start(&server).started());
@@ -84,8 +78,8 @@ fn a_base_folder_that_cannot_be_made_is_named() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = refused(&server_at(&file.join("server")));
-    assert!(matches!(error, Error::Io { .. }), "{error:?}");
-    assert!(error.to_string().contains("file/server"), "{error}");
+    let expected = format!("cannot create {}", file.join("server").display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[test]
@@ -98,11 +92,11 @@ fn a_base_folder_that_cannot_be_written_is_named() {
     fs::create_dir(place.base()).unwrap();
     fs::set_permissions(place.base(), fs::Permissions::from_mode(0o555)).unwrap();
     let error = refused(&place.server());
-    let text = error.to_string();
-    assert!(
-        text.contains("Permission denied") && text.contains("--data-dir"),
-        "{text}"
-    );
+    assert!(error.to_string().contains("Permission denied"), "{error}");
+    let remedy = Remedy::MakeWritable {
+        folder: place.base().to_owned(),
+    };
+    assert_eq!(error.remedy(), Some(remedy));
     assert_eq!(fs::read_dir(place.base()).unwrap().count(), 0);
     fs::set_permissions(place.base(), fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -118,10 +112,8 @@ fn as_root_a_folder_that_the_servers_user_cannot_enter_is_named() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
     let error = refused(&server_at(&closed.join("server")));
-    assert!(
-        matches!(&error, Error::Unreachable { barrier, .. } if *barrier == closed),
-        "{error:?}"
-    );
+    let remedy = Remedy::GrantAccess { barrier: closed };
+    assert_eq!(error.remedy(), Some(remedy));
 }
 
 #[test]
@@ -130,10 +122,8 @@ fn a_user_that_it_cannot_run_as_is_an_error() {
     for user in ["root", "no-such-user-here"] {
         if user == "root" || is_root() {
             let error = refused(&place.server().user(user));
-            assert!(
-                matches!(&error, Error::User { user: u, .. } if u == user),
-                "{error:?}"
-            );
+            let expected = format!("PostgreSQL cannot run as {user}");
+            assert!(error.to_string().starts_with(&expected), "{error}");
         }
     }
     assert!(!place.data().exists());
