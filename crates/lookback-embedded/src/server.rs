@@ -18,51 +18,55 @@ use std::time::{Duration, Instant};
 pub use account::is_root;
 
 use crate::lock::Lock;
-use crate::process::POLL;
+use crate::process::POLL_INTERVAL;
 use crate::{Error, ErrorKind, Event, Installation, Result, folder};
 use password::Password;
 use postmaster::{PidFile, Postmaster};
 use tools::Tools;
-use watchdog::Decision;
+use watchdog::WatchdogDecision;
 
-/// The superuser and the database of every server.
-const NAME: &str = "lookback";
+/// The superuser of every server.
+const SUPERUSER: &str = "lookback";
+/// The database that every server has.
+const DATABASE: &str = "lookback";
 
-/// A private PostgreSQL, known by its base folder; making a value of this type touches nothing.
+/// A private PostgreSQL, identified by its base folder; creating a value has no effect.
 ///
-/// All that matters is in the base folder, so any number of values, in any number of
-/// processes, may stand for the same server.
+/// All state is in the base folder, so any number of values, in any number of processes, may
+/// represent the same server.
 #[derive(Debug, Clone)]
 pub struct Server {
     base: PathBuf,
     port: Option<u16>,
     user: Option<String>,
-    throw_away: Option<ThrowAway>,
-    patience: Duration,
+    ephemeral: Option<EphemeralOptions>,
+    timeout: Duration,
 }
 
-/// How a server for tests ends, see [`Server::throw_away`].
+/// Options of a server for tests, see [`Server::ephemeral`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ThrowAway {
-    /// After how long without a client connection the server stops itself, in whole seconds
-    /// and at least one; 60 s by default.
+pub struct EphemeralOptions {
+    /// The time without a client connection after which the server stops itself.
     ///
-    /// The time begins anew with every [`Server::start`]. It has to be longer than it takes
-    /// to connect after that, and than the longest pause in which nobody is connected.
-    pub idle: Duration,
-    /// Whether the base folder is removed when the server was stopped, by itself or by
-    /// [`Server::stop`]; it is by default.
-    pub remove: bool,
-    /// Whether what is committed is made durable, as on any other server; it is
-    /// not by default. For benchmarks.
+    /// In whole seconds and at least one; 60 s by default. Every [`Server::start`] restarts it.
+    /// It has to be longer than it takes to connect after a start, and than the longest pause
+    /// in which nobody is connected.
+    pub idle_timeout: Duration,
+    /// Whether stopping the server removes the base folder; true by default.
+    ///
+    /// Both when it stops itself and by [`Server::stop`].
+    pub remove_on_stop: bool,
+    /// Whether commits are durable, as on any other server; false by default.
+    ///
+    /// For benchmarks.
     pub durable: bool,
 }
 
-impl Default for ThrowAway {
+impl Default for EphemeralOptions {
     fn default() -> Self {
         Self {
-            idle: Duration::from_secs(60),
-            remove: true,
+            idle_timeout: Duration::from_secs(60),
+            remove_on_stop: true,
             durable: false,
         }
     }
@@ -70,25 +74,25 @@ impl Default for ThrowAway {
 
 /// A server that accepts connections. `Debug` does not show its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningServer {
     pid: u32,
     port: u16,
     password: Password,
     started: bool,
 }
 
-impl Running {
+impl RunningServer {
     /// `postgres://lookback:<password>@127.0.0.1:<port>/lookback`: a secret.
     #[must_use]
     pub fn url(&self) -> String {
-        self.url_of(NAME)
+        self.database_url(DATABASE)
     }
 
-    /// The same for another database of this server, by a name that needs no escape in a URL.
+    /// The URL of another database of this server, by a name that needs no escape in a URL.
     #[must_use]
-    pub fn url_of(&self, database: &str) -> String {
+    pub fn database_url(&self, database: &str) -> String {
         let (password, port) = (self.password.reveal(), self.port);
-        format!("postgres://{NAME}:{password}@127.0.0.1:{port}/{database}")
+        format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}")
     }
 
     /// The port on 127.0.0.1.
@@ -103,51 +107,52 @@ impl Running {
         self.pid
     }
 
-    /// Whether this call has started it, or else found it running.
+    /// Whether this call started the server; false if it was running.
     #[must_use]
-    pub fn started(&self) -> bool {
+    pub fn was_started(&self) -> bool {
         self.started
     }
 }
 
-/// What a server is doing.
+/// Whether a server is running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Status {
-    /// It does not run, or does not exist yet.
+pub enum ServerStatus {
+    /// It is not running, or does not exist yet.
     Stopped,
-    /// It starts or stops, and accepts no connections.
-    Busy {
+    /// It is starting or stopping, and accepts no connections.
+    NotReady {
         /// Its process id.
         pid: u32,
     },
     /// It accepts connections.
-    Running(Running),
+    Running(RunningServer),
 }
 
-/// What [`Server::stop`] found.
+/// The outcome of [`Server::stop`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stop {
-    /// The server ran and was stopped.
+pub enum StopOutcome {
+    /// The server was running and was stopped.
     Stopped,
-    /// It did not run.
-    WasNotRunning,
+    /// The server was not running.
+    NotRunning,
 }
 
 impl Server {
-    /// The server with this base folder ([`Layout::server`](crate::Layout::server)).
+    /// Creates a handle for the server with this base folder, without starting it.
     ///
-    /// As root the folder must be one that other accounts can enter.
-    pub fn at(base: impl Into<PathBuf>) -> Self {
+    /// The standard one is [`Layout::server`](crate::Layout::server). As root the folder must be
+    /// one that other accounts can enter.
+    pub fn new(base: impl Into<PathBuf>) -> Self {
         let base = base.into();
         Self {
-            // Only an empty path cannot be made absolute, and that fails on its first use.
+            // Only an empty path cannot be made absolute; using it fails.
             base: std::path::absolute(&base).unwrap_or(base),
             port: None,
             user: None,
-            throw_away: None,
-            patience: Duration::from_secs(60),
+            ephemeral: None,
+            timeout: Duration::from_secs(60),
         }
     }
 
@@ -158,33 +163,37 @@ impl Server {
         self
     }
 
-    /// Runs as this account of the system if the caller is root; by default as the owner of
-    /// an existing data folder, then `lookback`, then `postgres`, then a new `lookback`, then
-    /// `nobody`. For other callers it may only be themselves.
+    /// Runs as this account of the system; only root can choose another than its own.
+    ///
+    /// By default, root runs it as the owner of an existing data folder, then `lookback`, then
+    /// `postgres`, then a new `lookback`, then `nobody`.
     #[must_use]
     pub fn user(mut self, name: impl Into<String>) -> Self {
         self.user = Some(name.into());
         self
     }
 
-    /// For tests: nothing is made durable (`fsync`, `synchronous_commit` and
-    /// `full_page_writes` off) unless [`ThrowAway::durable`] says so, 300 connections,
-    /// and the server stops itself when idle, even if every process that used it was
-    /// killed.
+    /// Makes it a server for tests: fast, not durable, and stopped when idle.
+    ///
+    /// `fsync`, `synchronous_commit` and `full_page_writes` are off unless
+    /// [`EphemeralOptions::durable`] is set, and there are 300 connections. The server stops
+    /// itself when idle, even if every process that used it was killed.
     ///
     /// Two small `sh` processes watch it. They end with the server, at the latest after the
-    /// idle time.
+    /// idle timeout.
     #[must_use]
-    pub fn throw_away(mut self, how: ThrowAway) -> Self {
-        self.throw_away = Some(how);
+    pub fn ephemeral(mut self, options: EphemeralOptions) -> Self {
+        self.ephemeral = Some(options);
         self
     }
 
-    /// How long to wait for another process that starts or stops it, for PostgreSQL to be
-    /// ready, and for it to be gone; 60 s by default, for each.
+    /// Sets the timeout of each wait; 60 s by default.
+    ///
+    /// There are waits for another process that starts or stops the server, for PostgreSQL to be
+    /// ready, and for it to end.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -194,13 +203,13 @@ impl Server {
         &self.base
     }
 
-    /// PostgreSQL's log. It is there once the server was started.
+    /// The path of PostgreSQL's log, which exists once the server was started.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.base.join("server.log")
     }
 
-    /// The last lines of the log, empty if there is none.
+    /// Reads the last lines of the log; empty if there is none.
     ///
     /// # Errors
     ///
@@ -209,80 +218,90 @@ impl Server {
         log::tail(&self.log_path(), lines)
     }
 
-    /// What the server is doing now. Takes no lock, changes nothing and does not wait.
+    /// Returns the current status, without a lock, a change or a wait.
     ///
     /// # Errors
     ///
     /// If its files cannot be read; [`Error::is_damaged`] if it runs and its password is missing.
-    pub fn status(&self) -> Result<Status> {
-        match Postmaster::look(&self.data())? {
-            Postmaster::Alive(file) => match self.answering(&file) {
-                Some(port) => Ok(Status::Running(self.running(file.pid, port, false)?)),
-                None => Ok(Status::Busy { pid: file.pid }),
+    pub fn status(&self) -> Result<ServerStatus> {
+        match Postmaster::inspect(&self.data())? {
+            Postmaster::Alive(file) => match self.accepting_port(&file) {
+                Some(port) => Ok(ServerStatus::Running(
+                    self.running_server(file.pid, port, false)?,
+                )),
+                None => Ok(ServerStatus::NotReady { pid: file.pid }),
             },
-            _ => Ok(Status::Stopped),
+            _ => Ok(ServerStatus::Stopped),
         }
     }
 
-    /// Starts the server, or finds it running; makes what is missing, so that a new folder is
-    /// enough. Calls from any number of threads and processes share one server.
+    /// Starts the server unless it is running, and creates what is missing.
     ///
-    /// The server goes on when the caller ends, in whatever way.
+    /// A new base folder is enough. Calls from any number of threads and processes share one
+    /// server, which keeps running when the caller ends, however it ends.
     ///
     /// # Errors
     ///
-    /// After an error nothing half-made is left: an existing data
-    /// folder is as it was, a new one is complete or not there.
-    pub fn start(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Running> {
-        // A throw-away server may stop itself at any moment of this, if this thread is held up
-        // for the idle time. `settle` says afterwards whether that happened; then the folder may
-        // be gone, what `launch` says is about another server, and all begins again.
-        let begun = Instant::now();
+    /// After an error nothing incomplete is left: an existing data folder is unchanged, a new one
+    /// is complete or absent.
+    pub fn start(
+        &self,
+        installation: &Installation,
+        on_event: &dyn Fn(&Event),
+    ) -> Result<RunningServer> {
+        // An ephemeral server may stop itself at any moment of this, if this thread is delayed for
+        // the idle timeout. `cancel_idle_stop` returns afterwards whether that happened; then the
+        // folder may be gone, the result of `launch` is about another server, and the loop retries.
+        let started_at = Instant::now();
         loop {
-            let lock = self.enter("starting the server", on)?;
-            let running = self.launch(installation, on);
+            let lock = self.lock_base("starting the server", on_event)?;
+            let running = self.launch(installation, on_event);
             if let Ok(Some(running)) = &running {
                 self.check_port(running)?;
             }
-            match self.settle(&lock)? {
-                Decision::Remove => continue,
-                Decision::Stop if begun.elapsed() < self.patience => continue,
-                Decision::Stop | Decision::None => {}
+            match self.cancel_idle_stop(&lock)? {
+                WatchdogDecision::Remove => continue,
+                WatchdogDecision::Stop if started_at.elapsed() < self.timeout => continue,
+                WatchdogDecision::Stop | WatchdogDecision::None => {}
             }
             let running = running?;
             if let Some(running) = &running
-                && matches!(Postmaster::look(&self.data())?, Postmaster::Alive(_))
+                && matches!(Postmaster::inspect(&self.data())?, Postmaster::Alive(_))
             {
                 return Ok(running.clone());
             }
             let found = running.is_none_or(|running| !running.started);
-            // One that was found running was about to stop, and one that is watched may have been
-            // stopped since it settled.
-            if begun.elapsed() >= self.patience || !(found || self.is_watched()) {
-                return Err(self.ended()?);
+            // A server that was found running was about to stop, and one with a watchdog may have been
+            // stopped since `cancel_idle_stop`.
+            if started_at.elapsed() >= self.timeout || !(found || self.has_watchdog()) {
+                return Err(self.exited_error()?);
             }
         }
     }
 
-    /// Stops the server: clients are disconnected, everything is written, nothing is lost.
+    /// Stops the server cleanly: disconnects clients and writes all data.
     ///
     /// # Errors
     ///
-    /// [`Error::is_timeout`] after the [`patience`](Self::patience), and I/O errors.
-    pub fn stop(&self, on: &dyn Fn(&Event)) -> Result<Stop> {
+    /// [`Error::is_timeout`] after the [`timeout`](Self::timeout), and I/O errors.
+    pub fn stop(&self, on_event: &dyn Fn(&Event)) -> Result<StopOutcome> {
         if !self.base.exists() {
-            return Ok(Stop::WasNotRunning);
+            return Ok(StopOutcome::NotRunning);
         }
-        let _lock = self.enter("stopping the server", on)?;
-        let found = match Postmaster::look(&self.data())? {
+        let _lock = self.lock_base("stopping the server", on_event)?;
+        let found = match Postmaster::inspect(&self.data())? {
             Postmaster::Alive(file) => {
-                on(&Event::Stopping { pid: file.pid });
-                self.interrupt(file.pid)?;
-                Stop::Stopped
+                on_event(&Event::Stopping { pid: file.pid });
+                self.shut_down(file.pid)?;
+                StopOutcome::Stopped
             }
-            _ => Stop::WasNotRunning,
+            _ => StopOutcome::NotRunning,
         };
-        if self.throw_away.as_ref().is_some_and(|how| how.remove) {
+        if self
+            .ephemeral
+            .as_ref()
+            .is_some_and(|options| options.remove_on_stop)
+        {
             self.remove()?;
         }
         Ok(found)
@@ -292,55 +311,60 @@ impl Server {
         self.base.join("data")
     }
 
-    /// Takes the lock on a base folder that is there to stay, and makes the folder if needed.
-    fn enter(&self, purpose: &str, on: &dyn Fn(&Event)) -> Result<Lock> {
+    /// Creates the base folder if needed and locks it, unless it is about to be removed.
+    fn lock_base(&self, purpose: &str, on_event: &dyn Fn(&Event)) -> Result<Lock> {
         let path = self.base.join("lock");
-        let begun = Instant::now();
+        let started_at = Instant::now();
         loop {
             folder::create(&self.base, is_root())?;
-            match Lock::acquire(&path, purpose, self.patience, on) {
-                // The folder was removed by a throw-away server that has just ended.
-                Ok(lock) if self.settle(&lock)? == Decision::Remove => {}
+            match Lock::acquire(&path, purpose, self.timeout, on_event) {
+                // The folder was removed by an ephemeral server that has just ended.
+                Ok(lock) if self.cancel_idle_stop(&lock)? == WatchdogDecision::Remove => {}
                 Ok(lock) => return Ok(lock),
                 Err(e)
                     if e.io_kind() == Some(io::ErrorKind::NotFound)
-                        && begun.elapsed() < self.patience => {}
+                        && started_at.elapsed() < self.timeout => {}
                 Err(e) => return Err(e),
             }
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// Makes sure that no watchdog is about to stop the server, and says what one has decided.
-    fn settle(&self, lock: &Lock) -> Result<Decision> {
-        if self.is_watched() {
-            watchdog::hold_off(&self.base, lock)
+    /// Ensures that no watchdog is about to stop the server, and returns what one has decided.
+    fn cancel_idle_stop(&self, lock: &Lock) -> Result<WatchdogDecision> {
+        if self.has_watchdog() {
+            watchdog::renew_lease(&self.base, lock)
         } else if lock.is_at(&self.base.join("lock")) {
-            Ok(Decision::None)
+            Ok(WatchdogDecision::None)
         } else {
-            Ok(Decision::Remove)
+            Ok(WatchdogDecision::Remove)
         }
     }
 
-    fn is_watched(&self) -> bool {
-        self.throw_away.is_some() || watchdog::has_been(&self.base)
+    fn has_watchdog(&self) -> bool {
+        self.ephemeral.is_some() || watchdog::was_started(&self.base)
     }
 
-    /// Finds the server running or starts it; `None` if it has ended meanwhile. The caller holds
-    /// the lock.
-    fn launch(&self, installation: &Installation, on: &dyn Fn(&Event)) -> Result<Option<Running>> {
+    /// Starts the server unless it is running; `None` if it has ended meanwhile.
+    ///
+    /// The caller holds the lock.
+    fn launch(
+        &self,
+        installation: &Installation,
+        on_event: &dyn Fn(&Event),
+    ) -> Result<Option<RunningServer>> {
         let data = self.data();
-        let running = match Postmaster::look(&data)? {
+        let running = match Postmaster::inspect(&data)? {
             Postmaster::Alive(file) => self.wait_ready(&file, false)?,
             _ => {
-                let account = account::choose(self.user.as_deref(), &data, on)?;
-                let tools = Tools::new(installation, account, &self.base, self.patience);
+                let account = account::select(self.user.as_deref(), &data, on_event)?;
+                let tools = Tools::new(installation, account, &self.base, self.timeout);
                 tools.check_access()?;
-                cluster::prepare(&self.base, &tools, self.throw_away.is_some(), on)?;
-                let file = launch::launch(self, &tools, on)?;
+                cluster::prepare(&self.base, &tools, self.ephemeral.is_some(), on_event)?;
+                let file = launch::launch(self, &tools, on_event)?;
                 let running = self.wait_ready(&file, true)?;
-                if running.is_none() && !self.is_watched() {
-                    return Err(self.ended()?);
+                if running.is_none() && !self.has_watchdog() {
+                    return Err(self.exited_error()?);
                 }
                 running
             }
@@ -348,17 +372,17 @@ impl Server {
         let Some(running) = running else {
             return Ok(None);
         };
-        // Also of a server that was found: its start may have been killed before it came to this.
-        launch::remember(&self.base, running.port)?;
-        if let Some(how) = &self.throw_away {
-            let account = account::choose(self.user.as_deref(), &data, on)?;
-            let tools = Tools::new(installation, account, &self.base, self.patience);
-            watchdog::ensure(&tools, how)?;
+        // Also for a server that was running: its start may have been killed before this step.
+        launch::save_port(&self.base, running.port)?;
+        if let Some(options) = &self.ephemeral {
+            let account = account::select(self.user.as_deref(), &data, on_event)?;
+            let tools = Tools::new(installation, account, &self.base, self.timeout);
+            watchdog::ensure(&tools, options)?;
         }
         Ok(Some(running))
     }
 
-    fn check_port(&self, running: &Running) -> Result<()> {
+    fn check_port(&self, running: &RunningServer) -> Result<()> {
         match self.port {
             Some(wanted) if wanted != running.port => Err(Error::from(ErrorKind::OtherPort {
                 base: self.base.clone(),
@@ -369,48 +393,48 @@ impl Server {
         }
     }
 
-    /// Waits until a server that is there accepts connections; `None` if it has ended.
-    fn wait_ready(&self, file: &PidFile, started: bool) -> Result<Option<Running>> {
-        let begun = Instant::now();
+    /// Waits until a live server accepts connections; `None` if it has ended.
+    fn wait_ready(&self, file: &PidFile, started: bool) -> Result<Option<RunningServer>> {
+        let started_at = Instant::now();
         let pid = file.pid;
         loop {
-            if let Postmaster::Alive(file) = Postmaster::look(&self.data())?
+            if let Postmaster::Alive(file) = Postmaster::inspect(&self.data())?
                 && file.pid == pid
             {
-                if let Some(port) = self.answering(&file) {
-                    return self.running(pid, port, started).map(Some);
+                if let Some(port) = self.accepting_port(&file) {
+                    return self.running_server(pid, port, started).map(Some);
                 }
             } else {
                 return Ok(None);
             }
-            if begun.elapsed() >= self.patience {
-                return Err(self.slow(pid, "ready"));
+            if started_at.elapsed() >= self.timeout {
+                return Err(self.timeout_error(pid, "ready"));
             }
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// The port, if the server says that it is ready and something answers there.
-    fn answering(&self, file: &PidFile) -> Option<u16> {
+    /// Returns the port, if the server reports that it is ready and the port accepts connections.
+    fn accepting_port(&self, file: &PidFile) -> Option<u16> {
         let port = file.port.filter(|_| file.ready)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
         Some(port)
     }
 
-    fn running(&self, pid: u32, port: u16, started: bool) -> Result<Running> {
+    fn running_server(&self, pid: u32, port: u16, started: bool) -> Result<RunningServer> {
         let password = Password::read(&self.base.join("password"))?;
-        Ok(Running {
+        Ok(RunningServer {
             pid,
             port,
-            password: password.ok_or_else(|| no_password(&self.base))?,
+            password: password.ok_or_else(|| missing_password(&self.base))?,
             started,
         })
     }
 
-    /// What `pg_ctl stop -m fast -w` does, for which the installation would have to be known.
+    /// Stops the server as `pg_ctl stop -m fast -w` does, without knowing the installation.
     #[cfg(unix)]
-    fn interrupt(&self, pid: u32) -> Result<()> {
+    fn shut_down(&self, pid: u32) -> Result<()> {
         use nix::sys::signal::{Signal, kill};
         let data = self.data();
         let target = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX));
@@ -418,25 +442,25 @@ impl Server {
             Ok(()) | Err(nix::Error::ESRCH) => {}
             Err(e) => return Err(Error::io("stop the server in", &data)(e.into())),
         }
-        let begun = Instant::now();
-        // It removes its file somewhat earlier than it ends, and leaves its folder only then.
+        let started_at = Instant::now();
+        // It removes `postmaster.pid` before it ends, and leaves its working folder only at its end.
         while postmaster::is_alive(pid, &data) {
-            if begun.elapsed() >= self.patience {
-                return Err(self.slow(pid, "stopped"));
+            if started_at.elapsed() >= self.timeout {
+                return Err(self.timeout_error(pid, "stopped"));
             }
-            thread::sleep(POLL);
+            thread::sleep(POLL_INTERVAL);
         }
         Ok(())
     }
 
     #[cfg(not(unix))]
-    fn interrupt(&self, _: u32) -> Result<()> {
+    fn shut_down(&self, _: u32) -> Result<()> {
         let text = "not supported here; use pg_ctl stop -m fast -D with that folder";
         let error = io::Error::new(io::ErrorKind::Unsupported, text);
         Err(Error::io("stop the server in", &self.data())(error))
     }
 
-    fn ended(&self) -> Result<Error> {
+    fn exited_error(&self) -> Result<Error> {
         Ok(Error::from(ErrorKind::Tool {
             tool: "postgres".to_owned(),
             status: "it ended while it was starting".to_owned(),
@@ -445,31 +469,31 @@ impl Server {
         }))
     }
 
-    fn slow(&self, pid: u32, wanted: &'static str) -> Error {
+    fn timeout_error(&self, pid: u32, wanted: &'static str) -> Error {
         Error::from(ErrorKind::Timeout {
             pid,
             base: self.base.clone(),
             wanted,
-            waited: self.patience,
+            waited: self.timeout,
             detail: self.log_tail(10).unwrap_or_default(),
             remedy: None,
         })
     }
 
-    /// Removes the base folder, at once for everybody who looks for it by its name.
+    /// Removes the base folder, after an atomic rename.
     fn remove(&self) -> Result<()> {
         let suffix = format!(".removed.{}", std::process::id());
-        let aside = folder::with_suffix(&self.base, &suffix);
-        match fs::rename(&self.base, &aside) {
-            // The watch was faster.
+        let renamed_base = folder::with_suffix(&self.base, &suffix);
+        match fs::rename(&self.base, &renamed_base) {
+            // The watchdog was faster.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed.map_err(Error::io("remove", &self.base))?,
         }
-        folder::remove(&aside)
+        folder::remove(&renamed_base)
     }
 }
 
-fn no_password(base: &Path) -> Error {
+fn missing_password(base: &Path) -> Error {
     Error::from(ErrorKind::Damaged {
         base: base.to_owned(),
         reason: "the file password is missing or empty".to_owned(),

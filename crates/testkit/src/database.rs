@@ -10,7 +10,9 @@ use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use lookback::ENCODER_VERSION;
-use lookback_embedded::{Installation, Layout, Search, Server, ThrowAway, is_root, quiet};
+use lookback_embedded::{
+    EphemeralOptions, Installation, InstallationFinder, Layout, Server, ignore_events, is_root,
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
@@ -92,21 +94,21 @@ pub(crate) fn find_installation() -> Installation {
         .expect("a place for the private PostgreSQL");
     // The same on every machine, whatever is installed there.
     let path = env::var_os("PATH").unwrap_or_default();
-    let search = Search::new(layout.postgres(), path).system(false);
+    let search = InstallationFinder::new(layout.installations(), path).include_system(false);
     let say = |event: &lookback_embedded::Event| eprintln!("{event}");
     search.find(&say).expect("a PostgreSQL with pgvector")
 }
 
 fn start_server() -> String {
-    let throw_away = ThrowAway {
-        idle: IDLE,
-        ..ThrowAway::default()
+    let options = EphemeralOptions {
+        idle_timeout: IDLE,
+        ..EphemeralOptions::default()
     };
     // It has no TLS, whatever PGSSLMODE asks of others.
-    Server::at(server_folder())
-        .throw_away(throw_away)
-        .patience(PATIENCE)
-        .start(&find_installation(), &quiet)
+    Server::new(server_folder())
+        .ephemeral(options)
+        .timeout(PATIENCE)
+        .start(&find_installation(), &ignore_events)
         .expect("a running PostgreSQL")
         .url()
         + "?sslmode=disable"

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lookback_embedded::{Running, Server, ThrowAway, quiet};
+use lookback_embedded::{EphemeralOptions, RunningServer, Server, ignore_events};
 
 use crate::database::find_installation;
 
@@ -45,13 +45,13 @@ impl Killable {
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(folder.path(), open).unwrap();
         }
-        let how = ThrowAway {
-            idle: Duration::from_secs(120),
-            remove: true,
+        let options = EphemeralOptions {
+            idle_timeout: Duration::from_secs(120),
+            remove_on_stop: true,
             durable,
         };
         Self {
-            server: Server::at(folder.path().join("server")).throw_away(how),
+            server: Server::new(folder.path().join("server")).ephemeral(options),
             _folder: folder,
         }
     }
@@ -63,11 +63,11 @@ impl Killable {
     /// # Panics
     ///
     /// If it does not start within ten minutes.
-    pub fn start(&self) -> Running {
+    pub fn start(&self) -> RunningServer {
         let installation = find_installation();
         let deadline = Instant::now() + Duration::from_secs(600);
         loop {
-            match self.server.start(&installation, &quiet) {
+            match self.server.start(&installation, &ignore_events) {
                 Ok(running) => return running,
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
@@ -81,13 +81,13 @@ impl Killable {
 /// # Panics
 ///
 /// If it cannot be killed.
-pub fn kill(running: &Running) {
+pub fn kill(running: &RunningServer) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(running.pid()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
 impl Drop for Killable {
     fn drop(&mut self) {
-        let _ = self.server.stop(&quiet);
+        let _ = self.server.stop(&ignore_events);
     }
 }

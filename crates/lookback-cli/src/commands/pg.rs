@@ -1,6 +1,6 @@
 //! `lookback pg`
 
-use lookback_embedded::{Event, Status, Stop};
+use lookback_embedded::{Event, ServerStatus, StopOutcome};
 use serde_json::json;
 
 use crate::args::PgCommand;
@@ -23,7 +23,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
     match command {
         PgCommand::Start => {
             let running = database::start_private(config).await?;
-            let how = if running.started() {
+            let how = if running.was_started() {
                 "started"
             } else {
                 "running already"
@@ -33,15 +33,17 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
         PgCommand::Stop => {
             let say = |event: &Event| output::note(&event.to_string());
             match server.stop(&say)? {
-                Stop::WasNotRunning => output::note("PostgreSQL was not running"),
+                StopOutcome::NotRunning => output::note("PostgreSQL was not running"),
                 _ => output::note("PostgreSQL stopped"),
             }
         }
         PgCommand::Status { json } => {
             let status = server.status()?;
             let (state, pid, port) = match &status {
-                Status::Running(running) => ("running", Some(running.pid()), Some(running.port())),
-                Status::Busy { pid } => ("starting or stopping", Some(*pid), None),
+                ServerStatus::Running(running) => {
+                    ("running", Some(running.pid()), Some(running.port()))
+                }
+                ServerStatus::NotReady { pid } => ("starting or stopping", Some(*pid), None),
                 _ => ("stopped", None, None),
             };
             if json {
@@ -60,7 +62,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
             }
         }
         PgCommand::Url => match server.status()? {
-            Status::Running(running) => output::line(&running.url())?,
+            ServerStatus::Running(running) => output::line(&running.url())?,
             _ => {
                 return Err(Failure::failed("the private PostgreSQL is not running")
                     .hint("start it: lookback pg start"));

@@ -7,7 +7,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use lookback_embedded::Running;
+use lookback_embedded::RunningServer;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use testkit::Killable;
 use testkit::made::Random;
@@ -224,9 +224,9 @@ async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
     let folder = folder();
     let own = Killable::new();
     let mut running = own.start();
-    let create = async |running: &Running, name: &str| {
+    let create = async |running: &RunningServer, name: &str| {
         lines(&running.url(), &format!("CREATE DATABASE {name}")).await;
-        running.url_of(name)
+        running.database_url(name)
     };
     let url = create(&running, "undisturbed").await;
     let begun = Instant::now();
@@ -248,7 +248,7 @@ async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
         assert!(output.status.success() || err.contains("error: "), "{err}");
 
         running = own.start();
-        let url = running.url_of(&name);
+        let url = running.database_url(&name);
         finish(&url, &folder, &mut counts).await;
         assert_eq!(lines(&url, STATE).await, expected);
     }

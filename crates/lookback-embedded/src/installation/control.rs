@@ -1,27 +1,30 @@
 use std::fs;
 use std::path::Path;
 
-/// Checks by its control file that an extension is there and not older than `least`; the error
-/// says what is missing.
-pub(crate) fn check(folder: &Path, name: &str, least: [u32; 3]) -> Result<(), String> {
+/// Checks by its control file that an extension exists and is not older than `minimum`.
+///
+/// The error is a reason, a clause for a message.
+pub(crate) fn check(folder: &Path, name: &str, minimum: [u32; 3]) -> Result<(), String> {
     let file = folder.join(format!("{name}.control"));
     let text = fs::read_to_string(&file)
         .map_err(|e| format!("the extension {name} is missing: {}: {e}", file.display()))?;
     let version = default_version(&text)
         .ok_or_else(|| format!("{} names no default_version", file.display()))?;
-    match numbers(version) {
-        Some(found) if found >= least => Ok(()),
+    match version_numbers(version) {
+        Some(found) if found >= minimum => Ok(()),
         _ => {
-            let least = least.map(|n| n.to_string()).join(".");
+            let minimum = minimum.map(|n| n.to_string()).join(".");
             Err(format!(
-                "the extension {name} is {version}, older than {least}"
+                "the extension {name} is {version}, older than {minimum}"
             ))
         }
     }
 }
 
-/// The value of `default_version` in a control file, whose format is that of
-/// `postgresql.conf`: the last one counts, `#` begins a comment, `=` may be left out.
+/// Returns the value of `default_version` in a control file.
+///
+/// The format is that of `postgresql.conf`: the last value counts, `#` begins a comment, `=` may
+/// be left out.
 fn default_version(text: &str) -> Option<&str> {
     text.lines()
         .filter_map(|line| {
@@ -32,8 +35,8 @@ fn default_version(text: &str) -> Option<&str> {
         .next_back()
 }
 
-/// The first three numbers of a version; what is not said counts as 0.
-fn numbers(version: &str) -> Option<[u32; 3]> {
+/// Parses the first three numbers of a version; missing ones are 0.
+fn version_numbers(version: &str) -> Option<[u32; 3]> {
     let mut numbers = [0; 3];
     for (number, part) in numbers.iter_mut().zip(version.split('.')) {
         let digits = part.split(|c: char| !c.is_ascii_digit()).next()?;
@@ -65,15 +68,15 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        assert_eq!(numbers("0.8.4"), Some([0, 8, 4]));
-        assert_eq!(numbers("0.10"), Some([0, 10, 0]));
-        assert_eq!(numbers("0.9.0-dev"), Some([0, 9, 0]));
-        assert_eq!(numbers("unpackaged"), None);
-        assert!(numbers("0.10.0") > numbers("0.8.4"));
+        assert_eq!(version_numbers("0.8.4"), Some([0, 8, 4]));
+        assert_eq!(version_numbers("0.10"), Some([0, 10, 0]));
+        assert_eq!(version_numbers("0.9.0-dev"), Some([0, 9, 0]));
+        assert_eq!(version_numbers("unpackaged"), None);
+        assert!(version_numbers("0.10.0") > version_numbers("0.8.4"));
     }
 
     #[test]
-    fn says_what_is_missing() {
+    fn missing_or_old_extension_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let error = check(dir.path(), "vector", [0, 8, 4]).unwrap_err();
         assert!(

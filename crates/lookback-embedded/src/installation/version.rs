@@ -8,10 +8,11 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads what `postgres --version` prints: `postgres (PostgreSQL) 18.6`, with whatever a
-    /// distribution puts behind it.
-    pub(crate) fn parse(said: &str) -> Option<Self> {
-        let text = said
+    /// Parses the output of `postgres --version`, such as `postgres (PostgreSQL) 18.6`.
+    ///
+    /// A distribution may append text of its own.
+    pub(crate) fn parse(output: &str) -> Option<Self> {
+        let text = output
             .split("(PostgreSQL)")
             .nth(1)?
             .split_whitespace()
@@ -24,7 +25,7 @@ impl Version {
         })
     }
 
-    /// The major version, which decides about the format of a data folder.
+    /// The major version, which determines the format of a data folder.
     #[must_use]
     pub fn major(&self) -> u32 {
         self.major
@@ -42,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_postgres_prints() {
-        for (said, major, text) in [
+    fn version_output_of_postgres_is_parsed() {
+        for (output, major, text) in [
             ("postgres (PostgreSQL) 18.6\n", 18, "18.6"),
             (
                 "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n",
@@ -53,19 +54,19 @@ mod tests {
             ("postgres (PostgreSQL) 19devel", 19, "19devel"),
             ("postgres (PostgreSQL) 9.6.24", 9, "9.6.24"),
         ] {
-            let version = Version::parse(said).unwrap();
+            let version = Version::parse(output).unwrap();
             assert_eq!(
                 (version.major(), version.to_string().as_str()),
                 (major, text)
             );
         }
-        for said in [
+        for output in [
             "",
             "postgres",
             "postgres (PostgreSQL)",
             "postgres (PostgreSQL) x",
         ] {
-            assert_eq!(Version::parse(said), None);
+            assert_eq!(Version::parse(output), None);
         }
     }
 }

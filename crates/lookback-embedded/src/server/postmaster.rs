@@ -7,8 +7,7 @@ use crate::{Error, Result, folder};
 
 const POSTGRES: &str = "postgres";
 
-/// What `postmaster.pid` says; its lines are listed in PostgreSQL's
-/// `src/include/utils/pidfile.h`.
+/// The contents of `postmaster.pid`, see PostgreSQL's `src/include/utils/pidfile.h`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PidFile {
     pub(crate) pid: u32,
@@ -37,16 +36,20 @@ pub(crate) enum Postmaster {
     Absent,
     /// It names a process that is a server on this folder.
     Alive(PidFile),
-    /// It names a process that is gone. PostgreSQL clears that up itself, and checks first
-    /// that no orphaned child still has the shared memory: so the file is left to it.
+    /// It names a process that is gone.
+    ///
+    /// PostgreSQL removes the file itself, and checks first that no orphaned child still has the
+    /// shared memory.
     Dead,
-    /// It is empty, or its number belongs to another program or a zombie now. PostgreSQL would
-    /// refuse to start; no process works on the folder, so the file can be removed.
+    /// It is empty, or its process id belongs to another program or a zombie now.
+    ///
+    /// PostgreSQL would refuse to start. No process works on the folder, so the file can be
+    /// removed.
     Stale,
 }
 
 impl Postmaster {
-    pub(crate) fn look(data: &Path) -> Result<Self> {
+    pub(crate) fn inspect(data: &Path) -> Result<Self> {
         let file = data.join("postmaster.pid");
         let Some(text) = folder::read(&file)? else {
             return Ok(Self::Absent);
@@ -56,61 +59,65 @@ impl Postmaster {
         Ok(
             match found
                 .as_ref()
-                .map(|file| whose(file.pid, POSTGRES, &folder))
+                .map(|file| identify(file.pid, POSTGRES, &folder))
             {
-                Some(Process::Ours) => found.map_or(Self::Dead, Self::Alive),
-                Some(Process::Gone) => Self::Dead,
-                Some(Process::Another) | None if in_use(&folder) => Self::Dead,
-                Some(Process::Another) | None => Self::Stale,
+                Some(ProcessIdentity::Ours) => found.map_or(Self::Dead, Self::Alive),
+                Some(ProcessIdentity::Gone) => Self::Dead,
+                Some(ProcessIdentity::Another) | None if in_use(&folder) => Self::Dead,
+                Some(ProcessIdentity::Another) | None => Self::Stale,
             },
         )
     }
 }
 
-/// Whether a process is a server on the data folder, also one that has removed its
-/// `postmaster.pid` and is about to end.
+/// Whether a process is a server on the data folder.
+///
+/// Also one that has removed its `postmaster.pid` and is about to end.
 pub(crate) fn is_alive(pid: u32, data: &Path) -> bool {
-    fs::metadata(data).is_ok_and(|data| whose(pid, POSTGRES, &data) == Process::Ours)
+    fs::metadata(data).is_ok_and(|data| identify(pid, POSTGRES, &data) == ProcessIdentity::Ours)
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Process {
+enum ProcessIdentity {
     Ours,
     Another,
     Gone,
 }
 
-/// Whether a process is this program at work on the data folder, told by its working folder,
-/// which is the data folder as long as it lives.
+/// Identifies a process by its program and its working folder.
+///
+/// The working folder of a server or of `initdb` is the data folder as long as it lives.
 #[cfg(target_os = "linux")]
-fn whose(pid: u32, program: &str, data: &fs::Metadata) -> Process {
+fn identify(pid: u32, program: &str, data: &fs::Metadata) -> ProcessIdentity {
     let process = Path::new("/proc").join(pid.to_string());
     let Ok(name) = fs::read_to_string(process.join("comm")) else {
-        return Process::Gone;
+        return ProcessIdentity::Gone;
     };
     let ours = name.trim() == program
         && match fs::metadata(process.join("cwd")) {
-            Ok(cwd) => folder::same(&cwd, data),
+            Ok(cwd) => folder::is_same_file(&cwd, data),
             // Root without CAP_SYS_PTRACE, as in most containers, may not look at the
             // processes of other users that closely.
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                 fs::metadata(&process).is_ok_and(|meta| meta.uid() == data.uid())
-                    && seems_ours(&process, data)
+                    && looks_like_ours(&process, data)
             }
-            // A zombie, which PostgreSQL would take for a living process.
+            // A zombie, which PostgreSQL would take for a live process.
             Err(_) => false,
         };
     if ours {
-        Process::Ours
+        ProcessIdentity::Ours
     } else {
-        Process::Another
+        ProcessIdentity::Another
     }
 }
 
-/// The same by what everybody may see of a PostgreSQL process: a server and `initdb` name their
-/// folder on their command line. A server's children do not, and count if they are orphans.
+/// Identifies a process by what every account can see of it: its command line.
+///
+/// A server and `initdb` have their folder there. A server's children do not, and count if they
+/// are orphans.
 #[cfg(target_os = "linux")]
-fn seems_ours(process: &Path, data: &fs::Metadata) -> bool {
+fn looks_like_ours(process: &Path, data: &fs::Metadata) -> bool {
     let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
     if command.starts_with("postgres: ") {
         let status = fs::read_to_string(process.join("status")).unwrap_or_default();
@@ -121,37 +128,37 @@ fn seems_ours(process: &Path, data: &fs::Metadata) -> bool {
     }
     let mut arguments = command.split('\0').skip_while(|argument| *argument != "-D");
     let folder = arguments.nth(1).unwrap_or_default();
-    fs::metadata(folder).is_ok_and(|meta| folder::same(&meta, data))
+    fs::metadata(folder).is_ok_and(|meta| folder::is_same_file(&meta, data))
 }
 
-/// Whether any server, or a child of one, works on the data folder.
+/// Whether any server, or a child of one, uses the data folder.
 #[cfg(target_os = "linux")]
 fn in_use(data: &fs::Metadata) -> bool {
-    at_work(POSTGRES, data).is_none_or(|pids| !pids.is_empty())
+    find_processes(POSTGRES, data).is_none_or(|pids| !pids.is_empty())
 }
 
-/// The processes of this program that work on the data folder; `None` if that cannot be known.
+/// Lists the processes of this program on the data folder; `None` without `/proc`.
 #[cfg(target_os = "linux")]
-fn at_work(program: &str, data: &fs::Metadata) -> Option<Vec<u32>> {
+fn find_processes(program: &str, data: &fs::Metadata) -> Option<Vec<u32>> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let ours = |pid: &u32| whose(*pid, program, data) == Process::Ours;
+    let ours = |pid: &u32| identify(*pid, program, data) == ProcessIdentity::Ours;
     Some(pids.filter(ours).collect())
 }
 
-/// The processes of this program that work on a data folder, as far as can be seen.
+/// Lists the processes of this program on a data folder, as far as they are visible.
 #[cfg(target_os = "linux")]
-pub(crate) fn workers(program: &str, data: &Path) -> Vec<u32> {
+pub(crate) fn processes_on(program: &str, data: &Path) -> Vec<u32> {
     let data = fs::metadata(data).ok();
-    data.and_then(|data| at_work(program, &data))
+    data.and_then(|data| find_processes(program, &data))
         .unwrap_or_default()
 }
 
-/// Elsewhere they are known by their command line.
+/// Lists the same by their command lines, as there is no `/proc`.
 #[cfg(all(unix, not(target_os = "linux")))]
-pub(crate) fn workers(program: &str, data: &Path) -> Vec<u32> {
+pub(crate) fn processes_on(program: &str, data: &Path) -> Vec<u32> {
     use crate::process;
-    let mut ps = process::clean(Path::new("/bin/ps"), Path::new("/"));
+    let mut ps = process::clean_command(Path::new("/bin/ps"), Path::new("/"));
     ps.args(["-A", "-ww", "-o", "pid=", "-o", "command="]);
     let Ok(done) = process::run(&mut ps, "", std::time::Duration::from_secs(60)) else {
         return Vec::new();
@@ -163,20 +170,20 @@ pub(crate) fn workers(program: &str, data: &Path) -> Vec<u32> {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn workers(_: &str, _: &Path) -> Vec<u32> {
+pub(crate) fn processes_on(_: &str, _: &Path) -> Vec<u32> {
     Vec::new()
 }
 
-/// Elsewhere there is no `/proc`: `ps` tells a process's program, and no more.
+/// Identifies a process by its program alone, as there is no `/proc`.
 #[cfg(all(unix, not(target_os = "linux")))]
-fn whose(pid: u32, program: &str, _: &fs::Metadata) -> Process {
+fn identify(pid: u32, program: &str, _: &fs::Metadata) -> ProcessIdentity {
     use crate::process;
-    let mut ps = process::clean(Path::new("/bin/ps"), Path::new("/"));
+    let mut ps = process::clean_command(Path::new("/bin/ps"), Path::new("/"));
     ps.args(["-o", "comm=", "-p", &pid.to_string()]);
     match process::run(&mut ps, "", std::time::Duration::from_secs(60)) {
-        Ok(done) if done.stdout.trim().is_empty() => Process::Gone,
-        Ok(done) if !done.stdout.trim().ends_with(program) => Process::Another,
-        _ => Process::Ours,
+        Ok(done) if done.stdout.trim().is_empty() => ProcessIdentity::Gone,
+        Ok(done) if !done.stdout.trim().ends_with(program) => ProcessIdentity::Another,
+        _ => ProcessIdentity::Ours,
     }
 }
 
@@ -185,10 +192,10 @@ fn in_use(_: &fs::Metadata) -> bool {
     false
 }
 
-/// On Windows PostgreSQL's own checks have to do.
+/// Assumes the process is ours: on Windows PostgreSQL's own checks have to do.
 #[cfg(not(unix))]
-fn whose(_: u32, _: &str, _: &fs::Metadata) -> Process {
-    Process::Ours
+fn identify(_: u32, _: &str, _: &fs::Metadata) -> ProcessIdentity {
+    ProcessIdentity::Ours
 }
 
 #[cfg(not(unix))]
@@ -204,7 +211,7 @@ mod tests {
                          5432001   2293762\nready   \n";
 
     #[test]
-    fn reads_pid_port_and_readiness() {
+    fn pid_file_is_parsed() {
         let ready = PidFile::parse(READY).unwrap();
         assert_eq!(
             (ready.pid, ready.port, ready.ready),
@@ -225,7 +232,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_process_is_known_by_its_program_and_its_working_folder() {
+    fn process_is_identified_by_program_and_working_folder() {
         use std::process::{Child, Command, Stdio};
 
         let dir = tempfile::tempdir().unwrap();
@@ -240,22 +247,29 @@ mod tests {
         };
         let elsewhere = start("postgres", Path::new("/"));
         let shell = start("another", dir.path());
-        assert_eq!(whose(elsewhere.id(), POSTGRES, &data), Process::Another);
-        assert_eq!(whose(shell.id(), POSTGRES, &data), Process::Another);
+        assert_eq!(
+            identify(elsewhere.id(), POSTGRES, &data),
+            ProcessIdentity::Another
+        );
+        assert_eq!(
+            identify(shell.id(), POSTGRES, &data),
+            ProcessIdentity::Another
+        );
         assert!(!in_use(&data));
 
         let mut ours = start("postgres", dir.path());
-        let becomes = |expected: Process| {
-            let begun = std::time::Instant::now();
-            while whose(ours.id(), POSTGRES, &data) != expected {
-                assert!(begun.elapsed().as_secs() < 300, "never {expected:?}");
-                std::thread::sleep(crate::process::POLL);
+        let becomes = |expected: ProcessIdentity| {
+            let started_at = std::time::Instant::now();
+            while identify(ours.id(), POSTGRES, &data) != expected {
+                assert!(started_at.elapsed().as_secs() < 300, "never {expected:?}");
+                std::thread::sleep(crate::process::POLL_INTERVAL);
             }
         };
-        becomes(Process::Ours); // it gets its name somewhat later than it begins
+        becomes(ProcessIdentity::Ours); // its name is set somewhat after its start
         assert!(in_use(&data));
-        let seems =
-            |child: &Child| seems_ours(&Path::new("/proc").join(child.id().to_string()), &data);
+        let seems = |child: &Child| {
+            looks_like_ours(&Path::new("/proc").join(child.id().to_string()), &data)
+        };
         assert!(seems(&ours) && !seems(&elsewhere));
 
         nix::sys::signal::kill(
@@ -263,10 +277,10 @@ mod tests {
             nix::sys::signal::SIGKILL,
         )
         .unwrap();
-        becomes(Process::Another); // a zombie
+        becomes(ProcessIdentity::Another); // a zombie
         assert!(!in_use(&data));
         ours.wait().unwrap();
-        assert_eq!(whose(ours.id(), POSTGRES, &data), Process::Gone);
+        assert_eq!(identify(ours.id(), POSTGRES, &data), ProcessIdentity::Gone);
         for mut process in [elsewhere, shell] {
             drop(process.stdin.take());
             process.wait().unwrap();

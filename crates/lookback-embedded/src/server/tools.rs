@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::account::Account;
 use crate::error::{ErrorKind, is_disk_full};
-use crate::process::{self, Finished};
+use crate::process::{self, ProgramOutput};
 use crate::{Error, Installation, Result, folder};
 
-/// initdb on a slow disk takes no longer than this.
-const LONGEST: Duration = Duration::from_secs(600);
+/// The longest time for a program: that of initdb on a slow disk.
+const PROGRAM_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// PostgreSQL's programs, run for one server as the account that owns it.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Tools<'a> {
     pub(crate) installation: &'a Installation,
     pub(crate) account: Option<Account>,
     pub(crate) base: &'a Path,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl<'a> Tools<'a> {
@@ -25,41 +25,42 @@ impl<'a> Tools<'a> {
         installation: &'a Installation,
         account: Option<Account>,
         base: &'a Path,
-        patience: Duration,
+        timeout: Duration,
     ) -> Self {
         Self {
             installation,
             account,
             base,
-            patience,
+            timeout,
         }
     }
 
-    /// One of the programs, as the server's account, in the base folder.
+    /// Creates a command for a program, as the server's account, in the base folder.
     pub(crate) fn command(&self, name: &str) -> Command {
-        let mut command = process::clean(&self.installation.program(name), self.base);
+        let mut command = process::clean_command(&self.installation.program(name), self.base);
         if let Some(account) = &self.account {
             account.apply(&mut command);
         }
         command
     }
 
-    /// Runs a command to its end, whatever it says.
-    pub(crate) fn run(&self, command: &mut Command, input: &str) -> Result<Finished> {
-        let limit = LONGEST.max(self.patience.saturating_mul(2));
+    /// Runs a command to its end, whatever its exit status.
+    pub(crate) fn run(&self, command: &mut Command, input: &str) -> Result<ProgramOutput> {
+        let limit = PROGRAM_TIMEOUT.max(self.timeout.saturating_mul(2));
         process::run(command, input, limit)
             .map_err(Error::io("run", Path::new(command.get_program())))
     }
 
-    /// Gives a file or folder to the server's account.
-    pub(crate) fn own(&self, path: &Path) -> Result<()> {
+    /// Makes the server's account the owner of a file or folder.
+    pub(crate) fn chown(&self, path: &Path) -> Result<()> {
         self.account
             .as_ref()
-            .map_or(Ok(()), |account| account.own(path))
+            .map_or(Ok(()), |account| account.chown(path))
     }
 
-    /// Checks that the server's account can enter the base folder and run the programs: by
-    /// doing it, because mode bits are not all that decides.
+    /// Checks that the server's account can enter the base folder and run the programs.
+    ///
+    /// It runs one, because mode bits alone do not decide.
     pub(crate) fn check_access(&self) -> Result<()> {
         let Some(account) = &self.account else {
             return Ok(());
@@ -67,7 +68,7 @@ impl<'a> Tools<'a> {
         let mut command = self.command("postgres");
         command.arg("--version");
         let program = PathBuf::from(command.get_program());
-        match process::run(&mut command, "", LONGEST) {
+        match process::run(&mut command, "", PROGRAM_TIMEOUT) {
             Ok(_) => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
                 let barrier = [self.base, program.as_path()]
@@ -86,15 +87,21 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// The error of a program that failed, with its last words and `more`.
-    pub(crate) fn failure(&self, tool: &str, path: &Path, done: &Finished, more: &str) -> Error {
+    /// Creates the error of a program that failed, with its last lines and those of `log`.
+    pub(crate) fn failure(
+        &self,
+        tool: &str,
+        path: &Path,
+        done: &ProgramOutput,
+        log: &str,
+    ) -> Error {
         let mut detail = process::last_lines(&format!("{}\n{}", done.stdout, done.stderr), 10);
-        if !more.trim().is_empty() {
-            detail = format!("{detail}\nserver.log:\n{}", process::last_lines(more, 10));
+        if !log.trim().is_empty() {
+            detail = format!("{detail}\nserver.log:\n{}", process::last_lines(log, 10));
         }
         let (tool, path) = (tool.to_owned(), path.to_owned());
-        // On a full disk even the log may be empty, hence the second question.
-        if process::says_disk_full(&detail) || self.disk_is_full() {
+        // On a full disk even the log may be empty, hence the second check.
+        if process::mentions_disk_full(&detail) || self.disk_is_full() {
             return Error::from(ErrorKind::DiskFull { tool, path, detail });
         }
         Error::from(ErrorKind::Tool {
@@ -105,9 +112,9 @@ impl<'a> Tools<'a> {
         })
     }
 
-    /// Whether a file of some blocks can no longer be written to the base folder.
+    /// Whether a file of some blocks cannot be written to the base folder.
     fn disk_is_full(&self) -> bool {
-        let probe = folder::Unfinished(self.base.join("probe"));
+        let probe = folder::RemoveOnDrop(self.base.join("probe"));
         let written = folder::create_file(&probe.0, 0o600)
             .and_then(|mut file| file.write_all(&[1; 64 * 1024]));
         written.is_err_and(|e| is_disk_full(&e))

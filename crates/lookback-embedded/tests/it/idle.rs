@@ -3,36 +3,36 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use lookback_embedded::{Server, Stop, ThrowAway, quiet};
+use lookback_embedded::{EphemeralOptions, Server, StopOutcome, ignore_events};
 
 use crate::support::{
-    Place, Starter, accepts, installation, is_stopped, kill_hard, names, psql, query, start, until,
+    Starter, TestServer, accepts, installation, is_stopped, kill, names, psql, query, start, until,
 };
 
-// A server with this idle time ends 3 s to 4 s after its start. That is less than a busy machine
-// may take to run a program, so no test counts on being in time: clients that have to be connected
-// are there before the watch is, by a first start without one.
+// A server with this idle timeout ends 3 s to 4 s after its start. That is less than a busy machine
+// may take to run a program, so no test depends on being in time: clients that have to be connected
+// connect before the watchdog starts, after a first start without one.
 const IDLE: u64 = 2;
 
-fn is_gone(place: &Place) -> bool {
-    // Also not under the name it has while it is removed.
+fn is_removed(place: &TestServer) -> bool {
+    // Nor under the name that it has while it is removed.
     names(place.folder.path())
         .iter()
         .all(|name| !name.starts_with("server"))
 }
 
 #[test]
-fn an_idle_one_stops_itself_and_its_folder_is_gone() {
-    let place = Place::new();
-    let url = start(&place.throw_away(IDLE)).url();
-    until("the folder is gone", || is_gone(&place));
+fn idle_server_stops_and_removes_its_folder() {
+    let place = TestServer::new();
+    let url = start(&place.ephemeral(IDLE)).url();
+    until("the folder is gone", || is_removed(&place));
     assert!(!psql(&url, "SELECT 1").output().unwrap().status.success());
 }
 
 #[test]
-fn one_is_fast_and_takes_many_clients() {
-    let place = Place::new();
-    let server = place.throw_away(600);
+fn ephemeral_server_is_not_durable_and_takes_many_clients() {
+    let place = TestServer::new();
+    let server = place.ephemeral(600);
     let settings = query(
         &start(&server).url(),
         "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit',
@@ -41,33 +41,33 @@ fn one_is_fast_and_takes_many_clients() {
     let expected = "autovacuum|on\nfsync|off\nfull_page_writes|off\nmax_connections|300\n\
                     synchronous_commit|off";
     assert_eq!(settings, expected);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
 }
 
 #[test]
-fn one_whose_starter_was_killed_ends_too() {
-    let place = Place::new();
+fn server_of_a_killed_starter_stops() {
+    let place = TestServer::new();
     let mut starter = Starter::new(&place, "url", Some(IDLE));
     starter.url();
     drop(starter); // killed
-    until("the folder is gone", || is_gone(&place));
+    until("the folder is gone", || is_removed(&place));
 }
 
 #[test]
-fn one_that_was_killed_is_cleared_away_too() {
-    let place = Place::new();
-    let server = place.throw_away(IDLE);
+fn folder_of_a_killed_server_is_removed() {
+    let place = TestServer::new();
+    let server = place.ephemeral(IDLE);
     until("a server is killed before it ends by itself", || {
-        kill_hard(start(&server).pid())
+        kill(start(&server).pid())
     });
-    until("the folder is gone", || is_gone(&place));
+    until("the folder is gone", || is_removed(&place));
 }
 
 #[test]
-fn a_connected_client_keeps_it_going() {
-    let place = Place::new();
+fn connected_client_keeps_the_server_running() {
+    let place = TestServer::new();
     let url = place.start().url();
-    // Until the watch, which connects to the database postgres, has looked twice as often as it
+    // Until the watchdog, which connects to the database postgres, has looked twice as often as it
     // would have without this client.
     let looks = "DO $$
         DECLARE first int := (SELECT sessions FROM pg_stat_database WHERE datname = 'postgres');
@@ -88,61 +88,63 @@ fn a_connected_client_keeps_it_going() {
         let clients = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'";
         query(&url, clients) == "1"
     });
-    assert!(!start(&place.throw_away(IDLE)).started());
+    assert!(!start(&place.ephemeral(IDLE)).was_started());
     let client = client.wait_with_output().unwrap();
     assert!(client.status.success(), "{client:?}");
-    until("the folder is gone", || is_gone(&place));
+    until("the folder is gone", || is_removed(&place));
 }
 
-/// Starts that arrive all around the moment when the server stops itself: every one gives a
-/// server that accepts a connection.
+/// Starts around the moment when the server stops itself return a server that accepts connections.
 #[test]
-fn a_start_and_the_end_do_not_meet() {
-    let place = Place::new();
-    let server = place.throw_away(IDLE);
-    let mut anew = 0;
+fn start_during_an_idle_stop_gives_a_running_server() {
+    let place = TestServer::new();
+    let server = place.ephemeral(IDLE);
+    let mut restarts = 0;
     for step in 0..3 {
-        anew += usize::from(start_and_connect(&server));
-        // The watch decides after 3 s to 4 s.
+        restarts += usize::from(start_and_connect(&server));
+        // The watchdog decides after 3 s to 4 s.
         thread::sleep(Duration::from_millis(2900 + 400 * step));
     }
-    println!("{anew} of 3 starts made a new server");
-    until("the folder is gone", || is_gone(&place));
+    println!("{restarts} of 3 starts started a new server");
+    until("the folder is gone", || is_removed(&place));
 }
 
-/// Starts the server and connects at once; whether it was started.
+/// Starts the server and connects at once; returns whether it was started.
 fn start_and_connect(server: &Server) -> bool {
     let installation = installation();
     for _ in 0..20 {
-        // The idle time begins after the last event.
-        let begun = Cell::new(Instant::now());
-        let hear = |_: &_| begun.set(Instant::now());
-        let running = server.start(installation, &hear).unwrap();
+        // The idle timeout begins after the last event.
+        let started_at = Cell::new(Instant::now());
+        let record = |_: &_| started_at.set(Instant::now());
+        let running = server.start(installation, &record).unwrap();
         if accepts(running.port()) {
-            return running.started();
+            return running.was_started();
         }
-        let late = begun.get().elapsed() >= Duration::from_secs(IDLE);
-        assert!(late, "{running:?} is not there right after its start");
+        let late = started_at.get().elapsed() >= Duration::from_secs(IDLE);
+        assert!(
+            late,
+            "{running:?} does not accept connections right after its start"
+        );
     }
     println!("this machine is too slow to connect within {IDLE} s");
     false
 }
 
 #[test]
-fn a_kept_folder_can_be_started_again() {
-    let place = Place::new();
-    let server = place.server().throw_away(ThrowAway {
-        idle: Duration::from_secs(IDLE),
-        remove: false,
-        ..ThrowAway::default()
+fn server_with_a_kept_folder_can_be_restarted() {
+    let place = TestServer::new();
+    let server = place.server().ephemeral(EphemeralOptions {
+        idle_timeout: Duration::from_secs(IDLE),
+        remove_on_stop: false,
+        ..EphemeralOptions::default()
     });
     query(
         &place.start().url(),
         "CREATE TABLE kept AS SELECT 42 AS answer",
     );
-    assert!(!start(&server).started());
+    assert!(!start(&server).was_started());
     until("it is stopped", || is_stopped(&server));
-    // And has a watch again.
+    // It has a watchdog again.
     start(&server);
     until("it is stopped again", || is_stopped(&server));
     let url = place.start().url();
@@ -150,11 +152,14 @@ fn a_kept_folder_can_be_started_again() {
 }
 
 #[test]
-fn a_stop_removes_it_at_once() {
-    let place = Place::new();
-    let server = place.throw_away(600);
+fn stop_removes_the_folder_at_once() {
+    let place = TestServer::new();
+    let server = place.ephemeral(600);
     start(&server);
-    assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
-    assert!(is_gone(&place));
-    assert_eq!(server.stop(&quiet).unwrap(), Stop::WasNotRunning);
+    assert_eq!(server.stop(&ignore_events).unwrap(), StopOutcome::Stopped);
+    assert!(is_removed(&place));
+    assert_eq!(
+        server.stop(&ignore_events).unwrap(),
+        StopOutcome::NotRunning
+    );
 }

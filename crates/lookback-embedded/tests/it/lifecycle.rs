@@ -2,42 +2,42 @@ use std::fs;
 use std::io::ErrorKind;
 use std::process::Stdio;
 
-use lookback_embedded::{Event, Status, Stop, is_root, quiet};
+use lookback_embedded::{Event, ServerStatus, StopOutcome, ignore_events, is_root};
 
 use crate::support::{
-    Place, Starter, installation, is_stopped, mode, names, psql, query, said, server_at, start,
-    start_heard,
+    Starter, TestServer, installation, is_stopped, mode, names, psql, query, server_at, start,
+    start_with_events, stderr,
 };
 
 #[test]
-fn a_start_makes_all_that_is_needed_and_the_next_finds_it() {
-    let place = Place::new();
+fn first_start_creates_the_server_and_second_finds_it() {
+    let place = TestServer::new();
     let server = place.server();
-    assert_eq!(server.status().unwrap(), Status::Stopped);
-    let (first, events) = start_heard(&server);
+    assert_eq!(server.status().unwrap(), ServerStatus::Stopped);
+    let (first, events) = start_with_events(&server);
     let first = first.unwrap();
-    assert!(first.started());
+    assert!(first.was_started());
     // The first start on a machine may create the account, and one whose port another program
-    // was faster to take tries another.
-    let mut made: Vec<&Event> = events
+    // took first tries another.
+    let mut steps: Vec<&Event> = events
         .iter()
         .filter(|event| !matches!(event, Event::CreatingUser { .. }))
         .collect();
-    made.dedup_by_key(|event| std::mem::discriminant(*event));
+    steps.dedup_by_key(|event| std::mem::discriminant(*event));
     assert!(
         matches!(
-            made[..],
-            [Event::Initialising { .. }, Event::Starting { .. }]
+            steps[..],
+            [Event::Initializing { .. }, Event::Starting { .. }]
         ),
         "{events:?}"
     );
 
-    let (second, events) = start_heard(&place.server());
+    let (second, events) = start_with_events(&place.server());
     let second = second.unwrap();
-    assert!(!second.started());
+    assert!(!second.was_started());
     assert_eq!(events, []);
     assert_eq!((first.url(), first.pid()), (second.url(), second.pid()));
-    assert_eq!(server.status().unwrap(), Status::Running(second));
+    assert_eq!(server.status().unwrap(), ServerStatus::Running(second));
 
     let url = first.url();
     assert!(url.starts_with("postgres://lookback:"), "{url}");
@@ -60,8 +60,8 @@ fn a_start_makes_all_that_is_needed_and_the_next_finds_it() {
 }
 
 #[test]
-fn the_database_is_what_lookback_needs() {
-    let place = Place::new();
+fn new_database_meets_the_requirements() {
+    let place = TestServer::new();
     let url = place.start().url();
     query(&url, "CREATE EXTENSION vector");
     query(&url, "CREATE EXTENSION pg_trgm");
@@ -89,28 +89,31 @@ fn the_database_is_what_lookback_needs() {
     let wrong = url.replace("postgres://lookback:", "postgres://lookback:x");
     let output = psql(&wrong, "SELECT 1").output().unwrap();
     assert!(
-        said(&output).contains("password authentication failed"),
+        stderr(&output).contains("password authentication failed"),
         "{output:?}"
     );
 }
 
 #[test]
-fn stop_and_start_keep_data_url_and_port() {
-    let place = Place::new();
+fn restart_keeps_data_url_and_port() {
+    let place = TestServer::new();
     let server = place.server();
     let mut before = start(&server);
     query(&before.url(), "CREATE TABLE kept AS SELECT 42 AS answer");
     for attempt in 1.. {
-        assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
+        assert_eq!(server.stop(&ignore_events).unwrap(), StopOutcome::Stopped);
         assert!(is_stopped(&server));
-        assert_eq!(server.stop(&quiet).unwrap(), Stop::WasNotRunning);
+        assert_eq!(
+            server.stop(&ignore_events).unwrap(),
+            StopOutcome::NotRunning
+        );
 
-        let (after, events) = start_heard(&server);
+        let (after, events) = start_with_events(&server);
         let after = after.unwrap();
-        assert!(after.started());
+        assert!(after.was_started());
         assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
-        // Another program may have taken the port meanwhile; not again and again.
-        let moved = |event: &Event| matches!(event, Event::PortMoved { .. });
+        // Another program may have taken the port meanwhile; not every time.
+        let moved = |event: &Event| matches!(event, Event::PortChanged { .. });
         if attempt == 10 || !events.iter().any(moved) {
             assert_eq!(after.url(), before.url());
             return;
@@ -120,8 +123,8 @@ fn stop_and_start_keep_data_url_and_port() {
 }
 
 #[test]
-fn a_connected_client_does_not_hold_up_a_stop() {
-    let place = Place::new();
+fn connected_client_does_not_delay_a_stop() {
+    let place = TestServer::new();
     let server = place.server();
     let url = start(&server).url();
     let mut client = psql(&url, "SELECT pg_sleep(3600)");
@@ -132,21 +135,24 @@ fn a_connected_client_does_not_hold_up_a_stop() {
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%sleep(3600)'",
         ) == "1"
     });
-    assert_eq!(server.stop(&quiet).unwrap(), Stop::Stopped);
+    assert_eq!(server.stop(&ignore_events).unwrap(), StopOutcome::Stopped);
     assert!(!client.wait().unwrap().success());
 }
 
 #[test]
-fn a_stop_of_what_does_not_exist_makes_nothing() {
-    let place = Place::new();
-    assert_eq!(place.server().stop(&quiet).unwrap(), Stop::WasNotRunning);
+fn stop_of_a_missing_server_creates_nothing() {
+    let place = TestServer::new();
+    assert_eq!(
+        place.server().stop(&ignore_events).unwrap(),
+        StopOutcome::NotRunning
+    );
     assert!(!place.base().exists());
     assert_eq!(place.server().log_tail(5).unwrap(), "");
 }
 
 #[test]
-fn processes_at_the_same_time_share_one_server_that_survives_them() {
-    let place = Place::new();
+fn concurrent_processes_share_one_server_that_outlives_them() {
+    let place = TestServer::new();
     let mut starters = ["a", "b", "c"].map(|name| Starter::new(&place, name, None));
     let urls: Vec<String> = starters.iter_mut().map(Starter::url).collect();
     assert!(urls.iter().all(|url| *url == urls[0]), "{urls:?}");
@@ -155,12 +161,12 @@ fn processes_at_the_same_time_share_one_server_that_survives_them() {
     let log = place.server().log_tail(1000).unwrap();
     let ready = "database system is ready to accept connections";
     assert_eq!(log.matches(ready).count(), 1, "{log}");
-    assert!(!place.start().started());
+    assert!(!place.start().was_started());
 }
 
 #[test]
-fn threads_at_the_same_time_share_one_server() {
-    let place = Place::new();
+fn concurrent_threads_share_one_server() {
+    let place = TestServer::new();
     let urls: Vec<String> = std::thread::scope(|scope| {
         let threads = [(); 3].map(|()| scope.spawn(|| place.start()));
         threads.map(|thread| thread.join().unwrap().url()).into()
@@ -169,12 +175,12 @@ fn threads_at_the_same_time_share_one_server() {
 }
 
 #[test]
-fn the_log_ends_with_what_happened_last() {
-    let place = Place::new();
+fn log_tail_returns_the_last_lines() {
+    let place = TestServer::new();
     let server = place.server();
     let url = start(&server).url();
     query(&url, "DO $$ BEGIN RAISE LOG 'the last words'; END $$");
-    // After it come two lines about it, and whatever a busy server says.
+    // After it come two lines about it, and others of a busy server.
     let tail = server.log_tail(20).unwrap();
     assert!(tail.contains("LOG:  the last words"), "{tail}");
     assert_eq!(server.log_tail(3).unwrap().lines().count(), 3);
@@ -182,23 +188,23 @@ fn the_log_ends_with_what_happened_last() {
 }
 
 #[test]
-fn a_folder_with_spaces_and_quotes_is_fine() {
+fn base_folder_with_spaces_and_quotes_works() {
     let folder = crate::support::open_folder();
     let base = folder.path().join("a b/it's");
     let server = server_at(&base);
     let url = start(&server).url();
     assert_eq!(query(&url, "SELECT 1"), "1");
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn as_root_the_server_runs_without_roots_rights() {
+fn server_started_by_root_runs_without_privileges() {
     if !is_root() {
         println!("skipped: the caller is not root");
         return;
     }
-    let place = Place::new();
+    let place = TestServer::new();
     let running = place.start();
     let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
     let field = |name: &str| {

@@ -1,6 +1,6 @@
-//! Against the real PostgreSQL: the one in the folder `LOOKBACK_PG_BIN`, or else the pinned one
-//! in the standard cache, which is fetched by the first run. They work as root, where more is
-//! covered, and as a user.
+//! Tests against the real PostgreSQL: the one in the folder `LOOKBACK_PG_BIN`, or else the pinned
+//! one in the standard cache, which the first run fetches. They run as root, which covers more,
+//! and as a user.
 #![cfg(unix)]
 // clippy.toml allows these in tests, and sees only functions with #[test] as such.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]

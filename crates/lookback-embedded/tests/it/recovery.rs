@@ -2,14 +2,14 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 
-use lookback_embedded::{Event, is_root, quiet};
+use lookback_embedded::{Event, ignore_events, is_root};
 
 use crate::support::{
-    Another, Place, Starter, allow_in, dead_pid, is_stopped, kill_hard, query, start, start_heard,
-    until, with_program,
+    Another, Starter, TestServer, allow_in, dead_pid, is_stopped, kill, query, start,
+    start_with_events, until, with_program,
 };
 
-/// A `postmaster.pid` as a server that was killed leaves it.
+/// Writes a `postmaster.pid` like that of a server that was killed.
 fn write_pid_file(data: &Path, pid: u32) {
     let text = format!(
         "{pid}\n{}\n1763862000\n5432\n\n127.0.0.1\n\nready   \n",
@@ -18,50 +18,50 @@ fn write_pid_file(data: &Path, pid: u32) {
     let file = data.join("postmaster.pid");
     fs::write(&file, text).unwrap();
     if is_root() {
-        // It is the server's own, which reads it whatever the umask.
+        // The server's account owns it and can read it, whatever the umask.
         let owner = fs::metadata(data).unwrap();
         chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
 }
 
 #[test]
-fn a_killed_server_comes_back_with_what_was_committed() {
-    let place = Place::new();
+fn killed_server_restarts_with_its_commits() {
+    let place = TestServer::new();
     let server = place.server();
     let before = start(&server);
     query(&before.url(), "CREATE TABLE kept AS SELECT 42 AS answer");
-    assert!(kill_hard(before.pid()));
+    assert!(kill(before.pid()));
     until("it is seen to be gone", || is_stopped(&server));
 
     let after = start(&server);
-    assert!(after.started());
+    assert!(after.was_started());
     assert_ne!(after.pid(), before.pid());
     assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
 }
 
 #[test]
-fn the_pid_of_a_process_that_is_gone_is_no_server() {
-    let place = Place::new();
+fn pid_file_of_a_dead_process_is_not_a_server() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     write_pid_file(&place.data(), dead_pid());
     assert!(is_stopped(&server));
-    assert!(start(&server).started());
+    assert!(start(&server).was_started());
 }
 
 #[test]
-fn the_pid_of_another_program_is_no_server_and_is_not_harmed() {
-    let place = Place::new();
+fn pid_file_of_another_program_is_removed_and_the_program_kept() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     let mut another = Another::new();
     write_pid_file(&place.data(), another.0.id());
     assert!(is_stopped(&server));
-    server.stop(&quiet).unwrap();
-    let (running, events) = start_heard(&server);
-    assert!(running.unwrap().started());
+    server.stop(&ignore_events).unwrap();
+    let (running, events) = start_with_events(&server);
+    assert!(running.unwrap().was_started());
     let file = place.data().join("postmaster.pid");
     assert!(
         events.contains(&Event::StalePidRemoved { file }),
@@ -71,19 +71,19 @@ fn the_pid_of_another_program_is_no_server_and_is_not_harmed() {
 }
 
 #[test]
-fn an_empty_pid_file_is_no_server() {
-    let place = Place::new();
+fn empty_pid_file_is_not_a_server() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     fs::write(place.data().join("postmaster.pid"), "").unwrap();
     assert!(is_stopped(&server));
-    assert!(start(&server).started());
+    assert!(start(&server).was_started());
 }
 
 #[test]
-fn what_an_interrupted_initdb_left_is_cleared_away() {
-    let place = Place::new();
+fn leftovers_of_an_interrupted_initdb_are_removed() {
+    let place = TestServer::new();
     let left = place.base().join("data.new");
     fs::create_dir_all(left.join("base")).unwrap();
     allow_in(place.base());
@@ -94,10 +94,10 @@ fn what_an_interrupted_initdb_left_is_cleared_away() {
     assert_eq!(query(&running.url(), "SELECT 1"), "1");
 }
 
-/// The real `initdb` of a start that was killed, at whatever it is doing, and perhaps done.
+/// The real `initdb` of a start that was killed, at any of its steps, or complete.
 #[test]
-fn a_start_after_one_that_was_killed_during_initdb_makes_the_database() {
-    let place = Place::new();
+fn start_after_a_killed_initdb_creates_the_database() {
+    let place = TestServer::new();
     let starter = Starter::new(&place, "url", None);
     until("initdb is at work", || {
         place.base().join("data.new/base").exists() || place.data().exists()
@@ -109,9 +109,9 @@ fn a_start_after_one_that_was_killed_during_initdb_makes_the_database() {
 }
 
 #[test]
-fn an_orphaned_initdb_that_goes_on_is_ended() {
-    let place = Place::new();
-    // It ends with this test, should nobody end it.
+fn orphaned_initdb_is_killed() {
+    let place = TestServer::new();
+    // It ends with this test at the latest.
     let endless = "mkdir \"$2/base\"; echo $$ >\"$2/new\"; mv \"$2/new\" \"$2/pid\"
         while [ -e \"$0\" ]; do mkdir \"$2/base/1\"; rmdir \"$2/base/1\"; done";
     let endless = with_program(place.folder.path(), "initdb", endless);
@@ -125,6 +125,6 @@ fn an_orphaned_initdb_that_goes_on_is_ended() {
     assert_eq!(query(&running.url(), "SELECT 1"), "1");
     assert!(!new.exists());
     let command = fs::read_to_string(format!("/proc/{}/cmdline", orphan.trim()));
-    let command = command.unwrap_or_default(); // empty of a zombie
+    let command = command.unwrap_or_default(); // empty for a zombie
     assert!(!command.contains("initdb"), "{command}");
 }

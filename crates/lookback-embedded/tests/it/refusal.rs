@@ -3,12 +3,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use lookback_embedded::{Remedy, is_root, quiet};
+use lookback_embedded::{Remedy, ignore_events, is_root};
 use nix::unistd::User;
 
-use crate::support::{Place, allow_in, installation, open_folder, refused, server_at, start};
+use crate::support::{
+    TestServer, allow_in, installation, open_folder, server_at, start, start_error,
+};
 
-/// Every file below a folder, with its bytes.
+/// Reads every file below a folder.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -23,15 +25,15 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn a_data_folder_of_another_major_version_is_left_alone() {
-    let place = Place::new();
+fn data_folder_of_another_major_version_is_unchanged() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
-    server.stop(&quiet).unwrap();
+    server.stop(&ignore_events).unwrap();
     fs::write(place.data().join("PG_VERSION"), "14\n").unwrap();
     let before = contents(&place.data());
 
-    let error = refused(&server);
+    let error = start_error(&server);
     let major = installation().version().major();
     assert!(error.is_version_mismatch(), "{error:?}");
     let remedy = Remedy::UseMajor {
@@ -47,51 +49,51 @@ fn a_data_folder_of_another_major_version_is_left_alone() {
 }
 
 #[test]
-fn a_folder_that_is_something_else_is_left_alone() {
-    let place = Place::new();
+fn foreign_data_folder_is_unchanged() {
+    let place = TestServer::new();
     fs::create_dir_all(place.data()).unwrap();
     allow_in(place.base());
     fs::write(place.data().join("thesis.txt"), "years of work").unwrap();
-    let error = refused(&place.server());
+    let error = start_error(&place.server());
     assert!(error.is_damaged(), "{error:?}");
     assert_eq!(contents(&place.data()).len(), 1);
 }
 
 #[test]
-fn a_lost_password_is_named() {
-    let place = Place::new();
+fn lost_password_is_an_error() {
+    let place = TestServer::new();
     let server = place.server();
     start(&server);
     let file = place.base().join("password");
     let password = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
-    let error = refused(&server);
+    let error = start_error(&server);
     assert!(error.is_damaged(), "{error:?}");
     assert!(error.to_string().contains("password"), "{error}");
     fs::write(&file, password).unwrap();
-    assert!(!start(&server).started());
+    assert!(!start(&server).was_started());
 }
 
 #[test]
-fn a_base_folder_that_cannot_be_made_is_named() {
+fn base_folder_that_cannot_be_created_is_an_error() {
     let folder = open_folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let error = refused(&server_at(&file.join("server")));
+    let error = start_error(&server_at(&file.join("server")));
     let expected = format!("cannot create {}", file.join("server").display());
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[test]
-fn a_base_folder_that_cannot_be_written_is_named() {
+fn read_only_base_folder_is_an_error() {
     if is_root() {
         println!("skipped: root may write everywhere; see full_disk for a mount");
         return;
     }
-    let place = Place::new();
+    let place = TestServer::new();
     fs::create_dir(place.base()).unwrap();
     fs::set_permissions(place.base(), fs::Permissions::from_mode(0o555)).unwrap();
-    let error = refused(&place.server());
+    let error = start_error(&place.server());
     assert!(error.to_string().contains("Permission denied"), "{error}");
     let remedy = Remedy::MakeWritable {
         folder: place.base().to_owned(),
@@ -102,26 +104,26 @@ fn a_base_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn as_root_a_folder_that_the_servers_user_cannot_enter_is_named() {
+fn folder_that_the_servers_user_cannot_enter_is_an_error() {
     if !is_root() {
         println!("skipped: the caller is not root");
         return;
     }
-    let place = Place::new();
+    let place = TestServer::new();
     let closed = place.folder.path().canonicalize().unwrap().join("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
-    let error = refused(&server_at(&closed.join("server")));
+    let error = start_error(&server_at(&closed.join("server")));
     let remedy = Remedy::GrantAccess { barrier: closed };
     assert_eq!(error.remedy(), Some(remedy));
 }
 
 #[test]
-fn a_user_that_it_cannot_run_as_is_an_error() {
-    let place = Place::new();
+fn unusable_user_is_an_error() {
+    let place = TestServer::new();
     for user in ["root", "no-such-user-here"] {
         if user == "root" || is_root() {
-            let error = refused(&place.server().user(user));
+            let error = start_error(&place.server().user(user));
             let expected = format!("PostgreSQL cannot run as {user}");
             assert!(error.to_string().starts_with(&expected), "{error}");
         }
@@ -130,7 +132,7 @@ fn a_user_that_it_cannot_run_as_is_an_error() {
 }
 
 #[test]
-fn as_root_a_given_user_is_taken() {
+fn given_user_runs_the_server_of_root() {
     if !is_root() {
         println!("skipped: the caller is not root");
         return;
@@ -144,14 +146,14 @@ fn as_root_a_given_user_is_taken() {
         println!("skipped: there is no account to run it as");
         return;
     };
-    let place = Place::new();
+    let place = TestServer::new();
     let server = place.server().user(&account.name);
     start(&server);
     assert_eq!(
         fs::metadata(place.data()).unwrap().uid(),
         account.uid.as_raw()
     );
-    // From now on that is the owner's, without being told.
-    server.stop(&quiet).unwrap();
+    // From now on the owner of the data folder is the default.
+    server.stop(&ignore_events).unwrap();
     start(&place.server());
 }

@@ -1,4 +1,4 @@
-//! A server per test that never outlives it.
+//! A server per test, which never outlives the test.
 
 use std::cell::RefCell;
 use std::fs;
@@ -12,15 +12,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lookback_embedded::{
-    Error, Event, Installation, Layout, Running, Search, Server, Status, ThrowAway, is_root, quiet,
+    EphemeralOptions, Error, Event, Installation, InstallationFinder, Layout, RunningServer,
+    Server, ServerStatus, ignore_events, is_root,
 };
 use tempfile::TempDir;
 
-/// Longer than anything takes on a slow and busy machine; only failures wait for it.
+/// Longer than any step takes on a slow and busy machine; only failures take this long.
 const DEADLINE: Duration = Duration::from_secs(300);
-/// The same for a server that waits for another process, which may be running `initdb`.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// What a child process is told by its environment, see [`child`].
+/// The timeout of a server that waits for another process, which may be running `initdb`.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(600);
+/// The environment of a child process, see [`child`].
 const CHILD_BASE: &str = "LOOKBACK_TEST_CHILD_BASE";
 const CHILD_URL: &str = "LOOKBACK_TEST_CHILD_URL";
 const CHILD_IDLE: &str = "LOOKBACK_TEST_CHILD_IDLE";
@@ -37,20 +38,21 @@ pub(crate) fn installation() -> &'static Installation {
             Some(dir) => Installation::open(Path::new(&dir)),
             None => {
                 let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
-                let search = Search::new(layout.postgres(), path()).system(false);
-                search.find(&quiet)
+                let search =
+                    InstallationFinder::new(layout.installations(), path()).include_system(false);
+                search.find(&ignore_events)
             }
         };
         found.unwrap_or_else(|e| panic!("{e}"))
     })
 }
 
-/// A folder that is removed at the end, and that other accounts can enter, whatever the umask.
+/// Creates a temporary folder that other accounts can enter, whatever the umask.
 pub(crate) fn open_folder() -> TempDir {
     let usual = std::env::temp_dir();
     let open = |folder: &Path| folder.ancestors().all(|p| p.is_dir() && mode(p) & 1 == 1);
     let places = [usual.as_path(), Path::new("/tmp"), Path::new("/var/tmp")];
-    // Root may have one that is its own, and then PostgreSQL cannot work there.
+    // Root's temporary folder may be private, and then PostgreSQL cannot work there.
     let place = places.into_iter().find(|place| !is_root() || open(place));
     let folder = tempfile::Builder::new()
         .prefix("lookback-")
@@ -65,8 +67,9 @@ pub(crate) fn allow_in(folder: &Path) {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The real PostgreSQL with one program replaced by a script, in which `$real` is the replaced
-/// one.
+/// Replaces one program of the real PostgreSQL by a script.
+///
+/// In the script, `$real` is the replaced program.
 pub(crate) fn with_program(folder: &Path, name: &str, text: &str) -> Installation {
     let bin = folder.join("bin");
     fs::create_dir(&bin).unwrap();
@@ -87,18 +90,18 @@ pub(crate) fn with_program(folder: &Path, name: &str, text: &str) -> Installatio
     Installation::open(folder).unwrap()
 }
 
-/// The server with this base folder, which waits for long.
+/// The server with this base folder and a long timeout.
 pub(crate) fn server_at(base: &Path) -> Server {
-    Server::at(base).patience(PATIENCE)
+    Server::new(base).timeout(SERVER_TIMEOUT)
 }
 
-/// A place for one server, which is stopped at the end whatever happened.
-pub(crate) struct Place {
+/// A temporary base folder, whose server is stopped at the end, also after a failure.
+pub(crate) struct TestServer {
     pub(crate) folder: TempDir,
     base: PathBuf,
 }
 
-impl Place {
+impl TestServer {
     pub(crate) fn new() -> Self {
         let folder = open_folder();
         let base = folder.path().join("server");
@@ -117,43 +120,43 @@ impl Place {
         server_at(&self.base)
     }
 
-    pub(crate) fn throw_away(&self, idle: u64) -> Server {
-        self.server().throw_away(ThrowAway {
-            idle: Duration::from_secs(idle),
-            ..ThrowAway::default()
+    pub(crate) fn ephemeral(&self, idle: u64) -> Server {
+        self.server().ephemeral(EphemeralOptions {
+            idle_timeout: Duration::from_secs(idle),
+            ..EphemeralOptions::default()
         })
     }
 
-    pub(crate) fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> RunningServer {
         start(&self.server())
     }
 }
 
-impl Drop for Place {
+impl Drop for TestServer {
     fn drop(&mut self) {
-        if let Err(error) = self.server().stop(&quiet) {
+        if let Err(error) = self.server().stop(&ignore_events) {
             println!("cannot stop the server in {}: {error}", self.base.display());
         }
     }
 }
 
-pub(crate) fn start(server: &Server) -> Running {
+pub(crate) fn start(server: &Server) -> RunningServer {
     server
-        .start(installation(), &quiet)
+        .start(installation(), &ignore_events)
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Starts the server and gives the events with the result.
-pub(crate) fn start_heard(server: &Server) -> (Result<Running, Error>, Vec<Event>) {
+/// Starts the server and returns the events with the result.
+pub(crate) fn start_with_events(server: &Server) -> (Result<RunningServer, Error>, Vec<Event>) {
     let events = RefCell::new(Vec::new());
-    let hear = |event: &Event| events.borrow_mut().push(event.clone());
-    let result = server.start(installation(), &hear);
+    let record = |event: &Event| events.borrow_mut().push(event.clone());
+    let result = server.start(installation(), &record);
     (result, events.into_inner())
 }
 
-pub(crate) fn refused(server: &Server) -> Error {
+pub(crate) fn start_error(server: &Server) -> Error {
     server
-        .start(installation(), &quiet)
+        .start(installation(), &ignore_events)
         .expect_err("the start should have failed")
 }
 
@@ -173,7 +176,7 @@ pub(crate) fn mode(path: &Path) -> u32 {
 pub(crate) fn psql(url: &str, sql: &str) -> Command {
     let mut command = Command::new(installation().program("psql"));
     for (name, _) in std::env::vars_os() {
-        // A setting that the tests are run with.
+        // A setting of the environment of the tests.
         if name.to_string_lossy().starts_with("PG") {
             command.env_remove(name);
         }
@@ -182,7 +185,7 @@ pub(crate) fn psql(url: &str, sql: &str) -> Command {
     command
 }
 
-/// Runs SQL and gives what it returns.
+/// Runs SQL and returns its output.
 pub(crate) fn query(url: &str, sql: &str) -> String {
     let output = psql(url, sql).output().unwrap();
     assert!(output.status.success(), "{sql}: {output:?}");
@@ -190,19 +193,23 @@ pub(crate) fn query(url: &str, sql: &str) -> String {
 }
 
 pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let started_at = Instant::now();
     while !done() {
-        assert!(begun.elapsed() < DEADLINE, "waited in vain until {what}");
+        assert!(
+            started_at.elapsed() < DEADLINE,
+            "waited in vain until {what}"
+        );
         thread::sleep(Duration::from_millis(50));
     }
 }
 
 pub(crate) fn is_stopped(server: &Server) -> bool {
-    matches!(server.status(), Ok(Status::Stopped))
+    matches!(server.status(), Ok(ServerStatus::Stopped))
 }
 
-/// Whether the server accepts connections: it asks for the password then. Takes no program, which
-/// a busy machine may start very late.
+/// Whether the server accepts connections, which it does by asking for the password.
+///
+/// It starts no program: a busy machine may start one very late.
 pub(crate) fn accepts(port: u16) -> bool {
     let asked = || -> std::io::Result<u8> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
@@ -219,8 +226,8 @@ pub(crate) fn accepts(port: u16) -> bool {
     asked().is_ok_and(|kind| kind == b'R')
 }
 
-/// False if there is no such process.
-pub(crate) fn kill_hard(pid: u32) -> bool {
+/// Kills a process with SIGKILL; false if there is no such process.
+pub(crate) fn kill(pid: u32) -> bool {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
     let killed = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
     assert!(
@@ -237,7 +244,7 @@ pub(crate) fn dead_pid() -> u32 {
     child.id()
 }
 
-/// A process of another program, which ends with this one.
+/// A process of another program, killed when dropped.
 pub(crate) struct Another(pub(crate) Child);
 
 impl Another {
@@ -254,22 +261,22 @@ impl Drop for Another {
     }
 }
 
-/// Another process that starts the server of a place, and then waits to be killed.
+/// Another process that starts a server, and then waits to be killed.
 pub(crate) struct Starter {
     process: Child,
     answer: PathBuf,
 }
 
 impl Starter {
-    /// With `idle` the server is a throw-away one.
-    pub(crate) fn new(place: &Place, name: &str, idle: Option<u64>) -> Self {
+    /// Starts the process; with `idle` the server is ephemeral.
+    pub(crate) fn new(place: &TestServer, name: &str, idle: Option<u64>) -> Self {
         Self::with(installation(), place, name, idle)
     }
 
-    /// With another PostgreSQL.
+    /// Starts the process with another PostgreSQL.
     pub(crate) fn with(
         installation: &Installation,
-        place: &Place,
+        place: &TestServer,
         name: &str,
         idle: Option<u64>,
     ) -> Self {
@@ -293,7 +300,7 @@ impl Starter {
         Self { process, answer }
     }
 
-    /// Waits for the URL.
+    /// Waits for the URL of the server.
     pub(crate) fn url(&mut self) -> String {
         until("the other process has started the server", || {
             let ended = self.process.try_wait().unwrap();
@@ -311,7 +318,7 @@ impl Drop for Starter {
     }
 }
 
-/// The other end of [`Starter`].
+/// The child process of [`Starter`].
 #[test]
 #[ignore = "only run by other tests, as a process of its own"]
 fn child() {
@@ -321,12 +328,12 @@ fn child() {
     };
     let mut server = server_at(Path::new(&base));
     if let Ok(idle) = std::env::var(CHILD_IDLE) {
-        let idle = Duration::from_secs(idle.parse().unwrap());
-        let how = ThrowAway {
-            idle,
-            ..ThrowAway::default()
+        let idle_timeout = Duration::from_secs(idle.parse().unwrap());
+        let options = EphemeralOptions {
+            idle_timeout,
+            ..EphemeralOptions::default()
         };
-        server = server.throw_away(how);
+        server = server.ephemeral(options);
     }
     let url = start(&server).url();
     let new = PathBuf::from(&answer).with_extension("new");
@@ -335,8 +342,9 @@ fn child() {
     thread::sleep(DEADLINE);
 }
 
-/// Puts a program that is a shell script into a folder, by another process: a file that this
-/// one writes cannot be run while any other test is starting a process.
+/// Writes an executable shell script into a folder, by another process.
+///
+/// A file that this process writes cannot be run while any other test is starting a process.
 pub(crate) fn script(folder: &Path, name: &str, text: &str) {
     let mut cat = Command::new("/bin/sh");
     cat.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]);
@@ -351,6 +359,6 @@ pub(crate) fn script(folder: &Path, name: &str, text: &str) {
     assert!(cat.wait().unwrap().success());
 }
 
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

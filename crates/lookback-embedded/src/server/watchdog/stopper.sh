@@ -1,4 +1,4 @@
-# Arguments: pg_ctl, data folder. Input: the word "stop", any number of times, or nothing at all.
+# Arguments: pg_ctl, data folder. Input: lines "stop", any number of them.
 trap '' HUP INT QUIT
 pg_ctl=$1 data=$2
 exec 3<&0 </dev/null

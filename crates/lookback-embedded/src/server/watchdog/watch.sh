@@ -1,12 +1,12 @@
 # Arguments: base folder, PostgreSQL's programs, idle seconds, "remove" or "keep".
-# Works in the base folder. Input: a file whose lock tells others that the watch lives.
-# Output: the word "stop", for the stopper.
+# Works in the base folder. Input: a file whose lock shows others that the watch is alive.
+# Output: the command "stop", for the stopper.
 trap '' HUP INT QUIT
 base=$1 bin=$2 idle=$3 end=$4
 exec 3<&0 </dev/null
 
-# Whether a client is connected. A server that lives and does not say is busy: it may have too
-# many clients or too little time to answer, or the programs to ask it with may be gone.
+# Whether a client is connected. A live server without an answer is busy: it may have too many
+# clients or too little time to answer, or the programs to ask it with may be gone.
 busy() {
     [ -e data/postmaster.pid ] || return 1
     port=$(cat port)
@@ -18,8 +18,8 @@ busy() {
     lives
 }
 
-# Whether the process of postmaster.pid is a server that lives: its number may belong to another
-# program by now, or to a zombie.
+# Whether the process of postmaster.pid is a live server: its id may belong to another program by
+# now, or to a zombie.
 lives() {
     pid=
     read -r pid <data/postmaster.pid
@@ -28,7 +28,7 @@ lives() {
     '') ;; # it is gone, or there is no /proc
     *State:?Z*) return 1 ;;
     Name:?postgres[![:graph:]]*)
-        # Who may not look at its folder goes by the name.
+        # Without permission to see its folder, the name has to do.
         [ ! -e "/proc/$pid/cwd" ] || [ "/proc/$pid/cwd" -ef data ]
         return
         ;;
@@ -60,14 +60,14 @@ watch() {
             quiet=0
             continue
         fi
-        # Another folder that has this name by now is left alone.
+        # Keeps another folder that has this name by now.
         [ "$end" = remove ] && [ "$base" -ef . ] && remove
         exit
     done
 }
 
-# Has the server stopped; false if it could not be stopped. It is asked again after the idle
-# time then.
+# Has the server stopped; false if it could not be stopped. The watch retries after the idle
+# timeout then.
 stopped() {
     rm -f data/watchdog.done 3<&-
     echo stop
@@ -84,7 +84,7 @@ remove() {
     gone=$base.removed.$$
     mv "$base" "$gone" 3<&- || return
     tries=0
-    # The children of a server that was killed may write for some moments more.
+    # The children of a server that was killed may write for some more moments.
     until rm -rf "$gone" 3<&- || [ "$tries" -ge 60 ]; do
         sleep 1 3<&-
         tries=$((tries + 1))

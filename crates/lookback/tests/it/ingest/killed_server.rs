@@ -30,7 +30,7 @@ impl Drop for Over {
 async fn nothing_acknowledged_is_lost_or_doubled() {
     let killable = Killable::new();
     let mut running = killable.start();
-    let url = running.url_of("kept");
+    let url = running.database_url("kept");
     let mut conn = PgConnection::connect(&running.url()).await.unwrap();
     let create = "CREATE DATABASE kept";
     sqlx::raw_sql(create).execute(&mut conn).await.unwrap();
@@ -100,7 +100,9 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         .unwrap();
     within("a close", writer.close()).await.unwrap();
 
-    let pool = PgPool::connect(&running.url_of("kept")).await.unwrap();
+    let pool = PgPool::connect(&running.database_url("kept"))
+        .await
+        .unwrap();
     check(&pool, &told).await;
     assert_eq!(count(&told, Told::Nothing), 0);
     eprintln!(
