@@ -6,39 +6,39 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Attribute, Data, DeriveInput, Fields, LitStr, Meta, Variant};
 
-use crate::mistakes::{Mistakes, Sql, check_name, once, string};
+use crate::diagnostics::{Diagnostics, Sql, check_name, parse_string, set_once};
 
 pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let input: DeriveInput = syn::parse2(item)?;
     let name = &input.ident;
-    let mut mistakes = Mistakes::default();
-    let pg_type = pg_type(&input, &mut mistakes);
+    let mut diagnostics = Diagnostics::default();
+    let pg_type = pg_type(&input, &mut diagnostics);
     let Data::Enum(data) = &input.data else {
         return Err(syn::Error::new_spanned(
             name,
-            "ColumnEnum is for an enum whose variants have no fields",
+            "`ColumnEnum` must be on an enum whose variants have no fields",
         ));
     };
     let mut variants = Vec::new();
     let mut labels: Vec<String> = Vec::new();
     for variant in &data.variants {
         if !matches!(variant.fields, Fields::Unit) {
-            mistakes.at(
+            diagnostics.at(
                 variant.span(),
-                "a variant of a ColumnEnum has no fields: it is stored as its name alone",
+                "a variant of a `ColumnEnum` must not have fields: only its name is stored",
             );
         }
-        let label = label(variant, &mut mistakes);
+        let label = label(variant, &mut diagnostics);
         if labels.contains(&label.value()) {
-            mistakes.at(
+            diagnostics.at(
                 label.span(),
-                format!("there are two variants of the name \"{}\"", label.value()),
+                format!("duplicate variant name \"{}\"", label.value()),
             );
         }
         variants.push(&variant.ident);
         labels.push(label.value());
     }
-    mistakes.none(())?;
+    diagnostics.into_result(())?;
 
     let (column_type, type_info) = match &pg_type {
         Some(pg) => (
@@ -52,7 +52,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             >>::type_info()),
         ),
     };
-    // A text enum also reads varchar, as any text does.
+    // A text enum also decodes varchar, like any text.
     let compatible = pg_type.is_none().then(|| {
         quote! {
             fn compatible(ty: &::lookback::__private::sqlx::postgres::PgTypeInfo) -> bool {
@@ -61,13 +61,13 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
     });
 
-    // An enum type of PostgreSQL has no patterns.
+    // PostgreSQL has no pattern matching for an enum type.
     let text = pg_type
         .is_none()
         .then(|| quote! {
             impl ::lookback::Text for #name {}
 
-            // Nor can an array of it be told by its type before the database is asked.
+            // Nor is the type of its arrays known without a query.
             impl ::lookback::ArrayElement for #name {
                 fn from_binary(
                     bytes: &[u8],
@@ -88,7 +88,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             /// Every value, in the order of declaration.
             pub const ALL: &'static [Self] = &[#(Self::#variants),*];
 
-            /// The value as it is stored and written.
+            /// The value as stored in the database and written in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { #(Self::#variants => #labels),* }
             }
@@ -165,32 +165,35 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     })
 }
 
-/// The `type` of `#[column_enum(type = "…")]`, if the attribute is there.
-fn pg_type(input: &DeriveInput, mistakes: &mut Mistakes) -> Option<LitStr> {
-    const USAGE: &str = "`column_enum` takes, on the enum: type = \"name\", or \"schema.name\"";
-    let read = |literal: LitStr| Sql::<lookback_schema::Name>::read(literal).map(|sql| sql.literal);
-    attribute(&input.attrs, "type", USAGE, read, mistakes)
+/// Parses the `type` of `#[column_enum(type = "…")]`, if there is one.
+fn pg_type(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Option<LitStr> {
+    const USAGE: &str = "expected type = \"name\" or type = \"schema.name\" on the enum";
+    let read =
+        |literal: LitStr| Sql::<lookback_schema::Name>::parse(literal).map(|sql| sql.literal);
+    attribute(&input.attrs, "type", USAGE, read, diagnostics)
 }
 
-/// How a variant is stored: the `name` of `#[column_enum(name = "…")]`, or its
-/// own in `snake_case`.
-fn label(variant: &Variant, mistakes: &mut Mistakes) -> LitStr {
-    const USAGE: &str = "`column_enum` takes, on a variant: name = \"very happy\"";
+/// Returns the stored label of a variant.
+///
+/// It is the `name` of `#[column_enum(name = "…")]`, or the variant's own name
+/// in `snake_case`.
+fn label(variant: &Variant, diagnostics: &mut Diagnostics) -> LitStr {
+    const USAGE: &str = "expected name = \"very happy\" on a variant";
     let read = |literal: LitStr| check_name(&literal).map(|()| literal);
-    let given = attribute(&variant.attrs, "name", USAGE, read, mistakes);
+    let given = attribute(&variant.attrs, "name", USAGE, read, diagnostics);
     given.unwrap_or_else(|| {
         let name = variant.ident.unraw().to_string();
         LitStr::new(&snake_case(&name), variant.ident.span())
     })
 }
 
-/// The one thing that `#[column_enum(…)]` takes here.
+/// Parses the only option that `#[column_enum(…)]` has here.
 fn attribute(
     attributes: &[Attribute],
     known: &str,
     usage: &str,
     read: impl Fn(LitStr) -> syn::Result<LitStr>,
-    mistakes: &mut Mistakes,
+    diagnostics: &mut Diagnostics,
 ) -> Option<LitStr> {
     let mut found = None;
     let ours = attributes
@@ -198,17 +201,17 @@ fn attribute(
         .filter(|a| a.path().is_ident("column_enum"));
     for attribute in ours {
         let Meta::List(list) = &attribute.meta else {
-            mistakes.at(attribute.span(), usage);
+            diagnostics.at(attribute.span(), usage);
             continue;
         };
-        mistakes.options(list.tokens.clone(), usage, |name, input| {
+        diagnostics.parse_options(list.tokens.clone(), usage, |name, input| {
             if name != known {
                 return Err(syn::Error::new(
                     name.span(),
-                    format!("unknown attribute; {usage}"),
+                    format!("unknown attribute `{name}`: {usage}"),
                 ));
             }
-            once(&mut found, name, read(string(input, usage)?)?)
+            set_once(&mut found, name, read(parse_string(input, usage)?)?)
         });
     }
     found
@@ -225,19 +228,19 @@ fn snake_case(name: &str) -> String {
     out
 }
 
-/// The type of an enum that is right, and its variants with their labels.
+/// Returns the type of a valid enum, and its variants with their labels.
 #[cfg(test)]
-pub(crate) fn read(item: TokenStream) -> (Option<String>, Vec<(String, String)>) {
-    let mut mistakes = Mistakes::default();
+pub(crate) fn parse_definition(item: TokenStream) -> (Option<String>, Vec<(String, String)>) {
+    let mut diagnostics = Diagnostics::default();
     let Ok(input) = syn::parse2::<DeriveInput>(item) else {
         return Default::default();
     };
-    let name = pg_type(&input, &mut mistakes).map(|name| name.value());
+    let name = pg_type(&input, &mut diagnostics).map(|name| name.value());
     let Data::Enum(data) = &input.data else {
         return Default::default();
     };
     let label = |variant: &Variant| {
-        let label = label(variant, &mut Mistakes::default());
+        let label = label(variant, &mut Diagnostics::default());
         (variant.ident.to_string(), label.value())
     };
     (name, data.variants.iter().map(label).collect())

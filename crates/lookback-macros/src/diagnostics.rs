@@ -1,4 +1,4 @@
-//! All mistakes found so far, so that one compilation shows every one.
+//! Compiler errors, collected so that one compilation reports all of them.
 
 use std::str::FromStr;
 
@@ -7,11 +7,11 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Ident, LitStr, Token};
 
-/// The mistakes found so far.
+/// The errors found so far.
 #[derive(Default)]
-pub(crate) struct Mistakes(Option<syn::Error>);
+pub(crate) struct Diagnostics(Option<syn::Error>);
 
-impl Mistakes {
+impl Diagnostics {
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.0 {
             Some(all) => all.combine(error),
@@ -23,27 +23,29 @@ impl Mistakes {
         self.push(syn::Error::new(span, message));
     }
 
-    /// The value, if nothing was wrong.
-    pub(crate) fn none<T>(self, value: T) -> syn::Result<T> {
+    /// Returns the value, if there are no errors.
+    pub(crate) fn into_result<T>(self, value: T) -> syn::Result<T> {
         match self.0 {
             Some(error) => Err(error),
             None => Ok(value),
         }
     }
 
-    /// Reads `name …, name …` to the end; a mistake in one hides none of the
-    /// next. What can be given is said where no name stands.
-    pub(crate) fn options(
+    /// Parses the options `name …, name …` to the end.
+    ///
+    /// An error in one does not hide those of the next. `usage` is the error
+    /// where a name is missing.
+    pub(crate) fn parse_options(
         &mut self,
         tokens: TokenStream,
         usage: &str,
-        mut read: impl FnMut(&Ident, ParseStream<'_>) -> syn::Result<()>,
+        mut parse: impl FnMut(&Ident, ParseStream<'_>) -> syn::Result<()>,
     ) {
         let mut found = Vec::new();
         let parsed = (|input: ParseStream<'_>| {
             while !input.is_empty() {
                 let result = match input.call(Ident::parse_any) {
-                    Ok(name) => read(&name, input),
+                    Ok(name) => parse(&name, input),
                     Err(error) => Err(syn::Error::new(error.span(), usage)),
                 };
                 let result = result.and_then(|()| match input.is_empty() {
@@ -63,7 +65,7 @@ impl Mistakes {
     }
 }
 
-/// Goes on behind the next comma.
+/// Skips the rest of an option and the comma after it.
 fn skip_option(input: ParseStream<'_>) {
     while !input.is_empty() {
         if input
@@ -78,52 +80,52 @@ fn skip_option(input: ParseStream<'_>) {
     }
 }
 
-/// Reads all that stands in parentheses.
-pub(crate) fn parenthesized<T>(
+/// Parses the whole content of parentheses.
+pub(crate) fn parse_parenthesized<T>(
     input: ParseStream<'_>,
-    read: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+    parse: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
 ) -> syn::Result<T> {
     let content;
     syn::parenthesized!(content in input);
-    let result = read(&content).and_then(|value| {
+    let result = parse(&content).and_then(|value| {
         content.parse::<Option<Token![,]>>()?;
         match content.is_empty() {
             true => Ok(value),
-            false => Err(content.error("this is too much")),
+            false => Err(content.error("unexpected token after the arguments")),
         }
     });
-    // What is left over would be reported once more, by the parser of the whole.
+    // The caller's parser would report left-over tokens once more.
     while !content.is_empty() && content.parse::<TokenTree>().is_ok() {}
     result
 }
 
-/// Keeps a value that may be given once.
-pub(crate) fn once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
+/// Stores the value of an option that must be given at most once.
+pub(crate) fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
             name.span(),
-            format!("`{name}` is given twice"),
+            format!("duplicate attribute `{name}`"),
         ));
     }
     *slot = Some(value);
     Ok(())
 }
 
-/// `= "…"`
-pub(crate) fn string(input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
+/// Parses `= "…"`.
+pub(crate) fn parse_string(input: ParseStream<'_>, usage: &str) -> syn::Result<LitStr> {
     let wrong = |error: syn::Error| syn::Error::new(error.span(), usage);
     input.parse::<Token![=]>().map_err(wrong)?;
     input.parse::<LitStr>().map_err(wrong)
 }
 
-/// A piece of SQL in a string, and what it reads as.
+/// SQL in a string literal, and its parsed value.
 pub(crate) struct Sql<T> {
     pub(crate) literal: LitStr,
     pub(crate) value: T,
 }
 
 impl<T: FromStr<Err = lookback_schema::Error>> Sql<T> {
-    pub(crate) fn read(literal: LitStr) -> syn::Result<Self> {
+    pub(crate) fn parse(literal: LitStr) -> syn::Result<Self> {
         match literal.value().parse() {
             Ok(value) => Ok(Self { literal, value }),
             Err(error) => Err(syn::Error::new(literal.span(), error)),
@@ -131,16 +133,16 @@ impl<T: FromStr<Err = lookback_schema::Error>> Sql<T> {
     }
 }
 
-/// A name of the database must be one that PostgreSQL keeps whole.
+/// Checks that PostgreSQL takes a name as it is, without truncating it.
 pub(crate) fn check_name(literal: &LitStr) -> syn::Result<()> {
     let name = literal.value();
     let problem = if name.is_empty() {
-        "a name has at least one character".to_owned()
+        "a name must not be empty".to_owned()
     } else if name.contains('\0') {
-        "a name cannot hold a NUL character".to_owned()
+        "a name must not contain a NUL character".to_owned()
     } else if name.len() > lookback_schema::MAX_NAME_BYTES {
         format!(
-            "a name has at most {} bytes, and this one {}: PostgreSQL would cut it off",
+            "a name must be at most {} bytes long, got {}: PostgreSQL would truncate it",
             lookback_schema::MAX_NAME_BYTES,
             name.len()
         )

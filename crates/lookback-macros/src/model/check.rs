@@ -1,4 +1,4 @@
-//! What the parts of a model have to do with each other.
+//! Checks of the parts of a model against each other.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use syn::spanned::Spanned as _;
 
 use lookback_schema::{Constraint, DataType, Expression, Index, PartitionBy};
 
-use crate::mistakes::Mistakes;
-use crate::model::field::{COMMON, Fill, ModelField, Role};
+use crate::diagnostics::Diagnostics;
+use crate::model::field::{COMMON_COLUMNS, ColumnRole, Fill, ModelField};
 use crate::model::input::{Model, common_type};
 use crate::model::options::Partition;
 
-pub(crate) fn check(model: &Model, mistakes: &mut Mistakes) {
+pub(crate) fn check(model: &Model, diagnostics: &mut Diagnostics) {
     if model.is_schema_only() {
-        check_schema_only(model, mistakes);
+        check_schema_only(model, diagnostics);
     } else {
-        check_common(model, mistakes);
-        check_functions(model, mistakes);
-        check_search(model, mistakes);
+        check_common(model, diagnostics);
+        check_functions(model, diagnostics);
+        check_search(model, diagnostics);
         for (_, problem) in model.problems() {
             if model.field(&problem.field).is_none() {
-                mistakes.at(
+                diagnostics.at(
                     problem.field.span(),
                     format!(
-                        "no such field; the fields of this model: {}",
-                        plain_fields(model).join(", ")
+                        "unknown field, expected one of: {}",
+                        plain_field_names(model).join(", ")
                     ),
                 );
             }
@@ -34,33 +34,33 @@ pub(crate) fn check(model: &Model, mistakes: &mut Mistakes) {
     }
     let mut columns = BTreeSet::new();
     for field in &model.fields {
-        check_field(model, field, mistakes);
+        check_field(model, field, diagnostics);
         if !columns.insert(field.column()) {
             let span = field.options.name.as_ref().map(|name| name.span());
-            mistakes.at(
+            diagnostics.at(
                 span.unwrap_or_else(|| field.name.span()),
-                format!("there are two columns of the name `{}`", field.column()),
+                format!("duplicate column `{}`", field.column()),
             );
         }
     }
-    check_names(model, mistakes);
-    check_definitions(model, &columns, mistakes);
+    check_names(model, diagnostics);
+    check_definitions(model, &columns, diagnostics);
 }
 
-/// Every model has the five common columns, with the types the write path fills.
-fn check_common(model: &Model, mistakes: &mut Mistakes) {
-    for (name, _, ty) in COMMON {
+/// Checks that the model has the five common columns, with the required types.
+fn check_common(model: &Model, diagnostics: &mut Diagnostics) {
+    for (name, _, ty) in COMMON_COLUMNS {
         match model.fields.iter().find(|field| field.name == name) {
-            None => mistakes.at(
+            None => diagnostics.at(
                 model.item.ident.span(),
-                format!("a model has the five common columns; add: pub {name}: {ty}"),
+                format!("a model must have the five common columns: add pub {name}: {ty}"),
             ),
             Some(field) => {
                 let hidden = ty.starts_with("Hidden");
                 if (field.hidden, field.nullable) != (hidden, hidden) {
-                    mistakes.at(
+                    diagnostics.at(
                         field.name.span(),
-                        format!("this common column is written: pub {name}: {ty}"),
+                        format!("expected the common column pub {name}: {ty}"),
                     );
                 }
             }
@@ -68,60 +68,63 @@ fn check_common(model: &Model, mistakes: &mut Mistakes) {
     }
 }
 
-/// The names of functions that a model has.
-fn check_functions(model: &Model, mistakes: &mut Mistakes) {
-    for (name, what) in [
+/// Rejects fields with the name of a function that each model has.
+fn check_functions(model: &Model, diagnostics: &mut Diagnostics) {
+    for (name, purpose) in [
         ("records", "its QueryBuilder"),
-        ("new", "that makes a record"),
+        ("new", "which creates a record"),
     ] {
         if let Some(field) = model.fields.iter().find(|field| field.name == name) {
-            mistakes.at(
+            diagnostics.at(
                 field.name.span(),
                 format!(
-                    "a model has a function `{name}`, {what}, and so no field of that name; call \
-                     the field otherwise: #[column(name = \"{name}\")] {name}_"
+                    "a field must not have the name of the model's function `{name}` ({purpose}): \
+                     rename it, #[column(name = \"{name}\")] {name}_"
                 ),
             );
         }
     }
 }
 
-fn check_search(model: &Model, mistakes: &mut Mistakes) {
+fn check_search(model: &Model, diagnostics: &mut Diagnostics) {
     for name in &model.search {
-        match model.field(name).filter(|field| field.role == Role::Plain) {
-            None => mistakes.at(
+        match model
+            .field(name)
+            .filter(|field| field.role == ColumnRole::Plain)
+        {
+            None => diagnostics.at(
                 name.span(),
                 format!(
-                    "no such field; search takes: {}",
-                    plain_fields(model).join(", ")
+                    "unknown field, expected one of: {}",
+                    plain_field_names(model).join(", ")
                 ),
             ),
-            Some(field) if field.hidden => mistakes.at(
+            Some(field) if field.hidden => diagnostics.at(
                 name.span(),
-                "a hidden field cannot be searched: a search would show what it holds",
+                "a search field must not be hidden: a search would show its value",
             ),
-            Some(field) if field.is_generated() || field.is_opaque() => mistakes.at(
+            Some(field) if field.is_generated() || field.is_opaque() => diagnostics.at(
                 name.span(),
-                "the embedding is made before the database fills this column, so that it cannot \
-                 be searched",
+                "a search field must not be filled by the database, which does so after the \
+                 embedding is computed",
             ),
             Some(_) => {}
         }
     }
 }
 
-/// A table that is only described: nothing reads it or writes to it.
-fn check_schema_only(model: &Model, mistakes: &mut Mistakes) {
+/// Checks a model that is for migrations only, without queries or inserts.
+fn check_schema_only(model: &Model, diagnostics: &mut Diagnostics) {
     for name in &model.search {
-        mistakes.at(
+        diagnostics.at(
             name.span(),
-            "a model that is schema_only is not searched: leave `search` out",
+            "a schema_only model cannot be searched: remove `search`",
         );
     }
     for (_, problem) in model.problems() {
-        mistakes.at(
+        diagnostics.at(
             problem.field.span(),
-            "a model that is schema_only stores nothing that could be refused: leave `problem` out",
+            "a schema_only model stores no rows that could be rejected: remove `problem`",
         );
     }
     for field in &model.fields {
@@ -131,28 +134,28 @@ fn check_schema_only(model: &Model, mistakes: &mut Mistakes) {
                 "not_blank" | "max_bytes" | "range" => "write a CHECK constraint",
                 _ => continue,
             };
-            mistakes.at(
+            diagnostics.at(
                 name.span(),
-                format!("a model that is schema_only checks and fills in nothing: {instead}"),
+                format!("a schema_only model neither checks nor fills values: {instead}"),
             );
         }
         if field.hidden {
-            mistakes.at(
+            diagnostics.at(
                 field.name.span(),
-                "a model that is schema_only reads nothing that could be hidden: leave `Hidden` out",
+                "a schema_only model reads no values that could be hidden: remove `Hidden`",
             );
         }
     }
 }
 
-fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
+fn check_field(model: &Model, field: &ModelField, diagnostics: &mut Diagnostics) {
     let options = &field.options;
-    if field.role != Role::Plain {
+    if field.role != ColumnRole::Plain {
         for name in options.given.iter().filter(|name| *name != "comment") {
-            mistakes.at(
+            diagnostics.at(
                 name.span(),
                 format!(
-                    "`{}` is a common column and takes no attribute but `comment`",
+                    "`{}` is a common column, expected no attribute other than `comment`",
                     field.name
                 ),
             );
@@ -161,17 +164,17 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
     }
     let opaque = field.is_opaque();
     match &options.data_type {
-        None if opaque => mistakes.at(
+        None if opaque => diagnostics.at(
             field.value.span(),
-            "an opaque column names its type: #[column(type = \"tsvector\")]",
+            "an opaque column must have a type: #[column(type = \"tsvector\")]",
         ),
         Some(data_type)
             if !model.is_schema_only() && !opaque && wire_type(&data_type.value).is_none() =>
         {
-            mistakes.at(
+            diagnostics.at(
                 data_type.literal.span(),
                 format!(
-                    "Lookback neither reads nor writes `{}`: make the field Opaque or \
+                    "cannot read or write the type `{}`: make the field Opaque or \
                      Option<Opaque>, or the model schema_only",
                     data_type.value
                 ),
@@ -181,9 +184,9 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
     }
     if let Some((name, fill)) = &options.fill {
         if options.default.is_some() && !matches!(fill, Fill::Default(_)) {
-            mistakes.at(
+            diagnostics.at(
                 name.span(),
-                "a column that the database fills has no default",
+                "a column that the database fills must not have `default`",
             );
         }
         let counts = matches!(
@@ -191,9 +194,9 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
             Fill::IdentityAlways | Fill::IdentityByDefault | Fill::Serial
         );
         if counts && field.nullable {
-            mistakes.at(
+            diagnostics.at(
                 field.value.span(),
-                format!("a column with `{name}` is never null: leave `Option` out"),
+                format!("a column with `{name}` must not be nullable: remove `Option`"),
             );
         }
     }
@@ -201,16 +204,16 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
         return;
     }
     if opaque && !field.nullable && !field.is_filled() {
-        mistakes.at(
+        diagnostics.at(
             field.value.span(),
-            "nothing gives this column a value: make it Option<Opaque>, or have the database fill \
-             it (sql_default, stored, virtual, identity or serial)",
+            "a column must have a source of values: make it Option<Opaque>, or have the database \
+             fill it (sql_default, stored, virtual, identity or serial)",
         );
     }
     if opaque && field.hidden {
-        mistakes.at(
+        diagnostics.at(
             field.name.span(),
-            "an opaque column is never read: leave `Hidden` out",
+            "an opaque column is never read: remove `Hidden`",
         );
     }
     if opaque || field.is_generated() {
@@ -219,11 +222,11 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
                 .iter()
                 .any(|checks| name == checks)
             {
-                mistakes.at(
+                diagnostics.at(
                     name.span(),
                     format!(
-                        "`{name}` is of a value that is stored, and Lookback stores none in this \
-                         column"
+                        "`{name}` must be on a column that Lookback writes, and it does not write \
+                         this one"
                     ),
                 );
             }
@@ -231,12 +234,12 @@ fn check_field(model: &Model, field: &ModelField, mistakes: &mut Mistakes) {
     }
 }
 
-/// The type whose binary form is that of this one, if Lookback has one.
+/// Returns the column type with the same binary encoding, if there is one.
 pub(crate) fn wire_type(ty: &DataType) -> Option<&'static str> {
     if ty.array {
         return None;
     }
-    // An extension may be in any schema, what is built in is in none.
+    // An extension's type may be in any schema; built-in types have none.
     if ty.name.name == "citext" {
         return Some("Text");
     }
@@ -256,10 +259,10 @@ pub(crate) fn wire_type(ty: &DataType) -> Option<&'static str> {
     }
 }
 
-fn check_names(model: &Model, mistakes: &mut Mistakes) {
+fn check_names(model: &Model, diagnostics: &mut Diagnostics) {
     let options = &model.options;
-    // An index and the check of a table may share a name; with the index of a
-    // key, or a partition, it may not.
+    // An index and a check constraint may have the same name, but not an index and
+    // a key, which has an index too, or a partition.
     let constraints = options.constraints.iter().map(|named| &named.name);
     let keys = options
         .constraints
@@ -276,35 +279,36 @@ fn check_names(model: &Model, mistakes: &mut Mistakes) {
             .filter(|name| !relations.insert(name.value())),
     );
     for name in twice {
-        mistakes.at(
+        diagnostics.at(
             name.span(),
             format!(
-                "there are two constraints, indexes or partitions of the name `{}`",
+                "duplicate name `{}` of a constraint, index or partition",
                 name.value()
             ),
         );
     }
     if let (Some(open), None) = (&options.open_partitions, &options.partition_by) {
-        mistakes.at(
+        diagnostics.at(
             open.span(),
-            "a table with partitions says how its rows are divided: partition_by = \"RANGE (id)\"",
+            "a table with partitions must have `partition_by`, such as partition_by = \"RANGE (id)\"",
         );
     }
-    check_partitions(&options.partition_by, &options.partitions, mistakes);
-    check_sealed(model, mistakes);
+    check_partitions(&options.partition_by, &options.partitions, diagnostics);
+    check_sealed(model, diagnostics);
 }
 
-/// What is summarised by ranges of ids is searched, and kept by no other key: an
-/// upsert would change text behind the back of the summaries.
-fn check_sealed(model: &Model, mistakes: &mut Mistakes) {
+/// Checks that a sealed model has search fields, and no unique key other than `id`.
+///
+/// An upsert by another key would change text without its summary.
+fn check_sealed(model: &Model, diagnostics: &mut Diagnostics) {
     let options = &model.options;
     let Some(sealed) = &options.sealed else {
         return;
     };
     if model.search.is_empty() {
-        mistakes.at(
+        diagnostics.at(
             sealed.span(),
-            "what is sealed is searched: name its fields, search(message)",
+            "a sealed model must have search fields: search(message)",
         );
     }
     let keys = options.constraints.iter().filter_map(|named| {
@@ -313,143 +317,143 @@ fn check_sealed(model: &Model, mistakes: &mut Mistakes) {
     let indexes = options.indexes.iter();
     let indexes = indexes.filter_map(|named| named.definition.value.unique.then_some(&named.name));
     for name in keys.chain(indexes) {
-        mistakes.at(
+        diagnostics.at(
             name.span(),
-            "what is sealed has no unique key but `id`: leave out `sealed`, or this",
+            "a sealed model must not have a unique key other than `id`: remove this key, or `sealed`",
         );
     }
 }
 
 fn check_partitions(
-    partition_by: &Option<crate::mistakes::Sql<PartitionBy>>,
+    partition_by: &Option<crate::diagnostics::Sql<PartitionBy>>,
     partitions: &[Partition],
-    mistakes: &mut Mistakes,
+    diagnostics: &mut Diagnostics,
 ) {
     if let (None, Some(partition)) = (partition_by, partitions.first()) {
-        mistakes.at(
+        diagnostics.at(
             partition.name.span(),
-            "what has partitions says how its rows are divided: partition_by = \"RANGE (id)\"",
+            "a table with partitions must have `partition_by`, such as partition_by = \"RANGE (id)\"",
         );
     }
     for partition in partitions {
-        check_partitions(&partition.partition_by, &partition.partitions, mistakes);
+        check_partitions(&partition.partition_by, &partition.partitions, diagnostics);
     }
 }
 
-/// Every column that a definition names is there.
-fn check_definitions(model: &Model, columns: &BTreeSet<String>, mistakes: &mut Mistakes) {
-    let mut known = Known {
+/// Checks that definitions refer only to columns of the model.
+fn check_definitions(model: &Model, columns: &BTreeSet<String>, diagnostics: &mut Diagnostics) {
+    let mut checker = DefinitionChecker {
         table: model.table.value(),
         columns,
-        list: model.fields.iter().map(ModelField::column).collect(),
-        mistakes,
+        column_list: model.fields.iter().map(ModelField::column).collect(),
+        diagnostics,
     };
     let options = &model.options;
     let mut primary = None;
     for constraint in &options.constraints {
         let span = constraint.definition.literal.span();
-        known.constraint(span, &constraint.definition.value);
+        checker.check_constraint(span, &constraint.definition.value);
         if matches!(constraint.definition.value, Constraint::PrimaryKey(_))
             && primary.replace(span).is_some()
         {
-            known.mistakes.at(span, "there are two primary keys");
+            checker.diagnostics.at(span, "duplicate primary key");
         }
     }
     for index in &options.indexes {
-        known.index(index.definition.literal.span(), &index.definition.value);
+        checker.check_index(index.definition.literal.span(), &index.definition.value);
     }
     if let Some(partition_by) = &options.partition_by {
-        known.partition_by(partition_by.literal.span(), &partition_by.value);
+        checker.check_partition_by(partition_by.literal.span(), &partition_by.value);
     }
-    known.partitions(&options.partitions);
+    checker.check_partitions(&options.partitions);
     for field in &model.fields {
         if let Some((_, Fill::Stored(sql) | Fill::Virtual(sql))) = &field.options.fill {
-            known.expression(sql.literal.span(), &sql.value);
+            checker.check_expression(sql.literal.span(), &sql.value);
         }
     }
 }
 
 /// Columns that every table has (manual, 5.6 "System Columns").
-const SYSTEM: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
+const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
-struct Known<'a> {
+struct DefinitionChecker<'a> {
     table: String,
     columns: &'a BTreeSet<String>,
-    list: Vec<String>,
-    mistakes: &'a mut Mistakes,
+    column_list: Vec<String>,
+    diagnostics: &'a mut Diagnostics,
 }
 
-impl Known<'_> {
-    fn constraint(&mut self, span: Span, constraint: &Constraint) {
+impl DefinitionChecker<'_> {
+    fn check_constraint(&mut self, span: Span, constraint: &Constraint) {
         match constraint {
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
-                self.names(span, &key.columns);
-                self.names(span, &key.include);
+                self.check_columns(span, &key.columns);
+                self.check_columns(span, &key.include);
             }
-            Constraint::Check { expression, .. } => self.expression(span, expression),
+            Constraint::Check { expression, .. } => self.check_expression(span, expression),
             Constraint::ForeignKey(key) => {
-                self.names(span, &key.columns);
-                self.names(span, &key.set_columns);
+                self.check_columns(span, &key.columns);
+                self.check_columns(span, &key.set_columns);
             }
             Constraint::Exclude(exclusion) => {
                 for (key, _) in &exclusion.elements {
-                    self.expression(span, &key.expression);
+                    self.check_expression(span, &key.expression);
                 }
-                self.names(span, &exclusion.include);
+                self.check_columns(span, &exclusion.include);
                 if let Some(predicate) = &exclusion.predicate {
-                    self.expression(span, predicate);
+                    self.check_expression(span, predicate);
                 }
             }
         }
     }
 
-    fn index(&mut self, span: Span, index: &Index) {
+    fn check_index(&mut self, span: Span, index: &Index) {
         for key in &index.keys {
-            self.expression(span, &key.expression);
+            self.check_expression(span, &key.expression);
         }
-        self.names(span, &index.include);
+        self.check_columns(span, &index.include);
         if let Some(predicate) = &index.predicate {
-            self.expression(span, predicate);
+            self.check_expression(span, predicate);
         }
     }
 
-    fn partition_by(&mut self, span: Span, partition_by: &PartitionBy) {
+    fn check_partition_by(&mut self, span: Span, partition_by: &PartitionBy) {
         for key in &partition_by.keys {
-            self.expression(span, &key.expression);
+            self.check_expression(span, &key.expression);
         }
     }
 
-    fn partitions(&mut self, partitions: &[Partition]) {
+    fn check_partitions(&mut self, partitions: &[Partition]) {
         for partition in partitions {
             if let Some(partition_by) = &partition.partition_by {
-                self.partition_by(partition_by.literal.span(), &partition_by.value);
+                self.check_partition_by(partition_by.literal.span(), &partition_by.value);
             }
-            self.partitions(&partition.partitions);
+            self.check_partitions(&partition.partitions);
         }
     }
 
-    fn expression(&mut self, span: Span, expression: &Expression) {
-        // The row as a whole goes by the name of the table.
+    fn check_expression(&mut self, span: Span, expression: &Expression) {
+        // The name of the table stands for the whole row.
         let mut columns = expression.plain_columns();
-        columns.retain(|name| *name != self.table && !SYSTEM.contains(&name.as_str()));
-        self.names(span, &columns);
+        columns.retain(|name| *name != self.table && !SYSTEM_COLUMNS.contains(&name.as_str()));
+        self.check_columns(span, &columns);
     }
 
-    fn names(&mut self, span: Span, names: &[String]) {
+    fn check_columns(&mut self, span: Span, names: &[String]) {
         for name in names.iter().filter(|name| !self.columns.contains(*name)) {
-            self.mistakes.at(
+            self.diagnostics.at(
                 span,
                 format!(
-                    "there is no column `{name}`; this table has: {}",
-                    self.list.join(", ")
+                    "unknown column `{name}`, expected one of: {}",
+                    self.column_list.join(", ")
                 ),
             );
         }
     }
 }
 
-/// The fields that are of the caller.
-fn plain_fields(model: &Model) -> Vec<String> {
+/// Returns the names of all fields but the common columns.
+fn plain_field_names(model: &Model) -> Vec<String> {
     let plain = model
         .fields
         .iter()

@@ -1,4 +1,4 @@
-//! The whole table, for migrations: `impl Described`.
+//! The definition of the table, for migrations: `impl Described`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -6,10 +6,10 @@ use syn::ext::IdentExt as _;
 
 use lookback_schema::{Constraint, MAX_NAME_BYTES, PartitionBy};
 
-use crate::mistakes::Sql;
-use crate::model::field::{Fill, ModelField, Role};
+use crate::diagnostics::Sql;
+use crate::model::field::{ColumnRole, Fill, ModelField};
 use crate::model::input::Model;
-use crate::model::options::{Named, Partition};
+use crate::model::options::{NamedDefinition, Partition};
 
 pub(crate) fn definition(model: &Model) -> TokenStream {
     let name = &model.item.ident;
@@ -20,8 +20,8 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
     let comment = optional(options.comment.as_ref());
     let columns = model.fields.iter().map(column);
     let key = primary_key(model).into_iter();
-    let constraints = options.constraints.iter().map(named);
-    let indexes = options.indexes.iter().map(named);
+    let constraints = options.constraints.iter().map(named_definition);
+    let indexes = options.indexes.iter().map(named_definition);
     let partition_by = partition_by(options.partition_by.as_ref());
     let partitions = options.partitions.iter().map(partition);
     let open_partitions = options.open_partitions.is_some();
@@ -50,7 +50,7 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
     }
 }
 
-/// The primary key that a model has without a word: `<table>_pkey` of `id`.
+/// Generates the default primary key: `<table>_pkey` on `id`.
 fn primary_key(model: &Model) -> Option<TokenStream> {
     let declared = model
         .options
@@ -64,7 +64,7 @@ fn primary_key(model: &Model) -> Option<TokenStream> {
     Some(quote!((#name, "PRIMARY KEY (id)")))
 }
 
-/// As PostgreSQL makes the name of a key that is given none.
+/// Returns the name that PostgreSQL gives to an unnamed primary key.
 pub(crate) fn primary_key_name(table: &str) -> String {
     let mut name = table.to_owned();
     while name.len() > MAX_NAME_BYTES - "_pkey".len() {
@@ -90,10 +90,10 @@ fn column(field: &ModelField) -> TokenStream {
         }),
     };
     let fill = match field.role {
-        Role::Plain => fill(field),
-        Role::Id => quote!(IdentityAlways),
-        Role::CreatedAt | Role::UpdatedAt => quote!(Sql("now()")),
-        Role::DeletedAt | Role::Embedding => quote!(None),
+        ColumnRole::Plain => fill(field),
+        ColumnRole::Id => quote!(IdentityAlways),
+        ColumnRole::CreatedAt | ColumnRole::UpdatedAt => quote!(Sql("now()")),
+        ColumnRole::DeletedAt | ColumnRole::Embedding => quote!(None),
     };
     let nullable = field.nullable;
     let collation = optional(options.collate.as_ref());
@@ -113,9 +113,9 @@ fn column(field: &ModelField) -> TokenStream {
 fn fill(field: &ModelField) -> TokenStream {
     let value = &field.value;
     match (&field.options.fill, &field.options.default) {
-        (Some((_, Fill::Default(sql))), _) => of(quote!(Sql), sql),
-        (Some((_, Fill::Stored(sql))), _) => of(quote!(Stored), sql),
-        (Some((_, Fill::Virtual(sql))), _) => of(quote!(Virtual), sql),
+        (Some((_, Fill::Default(sql))), _) => fill_with_sql(quote!(Sql), sql),
+        (Some((_, Fill::Stored(sql))), _) => fill_with_sql(quote!(Stored), sql),
+        (Some((_, Fill::Virtual(sql))), _) => fill_with_sql(quote!(Virtual), sql),
         (Some((_, Fill::IdentityAlways)), _) => quote!(IdentityAlways),
         (Some((_, Fill::IdentityByDefault)), _) => quote!(IdentityByDefault),
         (Some((_, Fill::Serial)), _) => quote!(Serial),
@@ -127,12 +127,12 @@ fn fill(field: &ModelField) -> TokenStream {
     }
 }
 
-fn of<T>(kind: TokenStream, sql: &Sql<T>) -> TokenStream {
+fn fill_with_sql<T>(kind: TokenStream, sql: &Sql<T>) -> TokenStream {
     let literal = &sql.literal;
     quote!(#kind(#literal))
 }
 
-fn named<T>(named: &Named<T>) -> TokenStream {
+fn named_definition<T>(named: &NamedDefinition<T>) -> TokenStream {
     let name = &named.name;
     let definition = &named.definition.literal;
     quote!((#name, #definition))

@@ -1,4 +1,4 @@
-//! From a checked model to the code it stands for.
+//! Code generation for a checked model.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -6,7 +6,7 @@ use syn::Ident;
 
 use super::check::wire_type;
 use super::definition::definition;
-use super::field::{ModelField, Role};
+use super::field::{ColumnRole, ModelField};
 use super::input::Model;
 use super::key;
 
@@ -15,30 +15,30 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     if model.is_schema_only() {
         let item = &model.item;
         return quote! {
-            // It stands for a table; nothing need make or read a value of it.
+            // It represents a table; values of it may never be created.
             #[allow(dead_code)]
             #item
             #definition
         };
     }
-    let row = row(model);
-    let handles = handles(model);
-    let table = table(model);
-    let new = new(model);
-    let patch = patch(model);
-    quote! { #row #definition #handles #table #new #patch }
+    let row = row_type(model);
+    let functions = column_functions(model);
+    let table = model_impl(model);
+    let new = insert_type(model);
+    let patch = patch_type(model);
+    quote! { #row #definition #functions #table #new #patch }
 }
 
-/// The struct itself, with `Debug`, `Clone`, `PartialEq` and `Serialize`.
-fn row(model: &Model) -> TokenStream {
+/// Generates the struct itself, with `Debug`, `Clone`, `PartialEq` and `Serialize`.
+fn row_type(model: &Model) -> TokenStream {
     let mut item = model.item.clone();
     for field in &mut item.fields {
-        let Some(of) = field.ident.as_ref().and_then(|name| model.field(name)) else {
+        let Some(model_field) = field.ident.as_ref().and_then(|name| model.field(name)) else {
             continue;
         };
-        if of.hidden || of.is_opaque() {
+        if model_field.hidden || model_field.is_opaque() {
             field.attrs.push(syn::parse_quote!(#[serde(skip)]));
-        } else if let Some(name) = &of.options.name {
+        } else if let Some(name) = &model_field.options.name {
             field
                 .attrs
                 .push(syn::parse_quote!(#[serde(rename = #name)]));
@@ -51,11 +51,11 @@ fn row(model: &Model) -> TokenStream {
     }
 }
 
-/// `Log::level()` and the like, plus `Log::records()`.
-fn handles(model: &Model) -> TokenStream {
+/// Generates `Log::records()`, and a function for each column, such as `Log::level()`.
+fn column_functions(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
-    let handles = model.readable().map(|(index, field)| {
+    let functions = model.readable().map(|(index, field)| {
         let ModelField {
             name: column,
             value,
@@ -64,7 +64,7 @@ fn handles(model: &Model) -> TokenStream {
             ..
         } = field;
         let title = format!(
-            "The column `{}`, to filter, to order by and to select.",
+            "The column `{}`, for filters, ordering and selection.",
             field.column()
         );
         let nullable = field.nullable.then(|| quote!(, ::lookback::Nullable));
@@ -77,7 +77,7 @@ fn handles(model: &Model) -> TokenStream {
             }
         }
     });
-    let keys = key::handles(model);
+    let keys = key::functions(model);
     let records_doc = format!("Reads and writes the records of `{}`.", model.table.value());
     quote! {
         impl #name {
@@ -85,14 +85,14 @@ fn handles(model: &Model) -> TokenStream {
             #visibility fn records() -> ::lookback::QueryBuilder<Self> {
                 ::lookback::QueryBuilder::new()
             }
-            #(#handles)*
+            #(#functions)*
             #keys
         }
     }
 }
 
-/// The static description of the table, and `impl Model`.
-fn table(model: &Model) -> TokenStream {
+/// Generates `impl Model`, with the static description of the table.
+fn model_impl(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let new = format_ident!("New{name}");
     let patch = format_ident!("{name}Patch");
@@ -109,7 +109,7 @@ fn table(model: &Model) -> TokenStream {
     });
     let constraints = model.problems().map(|(name, problem)| {
         let field = model.field(&problem.field).map(ModelField::column);
-        let problem = &problem.words;
+        let problem = &problem.message;
         quote!(::lookback::__private::Constraint { name: #name, field: #field, problem: #problem })
     });
     let keys = key::definitions(model);
@@ -159,8 +159,7 @@ fn table(model: &Model) -> TokenStream {
     }
 }
 
-/// A `type` that the Rust type of the field does not go with is an error where
-/// it is written.
+/// Generates a compile-time check that the `type` fits the Rust type of the field.
 fn type_check(field: &ModelField) -> Option<TokenStream> {
     let value = &field.value;
     let data_type = field.options.data_type.as_ref()?;
@@ -183,12 +182,12 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     let hidden = field.hidden;
     let not_blank = options.not_blank.is_some();
     let role = match field.role {
-        Role::Id => quote!(Id),
-        Role::Plain => quote!(Plain),
-        Role::CreatedAt => quote!(CreatedAt),
-        Role::UpdatedAt => quote!(UpdatedAt),
-        Role::DeletedAt => quote!(DeletedAt),
-        Role::Embedding => quote!(Embedding),
+        ColumnRole::Id => quote!(Id),
+        ColumnRole::Plain => quote!(Plain),
+        ColumnRole::CreatedAt => quote!(CreatedAt),
+        ColumnRole::UpdatedAt => quote!(UpdatedAt),
+        ColumnRole::DeletedAt => quote!(DeletedAt),
+        ColumnRole::Embedding => quote!(Embedding),
     };
     let max_bytes = match &options.max_bytes {
         Some(bytes) => quote!(#bytes),
@@ -198,10 +197,10 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
         Some((min, max)) => quote!(Some((#min, #max))),
         None => quote!(None),
     };
-    let database_default = model.is_left_to_the_database(field);
+    let database_default = model.has_database_default(field);
     let has_default = options.default.is_some() || database_default;
     let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
-    let read_json = match hidden && field.role != Role::DeletedAt {
+    let read_json = match hidden && field.role != ColumnRole::DeletedAt {
         true => quote!(::lookback::__private::read_no_json),
         false => quote!(::lookback::__private::read_json::<#value>),
     };
@@ -235,19 +234,19 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     }
 }
 
-/// `NewLog`: the insert type.
-fn new(model: &Model) -> TokenStream {
+/// Generates the insert type, such as `NewLog`.
+fn insert_type(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
     let new = format_ident!("New{name}");
     let table = model.table.value();
 
-    // A field is required unless it may be null or the model has a value for it.
+    // A field is required unless it is nullable or has a default.
     let required = |field: &ModelField| {
         !field.nullable
             && field.options.default.is_none()
-            && field.role == Role::Plain
-            && !model.is_left_to_the_database(field)
+            && field.role == ColumnRole::Plain
+            && !model.has_database_default(field)
     };
 
     let fields = model.settable().map(|(_, field)| {
@@ -264,9 +263,9 @@ fn new(model: &Model) -> TokenStream {
             quote!(::core::option::Option<#value>)
         };
         let note = match (&field.role, &field.options.default) {
-            (Role::CreatedAt, _) => Some("\n\n`None`: the time of the insert."),
+            (ColumnRole::CreatedAt, _) => Some("\n\n`None`: the time of the insert."),
             (_, Some(_)) => Some("\n\n`None`: the default of the column."),
-            _ if model.is_left_to_the_database(field) => {
+            _ if model.has_database_default(field) => {
                 Some("\n\n`None`: the default of the database.")
             }
             _ => None,
@@ -325,7 +324,7 @@ fn new(model: &Model) -> TokenStream {
                     }),
                 })
             }
-        } else if field.role == Role::CreatedAt || model.is_left_to_the_database(field) {
+        } else if field.role == ColumnRole::CreatedAt || model.has_database_default(field) {
             quote!(#index => self.#column.as_ref().map(#to_value))
         } else {
             quote! {
@@ -352,7 +351,7 @@ fn new(model: &Model) -> TokenStream {
     let new_doc = format!(
         "A record to insert into `{table}`. `id`, `updated_at` and `embedding` are filled in by the write path."
     );
-    let impls = assign(
+    let impls = shared_impls(
         name,
         &new,
         model.settable(),
@@ -381,8 +380,8 @@ fn new(model: &Model) -> TokenStream {
     }
 }
 
-/// `LogPatch`: the patch type.
-fn patch(model: &Model) -> TokenStream {
+/// Generates the patch type, such as `LogPatch`.
+fn patch_type(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
     let patch = format_ident!("{name}Patch");
@@ -412,7 +411,7 @@ fn patch(model: &Model) -> TokenStream {
         } = field;
         let ty = ty(field);
         let title = if field.nullable {
-            format!("Sets `{}`; `None` makes it null.", field.column())
+            format!("Sets `{}`; `None` sets it to NULL.", field.column())
         } else {
             format!("Sets `{}`.", field.column())
         };
@@ -447,8 +446,8 @@ fn patch(model: &Model) -> TokenStream {
             quote!(#column: __input.patch(#index))
         }
     });
-    let patch_doc = format!("A change to a record of `{table}`: a field that is absent is kept.");
-    let impls = assign(
+    let patch_doc = format!("A change to a record of `{table}`; an absent field is kept.");
+    let impls = shared_impls(
         name,
         &patch,
         model.plain(),
@@ -471,9 +470,10 @@ fn patch(model: &Model) -> TokenStream {
     }
 }
 
-/// What the insert type and the patch type share: `Assign`, reading from JSON,
-/// and a `Debug` that shows no hidden value.
-fn assign<'a>(
+/// Generates the impls of both insert and patch type.
+///
+/// They are `Assign`, `Deserialize`, and a `Debug` that shows no hidden value.
+fn shared_impls<'a>(
     model: &Ident,
     ty: &Ident,
     fields: impl Iterator<Item = (usize, &'a ModelField)>,

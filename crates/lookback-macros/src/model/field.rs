@@ -12,7 +12,9 @@ use syn::{
 
 use lookback_schema::{DataType, Expression};
 
-use crate::mistakes::{Mistakes, Sql, check_name, once, parenthesized, string};
+use crate::diagnostics::{
+    Diagnostics, Sql, check_name, parse_parenthesized, parse_string, set_once,
+};
 
 /// One field, and so one column.
 pub(crate) struct ModelField {
@@ -25,13 +27,13 @@ pub(crate) struct ModelField {
     pub(crate) hidden: bool,
     /// `Vec<T>` without a `type`, in a model that is `schema_only`.
     pub(crate) array: bool,
-    pub(crate) role: Role,
+    pub(crate) role: ColumnRole,
     pub(crate) options: ColumnOptions,
 }
 
-/// What a column is for. The five common columns have a role by their name.
+/// The role of a column; the five common columns have one by their name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum ColumnRole {
     Id,
     Plain,
     CreatedAt,
@@ -40,17 +42,21 @@ pub(crate) enum Role {
     Embedding,
 }
 
-/// The common columns: name, role and the type a field of that name must have.
-pub(crate) const COMMON: [(&str, Role, &str); 5] = [
-    ("id", Role::Id, "i64"),
-    ("created_at", Role::CreatedAt, "DateTime<Utc>"),
-    ("updated_at", Role::UpdatedAt, "DateTime<Utc>"),
+/// The common columns: name, role and required type.
+pub(crate) const COMMON_COLUMNS: [(&str, ColumnRole, &str); 5] = [
+    ("id", ColumnRole::Id, "i64"),
+    ("created_at", ColumnRole::CreatedAt, "DateTime<Utc>"),
+    ("updated_at", ColumnRole::UpdatedAt, "DateTime<Utc>"),
     (
         "deleted_at",
-        Role::DeletedAt,
+        ColumnRole::DeletedAt,
         "Hidden<Option<DateTime<Utc>>>",
     ),
-    ("embedding", Role::Embedding, "Hidden<Option<Embedding>>"),
+    (
+        "embedding",
+        ColumnRole::Embedding,
+        "Hidden<Option<Embedding>>",
+    ),
 ];
 
 /// The attributes of a field.
@@ -65,11 +71,11 @@ pub(crate) struct ColumnOptions {
     pub(crate) fill: Option<(Ident, Fill)>,
     pub(crate) collate: Option<LitStr>,
     pub(crate) comment: Option<LitStr>,
-    /// The names of all that was given, in order.
+    /// The names of all options, in order.
     pub(crate) given: Vec<Ident>,
 }
 
-/// Where the database takes a value from that an insert does not give.
+/// The source of a value that an insert does not give.
 pub(crate) enum Fill {
     Default(Sql<Expression>),
     IdentityAlways,
@@ -79,18 +85,22 @@ pub(crate) enum Fill {
     Virtual(Sql<Expression>),
 }
 
-const USAGE: &str = "`column` takes: not_blank, max_bytes = N, range(MIN, MAX), default = EXPR, \
+const USAGE: &str = "expected one of: not_blank, max_bytes = N, range(MIN, MAX), default = EXPR, \
      sql_default = \"now()\", type = \"numeric(10,2)\", name = \"…\", comment = \"…\", \
      collate = \"C\", identity = \"always\" or \"by default\", serial, stored = \"a + b\", \
      virtual = \"a + b\"";
 
 impl ModelField {
-    pub(crate) fn parse(field: &mut Field, schema_only: bool, mistakes: &mut Mistakes) -> Self {
+    pub(crate) fn parse(
+        field: &mut Field,
+        schema_only: bool,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
         let Some(name) = field.ident.clone() else {
             unreachable!("only fields of a struct with named fields are parsed");
         };
         let mut options = ColumnOptions::default();
-        // Taken off the struct: `#[column]` is ours, and means nothing to the compiler.
+        // Removed from the struct: the compiler does not know `#[column]`.
         let (ours, kept) = std::mem::take(&mut field.attrs)
             .into_iter()
             .partition::<Vec<_>, _>(|a| a.path().is_ident("column"));
@@ -99,9 +109,10 @@ impl ModelField {
             match &attribute.meta {
                 Meta::List(list) => {
                     let tokens: TokenStream = list.tokens.clone();
-                    mistakes.options(tokens, USAGE, |name, input| options.read(name, input));
+                    diagnostics
+                        .parse_options(tokens, USAGE, |name, input| options.read(name, input));
                 }
-                other => mistakes.at(other.span(), USAGE),
+                other => diagnostics.at(other.span(), USAGE),
             }
         }
 
@@ -117,11 +128,11 @@ impl ModelField {
             .filter(|_| schema_only && options.data_type.is_none())
             .cloned();
         let role = match schema_only {
-            true => Role::Plain,
-            false => COMMON
+            true => ColumnRole::Plain,
+            false => COMMON_COLUMNS
                 .iter()
                 .find(|(common, ..)| name == *common)
-                .map_or(Role::Plain, |(_, role, _)| *role),
+                .map_or(ColumnRole::Plain, |(_, role, _)| *role),
         };
         Self {
             visibility: field.vis.clone(),
@@ -174,60 +185,62 @@ impl ColumnOptions {
     fn read(&mut self, name: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         self.given.push(name.clone());
         match name.to_string().as_str() {
-            "not_blank" => once(&mut self.not_blank, name, name.clone()),
+            "not_blank" => set_once(&mut self.not_blank, name, name.clone()),
             "max_bytes" => {
                 input.parse::<Token![=]>()?;
                 let bytes = input.parse::<LitInt>().map_err(|error| {
                     syn::Error::new(
                         error.span(),
-                        "max_bytes takes a whole number of bytes: max_bytes = 1024",
+                        "expected a whole number of bytes: max_bytes = 1024",
                     )
                 })?;
-                once(&mut self.max_bytes, name, bytes)
+                set_once(&mut self.max_bytes, name, bytes)
             }
             "range" => {
-                let bounds = parenthesized(input, Punctuated::<Expr, Token![,]>::parse_terminated)?;
+                let bounds =
+                    parse_parenthesized(input, Punctuated::<Expr, Token![,]>::parse_terminated)?;
                 let mut bounds = bounds.into_iter();
                 match (bounds.next(), bounds.next(), bounds.next()) {
-                    (Some(min), Some(max), None) => once(&mut self.range, name, (min, max)),
+                    (Some(min), Some(max), None) => set_once(&mut self.range, name, (min, max)),
                     _ => Err(syn::Error::new(
                         name.span(),
-                        "range takes the smallest and the largest value: range(100, 599)",
+                        "expected the smallest and the largest value: range(100, 599)",
                     )),
                 }
             }
             "default" => {
                 input.parse::<Token![=]>()?;
-                once(&mut self.default, name, input.parse()?)
+                set_once(&mut self.default, name, input.parse()?)
             }
             "name" => {
-                let column = string(
-                    input,
-                    "the column is named by a string: name = \"Odd name\"",
-                )?;
+                let column = parse_string(input, "expected a string: name = \"Odd name\"")?;
                 check_name(&column)?;
-                once(&mut self.name, name, column)
+                set_once(&mut self.name, name, column)
             }
             "type" => {
-                let usage = "a type is written as in SQL: type = \"numeric(10,2)\"";
-                once(&mut self.data_type, name, Sql::read(string(input, usage)?)?)
+                let usage = "expected an SQL type in a string: type = \"numeric(10,2)\"";
+                set_once(
+                    &mut self.data_type,
+                    name,
+                    Sql::parse(parse_string(input, usage)?)?,
+                )
             }
             "collate" => {
-                let usage = "the collation is named by a string: collate = \"C\"";
-                once(&mut self.collate, name, string(input, usage)?)
+                let usage = "expected a string: collate = \"C\"";
+                set_once(&mut self.collate, name, parse_string(input, usage)?)
             }
             "comment" => {
-                let usage = "a comment is a string: comment = \"…\"";
-                once(&mut self.comment, name, string(input, usage)?)
+                let usage = "expected a string: comment = \"…\"";
+                set_once(&mut self.comment, name, parse_string(input, usage)?)
             }
             "sql_default" => {
-                let usage = "the default of the database is SQL: sql_default = \"now()\"";
-                let fill = Fill::Default(Sql::read(string(input, usage)?)?);
+                let usage = "expected an SQL expression in a string: sql_default = \"now()\"";
+                let fill = Fill::Default(Sql::parse(parse_string(input, usage)?)?);
                 self.fill(name, fill)
             }
             "identity" => {
-                let usage = "an identity is written: identity = \"always\", or \"by default\"";
-                let kind = string(input, usage)?;
+                let usage = "expected identity = \"always\" or identity = \"by default\"";
+                let kind = parse_string(input, usage)?;
                 let fill = match kind.value().as_str() {
                     "always" => Fill::IdentityAlways,
                     "by default" => Fill::IdentityByDefault,
@@ -237,18 +250,18 @@ impl ColumnOptions {
             }
             "serial" => self.fill(name, Fill::Serial),
             "stored" => {
-                let usage = "a generated column is written: stored = \"price * amount\"";
-                let fill = Fill::Stored(Sql::read(string(input, usage)?)?);
+                let usage = "expected an SQL expression in a string: stored = \"price * amount\"";
+                let fill = Fill::Stored(Sql::parse(parse_string(input, usage)?)?);
                 self.fill(name, fill)
             }
             "virtual" => {
-                let usage = "a generated column is written: virtual = \"price * amount\"";
-                let fill = Fill::Virtual(Sql::read(string(input, usage)?)?);
+                let usage = "expected an SQL expression in a string: virtual = \"price * amount\"";
+                let fill = Fill::Virtual(Sql::parse(parse_string(input, usage)?)?);
                 self.fill(name, fill)
             }
             _ => Err(syn::Error::new(
                 name.span(),
-                format!("unknown attribute; {USAGE}"),
+                format!("unknown attribute `{name}`, {USAGE}"),
             )),
         }
     }
@@ -257,7 +270,9 @@ impl ColumnOptions {
         if let Some((before, _)) = &self.fill {
             return Err(syn::Error::new(
                 name.span(),
-                format!("a column is filled in one way, and `{before}` is given already"),
+                format!(
+                    "`{name}` conflicts with `{before}`: a column must have one source of values"
+                ),
             ));
         }
         self.fill = Some((name.clone(), fill));
@@ -265,7 +280,7 @@ impl ColumnOptions {
     }
 }
 
-/// `T` of `Wrapper<T>`, by the last segment of the path.
+/// Returns `T` of `Wrapper<T>`, by the last segment of the path.
 fn argument_of<'a>(ty: &'a Type, wrapper: &str) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };
     let segment = path.path.segments.last()?;

@@ -1,16 +1,16 @@
-//! What `#[model]` was given, checked.
+//! Parsing of `#[model]` into a checked [`Model`].
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::spanned::Spanned as _;
 use syn::{Fields, Ident, ItemStruct, LitStr};
 
-use crate::mistakes::Mistakes;
+use crate::diagnostics::Diagnostics;
 use crate::model::check;
-use crate::model::field::{COMMON, Fill, ModelField, Role};
+use crate::model::field::{COMMON_COLUMNS, ColumnRole, Fill, ModelField};
 use crate::model::options::{Options, Problem};
 
-/// A model as written.
+/// A parsed model.
 pub(crate) struct Model {
     pub(crate) item: ItemStruct,
     pub(crate) table: LitStr,
@@ -19,41 +19,47 @@ pub(crate) struct Model {
     pub(crate) options: Options,
 }
 
-const NAMES_TABLE: &str = "a model names its table: #[model(table = \"name\", search(field, …))]";
+const NAMES_TABLE: &str = "missing `table`: expected #[model(table = \"name\", search(field, …))]";
 
 impl Model {
     pub(crate) fn parse(attribute: TokenStream, item: TokenStream) -> syn::Result<Self> {
-        let mut mistakes = Mistakes::default();
+        let mut diagnostics = Diagnostics::default();
         let mut item: ItemStruct = syn::parse2(item).map_err(|error| {
-            syn::Error::new(error.span(), "`#[model]` is for a struct with named fields")
+            syn::Error::new(
+                error.span(),
+                "`#[model]` must be on a struct with named fields",
+            )
         })?;
         if !item.generics.params.is_empty() {
-            mistakes.at(item.generics.span(), "a model has no generic parameters");
+            diagnostics.at(
+                item.generics.span(),
+                "a model must not have generic parameters",
+            );
         }
-        let mut options = Options::parse(attribute, &mut mistakes);
+        let mut options = Options::parse(attribute, &mut diagnostics);
         let schema_only = options.schema_only.is_some();
         let table = options.table.take();
-        // One that is there and wrong has been reported.
+        // One that is present and invalid has been reported.
         let missing = |name: &str| !options.given.iter().any(|given| given == name);
         if missing("table") {
-            mistakes.at(item.ident.span(), NAMES_TABLE);
+            diagnostics.at(item.ident.span(), NAMES_TABLE);
         }
         if missing("search") && !schema_only {
-            mistakes.at(
+            diagnostics.at(
                 item.ident.span(),
-                "a model names its search fields, `search()` for none: \
-                 #[model(table = \"name\", search(field, …))]",
+                "missing `search`, which is `search()` for no fields: \
+                 expected #[model(table = \"name\", search(field, …))]",
             );
         }
         let mut fields = Vec::new();
         if let Fields::Named(named) = &mut item.fields {
             for field in &mut named.named {
-                fields.push(ModelField::parse(field, schema_only, &mut mistakes));
+                fields.push(ModelField::parse(field, schema_only, &mut diagnostics));
             }
         } else {
-            mistakes.at(
+            diagnostics.at(
                 item.ident.span(),
-                "`#[model]` is for a struct with named fields",
+                "`#[model]` must be on a struct with named fields",
             );
         }
         let search = options.search.take();
@@ -64,44 +70,44 @@ impl Model {
             fields,
             options,
         };
-        check::check(&model, &mut mistakes);
-        mistakes.none(model)
+        check::check(&model, &mut diagnostics);
+        diagnostics.into_result(model)
     }
 
     pub(crate) fn is_schema_only(&self) -> bool {
         self.options.schema_only.is_some()
     }
 
-    /// The columns that are read, with their place among each other.
+    /// The columns that queries read, with their indexes.
     pub(crate) fn readable(&self) -> impl Iterator<Item = (usize, &ModelField)> {
         let readable = self.fields.iter().filter(|field| !field.is_opaque());
         readable.enumerate()
     }
 
-    /// The fields a caller may set: all but those the write path or the
-    /// database fills.
+    /// The fields of the insert type: those that neither Lookback nor the database fills.
     pub(crate) fn settable(&self) -> impl Iterator<Item = (usize, &ModelField)> {
         self.readable().filter(|(_, field)| {
-            matches!(field.role, Role::Plain | Role::CreatedAt) && !field.is_generated()
+            matches!(field.role, ColumnRole::Plain | ColumnRole::CreatedAt) && !field.is_generated()
         })
     }
 
-    /// Whether a new record may leave the field out, and the database then gives
-    /// it its default. Not a search field: its text would be in no embedding.
-    pub(crate) fn is_left_to_the_database(&self, field: &ModelField) -> bool {
+    /// Whether the database fills the field of a new record that leaves it out.
+    ///
+    /// Never a search field: its text would be in no embedding.
+    pub(crate) fn has_database_default(&self, field: &ModelField) -> bool {
         matches!(&field.options.fill, Some((_, Fill::Default(_))))
             && field.options.default.is_none()
-            && field.role == Role::Plain
+            && field.role == ColumnRole::Plain
             && !self.search.contains(&field.name)
     }
 
-    /// The fields a patch may change: those that hold what the caller recorded.
+    /// The fields of the patch type.
     pub(crate) fn plain(&self) -> impl Iterator<Item = (usize, &ModelField)> {
         self.settable()
-            .filter(|(_, field)| field.role == Role::Plain)
+            .filter(|(_, field)| field.role == ColumnRole::Plain)
     }
 
-    /// What to say of a refusal, with the name of the constraint or index.
+    /// The messages for rejected rows, with the name of the constraint or index.
     pub(crate) fn problems(&self) -> impl Iterator<Item = (&LitStr, &Problem)> {
         let constraints = self.options.constraints.iter();
         let constraints = constraints.map(|named| (&named.name, &named.problem));
@@ -118,7 +124,7 @@ impl Model {
     }
 }
 
-/// The struct without the attributes that are ours.
+/// Returns the struct without the attributes of this macro.
 pub(crate) fn without_attributes(item: TokenStream) -> TokenStream {
     let Ok(mut parsed) = syn::parse2::<ItemStruct>(item.clone()) else {
         return item;
@@ -129,8 +135,8 @@ pub(crate) fn without_attributes(item: TokenStream) -> TokenStream {
     parsed.into_token_stream()
 }
 
-/// What a common column is written like, if this is the name of one.
+/// Returns the type of a common column, if this is the name of one.
 pub(crate) fn common_type(name: &Ident) -> Option<&'static str> {
-    let found = COMMON.iter().find(|(common, ..)| name == *common);
+    let found = COMMON_COLUMNS.iter().find(|(common, ..)| name == *common);
     found.map(|(_, _, ty)| *ty)
 }

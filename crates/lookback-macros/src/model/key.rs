@@ -1,4 +1,4 @@
-//! The unique keys of a model: what an upsert can go by.
+//! The unique keys of a model, for upserts.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -13,13 +13,13 @@ use super::input::Model;
 /// A unique key.
 struct Key {
     name: String,
-    /// The column to blame: the first one.
+    /// The column that a conflict is reported for: the first one.
     column: String,
-    /// What stands after `ON CONFLICT` to mean this key and no other.
+    /// The conflict target, after `ON CONFLICT`, that infers this key and no other.
     target: String,
 }
 
-/// `Table::keys`.
+/// Generates `Table::keys`.
 pub(super) fn definitions(model: &Model) -> TokenStream {
     let keys = keys(model).into_iter().map(|key| {
         let Key {
@@ -32,16 +32,16 @@ pub(super) fn definitions(model: &Model) -> TokenStream {
     quote!(&[#(#keys),*])
 }
 
-/// A function for each key that is named like one, and not like a field.
-pub(super) fn handles(model: &Model) -> TokenStream {
+/// Generates a function for each key whose name is an identifier, and not that of a field.
+pub(super) fn functions(model: &Model) -> TokenStream {
     let visibility = &model.item.vis;
-    let handles = keys(model)
+    let functions = keys(model)
         .into_iter()
         .enumerate()
         .filter_map(|(place, key)| {
             let name: Ident = syn::parse_str(&key.name).ok()?;
-            let taken = model.fields.iter().any(|field| field.name.unraw() == name);
-            if taken || name == "records" {
+            let is_field = model.fields.iter().any(|field| field.name.unraw() == name);
+            if is_field || name == "records" {
                 return None;
             }
             let title = format!("The unique key `{}`, to upsert by.", key.name);
@@ -52,7 +52,7 @@ pub(super) fn handles(model: &Model) -> TokenStream {
                 }
             })
         });
-    quote!(#(#handles)*)
+    quote!(#(#functions)*)
 }
 
 fn keys(model: &Model) -> Vec<Key> {
@@ -60,7 +60,7 @@ fn keys(model: &Model) -> Vec<Key> {
         let Constraint::Unique(key) = &named.definition.value else {
             return None;
         };
-        // A key that is checked later is none that a conflict is told by.
+        // PostgreSQL does not accept a deferrable constraint as a conflict target.
         if key.deferral != Deferral::default() {
             return None;
         }
@@ -97,8 +97,7 @@ fn first_column(model: &Model, index: &Index) -> Option<String> {
     mentioned.next()
 }
 
-/// The keys and the predicate of a unique index, without what does not tell it
-/// from others.
+/// Returns the keys and the predicate of a unique index, without the sort order.
 fn target(index: &Index) -> Option<String> {
     if !index.unique {
         return None;

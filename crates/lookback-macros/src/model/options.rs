@@ -1,4 +1,4 @@
-//! What stands in `#[model(…)]`.
+//! The options in `#[model(…)]`.
 
 use proc_macro2::TokenStream;
 use syn::parse::ParseStream;
@@ -7,7 +7,9 @@ use syn::{Ident, LitStr, Token};
 
 use lookback_schema::PartitionBy;
 
-use crate::mistakes::{Mistakes, Sql, check_name, once, parenthesized, string};
+use crate::diagnostics::{
+    Diagnostics, Sql, check_name, parse_parenthesized, parse_string, set_once,
+};
 
 /// The attributes of a struct.
 #[derive(Default)]
@@ -17,28 +19,27 @@ pub(crate) struct Options {
     pub(crate) search: Option<Vec<Ident>>,
     pub(crate) schema_only: Option<Ident>,
     pub(crate) comment: Option<LitStr>,
-    pub(crate) constraints: Vec<Named<lookback_schema::Constraint>>,
-    pub(crate) indexes: Vec<Named<lookback_schema::Index>>,
+    pub(crate) constraints: Vec<NamedDefinition<lookback_schema::Constraint>>,
+    pub(crate) indexes: Vec<NamedDefinition<lookback_schema::Index>>,
     pub(crate) partition_by: Option<Sql<PartitionBy>>,
     pub(crate) partitions: Vec<Partition>,
     pub(crate) open_partitions: Option<Ident>,
     pub(crate) sealed: Option<Ident>,
-    /// The names of all that was given, right or wrong.
+    /// The names of all options, valid or not.
     pub(crate) given: Vec<String>,
 }
 
-/// `constraint("name", "definition", problem(field, "words"))`, and the same
-/// of an index.
-pub(crate) struct Named<T> {
+/// `constraint("name", "definition", problem(field, "message"))`, or the same with `index`.
+pub(crate) struct NamedDefinition<T> {
     pub(crate) name: LitStr,
     pub(crate) definition: Sql<T>,
     pub(crate) problem: Option<Problem>,
 }
 
-/// `problem(field, "words")`: what to say when the database refuses a row.
+/// `problem(field, "message")`: the error when the database rejects a row.
 pub(crate) struct Problem {
     pub(crate) field: Ident,
-    pub(crate) words: LitStr,
+    pub(crate) message: LitStr,
 }
 
 /// `partition("name", "bound", partition_by = "…", partition(…))`.
@@ -49,17 +50,17 @@ pub(crate) struct Partition {
     pub(crate) partitions: Vec<Partition>,
 }
 
-const USAGE: &str = "`model` takes: table = \"name\", search(field, …), schema = \"name\", \
+const USAGE: &str = "expected one of: table = \"name\", search(field, …), schema = \"name\", \
      comment = \"…\", constraint(\"name\", \"CHECK (…)\"), index(\"name\", \"(column, …)\"), \
      partition_by = \"RANGE (id)\", partition(\"name\", \"DEFAULT\"), open_partitions, sealed, schema_only";
 
 const PARTITION: &str =
-    "a partition is written: partition(\"logs_default\", \"DEFAULT\"), or \"FOR VALUES …\"";
+    "expected partition(\"logs_default\", \"DEFAULT\") or partition(\"logs_1\", \"FOR VALUES …\")";
 
 impl Options {
-    pub(crate) fn parse(attribute: TokenStream, mistakes: &mut Mistakes) -> Self {
+    pub(crate) fn parse(attribute: TokenStream, diagnostics: &mut Diagnostics) -> Self {
         let mut options = Self::default();
-        mistakes.options(attribute, USAGE, |name, input| options.read(name, input));
+        diagnostics.parse_options(attribute, USAGE, |name, input| options.read(name, input));
         options
     }
 
@@ -67,59 +68,58 @@ impl Options {
         self.given.push(name.to_string());
         match name.to_string().as_str() {
             "table" => {
-                let usage = "the table is named by a string: table = \"logs\"";
-                let table = table_name(string(input, usage)?)?;
-                once(&mut self.table, name, table)
+                let usage = "expected a string: table = \"logs\"";
+                let table = table_name(parse_string(input, usage)?)?;
+                set_once(&mut self.table, name, table)
             }
             "schema" => {
-                let schema = string(input, "the schema is named by a string: schema = \"sales\"")?;
+                let schema = parse_string(input, "expected a string: schema = \"sales\"")?;
                 check_name(&schema)?;
-                once(&mut self.schema, name, schema)
+                set_once(&mut self.schema, name, schema)
             }
             "search" => {
                 let fields =
-                    parenthesized(input, Punctuated::<Ident, Token![,]>::parse_terminated)?;
-                once(&mut self.search, name, fields.into_iter().collect())
+                    parse_parenthesized(input, Punctuated::<Ident, Token![,]>::parse_terminated)?;
+                set_once(&mut self.search, name, fields.into_iter().collect())
             }
-            "schema_only" => once(&mut self.schema_only, name, name.clone()),
+            "schema_only" => set_once(&mut self.schema_only, name, name.clone()),
             "comment" => {
-                let comment = string(input, "a comment is a string: comment = \"…\"")?;
-                once(&mut self.comment, name, comment)
+                let comment = parse_string(input, "expected a string: comment = \"…\"")?;
+                set_once(&mut self.comment, name, comment)
             }
             "constraint" => {
-                let usage = "a constraint is written: constraint(\"logs_level_check\", \
-                     \"CHECK (level <> '')\"), and problem(level, \"must not be empty\") after \
-                     that for the words of a refusal";
+                let usage = "expected constraint(\"logs_level_check\", \"CHECK (level <> '')\"), and \
+                     optionally problem(level, \"must not be empty\") as the last argument";
                 let constraint = named(input, usage)?;
                 self.constraints.push(constraint);
                 Ok(())
             }
             "index" => {
-                let usage = "an index is written: index(\"logs_trace_id_idx\", \"(trace_id)\"), \
-                     with all of CREATE INDEX behind the name of the table";
+                let usage = "expected index(\"logs_trace_id_idx\", \"(trace_id)\"), with the part of \
+                     CREATE INDEX after the table name";
                 let index = named(input, usage)?;
                 self.indexes.push(index);
                 Ok(())
             }
             "partition_by" => {
                 let partition_by = partition_by(input)?;
-                once(&mut self.partition_by, name, partition_by)
+                set_once(&mut self.partition_by, name, partition_by)
             }
             "partition" => {
-                self.partitions.push(parenthesized(input, partition)?);
+                self.partitions.push(parse_parenthesized(input, partition)?);
                 Ok(())
             }
-            "open_partitions" => once(&mut self.open_partitions, name, name.clone()),
-            "sealed" => once(&mut self.sealed, name, name.clone()),
+            "open_partitions" => set_once(&mut self.open_partitions, name, name.clone()),
+            "sealed" => set_once(&mut self.sealed, name, name.clone()),
             _ => Err(syn::Error::new(
                 name.span(),
-                format!("unknown attribute; {USAGE}"),
+                format!("unknown attribute `{name}`, {USAGE}"),
             )),
         }
     }
 }
 
-/// The name as it is; in quotes, as SQL has it, for one with a dot in it.
+/// Returns the name as it is, or unquoted if it is in quotes, as for one with a dot.
 fn table_name(table: LitStr) -> syn::Result<LitStr> {
     let text = table.value();
     if text.starts_with('"')
@@ -134,7 +134,7 @@ fn table_name(table: LitStr) -> syn::Result<LitStr> {
     Ok(table)
 }
 
-/// What a person who writes the schema before the table means is another table.
+/// Rejects a name such as `sales.orders`, which is meant as schema and table.
 fn check_table(table: &LitStr) -> syn::Result<()> {
     check_name(table)?;
     let text = table.value();
@@ -145,22 +145,24 @@ fn check_table(table: &LitStr) -> syn::Result<()> {
     {
         return Err(syn::Error::new(
             table.span(),
-            format!("the schema stands by itself: schema = \"{schema}\", table = \"{name}\""),
+            format!(
+                "`table` must not contain the schema: expected schema = \"{schema}\", table = \"{name}\""
+            ),
         ));
     }
     Ok(())
 }
 
-fn named<T>(input: ParseStream<'_>, usage: &str) -> syn::Result<Named<T>>
+fn named<T>(input: ParseStream<'_>, usage: &str) -> syn::Result<NamedDefinition<T>>
 where
     T: std::str::FromStr<Err = lookback_schema::Error>,
 {
     let wrong = |error: syn::Error| syn::Error::new(error.span(), usage);
-    parenthesized(input, |content| {
+    parse_parenthesized(input, |content| {
         let name = content.parse::<LitStr>().map_err(wrong)?;
         check_name(&name)?;
         content.parse::<Token![,]>().map_err(wrong)?;
-        let definition = Sql::read(content.parse::<LitStr>().map_err(wrong)?)?;
+        let definition = Sql::parse(content.parse::<LitStr>().map_err(wrong)?)?;
         let mut problem = None;
         content.parse::<Option<Token![,]>>()?;
         if !content.is_empty() {
@@ -168,14 +170,14 @@ where
             if word != "problem" {
                 return Err(syn::Error::new(word.span(), usage));
             }
-            problem = Some(parenthesized(content, |content| {
+            problem = Some(parse_parenthesized(content, |content| {
                 let field = content.parse().map_err(wrong)?;
                 content.parse::<Token![,]>().map_err(wrong)?;
-                let words = content.parse().map_err(wrong)?;
-                Ok(Problem { field, words })
+                let message = content.parse().map_err(wrong)?;
+                Ok(Problem { field, message })
             })?);
         }
-        Ok(Named {
+        Ok(NamedDefinition {
             name,
             definition,
             problem,
@@ -184,9 +186,9 @@ where
 }
 
 fn partition_by(input: ParseStream<'_>) -> syn::Result<Sql<PartitionBy>> {
-    Sql::read(string(
+    Sql::parse(parse_string(
         input,
-        "how rows are divided is written: partition_by = \"RANGE (id)\"",
+        "expected a string: partition_by = \"RANGE (id)\"",
     )?)
 }
 
@@ -205,9 +207,11 @@ fn partition(content: ParseStream<'_>) -> syn::Result<Partition> {
     while content.parse::<Option<Token![,]>>()?.is_some() && !content.is_empty() {
         let word = content.parse::<Ident>().map_err(wrong)?;
         if word == "partition_by" {
-            once(&mut found.partition_by, &word, partition_by(content)?)?;
+            set_once(&mut found.partition_by, &word, partition_by(content)?)?;
         } else if word == "partition" {
-            found.partitions.push(parenthesized(content, partition)?);
+            found
+                .partitions
+                .push(parse_parenthesized(content, partition)?);
         } else {
             return Err(syn::Error::new(word.span(), PARTITION));
         }
@@ -221,6 +225,6 @@ fn check_bound(bound: &LitStr) -> syn::Result<()> {
     if text != "default" && !text.starts_with("for values ") {
         return Err(syn::Error::new(bound.span(), PARTITION));
     }
-    // Not an expression, but as one: nothing left open, and no second statement.
-    Sql::<lookback_schema::Expression>::read(bound.clone()).map(drop)
+    // Parsed like an expression: balanced parentheses and quotes, and no second statement.
+    Sql::<lookback_schema::Expression>::parse(bound.clone()).map(drop)
 }

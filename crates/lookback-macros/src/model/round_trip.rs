@@ -1,5 +1,6 @@
-//! What `lookback::migrate::rust_code` writes is read here as the schema that it
-//! was written from: for any schema, without compiling it.
+//! A round trip: code of `lookback::migrate::rust_code` describes the schema it was generated from.
+//!
+//! For any schema, without compiling the code.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +10,21 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use quote::ToTokens as _;
 use syn::{Attribute, Expr, Item, ItemStruct, Lit, Type};
-use testkit::schemas::{Drawn, schema};
+use testkit::schemas::{GeneratedSchema, schema};
 
 use super::definition::primary_key_name;
-use super::field::{self, ModelField, Role};
+use super::field::{self, ColumnRole, ModelField};
 use super::input::Model;
 use super::options::{Options, Partition};
 
-type Wrong = String;
-
 #[test]
-fn what_is_written_is_read_as_the_same_schema() {
+fn generated_code_describes_the_same_schema() {
     let config = Config {
         source_file: Some(file!()),
         ..Config::default()
     };
     let strategy = (schema(true), any::<bool>());
-    let result = TestRunner::new(config).run(&strategy, |(Drawn(drawn), full)| {
+    let result = TestRunner::new(config).run(&strategy, |(GeneratedSchema(drawn), full)| {
         let schema = if full {
             with_common_columns(drawn)
         } else {
@@ -33,9 +32,9 @@ fn what_is_written_is_read_as_the_same_schema() {
         };
         let code = rust_code(&schema);
         prop_assert_eq!(&code.notes, &Vec::<String>::new());
-        let read = read(&code.text)
+        let read = parse_code(&code.text)
             .and_then(|read| read.completed().map_err(|errors| format!("{errors:?}")))
-            .map_err(|wrong| TestCaseError::fail(format!("{wrong}\n{}", code.text)))?;
+            .map_err(|error| TestCaseError::fail(format!("{error}\n{}", code.text)))?;
         prop_assert_eq!(&read.enums, &schema.enums, "{}", &code.text);
         prop_assert_eq!(&read.extensions, &schema.extensions, "{}", &code.text);
         prop_assert_eq!(&read.schemas, &schema.schemas, "{}", &code.text);
@@ -50,8 +49,7 @@ fn what_is_written_is_read_as_the_same_schema() {
     }
 }
 
-/// The same schema with tables that can be read and written, where no key is in
-/// the way.
+/// Adds the common columns to the tables of a schema, unless they conflict with a key.
 fn with_common_columns(drawn: Schema) -> Schema {
     let mut schema = drawn.clone();
     let times = "timestamptz";
@@ -80,26 +78,26 @@ fn with_common_columns(drawn: Schema) -> Schema {
                 ..Column::new(*column, ty.parse().unwrap())
             });
         }
-        // What Lookback does not write has a default, or may be null.
+        // A column that Lookback does not write must have a default or be nullable.
         for column in &mut table.columns {
             column.not_null &= column.fill != Fill::None;
         }
         let primary = "PRIMARY KEY (id)".parse().unwrap();
         table.constraints.insert(key, primary);
     }
-    // Names of 63 bytes give keys of one name.
+    // Table names of 63 bytes may result in keys with the same name.
     schema.completed().unwrap_or(drawn)
 }
 
-/// An enum of the module: its name in the database, variants and labels.
-struct Enum {
+/// An enum of the generated code: its name in the database, variants and labels.
+struct EnumDefinition {
     name: Name,
     labels: Vec<(String, String)>,
 }
 
-type Enums = BTreeMap<String, Enum>;
+type Enums = BTreeMap<String, EnumDefinition>;
 
-fn read(code: &str) -> Result<Schema, Wrong> {
+fn parse_code(code: &str) -> Result<Schema, String> {
     let file = syn::parse_file(code).map_err(|error| error.to_string())?;
     let mut enums = Enums::new();
     let mut structs = BTreeMap::new();
@@ -108,10 +106,10 @@ fn read(code: &str) -> Result<Schema, Wrong> {
             Item::Enum(item) => {
                 let tokens = item.to_token_stream();
                 crate::column_enum::expand(tokens.clone()).map_err(|error| error.to_string())?;
-                let (name, labels) = crate::column_enum::read(tokens);
+                let (name, labels) = crate::column_enum::parse_definition(tokens);
                 let name = name.ok_or("an enum without a type")?;
                 let name = name.parse().map_err(|error| format!("{error}"))?;
-                enums.insert(item.ident.to_string(), Enum { name, labels });
+                enums.insert(item.ident.to_string(), EnumDefinition { name, labels });
             }
             Item::Struct(item) => {
                 structs.insert(item.ident.to_string(), item.clone());
@@ -120,13 +118,13 @@ fn read(code: &str) -> Result<Schema, Wrong> {
         }
     }
     let mut schema = Schema::default();
-    for Call { method, ty, text } in calls(&file)? {
+    for BuilderCall { method, ty, text } in calls(&file)? {
         match (method.as_str(), ty, text) {
             ("extension", _, Some(name)) => drop(schema.extensions.insert(name)),
             ("schema", _, Some(name)) => drop(schema.schemas.insert(name)),
-            ("enum_type", Some(ty), _) => insert(&enums[&ty], &mut schema),
+            ("enum_type", Some(ty), _) => insert_enum(&enums[&ty], &mut schema),
             ("model", Some(ty), _) => {
-                let item = structs.remove(&ty).ok_or(format!("{ty} is there twice"))?;
+                let item = structs.remove(&ty).ok_or(format!("duplicate model {ty}"))?;
                 let (name, table) = table(item, &enums, &mut schema)?;
                 schema.tables.insert(name, table);
             }
@@ -139,24 +137,24 @@ fn read(code: &str) -> Result<Schema, Wrong> {
     }
 }
 
-fn insert(found: &Enum, schema: &mut Schema) {
+fn insert_enum(found: &EnumDefinition, schema: &mut Schema) {
     let labels = found.labels.iter().map(|(_, label)| label.clone());
     schema.enums.insert(found.name.clone(), labels.collect());
 }
 
-/// A call in `fn models`: its type or its text.
-struct Call {
+/// A method call in `fn models`, with its type or its text.
+struct BuilderCall {
     method: String,
     ty: Option<String>,
     text: Option<String>,
 }
 
-fn calls(file: &syn::File) -> Result<Vec<Call>, Wrong> {
+fn calls(file: &syn::File) -> Result<Vec<BuilderCall>, String> {
     let function = file.items.iter().find_map(|item| match item {
         Item::Fn(function) if function.sig.ident == "models" => Some(function),
         _ => None,
     });
-    let function = function.ok_or("there is no fn models")?;
+    let function = function.ok_or("missing fn models")?;
     let Some(syn::Stmt::Expr(mut expr, None)) = function.block.stmts.first().cloned() else {
         return Err("fn models is not one expression".to_owned());
     };
@@ -168,7 +166,7 @@ fn calls(file: &syn::File) -> Result<Vec<Call>, Wrong> {
             .map(|t| t.args.to_token_stream().to_string());
         let text = call.args.first().and_then(text);
         let method = call.method.to_string();
-        calls.push(Call { method, ty, text });
+        calls.push(BuilderCall { method, ty, text });
         expr = *call.receiver;
     }
     calls.reverse();
@@ -185,10 +183,14 @@ fn text(expr: &Expr) -> Option<String> {
     }
 }
 
-fn table(mut item: ItemStruct, enums: &Enums, schema: &mut Schema) -> Result<(Name, Table), Wrong> {
+fn table(
+    mut item: ItemStruct,
+    enums: &Enums,
+    schema: &mut Schema,
+) -> Result<(Name, Table), String> {
     let is_model = |attribute: &Attribute| attribute.path().is_ident("model");
     let attribute = item.attrs.iter().find(|a| is_model(a)).cloned();
-    let attribute = attribute.ok_or("a struct is no model")?;
+    let attribute = attribute.ok_or("a struct without #[model]")?;
     item.attrs.retain(|attribute| !is_model(attribute));
     let tokens = attribute
         .meta
@@ -251,7 +253,7 @@ fn partitions(
     partitions.iter().map(of).collect()
 }
 
-/// As `Models` reads a name: as it is, or as SQL has it if it is in quotes.
+/// Parses a name as `Models` does: as SQL if it is in quotes, or else as it is.
 fn named(beside: Option<&Name>, text: &str) -> Name {
     match text.contains('"') {
         true => text.parse().unwrap(),
@@ -259,13 +261,13 @@ fn named(beside: Option<&Name>, text: &str) -> Name {
     }
 }
 
-fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Column, Wrong> {
+fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Column, String> {
     let options = &field.options;
     let rust = field.value.to_token_stream().to_string().replace(' ', "");
     let data_type = match (&options.data_type, enums.get(&rust)) {
         (Some(given), _) => given.value.clone(),
         (None, Some(found)) => {
-            insert(found, schema);
+            insert_enum(found, schema);
             DataType {
                 array: field.array,
                 ..DataType::named(found.name.clone())
@@ -281,9 +283,9 @@ fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Colu
     };
     let now = || "now()".parse().unwrap();
     let fill = match (field.role, &options.fill, &options.default) {
-        (Role::Id, ..) => Fill::IdentityAlways,
-        (Role::CreatedAt | Role::UpdatedAt, ..) => Fill::Default(now()),
-        (Role::DeletedAt | Role::Embedding, ..) => Fill::None,
+        (ColumnRole::Id, ..) => Fill::IdentityAlways,
+        (ColumnRole::CreatedAt | ColumnRole::UpdatedAt, ..) => Fill::Default(now()),
+        (ColumnRole::DeletedAt | ColumnRole::Embedding, ..) => Fill::None,
         (_, Some((_, fill)), _) => match fill {
             field::Fill::Default(sql) => Fill::Default(sql.value.clone()),
             field::Fill::Stored(sql) => Fill::Stored(sql.value.clone()),
@@ -308,7 +310,7 @@ fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Colu
     })
 }
 
-fn sql_type(rust: &str) -> Result<DataType, Wrong> {
+fn sql_type(rust: &str) -> Result<DataType, String> {
     let sql = match rust {
         "bool" => "boolean",
         "i32" => "integer",
@@ -330,8 +332,8 @@ fn sql_type(rust: &str) -> Result<DataType, Wrong> {
     Ok(sql.parse().unwrap())
 }
 
-/// The value of a default, as SQL.
-fn value(default: &Expr, ty: &Type, enums: &Enums) -> Result<Expression, Wrong> {
+/// Converts the value of a default to SQL.
+fn value(default: &Expr, ty: &Type, enums: &Enums) -> Result<Expression, String> {
     let rust = ty.to_token_stream().to_string();
     let sql = match default {
         Expr::MethodCall(call) if call.method == "to_owned" => {
@@ -348,7 +350,7 @@ fn value(default: &Expr, ty: &Type, enums: &Enums) -> Result<Expression, Wrong> 
         }
         number => {
             let written = number.to_token_stream().to_string().replace("- ", "-");
-            // As a number is written by `Models`: 1.0 is 1.
+            // `Models` writes the number 1.0 as 1.
             match written.parse::<f64>() {
                 Ok(number) if written.contains('.') => Some(number.to_string()),
                 _ => Some(written),
