@@ -1,5 +1,6 @@
-//! The commands and their options: here those that all commands have, and in
-//! `args/` those of each, in files named as in `commands/`.
+//! The command line: global options here, and those of each command in `args/`.
+//!
+//! The files in `args/` are named as in `commands/`.
 
 use std::path::PathBuf;
 
@@ -31,9 +32,11 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Where the database is. Each can be set by its environment variable, or in
-/// `lookback.toml` under the name of the option with `_`; what is run (`pg_bin`)
-/// and as whom (`pg_user`) only in a file that is named.
+/// The options that select the database.
+///
+/// Each can also be set by its environment variable, or in `lookback.toml` under
+/// the name of the option with `_`. Programs (`pg_bin`) and account (`pg_user`)
+/// only in a file that is given explicitly.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Database")]
 pub(crate) struct Options {

@@ -1,5 +1,4 @@
-//! What is in force: flag, then environment, then `lookback.toml`, then
-//! default.
+//! The configuration: flag, then environment, then `lookback.toml`, then default.
 
 use std::env;
 use std::fmt;
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use crate::args::Options;
 use crate::failure::Failure;
-use crate::retention::{Age, Retention, Section, Size};
+use crate::retention::{Age, Retention, RetentionSection, Size};
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -22,17 +21,17 @@ pub(crate) struct Config {
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
     pub(crate) retention: Retention,
-    pub(crate) timeout: Setting<Patience>,
+    pub(crate) timeout: Setting<ReadTimeout>,
 }
 
-/// How long the database may take to answer a read.
+/// The time limit of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Patience(Duration);
+pub(crate) struct ReadTimeout(Duration);
 
-impl Patience {
+impl ReadTimeout {
     const DEFAULT: Self = Self(Duration::from_secs(30));
 
-    /// Reads `500ms`, `30s`, `5m` or `1h`.
+    /// Parses `500ms`, `30s`, `5m` or `1h`.
     fn parse(text: &str) -> Option<Self> {
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
@@ -44,12 +43,12 @@ impl Patience {
             _ => return None,
         };
         let time = Duration::from_millis(number.checked_mul(milliseconds)?);
-        // What PostgreSQL counts to.
+        // The maximum of PostgreSQL's setting.
         (time.as_millis() <= i32::MAX.unsigned_abs().into()).then_some(Self(time))
     }
 }
 
-impl fmt::Display for Patience {
+impl fmt::Display for ReadTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.subsec_millis() {
             0 => write!(f, "{}s", self.0.as_secs()),
@@ -58,7 +57,7 @@ impl fmt::Display for Patience {
     }
 }
 
-/// A value, or none for the default, and where it is from.
+/// A value, or `None` for the default, and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting<T> {
     pub(crate) value: Option<T>,
@@ -66,20 +65,22 @@ pub(crate) struct Setting<T> {
 }
 
 impl Setting<String> {
-    /// The value that the text stands for.
-    fn read<T>(self, read: fn(&str) -> Option<T>, what: &str) -> Result<Setting<T>, Failure> {
+    /// Parses the text.
+    fn parse<T>(self, parse: fn(&str) -> Option<T>, expected: &str) -> Result<Setting<T>, Failure> {
         let origin = self.origin;
         let value = match self.value {
             None => None,
-            Some(text) => Some(read(&text).ok_or_else(|| {
-                Failure::usage(format!("timeout (from {origin}): {text} is not {what}"))
+            Some(text) => Some(parse(&text).ok_or_else(|| {
+                Failure::usage(format!(
+                    "timeout (from {origin}): expected {expected}, got {text}"
+                ))
             })?),
         };
         Ok(Setting { value, origin })
     }
 }
 
-/// Where a value is from.
+/// The origin of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag(&'static str),
@@ -102,112 +103,111 @@ impl fmt::Display for Origin {
 /// `lookback.toml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct ConfigFile {
     database_url: Option<String>,
     data_dir: Option<PathBuf>,
     pg_bin: Option<PathBuf>,
     pg_port: Option<u16>,
     pg_user: Option<String>,
     #[serde(default)]
-    retention: Section,
+    retention: RetentionSection,
     timeout: Option<String>,
 }
 
-const FILE: &str = "lookback.toml";
+const FILE_NAME: &str = "lookback.toml";
 
 impl Config {
     pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
-        let (path, file) = File::read(options)?;
+        let (path, file) = ConfigFile::read(options)?;
         let file_origin = || Origin::File(path.clone());
-        let timeout = pick(
+        let timeout = first_set(
             (options.timeout.clone(), "--timeout"),
-            (text("LOOKBACK_TIMEOUT")?, "LOOKBACK_TIMEOUT"),
+            (variable("LOOKBACK_TIMEOUT")?, "LOOKBACK_TIMEOUT"),
             (file.timeout, file_origin()),
         );
         Ok(Self {
-            database_url: pick(
+            database_url: first_set(
                 (options.database_url.clone(), "--database-url"),
-                (text("DATABASE_URL")?, "DATABASE_URL"),
+                (variable("DATABASE_URL")?, "DATABASE_URL"),
                 (file.database_url, file_origin()),
             ),
-            data_dir: pick(
+            data_dir: first_set(
                 (options.data_dir.clone(), "--data-dir"),
-                (path_of("LOOKBACK_DATA_DIR"), "LOOKBACK_DATA_DIR"),
+                (path_variable("LOOKBACK_DATA_DIR"), "LOOKBACK_DATA_DIR"),
                 (file.data_dir, file_origin()),
             ),
-            pg_bin: pick(
+            pg_bin: first_set(
                 (options.pg_bin.clone(), "--pg-bin"),
-                (path_of("LOOKBACK_PG_BIN"), "LOOKBACK_PG_BIN"),
+                (path_variable("LOOKBACK_PG_BIN"), "LOOKBACK_PG_BIN"),
                 (file.pg_bin, file_origin()),
             ),
-            pg_port: pick(
+            pg_port: first_set(
                 (options.pg_port, "--pg-port"),
-                (port("LOOKBACK_PG_PORT")?, "LOOKBACK_PG_PORT"),
+                (port_variable("LOOKBACK_PG_PORT")?, "LOOKBACK_PG_PORT"),
                 (file.pg_port, file_origin()),
             ),
-            pg_user: pick(
+            pg_user: first_set(
                 (options.pg_user.clone(), "--pg-user"),
-                (text("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
+                (variable("LOOKBACK_PG_USER")?, "LOOKBACK_PG_USER"),
                 (file.pg_user, file_origin()),
             ),
             retention: Retention {
-                older_than: pick(
+                older_than: first_set(
                     (None, "--older-than"),
                     (
-                        parsed("LOOKBACK_RETENTION_OLDER_THAN")?,
+                        parsed_variable("LOOKBACK_RETENTION_OLDER_THAN")?,
                         "LOOKBACK_RETENTION_OLDER_THAN",
                     ),
                     (file.retention.older_than, file_origin()),
                 ),
-                larger_than: pick(
+                larger_than: first_set(
                     (None, "--larger-than"),
                     (
-                        parsed::<Size>("LOOKBACK_RETENTION_LARGER_THAN")?,
+                        parsed_variable::<Size>("LOOKBACK_RETENTION_LARGER_THAN")?,
                         "LOOKBACK_RETENTION_LARGER_THAN",
                     ),
                     (file.retention.larger_than, file_origin()),
                 ),
-                deleted_older_than: pick(
+                deleted_older_than: first_set(
                     (None, "--deleted-older-than"),
                     (
-                        parsed::<Age>("LOOKBACK_RETENTION_DELETED_OLDER_THAN")?,
+                        parsed_variable::<Age>("LOOKBACK_RETENTION_DELETED_OLDER_THAN")?,
                         "LOOKBACK_RETENTION_DELETED_OLDER_THAN",
                     ),
                     (file.retention.deleted_older_than, file_origin()),
                 ),
                 file: file.retention,
             },
-            timeout: timeout.read(
-                Patience::parse,
-                "a time such as 500ms, 30s or 5m, or 0s for any time",
+            timeout: timeout.parse(
+                ReadTimeout::parse,
+                "a time such as 500ms, 30s or 5m, or 0s for no limit",
             )?,
         })
     }
 
-    /// How long the database may take to answer a read; zero for any time.
+    /// The time limit of a read; zero for no limit.
     pub(crate) fn timeout(&self) -> Duration {
-        self.patience().0
+        self.read_timeout().0
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        self.timeout.value.unwrap_or(Patience::DEFAULT)
+    pub(crate) fn read_timeout(&self) -> ReadTimeout {
+        self.timeout.value.unwrap_or(ReadTimeout::DEFAULT)
     }
 }
 
-impl File {
-    /// The file that is named, which must be there, or the one in this folder,
-    /// which may.
+impl ConfigFile {
+    /// Reads the file given explicitly, or the one in this folder, if there is one.
     fn read(options: &Options) -> Result<(PathBuf, Self), Failure> {
         let named = options
             .config
             .clone()
-            .or_else(|| path_of("LOOKBACK_CONFIG"));
-        let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE));
+            .or_else(|| path_variable("LOOKBACK_CONFIG"));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let file = parse(&path, &text)?;
+                let file = parse_file(&path, &text)?;
                 if named.is_none() {
-                    file.check_unnamed(&path)?;
+                    file.check_implicit(&path)?;
                 }
                 Ok((path, file))
             }
@@ -215,33 +215,35 @@ impl File {
                 Ok((path, Self::default()))
             }
             Err(error) => Err(Failure::usage(format!(
-                "the configuration file {} cannot be read: {error}",
+                "cannot read the configuration file {}: {error}",
                 path.display()
             ))),
         }
     }
 }
 
-impl File {
-    /// A file that is read because it lies in this folder may be a stranger's:
-    /// it must not say which programs are run, nor as whom, nor on which
-    /// folder, whose `postgresql.conf` names programs too.
-    fn check_unnamed(&self, path: &Path) -> Result<(), Failure> {
-        let refused = [
+impl ConfigFile {
+    /// Rejects settings that are allowed only in a file given explicitly.
+    ///
+    /// A file that happens to be in this folder may be a stranger's: it must not
+    /// choose programs, an account, or a data folder, whose `postgresql.conf`
+    /// names programs too.
+    fn check_implicit(&self, path: &Path) -> Result<(), Failure> {
+        let forbidden = [
             ("data_dir", self.data_dir.is_some()),
             ("pg_bin", self.pg_bin.is_some()),
             ("pg_user", self.pg_user.is_some()),
         ]
         .into_iter()
         .find_map(|(name, given)| given.then_some(name));
-        let Some(name) = refused else {
+        let Some(name) = forbidden else {
             return Ok(());
         };
         let path = path.display();
         let flag = name.replace('_', "-");
         let variable = name.to_uppercase();
         Err(Failure::usage(format!(
-            "the configuration file {path} sets {name}, which a file may do only if it is named"
+            "the configuration file {path} sets {name}, which is allowed only in a file given explicitly"
         ))
         .hint(format!(
             "if the file is yours: --config {path} or LOOKBACK_CONFIG; or set --{flag} or LOOKBACK_{variable} instead"
@@ -249,19 +251,18 @@ impl File {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<File, Failure> {
+fn parse_file(path: &Path, text: &str) -> Result<ConfigFile, Failure> {
     toml::from_str(text).map_err(|error| {
         Failure::usage(format!(
-            "the configuration file {} is not right: {}",
+            "the configuration file {} is invalid: {}",
             path.display(),
-            located(text, &error)
+            describe_error(text, &error)
         ))
     })
 }
 
-/// What is wrong and where, without the line itself, which may hold a
-/// password.
-fn located(text: &str, error: &toml::de::Error) -> String {
+/// Formats an error with its position, without the line, which may contain a password.
+fn describe_error(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
         Some(before) => {
@@ -274,7 +275,7 @@ fn located(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-fn pick<T>(
+fn first_set<T>(
     flag: (Option<T>, &'static str),
     environment: (Option<T>, &'static str),
     file: (Option<T>, Origin),
@@ -295,36 +296,38 @@ fn pick<T>(
     }
 }
 
-/// A variable of the environment; one that is empty is not set.
-fn text(name: &str) -> Result<Option<String>, Failure> {
+/// Reads a variable of the environment; an empty one counts as not set.
+fn variable(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(env::VarError::NotPresent) => Ok(None),
         Err(env::VarError::NotUnicode(_)) => {
-            Err(Failure::usage(format!("{name}: is not valid UTF-8")))
+            Err(Failure::usage(format!("{name} must be valid UTF-8")))
         }
     }
 }
 
-fn path_of(name: &str) -> Option<PathBuf> {
+fn path_variable(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
 }
 
-fn parsed<T: FromStr<Err = String>>(name: &str) -> Result<Option<T>, Failure> {
-    let value = text(name)?.map(|value| value.parse());
+fn parsed_variable<T: FromStr<Err = String>>(name: &str) -> Result<Option<T>, Failure> {
+    let value = variable(name)?.map(|value| value.parse());
     value
         .transpose()
         .map_err(|problem: String| Failure::usage(format!("{name}: {problem}")))
 }
 
-fn port(name: &str) -> Result<Option<u16>, Failure> {
-    text(name)?
+fn port_variable(name: &str) -> Result<Option<u16>, Failure> {
+    variable(name)?
         .map(|value| {
             value.parse().map_err(|_| {
-                Failure::usage(format!("{name}: {value} is not a port, from 1 to 65535"))
+                Failure::usage(format!(
+                    "{name}: expected a port from 1 to 65535, got {value}"
+                ))
             })
         })
         .transpose()

@@ -1,4 +1,4 @@
-//! The database of a command: the one that is configured, or the private one.
+//! The database of a command: the configured one, or the private one.
 
 use std::env;
 use std::fmt;
@@ -13,17 +13,16 @@ use crate::config::{Config, Origin};
 use crate::failure::{Failure, with_sources};
 use crate::output;
 
-/// How long connecting may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The time limit of connecting.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Connects to the database, starting the private PostgreSQL if none is
-/// configured.
+/// Connects to the database; starts the private PostgreSQL if none is configured.
 pub(crate) async fn connect(config: &Config) -> Result<PgConnection, Failure> {
     let (connection, _) = connect_to(config).await?;
     Ok(connection)
 }
 
-/// As [`connect`], with what the connection is to.
+/// Connects as [`connect`] does, and returns the connection options too.
 pub(crate) async fn connect_to(
     config: &Config,
 ) -> Result<(PgConnection, PgConnectOptions), Failure> {
@@ -32,63 +31,62 @@ pub(crate) async fn connect_to(
         None => start_private(config).await?.url(),
     };
     let origin = &config.database_url.origin;
-    let not_right = |problem: String, hint: &str| {
+    let invalid_url = |problem: String, hint: &str| {
         Failure::usage(format!("database_url (from {origin}): {problem}")).hint(hint)
     };
-    let parsed = readable(&url).map_err(|unreadable| {
-        not_right(format!("{unreadable} cannot be used"), unreadable.hint())
-    })?;
-    let shown = masked(parsed);
+    let parsed = parse_url(&url)
+        .map_err(|invalid| invalid_url(format!("{invalid} cannot be used"), invalid.hint()))?;
+    let shown = mask_password(parsed);
     let options = PgConnectOptions::from_str(&url)
         .map_err(|error| {
-            not_right(
-                format!("{shown} is not right: {error}"),
-                Unreadable::NotAUrl.hint(),
+            invalid_url(
+                format!("{shown} is invalid: {error}"),
+                InvalidUrl::NotAUrl.hint(),
             )
         })?
         .application_name("lookback");
-    let mut options = without_brackets(options);
+    let mut options = unbracket_host(options);
     if matches!(origin, Origin::Default) {
-        // It has no TLS, whatever PGSSLMODE asks of others.
+        // The private server has no TLS, whatever PGSSLMODE requires of others.
         options = options.ssl_mode(PgSslMode::Disable);
     }
-    let failed = |problem: &str| {
+    let connect_failure = |problem: &str| {
         let failure = Failure::failed(format!("cannot connect to {shown}: {problem}"));
         match origin {
-            Origin::Default => failure.hint("its log: lookback pg logs"),
+            Origin::Default => failure.hint("see its log: lookback pg logs"),
             _ => failure.hint(format!(
                 "the database is set by {origin}; without one, Lookback uses a private PostgreSQL"
             )),
         }
     };
-    match tokio::time::timeout(PATIENCE, PgConnection::connect_with(&options)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
         Ok(Ok(connection)) => Ok((connection, options)),
-        Ok(Err(error)) => Err(failed(&with_sources(&error))),
-        Err(_) => Err(failed(&format!(
+        Ok(Err(error)) => Err(connect_failure(&with_sources(&error))),
+        Err(_) => Err(connect_failure(&format!(
             "no answer within {} s",
-            PATIENCE.as_secs()
+            CONNECT_TIMEOUT.as_secs()
         ))),
     }
 }
 
-/// Some connections, and a pool of more of them.
+/// Creates a connection pool, after a first connection to check the options.
 pub(crate) async fn pool(config: &Config, most: u32) -> Result<PgPool, Failure> {
-    // The first says what is wrong in words.
+    // A pool would not explain a failure as well.
     let (connection, options) = connect_to(config).await?;
     connection.close().await?;
     Ok(lazy_pool(options, most))
 }
 
-/// Connections that are made once they are needed.
+/// Creates a pool that connects on first use.
 pub(crate) fn lazy_pool(options: PgConnectOptions, most: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(most)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(CONNECT_TIMEOUT)
         .connect_lazy_with(options)
 }
 
-/// Says so if the vectors in the database are not comparable with ours.
-pub(crate) async fn warn_of_encoder(conn: &mut PgConnection) {
+/// Warns if the vectors in the database come from another encoder.
+pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
     match lookback::check_encoder(conn).await {
         Err(error) if error.is_setup() => {
             output::warning(&error.to_string());
@@ -96,17 +94,17 @@ pub(crate) async fn warn_of_encoder(conn: &mut PgConnection) {
                 output::hint(hint);
             }
         }
-        // Anything else is for the command itself to find.
+        // Other errors will fail the command itself.
         _ => {}
     }
 }
 
-/// The server of the private PostgreSQL.
-pub(crate) fn private(config: &Config) -> Result<(Layout, Server), Failure> {
+/// Returns the private PostgreSQL and its folders.
+pub(crate) fn private_server(config: &Config) -> Result<(Layout, Server), Failure> {
     let standard = Layout::standard(|name| env::var_os(name), is_root());
     let layout = match (&config.data_dir.value, standard) {
         (Some(base), Ok(standard)) => Layout::new(standard.installations(), base),
-        // Without a home, everything lives in the folder that was given.
+        // Without a home folder, everything is in the given folder.
         (Some(base), Err(_)) => Layout::new(base.join("postgres"), base),
         (None, standard) => standard?,
     };
@@ -120,9 +118,9 @@ pub(crate) fn private(config: &Config) -> Result<(Layout, Server), Failure> {
     Ok((layout, server))
 }
 
-/// Starts the private PostgreSQL, or finds it running.
+/// Starts the private PostgreSQL unless it is running.
 pub(crate) async fn start_private(config: &Config) -> Result<RunningServer, Failure> {
-    let (layout, server) = private(config)?;
+    let (layout, server) = private_server(config)?;
     let mut search = InstallationFinder::new(
         layout.installations(),
         env::var_os("PATH").unwrap_or_default(),
@@ -141,36 +139,37 @@ pub(crate) async fn start_private(config: &Config) -> Result<RunningServer, Fail
     Ok(running)
 }
 
-/// A database URL that can be shown.
+/// Formats a database URL without its password.
 pub(crate) fn without_password(url: &str) -> String {
-    match readable(url) {
-        Ok(parsed) => masked(parsed),
-        Err(unreadable) => unreadable.to_string(),
+    match parse_url(url) {
+        Ok(parsed) => mask_password(parsed),
+        Err(invalid) => invalid.to_string(),
     }
 }
 
-/// A text in the place of a database URL that cannot be used, nor shown: it
-/// may hold a password anywhere.
+/// The reason why a database URL is invalid.
+///
+/// It is shown instead of the URL, which may contain a password anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unreadable {
+enum InvalidUrl {
     NotAUrl,
-    /// Where the password ends cannot be told.
+    /// The end of the password is ambiguous.
     Ambiguous,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for InvalidUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotAUrl => "(a text that is not a URL of PostgreSQL)",
-            Self::Ambiguous => "(a URL that cannot be read)",
+            Self::NotAUrl => "(not a PostgreSQL URL)",
+            Self::Ambiguous => "(an ambiguous URL)",
         })
     }
 }
 
-impl Unreadable {
+impl InvalidUrl {
     fn hint(self) -> &'static str {
         match self {
-            Self::NotAUrl => "such as postgres://user:password@host:5432/database",
+            Self::NotAUrl => "expected a URL such as postgres://user:password@host:5432/database",
             Self::Ambiguous => {
                 "in a user name or a password, @ is written %40, / is %2F, ? is %3F, # is %23, % is %25"
             }
@@ -178,28 +177,27 @@ impl Unreadable {
     }
 }
 
-/// Reads a database URL, if there is but one way to read it.
-fn readable(url: &str) -> Result<url::Url, Unreadable> {
+/// Parses a database URL, unless it is ambiguous.
+fn parse_url(url: &str) -> Result<url::Url, InvalidUrl> {
     let Some(rest) = ["postgres://", "postgresql://"]
         .iter()
         .find_map(|scheme| url.strip_prefix(scheme))
     else {
-        return Err(Unreadable::NotAUrl);
+        return Err(InvalidUrl::NotAUrl);
     };
-    // A `/`, `?` or `#` in a password ends the part of the URL in which a
-    // parser looks for one: what follows is taken for a path and shown.
-    let hidden = rest
+    // A `/`, `?` or `#` in a password ends the authority part of the URL for a
+    // parser: the rest would be taken for a path and shown.
+    let is_ambiguous = rest
         .rsplit_once('@')
         .is_some_and(|(user, _)| user.contains(['/', '?', '#', '@']));
-    if hidden {
-        return Err(Unreadable::Ambiguous);
+    if is_ambiguous {
+        return Err(InvalidUrl::Ambiguous);
     }
-    url::Url::parse(url).map_err(|_| Unreadable::NotAUrl)
+    url::Url::parse(url).map_err(|_| InvalidUrl::NotAUrl)
 }
 
-/// A URL has an IPv6 address in brackets, and the driver would look up a host
-/// of that name.
-fn without_brackets(options: PgConnectOptions) -> PgConnectOptions {
+/// Removes the brackets of an IPv6 address, which the driver would look up as a name.
+fn unbracket_host(options: PgConnectOptions) -> PgConnectOptions {
     let address = options
         .get_host()
         .strip_prefix('[')
@@ -211,9 +209,9 @@ fn without_brackets(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-fn masked(mut url: url::Url) -> String {
+fn mask_password(mut url: url::Url) -> String {
     if url.password().is_some() {
-        // Refused only for URLs that cannot have a password.
+        // Fails only for URLs that cannot have a password.
         let _ = url.set_password(Some("***"));
     }
     let secret = |name: &str| name == "password" || name == "sslpassword";
@@ -236,13 +234,13 @@ mod tests {
 
     use sqlx::postgres::PgConnectOptions;
 
-    use super::{without_brackets, without_password};
+    use super::{unbracket_host, without_password};
 
     #[test]
-    fn the_address_of_an_ipv6_url_is_the_host() {
+    fn ipv6_url_has_a_host_without_brackets() {
         let host = |url: &str| {
             let options = PgConnectOptions::from_str(url).expect("a URL");
-            without_brackets(options).get_host().to_owned()
+            unbracket_host(options).get_host().to_owned()
         };
         assert_eq!(host("postgres://me@[::1]:5999/db"), "::1");
         assert_eq!(host("postgres://me@db:5999/db"), "db");
@@ -264,12 +262,12 @@ mod tests {
         );
         assert_eq!(
             without_password("me:s3cret at db"),
-            "(a text that is not a URL of PostgreSQL)"
+            "(not a PostgreSQL URL)"
         );
     }
 
     #[test]
-    fn a_password_that_hides_its_end_is_not_shown() {
+    fn ambiguous_password_is_not_shown() {
         for url in [
             "postgres://lb:12?sEcret@127.0.0.1/x",
             "postgres://lb:123/abc@host/x",
@@ -278,11 +276,7 @@ mod tests {
             "postgres://lb:p@ss@host/x",
             "postgres://lb:12/sEcret@host/x?user=a@b",
         ] {
-            assert_eq!(
-                without_password(url),
-                "(a URL that cannot be read)",
-                "{url}"
-            );
+            assert_eq!(without_password(url), "(an ambiguous URL)", "{url}");
         }
         // The same passwords, written as they should be.
         assert_eq!(
@@ -292,7 +286,7 @@ mod tests {
         // No port: not a URL, and not shown.
         assert_eq!(
             without_password("postgres://lb:sEcret/abc"),
-            "(a text that is not a URL of PostgreSQL)"
+            "(not a PostgreSQL URL)"
         );
     }
 }

@@ -1,9 +1,9 @@
 //! `lookback import`: JSON lines into the database, batch by batch.
 //!
-//! One thread reads and checks lines and makes batches of them
-//! ([`reader`]); this task stores each batch ([`mod@store`]) together with how
-//! far the import has come ([`checkpoint`]), in one transaction. So whatever
-//! ends the process, the database holds whole batches, and knows which.
+//! One thread reads and checks lines and groups them into batches ([`reader`]).
+//! This task stores each batch ([`mod@store`]) together with the progress of the
+//! import ([`checkpoint`]) in one transaction. So however the process ends, the
+//! database has whole batches, and knows which.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use crate::output::{self, grouped};
 
 mod checkpoint;
 mod input;
-mod large;
+mod line_size;
 mod lines;
 mod progress;
 mod reader;
@@ -35,18 +35,17 @@ mod store;
 use checkpoint::Checkpoint;
 use input::Input;
 use lines::Lines;
-use progress::Progress;
-use reader::{Batch, Outcome, Rejected, Rules};
+use progress::ImportProgress;
+use reader::{Batch, Outcome, ReadOptions, Rejected};
 use rejects::Rejects;
 use report::{Report, Summary};
-use store::{Stored, store};
+use store::{StoredBatch, store};
 
-/// Batches read ahead of the one that is being stored.
-const READ_AHEAD: usize = 1;
+/// Batches that are read ahead of the current one.
+const MAX_BATCHES_AHEAD: usize = 1;
 
-/// How long a batch that is being stored may take when the import is
-/// interrupted.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time to finish the current batch after an interrupt.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
@@ -54,19 +53,19 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     let (mut conn, options) = database::connect_to(config).await?;
     lookback::check_server(&mut conn).await?;
     lookback::check_encoder(&mut conn).await?;
-    // A server that goes on with a statement of a process that is gone would keep its lock.
-    // Not every server can look; then it notices when it answers.
-    let look = "SET client_connection_check_interval = '2s'";
-    let _ = sqlx::query(look).execute(&mut conn).await;
+    // A server that continues the statement of a process that is gone would keep its lock. Not
+    // every server supports the check; then it notices at its next answer.
+    let check = "SET client_connection_check_interval = '2s'";
+    let _ = sqlx::query(check).execute(&mut conn).await;
     checkpoint::lock(&mut conn, &input).await?;
 
-    let earlier = checkpoint::earlier(&mut conn, &input).await?;
+    let earlier = checkpoint::find_earlier(&mut conn, &input).await?;
     let mut lines = Lines::new(input.reader()?);
     let started = match earlier {
-        Some(import) => from_earlier(&args, &input, &mut lines, import)?,
-        None => Started::Fresh,
+        Some(import) => resume_point(&args, &input, &mut lines, import)?,
+        None => ImportStart::Fresh,
     };
-    if let Started::Done(import) | Started::Resumed(import) = &started {
+    if let ImportStart::Done(import) | ImportStart::Resumed(import) = &started {
         let kind = checkpoint::kind(import)?;
         if args.kind.is_some_and(|given| given != kind) {
             return Err(Failure::usage(format!(
@@ -77,19 +76,19 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         }
     }
     let mut checkpoint = match started {
-        Started::Done(import) => return already_in(&args, &input, &import),
-        Started::Resumed(import) => {
+        ImportStart::Done(import) => return report_already_imported(&args, &input, &import),
+        ImportStart::Resumed(import) => {
             let kind = checkpoint::kind(&import)?;
             output::note(&format!(
-                "resuming after line {}: {} records are in",
+                "resuming after line {}: {} records are stored",
                 grouped(import.lines.unsigned_abs()),
                 grouped(import.stored.unsigned_abs())
             ));
             Checkpoint::resumed(import, kind)
         }
-        Started::Fresh => {
+        ImportStart::Fresh => {
             if lines.mark().position > 0 {
-                // Another content than before, found only by reading it.
+                // The content differs, which only reading it showed.
                 lines = Lines::new(input.reader()?);
             }
             let kind = match args.kind {
@@ -110,16 +109,17 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
                 .await
         }
     };
-    // It may be killed at any time, and is not waited for when somebody waits for us.
+    // It may be killed at any time, and after a failure the user does not have to wait for it.
     if ended.is_ok() {
-        let _ = tokio::time::timeout(PATIENCE, keeper.stop()).await;
+        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, keeper.stop()).await;
     }
     ended
 }
 
-/// Makes partitions before the records come there, and seals those that are in.
-/// What fails there is no reason for the import to fail: the records are right
-/// without it, and whoever may only insert has no right to do it.
+/// Starts a worker that pre-creates partitions and seals stored records.
+///
+/// The import does not fail if the worker does: the records are complete without
+/// it, and a role that can only insert lacks the privileges for it.
 fn keeper(kind: Kind, options: PgConnectOptions) -> Result<Keeper, Failure> {
     let mut keeping = KeeperOptions::default();
     keeping.tables = match kind {
@@ -130,46 +130,47 @@ fn keeper(kind: Kind, options: PgConnectOptions) -> Result<Keeper, Failure> {
     Ok(Keeper::spawn(pool, keeping)?)
 }
 
-/// Where an import starts.
-enum Started {
+/// The start of an import.
+enum ImportStart {
     /// At the beginning.
     Fresh,
     /// Where an earlier one stopped.
     Resumed(Import),
-    /// Nowhere: an earlier one took everything.
+    /// Nowhere: an earlier one stored everything.
     Done(Import),
 }
 
-/// What an earlier import of an input of this name means for this one. Reads
-/// the part of the input that was taken then, to be sure that it is the same.
-fn from_earlier(
+/// Determines where to start after an earlier import of an input with this name.
+///
+/// It reads the part that was imported then, to verify that it is the same.
+fn resume_point(
     args: &ImportArgs,
     input: &Input,
     lines: &mut Lines,
     import: Import,
-) -> Result<Started, Failure> {
+) -> Result<ImportStart, Failure> {
     if args.restart {
-        return Ok(Started::Fresh);
+        return Ok(ImportStart::Fresh);
     }
     let same = lines.skip(import.position.unsigned_abs())?
         && lines.mark().sha256() == import.prefix_sha256;
     if !same {
         if args.resume {
             return Err(Failure::failed(format!(
-                "{} does not begin with what an earlier import took from it",
+                "the start of {} differs from what an earlier import read",
                 input.shown()
             ))
             .hint("the file was changed or replaced; to import all of it: --restart"));
         }
         if input.is_file() {
             output::note(&format!(
-                "{} is not the content imported under this name before: importing all of it",
+                "{} differs from the content imported under this name before: importing all of it",
                 input.shown()
             ));
-            return Ok(Started::Fresh);
+            return Ok(ImportStart::Fresh);
         }
         return Err(Failure::failed(format!(
-            "{} does not begin with what an earlier import named {} took",
+            "the start of {} differs from what an earlier import named {} read",
             input.shown(),
             input.name()
         ))
@@ -177,31 +178,35 @@ fn from_earlier(
     }
     let at_end = lines.at_end()?;
     if at_end && import.finished_at.is_some() {
-        return Ok(Started::Done(import));
+        return Ok(ImportStart::Done(import));
     }
     if args.resume {
-        return Ok(Started::Resumed(import));
+        return Ok(ImportStart::Resumed(import));
     }
     let records = grouped(import.stored.unsigned_abs());
     let taken = grouped(import.lines.unsigned_abs());
     Err(if import.finished_at.is_some() {
         Failure::failed(format!(
-            "{} has grown since it was imported: its first {taken} lines are in ({records} records)",
+            "{} has grown since it was imported: its first {taken} lines are stored ({records} records)",
             input.shown()
         ))
-        .hint("to import the new lines: --resume; to import all of it once more: --restart")
+        .hint("to import the new lines: --resume; to import all of it again: --restart")
     } else {
         Failure::failed(format!(
-            "an earlier import of {} stopped after line {taken}: {records} records are in",
+            "an earlier import of {} stopped after line {taken}: {records} records are stored",
             input.shown()
         ))
-        .hint("to go on from there: --resume; to import all of it once more: --restart")
+        .hint("to continue from there: --resume; to import all of it again: --restart")
     })
 }
 
-fn already_in(args: &ImportArgs, input: &Input, import: &Import) -> Result<(), Failure> {
+fn report_already_imported(
+    args: &ImportArgs,
+    input: &Input,
+    import: &Import,
+) -> Result<(), Failure> {
     output::note(&format!(
-        "{} is imported already: {} records, {} lines rejected; to import it once more: --restart",
+        "{} is already imported: {} records, {} lines rejected; to import it again: --restart",
         input.shown(),
         grouped(import.stored.unsigned_abs()),
         grouped(import.rejected.unsigned_abs()),
@@ -216,13 +221,13 @@ fn already_in(args: &ImportArgs, input: &Input, import: &Import) -> Result<(), F
     Ok(())
 }
 
-/// How an import ended that did not fail.
+/// The end of an import without a failure.
 #[derive(Debug)]
-enum Ended {
+enum ImportEnd {
     Done,
-    /// Before a last line that is still being written.
+    /// Before an incomplete last line.
     Unfinished,
-    /// At a line that is not right.
+    /// At an invalid line.
     Stopped(Rejected),
     Interrupted,
 }
@@ -235,69 +240,71 @@ async fn import<M: Model>(
     checkpoint: &mut Checkpoint,
     conn: &mut PgConnection,
 ) -> Result<(), Failure> {
-    let mut importing = Importing {
+    let mut run = ImportRun {
         args,
         rejects,
-        progress: Progress::new(input.length(), checkpoint.position()),
+        progress: ImportProgress::new(input.length(), checkpoint.position()),
         summary: Summary::default(),
         checkpoint,
         conn,
     };
     let clock = Instant::now();
-    let batches = read_aside::<M>(
+    let batches = spawn_reader::<M>(
         lines,
-        Rules {
+        ReadOptions {
             size: args.batch as usize,
             on_error: args.on_error,
             resumable: input.known_name().is_some(),
         },
     );
-    let ended = importing.run::<M>(batches).await;
-    importing.progress.finish();
+    let ended = run.run::<M>(batches).await;
+    run.progress.finish();
     Report {
         args,
         input,
-        summary: importing.summary,
-        checkpoint: importing.checkpoint,
+        summary: run.summary,
+        checkpoint: run.checkpoint,
         time: clock.elapsed(),
     }
-    .tell(ended)
+    .print(ended)
 }
 
 type Batches<M> = mpsc::Receiver<Result<Batch<<M as Model>::New>, Failure>>;
 
-/// Reads in a thread of its own. It ends when nobody takes its batches; one
-/// that waits for input that never comes ends with the process.
-fn read_aside<M: Model>(lines: Lines, rules: Rules) -> Batches<M> {
-    let (sender, batches) = mpsc::channel(READ_AHEAD);
+/// Spawns a thread that reads batches.
+///
+/// It ends when the receiver is dropped; if it waits for input, it ends with the
+/// process.
+fn spawn_reader<M: Model>(lines: Lines, rules: ReadOptions) -> Batches<M> {
+    let (sender, batches) = mpsc::channel(MAX_BATCHES_AHEAD);
     std::thread::spawn(move || {
         reader::read::<M::New>(lines, rules, |batch| sender.blocking_send(batch).is_ok());
     });
     batches
 }
 
-/// An import under way.
-struct Importing<'a> {
+/// A running import.
+struct ImportRun<'a> {
     args: &'a ImportArgs,
     rejects: Rejects,
-    progress: Progress,
+    progress: ImportProgress,
     summary: Summary,
     checkpoint: &'a mut Checkpoint,
     conn: &'a mut PgConnection,
 }
 
-impl Importing<'_> {
-    async fn run<M: Model>(&mut self, mut batches: Batches<M>) -> Result<Ended, Failure> {
+impl ImportRun<'_> {
+    async fn run<M: Model>(&mut self, mut batches: Batches<M>) -> Result<ImportEnd, Failure> {
         let mut interrupt = pin!(ctrl_c());
         loop {
             let batch = tokio::select! {
                 biased;
-                _ = &mut interrupt => return Ok(Ended::Interrupted),
+                _ = &mut interrupt => return Ok(ImportEnd::Interrupted),
                 batch = batches.recv() => batch,
             };
             let Some(batch) = batch else {
                 return Err(Failure::failed(
-                    "reading the input failed; this is a fault of lookback",
+                    "reading the input failed: this is a bug in lookback",
                 ));
             };
             let mut interrupted = false;
@@ -313,26 +320,26 @@ impl Importing<'_> {
                     stored = &mut storing => Some(stored?),
                     _ = &mut interrupt => {
                         interrupted = true;
-                        within_patience(storing).await.transpose()?
+                        finish_batch(storing).await.transpose()?
                     }
                 }
             };
-            // Not stored in time: the database drops it with the connection.
+            // Not stored in time: the database rolls it back with the connection.
             let Some(stored) = stored else {
-                return Ok(Ended::Interrupted);
+                return Ok(ImportEnd::Interrupted);
             };
             self.count(&stored);
             match stored.outcome {
-                Outcome::End => return Ok(Ended::Done),
-                Outcome::Unfinished => return Ok(Ended::Unfinished),
-                Outcome::Stopped(bad) => return Ok(Ended::Stopped(bad)),
-                Outcome::More if interrupted => return Ok(Ended::Interrupted),
+                Outcome::End => return Ok(ImportEnd::Done),
+                Outcome::Unfinished => return Ok(ImportEnd::Unfinished),
+                Outcome::Stopped(bad) => return Ok(ImportEnd::Stopped(bad)),
+                Outcome::More if interrupted => return Ok(ImportEnd::Interrupted),
                 Outcome::More => {}
             }
         }
     }
 
-    fn count(&mut self, stored: &Stored) {
+    fn count(&mut self, stored: &StoredBatch) {
         self.summary.stored += stored.records;
         self.summary.rejected += stored.rejected.len() as u64;
         self.progress
@@ -340,11 +347,10 @@ impl Importing<'_> {
     }
 }
 
-/// Waits for an interrupted import to store its batch; not for long, and not
-/// beyond a second interrupt.
-async fn within_patience<T>(storing: impl Future<Output = T>) -> Option<T> {
+/// Waits for an interrupted import to store its batch, until a timeout or a second interrupt.
+async fn finish_batch<T>(storing: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
-        stored = tokio::time::timeout(PATIENCE, storing) => stored.ok(),
+        stored = tokio::time::timeout(INTERRUPT_TIMEOUT, storing) => stored.ok(),
         _ = ctrl_c() => None,
     }
 }

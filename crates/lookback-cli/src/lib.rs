@@ -1,8 +1,8 @@
 //! The command line of Lookback, as a library: the binary `lookback` is one
 //! call of [`main`].
 //!
-//! Data goes to standard output and talk to standard error. The exit code is 0
-//! for done, 1 for failed, 2 for a call that is wrong.
+//! Data goes to standard output, messages to standard error. The exit code is 0
+//! for success, 1 for a failure, 2 for wrong usage.
 
 use std::process::ExitCode;
 
@@ -18,23 +18,24 @@ mod database;
 mod failure;
 mod import;
 mod output;
+mod privileges;
 mod remedy;
 mod retention;
-mod rights;
 
 use args::{Cli, Command};
 use commands::db::Application;
 use config::Config;
 use failure::Failure;
 
-/// Runs the command of this process's arguments.
+/// Runs the command given by the arguments of this process.
 pub fn main() -> ExitCode {
     with_arguments(|command| command, run)
 }
 
-/// The commands of `lookback db` for the models of another application, whose
-/// migrations are in the folder `migrations` of the working directory: all of
-/// its binary `db`.
+/// Runs the commands of `lookback db` for the models of another application.
+///
+/// Its migrations are in the folder `migrations` of the working directory. This
+/// is all that its binary `db` needs.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -57,17 +58,17 @@ pub fn db(models: Models) -> ExitCode {
 }
 
 fn with_arguments<C: Parser>(
-    described: impl FnOnce(CommandLine) -> CommandLine,
+    customize: impl FnOnce(CommandLine) -> CommandLine,
     run: impl FnOnce(C) -> Result<(), Failure>,
 ) -> ExitCode {
-    let parsed = described(C::command())
+    let parsed = customize(C::command())
         .try_get_matches()
         .and_then(|matches| C::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            // Nowhere left to say that this could not be printed.
+            // If this cannot be printed, an error about it cannot be either.
             let _ = error.print();
             return ExitCode::from(code);
         }

@@ -1,5 +1,6 @@
-//! What a command prints: data to standard output, talk to standard error;
-//! colour only on a terminal, and nothing that colour alone says.
+//! Output of commands: data to standard output, messages to standard error.
+//!
+//! Colour is only for a terminal, and never the only sign of a meaning.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -31,7 +32,7 @@ pub(crate) fn hint(message: &str) {
 }
 
 pub(crate) fn note(message: &str) {
-    // Talk that cannot be printed is no reason to fail.
+    // A message that cannot be printed is not a reason to fail.
     let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
 }
 
@@ -63,8 +64,9 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> 
     Ok(())
 }
 
-/// The same JSON with nothing that a terminal would act on. Outside of strings
-/// JSON has no such characters, so that each can be written as an escape.
+/// Escapes the characters of JSON that control a terminal.
+///
+/// Outside of strings JSON has no such characters, so that an escape is valid.
 pub(crate) fn escaped_json(json: &str) -> String {
     json.chars().fold(String::new(), |mut escaped, c| {
         if is_unsafe(c) {
@@ -77,7 +79,7 @@ pub(crate) fn escaped_json(json: &str) -> String {
     })
 }
 
-/// The width to fit output into: that of the terminal, none elsewhere.
+/// Returns the width of the terminal; `None` if the output is not one.
 pub(crate) fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
@@ -90,7 +92,7 @@ pub(crate) fn width() -> Option<usize> {
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) style: Style,
-    /// Ranges of bytes that are bold, in order and apart; of the last column.
+    /// Ranges of bytes in bold, in order and disjoint; for the last column only.
     pub(crate) marks: Vec<Range<usize>>,
 }
 
@@ -108,7 +110,7 @@ impl Cell {
         self
     }
 
-    /// As [`printable`], with the marks where their letters are then.
+    /// Applies [`printable`] and moves the marks along.
     fn printable(&self) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let mut marks: Vec<Range<usize>> = Vec::with_capacity(self.marks.len());
@@ -140,13 +142,14 @@ impl Cell {
     }
 }
 
-/// Prints a table: columns as wide as their widest cell, the last one cut to
-/// fit the terminal.
+/// Prints a table, with the last column cut to fit the terminal.
+///
+/// The other columns are as wide as their widest cell.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     noted_table(headings, rows, &[])
 }
 
-/// As [`table`], with lines below each row: `notes` are those of the rows.
+/// Prints a table with lines below each row: `notes` has those of each row.
 pub(crate) fn noted_table(
     headings: &[&str],
     rows: &[Vec<Cell>],
@@ -205,13 +208,13 @@ pub(crate) fn noted_table(
     out.flush()
 }
 
-/// The text with these ranges in bold, as far as it goes.
+/// Formats these ranges in bold, as far as the text goes.
 fn mark(text: &str, ranges: &[Range<usize>]) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
     let mut written = 0;
     for range in ranges {
         let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
-        // What a text was cut to may end within a range.
+        // The cut of a text may be within a range.
         if let (Some(before), Some(bold)) = (text.get(written..start), text.get(start..end))
             && !bold.is_empty()
         {
@@ -222,8 +225,9 @@ fn mark(text: &str, ranges: &[Range<usize>]) -> String {
     marked + text.get(written..).unwrap_or_default()
 }
 
-/// The text on one line, with nothing that a terminal would act on: recorded
-/// text comes from strangers.
+/// Returns the text on one line, without characters that control a terminal.
+///
+/// Recorded text comes from strangers.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -235,7 +239,7 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// As [`printable`], with the lines kept.
+/// Applies [`printable`], but keeps the lines.
 pub(crate) fn printable_lines(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -246,12 +250,12 @@ pub(crate) fn printable_lines(text: &str) -> String {
         .collect()
 }
 
-/// Control characters, and those that turn the direction of text around.
+/// Whether it is a control character, or changes the direction of text.
 fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The text cut to `room` columns, with an ellipsis where it was cut.
+/// Cuts the text to `room` columns, with an ellipsis.
 fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -269,7 +273,7 @@ fn cut(text: &str, room: usize) -> String {
     kept + "…"
 }
 
-/// A number with its thousands apart: 16,000.
+/// Formats a number with separators: 16,000.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
@@ -282,7 +286,7 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// So many of something that is named in the singular: 1 record, 16,000 records.
+/// Formats a count with its noun, given in the singular: 1 record, 16,000 records.
 pub(crate) fn counted(number: u64, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
@@ -290,7 +294,7 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
     }
 }
 
-/// A number of bytes for people: 1.5 GB.
+/// Formats a number of bytes for people: 1.5 GB.
 pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if number < 1_000 {

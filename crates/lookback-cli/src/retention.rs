@@ -1,4 +1,4 @@
-//! What goes by itself: how it is written, and what is in force.
+//! Retention policies: their syntax, and the configured ones.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::args::{RetainArgs, RetainTable};
 use crate::config::{Origin, Setting};
 use crate::failure::Failure;
 
-/// A length of time: `90m`, `12h`, `30d`.
+/// An age: `90m`, `12h`, `30d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Age(pub(crate) Duration);
@@ -21,14 +21,14 @@ pub(crate) struct Age(pub(crate) Duration);
 #[serde(try_from = "String")]
 pub(crate) struct Size(pub(crate) u64);
 
-const UNITS_OF_TIME: [(&str, u64); 5] = [
+const TIME_UNITS: [(&str, u64); 5] = [
     ("w", 7 * 86_400),
     ("d", 86_400),
     ("h", 3_600),
     ("m", 60),
     ("s", 1),
 ];
-const UNITS_OF_SIZE: [(&str, u64); 9] = [
+const SIZE_UNITS: [(&str, u64); 9] = [
     ("TIB", 1 << 40),
     ("GIB", 1 << 30),
     ("MIB", 1 << 20),
@@ -40,11 +40,11 @@ const UNITS_OF_SIZE: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// A whole number and its unit, as a number of the smallest one.
-fn measure(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+/// Parses a whole number and its unit, as a number of the smallest one.
+fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (unit, factor) = units.iter().find(|(unit, _)| text.ends_with(unit))?;
     let number = text.strip_suffix(unit)?.trim_end();
-    // Not `+5`, which is a number as well.
+    // Rejects `+5`, which `parse` accepts.
     let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
     number
         .parse::<u64>()
@@ -57,12 +57,12 @@ impl FromStr for Age {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // More than that ends in an overflow of the calendar.
+        // Longer ages overflow the calendar.
         const LONGEST: u64 = 1_000 * 366 * 86_400;
-        measure(text, &UNITS_OF_TIME)
+        parse_quantity(text, &TIME_UNITS)
             .filter(|seconds| *seconds <= LONGEST)
             .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(|| format!("`{text}` is not a time such as 90m, 12h or 30d"))
+            .ok_or_else(|| format!("expected a time such as 90m, 12h or 30d, got `{text}`"))
     }
 }
 
@@ -70,9 +70,9 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        measure(&text.to_ascii_uppercase(), &UNITS_OF_SIZE)
+        parse_quantity(&text.to_ascii_uppercase(), &SIZE_UNITS)
             .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a size such as 500MB, 50GB or 1TiB"))
+            .ok_or_else(|| format!("expected a size such as 500MB, 50GB or 1TiB, got `{text}`"))
     }
 }
 
@@ -94,46 +94,46 @@ impl TryFrom<String> for Size {
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_measure(f, self.0.as_secs(), &UNITS_OF_TIME, "s")
+        write_quantity(f, self.0.as_secs(), &TIME_UNITS, "s")
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_measure(f, self.0, &UNITS_OF_SIZE[4..], "B")
+        write_quantity(f, self.0, &SIZE_UNITS[4..], "B")
     }
 }
 
-/// In the largest unit that gives a whole number.
-fn write_measure(
+/// Formats a number in the largest unit that gives a whole number.
+fn write_quantity(
     f: &mut fmt::Formatter<'_>,
     number: u64,
     units: &[(&str, u64)],
-    least: &str,
+    smallest: &str,
 ) -> fmt::Result {
     let whole = |(_, factor): &&(&str, u64)| number >= *factor && number.is_multiple_of(*factor);
     match units.iter().find(whole) {
         Some((unit, factor)) => write!(f, "{}{unit}", number / factor),
-        None => write!(f, "{number}{least}"),
+        None => write!(f, "{number}{smallest}"),
     }
 }
 
-/// `[retention]` of `lookback.toml`: for all tables, and for one.
+/// `[retention]` of `lookback.toml`: for all tables, and per table.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Section {
+pub(crate) struct RetentionSection {
     pub(crate) older_than: Option<Age>,
     pub(crate) larger_than: Option<Size>,
     pub(crate) deleted_older_than: Option<Age>,
-    logs: Option<OfPartitions>,
-    requests: Option<OfPartitions>,
-    metrics: Option<OfMetrics>,
-    users: Option<OfUsers>,
+    logs: Option<PartitionedTablePolicy>,
+    requests: Option<PartitionedTablePolicy>,
+    metrics: Option<MetricsPolicy>,
+    users: Option<UsersPolicy>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfPartitions {
+struct PartitionedTablePolicy {
     older_than: Option<Age>,
     larger_than: Option<Size>,
     deleted_older_than: Option<Age>,
@@ -141,30 +141,30 @@ struct OfPartitions {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfMetrics {
+struct MetricsPolicy {
     older_than: Option<Age>,
     deleted_older_than: Option<Age>,
 }
 
-/// A user who is not deleted does not go for being old.
+/// The policy for users, who are never deleted because of their age.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfUsers {
+struct UsersPolicy {
     deleted_older_than: Option<Age>,
 }
 
-/// What is in force.
+/// The configured retention.
 #[derive(Clone, Debug)]
 pub(crate) struct Retention {
     pub(crate) older_than: Setting<Age>,
     pub(crate) larger_than: Setting<Size>,
     pub(crate) deleted_older_than: Setting<Age>,
-    /// Of the file, for one table.
-    pub(crate) file: Section,
+    /// The section of the file, with policies per table.
+    pub(crate) file: RetentionSection,
 }
 
-impl Section {
-    /// What is said of one table alone.
+impl RetentionSection {
+    /// Returns the policy of one table, without that of all tables.
     fn of(&self, table: RetainTable) -> (Option<Age>, Option<Size>, Option<Age>) {
         match table {
             RetainTable::Logs | RetainTable::Requests => {
@@ -187,8 +187,9 @@ impl Section {
 }
 
 impl Retention {
-    /// What is configured for a table: by the environment, then for it alone,
-    /// then for all.
+    /// Returns the configured policy of a table.
+    ///
+    /// By the environment, then for the table, then for all tables.
     pub(crate) fn of(&self, table: RetainTable) -> Policy {
         fn chosen<T: Copy>(all: &Setting<T>, own: Option<T>) -> Option<T> {
             match all.origin {
@@ -206,7 +207,7 @@ impl Retention {
     }
 }
 
-/// What can be said of this table, out of what is said of all.
+/// Reduces a policy to what applies to this table.
 fn policy(
     table: RetainTable,
     older: Option<Age>,
@@ -261,7 +262,7 @@ mod tests {
     use super::{Age, Size};
 
     #[test]
-    fn ages_and_sizes_read_back_as_they_are_written() {
+    fn ages_and_sizes_round_trip() {
         for text in ["90m", "12h", "30d", "2w", "45s", "0s"] {
             assert_eq!(text.parse::<Age>().unwrap().to_string(), text);
         }

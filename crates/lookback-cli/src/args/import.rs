@@ -12,43 +12,43 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FILE|-")]
     pub(crate) input: PathBuf,
 
-    /// What the lines are [default: told from the first line]
+    /// Kind of the records [default: detected from the first line]
     #[arg(long, value_enum)]
     pub(crate) kind: Option<Kind>,
 
-    /// What to do at a line that is not right
+    /// What to do with an invalid line
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
     pub(crate) on_error: OnError,
 
-    /// Write the lines that are not right to this file, as they are
+    /// Write invalid lines to this file, unchanged
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,
 
-    /// Go on where an earlier import of the same input stopped
+    /// Continue where an earlier import of the same input stopped
     #[arg(long, conflicts_with = "restart")]
     pub(crate) resume: bool,
 
-    /// Import from the start, whatever an earlier import of the same input stored
+    /// Import from the start, even if an earlier import stored part of the input
     #[arg(long)]
     pub(crate) restart: bool,
 
-    /// Name of the input, by which a later import knows it again [default: the path of the file]
+    /// Name that identifies the input in a later import [default: the path of the file]
     #[arg(long)]
     pub(crate) name: Option<String>,
 
-    /// Records to store at a time, all or none of them
+    /// Records to store in one transaction
     #[arg(long, value_name = "ROWS", default_value_t = 5_000, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) batch: u32,
 
-    /// Print the outcome as JSON
+    /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
-    /// Stop at it; what comes before is stored
+    /// Stop there; the lines before it are stored
     Stop,
-    /// Report it and go on
+    /// Report it and continue
     Skip,
 }

@@ -10,7 +10,7 @@ pub(crate) enum PgCommand {
     /// Stop the private PostgreSQL
     Stop,
 
-    /// Show whether it runs, and where
+    /// Show whether it is running, and where
     Status {
         /// Print JSON
         #[arg(long)]

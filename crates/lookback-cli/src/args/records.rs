@@ -1,4 +1,4 @@
-//! The commands of `logs`, `requests` and `metrics`; `users` has them too.
+//! The commands of `logs`, `requests`, `metrics` and `users`.
 
 use std::str::FromStr;
 
@@ -15,16 +15,16 @@ pub(crate) enum RecordCommand {
         #[command(flatten)]
         page: PageArgs,
 
-        /// Order by this field, -FIELD for the largest first, FIELD__nullsfirst for null
-        /// before all [default: -id]
+        /// Order by this field, -FIELD for the largest first, FIELD__nullsfirst to put NULL
+        /// first [default: -id]
         #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
         order_by: Vec<String>,
 
-        /// How far to count all records: exact, none, or up to so many
+        /// How to count all records: exact, none, or up to N
         #[arg(long, value_name = "exact|none|N", default_value = "10000", allow_negative_numbers = true, value_parser = Count::parse)]
         total: Count,
 
-        /// Show these fields, separated by commas [default: those that say most]
+        /// Show these fields, separated by commas [default: the most useful ones]
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
         fields: Vec<String>,
     },
@@ -32,23 +32,23 @@ pub(crate) enum RecordCommand {
     /// Write all records to a file or to standard output, the oldest first
     Export(ExportArgs),
 
-    /// Count records, or work out other numbers about them
+    /// Count records, or compute other statistics
     Stats {
-        /// What to work out: count, FIELD__avg, __sum, __min, __max, __p95 (any percentile),
+        /// Statistics to compute: count, FIELD__avg, __sum, __min, __max, __p95 (any percentile),
         /// __distinct [default: count]; and filters
         #[arg(value_name = "MEASURE|FILTER")]
         what: Vec<String>,
 
-        /// Of each group of this field; of a time, by the stretch: created_at__5m, __1h, __day,
-        /// __week, __month, __day@Europe/Berlin
+        /// Group by this field; by a time in intervals: created_at__5m, __1h, __day, __week,
+        /// __month, __day@Europe/Berlin
         #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
         by: Vec<String>,
 
-        /// Only this many groups, those with the largest first measure first
+        /// Show only this many groups, those with the largest first statistic
         #[arg(long, value_name = "GROUPS", requires = "by", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         top: Option<u32>,
 
-        /// Deleted records: leave them out, count them too, or count nothing else
+        /// Deleted records: exclude them, include them, or count only them
         #[arg(long, value_enum, default_value_t = Deleted::Without)]
         deleted: Deleted,
 
@@ -59,12 +59,12 @@ pub(crate) enum RecordCommand {
 
     /// Search records, the best first
     Search {
-        /// What to find, as one argument: 'conection refused', '"exact phrase"
+        /// Words to find, as one argument: 'conection refused', '"exact phrase"
         /// -without level:error'
         #[arg(allow_hyphen_values = true)]
         words: String,
 
-        /// Show why each record was found: what its words matched, and how
+        /// Explain each hit: which of its words matched, and how
         #[arg(long)]
         explain: bool,
 
@@ -97,13 +97,13 @@ pub(crate) enum RecordCommand {
         json: bool,
     },
 
-    /// Delete a record, so that restore can bring it back
+    /// Delete a record; restore undoes it
     Delete {
         /// Id of the record
         #[arg(allow_negative_numbers = true)]
         id: i64,
 
-        /// Delete it for good
+        /// Delete it permanently
         #[arg(long)]
         hard: bool,
 
@@ -112,22 +112,22 @@ pub(crate) enum RecordCommand {
         with_deleted: bool,
     },
 
-    /// Delete for good what was deleted long ago
+    /// Delete permanently the records that were deleted long ago
     Purge {
-        /// Deleted longer ago than this: 90m, 12h, 30d; 0s for whatever is deleted
+        /// Deleted longer ago than this: 90m, 12h, 30d; 0s for all deleted records
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         older_than: String,
 
-        /// Only records for which all of these hold
+        /// Only records that match all of these
         #[arg(value_name = "FILTER")]
         filters: Vec<String>,
 
-        /// Print the outcome as JSON
+        /// Print the result as JSON
         #[arg(long)]
         json: bool,
     },
 
-    /// Bring back a deleted record
+    /// Restore a deleted record
     Restore {
         /// Id of the record
         #[arg(allow_negative_numbers = true)]
@@ -137,7 +137,7 @@ pub(crate) enum RecordCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
-    /// Only records for which all of these hold: level__eq=error, id__gte=7,
+    /// Only records that match all of these: level__eq=error, id__gte=7,
     /// level__in=warn,error, created_at__gte=-15m, message__icontains=time,
     /// meta.user.id=42, 'or=(level=error,not(source=API))'
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
@@ -147,19 +147,19 @@ pub(crate) struct PageArgs {
     #[arg(long, value_name = "RECORDS", default_value_t = 20, allow_negative_numbers = true, value_parser = number::<u32>)]
     pub(crate) limit: u32,
 
-    /// Records to leave out at the start
+    /// Records to skip
     #[arg(long, value_name = "RECORDS", default_value_t = 0, allow_negative_numbers = true, value_parser = number::<u64>)]
     pub(crate) offset: u64,
 
-    /// Go on after this cursor, `next` of another page
+    /// Continue after this cursor, `next` of another page
     #[arg(long, value_name = "CURSOR", conflicts_with_all = ["offset", "before"])]
     pub(crate) after: Option<String>,
 
-    /// Go back before this cursor, `previous` of another page
+    /// Show the records before this cursor, `previous` of another page
     #[arg(long, value_name = "CURSOR", conflicts_with = "offset")]
     pub(crate) before: Option<String>,
 
-    /// Deleted records: leave them out, show them too, or show nothing else
+    /// Deleted records: exclude them, include them, or show only them
     #[arg(long, value_enum, default_value_t = Deleted::Without)]
     pub(crate) deleted: Deleted,
 
@@ -168,17 +168,17 @@ pub(crate) struct PageArgs {
     pub(crate) json: bool,
 }
 
-/// Reads a number of records.
+/// Parses a number of records.
 fn number<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse()
-        .map_err(|_| "is a whole number of records, such as 0, 20 or 1000".to_owned())
+        .map_err(|_| "expected a whole number of records, such as 0, 20 or 1000".to_owned())
 }
 
-/// How far records are counted.
+/// The limit of counting records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Count {
     Exact,
-    /// None of them is 0.
+    /// 0 for no count.
     UpTo(u64),
 }
 
@@ -190,7 +190,7 @@ impl Count {
             number => number
                 .parse()
                 .map(Self::UpTo)
-                .map_err(|_| "is exact, none or a number of records"),
+                .map_err(|_| "expected exact, none or a number of records"),
         }
     }
 }

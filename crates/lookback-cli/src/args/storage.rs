@@ -7,25 +7,25 @@ use crate::retention::{Age, Size};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StorageCommand {
-    /// Show partitions, sizes and what is not sealed, of each table
+    /// Show partitions, sizes and unsealed records of each table
     Status {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
 
-    /// Make partitions ahead of need, and seal what has come in
+    /// Pre-create partitions, and seal new records
     Seal {
         /// Only these [default: both]
         #[arg(value_enum)]
         kind: Option<Kind>,
 
-        /// Go on with what comes in, until interrupted
+        /// Continue with new records until interrupted
         #[arg(long)]
         watch: bool,
     },
 
-    /// Merge what search keeps about full partitions
+    /// Merge the search summaries of full partitions
     Compact {
         /// Only these [default: both]
         #[arg(value_enum)]
@@ -35,7 +35,7 @@ pub(crate) enum StorageCommand {
     /// Take what is older, more or longer deleted than it may be
     Retain(RetainArgs),
 
-    /// Make all vectors anew, and what search keeps about them
+    /// Recompute all vectors and their search summaries
     Reembed,
 }
 

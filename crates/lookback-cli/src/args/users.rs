@@ -12,7 +12,7 @@ pub(crate) enum UserCommand {
         /// E-mail of the user
         email: String,
 
-        /// What the user may do
+        /// Role of the user
         #[arg(long, value_enum, default_value_t = RoleArg::User)]
         role: RoleArg,
 

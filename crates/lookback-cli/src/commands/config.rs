@@ -11,11 +11,11 @@ use crate::failure::Failure;
 use crate::output::{self, Cell};
 
 pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
-    let path = |setting: &Setting<PathBuf>| shown(setting, |path| path.display().to_string());
+    let path = |setting: &Setting<PathBuf>| display(setting, |path| path.display().to_string());
     let settings = [
         (
             "database_url",
-            shown(&config.database_url, |url| without_password(url)),
+            display(&config.database_url, |url| without_password(url)),
             config.database_url.origin.to_string(),
         ),
         (
@@ -30,32 +30,32 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
         ),
         (
             "pg_port",
-            shown(&config.pg_port, ToString::to_string),
+            display(&config.pg_port, ToString::to_string),
             config.pg_port.origin.to_string(),
         ),
         (
             "pg_user",
-            shown(&config.pg_user, Clone::clone),
+            display(&config.pg_user, Clone::clone),
             config.pg_user.origin.to_string(),
         ),
         (
             "retention.older_than",
-            shown(&config.retention.older_than, ToString::to_string),
+            display(&config.retention.older_than, ToString::to_string),
             config.retention.older_than.origin.to_string(),
         ),
         (
             "retention.larger_than",
-            shown(&config.retention.larger_than, ToString::to_string),
+            display(&config.retention.larger_than, ToString::to_string),
             config.retention.larger_than.origin.to_string(),
         ),
         (
             "retention.deleted_older_than",
-            shown(&config.retention.deleted_older_than, ToString::to_string),
+            display(&config.retention.deleted_older_than, ToString::to_string),
             config.retention.deleted_older_than.origin.to_string(),
         ),
         (
             "timeout",
-            Some(config.patience().to_string()),
+            Some(config.read_timeout().to_string()),
             config.timeout.origin.to_string(),
         ),
     ];
@@ -80,6 +80,6 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn shown<T, S: Display>(setting: &Setting<T>, show: impl Fn(&T) -> S) -> Option<String> {
+fn display<T, S: Display>(setting: &Setting<T>, show: impl Fn(&T) -> S) -> Option<String> {
     setting.value.as_ref().map(|value| show(value).to_string())
 }

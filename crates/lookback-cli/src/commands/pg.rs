@@ -19,7 +19,7 @@ pub(crate) async fn run(config: &Config, command: PgCommand) -> Result<(), Failu
             config.database_url.origin
         ));
     }
-    let (_, server) = database::private(config)?;
+    let (_, server) = database::private_server(config)?;
     match command {
         PgCommand::Start => {
             let running = database::start_private(config).await?;

@@ -1,5 +1,5 @@
-//! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, the
-//! same for every model.
+//! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, for any
+//! model.
 
 use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
 use serde::Serialize;
@@ -10,49 +10,49 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
-use crate::rights::{self, Need};
+use crate::privileges::{self, Required};
 
 mod export;
-mod found;
+mod hits;
 mod purge;
-mod shown;
 mod stats;
+mod table_row;
 
-pub(crate) use shown::Shown;
+pub(crate) use table_row::TableRow;
 
-pub(crate) async fn run<M: Model + Serialize + Shown>(
+pub(crate) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
     command: RecordCommand,
 ) -> Result<(), Failure> {
     let needs = needs::<M>(&command);
-    match carry_out::<M>(config, command).await {
-        Err(failure) => Err(rights::explained(config, failure, &needs).await),
+    match execute::<M>(config, command).await {
+        Err(failure) => Err(privileges::explain(config, failure, &needs).await),
         done => done,
     }
 }
 
-/// What a command needs of the database.
-fn needs<M: Model>(command: &RecordCommand) -> Vec<Need> {
+/// Returns the privileges that a command requires.
+fn needs<M: Model>(command: &RecordCommand) -> Vec<Required> {
     let name = M::TABLE.name;
     match command {
         RecordCommand::Search { .. } | RecordCommand::Like { .. } if M::TABLE.sealed => {
-            let summaries = rights::on_summaries(rights::READ);
-            [(name, rights::READ)]
+            let summaries = privileges::on_summaries(privileges::READ);
+            [(name, privileges::READ)]
                 .into_iter()
                 .chain(summaries)
                 .collect()
         }
         RecordCommand::Delete { hard: true, .. } | RecordCommand::Purge { .. } => {
-            vec![(name, rights::REMOVE)]
+            vec![(name, privileges::REMOVE)]
         }
         RecordCommand::Delete { .. } | RecordCommand::Restore { .. } => {
-            vec![(name, rights::CHANGE)]
+            vec![(name, privileges::CHANGE)]
         }
-        _ => vec![(name, rights::READ)],
+        _ => vec![(name, privileges::READ)],
     }
 }
 
-async fn carry_out<M: Model + Serialize + Shown>(
+async fn execute<M: Model + Serialize + TableRow>(
     config: &Config,
     command: RecordCommand,
 ) -> Result<(), Failure> {
@@ -84,9 +84,9 @@ async fn carry_out<M: Model + Serialize + Shown>(
             deleted,
             json,
         } => {
-            let asked = stats::Asked { what, by, top };
-            let query = including(QueryBuilder::<M>::new(), deleted).timeout(config.timeout());
-            stats::run(config, query, asked, json).await
+            let request = stats::StatsRequest { what, by, top };
+            let query = apply_deleted(QueryBuilder::<M>::new(), deleted).timeout(config.timeout());
+            stats::run(config, query, request, json).await
         }
         RecordCommand::Purge {
             older_than,
@@ -101,11 +101,11 @@ async fn carry_out<M: Model + Serialize + Shown>(
             let query = query::<M>(config, &page)
                 .map_err(|failure| quote_hint::<M>(failure, &words, &page))?
                 .search(&words);
-            found::run(config, &query, &page, explain).await
+            hits::run(config, &query, &page, explain).await
         }
         RecordCommand::Like { id, page } => {
             let query = query::<M>(config, &page)?.similar_to(id);
-            found::run(config, &query, &page, true).await
+            hits::run(config, &query, &page, true).await
         }
         RecordCommand::Get {
             id,
@@ -137,7 +137,7 @@ async fn carry_out<M: Model + Serialize + Shown>(
             let name = M::NAME;
             if hard {
                 found(query.hard_delete(&mut conn, id).await, id, with_deleted)?;
-                output::note(&format!("deleted {name} {id} for good"));
+                output::note(&format!("permanently deleted {name} {id}"));
             } else {
                 let deleted = query.delete(&mut conn, id).await;
                 deleted.map_err(|error| match error.is_not_found() {
@@ -148,7 +148,7 @@ async fn carry_out<M: Model + Serialize + Shown>(
                     false => error.into(),
                 })?;
                 output::note(&format!(
-                    "deleted {name} {id}; to bring it back: lookback {} restore {id}",
+                    "deleted {name} {id}; to restore it: lookback {} restore {id}",
                     M::COMMAND
                 ));
             }
@@ -170,7 +170,7 @@ async fn carry_out<M: Model + Serialize + Shown>(
 }
 
 fn query<M: Model>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
-    let mut query = filtered(&page.filters)?
+    let mut query = filter_query(&page.filters)?
         .limit(page.limit)
         .offset(page.offset)
         .timeout(config.timeout());
@@ -180,10 +180,10 @@ fn query<M: Model>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, 
     if let Some(cursor) = &page.before {
         query = query.before(cursor.as_str());
     }
-    Ok(including(query, page.deleted))
+    Ok(apply_deleted(query, page.deleted))
 }
 
-fn filtered<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
+fn filter_query<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
     let query = QueryBuilder::new();
     if filters.is_empty() {
         return Ok(query);
@@ -192,7 +192,7 @@ fn filtered<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure> {
     Ok(query.filter(Filter::parse_all(filters).map_err(usage)?))
 }
 
-fn including<M: Model>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder<M> {
+fn apply_deleted<M: Model>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder<M> {
     match deleted {
         Deleted::Without => query,
         Deleted::With => query.with_deleted(),
@@ -200,26 +200,26 @@ fn including<M: Model>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder
     }
 }
 
-async fn list<M: Model + Serialize + Shown>(
+async fn list<M: Model + Serialize + TableRow>(
     config: &Config,
     query: &QueryBuilder<M>,
     args: &PageArgs,
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let page = query.list(&mut conn).await.map_err(listed_wrongly)?;
-    database::warn_of_encoder(&mut conn).await;
-    let beside = Beside::of(&page.next, &page.previous);
+    let page = query.list(&mut conn).await.map_err(list_failure)?;
+    database::warn_about_encoder(&mut conn).await;
+    let cursors = PageCursors::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, beside, args));
+        return output::json(&envelope(&page.data, page.total, cursors, args));
     }
-    let rows: Vec<_> = page.data.iter().map(Shown::cells).collect();
+    let rows: Vec<_> = page.data.iter().map(TableRow::cells).collect();
     output::table(M::HEADINGS, &rows)?;
-    note_of::<M>(page.data.len(), page.total, beside);
+    print_count::<M>(page.data.len(), page.total, cursors);
     Ok(())
 }
 
-/// The same, of fields that were named.
-async fn list_fields<M: Model + Shown>(
+/// Lists records with the given fields.
+async fn list_fields<M: Model + TableRow>(
     config: &Config,
     query: QueryBuilder<M>,
     fields: &[String],
@@ -227,10 +227,10 @@ async fn list_fields<M: Model + Shown>(
 ) -> Result<(), Failure> {
     let select = query.select_text(fields).map_err(usage)?;
     let mut conn = database::connect(config).await?;
-    let page = select.list(&mut conn).await.map_err(listed_wrongly)?;
-    let beside = Beside::of(&page.next, &page.previous);
+    let page = select.list(&mut conn).await.map_err(list_failure)?;
+    let cursors = PageCursors::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, beside, args));
+        return output::json(&envelope(&page.data, page.total, cursors, args));
     }
     let headings: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
@@ -240,11 +240,11 @@ async fn list_fields<M: Model + Shown>(
         .map(|row| fields.iter().map(|field| cell(&row[field])).collect())
         .collect();
     output::table(&headings, &rows)?;
-    note_of::<M>(page.data.len(), page.total, beside);
+    print_count::<M>(page.data.len(), page.total, cursors);
     Ok(())
 }
 
-/// A value in a table, a dash for null.
+/// Converts a value to a cell, a dash for NULL.
 fn cell(value: &Value) -> Cell {
     match value {
         Value::Null => Cell::new("-"),
@@ -253,14 +253,14 @@ fn cell(value: &Value) -> Cell {
     }
 }
 
-/// The cursors of the pages beside this one.
+/// The cursors of the next and the previous page.
 #[derive(Clone, Copy)]
-struct Beside<'a> {
+struct PageCursors<'a> {
     next: Option<&'a Cursor>,
     previous: Option<&'a Cursor>,
 }
 
-impl<'a> Beside<'a> {
+impl<'a> PageCursors<'a> {
     fn of(next: &'a Option<Cursor>, previous: &'a Option<Cursor>) -> Self {
         Self {
             next: next.as_ref(),
@@ -269,44 +269,42 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// A query that is wrong is a wrong call; another error a failed one.
-fn asked_wrongly(error: Error) -> Failure {
+/// Converts the error of a query: an invalid query is wrong usage.
+fn query_failure(error: Error) -> Failure {
     match error.is_invalid() {
         true => usage(error),
         false => error.into(),
     }
 }
 
-/// The same of a list, which has more that makes it faster.
-fn listed_wrongly(error: Error) -> Failure {
+/// Converts the error of a list, for which more options make it faster.
+fn list_failure(error: Error) -> Failure {
     match error.is_too_slow() {
         true => Failure::from(error).hint(
             "narrow it by created_at or by another filter, leave the total out (--total none), go \
              by --after instead of a large --offset, or give it more time: --timeout 5m",
         ),
-        false => asked_wrongly(error),
+        false => query_failure(error),
     }
 }
 
-/// The fields that are named: each has a name, and is named once.
+/// Checks that the given fields have names, without duplicates.
 fn check_fields(fields: &[String]) -> Result<(), Failure> {
     for (place, field) in fields.iter().enumerate() {
         if field.trim().is_empty() {
-            return Err(Failure::usage("--fields: names a field without a name")
+            return Err(Failure::usage("--fields: a field name must not be empty")
                 .hint("separate the names by single commas: --fields id,message"));
         }
         if fields[..place].contains(field) {
-            return Err(
-                Failure::usage(format!("--fields: {field} is named more than once"))
-                    .hint("name each field once"),
-            );
+            return Err(Failure::usage(format!("--fields: duplicate field {field}"))
+                .hint("name each field once"));
         }
     }
     Ok(())
 }
 
-/// Says how many records there are.
-fn note_of<M: Shown>(shown: usize, total: Total, beside: Beside<'_>) {
+/// Prints how many records there are.
+fn print_count<M: TableRow>(shown: usize, total: Total, cursors: PageCursors<'_>) {
     output::note(&match total.value() {
         0 => format!("no {} found", M::COMMAND),
         count => format!(
@@ -317,13 +315,18 @@ fn note_of<M: Shown>(shown: usize, total: Total, beside: Beside<'_>) {
             M::COMMAND,
         ),
     });
-    // For a person; a program reads the JSON.
-    if let (Some(next), Some(_)) = (beside.next, output::width()) {
+    // For people; programs read the JSON.
+    if let (Some(next), Some(_)) = (cursors.next, output::width()) {
         output::hint(&format!("the next page: --after {next}"));
     }
 }
 
-fn envelope(data: &impl Serialize, total: Total, beside: Beside<'_>, args: &PageArgs) -> Value {
+fn envelope(
+    data: &impl Serialize,
+    total: Total,
+    cursors: PageCursors<'_>,
+    args: &PageArgs,
+) -> Value {
     json!({
         "data": data,
         "metadata": {
@@ -331,13 +334,13 @@ fn envelope(data: &impl Serialize, total: Total, beside: Beside<'_>, args: &Page
             "offset": args.offset,
             "total": total.value(),
             "total_is_exact": total.is_exact(),
-            "next": beside.next,
-            "previous": beside.previous,
+            "next": cursors.next,
+            "previous": cursors.previous,
         }
     })
 }
 
-/// Every visible field, one a line.
+/// Prints every visible field, one per line.
 fn print_fields(record: &impl Serialize) -> std::io::Result<()> {
     let fields = match serde_json::to_value(record)? {
         Value::Object(fields) => fields,
@@ -360,8 +363,8 @@ fn usage(error: Error) -> Failure {
     Failure::usage(error.to_string())
 }
 
-/// Words without quotes look like filters: say so.
-fn quote_hint<M: Shown>(failure: Failure, words: &str, page: &PageArgs) -> Failure {
+/// Adds a hint if words without quotes were taken for filters.
+fn quote_hint<M: TableRow>(failure: Failure, words: &str, page: &PageArgs) -> Failure {
     if page.filters.iter().all(|filter| filter.contains('=')) {
         return failure;
     }
@@ -372,10 +375,10 @@ fn quote_hint<M: Shown>(failure: Failure, words: &str, page: &PageArgs) -> Failu
     ))
 }
 
-/// A record that is not there may be there deleted.
+/// Adds a hint that a missing record may be deleted.
 fn found<T>(result: Result<T, Error>, id: i64, with_deleted: bool) -> Result<T, Failure> {
     result.map_err(|error| match error.is_not_found() && !with_deleted {
-        // There are no filters to narrow it by.
+        // A get has no filters to add.
         false if error.is_too_slow() => {
             Failure::from(error).hint("give it more time: --timeout 5m")
         }

@@ -6,7 +6,7 @@ use lookback::{Import, Log, Model as _, RequestSnapshot, Setting, Table};
 use crate::args::{Kind, StorageCommand};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::rights::{self, Need};
+use crate::privileges::{self, Required};
 
 mod compact;
 mod interrupt;
@@ -17,41 +17,44 @@ mod status;
 
 pub(crate) async fn run(config: &Config, command: StorageCommand) -> Result<(), Failure> {
     let needs = needs(&command);
-    match carry_out(config, command).await {
-        Err(failure) => Err(rights::explained(config, failure, &needs).await),
+    match execute(config, command).await {
+        Err(failure) => Err(privileges::explain(config, failure, &needs).await),
         done => done,
     }
 }
 
-/// What a command needs of the database.
-fn needs(command: &StorageCommand) -> Vec<Need> {
-    let of = |kind: &Option<Kind>, rights| tables(*kind).into_iter().map(move |t| (t.name, rights));
+/// Returns the privileges that a command requires.
+fn needs(command: &StorageCommand) -> Vec<Required> {
+    let on_tables =
+        |kind: &Option<Kind>, rights| tables(*kind).into_iter().map(move |t| (t.name, rights));
     match command {
         StorageCommand::Status { .. } => {
             let tables = retain::ALL.into_iter().map(retain::table_of);
-            let tables = tables.map(|table| (table.name, rights::READ));
-            tables.chain(rights::on_summaries(rights::READ)).collect()
+            let tables = tables.map(|table| (table.name, privileges::READ));
+            tables
+                .chain(privileges::on_summaries(privileges::READ))
+                .collect()
         }
-        StorageCommand::Seal { kind, .. } => of(kind, rights::OWN)
-            .chain(rights::on_summaries(rights::ALL))
+        StorageCommand::Seal { kind, .. } => on_tables(kind, privileges::OWN)
+            .chain(privileges::on_summaries(privileges::ALL))
             .collect(),
-        StorageCommand::Compact { kind } => of(kind, rights::READ)
-            .chain(rights::on_summaries(rights::ALL))
+        StorageCommand::Compact { kind } => on_tables(kind, privileges::READ)
+            .chain(privileges::on_summaries(privileges::ALL))
             .collect(),
         StorageCommand::Retain(args) => retain::needs(args),
         StorageCommand::Reembed => retain::ALL
             .into_iter()
             .map(|table| retain::table_of(table).name)
             .chain([Import::TABLE.name])
-            .map(|table| (table, rights::CHANGE))
-            .chain([(Setting::TABLE.name, rights::ADD)])
-            .chain(of(&None, rights::OWN))
-            .chain(rights::on_summaries(rights::ALL))
+            .map(|table| (table, privileges::CHANGE))
+            .chain([(Setting::TABLE.name, privileges::ADD)])
+            .chain(on_tables(&None, privileges::OWN))
+            .chain(privileges::on_summaries(privileges::ALL))
             .collect(),
     }
 }
 
-async fn carry_out(config: &Config, command: StorageCommand) -> Result<(), Failure> {
+async fn execute(config: &Config, command: StorageCommand) -> Result<(), Failure> {
     match command {
         StorageCommand::Status { json } => status::run(config, json).await,
         StorageCommand::Seal { kind, watch: false } => seal::run(config, kind).await,
@@ -62,7 +65,7 @@ async fn carry_out(config: &Config, command: StorageCommand) -> Result<(), Failu
     }
 }
 
-/// The tables that are sealed, or the one that is named.
+/// Returns the given table, or all that are sealed.
 fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
     match kind {
         Some(Kind::Logs) => vec![Log::TABLE],
@@ -71,7 +74,7 @@ fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
     }
 }
 
-/// A time in a cell of a table.
+/// Formats a time for a cell.
 fn time(time: Option<DateTime<Utc>>) -> String {
     time.map_or("-".to_owned(), |time| {
         time.to_rfc3339_opts(SecondsFormat::Secs, true)

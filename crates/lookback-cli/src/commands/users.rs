@@ -1,4 +1,4 @@
-//! `lookback users`: what other records have, and `create`.
+//! `lookback users`: `create`, and the commands of all records.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
@@ -38,7 +38,7 @@ pub(crate) async fn run(config: &Config, command: UserCommand) -> Result<(), Fai
     }
 }
 
-/// Asks twice on a terminal; elsewhere takes the first line of standard input.
+/// Prompts twice on a terminal; otherwise reads the first line of standard input.
 fn read_password() -> Result<String, Failure> {
     if io::stdin().is_terminal() {
         let password = rpassword::prompt_password("Password: ")?;
@@ -50,7 +50,7 @@ fn read_password() -> Result<String, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|error| {
         Failure::failed(format!(
-            "password: cannot be read from standard input: {error}"
+            "cannot read the password from standard input: {error}"
         ))
     })?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

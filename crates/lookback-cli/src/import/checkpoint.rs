@@ -1,4 +1,4 @@
-//! How far an import has come, kept in the database.
+//! The progress of an import, stored in the database.
 
 use std::time::{Duration, Instant};
 
@@ -11,27 +11,27 @@ use super::lines::Mark;
 use crate::args::Kind;
 use crate::failure::Failure;
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
     pub(crate) kind: Kind,
-    state: State,
+    state: CheckpointState,
 }
 
 #[derive(Clone, Debug)]
-enum State {
+enum CheckpointState {
     /// Nothing is stored yet.
     Fresh {
         name: String,
     },
-    Kept(Box<Import>),
+    Saved(Box<Import>),
 }
 
 impl Checkpoint {
     pub(crate) fn fresh(input: &Input, kind: Kind) -> Self {
         Self {
             kind,
-            state: State::Fresh {
+            state: CheckpointState::Fresh {
                 name: input.name().to_owned(),
             },
         }
@@ -40,7 +40,7 @@ impl Checkpoint {
     pub(crate) fn resumed(import: Import, kind: Kind) -> Self {
         Self {
             kind,
-            state: State::Kept(Box::new(import)),
+            state: CheckpointState::Saved(Box::new(import)),
         }
     }
 
@@ -49,30 +49,30 @@ impl Checkpoint {
     }
 
     pub(crate) fn position(&self) -> u64 {
-        self.kept(|import| import.position)
+        self.saved(|import| import.position)
     }
 
     pub(crate) fn lines(&self) -> u64 {
-        self.kept(|import| import.lines)
+        self.saved(|import| import.lines)
     }
 
     pub(crate) fn stored(&self) -> u64 {
-        self.kept(|import| import.stored)
+        self.saved(|import| import.stored)
     }
 
     pub(crate) fn rejected(&self) -> u64 {
-        self.kept(|import| import.rejected)
+        self.saved(|import| import.rejected)
     }
 
-    fn kept(&self, number: impl Fn(&Import) -> i64) -> u64 {
+    fn saved(&self, number: impl Fn(&Import) -> i64) -> u64 {
         match &self.state {
-            State::Fresh { .. } => 0,
-            State::Kept(import) => number(import).unsigned_abs(),
+            CheckpointState::Fresh { .. } => 0,
+            CheckpointState::Saved(import) => number(import).unsigned_abs(),
         }
     }
 
-    /// The checkpoint after a batch, written in the transaction that stores it.
-    pub(crate) async fn moved(
+    /// Writes the checkpoint after a batch, in the transaction that stores the batch.
+    pub(crate) async fn advance(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
         end: &Mark,
@@ -86,7 +86,7 @@ impl Checkpoint {
         let stored = number(self.stored() + stored);
         let rejected = number(self.rejected() + rejected);
         let import = match &self.state {
-            State::Fresh { name } => {
+            CheckpointState::Fresh { name } => {
                 let mut new = NewImport::new(
                     name.as_str(),
                     self.target(),
@@ -99,7 +99,7 @@ impl Checkpoint {
                 new.finished_at = finished_at;
                 Import::records().create(transaction, new).await?
             }
-            State::Kept(import) => {
+            CheckpointState::Saved(import) => {
                 let patch = ImportPatch::new()
                     .position(position)
                     .lines(lines)
@@ -114,7 +114,7 @@ impl Checkpoint {
         };
         Ok(Self {
             kind: self.kind,
-            state: State::Kept(Box::new(import)),
+            state: CheckpointState::Saved(Box::new(import)),
         })
     }
 }
@@ -126,7 +126,7 @@ fn target(kind: Kind) -> &'static str {
     }
 }
 
-/// The kind of an earlier import.
+/// Returns the kind of an earlier import.
 pub(crate) fn kind(import: &Import) -> Result<Kind, Failure> {
     [Kind::Logs, Kind::Requests]
         .into_iter()
@@ -139,8 +139,8 @@ pub(crate) fn kind(import: &Import) -> Result<Kind, Failure> {
         })
 }
 
-/// The last import of an input of this name.
-pub(crate) async fn earlier(
+/// Finds the last import of an input with this name.
+pub(crate) async fn find_earlier(
     conn: &mut PgConnection,
     input: &Input,
 ) -> Result<Option<Import>, Failure> {
@@ -153,17 +153,19 @@ pub(crate) async fn earlier(
         .await?)
 }
 
-/// One import at a time of an input of this name. The lock is the
-/// connection's: it is gone as soon as the server notices that the process is.
+/// Locks the name of the input against other imports.
+///
+/// The lock belongs to the connection: it is released as soon as the server
+/// notices that the process has ended.
 pub(crate) async fn lock(conn: &mut PgConnection, input: &Input) -> Result<(), Failure> {
     const LOCK: &str =
         "SELECT pg_try_advisory_lock(hashtextextended('lookback import ' || $1, 0)) AS got";
-    /// Enough for a server to notice that the last import was killed.
-    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Long enough for the server to notice that the last import was killed.
+    const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
     let Some(name) = input.known_name() else {
         return Ok(());
     };
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         let row = sqlx::query(LOCK).bind(name).fetch_one(&mut *conn).await?;
         if row.try_get("got")? {

@@ -1,4 +1,4 @@
-//! What is imported: a file or standard input, and the name it is known by.
+//! The input of an import: a file or standard input, and its name.
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
@@ -8,21 +8,22 @@ use std::path::Path;
 use crate::args::ImportArgs;
 use crate::failure::Failure;
 
-/// The input of an import, opened once: a file that is replaced meanwhile is
-/// not mixed with the one that took its place.
+/// The input of an import, opened once.
+///
+/// A file that is replaced meanwhile is not mixed with its replacement.
 #[derive(Debug)]
 pub(crate) struct Input {
-    source: Source,
+    source: InputSource,
     shown: String,
     name: Option<String>,
     identity: Option<Identity>,
 }
 
 #[derive(Debug)]
-enum Source {
-    /// Read once, from where it stands: standard input, a pipe, a device.
+enum InputSource {
+    /// Read once, from its current position: standard input, a pipe, a device.
     Stream(Option<File>),
-    /// A regular file: it has a length, and can be read again.
+    /// A regular file, which has a length and can be read again.
     File { file: File, length: u64 },
 }
 
@@ -32,11 +33,11 @@ impl Input {
         if args.input == Path::new("-") {
             if args.resume && name.is_none() {
                 return Err(Failure::usage(
-                    "--resume of standard input needs --name, by which an earlier import is known",
+                    "--resume of standard input requires --name, which identifies the earlier import",
                 ));
             }
             return Ok(Self {
-                source: Source::Stream(None),
+                source: InputSource::Stream(None),
                 shown: "standard input".to_owned(),
                 name,
                 identity: Identity::of_stdin(),
@@ -48,26 +49,26 @@ impl Input {
     }
 
     fn open_file(path: &Path, shown: String, name: Option<String>) -> Result<Self, String> {
-        let unreadable = |error: io::Error| format!("cannot be read: {error}");
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
+        let read_error = |error: io::Error| format!("cannot be read: {error}");
+        let file = File::open(path).map_err(read_error)?;
+        let metadata = file.metadata().map_err(read_error)?;
         if metadata.is_dir() {
             return Err("is a folder, not a file".to_owned());
         }
         let identity = Identity::of(&metadata);
-        // Only a regular file has a length, and the same content the next time.
+        // Only a regular file has a length, and the same content next time.
         if !metadata.is_file() {
             return Ok(Self {
-                source: Source::Stream(Some(file)),
+                source: InputSource::Stream(Some(file)),
                 shown,
                 name,
                 identity,
             });
         }
-        // One that was removed, or was never in a folder, has no path to be known by.
+        // A file that was removed, or was never in a folder, has no path.
         let known = || path.canonicalize().ok().map(|path| path_as_name(&path));
         Ok(Self {
-            source: Source::File {
+            source: InputSource::File {
                 file,
                 length: metadata.len(),
             },
@@ -77,28 +78,27 @@ impl Input {
         })
     }
 
-    /// The input from its start; one that is no regular file, from where it
-    /// stands.
+    /// Returns a reader from the start, or from the current position of a stream.
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, Failure> {
-        let unreadable =
+        let read_error =
             |error: io::Error| Failure::failed(format!("{}: cannot be read: {error}", self.shown));
         Ok(match &self.source {
-            Source::Stream(None) => Box::new(io::stdin()),
-            Source::Stream(Some(file)) => Box::new(file.try_clone().map_err(unreadable)?),
-            Source::File { file, .. } => {
-                let mut file = file.try_clone().map_err(unreadable)?;
-                file.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+            InputSource::Stream(None) => Box::new(io::stdin()),
+            InputSource::Stream(Some(file)) => Box::new(file.try_clone().map_err(read_error)?),
+            InputSource::File { file, .. } => {
+                let mut file = file.try_clone().map_err(read_error)?;
+                file.seek(SeekFrom::Start(0)).map_err(read_error)?;
                 Box::new(file)
             }
         })
     }
 
-    /// The name by which a later import knows this input again.
+    /// The name that identifies this input in a later import.
     pub(crate) fn known_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The name to record.
+    /// The name to store.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(UNNAMED)
     }
@@ -110,25 +110,26 @@ impl Input {
 
     /// Whether it can be read again.
     pub(crate) fn is_file(&self) -> bool {
-        matches!(self.source, Source::File { .. })
+        matches!(self.source, InputSource::File { .. })
     }
 
-    /// Bytes in all, where that is known.
+    /// The size in bytes, if known.
     pub(crate) fn length(&self) -> Option<u64> {
         match &self.source {
-            Source::Stream(_) => None,
-            Source::File { length, .. } => Some(*length),
+            InputSource::Stream(_) => None,
+            InputSource::File { length, .. } => Some(*length),
         }
     }
 
-    /// Whether what is written to this file would be read again.
+    /// Whether this file is the input itself.
     pub(crate) fn is_same(&self, file: &Metadata) -> bool {
         self.identity.is_some() && self.identity == Identity::of(file)
     }
 }
 
-/// What is recorded as the name of an input that has none. No name is this
-/// one, so that no later import takes the input for its own.
+/// The stored name of an unnamed input.
+///
+/// No given name is equal to it, so that no later import matches.
 const UNNAMED: &str = "-";
 
 fn checked_name(name: &str) -> Result<String, Failure> {
@@ -137,15 +138,16 @@ fn checked_name(name: &str) -> Result<String, Failure> {
     }
     if name == UNNAMED {
         return Err(Failure::usage(
-            "--name: - stands for an input without a name; leave --name out, or give another",
+            "--name: must not be -, which stands for an unnamed input; omit --name, or give another",
         ));
     }
     Ok(name.to_owned())
 }
 
-/// A full path as text: as it is, or with the bytes that are not UTF-8 as
-/// `\xff`. Two paths never have the same text: the second form does not begin
-/// with `/`, and has its backslashes doubled.
+/// Converts a full path to text, with bytes that are not UTF-8 as `\xff`.
+///
+/// Two paths never have the same text: the second form does not begin with `/`,
+/// and has its backslashes doubled.
 fn path_as_name(path: &Path) -> String {
     if let Some(text) = path.to_str() {
         return text.to_owned();
@@ -161,7 +163,7 @@ fn path_as_name(path: &Path) -> String {
     name
 }
 
-/// Which file it is, whatever path leads to it.
+/// The identity of a file, whatever its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -170,7 +172,7 @@ struct Identity {
 
 #[cfg(unix)]
 impl Identity {
-    /// None for a device: what is written to a terminal is not what is read.
+    /// Returns `None` for a device: a terminal's output is not its input.
     fn of(file: &Metadata) -> Option<Self> {
         use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 

@@ -1,4 +1,4 @@
-//! Lines of an input, with the place and the hash of all that came before.
+//! Lines of an input, with the position and the hash of everything before.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -6,13 +6,13 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// The longest line that is read; the rest of a longer one is passed over.
+/// The maximum length of a line; the rest of a longer one is skipped.
 ///
-/// Well beyond the largest record that a table takes, so that it is the field
-/// that is refused, by its name, and not the line.
+/// Well beyond the largest valid record, so that the error names the field and not
+/// the line.
 pub(crate) const MAX_LINE: usize = 128 * 1024 * 1024;
 
-/// A place in the input, and the hash of all before it.
+/// A position in the input, and the hash of everything before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mark {
     pub(crate) position: u64,
@@ -35,19 +35,18 @@ pub(crate) struct Line {
     pub(crate) bytes: Vec<u8>,
     /// Whether it was longer than [`MAX_LINE`], and so is cut.
     pub(crate) cut: bool,
-    /// Whether it has an end; the last one of an input that is still being
-    /// written may have none.
+    /// Whether it has a line end; an incomplete last line may have none.
     pub(crate) ended: bool,
-    /// Bytes with the end of the line, and with what was cut off.
+    /// The bytes with the line end, and with those cut off.
     length: u64,
     /// The hash state after the line.
     hash: Sha256,
 }
 
-/// Reads lines. A line counts as passed once it is taken by [`Lines::pass`].
+/// Reads lines; the position moves only by [`Lines::pass`].
 pub(crate) struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
-    /// Read, and not taken yet.
+    /// Lines that were put back.
     ahead: VecDeque<Line>,
     read: u64,
     hash_read: Sha256,
@@ -65,12 +64,12 @@ impl Lines {
         }
     }
 
-    /// What is passed.
+    /// The current position.
     pub(crate) fn mark(&self) -> &Mark {
         &self.passed
     }
 
-    /// Passes over this many bytes; false if the input has fewer.
+    /// Skips this many bytes; false if the input has fewer.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<bool> {
         while self.passed.position < bytes {
             let chunk = self.reader.fill_buf()?;
@@ -95,7 +94,7 @@ impl Lines {
         Ok(self.ahead.is_empty() && self.reader.fill_buf()?.is_empty())
     }
 
-    /// The next line; it is not passed yet.
+    /// Reads the next line, without moving the position.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
         match self.ahead.pop_front() {
             Some(line) => Ok(Some(line)),
@@ -103,7 +102,7 @@ impl Lines {
         }
     }
 
-    /// Passes a line, which must be the next one.
+    /// Moves the position after a line, which must be the next one.
     pub(crate) fn pass(&mut self, line: &Line) {
         self.passed.position += line.length;
         self.passed.lines += 1;
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_numbered_and_placed() {
+    fn lines_have_numbers_and_positions() {
         let mut lines = lines(b"\xef\xbb\xbfone\r\n\ntwo");
         let mut found = Vec::new();
         while let Some(line) = lines.next().expect("readable") {
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn skipping_and_reading_come_to_the_same_mark() {
+    fn skipping_and_reading_reach_the_same_mark() {
         let text = b"one\ntwo\nthree\n";
         let mut read = lines(text);
         for _ in 0..2 {

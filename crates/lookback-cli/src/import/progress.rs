@@ -1,24 +1,25 @@
-//! Progress of an import, on a terminal.
+//! ImportProgress of an import, on a terminal.
 
 use indicatif::ProgressBar;
 
 use super::reader::Rejected;
 use crate::output::{self, grouped};
 
-/// The bar, and the first of the rejected lines.
+/// The progress bar, and warnings for the first rejected lines.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ImportProgress {
     bar: ProgressBar,
-    told: usize,
-    untold: u64,
+    shown: usize,
+    hidden: u64,
 }
 
-/// Rejected lines told one by one.
-const TOLD: usize = 20;
+/// The number of rejected lines that are printed.
+const MAX_SHOWN: usize = 20;
 
-impl Progress {
-    /// A bar over `length` bytes, or a spinner where that is not known. Both
-    /// show on a terminal only.
+impl ImportProgress {
+    /// Creates a bar over `length` bytes, or a spinner if that is unknown.
+    ///
+    /// Both show on a terminal only.
     pub(crate) fn new(length: Option<u64>, position: u64) -> Self {
         let bar = match length {
             Some(length) => output::bar_at(position, length),
@@ -26,12 +27,12 @@ impl Progress {
         };
         Self {
             bar,
-            told: 0,
-            untold: 0,
+            shown: 0,
+            hidden: 0,
         }
     }
 
-    /// A batch is stored.
+    /// Shows a stored batch.
     pub(crate) fn at(&mut self, position: u64, stored: u64, rejected: &[Rejected]) {
         self.bar.set_position(position);
         let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
@@ -44,11 +45,11 @@ impl Progress {
         self.bar
             .set_message(format!("{} records, {}/s", grouped(stored), grouped(rate)));
         for bad in rejected {
-            if self.told == TOLD {
-                self.untold += 1;
+            if self.shown == MAX_SHOWN {
+                self.hidden += 1;
                 continue;
             }
-            self.told += 1;
+            self.shown += 1;
             self.bar.suspend(|| {
                 output::warning(&format!(
                     "line {}: {}",
@@ -61,8 +62,8 @@ impl Progress {
 
     pub(crate) fn finish(&mut self) {
         self.bar.finish_and_clear();
-        if self.untold > 0 {
-            output::warning(&format!("and {} more lines", grouped(self.untold)));
+        if self.hidden > 0 {
+            output::warning(&format!("and {} more lines", grouped(self.hidden)));
         }
     }
 }

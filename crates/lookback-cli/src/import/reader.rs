@@ -1,8 +1,8 @@
-//! From lines to batches of records.
+//! Parsing of lines into batches of records.
 
 use lookback::{Assign, FieldError, Json, JsonMap, Model as _};
 
-use super::large::{self, LARGE};
+use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
 use crate::args::{Kind, OnError};
 use crate::failure::Failure;
@@ -12,24 +12,24 @@ use crate::output::grouped;
 #[derive(Debug)]
 pub(crate) struct Batch<N> {
     pub(crate) records: Vec<N>,
-    /// The line of each record, should the database refuse it.
-    pub(crate) lines: Vec<Source>,
+    /// The line of each record, in case the database rejects it.
+    pub(crate) lines: Vec<SourceLine>,
     pub(crate) rejected: Vec<Rejected>,
-    /// Where the batch ends in the input.
+    /// The end of the batch in the input.
     pub(crate) end: Mark,
     pub(crate) outcome: Outcome,
 }
 
-/// What comes after a batch.
+/// The state of the input after a batch.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// More batches.
     More,
     /// The end of the input.
     End,
-    /// Nothing yet: the last line is still being written.
+    /// The last line is incomplete.
     Unfinished,
-    /// Nothing, because of this line.
+    /// The import stops at this line.
     Stopped(Rejected),
 }
 
@@ -39,26 +39,26 @@ impl Outcome {
     }
 }
 
-/// A line as it is.
+/// A line of the input, unchanged.
 #[derive(Clone, Debug)]
-pub(crate) struct Source {
+pub(crate) struct SourceLine {
     /// From 1.
     pub(crate) number: u64,
     pub(crate) bytes: Vec<u8>,
-    /// What is passed when the import stops at this line.
+    /// The position before this line, if the import stops there.
     pub(crate) before: Mark,
 }
 
-/// A line that is not right.
+/// An invalid line.
 #[derive(Debug)]
 pub(crate) struct Rejected {
-    pub(crate) line: Source,
+    pub(crate) line: SourceLine,
     pub(crate) problem: String,
 }
 
 impl Rejected {
-    /// A record that the database refused.
-    pub(crate) fn refused(line: Source, error: &lookback::Error) -> Self {
+    /// Creates it for a record that the database rejected.
+    pub(crate) fn by_database(line: SourceLine, error: &lookback::Error) -> Self {
         let alone = |field: &FieldError| {
             FieldError {
                 row: None,
@@ -78,28 +78,29 @@ impl Rejected {
     }
 }
 
-/// Bytes of lines in a batch, however few records they make.
+/// The maximum bytes of lines in a batch, whatever the number of records.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
-/// How to read.
+/// Options of reading.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
-    /// Records in a batch, at most.
+pub(crate) struct ReadOptions {
+    /// The maximum number of records in a batch.
     pub(crate) size: usize,
     pub(crate) on_error: OnError,
-    /// Whether a later import can go on with the same input: a last line that is
-    /// still being written is left for it.
+    /// Whether a later import can continue the same input.
+    ///
+    /// If so, an incomplete last line is left for it.
     pub(crate) resumable: bool,
 }
 
-/// Reads batches and gives each to `take`, until it takes no more.
+/// Reads batches and passes each to `take`, until that returns false.
 pub(crate) fn read<N: Assign>(
     mut lines: Lines,
-    rules: Rules,
+    options: ReadOptions,
     take: impl Fn(Result<Batch<N>, Failure>) -> bool,
 ) {
     loop {
-        let batch = read_batch(&mut lines, rules);
+        let batch = read_batch(&mut lines, options);
         let last = match &batch {
             Ok(batch) => !matches!(batch.outcome, Outcome::More),
             Err(_) => true,
@@ -110,14 +111,14 @@ pub(crate) fn read<N: Assign>(
     }
 }
 
-fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Failure> {
-    let Rules {
+fn read_batch<N: Assign>(lines: &mut Lines, options: ReadOptions) -> Result<Batch<N>, Failure> {
+    let ReadOptions {
         size,
         on_error,
         resumable,
-    } = rules;
+    } = options;
     let mut records = Vec::with_capacity(size.min(10_000));
-    let mut sources = Vec::with_capacity(size.min(10_000));
+    let mut source_lines = Vec::with_capacity(size.min(10_000));
     let mut rejected = Vec::new();
     let mut bytes = 0;
     let outcome = loop {
@@ -133,7 +134,7 @@ fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Fa
         };
         bytes += line.bytes.len();
         let read = record::<N>(&line);
-        if let (Err(Problem::NotJson(_)), OnError::Skip, true, false) =
+        if let (Err(LineError::NotJson(_)), OnError::Skip, true, false) =
             (&read, on_error, resumable, line.ended)
         {
             break Outcome::Unfinished;
@@ -142,7 +143,7 @@ fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Fa
         if read.is_ok() || on_error == OnError::Skip {
             lines.pass(&line);
         }
-        let source = Source {
+        let source = SourceLine {
             number: line.number,
             bytes: line.bytes,
             before,
@@ -150,7 +151,7 @@ fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Fa
         match read {
             Ok(Some(record)) => {
                 records.push(record);
-                sources.push(source);
+                source_lines.push(source);
             }
             Ok(None) => {}
             Err(problem) => {
@@ -167,60 +168,62 @@ fn read_batch<N: Assign>(lines: &mut Lines, rules: Rules) -> Result<Batch<N>, Fa
     };
     Ok(Batch {
         records,
-        lines: sources,
+        lines: source_lines,
         rejected,
         end: lines.mark().clone(),
         outcome,
     })
 }
 
-/// What is wrong with a line.
+/// The problem of an invalid line.
 #[derive(Debug)]
-enum Problem {
-    /// It is not JSON, or not yet.
+enum LineError {
+    /// It is not JSON, perhaps because it is incomplete.
     NotJson(String),
-    /// It is not a record of its table.
-    NotARecord(String),
+    /// It is not a valid record of its table.
+    NotRecord(String),
 }
 
-impl Problem {
+impl LineError {
     fn into_text(self) -> String {
         match self {
-            Self::NotJson(text) | Self::NotARecord(text) => text,
+            Self::NotJson(text) | Self::NotRecord(text) => text,
         }
     }
 }
 
-impl From<serde_json::Error> for Problem {
+impl From<serde_json::Error> for LineError {
     fn from(error: serde_json::Error) -> Self {
         Self::NotJson(format!(
             "is not JSON: {}",
-            // A line of JSON lines has but one line.
+            // JSON lines have one line each.
             error.to_string().replace("line 1 column", "column")
         ))
     }
 }
 
-impl From<lookback::Error> for Problem {
+impl From<lookback::Error> for LineError {
     fn from(error: lookback::Error) -> Self {
-        Self::NotARecord(error.to_string())
+        Self::NotRecord(error.to_string())
     }
 }
 
-/// The record of a line, or none for an empty line.
-fn record<N: Assign>(line: &Line) -> Result<Option<N>, Problem> {
+/// Parses the record of a line; `None` for an empty line.
+fn record<N: Assign>(line: &Line) -> Result<Option<N>, LineError> {
     if line.cut {
         let most = grouped(MAX_LINE as u64);
-        return Err(Problem::NotARecord(format!("is longer than {most} bytes")));
+        return Err(LineError::NotRecord(format!(
+            "must be at most {most} bytes long"
+        )));
     }
     if line.bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
     let text = utf8(&line.bytes)?;
     if text.len() > LARGE {
-        let wrong = large::too_large(text, N::Model::TABLE)?;
+        let wrong = line_size::too_large(text, N::Model::TABLE)?;
         if !wrong.is_empty() {
-            return Err(Problem::NotARecord(wrong.join("; ")));
+            return Err(LineError::NotRecord(wrong.join("; ")));
         }
     }
     let record = N::from_json(object(text)?)?;
@@ -228,28 +231,28 @@ fn record<N: Assign>(line: &Line) -> Result<Option<N>, Problem> {
     Ok(Some(record))
 }
 
-fn utf8(bytes: &[u8]) -> Result<&str, Problem> {
-    std::str::from_utf8(bytes).map_err(|error| Problem::NotJson(invalid_utf8(bytes, error)))
+fn utf8(bytes: &[u8]) -> Result<&str, LineError> {
+    std::str::from_utf8(bytes).map_err(|error| LineError::NotJson(invalid_utf8(bytes, error)))
 }
 
-/// The JSON object of a line.
-fn object(text: &str) -> Result<JsonMap, Problem> {
-    // Keys that serde_json keeps for itself: it would read another value than the one given.
+/// Parses the JSON object of a line.
+fn object(text: &str) -> Result<JsonMap, LineError> {
+    // Keys reserved by serde_json: it would parse another value than the given one.
     const RESERVED: &str = "$serde_json::private::";
     if text.contains(RESERVED) {
-        return Err(Problem::NotARecord(format!(
-            "holds {RESERVED}, which cannot be part of a key"
+        return Err(LineError::NotRecord(format!(
+            "contains {RESERVED}, which must not be part of a key"
         )));
     }
     match serde_json::from_str::<Json>(text)? {
         Json::Object(map) => Ok(map),
-        _ => Err(Problem::NotARecord(
-            "is JSON, but not an object such as {\"message\": \"…\"}".to_owned(),
+        _ => Err(LineError::NotRecord(
+            "must be a JSON object such as {\"message\": \"…\"}".to_owned(),
         )),
     }
 }
 
-/// Says where the bytes are not UTF-8, and in which field.
+/// Formats where the bytes are not UTF-8, and in which field.
 fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     let at = error.valid_up_to();
     let problem = format!(
@@ -260,7 +263,7 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     if bytes.len() > LARGE {
         return problem;
     }
-    // With the first wrong byte as a mark that is in no field of a valid line.
+    // Replaces the first invalid byte by a mark, to find its field.
     const MARK: &str = "\u{fffd}";
     let mut text = String::from_utf8_lossy(&bytes[..at]).replace(MARK, "?");
     text.push_str(MARK);
@@ -278,19 +281,19 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     }
 }
 
-/// Tells the kind of records from the first line that holds an object.
+/// Detects the kind of records by the first line with an object.
 pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
-    /// Lines looked at: beyond them, somebody should say what this is.
-    const LOOKED_AT: usize = 100;
+    /// The maximum number of lines to look at before giving up.
+    const MAX_LINES: usize = 100;
     let mut seen = Vec::new();
     let mut bytes = 0;
     let mut kind = None;
     let mut problem = None;
-    while seen.len() < LOOKED_AT && bytes < MAX_BATCH_BYTES {
+    while seen.len() < MAX_LINES && bytes < MAX_BATCH_BYTES {
         let Some(line) = lines.next()? else { break };
         bytes += line.bytes.len();
         if !line.bytes.trim_ascii().is_empty() {
-            match names(&line.bytes) {
+            match field_names(&line.bytes) {
                 Ok(names) => {
                     kind = kind_of(&names);
                     if kind.is_none() {
@@ -312,25 +315,25 @@ pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
     lines.put_back(seen);
     match kind {
         Some(kind) => Ok(kind),
-        // Nothing to import is nothing to be unsure of.
+        // For an empty input the kind does not matter.
         None if empty && lines.at_end()? => Ok(Kind::Logs),
         None => Err(Failure::failed(format!(
-            "{input}: cannot tell what the lines are ({})",
-            problem.unwrap_or_else(|| "they are empty".to_owned())
+            "{input}: cannot detect the kind of the records ({})",
+            problem.unwrap_or_else(|| "all lines are empty".to_owned())
         ))
-        .hint("logs have a message, requests a method and a path; say which: --kind logs or --kind requests")),
+        .hint("logs have a message, requests a method and a path; choose one: --kind logs or --kind requests")),
     }
 }
 
-/// The names of the fields of a line; of a long one, the first of them.
-fn names(bytes: &[u8]) -> Result<Vec<String>, Problem> {
+/// Returns the field names of a line; only the first ones of a long line.
+fn field_names(bytes: &[u8]) -> Result<Vec<String>, LineError> {
     const FIRST: usize = 100;
     let text = utf8(bytes)?;
     if text.len() <= LARGE {
         return Ok(object(text)?.into_iter().map(|(name, _)| name).collect());
     }
     let mut names = Vec::new();
-    large::fields(text, |name, _| {
+    line_size::fields(text, |name, _| {
         if names.len() < FIRST {
             names.push(name.to_owned());
         }
@@ -349,12 +352,12 @@ fn kind_of(names: &[String]) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    use super::{kind_of, names};
+    use super::{field_names, kind_of};
     use crate::args::Kind;
 
     #[test]
-    fn what_is_not_an_object_is_said() {
-        let wrong = |bytes: &[u8]| names(bytes).expect_err("not an object").into_text();
+    fn invalid_line_has_a_problem() {
+        let wrong = |bytes: &[u8]| field_names(bytes).expect_err("not an object").into_text();
         insta::assert_snapshot!(
             [
                 wrong(b"{\"message\": \"a\xffb\", \"level\": \"info\"}"),
@@ -370,15 +373,15 @@ message: is not valid UTF-8 (byte 0xff at column 15)
 meta: is not valid UTF-8 (byte 0xc3 at column 21)
 is not valid UTF-8 (byte 0xff at column 1)
 is not JSON: EOF while parsing a value at column 12
-is JSON, but not an object such as {"message": "…"}
+must be a JSON object such as {"message": "…"}
 is not JSON: expected value at column 1
 "#
         );
     }
 
     #[test]
-    fn the_kind_is_told_from_the_fields() {
-        let kind = |text: &str| kind_of(&names(text.as_bytes()).expect("an object"));
+    fn kind_is_detected_by_the_fields() {
+        let kind = |text: &str| kind_of(&field_names(text.as_bytes()).expect("an object"));
         assert_eq!(
             kind(r#"{"message": "m", "level": "info"}"#),
             Some(Kind::Logs)

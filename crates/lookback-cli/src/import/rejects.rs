@@ -1,4 +1,4 @@
-//! The file that takes the lines that are not right.
+//! The file for rejected lines.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -8,21 +8,21 @@ use super::Input;
 use super::reader::Rejected;
 use crate::failure::Failure;
 
-/// Takes rejected lines, byte for byte, so that they can be mended and
-/// imported.
+/// Writes rejected lines, byte for byte, so that they can be corrected and imported.
 #[derive(Debug)]
-pub(crate) struct Rejects(Option<Target>);
+pub(crate) struct Rejects(Option<RejectsFile>);
 
 #[derive(Debug)]
-struct Target {
+struct RejectsFile {
     path: PathBuf,
-    /// None as long as there is no such file: it is made for the first line.
+    /// `None` until the first line: the file is created for it.
     file: Option<BufWriter<File>>,
 }
 
 impl Rejects {
-    /// Appends to the file: a resumed import adds to what it rejected before.
-    /// A file that is the input itself would be read for ever.
+    /// Opens the file for appending: a resumed import adds its rejected lines.
+    ///
+    /// The file must not be the input itself, which would be read endlessly.
     pub(crate) fn open(path: Option<&Path>, input: &Input) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self(None));
@@ -33,40 +33,41 @@ impl Rejects {
                 check_folder(path)?;
                 None
             }
-            Err(error) => return Err(unwritable(path, &error)),
+            Err(error) => return Err(write_failure(path, &error)),
         };
         let metadata = file.as_ref().map(File::metadata).transpose();
         if metadata
-            .map_err(|error| unwritable(path, &error))?
+            .map_err(|error| write_failure(path, &error))?
             .is_some_and(|file| input.is_same(&file))
         {
             return Err(Failure::usage(format!(
-                "--rejects: {} is the input itself",
+                "--rejects: must not be the input itself, {}",
                 path.display()
             )));
         }
-        Ok(Self(Some(Target {
+        Ok(Self(Some(RejectsFile {
             path: path.to_owned(),
             file: file.map(BufWriter::new),
         })))
     }
 
-    /// Writes lines, before the batch they were in is stored: a line may come
-    /// twice after a crash, and none is lost.
+    /// Writes lines, before their batch is stored.
+    ///
+    /// After a crash a line may be there twice, and none is lost.
     pub(crate) fn write(&mut self, rejected: &[Rejected]) -> Result<(), Failure> {
-        let Some(target) = &mut self.0 else {
+        let Some(output) = &mut self.0 else {
             return Ok(());
         };
         if rejected.is_empty() {
             return Ok(());
         }
-        target
+        output
             .write(rejected)
-            .map_err(|error| unwritable(&target.path, &error))
+            .map_err(|error| write_failure(&output.path, &error))
     }
 }
 
-impl Target {
+impl RejectsFile {
     fn write(&mut self, rejected: &[Rejected]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -86,8 +87,7 @@ impl Target {
     }
 }
 
-/// The file is made only when a line needs it; that it can be made is asked at
-/// the start.
+/// Checks at the start that the file can be created later, for its first line.
 fn check_folder(path: &Path) -> Result<(), Failure> {
     let folder = path
         .parent()
@@ -95,13 +95,13 @@ fn check_folder(path: &Path) -> Result<(), Failure> {
         .unwrap_or(Path::new("."));
     match folder.metadata() {
         Ok(_) => Ok(()),
-        Err(error) => Err(unwritable(path, &error)),
+        Err(error) => Err(write_failure(path, &error)),
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
+fn write_failure(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!(
-        "--rejects: {} cannot be written: {error}",
+        "--rejects: cannot write {}: {error}",
         path.display()
     ))
 }

@@ -1,4 +1,4 @@
-//! What is said at the end of an import.
+//! The report at the end of an import.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::checkpoint::Checkpoint;
-use super::{Ended, Input};
+use super::{ImportEnd, Input};
 use crate::args::ImportArgs;
 use crate::failure::Failure;
 use crate::output::{self, grouped};
 
-/// What an import did.
+/// The counts of this run of an import.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) stored: u64,
     pub(crate) rejected: u64,
 }
 
-/// All that is known at the end of an import.
+/// The report at the end of an import.
 pub(crate) struct Report<'a> {
     pub(crate) args: &'a ImportArgs,
     pub(crate) input: &'a Input,
@@ -28,38 +28,38 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Says how the import ended, and what is in, however it ended.
-    pub(crate) fn tell(&self, ended: Result<Ended, Failure>) -> Result<(), Failure> {
+    /// Prints how the import ended, and how much is stored.
+    pub(crate) fn print(&self, ended: Result<ImportEnd, Failure>) -> Result<(), Failure> {
         if self.args.json {
-            self.print_json(matches!(ended, Ok(Ended::Done)))?;
+            self.print_json(matches!(ended, Ok(ImportEnd::Done)))?;
         }
-        let (in_all, resume) = (self.in_all(), self.resume());
+        let (total, resume) = (self.total(), self.resume());
         match ended {
-            Ok(Ended::Done) => {
+            Ok(ImportEnd::Done) => {
                 self.note();
                 Ok(())
             }
-            Ok(Ended::Unfinished) => {
+            Ok(ImportEnd::Unfinished) => {
                 self.note();
                 output::warning(&format!(
-                    "{}: the last line has no end and is not JSON yet: it was left for a later --resume",
+                    "{}: the last line is incomplete: it was left for a later --resume",
                     self.input.shown()
                 ));
                 Ok(())
             }
-            Ok(Ended::Stopped(bad)) => Err(Failure::failed(format!(
+            Ok(ImportEnd::Stopped(bad)) => Err(Failure::failed(format!(
                 "{}, line {}: {}",
                 self.input.shown(),
                 grouped(bad.line.number),
                 bad.problem
             ))
             .hint(format!(
-                "{in_all}; {resume}, after mending the line or with --on-error skip"
+                "{total}; {resume}, after correcting the line or with --on-error skip"
             ))),
-            Ok(Ended::Interrupted) => {
-                Err(Failure::interrupted("interrupted").hint(format!("{in_all}; {resume}")))
+            Ok(ImportEnd::Interrupted) => {
+                Err(Failure::interrupted("interrupted").hint(format!("{total}; {resume}")))
             }
-            Err(failure) => Err(failure.and_hint(&format!("{in_all}; {resume}"))),
+            Err(failure) => Err(failure.and_hint(&format!("{total}; {resume}"))),
         }
     }
 
@@ -74,11 +74,11 @@ impl Report<'_> {
         }}))
     }
 
-    fn in_all(&self) -> String {
+    fn total(&self) -> String {
         match self.checkpoint.lines() {
             0 => "nothing is stored".to_owned(),
             lines => format!(
-                "lines 1 to {} are done with: {} records are in, {} lines were rejected",
+                "lines 1 to {} are processed: {} records stored, {} lines rejected",
                 grouped(lines),
                 grouped(self.checkpoint.stored()),
                 grouped(self.checkpoint.rejected())
@@ -87,11 +87,11 @@ impl Report<'_> {
     }
 
     fn resume(&self) -> &'static str {
-        // An input that nothing is known of cannot be known again.
+        // An unnamed input cannot be identified by a later import.
         match (self.input.known_name(), self.checkpoint.lines()) {
-            (_, 0) => "to go on: the same command",
-            (Some(_), _) => "to go on: the same command with --resume",
-            (None, _) => "to go on: import the lines after them",
+            (_, 0) => "to continue: the same command",
+            (Some(_), _) => "to continue: the same command with --resume",
+            (None, _) => "to continue: import the lines after them",
         }
     }
 

@@ -1,4 +1,4 @@
-//! A batch into the database.
+//! Storing of a batch.
 
 use lookback::{Model, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
@@ -9,18 +9,19 @@ use super::rejects::Rejects;
 use crate::args::OnError;
 use crate::failure::Failure;
 
-/// What became of a batch.
+/// The result of storing a batch.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredBatch {
     pub(crate) records: u64,
     pub(crate) rejected: Vec<Rejected>,
-    /// Where it ended in the input.
+    /// Its end in the input.
     pub(crate) position: u64,
     pub(crate) outcome: Outcome,
 }
 
-/// Stores a batch and how far the import has come, in one transaction. Lines
-/// that the database itself refuses are rejected, or end the import before
+/// Stores a batch and the checkpoint in one transaction.
+///
+/// Lines whose records the database rejects are skipped, or stop the import before
 /// them.
 pub(crate) async fn store<M: Model>(
     batch: Batch<M::New>,
@@ -28,7 +29,7 @@ pub(crate) async fn store<M: Model>(
     checkpoint: &mut Checkpoint,
     rejects: &mut Rejects,
     conn: &mut PgConnection,
-) -> Result<Stored, Failure> {
+) -> Result<StoredBatch, Failure> {
     let Batch {
         records,
         lines,
@@ -37,9 +38,9 @@ pub(crate) async fn store<M: Model>(
         mut outcome,
     } = batch;
     let mut transaction = conn.begin().await?;
-    let put = put::<M>(&mut transaction, &records, on_error).await?;
-    for (row, error) in put.refused {
-        let bad = Rejected::refused(lines[row].clone(), &error);
+    let inserted = insert_records::<M>(&mut transaction, &records, on_error).await?;
+    for (row, error) in inserted.rejected {
+        let bad = Rejected::by_database(lines[row].clone(), &error);
         match on_error {
             OnError::Skip => rejected.push(bad),
             OnError::Stop => {
@@ -50,70 +51,69 @@ pub(crate) async fn store<M: Model>(
     }
     rejected.sort_by_key(|bad| bad.line.number);
 
-    // Before the lines count as done with: one may be written twice, and none is lost.
+    // Before the lines count as processed: one may be written twice, and none is lost.
     rejects.write(&rejected)?;
     if let Outcome::Stopped(bad) = &outcome {
         rejects.write(std::slice::from_ref(bad))?;
     }
-    // An import of nothing that did not come to an end is not worth a record.
+    // An import that stopped before its first line is not worth a row.
     if end.position > 0 || outcome.is_end() {
-        let moved = checkpoint
-            .moved(
+        let advanced = checkpoint
+            .advance(
                 &mut transaction,
                 &end,
-                put.stored,
+                inserted.stored,
                 rejected.len() as u64,
                 outcome.is_end(),
             )
             .await?;
         transaction.commit().await?;
-        *checkpoint = moved;
+        *checkpoint = advanced;
     }
-    Ok(Stored {
-        records: put.stored,
+    Ok(StoredBatch {
+        records: inserted.stored,
         rejected,
         position: end.position,
         outcome,
     })
 }
 
-/// Records of a batch on their way into the database.
+/// The progress of inserting a batch.
 #[derive(Default)]
-struct Put {
+struct InsertResult {
     stored: u64,
-    /// By their place among the records, in its order.
-    refused: Vec<(usize, lookback::Error)>,
+    /// By their index, in order.
+    rejected: Vec<(usize, lookback::Error)>,
 }
 
-/// So few records are sent one by one once a record of their batch was refused.
+/// The number of records up to which they are sent singly after a rejection.
 ///
 /// A COPY ends with two small packets, and TCP holds the second one back until
 /// the first is acknowledged, which takes some 40 ms on Linux (2026-11, sqlx 0.9
 /// sets no `TCP_NODELAY`): the time of as many single inserts.
-const FEW: usize = 64;
+const MAX_SINGLE_INSERTS: usize = 64;
 
-/// Sends records and leaves out those that the database refuses; with
-/// [`OnError::Stop`], sends those before the first of them.
+/// Inserts records without those that the database rejects.
 ///
-/// A refusal undoes all that was sent with the record, so as many are sent
-/// together as seems safe: half as many after each refusal, and twice as many
-/// after each success. However many are refused, a record is sent a few times
-/// on average.
-async fn put<M: Model>(
+/// With [`OnError::Stop`], only those before the first of them. A rejection rolls
+/// back everything sent with the record, so the number sent together is halved
+/// after each rejection, and doubled after each success. However many are
+/// rejected, a record is sent a few times on average.
+async fn insert_records<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[M::New],
     on_error: OnError,
-) -> Result<Put, lookback::Error> {
-    let mut put = Put::default();
+) -> Result<InsertResult, lookback::Error> {
+    let mut inserted = InsertResult::default();
     let (mut from, mut size) = (0, records.len());
-    let mut careful = false;
+    let mut has_rejections = false;
     let mut bad: Option<(usize, lookback::Error)> = None;
     while from < records.len() {
-        if on_error == OnError::Stop && !put.refused.is_empty() {
+        if on_error == OnError::Stop && !inserted.rejected.is_empty() {
             break;
         }
-        if let Some(refused) = bad.take_if(|(row, _)| *row == from) {
-            put.refused.push(refused);
+        if let Some(rejected_row) = bad.take_if(|(row, _)| *row == from) {
+            inserted.rejected.push(rejected_row);
             from += 1;
             continue;
         }
@@ -122,9 +122,9 @@ async fn put<M: Model>(
             None => records.len().min(from + size),
         };
         let part = &records[from..to];
-        if careful && part.len() <= FEW {
-            if put
-                .one_by_one::<M>(transaction, from, part, on_error)
+        if has_rejections && part.len() <= MAX_SINGLE_INSERTS {
+            if inserted
+                .insert_singly::<M>(transaction, from, part, on_error)
                 .await?
             {
                 size *= 2;
@@ -133,60 +133,60 @@ async fn put<M: Model>(
             continue;
         }
         match send::<M>(transaction, part).await? {
-            Sent::All(stored) => {
-                put.stored += stored;
+            SendOutcome::All(stored) => {
+                inserted.stored += stored;
                 from = to;
                 size *= 2;
             }
-            Sent::None { row, error } => {
-                careful = true;
-                size = (part.len() / 2).max(FEW);
+            SendOutcome::None { row, error } => {
+                has_rejections = true;
+                size = (part.len() / 2).max(MAX_SINGLE_INSERTS);
                 bad = Some((from + row, error));
             }
         }
     }
-    Ok(put)
+    Ok(inserted)
 }
 
-impl Put {
-    /// Sends the records from this place on; true if none is refused.
-    async fn one_by_one<M: Model>(
+impl InsertResult {
+    /// Sends the records from this index on; true if none is rejected.
+    async fn insert_singly<M: Model>(
         &mut self,
         transaction: &mut Transaction<'_, Postgres>,
         from: usize,
         records: &[M::New],
         on_error: OnError,
     ) -> Result<bool, lookback::Error> {
-        let before = self.refused.len();
+        let before = self.rejected.len();
         for (row, record) in records.iter().enumerate() {
             match send_one::<M>(transaction, record).await? {
                 None => self.stored += 1,
                 Some(error) => {
-                    self.refused.push((from + row, error));
+                    self.rejected.push((from + row, error));
                     if on_error == OnError::Stop {
                         break;
                     }
                 }
             }
         }
-        Ok(self.refused.len() == before)
+        Ok(self.rejected.len() == before)
     }
 }
 
-enum Sent {
+enum SendOutcome {
     All(u64),
-    /// Because of the record at this place.
+    /// Because of the record at this index.
     None {
         row: usize,
         error: lookback::Error,
     },
 }
 
-/// Sends records, all or none of them, and leaves the transaction in use.
+/// Sends records, all or none of them, in a savepoint of the transaction.
 async fn send<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[M::New],
-) -> Result<Sent, lookback::Error> {
+) -> Result<SendOutcome, lookback::Error> {
     let mut savepoint = transaction.begin().await?;
     let sent = QueryBuilder::<M>::new()
         .create_many(&mut savepoint, records)
@@ -194,7 +194,7 @@ async fn send<M: Model>(
     let error = match sent {
         Ok(stored) => {
             savepoint.commit().await?;
-            return Ok(Sent::All(stored));
+            return Ok(SendOutcome::All(stored));
         }
         Err(error) => error,
     };
@@ -202,13 +202,13 @@ async fn send<M: Model>(
     match row.filter(|row| *row < records.len()) {
         Some(row) => {
             savepoint.rollback().await?;
-            Ok(Sent::None { row, error })
+            Ok(SendOutcome::None { row, error })
         }
         None => Err(error),
     }
 }
 
-/// Sends one record, and returns why it is refused.
+/// Sends one record, and returns the error if it is rejected.
 async fn send_one<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     record: &M::New,

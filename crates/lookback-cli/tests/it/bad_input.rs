@@ -1,11 +1,10 @@
-//! Input that is not right: refused by the name of its field, and nothing of
-//! it stored.
+//! Invalid input: rejected with the name of its field, and nothing of it stored.
 
 use serde_json::json;
 
 use crate::support::{Lookback, transcript};
 
-/// Lines that are not right, and one that is.
+/// Invalid lines, and a valid one.
 fn lines() -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut text = |line: &str| lines.push(line.as_bytes().to_vec());
@@ -36,7 +35,7 @@ fn lines() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn each_bad_line_is_reported_and_written_aside() {
+async fn invalid_lines_are_reported_and_written_to_rejects() {
     let lookback = Lookback::new().await;
     let lines = lines();
     lookback.write("bad.jsonl", &lines);
@@ -59,26 +58,26 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 5: meta.k: is a number too large or too fine for PostgreSQL jsonb
 ! warning: line 6: is not JSON: EOF while parsing an object at column 47
 ! warning: line 7: is not JSON: expected value at column 1
-! warning: line 8: is JSON, but not an object such as {"message": "…"}
+! warning: line 8: must be a JSON object such as {"message": "…"}
 ! warning: line 9: source: must be a string, not the number 7; level: is required, not null; message: is required; mesage: is not a field of logs; did you mean message?
 ! warning: line 10: created_at: `yesterday` is not a time with its zone, such as 2026-01-31T08:30:00Z
 ! warning: line 11: created_at: `2026-01-01 00:00:00` is not a time with its zone, such as 2026-01-31T08:30:00Z
 ! warning: line 12: embedding: is filled in by Lookback and cannot be given; id: is filled in by Lookback and cannot be given
 ! warning: line 13: is not JSON: unexpected end of hex escape at column 52
-! warning: line 14: holds $serde_json::private::, which cannot be part of a key
+! warning: line 14: contains $serde_json::private::, which must not be part of a key
 ! warning: line 15: message: is not valid UTF-8 (byte 0xff at column 47)
 ! warning: line 16: message: is 83886080 bytes long; at most 1048576 are taken
 ! warning: line 17: is not JSON: recursion limit exceeded at column 128
 ! bad.jsonl: 1 records into logs in [time] ([rate] records/s); 17 lines rejected, written to rejects.jsonl
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
-    // All but the good line, byte for byte.
+    // All but the valid line, byte for byte.
     let good = lines.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     assert_eq!(lookback.read("rejects.jsonl"), &lines[..good]);
 }
 
 #[tokio::test]
-async fn by_default_the_first_bad_line_stops_the_import() {
+async fn first_invalid_line_stops_the_import_by_default() {
     let lookback = Lookback::new().await;
     let line = |n: u32| {
         json!({"source": "s", "level": "info", "message": format!("line {n}")}).to_string()
@@ -89,22 +88,22 @@ async fn by_default_the_first_bad_line_stops_the_import() {
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"
 $ lookback import logs.jsonl
 ! error: logs.jsonl, line 4: level: `verbose` is not one of debug, info, warn, error
-! hint: lines 1 to 3 are done with: 3 records are in, 0 lines were rejected; to go on: the same command with --resume, after mending the line or with --on-error skip
+! hint: lines 1 to 3 are processed: 3 records stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
 [exit code 1]
 ");
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 3);
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"
 $ lookback import logs.jsonl
-! error: an earlier import of logs.jsonl stopped after line 3: 3 records are in
-! hint: to go on from there: --resume; to import all of it once more: --restart
+! error: an earlier import of logs.jsonl stopped after line 3: 3 records are stored
+! hint: to continue from there: --resume; to import all of it again: --restart
 [exit code 1]
 ");
     transcript!(lookback.run(&["import", "logs.jsonl", "--resume", "--json"]), @r#"
 $ lookback import logs.jsonl --resume --json
 {"data":{"finished":false,"lines":3,"rejected":0,"rejected_in_all":0,"stored":0,"stored_in_all":3}}
-! resuming after line 3: 3 records are in
+! resuming after line 3: 3 records are stored
 ! error: logs.jsonl, line 4: level: `verbose` is not one of debug, info, warn, error
-! hint: lines 1 to 3 are done with: 3 records are in, 0 lines were rejected; to go on: the same command with --resume, after mending the line or with --on-error skip
+! hint: lines 1 to 3 are processed: 3 records stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
 [exit code 1]
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 3);
@@ -123,7 +122,7 @@ $ lookback import logs.jsonl --resume --json
 }
 
 #[tokio::test]
-async fn many_bad_lines_do_not_flood() {
+async fn many_invalid_lines_are_summarised() {
     let lookback = Lookback::new().await;
     let text = "{\"message\": \"m\"}\n".repeat(1_000);
     let ran = lookback.run_with(
@@ -135,10 +134,9 @@ async fn many_bad_lines_do_not_flood() {
     assert!(ran.err.contains("1,000 lines rejected"), "{}", ran.err);
 }
 
-/// What only the database finds is taken out of its batch, and told as any
-/// other bad line.
+/// A problem that only the database finds is reported like any other invalid line.
 #[tokio::test]
-async fn a_record_that_the_database_refuses_does_not_sink_its_batch() {
+async fn record_rejected_by_the_database_does_not_fail_its_batch() {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     sqlx::query("ALTER TABLE logs ADD CONSTRAINT no_secrets CHECK (message NOT LIKE '%secret%')")
@@ -155,17 +153,17 @@ async fn a_record_that_the_database_refuses_does_not_sink_its_batch() {
     ]
     .join("\n");
     lookback.write("logs.jsonl", text);
-    // What comes before it in its batch is in.
+    // The records before it in its batch are stored.
     transcript!(lookback.run(&["import", "logs.jsonl"]), @r#"
 $ lookback import logs.jsonl
 ! error: logs.jsonl, line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
-! hint: lines 1 to 1 are done with: 1 records are in, 0 lines were rejected; to go on: the same command with --resume, after mending the line or with --on-error skip
+! hint: lines 1 to 1 are processed: 1 records stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
 [exit code 1]
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
     transcript!(lookback.run(&["import", "logs.jsonl", "--resume", "--on-error", "skip", "--rejects", "r"]), @r#"
 $ lookback import logs.jsonl --resume --on-error skip --rejects r
-! resuming after line 1: 1 records are in
+! resuming after line 1: 1 records are stored
 ! warning: line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! warning: line 4: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! logs.jsonl: 2 records into logs in [time] ([rate] records/s); 2 lines rejected, written to r
@@ -178,10 +176,9 @@ $ lookback import logs.jsonl --resume --on-error skip --rejects r
     );
 }
 
-/// The number of times that the database sees a record is what makes many
-/// refusals slow: each attempt takes an id, for good.
+/// Many rejections are slow if records are sent often: each attempt uses up an id.
 #[tokio::test]
-async fn many_records_that_the_database_refuses_are_not_sent_over_and_over() {
+async fn many_rejected_records_are_sent_only_a_few_times() {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     sqlx::query("ALTER TABLE logs ADD CONSTRAINT no_tens CHECK (message NOT LIKE '%0')")
@@ -226,7 +223,7 @@ async fn many_records_that_the_database_refuses_are_not_sent_over_and_over() {
 }
 
 #[tokio::test]
-async fn the_line_that_stops_an_import_is_written_aside_too() {
+async fn line_that_stops_an_import_is_written_to_rejects() {
     let lookback = Lookback::new().await;
     let good = json!({"source": "s", "level": "info", "message": "m"});
     let call = ["import", "logs.jsonl", "--rejects", "r"];
@@ -238,9 +235,9 @@ async fn the_line_that_stops_an_import_is_written_aside_too() {
     assert_eq!(lookback.read("r"), b"plain text\n");
 }
 
-/// An import that stopped before it took anything leaves no trace.
+/// An import that stopped before it stored anything leaves no trace.
 #[tokio::test]
-async fn an_import_of_nothing_begins_anew() {
+async fn import_after_one_that_stored_nothing_starts_fresh() {
     let lookback = Lookback::new().await;
     let call = ["import", "logs.jsonl", "--kind", "logs"];
     lookback.write("logs.jsonl", "plain text\n");
@@ -250,7 +247,7 @@ async fn an_import_of_nothing_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_last_line_that_is_being_written_is_left_for_later() {
+async fn incomplete_last_line_is_left_for_a_resume() {
     let lookback = Lookback::new().await;
     let line = |n: u32| {
         json!({"source": "s", "level": "info", "message": format!("line {n}")}).to_string()
@@ -271,7 +268,7 @@ async fn a_last_line_that_is_being_written_is_left_for_later() {
 $ lookback import logs.jsonl --on-error skip --rejects r --resume --json
 {"data":{"finished":false,"lines":1,"rejected":0,"rejected_in_all":0,"stored":1,"stored_in_all":1}}
 ! logs.jsonl: 1 records into logs in [time] ([rate] records/s)
-! warning: logs.jsonl: the last line has no end and is not JSON yet: it was left for a later --resume
+! warning: logs.jsonl: the last line is incomplete: it was left for a later --resume
 "#);
     assert_eq!(
         lookback
@@ -281,9 +278,9 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume --json
     );
     transcript!(lookback.run(&call), @"
 $ lookback import logs.jsonl --on-error skip --rejects r --resume
-! resuming after line 1: 1 records are in
+! resuming after line 1: 1 records are stored
 ! logs.jsonl: 0 records into logs in [time] ([rate] records/s)
-! warning: logs.jsonl: the last line has no end and is not JSON yet: it was left for a later --resume
+! warning: logs.jsonl: the last line is incomplete: it was left for a later --resume
 ");
     lookback.write(
         "logs.jsonl",
@@ -291,7 +288,7 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume
     );
     transcript!(lookback.run(&call), @"
 $ lookback import logs.jsonl --on-error skip --rejects r --resume
-! resuming after line 1: 1 records are in
+! resuming after line 1: 1 records are stored
 ! logs.jsonl: 2 records into logs in [time] ([rate] records/s)
 ");
     assert_eq!(
@@ -301,7 +298,7 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume
         3
     );
     assert!(!lookback.folder().join("r").exists());
-    // Nobody can come back to an input without a name.
+    // An unnamed input cannot be resumed.
     let half = format!("{}\n{start}", line(1));
     let ran = lookback
         .run_with(&["import", "-", "--on-error", "skip"], half.as_bytes())
@@ -312,7 +309,7 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume
 /// A value in memory is many times as large as its text.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_long_line_does_not_take_all_memory() {
+async fn long_line_does_not_exhaust_memory() {
     let lookback = Lookback::new().await;
     let numbers = |n: usize| {
         let mut line =
@@ -339,7 +336,7 @@ async fn a_long_line_does_not_take_all_memory() {
         "{err}"
     );
     assert!(
-        err.contains("line 2: is longer than 134,217,728 bytes"),
+        err.contains("line 2: must be at most 134,217,728 bytes long"),
         "{err}"
     );
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);

@@ -1,9 +1,9 @@
-//! `lookback config`, and which value is in force.
+//! `lookback config`, and the precedence of values.
 
 use crate::support::{Lookback, transcript};
 
 #[test]
-fn flag_before_environment_before_file_before_default() {
+fn flag_overrides_environment_overrides_file_overrides_default() {
     let lookback = Lookback::with(None);
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
@@ -56,42 +56,42 @@ timeout                       30s                          default
 }
 
 #[test]
-fn a_configuration_that_is_not_right_is_a_wrong_call() {
+fn invalid_configuration_is_a_usage_error() {
     let lookback = Lookback::with(None);
     transcript!(lookback.run(&["config", "--config", "none.toml"]), @"
 $ lookback config --config none.toml
-! error: the configuration file none.toml cannot be read: No such file or directory (os error 2)
+! error: cannot read the configuration file none.toml: No such file or directory (os error 2)
 [exit code 2]
 ");
     lookback.write("lookback.toml", "databse_url = \"x\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`, `timeout`
+! error: the configuration file lookback.toml is invalid: line 1, column 1: unknown field `databse_url`, expected one of `database_url`, `data_dir`, `pg_bin`, `pg_port`, `pg_user`, `retention`, `timeout`
 [exit code 2]
 ");
     lookback.write("lookback.toml", "pg_port = 70000\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 1, column 11: invalid value: integer `70000`, expected u16
+! error: the configuration file lookback.toml is invalid: line 1, column 11: invalid value: integer `70000`, expected u16
 [exit code 2]
 ");
     lookback.write("lookback.toml", "timeout = \"soon\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: timeout (from lookback.toml): soon is not a time such as 500ms, 30s or 5m, or 0s for any time
+! error: timeout (from lookback.toml): expected a time such as 500ms, 30s or 5m, or 0s for no limit, got soon
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
     transcript!(lookback.run(&["logs", "list", "--database-url", "mysql://me:pw@db/shop"]), @"
 $ lookback logs list --database-url mysql://me:pw@db/shop
-! error: database_url (from --database-url): (a text that is not a URL of PostgreSQL) cannot be used
-! hint: such as postgres://user:password@host:5432/database
+! error: database_url (from --database-url): (not a PostgreSQL URL) cannot be used
+! hint: expected a URL such as postgres://user:password@host:5432/database
 [exit code 2]
 ");
     transcript!(lookback.run(&["logs", "list", "--database-url", "me:pw"]), @"
 $ lookback logs list --database-url me:pw
-! error: database_url (from --database-url): (a text that is not a URL of PostgreSQL) cannot be used
-! hint: such as postgres://user:password@host:5432/database
+! error: database_url (from --database-url): (not a PostgreSQL URL) cannot be used
+! hint: expected a URL such as postgres://user:password@host:5432/database
 [exit code 2]
 ");
     transcript!(lookback.run(&["logs", "list", "--database-url", "postgres://me:pw@127.0.0.1:1/shop"]), @"
@@ -103,7 +103,7 @@ $ lookback logs list --database-url postgres://me:pw@127.0.0.1:[port]/shop
 }
 
 #[test]
-fn a_configuration_that_is_not_right_does_not_show_a_password() {
+fn error_of_invalid_configuration_shows_no_password() {
     let lookback = Lookback::with(None);
     lookback.write(
         "lookback.toml",
@@ -111,7 +111,7 @@ fn a_configuration_that_is_not_right_does_not_show_a_password() {
     );
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 2, column 18: string values must be quoted, expected literal string
+! error: the configuration file lookback.toml is invalid: line 2, column 18: string values must be quoted, expected literal string
 [exit code 2]
 ");
     lookback.write(
@@ -120,27 +120,27 @@ $ lookback config
     );
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml is not right: line 2, column 16: invalid type: sequence, expected a string
+! error: the configuration file lookback.toml is invalid: line 2, column 16: invalid type: sequence, expected a string
 [exit code 2]
 ");
     lookback.write("lookback.toml", "");
     let call = ["logs", "list", "--database-url"];
     transcript!(lookback.run(&[&call[..], &["postgres://lb:12?sEcret@db/x"]].concat()), @"
 $ lookback logs list --database-url postgres://lb:12?sEcret@db/x
-! error: database_url (from --database-url): (a URL that cannot be read) cannot be used
+! error: database_url (from --database-url): (an ambiguous URL) cannot be used
 ! hint: in a user name or a password, @ is written %40, / is %2F, ? is %3F, # is %23, % is %25
 [exit code 2]
 ");
 }
 
-/// A folder's own file must not say what programs are run in it.
+/// The file of a folder must not choose the programs that run in it.
 #[test]
-fn programs_are_taken_from_a_named_file_only() {
+fn programs_are_set_only_by_an_explicit_file() {
     let lookback = Lookback::with(None);
     lookback.write("lookback.toml", "pg_bin = \"bin\"\npg_user = \"me\"\n");
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
-! error: the configuration file lookback.toml sets pg_bin, which a file may do only if it is named
+! error: the configuration file lookback.toml sets pg_bin, which is allowed only in a file given explicitly
 ! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-bin or LOOKBACK_PG_BIN instead
 [exit code 2]
 ");
@@ -160,7 +160,7 @@ timeout                       30s    default
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"
 $ lookback pg start
-! error: the configuration file lookback.toml sets pg_user, which a file may do only if it is named
+! error: the configuration file lookback.toml sets pg_user, which is allowed only in a file given explicitly
 ! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-user or LOOKBACK_PG_USER instead
 [exit code 2]
 ");

@@ -80,7 +80,7 @@ async fn json_lines_have_all_fields_in_order_and_can_be_imported() {
 }
 
 #[tokio::test]
-async fn csv_is_read_back_as_it_was_written() {
+async fn csv_round_trips() {
     let lookback = three_logs().await;
     let fields = ["--fields", "id,message,meta,trace_id"];
     let out = ["logs", "export", "--out", "logs.csv"];
@@ -110,7 +110,7 @@ async fn csv_is_read_back_as_it_was_written() {
     assert_eq!(rows[2][1], "'-1 is below zero");
     assert_eq!(rows[0][1], "GET /orders answered 200");
 
-    // Of nothing there are still the headings.
+    // Without records there is still the header.
     let ran = lookback.run(&["logs", "export", "--format", "csv", "id=99"]);
     assert_eq!(
         ran.succeeded().out,
@@ -189,7 +189,7 @@ async fn parquet_has_the_types_of_the_columns() {
 }
 
 #[tokio::test]
-async fn windows_keep_their_fractions_and_bytes() {
+async fn exported_windows_keep_fractions_and_bytes() {
     let lookback = Lookback::new().await;
     let start = "2026-01-01T09:01:00Z"
         .parse::<chrono::DateTime<chrono::Utc>>()
@@ -237,7 +237,7 @@ async fn windows_keep_their_fractions_and_bytes() {
 }
 
 #[tokio::test]
-async fn a_file_is_there_when_it_is_whole_and_not_before() {
+async fn file_appears_once_it_is_complete() {
     let lookback = three_logs().await;
     let files = || {
         let entries = std::fs::read_dir(lookback.folder()).unwrap();
@@ -250,18 +250,18 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
     lookback.write("there.csv", "mine");
     transcript!(lookback.run(&["logs", "export", "--out", "there.csv"]), @"
     $ lookback logs export --out there.csv
-    ! error: --out: there.csv is there already
+    ! error: --out: there.csv already exists
     ! hint: give another name, or --overwrite
     [exit code 2]
     ");
     transcript!(lookback.run(&["logs", "export", "--out", "none/logs.csv"]), @"
     $ lookback logs export --out none/logs.csv
-    ! error: --out: none/logs.csv cannot be written: there is no folder none
+    ! error: --out: cannot write none/logs.csv: there is no folder none
     [exit code 2]
     ");
     transcript!(lookback.run(&["logs", "export", "--out", "logs.xlsx"]), @"
     $ lookback logs export --out logs.xlsx
-    ! error: --out: a file that ends with .xlsx tells no format
+    ! error: --out: cannot tell the format from the extension .xlsx
     ! hint: give --format jsonl, csv or parquet
     [exit code 2]
     ");
@@ -276,7 +276,7 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
         .succeeded();
     assert!(lookback.read("there.csv").starts_with(b"id,source"));
 
-    // Interrupted while the table keeps it waiting.
+    // Interrupted while it waits for a lock on the table.
     let _lock = lookback.lock_logs().await;
     for signal in [nix::sys::signal::SIGINT, nix::sys::signal::SIGTERM] {
         let child = lookback
@@ -296,7 +296,7 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
             "error: interrupted; late.parquet was not written\n"
         );
         assert_eq!(files(), ["there.csv"]);
-        // The server ends the session when it next looks at its client.
+        // The server ends the session when it next checks its client.
         lookback
             .execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -308,9 +308,9 @@ async fn a_file_is_there_when_it_is_whole_and_not_before() {
 }
 
 #[tokio::test]
-async fn memory_is_the_same_for_few_records_and_for_many() {
+async fn memory_does_not_grow_with_the_number_of_records() {
     let lookback = Lookback::new().await;
-    // 300 bytes in each message that no compression makes less.
+    // 300 incompressible bytes in each message.
     lookback
         .execute(
             "INSERT INTO logs (source, level, message) SELECT 'API', 'info', \
@@ -319,8 +319,8 @@ async fn memory_is_the_same_for_few_records_and_for_many() {
         )
         .await;
     for format in ["jsonl", "csv", "parquet"] {
-        let few = peak(&lookback, format, 60_000);
-        let many = peak(&lookback, format, 200_000);
+        let few = peak_memory(&lookback, format, 60_000);
+        let many = peak_memory(&lookback, format, 200_000);
         assert!(
             many < few + 12 * 1024,
             "{format}: {few} KiB for 60,000 records and {many} KiB for 200,000"
@@ -328,9 +328,8 @@ async fn memory_is_the_same_for_few_records_and_for_many() {
     }
 }
 
-/// The most memory of an export, in KiB: read while nine tenths of it are
-/// written and the rest waits to be read.
-fn peak(lookback: &Lookback, format: &str, limit: u32) -> u64 {
+/// The peak memory of an export, in KiB, when nine tenths of it are written.
+fn peak_memory(lookback: &Lookback, format: &str, limit: u32) -> u64 {
     let limit = limit.to_string();
     let call = ["logs", "export", "--format", format, "--limit", &limit];
     let all = [&call[..], &["--out", "whole", "--overwrite"]].concat();
@@ -360,7 +359,7 @@ fn peak(lookback: &Lookback, format: &str, limit: u32) -> u64 {
 }
 
 #[tokio::test]
-async fn whoever_reads_it_may_stop() {
+async fn reader_may_close_the_pipe() {
     let lookback = Lookback::new().await;
     lookback
         .execute(
@@ -391,7 +390,7 @@ fn files_of(lookback: &Lookback) -> Vec<String> {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_keeps_its_own() {
+async fn next_export_removes_the_file_of_a_killed_one_and_not_of_a_running_one() {
     let lookback = three_logs().await;
     let lock = lookback.lock_logs().await;
     let call = ["logs", "export", "--out", "all.jsonl", "--overwrite"];
@@ -410,14 +409,14 @@ async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_ke
         assert!(Instant::now() < deadline, "{:?}", files_of(&lookback));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // As long as both live, an export of another table leaves theirs alone.
+    // While both are alive, an export of another table keeps their files.
     let other = ["metrics", "export", "--out", "all.jsonl", "--overwrite"];
     lookback.run(&other).succeeded();
     assert_eq!(unfinished(), 2, "{:?}", files_of(&lookback));
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert_eq!(unfinished(), 2);
-    // A file of somebody else that is called alike, and one of another target.
+    // A foreign file with a similar name, and one of another target.
     lookback.write(".lookback-export-all.jsonl-notes", "mine");
     lookback.write(".lookback-export-other.jsonl-abcdef", "another's");
     lookback.run(&other).succeeded();
@@ -443,15 +442,15 @@ async fn what_a_killed_export_leaves_goes_with_the_next_one_and_a_running_one_ke
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_disk_that_is_full_is_told_by_the_name_of_the_file() {
+async fn full_disk_is_an_error_that_names_the_file() {
     use std::os::unix::fs::FileTypeExt as _;
     let lookback = three_logs().await;
     transcript!(lookback.run(&["logs", "export", "--out", "/dev/full", "--format", "csv"]), @"
     $ lookback logs export --out /dev/full --format csv
-    ! error: /dev/full cannot be written: No space left on device (os error 28)
+    ! error: cannot write /dev/full: No space left on device (os error 28)
     [exit code 1]
     ");
-    // A device is written to, and never replaced.
+    // A device is written to, never replaced.
     let device = std::fs::metadata("/dev/full").unwrap();
     assert!(device.file_type().is_char_device());
     let full = File::options().write(true).open("/dev/full").unwrap();
@@ -463,6 +462,6 @@ async fn a_disk_that_is_full_is_told_by_the_name_of_the_file() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "error: standard output cannot be written: No space left on device (os error 28)\n"
+        "error: cannot write standard output: No space left on device (os error 28)\n"
     );
 }

@@ -8,9 +8,9 @@ use crate::support::{Lookback, transcript};
 const LOGS: &str = include_str!("../../../../examples/sample/logs.jsonl");
 const REQUESTS: &str = include_str!("../../../../examples/sample/requests.jsonl");
 
-/// What is read back equals the line that it came from, field by field.
+/// Each stored record equals its line, field by field.
 #[tokio::test]
-async fn the_sample_comes_back_line_by_line() {
+async fn imported_sample_equals_its_lines() {
     let lookback = Lookback::new().await;
     lookback.write("logs.jsonl", LOGS);
     lookback.write("requests.jsonl", REQUESTS);
@@ -63,7 +63,7 @@ fn compare(lines: &str, records: impl ExactSizeIterator<Item = Value>) {
 }
 
 #[tokio::test]
-async fn an_import_says_what_it_did() {
+async fn import_prints_a_summary() {
     let lookback = Lookback::new().await;
     lookback.write("logs.jsonl", LOGS);
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"
@@ -72,12 +72,12 @@ $ lookback import logs.jsonl
 ");
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"
 $ lookback import logs.jsonl
-! logs.jsonl is imported already: 500 records, 0 lines rejected; to import it once more: --restart
+! logs.jsonl is already imported: 500 records, 0 lines rejected; to import it again: --restart
 ");
     transcript!(lookback.run(&["import", "logs.jsonl", "--json"]), @r#"
 $ lookback import logs.jsonl --json
 {"data":{"finished":true,"lines":500,"rejected":0,"rejected_in_all":0,"stored":0,"stored_in_all":500}}
-! logs.jsonl is imported already: 500 records, 0 lines rejected; to import it once more: --restart
+! logs.jsonl is already imported: 500 records, 0 lines rejected; to import it again: --restart
 "#);
     transcript!(lookback.run(&["import", "logs.jsonl", "--restart", "--json"]), @r#"
 $ lookback import logs.jsonl --restart --json
@@ -112,7 +112,7 @@ $ lookback import empty.jsonl
 }
 
 #[tokio::test]
-async fn the_kind_is_told_or_asked_for() {
+async fn kind_is_detected_or_required() {
     let lookback = Lookback::new().await;
     let first = REQUESTS.lines().next().unwrap();
     lookback
@@ -126,31 +126,31 @@ async fn the_kind_is_told_or_asked_for() {
     );
     transcript!(lookback.run_with(&["import", "-"], b"{\"text\": \"hello\"}\n"), @"
 $ lookback import -
-! error: standard input: cannot tell what the lines are (line 1 has the fields text)
-! hint: logs have a message, requests a method and a path; say which: --kind logs or --kind requests
+! error: standard input: cannot detect the kind of the records (line 1 has the fields text)
+! hint: logs have a message, requests a method and a path; choose one: --kind logs or --kind requests
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-"], b"hello\n"), @"
 $ lookback import -
-! error: standard input: cannot tell what the lines are (line 1: is not JSON: expected value at column 1)
-! hint: logs have a message, requests a method and a path; say which: --kind logs or --kind requests
+! error: standard input: cannot detect the kind of the records (line 1: is not JSON: expected value at column 1)
+! hint: logs have a message, requests a method and a path; choose one: --kind logs or --kind requests
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-", "--kind", "requests"], b"{\"message\": \"m\"}\n"), @"
 $ lookback import - --kind requests
 ! error: standard input, line 1: method: is required; path: is required; timestamp: is required; version: is required; stage: is required; message: is not a field of request_snapshots, which has method, path, query, body, headers, user_id, timestamp, version, stage, status_code, response_body, response_headers, duration, geo_country, geo_region, geo_city, geo_lat, geo_lon, geo_source, trace_id, created_at
-! hint: nothing is stored; to go on: the same command, after mending the line or with --on-error skip
+! hint: nothing is stored; to continue: the same command, after correcting the line or with --on-error skip
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-", "--resume"], b""), @"
 $ lookback import - --resume
-! error: --resume of standard input needs --name, by which an earlier import is known
+! error: --resume of standard input requires --name, which identifies the earlier import
 [exit code 2]
 ");
 }
 
 #[tokio::test]
-async fn standard_input_of_a_name_is_known_again() {
+async fn named_standard_input_can_be_resumed() {
     let lookback = Lookback::new().await;
     let half: String = LOGS
         .lines()
@@ -161,18 +161,18 @@ async fn standard_input_of_a_name_is_known_again() {
     lookback.run_with(&call, half.as_bytes()).succeeded();
     transcript!(lookback.run_with(&call, LOGS.as_bytes()), @"
 $ lookback import - --name shop --batch 50
-! error: standard input has grown since it was imported: its first 200 lines are in (200 records)
-! hint: to import the new lines: --resume; to import all of it once more: --restart
+! error: standard input has grown since it was imported: its first 200 lines are stored (200 records)
+! hint: to import the new lines: --resume; to import all of it again: --restart
 [exit code 1]
 ");
     transcript!(lookback.run_with(&["import", "-", "--name", "shop", "--resume"], LOGS.as_bytes()), @"
 $ lookback import - --name shop --resume
-! resuming after line 200: 200 records are in
+! resuming after line 200: 200 records are stored
 ! standard input: 300 records into logs in [time] ([rate] records/s)
 ");
     transcript!(lookback.run_with(&call, b"{\"other\": 1}\n"), @"
 $ lookback import - --name shop --batch 50
-! error: standard input does not begin with what an earlier import named shop took
+! error: the start of standard input differs from what an earlier import named shop read
 ! hint: to import all of it: --restart
 [exit code 1]
 ");
@@ -186,7 +186,7 @@ $ lookback import - --name shop --batch 50
 }
 
 #[tokio::test]
-async fn a_file_that_grew_or_changed_is_noticed() {
+async fn grown_or_changed_file_is_detected() {
     let lookback = Lookback::new().await;
     let lines: Vec<&str> = LOGS.lines().collect();
     lookback.write("app.jsonl", lines[..100].join("\n") + "\n");
@@ -194,8 +194,8 @@ async fn a_file_that_grew_or_changed_is_noticed() {
     lookback.write("app.jsonl", lines[..150].join("\n"));
     transcript!(lookback.run(&["import", "app.jsonl"]), @"
 $ lookback import app.jsonl
-! error: app.jsonl has grown since it was imported: its first 100 lines are in (100 records)
-! hint: to import the new lines: --resume; to import all of it once more: --restart
+! error: app.jsonl has grown since it was imported: its first 100 lines are stored (100 records)
+! hint: to import the new lines: --resume; to import all of it again: --restart
 [exit code 1]
 ");
     lookback
@@ -203,7 +203,7 @@ $ lookback import app.jsonl
         .succeeded();
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 150);
 
-    // The last line had no end: what is added to it is another line.
+    // The last line had no line end: with an addition it is another line.
     lookback.write("app.jsonl", lines[..150].join("\n") + "\n" + lines[150]);
     lookback
         .run(&["import", "app.jsonl", "--resume"])
@@ -213,20 +213,20 @@ $ lookback import app.jsonl
     lookback.write("app.jsonl", lines[200..210].join("\n"));
     transcript!(lookback.run(&["import", "app.jsonl", "--resume"]), @"
 $ lookback import app.jsonl --resume
-! error: app.jsonl does not begin with what an earlier import took from it
+! error: the start of app.jsonl differs from what an earlier import read
 ! hint: the file was changed or replaced; to import all of it: --restart
 [exit code 1]
 ");
     transcript!(lookback.run(&["import", "app.jsonl"]), @"
 $ lookback import app.jsonl
-! app.jsonl is not the content imported under this name before: importing all of it
+! app.jsonl differs from the content imported under this name before: importing all of it
 ! app.jsonl: 10 records into logs in [time] ([rate] records/s)
 ");
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 161);
 }
 
 #[tokio::test]
-async fn windows_line_ends_marks_and_empty_lines_are_taken() {
+async fn windows_line_ends_byte_order_mark_and_empty_lines_are_accepted() {
     let lookback = Lookback::new().await;
     let line = |n: u32| json!({"source": "s", "level": "info", "message": format!("line {n}")});
     let text = format!("\u{feff}{}\r\n\r\n   \n{}\n\n{}", line(1), line(2), line(3));
@@ -245,7 +245,7 @@ $ lookback import logs.jsonl --json
 }
 
 #[tokio::test]
-async fn without_tables_the_way_is_shown() {
+async fn import_without_tables_hints_at_migrations() {
     let lookback = Lookback::with(Some(testkit::empty_database().await));
     lookback.write("logs.jsonl", LOGS);
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"

@@ -1,4 +1,4 @@
-//! What can be imported, and by which name it is known again.
+//! Inputs of an import, and the names that identify them later.
 
 #![cfg(unix)]
 
@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::support::{Lookback, transcript};
 
-/// This many log lines, all of them different.
+/// Distinct log lines.
 fn lines(range: std::ops::Range<u32>) -> String {
     range
         .map(|n| format!("{{\"source\": \"s\", \"level\": \"info\", \"message\": \"line {n}\"}}\n"))
@@ -16,7 +16,7 @@ fn lines(range: std::ops::Range<u32>) -> String {
 }
 
 #[tokio::test]
-async fn rejects_that_would_be_read_again_are_refused() {
+async fn rejects_file_that_is_the_input_is_a_usage_error() {
     let lookback = Lookback::new().await;
     let text = lines(0..2) + "not JSON\n";
     let path = lookback.write("logs.jsonl", &text);
@@ -25,7 +25,7 @@ async fn rejects_that_would_be_read_again_are_refused() {
     let call = ["import", "logs.jsonl", "--on-error", "skip", "--rejects"];
     transcript!(lookback.run(&[&call[..], &["./logs.jsonl"]].concat()), @"
 $ lookback import logs.jsonl --on-error skip --rejects ./logs.jsonl
-! error: --rejects: ./logs.jsonl is the input itself
+! error: --rejects: must not be the input itself, ./logs.jsonl
 [exit code 2]
 ");
     for name in ["symbolic", "hard"] {
@@ -41,13 +41,13 @@ $ lookback import logs.jsonl --on-error skip --rejects ./logs.jsonl
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 0);
     transcript!(lookback.run(&[&call[..], &["none/r"]].concat()), @"
 $ lookback import logs.jsonl --on-error skip --rejects none/r
-! error: --rejects: none/r cannot be written: No such file or directory (os error 2)
+! error: --rejects: cannot write none/r: No such file or directory (os error 2)
 [exit code 1]
 ");
 }
 
 #[tokio::test]
-async fn a_pipe_with_a_path_is_read_once() {
+async fn named_pipe_is_read_once() {
     let lookback = Lookback::new().await;
     let pipe = lookback.folder().join("pipe");
     assert!(
@@ -68,18 +68,18 @@ async fn a_pipe_with_a_path_is_read_once() {
     import(&["--name", "app"], lines(0..10)).succeeded();
     transcript!(import(&["--name", "app"], lines(20..40)), @"
 $ lookback import pipe --name app
-! error: pipe does not begin with what an earlier import named app took
+! error: the start of pipe differs from what an earlier import named app read
 ! hint: to import all of it: --restart
 [exit code 1]
 ");
-    // Without a name, each time is the first.
+    // Without a name, there is no earlier import.
     import(&[], lines(40..45)).succeeded();
     import(&[], lines(40..45)).succeeded();
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 20);
 }
 
 #[tokio::test]
-async fn standard_input_has_paths_too() {
+async fn paths_of_standard_input_are_read() {
     let lookback = Lookback::new().await;
     for path in ["/dev/stdin", "/dev/fd/0"] {
         lookback
@@ -100,14 +100,14 @@ async fn standard_input_has_paths_too() {
 }
 
 #[tokio::test]
-async fn an_input_without_a_name_is_not_found_by_one() {
+async fn unnamed_input_does_not_match_a_name() {
     let lookback = Lookback::new().await;
     lookback
         .run_with(&["import", "-"], lines(0..3).as_bytes())
         .succeeded();
     transcript!(lookback.run(&["import", "-", "--name", "-"]), @"
 $ lookback import - --name -
-! error: --name: - stands for an input without a name; leave --name out, or give another
+! error: --name: must not be -, which stands for an unnamed input; omit --name, or give another
 [exit code 2]
 ");
     transcript!(lookback.run(&["import", "-", "--name", " "]), @"

@@ -1,4 +1,4 @@
-//! Killed at any time, an import leaves whole batches, and goes on.
+//! An import that is killed at any time leaves whole batches, and can be resumed.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const LINES: i64 = 60_000;
 const BATCH: i64 = 250;
 
 #[tokio::test]
-async fn a_killed_import_goes_on_with_whole_batches() {
+async fn killed_import_resumes_after_whole_batches() {
     let lookback = Lookback::new().await;
     let text: String = (0..LINES)
         .map(|n| {
@@ -28,7 +28,7 @@ async fn a_killed_import_goes_on_with_whole_batches() {
             .number("SELECT coalesce(max(stored), 0) FROM imports")
             .await
     };
-    // So that no machine is done before it is killed.
+    // So that no machine finishes before it is killed.
     lookback
         .execute(
             "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql \
@@ -51,7 +51,7 @@ async fn a_killed_import_goes_on_with_whole_batches() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // At another place in the work each time, and after some progress.
+        // At a different point each time, and after some progress.
         let deadline = Instant::now() + Duration::from_secs(120);
         let goal = before + 1 + 7 * BATCH * kills;
         let ended = loop {
@@ -75,7 +75,7 @@ async fn a_killed_import_goes_on_with_whole_batches() {
         child.wait().unwrap();
         kills += 1;
 
-        // The rows and the count of them are of one transaction.
+        // The rows and their count are stored in one transaction.
         let counted =
             "SELECT count(*) = (SELECT stored FROM imports) AND count(*) % 250 = 0 FROM logs";
         assert_eq!(
@@ -84,7 +84,7 @@ async fn a_killed_import_goes_on_with_whole_batches() {
         );
         if stored().await < LINES {
             let again = lookback.run(&call[..2]).failed(1);
-            assert!(again.err.contains("records are in"), "{}", again.err);
+            assert!(again.err.contains("records are stored"), "{}", again.err);
             assert!(again.err.contains("--resume"), "{}", again.err);
         }
         if call.len() == 4 {
@@ -107,10 +107,10 @@ async fn a_killed_import_goes_on_with_whole_batches() {
     );
 }
 
-/// A line of a log.
+/// A log line.
 const LINE: &[u8] = b"{\"source\": \"s\", \"level\": \"info\", \"message\": \"m\"}\n";
 
-/// An import of standard input, one line a batch.
+/// Starts an import of standard input, one line per batch.
 fn start(lookback: &Lookback) -> Child {
     lookback
         .command(&[
@@ -130,27 +130,27 @@ fn interrupt(child: &Child) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_import_says_what_is_in() {
+async fn interrupted_import_prints_how_much_is_stored() {
     let lookback = Lookback::new().await;
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
     lookback.wait_for("SELECT count(*) FROM logs", 2).await;
     interrupt(&child);
-    // With the input still open: nothing more may come.
+    // With the input still open, as no more may come.
     let output = child.wait_with_output().unwrap();
     drop(input);
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(
-        err.contains("records are in") && err.contains("--resume"),
+        err.contains("records stored") && err.contains("--resume"),
         "{err}"
     );
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_import_that_waits_for_the_database_can_be_interrupted() {
+async fn import_that_waits_for_the_database_can_be_interrupted() {
     let lookback = Lookback::new().await;
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
@@ -174,13 +174,13 @@ async fn an_import_that_waits_for_the_database_can_be_interrupted() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{err}");
     assert!(
-        err.contains("records are in") && err.contains("--resume"),
+        err.contains("records stored") && err.contains("--resume"),
         "{err}"
     );
 }
 
 #[tokio::test]
-async fn an_import_that_loses_its_server_says_what_is_in() {
+async fn import_that_loses_its_server_prints_how_much_is_stored() {
     let lookback = Lookback::new().await;
     let mut child = start(&lookback);
     let mut input = child.stdin.take().unwrap();
@@ -190,13 +190,13 @@ async fn an_import_that_loses_its_server_says_what_is_in() {
                  WHERE datname = current_database() AND application_name = 'lookback'";
     assert_eq!(lookback.number(ended).await, 1);
     std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
-    // With the input still open: the error is not kept until it ends.
+    // With the input still open: the error does not wait for its end.
     let output = child.wait_with_output().unwrap();
     drop(input);
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(
-        err.contains("records are in") && err.contains("--resume"),
+        err.contains("records stored") && err.contains("--resume"),
         "{err}"
     );
 }

@@ -1,4 +1,4 @@
-//! The program `lookback` as its users call it, against the real PostgreSQL.
+//! Tests of the program `lookback` against the real PostgreSQL.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

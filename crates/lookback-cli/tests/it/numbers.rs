@@ -36,7 +36,7 @@ async fn shop() -> Lookback {
 }
 
 #[tokio::test]
-async fn numbers_are_worked_out_by_group() {
+async fn statistics_are_computed_by_group() {
     let lookback = shop().await;
     transcript!(lookback.run(&["requests", "stats"]), @r#"
 $ lookback requests stats
@@ -103,7 +103,7 @@ $ lookback logs stats --top 3
 }
 
 #[tokio::test]
-async fn fields_are_chosen_and_pages_go_on_by_cursor() {
+async fn list_selects_fields_and_continues_by_cursor() {
     let lookback = shop().await;
     transcript!(lookback.run(&["requests", "list", "--fields", "id,path,duration,status_code", "--limit", "2", "--order-by", "-duration__nullsfirst"]), @r#"
 $ lookback requests list --fields id,path,duration,status_code --limit 2 --order-by -duration__nullsfirst
@@ -145,10 +145,10 @@ $ lookback logs list --limit 3 --before next
 }
 
 #[tokio::test]
-async fn what_was_deleted_long_ago_is_purged() {
+async fn records_deleted_long_ago_are_purged() {
     let lookback = shop().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
-    // On any day that this runs the first are older than 30,000 days, and the others are not.
+    // On any day of a test run the first are older than 30,000 days, and the others are not.
     sqlx::query(
         "UPDATE logs SET deleted_at = \
          CASE WHEN id <= 3 THEN '1900-01-01Z' ELSE '2020-01-01Z' END::timestamptz",
@@ -170,7 +170,7 @@ $ lookback logs purge --older-than 30000d
 "#);
     transcript!(lookback.run(&["logs", "purge", "--older-than", "soon"]), @r#"
 $ lookback logs purge --older-than soon
-! error: --older-than: `soon` is not a time such as 90m, 12h or 30d
+! error: --older-than: expected a time such as 90m, 12h or 30d, got `soon`
 [exit code 2]
 "#);
     transcript!(lookback.run(&["logs", "purge"]), @r#"

@@ -1,20 +1,21 @@
-//! `lookback pg`: the private PostgreSQL, and that every command finds it.
+//! `lookback pg`: the private PostgreSQL, which every command finds.
 
 use std::path::{Path, PathBuf};
 
 use crate::support::Lookback;
 
-/// A private PostgreSQL of this test's own, stopped when the test ends. The
-/// programs are those that the other tests use.
-struct Private {
+/// A private PostgreSQL for one test, stopped at its end.
+///
+/// It has the programs of the other tests.
+struct PrivateServer {
     lookback: Lookback,
     base: PathBuf,
 }
 
-impl Private {
+impl PrivateServer {
     fn new() -> Self {
         let lookback = Lookback::with(None);
-        // Below a folder that the user who runs PostgreSQL for root can enter.
+        // In a folder that the user who runs PostgreSQL for root can enter.
         let name = lookback.folder().file_name().unwrap().to_owned();
         let base = std::env::temp_dir().join(format!("lookback-cli-{}", name.display()));
         Self { lookback, base }
@@ -33,7 +34,7 @@ impl Private {
     }
 }
 
-impl Drop for Private {
+impl Drop for PrivateServer {
     fn drop(&mut self) {
         self.run(&["pg", "stop"]);
         let _ = std::fs::remove_dir_all(&self.base);
@@ -41,8 +42,8 @@ impl Drop for Private {
 }
 
 #[test]
-fn one_server_serves_every_command() {
-    let private = Private::new();
+fn all_commands_share_one_server() {
+    let private = PrivateServer::new();
     assert!(
         private
             .run(&["pg", "status"])
@@ -59,7 +60,7 @@ fn one_server_serves_every_command() {
             .contains("was not running")
     );
 
-    // The first command that needs a database starts it; its data outlives it.
+    // The first command that needs a database starts the server, whose data outlives it.
     private.run(&["db", "migrate"]).succeeded();
     let url = private.run(&["pg", "url"]).succeeded().out;
     assert!(url.starts_with("postgres://lookback:"), "{url}");
@@ -89,8 +90,8 @@ fn one_server_serves_every_command() {
 }
 
 #[test]
-fn a_folder_without_programs_is_refused() {
-    let private = Private::new();
+fn folder_without_programs_is_an_error() {
+    let private = PrivateServer::new();
     let empty = private.lookback.folder().to_str().unwrap().to_owned();
     let ran = private.lookback.run(&[
         "--data-dir",

@@ -108,7 +108,7 @@ $ lookback logs list levle=info id__in=1,x or(source=DB
 }
 
 #[tokio::test]
-async fn a_search_takes_words_and_filters() {
+async fn search_takes_words_and_filters() {
     let lookback = shop().await;
     transcript!(lookback.run(&["logs", "search", "conection refused"]), @r#"
 $ lookback logs search conection refused
@@ -130,7 +130,7 @@ ID  TIME  LEVEL  SOURCE  MESSAGE
 }
 
 #[tokio::test]
-async fn a_search_says_why() {
+async fn search_explains_its_hits() {
     let lookback = shop().await;
     transcript!(lookback.run(&["logs", "search", "conection timout", "level__in=warn,error", "--explain"]), @r#"
 $ lookback logs search conection timout level__in=warn,error --explain
@@ -198,9 +198,9 @@ $ lookback logs like 99
     );
 }
 
-/// Where there is colour, what was found is bold.
+/// With colour, matches are bold.
 #[tokio::test]
-async fn what_was_found_is_marked() {
+async fn matches_are_highlighted() {
     let lookback = shop().await;
     let output = lookback
         .command(&["logs", "search", "gatewy"])
@@ -215,7 +215,7 @@ async fn what_was_found_is_marked() {
 }
 
 #[tokio::test]
-async fn wrong_calls_say_what_would_be_right() {
+async fn usage_errors_name_what_is_expected() {
     let lookback = shop().await;
     transcript!(lookback.run(&["logs", "list", "levle=error"]), @"
 $ lookback logs list levle=error
@@ -249,7 +249,7 @@ $ lookback logs search connection refused
 }
 
 #[tokio::test]
-async fn a_record_is_shown_deleted_and_restored() {
+async fn record_is_shown_deleted_and_restored() {
     let lookback = shop().await;
     lookback
         .execute("UPDATE logs SET updated_at = '2026-01-01T10:00:00Z' WHERE id = 4")
@@ -268,7 +268,7 @@ updated_at  2026-01-01T10:00:00Z
 ");
     transcript!(lookback.run(&["logs", "delete", "4"]), @"
 $ lookback logs delete 4
-! deleted log 4; to bring it back: lookback logs restore 4
+! deleted log 4; to restore it: lookback logs restore 4
 ");
     transcript!(lookback.run(&["logs", "get", "4"]), @"
 $ lookback logs get 4
@@ -297,7 +297,7 @@ $ lookback logs restore 4
 ");
     transcript!(lookback.run(&["logs", "delete", "4", "--hard"]), @"
 $ lookback logs delete 4 --hard
-! deleted log 4 for good
+! permanently deleted log 4
 ");
     lookback
         .run(&["logs", "get", "4", "--with-deleted"])
@@ -357,7 +357,7 @@ ID  TIME                      STATUS  DURATION  STAGE       METHOD  PATH
 }
 
 #[tokio::test]
-async fn output_that_nobody_reads_is_no_failure() {
+async fn closed_output_is_not_a_failure() {
     let lookback = shop().await;
     let mut child = lookback
         .command(&["logs", "list", "--json"])
@@ -372,7 +372,7 @@ async fn output_that_nobody_reads_is_no_failure() {
 }
 
 #[tokio::test]
-async fn vectors_of_another_encoder_are_told_of_and_made_anew() {
+async fn vectors_of_another_encoder_cause_a_warning_and_are_recomputed() {
     let lookback = shop().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     sqlx::raw_sql(
@@ -407,7 +407,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 }
 
 #[tokio::test]
-async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_do() {
+async fn slow_read_is_stopped_with_a_hint() {
     let lookback = shop().await;
     let _lock = lookback.lock_logs().await;
     transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
@@ -430,7 +430,7 @@ $ lookback logs list --timeout 50ms
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(said.contains("nothing within 50 ms"), "{call:?}: {said}");
-        // What the command does not have is no advice.
+        // The hint has no option that the command lacks.
         assert!(
             !said.contains("total") && !said.contains("offset"),
             "{said}"
@@ -442,7 +442,7 @@ $ lookback logs list --timeout 50ms
 }
 
 #[tokio::test]
-async fn a_number_below_zero_is_refused_by_the_name_of_its_option() {
+async fn negative_number_is_rejected_with_its_option() {
     let lookback = Lookback::with(None);
     for call in [
         &["logs", "list", "--limit", "-5"][..],
@@ -467,7 +467,7 @@ async fn a_number_below_zero_is_refused_by_the_name_of_its_option() {
     }
     transcript!(lookback.run(&["logs", "list", "--limit", "-5"]), @"
 $ lookback logs list --limit -5
-! error: invalid value '-5' for '--limit <RECORDS>': is a whole number of records, such as 0, 20 or 1000
+! error: invalid value '-5' for '--limit <RECORDS>': expected a whole number of records, such as 0, 20 or 1000
 ! 
 ! For more information, try '--help'.
 [exit code 2]
@@ -475,19 +475,16 @@ $ lookback logs list --limit -5
 }
 
 #[tokio::test]
-async fn fields_have_a_name_and_are_named_once() {
+async fn fields_must_have_distinct_names() {
     let lookback = shop().await;
     for command in ["list", "export"] {
         for (fields, problem) in [
-            ("--fields=", "--fields: names a field without a name"),
+            ("--fields=", "--fields: a field name must not be empty"),
             (
                 "--fields=id,,message",
-                "--fields: names a field without a name",
+                "--fields: a field name must not be empty",
             ),
-            (
-                "--fields=id,message,id",
-                "--fields: id is named more than once",
-            ),
+            ("--fields=id,message,id", "--fields: duplicate field id"),
         ] {
             let ran = lookback.run(&["logs", command, fields]).failed(2);
             assert!(

@@ -1,9 +1,8 @@
-//! A database without the tables, and a role without the rights, that a command
-//! needs; and a setting that is not right.
+//! A database without tables, a role without privileges, and an invalid setting.
 
 use crate::support::{Lookback, Ran, transcript};
 
-/// All that read or keep tables.
+/// All commands that read or maintain tables.
 const COMMANDS: [&[&str]; 10] = [
     &["storage", "status"],
     &["storage", "seal"],
@@ -18,7 +17,7 @@ const COMMANDS: [&[&str]; 10] = [
 ];
 
 #[tokio::test]
-async fn before_the_migrations_every_command_says_to_apply_them() {
+async fn every_command_without_tables_hints_at_migrations() {
     let lookback = Lookback::with(Some(testkit::empty_database().await));
     for call in COMMANDS {
         let ran = lookback.run(call).failed(1);
@@ -44,9 +43,9 @@ async fn before_the_migrations_every_command_says_to_apply_them() {
 }
 
 #[tokio::test]
-async fn a_role_without_rights_is_told_which_are_missing() {
+async fn missing_privileges_are_named() {
     let lookback = Lookback::new().await;
-    // Roles are the server's: one for each database.
+    // Roles belong to the server: one for each database.
     let role = lookback
         .db
         .as_ref()
@@ -65,7 +64,7 @@ async fn a_role_without_rights_is_told_which_are_missing() {
     for call in COMMANDS {
         let ran = run(call).failed(1);
         assert!(
-            ran.err.contains("has no right to SELECT") || ran.err.contains("does not own"),
+            ran.err.contains("lacks SELECT") || ran.err.contains("does not own"),
             "{ran:#?}"
         );
         assert!(
@@ -80,11 +79,11 @@ async fn a_role_without_rights_is_told_which_are_missing() {
     assert_eq!(
         ran.err,
         format!(
-            "error: the role {role} has no right to SELECT on logs\n\
+            "error: the role {role} lacks SELECT on logs\n\
              hint: as the owner of the tables: GRANT SELECT ON logs TO {role}\n"
         )
     );
-    // What is told is enough.
+    // The hinted privileges are sufficient.
     let tables = "logs, request_snapshots, metrics, users";
     execute(format!("GRANT SELECT ON {tables} TO {role}")).await;
     let ran = run(&["storage", "status"]).failed(1);
@@ -92,7 +91,7 @@ async fn a_role_without_rights_is_told_which_are_missing() {
     assert_eq!(
         ran.err,
         format!(
-            "error: the role {role} has no right to SELECT on {missing}\n\
+            "error: the role {role} lacks SELECT on {missing}\n\
              hint: as the owner of the tables: GRANT SELECT ON {missing} TO {role}\n"
         )
     );
@@ -101,15 +100,15 @@ async fn a_role_without_rights_is_told_which_are_missing() {
     run(&["storage", "retain", "--older-than", "30d", "--dry-run"]).succeeded();
     let ran = run(&["storage", "seal", "logs"]).failed(1);
     assert!(ran.err.contains("does not own logs"), "{ran:#?}");
-    let rights = format!("has no right to INSERT, UPDATE, DELETE on {missing}");
+    let rights = format!("lacks INSERT, UPDATE, DELETE on {missing}");
     assert!(ran.err.contains(&rights), "{ran:#?}");
     execute(format!("DROP OWNED BY {role}")).await;
     execute(format!("DROP ROLE {role}")).await;
 }
 
-/// In silence it would be another cost than the one that was meant.
+/// A default instead would be another cost than the intended one.
 #[tokio::test]
-async fn a_setting_that_is_no_number_is_named() {
+async fn setting_that_is_not_a_number_is_named() {
     let lookback = Lookback::new().await;
     lookback
         .execute("INSERT INTO logs (source, level, message) VALUES ('API', 'info', 'refused')")

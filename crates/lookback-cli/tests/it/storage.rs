@@ -1,4 +1,4 @@
-//! `lookback storage`: what an operator types and sees.
+//! `lookback storage`: transcripts of an operator's commands.
 
 use chrono::TimeDelta;
 use lookback::maintenance::{AheadOptions, make_ahead, retention_now};
@@ -45,7 +45,7 @@ async fn filled() -> Lookback {
     lookback
 }
 
-/// With sizes, which differ between versions of PostgreSQL, masked.
+/// Masks sizes, which differ between versions of PostgreSQL.
 macro_rules! sizes_masked {
     ($ran:expr, @$expected:literal) => {
         insta::with_settings!({filters => vec![
@@ -62,7 +62,7 @@ macro_rules! sizes_masked {
 }
 
 #[tokio::test]
-async fn tables_are_sealed_compacted_and_shown() {
+async fn seal_compact_and_status_print_the_tables() {
     let lookback = filled().await;
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
@@ -107,7 +107,7 @@ users              0         [size] [size] 0 B -         -                     -
     assert_eq!(logs["partitions"][0]["state"], "finished");
     assert_eq!(logs["partitions"][0]["to"], 65_536);
     assert_eq!(logs["retention"], json!(null));
-    // The records are found as before, those that are sealed and those that are not.
+    // Both sealed and unsealed records are found as before.
     let found = lookback
         .run(&["logs", "search", "line 7", "--json"])
         .succeeded()
@@ -166,7 +166,7 @@ $ lookback storage retain
 ");
     sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "1 month"]), @"
 $ lookback storage retain --older-than 1 month
-! error: invalid value '1 month' for '--older-than <TIME>': `1 month` is not a time such as 90m, 12h or 30d
+! error: invalid value '1 month' for '--older-than <TIME>': expected a time such as 90m, 12h or 30d, got `1 month`
 ! 
 ! For more information, try '--help'.
 [exit code 2]
@@ -285,7 +285,7 @@ users              0        0 B 0           -
     lookback.write("lookback.toml", "[retention.users]\nolder_than = \"1d\"\n");
     transcript!(lookback.run(&["storage", "retain"]), @"
 $ lookback storage retain
-! error: the configuration file lookback.toml is not right: line 2, column 1: unknown field `older_than`, expected `deleted_older_than`
+! error: the configuration file lookback.toml is invalid: line 2, column 1: unknown field `older_than`, expected `deleted_older_than`
 [exit code 2]
 ");
     lookback.write(
@@ -294,13 +294,13 @@ $ lookback storage retain
     );
     transcript!(lookback.run(&["storage", "retain"]), @"
 $ lookback storage retain
-! error: the configuration file lookback.toml is not right: line 2, column 15: `50 gallons` is not a size such as 500MB, 50GB or 1TiB
+! error: the configuration file lookback.toml is invalid: line 2, column 15: expected a size such as 500MB, 50GB or 1TiB, got `50 gallons`
 [exit code 2]
 ");
 }
 
 #[tokio::test]
-async fn models_and_database_stay_in_step_with_partitions() {
+async fn check_passes_with_partitions() {
     let lookback = filled().await;
     lookback.run(&["storage", "seal"]).succeeded();
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
@@ -322,7 +322,7 @@ async fn models_and_database_stay_in_step_with_partitions() {
 }
 
 #[tokio::test]
-async fn vectors_and_summaries_are_made_anew() {
+async fn reembed_recomputes_vectors_and_summaries() {
     let lookback = filled().await;
     lookback.run(&["storage", "seal"]).succeeded();
     let before = lookback.number("SELECT max(id) FROM sealed_segments").await;
@@ -333,7 +333,7 @@ $ lookback storage reembed
 ! metrics: 0 of 2 rows have another vector now
 ! request_snapshots: 0 of 0 rows have another vector now
 ! imports: 0 of 0 rows have another vector now
-! sealing all records anew
+! sealing all records again
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do
 ");
@@ -351,10 +351,10 @@ $ lookback storage reembed
     );
 }
 
-/// Ctrl-C ends the watch after a step; what came in meanwhile is sealed.
+/// Ctrl-C ends the watch after a step; records stored meanwhile are sealed.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_watch_seals_what_comes_in_until_it_is_interrupted() {
+async fn watch_seals_new_records_until_it_is_interrupted() {
     let lookback = filled().await;
     let mut watching = lookback
         .command(&["storage", "seal", "--watch"])

@@ -1,4 +1,4 @@
-//! Calling the program.
+//! Runs the program.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Row as _};
 use testkit::Database;
 
-/// Longer than anything takes on a busy machine; only failures wait for it.
+/// Longer than any command takes on a busy machine; only failures take this long.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The program, in a folder of its own, with an environment of its own.
+/// The program, with its own folder and environment.
 pub(crate) struct Lookback {
     pub(crate) db: Option<Database>,
     folder: tempfile::TempDir,
@@ -75,7 +75,7 @@ impl Lookback {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that stops early does not read it all.
+        // A program that stops early does not read all of it.
         let _ = child.stdin.take().unwrap().write_all(input);
         Ran::new(arguments, child.wait_with_output().unwrap())
     }
@@ -91,7 +91,7 @@ impl Lookback {
             .stdin(Stdio::from(terminal.slave))
             .output()
             .unwrap();
-        // Up to here: without its keyboard a terminal is at its end.
+        // Kept until here: closing the keyboard's end closes the terminal.
         drop(keys);
         Ran::new(arguments, output)
     }
@@ -143,7 +143,7 @@ impl Lookback {
     }
 }
 
-/// Sends a signal to a program that runs.
+/// Sends a signal to a running program.
 #[cfg(unix)]
 pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
@@ -156,7 +156,7 @@ fn is_kept(name: &std::ffi::OsStr) -> bool {
     ["TZ", "LD_PRELOAD", "LOOKBACK_CLOCK"].contains(&&*name) || name.contains("FAKE")
 }
 
-/// What a call printed.
+/// The output of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     call: String,
@@ -205,13 +205,13 @@ impl Ran {
     }
 }
 
-/// Compares a transcript, with what changes from run to run masked.
+/// Compares a transcript, with values masked that change from run to run.
 macro_rules! transcript {
     ($ran:expr, @$expected:literal) => {
         insta::with_settings!({filters => vec![
             (r"in \d+ ms\b", "in [time] ms"),
             (r"in \d+\.\d s \([\d,]+ records/s\)", "in [time] ([rate] records/s)"),
-            // A keeper makes partitions while records come.
+            // The maintenance worker creates partitions during the import.
             (r#"relation "logs_(default|p\d+)""#, r#"relation "logs_[partition]""#),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
             (r"test_\d+_\d+_\d+", "[database]"),

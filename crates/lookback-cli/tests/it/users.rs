@@ -5,7 +5,7 @@ use lookback::{User, password};
 use crate::support::{Lookback, transcript};
 
 #[tokio::test]
-async fn a_password_comes_from_standard_input_and_is_hashed() {
+async fn password_is_read_from_standard_input_and_hashed() {
     let lookback = Lookback::new().await;
     let create = |email: &str, password: &str| {
         lookback.run_with(

@@ -3,7 +3,9 @@ use std::process::Command;
 
 use crate::{Error, ErrorKind, Event, Remedy, Result};
 
-/// The account that PostgreSQL runs as for root, which it refuses to run as.
+/// The account that PostgreSQL runs as when the caller is root.
+///
+/// PostgreSQL refuses to run as root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) name: String,

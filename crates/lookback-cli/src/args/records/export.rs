@@ -8,20 +8,20 @@ use super::{Deleted, number};
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// Only records for which all of these hold, as for list
+    /// Only records that match all of these, as for list
     #[arg(value_name = "FIELD__LOOKUP=VALUE")]
     pub(crate) filters: Vec<String>,
 
-    /// What to write [default: told from the end of --out, else jsonl]
+    /// Format of the output [default: by the extension of --out, else jsonl]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// File to write, which must not be there yet; it is there when it is whole [default:
-    /// standard output]
+    /// File to write; it must not exist, and appears once it is complete [default: standard
+    /// output]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 
-    /// With --out: replace a file that is there
+    /// With --out: replace an existing file
     #[arg(long, requires = "out")]
     pub(crate) overwrite: bool,
 
@@ -33,15 +33,15 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     pub(crate) order_by: Vec<String>,
 
-    /// Only so many records
+    /// Maximum number of records
     #[arg(long, value_name = "RECORDS", allow_negative_numbers = true, value_parser = number::<u32>)]
     pub(crate) limit: Option<u32>,
 
-    /// Deleted records: leave them out, write them too, or write nothing else
+    /// Deleted records: exclude them, include them, or write only them
     #[arg(long, value_enum, default_value_t = Deleted::Without)]
     pub(crate) deleted: Deleted,
 
-    /// With csv: put a ' before text that a spreadsheet would take for a formula
+    /// With csv: put a ' before text that a spreadsheet would interpret as a formula
     #[arg(long)]
     pub(crate) for_spreadsheets: bool,
 }

@@ -1,14 +1,14 @@
 //! `export`: all records, in constant memory.
 //!
-//! Rows come from a stream of the library, an encoder makes bytes of them, and
-//! a thread writes the bytes, so that a reader that stands still holds up the
-//! rows, and not Ctrl-C.
+//! Rows come from a stream of the library, an encoder converts them to bytes, and
+//! a thread writes the bytes, so that a blocked reader delays the rows, and not
+//! Ctrl-C.
 
 use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
 use lookback::{ColumnDef, JsonMap, Model};
 
-use super::{Shown, asked_wrongly, check_fields, filtered, including, usage};
+use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
 use crate::args::{ExportArgs, Format};
 use crate::config::Config;
 use crate::database;
@@ -20,25 +20,25 @@ mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod target;
-mod unfinished;
+mod temp_files;
 
 use target::Target;
 
-/// Bytes that are handed to the thread at a time.
-const CHUNK: usize = 256 * 1024;
-/// Rows between two looks of the progress.
-const TICK: u64 = 1_000;
+/// The bytes after which the output is sent to the thread.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Rows between two updates of the progress.
+const PROGRESS_ROWS: u64 = 1_000;
 
-/// Makes bytes of rows.
+/// Converts rows to bytes.
 trait Encoder: Send {
-    /// Appends a row, or keeps it until there are more.
+    /// Appends a row, or buffers it.
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure>;
 
-    /// Appends what is left.
+    /// Appends the buffered rest and the end of the format.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
-pub(super) async fn run<M: Model + Shown>(
+pub(super) async fn run<M: Model + TableRow>(
     config: &Config,
     args: ExportArgs,
 ) -> Result<(), Failure> {
@@ -52,7 +52,7 @@ pub(super) async fn run<M: Model + Shown>(
             .collect(),
         false => args.fields.clone(),
     };
-    let mut query = including(filtered::<M>(&args.filters)?, args.deleted);
+    let mut query = apply_deleted(filter_query::<M>(&args.filters)?, args.deleted);
     if args.order_by.is_empty() {
         query = query.order_by_text("id").map_err(usage)?;
     }
@@ -63,7 +63,7 @@ pub(super) async fn run<M: Model + Shown>(
         query = query.limit(limit);
     }
     let select = query.select_text(&names).map_err(usage)?;
-    // They are fields, and `deleted_at` may be one: `select_text` found them.
+    // All exist, as `select_text` checked; `deleted_at` may be one.
     let columns: Vec<&'static ColumnDef> = names
         .iter()
         .filter_map(|name| {
@@ -76,29 +76,29 @@ pub(super) async fn run<M: Model + Shown>(
 
     let target = Target::open(args.out.as_deref(), args.overwrite)?;
     if format == Format::Parquet && target.is_terminal() {
-        return Err(Failure::usage("Parquet is not for a terminal")
-            .hint("give --out FILE, or send standard output to a file"));
+        return Err(Failure::usage("cannot write Parquet to a terminal")
+            .hint("give --out FILE, or redirect standard output to a file"));
     }
     let mut encoder = encoder(format, table.name, &columns, &args, target.is_terminal())?;
 
     let mut conn = database::connect(config).await?;
-    let progress = Progress::new(args.out.is_some());
-    let mut writing = target.start()?;
-    let (mut out, mut count) = (Vec::with_capacity(2 * CHUNK), 0);
+    let progress = ExportProgress::new(args.out.is_some());
+    let mut writer = target.start()?;
+    let (mut out, mut count) = (Vec::with_capacity(2 * CHUNK_BYTES), 0);
     let work = async {
         let mut rows = select.stream(&mut conn);
-        while let Some(row) = rows.try_next().await.map_err(asked_wrongly)? {
+        while let Some(row) = rows.try_next().await.map_err(query_failure)? {
             encoder.row(&row, &mut out)?;
             count += 1;
-            if out.len() >= CHUNK {
-                writing.send(&mut out).await?;
+            if out.len() >= CHUNK_BYTES {
+                writer.send(&mut out).await?;
             }
-            if count % TICK == 0 {
+            if count % PROGRESS_ROWS == 0 {
                 progress.at(count);
             }
         }
         encoder.end(&mut out)?;
-        writing.send(&mut out).await
+        writer.send(&mut out).await
     };
     let done = tokio::select! {
         done = work => done,
@@ -109,32 +109,35 @@ pub(super) async fn run<M: Model + Shown>(
     };
     drop(progress);
     done?;
-    writing.finish().await?;
-    let what = if count == 1 { M::NAME } else { M::COMMAND };
+    writer.finish().await?;
+    let noun = if count == 1 { M::NAME } else { M::COMMAND };
     output::note(&match &args.out {
-        Some(file) => format!("{} {what} written to {}", grouped(count), file.display()),
-        None => format!("{} {what}", grouped(count)),
+        Some(file) => format!("{} {noun} written to {}", grouped(count), file.display()),
+        None => format!("{} {noun}", grouped(count)),
     });
     Ok(())
 }
 
-/// The format that is named, or the one of the name of the file.
+/// Returns the given format, or the one of the file's extension.
 fn format_of(args: &ExportArgs) -> Result<Format, Failure> {
-    let end = args.out.as_ref().and_then(|file| file.extension());
-    let format = match (args.format, end.and_then(|end| end.to_str())) {
+    let extension = args.out.as_ref().and_then(|file| file.extension());
+    let format = match (
+        args.format,
+        extension.and_then(|extension| extension.to_str()),
+    ) {
         (Some(format), _) => format,
         (None, Some("csv")) => Format::Csv,
         (None, Some("parquet")) => Format::Parquet,
         (None, Some("jsonl" | "ndjson") | None) => Format::Jsonl,
-        (None, Some(end)) => {
+        (None, Some(extension)) => {
             return Err(Failure::usage(format!(
-                "--out: a file that ends with .{end} tells no format"
+                "--out: cannot tell the format from the extension .{extension}"
             ))
             .hint("give --format jsonl, csv or parquet"));
         }
     };
     if args.for_spreadsheets && format != Format::Csv {
-        return Err(Failure::usage("--for-spreadsheets goes with --format csv"));
+        return Err(Failure::usage("--for-spreadsheets requires --format csv"));
     }
     Ok(format)
 }
@@ -147,10 +150,14 @@ fn encoder(
     terminal: bool,
 ) -> Result<Box<dyn Encoder>, Failure> {
     Ok(match format {
-        Format::Jsonl => Box::new(jsonl::Lines::new(columns, terminal)),
-        Format::Csv => Box::new(csv::Table::new(columns, args.for_spreadsheets, terminal)),
+        Format::Jsonl => Box::new(jsonl::JsonLinesEncoder::new(columns, terminal)),
+        Format::Csv => Box::new(csv::CsvEncoder::new(
+            columns,
+            args.for_spreadsheets,
+            terminal,
+        )),
         #[cfg(feature = "parquet")]
-        Format::Parquet => Box::new(parquet::Groups::new(table, columns)?),
+        Format::Parquet => Box::new(parquet::ParquetEncoder::new(table, columns)?),
         #[cfg(not(feature = "parquet"))]
         Format::Parquet => {
             let _ = table;
@@ -160,10 +167,10 @@ fn encoder(
     })
 }
 
-/// How far it is, on a terminal, where the records go elsewhere.
-struct Progress(ProgressBar);
+/// The progress of an export to a file, on a terminal.
+struct ExportProgress(ProgressBar);
 
-impl Progress {
+impl ExportProgress {
     fn new(shown: bool) -> Self {
         Self(match shown {
             true => output::spinner("{spinner} {human_pos} records, {per_sec}  {elapsed}"),
@@ -176,7 +183,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ExportProgress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

@@ -1,39 +1,41 @@
-//! `purge`: for good, what was deleted long ago.
+//! `purge`: deletes permanently the records that were deleted long ago.
 
 use chrono::{DateTime, Utc};
 use lookback::maintenance::retention_now;
 use lookback::{Filter, Model};
 use serde_json::json;
 
-use super::{Shown, asked_wrongly, filtered};
+use super::{TableRow, filter_query, query_failure};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output;
 
-/// Records between two words about how far it is.
-const AT_A_TIME: u32 = 10_000;
+/// Records in a batch, each followed by a line of progress.
+const BATCH_ROWS: u32 = 10_000;
 
-pub(super) async fn run<M: Model + Shown>(
+pub(super) async fn run<M: Model + TableRow>(
     config: &Config,
     older_than: &str,
     filters: &[String],
     json: bool,
 ) -> Result<(), Failure> {
-    // Wrong words are refused before the database is asked for the time.
-    older::<M>(older_than, Utc::now())?;
-    let query = filtered::<M>(filters)?;
+    // Rejects an invalid age before it connects to the database for the time.
+    deleted_before::<M>(older_than, Utc::now())?;
+    let query = filter_query::<M>(filters)?;
     let mut conn = database::connect(config).await?;
     let now = retention_now(&mut conn).await?;
-    let query = query.filter(older(older_than, now)?).limit(AT_A_TIME);
+    let query = query
+        .filter(deleted_before(older_than, now)?)
+        .limit(BATCH_ROWS);
     let mut purged = 0;
     loop {
-        let some = query.purge(&mut conn, now).await.map_err(asked_wrongly)?;
-        purged += some;
-        if some < u64::from(AT_A_TIME) {
+        let batch = query.purge(&mut conn, now).await.map_err(query_failure)?;
+        purged += batch;
+        if batch < u64::from(BATCH_ROWS) {
             break;
         }
-        // Each batch is gone for good: what is interrupted goes on from here.
+        // Each batch is committed: after an interrupt, the next purge continues from here.
         output::note(&format!(
             "{} {} purged",
             output::grouped(purged),
@@ -51,15 +53,15 @@ pub(super) async fn run<M: Model + Shown>(
     Ok(())
 }
 
-/// The records that were deleted longer ago than this.
-fn older<M: Model>(than: &str, now: DateTime<Utc>) -> Result<Filter<M>, Failure> {
-    // A filter counts back by a minus.
-    Filter::parse_all_at([format!("deleted_at__lt=-{than}")], now)
+/// Creates the filter for records that were deleted longer ago than this.
+fn deleted_before<M: Model>(age: &str, now: DateTime<Utc>) -> Result<Filter<M>, Failure> {
+    // In a filter, a minus means ago.
+    Filter::parse_all_at([format!("deleted_at__lt=-{age}")], now)
         .ok()
-        .filter(|_| than.starts_with(|c: char| c.is_ascii_digit()))
+        .filter(|_| age.starts_with(|c: char| c.is_ascii_digit()))
         .ok_or_else(|| {
             Failure::usage(format!(
-                "--older-than: `{than}` is not a time such as 90m, 12h or 30d"
+                "--older-than: expected a time such as 90m, 12h or 30d, got `{age}`"
             ))
         })
 }

@@ -1,57 +1,59 @@
-//! `stats`: numbers about many records.
+//! `stats`: statistics of records.
 
 use lookback::{JsonMap, Model, QueryBuilder, TextMeasures};
 use serde_json::{Value, json};
 
-use super::{Shown, asked_wrongly, cell, usage};
+use super::{TableRow, cell, query_failure, usage};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
-pub(super) struct Asked {
-    /// Measures and filters, told apart by the `=` that a filter has.
+pub(super) struct StatsRequest {
+    /// Statistics and filters; a filter has a `=`.
     pub(super) what: Vec<String>,
     pub(super) by: Vec<String>,
     pub(super) top: Option<u32>,
 }
 
-pub(super) async fn run<M: Model + Shown>(
+pub(super) async fn run<M: Model + TableRow>(
     config: &Config,
     query: QueryBuilder<M>,
-    asked: Asked,
+    request: StatsRequest,
     json: bool,
 ) -> Result<(), Failure> {
-    let (filters, mut measures): (Vec<String>, Vec<String>) =
-        asked.what.into_iter().partition(|word| word.contains('='));
+    let (filters, mut measures): (Vec<String>, Vec<String>) = request
+        .what
+        .into_iter()
+        .partition(|word| word.contains('='));
     if measures.is_empty() {
         measures.push("count".to_owned());
     }
     let query = match filters.is_empty() {
         true => query,
-        false => query.filter(filtered_by(&filters)?),
+        false => query.filter(parse_filters(&filters)?),
     };
-    let of = TextMeasures::parse::<M>(&measures).map_err(usage)?;
+    let measured = TextMeasures::parse::<M>(&measures).map_err(usage)?;
     let mut conn = database::connect(config).await?;
 
-    if asked.by.is_empty() {
+    if request.by.is_empty() {
         let all = query
-            .aggregate(&mut conn, of)
+            .aggregate(&mut conn, measured)
             .await
-            .map_err(asked_wrongly)?;
+            .map_err(query_failure)?;
         if json {
             return output::json(&json!({ "data": all }));
         }
         return table(&[], &measures, &[(JsonMap::new(), all)]);
     }
-    let mut groups = query.group_by_text(&asked.by).map_err(usage)?;
-    if let Some(top) = asked.top {
+    let mut groups = query.group_by_text(&request.by).map_err(usage)?;
+    if let Some(top) = request.top {
         groups = groups.top(top);
     }
     let groups = groups
-        .aggregate(&mut conn, of)
+        .aggregate(&mut conn, measured)
         .await
-        .map_err(asked_wrongly)?;
+        .map_err(query_failure)?;
     if json {
         let rows: Vec<Value> = groups
             .iter()
@@ -59,7 +61,7 @@ pub(super) async fn run<M: Model + Shown>(
             .collect();
         return output::json(&json!({ "data": rows }));
     }
-    table(&asked.by, &measures, &groups)?;
+    table(&request.by, &measures, &groups)?;
     let count = groups.len() as u64;
     output::note(&match count {
         0 => format!("no {} found", M::COMMAND),
@@ -68,7 +70,7 @@ pub(super) async fn run<M: Model + Shown>(
     Ok(())
 }
 
-fn filtered_by<M: Model>(filters: &[String]) -> Result<lookback::Filter<M>, Failure> {
+fn parse_filters<M: Model>(filters: &[String]) -> Result<lookback::Filter<M>, Failure> {
     lookback::Filter::parse_all(filters.iter().map(String::as_str)).map_err(usage)
 }
 
@@ -81,16 +83,16 @@ fn table(keys: &[String], measures: &[String], rows: &[(JsonMap, JsonMap)]) -> R
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let cells: Vec<Vec<Cell>> = rows
         .iter()
-        .map(|(by, of)| {
+        .map(|(by, values)| {
             let keys = keys.iter().map(|key| cell(&by[key]));
-            keys.chain(measures.iter().map(|measure| number(&of[measure])))
+            keys.chain(measures.iter().map(|measure| number(&values[measure])))
                 .collect()
         })
         .collect();
     Ok(output::table(&headings, &cells)?)
 }
 
-/// A number for people: whole, or to three places.
+/// Formats a number for people, with at most three decimal places.
 fn number(value: &Value) -> Cell {
     match value {
         Value::Number(number) if number.as_i64().is_none() => {

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first ends after the step that is under way, the second at once.
+//! Ctrl-C: the first stops after the current step, the second at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,23 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::failure::Failure;
 use crate::output;
 
-/// Whether this was interrupted.
+/// A flag that Ctrl-C sets.
 #[derive(Clone, Debug)]
 pub(super) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens from now on.
+    /// Starts to listen for Ctrl-C.
     pub(super) fn listen() -> Self {
         let interrupted = Arc::new(AtomicBool::new(false));
-        let tell = Arc::clone(&interrupted);
+        let flag = Arc::clone(&interrupted);
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_err() {
                 return;
             }
-            tell.store(true, Ordering::Relaxed);
-            output::note("interrupted: ending after this step; once more ends it at once");
+            flag.store(true, Ordering::Relaxed);
+            output::note("interrupted: stopping after this step; Ctrl-C again stops at once");
             if tokio::signal::ctrl_c().await.is_ok() {
-                // Each step is a transaction: the server undoes it.
+                // Each step is a transaction, which the server rolls back.
                 std::process::exit(130);
             }
         });
@@ -33,12 +33,12 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Fails if it was interrupted, with what goes on with the rest.
+    /// Fails if it was interrupted, with a hint how to continue.
     pub(super) fn check(&self, command: &str) -> Result<(), Failure> {
         match self.is_set() {
             false => Ok(()),
             true => Err(Failure::interrupted("interrupted").hint(format!(
-                "what is done stays so: lookback storage {command} goes on with the rest"
+                "completed steps are kept: lookback storage {command} continues with the rest"
             ))),
         }
     }

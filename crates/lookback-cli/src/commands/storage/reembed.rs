@@ -1,4 +1,4 @@
-//! `storage reembed`: vectors, and then all that search keeps about them.
+//! `storage reembed`: recomputes vectors, and then their search summaries.
 
 use lookback::maintenance::sealing;
 use lookback::migrate::Models;
@@ -15,8 +15,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let tables = super::tables(None);
     {
         let mut conn = pool.acquire().await?;
-        // Before, so that no search compares with vectors that are gone: a record that is not
-        // sealed is found by its own. And after, as a keeper may have sealed some of both kinds.
+        // Before, so that no search compares with old vectors: an unsealed record is found by its
+        // own. And after, as a maintenance worker may have sealed old and new vectors together.
         for table in &tables {
             sealing::forget(&mut conn, table).await?;
         }
@@ -25,7 +25,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
             sealing::forget(&mut conn, table).await?;
         }
     }
-    output::note("sealing all records anew");
+    output::note("sealing all records again");
     let interrupt = Interrupt::listen();
     super::seal::all(&pool, &tables, &interrupt).await
 }

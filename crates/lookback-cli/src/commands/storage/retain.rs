@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell, grouped};
-use crate::rights::{self, Need};
+use crate::privileges::{self, Required};
 
 pub(super) const ALL: [RetainTable; 4] = [
     RetainTable::Logs,
@@ -95,28 +95,28 @@ pub(super) fn table_of(table: RetainTable) -> &'static Table {
 }
 
 /// What it needs of the database.
-pub(super) fn needs(args: &RetainArgs) -> Vec<Need> {
+pub(super) fn needs(args: &RetainArgs) -> Vec<Required> {
     let named = args.table.map(|table| vec![table]);
     let tables = named.unwrap_or_else(|| ALL.to_vec());
-    let mut needs: Vec<Need> = Vec::new();
+    let mut needs: Vec<Required> = Vec::new();
     for named in &tables {
         let (table, is_sealed) = (table_of(*named).name, table_of(*named).sealed);
         if args.dry_run {
-            needs.push((table, rights::READ));
+            needs.push((table, privileges::READ));
             continue;
         }
-        needs.push((table, rights::REMOVE));
+        needs.push((table, privileges::REMOVE));
         if is_sealed {
-            needs.push((table, rights::OWN));
+            needs.push((table, privileges::OWN));
         }
     }
     if tables.into_iter().any(|named| table_of(named).sealed) {
-        needs.extend(rights::on_summaries(match args.dry_run {
-            true => rights::READ,
-            false => rights::REMOVE,
+        needs.extend(privileges::on_summaries(match args.dry_run {
+            true => privileges::READ,
+            false => privileges::REMOVE,
         }));
         if !args.dry_run {
-            needs.push(("sealed_segments", rights::CHANGE));
+            needs.push(("sealed_segments", privileges::CHANGE));
         }
     }
     needs

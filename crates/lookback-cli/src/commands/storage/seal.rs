@@ -16,12 +16,11 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
 
-/// How long transactions are waited for that may still write records of a
-/// segment.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The wait for transactions that may still write records of a segment.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether another process has come to an end.
-const POLL: Duration = Duration::from_millis(200);
+/// The interval of checking whether another process has finished.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
     let pool = database::pool(config, 3).await?;
@@ -29,7 +28,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
     all(&pool, &tables(kind), &interrupt).await
 }
 
-/// Seals whatever there is of these tables.
+/// Seals all new records of these tables.
 pub(super) async fn all(
     pool: &PgPool,
     tables: &[&'static Table],
@@ -71,7 +70,7 @@ async fn seal(
     let mut sealed_ids = 0;
     while !interrupt.is_set() {
         let mut conn = pool.acquire().await?;
-        match sealer.step(&mut conn, PATIENCE).await? {
+        match sealer.step(&mut conn, TRANSACTION_TIMEOUT).await? {
             Step::Sealed {
                 first_id,
                 last_id,
@@ -96,7 +95,7 @@ async fn seal(
             }
             _ => {
                 bar.set_message(format!("{}: another process is sealing", table.name));
-                tokio::time::sleep(POLL).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         }
     }
@@ -150,7 +149,7 @@ impl Done {
     }
 }
 
-/// Goes on until it is interrupted.
+/// Maintains the tables until interrupted.
 pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
     let pool = database::pool(config, 3).await?;
     let mut options = KeeperOptions::default();
@@ -171,7 +170,7 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
         if kept.failed != failed {
             failed.clone_from(&kept.failed);
             if let Some(problem) = &failed {
-                bar.suspend(|| output::warning(&format!("{problem}; it is tried again")));
+                bar.suspend(|| output::warning(&format!("{problem}; it is retried")));
             }
         }
         bar.set_message(format!(

@@ -71,7 +71,7 @@ fn cells(status: &Status) -> Vec<Cell> {
     ]
 }
 
-/// `8,929`, or `~140,000` where some were counted when they were sealed.
+/// Formats the count: `8,929`, or `~140,000` if some were counted when they were sealed.
 fn records(status: &Status) -> String {
     let about = match status.rows_are_exact {
         true => "",
@@ -80,7 +80,7 @@ fn records(status: &Status) -> String {
     format!("{about}{}", grouped(status.rows))
 }
 
-/// `3 finished, 1 hot, 2 ahead`.
+/// Formats the partitions by state: `3 finished, 1 hot, 2 ahead`.
 fn in_words(status: &Status) -> String {
     let words: Vec<String> = [State::Finished, State::Sealed, State::Hot, State::Ahead]
         .into_iter()
@@ -137,7 +137,7 @@ fn as_json(status: &Status, leaving: Option<&Planned>) -> Value {
     })
 }
 
-/// What would go; why the rest stays is looked at by `retain` alone.
+/// Converts a plan to JSON, without what only `retain` looks up.
 fn retention_as_json(leaving: &Planned) -> Value {
     let mut json = leaving.as_json();
     if let Some(json) = json.as_object_mut() {

@@ -10,14 +10,14 @@ use super::Encoder;
 use crate::failure::Failure;
 use crate::output;
 
-pub(super) struct Table {
+pub(super) struct CsvEncoder {
     columns: Vec<&'static str>,
     for_spreadsheets: bool,
     terminal: bool,
-    headed: bool,
+    has_header: bool,
 }
 
-impl Table {
+impl CsvEncoder {
     pub(super) fn new(
         columns: &[&'static ColumnDef],
         for_spreadsheets: bool,
@@ -27,21 +27,21 @@ impl Table {
             columns: columns.iter().map(|column| column.name).collect(),
             for_spreadsheets,
             terminal,
-            headed: false,
+            has_header: false,
         }
     }
 
-    fn head(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        if !self.headed {
-            self.headed = true;
+    fn write_header(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        if !self.has_header {
+            self.has_header = true;
             let mut writer = writer(out);
-            writer.write_record(&self.columns).map_err(failed)?;
+            writer.write_record(&self.columns).map_err(write_failure)?;
             writer.flush()?;
         }
         Ok(())
     }
 
-    /// A value as text: nothing for null, JSON for what is JSON.
+    /// Converts a value to text: empty for NULL, JSON for a JSON value.
     fn cell<'v>(&self, value: Option<&'v Value>) -> Cow<'v, str> {
         let text: Cow<'v, str> = match value {
             None | Some(Value::Null) => "".into(),
@@ -58,20 +58,20 @@ impl Table {
     }
 }
 
-impl Encoder for Table {
+impl Encoder for CsvEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.head(out)?;
+        self.write_header(out)?;
         let mut writer = writer(out);
         for name in &self.columns {
             let cell = self.cell(row.get(*name));
-            writer.write_field(cell.as_bytes()).map_err(failed)?;
+            writer.write_field(cell.as_bytes()).map_err(write_failure)?;
         }
-        writer.write_record(None::<&[u8]>).map_err(failed)?;
+        writer.write_record(None::<&[u8]>).map_err(write_failure)?;
         Ok(writer.flush()?)
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.head(out)
+        self.write_header(out)
     }
 }
 
@@ -82,14 +82,14 @@ fn writer(out: &mut Vec<u8>) -> Writer<&mut Vec<u8>> {
         .from_writer(out)
 }
 
-/// What spreadsheets read as a formula (OWASP, "CSV Injection").
+/// Whether spreadsheets interpret a text as a formula (OWASP, "CSV Injection").
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
-fn failed(error: csv::Error) -> Failure {
+fn write_failure(error: csv::Error) -> Failure {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error.into(),
-        other => Failure::failed(format!("the CSV cannot be written: {other:?}")),
+        other => Failure::failed(format!("cannot write the CSV: {other:?}")),
     }
 }

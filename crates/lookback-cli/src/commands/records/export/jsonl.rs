@@ -1,4 +1,4 @@
-//! A JSON object on each line, as `import` reads them.
+//! A JSON object on each line, the input format of `import`.
 
 use lookback::{ColumnDef, JsonMap};
 
@@ -6,12 +6,12 @@ use super::Encoder;
 use crate::failure::Failure;
 use crate::output;
 
-pub(super) struct Lines {
+pub(super) struct JsonLinesEncoder {
     columns: Vec<&'static str>,
     terminal: bool,
 }
 
-impl Lines {
+impl JsonLinesEncoder {
     pub(super) fn new(columns: &[&'static ColumnDef], terminal: bool) -> Self {
         Self {
             columns: columns.iter().map(|column| column.name).collect(),
@@ -20,7 +20,7 @@ impl Lines {
     }
 }
 
-impl Encoder for Lines {
+impl Encoder for JsonLinesEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         let start = out.len();
         // In the order of the columns, which a map does not keep.

@@ -1,7 +1,7 @@
 //! Apache Parquet, with the types of the columns.
 //!
-//! Rows are kept until there are enough for a row group, which bounds the
-//! memory: the columns of a row group lie one after the other in the file.
+//! Rows are buffered for one row group at a time, which bounds the memory: the
+//! columns of a row group are stored sequentially in the file.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,20 +21,20 @@ use serde_json::Value;
 use super::Encoder;
 use crate::failure::Failure;
 
-/// The most rows of a row group, and the most bytes of their values.
-const ROWS: usize = 50_000;
-const BYTES: usize = 16 * 1024 * 1024;
+/// The limits of a row group: rows, and bytes of their values.
+const MAX_GROUP_ROWS: usize = 50_000;
+const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
-pub(super) struct Groups {
-    file: Option<SerializedFileWriter<Shared>>,
-    /// What the file has written and nobody has taken yet.
-    written: Shared,
+pub(super) struct ParquetEncoder {
+    file: Option<SerializedFileWriter<SharedBuffer>>,
+    /// Bytes that the file has written and the export has not taken yet.
+    written: SharedBuffer,
     columns: Vec<Column>,
     rows: usize,
     bytes: usize,
 }
 
-impl Groups {
+impl ParquetEncoder {
     pub(super) fn new(table: &str, columns: &[&'static ColumnDef]) -> Result<Self, Failure> {
         let columns: Vec<Column> = columns.iter().map(|def| Column::new(def)).collect();
         let fields: Result<Vec<_>, Failure> = columns
@@ -44,18 +44,18 @@ impl Groups {
         let schema = Type::group_type_builder(table)
             .with_fields(fields?)
             .build()
-            .map_err(failed)?;
-        // Indexes of pages would all be kept until the end.
+            .map_err(write_failure)?;
+        // Page indexes would all stay in memory until the end.
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true)
             .set_created_by(concat!("lookback ", env!("CARGO_PKG_VERSION")).to_owned())
             .build();
-        let written = Shared::default();
+        let written = SharedBuffer::default();
         let file =
             SerializedFileWriter::new(written.clone(), Arc::new(schema), Arc::new(properties))
-                .map_err(failed)?;
+                .map_err(write_failure)?;
         Ok(Self {
             file: Some(file),
             written,
@@ -70,24 +70,24 @@ impl Groups {
             return Ok(());
         };
         if self.rows > 0 {
-            let mut group = file.next_row_group().map_err(failed)?;
+            let mut group = file.next_row_group().map_err(write_failure)?;
             for column in &mut self.columns {
                 column.write(&mut group)?;
             }
-            group.close().map_err(failed)?;
+            group.close().map_err(write_failure)?;
         }
         (self.rows, self.bytes) = (0, 0);
         Ok(())
     }
 }
 
-impl Encoder for Groups {
+impl Encoder for ParquetEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         for column in &mut self.columns {
             self.bytes += column.push(row.get(column.def.name).unwrap_or(&Value::Null))?;
         }
         self.rows += 1;
-        if self.rows >= ROWS || self.bytes >= BYTES {
+        if self.rows >= MAX_GROUP_ROWS || self.bytes >= MAX_GROUP_BYTES {
             self.write_group()?;
             self.written.take(out);
         }
@@ -97,18 +97,18 @@ impl Encoder for Groups {
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
         self.write_group()?;
         if let Some(file) = self.file.take() {
-            file.close().map_err(failed)?;
+            file.close().map_err(write_failure)?;
         }
         self.written.take(out);
         Ok(())
     }
 }
 
-/// The values of a column in the row group that is being made.
+/// The values of a column in the current row group.
 struct Column {
     def: &'static ColumnDef,
     values: Values,
-    /// 1 for each value, 0 for each null.
+    /// Definition levels: 1 for each value, 0 for each NULL.
     levels: Vec<i16>,
 }
 
@@ -126,7 +126,7 @@ enum Values {
 
 impl Column {
     fn new(def: &'static ColumnDef) -> Self {
-        // What is stored as a whole number and stands for a fraction is read as the fraction.
+        // A whole number that represents a fraction is exported as the fraction.
         let is_scaled = (def.scale - 1.0).abs() > f64::EPSILON;
         let values = match def.ty {
             ColumnType::Int4 | ColumnType::Int8 if is_scaled => Values::Float8(Vec::new()),
@@ -170,10 +170,10 @@ impl Column {
             .with_logical_type(logical)
             .with_repetition(repetition)
             .build()
-            .map_err(failed)
+            .map_err(write_failure)
     }
 
-    /// Takes a value in and tells about how many bytes it is.
+    /// Adds a value and returns its approximate size in bytes.
     fn push(&mut self, value: &Value) -> Result<usize, Failure> {
         if self.def.nullable {
             self.levels.push(i16::from(!value.is_null()));
@@ -181,29 +181,33 @@ impl Column {
                 return Ok(2);
             }
         }
-        let unreadable =
-            || Failure::failed(format!("{}: {value} is not of its type", self.def.name));
-        let text = || value.as_str().ok_or_else(unreadable);
+        let mismatch = || {
+            Failure::failed(format!(
+                "{}: {value} does not match the type of the column",
+                self.def.name
+            ))
+        };
+        let text = || value.as_str().ok_or_else(mismatch);
         let bytes = match &mut self.values {
             Values::Bool(all) => {
-                all.push(value.as_bool().ok_or_else(unreadable)?);
+                all.push(value.as_bool().ok_or_else(mismatch)?);
                 1
             }
             Values::Int4(all) => {
                 let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-                all.push(number.ok_or_else(unreadable)?);
+                all.push(number.ok_or_else(mismatch)?);
                 4
             }
             Values::Int8(all) => {
-                all.push(value.as_i64().ok_or_else(unreadable)?);
+                all.push(value.as_i64().ok_or_else(mismatch)?);
                 8
             }
             Values::Float8(all) => {
-                all.push(value.as_f64().ok_or_else(unreadable)?);
+                all.push(value.as_f64().ok_or_else(mismatch)?);
                 8
             }
             Values::Time(all) => {
-                let time = DateTime::parse_from_rfc3339(text()?).map_err(|_| unreadable())?;
+                let time = DateTime::parse_from_rfc3339(text()?).map_err(|_| mismatch())?;
                 all.push(time.timestamp_micros());
                 8
             }
@@ -221,7 +225,7 @@ impl Column {
             Values::Bytes(all) => {
                 let bytes = base64::prelude::BASE64_STANDARD
                     .decode(text()?)
-                    .map_err(|_| unreadable())?;
+                    .map_err(|_| mismatch())?;
                 let length = bytes.len();
                 all.push(ByteArray::from(bytes));
                 length + size_of::<ByteArray>()
@@ -230,16 +234,19 @@ impl Column {
         Ok(bytes + 2)
     }
 
-    /// Writes the values into the row group and keeps none.
-    fn write(&mut self, group: &mut SerializedRowGroupWriter<'_, Shared>) -> Result<(), Failure> {
+    /// Writes the values into the row group and clears them.
+    fn write(
+        &mut self,
+        group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
+    ) -> Result<(), Failure> {
         let levels = self.def.nullable.then_some(&self.levels[..]);
         match &mut self.values {
-            Values::Bool(all) => write::<BoolType>(group, all, levels),
-            Values::Int4(all) => write::<Int32Type>(group, all, levels),
-            Values::Int8(all) | Values::Time(all) => write::<Int64Type>(group, all, levels),
-            Values::Float8(all) => write::<DoubleType>(group, all, levels),
+            Values::Bool(all) => write_values::<BoolType>(group, all, levels),
+            Values::Int4(all) => write_values::<Int32Type>(group, all, levels),
+            Values::Int8(all) | Values::Time(all) => write_values::<Int64Type>(group, all, levels),
+            Values::Float8(all) => write_values::<DoubleType>(group, all, levels),
             Values::Text(all) | Values::Json(all) | Values::Bytes(all) => {
-                write::<ByteArrayType>(group, all, levels)
+                write_values::<ByteArrayType>(group, all, levels)
             }
         }?;
         self.levels.clear();
@@ -247,35 +254,35 @@ impl Column {
     }
 }
 
-fn write<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, Shared>,
+fn write_values<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
     values: &mut Vec<T::T>,
     levels: Option<&[i16]>,
 ) -> Result<(), Failure> {
-    let column = group.next_column().map_err(failed)?;
+    let column = group.next_column().map_err(write_failure)?;
     let Some(mut column) = column else {
         unreachable!("the row group has the columns of its schema");
     };
     column
         .typed::<T>()
         .write_batch(values, levels, None)
-        .map_err(failed)?;
+        .map_err(write_failure)?;
     values.clear();
-    column.close().map_err(failed)
+    column.close().map_err(write_failure)
 }
 
-/// Bytes that the file writes and the export takes.
+/// A buffer that the file writes to and the export takes from.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Shared {
+impl SharedBuffer {
     fn take(&self, out: &mut Vec<u8>) {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         out.append(&mut written);
     }
 }
 
-impl io::Write for Shared {
+impl io::Write for SharedBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         written.extend_from_slice(bytes);
@@ -287,6 +294,6 @@ impl io::Write for Shared {
     }
 }
 
-fn failed(error: parquet::errors::ParquetError) -> Failure {
-    Failure::failed(format!("the Parquet file cannot be written: {error}"))
+fn write_failure(error: parquet::errors::ParquetError) -> Failure {
+    Failure::failed(format!("cannot write the Parquet file: {error}"))
 }

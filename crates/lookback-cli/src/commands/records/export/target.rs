@@ -1,5 +1,4 @@
-//! Where an export goes: standard output, or a file that is there when it is
-//! whole.
+//! The target of an export: standard output, or a file that appears once it is complete.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -9,39 +8,39 @@ use std::thread::JoinHandle;
 use tempfile::TempPath;
 use tokio::sync::mpsc;
 
-use super::unfinished;
+use super::temp_files;
 use crate::failure::Failure;
 
-/// Bytes that are handed to the thread at a time, and how many of these wait.
-const PIECE: usize = 256 * 1024;
-const WAITING: usize = 4;
+/// The size of a chunk for the thread, and the number of queued chunks.
+const CHUNK_BYTES: usize = 256 * 1024;
+const MAX_QUEUED_CHUNKS: usize = 4;
 
-/// Where an export goes.
+/// The target of an export.
 pub(super) enum Target {
     Stdout,
-    /// A device or a named pipe: nothing that can be replaced.
+    /// A device or a named pipe, which cannot be replaced.
     Device {
         file: File,
         path: PathBuf,
     },
     File {
         file: File,
-        whole: Whole,
+        pending: PendingFile,
         overwrite: bool,
     },
 }
 
-/// A file that is to have its name when it is whole.
-pub(super) struct Whole {
-    /// Removed when it is dropped.
+/// A file that gets its name once it is complete.
+pub(super) struct PendingFile {
+    /// Removed when dropped.
     written: TempPath,
     path: PathBuf,
-    /// Has the lock by which others know that this process lives.
+    /// Holds the lock that shows others that this process is alive.
     _lock: File,
 }
 
 impl Target {
-    /// Standard output, or a file beside the one that is to be written.
+    /// Opens standard output, or a temporary file beside the file to write.
     pub(super) fn open(path: Option<&Path>, overwrite: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self::Stdout);
@@ -52,18 +51,18 @@ impl Target {
                 path.display()
             )));
         }
-        // What a link leads to, too: /dev/stdout is one.
+        // Follows links: /dev/stdout is one.
         if let Ok(there) = path.metadata()
             && !there.is_file()
         {
             let file = File::options().write(true).open(path);
             return Ok(Self::Device {
-                file: file.map_err(|error| cannot(path, &error))?,
+                file: file.map_err(|error| write_failure(path, &error))?,
                 path: path.to_owned(),
             });
         }
         if !overwrite && path.symlink_metadata().is_ok() {
-            return Err(there(path));
+            return Err(already_exists(path));
         }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -72,16 +71,16 @@ impl Target {
         if !folder.is_dir() {
             let (path, folder) = (path.display(), folder.display());
             return Err(Failure::usage(format!(
-                "--out: {path} cannot be written: there is no folder {folder}"
+                "--out: cannot write {path}: there is no folder {folder}"
             )));
         }
-        let prefix = unfinished::prefix(path);
-        unfinished::remove(folder, &prefix);
+        let prefix = temp_files::prefix(path);
+        temp_files::remove_stale(folder, &prefix);
         let (file, lock, written) =
-            unfinished::create(folder, &prefix).map_err(|error| cannot(path, &error))?;
+            temp_files::create(folder, &prefix).map_err(|error| write_failure(path, &error))?;
         Ok(Self::File {
             file,
-            whole: Whole {
+            pending: PendingFile {
                 written,
                 path: path.to_owned(),
                 _lock: lock,
@@ -94,35 +93,36 @@ impl Target {
         matches!(self, Self::Stdout) && io::stdout().is_terminal()
     }
 
-    /// Starts the thread that writes.
-    pub(super) fn start(self) -> Result<Writing, Failure> {
-        let (chunks, received) = mpsc::channel(WAITING);
-        let (thread, to) = match self {
+    /// Starts the writing thread.
+    pub(super) fn start(self) -> Result<ExportWriter, Failure> {
+        let (chunks, received) = mpsc::channel(MAX_QUEUED_CHUNKS);
+        let (thread, destination) = match self {
             Self::Stdout => (
                 spawn(received, || Ok(io::stdout().lock()), |_| Ok(()))?,
-                To::Stdout,
+                Destination::Stdout,
             ),
-            Self::Device { file, path } => {
-                (spawn(received, || Ok(file), |_| Ok(()))?, To::Device(path))
-            }
+            Self::Device { file, path } => (
+                spawn(received, || Ok(file), |_| Ok(()))?,
+                Destination::Device(path),
+            ),
             Self::File {
                 file,
-                whole,
+                pending,
                 overwrite,
             } => (
                 spawn(received, || Ok(file), |file| file.sync_all())?,
-                To::File { whole, overwrite },
+                Destination::File { pending, overwrite },
             ),
         };
-        Ok(Writing {
+        Ok(ExportWriter {
             chunks,
             thread: Some(thread),
-            to,
+            destination,
         })
     }
 }
 
-/// Writes what comes, until there is no more, then ends it.
+/// Spawns a thread that writes all received chunks, and then calls `end`.
 fn spawn<W: Write>(
     mut received: mpsc::Receiver<Vec<u8>>,
     open: impl FnOnce() -> io::Result<W> + Send + 'static,
@@ -139,96 +139,99 @@ fn spawn<W: Write>(
     })?)
 }
 
-/// An export on its way.
-pub(super) struct Writing {
+/// The sending half of a running export.
+pub(super) struct ExportWriter {
     chunks: mpsc::Sender<Vec<u8>>,
     thread: Option<JoinHandle<io::Result<()>>>,
-    to: To,
+    destination: Destination,
 }
 
-enum To {
+enum Destination {
     Stdout,
     Device(PathBuf),
-    File { whole: Whole, overwrite: bool },
+    File {
+        pending: PendingFile,
+        overwrite: bool,
+    },
 }
 
-impl Writing {
-    /// Hands over what there is, when the thread is no more than a few chunks
-    /// behind.
+impl ExportWriter {
+    /// Sends the output to the thread; waits while too many chunks are queued.
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        // In pieces: what waits is counted by them, and a row group is large.
-        for piece in out.chunks(PIECE) {
+        // In chunks, which the queue counts: a row group is large.
+        for piece in out.chunks(CHUNK_BYTES) {
             if self.chunks.send(piece.to_vec()).await.is_err() {
-                // The thread has ended, and knows why.
+                // The thread has ended, and returns the reason.
                 return Err(self
-                    .joined()
+                    .join()
                     .err()
-                    .unwrap_or_else(|| Failure::failed("writing ended before the records did")));
+                    .unwrap_or_else(|| Failure::failed("writing stopped before the last record")));
             }
         }
         out.clear();
         Ok(())
     }
 
-    /// Waits until all is written, and gives the file its name.
+    /// Waits until all is written, and renames the file to its target.
     pub(super) async fn finish(mut self) -> Result<(), Failure> {
         let (closed, _) = mpsc::channel(1);
         self.chunks = closed;
-        let (to, outcome) = tokio::task::spawn_blocking(move || {
-            let outcome = self.joined();
-            (self.to, outcome)
+        let (destination, outcome) = tokio::task::spawn_blocking(move || {
+            let outcome = self.join();
+            (self.destination, outcome)
         })
         .await
         .map_err(|error| Failure::failed(format!("writing failed: {error}")))?;
         outcome?;
-        let To::File { whole, overwrite } = to else {
+        let Destination::File { pending, overwrite } = destination else {
             return Ok(());
         };
-        // The lock is let go once it has its name: see `unfinished.rs`.
-        let Whole {
+        // The lock is released after the rename: see `temp_files.rs`.
+        let PendingFile {
             written,
             path,
             _lock,
-        } = whole;
-        readable_as_usual(&written);
+        } = pending;
+        apply_umask(&written);
         let named = match overwrite {
             true => written.persist(&path),
             false => written.persist_noclobber(&path),
         };
         named.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => there(&path),
-            _ => cannot(&path, &error.error),
+            io::ErrorKind::AlreadyExists => already_exists(&path),
+            _ => write_failure(&path, &error.error),
         })
     }
 
-    fn joined(&mut self) -> Result<(), Failure> {
+    fn join(&mut self) -> Result<(), Failure> {
         match self.thread.take().map(JoinHandle::join) {
             None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(error))) => Err(match &self.to {
-                To::File { whole, .. } => cannot(&whole.path, &error),
-                To::Device(path) => cannot(path, &error),
-                // Whoever reads it has gone: that is no failure.
-                To::Stdout if error.kind() == io::ErrorKind::BrokenPipe => error.into(),
-                To::Stdout => cannot(Path::new("standard output"), &error),
+            Some(Ok(Err(error))) => Err(match &self.destination {
+                Destination::File { pending, .. } => write_failure(&pending.path, &error),
+                Destination::Device(path) => write_failure(path, &error),
+                // The reader has closed the pipe, which is not a failure.
+                Destination::Stdout if error.kind() == io::ErrorKind::BrokenPipe => error.into(),
+                Destination::Stdout => write_failure(Path::new("standard output"), &error),
             }),
             Some(Err(_)) => Err(Failure::failed("writing failed")),
         }
     }
 }
 
-/// A temporary file is for its owner alone; what it becomes is as any other.
-fn readable_as_usual(file: &Path) {
+/// Gives a temporary file, which only its owner can read, the usual permissions.
+fn apply_umask(file: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // What the umask leaves of 666 is known only of a file that is made.
-        let like = tempfile::Builder::new()
-            .prefix(unfinished::PREFIX)
+        // The umask shows only in the permissions of a new file.
+        let sample = tempfile::Builder::new()
+            .prefix(temp_files::PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o666))
             .tempfile_in(file.parent().unwrap_or(Path::new(".")));
-        if let Ok(permissions) = like.and_then(|like| Ok(like.as_file().metadata()?.permissions()))
+        if let Ok(permissions) =
+            sample.and_then(|sample| Ok(sample.as_file().metadata()?.permissions()))
         {
-            // If it cannot be, the file stays its owner's.
+            // If that fails, only its owner can read the file.
             let _ = std::fs::set_permissions(file, permissions);
         }
     }
@@ -236,16 +239,16 @@ fn readable_as_usual(file: &Path) {
     let _ = file;
 }
 
-fn there(path: &Path) -> Failure {
-    Failure::usage(format!("--out: {} is there already", path.display()))
+fn already_exists(path: &Path) -> Failure {
+    Failure::usage(format!("--out: {} already exists", path.display()))
         .hint("give another name, or --overwrite")
 }
 
-fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("{} cannot be written: {error}", path.display()))
+fn write_failure(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {error}", path.display()))
 }
 
-/// Waits for Ctrl-C, or for whoever ends the program.
+/// Waits for Ctrl-C or SIGTERM.
 pub(super) async fn interrupted() {
     #[cfg(unix)]
     {

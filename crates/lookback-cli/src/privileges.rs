@@ -1,4 +1,4 @@
-//! What a command needs of the database, told where it fails for want of it.
+//! The privileges that a command requires, named when it fails without them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 
-/// What search keeps about sealed records.
+/// The tables of search summaries.
 pub(crate) const SUMMARIES: [&str; 4] = [
     "sealed_segments",
     "search_blocks",
@@ -21,30 +21,29 @@ pub(crate) const CHANGE: &[&str] = &["SELECT", "UPDATE"];
 pub(crate) const ADD: &[&str] = &["SELECT", "INSERT", "UPDATE"];
 pub(crate) const REMOVE: &[&str] = &["SELECT", "DELETE"];
 pub(crate) const ALL: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
-/// To make and drop partitions.
+/// Ownership, to create and drop partitions.
 pub(crate) const OWN: &[&str] = &[OWNER];
 
 const OWNER: &str = "OWNER";
 
-/// The rights on a table that a command makes use of.
-pub(crate) type Need = (&'static str, &'static [&'static str]);
+/// A table, and the privileges on it that a command requires.
+pub(crate) type Required = (&'static str, &'static [&'static str]);
 
-/// These rights on each summary.
-pub(crate) fn on_summaries(rights: &'static [&'static str]) -> impl Iterator<Item = Need> {
+/// Requires these privileges on each summary table.
+pub(crate) fn on_summaries(rights: &'static [&'static str]) -> impl Iterator<Item = Required> {
     SUMMARIES.into_iter().map(move |table| (table, rights))
 }
 
-/// The failure of a command that needs these, in words that say which of them
-/// are missing; as it is, if none is.
-pub(crate) async fn explained(config: &Config, failure: Failure, needs: &[Need]) -> Failure {
+/// Replaces a failure by one that names missing privileges, if any are.
+pub(crate) async fn explain(config: &Config, failure: Failure, needs: &[Required]) -> Failure {
     if !failure.is_of_setup() {
         return failure;
     }
-    // On a connection of its own: the transaction of the other has failed.
+    // On a new connection: the transaction of the other one has failed.
     let Ok(mut conn) = database::connect(config).await else {
         return failure;
     };
-    let missing = missing(&mut conn, needs).await;
+    let missing = find_missing(&mut conn, needs).await;
     let _ = conn.close().await;
     match missing {
         Ok(Some(missing)) => missing,
@@ -52,7 +51,10 @@ pub(crate) async fn explained(config: &Config, failure: Failure, needs: &[Need])
     }
 }
 
-async fn missing(conn: &mut PgConnection, needs: &[Need]) -> Result<Option<Failure>, sqlx::Error> {
+async fn find_missing(
+    conn: &mut PgConnection,
+    needs: &[Required],
+) -> Result<Option<Failure>, sqlx::Error> {
     let each = || {
         needs
             .iter()
@@ -76,15 +78,15 @@ async fn missing(conn: &mut PgConnection, needs: &[Need]) -> Result<Option<Failu
     .fetch_all(conn)
     .await?;
     let mut role = String::new();
-    // What is missing on each table, by table, in the order of needs.
-    let mut lacking: Vec<(&str, Vec<&str>)> = Vec::new();
+    // Missing privileges by table, in the order of `required`.
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut owners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (row, (table, right)) in rows.iter().zip(each()) {
         role = row.try_get("role")?;
         if !row.try_get("found")? {
             return Ok(Some(match row.try_get::<Option<String>, _>("hidden")? {
                 Some(schema) => Failure::failed(format!(
-                    "the role {role} may not use the schema {schema}, in which the table {table} is"
+                    "the role {role} lacks USAGE on the schema {schema}, which contains the table {table}"
                 ))
                 .hint(format!(
                     "as its owner: GRANT USAGE ON SCHEMA {schema} TO {role}"
@@ -100,33 +102,33 @@ async fn missing(conn: &mut PgConnection, needs: &[Need]) -> Result<Option<Failu
             owners.entry(row.try_get("owner")?).or_default().push(table);
             continue;
         }
-        match lacking.iter_mut().find(|(name, _)| *name == table) {
+        match missing.iter_mut().find(|(name, _)| *name == table) {
             Some((_, rights)) => rights.push(right),
-            None => lacking.push((table, vec![right])),
+            None => missing.push((table, vec![right])),
         }
     }
-    Ok(told(&role, &lacking, &owners))
+    Ok(told(&role, &missing, &owners))
 }
 
 /// What is missing, in words; `None` if nothing is.
 fn told(
     role: &str,
-    lacking: &[(&str, Vec<&str>)],
+    missing: &[(&str, Vec<&str>)],
     owners: &BTreeMap<String, Vec<&str>>,
 ) -> Option<Failure> {
-    // Tables on which the same is missing go together.
-    let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
-    for (table, rights) in lacking {
+    // Groups the tables by missing privileges.
+    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+    for (table, rights) in missing {
         let rights = rights.join(", ");
-        match alike.iter_mut().find(|(same, _)| *same == rights) {
+        match groups.iter_mut().find(|(same, _)| *same == rights) {
             Some((_, tables)) => tables.push(table),
-            None => alike.push((rights, vec![table])),
+            None => groups.push((rights, vec![table])),
         }
     }
     let (mut problems, mut hints) = (Vec::new(), Vec::new());
-    for (rights, tables) in &alike {
+    for (rights, tables) in &groups {
         let tables = tables.join(", ");
-        problems.push(format!("has no right to {rights} on {tables}"));
+        problems.push(format!("lacks {rights} on {tables}"));
         hints.push(format!("GRANT {rights} ON {tables} TO {role}"));
     }
     for (owner, tables) in owners {

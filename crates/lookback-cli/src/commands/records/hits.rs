@@ -1,33 +1,33 @@
-//! `search` and `like`: records with the reason why they were found.
+//! `search` and `like`: hits with their explanation.
 
 use lookback::{Hit, Model, QueryBuilder, WordMatch};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Beside, Shown, asked_wrongly, envelope, note_of};
+use super::{PageCursors, TableRow, envelope, print_count, query_failure};
 use crate::args::PageArgs;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
-pub(super) async fn run<M: Model + Serialize + Shown>(
+pub(super) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
     query: &QueryBuilder<M>,
     args: &PageArgs,
     explain: bool,
 ) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let hits = query.hits(&mut conn).await.map_err(asked_wrongly)?;
-    let beside = Beside::of(&hits.next, &hits.previous);
-    database::warn_of_encoder(&mut conn).await;
+    let hits = query.hits(&mut conn).await.map_err(query_failure)?;
+    let cursors = PageCursors::of(&hits.next, &hits.previous);
+    database::warn_about_encoder(&mut conn).await;
     if args.json {
         let data = hits
             .data
             .iter()
-            .map(json_of)
+            .map(hit_json)
             .collect::<Result<Vec<Value>, Failure>>()?;
-        return output::json(&envelope(&data, hits.total, beside, args));
+        return output::json(&envelope(&data, hits.total, cursors, args));
     }
     let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
     let notes: Vec<Vec<String>> = match explain {
@@ -35,12 +35,12 @@ pub(super) async fn run<M: Model + Serialize + Shown>(
         false => Vec::new(),
     };
     output::noted_table(M::HEADINGS, &rows, &notes)?;
-    note_of::<M>(hits.data.len(), hits.total, beside);
+    print_count::<M>(hits.data.len(), hits.total, cursors);
     Ok(())
 }
 
-/// The cells of a record, with what was found marked in the last one.
-fn marked_cells<M: Shown>(hit: &Hit<M>) -> Vec<Cell> {
+/// Converts a record to cells, with highlights in the last one.
+fn marked_cells<M: TableRow>(hit: &Hit<M>) -> Vec<Cell> {
     let mut cells = hit.record.cells();
     if let Some(last) = cells.pop() {
         let highlight = hit
@@ -53,7 +53,7 @@ fn marked_cells<M: Shown>(hit: &Hit<M>) -> Vec<Cell> {
     cells
 }
 
-/// Why a record was found: its score, then a line for each word.
+/// Explains a hit: its score, then a line for each word.
 fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
     let mut score = match hit.why.likeness {
         Some(likeness) if hit.why.words.is_empty() => format!("likeness {likeness:.2}"),
@@ -80,8 +80,8 @@ fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
     std::iter::once(score).chain(words).collect()
 }
 
-/// The record, and beside its fields what is said of it as a hit.
-fn json_of<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
+/// Converts a hit to JSON: the fields of the record, and `hit`.
+fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
     let mut record = serde_json::to_value(&hit.record)?;
     let words: Vec<Value> = hit
         .why

@@ -1,13 +1,13 @@
-//! How the records of each model look in a table.
+//! The rows of each model in a printed table.
 
 use anstyle::Style;
 use lookback::{Level, Log, Metric, Model, RequestSnapshot, User};
 
 use crate::output::{Cell, DIM, RED, YELLOW};
 
-/// A model that the command line shows.
-pub(crate) trait Shown: Model {
-    /// One record, in a sentence.
+/// A model whose records are printed as rows of a table.
+pub(crate) trait TableRow: Model {
+    /// The word for one record, in a message.
     const NAME: &'static str;
     /// The command, which is also the word for many records.
     const COMMAND: &'static str;
@@ -17,7 +17,7 @@ pub(crate) trait Shown: Model {
     fn cells(&self) -> Vec<Cell>;
 }
 
-impl Shown for Log {
+impl TableRow for Log {
     const NAME: &'static str = "log";
     const COMMAND: &'static str = "logs";
     const HEADINGS: &'static [&'static str] = &["ID", "TIME", "LEVEL", "SOURCE", "MESSAGE"];
@@ -39,7 +39,7 @@ impl Shown for Log {
     }
 }
 
-impl Shown for RequestSnapshot {
+impl TableRow for RequestSnapshot {
     const NAME: &'static str = "request";
     const COMMAND: &'static str = "requests";
     const HEADINGS: &'static [&'static str] = &[
@@ -64,7 +64,7 @@ impl Shown for RequestSnapshot {
     }
 }
 
-impl Shown for Metric {
+impl TableRow for Metric {
     const NAME: &'static str = "window";
     const COMMAND: &'static str = "metrics";
     const HEADINGS: &'static [&'static str] = &[
@@ -90,7 +90,7 @@ impl Shown for Metric {
     }
 }
 
-impl Shown for User {
+impl TableRow for User {
     const NAME: &'static str = "user";
     const COMMAND: &'static str = "users";
     const HEADINGS: &'static [&'static str] = &["ID", "CREATED", "ROLE", "EMAIL"];
@@ -105,9 +105,9 @@ impl Shown for User {
     }
 }
 
-/// UTC, to the microsecond where the time has them.
+/// Formats a time in UTC, with microseconds if it has them.
 fn time(time: impl serde::Serialize) -> Cell {
-    // As JSON writes it, so that what is shown can be pasted into a filter.
+    // In the format of JSON, which can be pasted into a filter.
     let text = serde_json::to_value(time)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

@@ -1,29 +1,29 @@
-//! Long lines, looked through before their values are built: a value in memory
-//! is many times as large as its text.
+//! Checks of the field sizes of long lines, before their values are built.
+//!
+//! A value in memory is many times as large as its text.
 
 use std::fmt;
 
 use lookback::{ColumnType, Table};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Lines of more bytes are looked through. No memory worth a second pass is
-/// needed for a shorter one.
+/// Lines with more bytes are checked; for shorter ones a second pass is not worth it.
 pub(crate) const LARGE: usize = 1024 * 1024;
 
-/// The fields that are longer than the table takes, each with what is wrong
-/// with it; none in a line that can be read. Sizes are counted as the checks of
-/// a record count them.
+/// Finds the fields that exceed the limits of the table, each with its problem.
+///
+/// Sizes are counted as in the checks of a record.
 pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<String>> {
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     let mut unknown = 0;
     fields(text, |name, size| match table.column(name) {
         Some(column) => {
             let size = match column.ty {
                 ColumnType::Jsonb => size,
-                _ => size.saturating_sub(QUOTES),
+                _ => size.saturating_sub(QUOTE_BYTES),
             };
             if size > column.max_bytes {
-                wrong.push(format!(
+                problems.push(format!(
                     "{name}: is {size} bytes long; at most {} are taken",
                     column.max_bytes
                 ));
@@ -34,33 +34,35 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
             unknown += name.len() + size;
             if before <= LARGE && unknown > LARGE {
                 let name: String = name.chars().take(60).collect();
-                wrong.push(format!("{name}: is not a field of {}", table.name));
+                problems.push(format!("{name}: is not a field of {}", table.name));
             }
         }
     })?;
-    Ok(wrong)
+    Ok(problems)
 }
 
-/// Calls `found` with the name and the size of every field of an object; with
-/// none for JSON of another kind.
+/// Calls `found` with the name and the size of every field of an object.
+///
+/// It is not called for other JSON values.
 pub(crate) fn fields(text: &str, found: impl FnMut(&str, usize)) -> serde_json::Result<()> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_any(Fields(found))?;
+    reader.deserialize_any(FieldVisitor(found))?;
     reader.end()
 }
 
-/// The quotes of a string.
-const QUOTES: usize = 2;
+/// The bytes of a string's quotes.
+const QUOTE_BYTES: usize = 2;
 
-/// With its feature `arbitrary_precision`, serde_json gives a number that is not
-/// an integer of 64 bits as an object of one field, of this name, that is the
-/// text of the number.
-const NUMBER: &str = "$serde_json::private::Number";
+/// The key of a number in serde_json with its feature `arbitrary_precision`.
+///
+/// A number that is not a 64-bit integer is an object with this one field, whose
+/// value is the text of the number.
+const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// Visits the fields of an object.
-struct Fields<F>(F);
+struct FieldVisitor<F>(F);
 
-impl<'de, F: FnMut(&str, usize)> Visitor<'de> for Fields<F> {
+impl<'de, F: FnMut(&str, usize)> Visitor<'de> for FieldVisitor<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,8 +71,8 @@ impl<'de, F: FnMut(&str, usize)> Visitor<'de> for Fields<F> {
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            let size = map.next_value_seed(Size)?;
-            if name != NUMBER {
+            let size = map.next_value_seed(SizeVisitor)?;
+            if name != NUMBER_KEY {
                 self.0(&name, size);
             }
         }
@@ -78,7 +80,7 @@ impl<'de, F: FnMut(&str, usize)> Visitor<'de> for Fields<F> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        Size.visit_seq(seq).map(drop)
+        SizeVisitor.visit_seq(seq).map(drop)
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
@@ -107,9 +109,9 @@ impl<'de, F: FnMut(&str, usize)> Visitor<'de> for Fields<F> {
 }
 
 /// Counts the bytes of a value, without its white space and commas.
-struct Size;
+struct SizeVisitor;
 
-impl<'de> DeserializeSeed<'de> for Size {
+impl<'de> DeserializeSeed<'de> for SizeVisitor {
     type Value = usize;
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<usize, D::Error> {
@@ -117,7 +119,7 @@ impl<'de> DeserializeSeed<'de> for Size {
     }
 }
 
-impl<'de> Visitor<'de> for Size {
+impl<'de> Visitor<'de> for SizeVisitor {
     type Value = usize;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,12 +147,12 @@ impl<'de> Visitor<'de> for Size {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<usize, E> {
-        Ok(text.len() + QUOTES)
+        Ok(text.len() + QUOTE_BYTES)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
         let mut size = "[]".len();
-        while let Some(item) = seq.next_element_seed(Size)? {
+        while let Some(item) = seq.next_element_seed(SizeVisitor)? {
             size += item;
         }
         Ok(size)
@@ -159,11 +161,11 @@ impl<'de> Visitor<'de> for Size {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
         let mut size = "{}".len();
         while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(Size)?;
-            if name == NUMBER {
-                return Ok(value - QUOTES);
+            let value = map.next_value_seed(SizeVisitor)?;
+            if name == NUMBER_KEY {
+                return Ok(value - QUOTE_BYTES);
             }
-            size += name.len() + QUOTES + value;
+            size += name.len() + QUOTE_BYTES + value;
         }
         Ok(size)
     }
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_of_what_is_kept() {
+    fn field_sizes_exclude_white_space() {
         let text = r#"{"a": "x\u0041\n", "b": [0, 10, -7, -2.50, null, true], "c": {"k" : []}}"#;
         let named = |name: &str, size| (name.to_owned(), size);
         assert_eq!(sizes(text), [named("a", 5), named("b", 20), named("c", 7)]);
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_is_named() {
+    fn too_large_field_is_named() {
         let wrong = |text: &str| too_large(text, Log::TABLE).expect("JSON").join("; ");
         let x = "x".repeat(LARGE);
         assert_eq!(wrong(&format!("{{\"message\": \"{x}\"}}")), "");
