@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use lookback::Embedding;
 use testkit::bench::{Report, Target, Times};
-use testkit::made;
+use testkit::sample;
 
 const LIMIT: f64 = 500_000.0;
 const ROUNDS: usize = 9;
@@ -75,7 +75,7 @@ fn main() {
 }
 
 fn made_messages(count: usize) -> Vec<String> {
-    let lines = made::log_lines(42, 0, count as u64);
+    let lines = sample::log_lines(42, 0, count as u64);
     lines.map(|line| line.message).collect()
 }
 

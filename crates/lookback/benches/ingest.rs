@@ -16,9 +16,9 @@ use lookback::ingest::Writer;
 use lookback::{Embedding, Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{
-    Contest, Report, Target, Times, copied_in, copied_out, create_plain, execute, rows,
+    Contest, Report, Target, Times, copy_in, copy_out, create_bare_table, execute, rows,
 };
-use testkit::made::log_lines;
+use testkit::sample::log_lines;
 
 const ROUNDS: usize = 5;
 const SEED: u64 = 42;
@@ -50,14 +50,14 @@ async fn main() {
 
     // The bytes of a COPY of these rows, as the server itself writes them.
     written(&db.pool, lines(rows)).await;
-    let bytes = copied_out(&db.pool).await;
+    let bytes = copy_out(&db.pool).await;
     report.note("bytes a row", bytes.len() as u64 / rows);
-    create_plain(&db.pool, "plain").await;
+    create_bare_table(&db.pool, "plain").await;
 
     let mut contest = Contest::new();
     for _ in 0..ROUNDS {
         empty(&db.pool).await;
-        let raw = copied_in(&db.pool, "plain", &bytes);
+        let raw = copy_in(&db.pool, "plain", &bytes);
         contest.time("raw COPY, primary key only", raw).await;
 
         empty(&db.pool).await;
@@ -71,10 +71,10 @@ async fn main() {
     // As many rows as fit, then the indexes, then some more rows: how fast rows go into a
     // table that has them. A COPY a batch, as somebody who waits for them would.
     let (there, more) = (rows.min(MOST_THERE), MORE);
-    create_plain(&db.pool, "indexed").await;
+    create_bare_table(&db.pool, "indexed").await;
     empty(&db.pool).await;
     written(&db.pool, lines(there)).await;
-    copied_in(&db.pool, "indexed", &copied_out(&db.pool).await).await;
+    copy_in(&db.pool, "indexed", &copy_out(&db.pool).await).await;
     execute(&db.pool, SEARCH_INDEXES).await;
     empty(&db.pool).await;
     let mut batches = Vec::new();
@@ -84,12 +84,12 @@ async fn main() {
     {
         empty(&db.pool).await;
         written(&db.pool, batch.to_vec()).await;
-        batches.push(copied_out(&db.pool).await);
+        batches.push(copy_out(&db.pool).await);
     }
     let mut indexed = Times::default();
     let copying = async {
         for batch in &batches {
-            copied_in(&db.pool, "indexed", batch).await;
+            copy_in(&db.pool, "indexed", batch).await;
         }
         // What the GIN put off.
         execute(&db.pool, "SELECT gin_clean_pending_list('indexed_words')").await;

@@ -23,7 +23,7 @@ use lookback::maintenance::DEFAULT_PARTITION;
 use lookback::{Cursor, Filter, Log, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};
-use testkit::made::{Random, line_time, log_lines};
+use testkit::sample::{Random, line_time, log_lines};
 
 const SEED: u64 = 42;
 const SMALL: u64 = 100_000;

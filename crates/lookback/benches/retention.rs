@@ -50,7 +50,7 @@ async fn main() {
     compare("fsync off", testkit::server_url(), ids, &mut report).await;
     // It waits for the server.
     let (durable, running) = tokio::task::spawn_blocking(|| {
-        let server = testkit::Killable::durable();
+        let server = testkit::KillableServer::durable();
         let running = server.start();
         (server, running)
     })
@@ -134,7 +134,7 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let rows = ids.unsigned_abs() - 1;
     let all = rows + KEPT;
     for first in (0..all).step_by(usize::try_from(BATCH).unwrap()) {
-        let lines: Vec<_> = testkit::made::log_lines(42, first, BATCH.min(all - first)).collect();
+        let lines: Vec<_> = testkit::sample::log_lines(42, first, BATCH.min(all - first)).collect();
         Log::records().create_many(pool, &lines).await.unwrap();
         maintenance::make_ahead(pool, table, &options)
             .await

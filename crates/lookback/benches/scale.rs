@@ -24,8 +24,10 @@ use lookback::maintenance::DEFAULT_PARTITION;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
-use testkit::bench::{Growth, Report, Scale, Target, Times, plot, replace_between, rows, shown};
-use testkit::made::{self, Search};
+use testkit::bench::{
+    Growth, Report, Scale, Target, Times, format_number, plot, replace_between, rows,
+};
+use testkit::sample::{self, Search};
 
 const SEED: u64 = 42;
 /// Ids of a partition.
@@ -109,7 +111,7 @@ async fn load(pool: &PgPool, from: u64, to: u64) {
     let mut at = from;
     while at < to {
         let count = BATCH.min(to - at);
-        let batch: Vec<NewLog> = made::log_lines(SEED, at, count).collect();
+        let batch: Vec<NewLog> = sample::log_lines(SEED, at, count).collect();
         Log::records().create_many(pool, &batch).await.unwrap();
         at += count;
     }
@@ -162,7 +164,7 @@ struct Measured {
 impl Measured {
     async fn of(pool: &PgPool, rows: u64) -> Self {
         let mut conn = pool.acquire().await.unwrap();
-        let searches: Vec<Search> = made::searches(7, SEED, rows).take(SEARCHES).collect();
+        let searches: Vec<Search> = sample::searches(7, SEED, rows).take(SEARCHES).collect();
         let mut measured = Self {
             plain: Times::default(),
             filtered: Times::default(),
@@ -248,8 +250,8 @@ impl Measured {
         let ms = |times: &Times| {
             format!(
                 "{}/{} ms",
-                shown(times.median() * 1e3),
-                shown(times.p95() * 1e3)
+                format_number(times.median() * 1e3),
+                format_number(times.p95() * 1e3)
             )
         };
         format!(
@@ -335,7 +337,7 @@ async fn scan_cost(conn: &mut sqlx::PgConnection, cost: &str) {
 async fn at_a_rate(pool: &PgPool, rows: u64) -> Times {
     let mut searching = Vec::new();
     let start = Instant::now();
-    for (place, search) in made::searches(8, SEED, rows).take(AT_A_RATE).enumerate() {
+    for (place, search) in sample::searches(8, SEED, rows).take(AT_A_RATE).enumerate() {
         let due = start + Duration::from_secs_f64(place as f64 / PER_SECOND);
         tokio::time::sleep_until(due.into()).await;
         let pool = pool.clone();

@@ -17,9 +17,9 @@ use lookback::maintenance::{DEFAULT_PARTITION, Keeper, KeeperOptions};
 use lookback::{Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{
-    Growth, Report, Scale, Target, Times, copied_in, copied_out, create_plain, execute, plot, rows,
+    Growth, Report, Scale, Target, Times, copy_in, copy_out, create_bare_table, execute, plot, rows,
 };
-use testkit::made::log_lines;
+use testkit::sample::log_lines;
 
 const SEED: u64 = 42;
 const KEPT: u64 = 1_000_000;
@@ -43,7 +43,7 @@ async fn main() {
             .await
             .unwrap();
     }
-    let bytes = copied_out(&db.pool).await;
+    let bytes = copy_out(&db.pool).await;
     let mut raw = Times::default();
     raw_rounds(&db.pool, &bytes, &mut raw).await;
 
@@ -119,9 +119,9 @@ async fn main() {
 /// A raw COPY, before and after what it is compared with.
 async fn raw_rounds(pool: &PgPool, bytes: &[u8], raw: &mut Times) {
     for _ in 0..3 {
-        create_plain(pool, "plain").await;
+        create_bare_table(pool, "plain").await;
         execute(pool, "CHECKPOINT").await;
-        raw.time(copied_in(pool, "plain", bytes)).await;
+        raw.time(copy_in(pool, "plain", bytes)).await;
         execute(pool, "DROP TABLE plain").await;
     }
 }

@@ -6,13 +6,16 @@
 use std::fs;
 use std::path::Path;
 
-use testkit::made;
+use testkit::sample;
 
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sample");
     let write = |name: &str, text: String| {
         fs::write(folder.join(name), text).expect("the sample can be written");
     };
-    write("logs.jsonl", made::json_lines(&made::logs(1, 500)));
-    write("requests.jsonl", made::json_lines(&made::requests(2, 150)));
+    write("logs.jsonl", sample::json_lines(&sample::logs(1, 500)));
+    write(
+        "requests.jsonl",
+        sample::json_lines(&sample::requests(2, 150)),
+    );
 }

@@ -1,6 +1,8 @@
-//! What the benchmarks share: times and their percentiles, a report as a table
-//! and as `target/bench/<name>.json`, growth as a table and as a plot; and raw
-//! COPY, which writing is measured against.
+//! Shared parts of the benchmarks.
+//!
+//! Times and their percentiles; a report as a table and as
+//! `target/bench/<name>.json`; growth as a table and as a plot; and raw COPY, the
+//! baseline of writing.
 //!
 //! ```no_run
 //! # async fn work() {}
@@ -37,13 +39,13 @@ mod times;
 
 use std::path::{Path, PathBuf};
 
-pub use copy::{copied_in, copied_out, create_plain, execute};
+pub use copy::{copy_in, copy_out, create_bare_table, execute};
 pub use growth::Growth;
 pub use plot::{Scale, plot, svg};
 pub use report::{Report, Target};
 pub use times::{Contest, Times};
 
-/// The number of rows to measure with: `ROWS`, or this many.
+/// Returns the number of rows to measure with: `ROWS`, or `or`.
 ///
 /// # Panics
 ///
@@ -58,16 +60,16 @@ pub fn rows(or: u64) -> u64 {
     }
 }
 
-/// A folder or a file of the repository, wherever Cargo runs the benchmark.
+/// Returns the path of a folder or file in the repository, whatever the working folder.
 pub fn workspace(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(path)
 }
 
-/// Puts `text` between the lines `<!-- bench:NAME -->` and
-/// `<!-- /bench:NAME -->` of a file of the repository, in place of what stood
-/// there.
+/// Replaces the text between two marker lines of a file in the repository.
+///
+/// The markers are `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`.
 ///
 /// # Errors
 ///
@@ -104,8 +106,8 @@ fn replaced(old: &str, name: &str, text: &str) -> Result<String, String> {
     }
 }
 
-/// A number with as many digits as say something, in groups of three.
-pub fn shown(number: f64) -> String {
+/// Formats a number with its significant digits, in groups of three.
+pub fn format_number(number: f64) -> String {
     let decimals = match number.abs() {
         size if size >= 100.0 || size == 0.0 => 0,
         size if size >= 10.0 => 1,
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_replaced_between_its_markers_and_nowhere_else() {
+    fn only_text_between_the_markers_is_replaced() {
         let old = "a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n";
         let new = replaced(old, "x", "| new |\n").unwrap();
         assert_eq!(
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_groups_and_no_more_digits_than_they_need() {
+    fn numbers_have_groups_and_significant_digits() {
         let numbers = [
             0.0,
             0.0123,
@@ -160,9 +162,9 @@ mod tests {
             1_234_567.0,
             -1_000.0,
         ];
-        let shown: Vec<String> = numbers.into_iter().map(shown).collect();
+        let format_number: Vec<String> = numbers.into_iter().map(format_number).collect();
         assert_eq!(
-            shown,
+            format_number,
             [
                 "0",
                 "0.012",

@@ -16,53 +16,54 @@ use lookback_embedded::{
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 
-/// A database of one test's own, dropped when the test passes and kept when it
-/// fails, for as long as the server runs.
+/// A database for one test, dropped when the test passes.
+///
+/// When the test fails it is kept for as long as the server runs.
 pub struct Database {
-    /// Connections to it.
+    /// A pool of connections to it.
     pub pool: PgPool,
     /// Its URL.
     pub url: String,
     name: String,
 }
 
-/// How long the server waits for another test before it stops.
+/// The time without a test after which the server stops.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// How long a new database, or a server, is waited for; only failures wait so long.
+/// The longest wait for a new database or a server; only failures take this long.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What names of databases start with; those of tests go on with the server's time.
+/// The prefixes of database names; for tests, the server's time follows.
 const TEST: &str = "test_";
 const TEMPLATE: &str = "template_lookback_";
 
-/// SQLSTATEs of a server, and of a template, that others use.
+/// SQLSTATEs of a server without free connections, and of a template in use.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 const IN_USE: &str = "55006";
 
-/// A database with the tables of Lookback.
+/// Creates a database with the tables of Lookback.
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL to be had.
+/// If no PostgreSQL can be found or started.
 pub async fn database() -> Database {
     create(Some(&template().await)).await
 }
 
-/// A database with nothing in it.
+/// Creates an empty database.
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL to be had.
+/// If no PostgreSQL can be found or started.
 pub async fn empty_database() -> Database {
     create(None).await
 }
 
-/// The URL of the server's own database, to create roles and the like.
+/// Returns the URL of the server's own database, for example to create roles.
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL to be had.
+/// If no PostgreSQL can be found or started.
 pub fn server_url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
@@ -74,13 +75,14 @@ pub fn server_url() -> &'static str {
     })
 }
 
-/// The programs of the PostgreSQL that tests use, and their version: the pinned
-/// one, fetched where that was not done yet, or the one in the folder
+/// Returns the folder of the tests' PostgreSQL programs, and their version.
+///
+/// It is the pinned version, fetched if necessary, or the one in the folder
 /// `LOOKBACK_PG_BIN`.
 ///
 /// # Panics
 ///
-/// If there is no PostgreSQL to be had.
+/// If no PostgreSQL can be found or started.
 pub fn installation() -> (PathBuf, String) {
     let found = find_installation();
     (found.bin().to_owned(), found.version().to_string())
@@ -92,7 +94,7 @@ pub(crate) fn find_installation() -> Installation {
     }
     let layout = Layout::standard(|name| env::var_os(name), is_root())
         .expect("a place for the private PostgreSQL");
-    // The same on every machine, whatever is installed there.
+    // The same version on every machine.
     let path = env::var_os("PATH").unwrap_or_default();
     let search = InstallationFinder::new(layout.installations(), path).include_system(false);
     let say = |event: &lookback_embedded::Event| eprintln!("{event}");
@@ -104,7 +106,7 @@ fn start_server() -> String {
         idle_timeout: IDLE,
         ..EphemeralOptions::default()
     };
-    // It has no TLS, whatever PGSSLMODE asks of others.
+    // It has no TLS, whatever PGSSLMODE requires of others.
     Server::new(server_folder())
         .ephemeral(options)
         .timeout(PATIENCE)
@@ -114,8 +116,10 @@ fn start_server() -> String {
         + "?sslmode=disable"
 }
 
-/// Keeps a connection for as long as this process lives: the server stops when
-/// nobody is connected for a while, as during a test that only compiles.
+/// Keeps a connection open for the life of this process.
+///
+/// The server stops without connections for a while, as during a test that only
+/// compiles.
 fn keep_running(url: &str) {
     let url = url.to_owned();
     let (connected, wait) = mpsc::channel();
@@ -134,8 +138,10 @@ fn keep_running(url: &str) {
     let _ = wait.recv();
 }
 
-/// Below the folder for temporary files, which the user that runs PostgreSQL
-/// for root can enter; one for each user, checkout and PostgreSQL.
+/// Returns the base folder of the server, one for each user, checkout and PostgreSQL.
+///
+/// It is in the folder for temporary files, which the user that runs PostgreSQL
+/// for root can enter.
 fn server_folder() -> PathBuf {
     let key = key_of(&(
         env!("CARGO_MANIFEST_DIR"),
@@ -145,15 +151,14 @@ fn server_folder() -> PathBuf {
     env::temp_dir().join(format!("lookback-test-{key}"))
 }
 
-/// A short name for a value, the same in every process of a build.
+/// Hashes a value to a short name, the same in every process of a build.
 fn key_of(value: &impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// A connection to the server's own database; where all are taken, as soon as
-/// one is free.
+/// Connects to the server's own database; waits while all connections are taken.
 async fn admin() -> PgConnection {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -173,18 +178,18 @@ fn has_code(error: &sqlx::Error, code: &str) -> bool {
         .is_some_and(|error| error.code().as_deref() == Some(code))
 }
 
-/// The name of a database that is migrated once, and then copied.
+/// Returns the name of the template database, which is migrated once and then copied.
 async fn template() -> String {
     static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     NAME.get_or_init(|| async {
-        // Named by what is in it: other migrations or another encoder, another template.
+        // Named by its contents: other migrations or another encoder give another template.
         let checksums: Vec<_> = lookback::migrate::MIGRATOR
             .iter()
             .map(|migration| &migration.checksum)
             .collect();
         let name = format!("{TEMPLATE}{}", key_of(&(checksums, ENCODER_VERSION)));
         let mut admin = admin().await;
-        // One process makes it, the others wait.
+        // One process creates it, the others wait.
         admin
             .execute("SELECT pg_advisory_lock(7235001)")
             .await
@@ -199,7 +204,7 @@ async fn template() -> String {
         .and_then(|row| row.try_get("ready"))
         .expect("a look at the databases");
         if !ready {
-            // A half-made one is of a process that was killed.
+            // An incomplete one was left behind by a process that was killed.
             drop_database(&mut admin, &name).await;
             create_database(&mut admin, &name, None).await;
             let mut conn = PgConnection::connect(&url_of(&name))
@@ -222,7 +227,7 @@ async fn template() -> String {
     .clone()
 }
 
-/// Drops what killed and failed tests left, once it is old and nobody uses it.
+/// Drops old unused databases that killed and failed tests left behind.
 async fn reap(admin: &mut PgConnection) {
     const OLD: i64 = 60 * 60;
     let now = now(admin).await;
@@ -240,7 +245,7 @@ async fn reap(admin: &mut PgConnection) {
             .and_then(|rest| rest.split('_').next())
             .and_then(|time| time.parse::<i64>().ok());
         if made.is_none_or(|made| made + OLD < now) {
-            // Without force: somebody may have come since.
+            // Without force: another process may have connected since.
             let _ = admin
                 .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
                 .await;
@@ -270,14 +275,14 @@ async fn create(template: Option<&str>) -> Database {
 }
 
 async fn create_database(admin: &mut PgConnection, name: &str, template: Option<&str>) {
-    // template0: nobody is connected to it, ever.
+    // template0 never has connections.
     let template = template.unwrap_or("template0");
     let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
     let deadline = Instant::now() + PATIENCE;
     loop {
         match admin.execute(AssertSqlSafe(sql.clone())).await {
             Ok(_) => return,
-            // An autovacuum is in the template.
+            // An autovacuum is connected to the template.
             Err(error) if has_code(&error, IN_USE) && Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -309,7 +314,7 @@ fn url_of(name: &str) -> String {
     format!("{before}/{name}{query}")
 }
 
-/// The time of the server, in seconds: clocks of clients may differ.
+/// Returns the time of the server in seconds, as clocks of clients may differ.
 async fn now(admin: &mut PgConnection) -> i64 {
     sqlx::query("SELECT extract(epoch FROM clock_timestamp())::bigint AS now")
         .fetch_one(admin)
@@ -341,7 +346,7 @@ impl Drop for Database {
             return;
         }
         let name = self.name.clone();
-        // A runtime of its own: the one of the test may be ending.
+        // A new runtime, because that of the test may be shutting down.
         let dropped = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -1,4 +1,4 @@
-//! What the tests of Lookback share: a database for each test, and made data.
+//! Shared parts of Lookback's tests: a database for each test, and sample data.
 //!
 //! ```no_run
 //! # async fn test() {
@@ -8,21 +8,21 @@
 //! # }
 //! ```
 //!
-//! All tests of a machine share one private PostgreSQL, which stops by itself
-//! when no test has been connected for a while, also when the tests were
-//! killed. `LOOKBACK_PG_BIN` names the folder of another PostgreSQL to start;
-//! `LOOKBACK_TEST_DATABASE_URL` a server to use instead: as a superuser, on this
+//! All tests of a machine share one private PostgreSQL. It stops itself when no
+//! test has been connected for a while, also when the tests were killed.
+//! `LOOKBACK_PG_BIN` is the folder of another PostgreSQL to start;
+//! `LOOKBACK_TEST_DATABASE_URL` is a server to use instead: as a superuser, on this
 //! machine, with the settings of a new one and a locale of UTF-8.
 
-// Test code: a test that cannot have its database has nothing better to do than to panic.
+// Test code: a test without its database can only panic.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 pub mod bench;
 mod database;
-mod killable;
-pub mod made;
+mod killable_server;
 pub mod plans;
+pub mod sample;
 pub mod schemas;
 
 pub use database::{Database, database, empty_database, installation, server_url};
-pub use killable::{Killable, kill};
+pub use killable_server::{KillableServer, kill};

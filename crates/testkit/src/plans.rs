@@ -12,14 +12,17 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::Database;
 
-/// Runs something on a connection and gives the plans of its statements, as
-/// they were run: a node a line, deeper nodes further in, each with its index
-/// or its table.
+/// Runs a closure on a connection and returns the plans of its statements.
+///
+/// Each node is a line, indented by depth, with its index or its table.
 ///
 /// # Panics
 ///
 /// If the server has no `auto_explain`, whose notices the plans are read from.
-pub async fn of<T>(db: &Database, run: impl AsyncFnOnce(&mut PgConnection) -> T) -> (T, String) {
+pub async fn explain<T>(
+    db: &Database,
+    run: impl AsyncFnOnce(&mut PgConnection) -> T,
+) -> (T, String) {
     let notices = Notices::default();
     let heard = Arc::clone(&notices.0);
     let run = async {
@@ -40,7 +43,7 @@ pub async fn of<T>(db: &Database, run: impl AsyncFnOnce(&mut PgConnection) -> T)
     run.with_subscriber(notices).await
 }
 
-/// What the server said, as the driver passes it on: as events of `tracing`.
+/// The notices of the server, which the driver emits as events of `tracing`.
 #[derive(Default)]
 struct Notices(Arc<Mutex<Vec<String>>>);
 
@@ -110,7 +113,7 @@ fn write_node(node: &Value, depth: usize, out: &mut String) {
         depth * 2,
         if of.is_some() { " of " } else { "" },
         of.unwrap_or(""),
-        // Only what lies between bounds of the index, and not all of it.
+        // A range of the index, and not all of it.
         if node["Index Cond"].is_string() {
             ", bounded"
         } else {

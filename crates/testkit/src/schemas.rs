@@ -1,4 +1,4 @@
-//! Random schemas, drawn from all that a [`Schema`] can say, for property tests.
+//! Random schemas with all features of a [`Schema`], for property tests.
 
 use std::fmt;
 
@@ -19,31 +19,33 @@ pub use pair::{Dropped, Origins, Pair, Rename, Survivor};
 use draw::Draw;
 use edit::Edit;
 
-/// Extensions that the schemas may use; to be created once, beforehand.
+/// Extensions that the schemas may use; tests create them first.
 pub const EXTENSIONS: &[&str] = &["btree_gist", "citext", "pg_trgm", "vector"];
 
-/// A schema that was drawn; its `Debug` is the SQL that makes it.
+/// A generated schema; its `Debug` is the SQL that creates it.
 #[derive(Clone)]
-pub struct Drawn(pub Schema);
+pub struct GeneratedSchema(pub Schema);
 
-impl fmt::Debug for Drawn {
+impl fmt::Debug for GeneratedSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{};", create(&self.0).join(";\n"))
     }
 }
 
-/// A schema that PostgreSQL accepts, with virtual columns if the server has
-/// them (PostgreSQL 18). It has gone through [`Schema::completed`].
-pub fn schema(virtual_columns: bool) -> impl Strategy<Value = Drawn> {
+/// Generates a schema that PostgreSQL accepts, completed by [`Schema::completed`].
+///
+/// It has virtual columns if the server supports them (PostgreSQL 18).
+pub fn schema(virtual_columns: bool) -> impl Strategy<Value = GeneratedSchema> {
     numbers().prop_map(move |numbers| {
         let mut draw = Draw::new(&numbers, virtual_columns);
         draw.whole_schema();
-        Drawn(completed(draw.schema))
+        GeneratedSchema(completed(draw.schema))
     })
 }
 
-/// Two schemas that PostgreSQL accepts: the second is the first after a few
-/// changes of every kind, or one that has nothing to do with it.
+/// Generates two schemas that PostgreSQL accepts.
+///
+/// The second is the first after a few changes of every kind, or an unrelated one.
 pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
     numbers().prop_map(move |numbers| {
         let mut draw = Draw::new(&numbers, virtual_columns);
@@ -63,8 +65,7 @@ pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
     })
 }
 
-/// One schema, and what two people make of it, each with a few changes that the
-/// other does not know of.
+/// Generates a schema and two independent successors, each with a few changes.
 pub fn fork(virtual_columns: bool) -> impl Strategy<Value = (Pair, Pair)> {
     (numbers(), numbers(), numbers()).prop_map(move |(base, first, second)| {
         let mut draw = Draw::new(&base, virtual_columns);
@@ -93,7 +94,7 @@ fn completed(schema: Schema) -> Schema {
     schema
         .clone()
         .completed()
-        .unwrap_or_else(|errors| panic!("{errors:?} in {:?}", Drawn(schema.clone())))
+        .unwrap_or_else(|errors| panic!("{errors:?} in {:?}", GeneratedSchema(schema.clone())))
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
 
     use super::{Dropped, Rename, pair};
 
-    /// What there is in a schema.
+    /// Collects the features of a schema.
     fn features(schema: &Schema, found: &mut BTreeSet<String>) {
         let mut add = |yes: bool, what: &str| {
             if yes {
@@ -215,9 +216,9 @@ mod tests {
         }
     }
 
-    /// Nothing that a schema can say is left out for long.
+    /// Every feature of a schema is generated in some of the cases.
     #[test]
-    fn everything_is_drawn_now_and_then() {
+    fn every_feature_is_generated_sometimes() {
         let mut runner = TestRunner::deterministic();
         let strategy = pair(true);
         let (mut found, mut changes) = (BTreeSet::new(), BTreeSet::new());

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lookback_embedded::RunningServer;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
-use testkit::Killable;
-use testkit::made::Random;
+use testkit::KillableServer;
+use testkit::sample::Random;
 
 const FILES: &[(&str, &str)] = &[
     (
@@ -222,7 +222,7 @@ async fn a_killed_migration_is_finished_by_the_next_run() {
 #[tokio::test]
 async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
     let folder = folder();
-    let own = Killable::new();
+    let own = KillableServer::new();
     let mut running = own.start();
     let create = async |running: &RunningServer, name: &str| {
         lines(&running.url(), &format!("CREATE DATABASE {name}")).await;

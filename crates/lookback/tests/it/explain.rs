@@ -94,7 +94,7 @@ async fn common_queries_are_served_by_an_index() {
     let mut said = String::new();
     macro_rules! plans {
         ($($what:literal: $query:expr;)+) => {$(
-            let (outcome, plan) = testkit::plans::of(&db, $query).await;
+            let (outcome, plan) = testkit::plans::explain(&db, $query).await;
             outcome.unwrap();
             said.push_str(&format!("{}\n{plan}\n", $what));
         )+};

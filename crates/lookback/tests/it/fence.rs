@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lookback::{Filter, Log, QueryBuilder};
 use sqlx::Executor as _;
 
-use testkit::made::Random;
+use testkit::sample::Random;
 
 fn start() -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse().unwrap()

@@ -16,7 +16,7 @@ use crate::time;
 
 /// What a record is ordered by here.
 #[derive(Clone, Debug)]
-struct Drawn {
+struct GeneratedSchema {
     status: Option<i32>,
     duration: Option<i32>,
     path: usize,
@@ -33,7 +33,7 @@ const GEO: [GeoSource; 4] = [
     GeoSource::None,
 ];
 
-fn drawn() -> impl Strategy<Value = Drawn> {
+fn drawn() -> impl Strategy<Value = GeneratedSchema> {
     (
         proptest::option::of(200..203_i32),
         proptest::option::of(0..3_i32),
@@ -42,17 +42,19 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         proptest::option::of(-1..2_i8),
         0..3_i64,
     )
-        .prop_map(|(status, duration, path, geo, lat, seconds)| Drawn {
-            status,
-            duration,
-            path,
-            geo,
-            lat,
-            seconds,
-        })
+        .prop_map(
+            |(status, duration, path, geo, lat, seconds)| GeneratedSchema {
+                status,
+                duration,
+                path,
+                geo,
+                lat,
+                seconds,
+            },
+        )
 }
 
-impl Drawn {
+impl GeneratedSchema {
     fn record(&self) -> NewRequestSnapshot {
         let at = time("2026-01-01T00:00:00Z") + TimeDelta::seconds(self.seconds);
         let mut new = NewRequestSnapshot::new("GET", PATHS[self.path], at, "1", "test");
@@ -128,8 +130,8 @@ fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Orde
     b.id.cmp(&a.id)
 }
 
-async fn insert(pool: &PgPool, rows: &[Drawn]) {
-    let new: Vec<NewRequestSnapshot> = rows.iter().map(Drawn::record).collect();
+async fn insert(pool: &PgPool, rows: &[GeneratedSchema]) {
+    let new: Vec<NewRequestSnapshot> = rows.iter().map(GeneratedSchema::record).collect();
     RequestSnapshot::records()
         .create_many(pool, &new)
         .await
@@ -162,10 +164,10 @@ async fn pages_by_cursor_neither_skip_nor_repeat() {
 
 async fn check_pages(
     pool: &PgPool,
-    rows: &[Drawn],
+    rows: &[GeneratedSchema],
     orders: &[Drawing],
     limit: u32,
-    late: &[Drawn],
+    late: &[GeneratedSchema],
 ) {
     insert(pool, rows).await;
     let mut query: QueryBuilder<RequestSnapshot> = RequestSnapshot::records().limit(limit);
@@ -239,7 +241,7 @@ async fn check_pages(
 async fn a_page_knows_where_it_is_and_how_many_there_are() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = Drawn {
+    let row = GeneratedSchema {
         status: Some(200),
         duration: None,
         path: 0,
@@ -297,7 +299,7 @@ async fn a_page_knows_where_it_is_and_how_many_there_are() {
 async fn pages_by_offset_stay_in_step_below_an_id() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = |status| Drawn {
+    let row = |status| GeneratedSchema {
         status: Some(status),
         duration: None,
         path: 0,
@@ -338,7 +340,7 @@ async fn pages_by_offset_stay_in_step_below_an_id() {
 async fn a_cursor_is_of_its_list() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = Drawn {
+    let row = GeneratedSchema {
         status: None,
         duration: Some(7),
         path: 1,
@@ -442,7 +444,7 @@ fn base64(text: &str) -> String {
 async fn a_cursor_of_version_1_is_read() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = Drawn {
+    let row = GeneratedSchema {
         status: Some(200),
         duration: None,
         path: 1,

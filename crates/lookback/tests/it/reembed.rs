@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 /// A database of 2,500 lines whose vectors another encoder made.
 async fn of_another_encoder() -> (testkit::Database, PgConnection) {
     let db = testkit::database().await;
-    let logs: Vec<NewLog> = testkit::made::logs(7, 2_500)
+    let logs: Vec<NewLog> = testkit::sample::logs(7, 2_500)
         .into_iter()
         .map(|line| serde_json::from_value(line).unwrap())
         .collect();

@@ -6,7 +6,9 @@ use lookback::migrate::{Live, Scope, canonical, read};
 use lookback_schema::{Decisions, Expression, File, Name, Path, Plan, Schema, diff, merge};
 use proptest::test_runner::{TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
-use testkit::schemas::{Drawn, Dropped, EXTENSIONS, Pair, Rename, create, fork, pair, schema};
+use testkit::schemas::{
+    Dropped, EXTENSIONS, GeneratedSchema, Pair, Rename, create, fork, pair, schema,
+};
 use tokio::runtime::Runtime;
 
 use crate::random::config;
@@ -140,7 +142,7 @@ async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
 fn what_is_read_is_complete() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
-    bench.run(64, &strategy, async |conn, Drawn(schema)| {
+    bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;
         let completed = live
@@ -159,7 +161,7 @@ fn what_is_read_is_complete() {
 fn what_is_applied_is_read_back() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
-    bench.run(64, &strategy, async |conn, Drawn(schema)| {
+    bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
         let words = words(conn, &schema).await?;
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;

@@ -203,7 +203,7 @@ async fn nonsense_finds_nothing() {
 #[tokio::test]
 async fn every_word_of_a_line_finds_it() {
     let db = testkit::database().await;
-    let lines = testkit::made::logs(7, 400);
+    let lines = testkit::sample::logs(7, 400);
     let logs: Vec<NewLog> = lines
         .into_iter()
         .map(|line| serde_json::from_value(line).unwrap())

@@ -1,8 +1,8 @@
-//! How something grows with the number of rows.
+//! Growth of a measure with the number of rows.
 
 use serde_json::{Value, json};
 
-use super::shown;
+use super::format_number;
 
 /// Named series over the same numbers of rows.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// No points yet; `x` and `y` name the axes, with their units.
+    /// Creates a chart without points; `x` and `y` name the axes, with their units.
     pub fn new(title: &str, x: &str, y: &str) -> Self {
         Self {
             title: title.to_owned(),
@@ -24,7 +24,7 @@ impl Growth {
         }
     }
 
-    /// A point of a series.
+    /// Adds a point to a series.
     ///
     /// # Panics
     ///
@@ -37,7 +37,7 @@ impl Growth {
         }
     }
 
-    /// What grows.
+    /// The title.
     pub fn title(&self) -> &str {
         &self.title
     }
@@ -52,7 +52,7 @@ impl Growth {
         &self.series
     }
 
-    /// As a Markdown table, a line for each number of rows.
+    /// Formats it as a Markdown table, a line for each number of rows.
     #[allow(clippy::cast_precision_loss)]
     pub fn table(&self) -> String {
         let mut all: Vec<u64> = self.points().map(|(x, _)| x).collect();
@@ -64,10 +64,10 @@ impl Growth {
         for x in all {
             let cells = self.series.iter().map(|(_, points)| {
                 let found = points.iter().find(|(at, _)| *at == x);
-                found.map_or(String::new(), |(_, y)| shown(*y))
+                found.map_or(String::new(), |(_, y)| format_number(*y))
             });
             let cells = cells.collect::<Vec<String>>().join(" | ");
-            text += &format!("| {} | {cells} |\n", shown(x as f64));
+            text += &format!("| {} | {cells} |\n", format_number(x as f64));
         }
         text
     }

@@ -2,24 +2,25 @@
 
 use std::fmt::Write as _;
 
-use super::{Growth, shown, workspace};
+use super::{Growth, format_number, workspace};
 
-/// How the axes run.
+/// The scale of the axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// Both in even steps, from zero.
+    /// Both linear, from zero.
     Linear,
-    /// Both in powers of ten.
+    /// Both logarithmic.
     LogLog,
 }
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
-/// Of the lines themselves: left, top, right, bottom.
-const BOX: [f64; 4] = [72.0, 52.0, 560.0, 364.0];
-/// Colours that are told apart on white and on black, also by the colour-blind
-/// (after Okabe and Ito, "Color Universal Design", 2008), with other dashes
-/// from the sixth on.
+/// The area of the lines: left, top, right, bottom.
+const PLOT_AREA: [f64; 4] = [72.0, 52.0, 560.0, 364.0];
+/// Colours that are distinct on white and on black, also for the colour-blind.
+///
+/// After Okabe and Ito, "Color Universal Design", 2008; with other dashes from the
+/// sixth on.
 const COLOURS: [&str; 6] = [
     "#0b84c4", "#d55e00", "#009e73", "#c264a0", "#a08000", "#7f7f7f",
 ];
@@ -35,7 +36,7 @@ pub fn plot(growth: &Growth, scale: Scale, file: &str) {
     std::fs::write(folder.join(file), svg(growth, scale)).unwrap();
 }
 
-/// The chart.
+/// Draws the chart as SVG.
 ///
 /// # Panics
 ///
@@ -43,7 +44,7 @@ pub fn plot(growth: &Growth, scale: Scale, file: &str) {
 /// logarithmic scale.
 #[allow(clippy::cast_precision_loss)]
 pub fn svg(growth: &Growth, scale: Scale) -> String {
-    let [left, top, right, bottom] = BOX;
+    let [left, top, right, bottom] = PLOT_AREA;
     let x_axis = Axis::of(growth.points().map(|(x, _)| x as f64), scale, left, right);
     let y_axis = Axis::of(growth.points().map(|(_, y)| y), scale, bottom, top);
     let title = escaped(growth.title());
@@ -93,7 +94,7 @@ pub fn svg(growth: &Growth, scale: Scale) -> String {
             short(tick)
         );
     }
-    // Names beside the ends of their lines, moved apart where they would touch.
+    // Names beside the ends of their lines, moved apart where they would overlap.
     let mut names = Vec::new();
     for (number, (name, points)) in growth.series().iter().enumerate() {
         let mut points = points.clone();
@@ -146,7 +147,7 @@ pub fn svg(growth: &Growth, scale: Scale) -> String {
     out + "</svg>\n"
 }
 
-/// Where a number is on the chart.
+/// The mapping of numbers to positions on the chart.
 struct Axis {
     scale: Scale,
     low: f64,
@@ -230,7 +231,7 @@ impl Axis {
     }
 }
 
-/// The next 1, 2 or 5 of a power of ten, at or above and at or below.
+/// Returns the next 1, 2 or 5 times a power of ten, at or below and at or above.
 fn logarithmic(value: f64) -> (f64, f64) {
     let power = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -242,7 +243,7 @@ fn logarithmic(value: f64) -> (f64, f64) {
     )
 }
 
-/// Between lines of a grid of about six, as a round number.
+/// Returns a round distance between about six grid lines.
 fn step(high: f64) -> f64 {
     if high <= 0.0 {
         return 1.0;
@@ -250,13 +251,13 @@ fn step(high: f64) -> f64 {
     logarithmic(high / 6.0).0
 }
 
-/// `1 M` for a million.
+/// Formats a number with a unit: `1 M` for a million.
 fn short(number: f64) -> String {
     match number {
         number if number >= 1e9 => format!("{} G", trimmed(number / 1e9)),
         number if number >= 1e6 => format!("{} M", trimmed(number / 1e6)),
         number if number >= 1e4 => format!("{} k", trimmed(number / 1e3)),
-        number if number >= 1e3 || number == 0.0 => shown(number),
+        number if number >= 1e3 || number == 0.0 => format_number(number),
         number => trimmed(number),
     }
 }
@@ -278,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chart_has_a_line_and_a_name_for_each_series_inside_its_box() {
+    fn chart_has_a_line_and_a_name_for_each_series_inside_its_area() {
         let mut growth = Growth::new("List & page", "rows", "ms");
         for rows in [100_000, 300_000, 1_000_000] {
             growth.point("page 1", rows, 2.0);
@@ -295,7 +296,7 @@ mod tests {
                     let rest = part.split_once(&format!("{name}=\"")).unwrap().1;
                     rest.split_once('"').unwrap().0.parse().unwrap()
                 };
-                let [left, top, right, bottom] = BOX;
+                let [left, top, right, bottom] = PLOT_AREA;
                 assert!((left..=right).contains(&number("cx")), "{part}");
                 assert!((top..=bottom).contains(&number("cy")), "{part}");
             }

@@ -1,22 +1,22 @@
-//! What a benchmark found.
+//! The report of a benchmark.
 
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::{Contest, Growth, Times, shown, workspace};
+use super::{Contest, Growth, Times, format_number, workspace};
 
-/// What a ratio should be.
+/// The target of a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// This or more.
+    /// At least this value.
     AtLeast(f64),
-    /// This or less.
+    /// At most this value.
     AtMost(f64),
 }
 
 impl Target {
-    /// 1 where the target is just met, more where it is exceeded.
+    /// Returns 1 if the target is just met, more if it is exceeded.
     fn share(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(target) => value / target,
@@ -56,12 +56,12 @@ pub struct Report {
 struct Figure {
     name: String,
     times: Times,
-    /// What one of the times is for, if a rate says more than a time.
+    /// The number of units per time, if a rate is more useful than a time.
     units: Option<u64>,
 }
 
 impl Report {
-    /// The report of the benchmark `name`, which `title` says in a line.
+    /// Creates the report of the benchmark `name`, with a one-line `title`.
     pub fn new(name: &str, title: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -73,13 +73,12 @@ impl Report {
         }
     }
 
-    /// A setting, or a figure that is no time.
+    /// Adds a setting, or a figure other than a time.
     pub fn note(&mut self, name: &str, value: impl Into<Value>) {
         self.notes.insert(name.to_owned(), value.into());
     }
 
-    /// Times; with the number of rows or the like that each took, also as a
-    /// rate.
+    /// Adds times; with the number of units (such as rows) per time, also as a rate.
     pub fn figure(&mut self, name: &str, times: &Times, units: Option<u64>) {
         self.figures.push(Figure {
             name: name.to_owned(),
@@ -88,25 +87,26 @@ impl Report {
         });
     }
 
-    /// All times of a contest.
+    /// Adds all times of a contest.
     pub fn contest(&mut self, contest: &Contest, units: Option<u64>) {
         for (name, times) in contest.iter() {
             self.figure(name, times, units);
         }
     }
 
-    /// What is to be quoted, and what it should be.
+    /// Adds a ratio and its target.
     pub fn ratio(&mut self, name: &str, value: f64, target: Target) {
         self.ratios.push((name.to_owned(), value, target));
     }
 
-    /// How something grows.
+    /// Adds the growth of a measure.
     pub fn growth(&mut self, growth: &Growth) {
         self.growths.push(growth.clone());
     }
 
-    /// Prints the tables and writes `target/bench/<name>.json`. The `ratio`
-    /// there is, of several, the one that is farthest from its target.
+    /// Prints the tables and writes `target/bench/<name>.json`.
+    ///
+    /// Of several ratios, the `ratio` there is the one farthest from its target.
     ///
     /// # Panics
     ///
@@ -130,14 +130,14 @@ impl Report {
             text += "|---|---:|---:|---:|---:|---:|\n";
             for figure in &self.figures {
                 let Figure { name, times, units } = figure;
-                let ms = |seconds: f64| format!("{} ms", shown(seconds * 1e3));
+                let ms = |seconds: f64| format!("{} ms", format_number(seconds * 1e3));
                 text += &format!(
                     "| {name} | {} | {} | {} | {} | {} |\n",
                     times.count(),
                     ms(times.median()),
                     ms(times.p95()),
                     ms(times.fastest()),
-                    units.map_or(String::new(), |units| shown(rate(units, times))),
+                    units.map_or(String::new(), |units| format_number(rate(units, times))),
                 );
             }
         }
@@ -152,7 +152,10 @@ impl Report {
                 } else {
                     "not met"
                 };
-                text += &format!("| {name} | {} | {target} | {met} |\n", shown(*value));
+                text += &format!(
+                    "| {name} | {} | {target} | {met} |\n",
+                    format_number(*value)
+                );
             }
         }
         text
@@ -209,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ratio_is_the_one_farthest_from_its_target() {
+    fn json_ratio_is_the_one_farthest_from_its_target() {
         let mut report = Report::new("x", "this against that");
         report.note("rows", 10);
         let mut times = Times::default();

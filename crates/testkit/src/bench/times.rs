@@ -1,4 +1,4 @@
-//! Measured times, and several things measured in turn.
+//! Measured times, and contests of several candidates measured in turn.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 pub struct Times(Vec<f64>);
 
 impl Times {
-    /// Takes in another.
+    /// Adds a time.
     pub fn push(&mut self, time: Duration) {
         self.0.push(time.as_secs_f64());
     }
 
-    /// Waits for the work and takes in how long that was.
+    /// Waits for the work and adds its time.
     pub async fn time<T>(&mut self, work: impl Future<Output = T>) -> T {
         let clock = Instant::now();
         let done = work.await;

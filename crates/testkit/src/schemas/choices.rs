@@ -1,8 +1,9 @@
-//! Numbers that decide what is drawn.
+//! Numbers that determine a random schema.
 
-/// Numbers made up by proptest, taken one after the other. When they are used
-/// up, zeros follow; zero is always the plainest choice. So a case shrinks with
-/// its numbers: fewer of them and smaller ones make a plainer schema.
+/// A sequence of numbers from proptest, which determines the choices.
+///
+/// After its end, zeros follow; zero is always the simplest choice. So a case
+/// shrinks with its numbers: fewer and smaller ones give a simpler schema.
 #[derive(Debug)]
 pub(super) struct Choices<'a> {
     numbers: &'a [u16],
@@ -20,27 +21,27 @@ impl<'a> Choices<'a> {
         usize::from(number)
     }
 
-    /// A number below `end`, which is not 0.
+    /// Draws a number below `end`, which must not be 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.next() % end
     }
 
-    /// From `low` to `high`, both included.
+    /// Draws a number from `low` to `high`, inclusive.
     pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
         low + self.below(high - low + 1)
     }
 
-    /// True about once in `n` times.
+    /// Returns true about once in `n` times.
     pub(super) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == n - 1
     }
 
-    /// One of them; the first is the plainest.
+    /// Picks one; the first is the simplest.
     pub(super) fn pick<'t, T>(&mut self, of: &'t [T]) -> &'t T {
         &of[self.below(of.len())]
     }
 
-    /// One of them, if there is one.
+    /// Picks one, if there are any.
     pub(super) fn any<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
         (!of.is_empty()).then(|| &of[self.below(of.len())])
     }

@@ -1,11 +1,12 @@
-//! A schema as the SQL that makes it in an empty database. Written apart from
-//! the generator of migrations, so that the one can be held against the other.
+//! The SQL that creates a schema in an empty database.
+//!
+//! Independent of the generator of migrations, so that tests can compare both.
 
 use lookback_schema::{
     Column, Constraint, Fill, Index, Name, Partition, PartitionBy, Schema, Table, literal, quoted,
 };
 
-/// The statements, in order. Extensions are taken for granted.
+/// Returns the statements, in order; the extensions must exist.
 pub fn create(schema: &Schema) -> Vec<String> {
     let mut sql: Vec<String> = schema
         .schemas
@@ -28,7 +29,8 @@ pub fn create(schema: &Schema) -> Vec<String> {
         .flat_map(|foreign| schema.tables.iter().map(move |t| (foreign, t)));
     for (foreign, (name, table)) in every {
         let later = table.constraints.iter().filter(|(_, constraint)| {
-            is_later(constraint) && matches!(constraint, Constraint::ForeignKey(_)) == *foreign
+            is_added_later(constraint)
+                && matches!(constraint, Constraint::ForeignKey(_)) == *foreign
         });
         for (constraint_name, constraint) in later {
             let constraint_name = quoted(constraint_name);
@@ -45,13 +47,13 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
     let constraints = table
         .constraints
         .iter()
-        .filter(|(_, constraint)| !is_later(constraint))
+        .filter(|(_, constraint)| !is_added_later(constraint))
         .map(|(name, constraint)| format!("CONSTRAINT {} {constraint}", quoted(name)));
     let body: Vec<String> = columns.chain(constraints).collect();
     sql.push(format!(
         "CREATE TABLE {name} ({}){}",
         body.join(", "),
-        divided(table.partition_by.as_ref())
+        partition_clause(table.partition_by.as_ref())
     ));
     for (partition_name, partition) in &table.partitions {
         partitions(name, partition_name, partition, sql);
@@ -73,22 +75,24 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
     }
 }
 
-/// Not in `CREATE TABLE`: it makes one of two keys of the same columns, and
-/// holds checks that are not valid for valid.
-fn is_later(constraint: &Constraint) -> bool {
+/// Whether a constraint must be added after `CREATE TABLE`.
+///
+/// That statement merges two keys on the same columns, and takes checks that are
+/// `NOT VALID` as valid.
+fn is_added_later(constraint: &Constraint) -> bool {
     matches!(
         constraint,
         Constraint::ForeignKey(_) | Constraint::Unique(_) | Constraint::Exclude(_)
     ) || constraint.is_not_valid()
 }
 
-fn divided(by: Option<&PartitionBy>) -> String {
+fn partition_clause(by: Option<&PartitionBy>) -> String {
     by.map(|by| format!(" PARTITION BY {by}"))
         .unwrap_or_default()
 }
 
 fn partitions(of: &Name, name: &Name, partition: &Partition, sql: &mut Vec<String>) {
-    let by = divided(partition.partition_by.as_ref());
+    let by = partition_clause(partition.partition_by.as_ref());
     sql.push(format!(
         "CREATE TABLE {name} PARTITION OF {of} {}{by}",
         partition.bound

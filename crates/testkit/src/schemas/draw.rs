@@ -1,4 +1,4 @@
-//! Schemas, drawn piece by piece.
+//! Generation of a random schema, part by part.
 
 use std::collections::BTreeSet;
 
@@ -56,25 +56,26 @@ const LABELS: &[&str] = &[
 ];
 const COMMENTS: &[&str] = &["plain", "it's \"so\"", "two\nlines", "back\\slash; -- no"];
 
-/// What is drawn so far.
+/// The schema generated so far.
 #[derive(Debug)]
 pub(super) struct Draw<'a> {
     pub(super) choices: Choices<'a>,
     pub(super) schema: Schema,
-    /// Names of relations and types that are or were taken.
+    /// Names of relations and types in use, now or earlier.
     used: BTreeSet<String>,
-    /// Names of columns that are or were taken, in any table; while the first
-    /// schema is drawn, tables may have the same.
+    /// Names of columns in use, now or earlier, in any table.
+    ///
+    /// In the first schema, two tables may have the same.
     used_columns: BTreeSet<String>,
     pub(super) editing: bool,
     virtual_columns: bool,
 }
 
-/// What is known of the type of a column.
+/// Properties of the type of a column.
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) kind: Option<&'static Kind>,
-    /// The first label, of an enum.
+    /// The first label, for an enum.
     pub(super) label: Option<String>,
     pub(super) key: bool,
     pub(super) ordered: bool,
@@ -92,7 +93,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// Other choices with the same names taken.
+    /// Uses other choices with the same names in use.
     pub(super) fn again<'b>(&self, numbers: &'b [u16]) -> Draw<'b> {
         Draw {
             choices: Choices::new(numbers),
@@ -120,7 +121,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// A name for a table, an index or the like, that nothing else has.
+    /// Returns a unique name for a table, an index or another relation.
     pub(super) fn free(&mut self, wanted: &str) -> String {
         let name = free(wanted, |name| self.used.contains(name));
         self.used.insert(name.clone());
@@ -174,7 +175,7 @@ impl<'a> Draw<'a> {
     pub(super) fn label(&mut self, taken: &[String]) -> String {
         let wanted = *self.choices.pick(LABELS);
         let used = &mut self.used;
-        // Labels that are gone do not come back, so that none is taken for another.
+        // Dropped labels are not reused, so that they are not taken for the old ones.
         let name = free(wanted, |name| {
             taken.iter().any(|label| label == name) || used.contains(&format!("label {name}"))
         });
@@ -209,7 +210,7 @@ impl<'a> Draw<'a> {
                 ..DataType::named(name)
             };
         }
-        // The first ones are half of all.
+        // The first ones are chosen half of the time.
         let among = if self.choices.one_in(2) {
             KINDS
         } else {
@@ -231,11 +232,11 @@ impl<'a> Draw<'a> {
             (None, Some(label)) => literal(label),
             (None, None) => "'{}'".to_owned(),
         };
-        // A name, a small character and a date are no longer than they are.
+        // The length of a name, a small character or a date is fixed.
         Fill::Default(expression(&text))
     }
 
-    /// A column that is not generated from others.
+    /// Generates a column that is not computed from others.
     pub(super) fn plain_column(&mut self, table: &Table) -> Column {
         let data_type = self.data_type();
         let mut column = Column::new(self.column_name(table), data_type);
@@ -251,7 +252,7 @@ impl<'a> Draw<'a> {
         column
     }
 
-    /// A column whose value is from another one.
+    /// Generates a column computed from another one.
     pub(super) fn generated_column(&mut self, table: &Table) -> Option<Column> {
         let bases: Vec<&Column> = table
             .columns
@@ -318,7 +319,7 @@ impl<'a> Draw<'a> {
         name
     }
 
-    /// Makes it a partitioned table, if it has a column for that.
+    /// Makes it a partitioned table, if it has a suitable column.
     pub(super) fn divide(&mut self, name: &Name, table: &mut Table) {
         let fit: Vec<(&str, &str)> = table
             .columns
@@ -374,7 +375,7 @@ impl<'a> Draw<'a> {
                 add(self, "rest", "DEFAULT");
             }
         }
-        // A partition that is divided further.
+        // A partition with partitions of its own.
         if strategy != "HASH" && self.choices.one_in(3) {
             let free = self.free(&format!("{}_deep", name.name));
             let rest = table
@@ -389,7 +390,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// The columns that every key must have in it.
+    /// Returns the columns that every key must include.
     fn partition_columns(table: &Table) -> Vec<String> {
         let keys = table.partition_by.iter().flat_map(|by| &by.keys);
         keys.filter_map(|key| {
@@ -423,18 +424,18 @@ impl<'a> Draw<'a> {
         (!columns.is_empty()).then_some(columns)
     }
 
-    /// Rows that are there have no distinct values in a column that is new.
+    /// Existing rows have no distinct values in a new column.
     fn is_old_or_not_editing(&self, table: &Table, name: &str) -> bool {
         let nullable = table.column(name).is_some_and(|column| !column.not_null);
         !self.editing || !self.used_columns.contains(&format!("new {name}")) || nullable
     }
 
-    /// Says that the rows that are there have no value of their own in it.
+    /// Records that existing rows have no value of their own in it.
     pub(super) fn mark_new(&mut self, column: &str) {
         self.used_columns.insert(format!("new {column}"));
     }
 
-    /// Says that its values are not distinct, or not those of its type: no key.
+    /// Records that its values are not distinct or not of its type, so that it is not a key.
     pub(super) fn mark_dull(&mut self, column: &str) {
         self.used_columns.insert(format!("dull {column}"));
     }
@@ -547,7 +548,7 @@ impl<'a> Draw<'a> {
         table.constraints.insert(name, check);
     }
 
-    /// A condition that every row meets.
+    /// Generates a condition that every row meets.
     pub(super) fn condition(&mut self, table: &Table, immutable: bool) -> Option<String> {
         let column = self.choices.any(&table.columns)?;
         let facts = self.facts(&column.data_type);
@@ -779,7 +780,7 @@ impl<'a> Draw<'a> {
         key
     }
 
-    /// The keys of a table that a foreign key may refer to.
+    /// Returns the keys of a table that a foreign key may refer to.
     pub(super) fn targets(table: &Table) -> Vec<Vec<String>> {
         let mut targets = Vec::new();
         for constraint in table.constraints.values() {
@@ -809,8 +810,9 @@ impl<'a> Draw<'a> {
         targets
     }
 
-    /// Adds a foreign key between two tables of which `may` says that rows of
-    /// the one can refer to the other.
+    /// Adds a foreign key between two tables for which `may` returns true.
+    ///
+    /// Rows of the one can refer to the other then.
     pub(super) fn add_foreign_key(&mut self, may: impl Fn(&Name, &Name) -> bool) {
         let names: Vec<Name> = self.schema.tables.keys().cloned().collect();
         let (Some(from), Some(to)) = (
@@ -835,7 +837,7 @@ impl<'a> Draw<'a> {
         let mut table = self.schema.tables[&from].clone();
         let mut columns: Vec<String> = Vec::new();
         for wanted in &references {
-            // Its values are those of its type in every row.
+            // Its values in every row are those of its type.
             let plain = |column: &&Column| {
                 column.fill.generated().is_none() && self.facts(&column.data_type).key
             };
@@ -914,7 +916,7 @@ impl<'a> Draw<'a> {
     }
 }
 
-/// `wanted`, or that with a number after it, cut to what PostgreSQL keeps.
+/// Returns `wanted`, or `wanted` with a number, truncated to PostgreSQL's limit.
 fn free(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     let cut = |bytes: usize| {
         let mut end = wanted.len().min(bytes);
@@ -928,8 +930,8 @@ fn free(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     while taken(&name) {
         number += 1;
         let suffix = number.to_string();
-        // The type of a list of the table's rows has the name with an underscore
-        // before it, cut to as many bytes: a table cannot go where that is taken.
+        // The array type of a table's rows has its name with an underscore before it, truncated
+        // to the same length: a table cannot have a name for which that is in use.
         name = format!("{}{suffix}", cut(MAX_NAME_BYTES - 1 - suffix.len()));
     }
     name

@@ -1,5 +1,4 @@
-//! A schema changed into another one, edit by edit, keeping track of what
-//! becomes of everything.
+//! Random edits of a schema, with a record of every rename and change.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use super::pair::Origins;
 use super::rows::keys;
 use super::types::{CONVERSIONS, known};
 
-/// The second schema while it is made of the first.
+/// The second schema while it is edited, starting from the first.
 #[derive(Debug)]
 pub(super) struct Edit<'a> {
     pub(super) draw: Draw<'a>,
@@ -32,8 +31,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Something altogether different, nothing of which has the name of
-    /// anything there.
+    /// Generates an unrelated schema without any name of the first.
     pub(super) fn start_anew(&mut self) {
         self.draw.schema = Schema::default();
         self.origins = Origins::default();
@@ -103,7 +101,7 @@ impl<'a> Edit<'a> {
         table.columns.iter_mut().find(|there| there.name == *column)
     }
 
-    /// What a column was in the first schema.
+    /// Returns the column in the first schema.
     fn before(&self, place: &(Name, String)) -> Option<&Column> {
         let from = self.origins.columns.get(place)?;
         let table = self.origins.tables.get(&place.0)?;
@@ -176,8 +174,9 @@ impl<'a> Edit<'a> {
             .remove(&(name.clone(), column.to_owned()));
     }
 
-    /// Takes away what uses a column: generated columns, constraints, indexes;
-    /// keys only if `keys`.
+    /// Removes users of a column: generated columns, constraints, indexes.
+    ///
+    /// Keys only if `keys`.
     fn forget_users(&mut self, name: &Name, column: &str, keys: bool) {
         let Some(table) = self.draw.schema.tables.get_mut(name) else {
             return;
@@ -217,8 +216,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Takes away foreign keys to what is no key any more, and forgets what is
-    /// not there.
+    /// Removes foreign keys to removed keys, and records of removed objects.
     fn prune(&mut self) {
         loop {
             let tables = self.draw.schema.tables.clone();
@@ -257,8 +255,10 @@ impl<'a> Edit<'a> {
         self.rename_column_to(&name, &column, &new);
     }
 
-    /// Two columns change names. Not a new one and an old one: if that goes, the
-    /// new one cannot be told from it.
+    /// Swaps the names of two columns.
+    ///
+    /// Not of a new one and an old one: if the old one is dropped later, the new one
+    /// would look like it.
     fn swap_columns(&mut self) {
         let was = |edit: &Edit<'_>, name: &Name, column: &str| {
             let place = (name.clone(), column.to_owned());
@@ -355,7 +355,7 @@ impl<'a> Edit<'a> {
         let Some(column) = self.column(&place).cloned() else {
             return;
         };
-        // From one type to another one, and not further.
+        // One conversion of a column, not a chain of them.
         let before = self.before(&place);
         if before.is_some_and(|before| before.data_type != column.data_type) {
             return;
@@ -427,7 +427,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// A default, unless the rows that are there would get it in a key.
+    /// Generates a default, unless existing rows would get it in a key.
     fn default_for(&mut self, place: &(Name, String), column: &Column) -> Fill {
         if self.draw.is_new(&place.1) {
             if self.is_key(&place.0, &place.1) {
@@ -699,7 +699,7 @@ impl<'a> Edit<'a> {
         self.rename_table_to(&old, &new);
     }
 
-    /// Two tables change names; as with columns, none that is new.
+    /// Swaps the names of two tables; as with columns, of existing ones only.
     fn swap_tables(&mut self) {
         let (first, second) = (self.any_table(), self.any_table());
         let (Some(first), Some(second)) = (first, second) else {
@@ -755,7 +755,7 @@ impl<'a> Edit<'a> {
             return;
         };
         let labels = self.draw.schema.enums[&name].clone();
-        // One that is there from the start stays, for the rows.
+        // An original partition stays, for its rows.
         let old = |label: &String| {
             self.origins
                 .labels
@@ -964,7 +964,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// A plain column follows from another one.
+    /// Makes a plain column generated from another one.
     fn generate_column(&mut self) {
         let found = self.any_column(|edit, name, column| {
             let table = &edit.draw.schema.tables[name];
@@ -992,8 +992,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// A partitioned table becomes a plain one, or a plain one without keys is
-    /// partitioned.
+    /// Makes a partitioned table plain, or a plain one without keys partitioned.
     fn divide_or_unite(&mut self) {
         self.in_table(|draw, name, table| {
             let is_key = |constraint: &Constraint| {
@@ -1027,7 +1026,7 @@ impl<'a> Edit<'a> {
         let Some(place) = found else {
             return;
         };
-        // Not one that was plain: its type may be another one.
+        // Not a formerly plain one: its type may differ.
         let was_generated = self
             .before(&place)
             .is_none_or(|before| before.fill.generated().is_some());
@@ -1081,7 +1080,7 @@ fn is_partition_key(table: &Table, column: &str) -> bool {
     keys.into_iter().any(|key| key.expression.mentions(column))
 }
 
-/// Every expression of a table.
+/// Visits every expression of a table.
 fn expressions(table: &mut Table, mut change: impl FnMut(&mut Expression)) {
     for column in &mut table.columns {
         if let Fill::Default(expression) | Fill::Stored(expression) | Fill::Virtual(expression) =
@@ -1093,7 +1092,7 @@ fn expressions(table: &mut Table, mut change: impl FnMut(&mut Expression)) {
     conditions(table, change);
 }
 
-/// Every expression of a table that is not the value of a column.
+/// Visits every expression of a table other than column values.
 fn conditions(table: &mut Table, mut change: impl FnMut(&mut Expression)) {
     for constraint in table.constraints.values_mut() {
         match constraint {
@@ -1125,7 +1124,7 @@ fn conditions(table: &mut Table, mut change: impl FnMut(&mut Expression)) {
     }
 }
 
-/// The expression that makes a value of type `to` of a column of type `from`.
+/// Returns the expression that converts a column of type `from` to the type `to`.
 pub(super) fn conversion(from: &DataType, to: &DataType) -> Option<Option<&'static str>> {
     let (from, to) = (from.to_string(), to.to_string());
     CONVERSIONS
@@ -1134,7 +1133,7 @@ pub(super) fn conversion(from: &DataType, to: &DataType) -> Option<Option<&'stat
         .map(|(_, _, using)| *using)
 }
 
-/// The case expression that gives labels their new names.
+/// Returns the CASE expression that renames labels.
 pub(super) fn relabelled(column: &str, labels: &BTreeMap<String, String>) -> String {
     let whens: Vec<String> = labels
         .iter()

@@ -1,4 +1,4 @@
-//! Two schemas, and what becomes of everything between them.
+//! Two schemas, and the changes between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,17 +9,18 @@ use super::create;
 use super::edit::{conversion, relabelled};
 use super::rows::{any_value, fill, keys, values};
 
-/// What things are called in the second schema, and what they were called in
-/// the first. What is in neither map is new, or dropped.
+/// Names in the second schema, mapped to their names in the first.
+///
+/// An object without a mapping is new, or dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     /// Tables.
     pub tables: BTreeMap<Name, Name>,
     /// Columns of tables that stay: by the table's new name and the new name.
     pub columns: BTreeMap<(Name, String), String>,
-    /// Constraints, likewise.
+    /// Constraints, as columns.
     pub constraints: BTreeMap<(Name, String), String>,
-    /// Indexes, likewise.
+    /// Indexes, as columns.
     pub indexes: BTreeMap<(Name, String), String>,
     /// Enums.
     pub enums: BTreeMap<Name, Name>,
@@ -28,7 +29,7 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Everything as it is.
+    /// Maps everything to itself.
     pub(super) fn of(schema: &Schema) -> Self {
         let mut origins = Self::default();
         for (name, table) in &schema.tables {
@@ -48,7 +49,7 @@ impl Origins {
         origins
     }
 
-    /// Forgets what is not there.
+    /// Removes mappings of objects that do not exist.
     pub(super) fn prune(&mut self, schema: &Schema) {
         let tables = &schema.tables;
         self.tables.retain(|name, _| tables.contains_key(name));
@@ -98,19 +99,20 @@ fn rename_owner(parts: &mut BTreeMap<(Name, String), String>, old: &Name, new: &
         .collect();
 }
 
-/// A schema, and another one that it is to become.
+/// An old and a new schema, and the mapping between them.
 #[derive(Clone)]
 pub struct Pair {
-    /// What is there.
+    /// The old schema.
     pub from: Schema,
-    /// What is to be.
+    /// The new schema.
     pub to: Schema,
-    /// What becomes of what.
+    /// The mapping of names.
     pub origins: Origins,
 }
 
-/// A thing with another name. Parts are named with the table or enum that they
-/// are of, by its name in the first schema.
+/// A renamed object.
+///
+/// Parts are named with their table or enum, by its name in the first schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rename {
     /// A table.
@@ -127,7 +129,7 @@ pub enum Rename {
     Label(Name, String, String),
 }
 
-/// A thing that goes, by its names in the first schema.
+/// A dropped object, by its names in the first schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dropped {
     /// A table.
@@ -140,8 +142,9 @@ pub enum Dropped {
     Label(Name, String),
 }
 
-/// A table of both schemas, and queries for the values that stay: the same
-/// rows of texts before, as far as they can be told, and after.
+/// A table of both schemas, and queries for its kept values.
+///
+/// Both return the same rows of texts, before and after.
 #[derive(Clone, Debug)]
 pub struct Survivor {
     /// Its name in the second schema.
@@ -153,7 +156,7 @@ pub struct Survivor {
 }
 
 impl Pair {
-    /// The way back.
+    /// Inverts the mapping.
     pub fn reversed(&self) -> Self {
         let Origins {
             tables,
@@ -190,7 +193,7 @@ impl Pair {
         }
     }
 
-    /// What has another name.
+    /// Returns the renamed objects.
     pub fn renames(&self) -> Vec<Rename> {
         let Origins {
             tables,
@@ -224,7 +227,7 @@ impl Pair {
         renames
     }
 
-    /// What goes: none of it is a rename.
+    /// Returns the dropped objects, without renamed ones.
     pub fn drops(&self) -> Vec<Dropped> {
         let Origins {
             tables,
@@ -263,8 +266,9 @@ impl Pair {
         drops
     }
 
-    /// The SQL of a value for each column that refuses null and, of the rows
-    /// that are there, has none: by its names in the second schema.
+    /// Returns the SQL of a value for each NOT NULL column without one in existing rows.
+    ///
+    /// By its names in the second schema.
     pub fn fills(&self) -> Vec<(Name, String, String)> {
         let mut fills = Vec::new();
         for (name, origin) in &self.origins.tables {
@@ -288,9 +292,9 @@ impl Pair {
         fills
     }
 
-    /// The SQL of the new value of each column whose type changes in a way that
-    /// an assignment does not do: by its names in the second schema, and of it
-    /// under its name there.
+    /// Returns the SQL that converts each column whose type change has no assignment cast.
+    ///
+    /// By its names in the second schema, which the SQL uses too.
     pub fn usings(&self) -> Vec<(Name, String, String)> {
         let mut usings = Vec::new();
         for (name, column, from, to) in self.changed_types() {
@@ -307,8 +311,7 @@ impl Pair {
         usings
     }
 
-    /// The columns that stay and whose type is another one; an enum under
-    /// another name is the same.
+    /// Returns the kept columns with another type; a renamed enum is the same type.
     fn changed_types(
         &self,
     ) -> Vec<(
@@ -334,9 +337,10 @@ impl Pair {
         changed
     }
 
-    /// The statements that put rows into the first schema. They are made so
-    /// that the second one takes them. Triggers are off while they run, which
-    /// takes the rights of a superuser.
+    /// Returns the statements that insert rows into the first schema.
+    ///
+    /// The second schema accepts the rows too. Triggers are off while they run, which
+    /// requires a superuser.
     pub fn rows(&self) -> Vec<String> {
         let mut keyed = keys(&self.from);
         for (name, column) in keys(&self.to) {
@@ -357,7 +361,7 @@ impl Pair {
         fill(&self.from, &keyed, &labels)
     }
 
-    /// The tables that stay, and their values before and after.
+    /// Returns the kept tables, and queries for their values before and after.
     pub fn survivors(&self) -> Vec<Survivor> {
         self.surviving_columns()
             .into_iter()
@@ -376,8 +380,9 @@ impl Pair {
             .collect()
     }
 
-    /// The columns of each table whose values stay, and the SQL of those, as
-    /// text, in the first schema.
+    /// Returns the columns with kept values of each table, and their SQL as text.
+    ///
+    /// The SQL is for the first schema.
     pub fn surviving_columns(&self) -> Vec<(Name, Vec<(String, String)>)> {
         let fills: BTreeMap<(Name, String), String> = self
             .fills()
@@ -401,7 +406,7 @@ impl Pair {
                 let Some(before) = self.from.tables[origin].column(from) else {
                     continue;
                 };
-                // Values that were made and stored stay when they are made no more.
+                // Stored generated values stay when the column is no longer generated.
                 let own =
                     after.fill.generated().is_none() && !matches!(before.fill, Fill::Virtual(_));
                 if !own || lost.contains(&place) {
@@ -419,7 +424,7 @@ impl Pair {
                 }
                 if let Some(fill) = fills.get(&place) {
                     sql = if is_enum(&self.to, &after.data_type) {
-                        // Its type is not there yet.
+                        // Its type does not exist yet.
                         let label = fill
                             .rsplit_once("::")
                             .map_or(fill.as_str(), |(label, _)| label);

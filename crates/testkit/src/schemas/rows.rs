@@ -1,4 +1,4 @@
-//! Rows for a schema, and their values to compare afterwards.
+//! Rows for a schema, and queries that compare their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,15 @@ use lookback_schema::{Column, Constraint, DataType, Name, Schema, literal, quote
 
 use super::types::known;
 
-/// How many rows each table has. Row 1 of a table refers to row 1 of another.
+/// The number of rows of each table; row 1 of a table refers to row 1 of another.
 const ROWS: usize = 3;
 
-/// The statements that fill every table with a few rows.
+/// Returns the statements that fill every table with a few rows.
 ///
-/// Columns of a key, here or in one of `keys`, have a value in every row; the
-/// others are null now and then, if they may. Of the enums, only labels in
-/// `labels` are used, where it has the enum. Triggers are off while they run,
-/// and with them the foreign keys: what they refer to comes perhaps later, and
-/// is there at the end. This takes the rights of a superuser.
+/// Columns of a key, here or in one of `keys`, have a value in every row; other
+/// nullable columns are sometimes NULL. Only labels in `labels` are used, for the
+/// enums in it. Triggers are off while the statements run, and with them foreign
+/// keys, as the referenced rows may follow later. This requires a superuser.
 pub(super) fn fill(
     schema: &Schema,
     keys: &BTreeSet<(Name, String)>,
@@ -52,7 +51,7 @@ pub(super) fn fill(
     sql
 }
 
-/// The SQL of the value of a row.
+/// Returns the SQL of a value of a row.
 fn value(
     schema: &Schema,
     ty: &DataType,
@@ -73,12 +72,12 @@ fn value(
     }
 }
 
-/// A value that every row may have, of a column that refuses null.
+/// Returns a value that every row of a NOT NULL column may have.
 pub(super) fn any_value(schema: &Schema, ty: &DataType) -> String {
     value(schema, ty, &BTreeMap::new(), 1)
 }
 
-/// The columns that are part of a key.
+/// Returns the columns that are part of a key.
 pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
     let mut keys = BTreeSet::new();
     for (name, table) in &schema.tables {
@@ -114,8 +113,9 @@ pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
     keys
 }
 
-/// A query for the values of a table as texts, sorted: one column of text,
-/// from these expressions.
+/// Returns a query for the values of a table as sorted texts.
+///
+/// It has one column of text, from these expressions.
 pub(super) fn values(table: &Name, expressions: &[String]) -> String {
     let parts: Vec<String> = expressions
         .iter()

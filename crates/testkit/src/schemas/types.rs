@@ -1,28 +1,30 @@
-//! The types that are drawn, and what can be done with a column of each.
+//! The types of random columns, with values, defaults and checks of each.
 //!
 //! Every value and default of a type satisfies every check of it, also after a
-//! change to a type that it is [converted](CONVERSIONS) to. Values are made of
-//! the number of the row: two columns whose types convert hold the same value
-//! in the same row, so that a foreign key between them holds.
+//! [conversion](CONVERSIONS) to another type. Values are computed from the number of
+//! the row: two columns whose types convert have the same value in the same row, so
+//! that a foreign key between them holds.
 
-/// A type, and SQL for it. `{}` stands for the number of the row in `value`
-/// and for the column in checks.
+/// A type, and SQL for it.
+///
+/// `{}` is the number of the row in `value`, and the column in checks.
 #[derive(Debug)]
 pub(super) struct Kind {
-    /// As PostgreSQL prints it.
+    /// Its name as printed by PostgreSQL.
     pub(super) sql: &'static str,
     /// A value for a row.
     pub(super) value: &'static str,
-    /// Whether each row has another value, before and after conversions, so
-    /// that it may be a key.
+    /// Whether each row has a distinct value, before and after conversions.
+    ///
+    /// Only then it may be a key.
     pub(super) key: bool,
-    /// Whether btree indexes have it.
+    /// Whether btree indexes support it.
     pub(super) ordered: bool,
-    /// Defaults, in SQL that the server prints otherwise.
+    /// Defaults, in SQL that the server prints in another form.
     pub(super) defaults: &'static [&'static str],
     /// Checks that hold for every value.
     pub(super) checks: &'static [&'static str],
-    /// Checks and generated columns of one of a family are good for all of it.
+    /// Checks and generated columns of one type are valid for its whole family.
     pub(super) family: &'static str,
 }
 
@@ -131,7 +133,7 @@ const DAYS: &[&str] = &[
 ];
 const NONE: &[&str] = &[];
 
-/// The types, the plainest first.
+/// The types, the simplest first.
 pub(super) const KINDS: &[Kind] = &[
     kind("integer", "whole", "{}", WHOLE, POSITIVE).key(),
     kind("text", "words", "'row {}'", STRING, WORDS).key(),
@@ -611,13 +613,14 @@ pub(super) const KINDS: &[Kind] = &[
     ),
 ];
 
-/// The type of this name.
+/// Returns the type with this name.
 pub(super) fn known(sql: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.sql == sql)
 }
 
-/// From which type to which, and the expression that does it where an
-/// assignment does not. No two values of a key become one.
+/// Conversions from one type to another, with an expression if there is no assignment cast.
+///
+/// Distinct values of a key stay distinct.
 pub(super) const CONVERSIONS: &[(&str, &str, Option<&str>)] = &[
     ("integer", "bigint", None),
     ("bigint", "integer", None),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use lookback::{Filter, QueryBuilder, Total};
-use testkit::made::Random;
+use testkit::sample::Random;
 
 use super::drawn::{Folds, tree};
 use super::plain::Fold;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use chrono::{DateTime, FixedOffset, Utc};
 use lookback::{Filter, Json, JsonPath};
 use serde_json::json;
-use testkit::made::Random;
+use testkit::sample::Random;
 
 use super::plain::{self, Fold};
 use super::spelling::{escaped, quoted};
@@ -15,7 +15,7 @@ use super::thing::{
 
 /// A filter.
 #[derive(Clone)]
-pub(super) struct Drawn {
+pub(super) struct GeneratedSchema {
     pub(super) typed: Filter<Thing>,
     /// As it stands in a group.
     pub(super) grouped: String,
@@ -33,7 +33,7 @@ pub(super) struct Folds {
 }
 
 /// A tree of filters.
-pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn {
+pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> GeneratedSchema {
     if depth == 0 || random.below(3) == 0 {
         return leaf(random, folds);
     }
@@ -41,14 +41,14 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn 
         let inner = tree(random, folds, depth - 1);
         let plain = inner.plain;
         let text = format!("not({})", inner.grouped);
-        return Drawn {
+        return GeneratedSchema {
             typed: !inner.typed,
             alone: text.replacen("not(", "not=(", 1),
             grouped: text,
             plain: Rc::new(move |thing| !plain(thing)),
         };
     }
-    let members: Vec<Drawn> = (0..random.below(4))
+    let members: Vec<GeneratedSchema> = (0..random.below(4))
         .map(|_| tree(random, folds, depth - 1))
         .collect();
     let texts: Vec<String> = members
@@ -71,7 +71,7 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Drawn 
         ),
     };
     let text = format!("{name}({})", texts.join(","));
-    Drawn {
+    GeneratedSchema {
         typed,
         alone: text.replacen('(', "=(", 1),
         grouped: text,
@@ -95,8 +95,8 @@ fn drawn(
     typed: Filter<Thing>,
     (alone, grouped): (String, String),
     plain: impl Fn(&Thing) -> bool + 'static,
-) -> Drawn {
-    Drawn {
+) -> GeneratedSchema {
+    GeneratedSchema {
         typed,
         alone,
         grouped,
@@ -104,7 +104,7 @@ fn drawn(
     }
 }
 
-fn leaf(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+fn leaf(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     match random.below(16) {
         0 | 1 => pattern(random, folds),
         2 => null(random),
@@ -170,7 +170,7 @@ macro_rules! comparison {
     }};
 }
 
-fn value(random: &mut Random) -> Drawn {
+fn value(random: &mut Random) -> GeneratedSchema {
     let zone = FixedOffset::east_opt(if random.below(2) == 0 { 5_400 } else { -25_200 }).unwrap();
     let written = move |time: &DateTime<Utc>| time.with_timezone(&zone).to_rfc3339();
     match random.below(9) {
@@ -244,7 +244,7 @@ fn value(random: &mut Random) -> Drawn {
 }
 
 /// Patterns, with what they are in LIKE.
-fn pattern(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+fn pattern(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     let part = word(random);
     let folds = folds.clone();
     let c = random.below(2) == 0;
@@ -328,7 +328,7 @@ fn pattern(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
     }
 }
 
-fn null(random: &mut Random) -> Drawn {
+fn null(random: &mut Random) -> GeneratedSchema {
     let so = random.below(2) == 0;
     let text = |column: &str| match so {
         true => one(&format!("{column}__isnull"), "true"),
@@ -355,7 +355,7 @@ fn null(random: &mut Random) -> Drawn {
     on!(text small flag shade mood tags times doc)
 }
 
-fn array(random: &mut Random) -> Drawn {
+fn array(random: &mut Random) -> GeneratedSchema {
     fn many<T>(random: &mut Random, make: impl Fn(&mut Random) -> T) -> Vec<T> {
         (0..random.below(4)).map(|_| make(random)).collect()
     }
@@ -425,7 +425,7 @@ fn array(random: &mut Random) -> Drawn {
     }
 }
 
-fn in_json(random: &mut Random, folds: &Rc<Folds>) -> Drawn {
+fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     let path: Vec<String> = (0..1 + random.below(3))
         .map(|_| match random.below(4) {
             0 => (*random.pick(&["0", "1", "-1", "7"])).to_owned(),

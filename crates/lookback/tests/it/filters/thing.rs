@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use lookback::{ColumnEnum, Embedding, Hidden, Json, model};
 use serde_json::json;
-use testkit::made::Random;
+use testkit::sample::Random;
 
 /// A column of every kind.
 #[model(table = "things", search())]

@@ -10,8 +10,8 @@ use lookback::Log;
 use lookback::ingest::Writer;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, PgPool};
-use testkit::Killable;
-use testkit::made::Random;
+use testkit::KillableServer;
+use testkit::sample::Random;
 
 use super::drive::{Told, check, count, drive, refuse_some, rows};
 use super::kept::{PATIENCE, within};
@@ -28,7 +28,7 @@ impl Drop for Over {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_or_doubled() {
-    let killable = Killable::new();
+    let killable = KillableServer::new();
     let mut running = killable.start();
     let url = running.database_url("kept");
     let mut conn = PgConnection::connect(&running.url()).await.unwrap();

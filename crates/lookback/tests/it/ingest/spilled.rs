@@ -14,7 +14,7 @@ use lookback::Log;
 use lookback::ingest::{Writer, WriterBuilder};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use testkit::made::Random;
+use testkit::sample::Random;
 
 use super::drive::{Told, check, count, drive_and_tell, refuse_some, rows};
 use super::kept::{PATIENCE, number, numbered, stored, until, within};

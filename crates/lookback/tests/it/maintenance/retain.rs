@@ -84,7 +84,8 @@ async fn filters_on_time_leave_finished_partitions_out() {
     );
 
     let query = Log::records().filter(Log::created_at().between(hour(120), hour(130)));
-    let (page, plan) = testkit::plans::of(&db, async |conn| query.list(conn).await.unwrap()).await;
+    let (page, plan) =
+        testkit::plans::explain(&db, async |conn| query.list(conn).await.unwrap()).await;
     assert_eq!(page.total.value(), 11);
     for (name, is_read) in [
         ("0000", false),

@@ -8,7 +8,7 @@ use sqlx::Executor as _;
 /// index of embeddings.
 async fn indexed(vectors: &str) -> testkit::Database {
     let db = testkit::database().await;
-    let mut logs: Vec<NewLog> = testkit::made::logs(11, 20_000)
+    let mut logs: Vec<NewLog> = testkit::sample::logs(11, 20_000)
         .into_iter()
         .map(|line| serde_json::from_value(line).unwrap())
         .collect();
@@ -47,7 +47,7 @@ async fn letters_and_likeness_are_read_from_indexes() {
             "\"mail relay\" tomorrow",
             "certficate -handshake level:warn",
         ] {
-            let (hits, plan) = testkit::plans::of(&db, async |conn| {
+            let (hits, plan) = testkit::plans::explain(&db, async |conn| {
                 Log::records().search(words).list(conn).await.unwrap()
             })
             .await;

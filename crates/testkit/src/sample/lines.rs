@@ -1,5 +1,4 @@
-//! Log lines as many as are wanted, each made from the seed and its position
-//! alone.
+//! Any number of log lines, each generated from the seed and its position alone.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -13,15 +12,16 @@ use super::templates::{
 };
 use super::{Random, start};
 
-/// From one line to the next, on average.
+/// The average time between two lines.
 pub(super) const MILLISECONDS: u64 = 250;
-/// Lines that one trace is spread over.
+/// The number of lines over which a trace is spread.
 const TRACE: u64 = 12;
-/// How many rare words there are; the commonest of them are not so rare.
+/// The number of rare words; the commonest of them are less rare.
 const RARE_WORDS: u64 = 1_000;
 
-/// Lines `first..first + count` of an endless log, the same for the same seed
-/// and position, whatever is asked for before.
+/// Generates the lines `first..first + count` of an endless log.
+///
+/// They depend on the seed and their positions only.
 ///
 /// Shaped like real logs: some 250 templates of 20 sources, as often as Zipf's
 /// law says, mostly `info`; numbers, addresses, ids, names, paths and times
@@ -36,7 +36,7 @@ pub fn log_lines(
     (first..first + count).map(move |position| log_line(seed, position))
 }
 
-/// The time of a line, give or take a quarter of a second.
+/// Returns the time of a line, to about a quarter of a second.
 pub fn line_time(position: u64) -> DateTime<Utc> {
     let milliseconds = i64::try_from(position * MILLISECONDS).unwrap_or(i64::MAX);
     start() + TimeDelta::milliseconds(milliseconds)
@@ -69,25 +69,25 @@ pub(super) fn log_line(seed: u64, position: u64) -> NewLog {
     line
 }
 
-/// The trace that a line belongs to, if it belongs to one.
+/// Returns the trace of a line, for lines that belong to one.
 pub(super) fn trace_id(seed: u64, position: u64) -> String {
     let mut random = at(!seed, position / TRACE);
     format!("{:016x}{:016x}", random.next(), random.next())
 }
 
-/// Numbers of a seed and a position, of which any two give others.
+/// Creates a generator that is unique to a seed and a position.
 fn at(seed: u64, position: u64) -> Random {
     let mut of_seed = Random::new(seed);
     Random::new(Random::new(of_seed.next() ^ position).next())
 }
 
-/// The templates, and how often each comes.
-pub(super) struct Kinds {
+/// The templates, and their weights.
+pub(super) struct LineTemplates {
     pub(super) templates: Vec<(&'static str, Level, String)>,
     sums: Vec<u64>,
 }
 
-pub(super) static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
+pub(super) static KINDS: LazyLock<LineTemplates> = LazyLock::new(|| {
     let mut templates: Vec<_> = TEMPLATES
         .iter()
         .flat_map(|(source, level, text)| {
@@ -95,7 +95,7 @@ pub(super) static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
             texts.into_iter().map(|text| (*source, *level, text))
         })
         .collect();
-    // In an order that has nothing to do with what they say, but for faults: rarer than the rest.
+    // In an order unrelated to their text, except for faults, which are rarer than the rest.
     let mut random = Random::new(0);
     templates.sort_by_cached_key(|(_, level, _)| {
         let behind = match level {
@@ -114,7 +114,7 @@ pub(super) static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
             sum
         })
         .collect();
-    Kinds { templates, sums }
+    LineTemplates { templates, sums }
 });
 
 fn alternatives(text: &str) -> Vec<String> {
@@ -131,13 +131,13 @@ fn alternatives(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A place among sums of weights, each as often as its weight says.
+/// Draws an index by weight, from the cumulative weights.
 fn zipf(random: &mut Random, sums: &[u64]) -> usize {
     let at = random.below(sums.last().copied().unwrap_or(1));
     sums.partition_point(|sum| *sum <= at)
 }
 
-/// One of the items, the first much oftener than the last.
+/// Draws one of the items, the first much more often than the last.
 fn mostly<'a, T>(random: &mut Random, items: &'a [T]) -> &'a T {
     let end = 1 + random.below(items.len() as u64);
     let index = usize::try_from(random.below(end)).unwrap_or(0);
@@ -214,7 +214,7 @@ fn push(slot: &str, out: &mut String, random: &mut Random) {
     written.unwrap();
 }
 
-/// A word of four syllables that few lines have.
+/// Generates a word of four syllables that is in few lines.
 pub(super) fn rare_word(random: &mut Random) -> String {
     let end = 1 + random.below(RARE_WORDS);
     let mut of_word = Random::new(random.below(end));
@@ -224,7 +224,7 @@ pub(super) fn rare_word(random: &mut Random) -> String {
 fn stack_trace(random: &mut Random) -> (&'static str, Level, String) {
     let (fault, text) = mostly(random, FAULTS);
     let mut message = format!("{fault}: {}", fill(text, random));
-    // One of a few ways through the program, with the lines it was at.
+    // One of a few call paths, with line numbers.
     let mut way = Random::new(random.below(40));
     for _ in 0..3 + way.below(9) {
         let (module, function) = (way.pick(MODULES), way.pick(FUNCTIONS));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_depends_on_nothing_but_its_seed_and_position() {
+    fn line_depends_only_on_seed_and_position() {
         let all: Vec<String> = log_lines(7, 0, 500).map(|line| text(&line)).collect();
         for first in [0, 1, 123, 499] {
             let count = 500 - first;
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_repeat_as_those_of_real_logs_do() {
+    fn lines_repeat_like_those_of_real_logs() {
         const COUNT: u64 = 50_000;
         let (mut masked, mut levels) = (BTreeMap::<String, u64>::new(), BTreeMap::new());
         let (mut sources, mut lengths, mut traces) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
@@ -291,7 +291,7 @@ mod tests {
         assert!((2..5).contains(&(traced / traces.len() as u64)));
     }
 
-    /// Digits, and the hexadecimal runs that have one, as a single `0`.
+    /// Masks digits, and hexadecimal runs with a digit, by a single `0`.
     fn mask(text: &str) -> String {
         let mut out = String::new();
         for piece in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {

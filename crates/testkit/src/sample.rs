@@ -1,5 +1,4 @@
-//! Made data: log lines and requests of a small shop, the same for the same
-//! seed.
+//! Sample data: log lines and requests of a small shop, deterministic by seed.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -11,13 +10,14 @@ mod templates;
 pub use lines::{line_time, log_lines};
 pub use searches::{Search, searches};
 
-/// Numbers that are the same everywhere: SplitMix64 (Steele, Lea and Flood,
-/// "Fast Splittable Pseudorandom Number Generators", 2014).
+/// A portable random number generator: SplitMix64.
+///
+/// Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// Numbers of this seed.
+    /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -30,19 +30,19 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 up to, and not including, `end`.
+    /// Draws a number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    /// One of the items.
+    /// Draws one of the items.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let index = usize::try_from(self.below(items.len() as u64)).unwrap_or(0);
         &items[index]
     }
 }
 
-/// Source, level, how often, and a message with `{}` for a number.
+/// Source, level, weight, and a message with `{}` for a number.
 const LINES: &[(&str, &str, u64, &str)] = &[
     ("API", "info", 30, "GET /orders/{} answered 200"),
     (
@@ -107,8 +107,7 @@ const LINES: &[(&str, &str, u64, &str)] = &[
     ("CACHE", "warn", 1, "evicted {} keys, memory is nearly full"),
 ];
 
-/// Log lines, one a few hundred milliseconds after the other, as an import
-/// takes them.
+/// Generates log lines for an import, a few hundred milliseconds apart.
 pub fn logs(seed: u64, count: usize) -> Vec<Value> {
     let mut random = Random::new(seed);
     let weight: u64 = LINES.iter().map(|(_, _, weight, _)| weight).sum();
@@ -141,7 +140,7 @@ pub fn logs(seed: u64, count: usize) -> Vec<Value> {
         .collect()
 }
 
-/// Captured requests, as an import takes them.
+/// Generates captured requests for an import.
 pub fn requests(seed: u64, count: usize) -> Vec<Value> {
     let mut random = Random::new(seed);
     let mut time = start();
@@ -232,7 +231,7 @@ fn start() -> DateTime<Utc> {
     DateTime::from_timestamp(1_767_258_000, 0).unwrap_or_default()
 }
 
-/// Values as JSON lines.
+/// Formats values as JSON lines.
 pub fn json_lines(values: &[Value]) -> String {
     values.iter().map(|value| format!("{value}\n")).collect()
 }

@@ -1,4 +1,4 @@
-//! Searches over made log lines.
+//! Searches over the sample log lines.
 
 use chrono::SecondsFormat;
 
@@ -6,24 +6,24 @@ use super::lines::{MILLISECONDS, fill, line_time, log_line, rare_word, trace_id}
 use super::templates::{PARAPHRASES, TEMPLATES};
 use super::{Random, lines::KINDS};
 
-/// What somebody types, and what they narrow it by.
+/// A search text, and filters.
 #[derive(Clone, Debug)]
 pub struct Search {
-    /// What kind of query it is: `common`, `rare`, `mixed`, `part`, `id`,
-    /// `typo` or `paraphrase`.
+    /// The class of the query: `common`, `rare`, `mixed`, `part`, `id`, `typo` or
+    /// `paraphrase`.
     pub class: &'static str,
     /// The words.
     pub words: String,
-    /// Filters such as `level=error`, as `Filter::parse_all` takes them; none
-    /// for two searches in three.
+    /// Filters such as `level=error`, for `Filter::parse_all`.
+    ///
+    /// Two searches in three have none.
     pub filters: Vec<String>,
 }
 
-/// Endless different searches over lines `0..lines` of
-/// [`log_lines`](super::log_lines)`(data, …)`, the same for the same seed.
+/// Generates endless searches over lines `0..lines` of [`log_lines`](super::log_lines)`(data, …)`.
 ///
-/// Those for ids, and a part of the others, are taken from a line that is
-/// there; a misspelling or a paraphrase may find nothing by its letters.
+/// They are deterministic by seed. Those for ids, and a part of the others, come
+/// from an existing line; a misspelling or a paraphrase may have no lexical match.
 pub fn searches(seed: u64, data: u64, lines: u64) -> impl Iterator<Item = Search> + Send {
     let mut random = Random::new(seed);
     std::iter::repeat_with(move || search(&mut random, data, lines))
@@ -84,14 +84,14 @@ fn filters(random: &mut Random, data: u64, lines: u64, position: u64) -> Vec<Str
     }
 }
 
-/// Words of letters alone, of three or more.
+/// Returns the words of three or more letters and nothing else.
 fn content_words(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_ascii_alphabetic() && !c.is_ascii_digit());
     let of_letters = |word: &&str| word.len() > 2 && word.chars().all(char::is_alphabetic);
     words.filter(of_letters).map(str::to_owned).collect()
 }
 
-/// So many of the words, as they follow each other.
+/// Picks `count` consecutive words.
 fn some(random: &mut Random, words: &[String], count: usize) -> String {
     if words.is_empty() {
         return "error".to_owned();
@@ -101,7 +101,7 @@ fn some(random: &mut Random, words: &[String], count: usize) -> String {
     words[first..words.len().min(first + count)].join(" ")
 }
 
-/// The first or the last letters of a word.
+/// Returns the first or the last letters of a word.
 fn part(random: &mut Random, word: &str) -> String {
     let length = (word.len() * 2 / 3).max(3).min(word.len());
     match random.below(2) {
@@ -110,7 +110,7 @@ fn part(random: &mut Random, word: &str) -> String {
     }
 }
 
-/// The longest word of a text that has a digit, or the longest at all.
+/// Returns the longest word of a text with a digit, or else the longest.
 fn id(random: &mut Random, text: &str) -> String {
     let mut words: Vec<&str> = text.split_whitespace().collect();
     words.retain(|word| word.len() > 2 && word.contains(|c: char| c.is_ascii_digit()));
@@ -121,7 +121,7 @@ fn id(random: &mut Random, text: &str) -> String {
     }
 }
 
-/// With one letter wrong, missing, doubled, or two that changed places.
+/// Misspells: one letter wrong, missing or doubled, or two swapped.
 fn typo(random: &mut Random, words: &str) -> String {
     let mut letters: Vec<char> = words.chars().collect();
     let at = usize::try_from(random.below(letters.len().saturating_sub(1).max(1) as u64));
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn searches_are_many_and_different_and_the_same_for_the_same_seed() {
+    fn searches_differ_and_are_deterministic_by_seed() {
         let of = |seed| {
             searches(seed, 42, 100_000)
                 .take(2_000)

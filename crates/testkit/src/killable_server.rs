@@ -1,4 +1,4 @@
-//! A PostgreSQL of one test's own, to be killed.
+//! A PostgreSQL for one test, to be killed.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,35 +7,36 @@ use lookback_embedded::{EphemeralOptions, RunningServer, Server, ignore_events};
 
 use crate::database::find_installation;
 
-/// A server of a test's own, which is stopped and removed at the end.
+/// A server for one test, which is stopped and removed at the end.
 #[derive(Debug)]
-pub struct Killable {
+pub struct KillableServer {
     server: Server,
     _folder: tempfile::TempDir,
 }
 
-impl Killable {
-    /// One that is not started yet.
+impl KillableServer {
+    /// Creates a server without starting it.
     ///
     /// # Panics
     ///
-    /// If there is no place for it.
+    /// If its folder cannot be created.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        Self::with(false)
+        Self::with_durability(false)
     }
 
-    /// One that makes durable what is committed, as the server of an
-    /// application does; what others of the tests do costs less than there.
+    /// Creates a server with durable commits, like that of an application.
+    ///
+    /// Other test servers are not durable, which is faster.
     ///
     /// # Panics
     ///
-    /// If there is no place for it.
+    /// If its folder cannot be created.
     pub fn durable() -> Self {
-        Self::with(true)
+        Self::with_durability(true)
     }
 
-    fn with(durable: bool) -> Self {
+    fn with_durability(durable: bool) -> Self {
         let mut folder = tempfile::Builder::new();
         folder.prefix("lookback-kill-");
         let folder = folder.tempdir().unwrap();
@@ -56,9 +57,9 @@ impl Killable {
         }
     }
 
-    /// Starts it, as soon as the last process of one that was killed is gone;
-    /// on the port that it had, if that is free. It waits, and belongs on a
-    /// thread that may.
+    /// Starts it, after the last process of a killed one has ended.
+    ///
+    /// It uses the previous port, if that is free. It blocks the thread.
     ///
     /// # Panics
     ///
@@ -76,7 +77,7 @@ impl Killable {
     }
 }
 
-/// Kills a server as a crash does.
+/// Kills a server with SIGKILL, as a crash would.
 ///
 /// # Panics
 ///
@@ -86,7 +87,7 @@ pub fn kill(running: &RunningServer) {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }
 
-impl Drop for Killable {
+impl Drop for KillableServer {
     fn drop(&mut self) {
         let _ = self.server.stop(&ignore_events);
     }

@@ -1,13 +1,13 @@
-//! What the made log lines say.
+//! The texts of the sample log lines.
 //!
-//! `[a|b]` makes a template of each; `{n}` and the like are filled in anew for
-//! each line, see `fill` in `lines.rs`.
+//! `[a|b]` is expanded to a template for each; `{n}` and similar slots are filled in
+//! for each line, see `fill` in `lines.rs`.
 
 use lookback::Level::{self, Debug, Error, Info, Warn};
 
 /// Source, level, text.
 pub(super) const TEMPLATES: &[(&str, Level, &str)] = &[
-    // The front door.
+    // The gateway.
     (
         "gateway",
         Info,
@@ -53,7 +53,7 @@ pub(super) const TEMPLATES: &[(&str, Level, &str)] = &[
         Info,
         "route table reloaded, {s} routes and {s} [redirects|rewrites] are active",
     ),
-    // Who comes in.
+    // Authentication.
     (
         "auth",
         Info,
@@ -262,7 +262,7 @@ pub(super) const TEMPLATES: &[(&str, Level, &str)] = &[
         Error,
         "leader election lost to node {s}, [stepping down|abandoning {s} tasks]",
     ),
-    // What all of it stands on.
+    // Infrastructure.
     (
         "postgres",
         Info,
@@ -425,7 +425,7 @@ pub(super) const TEMPLATES: &[(&str, Level, &str)] = &[
     ),
 ];
 
-/// The last words of lines that have one of many rare words in them.
+/// Lines with one of many rare words in them.
 pub(super) const RARE: &[(&str, Level, &str)] = &[
     (
         "config",
@@ -459,7 +459,7 @@ pub(super) const RARE: &[(&str, Level, &str)] = &[
     ),
 ];
 
-/// What stack traces begin with: an exception and what it says.
+/// The first lines of stack traces: an exception and its message.
 pub(super) const FAULTS: &[(&str, &str)] = &[
     (
         "NullReferenceFault",
@@ -594,7 +594,7 @@ pub(super) const SYLLABLES: &[&str] = &[
     "sel", "tu", "vex", "wim", "yas", "zol",
 ];
 
-/// Questions in words that are not those of the lines.
+/// Questions in other words than those of the lines.
 pub(super) const PARAPHRASES: &[&str] = &[
     "could not log in",
     "login attempts rejected",
