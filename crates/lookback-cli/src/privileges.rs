@@ -135,11 +135,12 @@ fn told(
         problems.push(format!("does not own {}", tables.join(", ")));
         hints.push(format!("GRANT {owner} TO {role}, or run it as {owner}"));
     }
-    match problems.is_empty() {
-        true => None,
-        false => Some(
+    if problems.is_empty() {
+        None
+    } else {
+        Some(
             Failure::failed(format!("the role {role} {}", problems.join(", and ")))
                 .hint(format!("as the owner of the tables: {}", hints.join("; "))),
-        ),
+        )
     }
 }

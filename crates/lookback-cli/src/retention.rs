@@ -227,14 +227,15 @@ impl RetainArgs {
     /// What goes of a table. What is typed is all that is done: the configured
     /// policies count where none is typed.
     pub(crate) fn policy(&self, table: RetainTable, configured: &Retention) -> Policy {
-        match self.says_what() {
-            true => policy(
+        if self.says_what() {
+            policy(
                 table,
                 self.older_than,
                 self.larger_than,
                 self.deleted_older_than,
-            ),
-            false => configured.of(table),
+            )
+        } else {
+            configured.of(table)
         }
     }
 

@@ -48,9 +48,12 @@ impl Diagnostics {
                     Ok(name) => parse(&name, input),
                     Err(error) => Err(syn::Error::new(error.span(), usage)),
                 };
-                let result = result.and_then(|()| match input.is_empty() {
-                    true => Ok(()),
-                    false => input.parse::<Token![,]>().map(drop),
+                let result = result.and_then(|()| {
+                    if input.is_empty() {
+                        Ok(())
+                    } else {
+                        input.parse::<Token![,]>().map(drop)
+                    }
                 });
                 if let Err(error) = result {
                     found.push(error);
@@ -89,9 +92,10 @@ pub(crate) fn parse_parenthesized<T>(
     syn::parenthesized!(content in input);
     let result = parse(&content).and_then(|value| {
         content.parse::<Option<Token![,]>>()?;
-        match content.is_empty() {
-            true => Ok(value),
-            false => Err(content.error("unexpected token after the arguments")),
+        if content.is_empty() {
+            Ok(value)
+        } else {
+            Err(content.error("unexpected token after the arguments"))
         }
     });
     // The caller's parser would report left-over tokens once more.

@@ -8,7 +8,11 @@
 //! are counted by cachegrind, where `valgrind` is installed: virtual machines
 //! seldom have counters of their own. Writes `target/bench/encode.json`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::process::Command;
 use std::time::Instant;

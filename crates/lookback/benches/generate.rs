@@ -7,7 +7,12 @@
 //! that of the row above, by the fastest rounds, which other work on the
 //! machine disturbs least: 1.0 where twice the tables take twice the time.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::fmt;
 use std::hint::black_box;
@@ -119,9 +124,10 @@ fn history(snapshots: usize) -> Time {
     let home = tempfile::tempdir().unwrap();
     let folder = Folder::new(home.path().join("migrations"));
     for number in 0..snapshots {
-        let edit = match number % 2 == (snapshots - 1) % 2 {
-            true => Edit::None,
-            false => Edit::Column,
+        let edit = if number % 2 == (snapshots - 1) % 2 {
+            Edit::None
+        } else {
+            Edit::Column
         };
         let mut options = GenerateOptions::default();
         options.decisions.assume_drops = true;

@@ -8,7 +8,11 @@
 //! durable (`fsync=off`), so that the work is measured and not the disk. `LANES`
 //! sets the connections of the writer.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::time::Instant;
 

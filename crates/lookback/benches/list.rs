@@ -11,12 +11,7 @@
 //! Prints the figures and writes `target/bench/list.json`,
 //! `docs/images/growth-list.svg` and the table in `docs/performance.md`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::cast_precision_loss,
-    clippy::cast_sign_loss
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use chrono::TimeDelta;
 use lookback::maintenance::DEFAULT_PARTITION;

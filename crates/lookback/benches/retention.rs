@@ -17,7 +17,7 @@
 //! of the rows again and again: it tells when they are gone for everyone, and
 //! how long it was held up.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

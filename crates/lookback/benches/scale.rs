@@ -9,12 +9,11 @@
 //! counts from the moment it was due. Reading every row is the same search with
 //! the summaries left out (`lookback.scan_cost`): what it finds is the truth.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss
+    reason = "a benchmark"
 )]
 
 use std::collections::BTreeSet;
@@ -184,9 +183,10 @@ impl Measured {
             let found = query.hits(&mut *conn).await.unwrap().data;
             let time = clock.elapsed();
             measured.all.push(time);
-            match search.filters.is_empty() {
-                true => measured.plain.push(time),
-                false => measured.filtered.push(time),
+            if search.filters.is_empty() {
+                measured.plain.push(time)
+            } else {
+                measured.filtered.push(time)
             }
             if std::env::var_os("VERBOSE").is_some() {
                 println!("{:>8.1} ms  {:?}", time.as_secs_f64() * 1e3, search);
@@ -319,9 +319,10 @@ impl Measured {
 
 fn query(search: &Search) -> QueryBuilder<Log> {
     let query = Log::records().search(search.words.as_str()).limit(PAGE);
-    match search.filters.is_empty() {
-        true => query,
-        false => query.filter(Filter::parse_all(&search.filters).unwrap()),
+    if search.filters.is_empty() {
+        query
+    } else {
+        query.filter(Filter::parse_all(&search.filters).unwrap())
     }
 }
 

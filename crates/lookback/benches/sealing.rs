@@ -7,7 +7,11 @@
 //! are rows to send, so that making them costs neither side. The server makes
 //! nothing durable (`fsync=off`), as for `make bench-ingest`.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

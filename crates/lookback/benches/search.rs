@@ -12,7 +12,12 @@
 //! `{"qid", "event_ids"}`, and `search.json`, the table that is printed.
 //! Nothing reads `meta` but the lookup of a hit's event.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "a benchmark"
+)]
 
 use std::fs;
 use std::io::Write as _;

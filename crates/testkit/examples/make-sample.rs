@@ -1,7 +1,7 @@
 //! Makes the sample that `make up` imports: `cargo run -p testkit --example
 //! make-sample`.
 
-#![allow(clippy::expect_used)]
+#![expect(clippy::expect_used, reason = "a tool of the repository")]
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Prints the folder of the PostgreSQL that tests use.
 
-#![allow(clippy::print_stdout)]
+#![expect(clippy::print_stdout, reason = "a tool of the repository")]
 
 fn main() {
     let (bin, _) = testkit::installation();

@@ -20,7 +20,7 @@ impl KillableServer {
     /// # Panics
     ///
     /// If its folder cannot be created.
-    #[allow(clippy::new_without_default)]
+    #[expect(clippy::new_without_default, reason = "it creates a folder")]
     pub fn new() -> Self {
         Self::with_durability(false)
     }

@@ -14,8 +14,12 @@
 //! `LOOKBACK_TEST_DATABASE_URL` is a server to use instead: as a superuser, on this
 //! machine, with the settings of a new one and a locale of UTF-8.
 
-// Test code: a test without its database can only panic.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "test code: a test without its database can only panic"
+)]
 
 pub mod bench;
 mod database;

@@ -12,9 +12,10 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::var("DATABASE_URL").map_err(|_| "set DATABASE_URL to a PostgreSQL")?;
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let words = match words.is_empty() {
-        true => "coffe grindr".to_owned(),
-        false => words.join(" "),
+    let words = if words.is_empty() {
+        "coffe grindr".to_owned()
+    } else {
+        words.join(" ")
     };
 
     // What is pending is applied at start; `cargo db migrate` does the same.

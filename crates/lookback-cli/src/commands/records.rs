@@ -71,9 +71,10 @@ async fn execute<M: Model + Serialize + TableRow>(
                 query = query.order_by_text(order).map_err(usage)?;
             }
             check_fields(&fields)?;
-            match fields.is_empty() {
-                true => list(config, &query, &page).await,
-                false => list_fields(config, query, &fields, &page).await,
+            if fields.is_empty() {
+                list(config, &query, &page).await
+            } else {
+                list_fields(config, query, &fields, &page).await
             }
         }
         RecordCommand::Export(args) => export::run::<M>(config, args).await,
@@ -140,12 +141,15 @@ async fn execute<M: Model + Serialize + TableRow>(
                 output::note(&format!("permanently deleted {name} {id}"));
             } else {
                 let deleted = query.delete(&mut conn, id).await;
-                deleted.map_err(|error| match error.is_not_found() {
-                    true => Failure::failed(error.to_string()).hint(format!(
-                        "it may be deleted already: lookback {} list --deleted only id={id}",
-                        M::COMMAND
-                    )),
-                    false => error.into(),
+                deleted.map_err(|error| {
+                    if error.is_not_found() {
+                        Failure::failed(error.to_string()).hint(format!(
+                            "it may be deleted already: lookback {} list --deleted only id={id}",
+                            M::COMMAND
+                        ))
+                    } else {
+                        error.into()
+                    }
                 })?;
                 output::note(&format!(
                     "deleted {name} {id}; to restore it: lookback {} restore {id}",
@@ -159,9 +163,12 @@ async fn execute<M: Model + Serialize + TableRow>(
             QueryBuilder::<M>::new()
                 .restore(&mut conn, id)
                 .await
-                .map_err(|error| match error.is_not_found() {
-                    true => Failure::failed(format!("no deleted {} {id}", M::NAME)),
-                    false => error.into(),
+                .map_err(|error| {
+                    if error.is_not_found() {
+                        Failure::failed(format!("no deleted {} {id}", M::NAME))
+                    } else {
+                        error.into()
+                    }
                 })?;
             output::note(&format!("restored {} {id}", M::NAME));
             Ok(())
@@ -271,20 +278,22 @@ impl<'a> PageCursors<'a> {
 
 /// Converts the error of a query: an invalid query is wrong usage.
 fn query_failure(error: Error) -> Failure {
-    match error.is_invalid() {
-        true => usage(error),
-        false => error.into(),
+    if error.is_invalid() {
+        usage(error)
+    } else {
+        error.into()
     }
 }
 
 /// Converts the error of a list, for which more options make it faster.
 fn list_failure(error: Error) -> Failure {
-    match error.is_too_slow() {
-        true => Failure::from(error).hint(
+    if error.is_too_slow() {
+        Failure::from(error).hint(
             "narrow it by created_at or by another filter, leave the total out (--total none), go \
              by --after instead of a large --offset, or give it more time: --timeout 5m",
-        ),
-        false => query_failure(error),
+        )
+    } else {
+        query_failure(error)
     }
 }
 
@@ -377,13 +386,15 @@ fn quote_hint<M: TableRow>(failure: Failure, words: &str, page: &PageArgs) -> Fa
 
 /// Adds a hint that a missing record may be deleted.
 fn found<T>(result: Result<T, Error>, id: i64, with_deleted: bool) -> Result<T, Failure> {
-    result.map_err(|error| match error.is_not_found() && !with_deleted {
-        // A get has no filters to add.
-        false if error.is_too_slow() => {
+    result.map_err(|error| {
+        if error.is_not_found() && !with_deleted {
+            Failure::failed(error.to_string())
+                .hint(format!("if record {id} is deleted, add --with-deleted"))
+        } else if error.is_too_slow() {
+            // A get has no filters to add.
             Failure::from(error).hint("give it more time: --timeout 5m")
+        } else {
+            error.into()
         }
-        true => Failure::failed(error.to_string())
-            .hint(format!("if record {id} is deleted, add --with-deleted")),
-        false => error.into(),
     })
 }

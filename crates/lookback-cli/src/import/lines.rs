@@ -79,7 +79,7 @@ impl Lines {
             let left = usize::try_from(bytes - self.passed.position).unwrap_or(usize::MAX);
             let taken = chunk.len().min(left);
             self.passed.hash.update(&chunk[..taken]);
-            #[allow(clippy::naive_bytecount)] // Once per import, not worth a crate.
+            #[expect(clippy::naive_bytecount, reason = "once per import, not worth a crate")]
             let lines = chunk[..taken].iter().filter(|byte| **byte == b'\n').count();
             self.passed.lines += lines as u64;
             self.passed.position += taken as u64;

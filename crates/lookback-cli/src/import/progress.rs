@@ -36,10 +36,11 @@ impl ImportProgress {
     pub(crate) fn at(&mut self, position: u64, stored: u64, rejected: &[Rejected]) {
         self.bar.set_position(position);
         let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
-        #[allow(
+        #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
+            clippy::cast_sign_loss,
+            reason = "a rate for people"
         )]
         let rate = (stored as f64 / seconds) as u64;
         self.bar

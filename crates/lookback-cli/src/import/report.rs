@@ -97,10 +97,11 @@ impl Report<'_> {
 
     fn note(&self) {
         let seconds = self.time.as_secs_f64();
-        #[allow(
+        #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
+            clippy::cast_sign_loss,
+            reason = "a rate for people"
         )]
         let rate = (self.summary.stored as f64 / seconds.max(0.001)) as u64;
         output::note(&format!(

@@ -2,7 +2,7 @@
 //! the next run, and the database is as if nothing had happened.
 
 // The seed of a failed run has to be known.
-#![allow(clippy::print_stderr)]
+#![expect(clippy::print_stderr, reason = "the counts are shown with the test")]
 
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

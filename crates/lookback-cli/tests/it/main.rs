@@ -1,6 +1,9 @@
 //! Tests of the program `lookback` against the real PostgreSQL.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, and recognizes only functions with #[test] as such"
+)]
 
 mod bad_input;
 mod config;

@@ -152,8 +152,10 @@ fn lease_token(now: SystemTime) -> String {
 }
 
 #[cfg(all(test, unix))]
-// clippy.toml allows it in tests, and sees only functions with #[test] as such.
-#[allow(clippy::unwrap_used)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in tests, and recognizes only functions with #[test] as such"
+)]
 mod tests {
     use super::*;
     use crate::ignore_events;

@@ -2,8 +2,12 @@
 //! one in the standard cache, which the first run fetches. They run as root, which covers more,
 //! and as a user.
 #![cfg(unix)]
-// clippy.toml allows these in tests, and sees only functions with #[test] as such.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "clippy.toml allows these in tests, and recognizes only functions with #[test] as such"
+)]
 
 mod fetch;
 mod full_disk;

@@ -119,9 +119,10 @@ fn model_impl(model: &Model) -> TokenStream {
         let text = field.column();
         if field.is_opaque() {
             let opaque = &field.value;
-            return match field.nullable {
-                true => quote!(#column: None),
-                false => quote!(#column: <#opaque as ::core::default::Default>::default()),
+            return if field.nullable {
+                quote!(#column: None)
+            } else {
+                quote!(#column: <#opaque as ::core::default::Default>::default())
             };
         }
         let read = match (field.hidden, field.nullable) {
@@ -200,9 +201,10 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     let database_default = model.has_database_default(field);
     let has_default = options.default.is_some() || database_default;
     let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
-    let read_json = match hidden && field.role != ColumnRole::DeletedAt {
-        true => quote!(::lookback::__private::read_no_json),
-        false => quote!(::lookback::__private::read_json::<#value>),
+    let read_json = if hidden && field.role != ColumnRole::DeletedAt {
+        quote!(::lookback::__private::read_no_json)
+    } else {
+        quote!(::lookback::__private::read_json::<#value>)
     };
     let mut cast = quote!(None);
     if let Some(data_type) = &options.data_type

@@ -127,12 +127,13 @@ impl ModelField {
         let element = argument_of(&inner, "Vec")
             .filter(|_| schema_only && options.data_type.is_none())
             .cloned();
-        let role = match schema_only {
-            true => ColumnRole::Plain,
-            false => COMMON_COLUMNS
+        let role = if schema_only {
+            ColumnRole::Plain
+        } else {
+            COMMON_COLUMNS
                 .iter()
                 .find(|(common, ..)| name == *common)
-                .map_or(ColumnRole::Plain, |(_, role, _)| *role),
+                .map_or(ColumnRole::Plain, |(_, role, _)| *role)
         };
         Self {
             visibility: field.vis.clone(),

@@ -255,9 +255,10 @@ fn partitions(
 
 /// Parses a name as `Models` does: as SQL if it is in quotes, or else as it is.
 fn named(beside: Option<&Name>, text: &str) -> Name {
-    match text.contains('"') {
-        true => text.parse().unwrap(),
-        false => beside.map_or_else(|| Name::new(text), |table| table.beside(text)),
+    if text.contains('"') {
+        text.parse().unwrap()
+    } else {
+        beside.map_or_else(|| Name::new(text), |table| table.beside(text))
     }
 }
 

@@ -119,7 +119,11 @@ impl Row {
         let mut took = self.took.clone();
         took.sort();
         // The nearest rank: the smallest time that this share of the queries does not exceed.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank, small and not negative"
+        )]
         let rank = (share * took.len() as f64).ceil() as usize;
         took.get(rank.saturating_sub(1))
             .map_or(0.0, |took| took.as_secs_f64() * 1e3)

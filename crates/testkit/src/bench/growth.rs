@@ -53,7 +53,7 @@ impl Growth {
     }
 
     /// Formats it as a Markdown table, a line for each number of rows.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub fn table(&self) -> String {
         let mut all: Vec<u64> = self.points().map(|(x, _)| x).collect();
         all.sort_unstable();

@@ -42,7 +42,7 @@ pub fn plot(growth: &Growth, scale: Scale, file: &str) {
 ///
 /// If there is no point to draw, or one that is not above zero on a
 /// logarithmic scale.
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub fn svg(growth: &Growth, scale: Scale) -> String {
     let [left, top, right, bottom] = PLOT_AREA;
     let x_axis = Axis::of(growth.points().map(|(x, _)| x as f64), scale, left, right);

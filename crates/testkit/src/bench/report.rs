@@ -111,7 +111,7 @@ impl Report {
     /// # Panics
     ///
     /// If the file cannot be written.
-    #[allow(clippy::print_stdout)]
+    #[expect(clippy::print_stdout, reason = "a benchmark prints its report")]
     pub fn finish(&self) {
         println!("{}", self.to_text());
         let folder = workspace("target/bench");
@@ -200,7 +200,7 @@ impl Report {
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn rate(units: u64, times: &Times) -> f64 {
     units as f64 / times.median()
 }

@@ -31,10 +31,11 @@ impl Times {
     /// # Panics
     ///
     /// If nothing was measured.
-    #[allow(
+    #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        clippy::cast_precision_loss
+        clippy::cast_precision_loss,
+        reason = "a rank, small and not negative"
     )]
     pub fn percentile(&self, percent: f64) -> f64 {
         assert!(!self.0.is_empty(), "nothing was measured");

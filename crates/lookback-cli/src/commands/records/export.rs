@@ -45,12 +45,13 @@ pub(super) async fn run<M: Model + TableRow>(
     let format = format_of(&args)?;
     let table = M::TABLE;
     check_fields(&args.fields)?;
-    let names: Vec<String> = match args.fields.is_empty() {
-        true => table
+    let names: Vec<String> = if args.fields.is_empty() {
+        table
             .visible()
             .map(|column| column.name.to_owned())
-            .collect(),
-        false => args.fields.clone(),
+            .collect()
+    } else {
+        args.fields.clone()
     };
     let mut query = apply_deleted(filter_query::<M>(&args.filters)?, args.deleted);
     if args.order_by.is_empty() {
@@ -172,9 +173,10 @@ struct ExportProgress(ProgressBar);
 
 impl ExportProgress {
     fn new(shown: bool) -> Self {
-        Self(match shown {
-            true => output::spinner("{spinner} {human_pos} records, {per_sec}  {elapsed}"),
-            false => ProgressBar::hidden(),
+        Self(if shown {
+            output::spinner("{spinner} {human_pos} records, {per_sec}  {elapsed}")
+        } else {
+            ProgressBar::hidden()
         })
     }
 

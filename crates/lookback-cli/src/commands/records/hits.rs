@@ -30,9 +30,10 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         return output::json(&envelope(&data, hits.total, cursors, args));
     }
     let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
-    let notes: Vec<Vec<String>> = match explain {
-        true => hits.data.iter().map(reasons).collect(),
-        false => Vec::new(),
+    let notes: Vec<Vec<String>> = if explain {
+        hits.data.iter().map(reasons).collect()
+    } else {
+        Vec::new()
     };
     output::noted_table(M::HEADINGS, &rows, &notes)?;
     print_count::<M>(hits.data.len(), hits.total, cursors);

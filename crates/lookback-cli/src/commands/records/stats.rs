@@ -29,9 +29,10 @@ pub(super) async fn run<M: Model + TableRow>(
     if measures.is_empty() {
         measures.push("count".to_owned());
     }
-    let query = match filters.is_empty() {
-        true => query,
-        false => query.filter(parse_filters(&filters)?),
+    let query = if filters.is_empty() {
+        query
+    } else {
+        query.filter(parse_filters(&filters)?)
     };
     let measured = TextMeasures::parse::<M>(&measures).map_err(usage)?;
     let mut conn = database::connect(config).await?;

@@ -35,11 +35,12 @@ impl Interrupt {
 
     /// Fails if it was interrupted, with a hint how to continue.
     pub(super) fn check(&self, command: &str) -> Result<(), Failure> {
-        match self.is_set() {
-            false => Ok(()),
-            true => Err(Failure::interrupted("interrupted").hint(format!(
+        if self.is_set() {
+            Err(Failure::interrupted("interrupted").hint(format!(
                 "completed steps are kept: lookback storage {command} continues with the rest"
-            ))),
+            )))
+        } else {
+            Ok(())
         }
     }
 }

@@ -18,9 +18,10 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         let table = table_of(named);
         let status = maintenance::status(&mut conn, table).await?;
         let policy = config.retention.of(named);
-        let leaving = match policy.is_empty() {
-            true => None,
-            false => Some(Planned::of(&mut conn, table, &policy, now).await?),
+        let leaving = if policy.is_empty() {
+            None
+        } else {
+            Some(Planned::of(&mut conn, table, &policy, now).await?)
         };
         all.push((status, leaving));
     }
@@ -54,9 +55,10 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
 
 fn cells(status: &Status) -> Vec<Cell> {
     let is_sealed = status.search_bytes > 0 || !status.partitions.is_empty();
-    let unsealed = match is_sealed {
-        true => grouped(status.unsealed_rows),
-        false => "-".to_owned(),
+    let unsealed = if is_sealed {
+        grouped(status.unsealed_rows)
+    } else {
+        "-".to_owned()
     };
     vec![
         Cell::new(status.table),
@@ -73,10 +75,7 @@ fn cells(status: &Status) -> Vec<Cell> {
 
 /// Formats the count: `8,929`, or `~140,000` if some were counted when they were sealed.
 fn records(status: &Status) -> String {
-    let about = match status.rows_are_exact {
-        true => "",
-        false => "~",
-    };
+    let about = if status.rows_are_exact { "" } else { "~" };
     format!("{about}{}", grouped(status.rows))
 }
 

@@ -45,15 +45,19 @@ impl CsvEncoder {
     fn cell<'v>(&self, value: Option<&'v Value>) -> Cow<'v, str> {
         let text: Cow<'v, str> = match value {
             None | Some(Value::Null) => "".into(),
-            Some(Value::String(text)) => match self.for_spreadsheets && is_formula(text) {
-                true => format!("'{text}").into(),
-                false => text.as_str().into(),
-            },
+            Some(Value::String(text)) => {
+                if self.for_spreadsheets && is_formula(text) {
+                    format!("'{text}").into()
+                } else {
+                    text.as_str().into()
+                }
+            }
             Some(other) => other.to_string().into(),
         };
-        match self.terminal {
-            true => output::printable(&text).into(),
-            false => text,
+        if self.terminal {
+            output::printable(&text).into()
+        } else {
+            text
         }
     }
 }

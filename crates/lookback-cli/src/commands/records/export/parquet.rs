@@ -162,9 +162,10 @@ impl Column {
             Values::Json(_) => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
             Values::Bytes(_) => (Physical::BYTE_ARRAY, None),
         };
-        let repetition = match self.def.nullable {
-            true => Repetition::OPTIONAL,
-            false => Repetition::REQUIRED,
+        let repetition = if self.def.nullable {
+            Repetition::OPTIONAL
+        } else {
+            Repetition::REQUIRED
         };
         Type::primitive_type_builder(self.def.name, physical)
             .with_logical_type(logical)

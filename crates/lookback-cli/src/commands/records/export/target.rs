@@ -193,9 +193,10 @@ impl ExportWriter {
             _lock,
         } = pending;
         apply_umask(&written);
-        let named = match overwrite {
-            true => written.persist(&path),
-            false => written.persist_noclobber(&path),
+        let named = if overwrite {
+            written.persist(&path)
+        } else {
+            written.persist_noclobber(&path)
         };
         named.map_err(|error| match error.error.kind() {
             io::ErrorKind::AlreadyExists => already_exists(&path),
