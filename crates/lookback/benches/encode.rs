@@ -1,12 +1,10 @@
-//! How many log messages a core encodes in a second, and in how many
-//! instructions.
+//! Throughput and instructions of encoding log messages on one core.
 //!
 //! `make bench-encode`, or `LOGS=folder make bench-encode` to measure each
 //! `*.jsonl` file of a folder as well: lines with a `message`. The ratio to the
-//! limit is that of the fastest round, which nothing else on the machine
-//! disturbed. Instructions do not depend on what else the machine does; they
-//! are counted by cachegrind, where `valgrind` is installed: virtual machines
-//! seldom have counters of their own. Writes `target/bench/encode.json`.
+//! limit is that of the fastest round, which other processes disturbed least.
+//! Instructions do not depend on other processes; cachegrind counts them, where
+//! `valgrind` is installed: virtual machines seldom have hardware counters. Writes `target/bench/encode.json`.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,9 +23,9 @@ const LIMIT: f64 = 500_000.0;
 const ROUNDS: usize = 9;
 const MESSAGES: usize = 100_000;
 
-/// Set for the process whose instructions are counted: messages to encode.
+/// The variable with the number of messages for the process under cachegrind.
 const COUNTED: &str = "LOOKBACK_BENCH_ENCODE";
-/// Two such processes differ in this many messages.
+/// The difference in messages between two such processes.
 const FEW: usize = 1_000;
 const MORE: usize = 11_000;
 
@@ -89,7 +87,7 @@ fn encode(messages: &[String]) {
     }
 }
 
-/// Rounds over all messages, as many times as make 100,000.
+/// Repeats the messages up to 100,000.
 fn rounds(messages: &[String]) -> Times {
     let repeats = MESSAGES.div_ceil(messages.len());
     let mut times = Times::default();
@@ -103,7 +101,7 @@ fn rounds(messages: &[String]) -> Times {
     times
 }
 
-/// What the messages by which two processes differ took, for one of them.
+/// Returns the instructions per message, from the difference of two processes.
 fn instructions() -> Result<u64, String> {
     let (few, more) = (counted(FEW)?, counted(MORE)?);
     Ok(more.saturating_sub(few) / (MORE - FEW) as u64)

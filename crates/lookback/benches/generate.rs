@@ -1,11 +1,12 @@
-//! What `db generate` takes without compiling: models into a schema, the
-//! folder's newest snapshot read, the difference told and staged into files,
-//! SQL and snapshot written.
+//! The time of `db generate` without compiling.
+//!
+//! It converts models to a schema, reads the folder's newest snapshot, diffs and
+//! stages the changes into files, and writes SQL and snapshot.
 //!
 //! `make bench-generate`, or `cargo bench -p lookback --bench generate`. The
-//! limit is one second at 200 tables. `growth` is the time of a table against
-//! that of the row above, by the fastest rounds, which other work on the
-//! machine disturbs least: 1.0 where twice the tables take twice the time.
+//! limit is one second at 200 tables. `growth` is the time per table relative to
+//! the row above, by the fastest rounds, which other processes disturb least: 1.0
+//! if twice the tables take twice the time.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,7 +33,7 @@ const LIMIT_AT: usize = 200;
 const LIMIT: Duration = Duration::from_secs(1);
 const ROUNDS: usize = 9;
 
-/// From which models to which, and what that is called.
+/// The name of a case, and its old and new models.
 const CASES: [(&str, Option<Edit>, Edit); 4] = [
     ("first migration", None, Edit::None),
     ("nothing changed", Some(Edit::None), Edit::None),
@@ -92,7 +93,7 @@ fn main() {
     }
 }
 
-/// The number of files that are written, and the time.
+/// Returns the number of written files, and the time.
 fn measured(tables: usize, before: Option<Edit>, after: Edit) -> (usize, Time) {
     let mut files = 0;
     let time = rounds(|| {
@@ -119,7 +120,7 @@ fn run(folder: &Folder, tables: usize, edit: Edit) -> usize {
         .len()
 }
 
-/// A folder in which so many changes were generated.
+/// Creates a folder with this number of generated changes.
 fn history(snapshots: usize) -> Time {
     let home = tempfile::tempdir().unwrap();
     let folder = Folder::new(home.path().join("migrations"));
@@ -141,7 +142,7 @@ fn history(snapshots: usize) -> Time {
     })
 }
 
-/// The parts of it, each by itself.
+/// Measures each step on its own.
 fn steps() -> Vec<(&'static str, Time)> {
     let from = models(LIMIT_AT, Edit::None).to_schema().unwrap();
     let to = models(LIMIT_AT, Edit::Column).to_schema().unwrap();
@@ -176,7 +177,7 @@ fn timed<T>(mut work: impl FnMut() -> T) -> Time {
     })
 }
 
-/// Of several rounds.
+/// Repeats the measurement for several rounds.
 struct Time {
     median: Duration,
     fastest: Duration,

@@ -1,11 +1,12 @@
-//! What taking records in costs: the writer, checks and embedding included,
-//! into `logs` as migrated; against a raw binary COPY of the same rows into the
-//! same columns of a table with a primary key only; and against a table with
-//! the search indexes on the write path.
+//! The cost of ingest: the writer against raw binary COPY, and against search indexes.
 //!
-//! `make bench-ingest`, or `ROWS=2000000 make bench-ingest`. The first two are
-//! run in turn, several times. Both write to a server that makes nothing
-//! durable (`fsync=off`), so that the work is measured and not the disk. `LANES`
+//! The writer checks and embeds, into `logs` as migrated. COPY writes the same rows
+//! into the same columns of a table with only a primary key. The third table has the
+//! search indexes on the write path.
+//!
+//! `make bench-ingest`, or `ROWS=2000000 make bench-ingest`. The first two run
+//! in turn, several times. Both write to a server that is not durable (`fsync=off`),
+//! so that the work is measured and not the disk. `LANES`
 //! sets the connections of the writer.
 
 #![expect(
@@ -27,9 +28,10 @@ use testkit::sample::log_lines;
 const ROUNDS: usize = 5;
 const SEED: u64 = 42;
 
-/// So many rows are put into the table with search indexes at first, as many as
-/// the writer writes: to build the indexes over more takes more than minutes. And
-/// so many are put into it then, and measured.
+/// The rows of the table with search indexes: before the measurement, and measured.
+///
+/// Before, as many as the writer writes: building the indexes over more takes more
+/// than minutes.
 const MOST_THERE: u64 = 2_000_000;
 const MORE: u64 = 10_000;
 const BATCH: usize = 1_000;
@@ -49,10 +51,10 @@ async fn main() {
     let mut report = Report::new("ingest", "log lines through the writer");
     report.note("rows", rows);
 
-    // Before there is anything else in the memory of this process.
+    // First, while the memory of this process is small.
     let memory = memory(&db.pool, rows).await;
 
-    // The bytes of a COPY of these rows, as the server itself writes them.
+    // The bytes of a COPY of these rows, as written by the server.
     written(&db.pool, lines(rows)).await;
     let bytes = copy_out(&db.pool).await;
     report.note("bytes a row", bytes.len() as u64 / rows);
@@ -72,8 +74,8 @@ async fn main() {
     }
     report.contest(&contest, Some(rows));
 
-    // As many rows as fit, then the indexes, then some more rows: how fast rows go into a
-    // table that has them. A COPY a batch, as somebody who waits for them would.
+    // Initial rows, then the indexes, then the measured rows, by a COPY per batch, as a client
+    // that waits for each would do.
     let (there, more) = (rows.min(MOST_THERE), MORE);
     create_bare_table(&db.pool, "indexed").await;
     empty(&db.pool).await;
@@ -95,7 +97,7 @@ async fn main() {
         for batch in &batches {
             copy_in(&db.pool, "indexed", batch).await;
         }
-        // What the GIN put off.
+        // The pending list of the GIN index.
         execute(&db.pool, "SELECT gin_clean_pending_list('indexed_words')").await;
     };
     indexed.time(copying).await;
@@ -140,7 +142,7 @@ fn lines(rows: u64) -> Vec<NewLog> {
     log_lines(SEED, 0, rows).collect()
 }
 
-/// Every line through the writer: returns when all are committed.
+/// Sends every line to the writer, and returns when all are committed.
 async fn written(pool: &PgPool, lines: Vec<NewLog>) {
     let lanes = std::env::var("LANES").map_or(4, |lanes| lanes.parse().unwrap());
     let writer = Writer::<Log>::builder()
@@ -148,7 +150,7 @@ async fn written(pool: &PgPool, lines: Vec<NewLog>) {
         .start(pool)
         .await
         .unwrap();
-    // As in a server: the sender is one of many tasks, and not the main one.
+    // As in a server, the sender is one of many tasks, not the main one.
     tokio::spawn(async move {
         for line in lines {
             writer.send(line).await.unwrap();
@@ -160,8 +162,9 @@ async fn written(pool: &PgPool, lines: Vec<NewLog>) {
     .unwrap();
 }
 
-/// The memory of this process in MiB: before, at a tenth, and at its peak,
-/// while it does nothing but write lines that it makes as it goes.
+/// Measures the memory of this process in MiB: before, at a tenth, and at its peak.
+///
+/// It only writes lines that it generates on the fly.
 async fn memory(pool: &PgPool, rows: u64) -> Option<(f64, f64, f64)> {
     let at_rest = status("VmRSS")?;
     let writer = Writer::<Log>::builder().start(pool).await.unwrap();
@@ -178,7 +181,7 @@ async fn memory(pool: &PgPool, rows: u64) -> Option<(f64, f64, f64)> {
     Some((at_rest, early, peak))
 }
 
-/// A line of `/proc/self/status`, where there is one, in MiB.
+/// Reads a line of `/proc/self/status` in MiB, if the system has it.
 fn status(name: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with(name))?;

@@ -1,12 +1,13 @@
-//! `list`, newest first, of a table that grows: pages at the start, in the
-//! middle and behind filters, against the same of 100,000 rows.
+//! `list`, newest first, of a growing table, against a table of 100,000 rows.
+//!
+//! It measures pages at the start, in the middle and with filters.
 //!
 //! `make bench-list`, or `ROWS=10000000 cargo bench -p lookback --bench list`.
-//! Two tables are filled with the same made lines, one up to 100,000 rows and
-//! one further and further; at each size both are asked the same questions in
-//! turn, each of them many times for other places, levels, traces and times.
-//! Partitions of 4,194,304 ids are made ahead; those that are full are
-//! vacuumed and bound in `created_at`, as sealing leaves them.
+//! Two tables are filled with the same sample lines, one up to 100,000 rows and
+//! one further and further; at each size both get the same queries in turn, each
+//! of them many times for other positions, levels, traces and times.
+//! Partitions of 4,194,304 ids are pre-created; full ones are vacuumed and bounded
+//! in `created_at`, as sealing leaves them.
 //!
 //! Prints the figures and writes `target/bench/list.json`,
 //! `docs/images/growth-list.svg` and the table in `docs/performance.md`.
@@ -27,10 +28,10 @@ const PARTITION: u64 = DEFAULT_PARTITION as u64;
 /// Rows of a page, and the page that is far from the start.
 const PAGE: u32 = 20;
 const FAR: u64 = 1_000;
-/// How often each question is asked at each size.
+/// The number of runs of each query at each size.
 const ROUNDS: u64 = 60;
 
-/// What is asked, and whether its time must not grow.
+/// A query, and whether its time must not grow.
 const QUESTIONS: [(&str, bool); 10] = [
     ("page 1", true),
     ("page 1,000", true),
@@ -65,12 +66,12 @@ async fn main() {
     let mut small = Table::new().await;
     let mut large = Table::new().await;
     for size in sizes {
-        // Both anew: what they are asked on is of the same age.
+        // New connections for both, so that they have the same age.
         small.fill(SMALL).await;
         large.fill(size).await;
         println!("{size} rows in {} partitions", large.partitions);
         let (mut of_small, mut of_large) = (Contest::new(), Contest::new());
-        // Once for the caches, which is not measured.
+        // A warm-up for the caches, which is not measured.
         let mut warm = Contest::new();
         for (question, _) in QUESTIONS {
             small.ask(question, 0, &mut warm).await;
@@ -78,7 +79,7 @@ async fn main() {
         }
         for round in 1..=ROUNDS {
             for (question, constant) in QUESTIONS {
-                // Counting many millions a few times says as much as many times.
+                // For counts of many millions, a few runs are sufficient.
                 if !constant && round > 5 {
                     continue;
                 }
@@ -112,9 +113,9 @@ struct Table {
     db: testkit::Database,
     rows: u64,
     partitions: u64,
-    /// Those that are full and have been closed.
+    /// The number of full partitions that were closed.
     closed: u64,
-    /// Where the far pages start: without a filter, and with one.
+    /// The start of the far pages: without a filter, and with one.
     far: Vec<Cursor>,
     far_filtered: Vec<Cursor>,
 }
@@ -131,7 +132,7 @@ impl Table {
         }
     }
 
-    /// Adds lines until there are so many.
+    /// Adds lines up to this number.
     async fn fill(&mut self, rows: u64) {
         while self.partitions * PARTITION < rows + PARTITION {
             let (number, from) = (self.partitions, self.partitions * PARTITION);
@@ -170,9 +171,9 @@ impl Table {
             self.closed += 1;
         }
         self.execute("VACUUM (ANALYZE) logs".to_owned()).await;
-        // Connections of a pool live for half an hour, and no table grows a hundredfold in it.
-        // PostgreSQL weighs a plan that it might keep against the mean of those before, which on
-        // an old connection are of the small table.
+        // In practice, a connection of a pool lives for half an hour, and no table grows a
+        // hundredfold in that time. PostgreSQL compares a generic plan with the mean cost of
+        // earlier custom plans, which on an old connection are those of the small table.
         self.db.pool.close().await;
         self.db.pool = PgPool::connect(&self.db.url).await.unwrap();
         self.far = self.cursors(&Log::records()).await;
@@ -183,7 +184,7 @@ impl Table {
         self.db.pool.execute(AssertSqlSafe(sql)).await.unwrap();
     }
 
-    /// The ends of several pages before the far one.
+    /// Returns the ends of several pages before the far one.
     async fn cursors(&self, query: &QueryBuilder<Log>) -> Vec<Cursor> {
         let mut cursors = Vec::new();
         for place in 0..8 {
@@ -195,7 +196,7 @@ impl Table {
         cursors
     }
 
-    /// Asks a question of this round and takes its time.
+    /// Runs a query of this round and measures its time.
     async fn ask(&self, question: &str, round: u64, contest: &mut Contest) {
         let mut random = Random::new(round);
         let all = Log::records().limit(PAGE);

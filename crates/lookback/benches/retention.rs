@@ -1,21 +1,21 @@
-//! What retention costs: `retain` of a full partition, with what search keeps
-//! about it, against `DELETE` of the same rows and `VACUUM`.
+//! The cost of retention, against `DELETE` of the same rows and `VACUUM`.
+//!
+//! It removes a full partition, with its search summaries.
 //!
 //! `make bench-retention`, or `ROWS=4000000 cargo bench -p lookback --bench
-//! retention`. Both work on copies of one database, in turn, each on a copy of
-//! its own: `logs` in partitions of `ROWS` ids (rounded up to whole segments),
+//! retention`. Both work on copies of one database, in turn, each on its own
+//! copy: `logs` in partitions of `ROWS` ids (rounded up to whole segments),
 //! the oldest of which is sealed and finished and goes, and a newer one that
-//! stays. Retention works out what goes and takes it; the other one is told what
-//! to delete, and leaves what search keeps where it is.
+//! stays. Retention plans and deletes; the other one gets the
+//! rows to delete, and keeps the search summaries.
 //!
-//! Of retention three times count, all from the moment it is called: until its
-//! rows are gone for every query, until their file is gone from the disk, and
-//! until it returns, with what search kept about them deleted.
+//! Three times of retention count, all from the call: until its rows are gone for
+//! every query, until their file is gone from the disk, and until it returns, with
+//! the search summaries deleted.
 //!
-//! All of it on two servers: the one of the tests, which makes nothing durable,
-//! and one that does, as that of an application. Another connection asks for one
-//! of the rows again and again: it tells when they are gone for everyone, and
-//! how long it was held up.
+//! Both on two servers: that of the tests, which is not durable, and a durable one,
+//! like that of an application. Another connection reads one of the rows repeatedly:
+//! it shows when they are gone for everyone, and how long it was delayed.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 
 const ROUNDS: usize = 5;
 
-/// Records that stay.
+/// The number of kept records.
 const KEPT: u64 = 100_000;
 
 const BATCH: u64 = 20_000;
@@ -48,7 +48,7 @@ async fn main() {
         "dropping a partition against DELETE of its rows and VACUUM",
     );
     compare("fsync off", testkit::server_url(), ids, &mut report).await;
-    // It waits for the server.
+    // It blocks while the server starts.
     let (durable, running) = tokio::task::spawn_blocking(|| {
         let server = testkit::KillableServer::durable();
         let running = server.start();
@@ -63,7 +63,7 @@ async fn main() {
         .unwrap();
 }
 
-/// Both of them on one server.
+/// Measures both on one server.
 async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     let mut admin = PgConnection::connect(server).await.unwrap();
     let name = format!("bench_retention_{}", std::process::id());
@@ -121,8 +121,9 @@ const RETAIN_FREE: &str = "retain, until the disk is free";
 const RETAIN_GONE: &str = "retain, until the rows are gone for another connection";
 const PEER: &str = "DELETE and VACUUM, to their end: the table can use the space again";
 
-/// Two partitions, the first of them full, sealed and finished. Returns its
-/// rows, and a time before which all of them are.
+/// Creates two partitions, the first of them full, sealed and finished.
+///
+/// Returns its rows, and a time after all of them.
 async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let mut options = AheadOptions::default();
     options.ids = ids;
@@ -130,7 +131,7 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     maintenance::make_ahead(pool, table, &options)
         .await
         .unwrap();
-    // Ids begin at 1, and so the first partition has one row less.
+    // Ids start at 1, so the first partition has one row less.
     let rows = ids.unsigned_abs() - 1;
     let all = rows + KEPT;
     for first in (0..all).step_by(usize::try_from(BATCH).unwrap()) {
@@ -145,7 +146,7 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let patience = Duration::from_secs(10);
     while let Step::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
     assert!(maintenance::finish(pool, table).await.unwrap().is_some());
-    // As a keeper does.
+    // As the maintenance worker does.
     let full = &maintenance::partitions(&mut conn, table).await.unwrap()[0];
     maintenance::compact(&mut conn, table, full)
         .await
@@ -163,7 +164,7 @@ async fn sides(pool: &PgPool) -> i64 {
     pool.fetch_one(sql).await.unwrap().get(0)
 }
 
-/// Those of ids up to this one, of which none stays.
+/// Counts the summaries up to this id, all of which retention deletes.
 async fn sides_below(pool: &PgPool, id: u64) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM search_blocks WHERE last_id <= $1) \
                + (SELECT count(*) FROM search_kinds WHERE last_id <= $1) \
@@ -172,7 +173,7 @@ async fn sides_below(pool: &PgPool, id: u64) -> i64 {
     pool.fetch_one(query).await.unwrap().get(0)
 }
 
-/// A database with the same in it.
+/// Copies a database.
 struct Copy {
     pool: PgPool,
     url: String,
@@ -185,11 +186,11 @@ impl Copy {
         let name = format!("{template}_{round}");
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
         admin.execute(AssertSqlSafe(sql)).await.unwrap();
-        // What making it left to be written is not part of what is measured.
+        // Pending writes of the copy are not part of the measurement.
         admin.execute("CHECKPOINT").await.unwrap();
         let url = format!("{server}/{name}");
         let pool = PgPool::connect(&url).await.unwrap();
-        // In memory for both, as what is used is.
+        // In memory for both, like recently used data.
         pool.execute("SELECT count(message) FROM logs")
             .await
             .unwrap();
@@ -203,7 +204,7 @@ impl Copy {
     }
 }
 
-/// As a keeper does it: on one connection.
+/// Runs on one connection, as the maintenance worker does.
 async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
     let policy = Policy {
         older_than: Some(Duration::ZERO),
@@ -217,7 +218,7 @@ async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
         .await
         .unwrap();
     let planned = clock.elapsed();
-    // Told after the transaction that drops the partition: PostgreSQL has removed the file then.
+    // Reported after the transaction that drops the partition, when PostgreSQL has removed the file.
     let mut free = None;
     let mut say = |_: &Retained| {
         free.get_or_insert_with(|| clock.elapsed());
@@ -261,16 +262,16 @@ async fn delete(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Con
     assert_eq!(left(pool).await, i64::try_from(KEPT).unwrap());
 }
 
-/// A connection that asks for one of the rows that go, again and again.
+/// A connection that repeatedly reads one of the deleted rows.
 struct Watcher {
     stop: Arc<AtomicBool>,
     task: JoinHandle<Seen>,
 }
 
 struct Seen {
-    /// When the row was gone.
+    /// The time at which the row was gone.
     gone: Instant,
-    /// How long the longest question took.
+    /// The time of the longest query.
     longest: Duration,
 }
 
@@ -282,7 +283,7 @@ impl Watcher {
         let told = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let (mut gone, mut longest) = (None, Duration::ZERO);
-            // Once more than it is told, so that it sees how it ended.
+            // Once more after the stop signal, so that it sees the end.
             let mut is_last = false;
             loop {
                 let clock = Instant::now();
@@ -295,7 +296,7 @@ impl Watcher {
                     break;
                 }
                 is_last = told.load(Ordering::Relaxed);
-                // The two cores are for what is measured.
+                // Leaves the cores for the measured work.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let gone = gone.unwrap();

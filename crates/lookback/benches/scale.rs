@@ -1,13 +1,13 @@
-//! Search in a large table: hybrid search, and the nearest records, at 100
-//! thousand rows to `ROWS` (ten million), against reading every row.
+//! Search in a large table, against reading every row.
 //!
-//! `make bench-scale`, or `ROWS=1000000 make bench-scale`. The rows are made as
-//! real logs are; the table is divided into partitions of 4,194,304 ids and
-//! sealed, so that what is measured is what a table looks like some time after
-//! its rows came. Searches are many and different, in turn with and without
-//! filters: one after the other, and beside that at a fixed rate, where each
-//! counts from the moment it was due. Reading every row is the same search with
-//! the summaries left out (`lookback.scan_cost`): what it finds is the truth.
+//! Hybrid search, and similar records, from 100 thousand rows to `ROWS` (ten million).
+//!
+//! `make bench-scale`, or `ROWS=1000000 make bench-scale`. The rows
+//! resemble real logs; the table has partitions of 4,194,304 ids and is sealed, as a
+//! table is some time after its rows were stored. The searches are many and
+//! different, in turn with and without filters: sequentially, and also at a fixed
+//! rate, where the time counts from the moment each was due. Reading every row is the
+//! same search without the summaries (`lookback.scan_cost`): its hits are the truth.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,11 +32,10 @@ const SEED: u64 = 42;
 /// Ids of a partition.
 const PARTITION: u64 = DEFAULT_PARTITION as u64;
 const BATCH: u64 = 50_000;
-/// Searches one after the other, and of these the first also by reading every
-/// row.
+/// The number of sequential searches, and of those also run by reading every row.
 const SEARCHES: usize = 120;
 const READ_ALL: usize = 16;
-/// Searches at a fixed rate.
+/// The number of searches at a fixed rate.
 const PER_SECOND: f64 = 4.0;
 const AT_A_RATE: usize = 120;
 const NEAREST: usize = 24;
@@ -95,7 +94,7 @@ async fn main() {
     }
 }
 
-/// Partitions of so many ids as rows need.
+/// Creates the partitions that the rows need.
 async fn partition(pool: &PgPool, rows: u64) {
     for place in 0..=rows / PARTITION {
         let (from, to) = (place * PARTITION, (place + 1) * PARTITION);
@@ -116,7 +115,7 @@ async fn load(pool: &PgPool, from: u64, to: u64) {
     }
 }
 
-/// Seals what is there.
+/// Seals all rows.
 async fn seal_all(pool: &PgPool) -> Duration {
     let mut conn = pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
@@ -143,20 +142,20 @@ async fn sizes(pool: &PgPool, rows: u64, space: &mut Growth) {
     space.point("templates", rows, of("search_templates").await);
 }
 
-/// What was measured of a table of some size.
+/// The measurements at one size.
 struct Measured {
     plain: Times,
     filtered: Times,
     all: Times,
-    /// The first of all, and the same by reading every row.
+    /// The first searches, and the same by reading every row.
     sample: Times,
     read_all: Times,
     at_a_rate: Times,
     nearest: Times,
     nearest_read_all: Times,
-    /// Of the nearest 20, how many are found.
+    /// The recall of the nearest 20.
     recall: f64,
-    /// Of the first 20 hits of reading every row, how many are found.
+    /// The recall of the first 20 hits of reading every row.
     same: f64,
 }
 
@@ -212,7 +211,7 @@ impl Measured {
         measured
     }
 
-    /// The nearest records to the vectors of searches, and what of them is found.
+    /// Measures the nearest records to the vectors of searches, and their recall.
     async fn nearest(&mut self, conn: &mut sqlx::PgConnection, searches: &[Search]) {
         let (mut found, mut wanted) = (0, 0);
         for search in searches
@@ -238,7 +237,7 @@ impl Measured {
             let truth = query.hits(&mut *conn).await.unwrap().data;
             self.nearest_read_all.push(clock.elapsed());
             scan_cost(conn, "").await;
-            // Many are equally near: those as near as the last of the truth are right.
+            // Many are equally near: any as near as the last of the truth counts.
             let least = truth.last().map_or(0.0, |hit| hit.score - 1e-6);
             wanted += truth.len();
             found += hits.iter().filter(|hit| hit.score >= least).count();
@@ -278,7 +277,7 @@ impl Measured {
     }
 
     fn report(&self, report: &mut Report) {
-        report.figure("search, one after the other", &self.all, None);
+        report.figure("search, sequentially", &self.all, None);
         report.figure("search without filters", &self.plain, None);
         report.figure("search with filters", &self.filtered, None);
         report.figure(
@@ -334,7 +333,7 @@ async fn scan_cost(conn: &mut sqlx::PgConnection, cost: &str) {
         .unwrap();
 }
 
-/// Searches that are due at fixed times, however long others take.
+/// Runs searches at fixed times, however long others take.
 async fn at_a_rate(pool: &PgPool, rows: u64) -> Times {
     let mut searching = Vec::new();
     let start = Instant::now();

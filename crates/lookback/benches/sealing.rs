@@ -1,11 +1,12 @@
-//! Taking records in while they are sealed: the writer, beside a keeper that
-//! makes partitions and seals what is behind, against a raw binary COPY of the
-//! same rows into the same columns of a table with a primary key only.
+//! Ingest during sealing, against raw binary COPY.
+//!
+//! The writer runs beside a maintenance worker that creates partitions and seals.
+//! COPY writes the same rows into the same columns of a table with only a primary key.
 //!
 //! `make bench-ingest`, or `ROWS=10000000 cargo bench -p lookback --bench
-//! sealing`. A million made lines are kept in memory and sent as often as there
-//! are rows to send, so that making them costs neither side. The server makes
-//! nothing durable (`fsync=off`), as for `make bench-ingest`.
+//! sealing`. A million sample lines are kept in memory and sent repeatedly, so that
+//! generating them costs neither side. The server is not durable (`fsync=off`), as
+//! for `make bench-ingest`.
 
 #![expect(
     clippy::unwrap_used,
@@ -40,7 +41,7 @@ async fn main() {
     );
     report.note("rows", rows);
 
-    // The bytes of a COPY of these rows, as the server itself writes them.
+    // The bytes of a COPY of these rows, as written by the server.
     for batch in lines.chunks(50_000) {
         lookback::QueryBuilder::<Log>::default()
             .create_many(&db.pool, batch)
@@ -64,7 +65,7 @@ async fn main() {
     while sent < rows {
         let count = kept.min(rows - sent);
         let (lines, to) = (lines.clone(), writer.clone());
-        // As in a server: the sender is one of many tasks, and not the main one.
+        // As in a server, the sender is one of many tasks, not the main one.
         let sending = tokio::spawn(async move {
             for line in lines.iter().take(usize::try_from(count).unwrap()) {
                 to.send(line.clone()).await.unwrap();
@@ -83,7 +84,7 @@ async fn main() {
     }
     let written = clock.elapsed();
     writer.close().await.unwrap();
-    // Sealed to the last full segment: what a search then finds by summaries.
+    // Sealed to the last full segment, which a search finds by summaries.
     let kept = loop {
         let kept = keeper.kept();
         if kept.idle > 1 || kept.failed.is_some() {
@@ -120,7 +121,7 @@ async fn main() {
     report.finish();
 }
 
-/// A raw COPY, before and after what it is compared with.
+/// Runs a raw COPY, before and after the writer.
 async fn raw_rounds(pool: &PgPool, bytes: &[u8], raw: &mut Times) {
     for _ in 0..3 {
         create_bare_table(pool, "plain").await;

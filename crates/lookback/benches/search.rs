@@ -1,16 +1,15 @@
-//! How well a search finds what is meant, and how long it takes, on logs and
-//! judgments that are given.
+//! Quality and time of search, on given logs and judgments.
 //!
 //! `make bench-search LOGS=<folder> JUDGMENTS=<folder>`. `LOGS` holds a
 //! `<System>.jsonl` for each system: `source`, `level`, `message`, `meta` and
 //! `created_at`, with the answer key in `meta.event_id`. `JUDGMENTS` holds
 //! `.jsonl` files of `qid`, `system`, `class`, `query`, `relevant_event_ids`
-//! and `n_relevant`. Each system is stored in a database of its own by
+//! and `n_relevant`. Each system is stored in its own database by
 //! `create_many`, and each query is `Log::records().search(query).limit(10)`.
 //!
 //! Written to `target/bench`: `search-run.jsonl`, the answers as
 //! `{"qid", "event_ids"}`, and `search.json`, the table that is printed.
-//! Nothing reads `meta` but the lookup of a hit's event.
+//! Only the lookup of a hit's event reads `meta`.
 
 #![expect(
     clippy::unwrap_used,
@@ -38,7 +37,7 @@ use baselines::Baselines;
 use judged::{Judgment, Line, Measures};
 use table::Table;
 
-/// Rows answered for each query.
+/// The number of hits per query.
 const ANSWERS: u32 = 10;
 
 #[tokio::main]
@@ -47,7 +46,7 @@ async fn main() {
         let given = std::env::var(name).unwrap_or_else(|_| {
             panic!("{name}=<folder> is needed: make bench-search LOGS=… JUDGMENTS=…")
         });
-        // Cargo runs a benchmark in the folder of its package.
+        // Cargo runs a benchmark in its package's folder.
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         workspace.join(given)
     };

@@ -1,4 +1,4 @@
-//! What happens at the counter.
+//! The operations of the shop.
 
 use lookback::{Cursor, Error};
 use serde_json::json;
@@ -6,11 +6,11 @@ use sqlx::PgPool;
 
 use crate::{NewOrder, NewProduct, Order, OrderPatch, OrderState, Product, ProductPatch};
 
-/// Puts the first products on the shelves, unless there are some.
+/// Creates the first products, unless there are any.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn stock_shelves(pool: &PgPool) -> Result<(), Error> {
     if Product::records().exists(pool).await? {
         return Ok(());
@@ -36,21 +36,21 @@ pub async fn stock_shelves(pool: &PgPool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The products that a customer means by these words, the best first.
+/// Searches for products, the best first.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn find(pool: &PgPool, words: &str) -> Result<Vec<Product>, Error> {
     let page = Product::records().search(words).limit(3).list(pool).await?;
     Ok(page.data)
 }
 
-/// What is much like a product, the nearest first.
+/// Finds products similar to a product, the most similar first.
 ///
 /// # Errors
 ///
-/// [`Error::is_not_found`] if there is no such product; those of the database.
+/// [`Error::is_not_found`] if there is no such product; errors of the database.
 pub async fn like(pool: &PgPool, product_id: i64) -> Result<Vec<Product>, Error> {
     let page = Product::records()
         .similar_to(product_id)
@@ -60,12 +60,14 @@ pub async fn like(pool: &PgPool, product_id: i64) -> Result<Vec<Product>, Error>
     Ok(page.data)
 }
 
-/// A page of the catalogue: names and prices of what stands at a tag, the
-/// cheapest first, two on a page; and where the next page starts.
+/// Lists a page of the catalogue, and the cursor of the next page.
+///
+/// It has names and prices of the products with a tag, the cheapest first, two on a
+/// page.
 ///
 /// # Errors
 ///
-/// [`Error::is_invalid`] for a cursor that is not of the catalogue; those of the
+/// [`Error::is_invalid`] for a cursor that is not of the catalogue; errors of the
 /// database.
 pub async fn catalogue(
     pool: &PgPool,
@@ -86,32 +88,33 @@ pub async fn catalogue(
     Ok((page.data, page.next))
 }
 
-/// What weighs less than this, whatever else is known of it.
+/// Finds the products that weigh less than this.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn lighter_than(pool: &PgPool, grams: i32) -> Result<Vec<Product>, Error> {
     let light = Product::details().path("grams").lt(grams);
     Ok(Product::records().filter(light).list(pool).await?.data)
 }
 
-/// A delivery: a product that is there under this name becomes this one, and
-/// another is put beside. Tells whether it is new.
+/// Records a delivery: updates the product with this name, or creates it.
+///
+/// Returns whether it is new.
 ///
 /// # Errors
 ///
-/// [`Error::is_invalid`] with what is wrong with it; those of the database.
+/// [`Error::is_invalid`] with what is wrong with it; errors of the database.
 pub async fn deliver(pool: &PgPool, product: NewProduct) -> Result<bool, Error> {
     let key = Product::products_name_key();
     Ok(Product::records().upsert(pool, product, key).await?.created)
 }
 
-/// Gives a product another price, if it still is as the manager saw it.
+/// Changes the price of a product, if it is unchanged since the manager read it.
 ///
 /// # Errors
 ///
-/// [`Error::is_conflict`] if somebody changed it since; those of the database.
+/// [`Error::is_conflict`] if somebody changed it since; errors of the database.
 pub async fn reprice(pool: &PgPool, seen: &Product, price: i64) -> Result<Product, Error> {
     Product::records()
         .if_updated_at(seen.updated_at)
@@ -119,12 +122,12 @@ pub async fn reprice(pool: &PgPool, seen: &Product, price: i64) -> Result<Produc
         .await
 }
 
-/// Takes an order.
+/// Creates an order.
 ///
 /// # Errors
 ///
 /// [`Error::is_invalid`] or [`Error::is_conflict`], with the field, if there is
-/// no such product or the quantity is not one; those of the database.
+/// no such product or the quantity is not one; errors of the database.
 pub async fn place(
     pool: &PgPool,
     customer: &str,
@@ -135,11 +138,11 @@ pub async fn place(
     Order::records().create(pool, order).await
 }
 
-/// The orders of a customer that wait, the oldest first.
+/// Lists the waiting orders of a customer, the oldest first.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn open_orders(pool: &PgPool, customer: &str) -> Result<Vec<Order>, Error> {
     let page = Order::records()
         .filter(Order::state().eq(OrderState::Open) & Order::customer().eq(customer))
@@ -149,12 +152,11 @@ pub async fn open_orders(pool: &PgPool, customer: &str) -> Result<Vec<Order>, Er
     Ok(page.data)
 }
 
-/// Sends everything that waits for a customer on its way, and tells how many
-/// orders that were.
+/// Marks all waiting orders of a customer as sent, and returns their number.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn ship_all(pool: &PgPool, customer: &str) -> Result<u64, Error> {
     let waiting = Order::state().eq(OrderState::Open) & Order::customer().eq(customer);
     let shipped = OrderPatch::new().state(OrderState::Shipped);
@@ -164,11 +166,11 @@ pub async fn ship_all(pool: &PgPool, customer: &str) -> Result<u64, Error> {
         .await
 }
 
-/// The ids of the products that sell best, with the pieces sold.
+/// Returns the ids of the best-selling products, with the quantities sold.
 ///
 /// # Errors
 ///
-/// Those of the database.
+/// Errors of the database.
 pub async fn best_sellers(pool: &PgPool) -> Result<Vec<(i64, f64)>, Error> {
     let sold = Order::records()
         .group_by(Order::product_id())

@@ -1,4 +1,4 @@
-//! A small shop: its tables, and what it does with them.
+//! A small shop: its models, and its operations.
 
 use lookback::migrate::{Migrations, Models};
 use sqlx::migrate::Migrator;
@@ -14,12 +14,12 @@ pub use counter::{
 pub use order::{NewOrder, Order, OrderPatch, OrderState};
 pub use product::{NewProduct, Product, ProductPatch};
 
-/// The models, from which `cargo db generate` makes the migrations.
+/// The models, from which `cargo db generate` generates the migrations.
 pub fn models() -> Models {
     Models::new().model::<Product>().model::<Order>()
 }
 
-/// The migrations, which are compiled in.
+/// The migrations, compiled into the program.
 pub fn migrations() -> Migrations {
     static MIGRATOR: Migrator = sqlx::migrate!();
     Migrations::embedded(&MIGRATOR)

@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         words.join(" ")
     };
 
-    // What is pending is applied at start; `cargo db migrate` does the same.
+    // Applies pending migrations at the start, as `cargo db migrate` does.
     let mut connection = PgConnection::connect(&url).await?;
     let mut tell = |event| eprintln!("{event}");
     let options = ApplyOptions::default();
@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     if let Some(best) = found.first() {
         shop::place(&pool, "ada", best.id, 2).await?;
-        // What the database refuses is said in the words of the model.
+        // A rejection by the database has the message of the model.
         if let Err(refusal) = shop::place(&pool, "ada", best.id, 0).await {
             println!("refused: {refusal}");
         }

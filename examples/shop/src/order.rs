@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use lookback::{ColumnEnum, Embedding, Hidden, model};
 
-/// What a customer wants.
+/// An order of a customer.
 #[model(
     table = "orders",
     search(customer, note),
@@ -23,35 +23,35 @@ use lookback::{ColumnEnum, Embedding, Hidden, model};
 pub struct Order {
     /// Primary key.
     pub id: i64,
-    /// Who wants it.
+    /// The customer.
     #[column(not_blank, max_bytes = 320)]
     pub customer: String,
     /// The product.
     pub product_id: i64,
-    /// How many.
+    /// The quantity.
     #[column(default = 1)]
     pub quantity: i32,
-    /// What the customer said about it.
+    /// A note of the customer.
     pub note: Option<String>,
-    /// How far it is.
+    /// The state of the order.
     #[column(default = OrderState::Open)]
     pub state: OrderState,
-    /// When the record was made.
+    /// The time of creation.
     pub created_at: DateTime<Utc>,
-    /// When the record was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// The time of deletion.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
-    /// The vector of customer and note.
+    /// The embedding of customer and note.
     pub embedding: Hidden<Option<Embedding>>,
 }
 
-/// How far an order is.
+/// The state of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ColumnEnum)]
 #[column_enum(type = "order_state")]
 pub enum OrderState {
-    /// It waits.
+    /// It is waiting.
     Open,
-    /// It is on its way.
+    /// It has been sent.
     Shipped,
 }

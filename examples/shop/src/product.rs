@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use lookback::{Embedding, Hidden, Json, model};
 
-/// What the shop sells.
+/// A product of the shop.
 #[model(
     table = "products",
     search(name, description),
@@ -17,25 +17,25 @@ use lookback::{Embedding, Hidden, Json, model};
 pub struct Product {
     /// Primary key.
     pub id: i64,
-    /// What it is called; unique, whatever the case.
+    /// The name, unique regardless of case.
     #[column(not_blank, max_bytes = 200)]
     pub name: String,
-    /// What it is like.
+    /// The description.
     pub description: Option<String>,
-    /// What one of them costs, in cents.
+    /// The price, in cents.
     #[column(range(1, 100_000_000))]
     pub price: i64,
-    /// Where it stands in the shop.
+    /// Tags, such as its section in the shop.
     #[column(default = Vec::new())]
     pub tags: Vec<String>,
-    /// What else is to be said about it.
+    /// Further properties.
     pub details: Option<Json>,
-    /// When the record was made.
+    /// The time of creation.
     pub created_at: DateTime<Utc>,
-    /// When the record was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// The time of deletion.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
-    /// The vector of name and description.
+    /// The embedding of name and description.
     pub embedding: Hidden<Option<Embedding>>,
 }

@@ -1,5 +1,4 @@
-//! The shop on a real PostgreSQL: its migrations are what its models say, and
-//! it does its work.
+//! Tests of the shop on a real PostgreSQL.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +15,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations")
 }
 
-/// A program of the shop, as a developer in its folder calls it.
+/// Runs a program of the shop, in its folder.
 fn run(program: &str, arguments: &[&str], database: Option<&Database>) -> Output {
     let mut command = Command::new(program);
     command
@@ -40,7 +39,7 @@ fn open(database: &Database) -> String {
 }
 
 #[test]
-fn the_migrations_are_what_the_models_say() {
+fn migrations_match_the_models() {
     let models = shop::models().to_schema().unwrap();
     let difference = migrate::check_models(&Folder::new(folder()), &models).unwrap();
     assert_eq!(difference, Plan::default(), "{}", difference.sql());
@@ -61,7 +60,7 @@ fn all_migrations_of_the_folder_are_compiled_in() {
 }
 
 #[tokio::test]
-async fn migrated_by_the_program_the_database_is_what_the_models_say() {
+async fn migrated_database_matches_the_models() {
     let database = testkit::empty_database().await;
     let mut conn = database.pool.acquire().await.unwrap();
     let (migrations, options) = (shop::migrations(), ApplyOptions::default());
@@ -75,7 +74,7 @@ async fn migrated_by_the_program_the_database_is_what_the_models_say() {
         .unwrap();
     assert_eq!(difference, Plan::default(), "{}", difference.sql());
 
-    // The command line finds the same, and has nothing to add.
+    // The command line finds the same, and no pending migration.
     for arguments in [&["check"][..], &["migrate"]] {
         let output = db(arguments, Some(&database));
         assert!(output.status.success(), "{output:?}");
@@ -83,7 +82,7 @@ async fn migrated_by_the_program_the_database_is_what_the_models_say() {
 }
 
 #[tokio::test]
-async fn a_database_that_was_changed_by_hand_is_not_in_step() {
+async fn manually_changed_database_fails_the_check() {
     let database = testkit::empty_database().await;
     assert!(db(&["migrate"], Some(&database)).status.success());
     sqlx::query("ALTER TABLE orders DROP COLUMN note")
@@ -97,7 +96,7 @@ async fn a_database_that_was_changed_by_hand_is_not_in_step() {
 }
 
 #[tokio::test]
-async fn the_shop_opens_on_an_empty_database_and_again() {
+async fn shop_opens_on_an_empty_database_and_again() {
     let database = testkit::empty_database().await;
     let first = "\
 for \"coffe grindr\":
@@ -123,7 +122,7 @@ open orders of ada: 1
 }
 
 #[tokio::test]
-async fn an_order_of_no_product_names_the_field() {
+async fn order_of_an_unknown_product_names_the_field() {
     let database = testkit::empty_database().await;
     assert!(db(&["migrate"], Some(&database)).status.success());
     let refusal = shop::place(&database.pool, "ada", 7, 1).await.unwrap_err();
@@ -136,7 +135,7 @@ async fn an_order_of_no_product_names_the_field() {
 }
 
 #[tokio::test]
-async fn the_tables_of_lookback_are_beside_those_of_the_shop() {
+async fn tables_of_lookback_are_beside_those_of_the_shop() {
     let database = testkit::empty_database().await;
     assert!(db(&["migrate"], Some(&database)).status.success());
     let mut conn = database.pool.acquire().await.unwrap();
@@ -164,14 +163,14 @@ async fn the_tables_of_lookback_are_beside_those_of_the_shop() {
         let output = db(arguments, Some(&database));
         assert!(output.status.success(), "{output:?}");
     }
-    // The same by name.
+    // The same with a table name.
     let arguments = ["status", "--json", "--table", "_lookback_migrations"];
     let status = String::from_utf8(db(&arguments, Some(&database)).stdout).unwrap();
     assert!(status.contains("\"missing\""), "{status}");
 }
 
 #[tokio::test]
-async fn what_is_no_name_of_a_table_is_refused() {
+async fn unknown_table_name_is_rejected() {
     let database = testkit::empty_database().await;
     let mut conn = database.pool.acquire().await.unwrap();
     let odd = shop::migrations().in_table("t (version int); DROP TABLE x; --");
@@ -180,13 +179,13 @@ async fn what_is_no_name_of_a_table_is_refused() {
 }
 
 #[tokio::test]
-async fn everything_a_shop_asks_of_its_tables() {
+async fn shop_queries_and_updates_its_tables() {
     let database = testkit::empty_database().await;
     assert!(db(&["migrate"], Some(&database)).status.success());
     let pool = &database.pool;
     shop::stock_shelves(pool).await.unwrap();
 
-    // Found by a misspelling; what is like it; what stands where.
+    // Search with a misspelling; similar products; products by tag.
     let grinder = shop::find(pool, "grindr").await.unwrap().remove(0);
     assert_eq!(grinder.name, "Coffee grinder");
     let steel = shop::find(pool, "tags:steel -coffee").await.unwrap();
@@ -222,7 +221,7 @@ async fn everything_a_shop_asks_of_its_tables() {
         ["Coffee grinder"]
     );
 
-    // A delivery of what is there, and of what is not.
+    // Deliveries of an existing and of a new product.
     assert!(
         !shop::deliver(pool, NewProduct::new("KETTLE", 4900))
             .await
@@ -246,7 +245,7 @@ async fn everything_a_shop_asks_of_its_tables() {
         6900
     );
 
-    // What sells, and what is sent.
+    // Best sellers, and sent orders.
     for (product, pieces) in [(grinder.id, 1), (3, 4), (3, 2), (2, 5)] {
         shop::place(pool, "ada", product, pieces).await.unwrap();
     }

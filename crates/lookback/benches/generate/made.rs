@@ -1,10 +1,10 @@
-//! Models of as many tables as wanted: `Made<7, 4, 2>` is the table 742.
+//! Models of any number of tables: `Made<7, 4, 2>` is the table 742.
 
 use lookback::__private::{ColumnDefinition, Definition, FillDefinition, TypeDefinition};
 use lookback::migrate::Models;
 use lookback::{ColumnType, Described, Value};
 
-/// What is in each tenth table besides.
+/// The extra objects of each tenth table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {
     None,
@@ -12,7 +12,7 @@ pub(crate) enum Edit {
     Index,
 }
 
-/// The first `tables` tables, a multiple of ten.
+/// Returns the first `tables` models, a multiple of ten.
 pub(crate) fn models(tables: usize, edit: Edit) -> Models {
     match edit {
         Edit::None => of::<0>(tables),
@@ -90,7 +90,7 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Made<EDI
         text(const { &digits(*b"orders_###_parent_id_idx", H, T, U) });
     const NAME_INDEX: &'static str = text(const { &digits(*b"orders_###_name_idx", H, T, U) });
     const NEW_INDEX: &'static str = text(const { &digits(*b"orders_###_placed_at_idx", H, T, U) });
-    /// To the first of its ten; that to the first of all.
+    /// References the first of its ten tables, which references the first of all.
     const PARENT: &'static str = text(
         const {
             let (h, t) = if U == 0 { (0, 0) } else { (H, T) };
@@ -226,7 +226,7 @@ const fn value(ty: ColumnType) -> TypeDefinition {
     }
 }
 
-/// The pattern with the digits in the place of `###`.
+/// Replaces `###` in the pattern by the digits.
 const fn digits<const N: usize>(mut pattern: [u8; N], h: usize, t: usize, u: usize) -> [u8; N] {
     let digits = [b'0' + h as u8, b'0' + t as u8, b'0' + u as u8];
     let (mut at, mut next) = (0, 0);

@@ -1,5 +1,4 @@
-//! Rankings to compare with, over the same lines: what is usual, and what is
-//! simple.
+//! Baseline rankings over the same lines.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use sqlx::{PgPool, Row as _};
 
 use super::judged::Line;
 
-/// Places in the lines, the best first, and the time it took.
+/// Indexes of lines, the best first, and the elapsed time.
 pub(crate) type Answer = (Vec<usize>, Duration);
 
 const ANSWERS: usize = 10;
@@ -17,7 +16,7 @@ const ANSWERS: usize = 10;
 pub(crate) struct Baselines {
     pool: PgPool,
     words: Vec<HashMap<String, usize>>,
-    /// In how many lines a word is.
+    /// The number of lines with a word.
     having_word: HashMap<String, usize>,
     trigrams: Vec<BTreeSet<String>>,
     having_trigram: HashMap<String, usize>,
@@ -68,7 +67,7 @@ impl Baselines {
         ]
     }
 
-    /// What contains the query as it stands, then the nearest embeddings.
+    /// Lines that contain the query verbatim, then the nearest embeddings.
     async fn naive(&self, query: &str) -> Vec<usize> {
         let escaped = query
             .replace('\\', "\\\\")
@@ -112,7 +111,7 @@ impl Baselines {
         best(scores.collect())
     }
 
-    /// The share of the query's trigrams that a line has, the rarer the heavier.
+    /// The share of the query's trigrams in a line, weighted by rarity.
     fn trigram_coverage(&self, query: &str) -> Vec<usize> {
         let count = self.trigrams.len() as f64;
         let wanted: Vec<(String, f64)> = trigrams(query)
@@ -137,7 +136,7 @@ fn timed(answer: impl Fn() -> Vec<usize>) -> Answer {
     (rows, clock.elapsed())
 }
 
-/// The places of the best scores, the newest first among equals.
+/// Returns the indexes of the best scores, the newest first among equals.
 fn best(scores: Vec<f64>) -> Vec<usize> {
     let mut places: Vec<usize> = (0..scores.len())
         .filter(|place| scores[*place] > 0.0)
@@ -160,8 +159,9 @@ fn counted(text: &str) -> HashMap<String, usize> {
     words
 }
 
-/// Those of every word, and of the parts of a word in camel case, with a blank
-/// before and after.
+/// Returns the trigrams of every word, and of the parts of a camel case word.
+///
+/// Each with a blank before and after.
 fn trigrams(text: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for run in runs(text) {

@@ -1,4 +1,4 @@
-//! Judgments, and how an answer is measured against one.
+//! Judgments, and measures of answers against them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use lookback::NewLog;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A log line, with what the answer key says of it.
+/// A log line, with its answer key.
 pub(crate) struct Line {
     record: Value,
-    /// What the search fields hold.
+    /// The text of the search fields.
     pub(crate) text: String,
     pub(crate) event: String,
 }
@@ -40,7 +40,7 @@ impl Line {
     }
 }
 
-/// A query and what it should find.
+/// A query and its relevant events.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Judgment {
     pub(crate) qid: String,
@@ -51,7 +51,7 @@ pub(crate) struct Judgment {
     pub(crate) n_relevant: usize,
 }
 
-/// The judgments of each system, in the order of their names.
+/// Reads the judgments of each system, ordered by name.
 pub(crate) fn by_system(folder: &Path) -> BTreeMap<String, Vec<Judgment>> {
     let mut paths: Vec<_> = fs::read_dir(folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
@@ -77,7 +77,7 @@ pub(crate) fn by_system(folder: &Path) -> BTreeMap<String, Vec<Judgment>> {
     systems
 }
 
-/// How good an answer is.
+/// The quality of an answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Measures {
     /// 1 if one of the first five is relevant.
@@ -92,7 +92,7 @@ impl Measures {
         let mut left = judgment.n_relevant;
         let mut measures = Self::default();
         for (rank, event) in events.iter().take(10).enumerate() {
-            // No more relevant lines than there are, whatever an answer holds.
+            // At most as many as there are relevant lines.
             if left > 0 && judgment.relevant_event_ids.contains(event) {
                 left -= 1;
                 measures.ndcg += gain(rank);
