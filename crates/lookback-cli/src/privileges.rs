@@ -110,7 +110,7 @@ async fn find_missing(
     Ok(told(&role, &missing, &owners))
 }
 
-/// What is missing, in words; `None` if nothing is.
+/// Describes what is missing; `None` if nothing is.
 fn told(
     role: &str,
     missing: &[(&str, Vec<&str>)],

@@ -11,7 +11,7 @@ pub enum Event {
     InstallationRejected {
         /// Its folder of programs.
         bin: PathBuf,
-        /// What it lacks.
+        /// The unmet requirement.
         reason: String,
     },
     /// Another process or thread holds a lock; the call continues when it is released.

@@ -30,7 +30,7 @@ pub struct Installation {
     origin: Origin,
 }
 
-/// How an [`Installation`] was found.
+/// The way an [`Installation`] was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
@@ -71,7 +71,7 @@ impl Installation {
         &self.version
     }
 
-    /// How it was found.
+    /// The way it was found.
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.origin

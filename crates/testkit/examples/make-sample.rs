@@ -1,4 +1,4 @@
-//! Makes the sample that `make up` imports: `cargo run -p testkit --example
+//! Writes the sample that `make up` imports: `cargo run -p testkit --example
 //! make-sample`.
 
 #![expect(clippy::expect_used, reason = "a tool of the repository")]

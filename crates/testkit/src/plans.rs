@@ -67,7 +67,7 @@ impl Subscriber for Notices {
             let plan: Value = serde_json::from_str(plan).ok()?;
             let mut nodes = String::new();
             write_node(&plan["Plan"], 1, &mut nodes);
-            // What the driver asks the catalog of types that it does not know.
+            // The driver's queries for unknown types.
             (!nodes.contains(" of pg_")).then_some(nodes)
         });
         if let Some(plan) = plan {

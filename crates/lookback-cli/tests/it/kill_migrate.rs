@@ -1,5 +1,7 @@
-//! Killed at any time, the program or the server, a migration is finished by
-//! the next run, and the database is as if nothing had happened.
+//! A migration that is killed at any time is finished by the next run.
+//!
+//! Either the program or the server is killed; the database is as if nothing had
+//! happened.
 
 // The seed of a failed run has to be known.
 #![expect(clippy::print_stderr, reason = "the counts are shown with the test")]
@@ -64,7 +66,7 @@ INSERT INTO log VALUES (8);
     ),
 ];
 
-/// All that the files make, and that they are recorded.
+/// Reads all objects of the files, and the record of the files.
 const STATE: &str = "
     SELECT concat_ws(' ', 'recorded', version, description, success, execution_time > 0, encode(checksum, 'hex')) AS line
       FROM _sqlx_migrations
@@ -78,10 +80,10 @@ const STATE: &str = "
     UNION ALL SELECT concat_ws(' ', 'log', string_agg(line::text, ',' ORDER BY line)) FROM log
     ORDER BY line";
 
-/// What the moments of the kills are drawn from.
+/// The source of the random moments of the kills.
 struct Chance {
     random: Random,
-    /// How long an undisturbed run takes.
+    /// The time of an undisturbed run.
     span: Duration,
 }
 
@@ -150,8 +152,7 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The next run finishes; or it says what is not known, and how to go on, and
-/// does so when that was done.
+/// Finishes by the next run, or after the step that its hint names.
 async fn finish(url: &str, folder: &tempfile::TempDir, counts: &mut Counts) {
     for _ in 0..3 {
         let output = migrate(url, folder).output().unwrap();
@@ -179,7 +180,7 @@ async fn finish(url: &str, folder: &tempfile::TempDir, counts: &mut Counts) {
     panic!("it never ends");
 }
 
-/// What the kills met, so that it can be seen that they met something.
+/// Counts of the states that the kills met, to show that they met some.
 #[derive(Debug, Default)]
 struct Counts {
     kills: usize,

@@ -114,7 +114,7 @@ impl Lookback {
         }
     }
 
-    /// Makes a change to the database.
+    /// Changes the database.
     pub(crate) async fn execute(&self, sql: &str) {
         let pool = &self.db.as_ref().unwrap().pool;
         sqlx::query(AssertSqlSafe(sql.to_owned()))

@@ -106,7 +106,7 @@ impl Report {
 
     /// Prints the tables and writes `target/bench/<name>.json`.
     ///
-    /// Of several ratios, the `ratio` there is the one farthest from its target.
+    /// The `ratio` there is the one farthest from its target.
     ///
     /// # Panics
     ///

@@ -20,7 +20,7 @@ impl Times {
         done
     }
 
-    /// How many there are.
+    /// The number of times.
     pub fn count(&self) -> usize {
         self.0.len()
     }
