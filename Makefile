@@ -31,6 +31,7 @@ lint: ## Check formatting, lints, documentation and the dependencies between cra
 	$(CARGO) check --quiet --locked -p lookback --no-default-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
+	sh scripts/check-rust-version.sh
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
