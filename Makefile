@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere lint bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long test-anywhere lint lint-long bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ lint: ## Check formatting, lints, documentation and the dependencies between cra
 	sh scripts/check-rust-version.sh
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
+
+lint-long: lint ## Check all combinations of features, too
+	CARGO="$(CARGO)" sh scripts/check-features.sh
 
 bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Run the benchmarks, each against a competitor in the same run
 
