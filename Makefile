@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere lint lint-long bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long test-anywhere lint lint-long package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,8 +35,11 @@ lint: ## Check formatting, lints, documentation and the dependencies between cra
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
-lint-long: lint ## Check all combinations of features, too
+lint-long: lint package ## Check packages and all combinations of features, too
 	CARGO="$(CARGO)" sh scripts/check-features.sh
+
+package: ## Make the package of each crate, and compile it as who adds it would
+	$(CARGO) package --workspace --exclude testkit --exclude shop --locked --allow-dirty --quiet
 
 bench: bench-ingest bench-scale bench-list bench-retention bench-generate bench-encode ## Run the benchmarks, each against a competitor in the same run
 
