@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod man;
 pub(crate) mod pg;
 pub(crate) mod records;
 pub(crate) mod storage;

@@ -87,26 +87,29 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
-    let config = Config::load(&cli.options)?;
+    // Not for commands that are about the program alone: those run whatever is configured.
+    let config = || Config::load(&cli.options);
     runtime()?.block_on(async {
         match cli.command {
-            Command::Pg { command } => commands::pg::run(&config, command).await,
+            Command::Pg { command } => commands::pg::run(&config()?, command).await,
             Command::Db { command } => {
-                commands::db::run(&config, &Application::lookback(), command).await
+                commands::db::run(&config()?, &Application::lookback(), command).await
             }
-            Command::Import(args) => import::run(&config, args).await,
+            Command::Import(args) => import::run(&config()?, args).await,
             Command::Logs { command } => {
-                commands::records::run::<lookback::Log>(&config, command).await
+                commands::records::run::<lookback::Log>(&config()?, command).await
             }
             Command::Requests { command } => {
-                commands::records::run::<lookback::RequestSnapshot>(&config, command).await
+                commands::records::run::<lookback::RequestSnapshot>(&config()?, command).await
             }
             Command::Metrics { command } => {
-                commands::records::run::<lookback::Metric>(&config, command).await
+                commands::records::run::<lookback::Metric>(&config()?, command).await
             }
-            Command::Storage { command } => commands::storage::run(&config, command).await,
-            Command::Users { command } => commands::users::run(&config, command).await,
-            Command::Config { json } => commands::config::run(&config, json),
+            Command::Storage { command } => commands::storage::run(&config()?, command).await,
+            Command::Users { command } => commands::users::run(&config()?, command).await,
+            Command::Config { json } => commands::config::run(&config()?, json),
+            Command::Completions { shell } => commands::completions::run(shell),
+            Command::Man { dir } => commands::man::run(dir.as_deref()),
         }
     })
 }

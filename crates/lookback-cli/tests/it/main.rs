@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod completions;
 mod config;
 mod export;
 mod generate;
