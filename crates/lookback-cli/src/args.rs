@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::failure::Failure;
+use crate::output::Verbosity;
+
 mod db;
 mod import;
 mod pg;
@@ -69,6 +72,27 @@ pub(crate) struct Options {
     /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Say nothing beside the data but warnings and errors
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+
+    /// Say also where each setting is from, which server it is, what caused an error, and times
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) verbose: bool,
+}
+
+impl Options {
+    /// How much is said beside the data.
+    pub(crate) fn verbosity(&self) -> Result<Verbosity, Failure> {
+        match (self.quiet, self.verbose) {
+            (false, false) => Ok(Verbosity::Normal),
+            (true, false) => Ok(Verbosity::Quiet),
+            (false, true) => Ok(Verbosity::Verbose),
+            // clap does not see a conflict of one before the command and one after it.
+            (true, true) => Err(Failure::usage("--quiet and --verbose exclude each other")),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

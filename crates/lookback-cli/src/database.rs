@@ -3,7 +3,7 @@
 use std::env;
 use std::fmt;
 use std::str::FromStr as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lookback_embedded::{Event, InstallationFinder, Layout, RunningServer, Server, is_root};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
@@ -59,13 +59,29 @@ pub(crate) async fn connect_to(
             )),
         }
     };
+    let begun = Instant::now();
     match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await {
-        Ok(Ok(connection)) => Ok((connection, options)),
-        Ok(Err(error)) => Err(connect_failure(&with_sources(&error))),
+        Ok(Ok(connection)) => {
+            output::detail(&format!(
+                "connected to {shown}: {}, in {} ms",
+                version(&connection),
+                begun.elapsed().as_millis()
+            ));
+            Ok((connection, options))
+        }
+        Ok(Err(error)) => Err(connect_failure(&with_sources(&error)).caused_by(&error)),
         Err(_) => Err(connect_failure(&format!(
             "no answer within {} s",
             CONNECT_TIMEOUT.as_secs()
         ))),
+    }
+}
+
+/// The version that the server reported at the start of the connection.
+fn version(connection: &PgConnection) -> String {
+    match connection.server_version_num() {
+        Some(number) => format!("PostgreSQL {}.{}", number / 10_000, number % 10_000),
+        None => "a server that does not report its version".to_owned(),
     }
 }
 
@@ -91,7 +107,7 @@ pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
         Err(error) if error.is_setup() => {
             output::warning(&error.to_string());
             if let Some(hint) = error.hint() {
-                output::hint(hint);
+                output::advice(hint);
             }
         }
         // Other errors will fail the command itself.

@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     kind: Kind,
     message: String,
     hint: Option<String>,
+    /// What caused it, one after the other; said by `--verbose`.
+    causes: Vec<String>,
     /// Whether a table or a right may be missing.
     is_of_setup: bool,
 }
@@ -56,6 +58,18 @@ impl Failure {
         self.hint(all)
     }
 
+    /// The same, with what caused another failure.
+    pub(crate) fn caused_as(mut self, other: Self) -> Self {
+        self.causes = other.causes;
+        self
+    }
+
+    /// The same, with what caused this error.
+    pub(crate) fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
+        self.causes = causes(error);
+        self
+    }
+
     /// Whether a table or a right may be missing.
     pub(crate) fn is_of_setup(&self) -> bool {
         self.is_of_setup
@@ -66,6 +80,7 @@ impl Failure {
             kind,
             message,
             hint: None,
+            causes: Vec::new(),
             is_of_setup: false,
         }
     }
@@ -74,8 +89,11 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         if self.kind != Kind::BrokenPipe {
             output::error(&self.message);
+            for cause in &self.causes {
+                output::detail(cause);
+            }
             if let Some(hint) = &self.hint {
-                output::hint(hint);
+                output::advice(hint);
             }
         }
         ExitCode::from(match self.kind {
@@ -104,7 +122,7 @@ impl From<lookback::Error> for Failure {
             lookback::Error::Database { .. } | lookback::Error::Migration(_) => error.to_string(),
             _ => with_sources(&error),
         };
-        let mut failure = Self::failed(message);
+        let mut failure = Self::failed(message).caused_by(&error);
         failure.is_of_setup = error.is_setup() || is_forbidden(&error);
         match error.hint() {
             // The library names what its queries have; not every command has it.
@@ -117,7 +135,7 @@ impl From<lookback::Error> for Failure {
 
 impl From<lookback_embedded::Error> for Failure {
     fn from(error: lookback_embedded::Error) -> Self {
-        let failure = Self::failed(with_sources(&error));
+        let failure = Self::failed(with_sources(&error)).caused_by(&error);
         match error.remedy().as_ref().and_then(remedy::hint) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -161,4 +179,29 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     message
+}
+
+/// What caused an error, from the nearest cause on, and what the server says of it
+/// beside its message. Not its `DETAIL`, which repeats values of records.
+fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(sqlx::Error::Database(refusal)) = error.downcast_ref() {
+            let told = [
+                ("SQLSTATE", refusal.code().as_deref()),
+                ("table", refusal.table()),
+                ("constraint", refusal.constraint()),
+            ]
+            .into_iter()
+            .filter_map(|(what, name)| name.map(|name| format!("{what} {name}")))
+            .collect::<Vec<_>>();
+            causes.push(format!("the server refused it: {}", told.join(", ")));
+            // What is behind it says the same again.
+            break;
+        }
+        causes.push(format!("caused by: {error}"));
+        source = error.source();
+    }
+    causes
 }

@@ -4,9 +4,9 @@
 //! Data goes to standard output, messages to standard error. The exit code is 0
 //! for success, 1 for a failure, 2 for wrong usage.
 
-use std::process::ExitCode;
-
 use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Command as CommandLine, Parser};
 use lookback::migrate::{Migrations, Models};
@@ -22,7 +22,7 @@ mod privileges;
 mod remedy;
 mod retention;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Options};
 use commands::db::Application;
 use config::Config;
 use failure::Failure;
@@ -52,7 +52,9 @@ pub fn db(models: Models) -> ExitCode {
         migrations: || Migrations::folder(Path::new("migrations")),
     };
     with_arguments(args::DbCli::with_folder, |cli: args::DbCli| {
-        let config = Config::load(&cli.options)?;
+        let verbosity = cli.command.verbosity(cli.options.verbosity()?);
+        output::set_verbosity(verbosity);
+        let config = configured(&cli.options)?;
         runtime()?.block_on(commands::db::run(&config, &application, cli.command))
     })
 }
@@ -73,10 +75,13 @@ fn with_arguments<C: Parser>(
             return ExitCode::from(code);
         }
     };
-    match run(cli) {
+    let begun = Instant::now();
+    let code = match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    output::detail(&format!("ended in {} ms", begun.elapsed().as_millis()));
+    code
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -86,9 +91,21 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
+/// What is in force, said as a detail.
+fn configured(options: &Options) -> Result<Config, Failure> {
+    let config = Config::load(options)?;
+    commands::config::tell(&config);
+    Ok(config)
+}
+
 fn run(cli: Cli) -> Result<(), Failure> {
+    let mut verbosity = cli.options.verbosity()?;
+    if let Command::Db { command } = &cli.command {
+        verbosity = command.verbosity(verbosity);
+    }
+    output::set_verbosity(verbosity);
     // Not for commands that are about the program alone: those run whatever is configured.
-    let config = || Config::load(&cli.options);
+    let config = || configured(&cli.options);
     runtime()?.block_on(async {
         match cli.command {
             Command::Pg { command } => commands::pg::run(&config()?, command).await,

@@ -1,10 +1,17 @@
 //! Output of commands: data to standard output, messages to standard error.
 //!
 //! Colour is only for a terminal, and never the only sign of a meaning.
+//!
+//! | message | `--quiet` | by default | `--verbose` |
+//! |---|---|---|---|
+//! | [`error`], [`warning`], and [`advice`] on one | yes | yes | yes |
+//! | [`note`], [`hint`] and progress | | yes | yes |
+//! | [`detail`] | | | yes |
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -19,21 +26,66 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// What was done, and progress, too.
+    #[default]
+    Normal,
+    /// Details, too.
+    Verbose,
+}
+
+/// Of the process, as standard error is: threads that no command passes a value
+/// to print there, such as the one that starts PostgreSQL.
+static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
+
+/// Sets how much is said from now on; a second call changes nothing.
+pub(crate) fn set_verbosity(verbosity: Verbosity) {
+    let _ = VERBOSITY.set(verbosity);
+}
+
+fn says(verbosity: Verbosity) -> bool {
+    VERBOSITY.get().copied().unwrap_or_default() >= verbosity
+}
+
+/// Says why a command failed.
 pub(crate) fn error(message: &str) {
     talk(RED, "error", message);
 }
 
+/// Says what the caller should look at, though the command goes on.
 pub(crate) fn warning(message: &str) {
     talk(YELLOW, "warning", message);
 }
 
-pub(crate) fn hint(message: &str) {
+/// Says what to do about an error or a warning.
+pub(crate) fn advice(message: &str) {
     talk(CYAN, "hint", message);
 }
 
+/// Says what may be done next.
+pub(crate) fn hint(message: &str) {
+    if says(Verbosity::Normal) {
+        talk(CYAN, "hint", message);
+    }
+}
+
+/// Says what was done.
 pub(crate) fn note(message: &str) {
-    // A message that cannot be printed is not a reason to fail.
-    let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
+    if says(Verbosity::Normal) {
+        // A message that cannot be printed is not a reason to fail.
+        let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
+    }
+}
+
+/// Prints a detail that helps to find the cause of a problem.
+pub(crate) fn detail(message: &str) {
+    if says(Verbosity::Verbose) {
+        talk(DIM, "detail", message);
+    }
 }
 
 fn talk(style: Style, label: &str, message: &str) {

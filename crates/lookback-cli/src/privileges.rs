@@ -46,7 +46,7 @@ pub(crate) async fn explain(config: &Config, failure: Failure, needs: &[Required
     let missing = find_missing(&mut conn, needs).await;
     let _ = conn.close().await;
     match missing {
-        Ok(Some(missing)) => missing,
+        Ok(Some(missing)) => missing.caused_as(failure),
         _ => failure,
     }
 }

@@ -1,10 +1,12 @@
 //! `db`, of this program and of an application's own.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::Options;
+use crate::output::Verbosity;
 
 /// Migrations of this application's tables
 #[derive(Debug, Parser)]
@@ -29,6 +31,18 @@ impl DbCli {
                     })
                 })
             })
+    }
+}
+
+impl DbCommand {
+    /// How much is said, of what was asked for: on a terminal some commands ask, and
+    /// what they ask is printed as notes are.
+    pub(crate) fn verbosity(&self, asked: Verbosity) -> Verbosity {
+        if matches!(self, Self::Generate { .. } | Self::Push { .. }) && io::stdin().is_terminal() {
+            asked.max(Verbosity::Normal)
+        } else {
+            asked
+        }
     }
 }
 

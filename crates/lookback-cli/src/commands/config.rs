@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::config::{Config, Setting};
+use crate::config::{Config, Origin, Setting};
 use crate::database::without_password;
 use crate::failure::Failure;
 use crate::output::{self, Cell};
 
-pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
+/// A setting: its name, its value without secrets, and its origin.
+type SettingRow = (&'static str, Option<String>, String);
+
+fn settings(config: &Config) -> [SettingRow; 9] {
     let path = |setting: &Setting<PathBuf>| display(setting, |path| path.display().to_string());
-    let settings = [
+    [
         (
             "database_url",
             display(&config.database_url, |url| without_password(url)),
@@ -58,7 +61,22 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             Some(config.read_timeout().to_string()),
             config.timeout.origin.to_string(),
         ),
-    ];
+    ]
+}
+
+/// Says as details what was set, and by what.
+pub(crate) fn tell(config: &Config) {
+    for (name, value, from) in settings(config) {
+        if let Some(value) = value
+            && from != Origin::Default.to_string()
+        {
+            output::detail(&format!("{name} is {value} (from {from})"));
+        }
+    }
+}
+
+pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
+    let settings = settings(config);
     if json {
         let data: serde_json::Map<_, _> = settings
             .into_iter()

@@ -1,8 +1,10 @@
-//! Progress of a command: on standard error, and on a terminal only.
+//! Progress of a command: on standard error, on a terminal only, and not with `--quiet`.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Verbosity, says};
 
 /// Creates a bar with this number of steps.
 pub(crate) fn bar(length: u64) -> ProgressBar {
@@ -24,6 +26,9 @@ pub(crate) fn spinner(template: &str) -> ProgressBar {
 }
 
 fn shown(bar: ProgressBar, template: &str) -> ProgressBar {
+    if !says(Verbosity::Normal) {
+        return ProgressBar::hidden();
+    }
     // Templates are constants; an invalid one would give the default style.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

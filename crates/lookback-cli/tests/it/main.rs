@@ -25,3 +25,4 @@ mod setup;
 mod storage;
 mod support;
 mod users;
+mod verbosity;

@@ -214,6 +214,7 @@ macro_rules! transcript {
             // The maintenance worker creates partitions during the import.
             (r#"relation "logs_(default|p\d+)""#, r#"relation "logs_[partition]""#),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
+            (r"PostgreSQL \d+\.\d+, in", "PostgreSQL [version], in"),
             (r"test_\d+_\d+_\d+", "[database]"),
             (r"/[\w/.-]*/\.tmp\w+", "[folder]"),
         ]}, {
