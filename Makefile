@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere lint lint-long package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long test-anywhere lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -32,11 +32,15 @@ lint: ## Check formatting, lints, documentation and the dependencies between cra
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
 	sh scripts/check-rust-version.sh
+	CARGO="$(CARGO)" sh scripts/deny.sh licenses bans sources
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
 	$(CARGO) run --quiet --locked -p shop --bin db -- check --offline --dir examples/shop/migrations
 
 lint-long: lint package ## Check packages and all combinations of features, too
 	CARGO="$(CARGO)" sh scripts/check-features.sh
+
+deny: ## Check dependencies by deny.toml, advisories from the network among them
+	CARGO="$(CARGO)" sh scripts/deny.sh advisories licenses bans sources
 
 package: ## Make the package of each crate, and compile it as who adds it would
 	$(CARGO) package --workspace --exclude testkit --exclude shop --locked --allow-dirty --quiet
