@@ -4,7 +4,7 @@ CARGO ?= cargo
 LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long test-anywhere lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
+.PHONY: help up down test test-long test-anywhere test-older lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -19,12 +19,17 @@ down: ## Stop the private PostgreSQL and keep its data
 test: ## Run the tests on a real PostgreSQL, started for them
 	$(CARGO) test --workspace --locked
 
+test-long: test-anywhere test-older ## Run the tests with many more cases in each property, and anywhere
 test-long: test-anywhere ## Run the property tests with many more cases, and test-anywhere
 	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
 
 test-anywhere: ## Run the tests with other dates, time zones, under load, as another user (ON="load user")
 	CARGO="$(CARGO)" sh scripts/test-anywhere.sh $(ON)
 
+test-older: ## Run the tests against PostgreSQL 16 (FILTER=storage::)
+	CARGO="$(CARGO)" FILTER="$(FILTER)" sh scripts/postgresql-16.sh
+
+lint: ## Check formatting, lints, documentation and the arrows between crates
 lint: ## Check formatting, lints, documentation and the dependencies between crates
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings

@@ -855,7 +855,18 @@ async fn what_the_server_refuses_is_named() {
         assert!(error.is_setup(), "{error:?}");
         said.push(error.to_string());
     }
-    insta::assert_snapshot!(said.join("\n"), @r#"
+    // In the words of the newest PostgreSQL: 16 says more of an extension, and less of a key.
+    let said = said
+        .join("\n")
+        .lines()
+        .map(|line| line.split(": Could not open").next().unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace(
+            r#"Key columns "t" and "id" are of"#,
+            r#"Key columns "t" of the referencing table and "id" of the referenced table are of"#,
+        );
+    insta::assert_snapshot!(said, @r#"
     table orders, check b_check: column "it" does not exist
     table orders, check unlike: operator does not exist: text > integer
     table orders, column c: type "colour" does not exist

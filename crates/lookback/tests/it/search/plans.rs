@@ -35,6 +35,14 @@ async fn indexed(vectors: &str) -> testkit::Database {
     db
 }
 
+/// The major version of the server.
+async fn version(db: &testkit::Database) -> i32 {
+    sqlx::query_scalar("SELECT current_setting('server_version_num')::int / 10000")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap()
+}
+
 const HNSW: &str = "hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construction = 32)";
 const IVFFLAT: &str = "ivfflat (embedding vector_cosine_ops) WITH (lists = 40)";
 
@@ -42,6 +50,9 @@ const IVFFLAT: &str = "ivfflat (embedding vector_cosine_ops) WITH (lists = 40)";
 async fn letters_and_likeness_are_read_from_indexes() {
     for vectors in [HNSW, IVFFLAT] {
         let db = indexed(vectors).await;
+        // Before 17 PostgreSQL reads no nearest rows in order where an id decides between
+        // those that are equally near: it sorts all of them.
+        let by_index = version(&db).await >= 17;
         for words in [
             "certificate expires",
             "\"mail relay\" tomorrow",
@@ -58,7 +69,7 @@ async fn letters_and_likeness_are_read_from_indexes() {
             assert!(reads("_lower_idx"), "{words}: {plan}");
             assert_eq!(
                 reads("embedding_idx"),
-                !words.starts_with('"'),
+                by_index && !words.starts_with('"'),
                 "{words}: {plan}"
             );
             assert_eq!(hits.data[0].source, "VAULT", "{words}");
