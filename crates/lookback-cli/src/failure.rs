@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use crate::{output, remedy};
 
+mod remedy;
+
 /// A command that did not do what it was called for.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -41,6 +43,12 @@ impl Failure {
 
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self::new(Kind::Interrupted, message.into())
+    }
+
+    /// The same, as the fault of the call.
+    pub(crate) fn into_usage(mut self) -> Self {
+        self.kind = Kind::Usage;
+        self
     }
 
     /// The same, with advice.
@@ -124,12 +132,24 @@ impl From<lookback::Error> for Failure {
         };
         let mut failure = Self::failed(message).caused_by(&error);
         failure.is_of_setup = error.is_setup() || is_forbidden(&error);
+        if let lookback::Error::Migration(error) = &error {
+            return match error.remedy() {
+                Some(remedy) => failure.hint(remedy::hint(&remedy)),
+                None => failure,
+            };
+        }
         match error.hint() {
             // The library names what its queries have; not every command has it.
             Some(_) if error.is_too_slow() => failure.hint(SLOW),
             Some(hint) => failure.hint(hint),
             None => failure,
         }
+    }
+}
+
+impl From<lookback::migrate::Error> for Failure {
+    fn from(error: lookback::migrate::Error) -> Self {
+        Self::from(lookback::Error::from(error))
     }
 }
 

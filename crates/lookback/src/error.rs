@@ -51,7 +51,7 @@ pub enum Error {
     /// A migration failed.
     #[cfg(feature = "migrate")]
     #[error(transparent)]
-    Migration(Box<crate::migrate::Failure>),
+    Migration(crate::migrate::Error),
 
     /// Models that describe no schema that PostgreSQL would take.
     #[error("{}", problems.join("\n"))]
@@ -315,7 +315,8 @@ impl Error {
         }
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, where that is known. That of a migration is its
+    /// `remedy`.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Setup { hint, .. } => Some(hint),
@@ -326,8 +327,6 @@ impl Error {
                 sqlstate::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),
                 _ => None,
             },
-            #[cfg(feature = "migrate")]
-            Self::Migration(failure) => Some(&failure.advice),
             _ => None,
         }
     }
@@ -373,6 +372,21 @@ impl Error {
         Self::Setup {
             problem: format!("the database has no table {table}"),
             hint: MIGRATE.to_owned(),
+        }
+    }
+}
+
+#[cfg(feature = "migrate")]
+impl From<crate::migrate::Error> for Error {
+    fn from(error: crate::migrate::Error) -> Self {
+        let error = match error.into_driver() {
+            Ok(source) => return source.into(),
+            Err(error) => error,
+        };
+        match error.into_hook().map(|source| source.downcast::<Self>()) {
+            Ok(Ok(own)) => *own,
+            Ok(Err(source)) => Self::Migration(crate::migrate::Error::from_hook(source)),
+            Err(error) => Self::Migration(error),
         }
     }
 }

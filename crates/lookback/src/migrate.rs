@@ -1,11 +1,9 @@
 //! The migrations of the models, those of any other application, and applying
 //! them.
 //!
-//! The files are plain SQL for sqlx's migrator and its table, so that
-//! `sqlx migrate run` and `sqlx::migrate!` work on the same folder. Its own
-//! lock is not taken: a blocking advisory lock and `CREATE INDEX CONCURRENTLY`
-//! wait for each other for ever. Here a lock is polled instead, with a
-//! deadline, and whoever holds it is named.
+//! The tools are those of the crate `lookback-migrate`, which an application
+//! without Lookback can use by themselves. Here they know its models, and the
+//! migrations of its own tables.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -20,61 +18,28 @@
 
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres, SqlSafeStr};
+use lookback_schema::Schema;
+use sqlx::PgConnection;
+use sqlx::migrate::Migrator;
 
-use crate::error::Error;
+use crate::embedding::DIMENSIONS;
+use crate::storage;
 
-mod apply;
-mod event;
-mod failure;
-mod history;
-mod index;
-mod journal;
-mod lock;
-mod migrations;
-mod own;
-mod revert;
-mod script;
-mod status;
-mod steps;
-
-pub use apply::{ApplyOptions, apply};
-pub use event::{Event, Holder};
-pub use failure::Failure;
-pub use migrations::{MigrationFile, Migrations, Script};
-pub use revert::revert;
-pub use status::{Migration, State, pending, status};
-
-mod baseline;
-mod canonical;
-mod check;
-mod folder;
-mod generate;
-mod introspect;
-mod pull;
-mod push;
-mod rebase;
-mod reembed;
-mod rolled_back;
-
-pub use baseline::{Baseline, baseline};
-pub use canonical::{can_print, canonical};
-pub use check::{check_database, check_models};
-pub use folder::Folder;
-pub use generate::{GenerateOptions, Generated, check_name, generate, generate_empty};
-pub use introspect::{Live, Scope, introspect, read};
-pub use pull::{RustCode, pull, rust_code};
-pub use push::{both, check_data_loss, data_lost_by, lookalikes, push};
-pub use rebase::Rebase;
-pub use reembed::{Reembedded, reembed};
-
+mod built_in;
 mod literal;
 mod models;
+mod reembed;
 
+pub use built_in::built_in_migrations;
+pub use lookback_migrate::{
+    ApplyOptions, Baseline, BoxError, DEFAULT_LOCK_TIMEOUT, Error, Event, Folder, GenerateOptions,
+    Generated, Holder, HookFuture, Hooks, Live, Migration, MigrationFile, Migrations, PullOptions,
+    Rebase, Remedy, RustCode, Scope, Script, State, StatementError, apply, baseline, both,
+    can_print, canonical, check_data_loss, check_database, check_models, check_name, data_lost_by,
+    generate, generate_empty, introspect, lookalikes, pending, push, read, revert, status,
+};
 pub use models::Models;
+pub use reembed::{Reembedded, reembed};
 
 /// The migrations of the models of Lookback.
 pub static MIGRATOR: Migrator = {
@@ -83,36 +48,61 @@ pub static MIGRATOR: Migrator = {
     migrator
 };
 
-/// How long [`run`] waits for another process that is migrating.
-pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Whoever looks on.
-type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);
-
 /// Applies what is pending of Lookback's own tables and returns it, in order:
-/// [`apply`] with [`Migrations::lookback`], and nobody to look on.
+/// [`apply`] with [`built_in_migrations`], and nobody to look on.
 ///
 /// # Errors
 ///
-/// Those of [`apply`], and [`Error::is_setup`] if the server lacks pgvector or
-/// the right to create it is missing.
-pub async fn run(conn: &mut PgConnection, lock_timeout: Duration) -> Result<Vec<Migration>, Error> {
-    let options = ApplyOptions {
-        lock_timeout,
-        ..ApplyOptions::default()
-    };
-    apply(conn, &Migrations::lookback(), &options, &mut |_| {}).await
+/// Those of [`apply`], and [`is_setup`](crate::Error::is_setup) if the server
+/// lacks pgvector or the right to create it is missing.
+pub async fn run(
+    conn: &mut PgConnection,
+    lock_timeout: Duration,
+) -> Result<Vec<Migration>, crate::Error> {
+    let mut options = ApplyOptions::default();
+    options.lock_timeout = lock_timeout;
+    Ok(apply(conn, &built_in_migrations(), &options, &mut |_| {}).await?)
 }
 
-/// A query that leaves no prepared statement: a migration may discard them, and
-/// a pooler loses them.
-fn query(sql: impl SqlSafeStr) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(sql).persistent(false)
+/// Reads a database and writes models for it, as [`rust_code`] does.
+///
+/// The notes name everything of these schemas that models do not have, such as
+/// views and functions, and schemas with tables that were not read. Nothing is
+/// changed.
+///
+/// # Errors
+///
+/// Those of [`read`]; [`Error::is_schema`] if a schema of `scope` is not there.
+pub async fn pull(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, Error> {
+    lookback_migrate::pull(conn, scope, &pull_options()).await
 }
 
-fn migrate_error(error: MigrateError) -> Error {
-    match error {
-        MigrateError::Execute(source) => source.into(),
-        error => Error::Driver(sqlx::Error::Migrate(Box::new(error))),
-    }
+/// Writes a schema as a Rust module: a `#[model]` for each table, an enum for
+/// each enum type, and `fn models() -> Models` with all of them.
+///
+/// A table with the five common columns as every model has them becomes one
+/// that is read and written, any other is `schema_only`. What a model does not
+/// express is in a note, and in a remark of the module: it is never lost
+/// without a word.
+///
+/// ```
+/// use lookback::migrate::{Models, rust_code};
+///
+/// let schema = Models::lookback().to_schema()?;
+/// let code = rust_code(&schema);
+/// assert!(code.text.contains("pub struct RequestSnapshot {"));
+/// assert!(code.notes.is_empty());
+/// # Ok::<(), lookback::Error>(())
+/// ```
+pub fn rust_code(schema: &Schema) -> RustCode {
+    lookback_migrate::rust_code(schema, &pull_options())
+}
+
+/// The models of Lookback: the size of an embedding, and the partitions that
+/// [`storage`](crate::storage) makes.
+fn pull_options() -> PullOptions {
+    let mut options = PullOptions::default();
+    options.dimensions = DIMENSIONS;
+    options.is_made = storage::is_made;
+    options
 }

@@ -25,7 +25,7 @@ pub(crate) mod reembed;
 pub(crate) struct Application {
     pub(crate) models: Models,
     /// The migrations that are used where no folder is named.
-    pub(crate) migrations: fn() -> Result<Migrations, lookback::Error>,
+    pub(crate) migrations: fn() -> Result<Migrations, migrate::Error>,
 }
 
 impl Application {
@@ -33,7 +33,7 @@ impl Application {
     pub(crate) fn lookback() -> Self {
         Self {
             models: Models::lookback(),
-            migrations: || Ok(Migrations::lookback()),
+            migrations: || Ok(migrate::built_in_migrations()),
         }
     }
 }
@@ -66,8 +66,7 @@ pub(crate) async fn run(
         } => {
             let folder = Folder::new(folder.dir);
             if let Some(Err(error)) = name.as_deref().map(migrate::check_name) {
-                let hint = error.hint().unwrap_or_default();
-                return Err(Failure::usage(error.to_string()).hint(hint));
+                return Err(Failure::from(error).into_usage());
             }
             match name {
                 Some(name) if empty => generate::empty(&folder, &name, version),
@@ -271,7 +270,7 @@ fn say(event: Event) {
 /// Ends the work at Ctrl-C. The connection goes with it, and with the
 /// connection whatever was not committed.
 async fn interruptible<T>(
-    work: impl Future<Output = Result<T, lookback::Error>>,
+    work: impl Future<Output = Result<T, migrate::Error>>,
 ) -> Result<T, Failure> {
     tokio::select! {
         done = work => Ok(done?),

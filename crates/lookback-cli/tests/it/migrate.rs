@@ -137,7 +137,7 @@ async fn a_folder_is_migrated_and_reverted() {
     transcript!(lookback.run(&["db", "migrate", "--dir", "nowhere"]), @"
     $ lookback db migrate --dir nowhere
     ! error: cannot read nowhere: No such file or directory (os error 2)
-    ! hint: it has to be a folder of migrations that this user may read
+    ! hint: give a folder of migrations that this user may read and write: --dir DIR
     [exit code 1]
     ");
     // Lookback's own are not those of this database.

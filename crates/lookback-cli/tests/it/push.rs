@@ -168,7 +168,7 @@ async fn rows_that_do_not_fit_are_refused_and_left_alone() {
     ! error: refuse null in settings.value: column "value" of relation "settings" contains null values (SQLSTATE 23502)
     ! hint: nothing was changed; the statement was:
     !     ALTER TABLE settings ALTER COLUMN value SET NOT NULL
-    ! say what rows get that have no value: --fill 'settings.value=SQL'
+    ! say what rows get in settings.value that have no value for it: --fill 'settings.value=SQL'
     [exit code 1]
     "#);
     assert_eq!(rows(&lookback, SETTINGS).await, before);
@@ -212,7 +212,7 @@ async fn values_that_do_not_fit_the_new_type_are_refused_and_using_says_how() {
     ! error: change type of metrics.p50_latency from text to integer: invalid input syntax for type integer: "7 ms" (SQLSTATE 22P02)
     ! hint: nothing was changed; the statement was:
     !     ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer
-    ! say how a value becomes one of the new type: --using 'metrics.p50_latency=SQL'
+    ! say how a value of metrics.p50_latency becomes one of the new type: --using 'metrics.p50_latency=SQL'
     [exit code 1]
     "#);
     let using = "metrics.p50_latency=rtrim(p50_latency, ' ms')::integer";

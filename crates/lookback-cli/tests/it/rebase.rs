@@ -215,7 +215,7 @@ fn a_rebase_that_was_killed_is_finished() {
     lookback.write("migrations/20261124100001_old.sql", "SELECT 1");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! error: db generate was stopped half-way in migrations
+    ! error: generating was stopped half-way in migrations
     ! hint: finish it: db generate
     [exit code 1]
     ");

@@ -852,7 +852,7 @@ async fn what_the_server_refuses_is_named() {
 
     for schema in wrong {
         let error = canonical(&mut conn, &schema).await.unwrap_err();
-        assert!(error.is_setup(), "{error:?}");
+        assert!(error.is_schema(), "{error:?}");
         said.push(error.to_string());
     }
     // In the words of the newest PostgreSQL: 16 says more of an extension, and less of a key.

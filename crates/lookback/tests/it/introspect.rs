@@ -271,7 +271,7 @@ async fn the_callers_transaction_goes_on() {
     conn.execute("SET search_path = nowhere").await.unwrap();
     let error = introspect(&mut conn, &Scope::default()).await.unwrap_err();
     assert!(
-        error.is_setup() && error.to_string().contains("nowhere"),
+        error.is_schema() && error.to_string().contains("nowhere"),
         "{error}"
     );
 }

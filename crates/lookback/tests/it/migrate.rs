@@ -12,8 +12,7 @@ mod sqlx_too;
 
 use std::time::Duration;
 
-use lookback::Error;
-use lookback::migrate::{self, ApplyOptions, Event, Migration, Migrations};
+use lookback::migrate::{self, ApplyOptions, Error, Event, Migration, Migrations};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use testkit::Database;
 
@@ -134,7 +133,11 @@ impl<T: std::fmt::Debug> Ran<T> {
 }
 
 fn said(error: &Error) -> String {
-    format!("error: {error}\nhint: {}", error.hint().unwrap_or("(none)"))
+    let hint = error.remedy().map(|remedy| remedy.to_string());
+    format!(
+        "error: {error}\nhint: {}",
+        hint.as_deref().unwrap_or("(none)")
+    )
 }
 
 async fn run(conn: &mut PgConnection, sql: &str) {

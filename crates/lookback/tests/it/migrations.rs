@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT, Migrations};
+use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT, built_in_migrations};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn two_at_once_apply_each_migration_once() {
     let (a, b, c) = tokio::join!(run(), run(), run());
     assert_eq!(a + b + c, migrate::MIGRATOR.iter().count());
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
-    let status = migrate::status(&mut conn, &Migrations::lookback())
+    let status = migrate::status(&mut conn, &built_in_migrations())
         .await
         .unwrap();
     assert!(status.iter().all(|m| m.is_applied()));
@@ -35,12 +35,12 @@ async fn whoever_holds_the_lock_is_named() {
     let error = migrate::run(&mut conn, Duration::from_millis(300))
         .await
         .unwrap_err();
-    assert!(error.is_setup());
-    assert!(
-        error.hint().unwrap().contains("AS mine"),
-        "{:?}",
-        error.hint()
-    );
+    let lookback::Error::Migration(error) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.is_locked());
+    let remedy = error.remedy().unwrap().to_string();
+    assert!(remedy.contains("AS mine"), "{remedy}");
     drop(holder);
     migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT).await.unwrap();
 }
@@ -116,7 +116,7 @@ async fn a_changed_migration_is_noticed() {
     let error = migrate::run(&mut conn, DEFAULT_LOCK_TIMEOUT)
         .await
         .unwrap_err();
-    assert!(error.is_setup());
+    assert!(error.is_migration());
     assert!(error.to_string().contains("20261123000000"), "{error}");
 }
 

@@ -161,7 +161,7 @@ async fn a_database_that_was_there_goes_on_with_migrations() {
     let folder = Folder::new(dir.path());
     let options = ApplyOptions::default();
     let error = baseline(&mut conn, &folder, None, &options, &mut |_| {}).await;
-    assert!(error.unwrap_err().is_setup());
+    assert!(error.unwrap_err().is_folder());
 
     let models = shop::models().to_schema().unwrap();
     let now = crate::time("2026-01-01T00:00:00Z");
@@ -218,6 +218,6 @@ async fn a_schema_that_is_not_there_is_an_error() {
         ..Scope::default()
     };
     let error = pull(&mut conn, &scope).await.unwrap_err();
-    assert!(error.is_setup());
+    assert!(error.is_schema());
     assert_eq!(error.to_string(), "the database has no schema sails");
 }

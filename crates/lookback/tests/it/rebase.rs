@@ -7,7 +7,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use lookback::migrate::{
-    self, ApplyOptions, Folder, GenerateOptions, Migrations, Rebase, Scope, canonical, introspect,
+    self, ApplyOptions, Folder, GenerateOptions, Migrations, Rebase, Remedy, Scope, canonical,
+    introspect,
 };
 use lookback_schema::{Column, Fill, Name, Schema, Table};
 use sqlx::{Connection as _, PgConnection};
@@ -166,7 +167,7 @@ fn branches_are_put_one_after_the_other_and_no_sql_changes() {
     let folder = repository.folder();
     let before = repository.files();
     let error = folder.newest().unwrap_err();
-    assert!(error.hint().unwrap().contains("--rebase"), "{error}");
+    assert!(error.remedy() == Some(Remedy::Rebase), "{error}");
 
     let rebase = Rebase::of(&folder, &[]).unwrap();
     assert_eq!(rebase.schema(), all);
@@ -300,11 +301,11 @@ fn what_does_not_go_together_is_told_and_nothing_is_written() {
     let (repository, _) = in_conflict();
     let before = repository.files();
     let error = Rebase::of(&repository.folder(), &[]).unwrap_err();
-    assert!(error.is_setup());
-    insta::assert_snapshot!(format!("{error}\n{}", error.hint().unwrap()), @"
+    assert!(error.is_generate());
+    insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @"
     migration 20261120120002 (the second) does not go together with those generated beside it, up to 20261120110000 (the first)
         orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second
-    add --regenerate VERSION for the one of them that is in no database yet, or can be reverted where it is: its files go, and what the models have besides is generated anew
+    generate the one of them again that is in no database yet, or can be reverted where it is
     ");
     let error = Rebase::of(&repository.folder(), &[20261120100000]).unwrap_err();
     insta::assert_snapshot!(error, @"--regenerate 20261120100000: no branch has a migration of this version");

@@ -27,7 +27,7 @@ async fn a_failed_file_is_rolled_back_and_says_where_it_failed() {
     ] {
         let mut shop = Shop::new(&[ORDERS, ("20260102000000_next.sql", sql)]).await;
         let ran = shop.migrate().await;
-        assert!(ran.result.as_ref().unwrap_err().is_migration());
+        assert!(ran.result.as_ref().unwrap_err().is_statement());
         said.push(ran.error());
         assert_eq!(
             shop.lines("SELECT to_regclass('made') IS NULL").await,

@@ -12,7 +12,7 @@ fn refused(files: &[(&str, &[u8])]) -> String {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     let error = Migrations::folder(folder.path()).unwrap_err();
-    assert!(error.is_setup());
+    assert!(error.is_folder());
     said(&error).replace(&folder.path().display().to_string(), "[folder]")
 }
 

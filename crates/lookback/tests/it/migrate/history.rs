@@ -1,6 +1,6 @@
 //! What is applied against what the files say.
 
-use lookback::migrate::{self, Event, Migrations};
+use lookback::migrate::{self, Event, Migrations, built_in_migrations};
 
 use super::Shop;
 
@@ -97,7 +97,7 @@ async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
     hint: put the file back as it was, and write another migration for the change
 
     error: the migration 2 (b c) is applied, and has no file
-    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables: --table NAME
+    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables
     ");
     assert_eq!(shop.lines("SELECT to_regclass('c') IS NULL").await, "true");
 }
@@ -174,7 +174,7 @@ async fn a_schema_has_its_own_history() {
 #[test]
 fn what_is_embedded_is_what_is_in_the_folder() {
     let folder = Migrations::folder(std::path::Path::new("migrations")).unwrap();
-    let embedded = Migrations::lookback();
+    let embedded = built_in_migrations();
     let shown = |migrations: &Migrations| -> Vec<String> {
         let files = migrations.files().iter();
         files

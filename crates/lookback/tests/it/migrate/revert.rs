@@ -88,6 +88,6 @@ async fn what_is_applied_in_part_is_not_reverted() {
     shop.migrate().await.error();
     insta::assert_snapshot!(shop.revert().await.error(), @"
     error: 1_a.up.sql is applied in part
-    hint: finish it first: db migrate
+    hint: finish it first: apply the migrations
     ");
 }

@@ -1,0 +1,386 @@
+//! Applying what is pending, each file in a transaction.
+
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::{PgArguments, PgConnectOptions};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, SqlSafeStr};
+
+use crate::error::{Error, HistoryError, StatementError};
+use crate::event::{Event, Holder, Tell};
+use crate::files::{MigrationFile, Migrations, Script};
+use crate::sqlstate::{is_connection_lost, is_lock_conflict};
+use history::{Direction, Record, Table};
+use lock::{Session, blockers};
+use statements::Step;
+
+mod baseline;
+mod history;
+mod index;
+mod lock;
+mod non_transactional;
+mod revert;
+pub(crate) mod statements;
+mod status;
+
+pub use baseline::{Baseline, baseline};
+pub use revert::revert;
+pub use status::{Migration, State, pending, status};
+
+/// How long [`apply`] waits by default for another process that is migrating.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How migrations are applied.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ApplyOptions {
+    /// How long to wait for another process that is migrating, and, counted
+    /// apart, how long all attempts together may take that found a table
+    /// locked. 60 s by default.
+    pub lock_timeout: Duration,
+    /// How long a statement waits for the lock of a table, while everybody
+    /// else who wants the table waits behind it. 2 s by default. A statement
+    /// with `CONCURRENTLY` waits as long as it takes, and blocks nobody.
+    pub statement_lock_timeout: Duration,
+    /// What the connection is to; a [warning](Event::Pooler) comes of it if
+    /// that looks like a connection pooler.
+    pub connected_to: Option<PgConnectOptions>,
+}
+
+impl Default for ApplyOptions {
+    fn default() -> Self {
+        Self {
+            lock_timeout: DEFAULT_LOCK_TIMEOUT,
+            statement_lock_timeout: Duration::from_secs(2),
+            connected_to: None,
+        }
+    }
+}
+
+impl ApplyOptions {
+    /// Host and port, if they look like those of a pooler: PgBouncer's own port,
+    /// and those of the hosts that offer one.
+    fn pooler(&self) -> Option<(String, u16)> {
+        let to = self.connected_to.as_ref()?;
+        let (host, port) = (to.get_host(), to.get_port());
+        (matches!(port, 6432 | 6543) || host.contains("pooler")).then(|| (host.to_owned(), port))
+    }
+}
+
+/// Applies what is pending and returns it, in order.
+///
+/// Each file is applied in a transaction, together with its row in sqlx's table
+/// (`_sqlx_migrations`, or [another](Migrations::in_table)): it is applied or it
+/// is not. A file that starts with
+/// `-- no-transaction` is run statement by statement; where it is stopped, the
+/// next run goes on.
+///
+/// One process at a time: the others wait and then find nothing to do.
+///
+/// # Errors
+///
+/// - [`Error::is_statement`] if a statement failed: it names the file and the
+///   line, gives the server's own words, and says what state the database is in.
+/// - [`Error::is_locked`] if another process holds the lock, which is named.
+/// - [`Error::is_history`] if an applied file was changed or is missing.
+/// - [`Error::is_script`] if a file is not SQL.
+/// - [`Error::is_hook`] if a [hook](crate::Hooks) of the migrations failed.
+///
+/// # Cancellation
+///
+/// Dropped before it is done, it leaves every file applied or not applied, and
+/// one without transaction for the next run to finish. The lock stays with the
+/// connection: close it, or run again on it.
+pub async fn apply(
+    conn: &mut PgConnection,
+    migrations: &Migrations,
+    options: &ApplyOptions,
+    on_event: Tell<'_>,
+) -> Result<Vec<Migration>, Error> {
+    let before = migrations.hooks().before_lock(conn).await;
+    before.map_err(Error::from_hook)?;
+    let mut run = Run::start(conn, migrations, options, on_event).await?;
+    let result = run.apply(migrations).await;
+    run.end(result).await
+}
+
+/// The work on a connection that holds the lock.
+struct Run<'a> {
+    conn: &'a mut PgConnection,
+    tell: Tell<'a>,
+    options: &'a ApplyOptions,
+    session: Session,
+    table: Table,
+    /// The file that was applied last.
+    newest: Option<String>,
+    waited: Duration,
+}
+
+impl<'a> Run<'a> {
+    async fn start(
+        conn: &'a mut PgConnection,
+        migrations: &Migrations,
+        options: &'a ApplyOptions,
+        tell: Tell<'a>,
+    ) -> Result<Self, Error> {
+        let session = Session::start(conn, options, tell).await?;
+        let table = match Table::ensure(conn, migrations.table()).await {
+            Ok(table) => table,
+            Err(error) => {
+                let _ = session.end(conn).await;
+                return Err(error);
+            }
+        };
+        Ok(Self {
+            conn,
+            tell,
+            options,
+            session,
+            table,
+            newest: None,
+            waited: Duration::ZERO,
+        })
+    }
+
+    /// Lets go of the lock.
+    async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        // The lock goes with the connection at the latest; the first error is the one to tell.
+        let ended = self.session.end(self.conn).await;
+        let value = result?;
+        ended?;
+        Ok(value)
+    }
+
+    async fn apply(&mut self, migrations: &Migrations) -> Result<Vec<Migration>, Error> {
+        let records = self.table.records(self.conn).await?;
+        let found = status::compare(migrations, &records);
+        status::check(&found)?;
+        let files = status::to_apply(migrations, &found);
+        let scripts: Result<Vec<_>, Error> = files
+            .iter()
+            .map(|file| statements::read(file.up()))
+            .collect();
+        let scripts = scripts?;
+        let before = migrations.hooks().before_files(self.conn).await;
+        before.map_err(Error::from_hook)?;
+
+        let newest = found.iter().rfind(|m| m.is_applied());
+        self.newest = newest.and_then(|m| m.file.clone());
+        let newest = newest.map(|m| m.version);
+        for (file, steps) in files.iter().zip(&scripts) {
+            let name = file.up().name().to_owned();
+            if let Some(newest) = newest.filter(|newest| file.version() < *newest) {
+                let file = name.clone();
+                (self.tell)(Event::OutOfOrder { file, newest });
+            }
+            let file_name = name.clone();
+            (self.tell)(Event::Applying { file: file_name });
+            let time = if file.up().no_transaction() {
+                let record = records.iter().find(|r| r.version == file.version());
+                self.step_by_step(file, file.up(), steps, Direction::Up, record)
+                    .await?
+            } else {
+                let record = records.iter().find(|r| r.version == file.version());
+                self.begins_anew(file, record)?;
+                self.in_transaction(file, file.up(), steps, Direction::Up)
+                    .await?
+            };
+            self.session.reset(self.conn).await?;
+            self.newest = Some(name.clone());
+            (self.tell)(Event::Applied { file: name, time });
+        }
+
+        let after = migrations.hooks().after_files(self.conn).await;
+        after.map_err(Error::from_hook)?;
+        let applied = |file: &&MigrationFile| Migration {
+            version: file.version(),
+            description: file.description().to_owned(),
+            file: Some(file.up().name().to_owned()),
+            state: State::Applied,
+            applied_at: None,
+        };
+        Ok(files.iter().map(applied).collect())
+    }
+
+    /// A file that is half applied cannot become one with a transaction.
+    fn begins_anew(&self, file: &MigrationFile, record: Option<&Record>) -> Result<(), Error> {
+        if record.is_none() {
+            return Ok(());
+        }
+        Err(HistoryError::TransactionAdded {
+            file: file.up().name().to_owned(),
+        }
+        .into())
+    }
+
+    /// Runs a file and records it, in one transaction.
+    async fn in_transaction(
+        &mut self,
+        file: &MigrationFile,
+        script: &Script,
+        steps: &[Step<'_>],
+        direction: Direction,
+    ) -> Result<Duration, Error> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            let stop = match self.attempt(file, script, steps, direction).await {
+                Ok(()) => return Ok(begun.elapsed()),
+                Err(stop) => stop,
+            };
+            let (at, error) = match stop {
+                Stop::At(at, error) => (at, error),
+                Stop::Other(error) => return Err(error),
+            };
+            let line = at.and_then(|at| steps.get(at)).map_or(0, |step| step.line);
+            let waited = begun.elapsed();
+            let blocked = if is_lock_conflict(&error) {
+                match self.wait(script, line, waited, &mut pause).await? {
+                    Wait::Again => continue,
+                    Wait::Enough(holders) => Some(holders),
+                }
+            } else {
+                None
+            };
+            let state = self.rolled_back(at.is_none() && is_connection_lost(&error));
+            let failure = StatementError::new(script, steps, at, error, state);
+            return Err(match blocked {
+                Some(holders) => failure.held_by(holders).into(),
+                None => failure.into(),
+            });
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        file: &MigrationFile,
+        script: &Script,
+        steps: &[Step<'_>],
+        direction: Direction,
+    ) -> Result<(), Stop> {
+        let begun = Instant::now();
+        let mut transaction = self.conn.begin().await?;
+        // Within the transaction: from here on no pooler moves it.
+        self.session.check(&mut transaction, script.name()).await?;
+        let timeout = milliseconds(self.options.statement_lock_timeout);
+        query("SELECT set_config('lock_timeout', $1, true)")
+            .bind(timeout)
+            .execute(&mut *transaction)
+            .await?;
+        for (at, step) in steps.iter().enumerate() {
+            if let Err(error) = raw(&mut transaction, step.sql).await {
+                // A connection that is lost has rolled back, too.
+                let _ = transaction.rollback().await;
+                return Err(Stop::At(Some(at), error));
+            }
+        }
+        let recorded = match direction {
+            Direction::Up => {
+                let time = begun.elapsed();
+                self.table.insert(&mut transaction, file, time).await
+            }
+            Direction::Down => self.table.delete(&mut transaction, file.version()).await,
+        };
+        // The file may have left a role or a mode in which nothing can be recorded.
+        recorded.map_err(|error| Stop::At(None, error))?;
+        let committed = transaction.commit().await;
+        committed.map_err(|error| Stop::At(None, error))
+    }
+
+    fn rolled_back(&self, in_doubt: bool) -> String {
+        let before = match &self.newest {
+            Some(newest) => format!("as after {newest}"),
+            None => "as before the first migration".to_owned(),
+        };
+        if in_doubt {
+            format!("not known: it is as after this file, or {before}")
+        } else {
+            format!("rolled back; the database is {before}")
+        }
+    }
+
+    /// After an attempt that found a lock taken: waits, or says who has it.
+    async fn wait(
+        &mut self,
+        script: &Script,
+        line: usize,
+        attempt: Duration,
+        pause: &mut Duration,
+    ) -> Result<Wait, Error> {
+        self.waited += attempt;
+        let holders = blockers(self.conn).await?;
+        let left = self.options.lock_timeout.saturating_sub(self.waited);
+        if left.is_zero() {
+            return Ok(Wait::Enough(holders));
+        }
+        let this = (*pause).min(left);
+        (self.tell)(Event::Retrying {
+            file: script.name().to_owned(),
+            line,
+            holders,
+            pause: this,
+        });
+        tokio::time::sleep(this).await;
+        self.waited += this;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        Ok(Wait::Again)
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What comes after a lock that was not free.
+enum Wait {
+    /// Another attempt.
+    Again,
+    /// No more time; these hold locks.
+    Enough(Vec<Holder>),
+}
+
+/// What stopped an attempt.
+enum Stop {
+    /// The statement at this place, or `COMMIT`.
+    At(Option<usize>, sqlx::Error),
+    Other(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs a statement of a file as it is, by the simple protocol.
+async fn raw(conn: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    sqlx::raw_sql(sql).execute(conn).await?;
+    Ok(())
+}
+
+/// For `lock_timeout`, to which 0 means for ever.
+fn milliseconds(time: Duration) -> String {
+    let most = i32::MAX.unsigned_abs().into();
+    let milliseconds = time.as_millis().clamp(1, most);
+    format!("{milliseconds}ms")
+}
+
+/// A query that leaves no prepared statement: a migration may discard them, and
+/// a pooler loses them.
+fn query(sql: impl SqlSafeStr) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
+}
+
+fn migrate_error(error: MigrateError) -> sqlx::Error {
+    match error {
+        MigrateError::Execute(source) => source,
+        error => sqlx::Error::Migrate(Box::new(error)),
+    }
+}

@@ -1,0 +1,260 @@
+//! sqlx's table, `_sqlx_migrations` unless another is named: what is applied.
+//!
+//! A row of a migration that is applied is as sqlx writes it. While a file
+//! without transaction is being run its row says `success = false`, which to
+//! sqlx means "partially applied": its `execution_time` is below zero and
+//! counts the statements that took effect, and its checksum is that of the file
+//! up to there. So the next run goes on where a killed one was.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lookback_schema::Name;
+use sqlx::migrate::Migrate as _;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use super::{migrate_error, query};
+use crate::error::{Error, GenerateError, HistoryError};
+use crate::files::MigrationFile;
+
+/// A row of the table.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) version: i64,
+    pub(super) description: String,
+    pub(super) applied_at: DateTime<Utc>,
+    pub(super) checksum: Vec<u8>,
+    /// `None` for one that is applied.
+    pub(super) progress: Option<Progress>,
+}
+
+/// How far a file without transaction got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) direction: Direction,
+    /// How many statements took effect.
+    pub(super) done: usize,
+    /// Whether the next one was begun, and nothing is known of its end.
+    pub(super) begun: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Up,
+    Down,
+}
+
+/// Below this, the count is of the file that undoes the migration.
+const DOWN: i64 = -(1 << 40);
+
+impl Progress {
+    /// As `execution_time`: -1 for nothing, as sqlx writes it.
+    pub(super) fn encode(self) -> i64 {
+        let count = i64::try_from(self.done * 2 + usize::from(self.begun)).unwrap_or(i64::MAX >> 1);
+        match self.direction {
+            Direction::Up => -1 - count,
+            Direction::Down => DOWN - count,
+        }
+    }
+
+    fn decode(time: i64) -> Self {
+        let (direction, count) = if time <= DOWN {
+            (Direction::Down, DOWN - time)
+        } else {
+            (Direction::Up, (-1 - time).max(0))
+        };
+        Self {
+            direction,
+            done: usize::try_from(count / 2).unwrap_or(usize::MAX),
+            begun: count % 2 == 1,
+        }
+    }
+}
+
+/// The table, by its full name: a migration may change the search path.
+#[derive(Clone, Debug)]
+pub(super) struct Table(String);
+
+impl Table {
+    /// The table of this name as SQL has it, if it is there.
+    pub(super) async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<Self>, Error> {
+        let row = query(
+            "SELECT format('%I.%I', space.nspname, class.relname) AS name FROM pg_class AS class \
+             JOIN pg_namespace AS space ON space.oid = class.relnamespace \
+             WHERE class.oid = to_regclass($1)",
+        )
+        .bind(checked(name)?)
+        .fetch_optional(conn)
+        .await?;
+        Ok(row.map(|row| row.try_get("name").map(Self)).transpose()?)
+    }
+
+    /// The table, made by sqlx if it is not there.
+    pub(super) async fn ensure(conn: &mut PgConnection, name: &str) -> Result<Self, Error> {
+        if let Some(table) = Self::find(conn, name).await? {
+            return Ok(table);
+        }
+        // sqlx writes the name into its SQL as it is.
+        let name = checked(name)?;
+        conn.ensure_migrations_table(&name)
+            .await
+            .map_err(migrate_error)?;
+        let made = Self::find(conn, &name).await?;
+        made.ok_or_else(|| HistoryError::TableNotFound { table: name }.into())
+    }
+
+    pub(super) async fn records(&self, conn: &mut PgConnection) -> Result<Vec<Record>, Error> {
+        let rows = self
+            .query("SELECT * FROM {} ORDER BY version")
+            .fetch_all(conn)
+            .await?;
+        let read = |row: &sqlx::postgres::PgRow| {
+            let progress = Progress::decode(row.try_get("execution_time")?);
+            let success: bool = row.try_get("success")?;
+            Ok(Record {
+                version: row.try_get("version")?,
+                description: row.try_get("description")?,
+                applied_at: row.try_get("installed_on")?,
+                checksum: row.try_get("checksum")?,
+                progress: (!success).then_some(progress),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Records a migration that was applied in a transaction.
+    pub(super) async fn insert(
+        &self,
+        conn: &mut PgConnection,
+        file: &MigrationFile,
+        time: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let sql = "INSERT INTO {} (version, description, success, checksum, execution_time) \
+                   VALUES ($1, $2, true, $3, $4)";
+        self.query(sql)
+            .bind(file.version())
+            .bind(file.description())
+            .bind(file.up().checksum())
+            .bind(nanoseconds(time))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Records how far a file without transaction is.
+    pub(super) async fn set_progress(
+        &self,
+        conn: &mut PgConnection,
+        file: &MigrationFile,
+        progress: Progress,
+        checksum: &[u8],
+    ) -> Result<(), sqlx::Error> {
+        let sql = "INSERT INTO {} (version, description, success, checksum, execution_time) \
+                   VALUES ($1, $2, false, $3, $4) ON CONFLICT (version) DO UPDATE \
+                   SET success = false, checksum = $3, execution_time = $4";
+        self.query(sql)
+            .bind(file.version())
+            .bind(file.description())
+            .bind(checksum)
+            .bind(progress.encode())
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Records that a file without transaction is applied, all of it.
+    pub(super) async fn set_applied(
+        &self,
+        conn: &mut PgConnection,
+        file: &MigrationFile,
+        time: Duration,
+    ) -> Result<(), sqlx::Error> {
+        let sql = "UPDATE {} SET success = true, checksum = $2, execution_time = $3, \
+                   installed_on = now() WHERE version = $1";
+        self.query(sql)
+            .bind(file.version())
+            .bind(file.up().checksum())
+            .bind(nanoseconds(time))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn delete(
+        &self,
+        conn: &mut PgConnection,
+        version: i64,
+    ) -> Result<(), sqlx::Error> {
+        let deleted = self
+            .query("DELETE FROM {} WHERE version = $1")
+            .bind(version);
+        deleted.execute(conn).await?;
+        Ok(())
+    }
+
+    /// The SQL that forgets a migration, for a person to run.
+    pub(super) fn delete_sql(&self, version: i64) -> String {
+        format!("DELETE FROM {} WHERE version = {version}", self.0)
+    }
+
+    /// The SQL that records this progress, for a person to run.
+    pub(super) fn progress_sql(&self, version: i64, progress: Progress, checksum: &[u8]) -> String {
+        let checksum: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(
+            "UPDATE {} SET execution_time = {}, checksum = '\\x{checksum}' WHERE version = {version}",
+            self.0,
+            progress.encode()
+        )
+    }
+
+    fn query(
+        &self,
+        sql: &str,
+    ) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgres::PgArguments> {
+        query(AssertSqlSafe(sql.replacen("{}", &self.0, 1)))
+    }
+}
+
+/// The name of a table, in quotes where it needs them.
+fn checked(name: &str) -> Result<String, Error> {
+    match name.parse::<Name>() {
+        Ok(name) => Ok(name.to_string()),
+        Err(_) => Err(GenerateError::TableName {
+            name: name.to_owned(),
+        }
+        .into()),
+    }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Direction, Progress};
+
+    #[test]
+    fn progress_reads_back() {
+        for direction in [Direction::Up, Direction::Down] {
+            for done in [0, 1, 2, 70_000] {
+                for begun in [false, true] {
+                    let progress = Progress {
+                        direction,
+                        done,
+                        begun,
+                    };
+                    assert!(progress.encode() < 0);
+                    assert_eq!(Progress::decode(progress.encode()), progress);
+                }
+            }
+        }
+        // What sqlx writes before it knows the time.
+        let nothing = Progress {
+            direction: Direction::Up,
+            done: 0,
+            begun: false,
+        };
+        assert_eq!(nothing.encode(), -1);
+    }
+}

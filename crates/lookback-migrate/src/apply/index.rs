@@ -1,0 +1,230 @@
+//! Indexes that are built CONCURRENTLY: a build that fails or is killed leaves
+//! an INVALID index, which costs every write and serves no query.
+
+use std::time::Duration;
+
+use lookback_schema::ConcurrentIndex;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+
+use super::non_transactional::Broken;
+use super::statements::Step;
+use super::{FIRST_PAUSE, Run, Wait, query, raw};
+use crate::error::{Error, HistoryError, LockError};
+use crate::event::{Event, Holder};
+use crate::files::Script;
+use crate::sqlstate::{is_connection_lost, is_lock_conflict};
+
+/// A build is over for `pg_stat_progress_create_index` just before its commit makes
+/// the index valid: what is not being built is looked at once more after this.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// An index of the table that has the name.
+#[derive(Debug, PartialEq)]
+struct Found {
+    oid: i64,
+    /// With its schema, quoted.
+    name: String,
+    valid: bool,
+}
+
+const LOOK: &str = "SELECT class.oid::bigint AS oid, \
+     format('%I.%I', space.nspname, class.relname) AS name, \
+     index.indisvalid AND index.indisready AS valid \
+     FROM pg_class AS owner JOIN pg_class AS class USING (relnamespace) \
+     JOIN pg_namespace AS space ON space.oid = class.relnamespace \
+     JOIN pg_index AS index ON index.indexrelid = class.oid AND index.indrelid = owner.oid \
+     WHERE owner.oid = to_regclass($1) AND class.relname = $2::text::name";
+
+/// Whether somebody is building this index now. Who may not see what others do
+/// sees only that they build something.
+const IS_BEING_BUILT: &str = "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index \
+     WHERE datname = current_database() AND (index_relid = $1::bigint::oid OR relid IS NULL)) AS busy";
+
+/// All that makes an index what it is, apart from its name and its table.
+const DEFINITION: &str = "SELECT concat_ws(' | ', method.amname, index.indisunique, \
+     index.indnullsnotdistinct, index.indnkeyatts, \
+     (SELECT string_agg(pg_get_indexdef(index.indexrelid, place, true), ', ' ORDER BY place) \
+        FROM generate_series(1, index.indnatts) AS place), \
+     index.indclass::text, index.indcollation::text, index.indoption::text, \
+     coalesce(class.reloptions::text, ''), \
+     coalesce(pg_get_expr(index.indpred, index.indrelid), '')) AS definition \
+     FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
+     JOIN pg_am AS method ON method.oid = class.relam ";
+
+/// What a REINDEX CONCURRENTLY leaves when it is stopped (PostgreSQL manual,
+/// REINDEX, "Rebuilding Indexes Concurrently").
+const LEFT_BY_REINDEX: &str = "SELECT format('%I.%I', space.nspname, class.relname) AS name \
+     FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
+     JOIN pg_namespace AS space ON space.oid = class.relnamespace \
+     WHERE NOT index.indisvalid AND class.relname ~ '_cc(new|old)[0-9]*$' \
+     AND index.indrelid = coalesce((SELECT indrelid FROM pg_index \
+       WHERE indexrelid = to_regclass($1)), to_regclass($1)) \
+     AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index AS busy \
+       WHERE busy.relid = index.indrelid) ORDER BY name";
+
+impl Run<'_> {
+    /// Builds an index, or finds it built.
+    pub(super) async fn build(
+        &mut self,
+        script: &Script,
+        step: &Step<'_>,
+        index: &ConcurrentIndex<'_>,
+    ) -> Result<(), Broken> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.look(index).await? {
+                Some(found) if !found.valid => {
+                    if self.is_being_built(&found).await? {
+                        let waiting = self.wait(script, step.line, Duration::ZERO, &mut pause);
+                        match waiting.await? {
+                            Wait::Again => continue,
+                            Wait::Enough(holders) => {
+                                return Err(being_built(found, holders).into());
+                            }
+                        }
+                    }
+                    tokio::time::sleep(SETTLED).await;
+                    if self.look(index).await?.as_ref() == Some(&found)
+                        && !self.is_being_built(&found).await?
+                    {
+                        self.drop_invalid(&found.name).await?;
+                    }
+                }
+                Some(found) if self.is_as_wanted(&found, index).await? => {
+                    (self.tell)(Event::IndexIsThere { index: found.name });
+                    return Ok(());
+                }
+                Some(found) if !index.if_not_exists => {
+                    return Err(other_index(script, step, &found).into());
+                }
+                _ => {}
+            }
+            let error = match raw(self.conn, step.sql).await {
+                Ok(()) => return Ok(()),
+                Err(error) if is_connection_lost(&error) => return Err(Broken::Sql(error, None)),
+                Err(error) => error,
+            };
+            let note = self.clean_up(index).await;
+            if is_lock_conflict(&error) {
+                match self
+                    .wait(script, step.line, Duration::ZERO, &mut pause)
+                    .await?
+                {
+                    Wait::Again => continue,
+                    Wait::Enough(holders) => return Err(Broken::Locked(error, note, holders)),
+                }
+            }
+            return Err(Broken::Sql(error, note));
+        }
+    }
+
+    /// After a failed build: drops what it left, and says what was done.
+    async fn clean_up(&mut self, index: &ConcurrentIndex<'_>) -> Option<String> {
+        let left = match self.look(index).await {
+            Ok(found) => found.filter(|found| !found.valid)?,
+            Err(error) => return Some(format!("what it left is not known ({error})")),
+        };
+        let name = left.name;
+        Some(match self.drop_invalid(&name).await {
+            Ok(()) => format!("the INVALID index {name} that it left was dropped"),
+            Err(error) => {
+                format!("it left the INVALID index {name}, which the next run drops ({error})")
+            }
+        })
+    }
+
+    async fn drop_invalid(&mut self, name: &str) -> Result<(), sqlx::Error> {
+        raw(self.conn, &format!("DROP INDEX CONCURRENTLY {name}")).await?;
+        (self.tell)(Event::DroppedInvalidIndex {
+            index: name.to_owned(),
+        });
+        Ok(())
+    }
+
+    async fn look(&mut self, index: &ConcurrentIndex<'_>) -> Result<Option<Found>, sqlx::Error> {
+        let row = query(LOOK)
+            .bind(index.table)
+            .bind(index.name.as_deref().unwrap_or_default())
+            .fetch_optional(&mut *self.conn)
+            .await?;
+        let read = |row: sqlx::postgres::PgRow| {
+            Ok(Found {
+                oid: row.try_get("oid")?,
+                name: row.try_get("name")?,
+                valid: row.try_get("valid")?,
+            })
+        };
+        row.map(read).transpose()
+    }
+
+    async fn is_being_built(&mut self, found: &Found) -> Result<bool, sqlx::Error> {
+        let look = query(IS_BEING_BUILT).bind(found.oid);
+        look.fetch_one(&mut *self.conn).await?.try_get("busy")
+    }
+
+    /// Whether an index is what a statement would build. The server itself says
+    /// how it reads the statement: it is run on an empty table of the same
+    /// columns, and nothing of that is kept.
+    async fn is_as_wanted(
+        &mut self,
+        found: &Found,
+        index: &ConcurrentIndex<'_>,
+    ) -> Result<bool, sqlx::Error> {
+        let mut twin = self.conn.begin().await?;
+        let unique = if index.unique { "UNIQUE " } else { "" };
+        let (table, definition) = (index.table, index.definition);
+        let make = format!(
+            "CREATE TEMPORARY TABLE lookback_twin (LIKE {table}); \
+             CREATE {unique}INDEX lookback_twin_index ON pg_temp.lookback_twin {definition}"
+        );
+        raw(&mut twin, &make).await?;
+        let there = format!("{DEFINITION} WHERE index.indexrelid = $1::bigint::oid");
+        let there = query(AssertSqlSafe(there))
+            .bind(found.oid)
+            .fetch_one(&mut *twin)
+            .await?;
+        let wanted =
+            format!("{DEFINITION} WHERE index.indrelid = to_regclass('pg_temp.lookback_twin')");
+        let wanted = query(AssertSqlSafe(wanted)).fetch_one(&mut *twin).await?;
+        twin.rollback().await?;
+        let of = |row: &sqlx::postgres::PgRow| row.try_get::<String, _>("definition");
+        Ok(of(&there)? == of(&wanted)?)
+    }
+
+    /// Drops what a REINDEX CONCURRENTLY of this index or table has left.
+    pub(super) async fn drop_left_by_reindex(&mut self, name: &str) -> Result<(), sqlx::Error> {
+        let left = self.left_by_reindex(name).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        tokio::time::sleep(SETTLED).await;
+        for name in self.left_by_reindex(name).await? {
+            if left.contains(&name) {
+                self.drop_invalid(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn left_by_reindex(&mut self, name: &str) -> Result<Vec<String>, sqlx::Error> {
+        let rows = query(LEFT_BY_REINDEX)
+            .bind(name)
+            .fetch_all(&mut *self.conn)
+            .await?;
+        rows.iter().map(|row| row.try_get("name")).collect()
+    }
+}
+
+fn being_built(found: Found, holders: Vec<Holder>) -> Error {
+    let index = found.name;
+    LockError::IndexInProgress { index, holders }.into()
+}
+
+fn other_index(script: &Script, step: &Step<'_>, found: &Found) -> Error {
+    HistoryError::IndexDiffers {
+        file: script.name().to_owned(),
+        line: step.line,
+        index: found.name.clone(),
+    }
+    .into()
+}

@@ -1,0 +1,223 @@
+//! One process at a time: the lock of migrations, and the session that has it.
+
+use std::time::{Duration, Instant};
+
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
+
+use super::{ApplyOptions, query};
+use crate::error::{Error, LockError};
+use crate::event::{Event, Holder, Tell};
+
+/// A session that holds the lock, and what it was like before.
+#[derive(Debug)]
+pub(super) struct Session {
+    pid: i32,
+    key: i64,
+    role: String,
+    /// Parameters that are not as the session began with them.
+    settings: Vec<(String, String)>,
+    check_interval: Option<String>,
+}
+
+/// One key for each database (advisory locks are of a database) and schema.
+const SESSION: &str = "SELECT pg_backend_pid() AS pid, \
+     hashtextextended('lookback migrate ' || coalesce(current_schema(), ''), 0) AS key, \
+     current_setting('role') AS role, \
+     current_setting('client_connection_check_interval', true) AS check_interval";
+
+/// What was set since the session began.
+const SETTINGS: &str = "SELECT name, setting FROM pg_settings WHERE source = 'session'";
+
+/// Who holds the lock of this key.
+const HOLDER: &str = "SELECT pid, coalesce(activity.application_name, '') AS program, \
+     coalesce(activity.query, '') AS query, \
+     coalesce(activity.query_start::text, '') AS since \
+     FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid) \
+     WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 \
+     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND (held.classid::bigint << 32 | held.objid::bigint) = $1";
+const IS_MINE: &str = "SELECT EXISTS (SELECT FROM pg_locks AS held \
+     WHERE held.pid = pg_backend_pid() \
+     AND held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 \
+     AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+     AND (held.classid::bigint << 32 | held.objid::bigint) = $1) AS mine";
+/// Transactions with locks on tables of the database, the oldest first.
+const BLOCKERS: &str = "SELECT pid, coalesce(application_name, '') AS program, \
+     coalesce(query, '') AS query, coalesce(xact_start::text, '') AS since \
+     FROM pg_stat_activity AS activity \
+     WHERE pid <> pg_backend_pid() AND datname = current_database() AND xact_start IS NOT NULL \
+     AND EXISTS (SELECT FROM pg_locks AS held WHERE held.pid = activity.pid AND held.granted \
+       AND held.locktype = 'relation' AND held.relation >= 16384) \
+     ORDER BY xact_start LIMIT 3";
+
+impl Session {
+    /// Takes the lock, waiting for it.
+    pub(super) async fn start(
+        conn: &mut PgConnection,
+        options: &ApplyOptions,
+        tell: Tell<'_>,
+    ) -> Result<Self, Error> {
+        if let Some((host, port)) = options.pooler() {
+            tell(Event::Pooler { host, port });
+        }
+        let row = query(SESSION).fetch_one(&mut *conn).await?;
+        let mut session = Self {
+            pid: row.try_get("pid")?,
+            key: row.try_get("key")?,
+            role: row.try_get("role")?,
+            settings: Vec::new(),
+            check_interval: row.try_get("check_interval")?,
+        };
+        session.lock(conn, options.lock_timeout, tell).await?;
+        // Should this process be killed, the server notices within a second and
+        // ends its statement, instead of going on with it and holding the lock.
+        // Not every platform can, and then it says no.
+        if session.check_interval.is_some() {
+            let set = "SELECT set_config('client_connection_check_interval', '1s', false)";
+            let _ = query(set).execute(&mut *conn).await;
+        }
+        let rows = query(SETTINGS).fetch_all(conn).await?;
+        for row in rows {
+            session
+                .settings
+                .push((row.try_get("name")?, row.try_get("setting")?));
+        }
+        Ok(session)
+    }
+
+    async fn lock(
+        &self,
+        conn: &mut PgConnection,
+        timeout: Duration,
+        tell: Tell<'_>,
+    ) -> Result<(), Error> {
+        const PAUSE: Duration = Duration::from_millis(100);
+        const SAY_AGAIN: Duration = Duration::from_secs(10);
+        let begun = Instant::now();
+        let mut said: Option<Instant> = None;
+        // Locks of a session count: one that a dropped run left would stay behind this one.
+        self.unlock(conn).await?;
+        loop {
+            let row = query("SELECT pg_try_advisory_lock($1) AS got")
+                .bind(self.key)
+                .fetch_one(&mut *conn)
+                .await?;
+            if row.try_get("got")? {
+                return Ok(());
+            }
+            let is_over = begun.elapsed() >= timeout;
+            // Said at least once, however late this process comes to it.
+            let is_due = match said {
+                Some(said) => !is_over && said.elapsed() >= SAY_AGAIN,
+                None => !timeout.is_zero(),
+            };
+            if is_due {
+                said = Some(Instant::now());
+                let holder = self.holder(conn).await?;
+                tell(Event::WaitingForLock { holder });
+            }
+            if is_over {
+                break;
+            }
+            tokio::time::sleep(PAUSE.min(timeout.saturating_sub(begun.elapsed()))).await;
+        }
+        let holder = self.holder(conn).await?;
+        Err(LockError::Held { timeout, holder }.into())
+    }
+
+    async fn holder(&self, conn: &mut PgConnection) -> Result<Option<Holder>, Error> {
+        let row = query(HOLDER).bind(self.key).fetch_optional(conn).await?;
+        row.as_ref().map(holder).transpose()
+    }
+
+    /// Lets go of the lock as often as this session holds it.
+    async fn unlock(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        while self.is_held(conn).await? {
+            query("SELECT pg_advisory_unlock($1)")
+                .bind(self.key)
+                .execute(&mut *conn)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the session that the connection is to now holds the lock.
+    async fn is_held(&self, conn: &mut PgConnection) -> Result<bool, Error> {
+        let row = query(IS_MINE).bind(self.key).fetch_one(conn).await?;
+        Ok(row.try_get("mine")?)
+    }
+
+    /// Makes sure that this is the session that took the lock, and has it.
+    pub(super) async fn check(&self, conn: &mut PgConnection, file: &str) -> Result<(), Error> {
+        let row = query("SELECT pg_backend_pid() AS pid")
+            .fetch_one(&mut *conn)
+            .await?;
+        let pid: i32 = row.try_get("pid")?;
+        if pid != self.pid {
+            return Err(LockError::Moved {
+                file: file.to_owned(),
+                pid,
+                lock_pid: self.pid,
+            }
+            .into());
+        }
+        if !self.is_held(conn).await? {
+            let file = file.to_owned();
+            return Err(LockError::Released { file }.into());
+        }
+        Ok(())
+    }
+
+    /// Undoes what a file set for the session: the next one begins as this one
+    /// did. Parameters that no module has declared are not restored, as the
+    /// server does not list them; they are gone.
+    pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        query("SELECT set_config('role', $1, false)")
+            .bind(&self.role)
+            .execute(&mut *conn)
+            .await?;
+        query("RESET ALL").execute(&mut *conn).await?;
+        for (name, setting) in &self.settings {
+            query("SELECT set_config($1, $2, false)")
+                .bind(name)
+                .bind(setting)
+                .execute(&mut *conn)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of the lock, and leaves the session as it was.
+    pub(super) async fn end(self, conn: &mut PgConnection) -> Result<(), Error> {
+        self.reset(conn).await?;
+        if let Some(interval) = &self.check_interval {
+            let _ = query("SELECT set_config('client_connection_check_interval', $1, false)")
+                .bind(interval)
+                .execute(&mut *conn)
+                .await;
+        }
+        self.unlock(conn).await
+    }
+}
+
+/// Who may be in the way of a lock on a table.
+pub(super) async fn blockers(conn: &mut PgConnection) -> Result<Vec<Holder>, Error> {
+    let rows = query(BLOCKERS).fetch_all(conn).await?;
+    rows.iter().map(holder).collect()
+}
+
+fn holder(row: &PgRow) -> Result<Holder, Error> {
+    const LONGEST: usize = 120;
+    let query: String = row.try_get("query")?;
+    let mut words = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() > LONGEST {
+        words = words.chars().take(LONGEST).chain(['…']).collect();
+    }
+    Ok(Holder {
+        pid: row.try_get("pid")?,
+        program: row.try_get("program")?,
+        query: words,
+        since: row.try_get("since")?,
+    })
+}

@@ -1,0 +1,391 @@
+//! A file without transaction: statement by statement, and after each it is
+//! recorded how far it got.
+
+use std::time::{Duration, Instant};
+
+use lookback_schema::StatementKind;
+use sqlx::{Connection as _, Row as _};
+
+use super::history::{Direction, Progress, Record};
+use super::statements::{Step, checksum_of};
+use super::{FIRST_PAUSE, Run, Wait, milliseconds, query, raw};
+use crate::error::{Error, HistoryError, StatementError};
+use crate::event::{Event, Holder};
+use crate::files::{MigrationFile, Script};
+use crate::sqlstate::{is_connection_lost, is_lock_conflict};
+
+/// What stopped a statement.
+pub(super) enum Broken {
+    /// The server, and a word on what was done about it.
+    Sql(sqlx::Error, Option<String>),
+    /// The same, because of locks that these hold.
+    Locked(sqlx::Error, Option<String>, Vec<Holder>),
+    Other(Error),
+}
+
+impl From<sqlx::Error> for Broken {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Sql(error, None)
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A file that is being run, and where it is.
+struct Place<'a> {
+    file: &'a MigrationFile,
+    script: &'a Script,
+    steps: &'a [Step<'a>],
+    direction: Direction,
+    /// The statement, from 0.
+    at: usize,
+    /// Whether an earlier run was ended within this statement.
+    begun_before: bool,
+    /// Whether the file has begun a transaction of its own.
+    open: bool,
+    /// Whether `lock_timeout` is set for a statement that may wait, if at all.
+    patient: Option<bool>,
+}
+
+impl<'a> Place<'a> {
+    fn step(&self) -> &'a Step<'a> {
+        &self.steps[self.at]
+    }
+
+    /// How far it is: `done` statements.
+    fn progress(&self, done: usize, begun: bool) -> (Progress, Vec<u8>) {
+        let direction = self.direction;
+        let progress = Progress {
+            direction,
+            done,
+            begun,
+        };
+        (progress, checksum_of(self.script, self.steps, done))
+    }
+}
+
+impl Run<'_> {
+    /// Runs a file without transaction, from where an earlier run was.
+    pub(super) async fn step_by_step(
+        &mut self,
+        file: &MigrationFile,
+        script: &Script,
+        steps: &[Step<'_>],
+        direction: Direction,
+        record: Option<&Record>,
+    ) -> Result<Duration, Error> {
+        let begun = Instant::now();
+        let mut place = Place {
+            file,
+            script,
+            steps,
+            direction,
+            at: 0,
+            begun_before: false,
+            open: false,
+            patient: None,
+        };
+        self.session.check(self.conn, script.name()).await?;
+        let earlier = record.and_then(|record| Some((record, record.progress?)));
+        match earlier.filter(|(_, progress)| progress.direction == direction) {
+            Some((record, progress)) => self.resume(&mut place, record, progress)?,
+            None => self.note(&place, 0, false).await?,
+        }
+        let from = place.at;
+        for at in from..steps.len() {
+            place.at = at;
+            place.begun_before &= at == from;
+            if let Err(broken) = self.step(&mut place).await {
+                return Err(self.stopped(&place, broken).await);
+            }
+        }
+        match direction {
+            Direction::Up => {
+                let time = begun.elapsed();
+                self.table.set_applied(self.conn, file, time).await?;
+            }
+            Direction::Down => self.table.delete(self.conn, file.version()).await?,
+        }
+        Ok(begun.elapsed())
+    }
+
+    fn resume(
+        &mut self,
+        place: &mut Place<'_>,
+        record: &Record,
+        progress: Progress,
+    ) -> Result<(), Error> {
+        let name = place.script.name();
+        let done = progress.done;
+        let all = place.steps.len();
+        let version = place.file.version();
+        if done > all || record.checksum != place.progress(done.min(all), false).1 {
+            return Err(HistoryError::StatementsEdited {
+                file: name.to_owned(),
+                done,
+                forget: self.table.delete_sql(version),
+            }
+            .into());
+        }
+        place.at = done;
+        place.begun_before = progress.begun;
+        if let Some(step) = place.steps.get(done)
+            && progress.begun
+            && step.kind == StatementKind::Alone
+        {
+            let (again, checksum) = place.progress(done, false);
+            let again = self.table.progress_sql(version, again, &checksum);
+            let (past, checksum) = place.progress(done + 1, false);
+            let past = self.table.progress_sql(version, past, &checksum);
+            return Err(HistoryError::OutcomeUnknown {
+                file: name.to_owned(),
+                line: step.line,
+                statement: done + 1,
+                statements: all,
+                done: past,
+                not_done: again,
+            }
+            .into());
+        }
+        (self.tell)(Event::Resuming {
+            file: name.to_owned(),
+            done,
+        });
+        Ok(())
+    }
+
+    async fn step(&mut self, place: &mut Place<'_>) -> Result<(), Broken> {
+        let step = place.step();
+        self.session.check(self.conn, place.script.name()).await?;
+        self.set_patience(place).await?;
+        if place.open {
+            raw(self.conn, step.sql).await?;
+        } else {
+            match &step.kind {
+                // Recorded in the same transaction.
+                StatementKind::Plain => return self.plain(place).await,
+                StatementKind::CreateIndex(index) => {
+                    self.build(place.script, step, index).await?;
+                }
+                StatementKind::DropIndex(index) => {
+                    if place.begun_before && !self.exists(index).await? {
+                        let index = (*index).to_owned();
+                        (self.tell)(Event::IndexIsGone { index });
+                    } else {
+                        self.note(place, place.at, true).await?;
+                        self.retried(place).await?;
+                    }
+                }
+                StatementKind::Reindex { name, .. } => {
+                    self.drop_left_by_reindex(name).await?;
+                    if let Err(broken) = self.retried(place).await {
+                        // Should this fail, too, the first error is the one to tell.
+                        let _ = self.drop_left_by_reindex(name).await;
+                        return Err(broken);
+                    }
+                }
+                StatementKind::Alone => {
+                    self.note(place, place.at, true).await?;
+                    self.retried(place).await?;
+                }
+                _ => self.retried(place).await?,
+            }
+        }
+        match step.kind {
+            StatementKind::Begin => place.open = true,
+            StatementKind::End { chain } => place.open = chain,
+            _ => {}
+        }
+        Ok(self.note(place, place.at + 1, false).await?)
+    }
+
+    /// A statement and the record of it, in one transaction.
+    async fn plain(&mut self, place: &Place<'_>) -> Result<(), Broken> {
+        let (progress, checksum) = place.progress(place.at + 1, false);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            let mut transaction = self.conn.begin().await?;
+            let mut result = raw(&mut transaction, place.step().sql).await;
+            if result.is_ok() {
+                let note =
+                    self.table
+                        .set_progress(&mut transaction, place.file, progress, &checksum);
+                result = note.await;
+            }
+            let result = match result {
+                Ok(()) => transaction.commit().await,
+                Err(error) => {
+                    let _ = transaction.rollback().await;
+                    Err(error)
+                }
+            };
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) => self.again(place, error, begun, &mut pause).await?,
+            }
+        }
+    }
+
+    /// A statement that is not in a transaction.
+    async fn retried(&mut self, place: &Place<'_>) -> Result<(), Broken> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let begun = Instant::now();
+            match raw(self.conn, place.step().sql).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.again(place, error, begun, &mut pause).await?,
+            }
+        }
+    }
+
+    /// Waits after an error if another attempt may help; else gives it back.
+    async fn again(
+        &mut self,
+        place: &Place<'_>,
+        error: sqlx::Error,
+        begun: Instant,
+        pause: &mut Duration,
+    ) -> Result<(), Broken> {
+        // What `DO` or `CALL` committed before it met the lock is not known.
+        if !is_lock_conflict(&error) || place.step().kind == StatementKind::Alone {
+            return Err(error.into());
+        }
+        let line = place.step().line;
+        match self
+            .wait(place.script, line, begun.elapsed(), pause)
+            .await?
+        {
+            Wait::Again => Ok(()),
+            Wait::Enough(holders) => Err(Broken::Locked(error, None, holders)),
+        }
+    }
+
+    /// Sets `lock_timeout` where it has to be another than before, so that a
+    /// file may set its own.
+    async fn set_patience(&mut self, place: &mut Place<'_>) -> Result<(), sqlx::Error> {
+        let patient = place.step().kind.is_concurrent();
+        if place.patient == Some(patient) {
+            return Ok(());
+        }
+        place.patient = Some(patient);
+        let timeout = if patient {
+            "0".to_owned()
+        } else {
+            milliseconds(self.options.statement_lock_timeout)
+        };
+        query("SELECT set_config('lock_timeout', $1, false)")
+            .bind(timeout)
+            .execute(&mut *self.conn)
+            .await?;
+        Ok(())
+    }
+
+    async fn exists(&mut self, name: &str) -> Result<bool, sqlx::Error> {
+        let look = query("SELECT to_regclass($1) IS NOT NULL AS there").bind(name);
+        look.fetch_one(&mut *self.conn).await?.try_get("there")
+    }
+
+    async fn note(
+        &mut self,
+        place: &Place<'_>,
+        done: usize,
+        begun: bool,
+    ) -> Result<(), sqlx::Error> {
+        let (progress, checksum) = place.progress(done, begun);
+        let noted = self
+            .table
+            .set_progress(self.conn, place.file, progress, &checksum);
+        noted.await
+    }
+
+    /// After a statement that failed: what took effect, and an error that says so.
+    async fn stopped(&mut self, place: &Place<'_>, broken: Broken) -> Error {
+        let (error, note, holders) = match broken {
+            Broken::Sql(error, note) => (error, note, None),
+            Broken::Locked(error, note, holders) => (error, note, Some(holders)),
+            Broken::Other(error) => {
+                // The error to tell is the first one.
+                let _ = self.settle(place).await;
+                return error;
+            }
+        };
+        let state = if is_connection_lost(&error) {
+            "the statements before this one took effect; of this one it is not known".to_owned()
+        } else {
+            match self.settle(place).await {
+                Ok(done) => self.state(place, done, note),
+                Err(error) => format!("not known ({error})"),
+            }
+        };
+        let failure = StatementError::new(place.script, place.steps, Some(place.at), error, state);
+        match holders {
+            Some(holders) => failure.held_by(holders).into(),
+            None => failure.into(),
+        }
+    }
+
+    /// Records how far the file got, and returns that.
+    async fn settle(&mut self, place: &Place<'_>) -> Result<usize, Error> {
+        if place.open {
+            raw(self.conn, "ROLLBACK").await?;
+        }
+        let version = place.file.version();
+        let records = self.table.records(self.conn).await?;
+        let record = records.iter().find(|record| record.version == version);
+        let done = record
+            .and_then(|record| record.progress)
+            .map_or(0, |p| p.done);
+        match (done, place.direction) {
+            (0, Direction::Up) => self.table.delete(self.conn, version).await?,
+            (0, Direction::Down) => {
+                let time = Duration::ZERO;
+                self.table.set_applied(self.conn, place.file, time).await?;
+            }
+            _ => self.note(place, done, false).await?,
+        }
+        Ok(done)
+    }
+
+    fn state(&self, place: &Place<'_>, done: usize, note: Option<String>) -> String {
+        let before = match (&self.newest, place.direction) {
+            (_, Direction::Down) => "the migration is applied as before".to_owned(),
+            (Some(newest), Direction::Up) => format!("the database is as after {newest}"),
+            (None, Direction::Up) => "the database is as before the first migration".to_owned(),
+        };
+        let mut state = match done {
+            0 => format!("nothing of the file took effect; {before}"),
+            1 => "statement 1 of the file took effect and stays".to_owned(),
+            _ => format!("statements 1 to {done} of the file took effect and stay"),
+        };
+        if done > 0 {
+            state += &format!("; the next run goes on with statement {}", done + 1);
+        }
+        if done < place.at && place.open {
+            state += "; the transaction of the file was rolled back";
+        }
+        if !place.open && is_divisible(&place.step().kind) {
+            state += "; the failed statement may have done a part of its work";
+        }
+        if let Some(note) = note {
+            state += "; ";
+            state += &note;
+        }
+        state
+    }
+}
+
+/// Whether a statement may fail and have done a part of its work.
+fn is_divisible(kind: &StatementKind<'_>) -> bool {
+    matches!(
+        kind,
+        StatementKind::DropIndex(_)
+            | StatementKind::Reindex { .. }
+            | StatementKind::Repeatable
+            | StatementKind::Alone
+    )
+}

@@ -1,0 +1,192 @@
+//! The error of this crate.
+
+use lookback_schema::Question;
+
+use crate::hooks::BoxError;
+
+mod folder;
+mod generate;
+mod history;
+mod lock;
+mod remedy;
+mod schema;
+mod script;
+mod statement;
+
+pub(crate) use folder::FolderError;
+pub(crate) use generate::GenerateError;
+pub(crate) use history::HistoryError;
+pub(crate) use lock::LockError;
+pub use remedy::Remedy;
+pub(crate) use schema::{ColumnNeed, SchemaError};
+pub(crate) use script::{ScriptError, ScriptProblem};
+pub use statement::StatementError;
+
+/// A migration that could not be read, generated or applied.
+///
+/// Its kind is asked by predicates, such as [`is_locked`](Self::is_locked), so
+/// that more kinds may come. Its text says what is wrong; [`Remedy`] says what
+/// to do next.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<Kind>);
+
+#[derive(Debug, thiserror::Error)]
+enum Kind {
+    #[error("{}", driver_message(.0))]
+    Driver(#[source] sqlx::Error),
+    #[error(transparent)]
+    Hook(BoxError),
+    #[error(transparent)]
+    Statement(StatementError),
+    #[error(transparent)]
+    Lock(LockError),
+    #[error(transparent)]
+    History(HistoryError),
+    #[error(transparent)]
+    Script(ScriptError),
+    #[error(transparent)]
+    Folder(FolderError),
+    #[error(transparent)]
+    Generate(GenerateError),
+    #[error(transparent)]
+    Schema(SchemaError),
+}
+
+impl Error {
+    /// Makes the error of a [hook](crate::Hooks) one of this crate.
+    pub fn from_hook(source: impl Into<BoxError>) -> Self {
+        Self(Box::new(Kind::Hook(source.into())))
+    }
+
+    /// Whether a statement of a migration failed.
+    pub fn is_statement(&self) -> bool {
+        self.statement().is_some()
+    }
+
+    /// The statement of a migration that failed.
+    pub fn statement(&self) -> Option<&StatementError> {
+        match &*self.0 {
+            Kind::Statement(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether another session is in the way, or the migration lock was lost.
+    pub fn is_locked(&self) -> bool {
+        matches!(*self.0, Kind::Lock(_))
+    }
+
+    /// Whether what is recorded as applied does not fit the files.
+    pub fn is_history(&self) -> bool {
+        matches!(*self.0, Kind::History(_))
+    }
+
+    /// Whether a file is not SQL that can be applied.
+    pub fn is_script(&self) -> bool {
+        matches!(*self.0, Kind::Script(_))
+    }
+
+    /// Whether the folder of migrations cannot be used as it is.
+    pub fn is_folder(&self) -> bool {
+        matches!(*self.0, Kind::Folder(_))
+    }
+
+    /// Whether a migration cannot be generated from what was given.
+    pub fn is_generate(&self) -> bool {
+        matches!(*self.0, Kind::Generate(_))
+    }
+
+    /// Whether a schema cannot be read, or is not taken by the server.
+    pub fn is_schema(&self) -> bool {
+        matches!(*self.0, Kind::Schema(_))
+    }
+
+    /// Whether a [hook](crate::Hooks) failed.
+    pub fn is_hook(&self) -> bool {
+        matches!(*self.0, Kind::Hook(_))
+    }
+
+    /// Whether the driver failed, or the server refused a statement of this crate.
+    pub fn is_driver(&self) -> bool {
+        matches!(*self.0, Kind::Driver(_))
+    }
+
+    /// The renames and drops that have to be decided before a plan can be made.
+    pub fn questions(&self) -> &[Question] {
+        match &*self.0 {
+            Kind::Generate(GenerateError::Undecided(questions)) => questions,
+            _ => &[],
+        }
+    }
+
+    /// What to do next, where that is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match &*self.0 {
+            Kind::Driver(_) | Kind::Hook(_) => None,
+            Kind::Statement(error) => Some(error.remedy()),
+            Kind::Lock(error) => Some(error.remedy()),
+            Kind::History(error) => Some(error.remedy()),
+            Kind::Script(error) => Some(error.remedy()),
+            Kind::Folder(error) => Some(error.remedy()),
+            Kind::Generate(error) => Some(error.remedy()),
+            Kind::Schema(error) => Some(error.remedy()),
+        }
+    }
+
+    /// The error of the driver, or this error if it is of another kind.
+    ///
+    /// # Errors
+    ///
+    /// This error, if the driver did not cause it.
+    pub fn into_driver(self) -> Result<sqlx::Error, Self> {
+        match *self.0 {
+            Kind::Driver(error) => Ok(error),
+            kind => Err(Self(Box::new(kind))),
+        }
+    }
+
+    /// The error of a hook, or this error if it is of another kind.
+    ///
+    /// # Errors
+    ///
+    /// This error, if no hook caused it.
+    pub fn into_hook(self) -> Result<BoxError, Self> {
+        match *self.0 {
+            Kind::Hook(error) => Ok(error),
+            kind => Err(Self(Box::new(kind))),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($kind:ident($error:ty)),*) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self(Box::new(Kind::$kind(error)))
+            }
+        })*
+    };
+}
+
+from!(
+    Driver(sqlx::Error),
+    Statement(StatementError),
+    Lock(LockError),
+    History(HistoryError),
+    Script(ScriptError),
+    Folder(FolderError),
+    Generate(GenerateError),
+    Schema(SchemaError)
+);
+
+fn driver_message(error: &sqlx::Error) -> String {
+    match crate::sqlstate::server_error(error) {
+        Some(refusal) => format!(
+            "the database refused: {} (SQLSTATE {})",
+            refusal.message(),
+            refusal.code()
+        ),
+        None => "talking to the database failed".to_owned(),
+    }
+}

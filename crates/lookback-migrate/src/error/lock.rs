@@ -1,0 +1,48 @@
+//! Another session in the way, or the migration lock that was lost.
+
+use std::time::Duration;
+
+use crate::event::Holder;
+
+use super::Remedy;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    #[error("another process is migrating this database: no lock within {} s", timeout.as_secs())]
+    Held {
+        timeout: Duration,
+        holder: Option<Holder>,
+    },
+    #[error(
+        "{file} was not begun: the connection is now to process {pid} of the server, and the \
+         migration lock is with process {lock_pid}"
+    )]
+    Moved {
+        file: String,
+        pid: i32,
+        lock_pid: i32,
+    },
+    #[error("{file} was not begun: the migration lock was let go meanwhile")]
+    Released { file: String },
+    #[error("another session is building the index {index}")]
+    IndexInProgress { index: String, holders: Vec<Holder> },
+}
+
+impl LockError {
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Held {
+                holder: Some(holder),
+                ..
+            } => Remedy::WaitForProcess {
+                holder: holder.clone(),
+            },
+            Self::Held { holder: None, .. } => Remedy::RunAgain,
+            Self::Moved { .. } => Remedy::ConnectDirectly,
+            Self::Released { .. } => Remedy::KeepLock,
+            Self::IndexInProgress { holders, .. } => Remedy::WaitForIndex {
+                holders: holders.clone(),
+            },
+        }
+    }
+}

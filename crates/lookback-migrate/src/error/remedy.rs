@@ -1,0 +1,399 @@
+//! What to do about an error.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use lookback_schema::Question;
+
+use crate::event::{Holder, Listed};
+
+/// What to do about an [`Error`](crate::Error).
+///
+/// Its text says so in words that fit every program. One that has commands and
+/// flags of its own words the variants that they answer itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Do the same again.
+    RunAgain,
+    /// Do the same again: nothing was written.
+    RunAgainUnchanged,
+    /// Apply again: it finds out what is applied.
+    ApplyAgain,
+    /// Apply again, with a longer `statement_timeout`.
+    ApplyAgainWithTime,
+    /// Wait until this session releases the migration lock.
+    #[non_exhaustive]
+    WaitForProcess {
+        /// The session.
+        holder: Holder,
+    },
+    /// Wait until an index is built, or these sessions are done.
+    #[non_exhaustive]
+    WaitForIndex {
+        /// The sessions that hold locks on tables.
+        holders: Vec<Holder>,
+    },
+    /// Apply when the table is not in use, or wait longer for its lock.
+    #[non_exhaustive]
+    WaitForTable {
+        /// The sessions that hold locks on tables.
+        holders: Vec<Holder>,
+    },
+    /// Connect to the server itself and not through a pooler of transactions.
+    ConnectDirectly,
+    /// Keep the migration from releasing the lock.
+    KeepLock,
+
+    /// Apply the pending migrations.
+    RunMigrations,
+    /// Finish the revert.
+    FinishRevert,
+    /// Generate the migrations from the models.
+    GenerateMigrations,
+    /// Finish generating.
+    FinishGenerating,
+    /// Record as applied what the database has already, or correct the file.
+    CorrectOrBaseline,
+    /// Correct the file, or what it found in the database.
+    CorrectFile,
+    /// Run the statement as a role that may.
+    Grant,
+    /// Give the statement a file of its own, without a transaction.
+    MoveOutOfTransaction,
+
+    /// Correct the SQL; no file was applied.
+    CorrectScript,
+    /// Take `BEGIN` and `COMMIT` out, or make the file one without a transaction.
+    RemoveTransaction,
+    /// Commit the transaction that the file begins.
+    CommitTransaction,
+    /// Replace the `COPY` from the client.
+    ReplaceCopy,
+    /// Name the index.
+    NameIndex,
+    /// Drop the index, or give the new one another name.
+    #[non_exhaustive]
+    DropIndex {
+        /// The index, with its schema.
+        index: String,
+    },
+
+    /// Restore the file and write another migration for the change.
+    RestoreEditedFile,
+    /// Use the files that the database was migrated by, or another table.
+    UseOriginalFiles,
+    /// Revert with the files that were applied.
+    RevertWithOriginalFiles,
+    /// Write a migration that changes it back.
+    WriteReverseMigration,
+    /// Put `-- no-transaction` back.
+    RestoreNoTransaction,
+    /// Restore the statements that took effect, or forget them.
+    #[non_exhaustive]
+    RestoreStatements {
+        /// The SQL that forgets the migration.
+        forget: String,
+    },
+    /// Find out whether a statement took effect, and record it.
+    #[non_exhaustive]
+    RecordOutcome {
+        /// The SQL to run if it did.
+        done: String,
+        /// The SQL to run if it did not.
+        not_done: String,
+    },
+    /// Let the search path lead to the table.
+    SetSearchPath,
+
+    /// Name a folder of migrations that can be read and written.
+    NameFolder,
+    /// Give the file the name of a migration.
+    RenameFile,
+    /// Name the file by a time.
+    RenameByTime,
+    /// Save the file without a byte-order mark.
+    RemoveByteOrderMark,
+    /// Give one of two migrations another version.
+    ChangeVersion,
+    /// Remove one of two migrations and generate it again.
+    #[non_exhaustive]
+    RegenerateDuplicate {
+        /// The schema snapshot of the one to remove, if it is known.
+        snapshot: Option<String>,
+    },
+    /// Add the file that makes what another one undoes.
+    #[non_exhaustive]
+    AddUpFile {
+        /// The version.
+        version: i64,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Restore a file from the history of the repository.
+    #[non_exhaustive]
+    RestoreFile {
+        /// The name of the file, where it is another one than the error names.
+        name: Option<String>,
+    },
+    /// Restore a file, or remove what was generated with it and generate again.
+    RestoreOrRegenerate,
+    /// Restore the folder from the history of the repository.
+    RestoreFolder,
+    /// Rebase the migrations of two branches.
+    Rebase,
+    /// Rebase and generate one of the migrations again.
+    Regenerate,
+    /// Name a migration that was generated on one branch only.
+    NameBranchVersion,
+
+    /// Decide what was renamed and what was dropped.
+    #[non_exhaustive]
+    Decide {
+        /// The questions.
+        questions: Vec<Question>,
+    },
+    /// Name objects as the schema has them.
+    NameObject,
+    /// Write the file that undoes the migration by hand.
+    WriteDownFile,
+    /// Use letters, digits and `_` in the name of a migration.
+    UseMigrationName,
+    /// Use the name of a table.
+    UseTableName,
+    /// Give a later version, or none.
+    UseLaterVersion,
+    /// Give a smaller version, or none.
+    UseSmallerVersion,
+    /// Allow the loss of data.
+    #[non_exhaustive]
+    AllowDataLoss {
+        /// The tables, columns and enums that lose data.
+        objects: Vec<String>,
+    },
+
+    /// Correct the model, or the rows in its way.
+    #[non_exhaustive]
+    CorrectChange {
+        /// The statement that was refused.
+        statement: String,
+    },
+    /// Decide what rows get that have no value.
+    #[non_exhaustive]
+    FillRows {
+        /// The statement that was refused.
+        statement: String,
+        /// The column.
+        column: String,
+    },
+    /// Decide how values become values of the new type.
+    #[non_exhaustive]
+    ConvertRows {
+        /// The statement that was refused.
+        statement: String,
+        /// The column.
+        column: String,
+    },
+    /// Correct the part of the model that the server refuses.
+    CorrectModel,
+    /// Create a schema of the search path, or set another search path.
+    CreateSchema,
+    /// Name a schema of the database.
+    NameSchema,
+    /// Leave the table out.
+    ExcludeTable,
+    /// Report a defect.
+    Report,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RunAgain => "run it again",
+            Self::RunAgainUnchanged => "nothing was written; run it again",
+            Self::ApplyAgain => "run it again: it finds out what is applied",
+            Self::ApplyAgainWithTime => {
+                "it was cancelled, or statement_timeout is too short for it; run it again"
+            }
+            Self::WaitForProcess { holder } => return write!(f, "it is held by {holder}"),
+            Self::WaitForIndex { holders } => {
+                return write!(f, "run it again when that has ended{}", Listed(holders));
+            }
+            Self::WaitForTable { holders } => {
+                return write!(
+                    f,
+                    "run it again when the table is not in use, or wait longer{}",
+                    Listed(holders)
+                );
+            }
+            Self::ConnectDirectly => {
+                "a pooler moves the connection between sessions; connect to the server itself, or \
+                 to a pooler that keeps a session for each client"
+            }
+            Self::KeepLock => {
+                "a migration must not call pg_advisory_unlock_all() or DISCARD ALL; run it again \
+                 for the rest"
+            }
+            Self::RunMigrations => "finish it first: apply the migrations",
+            Self::FinishRevert => "finish that first: revert again",
+            Self::GenerateMigrations => "generate the migrations from the models",
+            Self::FinishGenerating => "finish it: generate again",
+            Self::CorrectOrBaseline => {
+                "correct the file, or what it found in the database, and run it again; if the \
+                 database has all of this already, record it as a baseline"
+            }
+            Self::CorrectFile => {
+                "correct the file, or what it found in the database, and run it again"
+            }
+            Self::Grant => {
+                "have the statement run in this database by a role that may (for CREATE \
+                 EXTENSION, a superuser), and run it again"
+            }
+            Self::MoveOutOfTransaction => {
+                "put the statement into a file of its own with \"-- no-transaction\" as its first \
+                 line"
+            }
+            Self::CorrectScript => "no file was applied",
+            Self::RemoveTransaction => {
+                "take BEGIN and COMMIT out, or make \"-- no-transaction\" the first line"
+            }
+            Self::CommitTransaction => "write COMMIT; no file was applied",
+            Self::ReplaceCopy => "write INSERT, or COPY from a file of the server",
+            Self::NameIndex => {
+                "without one, what a killed build leaves cannot be told from other indexes"
+            }
+            Self::DropIndex { index } => {
+                return write!(
+                    f,
+                    "drop it (DROP INDEX CONCURRENTLY {index}) or give the new one another name"
+                );
+            }
+            Self::RestoreEditedFile => {
+                "put the file back as it was, and write another migration for the change"
+            }
+            Self::UseOriginalFiles => {
+                "the database was migrated by a newer version of the program, from another branch \
+                 or from another folder; use that one, or put the file back. Two applications in \
+                 one database record theirs in two tables"
+            }
+            Self::RevertWithOriginalFiles => {
+                "revert it with the program or the folder that applied it"
+            }
+            Self::WriteReverseMigration => {
+                "write a migration that changes it back; only <version>_<description>.up.sql with \
+                 its .down.sql can be reverted"
+            }
+            Self::RestoreNoTransaction => "put \"-- no-transaction\" back as its first line",
+            Self::RestoreStatements { forget } => {
+                return write!(
+                    f,
+                    "put these back as they were; the rest may be changed. Or undo them by hand, \
+                     and run: {forget}"
+                );
+            }
+            Self::RecordOutcome { done, not_done } => {
+                return write!(
+                    f,
+                    "look whether it did. If so, run:\n    {done};\nIf not, to run it again:\n    \
+                     {not_done};\nThen migrate again"
+                );
+            }
+            Self::SetSearchPath => "the search_path of the connection has to lead to it",
+            Self::NameFolder => "give a folder of migrations that this user may read and write",
+            Self::RenameFile => {
+                "call it <version>_<description>.sql, such as 20260131120000_add_orders.sql, or \
+                 move it to another folder"
+            }
+            Self::RenameByTime => "name the file by a time: 20260131120000_name.sql",
+            Self::RemoveByteOrderMark => "save it as UTF-8 without one",
+            Self::ChangeVersion => "give one of them another version",
+            Self::RegenerateDuplicate { snapshot: None } => {
+                "remove one of them, and generate it again"
+            }
+            Self::RegenerateDuplicate {
+                snapshot: Some(snapshot),
+            } => {
+                return write!(
+                    f,
+                    "remove the files of one of them and its snapshot ({snapshot}), and generate \
+                     it again"
+                );
+            }
+            Self::AddUpFile { version, folder } => {
+                return write!(f, "{version}_….up.sql is missing in {}", folder.display());
+            }
+            Self::RestoreFile { name } => {
+                f.write_str("take the file from the repository's history")?;
+                return match name {
+                    Some(name) => write!(f, ", {name}"),
+                    None => Ok(()),
+                };
+            }
+            Self::RestoreOrRegenerate => {
+                "take the file from the repository's history; to generate the change again, \
+                 remove the snapshot and the other files of it, too"
+            }
+            Self::RestoreFolder => {
+                "it is not what was generated: take the folder from the repository's history"
+            }
+            Self::Rebase => "rebase them",
+            Self::Regenerate => {
+                "generate the one of them again that is in no database yet, or can be reverted \
+                 where it is"
+            }
+            Self::NameBranchVersion => "name one that was generated on one branch only",
+            Self::Decide { questions } => {
+                for (at, question) in questions.iter().enumerate() {
+                    let line_break = if at > 0 { "\n" } else { "" };
+                    write!(f, "{line_break}{question}")?;
+                }
+                return Ok(());
+            }
+            Self::NameObject => {
+                "name a table, table.column, enum or enum.value as the schema has it"
+            }
+            Self::WriteDownFile => "generate it without, and write it by hand",
+            Self::UseMigrationName => "use letters, digits and _ (at most 100): add_trace_id",
+            Self::UseTableName => "name the table as SQL has it, such as _shop_migrations",
+            Self::UseLaterVersion => "give a later version, or none: then it is the time",
+            Self::UseSmallerVersion => "give a smaller version, or none: then it is the time",
+            Self::AllowDataLoss { objects } => {
+                return write!(f, "if that is meant, allow it for {}", objects.join(", "));
+            }
+            Self::CorrectChange { statement } => return refused(f, statement),
+            Self::FillRows { statement, column } => {
+                refused(f, statement)?;
+                return write!(
+                    f,
+                    "\nsay what rows get in {column} that have no value for it"
+                );
+            }
+            Self::ConvertRows { statement, column } => {
+                refused(f, statement)?;
+                return write!(
+                    f,
+                    "\nsay how a value of {column} becomes one of the new type"
+                );
+            }
+            Self::CorrectModel => {
+                "the server refuses this part of the schema; correct it in the model"
+            }
+            Self::CreateSchema => {
+                "create one of them, or set another search_path for the role or in the URL \
+                 (?options=-csearch_path%3Dpublic)"
+            }
+            Self::NameSchema => "name it as the database has it, without quotes",
+            Self::ExcludeTable => {
+                "this version cannot read it; leave the table out of what is read"
+            }
+            Self::Report => "this is a fault of Lookback; please report it with the schema",
+        })
+    }
+}
+
+fn refused(f: &mut fmt::Formatter<'_>, statement: &str) -> fmt::Result {
+    write!(
+        f,
+        "nothing was changed; the statement was:\n    {statement}"
+    )
+}

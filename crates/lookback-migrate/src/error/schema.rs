@@ -1,0 +1,73 @@
+//! A schema that cannot be read, or is not taken by the server.
+
+use crate::sqlstate::server_error;
+
+use super::Remedy;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SchemaError {
+    #[error("none of the schemas in the search_path exists: {search_path}")]
+    NoCurrentSchema { search_path: String },
+    #[error("the database has no schema {name}")]
+    NoSchema { name: String },
+    #[error("{object}: {problem}")]
+    Unreadable { object: String, problem: String },
+    #[error("what the server prints does not read as a schema: {0}")]
+    Unprintable(serde_json::Error),
+    #[error("{object}: {}", detailed(.source, None))]
+    Refused { object: String, source: sqlx::Error },
+    #[error("{change}: {}", detailed(.source, Some(.code)))]
+    ChangeRefused {
+        change: String,
+        code: String,
+        /// The statement that was refused.
+        statement: String,
+        /// The column whose rows are in the way, and what is needed of it.
+        column: Option<ColumnNeed>,
+        source: sqlx::Error,
+    },
+}
+
+/// What rows in the way of a change need.
+#[derive(Clone, Debug)]
+pub(crate) enum ColumnNeed {
+    Fill(String),
+    Using(String),
+}
+
+impl SchemaError {
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::NoCurrentSchema { .. } => Remedy::CreateSchema,
+            Self::NoSchema { .. } => Remedy::NameSchema,
+            Self::Unreadable { .. } => Remedy::ExcludeTable,
+            Self::Unprintable(_) => Remedy::Report,
+            Self::Refused { .. } => Remedy::CorrectModel,
+            Self::ChangeRefused {
+                statement, column, ..
+            } => {
+                let statement = statement.clone();
+                match column.clone() {
+                    Some(ColumnNeed::Fill(column)) => Remedy::FillRows { statement, column },
+                    Some(ColumnNeed::Using(column)) => Remedy::ConvertRows { statement, column },
+                    None => Remedy::CorrectChange { statement },
+                }
+            }
+        }
+    }
+}
+
+/// The words of the server, with the SQLSTATE if it is given, and the detail.
+fn detailed(error: &sqlx::Error, code: Option<&String>) -> String {
+    let Some(refusal) = server_error(error) else {
+        return error.to_string();
+    };
+    let mut text = refusal.message().to_owned();
+    if let Some(code) = code {
+        text.push_str(&format!(" (SQLSTATE {code})"));
+    }
+    if let Some(detail) = refusal.detail() {
+        text.push_str(&format!(": {detail}"));
+    }
+    text
+}

@@ -1,0 +1,131 @@
+//! A statement of a migration that failed.
+
+use std::fmt;
+
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+
+use super::Remedy;
+use crate::apply::statements::{Step, line_at};
+use crate::event::Holder;
+use crate::files::Script;
+use crate::sqlstate::{self, server_error};
+
+/// A migration that failed: where, in the server's own words, and what state
+/// the database is in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct StatementError {
+    /// The name of the file.
+    pub file: String,
+    /// The line: that of the place which the server gives, or else the first of
+    /// the statement. `None` for a file that failed at its end, in `COMMIT`.
+    pub line: Option<usize>,
+    /// The number of the statement in the file, from 1.
+    pub statement: Option<usize>,
+    /// How many statements the file has.
+    pub statements: usize,
+    /// The SQLSTATE; `None` if the connection was lost.
+    pub code: Option<String>,
+    /// The server's own words.
+    pub message: String,
+    /// The server's detail.
+    pub detail: Option<String>,
+    /// The server's hint.
+    pub hint: Option<String>,
+    /// Where the server was, in a function or a block.
+    pub context: Option<String>,
+    /// What the database is like now.
+    pub state: String,
+    remedy: Remedy,
+    source: sqlx::Error,
+}
+
+impl StatementError {
+    /// `at` is the place of the statement; `None` for the end of the file.
+    pub(crate) fn new(
+        script: &Script,
+        steps: &[Step<'_>],
+        at: Option<usize>,
+        source: sqlx::Error,
+        state: String,
+    ) -> Self {
+        let step = at.and_then(|at| steps.get(at));
+        let refusal = server_error(&source);
+        let line = step.map(|step| match refusal.and_then(PgDatabaseError::position) {
+            Some(PgErrorPosition::Original(position)) => line_at(step, position),
+            _ => step.line,
+        });
+        let text = |part: Option<&str>| part.map(str::to_owned);
+        Self {
+            file: script.name().to_owned(),
+            line,
+            statement: at.map(|at| at + 1),
+            statements: steps.len(),
+            code: refusal.map(|refusal| refusal.code().to_owned()),
+            message: match refusal {
+                Some(refusal) => refusal.message().to_owned(),
+                None => format!("the connection was lost ({source})"),
+            },
+            detail: text(refusal.and_then(PgDatabaseError::detail)),
+            hint: text(refusal.and_then(PgDatabaseError::hint)),
+            context: text(refusal.and_then(PgDatabaseError::r#where)),
+            remedy: remedy(refusal.map(PgDatabaseError::code)),
+            state,
+            source,
+        }
+    }
+
+    /// The same, naming who holds locks.
+    pub(crate) fn held_by(mut self, holders: Vec<Holder>) -> Self {
+        self.remedy = Remedy::WaitForTable { holders };
+        self
+    }
+
+    pub(super) fn remedy(&self) -> Remedy {
+        self.remedy.clone()
+    }
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let (Some(line), Some(statement)) = (self.line, self.statement) {
+            let all = self.statements;
+            write!(f, ", line {line} (statement {statement} of {all})")?;
+        } else {
+            f.write_str(", at its end (COMMIT)")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(code) = &self.code {
+            write!(f, " (SQLSTATE {code})")?;
+        }
+        for (label, text) in [
+            ("detail", &self.detail),
+            ("the server's hint", &self.hint),
+            ("context", &self.context),
+        ] {
+            if let Some(text) = text {
+                write!(f, "\n    {label}: {}", text.replace('\n', "\n        "))?;
+            }
+        }
+        write!(f, "\n    state: {}", self.state)
+    }
+}
+
+impl std::error::Error for StatementError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+fn remedy(code: Option<&str>) -> Remedy {
+    match code {
+        None => Remedy::ApplyAgain,
+        Some(code) if code.starts_with(sqlstate::SESSION_ENDED) => Remedy::ApplyAgain,
+        Some(sqlstate::ACTIVE_SQL_TRANSACTION) => Remedy::MoveOutOfTransaction,
+        Some(sqlstate::INSUFFICIENT_PRIVILEGE) => Remedy::Grant,
+        Some(code) if sqlstate::DUPLICATES.contains(&code) => Remedy::CorrectOrBaseline,
+        Some(sqlstate::QUERY_CANCELED) => Remedy::ApplyAgainWithTime,
+        Some(_) => Remedy::CorrectFile,
+    }
+}

@@ -1,0 +1,195 @@
+//! What happens while migrations are applied.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Whoever looks on.
+pub(crate) type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);
+
+/// Something that happened while migrations were applied, for whoever looks
+/// on. Its text is a sentence without a full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The connection looks as if it were to a pooler.
+    Pooler {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// Another process is migrating; said at once, and every ten seconds.
+    WaitingForLock {
+        /// Who; `None` if it has just let go.
+        holder: Option<Holder>,
+    },
+    /// A file is older than the newest that is applied.
+    OutOfOrder {
+        /// The file.
+        file: String,
+        /// The newest version that is applied.
+        newest: i64,
+    },
+    /// A file that stopped half-way goes on.
+    Resuming {
+        /// The file.
+        file: String,
+        /// How many of its statements took effect before.
+        done: usize,
+    },
+    /// A file begins.
+    Applying {
+        /// The file.
+        file: String,
+    },
+    /// A lock was not free; the file, or the statement of a file without
+    /// transaction, is tried again after a pause.
+    Retrying {
+        /// The file.
+        file: String,
+        /// The line of the statement.
+        line: usize,
+        /// The transactions that hold locks on tables, the oldest first.
+        holders: Vec<Holder>,
+        /// The pause.
+        pause: Duration,
+    },
+    /// An index that a failed build had left was dropped.
+    DroppedInvalidIndex {
+        /// The index, with its schema.
+        index: String,
+    },
+    /// An index was there already, valid and of the same definition: an earlier
+    /// run was ended after building it.
+    IndexIsThere {
+        /// The index, with its schema.
+        index: String,
+    },
+    /// An index was gone already: an earlier run was ended after dropping it.
+    IndexIsGone {
+        /// The index, as written.
+        index: String,
+    },
+    /// A file is applied, and recorded.
+    Applied {
+        /// The file.
+        file: String,
+        /// How long it took.
+        time: Duration,
+    },
+    /// A migration is undone, and no longer recorded.
+    Reverted {
+        /// The file that undid it.
+        file: String,
+        /// How long it took.
+        time: Duration,
+    },
+}
+
+/// A session of the server that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The process of the server.
+    pub pid: i32,
+    /// The `application_name` of the client.
+    pub program: String,
+    /// What it is doing, or did last, cut to one short line.
+    pub query: String,
+    /// Since when, as the server prints a time.
+    pub since: String,
+}
+
+impl Event {
+    /// Whether it is worth more attention than the rest.
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Self::Pooler { .. } | Self::OutOfOrder { .. })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pooler { host, port } => write!(
+                f,
+                "{host}:{port} looks like a connection pooler; migrations need a direct \
+                 connection, or a pooler that keeps a session for each client"
+            ),
+            Self::WaitingForLock { holder: None } => {
+                f.write_str("another process is migrating this database; waiting")
+            }
+            Self::WaitingForLock {
+                holder: Some(holder),
+            } => write!(
+                f,
+                "another process is migrating this database; waiting for {holder}"
+            ),
+            Self::OutOfOrder { file, newest } => write!(
+                f,
+                "{file} is older than {newest}, the newest that is applied (from a branch that \
+                 was merged?)"
+            ),
+            Self::Resuming { file, done } => write!(
+                f,
+                "{file} stopped half-way in an earlier run; going on after statement {done}"
+            ),
+            Self::Applying { file } => write!(f, "applying {file}"),
+            Self::Retrying {
+                file,
+                line,
+                holders,
+                pause,
+            } => write!(
+                f,
+                "{file}, line {line}: a lock is not free; trying again in {} ms{}",
+                pause.as_millis(),
+                Listed(holders)
+            ),
+            Self::DroppedInvalidIndex { index } => {
+                write!(
+                    f,
+                    "dropped the INVALID index {index}, left by a failed build"
+                )
+            }
+            Self::IndexIsThere { index } => write!(
+                f,
+                "the index {index} is there already, valid and as the file wants it"
+            ),
+            Self::IndexIsGone { index } => write!(f, "the index {index} is gone already"),
+            Self::Applied { file, time } => {
+                write!(f, "applied {file} in {} ms", time.as_millis())
+            }
+            Self::Reverted { file, time } => {
+                write!(f, "reverted by {file} in {} ms", time.as_millis())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            pid,
+            program,
+            query,
+            since,
+        } = self;
+        write!(f, "process {pid} of the server")?;
+        if !program.is_empty() {
+            write!(f, " ({program})")?;
+        }
+        write!(f, ", since {since}: {query}")
+    }
+}
+
+/// Who holds locks, as lines.
+pub(crate) struct Listed<'a>(pub(crate) &'a [Holder]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for holder in self.0 {
+            write!(f, "\n    locks are held by {holder}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! A folder of migrations, and the schema snapshots in its `meta/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use lookback_schema::{Place, Snapshot};
+
+use super::journal::Journal;
+use crate::error::{Error, FolderError};
+
+/// A folder of migrations. Nothing is read before it is asked for, and the
+/// folder need not be there yet.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The newest snapshot: the one that no other follows. `None` in an empty
+    /// folder.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is no snapshot; two snapshots that both
+    /// follow the same one, as two branches leave them.
+    pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
+        // Of the others their place is enough, and takes a fraction of the time.
+        let mut places = self.read_all(Place::from_json)?;
+        places.sort_by_key(|(_, place)| place.version);
+        self.refuse_gaps(&places)?;
+        let parents: BTreeSet<i64> = places
+            .iter()
+            .filter_map(|(_, place)| place.parent)
+            .collect();
+        let leaves: Vec<&(PathBuf, Place)> = places
+            .iter()
+            .filter(|(_, place)| !parents.contains(&place.version))
+            .collect();
+        match leaves.as_slice() {
+            [] => Ok(None),
+            [(newest, _)] => read_file(newest, Snapshot::from_json).map(Some),
+            several => {
+                let versions = several.iter().map(|(_, place)| place.version).collect();
+                Err(FolderError::Branches { versions }.into())
+            }
+        }
+    }
+
+    /// What was forgotten in a merge or a clean-up: a snapshot that another one
+    /// follows, a file that one was written with; two files of one version.
+    fn refuse_gaps(&self, places: &[(PathBuf, Place)]) -> Result<(), Error> {
+        let mut files: BTreeMap<i64, String> = BTreeMap::new();
+        for name in self.names()? {
+            let up = name.ends_with(".sql") && !name.ends_with(".down.sql");
+            let Some(version) = version_of(&name).filter(|_| up) else {
+                continue;
+            };
+            if let Some(other) = files.insert(version, name.clone()) {
+                return Err(FolderError::DuplicateGenerated {
+                    folder: self.path.clone(),
+                    first: other,
+                    second: name,
+                }
+                .into());
+            }
+        }
+        let versions: BTreeSet<i64> = places.iter().map(|(_, place)| place.version).collect();
+        for (path, place) in places {
+            let named = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse().ok());
+            if named != Some(place.version) {
+                return Err(FolderError::SnapshotVersion {
+                    path: path.clone(),
+                    version: place.version,
+                }
+                .into());
+            }
+            if place.parent.is_some_and(|parent| parent >= place.version) {
+                let path = path.clone();
+                return Err(FolderError::ParentNotOlder { path }.into());
+            }
+            if let Some(parent) = place.parent.filter(|parent| !versions.contains(parent)) {
+                let path = path.clone();
+                return Err(FolderError::ParentMissing { path, parent }.into());
+            }
+            if let Some(file) = place.files.iter().find(|file| !files.contains_key(file)) {
+                let (path, version) = (path.clone(), *file);
+                return Err(FolderError::FileMissing { path, version }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Every snapshot, in the order of their versions.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is no snapshot; one that is half written.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
+        let snapshots = self.read_all(Snapshot::from_json)?;
+        let mut snapshots: Vec<Snapshot> = snapshots.into_iter().map(|(_, one)| one).collect();
+        snapshots.sort_by_key(|snapshot| snapshot.version);
+        Ok(snapshots)
+    }
+
+    /// Reads every snapshot by `read`, in no order.
+    fn read_all<T>(&self, read: Read<T>) -> Result<Vec<(PathBuf, T)>, Error> {
+        self.refuse_half_written()?;
+        let meta = self.path.join("meta");
+        let entries = match fs::read_dir(&meta) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", &meta, error)),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(|error| cannot("read", &meta, error))?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                let value = read_file(&path, read)?;
+                all.push((path, value));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether [`generate`](crate::generate()) or a [`Rebase`](crate::Rebase) was
+    /// killed while it wrote.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn is_half_written(&self) -> Result<bool, Error> {
+        Ok(Journal::read(self)?.is_some())
+    }
+
+    /// Files of which some are as before it and some as after it are no set of
+    /// migrations.
+    pub(crate) fn refuse_half_written(&self) -> Result<(), Error> {
+        if self.is_half_written()? {
+            let folder = self.path.clone();
+            return Err(FolderError::HalfWritten { folder }.into());
+        }
+        Ok(())
+    }
+
+    /// Does what is left of it.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read or written.
+    pub fn finish(&self) -> Result<(), Error> {
+        match Journal::read(self)? {
+            Some(journal) => journal.finish(self),
+            None => Ok(()),
+        }
+    }
+
+    /// The largest version of any file; 0 in an empty folder.
+    pub(crate) fn last_version(&self) -> Result<i64, Error> {
+        let names = self.names()?;
+        let versions = names.iter().filter_map(|name| version_of(name));
+        Ok(versions.max().unwrap_or(0))
+    }
+
+    /// The names of all that is in it.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(cannot("read", &self.path, error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| cannot("read", &self.path, error))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    }
+
+    /// Writes a file of the folder that must not be there yet.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        if path.exists() {
+            return Err(FolderError::FileExists { path }.into());
+        }
+        self.replace(name, text)
+    }
+
+    /// Writes a file of the folder, whatever was there: it is there as it was,
+    /// or as it is to be.
+    pub(crate) fn replace(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        self.write_beside(name, text, |beside, path| fs::rename(beside, path))
+    }
+
+    /// Writes a file that must not be there yet, whole or not at all.
+    pub(crate) fn claim(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
+        self.write_beside(name, text, |beside, path| {
+            match fs::hard_link(beside, path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+                // Not every file system has links.
+                Err(_) => fs::rename(beside, path),
+                Ok(()) => fs::remove_file(beside),
+            }
+        })
+    }
+
+    fn write_beside(
+        &self,
+        name: &str,
+        text: &str,
+        then: impl FnOnce(&Path, &Path) -> io::Result<()>,
+    ) -> Result<PathBuf, Error> {
+        let path = self.path.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| cannot("create", parent, error))?;
+        }
+        // First beside it: a file that is half written is never there under its name.
+        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = fs::write(&beside, text).map_err(|error| cannot("write", &beside, error));
+        let moved = written
+            .and_then(|()| then(&beside, &path).map_err(|error| cannot("write", &path, error)));
+        if let Err(error) = moved {
+            // The first error is the one to tell.
+            let _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        Ok(path)
+    }
+}
+
+type Read<T> = fn(&str) -> Result<T, lookback_schema::Error>;
+
+fn read_file<T>(path: &Path, read: Read<T>) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|error| cannot("read", path, error))?;
+    read(&text).map_err(|source| {
+        let path = path.to_owned();
+        FolderError::Snapshot { path, source }.into()
+    })
+}
+
+/// The number at the start of a name.
+pub(crate) fn version_of(name: &str) -> Option<i64> {
+    name.split('_').next()?.parse().ok()
+}
+
+pub(super) fn cannot(action: &'static str, path: &Path, source: io::Error) -> Error {
+    FolderError::io(action, path, source).into()
+}

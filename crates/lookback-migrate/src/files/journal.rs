@@ -1,0 +1,188 @@
+//! Several files changed as one: what is to be done is written down first, and
+//! can then be finished by whoever finds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::Folder;
+use super::folder::{cannot, version_of};
+use crate::error::{Error, FolderError};
+
+/// Not `.json`: it is no snapshot.
+pub(crate) const NAME: &str = "meta/generate.journal";
+
+/// Files to write, with their text, and files to remove, by their names in the
+/// folder. Done twice it is the same as done once.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Journal {
+    pub(crate) write: BTreeMap<String, String>,
+    pub(crate) remove: BTreeSet<String>,
+    /// The newest version of the folder that the files follow: if others came
+    /// meanwhile, nothing is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<i64>,
+}
+
+impl Journal {
+    /// What an earlier run wrote down and did not finish.
+    pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, Error> {
+        let path = folder.path().join(NAME);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            // What is wrong with the folder is said when it is read.
+            Err(error)
+                if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
+                    .contains(&error.kind()) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(cannot("read", &path, error)),
+        };
+        let wrong = |problem: String, source| FolderError::Journal {
+            path: path.clone(),
+            problem,
+            source,
+        };
+        let journal: Self = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("not a list of files: {error}"), Some(error)))?;
+        for name in journal.write.keys().chain(&journal.remove) {
+            if !is_own(name) {
+                return Err(wrong(format!("`{name}` is no file of migrations"), None).into());
+            }
+        }
+        Ok(Some(journal))
+    }
+
+    /// Writes down files that are new, and writes them, unless others came first:
+    /// several programs may generate at the same time.
+    ///
+    /// As long as the journal is there no other one can be written, so that this
+    /// process and another one that finds it decide the same.
+    pub(crate) fn claim(&self, folder: &Folder) -> Result<(), Error> {
+        folder.claim(NAME, &self.to_json())?;
+        self.finish(folder)
+    }
+
+    /// Writes it down, which decides that it is done, and does it.
+    pub(crate) fn commit(&self, folder: &Folder) -> Result<(), Error> {
+        folder.replace(NAME, &self.to_json())?;
+        self.finish(folder)
+    }
+
+    fn to_json(&self) -> String {
+        // A map of strings can be written.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Does what is written down, or what is left of it.
+    pub(crate) fn finish(&self, folder: &Folder) -> Result<(), Error> {
+        if self.is_overtaken(folder)? {
+            remove(folder, NAME)?;
+            let folder = folder.path().to_owned();
+            return Err(FolderError::Overtaken { folder }.into());
+        }
+        for (name, text) in &self.write {
+            folder.replace(name, text)?;
+        }
+        for name in self.remove.iter().map(String::as_str).chain([NAME]) {
+            remove(folder, name)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the folder has files that came after those that it follows. Its own
+    /// are none of them, if they are as it writes them.
+    fn is_overtaken(&self, folder: &Folder) -> Result<bool, Error> {
+        let Some(after) = self.after else {
+            return Ok(false);
+        };
+        let mut last = 0;
+        for name in folder.names()? {
+            match self.write.get(&name) {
+                Some(text)
+                    if fs::read(folder.path().join(&name))
+                        .is_ok_and(|is| is == text.as_bytes()) => {}
+                _ => last = last.max(version_of(&name).unwrap_or(0)),
+            }
+        }
+        Ok(last != after)
+    }
+}
+
+fn remove(folder: &Folder, name: &str) -> Result<(), Error> {
+    let path = folder.path().join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(cannot("remove", &path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is a file that is generated, and nowhere but in the folder.
+fn is_own(name: &str) -> bool {
+    let (file, end) = match name.strip_prefix("meta/") {
+        Some(file) => (file, ".json"),
+        None => (name, ".sql"),
+    };
+    file.starts_with(|c: char| c.is_ascii_digit())
+        && file.ends_with(end)
+        && !file.contains(['/', '\\', ':'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Folder, Journal, NAME, fs};
+
+    /// A folder with these files, of one byte each.
+    fn folder(names: &[&str]) -> (tempfile::TempDir, Folder) {
+        let there = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::write(there.path().join(name), "1").unwrap();
+        }
+        let folder = Folder::new(there.path());
+        (there, folder)
+    }
+
+    /// Writes `6_b.sql`, if 5 is the newest version.
+    fn journal() -> Journal {
+        Journal {
+            write: [("6_b.sql".to_owned(), "2".to_owned())].into(),
+            after: Some(5),
+            ..Journal::default()
+        }
+    }
+
+    #[test]
+    fn files_that_came_meanwhile_keep_it_from_writing() {
+        for newer in ["6_c.sql", "7_c.sql", "6_b.sql"] {
+            let (there, folder) = folder(&["5_a.sql", newer]);
+            // The one that wrote it down, and one that found it.
+            for found in [false, true] {
+                let error = if found {
+                    folder.replace(NAME, &journal().to_json()).unwrap();
+                    folder.finish().unwrap_err()
+                } else {
+                    journal().claim(&folder).unwrap_err()
+                };
+                assert!(error.is_folder(), "{error}");
+                assert_eq!(fs::read(there.path().join(newer)).unwrap(), b"1");
+                assert!(!folder.is_half_written().unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn what_it_wrote_itself_does_not_keep_it_from_the_rest() {
+        let (there, folder) = folder(&["5_a.sql"]);
+        fs::write(there.path().join("6_b.sql"), "2").unwrap();
+        folder.replace(NAME, &journal().to_json()).unwrap();
+        folder.finish().unwrap();
+        assert!(!folder.is_half_written().unwrap());
+        assert_eq!(fs::read(there.path().join("6_b.sql")).unwrap(), b"2");
+    }
+}

@@ -1,0 +1,282 @@
+//! The files of migrations: what they are called, and what is in them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::migrate::{Migration as SqlxMigration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _};
+
+use super::Folder;
+use crate::error::{Error, FolderError};
+use crate::hooks::{Hooks, NoHooks};
+
+/// A set of migrations, in order: embedded in the program, or read from a
+/// folder.
+///
+/// The rules are sqlx's, so that `sqlx migrate run` and `sqlx::migrate!` take
+/// the same folder: `<version>_<description>.sql`, or `.up.sql` with
+/// `.down.sql` to undo it; the version is a number. A file that starts with
+/// `-- no-transaction` is run without one. Folders inside and files of other
+/// kinds are left alone.
+#[derive(Clone, Debug)]
+pub struct Migrations {
+    files: Vec<MigrationFile>,
+    hooks: Arc<dyn Hooks>,
+    table: Cow<'static, str>,
+}
+
+/// One migration of a set.
+#[derive(Clone, Debug)]
+pub struct MigrationFile {
+    version: i64,
+    description: String,
+    up: Script,
+    down: Option<Script>,
+}
+
+/// A file of SQL.
+#[derive(Clone, Debug)]
+pub struct Script {
+    name: String,
+    sql: Cow<'static, str>,
+    checksum: Vec<u8>,
+    no_transaction: bool,
+}
+
+impl Migrations {
+    /// What `sqlx::migrate!` put into the program. If the migrator names a
+    /// table of its own, they are recorded [there](Self::in_table).
+    pub fn embedded(migrator: &'static Migrator) -> Self {
+        let mut files: BTreeMap<i64, MigrationFile> = BTreeMap::new();
+        let of_type = |down| {
+            let chosen = move |m: &&SqlxMigration| m.migration_type.is_down_migration() == down;
+            migrator.iter().filter(chosen)
+        };
+        for migration in of_type(false) {
+            let file = MigrationFile {
+                version: migration.version,
+                description: migration.description.to_string(),
+                up: Script::embedded(migration),
+                down: None,
+            };
+            files.insert(migration.version, file);
+        }
+        for migration in of_type(true) {
+            if let Some(file) = files.get_mut(&migration.version) {
+                file.down = Some(Script::embedded(migration));
+            }
+        }
+        Self {
+            files: files.into_values().collect(),
+            hooks: Arc::new(NoHooks),
+            table: migrator.table_name.clone(),
+        }
+    }
+
+    /// The files in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_folder`] if the folder or a file cannot be read, if a name is
+    /// not right, or if two files are of one version; the message names them.
+    pub fn folder(path: &Path) -> Result<Self, Error> {
+        Folder::new(path).refuse_half_written()?;
+        let mut names = Vec::new();
+        let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(path, error))?;
+            let path = entry.path();
+            // A link counts as what it leads to.
+            let is_file = fs::metadata(&path)
+                .map_err(|error| unreadable(&path, error))?
+                .is_file();
+            if is_file && path.extension().is_some_and(|end| end == "sql") {
+                names.push(entry.file_name());
+            }
+        }
+        names.sort();
+
+        let mut ups: BTreeMap<i64, MigrationFile> = BTreeMap::new();
+        let mut downs: BTreeMap<i64, Script> = BTreeMap::new();
+        for name in names {
+            let shown = name.to_string_lossy().into_owned();
+            let (version, description, kind) = read_name(&shown).ok_or_else(|| bad_name(&shown))?;
+            let file = path.join(&name);
+            let sql = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
+            // PostgreSQL would take it for a word, and sqlx `-- no-transaction` for a remark.
+            if sql.starts_with('\u{feff}') {
+                return Err(FolderError::ByteOrderMark { path: file }.into());
+            }
+            let script = Script::new(shown, Cow::Owned(sql));
+            let earlier = if kind.is_down_migration() {
+                let name = script.name.clone();
+                downs.insert(version, script).map(|twin| (twin.name, name))
+            } else {
+                let name = script.name.clone();
+                let file = MigrationFile {
+                    version,
+                    description,
+                    up: script,
+                    down: None,
+                };
+                ups.insert(version, file).map(|twin| (twin.up.name, name))
+            };
+            if let Some((first, second)) = earlier {
+                return Err(FolderError::DuplicateVersion {
+                    version,
+                    first,
+                    second,
+                }
+                .into());
+            }
+        }
+        for (version, down) in downs {
+            match ups.get_mut(&version) {
+                Some(file) => file.down = Some(down),
+                None => {
+                    return Err(FolderError::UpFileMissing {
+                        file: down.name,
+                        version,
+                        folder: path.to_owned(),
+                    }
+                    .into());
+                }
+            }
+        }
+        Ok(Self {
+            files: ups.into_values().collect(),
+            hooks: Arc::new(NoHooks),
+            table: Migrator::DEFAULT.table_name,
+        })
+    }
+
+    /// Records them in a table of that name instead of `_sqlx_migrations`. Two
+    /// sets in one schema of a database need two tables: what is recorded and
+    /// not in the set counts as missing.
+    ///
+    /// The name is as SQL has it, as in sqlx's own `table-name`.
+    #[must_use]
+    pub fn in_table(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.table = name.into();
+        self
+    }
+
+    /// The name of the table in which they are recorded.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The files, by version.
+    pub fn files(&self) -> &[MigrationFile] {
+        &self.files
+    }
+
+    pub(crate) fn get(&self, version: i64) -> Option<&MigrationFile> {
+        self.files.iter().find(|file| file.version == version)
+    }
+
+    /// Adds work around the files.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: impl Hooks + 'static) -> Self {
+        self.hooks = Arc::new(hooks);
+        self
+    }
+
+    pub(crate) fn hooks(&self) -> &dyn Hooks {
+        &*self.hooks
+    }
+}
+
+impl MigrationFile {
+    /// The number at the start of its name.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The words of its name.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// What it does.
+    pub fn up(&self) -> &Script {
+        &self.up
+    }
+
+    /// What undoes it, if it has that.
+    pub fn down(&self) -> Option<&Script> {
+        self.down.as_ref()
+    }
+}
+
+impl Script {
+    fn new(name: String, sql: Cow<'static, str>) -> Self {
+        Self {
+            checksum: checksum(&sql),
+            no_transaction: sql.starts_with("-- no-transaction"),
+            name,
+            sql,
+        }
+    }
+
+    fn embedded(migration: &SqlxMigration) -> Self {
+        // sqlx keeps the words of the name, and not the name.
+        let words = migration.description.replace(' ', "_");
+        let end = migration.migration_type.suffix();
+        Self {
+            name: format!("{}_{words}{end}", migration.version),
+            sql: Cow::Owned(migration.sql.as_str().to_owned()),
+            checksum: migration.checksum.to_vec(),
+            no_transaction: migration.no_tx,
+        }
+    }
+
+    /// The name of the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The SQL.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The SHA-384 of the SQL.
+    pub fn checksum(&self) -> &[u8] {
+        &self.checksum
+    }
+
+    /// Whether it is run without a transaction around it.
+    pub fn no_transaction(&self) -> bool {
+        self.no_transaction
+    }
+}
+
+/// The checksum that sqlx has for this SQL.
+pub(crate) fn checksum(sql: &str) -> Vec<u8> {
+    let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
+    let migration = SqlxMigration::new(0, "".into(), MigrationType::Simple, sql, false);
+    migration.checksum.into_owned()
+}
+
+/// Version, description and type, by sqlx's rules. It passes over a name without
+/// `_`; here that is a mistake, too.
+fn read_name(name: &str) -> Option<(i64, String, MigrationType)> {
+    let (version, rest) = name.split_once('_')?;
+    let version = version.parse().ok().filter(|version| *version > 0)?;
+    let kind = MigrationType::from_filename(rest);
+    let description = rest.trim_end_matches(kind.suffix()).replace('_', " ");
+    Some((version, description, kind))
+}
+
+fn bad_name(name: &str) -> Error {
+    let name = name.to_owned();
+    FolderError::FileName { name }.into()
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> Error {
+    FolderError::io("read", path, source).into()
+}

@@ -1,0 +1,231 @@
+//! Models into migration files.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use lookback_schema::{Decisions, Plan, Risk, Schema, Snapshot, diff};
+
+use crate::error::{Error, GenerateError};
+use crate::files::Folder;
+use crate::files::journal::Journal;
+use crate::rebase::snapshot_name;
+
+/// More files than a migration ever has, each with a version of its own.
+const MOST_FILES: i64 = 1_000_000;
+
+/// How a migration is generated.
+#[derive(Clone, Debug, Default)]
+pub struct GenerateOptions {
+    /// The words of its name; told from the change if none.
+    pub name: Option<String>,
+    /// What the schemas cannot tell.
+    pub decisions: Decisions,
+    /// Each file with one that undoes it.
+    pub reversible: bool,
+    /// The version of the first file, later than those of the folder; the time
+    /// if none.
+    pub version: Option<i64>,
+}
+
+/// What was generated.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// What it does, before it was staged into files.
+    pub plan: Plan,
+    /// The files that were written, the snapshot last. None if there was
+    /// nothing to do.
+    pub files: Vec<PathBuf>,
+    /// What may happen when they are applied, with the name of the file.
+    pub risks: Vec<(String, Risk)>,
+}
+
+/// Compares `models` with the newest snapshot of `folder` and writes the
+/// difference as migration files with a snapshot. Needs no database.
+///
+/// `now` gives the versions: `YYYYMMDDhhmmss` in UTC, and later than every
+/// file that is there; or [`GenerateOptions::version`] does.
+///
+/// # Errors
+///
+/// [`Error::is_generate`] if the version is not later than those of the folder; if
+/// the difference cannot be told from a rename without
+/// a decision, with the flags that say it; a folder that cannot be read or
+/// written; two branches that were not put one after the other.
+pub fn generate(
+    folder: &Folder,
+    models: &Schema,
+    options: &GenerateOptions,
+    now: DateTime<Utc>,
+) -> Result<Generated, Error> {
+    // In this order: whatever is written after the versions were read is found by the commit.
+    let last = folder.last_version()?;
+    let first = later_version(folder, last, options.version, now)?;
+    let newest = folder.newest()?;
+    let draft = drafted(newest.as_ref(), models, options, first)?;
+    let generated = draft.generated(folder);
+    if !draft.files.is_empty() {
+        let journal = Journal {
+            write: draft.files.into_iter().collect(),
+            after: Some(last),
+            ..Journal::default()
+        };
+        journal.claim(folder)?;
+    }
+    Ok(generated)
+}
+
+/// A migration that is not written yet.
+pub(super) struct Draft {
+    pub(super) plan: Plan,
+    /// Names and texts, the snapshot last; none if there is nothing to do.
+    pub(super) files: Vec<(String, String)>,
+    risks: Vec<(String, Risk)>,
+}
+
+impl Draft {
+    /// What it is once it is written to `folder`.
+    pub(super) fn generated(&self, folder: &Folder) -> Generated {
+        let names = self.files.iter().map(|(name, _)| name);
+        Generated {
+            plan: self.plan.clone(),
+            files: names.map(|name| folder.path().join(name)).collect(),
+            risks: self.risks.clone(),
+        }
+    }
+}
+
+/// The migration that makes `models` of the schema of `parent`; its files have
+/// the versions from `first` on.
+pub(super) fn drafted(
+    parent: Option<&Snapshot>,
+    models: &Schema,
+    options: &GenerateOptions,
+    first: i64,
+) -> Result<Draft, Error> {
+    let before = parent.map(|snapshot| snapshot.schema.clone());
+    let before = before.unwrap_or_default();
+    let plan = diff(&before, models, &options.decisions)?;
+    if plan.is_empty() {
+        return Ok(Draft {
+            plan,
+            files: Vec::new(),
+            risks: Vec::new(),
+        });
+    }
+    let name = match &options.name {
+        Some(name) => checked_name(name)?,
+        None => plan.name(),
+    };
+    let (mut files, mut risks) = (Vec::new(), Vec::new());
+    let mut versions = Vec::new();
+    for (version, file) in (first..).zip(plan.files(&before, &name)) {
+        let words = &file.name;
+        let end = if options.reversible {
+            ".up.sql"
+        } else {
+            ".sql"
+        };
+        let up = format!("{version}_{words}{end}");
+        risks.extend(risks_of(&file.plan).map(|risk| (up.clone(), risk)));
+        files.push((up, file.sql()));
+        if options.reversible {
+            let down = format!("{version}_{words}.down.sql");
+            let back = file.back().map_err(|source| GenerateError::NotReversible {
+                name: words.clone(),
+                source,
+            })?;
+            risks.extend(risks_of(&back).map(|risk| (down.clone(), risk)));
+            files.push((down, file.down(&back)));
+        }
+        versions.push(version);
+    }
+    let parent = parent.map(|snapshot| snapshot.version);
+    let snapshot = Snapshot::new(versions, parent, models.clone());
+    files.push((snapshot_name(snapshot.version), snapshot.to_json()));
+    Ok(Draft { plan, files, risks })
+}
+
+fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {
+    let risks = plan.steps.iter().flat_map(|step| &step.risks);
+    risks.cloned().collect::<Vec<_>>().into_iter()
+}
+
+/// Writes an empty file, for a change of data that is written by hand. Its
+/// version is the given one, or the time.
+///
+/// # Errors
+///
+/// A folder that cannot be written; a name that is none; a version that is not
+/// later than those of the folder.
+pub fn generate_empty(
+    folder: &Folder,
+    name: &str,
+    version: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<PathBuf, Error> {
+    let name = checked_name(name)?;
+    let version = next_version(folder, version, now)?;
+    let text = "-- Write the change here. It runs in one transaction; for one that cannot,\n\
+                -- make `-- no-transaction` the first line.\n";
+    folder.write(&format!("{version}_{name}.sql"), text)
+}
+
+/// Whether these can be the words of a file's name.
+///
+/// # Errors
+///
+/// [`Error::is_generate`], with what would be right as its remedy.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    checked_name(name).map(|_| ())
+}
+
+fn checked_name(name: &str) -> Result<String, Error> {
+    let fits = !name.is_empty()
+        && name.len() <= 100
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if fits {
+        return Ok(name.to_owned());
+    }
+    let name = name.to_owned();
+    Err(GenerateError::MigrationName { name }.into())
+}
+
+/// The given version, if it is later than those of the folder; else the time,
+/// or one more than the latest version if that is later.
+pub(super) fn next_version(
+    folder: &Folder,
+    given: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<i64, Error> {
+    later_version(folder, folder.last_version()?, given, now)
+}
+
+fn later_version(
+    folder: &Folder,
+    last: i64,
+    given: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<i64, Error> {
+    if let Some(given) = given {
+        if given <= last {
+            return Err(GenerateError::VersionNotLater {
+                version: given,
+                last,
+                folder: folder.path().to_owned(),
+            }
+            .into());
+        }
+        if given > i64::MAX - MOST_FILES {
+            return Err(GenerateError::VersionTooLarge { version: given }.into());
+        }
+        return Ok(given);
+    }
+    let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
+    if last > i64::MAX - MOST_FILES {
+        let folder = folder.path().to_owned();
+        return Err(GenerateError::NoLaterVersion { last, folder }.into());
+    }
+    Ok((last + 1).max(stamp))
+}

@@ -1,0 +1,253 @@
+//! The rows of the catalog as a schema.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+
+use lookback_schema::{
+    Column, Constraint, CreateIndex, DataType, Expression, Fill, Name, Partition, PartitionBy,
+    Table,
+};
+use sqlx::postgres::types::Oid;
+
+use crate::error::{Error, SchemaError};
+use crate::introspect::Live;
+use crate::introspect::catalog::{ColumnRow, ConstraintRow, IndexRow, Rows, TableRow};
+
+/// The schema of what was read, `default` being the schema that is not named.
+pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
+    let named = |schema: &str, name: &str| Name {
+        schema: (schema != default).then(|| schema.to_owned()),
+        name: name.to_owned(),
+    };
+    let mut live = Live::default();
+    live.schema.extensions = rows.extensions.into_iter().collect();
+    live.schema.schemas = rows.schemas.into_iter().collect();
+    live.schema.enums = rows
+        .enums
+        .into_iter()
+        .map(|row| (named(&row.schema, &row.name), row.labels))
+        .collect();
+
+    let names: HashMap<Oid, Name> = rows
+        .tables
+        .iter()
+        .map(|row| (row.oid, named(&row.schema, &row.name)))
+        .collect();
+    let mut tables = Tables {
+        names,
+        tables: HashMap::new(),
+        live,
+    };
+    for row in &rows.heirs {
+        let name = named(&row.schema, &row.name);
+        tables.live.notes.push(format!(
+            "table {name} is left out: it inherits from another, which is not in the schema"
+        ));
+    }
+    for row in rows.tables.iter().filter(|row| row.parent.is_none()) {
+        tables.table(row)?;
+    }
+    for row in rows.columns {
+        tables.column(row)?;
+    }
+    for row in rows.constraints {
+        let target = match (&row.target_schema, &row.target) {
+            (Some(schema), Some(name)) => Some(named(schema, name)),
+            _ => None,
+        };
+        tables.constraint(row, target);
+    }
+    for row in rows.indexes {
+        let name = named(&row.schema, &row.name);
+        tables.index(row, name);
+    }
+    tables.partitions(&rows.tables)?;
+    let Tables {
+        names,
+        tables,
+        mut live,
+    } = tables;
+    live.schema.tables = tables
+        .into_iter()
+        .filter_map(|(oid, table)| Some((names.get(&oid)?.clone(), table)))
+        .collect();
+    live.notes.sort();
+    Ok(live)
+}
+
+struct Tables {
+    names: HashMap<Oid, Name>,
+    tables: HashMap<Oid, Table>,
+    live: Live,
+}
+
+impl Tables {
+    fn table(&mut self, row: &TableRow) -> Result<(), Error> {
+        let name = &self.names[&row.oid];
+        let table = Table {
+            comment: row.comment.clone(),
+            partition_by: partition_by(name, row)?,
+            ..Table::default()
+        };
+        if row.unlogged {
+            self.live.notes.push(format!(
+                "table {name} is unlogged, which is not in the schema"
+            ));
+        }
+        if row.typed {
+            self.live.notes.push(format!(
+                "table {name} is of a composite type, which is not in the schema: its columns are"
+            ));
+        }
+        if let Some(options) = &row.options {
+            self.live.notes.push(format!(
+                "table {name} has storage parameters, which are not in the schema: {}",
+                options.join(", ")
+            ));
+        }
+        if row.secured {
+            self.live.notes.push(format!(
+                "table {name} has row-level security, which is not in the schema"
+            ));
+        }
+        self.tables.insert(row.oid, table);
+        Ok(())
+    }
+
+    fn column(&mut self, row: ColumnRow) -> Result<(), Error> {
+        let Some(table) = self.tables.get_mut(&row.table_oid) else {
+            return Ok(());
+        };
+        let name = &self.names[&row.table_oid];
+        let wrong =
+            |error: &dyn Display| unknown(format!("table {name}, column {}", row.name), error);
+        if !row.counts_plainly {
+            self.live.notes.push(format!(
+                "table {name}: the sequence of {} starts or counts in its own way, which is not in \
+                 the schema",
+                row.name
+            ));
+        }
+        let expression = || match &row.expression {
+            Some(text) => Expression::printed(text).map(Some),
+            None => Ok(None),
+        };
+        let fill = match (row.identity.as_str(), row.generated.as_str()) {
+            ("a", _) => Fill::IdentityAlways,
+            ("d", _) => Fill::IdentityByDefault,
+            _ if row.serial => Fill::Serial,
+            (_, generated) => match (generated, expression().map_err(|error| wrong(&error))?) {
+                (_, None) => Fill::None,
+                // With a cast, the server keeps a default that is null.
+                ("", Some(expression)) if expression.is_null() => Fill::None,
+                ("", Some(expression)) => Fill::Default(expression),
+                ("s", Some(expression)) => Fill::Stored(expression),
+                ("v", Some(expression)) => Fill::Virtual(expression),
+                (other, Some(_)) => {
+                    return Err(wrong(&format!("a generated column of the kind `{other}`")));
+                }
+            },
+        };
+        let data_type: DataType = row.data_type.parse().map_err(|error| wrong(&error))?;
+        table.columns.push(Column {
+            data_type,
+            not_null: row.not_null,
+            fill,
+            collation: row
+                .collation
+                .map(|name| Name::within(row.collation_schema, name)),
+            comment: row.comment,
+            ..Column::new(row.name, DataType::named("text"))
+        });
+        Ok(())
+    }
+
+    fn constraint(&mut self, row: ConstraintRow, target: Option<Name>) {
+        let Some(table) = self.tables.get_mut(&row.table_oid) else {
+            return;
+        };
+        if row.kind == "n" {
+            self.live.notes.push(format!(
+                "table {}: {} {} holds for new rows only and is read as if it held for all",
+                self.names[&row.table_oid], row.name, row.definition
+            ));
+            return;
+        }
+        match row.definition.parse() {
+            Ok(mut constraint) => {
+                // As printed it has no schema if the search path leads there.
+                if let (Constraint::ForeignKey(key), Some(target)) = (&mut constraint, target) {
+                    key.table = target;
+                }
+                table.constraints.insert(row.name, constraint);
+            }
+            Err(error) => self.live.notes.push(format!(
+                "table {}: the constraint {} is left out: {error}",
+                self.names[&row.table_oid], row.name
+            )),
+        }
+    }
+
+    fn index(&mut self, row: IndexRow, name: Name) {
+        if !row.valid {
+            self.live.invalid_indexes.push(name);
+            return;
+        }
+        let Some(table) = self.tables.get_mut(&row.table_oid) else {
+            return;
+        };
+        match row.definition.parse::<CreateIndex>() {
+            Ok(created) => {
+                table.indexes.insert(row.name, created.index);
+            }
+            Err(error) => self.live.notes.push(format!(
+                "table {}: the index {name} is left out: {error}",
+                self.names[&row.table_oid]
+            )),
+        }
+    }
+
+    /// Puts the partitions, whose parents come before them, where they belong.
+    fn partitions(&mut self, rows: &[TableRow]) -> Result<(), Error> {
+        let mut of: HashMap<Oid, BTreeMap<Name, Partition>> = HashMap::new();
+        for row in rows.iter().rev() {
+            let Some(parent) = row.parent else {
+                continue;
+            };
+            let name = &self.names[&row.oid];
+            if row.is_foreign {
+                self.live.notes.push(format!(
+                    "partition {name} is a foreign table, which is left alone"
+                ));
+                continue;
+            }
+            let partition = Partition {
+                bound: row.bound.clone().unwrap_or_default(),
+                partition_by: partition_by(name, row)?,
+                partitions: of.remove(&row.oid).unwrap_or_default(),
+            };
+            of.entry(parent)
+                .or_default()
+                .insert(name.clone(), partition);
+        }
+        for (oid, partitions) in of {
+            if let Some(table) = self.tables.get_mut(&oid) {
+                table.partitions = partitions;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn partition_by(name: &Name, row: &TableRow) -> Result<Option<PartitionBy>, Error> {
+    row.partition_by
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| unknown(format!("table {name}"), &error))
+}
+
+fn unknown(object: String, error: &dyn Display) -> Error {
+    let problem = error.to_string();
+    SchemaError::Unreadable { object, problem }.into()
+}

@@ -1,0 +1,50 @@
+//! Migrations for PostgreSQL: generated from a schema, reviewed as SQL, applied
+//! under a lock.
+//!
+//! The files are plain SQL for sqlx's migrator and its table, so that
+//! `sqlx migrate run` and `sqlx::migrate!` work on the same folder. Its own
+//! lock is not taken: a blocking advisory lock and `CREATE INDEX CONCURRENTLY`
+//! wait for each other for ever. Here a lock is polled instead, with a
+//! deadline, and whoever holds it is named.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use lookback_migrate::{ApplyOptions, Migrations};
+//! # async fn example(conn: &mut sqlx::PgConnection) -> Result<(), lookback_migrate::Error> {
+//! let migrations = Migrations::folder(Path::new("migrations"))?;
+//! let options = ApplyOptions::default();
+//! lookback_migrate::apply(conn, &migrations, &options, &mut |event| eprintln!("{event}")).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod apply;
+mod canonical;
+mod check;
+mod error;
+mod event;
+mod files;
+mod generate;
+mod hooks;
+mod introspect;
+mod pull;
+mod push;
+mod rebase;
+mod scratch_transaction;
+mod sqlstate;
+
+pub use apply::{
+    ApplyOptions, Baseline, DEFAULT_LOCK_TIMEOUT, Migration, State, apply, baseline, pending,
+    revert, status,
+};
+pub use canonical::{can_print, canonical};
+pub use check::{check_database, check_models};
+pub use error::{Error, Remedy, StatementError};
+pub use event::{Event, Holder};
+pub use files::{Folder, MigrationFile, Migrations, Script};
+pub use generate::{GenerateOptions, Generated, check_name, generate, generate_empty};
+pub use hooks::{BoxError, HookFuture, Hooks};
+pub use introspect::{Live, Scope, introspect, read};
+pub use pull::{PullOptions, RustCode, pull, rust_code};
+pub use push::{both, check_data_loss, data_lost_by, lookalikes, push};
+pub use rebase::Rebase;

@@ -1,0 +1,297 @@
+//! An existing database as the source of models: where a team that has one
+//! starts from.
+
+use std::collections::BTreeSet;
+
+use lookback_schema::{Name, Partition, Schema};
+use sqlx::PgConnection;
+
+use crate::error::{Error, SchemaError};
+use crate::introspect::{self, Scope};
+use crate::scratch_transaction::RolledBack;
+use enums::Types;
+use names::TypeNames;
+use table::Model;
+use text::chain;
+
+mod column;
+mod enums;
+mod names;
+mod table;
+mod text;
+mod unsupported_objects;
+
+/// What the models of an application have in common.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PullOptions {
+    /// How many dimensions the common column `embedding` has.
+    pub dimensions: usize,
+    /// Whether a partition, the second, is one that the application makes of the
+    /// table by itself, by their names.
+    pub is_made: fn(&str, &str) -> bool,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self {
+            dimensions: 16,
+            is_made: |_, _| false,
+        }
+    }
+}
+
+/// A schema as a Rust module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RustCode {
+    /// The text of the module, laid out as `rustfmt` does it.
+    pub text: String,
+    /// What is not in it, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// Reads a database and writes models for it, as [`rust_code`] does.
+///
+/// The notes name everything of these schemas that models do not have, such as
+/// views and functions, and schemas with tables that were not read. Nothing is
+/// changed.
+///
+/// # Errors
+///
+/// Those of [`read`](crate::read); [`Error::is_schema`] if a schema of
+/// `scope` is not there.
+pub async fn pull(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    options: &PullOptions,
+) -> Result<RustCode, Error> {
+    const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    let mut transaction = RolledBack::begin(conn, BEGIN).await?;
+    let result = pull_here(transaction.conn(), scope, options).await;
+    transaction.end(result).await
+}
+
+async fn pull_here(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    options: &PullOptions,
+) -> Result<RustCode, Error> {
+    let default = match &scope.default_schema {
+        Some(schema) => schema.clone(),
+        None => introspect::current_schema(conn).await?,
+    };
+    let mut live = introspect::read(conn, scope).await?;
+    leave_made_partitions(&mut live.schema, options);
+    let there = &live.schema.schemas;
+    if let Some(missing) = scope.schemas.difference(there).find(|s| **s != default) {
+        let name = Name::new(missing).to_string();
+        return Err(SchemaError::NoSchema { name }.into());
+    }
+    let mut notes = live.notes;
+    for index in &live.invalid_indexes {
+        notes.push(format!("the index {index} is INVALID and is left out"));
+    }
+    let mut code = written(&live.schema, notes, options);
+    code.notes
+        .extend(unsupported_objects::read(conn, &default, scope).await?);
+    Ok(code)
+}
+
+/// Leaves out the partitions that the application made, and will make more of:
+/// `open_partitions` says so.
+fn leave_made_partitions(schema: &mut Schema, options: &PullOptions) {
+    for (name, table) in &mut schema.tables {
+        if !table.partitions.values().any(Partition::is_default) {
+            continue;
+        }
+        let before = table.partitions.len();
+        table
+            .partitions
+            .retain(|partition, _| !(options.is_made)(&name.name, &partition.name));
+        table.open_partitions |= table.partitions.len() < before;
+    }
+}
+
+/// Writes a schema as a Rust module: a `#[model]` for each table, an enum for
+/// each enum type, and `fn models() -> Models` with all of them.
+///
+/// A table with the five common columns as every model has them becomes one
+/// that is read and written, any other is `schema_only`. What a model does not
+/// express is in a note, and in a remark of the module: it is never lost
+/// without a word.
+///
+/// ```
+/// use lookback_migrate::{PullOptions, rust_code};
+/// use lookback_schema::{Name, Schema, Table};
+///
+/// let mut schema = Schema::default();
+/// schema.tables.insert(Name::new("countries"), Table::default());
+/// let code = rust_code(&schema, &PullOptions::default());
+/// assert!(code.text.contains("pub struct Country {"));
+/// assert!(code.notes.is_empty());
+/// ```
+pub fn rust_code(schema: &Schema, options: &PullOptions) -> RustCode {
+    written(schema, Vec::new(), options)
+}
+
+/// The module, with `notes` of what has been lost before.
+fn written(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> RustCode {
+    let dimensions = options.dimensions;
+    let mut names = TypeNames::default();
+    let mut tables = Vec::new();
+    // A table is read and written or not whatever its enums are called.
+    let known = enums::named(schema, &mut TypeNames::default(), &mut Vec::new());
+    let known = Types::new(known, dimensions);
+    for (name, table) in &schema.tables {
+        let kind = table::kind(table, &known);
+        let rust = names.table(name, kind.is_full());
+        tables.push((name, table, kind, rust));
+    }
+    let types = Types::new(enums::named(schema, &mut names, &mut notes), dimensions);
+    let models: Vec<Model<'_>> = tables
+        .into_iter()
+        .map(|(name, table, kind, rust)| Model::new(name, table, kind, rust, &types))
+        .collect();
+    notes.extend(models.iter().filter_map(Model::note));
+
+    let mut parts = vec![head(&models, &notes), uses(&models, &types.enums)];
+    let list = list(schema, &models, &types.enums);
+    parts.extend(models.iter().map(ToString::to_string));
+    parts.extend(types.enums.values().map(ToString::to_string));
+    parts.push(list);
+    RustCode {
+        text: parts.join("\n"),
+        notes,
+    }
+}
+
+/// What the module is, and what it has not.
+fn head(models: &[Model<'_>], notes: &[String]) -> String {
+    let mut text = "//! The tables of a database, as `lookback db pull` found them.\n\
+         //!\n\
+         //! From here on they are the source, to be edited by hand: `db generate` writes what\n\
+         //! changes in them as migrations.\n"
+        .to_owned();
+    if models.iter().any(Model::is_full) {
+        text.push_str(
+            "//! Which fields feed `embedding` no database tells: name them in `search(…)`.\n",
+        );
+    }
+    if !notes.is_empty() {
+        text.push_str("\n// What the database has, and these models have not or not quite:\n");
+        for note in notes {
+            text.push_str(&format!("// - {}\n", text::remark(note)));
+        }
+    }
+    text
+}
+
+/// The `use` lines for the types of the fields.
+fn uses(models: &[Model<'_>], enums: &enums::Enums) -> String {
+    // The words of `Hidden<Option<DateTime<Utc>>>`.
+    let words: BTreeSet<&str> = models
+        .iter()
+        .flat_map(Model::types)
+        .flat_map(|ty| ty.split(['<', '>']))
+        .collect();
+    let mut text = String::new();
+    if words.contains("DateTime") {
+        text.push_str("use chrono::{DateTime, Utc};\n");
+    }
+    text.push_str("use lookback::migrate::Models;\n");
+    let mut used: Vec<&str> = [
+        "Bytes",
+        "ColumnEnum",
+        "Embedding",
+        "Hidden",
+        "Json",
+        "Opaque",
+    ]
+    .into_iter()
+    .filter(|word| words.contains(word) || (*word == "ColumnEnum" && !enums.is_empty()))
+    .collect();
+    used.extend((!models.is_empty()).then_some("model"));
+    match used.as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!("use lookback::{one};\n")),
+        several => text.push_str(&format!("use lookback::{{{}}};\n", several.join(", "))),
+    }
+    text
+}
+
+/// `fn models`: what is there without a word is not named.
+fn list(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) -> String {
+    let mut without = Schema {
+        tables: models
+            .iter()
+            .map(|model| (model.name.clone(), model.table.clone()))
+            .collect(),
+        ..Schema::default()
+    };
+    let shown: BTreeSet<&Name> = models.iter().flat_map(Model::enums).collect();
+    for name in &shown {
+        let labels = schema.enums.get(*name).cloned().unwrap_or_default();
+        without.enums.insert((*name).clone(), labels);
+    }
+    let known = match without.clone().completed() {
+        Ok(known) => known,
+        // Then all of them are named.
+        Err(_) => without,
+    };
+    let mut calls = Vec::new();
+    for name in schema.extensions.difference(&known.extensions) {
+        calls.push(format!("extension({})", text::string(name)));
+    }
+    for name in schema.schemas.difference(&known.schemas) {
+        calls.push(format!("schema({})", text::string(name)));
+    }
+    for (name, found) in enums {
+        if !shown.contains(name) {
+            calls.push(format!("enum_type::<{}>()", found.rust));
+        }
+    }
+    for model in models {
+        calls.push(format!("model::<{}>()", model.rust));
+    }
+    format!(
+        "/// All of these.\npub fn models() -> Models {{\n{}}}\n",
+        chain("Models::new()", &calls)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use lookback_schema::{Name, Schema};
+
+    use super::{PullOptions, rust_code};
+
+    #[test]
+    fn nothing_is_a_module_too() {
+        let code = rust_code(&Schema::default(), &PullOptions::default());
+        insta::assert_snapshot!(code.text, @"
+        //! The tables of a database, as `lookback db pull` found them.
+        //!
+        //! From here on they are the source, to be edited by hand: `db generate` writes what
+        //! changes in them as migrations.
+
+        use lookback::migrate::Models;
+
+        /// All of these.
+        pub fn models() -> Models {
+            Models::new()
+        }
+        ");
+    }
+
+    #[test]
+    fn what_cannot_be_said_is_told() {
+        let mut schema = Schema::default();
+        schema.enums.insert(Name::new("nothing"), Vec::new());
+        let code = rust_code(&schema, &PullOptions::default());
+        insta::assert_snapshot!(
+            code.notes.join("\n"),
+            @"the enum type nothing is left out: a model has none without values, or with an empty one"
+        );
+        assert!(code.text.contains(&code.notes[0]));
+    }
+}

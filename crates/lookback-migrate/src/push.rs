@@ -1,0 +1,177 @@
+//! Models straight into a database, for development.
+
+use lookback_schema::{Change, Decisions, Name, Plan, Risk, Schema};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+
+use crate::canonical::canonical;
+use crate::error::{ColumnNeed, Error, GenerateError, SchemaError};
+use crate::introspect::{Scope, introspect};
+use crate::sqlstate;
+
+/// The database and the models, both as the server prints them, to be
+/// compared by [`lookback_schema::diff`].
+///
+/// Tables of the database that neither `models` nor `known` (the newest
+/// snapshot) has are not ours: they are in neither, unless `decisions` give
+/// them another name.
+///
+/// # Errors
+///
+/// Those of the database; an expression of the models that it refuses.
+pub async fn both(
+    conn: &mut PgConnection,
+    models: &Schema,
+    known: &Schema,
+    decisions: &Decisions,
+) -> Result<(Schema, Schema), Error> {
+    let mut scope = Scope::of([models, known]);
+    for (from, _) in &decisions.renames {
+        // A column is no table: then there is none of that name.
+        if let Ok(name) = from.to_string().parse::<Name>() {
+            scope.schemas.extend(name.schema.clone());
+            scope.tables.get_or_insert_default().insert(name.clone());
+            scope.enums.get_or_insert_default().insert(name);
+        }
+    }
+    let live = introspect(conn, &scope).await?;
+    let wanted = canonical(conn, models).await?;
+    Ok((live, wanted))
+}
+
+/// Tables that `plan` creates, each with one of the database that is not ours
+/// and has most of its columns: it may be the same under another name.
+///
+/// # Errors
+///
+/// Those of the database.
+pub async fn lookalikes(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    live: &Schema,
+) -> Result<Vec<(Name, Name)>, Error> {
+    let created = plan.steps.iter().filter_map(|step| match &step.change {
+        Change::CreateTable { name, table } if !live.tables.contains_key(name) => {
+            Some((name, table))
+        }
+        _ => None,
+    });
+    let created: Vec<_> = created.collect();
+    if created.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scope = Scope {
+        schemas: created
+            .iter()
+            .filter_map(|(name, _)| name.schema.clone())
+            .collect(),
+        ..Scope::default()
+    };
+    let all = introspect(conn, &scope).await?;
+    let others = all
+        .tables
+        .iter()
+        .filter(|(name, _)| !live.tables.contains_key(name));
+    Ok(others
+        .flat_map(|(other, there)| {
+            let alike = created.iter().filter(move |(_, table)| {
+                let shared = table.columns.iter().filter(|column| {
+                    there
+                        .column(&column.name)
+                        .is_some_and(|c| c.data_type == column.data_type)
+                });
+                2 * shared.count() > table.columns.len().max(there.columns.len())
+            });
+            alike.map(move |(name, _)| ((*name).clone(), other.clone()))
+        })
+        .collect())
+}
+
+/// The objects whose data a plan loses, as flags name them.
+pub fn data_lost_by(plan: &Plan) -> Vec<String> {
+    plan.steps
+        .iter()
+        .filter(|step| {
+            step.risks
+                .iter()
+                .any(|risk| matches!(risk, Risk::LosesData(_)))
+        })
+        .map(|step| step.change.object())
+        .collect()
+}
+
+/// Refuses a plan that loses data of an object that is not named.
+///
+/// # Errors
+///
+/// [`Error::is_generate`], with each object in its remedy.
+pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
+    let lost: Vec<String> = data_lost_by(plan)
+        .into_iter()
+        .filter(|object| !allowed.contains(object))
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(GenerateError::DataLoss { objects: lost }.into())
+}
+
+/// Makes the changes of a plan, all in one transaction.
+///
+/// `allow_data_loss` names each object that may lose data. No row is changed
+/// or removed to make a change fit: what does not fit is refused.
+///
+/// # Errors
+///
+/// Those of [`check_data_loss`]; whatever the database refuses, with the
+/// statement. Nothing is changed then.
+pub async fn push(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    allow_data_loss: &[String],
+) -> Result<(), Error> {
+    check_data_loss(plan, allow_data_loss)?;
+    let mut transaction = conn.begin().await?;
+    for step in &plan.steps {
+        for statement in step.change.statements() {
+            // The differ writes it: names in quotes, expressions of the models.
+            if let Err(error) = transaction.execute(AssertSqlSafe(statement.as_str())).await {
+                return Err(refused(&step.change, &statement, error));
+            }
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn refused(change: &Change, statement: &str, source: sqlx::Error) -> Error {
+    let Some(code) = sqlstate::code(&source).map(str::to_owned) else {
+        return source.into();
+    };
+    SchemaError::ChangeRefused {
+        change: change.summary(),
+        column: needed(change, &code),
+        code,
+        statement: statement.to_owned(),
+        source,
+    }
+    .into()
+}
+
+/// What the rows that are in the way of a change need.
+fn needed(change: &Change, code: &str) -> Option<ColumnNeed> {
+    let object = change.object();
+    match change {
+        Change::AddColumn { .. } | Change::SetNotNull { .. }
+            if code == sqlstate::NOT_NULL_VIOLATION =>
+        {
+            Some(ColumnNeed::Fill(object))
+        }
+        Change::AlterType { .. }
+            if code.starts_with(sqlstate::DATA_EXCEPTION)
+                || code == sqlstate::DATATYPE_MISMATCH =>
+        {
+            Some(ColumnNeed::Using(object))
+        }
+        _ => None,
+    }
+}

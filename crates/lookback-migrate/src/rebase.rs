@@ -1,0 +1,294 @@
+//! Migrations that were generated on several branches, put one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use lookback_schema::{Schema, Snapshot, merge};
+
+use crate::error::{Error, FolderError, GenerateError};
+use crate::files::Folder;
+use crate::files::folder::version_of;
+use crate::files::journal::Journal;
+use crate::generate::{GenerateOptions, Generated, drafted, next_version};
+
+/// How the snapshots of a folder are put one after the other, in the order of
+/// their versions: the order in which a new database gets the files.
+///
+/// Each migration is taken for what it changes, which is the difference between
+/// the snapshot it follows and its own. What has to follow another one gets that
+/// as its parent, and a schema with both changes. Its SQL stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Rebase {
+    /// The snapshots that are written anew, in order.
+    pub rewritten: Vec<Snapshot>,
+    /// Those that go, with their files, to be generated anew.
+    pub removed: Vec<Snapshot>,
+    /// The newest of those that stay.
+    newest: Option<Snapshot>,
+}
+
+impl Rebase {
+    /// Looks at the snapshots of `folder` and says what is to be done; writes
+    /// nothing.
+    ///
+    /// `regenerate` has the versions of migrations that are to go. Those that
+    /// follow them on their branch go, too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::is_generate`] with each object that two branches change, and what
+    /// each does, and for a version in `regenerate` that is on no branch;
+    /// [`Error::is_folder`] for a snapshot that follows one which is not there.
+    pub fn of(folder: &Folder, regenerate: &[i64]) -> Result<Self, Error> {
+        let snapshots = folder.snapshots()?;
+        let known = in_order(&snapshots)?;
+        if one_after_the_other(&snapshots) {
+            let newest = snapshots.last().cloned();
+            return Ok(Self {
+                newest,
+                ..Self::default()
+            });
+        }
+        let removed = removed(&snapshots, regenerate)?;
+        let mut rebase = Self::default();
+        let mut told = Vec::new();
+        // Whatever follows one that does not fit is told of with it.
+        let mut left_out: BTreeSet<i64> = BTreeSet::new();
+        for snapshot in &snapshots {
+            let version = snapshot.version;
+            if removed.contains(&version) {
+                rebase.removed.push(snapshot.clone());
+                continue;
+            }
+            if snapshot
+                .parent
+                .is_some_and(|parent| left_out.contains(&parent))
+            {
+                left_out.insert(version);
+                continue;
+            }
+            if let Err(problem) = rebase.follow(snapshot, &known) {
+                told.push(problem);
+                left_out.insert(version);
+            }
+        }
+        if told.is_empty() {
+            return Ok(rebase);
+        }
+        Err(GenerateError::Conflicts(told).into())
+    }
+
+    /// Puts a snapshot after the newest.
+    fn follow(
+        &mut self,
+        snapshot: &Snapshot,
+        known: &BTreeMap<i64, &Snapshot>,
+    ) -> Result<(), String> {
+        let parent = self.newest.as_ref().map(|newest| newest.version);
+        let head = self.newest.as_ref().map(|newest| newest.schema.clone());
+        let head = head.unwrap_or_default();
+        let before = snapshot.parent.and_then(|parent| known.get(&parent));
+        let base = before.map(|before| before.schema.clone());
+        let base = base.unwrap_or_default();
+        if parent == snapshot.parent && head == base {
+            self.newest = Some(snapshot.clone());
+            return Ok(());
+        }
+        let schema = merge(&base, &head, &snapshot.schema).map_err(|conflicts| {
+            let version = snapshot.version;
+            let mut told = format!(
+                "migration {version} (the second) does not go together with those generated beside \
+                 it, up to {} (the first)",
+                parent.unwrap_or_default()
+            );
+            for conflict in conflicts {
+                told.push_str(&format!("\n    {conflict}"));
+            }
+            told
+        })?;
+        let mut follower = snapshot.clone();
+        follower.parent = parent;
+        follower.schema = schema;
+        self.rewritten.push(follower.clone());
+        self.newest = Some(follower);
+        Ok(())
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.rewritten.is_empty() && self.removed.is_empty()
+    }
+
+    /// The schema after all migrations that stay.
+    pub fn schema(&self) -> Schema {
+        let schema = self.newest.as_ref().map(|newest| newest.schema.clone());
+        schema.unwrap_or_default()
+    }
+
+    /// The names of files of no snapshot that came after one that goes.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn written_by_hand(&self, folder: &Folder) -> Result<Vec<String>, Error> {
+        let Some(first) = self.removed.iter().flat_map(|one| &one.files).min() else {
+            return Ok(Vec::new());
+        };
+        let snapshots = folder.snapshots()?;
+        let is_generated = |version: &i64| snapshots.iter().any(|s| s.files.contains(version));
+        let mut names = folder.names()?;
+        names.retain(|name| {
+            let version = version_of(name).filter(|_| name.ends_with(".sql"));
+            version.is_some_and(|version| version > *first && !is_generated(&version))
+        });
+        names.sort();
+        Ok(names)
+    }
+
+    /// The files that are written, and those that go.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be read.
+    pub fn files(&self, folder: &Folder) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Error> {
+        let journal = self.journal(folder)?;
+        let path = |name: &String| folder.path().join(name);
+        let written = journal.write.keys().map(path).collect();
+        Ok((written, journal.remove.iter().map(path).collect()))
+    }
+
+    /// Writes it: all of it, or nothing. If it is killed half-way,
+    /// [`Folder::finish`] does the rest.
+    ///
+    /// # Errors
+    ///
+    /// A folder that cannot be written.
+    pub fn write(&self, folder: &Folder) -> Result<(), Error> {
+        self.journal(folder)?.commit(folder)
+    }
+
+    /// Writes it together with the migration that makes `models` of what stays.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`generate`](crate::generate()). Nothing is written then.
+    pub fn generate(
+        &self,
+        folder: &Folder,
+        models: &Schema,
+        options: &GenerateOptions,
+        now: DateTime<Utc>,
+    ) -> Result<Generated, Error> {
+        let first = next_version(folder, options.version, now)?;
+        let draft = drafted(self.newest.as_ref(), models, options, first)?;
+        let mut journal = self.journal(folder)?;
+        let generated = draft.generated(folder);
+        journal.write.extend(draft.files);
+        journal.commit(folder)?;
+        Ok(generated)
+    }
+
+    fn journal(&self, folder: &Folder) -> Result<Journal, Error> {
+        let mut journal = Journal::default();
+        for snapshot in &self.rewritten {
+            journal
+                .write
+                .insert(snapshot_name(snapshot.version), snapshot.to_json());
+        }
+        for snapshot in &self.removed {
+            journal.remove.insert(snapshot_name(snapshot.version));
+            for name in folder.names()? {
+                let version = version_of(&name);
+                let is_sql = name.ends_with(".sql");
+                if is_sql && version.is_some_and(|version| snapshot.files.contains(&version)) {
+                    journal.remove.insert(name);
+                }
+            }
+        }
+        Ok(journal)
+    }
+}
+
+pub(super) fn snapshot_name(version: i64) -> String {
+    format!("meta/{version}.json")
+}
+
+/// The snapshots by version, once each one's parent is there and older, and no
+/// file is one of two of them.
+fn in_order(snapshots: &[Snapshot]) -> Result<BTreeMap<i64, &Snapshot>, Error> {
+    let mut known = BTreeMap::new();
+    let mut files: BTreeMap<i64, i64> = BTreeMap::new();
+    for snapshot in snapshots {
+        let version = snapshot.version;
+        if let Some(parent) = snapshot.parent
+            && !known.contains_key(&parent)
+        {
+            return Err(FolderError::OlderParentMissing { version, parent }.into());
+        }
+        known.insert(version, snapshot);
+        for file in &snapshot.files {
+            if let Some(other) = files.insert(*file, version) {
+                return Err(FolderError::SharedFile {
+                    first: other,
+                    second: version,
+                    file: *file,
+                }
+                .into());
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn one_after_the_other(snapshots: &[Snapshot]) -> bool {
+    let mut last = None;
+    snapshots.iter().all(|snapshot| {
+        let follows = snapshot.parent == last;
+        last = Some(snapshot.version);
+        follows
+    })
+}
+
+/// The versions of snapshots that go: those asked for, and what follows them.
+fn removed(snapshots: &[Snapshot], regenerate: &[i64]) -> Result<BTreeSet<i64>, Error> {
+    let mut removed = BTreeSet::new();
+    for wanted in regenerate {
+        let found = snapshots
+            .iter()
+            .find(|snapshot| snapshot.version == *wanted || snapshot.files.contains(wanted));
+        let mut gone = BTreeSet::new();
+        gone.extend(found.map(|snapshot| snapshot.version));
+        for snapshot in snapshots {
+            if snapshot.parent.is_some_and(|parent| gone.contains(&parent)) {
+                gone.insert(snapshot.version);
+            }
+        }
+        // Of a migration that every other one of its time follows or is
+        // followed by, nothing was generated beside it.
+        let beside = |snapshot: &&Snapshot| {
+            !gone.contains(&snapshot.version)
+                && !found.is_some_and(|found| follows(snapshots, found, snapshot.version))
+        };
+        if found.is_none() || !snapshots.iter().any(|snapshot| beside(&snapshot)) {
+            return Err(GenerateError::NotOnBranch { version: *wanted }.into());
+        }
+        removed.extend(gone);
+    }
+    Ok(removed)
+}
+
+/// Whether a snapshot comes after the one of this version.
+fn follows(snapshots: &[Snapshot], snapshot: &Snapshot, version: i64) -> bool {
+    let mut parent = snapshot.parent;
+    while let Some(this) = parent {
+        if this == version {
+            return true;
+        }
+        parent = snapshots
+            .iter()
+            .find(|other| other.version == this)
+            .and_then(|other| other.parent);
+    }
+    false
+}

@@ -1,0 +1,61 @@
+//! A transaction that is rolled back, whatever happens in it.
+
+use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Transaction};
+
+use crate::error::Error;
+use crate::sqlstate::is_no_transaction;
+
+/// A transaction, or a savepoint of the caller's transaction. What is done in
+/// it is undone: with [`end`](Self::end), and if it is dropped.
+pub(crate) enum RolledBack<'c> {
+    /// One that the driver knows of.
+    Known(Transaction<'c, Postgres>),
+    /// A savepoint in a transaction that was begun with `BEGIN` as a query.
+    Unknown(&'c mut PgConnection),
+}
+
+impl<'c> RolledBack<'c> {
+    /// Begins one by the statement `begin`, or a savepoint if the caller has a
+    /// transaction.
+    pub(crate) async fn begin(
+        conn: &'c mut PgConnection,
+        begin: &'static str,
+    ) -> Result<Self, Error> {
+        if conn.is_in_transaction() {
+            return Ok(Self::Known(conn.begin().await?));
+        }
+        match conn.execute("SAVEPOINT lookback_rolled_back").await {
+            Ok(_) => Ok(Self::Unknown(conn)),
+            Err(error) if is_no_transaction(&error) => {
+                Ok(Self::Known(conn.begin_with(begin).await?))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The connection in it.
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Known(transaction) => transaction,
+            Self::Unknown(conn) => conn,
+        }
+    }
+
+    /// Undoes everything, and passes on the result of what was done; its error
+    /// before that of the undoing.
+    pub(crate) async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        let undone = match self {
+            Self::Known(transaction) => transaction.rollback().await,
+            Self::Unknown(conn) => conn
+                .execute(
+                    "ROLLBACK TO SAVEPOINT lookback_rolled_back; \
+                     RELEASE SAVEPOINT lookback_rolled_back",
+                )
+                .await
+                .map(drop),
+        };
+        let done = result?;
+        undone?;
+        Ok(done)
+    }
+}

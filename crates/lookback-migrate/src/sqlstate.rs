@@ -1,0 +1,54 @@
+//! The SQLSTATEs that are told apart (PostgreSQL manual, appendix A).
+
+use sqlx::postgres::PgDatabaseError;
+
+/// The class of values that do not fit.
+pub(crate) const DATA_EXCEPTION: &str = "22";
+pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
+pub(crate) const ACTIVE_SQL_TRANSACTION: &str = "25001";
+pub(crate) const READ_ONLY_SQL_TRANSACTION: &str = "25006";
+pub(crate) const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
+pub(crate) const DEADLOCK_DETECTED: &str = "40P01";
+pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+pub(crate) const DATATYPE_MISMATCH: &str = "42804";
+/// A table or index, a type, schema or extension, and a column that exists already.
+pub(crate) const DUPLICATES: [&str; 3] = ["42P07", "42710", "42701"];
+pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub(crate) const QUERY_CANCELED: &str = "57014";
+/// The class of sessions that the server or an administrator has ended: 57P01 and others.
+pub(crate) const SESSION_ENDED: &str = "57P";
+
+/// The error of the server, if the driver's error is one.
+pub(crate) fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
+    error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref())
+}
+
+/// The SQLSTATE of an error of the server.
+pub(crate) fn code(error: &sqlx::Error) -> Option<&str> {
+    server_error(error).map(PgDatabaseError::code)
+}
+
+/// Whether a lock was not free, and another attempt may find it so.
+pub(crate) fn is_lock_conflict(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED))
+}
+
+/// Whether the session may have ended.
+pub(crate) fn is_connection_lost(error: &sqlx::Error) -> bool {
+    code(error).is_none_or(|code| code.starts_with(SESSION_ENDED))
+}
+
+/// Whether the role or the server allows no such change.
+pub(crate) fn is_change_forbidden(error: &sqlx::Error) -> bool {
+    matches!(
+        code(error),
+        Some(INSUFFICIENT_PRIVILEGE | READ_ONLY_SQL_TRANSACTION)
+    )
+}
+
+/// Whether a savepoint was refused because there is no transaction.
+pub(crate) fn is_no_transaction(error: &sqlx::Error) -> bool {
+    code(error) == Some(NO_ACTIVE_SQL_TRANSACTION)
+}

@@ -1,0 +1,76 @@
+//! The migrations of Lookback's own tables, and what only they need: pgvector,
+//! and the version of the encoder.
+
+use lookback_migrate::{HookFuture, Hooks, Migrations};
+use sqlx::{PgConnection, Row as _};
+
+use super::MIGRATOR;
+use crate::embedding::ENCODER_VERSION;
+use crate::error::Error;
+use crate::setup::{ENCODER_SETTING, check_server};
+use crate::tables::{NewSetting, Setting};
+
+/// The migrations of Lookback's own tables.
+pub fn built_in_migrations() -> Migrations {
+    Migrations::embedded(&MIGRATOR).with_hooks(BuiltIn)
+}
+
+#[derive(Debug)]
+struct BuiltIn;
+
+impl Hooks for BuiltIn {
+    fn before_lock<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
+        Box::pin(async move { Ok(check_server(conn).await?) })
+    }
+
+    fn before_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
+        Box::pin(async move { Ok(create_extension(conn).await?) })
+    }
+
+    fn after_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
+        Box::pin(async move { Ok(record_encoder(conn).await?) })
+    }
+}
+
+/// Creates pgvector, or says who has to.
+async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    match sqlx::query("CREATE EXTENSION IF NOT EXISTS vector")
+        .execute(&mut *conn)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(refusal))
+            if refusal.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) =>
+        {
+            let row = sqlx::query(
+                "SELECT current_user::text AS role, current_database()::text AS database",
+            )
+            .fetch_one(conn)
+            .await?;
+            let role: String = row.try_get("role")?;
+            let database: String = row.try_get("database")?;
+            Err(Error::Setup {
+                problem: format!("the role \"{role}\" may not create the extension pgvector"),
+                hint: format!(
+                    "have a superuser (on a hosted PostgreSQL, its administrator) run, in the \
+                     database \"{database}\":\n    CREATE EXTENSION vector;"
+                ),
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Records which encoder makes the vectors, in a database that has none yet.
+async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error> {
+    let recorded = Setting::records()
+        .filter(Setting::name().eq(ENCODER_SETTING))
+        .count(&mut *conn)
+        .await?;
+    if recorded.value() == 0 {
+        let setting = NewSetting::new(ENCODER_SETTING, ENCODER_VERSION.to_string());
+        Setting::records().create(conn, setting).await?;
+    }
+    Ok(())
+}
