@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT, built_in_migrations};
+use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT, Migrations, built_in_migrations};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 #[tokio::test]
@@ -140,4 +140,18 @@ async fn a_dropped_run_is_made_good_by_the_next() {
     // No time to wait, and all of it.
     migrate::run(&mut conn, Duration::ZERO).await.unwrap();
     migrate::run(&mut conn, Duration::MAX).await.unwrap();
+}
+
+#[test]
+fn what_is_embedded_is_what_is_in_the_folder() {
+    let folder = Migrations::folder(std::path::Path::new("migrations")).unwrap();
+    let embedded = built_in_migrations();
+    let shown = |migrations: &Migrations| -> Vec<String> {
+        let files = migrations.files().iter();
+        files
+            .map(|file| format!("{} {} {:?}", file.version(), file.description(), file.up()))
+            .collect()
+    };
+    assert!(!embedded.files().is_empty());
+    assert_eq!(shown(&embedded), shown(&folder));
 }

@@ -12,7 +12,7 @@ mod sqlx_too;
 
 use std::time::Duration;
 
-use lookback::migrate::{self, ApplyOptions, Error, Event, Migration, Migrations};
+use lookback_migrate::{ApplyOptions, Error, Event, Migration, Migrations};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use testkit::Database;
 
@@ -76,7 +76,8 @@ impl Shop {
             hear(&event);
             events.push(event);
         };
-        let result = migrate::apply(&mut self.conn, &migrations, &self.options, &mut tell).await;
+        let result =
+            lookback_migrate::apply(&mut self.conn, &migrations, &self.options, &mut tell).await;
         Ran { result, events }
     }
 
@@ -84,14 +85,17 @@ impl Shop {
         let migrations = self.migrations();
         let mut events = Vec::new();
         let mut tell = |event| events.push(event);
-        let result = migrate::revert(&mut self.conn, &migrations, &self.options, &mut tell).await;
+        let result =
+            lookback_migrate::revert(&mut self.conn, &migrations, &self.options, &mut tell).await;
         Ran { result, events }
     }
 
     /// The states, as lines.
     async fn status(&mut self) -> String {
         let migrations = self.migrations();
-        let all = migrate::status(&mut self.conn, &migrations).await.unwrap();
+        let all = lookback_migrate::status(&mut self.conn, &migrations)
+            .await
+            .unwrap();
         let lines = all.iter().map(|m| format!("{} {:?}", m.version, m.state));
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lookback::migrate::Migrations;
+use lookback_migrate::Migrations;
 
 use super::{Shop, said};
 
@@ -58,7 +58,7 @@ fn files_are_read_by_the_rules_of_sqlx() {
                 file.description(),
                 file.up().name(),
                 file.up().no_transaction(),
-                file.down().map(lookback::migrate::Script::name),
+                file.down().map(lookback_migrate::Script::name),
             )
         })
         .collect();

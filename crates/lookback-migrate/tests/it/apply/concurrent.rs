@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::Event;
+use lookback_migrate::Event;
 
 use super::{Shop, run, until};
 

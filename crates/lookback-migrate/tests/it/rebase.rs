@@ -6,9 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use lookback::migrate::{
-    self, ApplyOptions, Folder, GenerateOptions, Migrations, Rebase, Remedy, Scope, canonical,
-    introspect,
+use lookback_migrate::{
+    ApplyOptions, Folder, GenerateOptions, Migrations, Rebase, Remedy, Scope, canonical, introspect,
 };
 use lookback_schema::{Column, Fill, Name, Schema, Table};
 use sqlx::{Connection as _, PgConnection};
@@ -64,7 +63,7 @@ impl Repository {
         let base = shop();
         let main = Folder::new(folder.path());
         let options = GenerateOptions::default();
-        migrate::generate(&main, &base, &options, at("10:00")).unwrap();
+        lookback_migrate::generate(&main, &base, &options, at("10:00")).unwrap();
         Self { folder, base }
     }
 
@@ -83,7 +82,7 @@ impl Repository {
                 reversible: true,
                 ..GenerateOptions::default()
             };
-            migrate::generate(&folder, models, &options, at(when)).unwrap();
+            lookback_migrate::generate(&folder, models, &options, at(when)).unwrap();
         }
         // Merged.
         copy(branch.path(), self.folder.path());
@@ -197,9 +196,13 @@ fn branches_are_put_one_after_the_other_and_no_sql_changes() {
     // Nothing is left: to rebase, to generate, to check.
     assert!(Rebase::of(&folder, &[]).unwrap().is_empty());
     let options = GenerateOptions::default();
-    let generated = migrate::generate(&folder, &all, &options, at("15:00")).unwrap();
+    let generated = lookback_migrate::generate(&folder, &all, &options, at("15:00")).unwrap();
     assert!(generated.files.is_empty());
-    assert!(migrate::check_models(&folder, &all).unwrap().is_empty());
+    assert!(
+        lookback_migrate::check_models(&folder, &all)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -238,7 +241,11 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
         assert!(error.to_string().contains("stopped half-way"), "{error}");
         folder.finish().unwrap();
         assert_eq!(repository.files(), after);
-        assert!(migrate::check_models(&folder, &all).unwrap().is_empty());
+        assert!(
+            lookback_migrate::check_models(&folder, &all)
+                .unwrap()
+                .is_empty()
+        );
     }
     // One that was killed before it was decided leaves a file that nobody reads.
     for (name, text) in &before {
@@ -343,7 +350,11 @@ fn what_does_not_go_together_is_generated_anew_from_the_models() {
         // What follows it on its branch goes with it.
         let with_it = names.iter().any(|name| name.contains("20261120130000"));
         assert_eq!(with_it, gone == 20261120110000, "{names:?}");
-        assert!(migrate::check_models(&folder, &models).unwrap().is_empty());
+        assert!(
+            lookback_migrate::check_models(&folder, &models)
+                .unwrap()
+                .is_empty()
+        );
         Migrations::folder(folder.path()).unwrap();
     }
 }
@@ -405,7 +416,7 @@ async fn every_database_ends_as_the_newest_snapshot_has_it() {
         let wanted = canonical(&mut conn, &newest).await.unwrap();
         assert_eq!(live.tables, wanted.tables, "{had:?}");
         assert!(
-            migrate::check_database(&folder, &mut conn)
+            lookback_migrate::check_database(&folder, &mut conn)
                 .await
                 .unwrap()
                 .is_empty()
@@ -431,7 +442,7 @@ async fn a_database_that_had_what_was_generated_anew_says_so() {
         .unwrap();
     let files = Migrations::folder(folder.path()).unwrap();
     let options = ApplyOptions::default();
-    let error = migrate::apply(&mut conn, &files, &options, &mut |_| {})
+    let error = lookback_migrate::apply(&mut conn, &files, &options, &mut |_| {})
         .await
         .unwrap_err();
     assert!(
@@ -443,7 +454,7 @@ async fn a_database_that_had_what_was_generated_anew_says_so() {
 async fn apply(conn: &mut PgConnection, folder: &Folder) {
     let files = Migrations::folder(folder.path()).unwrap();
     let options = ApplyOptions::default();
-    migrate::apply(conn, &files, &options, &mut |_| {})
+    lookback_migrate::apply(conn, &files, &options, &mut |_| {})
         .await
         .unwrap();
 }

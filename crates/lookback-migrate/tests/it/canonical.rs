@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{Scope, canonical, introspect};
+use lookback_migrate::{Scope, canonical, introspect};
 use lookback_schema::{Column, Constraint, Expression, Fill, Name, Schema, Table};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 

@@ -1,6 +1,6 @@
 //! A live database read as a schema.
 
-use lookback::migrate::{Live, Scope, introspect, read};
+use lookback_migrate::{Live, Scope, introspect, read};
 use lookback_schema::{Name, Snapshot};
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 

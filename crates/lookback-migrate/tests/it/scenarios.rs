@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lookback::migrate::{Scope, introspect};
+use lookback_migrate::{Scope, introspect};
 use lookback_schema::{Decisions, Expression, File, Schema, diff, statements};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 

@@ -1,6 +1,6 @@
 //! What is applied against what the files say.
 
-use lookback::migrate::{self, Event, Migrations, built_in_migrations};
+use lookback_migrate::Event;
 
 use super::Shop;
 
@@ -16,7 +16,9 @@ async fn pending_files_are_applied_in_order_and_recorded() {
     ])
     .await;
     let migrations = shop.migrations();
-    let pending = migrate::pending(&mut shop.conn, &migrations).await.unwrap();
+    let pending = lookback_migrate::pending(&mut shop.conn, &migrations)
+        .await
+        .unwrap();
     assert_eq!(pending.len(), 3);
     // Looking changes nothing.
     assert_eq!(
@@ -86,7 +88,7 @@ async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
     shop.remove("2_b_c.sql");
     assert_eq!(shop.status().await, "1 Applied\n2 Missing\n3 Pending");
     let migrations = shop.migrations();
-    let dry = migrate::pending(&mut shop.conn, &migrations)
+    let dry = lookback_migrate::pending(&mut shop.conn, &migrations)
         .await
         .unwrap_err();
     let missing = shop.migrate().await.error();
@@ -169,18 +171,4 @@ async fn a_schema_has_its_own_history() {
         shop.lines("SELECT to_regclass('other.a') IS NULL").await,
         "false"
     );
-}
-
-#[test]
-fn what_is_embedded_is_what_is_in_the_folder() {
-    let folder = Migrations::folder(std::path::Path::new("migrations")).unwrap();
-    let embedded = built_in_migrations();
-    let shown = |migrations: &Migrations| -> Vec<String> {
-        let files = migrations.files().iter();
-        files
-            .map(|file| format!("{} {} {:?}", file.version(), file.description(), file.up()))
-            .collect()
-    };
-    assert!(!embedded.files().is_empty());
-    assert_eq!(shown(&embedded), shown(&folder));
 }

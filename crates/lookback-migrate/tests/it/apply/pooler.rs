@@ -4,7 +4,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use lookback::migrate::{self, ApplyOptions, Event};
+use lookback_migrate::{ApplyOptions, Event};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,7 +78,7 @@ async fn a_connection_that_was_moved_to_another_session_is_noticed() {
         }
     };
     let options = ApplyOptions::default();
-    let applied = migrate::apply(&mut moved, &migrations, &options, &mut tell);
+    let applied = lookback_migrate::apply(&mut moved, &migrations, &options, &mut tell);
     let error = said(&applied.await.unwrap_err());
     insta::with_settings!({filters => vec![(r"process \d+", "process [pid]")]}, {
         insta::assert_snapshot!(error, @"

@@ -1,6 +1,6 @@
 //! Files without transaction: where they stop, and how they go on.
 
-use lookback::migrate::Event;
+use lookback_migrate::Event;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use super::Shop;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{self, ApplyOptions, DEFAULT_LOCK_TIMEOUT, Event};
+use lookback_migrate::{ApplyOptions, DEFAULT_LOCK_TIMEOUT, Event};
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 
@@ -58,7 +58,7 @@ async fn a_table_in_use_is_tried_again_until_it_is_free() {
         {
             assert_eq!((file.as_str(), *line), ("2_c.sql", 2));
             // None any more, if it is let go of while they are looked up.
-            let is_mine = |holder: &migrate::Holder| holder.query.contains("mine");
+            let is_mine = |holder: &lookback_migrate::Holder| holder.query.contains("mine");
             assert!(holders.first().is_none_or(is_mine), "{holders:?}");
             let _ = free.send(());
         }
@@ -189,7 +189,7 @@ async fn five_at_once_build_an_index_concurrently_once() {
                 let mut conn = PgConnection::connect(&url).await.unwrap();
                 let options = ApplyOptions::default();
                 let mut tell = |_| {};
-                let applied = migrate::apply(&mut conn, &migrations, &options, &mut tell);
+                let applied = lookback_migrate::apply(&mut conn, &migrations, &options, &mut tell);
                 applied.await.unwrap().len()
             })
         })

@@ -1,0 +1,14 @@
+//! Migrations against the real PostgreSQL: a database for each test.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod apply;
+mod canonical;
+mod introspect;
+mod rebase;
+mod scenarios;
+
+/// A time that reads the same in every test.
+fn time(text: &str) -> chrono::DateTime<chrono::Utc> {
+    text.parse().expect("a time")
+}
