@@ -8,12 +8,12 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, SqlSafeStr};
 
 use crate::error::{Error, HistoryError, StatementError};
-use crate::event::{Event, Holder, Tell};
+use crate::event::{Event, EventSink, Holder};
 use crate::files::{MigrationFile, Migrations, Script};
 use crate::sqlstate::{is_connection_lost, is_lock_conflict};
-use history::{Direction, Record, Table};
-use lock::{Session, blockers};
-use statements::Step;
+use history::{Direction, HistoryRecord, HistoryTable};
+use lock::{LockSession, blockers};
+use statements::ScriptStatement;
 
 mod baseline;
 mod history;
@@ -26,7 +26,7 @@ mod status;
 
 pub use baseline::{Baseline, baseline};
 pub use revert::revert;
-pub use status::{Migration, State, pending, status};
+pub use status::{Migration, MigrationState, pending, status};
 
 /// How long [`apply`] waits by default for another process that is migrating.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
@@ -96,7 +96,7 @@ pub async fn apply(
     conn: &mut PgConnection,
     migrations: &Migrations,
     options: &ApplyOptions,
-    on_event: Tell<'_>,
+    on_event: EventSink<'_>,
 ) -> Result<Vec<Migration>, Error> {
     let before = migrations.hooks().before_lock(conn).await;
     before.map_err(Error::from_hook)?;
@@ -108,10 +108,10 @@ pub async fn apply(
 /// The work on a connection that holds the lock.
 struct Run<'a> {
     conn: &'a mut PgConnection,
-    tell: Tell<'a>,
+    events: EventSink<'a>,
     options: &'a ApplyOptions,
-    session: Session,
-    table: Table,
+    session: LockSession,
+    table: HistoryTable,
     /// The file that was applied last.
     newest: Option<String>,
     waited: Duration,
@@ -122,10 +122,10 @@ impl<'a> Run<'a> {
         conn: &'a mut PgConnection,
         migrations: &Migrations,
         options: &'a ApplyOptions,
-        tell: Tell<'a>,
+        events: EventSink<'a>,
     ) -> Result<Self, Error> {
-        let session = Session::start(conn, options, tell).await?;
-        let table = match Table::ensure(conn, migrations.table()).await {
+        let session = LockSession::start(conn, options, events).await?;
+        let table = match HistoryTable::ensure(conn, migrations.table()).await {
             Ok(table) => table,
             Err(error) => {
                 let _ = session.end(conn).await;
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         };
         Ok(Self {
             conn,
-            tell,
+            events,
             options,
             session,
             table,
@@ -172,23 +172,23 @@ impl<'a> Run<'a> {
             let name = file.up().name().to_owned();
             if let Some(newest) = newest.filter(|newest| file.version() < *newest) {
                 let file = name.clone();
-                (self.tell)(Event::OutOfOrder { file, newest });
+                (self.events)(Event::OutOfOrder { file, newest });
             }
             let file_name = name.clone();
-            (self.tell)(Event::Applying { file: file_name });
+            (self.events)(Event::Applying { file: file_name });
             let time = if file.up().no_transaction() {
                 let record = records.iter().find(|r| r.version == file.version());
                 self.step_by_step(file, file.up(), steps, Direction::Up, record)
                     .await?
             } else {
                 let record = records.iter().find(|r| r.version == file.version());
-                self.begins_anew(file, record)?;
+                self.check_not_partial(file, record)?;
                 self.in_transaction(file, file.up(), steps, Direction::Up)
                     .await?
             };
             self.session.reset(self.conn).await?;
             self.newest = Some(name.clone());
-            (self.tell)(Event::Applied { file: name, time });
+            (self.events)(Event::Applied { file: name, time });
         }
 
         let after = migrations.hooks().after_files(self.conn).await;
@@ -197,14 +197,18 @@ impl<'a> Run<'a> {
             version: file.version(),
             description: file.description().to_owned(),
             file: Some(file.up().name().to_owned()),
-            state: State::Applied,
+            state: MigrationState::Applied,
             applied_at: None,
         };
         Ok(files.iter().map(applied).collect())
     }
 
     /// A file that is half applied cannot become one with a transaction.
-    fn begins_anew(&self, file: &MigrationFile, record: Option<&Record>) -> Result<(), Error> {
+    fn check_not_partial(
+        &self,
+        file: &MigrationFile,
+        record: Option<&HistoryRecord>,
+    ) -> Result<(), Error> {
         if record.is_none() {
             return Ok(());
         }
@@ -219,7 +223,7 @@ impl<'a> Run<'a> {
         &mut self,
         file: &MigrationFile,
         script: &Script,
-        steps: &[Step<'_>],
+        steps: &[ScriptStatement<'_>],
         direction: Direction,
     ) -> Result<Duration, Error> {
         let mut pause = FIRST_PAUSE;
@@ -230,23 +234,23 @@ impl<'a> Run<'a> {
                 Err(stop) => stop,
             };
             let (at, error) = match stop {
-                Stop::At(at, error) => (at, error),
-                Stop::Other(error) => return Err(error),
+                AttemptError::At(at, error) => (at, error),
+                AttemptError::Other(error) => return Err(error),
             };
             let line = at.and_then(|at| steps.get(at)).map_or(0, |step| step.line);
             let waited = begun.elapsed();
             let blocked = if is_lock_conflict(&error) {
                 match self.wait(script, line, waited, &mut pause).await? {
-                    Wait::Again => continue,
-                    Wait::Enough(holders) => Some(holders),
+                    WaitOutcome::Again => continue,
+                    WaitOutcome::Enough(holders) => Some(holders),
                 }
             } else {
                 None
             };
-            let state = self.rolled_back(at.is_none() && is_connection_lost(&error));
+            let state = self.describe_rollback(at.is_none() && is_connection_lost(&error));
             let failure = StatementError::new(script, steps, at, error, state);
             return Err(match blocked {
-                Some(holders) => failure.held_by(holders).into(),
+                Some(holders) => failure.with_holders(holders).into(),
                 None => failure.into(),
             });
         }
@@ -256,9 +260,9 @@ impl<'a> Run<'a> {
         &mut self,
         file: &MigrationFile,
         script: &Script,
-        steps: &[Step<'_>],
+        steps: &[ScriptStatement<'_>],
         direction: Direction,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), AttemptError> {
         let begun = Instant::now();
         let mut transaction = self.conn.begin().await?;
         // Within the transaction: from here on no pooler moves it.
@@ -272,7 +276,7 @@ impl<'a> Run<'a> {
             if let Err(error) = raw(&mut transaction, step.sql).await {
                 // A connection that is lost has rolled back, too.
                 let _ = transaction.rollback().await;
-                return Err(Stop::At(Some(at), error));
+                return Err(AttemptError::At(Some(at), error));
             }
         }
         let recorded = match direction {
@@ -283,12 +287,12 @@ impl<'a> Run<'a> {
             Direction::Down => self.table.delete(&mut transaction, file.version()).await,
         };
         // The file may have left a role or a mode in which nothing can be recorded.
-        recorded.map_err(|error| Stop::At(None, error))?;
+        recorded.map_err(|error| AttemptError::At(None, error))?;
         let committed = transaction.commit().await;
-        committed.map_err(|error| Stop::At(None, error))
+        committed.map_err(|error| AttemptError::At(None, error))
     }
 
-    fn rolled_back(&self, in_doubt: bool) -> String {
+    fn describe_rollback(&self, in_doubt: bool) -> String {
         let before = match &self.newest {
             Some(newest) => format!("as after {newest}"),
             None => "as before the first migration".to_owned(),
@@ -307,15 +311,15 @@ impl<'a> Run<'a> {
         line: usize,
         attempt: Duration,
         pause: &mut Duration,
-    ) -> Result<Wait, Error> {
+    ) -> Result<WaitOutcome, Error> {
         self.waited += attempt;
         let holders = blockers(self.conn).await?;
         let left = self.options.lock_timeout.saturating_sub(self.waited);
         if left.is_zero() {
-            return Ok(Wait::Enough(holders));
+            return Ok(WaitOutcome::Enough(holders));
         }
         let this = (*pause).min(left);
-        (self.tell)(Event::Retrying {
+        (self.events)(Event::Retrying {
             file: script.name().to_owned(),
             line,
             holders,
@@ -323,16 +327,16 @@ impl<'a> Run<'a> {
         });
         tokio::time::sleep(this).await;
         self.waited += this;
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
-        Ok(Wait::Again)
+        *pause = (*pause * 2).min(MAX_PAUSE);
+        Ok(WaitOutcome::Again)
     }
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// What comes after a lock that was not free.
-enum Wait {
+enum WaitOutcome {
     /// Another attempt.
     Again,
     /// No more time; these hold locks.
@@ -340,19 +344,19 @@ enum Wait {
 }
 
 /// What stopped an attempt.
-enum Stop {
+enum AttemptError {
     /// The statement at this place, or `COMMIT`.
     At(Option<usize>, sqlx::Error),
     Other(Error),
 }
 
-impl From<Error> for Stop {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
-impl From<sqlx::Error> for Stop {
+impl From<sqlx::Error> for AttemptError {
     fn from(error: sqlx::Error) -> Self {
         Self::Other(error.into())
     }

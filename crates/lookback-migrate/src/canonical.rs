@@ -7,9 +7,9 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use crate::error::{Error, SchemaError};
 use crate::introspect::{Scope, current_schema, read_here, set_search_path};
-use crate::scratch_transaction::RolledBack;
+use crate::scratch_transaction::ScratchTransaction;
 use crate::sqlstate::{is_change_forbidden, server_error};
-use scratch_schemas::Scratch;
+use scratch_schemas::ScratchSchemas;
 
 mod scratch_schemas;
 
@@ -32,7 +32,7 @@ mod scratch_schemas;
 /// the table and the column, constraint or index, with the server's words;
 /// otherwise those of the database.
 pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
-    let mut transaction = RolledBack::begin(conn, "BEGIN").await?;
+    let mut transaction = ScratchTransaction::begin(conn, "BEGIN").await?;
     let result = in_scratch(transaction.conn(), schema).await;
     transaction.end(result).await
 }
@@ -43,7 +43,7 @@ pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schem
 /// # Errors
 ///
 /// Those of the database.
-pub async fn can_print(conn: &mut PgConnection) -> Result<bool, Error> {
+pub async fn can_canonicalize(conn: &mut PgConnection) -> Result<bool, Error> {
     let row = sqlx::query(
         "SELECT has_database_privilege(current_database(), 'CREATE') \
            AND NOT current_setting('transaction_read_only')::boolean AS can",
@@ -58,11 +58,11 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
     let row = sqlx::query("SELECT pg_backend_pid() AS pid")
         .fetch_one(&mut *conn)
         .await?;
-    let scratch = Scratch::new(row.try_get("pid")?, &default, schema);
+    let scratch = ScratchSchemas::new(row.try_get("pid")?, &default, schema);
     for name in scratch.schemas() {
         match execute(conn, format!("CREATE SCHEMA {}", quoted(name))).await {
             Ok(()) => {}
-            Err(refusal) if refusal.is_lack_of_rights() => return Ok(schema.clone()),
+            Err(refusal) if refusal.is_change_forbidden() => return Ok(schema.clone()),
             Err(refusal) => return Err(refusal.into()),
         }
     }
@@ -80,8 +80,8 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
     create(conn, &scratch, schema).await?;
     let live = read_here(conn, &scope, &also, &schema.schemas).await?;
     scratch
-        .back(&live.schema)
-        .map(|printed| merged(schema, printed))
+        .restore_names(&live.schema)
+        .map(|printed| merge_canonical(schema, printed))
 }
 
 /// False if the role may not.
@@ -90,7 +90,7 @@ async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<b
         let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quoted(name));
         match execute(conn, sql).await {
             Ok(()) => {}
-            Err(refusal) if refusal.is_lack_of_rights() => return Ok(false),
+            Err(refusal) if refusal.is_change_forbidden() => return Ok(false),
             Err(refusal) => {
                 return Err(refusal.about(&format!("extension {name}")));
             }
@@ -99,8 +99,12 @@ async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<b
     Ok(true)
 }
 
-async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> Result<(), Error> {
-    let there = scratch.there(schema);
+async fn create(
+    conn: &mut PgConnection,
+    scratch: &ScratchSchemas,
+    schema: &Schema,
+) -> Result<(), Error> {
+    let there = scratch.renamed_schema(schema);
     for (name, labels) in &there.enums {
         let create = Change::CreateEnum {
             name: name.clone(),
@@ -117,8 +121,8 @@ async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> 
         let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
         if let Err(refusal) = execute(conn, sql).await {
             execute(conn, "ROLLBACK TO SAVEPOINT lookback_table".to_owned()).await?;
-            let (what, refusal) = blamed(conn, name, table, refusal).await?;
-            return Err(refusal.about(&scratch.without(&format!("table {name}{what}"))));
+            let (what, refusal) = find_refused_part(conn, name, table, refusal).await?;
+            return Err(refusal.about(&scratch.strip_names(&format!("table {name}{what}"))));
         }
     }
     for (name, table) in &there.tables {
@@ -135,7 +139,7 @@ async fn create(conn: &mut PgConnection, scratch: &Scratch, schema: &Schema) -> 
             execute(conn, add.statements().join("; "))
                 .await
                 .map_err(|refusal| {
-                    refusal.about(&scratch.without(&format!("table {name}, foreign key {key}")))
+                    refusal.about(&scratch.strip_names(&format!("table {name}, foreign key {key}")))
                 })?;
         }
     }
@@ -158,12 +162,12 @@ fn create_table(name: &Name, table: &Table) -> Result<String, Error> {
 }
 
 /// Which part of the table the server refuses, and what it says of that alone.
-async fn blamed(
+async fn find_refused_part(
     conn: &mut PgConnection,
     name: &Name,
     table: &Table,
-    whole: Refusal,
-) -> Result<(String, Refusal), Error> {
+    whole: ServerError,
+) -> Result<(String, ServerError), Error> {
     for (part, alone) in parts(table) {
         let sql = create_table(name, &alone)?;
         execute(conn, "SAVEPOINT lookback_part".to_owned()).await?;
@@ -224,7 +228,7 @@ fn parts(table: &Table) -> Vec<(String, Table)> {
 
 /// What was given, in the words that were printed; what was not printed as it
 /// was given.
-fn merged(given: &Schema, mut printed: Schema) -> Schema {
+fn merge_canonical(given: &Schema, mut printed: Schema) -> Schema {
     let mut schema = given.clone();
     for (name, table) in &mut schema.tables {
         let Some(printed) = printed.tables.remove(name) else {
@@ -243,18 +247,18 @@ fn merged(given: &Schema, mut printed: Schema) -> Schema {
     schema
 }
 
-async fn execute(conn: &mut PgConnection, sql: String) -> Result<(), Refusal> {
+async fn execute(conn: &mut PgConnection, sql: String) -> Result<(), ServerError> {
     match conn.execute(AssertSqlSafe(sql)).await {
         Ok(_) => Ok(()),
-        Err(source) => Err(Refusal(source)),
+        Err(source) => Err(ServerError(source)),
     }
 }
 
 /// A statement that failed.
-struct Refusal(sqlx::Error);
+struct ServerError(sqlx::Error);
 
-impl Refusal {
-    fn is_lack_of_rights(&self) -> bool {
+impl ServerError {
+    fn is_change_forbidden(&self) -> bool {
         is_change_forbidden(&self.0)
     }
 
@@ -271,8 +275,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<ServerError> for Error {
+    fn from(refusal: ServerError) -> Self {
         refusal.0.into()
     }
 }

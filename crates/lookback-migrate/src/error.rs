@@ -29,10 +29,10 @@ pub use statement::StatementError;
 /// to do next.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(Box<Kind>);
+pub struct Error(Box<ErrorKind>);
 
 #[derive(Debug, thiserror::Error)]
-enum Kind {
+enum ErrorKind {
     #[error("{}", driver_message(.0))]
     Driver(#[source] sqlx::Error),
     #[error(transparent)]
@@ -56,7 +56,7 @@ enum Kind {
 impl Error {
     /// Makes the error of a [hook](crate::Hooks) one of this crate.
     pub fn from_hook(source: impl Into<BoxError>) -> Self {
-        Self(Box::new(Kind::Hook(source.into())))
+        Self(Box::new(ErrorKind::Hook(source.into())))
     }
 
     /// Whether a statement of a migration failed.
@@ -67,55 +67,55 @@ impl Error {
     /// The statement of a migration that failed.
     pub fn statement(&self) -> Option<&StatementError> {
         match &*self.0 {
-            Kind::Statement(error) => Some(error),
+            ErrorKind::Statement(error) => Some(error),
             _ => None,
         }
     }
 
     /// Whether another session is in the way, or the migration lock was lost.
     pub fn is_locked(&self) -> bool {
-        matches!(*self.0, Kind::Lock(_))
+        matches!(*self.0, ErrorKind::Lock(_))
     }
 
     /// Whether what is recorded as applied does not fit the files.
     pub fn is_history(&self) -> bool {
-        matches!(*self.0, Kind::History(_))
+        matches!(*self.0, ErrorKind::History(_))
     }
 
     /// Whether a file is not SQL that can be applied.
     pub fn is_script(&self) -> bool {
-        matches!(*self.0, Kind::Script(_))
+        matches!(*self.0, ErrorKind::Script(_))
     }
 
     /// Whether the folder of migrations cannot be used as it is.
     pub fn is_folder(&self) -> bool {
-        matches!(*self.0, Kind::Folder(_))
+        matches!(*self.0, ErrorKind::Folder(_))
     }
 
     /// Whether a migration cannot be generated from what was given.
     pub fn is_generate(&self) -> bool {
-        matches!(*self.0, Kind::Generate(_))
+        matches!(*self.0, ErrorKind::Generate(_))
     }
 
     /// Whether a schema cannot be read, or is not taken by the server.
     pub fn is_schema(&self) -> bool {
-        matches!(*self.0, Kind::Schema(_))
+        matches!(*self.0, ErrorKind::Schema(_))
     }
 
     /// Whether a [hook](crate::Hooks) failed.
     pub fn is_hook(&self) -> bool {
-        matches!(*self.0, Kind::Hook(_))
+        matches!(*self.0, ErrorKind::Hook(_))
     }
 
     /// Whether the driver failed, or the server refused a statement of this crate.
     pub fn is_driver(&self) -> bool {
-        matches!(*self.0, Kind::Driver(_))
+        matches!(*self.0, ErrorKind::Driver(_))
     }
 
     /// The renames and drops that have to be decided before a plan can be made.
     pub fn questions(&self) -> &[Question] {
         match &*self.0 {
-            Kind::Generate(GenerateError::Undecided(questions)) => questions,
+            ErrorKind::Generate(GenerateError::Undecided(questions)) => questions,
             _ => &[],
         }
     }
@@ -123,14 +123,14 @@ impl Error {
     /// What to do next, where that is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match &*self.0 {
-            Kind::Driver(_) | Kind::Hook(_) => None,
-            Kind::Statement(error) => Some(error.remedy()),
-            Kind::Lock(error) => Some(error.remedy()),
-            Kind::History(error) => Some(error.remedy()),
-            Kind::Script(error) => Some(error.remedy()),
-            Kind::Folder(error) => Some(error.remedy()),
-            Kind::Generate(error) => Some(error.remedy()),
-            Kind::Schema(error) => Some(error.remedy()),
+            ErrorKind::Driver(_) | ErrorKind::Hook(_) => None,
+            ErrorKind::Statement(error) => Some(error.remedy()),
+            ErrorKind::Lock(error) => Some(error.remedy()),
+            ErrorKind::History(error) => Some(error.remedy()),
+            ErrorKind::Script(error) => Some(error.remedy()),
+            ErrorKind::Folder(error) => Some(error.remedy()),
+            ErrorKind::Generate(error) => Some(error.remedy()),
+            ErrorKind::Schema(error) => Some(error.remedy()),
         }
     }
 
@@ -141,7 +141,7 @@ impl Error {
     /// This error, if the driver did not cause it.
     pub fn into_driver(self) -> Result<sqlx::Error, Self> {
         match *self.0 {
-            Kind::Driver(error) => Ok(error),
+            ErrorKind::Driver(error) => Ok(error),
             kind => Err(Self(Box::new(kind))),
         }
     }
@@ -153,7 +153,7 @@ impl Error {
     /// This error, if no hook caused it.
     pub fn into_hook(self) -> Result<BoxError, Self> {
         match *self.0 {
-            Kind::Hook(error) => Ok(error),
+            ErrorKind::Hook(error) => Ok(error),
             kind => Err(Self(Box::new(kind))),
         }
     }
@@ -163,7 +163,7 @@ macro_rules! from {
     ($($kind:ident($error:ty)),*) => {
         $(impl From<$error> for Error {
             fn from(error: $error) -> Self {
-                Self(Box::new(Kind::$kind(error)))
+                Self(Box::new(ErrorKind::$kind(error)))
             }
         })*
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// Whoever looks on.
-pub(crate) type Tell<'a> = &'a mut (dyn FnMut(Event) + Send);
+pub type EventSink<'a> = &'a mut (dyn FnMut(Event) + Send);
 
 /// Something that happened while migrations were applied, for whoever looks
 /// on. Its text is a sentence without a full stop.
@@ -61,12 +61,12 @@ pub enum Event {
     },
     /// An index was there already, valid and of the same definition: an earlier
     /// run was ended after building it.
-    IndexIsThere {
+    IndexExists {
         /// The index, with its schema.
         index: String,
     },
     /// An index was gone already: an earlier run was ended after dropping it.
-    IndexIsGone {
+    IndexAlreadyDropped {
         /// The index, as written.
         index: String,
     },
@@ -151,11 +151,11 @@ impl fmt::Display for Event {
                     "dropped the INVALID index {index}, left by a failed build"
                 )
             }
-            Self::IndexIsThere { index } => write!(
+            Self::IndexExists { index } => write!(
                 f,
                 "the index {index} is there already, valid and as the file wants it"
             ),
-            Self::IndexIsGone { index } => write!(f, "the index {index} is gone already"),
+            Self::IndexAlreadyDropped { index } => write!(f, "the index {index} is gone already"),
             Self::Applied { file, time } => {
                 write!(f, "applied {file} in {} ms", time.as_millis())
             }

@@ -11,7 +11,7 @@ use crate::files::journal::Journal;
 use crate::rebase::snapshot_name;
 
 /// More files than a migration ever has, each with a version of its own.
-const MOST_FILES: i64 = 1_000_000;
+const MAX_FILES: i64 = 1_000_000;
 
 /// How a migration is generated.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ pub fn generate(
     let last = folder.last_version()?;
     let first = later_version(folder, last, options.version, now)?;
     let newest = folder.newest()?;
-    let draft = drafted(newest.as_ref(), models, options, first)?;
+    let draft = draft(newest.as_ref(), models, options, first)?;
     let generated = draft.generated(folder);
     if !draft.files.is_empty() {
         let journal = Journal {
@@ -96,7 +96,7 @@ impl Draft {
 
 /// The migration that makes `models` of the schema of `parent`; its files have
 /// the versions from `first` on.
-pub(super) fn drafted(
+pub(super) fn draft(
     parent: Option<&Snapshot>,
     models: &Schema,
     options: &GenerateOptions,
@@ -113,7 +113,7 @@ pub(super) fn drafted(
         });
     }
     let name = match &options.name {
-        Some(name) => checked_name(name)?,
+        Some(name) => validated_name(name)?,
         None => plan.name(),
     };
     let (mut files, mut risks) = (Vec::new(), Vec::new());
@@ -130,12 +130,14 @@ pub(super) fn drafted(
         files.push((up, file.sql()));
         if options.reversible {
             let down = format!("{version}_{words}.down.sql");
-            let back = file.back().map_err(|source| GenerateError::NotReversible {
-                name: words.clone(),
-                source,
-            })?;
+            let back = file
+                .reversal()
+                .map_err(|source| GenerateError::NotReversible {
+                    name: words.clone(),
+                    source,
+                })?;
             risks.extend(risks_of(&back).map(|risk| (down.clone(), risk)));
-            files.push((down, file.down(&back)));
+            files.push((down, file.reversal_sql(&back)));
         }
         versions.push(version);
     }
@@ -163,7 +165,7 @@ pub fn generate_empty(
     version: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<PathBuf, Error> {
-    let name = checked_name(name)?;
+    let name = validated_name(name)?;
     let version = next_version(folder, version, now)?;
     let text = "-- Write the change here. It runs in one transaction; for one that cannot,\n\
                 -- make `-- no-transaction` the first line.\n";
@@ -176,10 +178,10 @@ pub fn generate_empty(
 ///
 /// [`Error::is_generate`], with what would be right as its remedy.
 pub fn check_name(name: &str) -> Result<(), Error> {
-    checked_name(name).map(|_| ())
+    validated_name(name).map(|_| ())
 }
 
-fn checked_name(name: &str) -> Result<String, Error> {
+fn validated_name(name: &str) -> Result<String, Error> {
     let fits = !name.is_empty()
         && name.len() <= 100
         && name
@@ -217,13 +219,13 @@ fn later_version(
             }
             .into());
         }
-        if given > i64::MAX - MOST_FILES {
+        if given > i64::MAX - MAX_FILES {
             return Err(GenerateError::VersionTooLarge { version: given }.into());
         }
         return Ok(given);
     }
     let stamp = now.format("%Y%m%d%H%M%S").to_string().parse().unwrap_or(0);
-    if last > i64::MAX - MOST_FILES {
+    if last > i64::MAX - MAX_FILES {
         let folder = folder.path().to_owned();
         return Err(GenerateError::NoLaterVersion { last, folder }.into());
     }

@@ -6,7 +6,7 @@ use lookback_schema::{Name, Schema};
 use sqlx::PgConnection;
 
 use crate::error::Error;
-use crate::scratch_transaction::RolledBack;
+use crate::scratch_transaction::ScratchTransaction;
 
 mod build;
 mod catalog;
@@ -59,7 +59,7 @@ impl Scope {
 
 /// What was read of a live database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Live {
+pub struct Introspection {
     /// Its schema.
     pub schema: Schema,
     /// Indexes that a `CREATE INDEX CONCURRENTLY` left half-built: they serve
@@ -96,9 +96,9 @@ pub async fn introspect(conn: &mut PgConnection, scope: &Scope) -> Result<Schema
 ///
 /// Those of the database; [`Error::is_schema`] if there is no default schema, or
 /// a column is of a form that this version does not know.
-pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Live, Error> {
+pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Introspection, Error> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut transaction = RolledBack::begin(conn, BEGIN).await?;
+    let mut transaction = ScratchTransaction::begin(conn, BEGIN).await?;
     let result = read_here(transaction.conn(), scope, &[], &scope.schemas).await;
     transaction.end(result).await
 }
@@ -111,12 +111,12 @@ pub(crate) async fn read_here(
     scope: &Scope,
     also: &[String],
     named: &BTreeSet<String>,
-) -> Result<Live, Error> {
+) -> Result<Introspection, Error> {
     let default = match &scope.default_schema {
         Some(schema) => schema.clone(),
         None => catalog::current_schema(conn).await?,
     };
     catalog::set_search_path(conn, &default, also, named).await?;
-    let rows = catalog::Rows::read(conn, &default, scope).await?;
+    let rows = catalog::CatalogRows::read(conn, &default, scope).await?;
     build::live(&default, rows)
 }

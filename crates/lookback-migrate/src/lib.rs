@@ -34,17 +34,17 @@ mod scratch_transaction;
 mod sqlstate;
 
 pub use apply::{
-    ApplyOptions, Baseline, DEFAULT_LOCK_TIMEOUT, Migration, State, apply, baseline, pending,
-    revert, status,
+    ApplyOptions, Baseline, DEFAULT_LOCK_TIMEOUT, Migration, MigrationState, apply, baseline,
+    pending, revert, status,
 };
-pub use canonical::{can_print, canonical};
+pub use canonical::{can_canonicalize, canonical};
 pub use check::{check_database, check_models};
 pub use error::{Error, Remedy, StatementError};
-pub use event::{Event, Holder};
+pub use event::{Event, EventSink, Holder};
 pub use files::{Folder, MigrationFile, Migrations, Script};
 pub use generate::{GenerateOptions, Generated, check_name, generate, generate_empty};
 pub use hooks::{BoxError, HookFuture, Hooks};
-pub use introspect::{Live, Scope, introspect, read};
+pub use introspect::{Introspection, Scope, introspect, read};
 pub use pull::{PullOptions, RustCode, pull, rust_code};
-pub use push::{both, check_data_loss, data_lost_by, lookalikes, push};
+pub use push::{check_data_loss, comparable_schemas, objects_losing_data, push, similar_tables};
 pub use rebase::Rebase;

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use crate::error::{Error, SchemaError};
 use crate::introspect::{self, Scope};
-use crate::scratch_transaction::RolledBack;
+use crate::scratch_transaction::ScratchTransaction;
 use enums::Types;
 use names::TypeNames;
 use table::Model;
@@ -29,14 +29,14 @@ pub struct PullOptions {
     pub dimensions: usize,
     /// Whether a partition, the second, is one that the application makes of the
     /// table by itself, by their names.
-    pub is_made: fn(&str, &str) -> bool,
+    pub is_precreated: fn(&str, &str) -> bool,
 }
 
 impl Default for PullOptions {
     fn default() -> Self {
         Self {
             dimensions: 16,
-            is_made: |_, _| false,
+            is_precreated: |_, _| false,
         }
     }
 }
@@ -66,7 +66,7 @@ pub async fn pull(
     options: &PullOptions,
 ) -> Result<RustCode, Error> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    let mut transaction = RolledBack::begin(conn, BEGIN).await?;
+    let mut transaction = ScratchTransaction::begin(conn, BEGIN).await?;
     let result = pull_here(transaction.conn(), scope, options).await;
     transaction.end(result).await
 }
@@ -81,7 +81,7 @@ async fn pull_here(
         None => introspect::current_schema(conn).await?,
     };
     let mut live = introspect::read(conn, scope).await?;
-    leave_made_partitions(&mut live.schema, options);
+    remove_precreated_partitions(&mut live.schema, options);
     let there = &live.schema.schemas;
     if let Some(missing) = scope.schemas.difference(there).find(|s| **s != default) {
         let name = Name::new(missing).to_string();
@@ -91,7 +91,7 @@ async fn pull_here(
     for index in &live.invalid_indexes {
         notes.push(format!("the index {index} is INVALID and is left out"));
     }
-    let mut code = written(&live.schema, notes, options);
+    let mut code = write_module(&live.schema, notes, options);
     code.notes
         .extend(unsupported_objects::read(conn, &default, scope).await?);
     Ok(code)
@@ -99,7 +99,7 @@ async fn pull_here(
 
 /// Leaves out the partitions that the application made, and will make more of:
 /// `open_partitions` says so.
-fn leave_made_partitions(schema: &mut Schema, options: &PullOptions) {
+fn remove_precreated_partitions(schema: &mut Schema, options: &PullOptions) {
     for (name, table) in &mut schema.tables {
         if !table.partitions.values().any(Partition::is_default) {
             continue;
@@ -107,7 +107,7 @@ fn leave_made_partitions(schema: &mut Schema, options: &PullOptions) {
         let before = table.partitions.len();
         table
             .partitions
-            .retain(|partition, _| !(options.is_made)(&name.name, &partition.name));
+            .retain(|partition, _| !(options.is_precreated)(&name.name, &partition.name));
         table.open_partitions |= table.partitions.len() < before;
     }
 }
@@ -131,11 +131,11 @@ fn leave_made_partitions(schema: &mut Schema, options: &PullOptions) {
 /// assert!(code.notes.is_empty());
 /// ```
 pub fn rust_code(schema: &Schema, options: &PullOptions) -> RustCode {
-    written(schema, Vec::new(), options)
+    write_module(schema, Vec::new(), options)
 }
 
 /// The module, with `notes` of what has been lost before.
-fn written(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> RustCode {
+fn write_module(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> RustCode {
     let dimensions = options.dimensions;
     let mut names = TypeNames::default();
     let mut tables = Vec::new();
@@ -154,8 +154,11 @@ fn written(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> Ru
         .collect();
     notes.extend(models.iter().filter_map(Model::note));
 
-    let mut parts = vec![head(&models, &notes), uses(&models, &types.enums)];
-    let list = list(schema, &models, &types.enums);
+    let mut parts = vec![
+        module_header(&models, &notes),
+        use_lines(&models, &types.enums),
+    ];
+    let list = models_function(schema, &models, &types.enums);
     parts.extend(models.iter().map(ToString::to_string));
     parts.extend(types.enums.values().map(ToString::to_string));
     parts.push(list);
@@ -166,7 +169,7 @@ fn written(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> Ru
 }
 
 /// What the module is, and what it has not.
-fn head(models: &[Model<'_>], notes: &[String]) -> String {
+fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
     let mut text = "//! The tables of a database, as `lookback db pull` found them.\n\
          //!\n\
          //! From here on they are the source, to be edited by hand: `db generate` writes what\n\
@@ -187,7 +190,7 @@ fn head(models: &[Model<'_>], notes: &[String]) -> String {
 }
 
 /// The `use` lines for the types of the fields.
-fn uses(models: &[Model<'_>], enums: &enums::Enums) -> String {
+fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
     // The words of `Hidden<Option<DateTime<Utc>>>`.
     let words: BTreeSet<&str> = models
         .iter()
@@ -220,7 +223,7 @@ fn uses(models: &[Model<'_>], enums: &enums::Enums) -> String {
 }
 
 /// `fn models`: what is there without a word is not named.
-fn list(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) -> String {
+fn models_function(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) -> String {
     let mut without = Schema {
         tables: models
             .iter()

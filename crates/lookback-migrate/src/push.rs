@@ -18,7 +18,7 @@ use crate::sqlstate;
 /// # Errors
 ///
 /// Those of the database; an expression of the models that it refuses.
-pub async fn both(
+pub async fn comparable_schemas(
     conn: &mut PgConnection,
     models: &Schema,
     known: &Schema,
@@ -44,7 +44,7 @@ pub async fn both(
 /// # Errors
 ///
 /// Those of the database.
-pub async fn lookalikes(
+pub async fn similar_tables(
     conn: &mut PgConnection,
     plan: &Plan,
     live: &Schema,
@@ -87,7 +87,7 @@ pub async fn lookalikes(
 }
 
 /// The objects whose data a plan loses, as flags name them.
-pub fn data_lost_by(plan: &Plan) -> Vec<String> {
+pub fn objects_losing_data(plan: &Plan) -> Vec<String> {
     plan.steps
         .iter()
         .filter(|step| {
@@ -105,7 +105,7 @@ pub fn data_lost_by(plan: &Plan) -> Vec<String> {
 ///
 /// [`Error::is_generate`], with each object in its remedy.
 pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
-    let lost: Vec<String> = data_lost_by(plan)
+    let lost: Vec<String> = objects_losing_data(plan)
         .into_iter()
         .filter(|object| !allowed.contains(object))
         .collect();

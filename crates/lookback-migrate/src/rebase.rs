@@ -10,7 +10,7 @@ use crate::error::{Error, FolderError, GenerateError};
 use crate::files::Folder;
 use crate::files::folder::version_of;
 use crate::files::journal::Journal;
-use crate::generate::{GenerateOptions, Generated, drafted, next_version};
+use crate::generate::{GenerateOptions, Generated, draft, next_version};
 
 /// How the snapshots of a folder are put one after the other, in the order of
 /// their versions: the order in which a new database gets the files.
@@ -40,10 +40,10 @@ impl Rebase {
     /// [`Error::is_generate`] with each object that two branches change, and what
     /// each does, and for a version in `regenerate` that is on no branch;
     /// [`Error::is_folder`] for a snapshot that follows one which is not there.
-    pub fn of(folder: &Folder, regenerate: &[i64]) -> Result<Self, Error> {
+    pub fn plan(folder: &Folder, regenerate: &[i64]) -> Result<Self, Error> {
         let snapshots = folder.snapshots()?;
         let known = in_order(&snapshots)?;
-        if one_after_the_other(&snapshots) {
+        if is_linear(&snapshots) {
             let newest = snapshots.last().cloned();
             return Ok(Self {
                 newest,
@@ -52,8 +52,8 @@ impl Rebase {
         }
         let removed = removed(&snapshots, regenerate)?;
         let mut rebase = Self::default();
-        let mut told = Vec::new();
-        // Whatever follows one that does not fit is told of with it.
+        let mut conflicts = Vec::new();
+        // Whatever follows one that does not fit is conflicts of with it.
         let mut left_out: BTreeSet<i64> = BTreeSet::new();
         for snapshot in &snapshots {
             let version = snapshot.version;
@@ -69,14 +69,14 @@ impl Rebase {
                 continue;
             }
             if let Err(problem) = rebase.follow(snapshot, &known) {
-                told.push(problem);
+                conflicts.push(problem);
                 left_out.insert(version);
             }
         }
-        if told.is_empty() {
+        if conflicts.is_empty() {
             return Ok(rebase);
         }
-        Err(GenerateError::Conflicts(told).into())
+        Err(GenerateError::Conflicts(conflicts).into())
     }
 
     /// Puts a snapshot after the newest.
@@ -97,15 +97,15 @@ impl Rebase {
         }
         let schema = merge(&base, &head, &snapshot.schema).map_err(|conflicts| {
             let version = snapshot.version;
-            let mut told = format!(
+            let mut problem = format!(
                 "migration {version} (the second) does not go together with those generated beside \
                  it, up to {} (the first)",
                 parent.unwrap_or_default()
             );
             for conflict in conflicts {
-                told.push_str(&format!("\n    {conflict}"));
+                problem.push_str(&format!("\n    {conflict}"));
             }
-            told
+            problem
         })?;
         let mut follower = snapshot.clone();
         follower.parent = parent;
@@ -181,7 +181,7 @@ impl Rebase {
         now: DateTime<Utc>,
     ) -> Result<Generated, Error> {
         let first = next_version(folder, options.version, now)?;
-        let draft = drafted(self.newest.as_ref(), models, options, first)?;
+        let draft = draft(self.newest.as_ref(), models, options, first)?;
         let mut journal = self.journal(folder)?;
         let generated = draft.generated(folder);
         journal.write.extend(draft.files);
@@ -241,7 +241,7 @@ fn in_order(snapshots: &[Snapshot]) -> Result<BTreeMap<i64, &Snapshot>, Error> {
     Ok(known)
 }
 
-fn one_after_the_other(snapshots: &[Snapshot]) -> bool {
+fn is_linear(snapshots: &[Snapshot]) -> bool {
     let mut last = None;
     snapshots.iter().all(|snapshot| {
         let follows = snapshot.parent == last;

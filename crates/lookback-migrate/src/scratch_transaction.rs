@@ -7,14 +7,14 @@ use crate::sqlstate::is_no_transaction;
 
 /// A transaction, or a savepoint of the caller's transaction. What is done in
 /// it is undone: with [`end`](Self::end), and if it is dropped.
-pub(crate) enum RolledBack<'c> {
+pub(crate) enum ScratchTransaction<'c> {
     /// One that the driver knows of.
     Known(Transaction<'c, Postgres>),
     /// A savepoint in a transaction that was begun with `BEGIN` as a query.
     Unknown(&'c mut PgConnection),
 }
 
-impl<'c> RolledBack<'c> {
+impl<'c> ScratchTransaction<'c> {
     /// Begins one by the statement `begin`, or a savepoint if the caller has a
     /// transaction.
     pub(crate) async fn begin(

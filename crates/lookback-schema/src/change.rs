@@ -1,16 +1,19 @@
 //! One change of a schema: typed, so that it can be shown, weighed, written as
 //! SQL and applied to a [`Schema`](crate::Schema).
 
-use crate::data_type::DataType;
-use crate::expression::Expression;
-use crate::name::{Name, quoted};
 use crate::schema::{Column, Constraint, Index, Partition, Table};
+use crate::syntax::DataType;
+use crate::syntax::Expression;
+use crate::syntax::{Name, quoted};
 
 mod apply;
 mod ddl;
+mod plan;
 mod risk;
 mod type_change;
 
+pub use plan::{Plan, PlanStep};
+pub(crate) use plan::{new_tables, slug};
 pub use risk::{Lock, Risk};
 pub(crate) use type_change::TypeChange;
 

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::{Change, TypeChange};
+use crate::change::{Plan, new_tables};
 use crate::error::Error;
-use crate::expression::Expression;
-use crate::name::{Name, free, quoted, shortened};
-use crate::plan::{Plan, new_tables};
 use crate::schema::{Column, Constraint, Deferral, Fill, Partition, Schema, Table};
+use crate::syntax::Expression;
+use crate::syntax::{Name, free, quoted, shortened};
 
 mod decisions;
 mod rename;
 
-pub use decisions::{Decisions, DiffError, Path, Question};
+pub use decisions::{Decisions, DiffError, ObjectPath, Question};
 
 /// The changes that make `to` of `from`, in an order in which each can be made
 /// in one transaction. Equal schemas give an empty plan.
@@ -1008,6 +1008,6 @@ fn drop_index(table: &Name, name: &str) -> Change {
 }
 
 /// Used where a decision is about what is not there.
-pub(crate) fn unknown(what: &str, path: &Path) -> Error {
+pub(crate) fn unknown(what: &str, path: &ObjectPath) -> Error {
     Error::new(format!("{what} {path}: there is nothing of that name"))
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::change::Change;
+use crate::change::Plan;
 use crate::diff::{Decisions, diff};
-use crate::plan::Plan;
 use crate::schema::Schema;
 
+mod dependencies;
 mod object;
-mod uses;
 
 use object::{Changes, Did, Object};
 
@@ -119,7 +119,7 @@ pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, V
     // What was told by objects is held against what the changes do.
     for (side, start) in [(&other, first), (&one, second)] {
         let left = plan(&side.plan.apply(start.clone()), &merged);
-        let wrong = |step: &crate::Step| Conflict::Together(step.change.summary());
+        let wrong = |step: &crate::PlanStep| Conflict::Together(step.change.summary());
         if !left.is_empty() {
             return Err(left.steps.iter().map(wrong).collect());
         }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data_type::DataType;
-use crate::expression::Expression;
-use crate::name::Name;
+use crate::syntax::DataType;
+use crate::syntax::Expression;
+use crate::syntax::Name;
 
 mod constraint;
 mod definition;

@@ -31,7 +31,7 @@ pub struct Snapshot {
 
 /// The place of a snapshot among others.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Place {
+pub struct SnapshotHeader {
     format: u32,
     /// The version of the migration.
     pub version: i64,
@@ -41,7 +41,7 @@ pub struct Place {
     pub files: Vec<i64>,
 }
 
-impl Place {
+impl SnapshotHeader {
     /// Reads it of a file, and passes over the schema, which is most of it.
     ///
     /// # Errors
@@ -110,13 +110,13 @@ fn read<T: DeserializeOwned>(text: &str, format: impl Fn(&T) -> u32) -> Result<T
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Snapshot};
+    use super::{Snapshot, SnapshotHeader};
     use crate::schema::Schema;
 
     #[test]
     fn a_place_is_that_of_its_snapshot() {
         let snapshot = Snapshot::new(vec![7, 8], Some(3), Schema::default());
-        let place = Place::from_json(&snapshot.to_json()).unwrap();
+        let place = SnapshotHeader::from_json(&snapshot.to_json()).unwrap();
         assert_eq!(
             (place.version, place.parent),
             (snapshot.version, snapshot.parent)
@@ -129,13 +129,13 @@ mod tests {
             r#"{"format": 99}"#,
             r#"{"format": 99, "version": 1, "parent": null, "files": [1], "schema": {}}"#,
         ] {
-            let place = Place::from_json(text).unwrap_err().to_string();
+            let place = SnapshotHeader::from_json(text).unwrap_err().to_string();
             let snapshot = Snapshot::from_json(text).unwrap_err().to_string();
             assert!(place.contains("is of format 99"), "{place}");
             assert_eq!(place, snapshot);
         }
         for text in ["", "{}", r#"{"format": 1}"#] {
-            let place = Place::from_json(text).unwrap_err().to_string();
+            let place = SnapshotHeader::from_json(text).unwrap_err().to_string();
             assert!(place.starts_with("not a schema snapshot: "), "{place}");
         }
     }

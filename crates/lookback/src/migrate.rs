@@ -32,11 +32,12 @@ mod reembed;
 
 pub use built_in::built_in_migrations;
 pub use lookback_migrate::{
-    ApplyOptions, Baseline, BoxError, DEFAULT_LOCK_TIMEOUT, Error, Event, Folder, GenerateOptions,
-    Generated, Holder, HookFuture, Hooks, Live, Migration, MigrationFile, Migrations, PullOptions,
-    Rebase, Remedy, RustCode, Scope, Script, State, StatementError, apply, baseline, both,
-    can_print, canonical, check_data_loss, check_database, check_models, check_name, data_lost_by,
-    generate, generate_empty, introspect, lookalikes, pending, push, read, revert, status,
+    ApplyOptions, Baseline, BoxError, DEFAULT_LOCK_TIMEOUT, Error, Event, EventSink, Folder,
+    GenerateOptions, Generated, Holder, HookFuture, Hooks, Introspection, Migration, MigrationFile,
+    MigrationState, Migrations, PullOptions, Rebase, Remedy, RustCode, Scope, Script,
+    StatementError, apply, baseline, can_canonicalize, canonical, check_data_loss, check_database,
+    check_models, check_name, comparable_schemas, generate, generate_empty, introspect,
+    objects_losing_data, pending, push, read, revert, similar_tables, status,
 };
 pub use models::Models;
 pub use reembed::{Reembedded, reembed};
@@ -103,6 +104,6 @@ pub fn rust_code(schema: &Schema) -> RustCode {
 fn pull_options() -> PullOptions {
     let mut options = PullOptions::default();
     options.dimensions = DIMENSIONS;
-    options.is_made = storage::is_made;
+    options.is_precreated = storage::is_made;
     options
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::migrate::{self, ApplyOptions, Event, Folder, Migrations, Models, State};
+use lookback::migrate::{self, ApplyOptions, Event, Folder, MigrationState, Migrations, Models};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -192,7 +192,7 @@ pub(crate) async fn print_pending(
         let up = file.up();
         output::line(&format!("-- {}", up.name()))?;
         let state = status.iter().find(|m| m.version == file.version());
-        if let Some(State::Partial { done }) = state.map(|m| m.state) {
+        if let Some(MigrationState::Partial { done }) = state.map(|m| m.state) {
             output::line(&format!(
                 "-- (in effect already: its statements up to number {done})"
             ))?;
@@ -235,7 +235,7 @@ pub(crate) async fn status(
             vec![
                 Cell::new(m.version.to_string()),
                 match m.state {
-                    State::Applied | State::Pending => state,
+                    MigrationState::Applied | MigrationState::Pending => state,
                     _ => state.style(output::YELLOW),
                 },
                 Cell::new(&*m.description),

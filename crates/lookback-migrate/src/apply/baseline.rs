@@ -6,11 +6,11 @@ use std::time::Duration;
 use lookback_schema::Plan;
 use sqlx::{Connection as _, PgConnection};
 
-use super::status::{Migration, State, check, compare, to_apply};
+use super::status::{Migration, MigrationState, check, compare, to_apply};
 use super::{ApplyOptions, Run};
 use crate::check::check_database;
 use crate::error::{Error, FolderError, HistoryError};
-use crate::event::Tell;
+use crate::event::EventSink;
 use crate::files::{Folder, Migrations};
 
 /// What [`baseline`] did.
@@ -39,7 +39,7 @@ pub async fn baseline(
     folder: &Folder,
     table: Option<String>,
     options: &ApplyOptions,
-    on_event: Tell<'_>,
+    on_event: EventSink<'_>,
 ) -> Result<Baseline, Error> {
     if folder.newest()?.is_none() {
         let folder = folder.path().to_owned();
@@ -68,7 +68,7 @@ async fn record(
     check(&found)?;
     if let Some(partial) = found
         .iter()
-        .find(|m| matches!(m.state, State::Partial { .. }))
+        .find(|m| matches!(m.state, MigrationState::Partial { .. }))
     {
         let file = partial.file.clone().unwrap_or_default();
         return Err(HistoryError::PartlyApplied { file }.into());
@@ -83,7 +83,7 @@ async fn record(
             version: file.version(),
             description: file.description().to_owned(),
             file: Some(file.up().name().to_owned()),
-            state: State::Applied,
+            state: MigrationState::Applied,
             applied_at: None,
         });
     }

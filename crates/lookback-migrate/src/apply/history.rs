@@ -19,18 +19,18 @@ use crate::files::MigrationFile;
 
 /// A row of the table.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(super) struct HistoryRecord {
     pub(super) version: i64,
     pub(super) description: String,
     pub(super) applied_at: DateTime<Utc>,
     pub(super) checksum: Vec<u8>,
     /// `None` for one that is applied.
-    pub(super) progress: Option<Progress>,
+    pub(super) progress: Option<ScriptProgress>,
 }
 
 /// How far a file without transaction got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Progress {
+pub(super) struct ScriptProgress {
     pub(super) direction: Direction,
     /// How many statements took effect.
     pub(super) done: usize,
@@ -47,7 +47,7 @@ pub(super) enum Direction {
 /// Below this, the count is of the file that undoes the migration.
 const DOWN: i64 = -(1 << 40);
 
-impl Progress {
+impl ScriptProgress {
     /// As `execution_time`: -1 for nothing, as sqlx writes it.
     pub(super) fn encode(self) -> i64 {
         let count = i64::try_from(self.done * 2 + usize::from(self.begun)).unwrap_or(i64::MAX >> 1);
@@ -73,9 +73,9 @@ impl Progress {
 
 /// The table, by its full name: a migration may change the search path.
 #[derive(Clone, Debug)]
-pub(super) struct Table(String);
+pub(super) struct HistoryTable(String);
 
-impl Table {
+impl HistoryTable {
     /// The table of this name as SQL has it, if it is there.
     pub(super) async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<Self>, Error> {
         let row = query(
@@ -103,15 +103,18 @@ impl Table {
         made.ok_or_else(|| HistoryError::TableNotFound { table: name }.into())
     }
 
-    pub(super) async fn records(&self, conn: &mut PgConnection) -> Result<Vec<Record>, Error> {
+    pub(super) async fn records(
+        &self,
+        conn: &mut PgConnection,
+    ) -> Result<Vec<HistoryRecord>, Error> {
         let rows = self
             .query("SELECT * FROM {} ORDER BY version")
             .fetch_all(conn)
             .await?;
         let read = |row: &sqlx::postgres::PgRow| {
-            let progress = Progress::decode(row.try_get("execution_time")?);
+            let progress = ScriptProgress::decode(row.try_get("execution_time")?);
             let success: bool = row.try_get("success")?;
-            Ok(Record {
+            Ok(HistoryRecord {
                 version: row.try_get("version")?,
                 description: row.try_get("description")?,
                 applied_at: row.try_get("installed_on")?,
@@ -146,7 +149,7 @@ impl Table {
         &self,
         conn: &mut PgConnection,
         file: &MigrationFile,
-        progress: Progress,
+        progress: ScriptProgress,
         checksum: &[u8],
     ) -> Result<(), sqlx::Error> {
         let sql = "INSERT INTO {} (version, description, success, checksum, execution_time) \
@@ -198,7 +201,12 @@ impl Table {
     }
 
     /// The SQL that records this progress, for a person to run.
-    pub(super) fn progress_sql(&self, version: i64, progress: Progress, checksum: &[u8]) -> String {
+    pub(super) fn progress_sql(
+        &self,
+        version: i64,
+        progress: ScriptProgress,
+        checksum: &[u8],
+    ) -> String {
         let checksum: String = checksum.iter().map(|byte| format!("{byte:02x}")).collect();
         format!(
             "UPDATE {} SET execution_time = {}, checksum = '\\x{checksum}' WHERE version = {version}",
@@ -232,25 +240,25 @@ fn nanoseconds(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Direction, Progress};
+    use super::{Direction, ScriptProgress};
 
     #[test]
     fn progress_reads_back() {
         for direction in [Direction::Up, Direction::Down] {
             for done in [0, 1, 2, 70_000] {
                 for begun in [false, true] {
-                    let progress = Progress {
+                    let progress = ScriptProgress {
                         direction,
                         done,
                         begun,
                     };
                     assert!(progress.encode() < 0);
-                    assert_eq!(Progress::decode(progress.encode()), progress);
+                    assert_eq!(ScriptProgress::decode(progress.encode()), progress);
                 }
             }
         }
         // What sqlx writes before it knows the time.
-        let nothing = Progress {
+        let nothing = ScriptProgress {
             direction: Direction::Up,
             done: 0,
             begun: false,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use lookback_schema::ConcurrentIndex;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
-use super::non_transactional::Broken;
-use super::statements::Step;
-use super::{FIRST_PAUSE, Run, Wait, query, raw};
+use super::non_transactional::StepError;
+use super::statements::ScriptStatement;
+use super::{FIRST_PAUSE, Run, WaitOutcome, query, raw};
 use crate::error::{Error, HistoryError, LockError};
 use crate::event::{Event, Holder};
 use crate::files::Script;
@@ -20,14 +20,14 @@ const SETTLED: Duration = Duration::from_millis(100);
 
 /// An index of the table that has the name.
 #[derive(Debug, PartialEq)]
-struct Found {
+struct FoundIndex {
     oid: i64,
     /// With its schema, quoted.
     name: String,
     valid: bool,
 }
 
-const LOOK: &str = "SELECT class.oid::bigint AS oid, \
+const FIND_INDEX: &str = "SELECT class.oid::bigint AS oid, \
      format('%I.%I', space.nspname, class.relname) AS name, \
      index.indisvalid AND index.indisready AS valid \
      FROM pg_class AS owner JOIN pg_class AS class USING (relnamespace) \
@@ -53,7 +53,7 @@ const DEFINITION: &str = "SELECT concat_ws(' | ', method.amname, index.indisuniq
 
 /// What a REINDEX CONCURRENTLY leaves when it is stopped (PostgreSQL manual,
 /// REINDEX, "Rebuilding Indexes Concurrently").
-const LEFT_BY_REINDEX: &str = "SELECT format('%I.%I', space.nspname, class.relname) AS name \
+const REINDEX_LEFTOVERS: &str = "SELECT format('%I.%I', space.nspname, class.relname) AS name \
      FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
      JOIN pg_namespace AS space ON space.oid = class.relnamespace \
      WHERE NOT index.indisvalid AND class.relname ~ '_cc(new|old)[0-9]*$' \
@@ -67,31 +67,31 @@ impl Run<'_> {
     pub(super) async fn build(
         &mut self,
         script: &Script,
-        step: &Step<'_>,
+        step: &ScriptStatement<'_>,
         index: &ConcurrentIndex<'_>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), StepError> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.look(index).await? {
+            match self.find_index(index).await? {
                 Some(found) if !found.valid => {
                     if self.is_being_built(&found).await? {
                         let waiting = self.wait(script, step.line, Duration::ZERO, &mut pause);
                         match waiting.await? {
-                            Wait::Again => continue,
-                            Wait::Enough(holders) => {
+                            WaitOutcome::Again => continue,
+                            WaitOutcome::Enough(holders) => {
                                 return Err(being_built(found, holders).into());
                             }
                         }
                     }
                     tokio::time::sleep(SETTLED).await;
-                    if self.look(index).await?.as_ref() == Some(&found)
+                    if self.find_index(index).await?.as_ref() == Some(&found)
                         && !self.is_being_built(&found).await?
                     {
                         self.drop_invalid(&found.name).await?;
                     }
                 }
-                Some(found) if self.is_as_wanted(&found, index).await? => {
-                    (self.tell)(Event::IndexIsThere { index: found.name });
+                Some(found) if self.has_definition(&found, index).await? => {
+                    (self.events)(Event::IndexExists { index: found.name });
                     return Ok(());
                 }
                 Some(found) if !index.if_not_exists => {
@@ -101,7 +101,9 @@ impl Run<'_> {
             }
             let error = match raw(self.conn, step.sql).await {
                 Ok(()) => return Ok(()),
-                Err(error) if is_connection_lost(&error) => return Err(Broken::Sql(error, None)),
+                Err(error) if is_connection_lost(&error) => {
+                    return Err(StepError::Sql(error, None));
+                }
                 Err(error) => error,
             };
             let note = self.clean_up(index).await;
@@ -110,17 +112,19 @@ impl Run<'_> {
                     .wait(script, step.line, Duration::ZERO, &mut pause)
                     .await?
                 {
-                    Wait::Again => continue,
-                    Wait::Enough(holders) => return Err(Broken::Locked(error, note, holders)),
+                    WaitOutcome::Again => continue,
+                    WaitOutcome::Enough(holders) => {
+                        return Err(StepError::Locked(error, note, holders));
+                    }
                 }
             }
-            return Err(Broken::Sql(error, note));
+            return Err(StepError::Sql(error, note));
         }
     }
 
     /// After a failed build: drops what it left, and says what was done.
     async fn clean_up(&mut self, index: &ConcurrentIndex<'_>) -> Option<String> {
-        let left = match self.look(index).await {
+        let left = match self.find_index(index).await {
             Ok(found) => found.filter(|found| !found.valid)?,
             Err(error) => return Some(format!("what it left is not known ({error})")),
         };
@@ -135,20 +139,23 @@ impl Run<'_> {
 
     async fn drop_invalid(&mut self, name: &str) -> Result<(), sqlx::Error> {
         raw(self.conn, &format!("DROP INDEX CONCURRENTLY {name}")).await?;
-        (self.tell)(Event::DroppedInvalidIndex {
+        (self.events)(Event::DroppedInvalidIndex {
             index: name.to_owned(),
         });
         Ok(())
     }
 
-    async fn look(&mut self, index: &ConcurrentIndex<'_>) -> Result<Option<Found>, sqlx::Error> {
-        let row = query(LOOK)
+    async fn find_index(
+        &mut self,
+        index: &ConcurrentIndex<'_>,
+    ) -> Result<Option<FoundIndex>, sqlx::Error> {
+        let row = query(FIND_INDEX)
             .bind(index.table)
             .bind(index.name.as_deref().unwrap_or_default())
             .fetch_optional(&mut *self.conn)
             .await?;
         let read = |row: sqlx::postgres::PgRow| {
-            Ok(Found {
+            Ok(FoundIndex {
                 oid: row.try_get("oid")?,
                 name: row.try_get("name")?,
                 valid: row.try_get("valid")?,
@@ -157,7 +164,7 @@ impl Run<'_> {
         row.map(read).transpose()
     }
 
-    async fn is_being_built(&mut self, found: &Found) -> Result<bool, sqlx::Error> {
+    async fn is_being_built(&mut self, found: &FoundIndex) -> Result<bool, sqlx::Error> {
         let look = query(IS_BEING_BUILT).bind(found.oid);
         look.fetch_one(&mut *self.conn).await?.try_get("busy")
     }
@@ -165,40 +172,42 @@ impl Run<'_> {
     /// Whether an index is what a statement would build. The server itself says
     /// how it reads the statement: it is run on an empty table of the same
     /// columns, and nothing of that is kept.
-    async fn is_as_wanted(
+    async fn has_definition(
         &mut self,
-        found: &Found,
+        found: &FoundIndex,
         index: &ConcurrentIndex<'_>,
     ) -> Result<bool, sqlx::Error> {
-        let mut twin = self.conn.begin().await?;
+        let mut scratch = self.conn.begin().await?;
         let unique = if index.unique { "UNIQUE " } else { "" };
         let (table, definition) = (index.table, index.definition);
         let make = format!(
             "CREATE TEMPORARY TABLE lookback_twin (LIKE {table}); \
              CREATE {unique}INDEX lookback_twin_index ON pg_temp.lookback_twin {definition}"
         );
-        raw(&mut twin, &make).await?;
+        raw(&mut scratch, &make).await?;
         let there = format!("{DEFINITION} WHERE index.indexrelid = $1::bigint::oid");
         let there = query(AssertSqlSafe(there))
             .bind(found.oid)
-            .fetch_one(&mut *twin)
+            .fetch_one(&mut *scratch)
             .await?;
         let wanted =
             format!("{DEFINITION} WHERE index.indrelid = to_regclass('pg_temp.lookback_twin')");
-        let wanted = query(AssertSqlSafe(wanted)).fetch_one(&mut *twin).await?;
-        twin.rollback().await?;
+        let wanted = query(AssertSqlSafe(wanted))
+            .fetch_one(&mut *scratch)
+            .await?;
+        scratch.rollback().await?;
         let of = |row: &sqlx::postgres::PgRow| row.try_get::<String, _>("definition");
         Ok(of(&there)? == of(&wanted)?)
     }
 
     /// Drops what a REINDEX CONCURRENTLY of this index or table has left.
-    pub(super) async fn drop_left_by_reindex(&mut self, name: &str) -> Result<(), sqlx::Error> {
-        let left = self.left_by_reindex(name).await?;
+    pub(super) async fn drop_reindex_leftovers(&mut self, name: &str) -> Result<(), sqlx::Error> {
+        let left = self.reindex_leftovers(name).await?;
         if left.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(SETTLED).await;
-        for name in self.left_by_reindex(name).await? {
+        for name in self.reindex_leftovers(name).await? {
             if left.contains(&name) {
                 self.drop_invalid(&name).await?;
             }
@@ -206,8 +215,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn left_by_reindex(&mut self, name: &str) -> Result<Vec<String>, sqlx::Error> {
-        let rows = query(LEFT_BY_REINDEX)
+    async fn reindex_leftovers(&mut self, name: &str) -> Result<Vec<String>, sqlx::Error> {
+        let rows = query(REINDEX_LEFTOVERS)
             .bind(name)
             .fetch_all(&mut *self.conn)
             .await?;
@@ -215,12 +224,12 @@ impl Run<'_> {
     }
 }
 
-fn being_built(found: Found, holders: Vec<Holder>) -> Error {
+fn being_built(found: FoundIndex, holders: Vec<Holder>) -> Error {
     let index = found.name;
     LockError::IndexInProgress { index, holders }.into()
 }
 
-fn other_index(script: &Script, step: &Step<'_>, found: &Found) -> Error {
+fn other_index(script: &Script, step: &ScriptStatement<'_>, found: &FoundIndex) -> Error {
     HistoryError::IndexDiffers {
         file: script.name().to_owned(),
         line: step.line,

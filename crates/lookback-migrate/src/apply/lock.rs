@@ -7,11 +7,11 @@ use sqlx::{PgConnection, Row as _};
 
 use super::{ApplyOptions, query};
 use crate::error::{Error, LockError};
-use crate::event::{Event, Holder, Tell};
+use crate::event::{Event, EventSink, Holder};
 
 /// A session that holds the lock, and what it was like before.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct LockSession {
     pid: i32,
     key: i64,
     role: String,
@@ -51,15 +51,15 @@ const BLOCKERS: &str = "SELECT pid, coalesce(application_name, '') AS program, \
        AND held.locktype = 'relation' AND held.relation >= 16384) \
      ORDER BY xact_start LIMIT 3";
 
-impl Session {
+impl LockSession {
     /// Takes the lock, waiting for it.
     pub(super) async fn start(
         conn: &mut PgConnection,
         options: &ApplyOptions,
-        tell: Tell<'_>,
+        events: EventSink<'_>,
     ) -> Result<Self, Error> {
         if let Some((host, port)) = options.pooler() {
-            tell(Event::Pooler { host, port });
+            events(Event::Pooler { host, port });
         }
         let row = query(SESSION).fetch_one(&mut *conn).await?;
         let mut session = Self {
@@ -69,7 +69,7 @@ impl Session {
             settings: Vec::new(),
             check_interval: row.try_get("check_interval")?,
         };
-        session.lock(conn, options.lock_timeout, tell).await?;
+        session.lock(conn, options.lock_timeout, events).await?;
         // Should this process be killed, the server notices within a second and
         // ends its statement, instead of going on with it and holding the lock.
         // Not every platform can, and then it says no.
@@ -90,10 +90,10 @@ impl Session {
         &self,
         conn: &mut PgConnection,
         timeout: Duration,
-        tell: Tell<'_>,
+        events: EventSink<'_>,
     ) -> Result<(), Error> {
         const PAUSE: Duration = Duration::from_millis(100);
-        const SAY_AGAIN: Duration = Duration::from_secs(10);
+        const REPORT_INTERVAL: Duration = Duration::from_secs(10);
         let begun = Instant::now();
         let mut said: Option<Instant> = None;
         // Locks of a session count: one that a dropped run left would stay behind this one.
@@ -109,13 +109,13 @@ impl Session {
             let is_over = begun.elapsed() >= timeout;
             // Said at least once, however late this process comes to it.
             let is_due = match said {
-                Some(said) => !is_over && said.elapsed() >= SAY_AGAIN,
+                Some(said) => !is_over && said.elapsed() >= REPORT_INTERVAL,
                 None => !timeout.is_zero(),
             };
             if is_due {
                 said = Some(Instant::now());
                 let holder = self.holder(conn).await?;
-                tell(Event::WaitingForLock { holder });
+                events(Event::WaitingForLock { holder });
             }
             if is_over {
                 break;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use lookback_schema::StatementKind;
 use sqlx::{Connection as _, Row as _};
 
-use super::history::{Direction, Progress, Record};
-use super::statements::{Step, checksum_of};
-use super::{FIRST_PAUSE, Run, Wait, milliseconds, query, raw};
+use super::history::{Direction, HistoryRecord, ScriptProgress};
+use super::statements::{ScriptStatement, checksum_of};
+use super::{FIRST_PAUSE, Run, WaitOutcome, milliseconds, query, raw};
 use crate::error::{Error, HistoryError, StatementError};
 use crate::event::{Event, Holder};
 use crate::files::{MigrationFile, Script};
 use crate::sqlstate::{is_connection_lost, is_lock_conflict};
 
 /// What stopped a statement.
-pub(super) enum Broken {
+pub(super) enum StepError {
     /// The server, and a word on what was done about it.
     Sql(sqlx::Error, Option<String>),
     /// The same, because of locks that these hold.
@@ -23,43 +23,43 @@ pub(super) enum Broken {
     Other(Error),
 }
 
-impl From<sqlx::Error> for Broken {
+impl From<sqlx::Error> for StepError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error, None)
     }
 }
 
-impl From<Error> for Broken {
+impl From<Error> for StepError {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
 }
 
 /// A file that is being run, and where it is.
-struct Place<'a> {
+struct ScriptPosition<'a> {
     file: &'a MigrationFile,
     script: &'a Script,
-    steps: &'a [Step<'a>],
+    steps: &'a [ScriptStatement<'a>],
     direction: Direction,
     /// The statement, from 0.
     at: usize,
     /// Whether an earlier run was ended within this statement.
-    begun_before: bool,
+    was_begun: bool,
     /// Whether the file has begun a transaction of its own.
     open: bool,
     /// Whether `lock_timeout` is set for a statement that may wait, if at all.
-    patient: Option<bool>,
+    waits_for_locks: Option<bool>,
 }
 
-impl<'a> Place<'a> {
-    fn step(&self) -> &'a Step<'a> {
+impl<'a> ScriptPosition<'a> {
+    fn step(&self) -> &'a ScriptStatement<'a> {
         &self.steps[self.at]
     }
 
     /// How far it is: `done` statements.
-    fn progress(&self, done: usize, begun: bool) -> (Progress, Vec<u8>) {
+    fn progress(&self, done: usize, begun: bool) -> (ScriptProgress, Vec<u8>) {
         let direction = self.direction;
-        let progress = Progress {
+        let progress = ScriptProgress {
             direction,
             done,
             begun,
@@ -74,33 +74,33 @@ impl Run<'_> {
         &mut self,
         file: &MigrationFile,
         script: &Script,
-        steps: &[Step<'_>],
+        steps: &[ScriptStatement<'_>],
         direction: Direction,
-        record: Option<&Record>,
+        record: Option<&HistoryRecord>,
     ) -> Result<Duration, Error> {
         let begun = Instant::now();
-        let mut place = Place {
+        let mut place = ScriptPosition {
             file,
             script,
             steps,
             direction,
             at: 0,
-            begun_before: false,
+            was_begun: false,
             open: false,
-            patient: None,
+            waits_for_locks: None,
         };
         self.session.check(self.conn, script.name()).await?;
         let earlier = record.and_then(|record| Some((record, record.progress?)));
         match earlier.filter(|(_, progress)| progress.direction == direction) {
             Some((record, progress)) => self.resume(&mut place, record, progress)?,
-            None => self.note(&place, 0, false).await?,
+            None => self.record_progress(&place, 0, false).await?,
         }
         let from = place.at;
         for at in from..steps.len() {
             place.at = at;
-            place.begun_before &= at == from;
-            if let Err(broken) = self.step(&mut place).await {
-                return Err(self.stopped(&place, broken).await);
+            place.was_begun &= at == from;
+            if let Err(error) = self.step(&mut place).await {
+                return Err(self.describe_error(&place, error).await);
             }
         }
         match direction {
@@ -115,9 +115,9 @@ impl Run<'_> {
 
     fn resume(
         &mut self,
-        place: &mut Place<'_>,
-        record: &Record,
-        progress: Progress,
+        place: &mut ScriptPosition<'_>,
+        record: &HistoryRecord,
+        progress: ScriptProgress,
     ) -> Result<(), Error> {
         let name = place.script.name();
         let done = progress.done;
@@ -132,10 +132,10 @@ impl Run<'_> {
             .into());
         }
         place.at = done;
-        place.begun_before = progress.begun;
+        place.was_begun = progress.begun;
         if let Some(step) = place.steps.get(done)
             && progress.begun
-            && step.kind == StatementKind::Alone
+            && step.kind == StatementKind::NonTransactional
         {
             let (again, checksum) = place.progress(done, false);
             let again = self.table.progress_sql(version, again, &checksum);
@@ -151,48 +151,48 @@ impl Run<'_> {
             }
             .into());
         }
-        (self.tell)(Event::Resuming {
+        (self.events)(Event::Resuming {
             file: name.to_owned(),
             done,
         });
         Ok(())
     }
 
-    async fn step(&mut self, place: &mut Place<'_>) -> Result<(), Broken> {
+    async fn step(&mut self, place: &mut ScriptPosition<'_>) -> Result<(), StepError> {
         let step = place.step();
         self.session.check(self.conn, place.script.name()).await?;
-        self.set_patience(place).await?;
+        self.set_lock_timeout(place).await?;
         if place.open {
             raw(self.conn, step.sql).await?;
         } else {
             match &step.kind {
                 // Recorded in the same transaction.
-                StatementKind::Plain => return self.plain(place).await,
+                StatementKind::Plain => return self.run_in_transaction(place).await,
                 StatementKind::CreateIndex(index) => {
                     self.build(place.script, step, index).await?;
                 }
                 StatementKind::DropIndex(index) => {
-                    if place.begun_before && !self.exists(index).await? {
+                    if place.was_begun && !self.exists(index).await? {
                         let index = (*index).to_owned();
-                        (self.tell)(Event::IndexIsGone { index });
+                        (self.events)(Event::IndexAlreadyDropped { index });
                     } else {
-                        self.note(place, place.at, true).await?;
-                        self.retried(place).await?;
+                        self.record_progress(place, place.at, true).await?;
+                        self.run_with_retries(place).await?;
                     }
                 }
                 StatementKind::Reindex { name, .. } => {
-                    self.drop_left_by_reindex(name).await?;
-                    if let Err(broken) = self.retried(place).await {
+                    self.drop_reindex_leftovers(name).await?;
+                    if let Err(error) = self.run_with_retries(place).await {
                         // Should this fail, too, the first error is the one to tell.
-                        let _ = self.drop_left_by_reindex(name).await;
-                        return Err(broken);
+                        let _ = self.drop_reindex_leftovers(name).await;
+                        return Err(error);
                     }
                 }
-                StatementKind::Alone => {
-                    self.note(place, place.at, true).await?;
-                    self.retried(place).await?;
+                StatementKind::NonTransactional => {
+                    self.record_progress(place, place.at, true).await?;
+                    self.run_with_retries(place).await?;
                 }
-                _ => self.retried(place).await?,
+                _ => self.run_with_retries(place).await?,
             }
         }
         match step.kind {
@@ -200,11 +200,11 @@ impl Run<'_> {
             StatementKind::End { chain } => place.open = chain,
             _ => {}
         }
-        Ok(self.note(place, place.at + 1, false).await?)
+        Ok(self.record_progress(place, place.at + 1, false).await?)
     }
 
     /// A statement and the record of it, in one transaction.
-    async fn plain(&mut self, place: &Place<'_>) -> Result<(), Broken> {
+    async fn run_in_transaction(&mut self, place: &ScriptPosition<'_>) -> Result<(), StepError> {
         let (progress, checksum) = place.progress(place.at + 1, false);
         let mut pause = FIRST_PAUSE;
         loop {
@@ -226,33 +226,39 @@ impl Run<'_> {
             };
             match result {
                 Ok(()) => return Ok(()),
-                Err(error) => self.again(place, error, begun, &mut pause).await?,
+                Err(error) => {
+                    self.wait_before_retry(place, error, begun, &mut pause)
+                        .await?
+                }
             }
         }
     }
 
     /// A statement that is not in a transaction.
-    async fn retried(&mut self, place: &Place<'_>) -> Result<(), Broken> {
+    async fn run_with_retries(&mut self, place: &ScriptPosition<'_>) -> Result<(), StepError> {
         let mut pause = FIRST_PAUSE;
         loop {
             let begun = Instant::now();
             match raw(self.conn, place.step().sql).await {
                 Ok(()) => return Ok(()),
-                Err(error) => self.again(place, error, begun, &mut pause).await?,
+                Err(error) => {
+                    self.wait_before_retry(place, error, begun, &mut pause)
+                        .await?
+                }
             }
         }
     }
 
     /// Waits after an error if another attempt may help; else gives it back.
-    async fn again(
+    async fn wait_before_retry(
         &mut self,
-        place: &Place<'_>,
+        place: &ScriptPosition<'_>,
         error: sqlx::Error,
         begun: Instant,
         pause: &mut Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), StepError> {
         // What `DO` or `CALL` committed before it met the lock is not known.
-        if !is_lock_conflict(&error) || place.step().kind == StatementKind::Alone {
+        if !is_lock_conflict(&error) || place.step().kind == StatementKind::NonTransactional {
             return Err(error.into());
         }
         let line = place.step().line;
@@ -260,20 +266,23 @@ impl Run<'_> {
             .wait(place.script, line, begun.elapsed(), pause)
             .await?
         {
-            Wait::Again => Ok(()),
-            Wait::Enough(holders) => Err(Broken::Locked(error, None, holders)),
+            WaitOutcome::Again => Ok(()),
+            WaitOutcome::Enough(holders) => Err(StepError::Locked(error, None, holders)),
         }
     }
 
     /// Sets `lock_timeout` where it has to be another than before, so that a
     /// file may set its own.
-    async fn set_patience(&mut self, place: &mut Place<'_>) -> Result<(), sqlx::Error> {
-        let patient = place.step().kind.is_concurrent();
-        if place.patient == Some(patient) {
+    async fn set_lock_timeout(
+        &mut self,
+        place: &mut ScriptPosition<'_>,
+    ) -> Result<(), sqlx::Error> {
+        let waits_for_locks = place.step().kind.is_concurrent();
+        if place.waits_for_locks == Some(waits_for_locks) {
             return Ok(());
         }
-        place.patient = Some(patient);
-        let timeout = if patient {
+        place.waits_for_locks = Some(waits_for_locks);
+        let timeout = if waits_for_locks {
             "0".to_owned()
         } else {
             milliseconds(self.options.statement_lock_timeout)
@@ -290,9 +299,9 @@ impl Run<'_> {
         look.fetch_one(&mut *self.conn).await?.try_get("there")
     }
 
-    async fn note(
+    async fn record_progress(
         &mut self,
-        place: &Place<'_>,
+        place: &ScriptPosition<'_>,
         done: usize,
         begun: bool,
     ) -> Result<(), sqlx::Error> {
@@ -304,33 +313,33 @@ impl Run<'_> {
     }
 
     /// After a statement that failed: what took effect, and an error that says so.
-    async fn stopped(&mut self, place: &Place<'_>, broken: Broken) -> Error {
-        let (error, note, holders) = match broken {
-            Broken::Sql(error, note) => (error, note, None),
-            Broken::Locked(error, note, holders) => (error, note, Some(holders)),
-            Broken::Other(error) => {
+    async fn describe_error(&mut self, place: &ScriptPosition<'_>, error: StepError) -> Error {
+        let (error, note, holders) = match error {
+            StepError::Sql(error, note) => (error, note, None),
+            StepError::Locked(error, note, holders) => (error, note, Some(holders)),
+            StepError::Other(error) => {
                 // The error to tell is the first one.
-                let _ = self.settle(place).await;
+                let _ = self.settle_progress(place).await;
                 return error;
             }
         };
         let state = if is_connection_lost(&error) {
             "the statements before this one took effect; of this one it is not known".to_owned()
         } else {
-            match self.settle(place).await {
-                Ok(done) => self.state(place, done, note),
+            match self.settle_progress(place).await {
+                Ok(done) => self.describe_state(place, done, note),
                 Err(error) => format!("not known ({error})"),
             }
         };
         let failure = StatementError::new(place.script, place.steps, Some(place.at), error, state);
         match holders {
-            Some(holders) => failure.held_by(holders).into(),
+            Some(holders) => failure.with_holders(holders).into(),
             None => failure.into(),
         }
     }
 
     /// Records how far the file got, and returns that.
-    async fn settle(&mut self, place: &Place<'_>) -> Result<usize, Error> {
+    async fn settle_progress(&mut self, place: &ScriptPosition<'_>) -> Result<usize, Error> {
         if place.open {
             raw(self.conn, "ROLLBACK").await?;
         }
@@ -346,12 +355,17 @@ impl Run<'_> {
                 let time = Duration::ZERO;
                 self.table.set_applied(self.conn, place.file, time).await?;
             }
-            _ => self.note(place, done, false).await?,
+            _ => self.record_progress(place, done, false).await?,
         }
         Ok(done)
     }
 
-    fn state(&self, place: &Place<'_>, done: usize, note: Option<String>) -> String {
+    fn describe_state(
+        &self,
+        place: &ScriptPosition<'_>,
+        done: usize,
+        note: Option<String>,
+    ) -> String {
         let before = match (&self.newest, place.direction) {
             (_, Direction::Down) => "the migration is applied as before".to_owned(),
             (Some(newest), Direction::Up) => format!("the database is as after {newest}"),
@@ -368,7 +382,7 @@ impl Run<'_> {
         if done < place.at && place.open {
             state += "; the transaction of the file was rolled back";
         }
-        if !place.open && is_divisible(&place.step().kind) {
+        if !place.open && can_be_partial(&place.step().kind) {
             state += "; the failed statement may have done a part of its work";
         }
         if let Some(note) = note {
@@ -380,12 +394,12 @@ impl Run<'_> {
 }
 
 /// Whether a statement may fail and have done a part of its work.
-fn is_divisible(kind: &StatementKind<'_>) -> bool {
+fn can_be_partial(kind: &StatementKind<'_>) -> bool {
     matches!(
         kind,
         StatementKind::DropIndex(_)
             | StatementKind::Reindex { .. }
-            | StatementKind::Repeatable
-            | StatementKind::Alone
+            | StatementKind::Idempotent
+            | StatementKind::NonTransactional
     )
 }

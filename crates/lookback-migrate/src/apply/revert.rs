@@ -4,10 +4,10 @@ use sqlx::PgConnection;
 
 use super::history::Direction;
 use super::statements;
-use super::status::{self, Migration, State};
+use super::status::{self, Migration, MigrationState};
 use super::{ApplyOptions, Run};
 use crate::error::{Error, HistoryError};
-use crate::event::{Event, Tell};
+use crate::event::{Event, EventSink};
 use crate::files::Migrations;
 
 /// Undoes the newest migration that is applied, by its `.down.sql`, and
@@ -21,7 +21,7 @@ pub async fn revert(
     conn: &mut PgConnection,
     migrations: &Migrations,
     options: &ApplyOptions,
-    on_event: Tell<'_>,
+    on_event: EventSink<'_>,
 ) -> Result<Option<Migration>, Error> {
     let mut run = Run::start(conn, migrations, options, on_event).await?;
     let result = run.revert(migrations).await;
@@ -32,7 +32,7 @@ impl Run<'_> {
     async fn revert(&mut self, migrations: &Migrations) -> Result<Option<Migration>, Error> {
         let records = self.table.records(self.conn).await?;
         let mut found = status::compare(migrations, &records);
-        found.retain(|migration| migration.state != State::Pending);
+        found.retain(|migration| migration.state != MigrationState::Pending);
         let Some(mut migration) = found.pop() else {
             return Ok(None);
         };
@@ -46,7 +46,7 @@ impl Run<'_> {
             .into());
         };
         let name = || file.up().name().to_owned();
-        if matches!(migration.state, State::Partial { .. }) {
+        if matches!(migration.state, MigrationState::Partial { .. }) {
             return Err(HistoryError::PartlyApplied { file: name() }.into());
         }
         let Some(down) = file.down() else {
@@ -55,7 +55,7 @@ impl Run<'_> {
         let steps = statements::read(down)?;
         // What a failure leaves the database as.
         self.newest = Some(file.up().name().to_owned());
-        (self.tell)(Event::Applying {
+        (self.events)(Event::Applying {
             file: down.name().to_owned(),
         });
         let record = records.iter().find(|record| record.version == version);
@@ -66,11 +66,11 @@ impl Run<'_> {
             self.in_transaction(file, down, &steps, Direction::Down)
                 .await?
         };
-        (self.tell)(Event::Reverted {
+        (self.events)(Event::Reverted {
             file: down.name().to_owned(),
             time,
         });
-        migration.state = State::Pending;
+        migration.state = MigrationState::Pending;
         migration.applied_at = None;
         Ok(Some(migration))
     }

@@ -8,7 +8,7 @@ use crate::files::migrations::checksum;
 
 /// A statement of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Step<'a> {
+pub(crate) struct ScriptStatement<'a> {
     pub(crate) sql: &'a str,
     pub(crate) line: usize,
     pub(crate) kind: StatementKind<'a>,
@@ -17,7 +17,7 @@ pub(crate) struct Step<'a> {
 }
 
 /// The statements of a file that can be run.
-pub(crate) fn read(script: &Script) -> Result<Vec<Step<'_>>, Error> {
+pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
     let at_line = |line: usize, problem: ScriptProblem| ScriptError {
         file: script.name().to_owned(),
         line,
@@ -46,7 +46,7 @@ pub(crate) fn read(script: &Script) -> Result<Vec<Step<'_>>, Error> {
             }
             _ => {}
         }
-        steps.push(Step {
+        steps.push(ScriptStatement {
             sql: statement.sql,
             line,
             kind,
@@ -62,13 +62,13 @@ pub(crate) fn read(script: &Script) -> Result<Vec<Step<'_>>, Error> {
 
 /// The checksum of a file up to the end of its first `done` statements: these
 /// are in the database, the rest may be corrected.
-pub(crate) fn checksum_of(script: &Script, steps: &[Step<'_>], done: usize) -> Vec<u8> {
+pub(crate) fn checksum_of(script: &Script, steps: &[ScriptStatement<'_>], done: usize) -> Vec<u8> {
     let end = done.checked_sub(1).and_then(|last| steps.get(last));
     checksum(&script.sql()[..end.map_or(0, |step| step.end)])
 }
 
 /// The line of the place that the server gives, in characters from 1.
-pub(crate) fn line_at(step: &Step<'_>, position: usize) -> usize {
+pub(crate) fn line_at(step: &ScriptStatement<'_>, position: usize) -> usize {
     let before = step.sql.chars().take(position.saturating_sub(1));
     step.line + before.filter(|c| *c == '\n').count()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::history::{Direction, Record, Table};
+use super::history::{Direction, HistoryRecord, HistoryTable};
 use crate::error::{Error, HistoryError};
 use crate::files::{MigrationFile, Migrations};
 
@@ -20,7 +20,7 @@ pub struct Migration {
     /// The name of its file; `None` if it is missing.
     pub file: Option<String>,
     /// What the database has of it.
-    pub state: State,
+    pub state: MigrationState,
     /// When it was applied.
     pub applied_at: Option<DateTime<Utc>>,
 }
@@ -28,7 +28,7 @@ pub struct Migration {
 /// What the database has of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum State {
+pub enum MigrationState {
     /// All of it.
     Applied,
     /// Nothing.
@@ -50,7 +50,7 @@ pub enum State {
     },
 }
 
-impl State {
+impl MigrationState {
     /// The state in one word.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl State {
 impl Migration {
     /// Whether all of it is in the database, and its file is as it was.
     pub fn is_applied(&self) -> bool {
-        self.state == State::Applied
+        self.state == MigrationState::Applied
     }
 }
 
@@ -80,7 +80,7 @@ pub async fn status(
     conn: &mut PgConnection,
     migrations: &Migrations,
 ) -> Result<Vec<Migration>, Error> {
-    let records = match Table::find(conn, migrations.table()).await? {
+    let records = match HistoryTable::find(conn, migrations.table()).await? {
         Some(table) => table.records(conn).await?,
         None => Vec::new(),
     };
@@ -106,19 +106,24 @@ pub(super) fn to_apply<'m>(
     migrations: &'m Migrations,
     found: &[Migration],
 ) -> Vec<&'m MigrationFile> {
-    let wanted = |m: &&Migration| matches!(m.state, State::Pending | State::Partial { .. });
+    let wanted = |m: &&Migration| {
+        matches!(
+            m.state,
+            MigrationState::Pending | MigrationState::Partial { .. }
+        )
+    };
     let versions = found.iter().filter(wanted);
     versions.filter_map(|m| migrations.get(m.version)).collect()
 }
 
-pub(super) fn compare(migrations: &Migrations, records: &[Record]) -> Vec<Migration> {
+pub(super) fn compare(migrations: &Migrations, records: &[HistoryRecord]) -> Vec<Migration> {
     let mut all: BTreeMap<i64, Migration> = BTreeMap::new();
     for file in migrations.files() {
         let migration = Migration {
             version: file.version(),
             description: file.description().to_owned(),
             file: Some(file.up().name().to_owned()),
-            state: State::Pending,
+            state: MigrationState::Pending,
             applied_at: None,
         };
         all.insert(file.version(), migration);
@@ -126,16 +131,18 @@ pub(super) fn compare(migrations: &Migrations, records: &[Record]) -> Vec<Migrat
     for record in records {
         let file = migrations.get(record.version);
         let state = match (record.progress, file) {
-            (_, None) => State::Missing,
+            (_, None) => MigrationState::Missing,
             (Some(progress), Some(_)) => {
                 let done = progress.done;
                 match progress.direction {
-                    Direction::Up => State::Partial { done },
-                    Direction::Down => State::PartlyReverted { done },
+                    Direction::Up => MigrationState::Partial { done },
+                    Direction::Down => MigrationState::PartlyReverted { done },
                 }
             }
-            (None, Some(file)) if file.up().checksum() == record.checksum => State::Applied,
-            (None, Some(_)) => State::Edited,
+            (None, Some(file)) if file.up().checksum() == record.checksum => {
+                MigrationState::Applied
+            }
+            (None, Some(_)) => MigrationState::Edited,
         };
         let entry = all.entry(record.version).or_insert_with(|| Migration {
             version: record.version,
@@ -155,14 +162,16 @@ pub(super) fn check(found: &[Migration]) -> Result<(), Error> {
     for migration in found {
         let file = migration.file.clone().unwrap_or_default();
         let error = match migration.state {
-            State::Applied | State::Pending | State::Partial { .. } => continue,
-            State::Edited => HistoryError::Edited { file },
-            State::Missing => HistoryError::Missing {
+            MigrationState::Applied | MigrationState::Pending | MigrationState::Partial { .. } => {
+                continue;
+            }
+            MigrationState::Edited => HistoryError::Edited { file },
+            MigrationState::Missing => HistoryError::Missing {
                 version: migration.version,
                 description: migration.description.clone(),
                 reverting: false,
             },
-            State::PartlyReverted { .. } => HistoryError::PartlyReverted { file },
+            MigrationState::PartlyReverted { .. } => HistoryError::PartlyReverted { file },
         };
         return Err(error.into());
     }

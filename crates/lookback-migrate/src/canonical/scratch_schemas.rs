@@ -10,7 +10,7 @@ use lookback_schema::{
 use crate::error::{Error, SchemaError};
 
 /// The schemas in which it is made, each for one of its own.
-pub(super) struct Scratch {
+pub(super) struct ScratchSchemas {
     /// Of the default schema, then of the others in their order.
     names: Vec<String>,
     /// The schemas that they stand for.
@@ -19,7 +19,7 @@ pub(super) struct Scratch {
     renamed: BTreeMap<Name, Name>,
 }
 
-impl Scratch {
+impl ScratchSchemas {
     /// Named by the process of the server: two at a time do not wait for each
     /// other.
     pub(super) fn new(pid: i32, default: &str, schema: &Schema) -> Self {
@@ -77,7 +77,7 @@ impl Scratch {
     }
 
     /// The schema with its names there.
-    pub(super) fn there(&self, schema: &Schema) -> Schema {
+    pub(super) fn renamed_schema(&self, schema: &Schema) -> Schema {
         let tables = schema.tables.iter();
         Schema {
             extensions: schema.extensions.clone(),
@@ -181,7 +181,7 @@ impl Scratch {
 
     /// What was read there, under its own names, also inside of expressions:
     /// nothing else has the names of these schemas in it.
-    pub(super) fn back(&self, read: &Schema) -> Result<Schema, Error> {
+    pub(super) fn restore_names(&self, read: &Schema) -> Result<Schema, Error> {
         let mut json = serde_json::to_string(read).map_err(SchemaError::Unprintable)?;
         for (name, original) in self.names.iter().zip(&self.originals) {
             let named =
@@ -193,7 +193,7 @@ impl Scratch {
     }
 
     /// A text without the names of these schemas.
-    pub(super) fn without(&self, text: &str) -> String {
+    pub(super) fn strip_names(&self, text: &str) -> String {
         let mut text = text.replace(&format!("{}.", self.names[0]), "");
         for (name, original) in self.names.iter().zip(&self.originals).skip(1) {
             text = text.replace(name, &quoted(original));

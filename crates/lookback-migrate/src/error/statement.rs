@@ -5,7 +5,7 @@ use std::fmt;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::Remedy;
-use crate::apply::statements::{Step, line_at};
+use crate::apply::statements::{ScriptStatement, line_at};
 use crate::event::Holder;
 use crate::files::Script;
 use crate::sqlstate::{self, server_error};
@@ -44,7 +44,7 @@ impl StatementError {
     /// `at` is the place of the statement; `None` for the end of the file.
     pub(crate) fn new(
         script: &Script,
-        steps: &[Step<'_>],
+        steps: &[ScriptStatement<'_>],
         at: Option<usize>,
         source: sqlx::Error,
         state: String,
@@ -76,7 +76,7 @@ impl StatementError {
     }
 
     /// The same, naming who holds locks.
-    pub(crate) fn held_by(mut self, holders: Vec<Holder>) -> Self {
+    pub(crate) fn with_holders(mut self, holders: Vec<Holder>) -> Self {
         self.remedy = Remedy::WaitForTable { holders };
         self
     }

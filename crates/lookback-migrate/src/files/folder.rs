@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lookback_schema::{Place, Snapshot};
+use lookback_schema::{Snapshot, SnapshotHeader};
 
 use super::journal::Journal;
 use crate::error::{Error, FolderError};
@@ -37,14 +37,14 @@ impl Folder {
     /// follow the same one, as two branches leave them.
     pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
         // Of the others their place is enough, and takes a fraction of the time.
-        let mut places = self.read_all(Place::from_json)?;
+        let mut places = self.read_all(SnapshotHeader::from_json)?;
         places.sort_by_key(|(_, place)| place.version);
-        self.refuse_gaps(&places)?;
+        self.check_complete(&places)?;
         let parents: BTreeSet<i64> = places
             .iter()
             .filter_map(|(_, place)| place.parent)
             .collect();
-        let leaves: Vec<&(PathBuf, Place)> = places
+        let leaves: Vec<&(PathBuf, SnapshotHeader)> = places
             .iter()
             .filter(|(_, place)| !parents.contains(&place.version))
             .collect();
@@ -60,7 +60,7 @@ impl Folder {
 
     /// What was forgotten in a merge or a clean-up: a snapshot that another one
     /// follows, a file that one was written with; two files of one version.
-    fn refuse_gaps(&self, places: &[(PathBuf, Place)]) -> Result<(), Error> {
+    fn check_complete(&self, places: &[(PathBuf, SnapshotHeader)]) -> Result<(), Error> {
         let mut files: BTreeMap<i64, String> = BTreeMap::new();
         for name in self.names()? {
             let up = name.ends_with(".sql") && !name.ends_with(".down.sql");

@@ -50,7 +50,7 @@ impl Journal {
         let journal: Self = serde_json::from_str(&text)
             .map_err(|error| wrong(format!("not a list of files: {error}"), Some(error)))?;
         for name in journal.write.keys().chain(&journal.remove) {
-            if !is_own(name) {
+            if !is_generated_name(name) {
                 return Err(wrong(format!("`{name}` is no file of migrations"), None).into());
             }
         }
@@ -124,7 +124,7 @@ fn remove(folder: &Folder, name: &str) -> Result<(), Error> {
 }
 
 /// Whether it is a file that is generated, and nowhere but in the folder.
-fn is_own(name: &str) -> bool {
+fn is_generated_name(name: &str) -> bool {
     let (file, end) = match name.strip_prefix("meta/") {
         Some(file) => (file, ".json"),
         None => (name, ".sql"),

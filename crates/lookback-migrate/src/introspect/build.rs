@@ -10,16 +10,16 @@ use lookback_schema::{
 use sqlx::postgres::types::Oid;
 
 use crate::error::{Error, SchemaError};
-use crate::introspect::Live;
-use crate::introspect::catalog::{ColumnRow, ConstraintRow, IndexRow, Rows, TableRow};
+use crate::introspect::Introspection;
+use crate::introspect::catalog::{CatalogRows, ColumnRow, ConstraintRow, IndexRow, TableRow};
 
 /// The schema of what was read, `default` being the schema that is not named.
-pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
+pub(super) fn live(default: &str, rows: CatalogRows) -> Result<Introspection, Error> {
     let named = |schema: &str, name: &str| Name {
         schema: (schema != default).then(|| schema.to_owned()),
         name: name.to_owned(),
     };
-    let mut live = Live::default();
+    let mut live = Introspection::default();
     live.schema.extensions = rows.extensions.into_iter().collect();
     live.schema.schemas = rows.schemas.into_iter().collect();
     live.schema.enums = rows
@@ -33,12 +33,12 @@ pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
         .iter()
         .map(|row| (row.oid, named(&row.schema, &row.name)))
         .collect();
-    let mut tables = Tables {
+    let mut tables = TableBuilder {
         names,
         tables: HashMap::new(),
         live,
     };
-    for row in &rows.heirs {
+    for row in &rows.inheriting_tables {
         let name = named(&row.schema, &row.name);
         tables.live.notes.push(format!(
             "table {name} is left out: it inherits from another, which is not in the schema"
@@ -62,7 +62,7 @@ pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
         tables.index(row, name);
     }
     tables.partitions(&rows.tables)?;
-    let Tables {
+    let TableBuilder {
         names,
         tables,
         mut live,
@@ -75,13 +75,13 @@ pub(super) fn live(default: &str, rows: Rows) -> Result<Live, Error> {
     Ok(live)
 }
 
-struct Tables {
+struct TableBuilder {
     names: HashMap<Oid, Name>,
     tables: HashMap<Oid, Table>,
-    live: Live,
+    live: Introspection,
 }
 
-impl Tables {
+impl TableBuilder {
     fn table(&mut self, row: &TableRow) -> Result<(), Error> {
         let name = &self.names[&row.oid];
         let table = Table {
@@ -105,7 +105,7 @@ impl Tables {
                 options.join(", ")
             ));
         }
-        if row.secured {
+        if row.has_row_security {
             self.live.notes.push(format!(
                 "table {name} has row-level security, which is not in the schema"
             ));
@@ -121,7 +121,7 @@ impl Tables {
         let name = &self.names[&row.table_oid];
         let wrong =
             |error: &dyn Display| unknown(format!("table {name}, column {}", row.name), error);
-        if !row.counts_plainly {
+        if !row.has_default_sequence {
             self.live.notes.push(format!(
                 "table {name}: the sequence of {} starts or counts in its own way, which is not in \
                  the schema",

@@ -10,7 +10,7 @@ use crate::error::{Error, SchemaError};
 use crate::introspect::{MIGRATIONS_TABLE, Scope};
 
 /// What the catalog holds of what is read.
-pub(super) struct Rows {
+pub(super) struct CatalogRows {
     pub(super) extensions: Vec<String>,
     pub(super) schemas: Vec<String>,
     pub(super) enums: Vec<EnumRow>,
@@ -18,8 +18,8 @@ pub(super) struct Rows {
     pub(super) columns: Vec<ColumnRow>,
     pub(super) constraints: Vec<ConstraintRow>,
     pub(super) indexes: Vec<IndexRow>,
-    /// Tables that are left out.
-    pub(super) heirs: Vec<TableRow>,
+    /// TableBuilder that are left out.
+    pub(super) inheriting_tables: Vec<TableRow>,
 }
 
 #[derive(FromRow)]
@@ -46,7 +46,7 @@ pub(super) struct TableRow {
     /// Its storage parameters.
     pub(super) options: Option<Vec<String>>,
     /// Whether it has row-level security.
-    pub(super) secured: bool,
+    pub(super) has_row_security: bool,
     /// Whether it has the columns of another table, whose partition it is not.
     pub(super) inherits: bool,
 }
@@ -61,7 +61,7 @@ pub(super) struct ColumnRow {
     pub(super) generated: String,
     pub(super) expression: Option<String>,
     pub(super) serial: bool,
-    pub(super) counts_plainly: bool,
+    pub(super) has_default_sequence: bool,
     pub(super) collation_schema: Option<String>,
     pub(super) collation: Option<String>,
     pub(super) comment: Option<String>,
@@ -180,7 +180,7 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
        CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_by, \
        pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound, \
        c.relpersistence = 'u' AS unlogged, c.relkind = 'f' AS is_foreign, \
-       c.reloftype <> 0 AS typed, c.reloptions AS options, c.relrowsecurity AS secured, \
+       c.reloftype <> 0 AS typed, c.reloptions AS options, c.relrowsecurity AS has_row_security, \
        ours.parent IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS i \
          WHERE i.inhrelid = c.oid) AS inherits \
      FROM ours JOIN pg_catalog.pg_class AS c USING (oid) \
@@ -211,7 +211,7 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
                  AND own.refclassid = 'pg_catalog.pg_class'::regclass \
                  AND own.refobjid = a.attrelid AND own.refobjsubid = a.attnum \
                  AND (s.seqstart, s.seqincrement, s.seqmin, s.seqcache) <> (1, 1, 1, 1) \
-              ) AS counts_plainly, \
+              ) AS has_default_sequence, \
        CASE WHEN NOT pg_catalog.pg_collation_is_visible(l.oid) THEN ln.nspname::text END \
          AS collation_schema, l.collname::text AS collation, \
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment \
@@ -251,7 +251,7 @@ const INDEXES: &str = "SELECT i.indrelid AS table_oid, n.nspname::text AS schema
               AND k.contype IN ('p', 'u', 'x')) \
      ORDER BY i.indrelid, c.relname";
 
-impl Rows {
+impl CatalogRows {
     pub(super) async fn read(
         conn: &mut PgConnection,
         default: &str,
@@ -289,7 +289,7 @@ impl Rows {
             .bind(MIGRATIONS_TABLE)
             .fetch_all(&mut *conn)
             .await?;
-        let (heirs, tables): (Vec<TableRow>, Vec<TableRow>) =
+        let (inheriting_tables, tables): (Vec<TableRow>, Vec<TableRow>) =
             found.into_iter().partition(|table| table.inherits);
         let (partitions, roots): (Vec<&TableRow>, Vec<&TableRow>) =
             tables.iter().partition(|table| table.parent.is_some());
@@ -313,7 +313,7 @@ impl Rows {
                 .fetch_all(conn)
                 .await?,
             tables,
-            heirs,
+            inheriting_tables,
         })
     }
 }

@@ -14,7 +14,7 @@ use super::names::fields;
 use super::text::{self, Item, attribute, by_hand};
 
 /// What becomes of a table.
-pub(super) enum Kind {
+pub(super) enum ModelKind {
     /// A model that is read and written.
     Full,
     /// A description for migrations; and why no more, where the five common
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     SchemaOnly(Option<String>),
 }
 
-impl Kind {
+impl ModelKind {
     pub(super) fn is_full(&self) -> bool {
         matches!(self, Self::Full)
     }
@@ -54,20 +54,20 @@ fn table_name(name: &str) -> String {
 }
 
 /// Whether a table can be read and written.
-pub(super) fn kind(table: &Table, types: &Types) -> Kind {
+pub(super) fn kind(table: &Table, types: &Types) -> ModelKind {
     if COMMON.iter().any(|(name, _)| table.column(name).is_none()) {
-        return Kind::SchemaOnly(None);
+        return ModelKind::SchemaOnly(None);
     }
     for column in &table.columns {
         match common(column, types) {
             Some(wanted) if wanted != *column => {
-                return Kind::SchemaOnly(Some(format!(
+                return ModelKind::SchemaOnly(Some(format!(
                     "its column {} is not as every model that is read and written has it",
                     column.name
                 )));
             }
             None if needs_value(column, types) => {
-                return Kind::SchemaOnly(Some(format!(
+                return ModelKind::SchemaOnly(Some(format!(
                     "Lookback cannot write a {}, and the column {} has no default",
                     column.data_type, column.name
                 )));
@@ -77,9 +77,9 @@ pub(super) fn kind(table: &Table, types: &Types) -> Kind {
     }
     let key = table.primary_key().map(|(_, key)| key.columns.as_slice());
     if key != Some(&["id".to_owned()]) {
-        return Kind::SchemaOnly(Some("its primary key is not (id)".to_owned()));
+        return ModelKind::SchemaOnly(Some("its primary key is not (id)".to_owned()));
     }
-    Kind::Full
+    ModelKind::Full
 }
 
 /// A common column as a model describes it, with the comment that it has.
@@ -115,7 +115,7 @@ pub(super) struct Model<'a> {
     pub(super) table: &'a Table,
     /// What it is called in Rust.
     pub(super) rust: String,
-    kind: Kind,
+    kind: ModelKind,
     fields: Vec<Field>,
 }
 
@@ -123,7 +123,7 @@ impl<'a> Model<'a> {
     pub(super) fn new(
         name: &'a Name,
         table: &'a Table,
-        kind: Kind,
+        kind: ModelKind,
         rust: String,
         types: &Types,
     ) -> Self {
@@ -152,7 +152,7 @@ impl<'a> Model<'a> {
     /// What is not as one would expect.
     pub(super) fn note(&self) -> Option<String> {
         match &self.kind {
-            Kind::SchemaOnly(Some(why)) => {
+            ModelKind::SchemaOnly(Some(why)) => {
                 Some(format!("table {} is schema_only: {why}", self.name))
             }
             _ => None,
@@ -190,8 +190,8 @@ impl<'a> Model<'a> {
                 .map(|text| Item::text("comment", text)),
         );
         items.push(match self.kind {
-            Kind::Full => Item::Plain("search()".to_owned()),
-            Kind::SchemaOnly(_) => Item::Plain("schema_only".to_owned()),
+            ModelKind::Full => Item::Plain("search()".to_owned()),
+            ModelKind::SchemaOnly(_) => Item::Plain("schema_only".to_owned()),
         });
         for (name, constraint) in &self.table.constraints {
             if !(self.kind.is_full() && self.is_implied(name, constraint)) {

@@ -19,7 +19,7 @@ struct Row {
 
 /// `$1` the schemas. What extensions brought is theirs, and what reading the
 /// tables tells is not told twice.
-const LEFT_ALONE: &str = "WITH \
+const UNSUPPORTED_OBJECTS: &str = "WITH \
      ours AS (SELECT oid, nspname::text AS schema FROM pg_catalog.pg_namespace \
               WHERE nspname = ANY ($1)), \
      brought AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'), \
@@ -110,7 +110,7 @@ pub(super) async fn read(
 ) -> Result<Vec<String>, Error> {
     let mut within: Vec<String> = scope.schemas.iter().cloned().collect();
     within.push(default.to_owned());
-    let rows: Vec<Row> = sqlx::query_as(LEFT_ALONE)
+    let rows: Vec<Row> = sqlx::query_as(UNSUPPORTED_OBJECTS)
         .persistent(false)
         .bind(&within)
         .fetch_all(&mut *conn)

@@ -1,6 +1,6 @@
 //! A live database read as a schema.
 
-use lookback_migrate::{Live, Scope, introspect, read};
+use lookback_migrate::{Introspection, Scope, introspect, read};
 use lookback_schema::{Name, Snapshot};
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
@@ -308,7 +308,7 @@ async fn what_is_not_in_the_schema_is_told() {
         .await
         .unwrap();
     }
-    let Live {
+    let Introspection {
         schema,
         invalid_indexes,
         notes,

@@ -168,7 +168,7 @@ fn branches_are_put_one_after_the_other_and_no_sql_changes() {
     let error = folder.newest().unwrap_err();
     assert!(error.remedy() == Some(Remedy::Rebase), "{error}");
 
-    let rebase = Rebase::of(&folder, &[]).unwrap();
+    let rebase = Rebase::plan(&folder, &[]).unwrap();
     assert_eq!(rebase.schema(), all);
     assert_eq!(repository.files(), before, "it was only looked at");
     rebase.write(&folder).unwrap();
@@ -194,7 +194,7 @@ fn branches_are_put_one_after_the_other_and_no_sql_changes() {
     assert_eq!(unchanged.count(), 2, "the base, and the first after it");
 
     // Nothing is left: to rebase, to generate, to check.
-    assert!(Rebase::of(&folder, &[]).unwrap().is_empty());
+    assert!(Rebase::plan(&folder, &[]).unwrap().is_empty());
     let options = GenerateOptions::default();
     let generated = lookback_migrate::generate(&folder, &all, &options, at("15:00")).unwrap();
     assert!(generated.files.is_empty());
@@ -210,7 +210,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
     let (repository, all) = three_branches();
     let before = repository.files();
     let folder = repository.folder();
-    Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+    Rebase::plan(&folder, &[]).unwrap().write(&folder).unwrap();
     let after = repository.files();
     let changed: Vec<&String> = after
         .keys()
@@ -253,7 +253,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
     }
     let half = format!("meta/generate.{}.tmp", std::process::id());
     fs::write(repository.folder.path().join(half), "{").unwrap();
-    Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+    Rebase::plan(&folder, &[]).unwrap().write(&folder).unwrap();
     assert_eq!(repository.files(), after);
 }
 
@@ -307,14 +307,14 @@ fn in_conflict() -> (Repository, Schema) {
 fn what_does_not_go_together_is_told_and_nothing_is_written() {
     let (repository, _) = in_conflict();
     let before = repository.files();
-    let error = Rebase::of(&repository.folder(), &[]).unwrap_err();
+    let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
     assert!(error.is_generate());
     insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @"
     migration 20261120120002 (the second) does not go together with those generated beside it, up to 20261120110000 (the first)
         orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second
     generate the one of them again that is in no database yet, or can be reverted where it is
     ");
-    let error = Rebase::of(&repository.folder(), &[20261120100000]).unwrap_err();
+    let error = Rebase::plan(&repository.folder(), &[20261120100000]).unwrap_err();
     insta::assert_snapshot!(error, @"--regenerate 20261120100000: no branch has a migration of this version");
     assert_eq!(repository.files(), before);
 }
@@ -324,7 +324,7 @@ fn what_does_not_go_together_is_generated_anew_from_the_models() {
     for gone in [20261120110000_i64, 20261120120000] {
         let (repository, models) = in_conflict();
         let folder = repository.folder();
-        let rebase = Rebase::of(&folder, &[gone]).unwrap();
+        let rebase = Rebase::plan(&folder, &[gone]).unwrap();
         // Not decided yet: nothing is written.
         let before = repository.files();
         let options = GenerateOptions {
@@ -363,7 +363,7 @@ fn what_does_not_go_together_is_generated_anew_from_the_models() {
 fn a_snapshot_that_is_missing_is_named() {
     let (repository, _) = three_branches();
     fs::remove_file(repository.folder.path().join("meta/20261120100000.json")).unwrap();
-    let error = Rebase::of(&repository.folder(), &[]).unwrap_err();
+    let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
     assert!(
         error.to_string().contains("follows 20261120100000"),
         "{error}"
@@ -408,7 +408,7 @@ async fn every_database_ends_as_the_newest_snapshot_has_it() {
             repository.branch(start.path(), branch);
         }
         let folder = repository.folder();
-        Rebase::of(&folder, &[]).unwrap().write(&folder).unwrap();
+        Rebase::plan(&folder, &[]).unwrap().write(&folder).unwrap();
         apply(&mut conn, &folder).await;
 
         let newest = folder.newest().unwrap().unwrap().schema;
@@ -435,7 +435,7 @@ async fn a_database_that_had_what_was_generated_anew_says_so() {
     let db = testkit::empty_database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     apply(&mut conn, &folder).await;
-    let rebase = Rebase::of(&folder, &[20261120110000]).unwrap();
+    let rebase = Rebase::plan(&folder, &[20261120110000]).unwrap();
     let options = GenerateOptions::default();
     rebase
         .generate(&folder, &models, &options, at("14:00"))

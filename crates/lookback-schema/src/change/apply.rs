@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::change::Change;
-use crate::name::Name;
 use crate::schema::{Column, Constraint, Fill, Schema, Table};
+use crate::syntax::Name;
 
 impl Change {
     /// Makes the change to `schema`. One that is about what is not there does

@@ -1,8 +1,8 @@
 //! The one place where SQL is written.
 
 use crate::change::Change;
-use crate::name::{Name, literal, quoted, quoted_list};
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
+use crate::syntax::{Name, literal, quoted, quoted_list};
 
 /// No table is altered while one of its constraints waits for the end of the
 /// transaction.
@@ -410,7 +410,7 @@ fn default(expression: &str) -> String {
         "and", "or", "not", "is", "isnull", "notnull", "in", "between", "like", "ilike", "similar",
         "at", "collate", "overlaps",
     ];
-    let found = crate::lex::tokens(expression).unwrap_or_default();
+    let found = crate::syntax::tokens(expression).unwrap_or_default();
     let mut depth = 0_usize;
     let loose = found.iter().enumerate().any(|(at, token)| {
         if token.is("(") || token.is("[") {
@@ -418,7 +418,7 @@ fn default(expression: &str) -> String {
         } else if token.is(")") || token.is("]") {
             depth = depth.saturating_sub(1);
         }
-        let operator = token.kind == crate::lex::Kind::Operator
+        let operator = token.kind == crate::syntax::TokenKind::Operator
             && !token.is("::")
             && !(at == 0 && token.is("-"));
         depth == 0 && (operator || LOOSE.iter().any(|word| token.is_word(word)))

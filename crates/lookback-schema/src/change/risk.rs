@@ -219,12 +219,12 @@ fn calls_a_function(expression: &str) -> bool {
         "lower",
         "upper",
     ];
-    let Ok(found) = crate::lex::tokens(expression) else {
+    let Ok(found) = crate::syntax::tokens(expression) else {
         return true;
     };
     found.windows(2).any(|pair| {
         pair[1].is("(")
-            && pair[0].kind == crate::lex::Kind::Word
+            && pair[0].kind == crate::syntax::TokenKind::Word
             && !stable.iter().any(|name| pair[0].is_word(name))
     })
 }

@@ -1,8 +1,8 @@
 //! From one type of a column to another: how, and at what cost.
 
 use crate::change::{Lock, Risk};
-use crate::data_type::DataType;
-use crate::expression::Expression;
+use crate::syntax::DataType;
+use crate::syntax::Expression;
 
 /// A change of type, weighed.
 pub(crate) struct TypeChange<'a> {
@@ -46,7 +46,7 @@ impl<'a> TypeChange<'a> {
         if self.is_assignment() {
             return None;
         }
-        let column = crate::name::quoted(column);
+        let column = crate::syntax::quoted(column);
         let to = self.to;
         let array = if self.from.array { "[]" } else { "" };
         if self.from.array && is_one_of(to, &VECTORS) {
@@ -99,7 +99,7 @@ impl<'a> TypeChange<'a> {
         if self.from.array || self.to.array {
             return None;
         }
-        let column = crate::name::quoted(column);
+        let column = crate::syntax::quoted(column);
         let condition = if let Some(length) = self.narrower_length() {
             // Blanks at the end of `character` are padding, and cut without an error.
             format!("char_length({column}) <= {length}")

@@ -5,17 +5,17 @@ use std::str::FromStr;
 
 use crate::diff::unknown;
 use crate::error::Error;
-use crate::expression::Expression;
-use crate::lex::tokens;
-use crate::name::{Name, quoted, unquoted};
 use crate::schema::Schema;
+use crate::syntax::Expression;
+use crate::syntax::tokens;
+use crate::syntax::{Name, quoted, unquoted};
 
 /// The name of a table, a column, an enum or a value, as flags write it:
 /// `logs`, `logs.message`, `sales.orders.total`, `mood."very happy"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Path(Vec<String>);
+pub struct ObjectPath(Vec<String>);
 
-impl Path {
+impl ObjectPath {
     /// The path of a table or an enum.
     pub fn of(name: &Name) -> Self {
         Self(
@@ -59,14 +59,14 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for ObjectPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<_> = self.0.iter().map(|part| quoted(part)).collect();
         f.write_str(&parts.join("."))
     }
 }
 
-impl FromStr for Path {
+impl FromStr for ObjectPath {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
@@ -95,13 +95,13 @@ impl FromStr for Path {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decisions {
     /// Tables, columns, enums and values that have another name now.
-    pub renames: Vec<(Path, Path)>,
+    pub renames: Vec<(ObjectPath, ObjectPath)>,
     /// Those that are really gone, though something else came.
-    pub drops: Vec<Path>,
+    pub drops: Vec<ObjectPath>,
     /// What existing rows get in a column that refuses null.
-    pub fills: Vec<(Path, Expression)>,
+    pub fills: Vec<(ObjectPath, Expression)>,
     /// How the values of a column become those of its new type.
-    pub usings: Vec<(Path, Expression)>,
+    pub usings: Vec<(ObjectPath, Expression)>,
     /// Everything that went is really gone, whatever came.
     pub assume_drops: bool,
     /// All changes are made in one transaction: a value that is added to an
@@ -113,7 +113,7 @@ impl Decisions {
     /// What is said of a column that needs no word is a slip, too. `old` is the
     /// first schema with the names of `to`.
     pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
-        let both = |path: &Path| {
+        let both = |path: &ObjectPath| {
             let table = path.owner().name();
             let column = |schema: &Schema| {
                 schema
@@ -139,9 +139,14 @@ impl Decisions {
 
     /// The path that `target` stands for, in the first schema and in the second:
     /// that of a column or a value is told by its last part.
-    fn targets(&self, path: &Path, target: &Path, from: &Schema) -> (Path, Path) {
+    fn targets(
+        &self,
+        path: &ObjectPath,
+        target: &ObjectPath,
+        from: &Schema,
+    ) -> (ObjectPath, ObjectPath) {
         if is_owner(path, from) {
-            let owner = Path::of(&target.name());
+            let owner = ObjectPath::of(&target.name());
             return (owner.clone(), owner);
         }
         let owner = path.owner();
@@ -151,23 +156,23 @@ impl Decisions {
         (owner.part(target.last()), now.part(target.last()))
     }
 
-    pub(crate) fn is_dropped(&self, path: &Path) -> bool {
+    pub(crate) fn is_dropped(&self, path: &ObjectPath) -> bool {
         self.assume_drops || self.drops.contains(path)
     }
 
     pub(crate) fn fill(&self, table: &Name, column: &str) -> Option<Expression> {
-        find(&self.fills, &Path::within(table, column))
+        find(&self.fills, &ObjectPath::within(table, column))
     }
 
     pub(crate) fn using(&self, table: &Name, column: &str) -> Option<Expression> {
-        find(&self.usings, &Path::within(table, column))
+        find(&self.usings, &ObjectPath::within(table, column))
     }
 
     /// A decision about what is not there is a slip of the pen.
     pub(crate) fn check(&self, from: &Schema, to: &Schema) -> Result<(), DiffError> {
         let old = paths(from);
         let new = paths(to);
-        let missing = |what: &str, path: &Path| DiffError::Decision(unknown(what, path));
+        let missing = |what: &str, path: &ObjectPath| DiffError::Decision(unknown(what, path));
         for (path, target) in &self.renames {
             if !old.contains(path) {
                 return Err(missing("--rename", path));
@@ -213,32 +218,32 @@ impl Decisions {
 }
 
 /// Whether it is the path of a table or an enum.
-fn is_owner(path: &Path, schema: &Schema) -> bool {
+fn is_owner(path: &ObjectPath, schema: &Schema) -> bool {
     let name = path.name();
-    Path::of(&name) == *path
+    ObjectPath::of(&name) == *path
         && (schema.tables.contains_key(&name) || schema.enums.contains_key(&name))
 }
 
-fn find(list: &[(Path, Expression)], wanted: &Path) -> Option<Expression> {
+fn find(list: &[(ObjectPath, Expression)], wanted: &ObjectPath) -> Option<Expression> {
     list.iter()
         .find(|(path, _)| path == wanted)
         .map(|(_, expression)| expression.clone())
 }
 
-fn paths(schema: &Schema) -> Vec<Path> {
+fn paths(schema: &Schema) -> Vec<ObjectPath> {
     let mut paths = Vec::new();
     for (name, table) in &schema.tables {
-        paths.push(Path::of(name));
+        paths.push(ObjectPath::of(name));
         paths.extend(
             table
                 .columns
                 .iter()
-                .map(|column| Path::within(name, &column.name)),
+                .map(|column| ObjectPath::within(name, &column.name)),
         );
     }
     for (name, values) in &schema.enums {
-        paths.push(Path::of(name));
-        paths.extend(values.iter().map(|value| Path::within(name, value)));
+        paths.push(ObjectPath::of(name));
+        paths.extend(values.iter().map(|value| ObjectPath::within(name, value)));
     }
     paths
 }
@@ -249,9 +254,9 @@ pub struct Question {
     /// `table`, `column`, `enum` or `value`.
     pub kind: &'static str,
     /// What went.
-    pub gone: Path,
+    pub gone: ObjectPath,
     /// What came.
-    pub candidates: Vec<Path>,
+    pub candidates: Vec<ObjectPath>,
 }
 
 impl fmt::Display for Question {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
-use crate::diff::{Decisions, DiffError, Path, Question};
-use crate::name::{Name, free};
+use crate::diff::{Decisions, DiffError, ObjectPath, Question};
 use crate::schema::{Schema, Table};
+use crate::syntax::{Name, free};
 
 /// The old schema under its new names, and the changes that make it so.
 pub(super) struct Resolved {
@@ -58,7 +58,7 @@ impl Resolver<'_> {
         let old: Vec<Name> = self.schema.enums.keys().cloned().collect();
         let new: Vec<Name> = to.enums.keys().cloned().collect();
         let before = self.schema.enums.clone();
-        let renames = self.pair("enum", &old, &new, Path::of, |gone, came| {
+        let renames = self.pair("enum", &old, &new, ObjectPath::of, |gone, came| {
             before.get(gone) == to.enums.get(came)
         });
         let original: BTreeMap<Name, Name> = renames
@@ -79,7 +79,7 @@ impl Resolver<'_> {
                 "value",
                 &before,
                 values,
-                |value| Path::within(&was, value),
+                |value| ObjectPath::within(&was, value),
                 |_, _| false,
             );
             let taken: BTreeSet<String> = before.into_iter().collect();
@@ -98,7 +98,7 @@ impl Resolver<'_> {
     fn tables(&mut self, to: &Schema) -> Vec<(Name, Name)> {
         let old: Vec<Name> = self.schema.tables.keys().cloned().collect();
         let new: Vec<Name> = to.tables.keys().cloned().collect();
-        let renames = self.pair("table", &old, &new, Path::of, |_, _| false);
+        let renames = self.pair("table", &old, &new, ObjectPath::of, |_, _| false);
         let mut both: Vec<(Name, Name)> = old
             .iter()
             .filter(|name| {
@@ -133,7 +133,7 @@ impl Resolver<'_> {
             "column",
             &before,
             &after,
-            |column| Path::within(was, column),
+            |column| ObjectPath::within(was, column),
             |_, _| false,
         );
         let taken: BTreeSet<String> = before.into_iter().collect();
@@ -192,7 +192,7 @@ impl Resolver<'_> {
         kind: &'static str,
         old: &[T],
         new: &[T],
-        path: impl Fn(&T) -> Path,
+        path: impl Fn(&T) -> ObjectPath,
         same: impl Fn(&T, &T) -> bool,
     ) -> Vec<(T, T)> {
         let mut renames: Vec<(T, T)> = Vec::new();
@@ -244,17 +244,17 @@ impl Resolver<'_> {
 
 /// A name that a decision can be about.
 trait Named {
-    fn is(&self, target: &Path) -> bool;
+    fn is(&self, target: &ObjectPath) -> bool;
 }
 
 impl Named for Name {
-    fn is(&self, target: &Path) -> bool {
+    fn is(&self, target: &ObjectPath) -> bool {
         *self == target.name()
     }
 }
 
 impl Named for String {
-    fn is(&self, target: &Path) -> bool {
+    fn is(&self, target: &ObjectPath) -> bool {
         self == target.last()
     }
 }

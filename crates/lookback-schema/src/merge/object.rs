@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::change::Change;
-use crate::name::{Name, quoted};
-use crate::plan::Plan;
+use crate::change::Plan;
 use crate::schema::{Column, Schema, Table};
+use crate::syntax::{Name, quoted};
 
 /// What is changed as a whole. The order is that in which changes are copied:
 /// a table before its parts.

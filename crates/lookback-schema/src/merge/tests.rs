@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::{Conflict, merge};
-use crate::name::Name;
 use crate::schema::{Column, Fill, Schema, Table};
+use crate::syntax::Name;
 
 fn shop() -> Schema {
     let mut shop = Schema::default();

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use crate::expression::Expression;
-use crate::name::{Name, quoted, quoted_list};
 use crate::schema::index::IndexKey;
+use crate::syntax::Expression;
+use crate::syntax::{Name, quoted, quoted_list};
 
 /// A constraint of a table, without its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -307,7 +307,7 @@ pub(super) fn write_with(f: &mut fmt::Formatter<'_>, with: &[(String, String)]) 
             if plain && !value.is_empty() {
                 format!("{} = {value}", quoted(name))
             } else {
-                format!("{} = {}", quoted(name), crate::name::literal(value))
+                format!("{} = {}", quoted(name), crate::syntax::literal(value))
             }
         })
         .collect();

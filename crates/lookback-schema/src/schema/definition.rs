@@ -7,13 +7,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
-use crate::expression::{Expression, closing};
-use crate::lex::{Kind, Token, tokens};
-use crate::name::{Name, unquoted};
 use crate::schema::{
     Action, Constraint, Deferral, Exclusion, ForeignKey, Index, IndexKey, Key, PartitionBy,
     PartitionStrategy,
 };
+use crate::syntax::{Expression, closing};
+use crate::syntax::{Name, unquoted};
+use crate::syntax::{Token, TokenKind, tokens};
 
 /// A whole `CREATE INDEX` statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,7 +267,7 @@ impl<'a> Reader<'a> {
             });
         }
         match self.peek() {
-            Some(token) if token.kind == Kind::Operator && self.at < end => {
+            Some(token) if token.kind == TokenKind::Operator && self.at < end => {
                 self.at += 1;
                 Ok(token.text.to_owned())
             }
@@ -318,7 +318,7 @@ impl<'a> Reader<'a> {
     fn index_key(&mut self, end: usize) -> Result<IndexKey, Error> {
         let expression = match self.peek() {
             Some(token) if token.is("(") => self.parenthesised_expression()?,
-            Some(token) if matches!(token.kind, Kind::Word | Kind::Quoted) => {
+            Some(token) if matches!(token.kind, TokenKind::Word | TokenKind::Quoted) => {
                 let start = self.at;
                 self.at += 1;
                 while self.found.get(self.at).is_some_and(|token| token.is(".")) {
@@ -342,7 +342,7 @@ impl<'a> Reader<'a> {
         let modifiers = ["asc", "desc", "nulls", "with"];
         if self.at < end
             && self.peek().is_some_and(|token| {
-                matches!(token.kind, Kind::Word | Kind::Quoted)
+                matches!(token.kind, TokenKind::Word | TokenKind::Quoted)
                     && !modifiers.iter().any(|word| token.is_word(word))
             })
         {

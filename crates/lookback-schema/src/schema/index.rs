@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use crate::expression::Expression;
-use crate::name::{Name, quoted};
 use crate::schema::constraint::{write_include, write_with};
+use crate::syntax::Expression;
+use crate::syntax::{Name, quoted};
 
 /// An index, without its name and its table.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub struct Partition {
     pub partition_by: Option<PartitionBy>,
     /// Its own partitions, by name.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub partitions: std::collections::BTreeMap<crate::name::Name, Partition>,
+    pub partitions: std::collections::BTreeMap<crate::syntax::Name, Partition>,
 }
 
 impl Partition {
@@ -87,14 +87,14 @@ impl Eq for Partition {}
 /// A bound in one spelling: PostgreSQL prints numbers in quotes (`FROM ('1')`)
 /// and adds casts of strings.
 fn bound_form(bound: &str) -> String {
-    let Ok(found) = crate::lex::tokens(bound) else {
+    let Ok(found) = crate::syntax::tokens(bound) else {
         return bound.to_owned();
     };
     let words: Vec<String> = found
         .iter()
         .map(|token| match token.kind {
-            crate::lex::Kind::Word => token.text.to_lowercase(),
-            crate::lex::Kind::String => {
+            crate::syntax::TokenKind::Word => token.text.to_lowercase(),
+            crate::syntax::TokenKind::String => {
                 let inner = token.text.trim_matches('\'');
                 match inner.parse::<f64>() {
                     Ok(_) => inner.to_owned(),

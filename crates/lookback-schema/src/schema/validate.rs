@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::data_type::DataType;
 use crate::error::Error;
-use crate::name::{Name, check};
 use crate::schema::{Constraint, Fill, Index, Schema, Table};
+use crate::syntax::DataType;
+use crate::syntax::{Name, check};
 
 /// Types and operator classes that an extension brings.
 const FROM_EXTENSIONS: &[(&str, &str)] = &[
@@ -343,8 +343,8 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use crate::name::Name;
     use crate::schema::{Column, Fill, Schema, Table};
+    use crate::syntax::Name;
 
     fn table(columns: &[&str], constraints: &[&str]) -> Table {
         Table {

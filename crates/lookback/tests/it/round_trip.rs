@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use lookback::migrate::{Live, Scope, canonical, read};
-use lookback_schema::{Decisions, Expression, File, Name, Path, Plan, Schema, diff, merge};
+use lookback::migrate::{Introspection, Scope, canonical, read};
+use lookback_schema::{Decisions, Expression, File, Name, ObjectPath, Plan, Schema, diff, merge};
 use proptest::test_runner::{TestCaseError, TestRunner};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 use testkit::schemas::{
@@ -119,7 +119,7 @@ fn scope() -> Scope {
 }
 
 async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
-    let Live {
+    let Introspection {
         schema,
         notes,
         invalid_indexes,
@@ -277,9 +277,9 @@ fn generated_files_lead_there_and_back() {
         run(conn, &emptied(&pair.to)).await?;
         for file in files.iter().rev() {
             let back = file
-                .back()
+                .reversal()
                 .map_err(|error| TestCaseError::fail(error.to_string()))?;
-            run_file(conn, &file.down(&back))
+            run_file(conn, &file.reversal_sql(&back))
                 .await
                 .map_err(with_files)?;
         }
@@ -420,13 +420,13 @@ fn emptied(schema: &Schema) -> Vec<String> {
 
 /// What is known of a pair, as a person would say it.
 fn decisions(pair: &Pair) -> Decisions {
-    let within = |name: &Name, part: &str| Path::within(name, part);
+    let within = |name: &Name, part: &str| ObjectPath::within(name, part);
     let renames = pair
         .renames()
         .into_iter()
         .filter_map(|rename| match rename {
             Rename::Table(from, to) | Rename::Enum(from, to) => {
-                Some((Path::of(&from), Path::of(&to)))
+                Some((ObjectPath::of(&from), ObjectPath::of(&to)))
             }
             Rename::Column(name, from, to) | Rename::Label(name, from, to) => {
                 Some((within(&name, &from), within(&name, &to)))
@@ -439,7 +439,7 @@ fn decisions(pair: &Pair) -> Decisions {
         .drops()
         .into_iter()
         .map(|dropped| match dropped {
-            Dropped::Table(name) | Dropped::Enum(name) => Path::of(&name),
+            Dropped::Table(name) | Dropped::Enum(name) => ObjectPath::of(&name),
             Dropped::Column(name, part) | Dropped::Label(name, part) => within(&name, &part),
         })
         .collect();

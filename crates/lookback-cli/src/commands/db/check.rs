@@ -45,7 +45,7 @@ pub(super) async fn tell_more(
     for note in &live.notes {
         output::warning(note);
     }
-    if !plan.is_empty() && !migrate::can_print(conn).await? {
+    if !plan.is_empty() && !migrate::can_canonicalize(conn).await? {
         output::warning(
             "this role may not create schemas, or the server is read-only: definitions are not \
              compared as the server prints them, and differences may be seen that are none",

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use lookback_schema::{Decisions, DiffError, Expression, Path, Plan, Question, Schema, diff};
+use lookback_schema::{Decisions, DiffError, Expression, ObjectPath, Plan, Question, Schema, diff};
 
 use crate::args::DecisionArgs;
 use crate::failure::Failure;
@@ -38,12 +38,12 @@ fn halves<'a>(flag: &str, text: &'a str, example: &str) -> Result<(&'a str, &'a 
     })
 }
 
-fn path(text: &str) -> Result<Path, Failure> {
+fn path(text: &str) -> Result<ObjectPath, Failure> {
     text.parse()
         .map_err(|error: lookback_schema::Error| Failure::usage(error.to_string()))
 }
 
-fn expression(flag: &str, text: &str, example: &str) -> Result<(Path, Expression), Failure> {
+fn expression(flag: &str, text: &str, example: &str) -> Result<(ObjectPath, Expression), Failure> {
     let (column, sql) = halves(flag, text, example)?;
     let sql =
         Expression::new(sql).map_err(|error| Failure::usage(format!("{flag} {text}: {error}")))?;

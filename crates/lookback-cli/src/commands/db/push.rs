@@ -45,7 +45,7 @@ pub(super) async fn run(
         .unwrap_or_default();
     let mut decisions = decisions::from_flags(args)?;
     decisions.one_transaction = true;
-    let (live, wanted) = migrate::both(conn, models, &known, &decisions).await?;
+    let (live, wanted) = migrate::comparable_schemas(conn, models, &known, &decisions).await?;
     let plan = decisions::settle(&live, &wanted, &mut decisions)?;
     tell_more(conn, &Scope::of([models, &known]), &plan).await?;
     if plan.is_empty() {
@@ -53,7 +53,7 @@ pub(super) async fn run(
         return Ok(());
     }
     show(&plan)?;
-    for (new, old) in migrate::lookalikes(conn, &plan, &live).await? {
+    for (new, old) in migrate::similar_tables(conn, &plan, &live).await? {
         output::warning(&format!(
             "{new} is created, and {old}, which no model has, has most of its columns"
         ));

@@ -30,7 +30,7 @@ pub(super) fn run(
         return Ok(());
     }
     generate::finish(folder)?;
-    let rebase = Rebase::of(folder, &args.regenerate)?;
+    let rebase = Rebase::plan(folder, &args.regenerate)?;
     if rebase.is_empty() {
         output::note("nothing to rebase: the migrations follow each other");
         return Ok(());

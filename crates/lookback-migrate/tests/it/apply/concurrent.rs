@@ -79,7 +79,7 @@ async fn an_index_that_is_there_is_recorded_and_not_built_again() {
         let before = shop.lines(oid).await;
         let ran = shop.migrate().await;
         assert!(
-            ran.told(|event| matches!(event, Event::IndexIsThere { .. })),
+            ran.told(|event| matches!(event, Event::IndexExists { .. })),
             "{rest}: {:?}",
             ran.events
         );
@@ -161,7 +161,7 @@ async fn an_index_that_somebody_builds_is_waited_for() {
     let (ran, ()) = tokio::join!(migrating, letting_go);
     building.await.unwrap();
     assert!(!ran.told(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
-    assert!(ran.told(|event| matches!(event, Event::IndexIsThere { .. })));
+    assert!(ran.told(|event| matches!(event, Event::IndexExists { .. })));
     ran.ok();
     assert_eq!(shop.lines(INDEXES).await, "i true false");
 }

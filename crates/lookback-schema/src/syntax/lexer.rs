@@ -5,7 +5,7 @@ use thiserror::Error;
 /// A piece of SQL: where it is in the text, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     /// As written, quotes included.
     pub(crate) text: &'a str,
     /// The place of its first byte.
@@ -14,7 +14,7 @@ pub(crate) struct Token<'a> {
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// A keyword or a name without quotes.
     Word,
     /// A name in double quotes.
@@ -46,12 +46,12 @@ pub struct LexError {
 impl Token<'_> {
     /// Whether this is that keyword, in any case.
     pub(crate) fn is_word(&self, word: &str) -> bool {
-        self.kind == Kind::Word && self.text.eq_ignore_ascii_case(word)
+        self.kind == TokenKind::Word && self.text.eq_ignore_ascii_case(word)
     }
 
     /// Whether this is that operator or punctuation.
     pub(crate) fn is(&self, text: &str) -> bool {
-        matches!(self.kind, Kind::Operator | Kind::Punctuation) && self.text == text
+        matches!(self.kind, TokenKind::Operator | TokenKind::Punctuation) && self.text == text
     }
 
     /// The place after its last byte.
@@ -95,7 +95,7 @@ impl<'a> Lexer<'a> {
             b'\'' => self.quoted(b'\'', false)?,
             b'"' => {
                 self.quoted(b'"', false)?;
-                Kind::Quoted
+                TokenKind::Quoted
             }
             b'e' | b'E' if self.peek(1) == Some(b'\'') => {
                 self.at += 1;
@@ -104,7 +104,7 @@ impl<'a> Lexer<'a> {
             b'b' | b'B' | b'x' | b'X' if self.peek(1) == Some(b'\'') => {
                 self.at += 1;
                 self.quoted(b'\'', false)?;
-                Kind::Bits
+                TokenKind::Bits
             }
             b'n' | b'N' if self.peek(1) == Some(b'\'') => {
                 self.at += 1;
@@ -117,22 +117,22 @@ impl<'a> Lexer<'a> {
             b'u' | b'U' if self.peek(1) == Some(b'&') && self.peek(2) == Some(b'"') => {
                 self.at += 2;
                 self.quoted(b'"', false)?;
-                Kind::Quoted
+                TokenKind::Quoted
             }
             b'$' => self.dollar()?,
             b'0'..=b'9' => self.number(),
             b'.' if self.peek(1).is_some_and(|b| b.is_ascii_digit()) => self.number(),
             byte if is_name_start(byte) => {
                 self.skip_while(is_name_part);
-                Kind::Word
+                TokenKind::Word
             }
             b':' if matches!(self.peek(1), Some(b':' | b'=')) => {
                 self.at += 2;
-                Kind::Operator
+                TokenKind::Operator
             }
             b'(' | b')' | b'[' | b']' | b',' | b';' | b'.' | b':' => {
                 self.at += 1;
-                Kind::Punctuation
+                TokenKind::Punctuation
             }
             byte if is_operator(byte) => self.operator(),
             _ => return Err(self.error(start, "a character that SQL has no use for")),
@@ -191,7 +191,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// From a quote to its partner; a doubled one stands for itself.
-    fn quoted(&mut self, quote: u8, escapes: bool) -> Result<Kind, LexError> {
+    fn quoted(&mut self, quote: u8, escapes: bool) -> Result<TokenKind, LexError> {
         let start = self.at;
         self.at += 1;
         loop {
@@ -204,7 +204,7 @@ impl<'a> Lexer<'a> {
                 Some(byte) if byte == quote => {
                     self.at += 1;
                     if self.peek(0) != Some(quote) {
-                        return Ok(Kind::String);
+                        return Ok(TokenKind::String);
                     }
                     self.at += 1;
                 }
@@ -214,12 +214,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// `$1`, or `$tag$ … $tag$`.
-    fn dollar(&mut self) -> Result<Kind, LexError> {
+    fn dollar(&mut self) -> Result<TokenKind, LexError> {
         let start = self.at;
         if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
             self.skip_while(|byte| byte.is_ascii_digit());
-            return Ok(Kind::Parameter);
+            return Ok(TokenKind::Parameter);
         }
         self.at += 1;
         self.skip_while(|byte| is_name_part(byte) && byte != b'$');
@@ -231,19 +231,19 @@ impl<'a> Lexer<'a> {
         match self.sql[self.at..].find(tag) {
             Some(length) => {
                 self.at += length + tag.len();
-                Ok(Kind::String)
+                Ok(TokenKind::String)
             }
             None => Err(self.error(start, "a dollar-quoted string that is not closed")),
         }
     }
 
-    fn number(&mut self) -> Kind {
+    fn number(&mut self) -> TokenKind {
         if self.peek(0) == Some(b'0')
             && matches!(self.peek(1), Some(b'x' | b'X' | b'o' | b'O' | b'b' | b'B'))
         {
             self.at += 2;
             self.skip_while(|byte| byte.is_ascii_hexdigit() || byte == b'_');
-            return Kind::Number;
+            return TokenKind::Number;
         }
         self.skip_while(|byte| byte.is_ascii_digit() || byte == b'_');
         if self.peek(0) == Some(b'.') && self.peek(1) != Some(b'.') {
@@ -260,10 +260,10 @@ impl<'a> Lexer<'a> {
                 self.skip_while(|byte| byte.is_ascii_digit() || byte == b'_');
             }
         }
-        Kind::Number
+        TokenKind::Number
     }
 
-    fn operator(&mut self) -> Kind {
+    fn operator(&mut self) -> TokenKind {
         let start = self.at;
         while let Some(byte) = self.peek(0) {
             let comment = matches!(
@@ -285,7 +285,7 @@ impl<'a> Lexer<'a> {
             }
             self.at -= 1;
         }
-        Kind::Operator
+        TokenKind::Operator
     }
 
     fn error(&self, at: usize, problem: &'static str) -> LexError {

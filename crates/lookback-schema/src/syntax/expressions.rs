@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::data_type::DataType;
 use crate::error::Error;
-use crate::lex::{Kind, Token, tokens};
-use crate::name::{Name, quoted, unquoted};
+use crate::syntax::DataType;
+use crate::syntax::{Name, quoted, unquoted};
+use crate::syntax::{Token, TokenKind, tokens};
 
 mod canonical;
 
@@ -126,7 +126,7 @@ impl Expression {
     pub fn mentions_literal(&self, text: &str) -> bool {
         self.lexed()
             .iter()
-            .any(|token| token.kind == Kind::String && is_literal(token.text, text))
+            .any(|token| token.kind == TokenKind::String && is_literal(token.text, text))
     }
 
     /// Whether it stands as the key of an index without parentheses: the name
@@ -136,7 +136,7 @@ impl Expression {
         let Some(first) = found.first() else {
             return false;
         };
-        if !matches!(first.kind, Kind::Word | Kind::Quoted) {
+        if !matches!(first.kind, TokenKind::Word | TokenKind::Quoted) {
             return false;
         }
         if found.len() == 1 {
@@ -197,13 +197,13 @@ impl Expression {
     pub fn with_renamed_literals(&self, names: &BTreeMap<String, String>) -> Self {
         self.rewritten(|found, at| {
             let token = found[at];
-            if token.kind != Kind::String {
+            if token.kind != TokenKind::String {
                 return None;
             }
             names
                 .iter()
                 .find(|(old, _)| is_literal(token.text, old))
-                .map(|(_, new)| crate::name::literal(new))
+                .map(|(_, new)| crate::syntax::literal(new))
         })
     }
 
@@ -288,7 +288,7 @@ fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
     let function = after.is_some_and(|next| next.is("("));
     let qualifies = after.is_some_and(|next| next.is("."));
     let is_type = before.is_some_and(|last| last.is("::"));
-    let keyword = token.kind == Kind::Word && crate::name::is_keyword(&name);
+    let keyword = token.kind == TokenKind::Word && crate::syntax::is_keyword(&name);
     (!function && !qualifies && !is_type && !keyword).then_some(name)
 }
 
@@ -300,13 +300,13 @@ fn stands_alone(found: &[Token<'_>], at: usize) -> bool {
     let after_is = at.checked_sub(2).is_some_and(|at| found[at].is_word("is"));
     let begins = before.is_none_or(|token| {
         ["(", "[", ","].iter().any(|mark| token.is(mark))
-            || (token.kind == Kind::Operator && !token.is("::"))
+            || (token.kind == TokenKind::Operator && !token.is("::"))
             || ["and", "or"].iter().any(|word| token.is_word(word))
             || (token.is_word("not") && !after_is)
     });
     let ends = found.get(at + 1).is_none_or(|token| {
         [")", "]", ","].iter().any(|mark| token.is(mark))
-            || (token.kind == Kind::Operator && !token.is("=>") && !token.is(":="))
+            || (token.kind == TokenKind::Operator && !token.is("=>") && !token.is(":="))
             || ["is", "in", "not", "and", "or", "between", "like", "ilike"]
                 .iter()
                 .any(|word| token.is_word(word))
@@ -322,7 +322,7 @@ fn in_modifiers(found: &[Token<'_>], at: usize) -> bool {
     let Some(name) = open.and_then(|open| open.checked_sub(1)) else {
         return false;
     };
-    found[name].kind == Kind::Word
+    found[name].kind == TokenKind::Word
         && name.checked_sub(1).is_some_and(|before| {
             found[before].is("::") || found[before].is(".") || found[before].is_word("as")
         })
@@ -433,5 +433,5 @@ impl<'de> Deserialize<'de> for Expression {
 /// Whether a literal is the string `text`: as it is written here, or as the
 /// server prints it, without an `E` for its backslashes.
 fn is_literal(literal: &str, text: &str) -> bool {
-    literal == crate::name::literal(text) || literal == format!("'{}'", text.replace('\'', "''"))
+    literal == crate::syntax::literal(text) || literal == format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,6 +1,6 @@
 //! What a statement does that whoever runs it has to know beforehand.
 
-use crate::lex::{self, Kind, LexError, Token};
+use crate::syntax::lexer::{LexError, Token, TokenKind, tokens};
 
 /// How a statement of a migration has to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,10 @@ pub enum StatementKind<'a> {
     },
     /// It wants to be alone, and does no harm when it is repeated: `VACUUM`,
     /// `SET` and the like.
-    Repeatable,
+    Idempotent,
     /// It may end transactions or cannot be in one, and what it does when it is
     /// repeated is not known: `CALL`, `DO`, `CREATE DATABASE` and the like.
-    Alone,
+    NonTransactional,
     /// `COPY … FROM STDIN` or `TO STDOUT`: there is nobody at the other end.
     CopyStream,
 }
@@ -68,7 +68,7 @@ impl StatementKind<'_> {
 ///
 /// A string, name or comment that is not closed.
 pub fn statement_kind(sql: &str) -> Result<StatementKind<'_>, LexError> {
-    let tokens = lex::tokens(sql)?;
+    let tokens = tokens(sql)?;
     let words = Words {
         sql,
         tokens: &tokens,
@@ -94,7 +94,7 @@ impl<'a> Words<'a, '_> {
         match first.as_str() {
             "begin" => StatementKind::Begin,
             "start" if self.peek("transaction") => StatementKind::Begin,
-            "commit" | "rollback" if self.peek("prepared") => StatementKind::Alone,
+            "commit" | "rollback" if self.peek("prepared") => StatementKind::NonTransactional,
             "rollback" if self.has("to") => StatementKind::Plain,
             "commit" | "end" | "rollback" | "abort" => StatementKind::End { chain },
             "prepare" if self.peek("transaction") => StatementKind::End { chain: false },
@@ -102,18 +102,20 @@ impl<'a> Words<'a, '_> {
             "create" => self.create(),
             "drop" => self.drop(),
             "reindex" => self.reindex(),
-            "alter" if self.peek("system") => StatementKind::Repeatable,
-            "alter" if self.peek("database") || self.peek("subscription") => StatementKind::Alone,
-            "alter" if self.has("concurrently") => StatementKind::Alone,
+            "alter" if self.peek("system") => StatementKind::Idempotent,
+            "alter" if self.peek("database") || self.peek("subscription") => {
+                StatementKind::NonTransactional
+            }
+            "alter" if self.has("concurrently") => StatementKind::NonTransactional,
             "alter" | "analyze" | "comment" | "copy" | "delete" | "grant" | "import" | "insert"
             | "lock" | "merge" | "refresh" | "release" | "revoke" | "savepoint" | "security"
             | "select" | "table" | "truncate" | "update" | "values" | "with" => {
                 StatementKind::Plain
             }
             "checkpoint" | "cluster" | "discard" | "load" | "reset" | "set" | "show" | "vacuum" => {
-                StatementKind::Repeatable
+                StatementKind::Idempotent
             }
-            _ => StatementKind::Alone,
+            _ => StatementKind::NonTransactional,
         }
     }
 
@@ -122,7 +124,7 @@ impl<'a> Words<'a, '_> {
             .iter()
             .any(|what| self.peek(what))
         {
-            return StatementKind::Alone;
+            return StatementKind::NonTransactional;
         }
         let unique = self.take("unique");
         if !(self.take("index") && self.take("concurrently")) {
@@ -153,7 +155,7 @@ impl<'a> Words<'a, '_> {
             .iter()
             .any(|what| self.peek(what))
         {
-            return StatementKind::Alone;
+            return StatementKind::NonTransactional;
         }
         if !(self.take("index") && self.take("concurrently")) {
             return StatementKind::Plain;
@@ -173,7 +175,7 @@ impl<'a> Words<'a, '_> {
         }
         let table = self.peek("table");
         if !(self.take("table") || self.take("index")) || !self.take("concurrently") {
-            return StatementKind::Repeatable;
+            return StatementKind::Idempotent;
         }
         StatementKind::Reindex {
             table,
@@ -226,7 +228,7 @@ impl<'a> Words<'a, '_> {
 fn catalog_name(token: &Token<'_>) -> String {
     match token.kind {
         // The lexer has seen both quotes; `U&"…"` has more of them before it.
-        Kind::Quoted if token.text.starts_with('"') => {
+        TokenKind::Quoted if token.text.starts_with('"') => {
             token.text[1..token.text.len() - 1].replace("\"\"", "\"")
         }
         _ => token.text.to_ascii_lowercase(),
@@ -278,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_ends_a_transaction_is_known_from_what_looks_like_it() {
-        use StatementKind::{Alone, Begin, CopyStream, End, Plain, Repeatable};
+        use StatementKind::{Begin, CopyStream, End, Idempotent, NonTransactional, Plain};
         for (sql, expected) in [
             ("BEGIN", Begin),
             ("start transaction read write", Begin),
@@ -287,15 +289,18 @@ mod tests {
             ("COMMIT AND NO CHAIN", End { chain: false }),
             ("ROLLBACK TO SAVEPOINT a", Plain),
             ("ROLLBACK", End { chain: false }),
-            ("COMMIT PREPARED 'x'", Alone),
-            ("DO $$ BEGIN COMMIT; END $$", Alone),
+            ("COMMIT PREPARED 'x'", NonTransactional),
+            ("DO $$ BEGIN COMMIT; END $$", NonTransactional),
             ("COPY t FROM STDIN", CopyStream),
             ("COPY t FROM '/x'", Plain),
-            ("VACUUM t", Repeatable),
-            ("REINDEX TABLE t", Repeatable),
+            ("VACUUM t", Idempotent),
+            ("REINDEX TABLE t", Idempotent),
             ("CREATE INDEX i ON t (concurrently)", Plain),
-            ("CREATE DATABASE x", Alone),
-            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", Alone),
+            ("CREATE DATABASE x", NonTransactional),
+            (
+                "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+                NonTransactional,
+            ),
             ("INSERT INTO t VALUES ('commit')", Plain),
             ("", Plain),
         ] {

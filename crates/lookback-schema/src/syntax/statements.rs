@@ -1,6 +1,6 @@
 //! A file of SQL as its statements.
 
-use crate::lex::{self, LexError, Token};
+use crate::syntax::lexer::{LexError, Token, line_of, tokens};
 
 /// One statement of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
         at: 0,
         line: 1,
     };
-    for token in lex::tokens(sql)? {
+    for token in tokens(sql)? {
         if token.is(";") && parentheses == 0 && blocks == 0 {
             found.extend(lines.statement(&current));
             current.clear();
@@ -65,7 +65,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn statement(&mut self, tokens: &[Token<'a>]) -> Option<Statement<'a>> {
         let (first, last) = (tokens.first()?, tokens.last()?);
-        self.line += lex::line_of(&self.sql[self.at..], first.start - self.at) - 1;
+        self.line += line_of(&self.sql[self.at..], first.start - self.at) - 1;
         self.at = first.start;
         Some(Statement {
             sql: &self.sql[first.start..last.end()],

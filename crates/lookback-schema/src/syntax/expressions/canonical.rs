@@ -4,9 +4,9 @@
 //! every part in parentheses. What it cannot read stays as its tokens: two
 //! such expressions are equal if they are written alike.
 
-use crate::data_type::DataType;
-use crate::lex::{Kind, Token};
-use crate::name::{literal, unquoted};
+use crate::syntax::DataType;
+use crate::syntax::{Token, TokenKind};
+use crate::syntax::{literal, unquoted};
 
 /// The form of an expression.
 pub(super) fn canonical(found: &[Token<'_>]) -> String {
@@ -51,7 +51,7 @@ fn as_tokens(found: &[Token<'_>]) -> String {
     let words: Vec<String> = found
         .iter()
         .map(|token| match token.kind {
-            Kind::Word => token.text.to_lowercase(),
+            TokenKind::Word => token.text.to_lowercase(),
             _ => token.text.to_owned(),
         })
         .collect();
@@ -205,7 +205,7 @@ impl<'a> Parser<'_, 'a> {
     /// How tightly what comes next binds to what is on its left.
     fn binding(&self) -> Option<u8> {
         let token = self.peek()?;
-        if token.kind == Kind::Operator {
+        if token.kind == TokenKind::Operator {
             return Some(match token.text {
                 "::" => CAST,
                 "<" | ">" | "=" | "<=" | ">=" | "<>" | "!=" => COMPARISON,
@@ -218,7 +218,7 @@ impl<'a> Parser<'_, 'a> {
         if token.is("[") || token.is(".") {
             return Some(SUBSCRIPT);
         }
-        if token.kind != Kind::Word {
+        if token.kind != TokenKind::Word {
             return None;
         }
         Some(match token.text.to_lowercase().as_str() {
@@ -327,7 +327,7 @@ impl<'a> Parser<'_, 'a> {
                     let mut what = self.next()?.text.to_lowercase();
                     // IS JSON OBJECT, IS NFC NORMALIZED
                     while let Some(word) = self.peek()
-                        && word.kind == Kind::Word
+                        && word.kind == TokenKind::Word
                         && self.binding().is_none()
                         && !["then", "else", "when", "end"]
                             .contains(&word.text.to_lowercase().as_str())
@@ -445,11 +445,11 @@ impl<'a> Parser<'_, 'a> {
     fn prefix(&mut self) -> Option<Node> {
         let token = self.next()?;
         match token.kind {
-            Kind::String => Some(Node::String(string_content(token.text)?)),
-            Kind::Number => Some(Node::Number(number(token.text))),
-            Kind::Bits => Some(Node::Done(token.text.to_lowercase())),
-            Kind::Parameter => Some(Node::Done(token.text.to_owned())),
-            Kind::Operator => {
+            TokenKind::String => Some(Node::String(string_content(token.text)?)),
+            TokenKind::Number => Some(Node::Number(number(token.text))),
+            TokenKind::Bits => Some(Node::Done(token.text.to_lowercase())),
+            TokenKind::Parameter => Some(Node::Done(token.text.to_owned())),
+            TokenKind::Operator => {
                 let binding = if matches!(token.text, "-" | "+") {
                     SIGN
                 } else {
@@ -464,7 +464,7 @@ impl<'a> Parser<'_, 'a> {
                     (operator, operand) => Node::Done(format!("({operator} {})", operand.text())),
                 })
             }
-            Kind::Punctuation if token.is("(") => {
+            TokenKind::Punctuation if token.is("(") => {
                 let mut items = self.comma_list(")")?;
                 Some(if items.len() == 1 {
                     items.remove(0)
@@ -472,9 +472,9 @@ impl<'a> Parser<'_, 'a> {
                     Node::Done(format!("(row {})", list(&items)))
                 })
             }
-            Kind::Punctuation => None,
-            Kind::Quoted => self.reference(),
-            Kind::Word => self.word(token),
+            TokenKind::Punctuation => None,
+            TokenKind::Quoted => self.reference(),
+            TokenKind::Word => self.word(token),
         }
     }
 
@@ -608,7 +608,7 @@ impl<'a> Parser<'_, 'a> {
             let between = [
                 "from", "for", "placing", "both", "leading", "trailing", "variadic", "distinct",
             ];
-            if token.kind == Kind::Word && between.contains(&word.as_str()) {
+            if token.kind == TokenKind::Word && between.contains(&word.as_str()) {
                 self.at += 1;
                 arguments.push(word);
                 continue;
@@ -631,7 +631,8 @@ impl<'a> Parser<'_, 'a> {
         loop {
             let token = self.peek()?;
             let word = token.text.to_lowercase();
-            if token.kind == Kind::Word && ["when", "then", "else", "end"].contains(&word.as_str())
+            if token.kind == TokenKind::Word
+                && ["when", "then", "else", "end"].contains(&word.as_str())
             {
                 self.at += 1;
                 has_else |= word == "else";
@@ -683,7 +684,7 @@ impl<'a> Parser<'_, 'a> {
         let start = self.at - 1;
         let (ty, taken) = DataType::read(&self.found[start..]).ok()?;
         let string = self.found.get(start + taken)?;
-        if string.kind != Kind::String {
+        if string.kind != TokenKind::String {
             return None;
         }
         self.at = start + taken + 1;
@@ -703,7 +704,7 @@ impl<'a> Parser<'_, 'a> {
             && self
                 .found
                 .get(self.at + 1)
-                .is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Quoted))
+                .is_some_and(|next| matches!(next.kind, TokenKind::Word | TokenKind::Quoted))
         {
             self.at += 1;
             let token = self.next()?;
@@ -815,7 +816,7 @@ fn unescaped(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::expression::Expression;
+    use crate::syntax::Expression;
 
     fn same(a: &str, b: &str) -> bool {
         Expression::new(a).unwrap() == Expression::new(b).unwrap()

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::merge::object::Object;
-use crate::name::Name;
 use crate::schema::{Column, Constraint, ForeignKey, Schema, Table};
+use crate::syntax::Name;
 
 impl Object {
     /// The objects of `schema` that it relies on; none if it is not there.

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use crate::change::{Change, Risk};
-use crate::name::Name;
 use crate::schema::Schema;
+use crate::syntax::Name;
 
 /// The changes from one schema to another, in an order in which each can be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The changes, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PlanStep>,
 }
 
 /// A change, and what to know before it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct PlanStep {
     /// The change.
     pub change: Change,
     /// What it may cost; nothing if it is safe.
@@ -46,7 +46,7 @@ impl Plan {
         let steps = changes.into_iter().map(|change| {
             let is_new = change.owner().is_some_and(|table| new.contains(table));
             let risks = if is_new { Vec::new() } else { change.risks() };
-            Step { change, risks }
+            PlanStep { change, risks }
         });
         Self {
             steps: steps.collect(),
@@ -69,24 +69,24 @@ impl Plan {
 
     /// The SQL, a comment over each risky step.
     pub fn sql(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::sql).collect();
+        let steps: Vec<String> = self.steps.iter().map(PlanStep::sql).collect();
         steps.join("\n")
     }
 
     /// A name for it, of `a`-`z`, `0`-`9` and `_`: what the first change is, or
     /// what it is about where there are many.
     pub fn name(&self) -> String {
-        let quiet = |step: &&Step| {
+        let quiet = |step: &&PlanStep| {
             !matches!(
                 step.change,
                 Change::CreateExtension(_) | Change::CreateSchema(_) | Change::SetComment { .. }
             )
         };
-        let mut steps: Vec<&Step> = self.steps.iter().filter(quiet).collect();
+        let mut steps: Vec<&PlanStep> = self.steps.iter().filter(quiet).collect();
         if steps.is_empty() {
             steps = self.steps.iter().collect();
         }
-        let created: Vec<&Step> = steps
+        let created: Vec<&PlanStep> = steps
             .iter()
             .copied()
             .filter(|step| matches!(step.change, Change::CreateTable { .. }))
@@ -111,7 +111,7 @@ impl Plan {
     }
 }
 
-impl Step {
+impl PlanStep {
     /// The SQL, a comment for each risk before it.
     pub fn sql(&self) -> String {
         let mut sql = String::new();

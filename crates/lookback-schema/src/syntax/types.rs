@@ -7,8 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
-use crate::lex::{Kind, Token, tokens};
-use crate::name::{Name, unquoted};
+use crate::syntax::{Name, unquoted};
+use crate::syntax::{Token, TokenKind, tokens};
 
 /// The type of a column, in the one spelling that PostgreSQL prints: `int4`,
 /// `int` and `integer` are all read as `integer`.
@@ -158,7 +158,7 @@ impl<'a> Reader<'_, 'a> {
         let token = self.peek().ok_or_else(|| Error::new("a type is missing"))?;
         let first = unquoted(token.kind, token.text)
             .ok_or_else(|| Error::new(format!("`{}` is not the name of a type", token.text)))?;
-        let bare = token.kind == Kind::Word;
+        let bare = token.kind == TokenKind::Word;
         self.at += 1;
         if self.take(".") {
             let token = self
@@ -251,7 +251,10 @@ impl<'a> Reader<'_, 'a> {
         }
         while self.take("[") {
             ty.array = true;
-            if self.peek().is_some_and(|token| token.kind == Kind::Number) {
+            if self
+                .peek()
+                .is_some_and(|token| token.kind == TokenKind::Number)
+            {
                 self.at += 1;
             }
             if !self.take("]") {

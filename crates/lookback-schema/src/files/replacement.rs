@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
-use crate::name::{Name, free};
-use crate::plan::Plan;
+use crate::change::Plan;
 use crate::schema::{Constraint, Index, Schema};
+use crate::syntax::{Name, free};
 
 /// The name of each new one while it is built, by its table and its name.
-pub(super) type Replaced = BTreeMap<(Name, String), String>;
+pub(super) type Replacements = BTreeMap<(Name, String), String>;
 
 /// The drops of `plan` that can wait for what takes their place.
-pub(super) fn replaced(plan: &Plan, from: &Schema, to: &Schema) -> Replaced {
+pub(super) fn replacements(plan: &Plan, from: &Schema, to: &Schema) -> Replacements {
     let changes = || plan.steps.iter().map(|step| &step.change);
     let comes: BTreeSet<(&Name, &String)> = changes()
         .filter_map(|change| match change {
@@ -26,7 +26,7 @@ pub(super) fn replaced(plan: &Plan, from: &Schema, to: &Schema) -> Replaced {
         })
         .collect();
     let mut in_use = &from.names_in_use() | &to.names_in_use();
-    let mut replaced = Replaced::new();
+    let mut replacements = Replacements::new();
     let mut now = from.clone();
     for change in changes() {
         let goes = now.goes(change);
@@ -42,9 +42,9 @@ pub(super) fn replaced(plan: &Plan, from: &Schema, to: &Schema) -> Replaced {
             in_use.contains(&table.beside(candidate))
         });
         in_use.insert(table.beside(temporary.as_str()));
-        replaced.insert((table.clone(), name.clone()), temporary);
+        replacements.insert((table.clone(), name.clone()), temporary);
     }
-    replaced
+    replacements
 }
 
 /// What is to be replaced.

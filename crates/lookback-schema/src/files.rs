@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::change::{Change, TypeChange};
-use crate::expression::Expression;
-use crate::name::{Name, free, quoted};
-use crate::plan::{Plan, new_tables};
+use crate::change::{Plan, new_tables};
 use crate::schema::{Constraint, Index, Schema};
-use replaced::{Replaced, replaced};
+use crate::syntax::Expression;
+use crate::syntax::{Name, free, quoted};
+use replacement::{Replacements, replacements};
 
-mod back;
-mod replaced;
+mod replacement;
+mod reversal;
 
 /// One file of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Plan {
                 .map(|(name, _)| name.clone())
                 .collect(),
             late_keys: BTreeSet::new(),
-            replaced: replaced(self, from, &to),
+            replacements: replacements(self, from, &to),
             late_not_null: BTreeSet::new(),
             narrowed: BTreeSet::new(),
             in_use: &from.names_in_use() | &to.names_in_use(),
@@ -159,7 +159,7 @@ struct Stager {
     /// file.
     late_keys: BTreeSet<Name>,
     /// What is dropped when its replacement is built.
-    replaced: Replaced,
+    replacements: Replacements,
     /// The schema afterwards.
     to: Schema,
     /// Whether an enum gets a value.
@@ -236,7 +236,9 @@ impl Stager {
             }
             Change::DropIndex { table, name } | Change::DropConstraint { table, name }
                 if !is_partitioned
-                    && self.replaced.contains_key(&(table.clone(), name.clone())) =>
+                    && self
+                        .replacements
+                        .contains_key(&(table.clone(), name.clone())) =>
             {
                 self.push(Stage::Keys, change.clone());
             }
@@ -419,7 +421,7 @@ impl Stager {
     /// the old one is gone.
     fn build(&mut self, table: &Name, name: &str, index: Index) -> String {
         let place = (table.clone(), name.to_owned());
-        let name = self.replaced.get(&place).cloned().unwrap_or(place.1);
+        let name = self.replacements.get(&place).cloned().unwrap_or(place.1);
         self.push(
             Stage::Index,
             Change::CreateIndex {
@@ -544,7 +546,7 @@ impl Plan {
 
     fn index_name(&self) -> String {
         match self.steps.first().map(|step| &step.change) {
-            Some(Change::CreateIndex { name, .. }) => crate::plan::slug(name),
+            Some(Change::CreateIndex { name, .. }) => crate::change::slug(name),
             _ => "index".to_owned(),
         }
     }
@@ -570,8 +572,8 @@ fn drop_constraint(table: &Name, name: &str) -> Change {
 #[cfg(test)]
 mod tests {
     use crate::diff::{Decisions, diff};
-    use crate::name::Name;
     use crate::schema::{Column, Schema, Table};
+    use crate::syntax::Name;
 
     #[test]
     fn each_file_undoes_itself_and_nothing_else() {
@@ -600,7 +602,7 @@ mod tests {
         assert_eq!(files.iter().fold(from, done), to);
         let downs: Vec<String> = files
             .iter()
-            .map(|file| file.down(&file.back().unwrap()))
+            .map(|file| file.reversal_sql(&file.reversal().unwrap()))
             .collect();
         insta::assert_snapshot!(downs.join("--\n"), @"
         ALTER TABLE t DROP CONSTRAINT t_b_check;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::File;
 use crate::change::Change;
-use crate::diff::{Decisions, Path, diff};
+use crate::change::Plan;
+use crate::diff::{Decisions, ObjectPath, diff};
 use crate::error::Error;
-use crate::name::Name;
-use crate::plan::Plan;
 use crate::schema::Schema;
+use crate::syntax::Name;
 
 impl File {
     /// What undoes it.
@@ -16,7 +16,7 @@ impl File {
     /// # Errors
     ///
     /// None that a plan of this crate gives: what is undone is there.
-    pub fn back(&self) -> Result<Plan, Error> {
+    pub fn reversal(&self) -> Result<Plan, Error> {
         let before = self.before();
         let after = self.plan.apply(before.clone());
         let decisions = Decisions {
@@ -29,8 +29,8 @@ impl File {
     }
 
     /// The text of the file that undoes it by this plan, which is
-    /// [`back`](Self::back).
-    pub fn down(&self, back: &Plan) -> String {
+    /// [`back`](Self::reversal).
+    pub fn reversal_sql(&self, back: &Plan) -> String {
         if back.is_empty() {
             return "-- There is nothing to undo.\n".to_owned();
         }
@@ -47,7 +47,7 @@ impl File {
 
 /// What has another name after `plan`, as decisions for the way back. A name
 /// that something had only meanwhile is none of them.
-fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(Path, Path)> {
+fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(ObjectPath, ObjectPath)> {
     // By the name now: the name then.
     let mut owners: BTreeMap<Name, Name> = (before.tables.keys().chain(before.enums.keys()))
         .map(|name| (name.clone(), name.clone()))
@@ -108,12 +108,15 @@ fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(Path, Path
     };
     let of_owners = (owners.iter())
         .filter(|(now, then)| now != then && there(now))
-        .map(|(now, then)| (Path::of(now), Path::of(then)));
+        .map(|(now, then)| (ObjectPath::of(now), ObjectPath::of(then)));
     let of_parts = (parts.iter())
         .filter(|((owner, now), then)| now != *then && is_part(owner, now))
         .map(|((owner, now), then)| {
             let was = owners.get(owner).unwrap_or(owner);
-            (Path::within(owner, now), Path::within(was, then))
+            (
+                ObjectPath::within(owner, now),
+                ObjectPath::within(was, then),
+            )
         });
     of_owners.chain(of_parts).collect()
 }

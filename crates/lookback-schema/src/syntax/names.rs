@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
-use crate::lex::{Kind, tokens};
+use crate::syntax::{TokenKind, tokens};
 
 /// The longest name PostgreSQL keeps; it cuts longer ones off without an error.
 pub const MAX_NAME_BYTES: usize = 63;
@@ -94,10 +94,10 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 /// The name that a token stands for.
-pub(crate) fn unquoted(kind: Kind, text: &str) -> Option<String> {
+pub(crate) fn unquoted(kind: TokenKind, text: &str) -> Option<String> {
     match kind {
-        Kind::Word => Some(text.to_lowercase()),
-        Kind::Quoted => text
+        TokenKind::Word => Some(text.to_lowercase()),
+        TokenKind::Quoted => text
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'))
             .map(|inner| inner.replace("\"\"", "\"")),

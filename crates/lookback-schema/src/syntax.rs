@@ -1,0 +1,18 @@
+//! The grammar of PostgreSQL, as far as definitions and migrations need it.
+
+mod expressions;
+mod lexer;
+mod names;
+mod statement_kind;
+mod statements;
+mod types;
+
+pub use expressions::Expression;
+pub(crate) use expressions::closing;
+pub use lexer::LexError;
+pub(crate) use lexer::{Token, TokenKind, tokens};
+pub use names::{MAX_NAME_BYTES, Name, literal, quoted};
+pub(crate) use names::{check, free, is_keyword, quoted_list, shortened, unquoted};
+pub use statement_kind::{ConcurrentIndex, StatementKind, statement_kind};
+pub use statements::{Statement, statements};
+pub use types::DataType;
