@@ -1,4 +1,4 @@
-//! Applying what is pending, each file in a transaction.
+//! Applying pending migrations, each file in a transaction.
 
 use std::time::{Duration, Instant};
 
@@ -31,20 +31,20 @@ pub use status::{Migration, MigrationState, pending, status};
 /// How long [`apply`] waits by default for another process that is migrating.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How migrations are applied.
+/// Options of [`apply`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ApplyOptions {
-    /// How long to wait for another process that is migrating, and, counted
-    /// apart, how long all attempts together may take that found a table
-    /// locked. 60 s by default.
+    /// The longest wait for another process that is migrating; 60 s by default.
+    ///
+    /// Attempts that find a table locked may take as long together.
     pub lock_timeout: Duration,
-    /// How long a statement waits for the lock of a table, while everybody
-    /// else who wants the table waits behind it. 2 s by default. A statement
-    /// with `CONCURRENTLY` waits as long as it takes, and blocks nobody.
+    /// The longest wait of a statement for a table lock; 2 s by default.
+    ///
+    /// Other sessions queue behind it meanwhile. A statement with `CONCURRENTLY`
+    /// has no limit, and blocks no session.
     pub statement_lock_timeout: Duration,
-    /// What the connection is to; a [warning](Event::Pooler) comes of it if
-    /// that looks like a connection pooler.
+    /// The options of the connection, for a [warning](Event::Pooler) about poolers.
     pub connected_to: Option<PgConnectOptions>,
 }
 
@@ -59,8 +59,9 @@ impl Default for ApplyOptions {
 }
 
 impl ApplyOptions {
-    /// Host and port, if they look like those of a pooler: PgBouncer's own port,
-    /// and those of the hosts that offer one.
+    /// Host and port, if they look like those of a pooler.
+    ///
+    /// These are PgBouncer's port and those of hosting services.
     fn pooler(&self) -> Option<(String, u16)> {
         let to = self.connected_to.as_ref()?;
         let (host, port) = (to.get_host(), to.get_port());
@@ -68,15 +69,15 @@ impl ApplyOptions {
     }
 }
 
-/// Applies what is pending and returns it, in order.
+/// Applies the pending migrations and returns them, in order.
 ///
 /// Each file is applied in a transaction, together with its row in sqlx's table
 /// (`_sqlx_migrations`, or [another](Migrations::in_table)): it is applied or it
 /// is not. A file that starts with
-/// `-- no-transaction` is run statement by statement; where it is stopped, the
-/// next run goes on.
+/// `-- no-transaction` is run statement by statement, and a later run resumes
+/// it where it stopped.
 ///
-/// One process at a time: the others wait and then find nothing to do.
+/// One process at a time applies: the others wait and then find nothing to do.
 ///
 /// # Errors
 ///
@@ -143,7 +144,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Lets go of the lock.
+    /// Releases the lock.
     async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         // The lock goes with the connection at the latest; the first error is the one to tell.
         let ended = self.session.end(self.conn).await;
@@ -203,7 +204,7 @@ impl<'a> Run<'a> {
         Ok(files.iter().map(applied).collect())
     }
 
-    /// A file that is half applied cannot become one with a transaction.
+    /// Refuses a file that is partly applied and now has a transaction.
     fn check_not_partial(
         &self,
         file: &MigrationFile,
@@ -298,13 +299,13 @@ impl<'a> Run<'a> {
             None => "as before the first migration".to_owned(),
         };
         if in_doubt {
-            format!("not known: it is as after this file, or {before}")
+            format!("unknown: as after this file, or {before}")
         } else {
             format!("rolled back; the database is {before}")
         }
     }
 
-    /// After an attempt that found a lock taken: waits, or says who has it.
+    /// Waits after an attempt that found a lock taken, or returns its holders.
     async fn wait(
         &mut self,
         script: &Script,
@@ -335,15 +336,15 @@ impl<'a> Run<'a> {
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// What comes after a lock that was not free.
+/// The outcome of waiting for a lock.
 enum WaitOutcome {
     /// Another attempt.
     Again,
-    /// No more time; these hold locks.
+    /// Giving up; these sessions hold locks.
     Enough(Vec<Holder>),
 }
 
-/// What stopped an attempt.
+/// The reason why an attempt failed.
 enum AttemptError {
     /// The statement at this place, or `COMMIT`.
     At(Option<usize>, sqlx::Error),
@@ -369,7 +370,7 @@ async fn raw(conn: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// For `lock_timeout`, to which 0 means for ever.
+/// The time as a value of `lock_timeout`, which must not be 0.
 fn milliseconds(time: Duration) -> String {
     let most = i32::MAX.unsigned_abs().into();
     let milliseconds = time.as_millis().clamp(1, most);

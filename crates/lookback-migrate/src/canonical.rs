@@ -1,4 +1,4 @@
-//! A schema in the words of the server.
+//! Schemas in canonical form, as the server prints them.
 
 use std::collections::BTreeMap;
 
@@ -13,18 +13,17 @@ use scratch_schemas::ScratchSchemas;
 
 mod scratch_schemas;
 
-/// The same schema with every type, expression, bound and definition as this
-/// server prints it, so that what is read of a live database is equal to it
-/// where it means the same.
+/// Converts a schema to canonical form, as this server prints it.
 ///
-/// For that it is created, empty, beside what is there: in schemas of another
-/// name, in a transaction (a savepoint of the caller's) that is always rolled
-/// back. No table that is there is touched or locked; foreign keys to tables
+/// Types, expressions, bounds and definitions of a live database that mean the
+/// same are then equal. For that, the schema is created without rows in schemas
+/// of other names, in a scratch transaction (or a savepoint in the caller's
+/// transaction). No existing table is touched or locked; foreign keys to tables
 /// that are not in `schema` stay as they are given.
 ///
-/// A role that may not create schemas or extensions, and a server that is
-/// read-only, get `schema` back as it is: then differences that mean nothing
-/// may be seen.
+/// If the role may not create schemas or extensions, or the server is
+/// read-only, `schema` is returned unchanged, and a diff may show differences
+/// that mean nothing.
 ///
 /// # Errors
 ///
@@ -71,7 +70,7 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         schemas: scratch.schemas().iter().skip(1).cloned().collect(),
         ..Scope::default()
     };
-    // What is not made anew, such as functions, is found where it is.
+    // Functions and the like are not created: they are found where they are.
     let also = [default];
     set_search_path(conn, scratch.default_schema(), &also, &schema.schemas).await?;
     if !create_extensions(conn, schema).await? {
@@ -84,7 +83,7 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         .map(|printed| merge_canonical(schema, printed))
 }
 
-/// False if the role may not.
+/// Creates the extensions; false if the role may not.
 async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<bool, Error> {
     for name in &schema.extensions {
         let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quoted(name));
@@ -116,7 +115,7 @@ async fn create(
     }
     for (name, table) in &there.tables {
         let sql = create_table(name, table)?;
-        // Apart: a text with a mistake of syntax in it is not run at all.
+        // Apart: a text with a syntax error is not run at all.
         execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
         let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
         if let Err(refusal) = execute(conn, sql).await {
@@ -161,7 +160,7 @@ fn create_table(name: &Name, table: &Table) -> Result<String, Error> {
     Ok(statements.collect::<Vec<_>>().join("; "))
 }
 
-/// Which part of the table the server refuses, and what it says of that alone.
+/// The part of the table that the server refuses, and its error.
 async fn find_refused_part(
     conn: &mut PgConnection,
     name: &Name,
@@ -180,8 +179,7 @@ async fn find_refused_part(
     Ok((String::new(), whole))
 }
 
-/// The table with one thing of it at a time, and its columns as far as that
-/// needs them.
+/// The table with one part at a time, and the columns that the part needs.
 fn parts(table: &Table) -> Vec<(String, Table)> {
     let bare = |column: &lookback_schema::Column| lookback_schema::Column {
         collation: column.collation.clone(),
@@ -226,8 +224,7 @@ fn parts(table: &Table) -> Vec<(String, Table)> {
     parts
 }
 
-/// What was given, in the words that were printed; what was not printed as it
-/// was given.
+/// The given schema with the printed definitions, where there are any.
 fn merge_canonical(given: &Schema, mut printed: Schema) -> Schema {
     let mut schema = given.clone();
     for (name, table) in &mut schema.tables {
@@ -262,7 +259,7 @@ impl ServerError {
         is_change_forbidden(&self.0)
     }
 
-    /// The error of the library, if it is one of the schema.
+    /// The error with the refused object, if the server refused it.
     fn about(self, what: &str) -> Error {
         if server_error(&self.0).is_none() {
             return self.into();

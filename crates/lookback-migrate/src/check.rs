@@ -1,4 +1,4 @@
-//! Are models, files and database in step?
+//! Checking that models, files and database match.
 
 use lookback_schema::{Decisions, Plan, Schema, diff};
 use sqlx::PgConnection;
@@ -8,8 +8,7 @@ use crate::error::Error;
 use crate::files::Folder;
 use crate::introspect::{Scope, introspect};
 
-/// What [`check_models`] and [`check_database`] compare never asks back: what
-/// is gone is gone.
+/// Decisions under which a comparison asks nothing: removed objects are dropped.
 fn plain() -> Decisions {
     Decisions {
         assume_drops: true,
@@ -17,8 +16,9 @@ fn plain() -> Decisions {
     }
 }
 
-/// What the models have that the newest snapshot has not, and the other way
-/// round. Empty if they are in step.
+/// Compares the newest snapshot with the models.
+///
+/// The plan leads from the snapshot to the models, and is empty if they match.
 ///
 /// # Errors
 ///
@@ -31,9 +31,10 @@ pub fn check_models(folder: &Folder, models: &Schema) -> Result<Plan, Error> {
     Ok(diff(&snapshot, models, &plain())?)
 }
 
-/// What the newest snapshot has that the database has not, and the other way
-/// round. Empty if they are in step. Tables that the snapshot does not have
-/// are not looked at.
+/// Compares the database with the newest snapshot.
+///
+/// The plan leads from the database to the snapshot, and is empty if they match.
+/// Tables that the snapshot does not have are ignored.
 ///
 /// # Errors
 ///

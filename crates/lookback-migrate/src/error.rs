@@ -120,7 +120,7 @@ impl Error {
         }
     }
 
-    /// What to do next, where that is known.
+    /// The next thing to do, where that is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match &*self.0 {
             ErrorKind::Driver(_) | ErrorKind::Hook(_) => None,
@@ -187,6 +187,6 @@ fn driver_message(error: &sqlx::Error) -> String {
             refusal.message(),
             refusal.code()
         ),
-        None => "talking to the database failed".to_owned(),
+        None => "cannot talk to the database".to_owned(),
     }
 }

@@ -1,13 +1,14 @@
-//! What happens while migrations are applied.
+//! Events of applying migrations.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Whoever looks on.
+/// The function that receives events.
 pub type EventSink<'a> = &'a mut (dyn FnMut(Event) + Send);
 
-/// Something that happened while migrations were applied, for whoever looks
-/// on. Its text is a sentence without a full stop.
+/// Something that happened while migrations were applied.
+///
+/// Its text is a sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -18,9 +19,9 @@ pub enum Event {
         /// The port.
         port: u16,
     },
-    /// Another process is migrating; said at once, and every ten seconds.
+    /// Another process is migrating; sent at once, and every ten seconds.
     WaitingForLock {
-        /// Who; `None` if it has just let go.
+        /// The session that holds the lock; `None` if it was just released.
         holder: Option<Holder>,
     },
     /// A file is older than the newest that is applied.
@@ -30,7 +31,7 @@ pub enum Event {
         /// The newest version that is applied.
         newest: i64,
     },
-    /// A file that stopped half-way goes on.
+    /// A partly applied file is resumed.
     Resuming {
         /// The file.
         file: String,
@@ -42,8 +43,9 @@ pub enum Event {
         /// The file.
         file: String,
     },
-    /// A lock was not free; the file, or the statement of a file without
-    /// transaction, is tried again after a pause.
+    /// A lock was not free; another attempt follows after a pause.
+    ///
+    /// It repeats the file, or the statement of a file without transaction.
     Retrying {
         /// The file.
         file: String,
@@ -59,25 +61,26 @@ pub enum Event {
         /// The index, with its schema.
         index: String,
     },
-    /// An index was there already, valid and of the same definition: an earlier
-    /// run was ended after building it.
+    /// An index existed already, valid and with the same definition.
+    ///
+    /// An earlier run was ended after building it.
     IndexExists {
         /// The index, with its schema.
         index: String,
     },
-    /// An index was gone already: an earlier run was ended after dropping it.
+    /// An index was dropped already: an earlier run was ended after it.
     IndexAlreadyDropped {
         /// The index, as written.
         index: String,
     },
-    /// A file is applied, and recorded.
+    /// A file was applied and recorded.
     Applied {
         /// The file.
         file: String,
         /// How long it took.
         time: Duration,
     },
-    /// A migration is undone, and no longer recorded.
+    /// A migration was reverted, and is no longer recorded.
     Reverted {
         /// The file that undid it.
         file: String,
@@ -94,14 +97,14 @@ pub struct Holder {
     pub pid: i32,
     /// The `application_name` of the client.
     pub program: String,
-    /// What it is doing, or did last, cut to one short line.
+    /// The statement it is running, or ran last, cut to one short line.
     pub query: String,
-    /// Since when, as the server prints a time.
+    /// The time since when, as the server prints it.
     pub since: String,
 }
 
 impl Event {
-    /// Whether it is worth more attention than the rest.
+    /// Whether the event deserves a warning.
     pub fn is_warning(&self) -> bool {
         matches!(self, Self::Pooler { .. } | Self::OutOfOrder { .. })
     }
@@ -126,12 +129,12 @@ impl fmt::Display for Event {
             ),
             Self::OutOfOrder { file, newest } => write!(
                 f,
-                "{file} is older than {newest}, the newest that is applied (from a branch that \
-                 was merged?)"
+                "{file} is older than {newest}, the newest applied migration (from a merged \
+                 branch?)"
             ),
             Self::Resuming { file, done } => write!(
                 f,
-                "{file} stopped half-way in an earlier run; going on after statement {done}"
+                "resuming {file} after statement {done}, where an earlier run stopped"
             ),
             Self::Applying { file } => write!(f, "applying {file}"),
             Self::Retrying {
@@ -141,7 +144,7 @@ impl fmt::Display for Event {
                 pause,
             } => write!(
                 f,
-                "{file}, line {line}: a lock is not free; trying again in {} ms{}",
+                "{file}, line {line}: a lock is not free; retrying in {} ms{}",
                 pause.as_millis(),
                 Listed(holders)
             ),
@@ -153,9 +156,11 @@ impl fmt::Display for Event {
             }
             Self::IndexExists { index } => write!(
                 f,
-                "the index {index} is there already, valid and as the file wants it"
+                "the index {index} already exists, valid and with the same definition"
             ),
-            Self::IndexAlreadyDropped { index } => write!(f, "the index {index} is gone already"),
+            Self::IndexAlreadyDropped { index } => {
+                write!(f, "the index {index} was already dropped")
+            }
             Self::Applied { file, time } => {
                 write!(f, "applied {file} in {} ms", time.as_millis())
             }
@@ -182,7 +187,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Who holds locks, as lines.
+/// The sessions that hold locks, as lines.
 pub(crate) struct Listed<'a>(pub(crate) &'a [Holder]);
 
 impl fmt::Display for Listed<'_> {

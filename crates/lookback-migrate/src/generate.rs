@@ -1,4 +1,4 @@
-//! Models into migration files.
+//! Generating migration files from a schema.
 
 use std::path::PathBuf;
 
@@ -10,54 +10,52 @@ use crate::files::Folder;
 use crate::files::journal::Journal;
 use crate::rebase::snapshot_name;
 
-/// More files than a migration ever has, each with a version of its own.
+/// An upper limit for the files of a migration, each with a version of its own.
 const MAX_FILES: i64 = 1_000_000;
 
-/// How a migration is generated.
+/// Options of [`generate`].
 #[derive(Clone, Debug, Default)]
 pub struct GenerateOptions {
-    /// The words of its name; told from the change if none.
+    /// The words of its name; derived from the change if `None`.
     pub name: Option<String>,
-    /// What the schemas cannot tell.
+    /// Decisions that the schemas leave open.
     pub decisions: Decisions,
-    /// Each file with one that undoes it.
+    /// Whether each file gets one that reverts it.
     pub reversible: bool,
-    /// The version of the first file, later than those of the folder; the time
-    /// if none.
+    /// The version of the first file, later than the others; the time if `None`.
     pub version: Option<i64>,
 }
 
-/// What was generated.
+/// A generated migration.
 #[derive(Clone, Debug)]
 pub struct Generated {
-    /// What it does, before it was staged into files.
+    /// The plan, before it was split into files.
     pub plan: Plan,
-    /// The files that were written, the snapshot last. None if there was
-    /// nothing to do.
+    /// The files that were written, the snapshot last; empty if nothing changed.
     pub files: Vec<PathBuf>,
-    /// What may happen when they are applied, with the name of the file.
+    /// The risks of applying them, with the name of the file.
     pub risks: Vec<(String, Risk)>,
 }
 
-/// Compares `models` with the newest snapshot of `folder` and writes the
-/// difference as migration files with a snapshot. Needs no database.
+/// Generates the migration from the newest snapshot of `folder` to `models`.
+///
+/// Writes its files with a snapshot. Needs no database.
 ///
 /// `now` gives the versions: `YYYYMMDDhhmmss` in UTC, and later than every
 /// file that is there; or [`GenerateOptions::version`] does.
 ///
 /// # Errors
 ///
-/// [`Error::is_generate`] if the version is not later than those of the folder; if
-/// the difference cannot be told from a rename without
-/// a decision, with the flags that say it; a folder that cannot be read or
-/// written; two branches that were not put one after the other.
+/// [`Error::is_generate`] if the version is not later than those of the folder, or
+/// [`Error::questions`] have to be decided; [`Error::is_folder`] if the folder
+/// cannot be read or written, or has migrations of two branches.
 pub fn generate(
     folder: &Folder,
     models: &Schema,
     options: &GenerateOptions,
     now: DateTime<Utc>,
 ) -> Result<Generated, Error> {
-    // In this order: whatever is written after the versions were read is found by the commit.
+    // In this order: the commit finds files written after the versions were read.
     let last = folder.last_version()?;
     let first = later_version(folder, last, options.version, now)?;
     let newest = folder.newest()?;
@@ -83,7 +81,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// What it is once it is written to `folder`.
+    /// The result once it is written to `folder`.
     pub(super) fn generated(&self, folder: &Folder) -> Generated {
         let names = self.files.iter().map(|(name, _)| name);
         Generated {
@@ -94,8 +92,9 @@ impl Draft {
     }
 }
 
-/// The migration that makes `models` of the schema of `parent`; its files have
-/// the versions from `first` on.
+/// Drafts the migration from the schema of `parent` to `models`.
+///
+/// Its files have the versions from `first` on.
 pub(super) fn draft(
     parent: Option<&Snapshot>,
     models: &Schema,
@@ -152,13 +151,14 @@ fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {
     risks.cloned().collect::<Vec<_>>().into_iter()
 }
 
-/// Writes an empty file, for a change of data that is written by hand. Its
-/// version is the given one, or the time.
+/// Writes an empty file for a handwritten change of data.
+///
+/// Its version is the given one, or the time.
 ///
 /// # Errors
 ///
-/// A folder that cannot be written; a name that is none; a version that is not
-/// later than those of the folder.
+/// A folder that cannot be written; a name that is not valid; a version that is
+/// not later than those of the folder.
 pub fn generate_empty(
     folder: &Folder,
     name: &str,
@@ -172,7 +172,7 @@ pub fn generate_empty(
     folder.write(&format!("{version}_{name}.sql"), text)
 }
 
-/// Whether these can be the words of a file's name.
+/// Checks the words of a file's name.
 ///
 /// # Errors
 ///
@@ -194,8 +194,10 @@ fn validated_name(name: &str) -> Result<String, Error> {
     Err(GenerateError::MigrationName { name }.into())
 }
 
-/// The given version, if it is later than those of the folder; else the time,
-/// or one more than the latest version if that is later.
+/// The version of the next file.
+///
+/// It is the given one, if that is later than those of the folder. Without one,
+/// it is the time, or one more than the latest version if that is later.
 pub(super) fn next_version(
     folder: &Folder,
     given: Option<i64>,

@@ -8,13 +8,13 @@ use sqlx::PgConnection;
 /// Any error of a hook.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a hook returns: `Box::pin(async move { … })`.
+/// The future that a hook returns: `Box::pin(async move { … })`.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
 /// Work around the files of a set of migrations, such as creating an extension.
 ///
-/// Each function does nothing by default. One that fails ends the run: nothing
-/// after it is done, and [`Error::into_hook`](crate::Error::into_hook) gives its
+/// Each function does nothing by default. A run ends with the first one that
+/// fails, and [`Error::into_hook`](crate::Error::into_hook) gives its
 /// error back. [`Migrations::with_hooks`](crate::Migrations::with_hooks) adds
 /// them to a set; only [`apply`](crate::apply()) calls them.
 ///

@@ -16,20 +16,21 @@ pub(crate) use catalog::{current_schema, set_search_path};
 /// The table in which sqlx's migrator records what is applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
-/// What of a database is read. Everything else is not ours: it is not in the
-/// schema that comes back, so nothing can come to drop it.
+/// The objects of a database that are read.
 ///
-/// Without more said, the tables and enums of the default schema.
+/// Anything else is not in the resulting schema, so that no plan drops it. By
+/// default, the tables and enums of the default schema are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// The schema whose names are written without it; `None` for the first of
-    /// the connection's `search_path`.
+    /// The schema whose names are written unqualified.
+    ///
+    /// `None` means the first one of the connection's `search_path`.
     pub default_schema: Option<String>,
-    /// Schemas to read besides that one.
+    /// The schemas to read besides the default one.
     pub schemas: BTreeSet<String>,
-    /// The tables to read, if not all of them. Partitions come with their table.
+    /// The tables to read; `None` for all. Partitions come with their table.
     pub tables: Option<BTreeSet<Name>>,
-    /// The enums to read, if not all of them.
+    /// The enums to read; `None` for all.
     pub enums: Option<BTreeSet<Name>>,
 }
 
@@ -57,16 +58,17 @@ impl Scope {
     }
 }
 
-/// What was read of a live database.
+/// The schema of a live database, and notes on what it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Introspection {
     /// Its schema.
     pub schema: Schema,
-    /// Indexes that a `CREATE INDEX CONCURRENTLY` left half-built: they serve
-    /// no query and are not in the schema.
+    /// Indexes that a failed `CREATE INDEX CONCURRENTLY` left.
+    ///
+    /// They serve no query and are not in the schema.
     pub invalid_indexes: Vec<Name>,
-    /// What is there and cannot be said in a [`Schema`], as sentences: it is
-    /// not in the schema, or not all of it.
+    /// The objects that a [`Schema`] cannot describe, or only in part, as
+    /// sentences.
     pub notes: Vec<String>,
 }
 
@@ -79,18 +81,18 @@ pub async fn introspect(conn: &mut PgConnection, scope: &Scope) -> Result<Schema
     Ok(read(conn, scope).await?.schema)
 }
 
-/// Reads the schema of a live database from `pg_catalog`, in a handful of
-/// queries however many tables there are.
+/// Reads the schema of a live database from `pg_catalog`.
 ///
-/// Left alone are views, functions, triggers, sequences, foreign tables, tables
-/// that inherit from others without being their partitions, what extensions
-/// brought, the table of applied migrations, and what partitions have that
-/// their table has not. Names are printed without the default schema, and what
+/// The number of queries does not depend on the number of tables.
+///
+/// Views, functions, triggers, sequences, foreign tables, tables that inherit
+/// without being partitions, objects of extensions, the table of applied
+/// migrations, and objects that only a partition has are not read. Names are printed without the default schema, and what
 /// extensions brought without the schema that they are in, unless it is one of
 /// those that are read.
 ///
-/// All is read in one snapshot, in a transaction of its own; in a transaction
-/// of the caller, as that sees it. Nothing is changed.
+/// Everything is read in one transaction: its own, or the caller's transaction.
+/// Nothing is changed.
 ///
 /// # Errors
 ///
@@ -103,7 +105,7 @@ pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Introspectio
     transaction.end(result).await
 }
 
-/// The same, in the caller's transaction, whose `search_path` it changes.
+/// Reads in the caller's transaction, and changes its `search_path`.
 /// Functions and the like in the schemas `also` are printed without them;
 /// `named` are those of extensions that are printed with theirs.
 pub(crate) async fn read_here(

@@ -4,8 +4,8 @@
 //! The files are plain SQL for sqlx's migrator and its table, so that
 //! `sqlx migrate run` and `sqlx::migrate!` work on the same folder. Its own
 //! lock is not taken: a blocking advisory lock and `CREATE INDEX CONCURRENTLY`
-//! wait for each other for ever. Here a lock is polled instead, with a
-//! deadline, and whoever holds it is named.
+//! deadlock. Here the lock is polled until a deadline, and the session that
+//! holds it is named.
 //!
 //! ```no_run
 //! use std::path::Path;

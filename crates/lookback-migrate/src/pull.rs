@@ -1,5 +1,4 @@
-//! An existing database as the source of models: where a team that has one
-//! starts from.
+//! Pulling models from an existing database.
 
 use std::collections::BTreeSet;
 
@@ -21,14 +20,13 @@ mod table;
 mod text;
 mod unsupported_objects;
 
-/// What the models of an application have in common.
+/// Conventions of the models that are written.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PullOptions {
     /// How many dimensions the common column `embedding` has.
     pub dimensions: usize,
-    /// Whether a partition, the second, is one that the application makes of the
-    /// table by itself, by their names.
+    /// Whether the application pre-creates a partition, by table and partition name.
     pub is_precreated: fn(&str, &str) -> bool,
 }
 
@@ -46,7 +44,7 @@ impl Default for PullOptions {
 pub struct RustCode {
     /// The text of the module, laid out as `rustfmt` does it.
     pub text: String,
-    /// What is not in it, as sentences.
+    /// The objects that are not in it, as sentences.
     pub notes: Vec<String>,
 }
 
@@ -97,8 +95,8 @@ async fn pull_here(
     Ok(code)
 }
 
-/// Leaves out the partitions that the application made, and will make more of:
-/// `open_partitions` says so.
+/// Removes the partitions that the application pre-creates, and sets
+/// `open_partitions`.
 fn remove_precreated_partitions(schema: &mut Schema, options: &PullOptions) {
     for (name, table) in &mut schema.tables {
         if !table.partitions.values().any(Partition::is_default) {
@@ -117,8 +115,7 @@ fn remove_precreated_partitions(schema: &mut Schema, options: &PullOptions) {
 ///
 /// A table with the five common columns as every model has them becomes one
 /// that is read and written, any other is `schema_only`. What a model does not
-/// express is in a note, and in a remark of the module: it is never lost
-/// without a word.
+/// express is in a note, and in a comment of the module.
 ///
 /// ```
 /// use lookback_migrate::{PullOptions, rust_code};
@@ -134,7 +131,7 @@ pub fn rust_code(schema: &Schema, options: &PullOptions) -> RustCode {
     write_module(schema, Vec::new(), options)
 }
 
-/// The module, with `notes` of what has been lost before.
+/// Writes the module, with `notes` of what was left out before.
 fn write_module(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> RustCode {
     let dimensions = options.dimensions;
     let mut names = TypeNames::default();
@@ -168,7 +165,7 @@ fn write_module(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) 
     }
 }
 
-/// What the module is, and what it has not.
+/// The comment at the top of the module, with the notes.
 fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
     let mut text = "//! The tables of a database, as `lookback db pull` found them.\n\
          //!\n\
@@ -222,7 +219,7 @@ fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
     text
 }
 
-/// `fn models`: what is there without a word is not named.
+/// The function `models`, without what follows from the models themselves.
 fn models_function(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) -> String {
     let mut without = Schema {
         tables: models

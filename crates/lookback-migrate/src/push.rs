@@ -1,4 +1,4 @@
-//! Models straight into a database, for development.
+//! Pushing a schema into a database, for development.
 
 use lookback_schema::{Change, Decisions, Name, Plan, Risk, Schema};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -8,12 +8,11 @@ use crate::error::{ColumnNeed, Error, GenerateError, SchemaError};
 use crate::introspect::{Scope, introspect};
 use crate::sqlstate;
 
-/// The database and the models, both as the server prints them, to be
-/// compared by [`lookback_schema::diff`].
+/// The live schema and the models' schema, both in canonical form.
 ///
-/// Tables of the database that neither `models` nor `known` (the newest
-/// snapshot) has are not ours: they are in neither, unless `decisions` give
-/// them another name.
+/// [`lookback_schema::diff`] compares them. Tables of the database that neither
+/// `models` nor `known` (the newest snapshot) has are in neither, unless
+/// `decisions` rename them.
 ///
 /// # Errors
 ///
@@ -38,8 +37,10 @@ pub async fn comparable_schemas(
     Ok((live, wanted))
 }
 
-/// Tables that `plan` creates, each with one of the database that is not ours
-/// and has most of its columns: it may be the same under another name.
+/// The tables that `plan` creates, each with a similar one of the database.
+///
+/// A similar table is in no model and has most of the columns: it may be the
+/// same one under another name.
 ///
 /// # Errors
 ///
@@ -86,7 +87,7 @@ pub async fn similar_tables(
         .collect())
 }
 
-/// The objects whose data a plan loses, as flags name them.
+/// The objects whose data a plan loses, such as `logs.message`.
 pub fn objects_losing_data(plan: &Plan) -> Vec<String> {
     plan.steps
         .iter()
@@ -115,14 +116,14 @@ pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
     Err(GenerateError::DataLoss { objects: lost }.into())
 }
 
-/// Makes the changes of a plan, all in one transaction.
+/// Executes a plan in one transaction.
 ///
 /// `allow_data_loss` names each object that may lose data. No row is changed
-/// or removed to make a change fit: what does not fit is refused.
+/// or removed to make a change fit.
 ///
 /// # Errors
 ///
-/// Those of [`check_data_loss`]; whatever the database refuses, with the
+/// Those of [`check_data_loss`]; [`Error::is_schema`] if the database refuses a
 /// statement. Nothing is changed then.
 pub async fn push(
     conn: &mut PgConnection,
@@ -157,7 +158,7 @@ fn refused(change: &Change, statement: &str, source: sqlx::Error) -> Error {
     .into()
 }
 
-/// What the rows that are in the way of a change need.
+/// The expression that the existing rows need before the change fits.
 fn needed(change: &Change, code: &str) -> Option<ColumnNeed> {
     let object = change.object();
     match change {

@@ -1,4 +1,4 @@
-//! Migrations that were generated on several branches, put one after the other.
+//! Migrations that were generated on several branches, in one sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,28 +12,27 @@ use crate::files::folder::version_of;
 use crate::files::journal::Journal;
 use crate::generate::{GenerateOptions, Generated, draft, next_version};
 
-/// How the snapshots of a folder are put one after the other, in the order of
-/// their versions: the order in which a new database gets the files.
+/// The plan that puts the snapshots of a folder in one sequence.
 ///
-/// Each migration is taken for what it changes, which is the difference between
-/// the snapshot it follows and its own. What has to follow another one gets that
-/// as its parent, and a schema with both changes. Its SQL stays as it is.
+/// The sequence is that of their versions, in which a new database gets the
+/// files. A migration changes the difference between its parent's snapshot and
+/// its own. One that moves behind another gets that as its parent, and a schema
+/// with both changes. Its SQL stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Rebase {
-    /// The snapshots that are written anew, in order.
+    /// The snapshots that are rewritten, in order.
     pub rewritten: Vec<Snapshot>,
-    /// Those that go, with their files, to be generated anew.
+    /// The snapshots that are removed with their files, to be regenerated.
     pub removed: Vec<Snapshot>,
-    /// The newest of those that stay.
+    /// The newest snapshot that is kept.
     newest: Option<Snapshot>,
 }
 
 impl Rebase {
-    /// Looks at the snapshots of `folder` and says what is to be done; writes
-    /// nothing.
+    /// Plans the rebase of the snapshots of `folder`; writes nothing.
     ///
-    /// `regenerate` has the versions of migrations that are to go. Those that
-    /// follow them on their branch go, too.
+    /// `regenerate` has the versions of migrations to remove. Those that follow
+    /// them on their branch are removed, too.
     ///
     /// # Errors
     ///
@@ -53,7 +52,7 @@ impl Rebase {
         let removed = removed(&snapshots, regenerate)?;
         let mut rebase = Self::default();
         let mut conflicts = Vec::new();
-        // Whatever follows one that does not fit is conflicts of with it.
+        // A snapshot that follows a conflicting one is reported with it.
         let mut left_out: BTreeSet<i64> = BTreeSet::new();
         for snapshot in &snapshots {
             let version = snapshot.version;
@@ -79,7 +78,7 @@ impl Rebase {
         Err(GenerateError::Conflicts(conflicts).into())
     }
 
-    /// Puts a snapshot after the newest.
+    /// Puts a snapshot behind the newest.
     fn follow(
         &mut self,
         snapshot: &Snapshot,
@@ -98,8 +97,8 @@ impl Rebase {
         let schema = merge(&base, &head, &snapshot.schema).map_err(|conflicts| {
             let version = snapshot.version;
             let mut problem = format!(
-                "migration {version} (the second) does not go together with those generated beside \
-                 it, up to {} (the first)",
+                "migration {version} (the second) conflicts with those of the other branch, up to {} \
+                 (the first)",
                 parent.unwrap_or_default()
             );
             for conflict in conflicts {
@@ -126,7 +125,7 @@ impl Rebase {
         schema.unwrap_or_default()
     }
 
-    /// The names of files of no snapshot that came after one that goes.
+    /// The names of handwritten files that come after a removed one.
     ///
     /// # Errors
     ///
@@ -146,7 +145,7 @@ impl Rebase {
         Ok(names)
     }
 
-    /// The files that are written, and those that go.
+    /// The files that are written, and those that are removed.
     ///
     /// # Errors
     ///
@@ -158,7 +157,7 @@ impl Rebase {
         Ok((written, journal.remove.iter().map(path).collect()))
     }
 
-    /// Writes it: all of it, or nothing. If it is killed half-way,
+    /// Writes all of it, or nothing. If the process is killed while writing,
     /// [`Folder::finish`] does the rest.
     ///
     /// # Errors
@@ -168,7 +167,7 @@ impl Rebase {
         self.journal(folder)?.commit(folder)
     }
 
-    /// Writes it together with the migration that makes `models` of what stays.
+    /// Writes it, with the migration from the snapshots that stay to `models`.
     ///
     /// # Errors
     ///
@@ -214,8 +213,7 @@ pub(super) fn snapshot_name(version: i64) -> String {
     format!("meta/{version}.json")
 }
 
-/// The snapshots by version, once each one's parent is there and older, and no
-/// file is one of two of them.
+/// The snapshots by version, after checking their parents and files.
 fn in_order(snapshots: &[Snapshot]) -> Result<BTreeMap<i64, &Snapshot>, Error> {
     let mut known = BTreeMap::new();
     let mut files: BTreeMap<i64, i64> = BTreeMap::new();
@@ -250,7 +248,7 @@ fn is_linear(snapshots: &[Snapshot]) -> bool {
     })
 }
 
-/// The versions of snapshots that go: those asked for, and what follows them.
+/// The versions of snapshots to remove: those asked for, and their followers.
 fn removed(snapshots: &[Snapshot], regenerate: &[i64]) -> Result<BTreeSet<i64>, Error> {
     let mut removed = BTreeSet::new();
     for wanted in regenerate {

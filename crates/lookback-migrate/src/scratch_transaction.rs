@@ -1,12 +1,13 @@
-//! A transaction that is rolled back, whatever happens in it.
+//! A transaction that is always rolled back.
 
 use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Transaction};
 
 use crate::error::Error;
 use crate::sqlstate::is_no_transaction;
 
-/// A transaction, or a savepoint of the caller's transaction. What is done in
-/// it is undone: with [`end`](Self::end), and if it is dropped.
+/// A transaction, or a savepoint in the caller's transaction.
+///
+/// It is rolled back by [`end`](Self::end), and when it is dropped.
 pub(crate) enum ScratchTransaction<'c> {
     /// One that the driver knows of.
     Known(Transaction<'c, Postgres>),
@@ -41,8 +42,8 @@ impl<'c> ScratchTransaction<'c> {
         }
     }
 
-    /// Undoes everything, and passes on the result of what was done; its error
-    /// before that of the undoing.
+    /// Rolls back, and returns `result`. Its error comes before that of the
+    /// rollback.
     pub(crate) async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         let undone = match self {
             Self::Known(transaction) => transaction.rollback().await,

@@ -1,4 +1,4 @@
-//! The SQLSTATEs that are told apart (PostgreSQL manual, appendix A).
+//! The SQLSTATEs that this crate distinguishes (PostgreSQL manual, appendix A).
 
 use sqlx::postgres::PgDatabaseError;
 

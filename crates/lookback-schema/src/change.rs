@@ -65,7 +65,7 @@ pub enum Change {
     CreateTable {
         /// The table.
         name: Name,
-        /// What it is.
+        /// Its definition.
         table: Box<Table>,
     },
     /// `DROP TABLE`
@@ -83,7 +83,7 @@ pub enum Change {
         table: Name,
         /// The column.
         column: Column,
-        /// What the rows that are there get, for a column without a default.
+        /// The value for existing rows, for a column without a default.
         existing: Option<Expression>,
     },
     /// `ALTER TABLE … DROP COLUMN`
@@ -92,8 +92,7 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// Its values follow from those of other columns, and nobody wants to
-        /// keep them.
+        /// Whether it is generated, so that no data is lost.
         generated: bool,
     },
     /// `ALTER TABLE … RENAME COLUMN`
@@ -117,11 +116,9 @@ pub enum Change {
         to: DataType,
         /// The collation then, if not that of the type.
         collation: Option<Name>,
-        /// How a value is made of the one that is there, if a plain assignment
-        /// does not do it.
+        /// The conversion of a value, if an assignment cast does not do it.
         using: Option<Expression>,
-        /// Of an enum made anew under its name, the values that it had and has
-        /// no more.
+        /// The removed values of an enum that is recreated under its name.
         without: Option<Vec<String>>,
     },
     /// `ALTER COLUMN … SET DEFAULT`
@@ -164,8 +161,9 @@ pub enum Change {
         column: String,
         /// The value.
         value: Expression,
-        /// A constraint of the table waits for the end of the transaction: it
-        /// is told not to, as no table is altered while one waits.
+        /// Whether a constraint of the table is deferred.
+        ///
+        /// It is set to immediate, as no table is altered while one is pending.
         deferred: bool,
     },
     /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, going on after the
@@ -296,7 +294,7 @@ pub enum Change {
         table: Name,
         /// The partition.
         name: Name,
-        /// What it is.
+        /// Its definition.
         partition: Partition,
     },
     /// `DETACH PARTITION`: it is a table of its own
@@ -315,12 +313,13 @@ pub enum Change {
         to: Name,
         /// The columns, and what each gets of a row.
         columns: Vec<(String, Expression)>,
-        /// The columns that count, and whether they did so in the old table: they
-        /// go on after the largest value, or after the last one that was given.
+        /// The columns with sequences, and whether they had them in the old table.
+        ///
+        /// A sequence continues after the largest value, or after its last one.
         counted: Vec<(String, bool)>,
         /// As of `FillNulls`.
         deferred: bool,
-        /// The table itself is made anew, not one of its partitions.
+        /// Whether the table itself is recreated, and not one of its partitions.
         remade: bool,
     },
     /// `COMMENT ON`
@@ -335,7 +334,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// What it changes, as flags and messages name it: `logs.message`.
+    /// The object that it changes, such as `logs.message`.
     pub fn object(&self) -> String {
         let within = |table: &Name, part: &str| format!("{table}.{}", quoted(part));
         match self {

@@ -14,16 +14,18 @@ mod rename;
 
 pub use decisions::{Decisions, DiffError, ObjectPath, Question};
 
-/// The changes that make `to` of `from`, in an order in which each can be made
-/// in one transaction. Equal schemas give an empty plan.
+/// Computes the changes from `from` to `to`.
+///
+/// They can be made in this order, in one transaction. Equal schemas give an
+/// empty plan.
 ///
 /// Extensions, schemas and, where [`Table::open_partitions`] is set, partitions
-/// that only `from` has are left alone.
+/// that only `from` has are kept.
 ///
 /// # Errors
 ///
-/// [`DiffError::Questions`] where something went and something came that may be
-/// the same under another name, and `decisions` do not say which it is.
+/// [`DiffError::Questions`] if an object may have been renamed or dropped, and
+/// `decisions` do not tell.
 pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, DiffError> {
     decisions.check(from, to)?;
     let renamed = rename::resolve(from, to, decisions)?;
@@ -95,9 +97,9 @@ struct Differ<'a> {
     indexes: Vec<Change>,
     references: Vec<Change>,
     last: Vec<Change>,
-    /// Enums that are made anew, and the name of the old one meanwhile.
+    /// Enums that are recreated, and the temporary name of the old one.
     swapped: BTreeMap<Name, Name>,
-    /// Tables that are made anew.
+    /// Tables that are recreated.
     rebuilt: BTreeSet<Name>,
     /// Names that nothing can have for a while: those of both schemas, and of
     /// what is aside while others take its name.
@@ -261,8 +263,9 @@ impl Differ<'_> {
         }
     }
 
-    /// How rows are divided cannot be altered, nor can the type of a column
-    /// that divides them.
+    /// Finds the tables whose partition key changes, or a type in it.
+    ///
+    /// Neither can be altered.
     fn find_rebuilt_tables(&mut self, old: &Schema) {
         for (name, table) in &self.to.tables {
             let Some(before) = old.tables.get(name) else {
@@ -350,7 +353,7 @@ impl Differ<'_> {
         self.add_references(name, after);
     }
 
-    /// What a column gets of a row of the old table.
+    /// The value of a column from a row of the old table.
     fn value_of(&self, table: &Name, old: &Column, new: &Column) -> Option<Expression> {
         let same =
             old.data_type == new.data_type && !self.swapped.contains_key(&old.data_type.name);
@@ -421,7 +424,7 @@ impl Differ<'_> {
             })
             .map(|column| column.name.clone())
             .collect();
-        // A generated column of such a column is made anew, and so are its own users.
+        // A generated column of such a column is recreated, and so are its own users.
         let remade: Vec<String> = after
             .columns
             .iter()
@@ -540,7 +543,7 @@ impl Differ<'_> {
                     key.columns.iter().collect::<BTreeSet<_>>() == wanted
                         && (after.constraints.get(name) != Some(constraint)
                             || self.must_be_remade(table, constraint, &retyped)
-                            // The server makes its index anew.
+                            // The server recreates its index.
                             || key.include.iter().any(|column| retyped.contains(column)))
                 }
                 _ => false,
@@ -786,8 +789,10 @@ impl Differ<'_> {
         }
     }
 
-    /// The name that PostgreSQL gives the sequence of a serial column, unless
-    /// another one has it: sequences keep their names when tables are renamed.
+    /// The name that PostgreSQL gives the sequence of a serial column.
+    ///
+    /// If it is taken, another one: sequences keep their names when tables are
+    /// renamed.
     fn sequence(&mut self, table: &Name, column: &str) -> Name {
         let free = free(&format!("{}_{column}", table.name), "_seq", |candidate| {
             self.in_use.contains(&table.beside(candidate))
@@ -1007,7 +1012,7 @@ fn drop_index(table: &Name, name: &str) -> Change {
     }
 }
 
-/// Used where a decision is about what is not there.
+/// The error of a decision about an object that does not exist.
 pub(crate) fn unknown(what: &str, path: &ObjectPath) -> Error {
-    Error::new(format!("{what} {path}: there is nothing of that name"))
+    Error::new(format!("cannot {what} {path}: there is no such object"))
 }

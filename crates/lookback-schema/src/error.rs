@@ -1,6 +1,6 @@
-//! What is wrong with a schema, or stands between two.
+//! Errors of schemas and of their parts.
 
-/// A problem with what was given: a name, a definition, a snapshot, a change.
+/// A problem with a name, a definition, a snapshot or a change.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{problem}")]
 pub struct Error {
@@ -14,7 +14,7 @@ impl Error {
         }
     }
 
-    /// The same, saying first what it is about.
+    /// Adds the object in front.
     pub(crate) fn of(self, what: impl std::fmt::Display) -> Self {
         Self::new(format!("{what}: {}", self.problem))
     }

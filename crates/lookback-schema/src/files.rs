@@ -1,5 +1,6 @@
-//! A plan as migration files: what has to wait for another transaction, and
-//! what runs in none, stands in a file of its own.
+//! A plan as migration files.
+//!
+//! Changes that need an earlier transaction, or none, get files of their own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ pub struct File {
     pub name: String,
     /// Whether it runs outside a transaction; then it is one statement.
     pub no_transaction: bool,
-    /// What it does.
+    /// The changes that it makes.
     pub plan: Plan,
-    /// What it is a part of, and the files of that before it.
+    /// The plan that it is a part of, and the number of files before it.
     whole: Arc<Whole>,
     before: usize,
 }
@@ -37,32 +38,31 @@ struct Whole {
     plans: Vec<Plan>,
 }
 
-/// When a change is made, in order. Every file is a transaction of its own.
+/// The stages of a plan, in order. Every file is a transaction of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// A value added to an enum cannot be used before its transaction ends.
     Values,
     Main,
-    /// Rows are read without keeping writers waiting, after the locks of the
-    /// main file were let go.
+    /// Rows are read without blocking writers, after the main file's locks are released.
     Validate,
     /// Types that values were proved to fit.
     Narrow,
     /// An index built without keeping writers waiting: one file each.
     Index,
-    /// What those indexes take the place of goes; keys of them, and references
-    /// to the keys.
+    /// Replaced indexes are dropped; keys, and references to them, are added.
     Keys,
     ValidateReferences,
 }
 
 impl Plan {
-    /// The plan as files, written in the way that works on tables that are
-    /// full and in use: checks and foreign keys are added `NOT VALID` and
+    /// Splits the plan into files that are safe for large tables in use.
+    ///
+    /// Checks and foreign keys are added `NOT VALID` and
     /// validated in a later file, a column refuses null after a check has
     /// proved that it has none, indexes and the indexes of keys are built
     /// `CONCURRENTLY`, each in a file without a transaction. An index or key
-    /// that changes works until the new one is built.
+    /// that changes stays until the new one is built.
     ///
     /// `from` is the schema before it, `name` the words of the file names.
     pub fn files(&self, from: &Schema, name: &str) -> Vec<File> {
@@ -155,10 +155,9 @@ struct Stager {
     /// Those of them that hold no rows.
     new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
-    /// Tables that get a key, or an index that serves as one, after the main
-    /// file.
+    /// Tables that get a key, or a unique index, after the main file.
     late_keys: BTreeSet<Name>,
-    /// What is dropped when its replacement is built.
+    /// Indexes and keys that are dropped once their replacement is built.
     replacements: Replacements,
     /// The schema afterwards.
     to: Schema,
@@ -409,9 +408,9 @@ impl Stager {
         })
     }
 
-    /// Whether a reference from one table to another may need what the main file
-    /// does not have yet: a key, which is also made anew with the type of a
-    /// column in it.
+    /// Whether a reference may need a key that comes after the main file.
+    ///
+    /// A key is also recreated when the type of a column in it changes.
     fn refers_late(&self, from: &Name, to: &Name) -> bool {
         let mut narrowed = self.narrowed.iter().map(|(table, _)| table);
         self.late_keys.contains(to) || narrowed.any(|table| table == from || table == to)
@@ -612,7 +611,7 @@ mod tests {
         --
         ALTER TABLE t DROP CONSTRAINT t_b_check;
 
-        -- may fail on existing rows: later changes of rows that break it, until they are mended
+        -- may fail on existing rows: later changes of rows that break it, until they are repaired
         ALTER TABLE t ADD CONSTRAINT t_b_check CHECK (b > 0) NOT VALID;
         --
         -- no-transaction

@@ -16,20 +16,20 @@ use object::{Changes, Did, Object};
 /// Why two changes of a schema cannot both be made as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// What one changes, the other changes in another way, or uses.
+    /// An object that one side changes, and the other changes differently or uses.
     Object {
-        /// What it is about, as flags name it: `logs.message`.
+        /// The object, such as `logs.message`.
         object: String,
-        /// What the first does.
+        /// The change of the first.
         first: String,
-        /// What the second does.
+        /// The change of the second.
         second: String,
     },
     /// Both make the same change, and it can be made only once.
     Same {
-        /// What it is about.
+        /// The object.
         object: String,
-        /// What both do.
+        /// The change of both.
         both: String,
     },
     /// Each is right, and both together are not.
@@ -57,9 +57,10 @@ impl fmt::Display for Conflict {
     }
 }
 
-/// The schema with the changes from `base` to `first` and those from `base` to
-/// `second`, if they are about different objects and can be made one after the
-/// other, in either order, as they are.
+/// Merges the changes from `base` to `first` and those from `base` to `second`.
+///
+/// They must be about different objects and give the same schema in either
+/// order.
 ///
 /// Extensions and schemas may come in both: they are created where they are
 /// not there. A renamed column or table counts as one that was dropped and one
@@ -67,7 +68,7 @@ impl fmt::Display for Conflict {
 ///
 /// # Errors
 ///
-/// Everything that stands in the way.
+/// Every conflict.
 pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, Vec<Conflict>> {
     let one = Side::new(base, first);
     let other = Side::new(base, second);
@@ -77,13 +78,13 @@ pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, V
             conflicts.push(if object.same_in(first, second) {
                 Conflict::Same {
                     object: object.to_string(),
-                    both: other.said(object, *did),
+                    both: other.describe(object, *did),
                 }
             } else {
                 Conflict::Object {
                     object: object.to_string(),
                     first: one.said_of(object),
-                    second: other.said(object, *did),
+                    second: other.describe(object, *did),
                 }
             });
         }
@@ -116,7 +117,7 @@ pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, V
         let together = |error: crate::Error| Conflict::Together(error.to_string());
         errors.into_iter().map(together).collect::<Vec<_>>()
     })?;
-    // What was told by objects is held against what the changes do.
+    // The changes by object are checked against the changes of the plans.
     for (side, start) in [(&other, first), (&one, second)] {
         let left = plan(&side.plan.apply(start.clone()), &merged);
         let wrong = |step: &crate::PlanStep| Conflict::Together(step.change.summary());
@@ -139,7 +140,7 @@ impl<'a> Side<'a> {
     fn new(base: &'a Schema, to: &'a Schema) -> Self {
         let plan = plan(base, to);
         let mut changes = Changes::between(base, to);
-        changes.add_made_anew(&plan, base);
+        changes.add_recreated(&plan, base);
         Self {
             base,
             to,
@@ -148,7 +149,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// What this side changes and relies on what `other` changes: both objects.
+    /// The changed objects that depend on changed objects of `other`, in pairs.
     fn uses_what_changed_in(&self, other: &Self) -> BTreeSet<(Object, Object)> {
         let mut found = BTreeSet::new();
         for user in self.changes.0.keys() {
@@ -171,20 +172,20 @@ impl<'a> Side<'a> {
 
     fn said_of(&self, object: &Object) -> String {
         let did = self.changes.0.get(object).copied();
-        self.said(object, did.unwrap_or(Did::Alter { users: true }))
+        self.describe(object, did.unwrap_or(Did::Alter { users: true }))
     }
 
-    /// What is done to the object, in the words of the plan.
-    fn said(&self, object: &Object, did: Did) -> String {
+    /// The changes of the object, in the words of the plan.
+    fn describe(&self, object: &Object, did: Did) -> String {
         let steps: Vec<String> = self
             .plan
             .steps
             .iter()
-            // An enum that is made anew was there before.
+            // A recreated enum existed before.
             .filter(|step| {
-                let anew = matches!(did, Did::Alter { .. })
+                let recreated = matches!(did, Did::Alter { .. })
                     && matches!(step.change, Change::CreateEnum { .. });
-                object.is_of(&step.change) && !anew
+                object.is_of(&step.change) && !recreated
             })
             .map(|step| step.change.summary())
             .collect();
@@ -204,7 +205,7 @@ fn plan(from: &Schema, to: &Schema) -> Plan {
     diff(from, to, &decisions).unwrap_or_default()
 }
 
-/// What is left of a set that both changed.
+/// Merges a set that both changed.
 fn both(
     base: &BTreeSet<String>,
     first: &BTreeSet<String>,

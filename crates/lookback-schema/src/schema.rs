@@ -20,8 +20,9 @@ pub use definition::CreateIndex;
 pub use index::{Index, IndexKey};
 pub use partition::{Partition, PartitionBy, PartitionStrategy};
 
-/// Everything of a database that models own. Views, functions, triggers,
-/// domains and sequences are not in it: they are left alone.
+/// The objects of a database that models describe.
+///
+/// Views, functions, triggers, domains and sequences are not part of it.
 ///
 /// In JSON every list is in a fixed order and what is not set is left out, so
 /// that two versions of a file differ where the schemas do.
@@ -81,8 +82,7 @@ pub struct Table {
     /// Its partitions, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub partitions: BTreeMap<Name, Partition>,
-    /// Whether there may be partitions besides these, made while the
-    /// application runs. They are left alone.
+    /// Whether the application pre-creates other partitions, which are kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_partitions: bool,
     /// The comment.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::schema::Schema;
 
-/// The version of the format that is written. Older ones are read for ever.
+/// The version of the format that is written. Older ones stay readable.
 pub const FORMAT: u32 = 1;
 
 /// The schema after a migration, and the migration it follows.
@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub schema: Schema,
 }
 
-/// The place of a snapshot among others.
+/// The header of a snapshot: everything but its schema.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct SnapshotHeader {
     format: u32,
@@ -42,11 +42,11 @@ pub struct SnapshotHeader {
 }
 
 impl SnapshotHeader {
-    /// Reads it of a file, and passes over the schema, which is most of it.
+    /// Reads it from a file, skipping the schema, which is most of it.
     ///
     /// # Errors
     ///
-    /// Those of [`Snapshot::from_json`], but for what is wrong in the schema.
+    /// Those of [`Snapshot::from_json`], except for errors in the schema.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         read(text, |place: &Self| place.format)
     }
@@ -68,7 +68,7 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// What is not a snapshot, with its line; a newer format.
+    /// A text that is not a snapshot, with its line; a newer format.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         read(text, |snapshot: &Self| snapshot.format)
     }
@@ -82,8 +82,7 @@ impl Snapshot {
     }
 }
 
-/// Reads what has a format. If it cannot be read, that it is a newer one is
-/// the first thing to say.
+/// Reads a file with a format; a newer format is reported before other errors.
 fn read<T: DeserializeOwned>(text: &str, format: impl Fn(&T) -> u32) -> Result<T, Error> {
     #[derive(Deserialize)]
     struct Format {
@@ -114,7 +113,7 @@ mod tests {
     use crate::schema::Schema;
 
     #[test]
-    fn a_place_is_that_of_its_snapshot() {
+    fn header_of_a_snapshot_has_its_version_and_parent() {
         let snapshot = Snapshot::new(vec![7, 8], Some(3), Schema::default());
         let place = SnapshotHeader::from_json(&snapshot.to_json()).unwrap();
         assert_eq!(
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_said_before_what_else_is_wrong() {
+    fn newer_format_is_reported_before_other_errors() {
         for text in [
             r#"{"format": 99}"#,
             r#"{"format": 99, "version": 1, "parent": null, "files": [1], "schema": {}}"#,

@@ -1,5 +1,4 @@
-//! The migrations of the models, those of any other application, and applying
-//! them.
+//! Migrations of Lookback's models, and of any other application.
 //!
 //! The tools are those of the crate `lookback-migrate`, which an application
 //! without Lookback can use by themselves. Here they know its models, and the
@@ -49,8 +48,7 @@ pub static MIGRATOR: Migrator = {
     migrator
 };
 
-/// Applies what is pending of Lookback's own tables and returns it, in order:
-/// [`apply`] with [`built_in_migrations`], and nobody to look on.
+/// Applies the pending [`built_in_migrations`] and returns them, in order.
 ///
 /// # Errors
 ///
@@ -83,8 +81,7 @@ pub async fn pull(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, Er
 ///
 /// A table with the five common columns as every model has them becomes one
 /// that is read and written, any other is `schema_only`. What a model does not
-/// express is in a note, and in a remark of the module: it is never lost
-/// without a word.
+/// express is in a note, and in a comment of the module.
 ///
 /// ```
 /// use lookback::migrate::{Models, rust_code};
@@ -99,8 +96,7 @@ pub fn rust_code(schema: &Schema) -> RustCode {
     lookback_migrate::rust_code(schema, &pull_options())
 }
 
-/// The models of Lookback: the size of an embedding, and the partitions that
-/// [`storage`](crate::storage) makes.
+/// The conventions of Lookback's models.
 fn pull_options() -> PullOptions {
     let mut options = PullOptions::default();
     options.dimensions = DIMENSIONS;

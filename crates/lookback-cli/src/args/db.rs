@@ -1,4 +1,4 @@
-//! `db`, of this program and of an application's own.
+//! Arguments of `db`, in this program and in those of applications.
 
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(crate) struct DbCli {
 }
 
 impl DbCli {
-    /// The command line, with the default of an application.
+    /// Sets the default folder of an application.
     pub(crate) fn with_folder(command: clap::Command) -> clap::Command {
         ["migrate", "status", "revert"]
             .into_iter()
@@ -71,7 +71,7 @@ pub(crate) enum DbCommand {
         files: FilesArgs,
     },
 
-    /// Undo the newest migration by its .down.sql
+    /// Revert the newest migration by its .down.sql
     Revert {
         #[command(flatten)]
         wait: WaitArgs,
@@ -80,12 +80,12 @@ pub(crate) enum DbCommand {
         files: FilesArgs,
     },
 
-    /// Write what changed in the models as migration files; needs no database
+    /// Generate migration files from changes of the models; needs no database
     Generate {
-        /// Words of the file's name [default: told from the change]
+        /// Words of the file's name [default: derived from the change]
         name: Option<String>,
 
-        /// Write files that undo the change, too
+        /// Write .down.sql files that revert the change, too
         #[arg(long)]
         reversible: bool,
 
@@ -93,7 +93,7 @@ pub(crate) enum DbCommand {
         #[arg(long, requires = "name", conflicts_with = "reversible")]
         empty: bool,
 
-        /// Version of the first file, later than those there are [default: the time in UTC]
+        /// Version of the first file, later than the others [default: the time in UTC]
         #[arg(long, value_name = "YYYYMMDDhhmmss", value_parser = clap::value_parser!(i64).range(1..))]
         version: Option<i64>,
 
@@ -107,13 +107,13 @@ pub(crate) enum DbCommand {
         folder: FolderArgs,
     },
 
-    /// Change the database to what the models are, without migrations (development only)
+    /// Change the database to match the models, without migrations (development only)
     Push {
-        /// Show what would be done, and stop
+        /// Show the changes, and stop
         #[arg(long)]
         explain: bool,
 
-        /// Do it without asking
+        /// Make the changes without asking
         #[arg(long, short)]
         yes: bool,
 
@@ -128,18 +128,18 @@ pub(crate) enum DbCommand {
         folder: FolderArgs,
     },
 
-    /// Print models for the tables of a database that is there, to start from
+    /// Print models for the tables of an existing database
     Pull {
         /// Read this schema, too, besides the first of the search path
         #[arg(long, value_name = "NAME")]
         schema: Vec<String>,
 
-        /// Write them to this file, which must not be there yet
+        /// Write them to this file, which must not exist yet
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
 
-    /// Record what is pending as applied, without running it, if the database is so already
+    /// Record pending migrations as applied, without running them, if the database matches
     Baseline {
         #[command(flatten)]
         wait: WaitArgs,
@@ -152,10 +152,10 @@ pub(crate) enum DbCommand {
         table: Option<String>,
     },
 
-    /// Make the vectors anew that another version of the encoder made
+    /// Recompute the vectors that another version of the encoder made
     Reembed,
 
-    /// Fail if models, newest schema snapshot and database are not in step
+    /// Fail if models, newest schema snapshot and database do not match
     Check {
         /// Compare the models with the snapshot only; needs no database
         #[arg(long)]
@@ -170,37 +170,37 @@ pub(crate) enum DbCommand {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "After a merge of branches")]
 pub(crate) struct RebaseArgs {
-    /// Put migrations that were generated on several branches one after the other
+    /// Put migrations that were generated on several branches in one sequence
     #[arg(long, conflicts_with = "empty")]
     pub(crate) rebase: bool,
 
-    /// Remove this migration, which does not go together with the others, and
-    /// generate it anew from the models
+    /// Remove this migration, which conflicts with the others, and generate it
+    /// again from the models
     #[arg(long, value_name = "VERSION", requires = "rebase")]
     pub(crate) regenerate: Vec<i64>,
 
-    /// Show what would be done, and write nothing
+    /// Show the changes, and write nothing
     #[arg(long, requires = "rebase")]
     pub(crate) dry_run: bool,
 }
 
-/// What the schemas cannot tell.
+/// Decisions on renames, drops and conversions.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What the schemas cannot tell")]
+#[command(next_help_heading = "Decisions")]
 pub(crate) struct DecisionArgs {
-    /// Has another name now: logs.msg=message, logs=lines, user_role.admin=owner
+    /// Was renamed: logs.msg=message, logs=lines, user_role.admin=owner
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) rename: Vec<String>,
 
-    /// Is gone, and not what came instead
+    /// Was dropped, and not renamed
     #[arg(long, value_name = "OLD")]
     pub(crate) drop: Vec<String>,
 
-    /// What rows get in a column that refuses null, as SQL: logs.stage="'prod'"
+    /// Value of existing rows in a column that becomes NOT NULL: logs.stage="'prod'"
     #[arg(long, value_name = "COLUMN=SQL")]
     pub(crate) fill: Vec<String>,
 
-    /// How a value becomes one of the new type, as SQL: logs.code="code::integer"
+    /// Conversion of values to the new type: logs.code="code::integer"
     #[arg(long, value_name = "COLUMN=SQL")]
     pub(crate) using: Vec<String>,
 }
@@ -235,7 +235,7 @@ pub(crate) struct WaitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FilesArgs {
-    /// Folder of migrations [default: those of Lookback's own tables, which are built in]
+    /// Folder of migrations [default: the built-in migrations of Lookback]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 

@@ -21,15 +21,17 @@ mod push;
 mod rebase;
 pub(crate) mod reembed;
 
-/// Whose tables they are.
+pub(crate) use decisions::flags_for;
+
+/// The application whose tables they are.
 pub(crate) struct Application {
     pub(crate) models: Models,
-    /// The migrations that are used where no folder is named.
+    /// The migrations that are used by default.
     pub(crate) migrations: fn() -> Result<Migrations, migrate::Error>,
 }
 
 impl Application {
-    /// Lookback itself, with its migrations built in.
+    /// Lookback itself, with its built-in migrations.
     pub(crate) fn lookback() -> Self {
         Self {
             models: Models::lookback(),
@@ -168,7 +170,7 @@ async fn connect(config: &Config, wait: WaitArgs) -> Result<(PgConnection, Apply
     Ok((conn, options))
 }
 
-/// Applies what is pending.
+/// Applies the pending migrations.
 pub(crate) async fn migrate(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -181,7 +183,7 @@ pub(crate) async fn migrate(
     Ok(())
 }
 
-/// Prints the SQL of what is pending.
+/// Prints the SQL of the pending migrations.
 pub(crate) async fn print_pending(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -194,7 +196,7 @@ pub(crate) async fn print_pending(
         let state = status.iter().find(|m| m.version == file.version());
         if let Some(MigrationState::Partial { done }) = state.map(|m| m.state) {
             output::line(&format!(
-                "-- (in effect already: its statements up to number {done})"
+                "-- (took effect already: statements up to number {done})"
             ))?;
         }
         output::line(up.sql().trim_end())?;
@@ -206,7 +208,7 @@ pub(crate) async fn print_pending(
     Ok(())
 }
 
-/// Shows what is applied.
+/// Shows the state of each migration.
 pub(crate) async fn status(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -246,7 +248,7 @@ pub(crate) async fn status(
     Ok(())
 }
 
-/// Undoes the newest migration.
+/// Reverts the newest migration.
 pub(crate) async fn revert(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -267,15 +269,16 @@ fn say(event: Event) {
     }
 }
 
-/// Ends the work at Ctrl-C. The connection goes with it, and with the
-/// connection whatever was not committed.
+/// Ends the work at Ctrl-C.
+///
+/// The connection is closed, which rolls back an open transaction.
 async fn interruptible<T>(
     work: impl Future<Output = Result<T, migrate::Error>>,
 ) -> Result<T, Failure> {
     tokio::select! {
         done = work => Ok(done?),
         _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("interrupted")
-            .hint("every file is applied or rolled back, and one without transaction goes on with \
-                   the next run; see db status")),
+            .hint("every file is applied or rolled back, and the next run resumes one without \
+                   transaction: db status")),
     }
 }

@@ -43,10 +43,10 @@ fn without_a_terminal_the_flags_are_named_and_nothing_is_written() {
     behind(&lookback, other_names);
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
-    ! error: what was renamed and what was dropped cannot be told
-    ! hint: the value user_role.owner is gone, and user_role.admin came: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
-    ! the table loads is gone, and imports came: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
-    ! the column metrics.traffic is gone, and metrics.traffic_count came: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    ! error: cannot tell renames from drops
+    ! hint: the value user_role.owner is gone, and user_role.admin is new: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
+    ! the table loads is gone, and imports is new: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
+    ! the column metrics.traffic is gone, and metrics.traffic_count is new: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
     [exit code 2]
     ");
     // The answers to some lead to the next questions.
@@ -59,9 +59,9 @@ fn without_a_terminal_the_flags_are_named_and_nothing_is_written() {
     let call = [&["db", "generate"][..], &tables].concat();
     transcript!(lookback.run(&call), @"
     $ lookback db generate --rename loads=imports --rename user_role.owner=admin
-    ! error: what was renamed and what was dropped cannot be told
-    ! hint: the column metrics.traffic is gone, and metrics.traffic_count came: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
-    ! the column loads.prefix is gone, and loads.prefix_sha256 came: if it was renamed, add --rename 'loads.prefix=prefix_sha256'; if it was dropped, add --drop 'loads.prefix'
+    ! error: cannot tell renames from drops
+    ! hint: the column metrics.traffic is gone, and metrics.traffic_count is new: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    ! the column loads.prefix is gone, and loads.prefix_sha256 is new: if it was renamed, add --rename 'loads.prefix=prefix_sha256'; if it was dropped, add --drop 'loads.prefix'
     [exit code 2]
     ");
     let files = std::fs::read_dir(lookback.folder().join("migrations")).unwrap();
@@ -127,11 +127,11 @@ fn each_answer_is_taken_and_the_next_run_finds_nothing() {
     ");
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
-    ! nothing to generate: the models are as the newest snapshot has them
+    ! nothing to generate: the models match the newest snapshot
     ");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ");
 }
 
@@ -215,9 +215,9 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
             migrations/20261124110002_count_finish.sql
             migrations/meta/20261124110002.json
             ! add column metrics.traffic_count
-            ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
-            ! warning: 20261124110000_count.sql: may fail on existing rows: later changes of rows that break it, until they are mended
-            ! warning: 20261124110001_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+            ! hint: existing rows have no value for it; to give them one, generate it with --fill 'metrics.traffic_count=SQL'
+            ! warning: 20261124110000_count.sql: may fail on existing rows: later changes of rows that break it, until they are repaired
+            ! warning: 20261124110001_count_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
             ! hint: review the files, then: db migrate
             "),
             _ => insta::assert_snapshot!(ran.transcript(), @"
@@ -237,13 +237,14 @@ fn a_flag_that_is_wrong_is_a_wrong_call() {
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     transcript!(lookback.run(&["db", "generate", "--rename", "logs.message"]), @"
     $ lookback db generate --rename logs.message
-    ! error: --rename logs.message: there is no =
-    ! hint: write --rename logs.msg=message
+    ! error: --rename logs.message: expected OLD=NEW or COLUMN=SQL
+    ! hint: such as --rename logs.msg=message
     [exit code 2]
     ");
     transcript!(lookback.run(&["db", "generate", "--rename", "logs.none=message"]), @r#"
     $ lookback db generate --rename logs.none=message
-    ! error: --rename logs."none": there is nothing of that name
+    ! error: cannot rename logs."none": there is no such object
+    ! hint: decide by --rename OLD=NEW, --drop OLD, --fill COLUMN=SQL or --using COLUMN=SQL, each object once
     [exit code 2]
     "#);
     transcript!(lookback.run(&["db", "generate", "--drop", "a.b.c.d"]), @"
@@ -253,7 +254,8 @@ fn a_flag_that_is_wrong_is_a_wrong_call() {
     ");
     transcript!(lookback.run(&["db", "generate", "--fill", "logs.none=1"]), @r#"
     $ lookback db generate --fill logs.none=1
-    ! error: --fill logs."none": there is nothing of that name
+    ! error: cannot fill logs."none": there is no such object
+    ! hint: decide by --rename OLD=NEW, --drop OLD, --fill COLUMN=SQL or --using COLUMN=SQL, each object once
     [exit code 2]
     "#);
     transcript!(lookback.run(&["db", "generate", "--using", "logs.level=("]), @"
@@ -273,7 +275,7 @@ fn a_flag_that_is_wrong_is_a_wrong_call() {
     ");
     transcript!(lookback.run(&["db", "generate", "no good"]), @"
     $ lookback db generate no good
-    ! error: `no good` is not the name of a migration
+    ! error: expected the name of a migration, got `no good`
     ! hint: use letters, digits and _ (at most 100): add_trace_id
     [exit code 2]
     ");
@@ -285,8 +287,8 @@ async fn a_database_that_drifted_fails_the_check() {
     behind(&lookback, |_| {});
     transcript!(lookback.run(&["db", "check"]), @"
     $ lookback db check
-    ! the models and the newest schema snapshot are in step
-    ! the database and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
+    ! the database and the newest schema snapshot match
     ");
     for sql in [
         "ALTER TABLE logs ADD COLUMN by_hand int DEFAULT 7",
@@ -306,14 +308,14 @@ async fn a_database_that_drifted_fails_the_check() {
     -- locks the table: SHARE (no writes) while the index is built
     -- may fail on existing rows: rows with the same key
     CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email)) WHERE deleted_at IS NULL;
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ! error: the database and the newest schema snapshot differ
-    ! hint: apply what is pending (db migrate), or take back what was changed by hand
+    ! hint: apply what is pending (db migrate), or revert changes that were made by hand
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ");
 }
 
@@ -361,28 +363,28 @@ fn on_a_terminal_each_question_is_asked() {
     migrations/20261124110001_names_validate.sql
     migrations/20261124110002_names_finish.sql
     migrations/meta/20261124110002.json
-    ! value user_role.owner is gone. What became of it?
-    !   1  it is user_role.admin now
-    !   d  it was dropped
-    ! > table loads is gone. What became of it?
-    !   1  it is imports now
-    !   d  it was dropped
-    ! > column metrics.traffic is gone. What became of it?
-    !   1  it is metrics.traffic_count now
-    !   d  it was dropped
+    ! value user_role.owner is gone. Was it renamed or dropped?
+    !   1  renamed to user_role.admin
+    !   d  dropped
+    ! > table loads is gone. Was it renamed or dropped?
+    !   1  renamed to imports
+    !   d  dropped
+    ! > column metrics.traffic is gone. Was it renamed or dropped?
+    !   1  renamed to metrics.traffic_count
+    !   d  dropped
     ! > type one of the numbers, or d
-    ! > column loads.prefix is gone. What became of it?
-    !   1  it is loads.prefix_sha256 now
-    !   d  it was dropped
+    ! > column loads.prefix is gone. Was it renamed or dropped?
+    !   1  renamed to loads.prefix_sha256
+    !   d  dropped
     ! > rename value user_role.owner to admin
     ! rename table loads to imports
     ! rename column imports.prefix to prefix_sha256
     ! drop column metrics.traffic
     ! add column metrics.traffic_count
-    ! hint: rows that are there have no value for it; to say what they get, generate it with --fill 'metrics.traffic_count=SQL'
+    ! hint: existing rows have no value for it; to give them one, generate it with --fill 'metrics.traffic_count=SQL'
     ! warning: 20261124110000_names.sql: LOSES DATA: the values of metrics.traffic
-    ! warning: 20261124110000_names.sql: may fail on existing rows: later changes of rows that break it, until they are mended
-    ! warning: 20261124110001_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+    ! warning: 20261124110000_names.sql: may fail on existing rows: later changes of rows that break it, until they are repaired
+    ! warning: 20261124110001_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
     ! hint: review the files, then: db migrate
     ");
     lookback.run(&["db", "check", "--offline"]).succeeded();
@@ -419,7 +421,7 @@ fn what_was_forgotten_in_the_folder_is_said() {
     let again = migrations.join(format!("{version}_again.sql"));
     std::fs::copy(file, &again).unwrap();
     let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
-    assert!(said.contains("are of the same version"), "{said}");
+    assert!(said.contains("have the same version"), "{said}");
     std::fs::remove_file(again).unwrap();
 
     let text = std::fs::read(file).unwrap();
@@ -427,7 +429,7 @@ fn what_was_forgotten_in_the_folder_is_said() {
     for command in [&["db", "check", "--offline"][..], &["db", "generate"]] {
         let said = lookback.run(command).failed(1).err;
         assert!(
-            said.contains(&format!("a file of version {version}, which is not there")),
+            said.contains(&format!("a file of version {version}, which is missing")),
             "{said}"
         );
     }
@@ -437,7 +439,7 @@ fn what_was_forgotten_in_the_folder_is_said() {
     std::fs::remove_file(migrations.join("meta/20261124100000.json")).unwrap();
     let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
     assert!(
-        said.contains("follows meta/20261124100000.json, which is not there"),
+        said.contains("follows meta/20261124100000.json, which is missing"),
         "{said}"
     );
 }
@@ -452,15 +454,15 @@ fn a_version_that_is_given_is_taken_if_it_is_later() {
         assert_eq!(
             said,
             format!(
-                "error: version {version} is not later than 20261124100000, the latest in migrations\n\
-                 hint: give a later version, or none: then it is the time\n"
+                "error: version {version} must be later than 20261124100000, the latest in migrations\n\
+                 hint: give a later version, or none to use the time\n"
             )
         );
     }
     transcript!(lookback.run(&["db", "generate", "trace", "--version", "9223372036854775807"]), @"
     $ lookback db generate trace --version 9223372036854775807
-    ! error: version 9223372036854775807 leaves none for the files after it
-    ! hint: give a smaller version, or none: then it is the time
+    ! error: version 9223372036854775807 is too large: later files need versions, too
+    ! hint: give a smaller version, or none to use the time
     [exit code 1]
     ");
     lookback

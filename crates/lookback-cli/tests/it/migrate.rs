@@ -108,8 +108,8 @@ async fn a_folder_is_migrated_and_reverted() {
     ");
     transcript!(lookback.run(&["db", "revert", "--dir", "m"]), @"
     $ lookback db revert --dir m
-    ! error: 1_orders.sql has no file that undoes it
-    ! hint: write a migration that changes it back; only <version>_<description>.up.sql with its .down.sql can be reverted
+    ! error: cannot revert 1_orders.sql: it has no .down.sql
+    ! hint: write a migration that changes it back; only a <version>_<description>.up.sql with a .down.sql can be reverted
     [exit code 1]
     ");
 
@@ -131,7 +131,7 @@ async fn a_folder_is_migrated_and_reverted() {
     transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
     $ lookback db migrate --dir m --dry-run
     ! error: 1_orders.sql was changed after it was applied
-    ! hint: put the file back as it was, and write another migration for the change
+    ! hint: restore the file, and write another migration for the change
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "migrate", "--dir", "nowhere"]), @"
@@ -143,8 +143,8 @@ async fn a_folder_is_migrated_and_reverted() {
     // Lookback's own are not those of this database.
     transcript!(lookback.run(&["db", "migrate"]), @"
     $ lookback db migrate
-    ! error: the migration 1 (orders) is applied, and has no file
-    ! hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables: --table NAME
+    ! error: migration 1 (orders) is applied, but has no file
+    ! hint: the database was migrated by a newer version of the program, from another branch or from another folder: use that one, or restore the file. Two applications in one database need two tables of applied migrations: --table NAME
     [exit code 1]
     ");
 }
@@ -169,7 +169,7 @@ async fn a_failure_says_where_and_what_the_database_is_like() {
     ! applying 2_next.sql
     ! error: 2_next.sql, line 4 (statement 2 of 2): type "nonsense" does not exist (SQLSTATE 42704)
     !     state: rolled back; the database is as after 1_orders.sql
-    ! hint: correct the file, or what it found in the database, and run it again
+    ! hint: correct the file or the database, and run it again
     [exit code 1]
     "#);
     lookback.write(
@@ -182,8 +182,8 @@ async fn a_failure_says_where_and_what_the_database_is_like() {
     ! dropped the INVALID index public.i, left by a failed build
     ! error: 2_next.sql, line 3 (statement 2 of 3): could not create unique index "i" (SQLSTATE 23505)
     !     detail: Key (id)=(1) is duplicated.
-    !     state: statement 1 of the file took effect and stays; the next run goes on with statement 2; the INVALID index public.i that it left was dropped
-    ! hint: correct the file, or what it found in the database, and run it again
+    !     state: statement 1 of the file took effect and stays; the next run resumes with statement 2; the INVALID index public.i that it left was dropped
+    ! hint: correct the file or the database, and run it again
     [exit code 1]
     "#);
     transcript!(lookback.run(&["db", "status", "--dir", "m"]), @"
@@ -195,7 +195,7 @@ async fn a_failure_says_where_and_what_the_database_is_like() {
     transcript!(lookback.run(&["db", "migrate", "--dir", "m", "--dry-run"]), @"
     $ lookback db migrate --dir m --dry-run
     -- 2_next.sql
-    -- (in effect already: its statements up to number 1)
+    -- (took effect already: statements up to number 1)
     -- no-transaction
     CREATE TABLE next ();
     CREATE UNIQUE INDEX CONCURRENTLY i ON orders (id);
@@ -267,7 +267,7 @@ async fn an_interrupted_migration_leaves_nothing_half_done() {
     insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap(), @"
     applying 1_t.sql
     error: interrupted
-    hint: every file is applied or rolled back, and one without transaction goes on with the next run; see db status
+    hint: every file is applied or rolled back, and the next run resumes one without transaction: db status
     ");
     // The server has noticed, long before the statement would have ended.
     lookback.write("m/1_t.sql", "CREATE TABLE t ();");

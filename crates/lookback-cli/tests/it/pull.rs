@@ -79,7 +79,7 @@ async fn models_are_printed() {
     pub fn models() -> Models {
         Models::new().model::<Country>().model::<Order>()
     }
-    ! warning: left alone: view open_orders
+    ! warning: not in the models: view open_orders
     ! warning: the schema archive has 1 table that is not read
     "#);
 }
@@ -91,7 +91,7 @@ async fn models_are_written_to_a_file_and_not_over_one() {
     transcript!(lookback.run(&call), @"
     $ lookback db pull --schema archive --out models.rs
     models.rs
-    ! warning: left alone: view open_orders
+    ! warning: not in the models: view open_orders
     ");
     let text = String::from_utf8(lookback.read("models.rs")).unwrap();
     assert!(text.contains("schema = \"archive\""), "{text}");
@@ -100,23 +100,23 @@ async fn models_are_written_to_a_file_and_not_over_one() {
     lookback.write("models.rs", "// by hand\n");
     transcript!(lookback.run(&call), @"
     $ lookback db pull --schema archive --out models.rs
-    ! error: models.rs is there already
-    ! hint: name a file that is not there yet, and take over what is new by hand
+    ! error: models.rs already exists
+    ! hint: give a new file, and copy from it by hand
     [exit code 1]
     ");
     assert_eq!(lookback.read("models.rs"), b"// by hand\n");
     transcript!(lookback.run(&["db", "pull", "--out", "nowhere/models.rs"]), @"
     $ lookback db pull --out nowhere/models.rs
-    ! warning: left alone: view open_orders
+    ! warning: not in the models: view open_orders
     ! warning: the schema archive has 1 table that is not read
     ! error: cannot write nowhere/models.rs: No such file or directory (os error 2)
-    ! hint: --out takes a file in a folder that is there
+    ! hint: --out must be a file in an existing folder
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "pull", "--schema", "sails"]), @"
     $ lookback db pull --schema sails
     ! error: the database has no schema sails
-    ! hint: name it as the database has it, without quotes
+    ! hint: write the name as the database has it, without quotes
     [exit code 1]
     ");
 }
@@ -137,7 +137,7 @@ async fn what_is_there_is_recorded_as_applied() {
     transcript!(lookback.run(&["db", "baseline"]), @"
     $ lookback db baseline
     ! error: migrations has no schema snapshot
-    ! hint: write the migrations from the models: db generate
+    ! hint: generate the migrations from the models: db generate
     [exit code 1]
     ");
     let ran = lookback.run(&["db", "generate", "start"]).succeeded();
@@ -152,14 +152,14 @@ async fn what_is_there_is_recorded_as_applied() {
         .execute(sql)
         .await
         .unwrap();
-    transcript!(lookback.run(&["db", "baseline"]), @r#"
+    transcript!(lookback.run(&["db", "baseline"]), @"
     $ lookback db baseline
     -- LOSES DATA: the values of settings.stray
     ALTER TABLE settings DROP COLUMN stray;
-    ! error: the database is not what the migrations make
+    ! error: the database differs from the migrations
     ! hint: nothing was recorded; correct the models (db pull shows the database), or change the database by the statements above
     [exit code 1]
-    "#);
+    ");
     let sql = "ALTER TABLE settings DROP COLUMN stray";
     lookback
         .db
@@ -172,7 +172,7 @@ async fn what_is_there_is_recorded_as_applied() {
     let ran = lookback.run(&["db", "baseline"]).succeeded();
     assert_eq!(
         ran.err,
-        format!("recorded {file} as applied; it was not run\n")
+        format!("recorded {file} as applied, without running it\n")
     );
     transcript!(lookback.run(&["db", "baseline"]), @"
     $ lookback db baseline

@@ -44,16 +44,16 @@ ALTER TABLE logs ADD COLUMN trace_id text;
 -- locks the table: SHARE (no writes) while the index is built
 CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
 "#);
-    transcript!(lookback.run(&["db", "push"]), @r#"
-$ lookback db push
-ALTER TABLE logs ADD COLUMN trace_id text;
+    transcript!(lookback.run(&["db", "push"]), @"
+    $ lookback db push
+    ALTER TABLE logs ADD COLUMN trace_id text;
 
--- locks the table: SHARE (no writes) while the index is built
-CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
-! error: there is no terminal to ask on
-! hint: add --yes to make these changes, or --explain to see them only
-[exit code 2]
-"#);
+    -- locks the table: SHARE (no writes) while the index is built
+    CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
+    ! error: cannot ask: there is no terminal
+    ! hint: add --yes to make these changes, or --explain to see them only
+    [exit code 2]
+    ");
     let production = lookback
         .command(&["db", "push", "--yes"])
         .env("LOOKBACK_STAGE", "Production")
@@ -77,11 +77,11 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
     assert_eq!(lookback.number(missing).await, 1);
     transcript!(lookback.run(&["db", "push", "--yes"]), @"
     $ lookback db push --yes
-    ! nothing to push: the database is as the models are
+    ! nothing to push: the database matches the models
     ");
     transcript!(lookback.run(&["db", "push"]), @"
     $ lookback db push
-    ! nothing to push: the database is as the models are
+    ! nothing to push: the database matches the models
     ");
     assert_eq!(lookback.number("SELECT n FROM of_another").await, 1);
 }
@@ -99,7 +99,7 @@ async fn data_is_lost_only_where_that_is_said() {
     -- LOSES DATA: the values of settings.note
     ALTER TABLE settings DROP COLUMN note;
     ! error: this loses data: settings.note
-    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    ! hint: if that is intended, add --allow-data-loss 'settings.note'
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "settings"]), @"
@@ -107,7 +107,7 @@ async fn data_is_lost_only_where_that_is_said() {
     -- LOSES DATA: the values of settings.note
     ALTER TABLE settings DROP COLUMN note;
     ! error: this loses data: settings.note
-    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    ! hint: if that is intended, add --allow-data-loss 'settings.note'
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "settings.value"]), @"
@@ -115,7 +115,7 @@ async fn data_is_lost_only_where_that_is_said() {
     -- LOSES DATA: the values of settings.note
     ALTER TABLE settings DROP COLUMN note;
     ! error: this loses data: settings.note
-    ! hint: if that is meant, add --allow-data-loss 'settings.note'
+    ! hint: if that is intended, add --allow-data-loss 'settings.note'
     [exit code 1]
     ");
     assert_eq!(
@@ -137,8 +137,8 @@ async fn what_was_renamed_is_asked_for_and_keeps_its_rows() {
     let lookback = drifted(&["ALTER TABLE settings RENAME COLUMN value TO content"]).await;
     transcript!(lookback.run(&["db", "push", "--yes"]), @"
     $ lookback db push --yes
-    ! error: what was renamed and what was dropped cannot be told
-    ! hint: the column settings.content is gone, and settings.value came: if it was renamed, add --rename 'settings.content=value'; if it was dropped, add --drop 'settings.content'
+    ! error: cannot tell renames from drops
+    ! hint: the column settings.content is gone, and settings.value is new: if it was renamed, add --rename 'settings.content=value'; if it was dropped, add --drop 'settings.content'
     [exit code 2]
     ");
     transcript!(lookback.run(&["db", "push", "--yes", "--rename", "settings.content=value"]), @"
@@ -168,7 +168,7 @@ async fn rows_that_do_not_fit_are_refused_and_left_alone() {
     ! error: refuse null in settings.value: column "value" of relation "settings" contains null values (SQLSTATE 23502)
     ! hint: nothing was changed; the statement was:
     !     ALTER TABLE settings ALTER COLUMN value SET NOT NULL
-    ! say what rows get in settings.value that have no value for it: --fill 'settings.value=SQL'
+    ! decide what existing rows get in settings.value: --fill 'settings.value=SQL'
     [exit code 1]
     "#);
     assert_eq!(rows(&lookback, SETTINGS).await, before);
@@ -212,7 +212,7 @@ async fn values_that_do_not_fit_the_new_type_are_refused_and_using_says_how() {
     ! error: change type of metrics.p50_latency from text to integer: invalid input syntax for type integer: "7 ms" (SQLSTATE 22P02)
     ! hint: nothing was changed; the statement was:
     !     ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer
-    ! say how a value of metrics.p50_latency becomes one of the new type: --using 'metrics.p50_latency=SQL'
+    ! decide how a value of metrics.p50_latency is converted to the new type: --using 'metrics.p50_latency=SQL'
     [exit code 1]
     "#);
     let using = "metrics.p50_latency=rtrim(p50_latency, ' ms')::integer";
@@ -245,7 +245,7 @@ async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
     -- LOSES DATA: every row of old
     DROP TABLE old;
     ! error: this loses data: old
-    ! hint: if that is meant, add --allow-data-loss 'old'
+    ! hint: if that is intended, add --allow-data-loss 'old'
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "push", "--yes", "--allow-data-loss", "old.n"]), @"
@@ -253,7 +253,7 @@ async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
     -- LOSES DATA: every row of old
     DROP TABLE old;
     ! error: this loses data: old
-    ! hint: if that is meant, add --allow-data-loss 'old'
+    ! hint: if that is intended, add --allow-data-loss 'old'
     [exit code 1]
     ");
     assert_eq!(lookback.number("SELECT n FROM old").await, 1);
@@ -288,7 +288,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 "#);
     transcript!(lookback.run(&["db", "push"]), @"
     $ lookback db push
-    ! nothing to push: the database is as the models are
+    ! nothing to push: the database matches the models
     ");
 }
 
@@ -305,7 +305,7 @@ async fn a_table_under_another_name_is_pointed_at() {
     assert_eq!(
         ran.err.replace('\r', ""),
         "warning: settings is created, and options, which no model has, has most of its columns\n\
-         hint: if it is options under another name: --rename 'options=settings'\n"
+         hint: if options was renamed: --rename 'options=settings'\n"
     );
     let before = rows(&lookback, "SELECT name, value FROM options").await;
     let call = ["db", "push", "--rename", "options=settings", "--yes"];

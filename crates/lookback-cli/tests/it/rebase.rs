@@ -82,14 +82,14 @@ fn two_branches_are_put_one_after_the_other() {
     let lookback = merged(&base, &logs, &requests);
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
-    ! error: the migrations 20261124110000 and 20261124120000 do not follow each other: they were generated on two branches
-    ! hint: put one after the other: db generate --rebase
+    ! error: migrations 20261124110000 and 20261124120000 were generated on two branches
+    ! hint: rebase them: db generate --rebase
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! error: the migrations 20261124110000 and 20261124120000 do not follow each other: they were generated on two branches
-    ! hint: put one after the other: db generate --rebase
+    ! error: migrations 20261124110000 and 20261124120000 were generated on two branches
+    ! hint: rebase them: db generate --rebase
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "--dry-run"]), @"
@@ -103,19 +103,19 @@ fn two_branches_are_put_one_after_the_other() {
     $ lookback db generate --rebase
     migrations/meta/20261124120000.json
     ! 20261124120000 now follows 20261124110000
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
     $ lookback db generate --rebase
-    ! nothing to rebase: the migrations follow each other
+    ! nothing to rebase: the migrations are in one sequence
     ");
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
-    ! nothing to generate: the models are as the newest snapshot has them
+    ! nothing to generate: the models match the newest snapshot
     ");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ");
 }
 
@@ -137,15 +137,15 @@ fn what_does_not_go_together_is_generated_anew() {
     let lookback = merged(&base, &first, &second);
     transcript!(lookback.run(&["db", "generate", "--rebase"]), @"
     $ lookback db generate --rebase
-    ! error: migration 20261124120000 (the second) does not go together with those generated beside it, up to 20261124110000 (the first)
+    ! error: migration 20261124120000 (the second) conflicts with those of the other branch, up to 20261124110000 (the first)
     !     logs.trace_id: add column logs.trace_id in both, each in another way
-    ! hint: add --regenerate VERSION for the one of them that is in no database yet, or can be reverted where it is: its files go, and what the models have besides is generated anew
+    ! hint: add --regenerate VERSION for the one of them that is in no database yet, or can be reverted where it is: its files are removed, and its changes are generated again from the models
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "add_it"]), @"
     $ lookback db generate --rebase add_it
-    ! error: db generate --rebase generates nothing, so that there is no name and nothing to decide
-    ! hint: run db generate --rebase, and then db generate for what the models have besides
+    ! error: --rebase without --regenerate generates nothing: it takes no name and no decisions
+    ! hint: run db generate --rebase, and then db generate
     [exit code 2]
     ");
     transcript!(lookback.run(&["db", "generate", "--regenerate", "20261124110000"]), @"
@@ -160,8 +160,8 @@ fn what_does_not_go_together_is_generated_anew() {
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "7"]), @"
     $ lookback db generate --rebase --regenerate 7
-    ! error: --regenerate 7: no branch has a migration of this version
-    ! hint: name one that was generated on one branch only
+    ! error: cannot regenerate 7: no branch has a migration of this version
+    ! hint: give a migration that was generated on one branch only
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "--regenerate", "20261124110000", "--dry-run"]), @r#"
@@ -196,7 +196,7 @@ migrations/meta/20261124130000.json
 "#);
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! the models and the newest schema snapshot are in step
+    ! the models and the newest schema snapshot match
     ");
 }
 
@@ -215,18 +215,18 @@ fn a_rebase_that_was_killed_is_finished() {
     lookback.write("migrations/20261124100001_old.sql", "SELECT 1");
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
-    ! error: generating was stopped half-way in migrations
-    ! hint: finish it: db generate
+    ! error: an earlier run was stopped while writing migrations
+    ! hint: generate again, which finishes it: db generate
     [exit code 1]
     ");
     transcript!(lookback.run(&["db", "generate", "--rebase", "--dry-run"]), @"
     $ lookback db generate --rebase --dry-run
-    ! an earlier run was stopped half-way; without --dry-run it is finished first
+    ! an earlier run was interrupted; without --dry-run it is finished first
     ");
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
-    ! finished what an earlier run was stopped in
-    ! nothing to generate: the models are as the newest snapshot has them
+    ! finished an interrupted run
+    ! nothing to generate: the models match the newest snapshot
     ");
     lookback.run(&["db", "check", "--offline"]).succeeded();
     assert_eq!(lookback.read("migrations/meta/20261124100000.json"), before);

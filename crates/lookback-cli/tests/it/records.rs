@@ -392,11 +392,11 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 ");
     transcript!(lookback.run(&["db", "reembed"]), @"
 $ lookback db reembed
-! users: 0 of 0 rows have another vector now
-! logs: 3 of 5 rows have another vector now
-! metrics: 0 of 0 rows have another vector now
-! request_snapshots: 0 of 0 rows have another vector now
-! imports: 0 of 0 rows have another vector now
+! users: changed the vector of 0 of 0 rows
+! logs: changed the vector of 3 of 5 rows
+! metrics: changed the vector of 0 of 0 rows
+! request_snapshots: changed the vector of 0 of 0 rows
+! imports: changed the vector of 0 of 0 rows
 ");
     transcript!(lookback.run(&["logs", "search", "gateway"]), @"
 $ lookback logs search gateway

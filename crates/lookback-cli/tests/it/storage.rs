@@ -307,7 +307,7 @@ async fn check_passes_with_partitions() {
     for (command, said) in [
         (
             vec!["db", "check"],
-            "the database and the newest schema snapshot are in step",
+            "the database and the newest schema snapshot match",
         ),
         (vec!["db", "push", "--explain"], "nothing to push"),
         (vec!["db", "generate"], "nothing to generate"),
@@ -328,11 +328,11 @@ async fn reembed_recomputes_vectors_and_summaries() {
     let before = lookback.number("SELECT max(id) FROM sealed_segments").await;
     transcript!(lookback.run(&["storage", "reembed"]), @"
 $ lookback storage reembed
-! users: 0 of 0 rows have another vector now
-! logs: 140,000 of 140,000 rows have another vector now
-! metrics: 0 of 2 rows have another vector now
-! request_snapshots: 0 of 0 rows have another vector now
-! imports: 0 of 0 rows have another vector now
+! users: changed the vector of 0 of 0 rows
+! logs: changed the vector of 140,000 of 140,000 rows
+! metrics: changed the vector of 0 of 2 rows
+! request_snapshots: changed the vector of 0 of 0 rows
+! imports: changed the vector of 0 of 0 rows
 ! sealing all records again
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do

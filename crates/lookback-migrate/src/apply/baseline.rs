@@ -1,5 +1,4 @@
-//! Migrations that are recorded and not run: for a database that had its tables
-//! before it had migrations.
+//! Recording migrations as applied, for a database that has their tables.
 
 use std::time::Duration;
 
@@ -13,22 +12,21 @@ use crate::error::{Error, FolderError, HistoryError};
 use crate::event::EventSink;
 use crate::files::{Folder, Migrations};
 
-/// What [`baseline`] did.
+/// The outcome of [`baseline`].
 #[derive(Clone, Debug)]
 pub enum Baseline {
     /// These are recorded as applied, in order.
     Recorded(Vec<Migration>),
-    /// Nothing: the database is not what the migrations make. This would make it
-    /// so.
+    /// The database differs from the migrations; the plan would change it.
     Differs(Plan),
 }
 
-/// Records the pending migrations of a folder as applied, without running them,
-/// if the database is already what they make: as the newest schema snapshot of
-/// the folder has it. Nothing else is changed. What files that are written by
-/// hand do beside it, nobody looks at.
+/// Records the pending migrations of a folder as applied, without running them.
 ///
-/// They are recorded in `table`, or in the one of sqlx.
+/// The database must match the newest schema snapshot of the folder. Nothing
+/// else is changed. The effects of handwritten files are not checked.
+///
+/// They are recorded in `table`, by default in sqlx's table.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! sqlx's table, `_sqlx_migrations` unless another is named: what is applied.
+//! The history table: sqlx's `_sqlx_migrations`, unless another one is named.
 //!
 //! A row of a migration that is applied is as sqlx writes it. While a file
 //! without transaction is being run its row says `success = false`, which to
@@ -28,13 +28,13 @@ pub(super) struct HistoryRecord {
     pub(super) progress: Option<ScriptProgress>,
 }
 
-/// How far a file without transaction got.
+/// The progress of a file without transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScriptProgress {
     pub(super) direction: Direction,
     /// How many statements took effect.
     pub(super) done: usize,
-    /// Whether the next one was begun, and nothing is known of its end.
+    /// Whether the next one was begun, with an unknown outcome.
     pub(super) begun: bool,
 }
 
@@ -71,12 +71,12 @@ impl ScriptProgress {
     }
 }
 
-/// The table, by its full name: a migration may change the search path.
+/// The history table, by its full name: a migration may change the search path.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryTable(String);
 
 impl HistoryTable {
-    /// The table of this name as SQL has it, if it is there.
+    /// Finds the table of this name, written as in SQL.
     pub(super) async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<Self>, Error> {
         let row = query(
             "SELECT format('%I.%I', space.nspname, class.relname) AS name FROM pg_class AS class \
@@ -89,7 +89,7 @@ impl HistoryTable {
         Ok(row.map(|row| row.try_get("name").map(Self)).transpose()?)
     }
 
-    /// The table, made by sqlx if it is not there.
+    /// Finds the table, or creates it as sqlx does.
     pub(super) async fn ensure(conn: &mut PgConnection, name: &str) -> Result<Self, Error> {
         if let Some(table) = Self::find(conn, name).await? {
             return Ok(table);
@@ -144,7 +144,7 @@ impl HistoryTable {
         Ok(())
     }
 
-    /// Records how far a file without transaction is.
+    /// Records the progress of a file without transaction.
     pub(super) async fn set_progress(
         &self,
         conn: &mut PgConnection,
@@ -165,7 +165,7 @@ impl HistoryTable {
         Ok(())
     }
 
-    /// Records that a file without transaction is applied, all of it.
+    /// Records that a file without transaction is applied.
     pub(super) async fn set_applied(
         &self,
         conn: &mut PgConnection,

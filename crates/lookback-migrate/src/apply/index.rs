@@ -35,8 +35,9 @@ const FIND_INDEX: &str = "SELECT class.oid::bigint AS oid, \
      JOIN pg_index AS index ON index.indexrelid = class.oid AND index.indrelid = owner.oid \
      WHERE owner.oid = to_regclass($1) AND class.relname = $2::text::name";
 
-/// Whether somebody is building this index now. Who may not see what others do
-/// sees only that they build something.
+/// Finds out whether a session is building this index.
+///
+/// A role that may not see other sessions sees only that they build something.
 const IS_BEING_BUILT: &str = "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index \
      WHERE datname = current_database() AND (index_relid = $1::bigint::oid OR relid IS NULL)) AS busy";
 
@@ -51,8 +52,9 @@ const DEFINITION: &str = "SELECT concat_ws(' | ', method.amname, index.indisuniq
      FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
      JOIN pg_am AS method ON method.oid = class.relam ";
 
-/// What a REINDEX CONCURRENTLY leaves when it is stopped (PostgreSQL manual,
-/// REINDEX, "Rebuilding Indexes Concurrently").
+/// Finds the indexes that a stopped REINDEX CONCURRENTLY left.
+///
+/// PostgreSQL manual, REINDEX, "Rebuilding Indexes Concurrently".
 const REINDEX_LEFTOVERS: &str = "SELECT format('%I.%I', space.nspname, class.relname) AS name \
      FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
      JOIN pg_namespace AS space ON space.oid = class.relnamespace \
@@ -122,11 +124,11 @@ impl Run<'_> {
         }
     }
 
-    /// After a failed build: drops what it left, and says what was done.
+    /// Drops the index that a failed build left, and describes that.
     async fn clean_up(&mut self, index: &ConcurrentIndex<'_>) -> Option<String> {
         let left = match self.find_index(index).await {
             Ok(found) => found.filter(|found| !found.valid)?,
-            Err(error) => return Some(format!("what it left is not known ({error})")),
+            Err(error) => return Some(format!("the state of the index is unknown ({error})")),
         };
         let name = left.name;
         Some(match self.drop_invalid(&name).await {
@@ -169,9 +171,10 @@ impl Run<'_> {
         look.fetch_one(&mut *self.conn).await?.try_get("busy")
     }
 
-    /// Whether an index is what a statement would build. The server itself says
-    /// how it reads the statement: it is run on an empty table of the same
-    /// columns, and nothing of that is kept.
+    /// Whether an index has the definition that a statement gives.
+    ///
+    /// The statement is run on an empty table with the same columns, in a scratch
+    /// transaction, and the server's definitions are compared.
     async fn has_definition(
         &mut self,
         found: &FoundIndex,
@@ -200,7 +203,7 @@ impl Run<'_> {
         Ok(of(&there)? == of(&wanted)?)
     }
 
-    /// Drops what a REINDEX CONCURRENTLY of this index or table has left.
+    /// Drops the indexes that a stopped REINDEX CONCURRENTLY left.
     pub(super) async fn drop_reindex_leftovers(&mut self, name: &str) -> Result<(), sqlx::Error> {
         let left = self.reindex_leftovers(name).await?;
         if left.is_empty() {

@@ -1,4 +1,4 @@
-//! One process at a time: the lock of migrations, and the session that has it.
+//! The migration lock, which one process at a time holds, and its session.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::{ApplyOptions, query};
 use crate::error::{Error, LockError};
 use crate::event::{Event, EventSink, Holder};
 
-/// A session that holds the lock, and what it was like before.
+/// A session that holds the lock, and its earlier settings.
 #[derive(Debug)]
 pub(super) struct LockSession {
     pid: i32,
@@ -26,10 +26,10 @@ const SESSION: &str = "SELECT pg_backend_pid() AS pid, \
      current_setting('role') AS role, \
      current_setting('client_connection_check_interval', true) AS check_interval";
 
-/// What was set since the session began.
+/// Reads the parameters that were set since the session began.
 const SETTINGS: &str = "SELECT name, setting FROM pg_settings WHERE source = 'session'";
 
-/// Who holds the lock of this key.
+/// Finds the session that holds the lock of this key.
 const HOLDER: &str = "SELECT pid, coalesce(activity.application_name, '') AS program, \
      coalesce(activity.query, '') AS query, \
      coalesce(activity.query_start::text, '') AS since \
@@ -70,9 +70,8 @@ impl LockSession {
             check_interval: row.try_get("check_interval")?,
         };
         session.lock(conn, options.lock_timeout, events).await?;
-        // Should this process be killed, the server notices within a second and
-        // ends its statement, instead of going on with it and holding the lock.
-        // Not every platform can, and then it says no.
+        // If this process is killed, the server notices within a second and ends
+        // its statement, and the lock is released. Not every platform can.
         if session.check_interval.is_some() {
             let set = "SELECT set_config('client_connection_check_interval', '1s', false)";
             let _ = query(set).execute(&mut *conn).await;
@@ -95,7 +94,7 @@ impl LockSession {
         const PAUSE: Duration = Duration::from_millis(100);
         const REPORT_INTERVAL: Duration = Duration::from_secs(10);
         let begun = Instant::now();
-        let mut said: Option<Instant> = None;
+        let mut reported: Option<Instant> = None;
         // Locks of a session count: one that a dropped run left would stay behind this one.
         self.unlock(conn).await?;
         loop {
@@ -107,13 +106,13 @@ impl LockSession {
                 return Ok(());
             }
             let is_over = begun.elapsed() >= timeout;
-            // Said at least once, however late this process comes to it.
-            let is_due = match said {
-                Some(said) => !is_over && said.elapsed() >= REPORT_INTERVAL,
+            // Sent at least once, even if this process is late.
+            let is_due = match reported {
+                Some(reported) => !is_over && reported.elapsed() >= REPORT_INTERVAL,
                 None => !timeout.is_zero(),
             };
             if is_due {
-                said = Some(Instant::now());
+                reported = Some(Instant::now());
                 let holder = self.holder(conn).await?;
                 events(Event::WaitingForLock { holder });
             }
@@ -131,7 +130,7 @@ impl LockSession {
         row.as_ref().map(holder).transpose()
     }
 
-    /// Lets go of the lock as often as this session holds it.
+    /// Releases the lock as often as this session holds it.
     async fn unlock(&self, conn: &mut PgConnection) -> Result<(), Error> {
         while self.is_held(conn).await? {
             query("SELECT pg_advisory_unlock($1)")
@@ -148,7 +147,7 @@ impl LockSession {
         Ok(row.try_get("mine")?)
     }
 
-    /// Makes sure that this is the session that took the lock, and has it.
+    /// Checks that this is the session that took the lock, and still holds it.
     pub(super) async fn check(&self, conn: &mut PgConnection, file: &str) -> Result<(), Error> {
         let row = query("SELECT pg_backend_pid() AS pid")
             .fetch_one(&mut *conn)
@@ -169,8 +168,9 @@ impl LockSession {
         Ok(())
     }
 
-    /// Undoes what a file set for the session: the next one begins as this one
-    /// did. Parameters that no module has declared are not restored, as the
+    /// Resets what a file set for the session.
+    ///
+    /// Parameters that no module has declared are not restored, as the
     /// server does not list them; they are gone.
     pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
         query("SELECT set_config('role', $1, false)")
@@ -188,7 +188,7 @@ impl LockSession {
         Ok(())
     }
 
-    /// Lets go of the lock, and leaves the session as it was.
+    /// Releases the lock, and restores the session.
     pub(super) async fn end(self, conn: &mut PgConnection) -> Result<(), Error> {
         self.reset(conn).await?;
         if let Some(interval) = &self.check_interval {
@@ -201,7 +201,7 @@ impl LockSession {
     }
 }
 
-/// Who may be in the way of a lock on a table.
+/// Finds the sessions that may hold locks on tables.
 pub(super) async fn blockers(conn: &mut PgConnection) -> Result<Vec<Holder>, Error> {
     let rows = query(BLOCKERS).fetch_all(conn).await?;
     rows.iter().map(holder).collect()

@@ -1,5 +1,4 @@
-//! A file without transaction: statement by statement, and after each it is
-//! recorded how far it got.
+//! Applying files without transaction, and recording each statement.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +13,11 @@ use crate::event::{Event, Holder};
 use crate::files::{MigrationFile, Script};
 use crate::sqlstate::{is_connection_lost, is_lock_conflict};
 
-/// What stopped a statement.
+/// The reason why a statement failed.
 pub(super) enum StepError {
-    /// The server, and a word on what was done about it.
+    /// The server's error, and a note on what was done about it.
     Sql(sqlx::Error, Option<String>),
-    /// The same, because of locks that these hold.
+    /// The same for a lock that these sessions hold.
     Locked(sqlx::Error, Option<String>, Vec<Holder>),
     Other(Error),
 }
@@ -35,7 +34,7 @@ impl From<Error> for StepError {
     }
 }
 
-/// A file that is being run, and where it is.
+/// The position in a file that is being run.
 struct ScriptPosition<'a> {
     file: &'a MigrationFile,
     script: &'a Script,
@@ -47,7 +46,7 @@ struct ScriptPosition<'a> {
     was_begun: bool,
     /// Whether the file has begun a transaction of its own.
     open: bool,
-    /// Whether `lock_timeout` is set for a statement that may wait, if at all.
+    /// Whether `lock_timeout` is off; `None` before it is set.
     waits_for_locks: Option<bool>,
 }
 
@@ -56,7 +55,7 @@ impl<'a> ScriptPosition<'a> {
         &self.steps[self.at]
     }
 
-    /// How far it is: `done` statements.
+    /// The progress after `done` statements.
     fn progress(&self, done: usize, begun: bool) -> (ScriptProgress, Vec<u8>) {
         let direction = self.direction;
         let progress = ScriptProgress {
@@ -69,7 +68,7 @@ impl<'a> ScriptPosition<'a> {
 }
 
 impl Run<'_> {
-    /// Runs a file without transaction, from where an earlier run was.
+    /// Runs a file without transaction, resuming an earlier run.
     pub(super) async fn step_by_step(
         &mut self,
         file: &MigrationFile,
@@ -183,7 +182,7 @@ impl Run<'_> {
                 StatementKind::Reindex { name, .. } => {
                     self.drop_reindex_leftovers(name).await?;
                     if let Err(error) = self.run_with_retries(place).await {
-                        // Should this fail, too, the first error is the one to tell.
+                        // If this fails, too, the first error is the one to return.
                         let _ = self.drop_reindex_leftovers(name).await;
                         return Err(error);
                     }
@@ -203,7 +202,7 @@ impl Run<'_> {
         Ok(self.record_progress(place, place.at + 1, false).await?)
     }
 
-    /// A statement and the record of it, in one transaction.
+    /// Runs a statement and records it, in one transaction.
     async fn run_in_transaction(&mut self, place: &ScriptPosition<'_>) -> Result<(), StepError> {
         let (progress, checksum) = place.progress(place.at + 1, false);
         let mut pause = FIRST_PAUSE;
@@ -234,7 +233,7 @@ impl Run<'_> {
         }
     }
 
-    /// A statement that is not in a transaction.
+    /// Runs a statement outside of a transaction.
     async fn run_with_retries(&mut self, place: &ScriptPosition<'_>) -> Result<(), StepError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -249,7 +248,7 @@ impl Run<'_> {
         }
     }
 
-    /// Waits after an error if another attempt may help; else gives it back.
+    /// Waits after an error if another attempt may help; returns it otherwise.
     async fn wait_before_retry(
         &mut self,
         place: &ScriptPosition<'_>,
@@ -257,7 +256,7 @@ impl Run<'_> {
         begun: Instant,
         pause: &mut Duration,
     ) -> Result<(), StepError> {
-        // What `DO` or `CALL` committed before it met the lock is not known.
+        // `DO` or `CALL` may have committed something before the lock conflict.
         if !is_lock_conflict(&error) || place.step().kind == StatementKind::NonTransactional {
             return Err(error.into());
         }
@@ -271,8 +270,7 @@ impl Run<'_> {
         }
     }
 
-    /// Sets `lock_timeout` where it has to be another than before, so that a
-    /// file may set its own.
+    /// Sets `lock_timeout` if it changes, so that a file may set its own.
     async fn set_lock_timeout(
         &mut self,
         place: &mut ScriptPosition<'_>,
@@ -312,23 +310,23 @@ impl Run<'_> {
         noted.await
     }
 
-    /// After a statement that failed: what took effect, and an error that says so.
+    /// Makes the error of a failed statement, with the state of the database.
     async fn describe_error(&mut self, place: &ScriptPosition<'_>, error: StepError) -> Error {
         let (error, note, holders) = match error {
             StepError::Sql(error, note) => (error, note, None),
             StepError::Locked(error, note, holders) => (error, note, Some(holders)),
             StepError::Other(error) => {
-                // The error to tell is the first one.
+                // The first error is the one to return.
                 let _ = self.settle_progress(place).await;
                 return error;
             }
         };
         let state = if is_connection_lost(&error) {
-            "the statements before this one took effect; of this one it is not known".to_owned()
+            "the statements before this one took effect; whether this one did is unknown".to_owned()
         } else {
             match self.settle_progress(place).await {
                 Ok(done) => self.describe_state(place, done, note),
-                Err(error) => format!("not known ({error})"),
+                Err(error) => format!("unknown ({error})"),
             }
         };
         let failure = StatementError::new(place.script, place.steps, Some(place.at), error, state);
@@ -338,7 +336,7 @@ impl Run<'_> {
         }
     }
 
-    /// Records how far the file got, and returns that.
+    /// Records the progress of the file, and returns it.
     async fn settle_progress(&mut self, place: &ScriptPosition<'_>) -> Result<usize, Error> {
         if place.open {
             raw(self.conn, "ROLLBACK").await?;
@@ -372,12 +370,12 @@ impl Run<'_> {
             (None, Direction::Up) => "the database is as before the first migration".to_owned(),
         };
         let mut state = match done {
-            0 => format!("nothing of the file took effect; {before}"),
+            0 => format!("no statement of the file took effect; {before}"),
             1 => "statement 1 of the file took effect and stays".to_owned(),
             _ => format!("statements 1 to {done} of the file took effect and stay"),
         };
         if done > 0 {
-            state += &format!("; the next run goes on with statement {}", done + 1);
+            state += &format!("; the next run resumes with statement {}", done + 1);
         }
         if done < place.at && place.open {
             state += "; the transaction of the file was rolled back";
@@ -393,7 +391,7 @@ impl Run<'_> {
     }
 }
 
-/// Whether a statement may fail and have done a part of its work.
+/// Whether a failed statement may have done a part of its work.
 fn can_be_partial(kind: &StatementKind<'_>) -> bool {
     matches!(
         kind,

@@ -1,4 +1,4 @@
-//! Undoing the newest migration.
+//! Reverting the newest migration.
 
 use sqlx::PgConnection;
 
@@ -10,8 +10,9 @@ use crate::error::{Error, HistoryError};
 use crate::event::{Event, EventSink};
 use crate::files::Migrations;
 
-/// Undoes the newest migration that is applied, by its `.down.sql`, and
-/// returns it; `None` if none is applied.
+/// Reverts the newest applied migration by its `.down.sql`, and returns it.
+///
+/// `None` if none is applied.
 ///
 /// # Errors
 ///
@@ -53,7 +54,7 @@ impl Run<'_> {
             return Err(HistoryError::NotReversible { file: name() }.into());
         };
         let steps = statements::read(down)?;
-        // What a failure leaves the database as.
+        // The state of the database after a failure.
         self.newest = Some(file.up().name().to_owned());
         (self.events)(Event::Applying {
             file: down.name().to_owned(),

@@ -1,4 +1,4 @@
-//! A file as the statements to run, looked through before any of them is.
+//! The statements of a file, all checked before any of them is run.
 
 use lookback_schema::{StatementKind, statement_kind, statements};
 
@@ -16,7 +16,7 @@ pub(crate) struct ScriptStatement<'a> {
     end: usize,
 }
 
-/// The statements of a file that can be run.
+/// Reads the statements of a file, and checks that they can be run.
 pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
     let at_line = |line: usize, problem: ScriptProblem| ScriptError {
         file: script.name().to_owned(),
@@ -60,14 +60,15 @@ pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
     }
 }
 
-/// The checksum of a file up to the end of its first `done` statements: these
-/// are in the database, the rest may be corrected.
+/// The checksum of a file up to the end of its first `done` statements.
+///
+/// These took effect; the rest may be corrected.
 pub(crate) fn checksum_of(script: &Script, steps: &[ScriptStatement<'_>], done: usize) -> Vec<u8> {
     let end = done.checked_sub(1).and_then(|last| steps.get(last));
     checksum(&script.sql()[..end.map_or(0, |step| step.end)])
 }
 
-/// The line of the place that the server gives, in characters from 1.
+/// The line of the position that the server gives, in characters from 1.
 pub(crate) fn line_at(step: &ScriptStatement<'_>, position: usize) -> usize {
     let before = step.sql.chars().take(position.saturating_sub(1));
     step.line + before.filter(|c| *c == '\n').count()

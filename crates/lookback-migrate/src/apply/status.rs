@@ -1,4 +1,4 @@
-//! What is applied, what is not, and what does not fit.
+//! The status of migrations: applied, pending, or mismatched.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::history::{Direction, HistoryRecord, HistoryTable};
 use crate::error::{Error, HistoryError};
 use crate::files::{MigrationFile, Migrations};
 
-/// A migration, and what the database has of it.
+/// A migration and its state in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Migration {
@@ -19,33 +19,32 @@ pub struct Migration {
     pub description: String,
     /// The name of its file; `None` if it is missing.
     pub file: Option<String>,
-    /// What the database has of it.
+    /// The state in the database.
     pub state: MigrationState,
     /// When it was applied.
     pub applied_at: Option<DateTime<Utc>>,
 }
 
-/// What the database has of a migration.
+/// The state of a migration in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MigrationState {
-    /// All of it.
+    /// Applied, with an unchanged file.
     Applied,
-    /// Nothing.
+    /// Not applied.
     Pending,
-    /// All of it, and its file was changed afterwards.
+    /// Applied, and its file was changed afterwards.
     Edited,
-    /// All of it, and there is no such file.
+    /// Applied, and its file is missing.
     Missing,
-    /// A part: the file is run without transaction, and was stopped half-way.
+    /// Partly applied: a file without transaction was stopped.
     Partial {
         /// How many of its statements took effect for certain.
         done: usize,
     },
-    /// It was being undone by a file without transaction, which was stopped
-    /// half-way.
+    /// Partly reverted: a `.down.sql` without transaction was stopped.
     PartlyReverted {
-        /// How many statements of the file that undoes it took effect for certain.
+        /// How many statements of the `.down.sql` took effect for certain.
         done: usize,
     },
 }
@@ -65,13 +64,13 @@ impl MigrationState {
 }
 
 impl Migration {
-    /// Whether all of it is in the database, and its file is as it was.
+    /// Whether it is applied, and its file unchanged.
     pub fn is_applied(&self) -> bool {
         self.state == MigrationState::Applied
     }
 }
 
-/// Every migration that is a file or is applied, by version. Changes nothing.
+/// Lists every migration that has a file or is applied, by version.
 ///
 /// # Errors
 ///
@@ -87,7 +86,7 @@ pub async fn status(
     Ok(compare(migrations, &records))
 }
 
-/// The files that are to be applied, in order. Changes nothing.
+/// Lists the files that are to be applied, in order.
 ///
 /// # Errors
 ///
@@ -157,7 +156,7 @@ pub(super) fn compare(migrations: &Migrations, records: &[HistoryRecord]) -> Vec
     all.into_values().collect()
 }
 
-/// Whether what is applied is what the files say, so that more may be applied.
+/// Checks that the applied migrations match the files.
 pub(super) fn check(found: &[Migration]) -> Result<(), Error> {
     for migration in found {
         let file = migration.file.clone().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The names under which a schema is made beside what is there.
+//! Names of the schemas in which a schema is created for its canonical form.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use lookback_schema::{
 
 use crate::error::{Error, SchemaError};
 
-/// The schemas in which it is made, each for one of its own.
+/// The scratch schemas, each standing for one of the original schemas.
 pub(super) struct ScratchSchemas {
-    /// Of the default schema, then of the others in their order.
+    /// The scratch name of the default schema, then of the others in order.
     names: Vec<String>,
     /// The schemas that they stand for.
     originals: Vec<String>,
@@ -179,8 +179,9 @@ impl ScratchSchemas {
         *expression = expression.with_renamed_qualified(&self.renamed);
     }
 
-    /// What was read there, under its own names, also inside of expressions:
-    /// nothing else has the names of these schemas in it.
+    /// Restores the original names, also inside of expressions.
+    ///
+    /// Nothing else has the names of the scratch schemas in it.
     pub(super) fn restore_names(&self, read: &Schema) -> Result<Schema, Error> {
         let mut json = serde_json::to_string(read).map_err(SchemaError::Unprintable)?;
         for (name, original) in self.names.iter().zip(&self.originals) {

@@ -1,4 +1,4 @@
-//! A folder of migrations that cannot be used as it is.
+//! Folders of migrations that are not valid.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,29 +13,29 @@ pub(crate) enum FolderError {
         path: PathBuf,
         source: io::Error,
     },
-    #[error("{name} is not the name of a migration")]
+    #[error("expected <version>_<description>.sql, got {name}")]
     FileName { name: String },
     #[error("{} begins with a byte-order mark", path.display())]
     ByteOrderMark { path: PathBuf },
-    #[error("two migrations of version {version}: {first} and {second}")]
+    #[error("two migrations have version {version}: {first} and {second}")]
     DuplicateVersion {
         version: i64,
         first: String,
         second: String,
     },
-    #[error("{}: {first} and {second} are of the same version", folder.display())]
+    #[error("{}: {first} and {second} have the same version", folder.display())]
     DuplicateGenerated {
         folder: PathBuf,
         first: String,
         second: String,
     },
-    #[error("{file} undoes a migration that is not there")]
+    #[error("{file} reverts a migration that does not exist")]
     UpFileMissing {
         file: String,
         version: i64,
         folder: PathBuf,
     },
-    #[error("{} is there already", path.display())]
+    #[error("{} already exists", path.display())]
     FileExists { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Snapshot {
@@ -44,26 +44,21 @@ pub(crate) enum FolderError {
     },
     #[error("{} has no schema snapshot", folder.display())]
     NoSnapshot { folder: PathBuf },
-    #[error("{} is the snapshot of version {version}", path.display())]
+    #[error("{} holds the snapshot of version {version}", path.display())]
     SnapshotVersion { path: PathBuf, version: i64 },
-    #[error("{} follows one that is not older", path.display())]
+    #[error("the parent of {} must be older", path.display())]
     ParentNotOlder { path: PathBuf },
-    #[error("{} follows meta/{parent}.json, which is not there", path.display())]
+    #[error("{} follows meta/{parent}.json, which is missing", path.display())]
     ParentMissing { path: PathBuf, parent: i64 },
-    #[error("{} was written with a file of version {version}, which is not there", path.display())]
+    #[error("{} belongs to a file of version {version}, which is missing", path.display())]
     FileMissing { path: PathBuf, version: i64 },
-    #[error(
-        "migration {version} follows {parent}, and there is no older meta/{parent}.json in the folder"
-    )]
+    #[error("migration {version} follows meta/{parent}.json, which is missing or not older")]
     OlderParentMissing { version: i64, parent: i64 },
-    #[error("migrations {first} and {second} both have a file {file}")]
+    #[error("migrations {first} and {second} both have a file of version {file}")]
     SharedFile { first: i64, second: i64, file: i64 },
-    #[error(
-        "the migrations {} do not follow each other: they were generated on two branches",
-        listed(versions)
-    )]
+    #[error("migrations {} were generated on two branches", listed(versions))]
     Branches { versions: Vec<i64> },
-    #[error("generating was stopped half-way in {}", folder.display())]
+    #[error("an earlier run was stopped while writing {}", folder.display())]
     HalfWritten { folder: PathBuf },
     #[error("{}: {problem}", path.display())]
     Journal {
@@ -71,7 +66,7 @@ pub(crate) enum FolderError {
         problem: String,
         source: Option<serde_json::Error>,
     },
-    #[error("other files came into {} meanwhile", folder.display())]
+    #[error("another process wrote files to {}", folder.display())]
     Overtaken { folder: PathBuf },
 }
 

@@ -1,4 +1,4 @@
-//! A migration that cannot be generated from what was given.
+//! Migrations that cannot be generated from the given schemas and options.
 
 use std::path::PathBuf;
 
@@ -8,32 +8,32 @@ use super::{Error, Remedy};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GenerateError {
-    #[error("what was renamed and what was dropped cannot be told")]
+    #[error("cannot tell renames from drops")]
     Undecided(Vec<Question>),
     #[error("{0}")]
     Decision(lookback_schema::Error),
-    #[error("what undoes {name} cannot be told: {source}")]
+    #[error("cannot generate what reverts {name}: {source}")]
     NotReversible {
         name: String,
         source: lookback_schema::Error,
     },
-    #[error("`{name}` is not the name of a migration")]
+    #[error("expected the name of a migration, got `{name}`")]
     MigrationName { name: String },
-    #[error("`{name}` is not the name of a table")]
+    #[error("expected the name of a table, got `{name}`")]
     TableName { name: String },
-    #[error("version {version} is not later than {last}, the latest in {}", folder.display())]
+    #[error("version {version} must be later than {last}, the latest in {}", folder.display())]
     VersionNotLater {
         version: i64,
         last: i64,
         folder: PathBuf,
     },
-    #[error("version {version} leaves none for the files after it")]
+    #[error("version {version} is too large: later files need versions, too")]
     VersionTooLarge { version: i64 },
-    #[error("no version comes after {last}, the largest in {}", folder.display())]
+    #[error("cannot choose a version later than {last}, the latest in {}", folder.display())]
     NoLaterVersion { last: i64, folder: PathBuf },
     #[error("{}", .0.join("\n"))]
     Conflicts(Vec<String>),
-    #[error("--regenerate {version}: no branch has a migration of this version")]
+    #[error("cannot regenerate {version}: no branch has a migration of this version")]
     NotOnBranch { version: i64 },
     #[error("this loses data: {}", objects.join(", "))]
     DataLoss { objects: Vec<String> },

@@ -1,4 +1,4 @@
-//! What is recorded as applied and does not fit the files.
+//! Records of applied migrations that do not match the files.
 
 use super::Remedy;
 
@@ -6,22 +6,22 @@ use super::Remedy;
 pub(crate) enum HistoryError {
     #[error("{file} was changed after it was applied")]
     Edited { file: String },
-    #[error("the migration {version} ({description}) is applied, and has no file")]
+    #[error("migration {version} ({description}) is applied, but has no file")]
     Missing {
         version: i64,
         description: String,
         reverting: bool,
     },
-    #[error("{file} was being undone, and that stopped half-way")]
+    #[error("{file} is partly reverted")]
     PartlyReverted { file: String },
-    #[error("{file} is applied in part")]
+    #[error("{file} is partly applied")]
     PartlyApplied { file: String },
-    #[error("{file} has no file that undoes it")]
+    #[error("cannot revert {file}: it has no .down.sql")]
     NotReversible { file: String },
-    #[error("{file} is applied in part, and now wants a transaction")]
+    #[error("{file} is partly applied without a transaction, and now has one")]
     TransactionAdded { file: String },
     #[error(
-        "{file} is applied in part, and one of its first {done} statements, which took effect, \
+        "{file} is partly applied, and one of the first {done} statements, which took effect, \
          was changed afterwards"
     )]
     StatementsEdited {
@@ -31,8 +31,8 @@ pub(crate) enum HistoryError {
         forget: String,
     },
     #[error(
-        "{file}, line {line} (statement {statement} of {statements}): an earlier run was ended \
-         while this statement ran, and it is not known whether it took effect"
+        "{file}, line {line} (statement {statement} of {statements}): an earlier run ended \
+         during this statement; whether it took effect is unknown"
     )]
     OutcomeUnknown {
         file: String,
@@ -43,13 +43,13 @@ pub(crate) enum HistoryError {
         done: String,
         not_done: String,
     },
-    #[error("{file}, line {line}: there is an index {index} of another definition on this table")]
+    #[error("{file}, line {line}: the table already has an index {index} with another definition")]
     IndexDiffers {
         file: String,
         line: usize,
         index: String,
     },
-    #[error("the table {table} cannot be found after it was made")]
+    #[error("cannot find the table {table} after creating it")]
     TableNotFound { table: String },
 }
 

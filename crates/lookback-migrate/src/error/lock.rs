@@ -1,4 +1,4 @@
-//! Another session in the way, or the migration lock that was lost.
+//! Locks that other sessions hold, and a lost migration lock.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ pub(crate) enum LockError {
         holder: Option<Holder>,
     },
     #[error(
-        "{file} was not begun: the connection is now to process {pid} of the server, and the \
-         migration lock is with process {lock_pid}"
+        "cannot begin {file}: the connection is now to server process {pid}, and server process \
+         {lock_pid} holds the migration lock"
     )]
     Moved {
         file: String,
         pid: i32,
         lock_pid: i32,
     },
-    #[error("{file} was not begun: the migration lock was let go meanwhile")]
+    #[error("cannot begin {file}: the migration lock was released")]
     Released { file: String },
     #[error("another session is building the index {index}")]
     IndexInProgress { index: String, holders: Vec<Holder> },

@@ -1,4 +1,4 @@
-//! What to do about an error.
+//! Remedies for errors.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use lookback_schema::Question;
 
 use crate::event::{Holder, Listed};
 
-/// What to do about an [`Error`](crate::Error).
+/// The next thing to do about an [`Error`](crate::Error).
 ///
-/// Its text says so in words that fit every program. One that has commands and
-/// flags of its own words the variants that they answer itself.
+/// Its text names no command and no flag. A program with commands of its own
+/// words the variants that they answer itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
@@ -213,7 +213,7 @@ impl fmt::Display for Remedy {
             Self::RunAgainUnchanged => "nothing was written; run it again",
             Self::ApplyAgain => "run it again: it finds out what is applied",
             Self::ApplyAgainWithTime => {
-                "it was cancelled, or statement_timeout is too short for it; run it again"
+                "run it again; if statement_timeout cancelled it, raise that first"
             }
             Self::WaitForProcess { holder } => return write!(f, "it is held by {holder}"),
             Self::WaitForIndex { holders } => {
@@ -234,33 +234,31 @@ impl fmt::Display for Remedy {
                 "a migration must not call pg_advisory_unlock_all() or DISCARD ALL; run it again \
                  for the rest"
             }
-            Self::RunMigrations => "finish it first: apply the migrations",
-            Self::FinishRevert => "finish that first: revert again",
+            Self::RunMigrations => "apply the pending migrations first",
+            Self::FinishRevert => "finish the revert first",
             Self::GenerateMigrations => "generate the migrations from the models",
-            Self::FinishGenerating => "finish it: generate again",
+            Self::FinishGenerating => "generate again, which finishes it",
             Self::CorrectOrBaseline => {
-                "correct the file, or what it found in the database, and run it again; if the \
-                 database has all of this already, record it as a baseline"
+                "correct the file or the database, and run it again; if the database has these \
+                 objects already, record the migrations as a baseline"
             }
-            Self::CorrectFile => {
-                "correct the file, or what it found in the database, and run it again"
-            }
+            Self::CorrectFile => "correct the file or the database, and run it again",
             Self::Grant => {
-                "have the statement run in this database by a role that may (for CREATE \
+                "have a role with the right run the statement in this database (for CREATE \
                  EXTENSION, a superuser), and run it again"
             }
             Self::MoveOutOfTransaction => {
-                "put the statement into a file of its own with \"-- no-transaction\" as its first \
+                "move the statement to a file of its own with \"-- no-transaction\" as its first \
                  line"
             }
-            Self::CorrectScript => "no file was applied",
+            Self::CorrectScript => "correct the SQL; no file was applied",
             Self::RemoveTransaction => {
-                "take BEGIN and COMMIT out, or make \"-- no-transaction\" the first line"
+                "remove BEGIN and COMMIT, or make \"-- no-transaction\" the first line"
             }
-            Self::CommitTransaction => "write COMMIT; no file was applied",
-            Self::ReplaceCopy => "write INSERT, or COPY from a file of the server",
+            Self::CommitTransaction => "add COMMIT; no file was applied",
+            Self::ReplaceCopy => "use INSERT, or COPY from a file of the server",
             Self::NameIndex => {
-                "without one, what a killed build leaves cannot be told from other indexes"
+                "name the index: without a name, the remains of a killed build cannot be found"
             }
             Self::DropIndex { index } => {
                 return write!(
@@ -269,43 +267,42 @@ impl fmt::Display for Remedy {
                 );
             }
             Self::RestoreEditedFile => {
-                "put the file back as it was, and write another migration for the change"
+                "restore the file, and write another migration for the change"
             }
             Self::UseOriginalFiles => {
                 "the database was migrated by a newer version of the program, from another branch \
-                 or from another folder; use that one, or put the file back. Two applications in \
-                 one database record theirs in two tables"
+                 or from another folder: use that one, or restore the file. Two applications in \
+                 one database need two tables of applied migrations"
             }
             Self::RevertWithOriginalFiles => {
                 "revert it with the program or the folder that applied it"
             }
             Self::WriteReverseMigration => {
-                "write a migration that changes it back; only <version>_<description>.up.sql with \
-                 its .down.sql can be reverted"
+                "write a migration that changes it back; only a <version>_<description>.up.sql \
+                 with a .down.sql can be reverted"
             }
-            Self::RestoreNoTransaction => "put \"-- no-transaction\" back as its first line",
+            Self::RestoreNoTransaction => "restore \"-- no-transaction\" as its first line",
             Self::RestoreStatements { forget } => {
                 return write!(
                     f,
-                    "put these back as they were; the rest may be changed. Or undo them by hand, \
+                    "restore these statements; the rest may be changed. Or revert them by hand, \
                      and run: {forget}"
                 );
             }
             Self::RecordOutcome { done, not_done } => {
                 return write!(
                     f,
-                    "look whether it did. If so, run:\n    {done};\nIf not, to run it again:\n    \
+                    "check whether it did. If so, run:\n    {done};\nIf not, to run it again:\n    \
                      {not_done};\nThen migrate again"
                 );
             }
-            Self::SetSearchPath => "the search_path of the connection has to lead to it",
+            Self::SetSearchPath => "the search_path of the connection must lead to it",
             Self::NameFolder => "give a folder of migrations that this user may read and write",
             Self::RenameFile => {
-                "call it <version>_<description>.sql, such as 20260131120000_add_orders.sql, or \
-                 move it to another folder"
+                "rename it, such as to 20260131120000_add_orders.sql, or move it to another folder"
             }
-            Self::RenameByTime => "name the file by a time: 20260131120000_name.sql",
-            Self::RemoveByteOrderMark => "save it as UTF-8 without one",
+            Self::RenameByTime => "rename the latest file to a time: 20260131120000_name.sql",
+            Self::RemoveByteOrderMark => "save it as UTF-8 without a byte-order mark",
             Self::ChangeVersion => "give one of them another version",
             Self::RegenerateDuplicate { snapshot: None } => {
                 "remove one of them, and generate it again"
@@ -320,28 +317,25 @@ impl fmt::Display for Remedy {
                 );
             }
             Self::AddUpFile { version, folder } => {
-                return write!(f, "{version}_….up.sql is missing in {}", folder.display());
+                return write!(f, "add {version}_….up.sql to {}", folder.display());
             }
-            Self::RestoreFile { name } => {
-                f.write_str("take the file from the repository's history")?;
-                return match name {
-                    Some(name) => write!(f, ", {name}"),
-                    None => Ok(()),
-                };
+            Self::RestoreFile { name: None } => {
+                "restore the file from the history of the repository"
+            }
+            Self::RestoreFile { name: Some(name) } => {
+                return write!(f, "restore {name} from the history of the repository");
             }
             Self::RestoreOrRegenerate => {
-                "take the file from the repository's history; to generate the change again, \
-                 remove the snapshot and the other files of it, too"
+                "restore the file from the history of the repository; or, to generate the change \
+                 again, remove its snapshot and its other files, too"
             }
-            Self::RestoreFolder => {
-                "it is not what was generated: take the folder from the repository's history"
-            }
+            Self::RestoreFolder => "restore the folder from the history of the repository",
             Self::Rebase => "rebase them",
             Self::Regenerate => {
-                "generate the one of them again that is in no database yet, or can be reverted \
-                 where it is"
+                "regenerate the one of them that is in no database yet, or can be reverted where \
+                 it is"
             }
-            Self::NameBranchVersion => "name one that was generated on one branch only",
+            Self::NameBranchVersion => "give a migration that was generated on one branch only",
             Self::Decide { questions } => {
                 for (at, question) in questions.iter().enumerate() {
                     let line_break = if at > 0 { "\n" } else { "" };
@@ -349,44 +343,39 @@ impl fmt::Display for Remedy {
                 }
                 return Ok(());
             }
-            Self::NameObject => {
-                "name a table, table.column, enum or enum.value as the schema has it"
-            }
-            Self::WriteDownFile => "generate it without, and write it by hand",
+            Self::NameObject => "give a table, table.column, enum or enum.value of the schema",
+            Self::WriteDownFile => "generate it without that, and write the .down.sql by hand",
             Self::UseMigrationName => "use letters, digits and _ (at most 100): add_trace_id",
-            Self::UseTableName => "name the table as SQL has it, such as _shop_migrations",
-            Self::UseLaterVersion => "give a later version, or none: then it is the time",
-            Self::UseSmallerVersion => "give a smaller version, or none: then it is the time",
+            Self::UseTableName => "write the name as in SQL, such as _shop_migrations",
+            Self::UseLaterVersion => "give a later version, or none to use the time",
+            Self::UseSmallerVersion => "give a smaller version, or none to use the time",
             Self::AllowDataLoss { objects } => {
-                return write!(f, "if that is meant, allow it for {}", objects.join(", "));
+                return write!(
+                    f,
+                    "if that is intended, allow it for {}",
+                    objects.join(", ")
+                );
             }
             Self::CorrectChange { statement } => return refused(f, statement),
             Self::FillRows { statement, column } => {
                 refused(f, statement)?;
-                return write!(
-                    f,
-                    "\nsay what rows get in {column} that have no value for it"
-                );
+                return write!(f, "\ndecide what existing rows get in {column}");
             }
             Self::ConvertRows { statement, column } => {
                 refused(f, statement)?;
                 return write!(
                     f,
-                    "\nsay how a value of {column} becomes one of the new type"
+                    "\ndecide how a value of {column} is converted to the new type"
                 );
             }
-            Self::CorrectModel => {
-                "the server refuses this part of the schema; correct it in the model"
-            }
+            Self::CorrectModel => "correct this part of the model: the server refuses it",
             Self::CreateSchema => {
                 "create one of them, or set another search_path for the role or in the URL \
                  (?options=-csearch_path%3Dpublic)"
             }
-            Self::NameSchema => "name it as the database has it, without quotes",
-            Self::ExcludeTable => {
-                "this version cannot read it; leave the table out of what is read"
-            }
-            Self::Report => "this is a fault of Lookback; please report it with the schema",
+            Self::NameSchema => "write the name as the database has it, without quotes",
+            Self::ExcludeTable => "this version cannot read it: leave the table out",
+            Self::Report => "this is a defect: please report it with the schema",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A schema that cannot be read, or is not taken by the server.
+//! Schemas that cannot be read, or that the server refuses.
 
 use crate::sqlstate::server_error;
 
@@ -6,13 +6,13 @@ use super::Remedy;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SchemaError {
-    #[error("none of the schemas in the search_path exists: {search_path}")]
+    #[error("no schema of the search_path exists: {search_path}")]
     NoCurrentSchema { search_path: String },
     #[error("the database has no schema {name}")]
     NoSchema { name: String },
     #[error("{object}: {problem}")]
     Unreadable { object: String, problem: String },
-    #[error("what the server prints does not read as a schema: {0}")]
+    #[error("cannot read the schema that the server prints: {0}")]
     Unprintable(serde_json::Error),
     #[error("{object}: {}", detailed(.source, None))]
     Refused { object: String, source: sqlx::Error },
@@ -22,13 +22,13 @@ pub(crate) enum SchemaError {
         code: String,
         /// The statement that was refused.
         statement: String,
-        /// The column whose rows are in the way, and what is needed of it.
+        /// The column whose rows do not fit.
         column: Option<ColumnNeed>,
         source: sqlx::Error,
     },
 }
 
-/// What rows in the way of a change need.
+/// The expression that existing rows need before a change fits.
 #[derive(Clone, Debug)]
 pub(crate) enum ColumnNeed {
     Fill(String),
@@ -57,7 +57,7 @@ impl SchemaError {
     }
 }
 
-/// The words of the server, with the SQLSTATE if it is given, and the detail.
+/// The server's message, with the SQLSTATE if it is given, and the detail.
 fn detailed(error: &sqlx::Error, code: Option<&String>) -> String {
     let Some(refusal) = server_error(error) else {
         return error.to_string();

@@ -1,4 +1,4 @@
-//! A file that is not SQL that can be applied.
+//! Files whose SQL cannot be applied.
 
 use super::Remedy;
 
@@ -14,13 +14,13 @@ pub(crate) struct ScriptError {
 pub(crate) enum ScriptProblem {
     #[error("{0}")]
     NotSql(&'static str),
-    #[error("it begins or ends a transaction, and the file is in one already")]
+    #[error("BEGIN and COMMIT are not allowed: the file already runs in a transaction")]
     Transaction,
-    #[error("the file ends before this transaction")]
+    #[error("this transaction has no end in the file")]
     OpenTransaction,
-    #[error("COPY from or to the client does not work in a migration")]
+    #[error("COPY from STDIN or to STDOUT is not supported in a migration")]
     CopyStream,
-    #[error("an index that is built CONCURRENTLY needs a name")]
+    #[error("CREATE INDEX CONCURRENTLY must name the index")]
     UnnamedIndex,
 }
 

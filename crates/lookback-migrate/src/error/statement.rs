@@ -10,15 +10,15 @@ use crate::event::Holder;
 use crate::files::Script;
 use crate::sqlstate::{self, server_error};
 
-/// A migration that failed: where, in the server's own words, and what state
-/// the database is in.
+/// A failed statement: where, the server's message, and the database's state.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StatementError {
     /// The name of the file.
     pub file: String,
-    /// The line: that of the place which the server gives, or else the first of
-    /// the statement. `None` for a file that failed at its end, in `COMMIT`.
+    /// The line that the server gives, or the first one of the statement.
+    ///
+    /// `None` for a file that failed in `COMMIT`.
     pub line: Option<usize>,
     /// The number of the statement in the file, from 1.
     pub statement: Option<usize>,
@@ -26,15 +26,15 @@ pub struct StatementError {
     pub statements: usize,
     /// The SQLSTATE; `None` if the connection was lost.
     pub code: Option<String>,
-    /// The server's own words.
+    /// The server's message.
     pub message: String,
     /// The server's detail.
     pub detail: Option<String>,
     /// The server's hint.
     pub hint: Option<String>,
-    /// Where the server was, in a function or a block.
+    /// The server's context, such as the line of a function.
     pub context: Option<String>,
-    /// What the database is like now.
+    /// The state of the database after the failure.
     pub state: String,
     remedy: Remedy,
     source: sqlx::Error,
@@ -75,7 +75,7 @@ impl StatementError {
         }
     }
 
-    /// The same, naming who holds locks.
+    /// Adds the sessions that hold locks.
     pub(crate) fn with_holders(mut self, holders: Vec<Holder>) -> Self {
         self.remedy = Remedy::WaitForTable { holders };
         self

@@ -1,4 +1,4 @@
-//! A folder of migrations, and the schema snapshots in its `meta/`.
+//! Folders of migrations, with schema snapshots in `meta/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,8 +10,7 @@ use lookback_schema::{Snapshot, SnapshotHeader};
 use super::journal::Journal;
 use crate::error::{Error, FolderError};
 
-/// A folder of migrations. Nothing is read before it is asked for, and the
-/// folder need not be there yet.
+/// A folder of migrations, which need not exist yet.
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -28,15 +27,14 @@ impl Folder {
         &self.path
     }
 
-    /// The newest snapshot: the one that no other follows. `None` in an empty
-    /// folder.
+    /// The newest snapshot, which no other follows; `None` in an empty folder.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is no snapshot; two snapshots that both
-    /// follow the same one, as two branches leave them.
+    /// A file that cannot be read or is not a snapshot; two snapshots that follow
+    /// the same one, as two branches leave them.
     pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
-        // Of the others their place is enough, and takes a fraction of the time.
+        // The headers of the others are enough, and much faster to read.
         let mut places = self.read_all(SnapshotHeader::from_json)?;
         places.sort_by_key(|(_, place)| place.version);
         self.check_complete(&places)?;
@@ -58,8 +56,9 @@ impl Folder {
         }
     }
 
-    /// What was forgotten in a merge or a clean-up: a snapshot that another one
-    /// follows, a file that one was written with; two files of one version.
+    /// Checks that no snapshot and no file is missing, and no version double.
+    ///
+    /// They get lost in merges and clean-ups.
     fn check_complete(&self, places: &[(PathBuf, SnapshotHeader)]) -> Result<(), Error> {
         let mut files: BTreeMap<i64, String> = BTreeMap::new();
         for name in self.names()? {
@@ -108,7 +107,7 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is no snapshot; one that is half written.
+    /// A file that cannot be read or is not a snapshot; an interrupted change.
     pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
         let snapshots = self.read_all(Snapshot::from_json)?;
         let mut snapshots: Vec<Snapshot> = snapshots.into_iter().map(|(_, one)| one).collect();
@@ -149,8 +148,7 @@ impl Folder {
         Ok(Journal::read(self)?.is_some())
     }
 
-    /// Files of which some are as before it and some as after it are no set of
-    /// migrations.
+    /// Refuses a folder in which only some files of a change are written.
     pub(crate) fn refuse_half_written(&self) -> Result<(), Error> {
         if self.is_half_written()? {
             let folder = self.path.clone();
@@ -159,7 +157,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Does what is left of it.
+    /// Finishes an interrupted [`generate`](crate::generate()) or rebase.
     ///
     /// # Errors
     ///
@@ -193,7 +191,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Writes a file of the folder that must not be there yet.
+    /// Writes a file of the folder that must not exist yet.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         if path.exists() {
@@ -202,13 +200,12 @@ impl Folder {
         self.replace(name, text)
     }
 
-    /// Writes a file of the folder, whatever was there: it is there as it was,
-    /// or as it is to be.
+    /// Writes or replaces a file of the folder atomically.
     pub(crate) fn replace(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         self.write_beside(name, text, |beside, path| fs::rename(beside, path))
     }
 
-    /// Writes a file that must not be there yet, whole or not at all.
+    /// Writes a file that must not exist yet, atomically.
     pub(crate) fn claim(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         self.write_beside(name, text, |beside, path| {
             match fs::hard_link(beside, path) {
@@ -236,7 +233,7 @@ impl Folder {
         let moved = written
             .and_then(|()| then(&beside, &path).map_err(|error| cannot("write", &path, error)));
         if let Err(error) = moved {
-            // The first error is the one to tell.
+            // The first error is the one to return.
             let _ = fs::remove_file(&beside);
             return Err(error);
         }

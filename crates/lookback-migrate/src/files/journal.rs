@@ -1,5 +1,4 @@
-//! Several files changed as one: what is to be done is written down first, and
-//! can then be finished by whoever finds it.
+//! Journals: several files changed as one, which a later process can finish.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,11 +10,12 @@ use super::Folder;
 use super::folder::{cannot, version_of};
 use crate::error::{Error, FolderError};
 
-/// Not `.json`: it is no snapshot.
+/// The file of the journal; not `.json`, as it is not a snapshot.
 pub(crate) const NAME: &str = "meta/generate.journal";
 
-/// Files to write, with their text, and files to remove, by their names in the
-/// folder. Done twice it is the same as done once.
+/// Files to write and files to remove, by their names in the folder.
+///
+/// Finishing it twice is the same as finishing it once.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Journal {
@@ -28,12 +28,12 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// What an earlier run wrote down and did not finish.
+    /// Reads the journal that an earlier run did not finish.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, Error> {
         let path = folder.path().join(NAME);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            // What is wrong with the folder is said when it is read.
+            // Errors of the folder are reported when it is read.
             Err(error)
                 if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
                     .contains(&error.kind()) =>
@@ -51,14 +51,15 @@ impl Journal {
             .map_err(|error| wrong(format!("not a list of files: {error}"), Some(error)))?;
         for name in journal.write.keys().chain(&journal.remove) {
             if !is_generated_name(name) {
-                return Err(wrong(format!("`{name}` is no file of migrations"), None).into());
+                return Err(wrong(format!("`{name}` is not a file of migrations"), None).into());
             }
         }
         Ok(Some(journal))
     }
 
-    /// Writes down files that are new, and writes them, unless others came first:
-    /// several programs may generate at the same time.
+    /// Writes new files through the journal, unless others came first.
+    ///
+    /// Several programs may generate at the same time.
     ///
     /// As long as the journal is there no other one can be written, so that this
     /// process and another one that finds it decide the same.
@@ -67,7 +68,7 @@ impl Journal {
         self.finish(folder)
     }
 
-    /// Writes it down, which decides that it is done, and does it.
+    /// Writes the journal, which decides that the change is made, and finishes it.
     pub(crate) fn commit(&self, folder: &Folder) -> Result<(), Error> {
         folder.replace(NAME, &self.to_json())?;
         self.finish(folder)
@@ -78,7 +79,7 @@ impl Journal {
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Does what is written down, or what is left of it.
+    /// Makes the changes, or the rest of them.
     pub(crate) fn finish(&self, folder: &Folder) -> Result<(), Error> {
         if self.is_overtaken(folder)? {
             remove(folder, NAME)?;
@@ -94,8 +95,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether the folder has files that came after those that it follows. Its own
-    /// are none of them, if they are as it writes them.
+    /// Whether the folder has newer files than the journal expects.
+    ///
+    /// Files as the journal itself writes them do not count.
     fn is_overtaken(&self, folder: &Folder) -> Result<bool, Error> {
         let Some(after) = self.after else {
             return Ok(false);

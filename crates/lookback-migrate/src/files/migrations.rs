@@ -1,4 +1,4 @@
-//! The files of migrations: what they are called, and what is in them.
+//! Sets of migrations: their names, files and SQL.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,14 +13,13 @@ use super::Folder;
 use crate::error::{Error, FolderError};
 use crate::hooks::{Hooks, NoHooks};
 
-/// A set of migrations, in order: embedded in the program, or read from a
-/// folder.
+/// A set of migrations, embedded in the program or read from a folder.
 ///
 /// The rules are sqlx's, so that `sqlx migrate run` and `sqlx::migrate!` take
 /// the same folder: `<version>_<description>.sql`, or `.up.sql` with
 /// `.down.sql` to undo it; the version is a number. A file that starts with
 /// `-- no-transaction` is run without one. Folders inside and files of other
-/// kinds are left alone.
+/// kinds are ignored.
 #[derive(Clone, Debug)]
 pub struct Migrations {
     files: Vec<MigrationFile>,
@@ -47,8 +46,9 @@ pub struct Script {
 }
 
 impl Migrations {
-    /// What `sqlx::migrate!` put into the program. If the migrator names a
-    /// table of its own, they are recorded [there](Self::in_table).
+    /// The migrations that `sqlx::migrate!` embedded in the program.
+    ///
+    /// If the migrator names a table, they are recorded [there](Self::in_table).
     pub fn embedded(migrator: &'static Migrator) -> Self {
         let mut files: BTreeMap<i64, MigrationFile> = BTreeMap::new();
         let of_type = |down| {
@@ -76,7 +76,7 @@ impl Migrations {
         }
     }
 
-    /// The files in a folder.
+    /// Reads the files of a folder.
     ///
     /// # Errors
     ///
@@ -153,9 +153,10 @@ impl Migrations {
         })
     }
 
-    /// Records them in a table of that name instead of `_sqlx_migrations`. Two
-    /// sets in one schema of a database need two tables: what is recorded and
-    /// not in the set counts as missing.
+    /// Records them in a table of that name instead of `_sqlx_migrations`.
+    ///
+    /// Two sets in one schema of a database need two tables: a recorded migration
+    /// that is not in the set counts as missing.
     ///
     /// The name is as SQL has it, as in sqlx's own `table-name`.
     #[must_use]
@@ -201,12 +202,12 @@ impl MigrationFile {
         &self.description
     }
 
-    /// What it does.
+    /// The file that applies it.
     pub fn up(&self) -> &Script {
         &self.up
     }
 
-    /// What undoes it, if it has that.
+    /// The file that reverts it, if there is one.
     pub fn down(&self) -> Option<&Script> {
         self.down.as_ref()
     }
@@ -263,7 +264,7 @@ pub(crate) fn checksum(sql: &str) -> Vec<u8> {
 }
 
 /// Version, description and type, by sqlx's rules. It passes over a name without
-/// `_`; here that is a mistake, too.
+/// `_`; here that is an error, too.
 fn read_name(name: &str) -> Option<(i64, String, MigrationType)> {
     let (version, rest) = name.split_once('_')?;
     let version = version.parse().ok().filter(|version| *version > 0)?;

@@ -13,7 +13,7 @@ use crate::error::{Error, SchemaError};
 use crate::introspect::Introspection;
 use crate::introspect::catalog::{CatalogRows, ColumnRow, ConstraintRow, IndexRow, TableRow};
 
-/// The schema of what was read, `default` being the schema that is not named.
+/// Builds the schema of the rows; names in `default` are unqualified.
 pub(super) fn live(default: &str, rows: CatalogRows) -> Result<Introspection, Error> {
     let named = |schema: &str, name: &str| Name {
         schema: (schema != default).then(|| schema.to_owned()),
@@ -123,8 +123,7 @@ impl TableBuilder {
             |error: &dyn Display| unknown(format!("table {name}, column {}", row.name), error);
         if !row.has_default_sequence {
             self.live.notes.push(format!(
-                "table {name}: the sequence of {} starts or counts in its own way, which is not in \
-                 the schema",
+                "table {name}: the sequence of {} has options, which are not in the schema",
                 row.name
             ));
         }
@@ -207,7 +206,7 @@ impl TableBuilder {
         }
     }
 
-    /// Puts the partitions, whose parents come before them, where they belong.
+    /// Attaches the partitions to their tables; parents come first in `rows`.
     fn partitions(&mut self, rows: &[TableRow]) -> Result<(), Error> {
         let mut of: HashMap<Oid, BTreeMap<Name, Partition>> = HashMap::new();
         for row in rows.iter().rev() {
@@ -217,7 +216,7 @@ impl TableBuilder {
             let name = &self.names[&row.oid];
             if row.is_foreign {
                 self.live.notes.push(format!(
-                    "partition {name} is a foreign table, which is left alone"
+                    "partition {name} is a foreign table, which is not supported"
                 ));
                 continue;
             }

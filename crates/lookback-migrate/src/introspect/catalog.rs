@@ -9,7 +9,7 @@ use sqlx::{FromRow, PgConnection, Row as _};
 use crate::error::{Error, SchemaError};
 use crate::introspect::{MIGRATIONS_TABLE, Scope};
 
-/// What the catalog holds of what is read.
+/// The rows of the catalog that are read.
 pub(super) struct CatalogRows {
     pub(super) extensions: Vec<String>,
     pub(super) schemas: Vec<String>,
@@ -33,7 +33,7 @@ pub(super) struct EnumRow {
 #[derive(FromRow)]
 pub(super) struct TableRow {
     pub(super) oid: Oid,
-    /// What it is a partition of.
+    /// The table or partition that it is a partition of.
     pub(super) parent: Option<Oid>,
     pub(super) schema: String,
     pub(super) name: String,
@@ -140,8 +140,7 @@ const EXTENSIONS: &str =
 const SCHEMAS: &str = "SELECT nspname::text AS name FROM pg_catalog.pg_namespace \
      WHERE nspname = ANY ($1)";
 
-/// `$1` the schemas, `$2` and `$3` the schema and name of each that is wanted,
-/// null for all.
+/// Reads enums: `$1` schemas, `$2` and `$3` schema and name of each, null for all.
 const ENUMS: &str = "SELECT n.nspname::text AS schema, t.typname::text AS name, \
        array(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e \
              WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels \
@@ -187,8 +186,9 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
      ORDER BY ours.depth, ours.oid";
 
-/// Those of the tables `$1`. The sequence of a column is plain if it counts as
-/// one that was made without a word about it. A serial is a column whose default takes from a
+/// Reads the columns of the tables `$1`.
+///
+/// A sequence is a default one if it has no options. A serial is a column whose default takes from a
 /// sequence that the column owns (`pg_depend` of type `a`); the server prints
 /// its name without the `E` that `format` puts before a backslash.
 const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, \
@@ -224,8 +224,9 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
      WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped \
      ORDER BY a.attrelid, a.attnum";
 
-/// Those of the tables `$1` that are declared there: a foreign key to a
-/// partitioned table has more, one for each partition. Since PostgreSQL 18, NOT
+/// Reads the constraints that are declared on the tables `$1`.
+///
+/// A foreign key to a partitioned table has more, one for each partition. Since PostgreSQL 18, NOT
 /// NULL is one too; of interest is one that does not hold for all rows.
 const CONSTRAINTS: &str = "SELECT c.conrelid AS table_oid, c.conname::text AS name, \
        pg_catalog.pg_get_constraintdef(c.oid) AS definition, \
@@ -237,8 +238,9 @@ const CONSTRAINTS: &str = "SELECT c.conrelid AS table_oid, c.conname::text AS na
        AND (c.contype IN ('p', 'u', 'f', 'c', 'x') OR (c.contype = 'n' AND NOT c.convalidated)) \
      ORDER BY c.conrelid, c.conname";
 
-/// Those of the tables `$1` that belong to no constraint, and the invalid ones
-/// of their partitions (`$2`).
+/// Reads the indexes of the tables `$1` that belong to no constraint.
+///
+/// The invalid ones of their partitions (`$2`) are read, too.
 const INDEXES: &str = "SELECT i.indrelid AS table_oid, n.nspname::text AS schema, \
        c.relname::text AS name, \
        pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indisvalid AS valid \

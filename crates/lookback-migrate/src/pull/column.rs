@@ -16,7 +16,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// Of a table that is only described, or of one that is read and written.
+    /// The field of a full model, or of a `schema_only` one.
     pub(super) fn new(column: &Column, name: String, full: bool, types: &Types) -> Self {
         let mut items = Vec::new();
         if name.trim_start_matches("r#") != column.name {
@@ -31,9 +31,10 @@ impl Field {
             items.push(Item::text("collate", &as_given(collation)));
         }
         items.extend(comment(column));
-        let mut ty = match column.not_null {
-            true => value.rust,
-            false => format!("Option<{}>", value.rust),
+        let mut ty = if column.not_null {
+            value.rust
+        } else {
+            format!("Option<{}>", value.rust)
         };
         if full && column.data_type == types.embedding {
             // A vector is not shown, as that of the common column is not.
@@ -78,7 +79,7 @@ struct RustType {
 
 const OPAQUE: &str = "Opaque";
 
-/// Whether a model that is read and written leaves a column of this type alone.
+/// Whether a full model cannot read or write a column of this type.
 pub(super) fn is_opaque(ty: &DataType, types: &Types) -> bool {
     rust_type(ty, true, types).rust == OPAQUE
 }
@@ -88,9 +89,10 @@ fn rust_type(ty: &DataType, full: bool, types: &Types) -> RustType {
         array: false,
         ..ty.clone()
     };
-    let found = match ty.array && full && !is_array_element(&element) {
-        true => None,
-        false => value_type(&element, types),
+    let found = if ty.array && full && !is_array_element(&element) {
+        None
+    } else {
+        value_type(&element, types)
     };
     let Some(found) = found else {
         return RustType {
@@ -99,12 +101,13 @@ fn rust_type(ty: &DataType, full: bool, types: &Types) -> RustType {
             enumeration: None,
         };
     };
-    match ty.array {
-        true => RustType {
+    if ty.array {
+        RustType {
             rust: format!("Vec<{}>", found.rust),
             ..found
-        },
-        false => found,
+        }
+    } else {
+        found
     }
 }
 
@@ -193,9 +196,10 @@ fn fill(column: &Column, ty: &RustType, full: bool, types: &Types) -> Option<Ite
     match &column.fill {
         Fill::None => None,
         Fill::Default(default) => {
-            let value = match full && !column.data_type.array {
-                true => rust_default(default, &column.data_type, ty, types),
-                false => None,
+            let value = if full && !column.data_type.array {
+                rust_default(default, &column.data_type, ty, types)
+            } else {
+                None
             };
             match value {
                 Some(value) => Some(Item::Plain(format!("default = {value}"))),
@@ -229,7 +233,7 @@ fn without_cast(default: &Expression, ty: &DataType) -> Expression {
     }
 }
 
-/// The default as a value of Rust, if it is one that comes back as it is.
+/// The default as a Rust value, if that gives the same default again.
 fn rust_default(
     default: &Expression,
     data_type: &DataType,
@@ -282,9 +286,10 @@ fn rust_default(
 
 /// The name of a collation: as it is, or in quotes with its schema.
 fn as_given(name: &Name) -> String {
-    match name.schema.is_none() && !name.name.contains('"') {
-        true => name.name.clone(),
-        false => in_quotes(name),
+    if name.schema.is_none() && !name.name.contains('"') {
+        name.name.clone()
+    } else {
+        in_quotes(name)
     }
 }
 

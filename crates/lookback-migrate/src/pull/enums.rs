@@ -11,7 +11,7 @@ use super::text::{self, Item, attribute};
 /// The enum types that models have, by their names.
 pub(super) type Enums = BTreeMap<Name, Enum>;
 
-/// What a type of the database is in Rust.
+/// The types of the database that have names of their own in Rust.
 pub(super) struct Types {
     pub(super) enums: Enums,
     /// The type of the common column `embedding`.
@@ -31,7 +31,7 @@ impl Types {
 /// An enum of Rust; written out by its `Display`.
 pub(super) struct Enum {
     name: Name,
-    /// What it is called in Rust.
+    /// The name of the Rust enum.
     pub(super) rust: String,
     /// The labels, and their variants.
     pub(super) labels: Vec<(String, String)>,
@@ -83,7 +83,7 @@ impl fmt::Display for Enum {
     }
 }
 
-/// What `#[derive(ColumnEnum)]` stores a variant as that is given no name.
+/// The label that `#[derive(ColumnEnum)]` gives a variant by default.
 fn snake_case(variant: &str) -> String {
     let mut label = String::with_capacity(variant.len() + 2);
     for (at, c) in variant.chars().enumerate() {

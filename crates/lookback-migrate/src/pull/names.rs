@@ -8,7 +8,7 @@ use lookback_schema::Name;
 #[derive(Default)]
 pub(super) struct TypeNames(BTreeSet<String>);
 
-/// What the module uses, and what a struct of that name would hide.
+/// Names that the module uses, and that a struct would hide.
 #[rustfmt::skip]
 const USED: &[&str] = &[
     "AsRef", "Box", "Bytes", "Clone", "ColumnEnum", "Copy", "DateTime", "Debug", "Default",
@@ -31,13 +31,12 @@ impl TypeNames {
         }
         candidates.push(many);
         candidates.push(format!("{one}Row"));
-        self.first(&candidates, |name| match full {
-            true => vec![
-                name.to_owned(),
-                format!("New{name}"),
-                format!("{name}Patch"),
-            ],
-            false => vec![name.to_owned()],
+        self.first(&candidates, |name| {
+            let mut claimed = vec![name.to_owned()];
+            if full {
+                claimed.extend([format!("New{name}"), format!("{name}Patch")]);
+            }
+            claimed
         })
     }
 
@@ -53,8 +52,7 @@ impl TypeNames {
         self.first(&candidates, |name| vec![name.to_owned()])
     }
 
-    /// The first name that is free with all that comes with it; the first one
-    /// with a number if none is.
+    /// The first free candidate, or the first one with a number.
     fn first(&mut self, candidates: &[String], claims: impl Fn(&str) -> Vec<String>) -> String {
         let numbered = (2_u32..).map(|number| format!("{}{number}", candidates[0]));
         for name in candidates.iter().cloned().chain(numbered) {
@@ -89,9 +87,10 @@ pub(super) fn fields(columns: &[&str], taken: &[&str]) -> Vec<String> {
             continue;
         }
         let words = words(name);
-        let plain = match words.is_empty() {
-            true => format!("column_{place}"),
-            false => with_letter(words.join("_").to_lowercase()),
+        let plain = if words.is_empty() {
+            format!("column_{place}")
+        } else {
+            with_letter(words.join("_").to_lowercase())
         };
         let after = format!("{plain}_");
         let numbered = (2_u32..).map(|number| format!("{plain}_{number}"));
@@ -101,9 +100,12 @@ pub(super) fn fields(columns: &[&str], taken: &[&str]) -> Vec<String> {
             .find(|name| !NEVER_RAW.contains(&name.as_str()) && used.insert(name.clone()));
         *found = free;
     }
-    let written = |name: String| match KEYWORDS.contains(&name.as_str()) {
-        true => format!("r#{name}"),
-        false => name,
+    let written = |name: String| {
+        if KEYWORDS.contains(&name.as_str()) {
+            format!("r#{name}")
+        } else {
+            name
+        }
     };
     found.into_iter().flatten().map(written).collect()
 }
@@ -140,7 +142,7 @@ const KEYWORDS: &[&str] = &[
 /// Those that `r#` makes no names of.
 const NEVER_RAW: &[&str] = &["crate", "self", "super"];
 
-/// Whether it is a name that the compiler has nothing to say of, or a keyword.
+/// Whether the compiler accepts the name without a warning, or it is a keyword.
 fn is_snake_case(name: &str) -> bool {
     let inner = name.trim_matches('_');
     !inner.is_empty()
@@ -151,8 +153,7 @@ fn is_snake_case(name: &str) -> bool {
         && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Letters of ASCII and of Latin-1, which are what they are in every form of
-/// Unicode, and digits.
+/// Whether it is a digit, or a letter that no Unicode normalization changes.
 fn is_letter_or_digit(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ')
 }
@@ -201,9 +202,10 @@ fn camel(words: &[String], instead: &str) -> String {
 }
 
 fn with_letter(name: String) -> String {
-    match name.starts_with(|c: char| c.is_ascii_digit()) {
-        true => format!("_{name}"),
-        false => name,
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name
     }
 }
 

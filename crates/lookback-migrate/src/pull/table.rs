@@ -13,12 +13,11 @@ use super::enums::Types;
 use super::names::fields;
 use super::text::{self, Item, attribute, by_hand};
 
-/// What becomes of a table.
+/// The kind of model for a table.
 pub(super) enum ModelKind {
     /// A model that is read and written.
     Full,
-    /// A description for migrations; and why no more, where the five common
-    /// columns let one expect it.
+    /// A description for migrations, with the reason if it has the common columns.
     SchemaOnly(Option<String>),
 }
 
@@ -47,9 +46,10 @@ fn table_name(name: &str) -> String {
     let plain = |part: &str| quoted(part) == part;
     let dotted = name.split_once('.');
     let dotted = dotted.is_some_and(|(schema, table)| plain(schema) && plain(table));
-    match dotted || (name.starts_with('"') && name.ends_with('"')) {
-        true => in_quotes(&Name::new(name)),
-        false => name.to_owned(),
+    if dotted || (name.starts_with('"') && name.ends_with('"')) {
+        in_quotes(&Name::new(name))
+    } else {
+        name.to_owned()
     }
 }
 
@@ -113,7 +113,7 @@ fn needs_value(column: &Column, types: &Types) -> bool {
 pub(super) struct Model<'a> {
     pub(super) name: &'a Name,
     pub(super) table: &'a Table,
-    /// What it is called in Rust.
+    /// The name of the struct.
     pub(super) rust: String,
     kind: ModelKind,
     fields: Vec<Field>,
@@ -149,7 +149,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// What is not as one would expect.
+    /// A note if the model is unexpectedly `schema_only`.
     pub(super) fn note(&self) -> Option<String> {
         match &self.kind {
             ModelKind::SchemaOnly(Some(why)) => {
@@ -263,8 +263,7 @@ fn partitions<'a>(
     })
 }
 
-/// A name in quotes throughout, by which an attribute knows that it is one of
-/// SQL.
+/// The name with every part in quotes, which attributes read as SQL.
 pub(super) fn in_quotes(name: &Name) -> String {
     let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
     match &name.schema {

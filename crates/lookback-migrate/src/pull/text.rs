@@ -1,5 +1,4 @@
-//! Rust text, laid out as `rustfmt` (style edition 2024) does it, so that it
-//! stays as it is when the file is formatted.
+//! Rust code in the layout of `rustfmt` (style edition 2024).
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +12,7 @@ const CHAIN_WIDTH: usize = 60;
 
 const LINE_WIDTH: usize = 100;
 
-/// What stands in an attribute.
+/// An argument of an attribute.
 pub(super) enum Item {
     /// As it is.
     Plain(String),
@@ -135,9 +134,9 @@ pub(super) fn remark(text: &str) -> String {
     text.replace(|c: char| c.is_control() || turns_text_around(c), " ")
 }
 
-/// A piece of SQL that a server printed, as one would write it by hand: without
-/// line breaks and casts of strings to text, with `IN`; where that means the
-/// same to whoever reads it as a `T`.
+/// Printed SQL as people write it, if it parses to the same `T`.
+///
+/// That is without line breaks and casts of strings to text, and with `IN`.
 pub(super) fn by_hand<T: FromStr + PartialEq>(printed: &str) -> String {
     let mut sql = printed.to_owned();
     for change in [one_line, without_casts, with_in] {

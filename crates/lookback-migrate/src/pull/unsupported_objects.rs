@@ -1,4 +1,4 @@
-//! What a database has beside its tables and enums, and models do not own.
+//! Unsupported objects: those that a schema cannot describe.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,13 @@ struct Row {
     kind: String,
     schema: String,
     name: String,
-    /// What it belongs to, such as the table of a trigger.
+    /// The object it belongs to, such as the table of a trigger.
     of: Option<String>,
 }
 
-/// `$1` the schemas. What extensions brought is theirs, and what reading the
-/// tables tells is not told twice.
+/// Lists the objects of the schemas `$1`, without those of extensions.
+///
+/// Objects that introspection notes are not listed again.
 const UNSUPPORTED_OBJECTS: &str = "WITH \
      ours AS (SELECT oid, nspname::text AS schema FROM pg_catalog.pg_namespace \
               WHERE nspname = ANY ($1)), \
@@ -90,7 +91,7 @@ const UNSUPPORTED_OBJECTS: &str = "WITH \
      WHERE NOT EXISTS (SELECT FROM brought AS b \
           WHERE b.classid = found.class AND b.objid = found.oid)";
 
-/// `$1` the schemas that are read.
+/// Lists the schemas with tables that are not among `$1`.
 const OTHER_SCHEMAS: &str = "SELECT n.nspname::text AS name, count(*) AS tables \
      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> ALL ($1) \
@@ -101,8 +102,7 @@ const OTHER_SCHEMAS: &str = "SELECT n.nspname::text AS name, count(*) AS tables 
               AND d.deptype = 'e') \
      GROUP BY n.nspname ORDER BY n.nspname";
 
-/// A sentence for each kind of thing that is there, and for each schema whose
-/// tables were not read.
+/// Describes each kind of unsupported object, and each schema that was not read.
 pub(super) async fn read(
     conn: &mut PgConnection,
     default: &str,
@@ -131,7 +131,7 @@ pub(super) async fn read(
     for (kind, mut names) in kinds {
         names.sort();
         names.dedup();
-        notes.push(format!("left alone: {kind} {}", names.join(", ")));
+        notes.push(format!("not in the models: {kind} {}", names.join(", ")));
     }
     let others: Vec<(String, i64)> = sqlx::query_as(OTHER_SCHEMAS)
         .persistent(false)

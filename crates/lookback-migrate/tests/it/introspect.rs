@@ -324,7 +324,7 @@ async fn what_is_not_in_the_schema_is_told() {
         table t: the constraint unheld is left out: `CHECK ((a > 0)) NOT ENFORCED` does not read as a constraint: `NOT` is too much
         table tuned has row-level security, which is not in the schema
         table tuned has storage parameters, which are not in the schema: fillfactor=70
-        table tuned: the sequence of id starts or counts in its own way, which is not in the schema
+        table tuned: the sequence of id has options, which are not in the schema
         ");
     }
 }

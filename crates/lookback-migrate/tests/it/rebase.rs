@@ -234,11 +234,17 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
         )
         .unwrap();
         let error = folder.newest().unwrap_err();
-        assert!(error.to_string().contains("stopped half-way"), "{error}");
+        assert!(
+            error.to_string().contains("stopped while writing"),
+            "{error}"
+        );
         assert!(folder.is_half_written().unwrap());
         // Nor is it applied.
         let error = Migrations::folder(folder.path()).unwrap_err();
-        assert!(error.to_string().contains("stopped half-way"), "{error}");
+        assert!(
+            error.to_string().contains("stopped while writing"),
+            "{error}"
+        );
         folder.finish().unwrap();
         assert_eq!(repository.files(), after);
         assert!(
@@ -277,7 +283,7 @@ fn a_journal_writes_in_its_folder_only() {
         .unwrap();
         let error = repository.folder().finish().unwrap_err();
         assert!(
-            error.to_string().contains("is no file of migrations"),
+            error.to_string().contains("is not a file of migrations"),
             "{error}"
         );
     }
@@ -310,12 +316,12 @@ fn what_does_not_go_together_is_told_and_nothing_is_written() {
     let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
     assert!(error.is_generate());
     insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @"
-    migration 20261120120002 (the second) does not go together with those generated beside it, up to 20261120110000 (the first)
+    migration 20261120120002 (the second) conflicts with those of the other branch, up to 20261120110000 (the first)
         orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second
-    generate the one of them again that is in no database yet, or can be reverted where it is
+    regenerate the one of them that is in no database yet, or can be reverted where it is
     ");
     let error = Rebase::plan(&repository.folder(), &[20261120100000]).unwrap_err();
-    insta::assert_snapshot!(error, @"--regenerate 20261120100000: no branch has a migration of this version");
+    insta::assert_snapshot!(error, @"cannot regenerate 20261120100000: no branch has a migration of this version");
     assert_eq!(repository.files(), before);
 }
 
@@ -365,7 +371,9 @@ fn a_snapshot_that_is_missing_is_named() {
     fs::remove_file(repository.folder.path().join("meta/20261120100000.json")).unwrap();
     let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
     assert!(
-        error.to_string().contains("follows 20261120100000"),
+        error
+            .to_string()
+            .contains("follows meta/20261120100000.json"),
         "{error}"
     );
 }
@@ -446,7 +454,7 @@ async fn a_database_that_had_what_was_generated_anew_says_so() {
         .await
         .unwrap_err();
     assert!(
-        error.to_string().contains("is applied, and has no file"),
+        error.to_string().contains("is applied, but has no file"),
         "{error}"
     );
 }

@@ -4,12 +4,12 @@ use crate::change::Change;
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
 use crate::syntax::{Name, literal, quoted, quoted_list};
 
-/// No table is altered while one of its constraints waits for the end of the
-/// transaction.
+/// Checks deferred constraints, as no table is altered while one is pending.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/// A policy would hide rows of a table whose owner it binds, and they would go
-/// with the old table: with this it is an error.
+/// Makes hidden rows an error.
+///
+/// Rows that a policy hides would be dropped with the old table.
 const ALL_ROWS: &str = "SET LOCAL row_security = off";
 
 impl Change {
@@ -252,9 +252,12 @@ impl Change {
                         values.join(", ")
                     )
                 });
-                sql.extend(counted.iter().map(|(column, before)| match before {
-                    true => go_on_as(from, to, column),
-                    false => go_on_after_the_largest(to, column),
+                sql.extend(counted.iter().map(|(column, before)| {
+                    if *before {
+                        go_on_as(from, to, column)
+                    } else {
+                        go_on_after_the_largest(to, column)
+                    }
                 }));
                 sql.push(format!("DROP TABLE {from}"));
                 sql
@@ -403,8 +406,7 @@ fn add_column(table: &Name, column: &Column, existing: Option<&str>) -> Vec<Stri
     sql
 }
 
-/// The expression of a default, in parentheses unless it is a plain value, a
-/// call or a cast of one: the grammar of a column takes no other.
+/// The expression of a default, in parentheses where the grammar needs them.
 fn default(expression: &str) -> String {
     const LOOSE: [&str; 14] = [
         "and", "or", "not", "is", "isnull", "notnull", "in", "between", "like", "ilike", "similar",

@@ -1,4 +1,4 @@
-//! What leads from one schema to another, in order.
+//! Plans: the changes from one schema to another, in order.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,19 @@ use crate::change::{Change, Risk};
 use crate::schema::Schema;
 use crate::syntax::Name;
 
-/// The changes from one schema to another, in an order in which each can be made.
+/// The changes from one schema to another, in a valid order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The changes, in order.
     pub steps: Vec<PlanStep>,
 }
 
-/// A change, and what to know before it is made.
+/// A change and its risks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanStep {
     /// The change.
     pub change: Change,
-    /// What it may cost; nothing if it is safe.
+    /// Its risks; empty if it is safe.
     pub risks: Vec<Risk>,
 }
 
@@ -40,8 +40,9 @@ pub(crate) fn new_tables<'a>(changes: impl Iterator<Item = &'a Change> + Clone) 
 }
 
 impl Plan {
-    /// The changes with what each may cost. A table that is new in the plan
-    /// has no rows: nothing it takes costs anything.
+    /// The changes with their risks.
+    ///
+    /// A table that is new in the plan has no rows, and so no risks.
     pub(crate) fn of(changes: Vec<Change>, new: &BTreeSet<Name>) -> Self {
         let steps = changes.into_iter().map(|change| {
             let is_new = change.owner().is_some_and(|table| new.contains(table));
@@ -73,8 +74,7 @@ impl Plan {
         steps.join("\n")
     }
 
-    /// A name for it, of `a`-`z`, `0`-`9` and `_`: what the first change is, or
-    /// what it is about where there are many.
+    /// A name for it, of `a`-`z`, `0`-`9` and `_`, from its first change.
     pub fn name(&self) -> String {
         let quiet = |step: &&PlanStep| {
             !matches!(

@@ -1,12 +1,11 @@
-//! What a change may cost: a lock that lasts, rows that refuse it, data.
+//! The risks of changes: long locks, failures on existing rows, lost data.
 
 use std::fmt;
 
 use crate::change::{Change, TypeChange};
 use crate::schema::{Constraint, Fill};
 
-/// What to know before a change is made. None: it is safe; the lock it takes
-/// is let go at once.
+/// A risk of a change. A change without one takes its lock only briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Risk {
     /// The table is locked while every row is read or written.
@@ -25,11 +24,11 @@ pub enum Risk {
 /// A lock on a table (manual, 13.3.1), of those that keep others waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Nobody reads or writes.
+    /// No reads and no writes.
     AccessExclusive,
-    /// Nobody writes.
+    /// No writes.
     Share,
-    /// Nobody writes, on both tables.
+    /// No writes, on both tables.
     ShareRowExclusive,
     /// Others read and write; no other change of the table.
     ShareUpdateExclusive,
@@ -64,7 +63,7 @@ const SCAN: &str = "while every row is read";
 const BUILD: &str = "while the index is built";
 
 impl Change {
-    /// What to know before it is made to a table that holds rows.
+    /// The risks of making it to a table that holds rows.
     pub fn risks(&self) -> Vec<Risk> {
         let exclusive = |during| Risk::Locks {
             lock: Lock::AccessExclusive,
@@ -137,7 +136,7 @@ impl Change {
             }],
             Self::AddConstraint { constraint, .. } => constraint_risks(constraint),
             Self::ValidateConstraint { .. } => vec![Risk::MayFail(
-                "rows that break it; nothing is changed then: mend them and run this again"
+                "rows that break it; nothing is changed then: repair them and run this again"
                     .to_owned(),
             )],
             Self::CreateIndex {
@@ -184,7 +183,7 @@ fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
             not_valid: true, ..
         } => {
             return vec![Risk::MayFail(
-                "later changes of rows that break it, until they are mended".to_owned(),
+                "later changes of rows that break it, until they are repaired".to_owned(),
             )];
         }
         _ if constraint.is_not_valid() => return Vec::new(),
@@ -208,8 +207,9 @@ fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
     vec![Risk::Locks { lock, during }, Risk::MayFail(why.to_owned())]
 }
 
-/// Whether a default calls a function that may give another value each time,
-/// so that every row has to be written.
+/// Whether a default calls a function that may be volatile.
+///
+/// Then every row has to be written.
 fn calls_a_function(expression: &str) -> bool {
     let stable = [
         "now",

@@ -211,7 +211,7 @@ impl<'a> TypeChange<'a> {
         }
     }
 
-    /// What does not survive, in words.
+    /// The loss of the conversion, in words.
     fn loses(&self) -> Option<&'static str> {
         let (from, to) = (self.from, self.to);
         let floating = |ty: &DataType| is_one_of(ty, &["real", "double precision"]);

@@ -1,4 +1,4 @@
-//! What two schemas cannot tell and somebody has to say.
+//! Decisions that two schemas leave open.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,8 @@ use crate::syntax::Expression;
 use crate::syntax::tokens;
 use crate::syntax::{Name, quoted, unquoted};
 
-/// The name of a table, a column, an enum or a value, as flags write it:
+/// The path of a table, a column, an enum or a value.
+///
 /// `logs`, `logs.message`, `sales.orders.total`, `mood."very happy"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectPath(Vec<String>);
@@ -91,27 +92,29 @@ impl FromStr for ObjectPath {
     }
 }
 
-/// Answers to what two schemas cannot tell.
+/// Decisions on renames, drops and conversions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decisions {
-    /// Tables, columns, enums and values that have another name now.
+    /// Renamed tables, columns, enums and values.
     pub renames: Vec<(ObjectPath, ObjectPath)>,
-    /// Those that are really gone, though something else came.
+    /// Dropped ones, though something else was added.
     pub drops: Vec<ObjectPath>,
-    /// What existing rows get in a column that refuses null.
+    /// The values of existing rows in columns that become `NOT NULL`.
     pub fills: Vec<(ObjectPath, Expression)>,
-    /// How the values of a column become those of its new type.
+    /// The conversions of the values of columns to their new types.
     pub usings: Vec<(ObjectPath, Expression)>,
-    /// Everything that went is really gone, whatever came.
+    /// Whether everything that is gone counts as dropped.
     pub assume_drops: bool,
-    /// All changes are made in one transaction: a value that is added to an
-    /// enum cannot be used in it.
+    /// Whether all changes are made in one transaction.
+    ///
+    /// A value that is added to an enum cannot be used in it.
     pub one_transaction: bool,
 }
 
 impl Decisions {
-    /// What is said of a column that needs no word is a slip, too. `old` is the
-    /// first schema with the names of `to`.
+    /// Refuses fills that no column needs.
+    ///
+    /// `old` is the first schema with the names of `to`.
     pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
         let both = |path: &ObjectPath| {
             let table = path.owner().name();
@@ -129,16 +132,16 @@ impl Decisions {
                 .is_none_or(|(old, new)| new.not_null && old.is_none_or(|old| !old.not_null));
             if !needed {
                 return Err(DiffError::Decision(Error::new(format!(
-                    "--fill {path}: there is nothing to fill, as the column does not come to \
-                     refuse null"
+                    "cannot fill {path}: the column does not become NOT NULL"
                 ))));
             }
         }
         Ok(())
     }
 
-    /// The path that `target` stands for, in the first schema and in the second:
-    /// that of a column or a value is told by its last part.
+    /// The path that `target` stands for, in the first schema and in the second.
+    ///
+    /// For a column or a value, the last part is enough.
     fn targets(
         &self,
         path: &ObjectPath,
@@ -168,26 +171,26 @@ impl Decisions {
         find(&self.usings, &ObjectPath::within(table, column))
     }
 
-    /// A decision about what is not there is a slip of the pen.
+    /// Refuses decisions about objects that do not exist.
     pub(crate) fn check(&self, from: &Schema, to: &Schema) -> Result<(), DiffError> {
         let old = paths(from);
         let new = paths(to);
         let missing = |what: &str, path: &ObjectPath| DiffError::Decision(unknown(what, path));
         for (path, target) in &self.renames {
             if !old.contains(path) {
-                return Err(missing("--rename", path));
+                return Err(missing("rename", path));
             }
             let (there, renamed) = self.targets(path, target, from);
             if !new.contains(&renamed) {
                 let problem =
-                    format!("--rename {path}={target}: there is nothing of the new name {target}");
+                    format!("cannot rename {path} to {target}: there is no such new object");
                 return Err(DiffError::Decision(Error::new(problem)));
             }
             let moves = self.renames.iter().any(|(from, _)| *from == there);
             if there != *path && old.contains(&there) && !moves && !self.is_dropped(&there) {
                 return Err(DiffError::Decision(Error::new(format!(
-                    "--rename {path}={target}: {there} is there already; if it is dropped, add \
-                     --drop '{there}'"
+                    "cannot rename {path} to {target}: {there} exists already; if it is dropped, \
+                     decide that, too"
                 ))));
             }
         }
@@ -197,16 +200,16 @@ impl Decisions {
                 .any(|(earlier, _)| earlier == path);
             if again || self.drops.contains(path) {
                 return Err(DiffError::Decision(Error::new(format!(
-                    "{path} cannot become two things: give one --rename or --drop for it"
+                    "{path} must be renamed or dropped once"
                 ))));
             }
         }
         for path in &self.drops {
             if !old.contains(path) {
-                return Err(missing("--drop", path));
+                return Err(missing("drop", path));
             }
         }
-        for (what, list) in [("--fill", &self.fills), ("--using", &self.usings)] {
+        for (what, list) in [("fill", &self.fills), ("convert", &self.usings)] {
             for (path, _) in list {
                 if !new.contains(path) {
                     return Err(missing(what, path));
@@ -248,15 +251,25 @@ fn paths(schema: &Schema) -> Vec<ObjectPath> {
     paths
 }
 
-/// Something went and something came: is it the same under another name?
+/// An open decision: was an object renamed or dropped?
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// `table`, `column`, `enum` or `value`.
     pub kind: &'static str,
-    /// What went.
+    /// The object that is gone.
     pub gone: ObjectPath,
-    /// What came.
+    /// The new objects that it may have become.
     pub candidates: Vec<ObjectPath>,
+}
+
+impl Question {
+    /// The name of a candidate in a rename: for a column or a value, the last part.
+    pub fn new_name(&self, candidate: &ObjectPath) -> String {
+        match self.kind {
+            "table" | "enum" => candidate.to_string(),
+            _ => quoted(candidate.last()).into_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Question {
@@ -266,30 +279,22 @@ impl fmt::Display for Question {
             gone,
             candidates,
         } = self;
-        let came: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+        let new: Vec<String> = candidates.iter().map(ToString::to_string).collect();
         write!(
             f,
-            "the {kind} {gone} is gone, and {} came: ",
-            came.join(", ")
-        )?;
-        for candidate in candidates {
-            let name = match *kind {
-                "table" | "enum" => candidate.to_string(),
-                _ => quoted(candidate.last()).into_owned(),
-            };
-            write!(f, "if it was renamed, add --rename '{gone}={name}'; ")?;
-        }
-        write!(f, "if it was dropped, add --drop '{gone}'")
+            "the {kind} {gone} is gone, and {} is new: was it renamed or dropped?",
+            new.join(", ")
+        )
     }
 }
 
-/// Why there is no plan.
+/// The reason why there is no plan.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DiffError {
-    /// What cannot be told from the schemas.
+    /// Open decisions.
     #[error("{}", questions(.0))]
     Questions(Vec<Question>),
-    /// A decision about what is not there.
+    /// A decision that is not valid.
     #[error("{0}")]
     Decision(Error),
 }
@@ -332,20 +337,20 @@ mod tests {
             renames: vec![rename.clone(), rename],
             ..Decisions::default()
         };
-        insta::assert_snapshot!(refused(&decisions), @"logs.msg cannot become two things: give one --rename or --drop for it");
+        insta::assert_snapshot!(refused(&decisions), @"logs.msg must be renamed or dropped once");
         decisions.renames.pop();
         decisions.drops.push(path("logs.msg"));
-        insta::assert_snapshot!(refused(&decisions), @"logs.msg cannot become two things: give one --rename or --drop for it");
+        insta::assert_snapshot!(refused(&decisions), @"logs.msg must be renamed or dropped once");
         decisions.drops.clear();
         decisions
             .fills
             .push((path("logs.message"), "'none'".parse().unwrap()));
-        insta::assert_snapshot!(refused(&decisions), @"--fill logs.message: there is nothing to fill, as the column does not come to refuse null");
+        insta::assert_snapshot!(refused(&decisions), @"cannot fill logs.message: the column does not become NOT NULL");
         decisions.fills.clear();
         let both = table(&["msg", "message"]);
         let said = diff(&both, &table(&["message"]), &decisions).unwrap_err();
-        insta::assert_snapshot!(said, @"--rename logs.msg=message: logs.message is there already; if it is dropped, add --drop 'logs.message'");
+        insta::assert_snapshot!(said, @"cannot rename logs.msg to message: logs.message exists already; if it is dropped, decide that, too");
         decisions.renames[0].1 = path("mesage");
-        insta::assert_snapshot!(refused(&decisions), @"--rename logs.msg=mesage: there is nothing of the new name mesage");
+        insta::assert_snapshot!(refused(&decisions), @"cannot rename logs.msg to mesage: there is no such new object");
     }
 }

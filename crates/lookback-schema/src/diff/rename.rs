@@ -1,4 +1,4 @@
-//! What has another name, settled before anything is compared.
+//! Renames, which are settled before anything is compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,8 +147,9 @@ impl Resolver<'_> {
         }
     }
 
-    /// Constraints, indexes and partitions that are the same under another
-    /// name: nothing is lost either way, so nobody is asked.
+    /// Renames constraints, indexes and partitions with the same definition.
+    ///
+    /// Neither way loses data, so no question is asked.
     fn owned(&mut self, to: &Schema) {
         for (name, after) in &to.tables {
             let Some(before) = self.schema.tables.get(name).cloned() else {
@@ -259,7 +260,7 @@ impl Named for String {
     }
 }
 
-/// What a name ends with while another takes its place.
+/// The suffix of temporary names.
 const SWAP: &str = "__swap";
 
 fn beside(name: &Name, in_use: &BTreeSet<Name>) -> Name {
@@ -268,8 +269,9 @@ fn beside(name: &Name, in_use: &BTreeSet<Name>) -> Name {
     }))
 }
 
-/// Renames in an order in which each new name is free, by way of a temporary
-/// name where two change places or one that goes is in the way.
+/// Orders renames so that each new name is free.
+///
+/// A temporary name is used where two are swapped, or the name is still taken.
 fn in_order<T: Clone + Ord>(
     mut renames: Vec<(T, T)>,
     taken: &BTreeSet<T>,

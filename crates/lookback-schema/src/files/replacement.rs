@@ -1,5 +1,6 @@
-//! Indexes and keys that are there before and after, but not the same: the new
-//! one is built beside the old one, which works until they change places.
+//! Replacing indexes and keys whose definition changes.
+//!
+//! The new one is built beside the old one, which works until they are swapped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +9,10 @@ use crate::change::Plan;
 use crate::schema::{Constraint, Index, Schema};
 use crate::syntax::{Name, free};
 
-/// The name of each new one while it is built, by its table and its name.
+/// The temporary name of each replacement, by its table and name.
 pub(super) type Replacements = BTreeMap<(Name, String), String>;
 
-/// The drops of `plan` that can wait for what takes their place.
+/// Finds the drops of `plan` that can wait for their replacement.
 pub(super) fn replacements(plan: &Plan, from: &Schema, to: &Schema) -> Replacements {
     let changes = || plan.steps.iter().map(|step| &step.change);
     let comes: BTreeSet<(&Name, &String)> = changes()
@@ -47,7 +48,7 @@ pub(super) fn replacements(plan: &Plan, from: &Schema, to: &Schema) -> Replaceme
     replacements
 }
 
-/// What is to be replaced.
+/// The index or key to be replaced.
 enum Old {
     Index(Index),
     Key(Vec<String>),
@@ -76,9 +77,9 @@ impl Schema {
 }
 
 impl Old {
-    /// Whether it has to be gone before the change is made to its table, or is
-    /// gone by it: the table or a column of it is not what it was, or a foreign
-    /// key finds another key to hold on to.
+    /// Whether it must be dropped before the change, or is dropped by it.
+    ///
+    /// The table or a column changes, or a foreign key would use the other key.
     fn is_in_the_way_of(&self, of: &Name, change: &Change) -> bool {
         match change {
             Change::AlterType { table, column, .. }

@@ -1,4 +1,4 @@
-//! What undoes a file.
+//! The reversal of a file.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::schema::Schema;
 use crate::syntax::Name;
 
 impl File {
-    /// What undoes it.
+    /// The plan that reverts the file.
     ///
     /// # Errors
     ///
-    /// None that a plan of this crate gives: what is undone is there.
+    /// None for a plan of this crate: the reverted objects exist.
     pub fn reversal(&self) -> Result<Plan, Error> {
         let before = self.before();
         let after = self.plan.apply(before.clone());
@@ -28,11 +28,10 @@ impl File {
         diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))
     }
 
-    /// The text of the file that undoes it by this plan, which is
-    /// [`back`](Self::reversal).
+    /// The text of the file for this plan, its [`reversal`](Self::reversal).
     pub fn reversal_sql(&self, back: &Plan) -> String {
         if back.is_empty() {
-            return "-- There is nothing to undo.\n".to_owned();
+            return "-- There is nothing to revert.\n".to_owned();
         }
         if self.no_transaction
             && let [step] = back.steps.as_slice()
@@ -45,8 +44,7 @@ impl File {
     }
 }
 
-/// What has another name after `plan`, as decisions for the way back. A name
-/// that something had only meanwhile is none of them.
+/// The renames that revert those of `plan`, without temporary names.
 fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(ObjectPath, ObjectPath)> {
     // By the name now: the name then.
     let mut owners: BTreeMap<Name, Name> = (before.tables.keys().chain(before.enums.keys()))

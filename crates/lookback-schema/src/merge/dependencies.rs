@@ -1,4 +1,4 @@
-//! What an object relies on.
+//! The dependencies of objects.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ impl Uses<'_> {
         self.found.insert(Object::Table(name.clone()));
     }
 
-    /// What the parts of a table use of others.
+    /// Adds the dependencies of the parts of a table.
     fn table(&mut self, name: &Name) {
         let Some(table) = self.schema.tables.get(name) else {
             return;
@@ -134,8 +134,7 @@ impl Uses<'_> {
         }
     }
 
-    /// The other table of a foreign key, its columns, and the keys that make
-    /// them one.
+    /// Adds the table, columns and keys that a foreign key refers to.
     fn reference(&mut self, foreign: &ForeignKey) {
         let name = &foreign.table;
         self.add_table(name);

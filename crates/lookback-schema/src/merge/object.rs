@@ -8,8 +8,9 @@ use crate::change::Plan;
 use crate::schema::{Column, Schema, Table};
 use crate::syntax::{Name, quoted};
 
-/// What is changed as a whole. The order is that in which changes are copied:
-/// a table before its parts.
+/// An object that is changed as a whole.
+///
+/// The order is that of copying changes: a table before its parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Object {
     Enum(Name),
@@ -25,7 +26,7 @@ pub(super) enum Object {
     Index(Name, String),
 }
 
-/// What became of an object.
+/// The change of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Did {
     Create,
@@ -226,8 +227,9 @@ fn bare(column: &Column) -> Column {
     }
 }
 
-/// What became of the objects of a schema; of those of a table that came or
-/// went, only the table.
+/// The changed objects of a schema.
+///
+/// The parts of a created or dropped table are not listed.
 #[derive(Debug, Default)]
 pub(super) struct Changes(pub(super) BTreeMap<Object, Did>);
 
@@ -235,7 +237,7 @@ impl Changes {
     pub(super) fn between(from: &Schema, to: &Schema) -> Self {
         let mut changes = Self::default();
         changes.each(&from.enums, &to.enums, Object::Enum, |before, after| {
-            // Values that are added disturb nobody; others make a new type.
+            // Added values change no user; other changes make a new type.
             let mut kept = after.iter();
             !before.iter().all(|value| kept.any(|other| other == value))
         });
@@ -250,9 +252,10 @@ impl Changes {
         changes
     }
 
-    /// Adds what is not changed in the end and made anew on the way: a generated
-    /// column of one with another type, an index of it, the columns of an enum.
-    pub(super) fn add_made_anew(&mut self, plan: &Plan, from: &Schema) {
+    /// Adds the unchanged objects that the plan recreates.
+    ///
+    /// These are generated columns, indexes, and columns of an enum.
+    pub(super) fn add_recreated(&mut self, plan: &Plan, from: &Schema) {
         let altered = Did::Alter { users: true };
         for step in &plan.steps {
             let object = match &step.change {
@@ -308,7 +311,7 @@ impl Changes {
         if before.comment != after.comment {
             self.add(Object::TableComment(name.clone()), altered);
         }
-        // A column that divides rows cannot be altered: the table is made anew.
+        // A column of a partition key cannot be altered: the table is recreated.
         let divides = before.partition_by.as_ref().is_some_and(|by| {
             before.columns.iter().any(|old| {
                 by.keys.iter().any(|key| key.expression.mentions(&old.name))

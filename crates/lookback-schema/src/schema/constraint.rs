@@ -16,7 +16,7 @@ pub enum Constraint {
     Unique(Key),
     /// `CHECK (…)`
     Check {
-        /// What must not be false.
+        /// The condition that must not be false.
         expression: Expression,
         /// Not for tables that inherit.
         no_inherit: bool,
@@ -53,9 +53,9 @@ pub struct ForeignKey {
     pub references: Vec<String>,
     /// `MATCH FULL`: all columns are null or none.
     pub match_full: bool,
-    /// What an update of the key does.
+    /// The action on an update of the key.
     pub on_update: Action,
-    /// What a deletion does.
+    /// The action on a deletion.
     pub on_delete: Action,
     /// The columns that a deletion sets, if not all of them.
     pub set_columns: Vec<String>,
@@ -65,7 +65,7 @@ pub struct ForeignKey {
     pub not_valid: bool,
 }
 
-/// What happens to the rows that refer to a row.
+/// The referential action on the rows that refer to a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Action {
     /// It is refused, at the end of the statement or transaction.
@@ -86,7 +86,7 @@ pub enum Action {
 pub struct Exclusion {
     /// The access method, such as `gist`.
     pub method: String,
-    /// What is compared, and the operator.
+    /// The compared columns and expressions, with their operators.
     pub elements: Vec<(IndexKey, String)>,
     /// Columns that are only stored with it.
     pub include: Vec<String>,

@@ -1,5 +1,4 @@
-//! Constraints, indexes and partition keys from the text that PostgreSQL
-//! prints for them, and that models give.
+//! Parsing constraints, indexes and partition keys from SQL.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -31,7 +30,9 @@ pub struct CreateIndex {
 impl FromStr for Constraint {
     type Err = Error;
 
-    /// Reads `PRIMARY KEY (…)`, `UNIQUE (…)`, `CHECK (…)`, `FOREIGN KEY (…)
+    /// Parses a table constraint.
+    ///
+    /// These are `PRIMARY KEY (…)`, `UNIQUE (…)`, `CHECK (…)`, `FOREIGN KEY (…)
     /// REFERENCES …` and `EXCLUDE USING …`.
     fn from_str(text: &str) -> Result<Self, Error> {
         whole(text, "a constraint", Reader::constraint)
@@ -41,8 +42,10 @@ impl FromStr for Constraint {
 impl FromStr for Index {
     type Err = Error;
 
-    /// Reads `[UNIQUE] [USING method] (keys) [INCLUDE (…)] [NULLS NOT DISTINCT]
-    /// [WITH (…)] [WHERE …]`; the method is `btree` if none is named.
+    /// Parses the definition of an index; the method is `btree` by default.
+    ///
+    /// It is `[UNIQUE] [USING method] (keys) [INCLUDE (…)] [NULLS NOT DISTINCT]
+    /// [WITH (…)] [WHERE …]`.
     fn from_str(text: &str) -> Result<Self, Error> {
         whole(text, "an index", |reader| {
             let unique = reader.word("unique");
@@ -426,8 +429,7 @@ impl<'a> Reader<'a> {
         self.comma_separated(|reader, _| Ok(reader.name()?.name))
     }
 
-    /// What stands between parentheses, item by item; each is read up to the
-    /// token it is given.
+    /// Parses a list in parentheses; each item ends at the token it is given.
     fn comma_separated<T>(
         &mut self,
         mut item: impl FnMut(&mut Self, usize) -> Result<T, Error>,

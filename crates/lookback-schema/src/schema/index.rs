@@ -14,7 +14,7 @@ pub struct Index {
     pub unique: bool,
     /// The access method, such as `btree`, `gin` or `hnsw`.
     pub method: String,
-    /// What is indexed, in order.
+    /// The indexed columns and expressions, in order.
     pub keys: Vec<IndexKey>,
     /// Columns that are only stored with it.
     pub include: Vec<String>,

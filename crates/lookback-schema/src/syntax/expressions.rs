@@ -84,8 +84,9 @@ impl Expression {
         self.canonical == "null"
     }
 
-    /// Whether this and `other` mean the same as the default of a column of
-    /// that type: a cast of a literal to it changes nothing.
+    /// Whether this and `other` are equal as defaults of a column of that type.
+    ///
+    /// A cast of a literal to it changes nothing.
     pub fn is_same_default(&self, other: &Self, ty: &DataType) -> bool {
         self == other || self.default_form(ty) == other.default_form(ty)
     }
@@ -162,7 +163,7 @@ impl Expression {
         closing(&found, open) == Some(found.len() - 1)
     }
 
-    /// What may be the name of a column in it: no functions, no types.
+    /// The possible column names in it, without functions and types.
     fn columns(&self) -> impl Iterator<Item = String> {
         let found = self.lexed();
         let names: Vec<String> = (0..found.len())
@@ -191,8 +192,7 @@ impl Expression {
         })
     }
 
-    /// The same expression after the string literals were renamed, where they
-    /// are the labels of an enum.
+    /// Renames string literals that are labels of an enum.
     #[must_use]
     pub fn with_renamed_literals(&self, names: &BTreeMap<String, String>) -> Self {
         self.rewritten(|found, at| {
@@ -207,8 +207,7 @@ impl Expression {
         })
     }
 
-    /// The same expression after types and tables were renamed, where their
-    /// names stand with a schema.
+    /// Renames types and tables that are written with a schema.
     #[must_use]
     pub fn with_renamed_qualified(&self, names: &BTreeMap<Name, Name>) -> Self {
         self.rewritten_spans(|found, at| {
@@ -292,8 +291,9 @@ fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
     (!function && !qualifies && !is_type && !keyword).then_some(name)
 }
 
-/// Whether the name at `at` is an operand by itself, and no part of the name of
-/// a type, of a time zone or of another phrase of several words.
+/// Whether the name at `at` is an operand by itself.
+///
+/// It may be a part of a type, of a time zone or of another phrase instead.
 fn stands_alone(found: &[Token<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).map(|at| &found[at]);
     // As in `IS NOT UNKNOWN`, which names no column.

@@ -2,17 +2,17 @@
 
 use thiserror::Error;
 
-/// A piece of SQL: where it is in the text, and what it is.
+/// A token of SQL, with its position in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: TokenKind,
     /// As written, quotes included.
     pub(crate) text: &'a str,
-    /// The place of its first byte.
+    /// The position of its first byte.
     pub(crate) start: usize,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     /// A keyword or a name without quotes.
@@ -39,7 +39,7 @@ pub(crate) enum TokenKind {
 pub struct LexError {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The problem there.
     pub problem: &'static str,
 }
 
@@ -54,7 +54,7 @@ impl Token<'_> {
         matches!(self.kind, TokenKind::Operator | TokenKind::Punctuation) && self.text == text
     }
 
-    /// The place after its last byte.
+    /// The position after its last byte.
     pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
     }

@@ -12,8 +12,10 @@ use crate::syntax::{TokenKind, tokens};
 /// The longest name PostgreSQL keeps; it cuts longer ones off without an error.
 pub const MAX_NAME_BYTES: usize = 63;
 
-/// The name of a table or a type, with its schema unless that is the default
-/// one (the first of the search path).
+/// The name of a table or a type.
+///
+/// It has a schema, unless that is the default one (the first of the search
+/// path).
 ///
 /// Written and read as SQL has it: `orders`, `sales.orders`, `"Odd name"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,8 +138,7 @@ pub fn literal(text: &str) -> String {
     }
 }
 
-/// `name` and then `suffix`, with so much cut off the end of `name` that both
-/// fit into a name.
+/// Joins `name` and `suffix`, truncating `name` to the length of names.
 pub(crate) fn shortened(name: &str, suffix: &str) -> String {
     let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(suffix.len()));
     while !name.is_char_boundary(end) {
@@ -158,7 +159,7 @@ pub(crate) fn free(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) ->
     candidate
 }
 
-/// What is wrong with a name, if anything.
+/// Checks the length of a name, and that it is not empty.
 pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::new(format!("{what} has an empty name")));

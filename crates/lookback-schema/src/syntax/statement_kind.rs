@@ -1,16 +1,15 @@
-//! What a statement does that whoever runs it has to know beforehand.
+//! The kind of a statement, which decides how it is run.
 
 use crate::syntax::lexer::{LexError, Token, TokenKind, tokens};
 
-/// How a statement of a migration has to be run.
+/// The way a statement of a migration has to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatementKind<'a> {
-    /// It can be a part of a transaction.
+    /// A statement that can run in a transaction.
     Plain,
-    /// It begins a transaction.
+    /// The begin of a transaction.
     Begin,
-    /// It ends a transaction: `COMMIT`, `ROLLBACK` and their other names;
-    /// `chain` if another one begins at once.
+    /// The end of a transaction: `COMMIT`, `ROLLBACK` and their other names.
     End {
         /// Whether it is `AND CHAIN`.
         chain: bool,
@@ -26,13 +25,15 @@ pub enum StatementKind<'a> {
         /// The name, as written.
         name: &'a str,
     },
-    /// It wants to be alone, and does no harm when it is repeated: `VACUUM`,
-    /// `SET` and the like.
+    /// A statement outside of transactions that can run twice.
+    ///
+    /// `VACUUM`, `SET` and the like.
     Idempotent,
-    /// It may end transactions or cannot be in one, and what it does when it is
-    /// repeated is not known: `CALL`, `DO`, `CREATE DATABASE` and the like.
+    /// A statement that may not run in a transaction, nor twice.
+    ///
+    /// `CALL`, `DO`, `CREATE DATABASE` and the like.
     NonTransactional,
-    /// `COPY … FROM STDIN` or `TO STDOUT`: there is nobody at the other end.
+    /// `COPY … FROM STDIN` or `TO STDOUT`, which has no client.
     CopyStream,
 }
 
@@ -47,13 +48,12 @@ pub struct ConcurrentIndex<'a> {
     pub name: Option<String>,
     /// The table, as written.
     pub table: &'a str,
-    /// What follows the table: method, columns and all else.
+    /// The text after the table: method, columns and the rest.
     pub definition: &'a str,
 }
 
 impl StatementKind<'_> {
-    /// Whether it is `… CONCURRENTLY`: it waits for others for a long time, and
-    /// nobody waits for it.
+    /// Whether it is `… CONCURRENTLY`, which waits long and blocks no session.
     pub fn is_concurrent(&self) -> bool {
         matches!(
             self,
@@ -62,7 +62,7 @@ impl StatementKind<'_> {
     }
 }
 
-/// Reads one statement.
+/// Classifies one statement.
 ///
 /// # Errors
 ///

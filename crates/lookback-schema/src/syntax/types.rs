@@ -17,7 +17,7 @@ pub struct DataType {
     /// The type, or that of the elements of an array. A built-in type of
     /// several words has them all: `timestamp with time zone`.
     pub name: Name,
-    /// What stands in the parentheses, as in `numeric(10,2)` and `vector(16)`.
+    /// The text in the parentheses, as in `numeric(10,2)` and `vector(16)`.
     pub modifiers: Option<String>,
     /// Whether it is an array. PostgreSQL keeps neither sizes nor dimensions.
     pub array: bool,
@@ -192,7 +192,7 @@ impl<'a> Reader<'_, 'a> {
         Ok((Name::new(name), true))
     }
 
-    /// What follows the parentheses, and what they mean where left out.
+    /// Parses the words after the parentheses, and fills in default modifiers.
     fn rest_of_builtin(&mut self, ty: &mut DataType) {
         match ty.name.name.as_str() {
             "time" | "timestamp" => {
@@ -264,7 +264,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(())
     }
 
-    /// What stands in the parentheses, without white space.
+    /// Parses the text in the parentheses, without white space.
     fn parenthesised(&mut self) -> Result<Option<String>, Error> {
         if !self.take("(") {
             return Ok(None);

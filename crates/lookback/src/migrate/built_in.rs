@@ -1,5 +1,4 @@
-//! The migrations of Lookback's own tables, and what only they need: pgvector,
-//! and the version of the encoder.
+//! The built-in migrations, with their hooks: pgvector and the encoder version.
 
 use lookback_migrate::{HookFuture, Hooks, Migrations};
 use sqlx::{PgConnection, Row as _};
@@ -10,7 +9,7 @@ use crate::error::Error;
 use crate::setup::{ENCODER_SETTING, check_server};
 use crate::tables::{NewSetting, Setting};
 
-/// The migrations of Lookback's own tables.
+/// The built-in migrations: those of Lookback's own tables.
 pub fn built_in_migrations() -> Migrations {
     Migrations::embedded(&MIGRATOR).with_hooks(BuiltIn)
 }
@@ -32,7 +31,7 @@ impl Hooks for BuiltIn {
     }
 }
 
-/// Creates pgvector, or says who has to.
+/// Creates pgvector, or returns the SQL for a superuser.
 async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
     match sqlx::query("CREATE EXTENSION IF NOT EXISTS vector")
@@ -62,7 +61,7 @@ async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
     }
 }
 
-/// Records which encoder makes the vectors, in a database that has none yet.
+/// Records the encoder version in a database that has none yet.
 async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error> {
     let recorded = Setting::records()
         .filter(Setting::name().eq(ENCODER_SETTING))

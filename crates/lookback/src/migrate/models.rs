@@ -46,7 +46,7 @@ pub struct Models {
     enums: Vec<(&'static str, ColumnType, &'static [&'static str])>,
     extensions: BTreeSet<String>,
     schemas: BTreeSet<String>,
-    /// Whether all of Lookback's own are among them.
+    /// Whether Lookback's own models are among them.
     pub(super) own: bool,
 }
 
@@ -119,7 +119,7 @@ impl Models {
     ///
     /// # Errors
     ///
-    /// [`Error::is_schema`] with every mistake, each with the Rust type and its
+    /// [`Error::is_schema`] with every problem, each with the Rust type and its
     /// table: what PostgreSQL would refuse and can be seen without it, such as
     /// two models of one table, a foreign key to what is not unique, or two
     /// enums of one name.
@@ -157,14 +157,14 @@ impl Models {
         match schema.completed() {
             Ok(schema) if problems.is_empty() => return Ok(schema),
             Ok(_) => {}
-            Err(wrong) => problems.extend(wrong.iter().map(|error| told(error, &models))),
+            Err(wrong) => problems.extend(wrong.iter().map(|error| describe(error, &models))),
         }
         Err(Error::Schema { problems })
     }
 }
 
-/// The words of an error, with the Rust type of the table it is about.
-fn told(error: &lookback_schema::Error, models: &BTreeMap<Name, &'static str>) -> String {
+/// The text of an error, with the Rust type of the table it is about.
+fn describe(error: &lookback_schema::Error, models: &BTreeMap<Name, &'static str>) -> String {
     let text = error.to_string();
     let found = models.iter().find_map(|(table, model)| {
         let rest = text.strip_prefix(&format!("table {table}: "))?;
@@ -180,7 +180,7 @@ struct Reader {
     enums: BTreeMap<Name, (String, Vec<String>)>,
     models: BTreeMap<Name, &'static str>,
     problems: Vec<String>,
-    /// What is being read: the Rust type and its table.
+    /// The Rust type that is being read, and its table.
     about: String,
 }
 
@@ -189,9 +189,10 @@ impl Reader {
         let name = Name::within(definition.schema, definition.table);
         self.about = format!("{} (table {name})", definition.model);
         if let Some(before) = self.models.insert(name.clone(), definition.model) {
-            self.wrong(match before == definition.model {
-                true => "the model is given twice".to_owned(),
-                false => format!("the table is that of {before} already"),
+            self.wrong(if before == definition.model {
+                "the model is given twice".to_owned()
+            } else {
+                format!("the table is that of {before} already")
             });
         }
         let mut table = Table {
@@ -263,8 +264,8 @@ impl Reader {
         let found = value();
         if found != value() || matches!(found, Value::Timestamptz(_)) {
             self.wrong(format!(
-                "column {name}: its default is worked out anew for each record; say what the \
-                 database is to do: #[column(default = …, sql_default = \"now()\")]"
+                "column {name}: its default differs for each record; give the database one, too: \
+                 #[column(default = …, sql_default = \"now()\")]"
             ));
             return None;
         }
@@ -295,7 +296,7 @@ impl Reader {
         partitions
     }
 
-    /// A name as it is, beside that table; or as SQL has it, if it is in quotes.
+    /// A plain name beside that table, or a quoted name of SQL.
     fn name(&mut self, beside: Option<&Name>, text: &str) -> Option<Name> {
         if text.contains('"') {
             return self.read(text, text);

@@ -1,4 +1,4 @@
-//! Vectors of another encoder, made anew.
+//! Recomputing the vectors of another encoder.
 
 use sqlx::{Connection as _, PgConnection, Row as _};
 
@@ -15,33 +15,33 @@ use crate::write::search_values;
 /// Rows read, and locked, at a time.
 const BATCH: i64 = 2_000;
 
-/// How far [`reembed`] is in one table.
+/// The progress of [`reembed`] in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reembedded {
     /// The table.
     pub table: &'static str,
-    /// Rows that have been looked at.
+    /// Rows that were read.
     pub done: u64,
-    /// Rows there were at the start.
+    /// Rows at the start.
     pub rows: u64,
-    /// Rows whose vector was another one and is written.
+    /// Rows whose vector changed.
     pub changed: u64,
 }
 
-/// Makes the vector of every row of these models, of deleted ones too, by the
-/// encoder of this version, and writes those that are not so already. Tells
-/// `say` of each batch, which is committed by then; `updated_at` stays as it is.
+/// Recomputes the vector of every row of these models, and writes changed ones.
 ///
-/// A run that is cut short is gone on with by another one: it reads all rows,
-/// and writes what is left. A row is locked only while its batch is. Rows that
-/// a program with another encoder writes meanwhile keep its vectors: stop such
-/// programs first.
+/// Deleted rows are included; `updated_at` is kept. `say` is called after each
+/// batch is committed.
+///
+/// After an interrupted run, another one reads all rows and writes the remaining
+/// vectors. A row is locked only during its batch. Rows that a program with
+/// another encoder writes meanwhile keep its vectors: stop such programs first.
 ///
 /// If the models are those of [`Models::lookback`], the version is recorded at
-/// the end, and [`check_encoder`](crate::check_encoder) is content.
+/// the end, so that [`check_encoder`](crate::check_encoder) succeeds.
 ///
-/// Returns how far each table with search fields came.
+/// Returns the progress of each table with search fields.
 ///
 /// # Errors
 ///
@@ -94,7 +94,7 @@ struct Batch {
     changed: u64,
 }
 
-/// The rows that come next, in a transaction of their own.
+/// Recomputes the next rows, in a transaction of their own.
 async fn batch(
     conn: &mut PgConnection,
     table: &'static Table,

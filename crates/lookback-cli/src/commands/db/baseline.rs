@@ -24,11 +24,11 @@ pub(super) async fn run(
                 .iter()
                 .filter_map(|migration| migration.file.as_ref())
             {
-                output::note(&format!("recorded {file} as applied; it was not run"));
+                output::note(&format!("recorded {file} as applied, without running it"));
             }
             for migration in recorded.iter().filter(|one| !is_generated(one.version)) {
                 output::warning(&format!(
-                    "{} is written by hand: whether the database has what it does, nobody looked",
+                    "{} is handwritten: its effects on the database were not checked",
                     migration.file.as_deref().unwrap_or_default()
                 ));
             }
@@ -36,7 +36,7 @@ pub(super) async fn run(
         Baseline::Differs(plan) => {
             show(&plan)?;
             return Err(
-                Failure::failed("the database is not what the migrations make").hint(
+                Failure::failed("the database differs from the migrations").hint(
                     "nothing was recorded; correct the models (db pull shows the database), or \
                      change the database by the statements above",
                 ),

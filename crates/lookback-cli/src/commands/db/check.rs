@@ -10,7 +10,7 @@ use crate::output;
 
 pub(super) fn models(folder: &Folder, models: &Schema) -> Result<(), Failure> {
     let plan = migrate::check_models(folder, models)?;
-    in_step(
+    report(
         &plan,
         "the models and the newest schema snapshot",
         "write the difference as a migration: db generate",
@@ -21,15 +21,14 @@ pub(super) async fn database(folder: &Folder, conn: &mut PgConnection) -> Result
     let plan = migrate::check_database(folder, conn).await?;
     let snapshot = folder.newest()?.map(|snapshot| snapshot.schema);
     tell_more(conn, &Scope::of(&snapshot), &plan).await?;
-    in_step(
+    report(
         &plan,
         "the database and the newest schema snapshot",
-        "apply what is pending (db migrate), or take back what was changed by hand",
+        "apply what is pending (db migrate), or revert changes that were made by hand",
     )
 }
 
-/// What the comparison does not say: objects that a schema does not have, and
-/// definitions that could not be compared.
+/// Warns of unsupported objects, and of definitions that could not be compared.
 pub(super) async fn tell_more(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -48,16 +47,16 @@ pub(super) async fn tell_more(
     if !plan.is_empty() && !migrate::can_canonicalize(conn).await? {
         output::warning(
             "this role may not create schemas, or the server is read-only: definitions are not \
-             compared as the server prints them, and differences may be seen that are none",
+             compared in canonical form, and some differences may mean nothing",
         );
         output::hint("GRANT CREATE ON DATABASE to the role, or use another one");
     }
     Ok(())
 }
 
-fn in_step(plan: &Plan, what: &str, hint: &str) -> Result<(), Failure> {
+fn report(plan: &Plan, what: &str, hint: &str) -> Result<(), Failure> {
     if plan.is_empty() {
-        output::note(&format!("{what} are in step"));
+        output::note(&format!("{what} match"));
         return Ok(());
     }
     show(plan)?;

@@ -1,4 +1,4 @@
-//! What the schemas cannot tell: from flags, or asked on a terminal.
+//! Decisions on renames, drops and conversions: from flags, or asked on a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -33,8 +33,8 @@ pub(super) fn from_flags(args: &DecisionArgs) -> Result<Decisions, Failure> {
 
 fn halves<'a>(flag: &str, text: &'a str, example: &str) -> Result<(&'a str, &'a str), Failure> {
     text.split_once('=').ok_or_else(|| {
-        Failure::usage(format!("{flag} {text}: there is no ="))
-            .hint(format!("write {flag} {example}"))
+        Failure::usage(format!("{flag} {text}: expected OLD=NEW or COLUMN=SQL"))
+            .hint(format!("such as {flag} {example}"))
     })
 }
 
@@ -50,8 +50,9 @@ fn expression(flag: &str, text: &str, example: &str) -> Result<(ObjectPath, Expr
     Ok((path(column)?, sql))
 }
 
-/// The plan, once whatever it cannot tell was asked, on a terminal; elsewhere
-/// the error names the flags.
+/// The plan, after asking open questions on a terminal.
+///
+/// Elsewhere, the error names the flags.
 pub(super) fn settle(
     from: &Schema,
     to: &Schema,
@@ -67,26 +68,55 @@ pub(super) fn settle(
                 ask(question, decisions)?;
             }
             Err(DiffError::Questions(questions)) => {
-                let flags: Vec<String> = questions.iter().map(ToString::to_string).collect();
                 return Err(
-                    Failure::usage("what was renamed and what was dropped cannot be told")
-                        .hint(flags.join("\n")),
+                    Failure::usage("cannot tell renames from drops").hint(flags_for(&questions))
                 );
             }
-            Err(error) => return Err(Failure::usage(error.to_string())),
+            Err(error) => {
+                return Err(Failure::usage(error.to_string()).hint(
+                    "decide by --rename OLD=NEW, --drop OLD, --fill COLUMN=SQL or --using \
+                     COLUMN=SQL, each object once",
+                ));
+            }
         }
     }
 }
 
+/// The flags that answer these questions.
+pub(crate) fn flags_for(questions: &[Question]) -> String {
+    let lines: Vec<String> = questions
+        .iter()
+        .map(|question| {
+            let Question {
+                kind,
+                gone,
+                candidates,
+                ..
+            } = question;
+            let new: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+            let mut line = format!("the {kind} {gone} is gone, and {} is new: ", new.join(", "));
+            for candidate in candidates {
+                let name = question.new_name(candidate);
+                line.push_str(&format!(
+                    "if it was renamed, add --rename '{gone}={name}'; "
+                ));
+            }
+            line.push_str(&format!("if it was dropped, add --drop '{gone}'"));
+            line
+        })
+        .collect();
+    lines.join("\n")
+}
+
 fn ask(question: &Question, decisions: &mut Decisions) -> Result<(), Failure> {
     output::note(&format!(
-        "{} {} is gone. What became of it?",
+        "{} {} is gone. Was it renamed or dropped?",
         question.kind, question.gone
     ));
     for (number, candidate) in (1..).zip(&question.candidates) {
-        output::note(&format!("  {number}  it is {candidate} now"));
+        output::note(&format!("  {number}  renamed to {candidate}"));
     }
-    output::note("  d  it was dropped");
+    output::note("  d  dropped");
     loop {
         anstream::eprint!("> ");
         io::stderr().flush()?;

@@ -9,7 +9,7 @@ use crate::commands::db::decisions;
 use crate::failure::Failure;
 use crate::output;
 
-/// What is generated, and how.
+/// Options of `db generate`.
 pub(super) struct How<'a> {
     pub(super) name: Option<String>,
     pub(super) reversible: bool,
@@ -18,7 +18,7 @@ pub(super) struct How<'a> {
 }
 
 impl How<'_> {
-    /// Asks what the schemas cannot tell.
+    /// Asks open questions.
     pub(super) fn settled(self, from: &Schema, to: &Schema) -> Result<GenerateOptions, Failure> {
         let mut decisions = decisions::from_flags(self.decisions)?;
         decisions::settle(from, to, &mut decisions)?;
@@ -42,29 +42,29 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
     let newest = folder.newest()?.is_some();
     let generated = migrate::generate(folder, models, &options, Utc::now())?;
     if generated.files.is_empty() {
-        output::note("nothing to generate: the models are as the newest snapshot has them");
+        output::note("nothing to generate: the models match the newest snapshot");
         return Ok(());
     }
     if is_new {
         let path = folder.path().display();
         output::note(&format!(
-            "{path} is a new folder: it begins with all that the models have"
+            "{path} is a new folder: its first migration creates everything in the models"
         ));
     }
     if !is_new && !newest {
         output::warning(
-            "there is no schema snapshot in meta/ of the folder: this begins with all that the \
-             models have",
+            "the folder has no schema snapshot in meta/: this migration creates everything in \
+             the models",
         );
     }
     tell(&generated)
 }
 
-/// Does what an earlier run wrote down and was stopped in.
+/// Finishes an interrupted run.
 pub(super) fn finish(folder: &Folder) -> Result<(), Failure> {
     if folder.is_half_written()? {
         folder.finish()?;
-        output::note("finished what an earlier run was stopped in");
+        output::note("finished an interrupted run");
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The changes in words.
+/// Prints the changes in words.
 pub(super) fn show(plan: &Plan) {
     for step in &plan.steps {
         output::note(&step.change.summary());
@@ -96,8 +96,8 @@ pub(super) fn show(plan: &Plan) {
         {
             let object = step.change.object();
             output::hint(&format!(
-                "rows that are there have no value for it; to say what they get, generate it with \
-                 --fill '{object}=SQL'"
+                "existing rows have no value for it; to give them one, generate it with --fill \
+                 '{object}=SQL'"
             ));
         }
     }

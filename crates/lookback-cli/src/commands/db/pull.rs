@@ -36,7 +36,7 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Models are edited by hand: those that are there are not written over.
+/// Writes a new file; existing models are edited by hand, and not overwritten.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     File::create_new(path)?.write_all(text.as_bytes())
 }
@@ -44,9 +44,9 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::failed(format!("{path} is there already"))
-            .hint("name a file that is not there yet, and take over what is new by hand"),
+        io::ErrorKind::AlreadyExists => Failure::failed(format!("{path} already exists"))
+            .hint("give a new file, and copy from it by hand"),
         _ => Failure::failed(format!("cannot write {path}: {error}"))
-            .hint("--out takes a file in a folder that is there"),
+            .hint("--out must be a file in an existing folder"),
     }
 }

@@ -12,15 +12,14 @@ use crate::commands::db::decisions;
 use crate::failure::Failure;
 use crate::output;
 
-/// How far it goes.
+/// Options of `db push`.
 pub(super) struct How {
     pub(super) explain: bool,
     pub(super) yes: bool,
     pub(super) allow_data_loss: Vec<String>,
 }
 
-/// `db push` is for development: what it does is in no file and was reviewed
-/// by nobody.
+/// Refuses `db push` in production: its changes are in no reviewed file.
 pub(super) fn refuse_production() -> Result<(), Failure> {
     let stage = std::env::var("LOOKBACK_STAGE").unwrap_or_default();
     if stage.eq_ignore_ascii_case("production") {
@@ -49,7 +48,7 @@ pub(super) async fn run(
     let plan = decisions::settle(&live, &wanted, &mut decisions)?;
     tell_more(conn, &Scope::of([models, &known]), &plan).await?;
     if plan.is_empty() {
-        output::note("nothing to push: the database is as the models are");
+        output::note("nothing to push: the database matches the models");
         return Ok(());
     }
     show(&plan)?;
@@ -57,9 +56,7 @@ pub(super) async fn run(
         output::warning(&format!(
             "{new} is created, and {old}, which no model has, has most of its columns"
         ));
-        output::hint(&format!(
-            "if it is {old} under another name: --rename '{old}={new}'"
-        ));
+        output::hint(&format!("if {old} was renamed: --rename '{old}={new}'"));
     }
     if how.explain {
         return Ok(());
@@ -76,14 +73,14 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// The SQL with its risks, on standard output.
+/// Prints the SQL with its risks on standard output.
 pub(super) fn show(plan: &Plan) -> io::Result<()> {
     output::line(plan.sql().trim_end())
 }
 
 fn confirmed() -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on")
+        return Err(Failure::usage("cannot ask: there is no terminal")
             .hint("add --yes to make these changes, or --explain to see them only"));
     }
     anstream::eprint!("Make these changes? [y/N] ");

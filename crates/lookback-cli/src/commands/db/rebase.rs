@@ -20,19 +20,19 @@ pub(super) fn run(
     let idle =
         how.name.is_none() && !how.reversible && how.version.is_none() && how.decisions.is_empty();
     if args.regenerate.is_empty() && !idle {
-        return Err(
-            Failure::usage("db generate --rebase generates nothing, so that there is no name and nothing to decide")
-                .hint("run db generate --rebase, and then db generate for what the models have besides"),
-        );
+        return Err(Failure::usage(
+            "--rebase without --regenerate generates nothing: it takes no name and no decisions",
+        )
+        .hint("run db generate --rebase, and then db generate"));
     }
     if args.dry_run && folder.is_half_written()? {
-        output::note("an earlier run was stopped half-way; without --dry-run it is finished first");
+        output::note("an earlier run was interrupted; without --dry-run it is finished first");
         return Ok(());
     }
     generate::finish(folder)?;
     let rebase = Rebase::plan(folder, &args.regenerate)?;
     if rebase.is_empty() {
-        output::note("nothing to rebase: the migrations follow each other");
+        output::note("nothing to rebase: the migrations are in one sequence");
         return Ok(());
     }
     let (written, removed) = rebase.files(folder)?;
@@ -57,12 +57,12 @@ pub(super) fn run(
     tell(&rebase, args.dry_run, &written, &removed)?;
     for file in rebase.written_by_hand(folder)? {
         output::warning(&format!(
-            "{file} is written by hand and comes before what is generated anew: see that it still \
-             has what it needs, or give it a later version"
+            "{file} is handwritten and comes before the regenerated migration: check that it does \
+             not depend on it, or give it a later version"
         ));
     }
     if generated.files.is_empty() {
-        output::note("nothing to generate: the models are as the newest snapshot has them");
+        output::note("nothing to generate: the models match the newest snapshot");
         return Ok(());
     }
     generate::tell(&generated)
@@ -74,9 +74,10 @@ fn tell(
     written: &[PathBuf],
     removed: &[PathBuf],
 ) -> Result<(), Failure> {
-    let (follows, gone) = match dry_run {
-        true => ("would follow", "would remove"),
-        false => ("now follows", "removed"),
+    let (follows, gone) = if dry_run {
+        ("would follow", "would remove")
+    } else {
+        ("now follows", "removed")
     };
     for snapshot in &rebase.rewritten {
         let parent = snapshot.parent.unwrap_or_default();
@@ -91,19 +92,19 @@ fn tell(
     Ok(())
 }
 
-/// What comes after it.
+/// Reports whether a migration has to be generated next.
 fn then(args: &RebaseArgs, rebase: &Rebase, models: &Schema) -> Result<(), Failure> {
     let decisions = Decisions {
         assume_drops: true,
         ..Decisions::default()
     };
-    let in_step = diff(&rebase.schema(), models, &decisions).is_ok_and(|plan| plan.is_empty());
+    let is_current = diff(&rebase.schema(), models, &decisions).is_ok_and(|plan| plan.is_empty());
     if args.dry_run {
         output::note("nothing was written");
-    } else if in_step {
-        output::note("the models and the newest schema snapshot are in step");
+    } else if is_current {
+        output::note("the models and the newest schema snapshot match");
     } else {
-        output::hint("the models have more than the migrations: db generate");
+        output::hint("the models differ from the migrations: db generate");
     }
     Ok(())
 }

@@ -21,14 +21,14 @@ pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), 
         _ = tokio::signal::ctrl_c() => {
             bar.finish_and_clear();
             return Err(Failure::interrupted("interrupted")
-                .hint("what is done stays so: lookback db reembed goes on with the rest"));
+                .hint("finished batches are kept: lookback db reembed continues with the rest"));
         }
     };
     bar.finish_and_clear();
     let done = done?;
     for table in &done {
         output::note(&format!(
-            "{}: {} of {} rows have another vector now",
+            "{}: changed the vector of {} of {} rows",
             table.table,
             grouped(table.changed),
             grouped(table.done)

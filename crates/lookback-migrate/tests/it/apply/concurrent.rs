@@ -32,8 +32,8 @@ async fn a_failed_build_changes_nothing() {
     insta::assert_snapshot!(ran.error(), @r#"
     error: 2_i.sql, line 2 (statement 1 of 1): could not create unique index "i" (SQLSTATE 23505)
         detail: Key (id)=(7) is duplicated.
-        state: nothing of the file took effect; the database is as after 1_t.sql; the INVALID index public.i that it left was dropped
-    hint: correct the file, or what it found in the database, and run it again
+        state: no statement of the file took effect; the database is as after 1_t.sql; the INVALID index public.i that it left was dropped
+    hint: correct the file or the database, and run it again
     "#);
     assert_eq!(shop.lines(INDEXES).await, "");
     assert_eq!(shop.records().await, "1 t t t");
@@ -118,7 +118,7 @@ async fn another_index_of_the_name_is_an_error() {
         let error = shop.migrate().await.error();
         insta::allow_duplicates! {
             insta::assert_snapshot!(error, @"
-            error: 2_i.sql, line 2: there is an index public.i of another definition on this table
+            error: 2_i.sql, line 2: the table already has an index public.i with another definition
             hint: drop it (DROP INDEX CONCURRENTLY public.i) or give the new one another name
             ");
         }

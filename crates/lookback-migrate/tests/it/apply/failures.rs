@@ -49,7 +49,7 @@ async fn a_failure_of_the_first_file_leaves_the_database_as_it_was() {
     insta::assert_snapshot!(shop.migrate().await.error(), @"
     error: 1_a.sql, line 1 (statement 1 of 1): division by zero (SQLSTATE 22012)
         state: rolled back; the database is as before the first migration
-    hint: correct the file, or what it found in the database, and run it again
+    hint: correct the file or the database, and run it again
     ");
 }
 

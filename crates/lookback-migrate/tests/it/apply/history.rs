@@ -70,7 +70,7 @@ async fn a_file_from_a_merged_branch_is_applied_with_a_word() {
         .filter(|event| event.is_warning())
         .map(ToString::to_string)
         .collect();
-    insta::assert_snapshot!(warnings.join("\n"), @"3_c.sql is older than 5, the newest that is applied (from a branch that was merged?)");
+    insta::assert_snapshot!(warnings.join("\n"), @"3_c.sql is older than 5, the newest applied migration (from a merged branch?)");
     assert_eq!(ran.ok().len(), 2);
 }
 
@@ -96,10 +96,10 @@ async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
 
     insta::assert_snapshot!(format!("{edited}\n\n{missing}"), @"
     error: 1_a.sql was changed after it was applied
-    hint: put the file back as it was, and write another migration for the change
+    hint: restore the file, and write another migration for the change
 
-    error: the migration 2 (b c) is applied, and has no file
-    hint: the database was migrated by a newer version of the program, from another branch or from another folder; use that one, or put the file back. Two applications in one database record theirs in two tables
+    error: migration 2 (b c) is applied, but has no file
+    hint: the database was migrated by a newer version of the program, from another branch or from another folder: use that one, or restore the file. Two applications in one database need two tables of applied migrations
     ");
     assert_eq!(shop.lines("SELECT to_regclass('c') IS NULL").await, "true");
 }

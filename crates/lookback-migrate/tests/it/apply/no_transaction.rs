@@ -51,8 +51,8 @@ async fn a_file_that_failed_at_once_is_as_if_it_had_never_begun() {
     let mut shop = Shop::new(&[("1_a.sql", "-- no-transaction\nVACUUM nothing")]).await;
     insta::assert_snapshot!(shop.migrate().await.error(), @r#"
     error: 1_a.sql, line 2 (statement 1 of 1): relation "nothing" does not exist (SQLSTATE 42P01)
-        state: nothing of the file took effect; the database is as before the first migration; the failed statement may have done a part of its work
-    hint: correct the file, or what it found in the database, and run it again
+        state: no statement of the file took effect; the database is as before the first migration; the failed statement may have done a part of its work
+    hint: correct the file or the database, and run it again
     "#);
     assert_eq!(shop.records().await, "");
 }
@@ -70,8 +70,8 @@ INSERT INTO a VALUES (3);
     let mut shop = Shop::new(&[("1_a.sql", sql)]).await;
     insta::assert_snapshot!(shop.migrate().await.error(), @r#"
     error: 1_a.sql, line 5 (statement 4 of 6): relation "b" does not exist (SQLSTATE 42P01)
-        state: statement 1 of the file took effect and stays; the next run goes on with statement 2; the transaction of the file was rolled back
-    hint: correct the file, or what it found in the database, and run it again
+        state: statement 1 of the file took effect and stays; the next run resumes with statement 2; the transaction of the file was rolled back
+    hint: correct the file or the database, and run it again
     "#);
     assert_eq!(shop.status().await, "1 Partial { done: 1 }");
     shop.write("1_a.sql", &sql.replace("INTO b", "INTO a"));
@@ -114,14 +114,14 @@ INSERT INTO a VALUES (2);
             .unwrap();
         let error = shop.migrate().await.error();
         insta::allow_duplicates! {
-            insta::assert_snapshot!(error, @r#"
-            error: 1_a.sql, line 3 (statement 2 of 3): an earlier run was ended while this statement ran, and it is not known whether it took effect
-            hint: look whether it did. If so, run:
+            insta::assert_snapshot!(error, @r"
+            error: 1_a.sql, line 3 (statement 2 of 3): an earlier run ended during this statement; whether it took effect is unknown
+            hint: check whether it did. If so, run:
                 UPDATE public._sqlx_migrations SET execution_time = -5, checksum = '\x2d30ca9ce6ef26583e1b161e1854c62a4eeaded19cc08b637debcd7a4877b0a310e818747b871ac2212e1708bbda27e5' WHERE version = 1;
             If not, to run it again:
                 UPDATE public._sqlx_migrations SET execution_time = -3, checksum = '\x3db460b3434a34ec7c02fa5412900fb55a6be9d969dd3f6416ffd157b044f8400bb586cdfcd0b799ad478c406e20dab5' WHERE version = 1;
             Then migrate again
-            "#);
+            ");
         }
         assert_eq!(shop.migrate().await.error(), error);
 

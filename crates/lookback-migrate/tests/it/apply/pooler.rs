@@ -82,7 +82,7 @@ async fn a_connection_that_was_moved_to_another_session_is_noticed() {
     let error = said(&applied.await.unwrap_err());
     insta::with_settings!({filters => vec![(r"process \d+", "process [pid]")]}, {
         insta::assert_snapshot!(error, @"
-        error: 2_b.sql was not begun: the connection is now to process [pid] of the server, and the migration lock is with process [pid]
+        error: cannot begin 2_b.sql: the connection is now to server process [pid], and server process [pid] holds the migration lock
         hint: a pooler moves the connection between sessions; connect to the server itself, or to a pooler that keeps a session for each client
         ");
     });
@@ -101,7 +101,7 @@ async fn a_lock_that_is_let_go_meanwhile_is_noticed() {
     ])
     .await;
     insta::assert_snapshot!(shop.migrate().await.error(), @"
-    error: 2_b.sql was not begun: the migration lock was let go meanwhile
+    error: cannot begin 2_b.sql: the migration lock was released
     hint: a migration must not call pg_advisory_unlock_all() or DISCARD ALL; run it again for the rest
     ");
     assert_eq!(shop.migrate().await.ok().len(), 1);

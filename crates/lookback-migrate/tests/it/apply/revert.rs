@@ -25,8 +25,8 @@ async fn the_newest_is_undone_by_its_down_file() {
     assert_eq!(shop.revert().await.ok().unwrap().version, 2);
     assert_eq!(shop.records().await, "1 a t t");
     insta::assert_snapshot!(shop.revert().await.error(), @"
-    error: 1_a.sql has no file that undoes it
-    hint: write a migration that changes it back; only <version>_<description>.up.sql with its .down.sql can be reverted
+    error: cannot revert 1_a.sql: it has no .down.sql
+    hint: write a migration that changes it back; only a <version>_<description>.up.sql with a .down.sql can be reverted
     ");
     assert_eq!(shop.records().await, "1 a t t");
     assert_eq!(shop.migrate().await.ok().len(), 2);
@@ -34,7 +34,7 @@ async fn the_newest_is_undone_by_its_down_file() {
     shop.remove("3_i.up.sql");
     shop.remove("3_i.down.sql");
     insta::assert_snapshot!(shop.revert().await.error(), @"
-    error: the migration 3 (i) is applied, and has no file
+    error: migration 3 (i) is applied, but has no file
     hint: revert it with the program or the folder that applied it
     ");
 }
@@ -87,7 +87,7 @@ async fn what_is_applied_in_part_is_not_reverted() {
     .await;
     shop.migrate().await.error();
     insta::assert_snapshot!(shop.revert().await.error(), @"
-    error: 1_a.up.sql is applied in part
-    hint: finish it first: apply the migrations
+    error: 1_a.up.sql is partly applied
+    hint: apply the pending migrations first
     ");
 }

@@ -1,9 +1,9 @@
 -- file: change
--- may fail on existing rows: later changes of rows that break it, until they are mended
+-- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE items ADD CONSTRAINT items_place__filled CHECK (place IS NOT NULL) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE items VALIDATE CONSTRAINT items_place__filled;
 
 -- file: change_finish

@@ -1,11 +1,11 @@
 -- file: change
 DROP INDEX logs_b_idx;
 
--- may fail on existing rows: later changes of rows that break it, until they are mended
+-- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE logs ADD CONSTRAINT logs_b__fits CHECK (b BETWEEN -2147483648 AND 2147483647) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE logs VALIDATE CONSTRAINT logs_b__fits;
 
 -- file: change_finish

@@ -1,9 +1,9 @@
 -- file: change
--- may fail on existing rows: later changes of rows that break it, until they are mended
+-- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE logs ADD CONSTRAINT logs_a__fits CHECK (char_length(a) <= 5) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE logs VALIDATE CONSTRAINT logs_a__fits;
 
 -- file: change_finish

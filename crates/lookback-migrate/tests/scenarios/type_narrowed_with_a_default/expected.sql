@@ -1,9 +1,9 @@
 -- file: change
--- may fail on existing rows: later changes of rows that break it, until they are mended
+-- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE orders ADD CONSTRAINT orders_total__fits CHECK (total BETWEEN -2147483648 AND 2147483647) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE orders VALIDATE CONSTRAINT orders_total__fits;
 
 -- file: change_finish

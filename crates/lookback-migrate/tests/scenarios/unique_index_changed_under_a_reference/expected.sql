@@ -12,5 +12,5 @@ CREATE UNIQUE INDEX CONCURRENTLY users_email_idx ON users USING btree (email DES
 ALTER TABLE letters ADD CONSTRAINT letters_email_fkey FOREIGN KEY (email) REFERENCES users (email) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE letters VALIDATE CONSTRAINT letters_email_fkey;

@@ -14,5 +14,5 @@ ALTER TABLE users ADD CONSTRAINT users_email_key UNIQUE USING INDEX users_email_
 ALTER TABLE letters ADD CONSTRAINT letters_email_fkey FOREIGN KEY (email) REFERENCES users (email) NOT VALID;
 
 -- file: change_validate
--- may fail on existing rows: rows that break it; nothing is changed then: mend them and run this again
+-- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
 ALTER TABLE letters VALIDATE CONSTRAINT letters_email_fkey;

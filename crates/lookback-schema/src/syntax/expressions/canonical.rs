@@ -777,7 +777,7 @@ fn number(text: &str) -> String {
     u128::from_str_radix(&digits[2..], base).map_or(digits, |whole| whole.to_string())
 }
 
-/// What a string literal holds.
+/// The content of a string literal.
 fn string_content(text: &str) -> Option<String> {
     if let Some(rest) = text.strip_prefix('$') {
         let tag = rest.find('$')? + 2;
