@@ -22,7 +22,7 @@ use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
 
 use crate::embedding::DIMENSIONS;
-use crate::storage;
+use crate::maintenance;
 
 mod built_in;
 mod literal;
@@ -100,6 +100,6 @@ pub fn rust_code(schema: &Schema) -> RustCode {
 fn pull_options() -> PullOptions {
     let mut options = PullOptions::default();
     options.dimensions = DIMENSIONS;
-    options.is_precreated = storage::is_made;
+    options.is_precreated = maintenance::is_made;
     options
 }
