@@ -1,7 +1,7 @@
 # Commands of this repository. `make help` lists them.
 
 CARGO ?= cargo
-LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/release/lookback
+LOOKBACK = $(or $(CARGO_TARGET_DIR),./target)/up/lookback
 
 .DEFAULT_GOAL := help
 .PHONY: help up down test test-long test-anywhere test-older lint lint-long deny package bench bench-ingest bench-scale bench-list bench-retention bench-generate bench-search bench-encode train-encoder
@@ -10,7 +10,7 @@ help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 up: ## Build, start the store, migrate, load a small sample and search it
-	$(CARGO) build --release --locked -p lookback-cli
+	$(CARGO) build --profile up --locked -p lookback-cli
 	@sh scripts/up.sh $(LOOKBACK)
 
 down: ## Stop the private PostgreSQL and keep its data
