@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::{output, remedy};
+use crate::output;
 
 mod remedy;
 
@@ -134,7 +134,7 @@ impl From<lookback::Error> for Failure {
         failure.is_of_setup = error.is_setup() || is_forbidden(&error);
         if let lookback::Error::Migration(error) = &error {
             return match error.remedy() {
-                Some(remedy) => failure.hint(remedy::hint(&remedy)),
+                Some(remedy) => failure.hint(remedy::migrations::hint(&remedy)),
                 None => failure,
             };
         }
@@ -156,7 +156,7 @@ impl From<lookback::migrate::Error> for Failure {
 impl From<lookback_embedded::Error> for Failure {
     fn from(error: lookback_embedded::Error) -> Self {
         let failure = Self::failed(with_sources(&error)).caused_by(&error);
-        match error.remedy().as_ref().and_then(remedy::hint) {
+        match error.remedy().as_ref().and_then(remedy::embedded::hint) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }

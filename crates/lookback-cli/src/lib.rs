@@ -19,7 +19,6 @@ mod failure;
 mod import;
 mod output;
 mod privileges;
-mod remedy;
 mod retention;
 
 use args::{Cli, Command, Options};

@@ -11,7 +11,7 @@ there are three ways to give lookback a database:
      finds it (PIP_FIND_LINKS).";
 
 /// The words for a remedy; `None` for one that this program does not know.
-pub(crate) fn hint(remedy: &Remedy) -> Option<String> {
+pub(in crate::failure) fn hint(remedy: &Remedy) -> Option<String> {
     Some(match remedy {
         Remedy::SetHome => {
             "set HOME, or name a folder: --data-dir DIR or LOOKBACK_DATA_DIR".to_owned()
