@@ -130,20 +130,20 @@ impl Drop for CloseOnDrop<'_> {
 
 /// Statements that take effect together.
 #[derive(Debug)]
-pub(crate) enum Together<'s> {
+pub(crate) enum TransactionScope<'s> {
     /// In a transaction of their own.
     Own(Transaction<'s, Postgres>),
     /// In the transaction that the caller has begun, without a savepoint: one
     /// whose future is dropped half-way, or that is begun where the transaction
     /// has failed already, ends the caller's transaction with the driver's next
     /// rollback (sqlx 0.9, November 2026).
-    Callers(&'s mut PgConnection),
+    Outer(&'s mut PgConnection),
 }
 
-impl<'s> Together<'s> {
+impl<'s> TransactionScope<'s> {
     pub(crate) async fn begin(conn: &'s mut PgConnection) -> Result<Self, sqlx::Error> {
         match conn.is_in_transaction() {
-            true => Ok(Self::Callers(conn)),
+            true => Ok(Self::Outer(conn)),
             false => conn.begin().await.map(Self::Own),
         }
     }
@@ -151,7 +151,7 @@ impl<'s> Together<'s> {
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         match self {
             Self::Own(transaction) => transaction,
-            Self::Callers(connection) => connection,
+            Self::Outer(connection) => connection,
         }
     }
 
@@ -159,7 +159,7 @@ impl<'s> Together<'s> {
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Own(transaction) => transaction.commit().await,
-            Self::Callers(_) => Ok(()),
+            Self::Outer(_) => Ok(()),
         }
     }
 }

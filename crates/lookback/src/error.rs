@@ -334,7 +334,7 @@ impl Error {
 
 impl Error {
     /// The same, blamed on this field where it was blamed on the whole table.
-    pub(crate) fn blamed_on(mut self, field: &str) -> Self {
+    pub(crate) fn with_field(mut self, field: &str) -> Self {
         if let Self::Invalid { table, fields } = &mut self {
             for wrong in fields.iter_mut().filter(|wrong| wrong.field == *table) {
                 field.clone_into(&mut wrong.field);

@@ -30,7 +30,9 @@ pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 pub use error::{Error, FieldError};
 pub use filter::{Filter, JsonPath, Lookup};
-pub use model::{Assign, ColumnDef, Constraint, Described, KeyDef, Model, Role, Table};
+pub use model::{
+    ColumnDef, ColumnRole, ColumnValues, Constraint, KeyDef, Model, SchemaModel, Table,
+};
 pub use query::{
     Aggregate, Average, Bucket, Bucketed, Column, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped,
     Hits, Keys, MAX_LIMIT, Measures, NotNull, Nullable, Operand, Order, Page, QueryBuilder,
@@ -57,8 +59,8 @@ pub use value::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::model::{
-        ColumnDefinition, Constraint, Definition, FillDefinition, JsonInput, KeyDef,
-        PartitionDefinition, TypeDefinition, deserialize, parse, write,
+        ColumnDefinition, Constraint, FillDefinition, JsonInput, KeyDef, PartitionDefinition,
+        TableDefinition, TypeDefinition, deserialize, parse, write,
     };
     pub use crate::query::{
         read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable,

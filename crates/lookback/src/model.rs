@@ -13,7 +13,8 @@ mod search_fields;
 
 pub(crate) use check::{check, json_problem};
 pub use definition::{
-    ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
+    ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition,
+    TypeDefinition,
 };
 pub use json_input::JsonInput;
 pub(crate) use search_fields::{encoder_texts, search_fields, search_text, search_texts};
@@ -29,10 +30,10 @@ pub trait Model: Sized + Send + Unpin + 'static {
     const TABLE: &'static Table;
 
     /// A record to insert.
-    type New: Assign<Model = Self>;
+    type New: ColumnValues<Model = Self>;
 
     /// A change to a record.
-    type Patch: Assign<Model = Self>;
+    type Patch: ColumnValues<Model = Self>;
 
     /// The primary key.
     fn id(&self) -> i64;
@@ -46,7 +47,7 @@ pub trait Model: Sized + Send + Unpin + 'static {
 }
 
 /// Values for the columns of a model: an insert type or a patch type.
-pub trait Assign: Sized + Clone + Send + Sync + 'static {
+pub trait ColumnValues: Sized + Clone + Send + Sync + 'static {
     /// The model whose columns these are.
     type Model: Model;
 
@@ -107,7 +108,7 @@ pub struct ColumnDef {
     /// Every value as stored, for a type that has a list of them.
     pub variants: &'static [&'static str],
     /// What the column is for.
-    pub role: Role,
+    pub role: ColumnRole,
     /// May hold null.
     pub nullable: bool,
     /// Read only when asked for.
@@ -135,7 +136,7 @@ pub struct ColumnDef {
 
 /// What a column is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum ColumnRole {
     /// The primary key, made by the database.
     Id,
     /// What the caller recorded.
@@ -187,7 +188,7 @@ impl Table {
     }
 
     /// The column of this role. Every model has one of each: the macro checks it.
-    pub(crate) fn role(&'static self, role: Role) -> &'static ColumnDef {
+    pub(crate) fn column_of(&'static self, role: ColumnRole) -> &'static ColumnDef {
         self.columns
             .iter()
             .find(|column| column.role == role)
@@ -201,19 +202,19 @@ impl Table {
         self.columns.iter().filter(|column| {
             column.ty == ColumnType::Timestamptz
                 && !column.nullable
-                && matches!(column.role, Role::CreatedAt | Role::Plain)
+                && matches!(column.role, ColumnRole::CreatedAt | ColumnRole::Plain)
         })
     }
 
     /// The field that an error names when a record is outside of the times of its
     /// partition: one that a patch can change, if there is any.
     pub(crate) fn time_field(&'static self) -> &'static str {
-        let plain = self.times().find(|column| column.role == Role::Plain);
-        plain.unwrap_or(self.role(Role::CreatedAt)).name
+        let plain = self.times().find(|column| column.role == ColumnRole::Plain);
+        plain.unwrap_or(self.column_of(ColumnRole::CreatedAt)).name
     }
 
     /// The place of the column of this role in [`columns`](Self::columns).
-    pub(crate) fn place(&'static self, role: Role) -> usize {
+    pub(crate) fn index_of(&'static self, role: ColumnRole) -> usize {
         self.columns
             .iter()
             .position(|column| column.role == role)
@@ -284,7 +285,7 @@ pub fn write<T: ColumnValue>(value: &Value<'_>) -> String {
 /// Whatever the deserializer finds, or the wrong fields in one message.
 pub fn deserialize<'de, A, D>(deserializer: D) -> Result<A, D::Error>
 where
-    A: Assign,
+    A: ColumnValues,
     D: serde::Deserializer<'de>,
 {
     let map = <JsonMap as serde::Deserialize>::deserialize(deserializer)?;

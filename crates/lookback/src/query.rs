@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{Filter, Node};
-use crate::model::{Model, Role, Table};
+use crate::model::{ColumnRole, Model, Table};
 use crate::value::ColumnValue;
 
 mod aggregate;
@@ -342,7 +342,7 @@ impl<M: Model> QueryBuilder<M> {
     /// Appends ` WHERE …`: the filters, and which records there are. The one
     /// place where soft delete is applied.
     fn push_where(&self, sql: &mut Sql) -> Result<(), Error> {
-        let deleted_at = M::TABLE.role(Role::DeletedAt).quoted();
+        let deleted_at = M::TABLE.column_of(ColumnRole::DeletedAt).quoted();
         sql.push(" WHERE ");
         match self.deleted {
             Deleted::Without => sql.push(&format!("{deleted_at} IS NULL")),

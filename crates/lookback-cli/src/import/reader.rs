@@ -1,6 +1,6 @@
 //! Parsing of lines into batches of records.
 
-use lookback::{Assign, FieldError, Json, JsonMap, Model as _};
+use lookback::{ColumnValues, FieldError, Json, JsonMap, Model as _};
 
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
@@ -94,7 +94,7 @@ pub(crate) struct ReadOptions {
 }
 
 /// Reads batches and passes each to `take`, until that returns false.
-pub(crate) fn read<N: Assign>(
+pub(crate) fn read<N: ColumnValues>(
     mut lines: Lines,
     options: ReadOptions,
     take: impl Fn(Result<Batch<N>, Failure>) -> bool,
@@ -111,7 +111,7 @@ pub(crate) fn read<N: Assign>(
     }
 }
 
-fn read_batch<N: Assign>(lines: &mut Lines, options: ReadOptions) -> Result<Batch<N>, Failure> {
+fn read_batch<N: ColumnValues>(lines: &mut Lines, options: ReadOptions) -> Result<Batch<N>, Failure> {
     let ReadOptions {
         size,
         on_error,
@@ -209,7 +209,7 @@ impl From<lookback::Error> for LineError {
 }
 
 /// Parses the record of a line; `None` for an empty line.
-fn record<N: Assign>(line: &Line) -> Result<Option<N>, LineError> {
+fn record<N: ColumnValues>(line: &Line) -> Result<Option<N>, LineError> {
     if line.cut {
         let most = grouped(MAX_LINE as u64);
         return Err(LineError::NotRecord(format!(

@@ -1,4 +1,4 @@
-//! The definition of the table, for migrations: `impl Described`.
+//! The definition of the table, for migrations: `impl SchemaModel`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -31,9 +31,9 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
         quote!(::core::option::Option::Some(<#name as ::lookback::Model>::TABLE))
     };
     quote! {
-        impl ::lookback::Described for #name {
-            const DEFINITION: &'static ::lookback::__private::Definition =
-                &::lookback::__private::Definition {
+        impl ::lookback::SchemaModel for #name {
+            const DEFINITION: &'static ::lookback::__private::TableDefinition =
+                &::lookback::__private::TableDefinition {
                     model: #text,
                     schema: #schema,
                     table: #table,

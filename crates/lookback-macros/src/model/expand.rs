@@ -220,7 +220,7 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
             parse: ::lookback::__private::parse::<#value>,
             write: ::lookback::__private::write::<#value>,
             variants: <#value as ::lookback::ColumnValue>::VARIANTS,
-            role: ::lookback::Role::#role,
+            role: ::lookback::ColumnRole::#role,
             nullable: #nullable,
             hidden: #hidden,
             has_default: #has_default,
@@ -474,7 +474,7 @@ fn patch_type(model: &Model) -> TokenStream {
 
 /// Generates the impls of both insert and patch type.
 ///
-/// They are `Assign`, `Deserialize`, and a `Debug` that shows no hidden value.
+/// They are `ColumnValues`, `Deserialize`, and a `Debug` that shows no hidden value.
 fn shared_impls<'a>(
     model: &Ident,
     ty: &Ident,
@@ -499,7 +499,7 @@ fn shared_impls<'a>(
             }
         }
 
-        impl ::lookback::Assign for #ty {
+        impl ::lookback::ColumnValues for #ty {
             type Model = #model;
 
             fn value(&self, column: usize) -> ::core::option::Option<::lookback::Value<'_>> {

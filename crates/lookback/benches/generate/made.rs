@@ -1,8 +1,8 @@
 //! Models of any number of tables: `Made<7, 4, 2>` is the table 742.
 
-use lookback::__private::{ColumnDefinition, Definition, FillDefinition, TypeDefinition};
+use lookback::__private::{ColumnDefinition, FillDefinition, TableDefinition, TypeDefinition};
 use lookback::migrate::Models;
-use lookback::{ColumnType, Described, Value};
+use lookback::{ColumnType, SchemaModel, Value};
 
 /// The extra objects of each tenth table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,10 +179,10 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Made<EDI
     ];
 }
 
-impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Described
+impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> SchemaModel
     for Made<EDIT, H, T, U>
 {
-    const DEFINITION: &'static Definition = &Definition {
+    const DEFINITION: &'static TableDefinition = &TableDefinition {
         model: "Made",
         schema: None,
         table: Self::TABLE,

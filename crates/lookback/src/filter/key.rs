@@ -3,7 +3,7 @@
 use crate::error::{Error, FieldError};
 use crate::filter::lookup::documents;
 use crate::filter::scan::{Scanner, shown};
-use crate::model::{ColumnDef, Role, Table, nearest};
+use crate::model::{ColumnDef, ColumnRole, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
 /// The place that a filter asks about.
@@ -113,7 +113,7 @@ fn place_of(table: &'static Table, name: &str) -> Option<usize> {
 }
 
 pub(super) fn is_open(column: &ColumnDef) -> bool {
-    !column.hidden || column.role == Role::DeletedAt
+    !column.hidden || column.role == ColumnRole::DeletedAt
 }
 
 fn unknown(table: &'static Table, name: &str) -> FieldError {

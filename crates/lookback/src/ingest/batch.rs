@@ -4,7 +4,7 @@ use sqlx::postgres::PgArgumentBuffer;
 
 use super::intake::Waiter;
 use crate::error::Error;
-use crate::model::{Assign, ColumnDef, Model as _};
+use crate::model::{ColumnDef, ColumnValues, Model as _};
 use crate::write::copy::{HEADER, TRAILER, encode};
 use crate::write::given;
 
@@ -97,7 +97,7 @@ impl Building {
     /// Appends a record, or gives back who waits for it.
     ///
     /// `room` is about how many bytes and rows the batch will have.
-    pub(super) fn add<N: Assign>(
+    pub(super) fn add<N: ColumnValues>(
         &mut self,
         record: &N,
         waiter: Option<Waiter>,
@@ -156,7 +156,7 @@ impl Building {
     }
 }
 
-fn left_to_the_database<N: Assign>(record: &N) -> Vec<usize> {
+fn left_to_the_database<N: ColumnValues>(record: &N) -> Vec<usize> {
     let columns = N::Model::TABLE.columns.iter().enumerate();
     columns
         .filter(|(index, column)| column.database_default && record.value(*index).is_none())

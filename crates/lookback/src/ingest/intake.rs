@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::Error;
-use crate::model::{Assign, Model as _};
+use crate::model::{ColumnValues, Model as _};
 use crate::value::{Json, Value};
 
 /// Who waits for a record.
@@ -23,7 +23,7 @@ pub(super) struct Entry<N> {
     weight: usize,
 }
 
-impl<N: Assign> Entry<N> {
+impl<N: ColumnValues> Entry<N> {
     pub(super) fn new(record: N, waiter: Option<Waiter>) -> Self {
         let columns = 0..N::Model::TABLE.columns.len();
         let heap: usize = columns
@@ -114,7 +114,7 @@ pub(super) enum Taken {
     Stop,
 }
 
-impl<N: Assign> Intake<N> {
+impl<N: ColumnValues> Intake<N> {
     pub(super) fn new(most_records: usize, most_bytes: usize) -> Self {
         Self {
             state: Mutex::new(State {

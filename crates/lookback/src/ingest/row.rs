@@ -7,7 +7,7 @@ use sqlx::{Encode, Postgres, Type};
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Assign, ColumnDef, Model as _, Role};
+use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model as _};
 use crate::value::{Json, JsonMap, Parameter, Value};
 use crate::write::inserted;
 
@@ -79,7 +79,7 @@ impl<'q> Encode<'q, Postgres> for Encoded<'_> {
 }
 
 /// What a caller gave for a record, as JSON: without hidden columns.
-pub(super) fn json_of_record<N: Assign>(record: &N) -> JsonMap {
+pub(super) fn json_of_record<N: ColumnValues>(record: &N) -> JsonMap {
     let given = inserted(N::Model::TABLE).filter(|(_, column)| is_shown(column));
     let given = given.filter_map(|(index, column)| Some((column, record.value(index)?)));
     given
@@ -101,7 +101,7 @@ pub(super) fn json_of_row(columns: &[&'static ColumnDef], row: &[u8]) -> JsonMap
 }
 
 fn is_shown(column: &ColumnDef) -> bool {
-    !column.hidden && matches!(column.role, Role::Plain | Role::CreatedAt)
+    !column.hidden && matches!(column.role, ColumnRole::Plain | ColumnRole::CreatedAt)
 }
 
 /// As an insert type reads it.

@@ -27,7 +27,7 @@ use crate::db::Sql;
 use crate::db::constraints::SPLIT_BOUND_PREFIX;
 use crate::db::one;
 use crate::error::Error;
-use crate::model::{Role, Table, quote_identifier};
+use crate::model::{ColumnRole, Table, quote_identifier};
 
 /// Rows with ids of partitions that are gone, moved when it is converted.
 const MOVED: i64 = 100_000;
@@ -130,7 +130,7 @@ async fn set_bound(
             quote_identifier(&near.name)
         ));
     }
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     if let Some(end) = layout.end() {
         let strays = strays(&mut transaction, table, default, end).await?;
         if strays > 0 {
@@ -270,7 +270,7 @@ async fn swap(
     sql.define(&mut transaction).await?;
     layout.create(&mut transaction, &new).await?;
     if strays > 0 {
-        let id = table.role(Role::Id).quoted();
+        let id = table.column_of(ColumnRole::Id).quoted();
         let mut sql = Sql::new(&format!("WITH gone AS (DELETE FROM {old} WHERE {id} < "));
         sql.bind(end.unwrap_or(i64::MIN))?;
         sql.push(&format!(
@@ -359,7 +359,7 @@ async fn strays(
     default: &Partition,
     end: i64,
 ) -> Result<i64, Error> {
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     let mut sql = Sql::new(&format!(
         "SELECT count(*) FROM (SELECT FROM {} WHERE {id} < ",
         default.quoted()
@@ -390,7 +390,7 @@ async fn greatest(
     table: &'static Table,
     default: &Partition,
 ) -> Result<i64, Error> {
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     let sql = Sql::new(&format!(
         "SELECT coalesce(max({id}), 0) FROM {}",
         default.quoted()

@@ -8,7 +8,7 @@ use super::partitions::{self, Partition, not_by_id, qualified};
 use crate::db::Sql;
 use crate::db::one;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 
 /// The partitions of a table, and how far its ids are.
 pub(super) struct Layout {
@@ -69,7 +69,7 @@ impl Layout {
         conn: &mut PgConnection,
         default: &Partition,
     ) -> Result<bool, Error> {
-        let id = self.table.role(Role::Id).quoted();
+        let id = self.table.column_of(ColumnRole::Id).quoted();
         let mut sql = Sql::new(&format!(
             "SELECT EXISTS (SELECT FROM {} WHERE {id} >= ",
             default.quoted()

@@ -12,7 +12,7 @@ use super::turns::{self, Turns};
 use crate::db::Sql;
 use crate::db::one;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index;
 
 /// How long the lock of the partitions is asked for, to settle: the next retention
@@ -86,8 +86,8 @@ async fn delete_older(
     after: i64,
     head: i64,
 ) -> Result<Option<Deleted>, Error> {
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::default();
     let cutoff = sql.argument(cutoff)?;
     let after = sql.argument(after)?;
@@ -121,8 +121,8 @@ async fn delete_deleted(
     table: &'static Table,
     cutoff: DateTime<Utc>,
 ) -> Result<u64, Error> {
-    let deleted_at = table.role(Role::DeletedAt).quoted();
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
+    let deleted_at = table.column_of(ColumnRole::DeletedAt).quoted();
+    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let mut sql = Sql::default();
     let before = sql.argument(cutoff)?;
     let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
@@ -183,7 +183,7 @@ async fn forget_leading(conn: &mut PgConnection, table: &'static Table) -> Resul
     let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
         return Ok(Settled::Busy);
     };
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
+    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let sql = Sql::new(&format!("SELECT min({id}) FROM {from}"));
     let first: Option<i64> = one(&mut transaction, sql).await?;
     // Without a record, all of them.
@@ -201,8 +201,8 @@ async fn count_again(
     cutoff: DateTime<Utc>,
     after: i64,
 ) -> Result<Settled, Error> {
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::default();
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
     let (after, most) = (sql.argument(after)?, sql.argument(COUNTED_AT_A_TIME)?);

@@ -6,7 +6,7 @@ use crate::db::Sql;
 use crate::db::constraints::TIME_RANGE;
 use crate::db::{one, row};
 use crate::error::Error;
-use crate::model::{Role, Table, quote_identifier};
+use crate::model::{ColumnRole, Table, quote_identifier};
 
 /// A partition of a table that is partitioned by range of its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ async fn partition_key(
 ) -> Result<(Option<String>, String), Error> {
     let mut sql = Sql::new("SELECT c.oid IS NOT NULL AS found, pg_get_partkeydef(c.oid) AS key, ");
     sql.push("format('RANGE (%I)', ");
-    sql.bind(table.role(Role::Id).name)?;
+    sql.bind(table.column_of(ColumnRole::Id).name)?;
     sql.push("::text) AS wanted FROM (SELECT to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")) AS c (oid)");
@@ -185,7 +185,7 @@ async fn partition_key(
 pub(super) fn not_by_id(table: &'static Table) -> Error {
     Error::invalid_field(
         table.name,
-        table.role(Role::Id).name,
+        table.column_of(ColumnRole::Id).name,
         format!(
             "is not what {} is partitioned by; only tables that are partitioned by range of it \
              can be kept so",
@@ -212,7 +212,7 @@ fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
 
 /// The greatest id that was given out, or is in the table.
 pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
-    let id = table.role(Role::Id);
+    let id = table.column_of(ColumnRole::Id);
     let mut sql = Sql::new("SELECT coalesce(greatest(pg_sequence_last_value(");
     push_sequence(&mut sql, table)?;
     sql.push(&format!(
@@ -249,7 +249,7 @@ fn push_sequence(sql: &mut Sql, table: &'static Table) -> Result<(), Error> {
     sql.push("pg_get_serial_sequence(");
     sql.bind(table.quoted())?;
     sql.push(", ");
-    sql.bind(table.role(Role::Id).name)?;
+    sql.bind(table.column_of(ColumnRole::Id).name)?;
     sql.push(")::regclass");
     Ok(())
 }

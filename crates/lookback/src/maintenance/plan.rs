@@ -9,7 +9,7 @@ use super::partitions::{self, Partition};
 use crate::db::Sql;
 use crate::db::one;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index::{self, sealed_until};
 
 /// How long, and how much, the records of a table are kept. What is `None` is
@@ -216,7 +216,7 @@ pub(super) async fn has_newer(
         "SELECT EXISTS (SELECT FROM {} WHERE {} >= ",
         // By its table: constraints are looked at for the sake of partitions only.
         table.quoted(),
-        table.role(Role::CreatedAt).quoted()
+        table.column_of(ColumnRole::CreatedAt).quoted()
     ));
     sql.bind(cutoff)?;
     push_ids(&mut sql, table, partition)?;
@@ -230,7 +230,7 @@ pub(super) fn push_ids(
     table: &'static Table,
     partition: &Partition,
 ) -> Result<(), Error> {
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     if let Some(from) = partition.from {
         sql.push(&format!(" AND {id} >= "));
         sql.bind(from)?;
@@ -321,8 +321,8 @@ async fn has_older(
          WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff}"
     ));
     push_kept_segments(&mut sql, retention)?;
-    let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     match sealed {
         Some(sealed) => {
             sql.push(&format!(
@@ -359,7 +359,7 @@ async fn count_older(
     let mut sql = Sql::new(&format!(
         "SELECT count(*) FROM {} WHERE {} < ",
         table.quoted(),
-        table.role(Role::CreatedAt).quoted()
+        table.column_of(ColumnRole::CreatedAt).quoted()
     ));
     sql.bind(cutoff)?;
     push_kept(&mut sql, table, retention)?;
@@ -378,7 +378,7 @@ async fn count_deleted(
     let mut sql = Sql::new(&format!(
         "SELECT count(*) FROM {} WHERE {} < ",
         table.quoted(),
-        table.role(Role::DeletedAt).quoted()
+        table.column_of(ColumnRole::DeletedAt).quoted()
     ));
     sql.bind(cutoff)?;
     if let Some(cutoff) = retention.of.created_before
@@ -386,7 +386,7 @@ async fn count_deleted(
     {
         sql.push(&format!(
             " AND {} >= ",
-            table.role(Role::CreatedAt).quoted()
+            table.column_of(ColumnRole::CreatedAt).quoted()
         ));
         sql.bind(cutoff)?;
     }
@@ -399,7 +399,7 @@ fn push_kept(sql: &mut Sql, table: &'static Table, retention: &Retention) -> Res
     for (from, to) in merged(&retention.partitions) {
         sql.push(&format!(
             " AND NOT ({} BETWEEN ",
-            table.role(Role::Id).quoted()
+            table.column_of(ColumnRole::Id).quoted()
         ));
         sql.bind(from)?;
         sql.push(" AND ");
@@ -449,13 +449,16 @@ pub async fn oldest_kept(
     // Segments may not know yet what has gone.
     let by_age = retention.older_rows > 0 || retention.of.is_overdue;
     let sealed = sealed_until(conn, table).await?;
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::new(&format!(
         "SELECT min({created_at}) FROM {} WHERE true",
         table.quoted()
     ));
     if let Some(sealed) = sealed {
-        sql.push(&format!(" AND {} > ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} > ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(sealed)?;
     }
     if let (Some(cutoff), true) = (retention.of.created_before, by_age) {
@@ -463,7 +466,7 @@ pub async fn oldest_kept(
         sql.bind(cutoff)?;
     }
     if let Some(cutoff) = retention.of.deleted_before {
-        let deleted_at = table.role(Role::DeletedAt).quoted();
+        let deleted_at = table.column_of(ColumnRole::DeletedAt).quoted();
         sql.push(&format!(" AND ({deleted_at} IS NULL OR {deleted_at} >= "));
         sql.bind(cutoff)?;
         sql.push(")");
@@ -499,9 +502,9 @@ async fn oldest_of_straddling(
            SELECT min({created_at}) AS made FROM {from} \
            WHERE {id} BETWEEN first_id AND last_id AND {created_at} >= {cutoff}) AS r \
          WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} AND newest >= {cutoff}",
-        created_at = table.role(Role::CreatedAt).quoted(),
+        created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
         from = table.quoted(),
-        id = table.role(Role::Id).quoted(),
+        id = table.column_of(ColumnRole::Id).quoted(),
     ));
     push_kept_segments(&mut sql, retention)?;
     one(conn, sql).await

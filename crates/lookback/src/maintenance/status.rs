@@ -7,7 +7,7 @@ use super::partitions::{self, Partition};
 use super::plan::summaries;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index::sealed_until;
 
 /// How a table is: its partitions, how much there is, and how far sealing is.
@@ -149,13 +149,16 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
     status.add(conn, sql).await?;
     let in_segments = status.rows;
     status.rows_are_exact = in_segments == 0;
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::new(&format!(
         "SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest FROM {}",
         table.quoted()
     ));
     if let Some(sealed) = sealed {
-        sql.push(&format!(" WHERE {} > ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " WHERE {} > ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(sealed)?;
     }
     status.add(conn, sql).await?;

@@ -8,7 +8,7 @@ use super::plan::{Policy, Retention, push_ids, summaries};
 use crate::db::Sql;
 use crate::db::row;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 
 /// A partition that stays as a whole, though a [`Policy`] has a reason for some
 /// of its records to go.
@@ -123,7 +123,7 @@ async fn oldest(
     if !has_records || cutoff.is_none() {
         return Ok((None, has_records));
     }
-    let created_at = table.role(Role::CreatedAt).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     // By its table: who may read that need not have rights on its partitions.
     let mut sql = Sql::new(&format!(
         "SELECT min({created_at}) AS oldest FROM {} WHERE {created_at} < ",

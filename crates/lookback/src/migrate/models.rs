@@ -10,7 +10,8 @@ use lookback_schema::{
 use super::literal;
 use crate::error::Error;
 use crate::model::{
-    ColumnDefinition, Definition, Described, FillDefinition, PartitionDefinition, TypeDefinition,
+    ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition,
+    TypeDefinition,
 };
 use crate::tables::{
     Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
@@ -42,7 +43,7 @@ use crate::value::{ColumnType, ColumnValue, Value};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Models {
-    definitions: Vec<&'static Definition>,
+    definitions: Vec<&'static TableDefinition>,
     enums: Vec<(&'static str, ColumnType, &'static [&'static str])>,
     extensions: BTreeSet<String>,
     schemas: BTreeSet<String>,
@@ -77,7 +78,7 @@ impl Models {
 
     /// Adds a model. The order does not matter.
     #[must_use]
-    pub fn model<M: Described>(mut self) -> Self {
+    pub fn model<M: SchemaModel>(mut self) -> Self {
         self.definitions.push(M::DEFINITION);
         self
     }
@@ -185,7 +186,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn model(&mut self, definition: &'static Definition) {
+    fn model(&mut self, definition: &'static TableDefinition) {
         let name = Name::within(definition.schema, definition.table);
         self.about = format!("{} (table {name})", definition.model);
         if let Some(before) = self.models.insert(name.clone(), definition.model) {

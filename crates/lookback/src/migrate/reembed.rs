@@ -7,7 +7,7 @@ use crate::embedding::{ENCODER_VERSION, Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
 use crate::model::encoder_texts;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::setup::ENCODER_SETTING;
 use crate::tables::{NewSetting, Setting, SettingPatch};
 use crate::write::search_values;
@@ -100,7 +100,10 @@ async fn batch(
     table: &'static Table,
     after: Option<i64>,
 ) -> Result<Option<Batch>, Error> {
-    let (id, embedding) = (table.role(Role::Id), table.role(Role::Embedding));
+    let (id, embedding) = (
+        table.column_of(ColumnRole::Id),
+        table.column_of(ColumnRole::Embedding),
+    );
     let mut transaction = conn.begin().await?;
     let mut sql = Sql::new(&format!(
         "SELECT {}, {}, {} FROM {}",

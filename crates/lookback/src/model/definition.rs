@@ -11,14 +11,14 @@ use crate::value::{ColumnType, Value};
     note = "put #[model(table = \"…\", search(…))] on the struct, or #[model(table = \"…\", \
             schema_only)] if Lookback need not read or write it"
 )]
-pub trait Described: 'static {
+pub trait SchemaModel: 'static {
     #[doc(hidden)]
-    const DEFINITION: &'static Definition;
+    const DEFINITION: &'static TableDefinition;
 }
 
 /// A table; used by generated code.
 #[derive(Debug)]
-pub struct Definition {
+pub struct TableDefinition {
     /// The name of the Rust type.
     pub model: &'static str,
     /// The schema, if it is not the default one.

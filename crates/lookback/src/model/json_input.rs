@@ -2,7 +2,7 @@
 //! in one go.
 
 use crate::error::{Error, FieldError};
-use crate::model::{ColumnDef, Model, Role, Table, nearest};
+use crate::model::{ColumnDef, ColumnRole, Model, Table, nearest};
 use crate::value::Patch;
 use crate::value::{ColumnValue, Json, JsonMap, Problem};
 
@@ -105,8 +105,8 @@ impl JsonInput {
     fn unknown(&self, name: &str) -> String {
         if let Some(column) = self.table.column(name) {
             return match column.role {
-                Role::CreatedAt => "is set when the record is made".to_owned(),
-                Role::Plain => "is filled in by the database and cannot be given".to_owned(),
+                ColumnRole::CreatedAt => "is set when the record is made".to_owned(),
+                ColumnRole::Plain => "is filled in by the database and cannot be given".to_owned(),
                 _ => "is filled in by Lookback and cannot be given".to_owned(),
             };
         }
@@ -114,7 +114,7 @@ impl JsonInput {
             self.table
                 .columns
                 .iter()
-                .filter(|column| matches!(column.role, Role::Plain | Role::CreatedAt))
+                .filter(|column| matches!(column.role, ColumnRole::Plain | ColumnRole::CreatedAt))
                 .filter(|column| !column.generated)
                 .map(|column| column.name)
         };

@@ -354,7 +354,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let rows = sql
             .fetch_all(session.conn())
             .await
-            .map_err(|error| Error::from_driver(table, error).blamed_on("group_by"));
+            .map_err(|error| Error::from_driver(table, error).with_field("group_by"));
         let rows = session.end(table, rows).await?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(

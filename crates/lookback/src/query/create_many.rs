@@ -5,7 +5,7 @@ use sqlx::{Connection as _, PgConnection};
 use super::QueryBuilder;
 use crate::db::{CloseOnDrop, Db};
 use crate::error::{Error, FieldError};
-use crate::model::{Assign, Model};
+use crate::model::{ColumnValues, Model};
 use crate::write::{are_few, check_record, copy_runs, insert, leaves_the_same};
 
 impl<M: Model> QueryBuilder<M> {
@@ -71,7 +71,7 @@ impl<M: Model> QueryBuilder<M> {
 
 /// In a transaction: an `INSERT` by itself is stored once it is on its way, also
 /// if nobody waits for it any more.
-async fn insert_few<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, Error> {
+async fn insert_few<N: ColumnValues>(conn: &mut PgConnection, records: &[N]) -> Result<u64, Error> {
     let mut transaction = conn.begin().await?;
     let inserted = insert(&mut transaction, records).await?;
     transaction.commit().await?;

@@ -12,7 +12,7 @@ use sqlx::postgres::PgRow;
 use super::order::By;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 
 /// A place in a list: the records of the next page come after it, those of the
@@ -63,7 +63,7 @@ impl Key {
     /// Whether its values may be shown.
     pub(super) fn is_open(&self, table: &'static Table) -> bool {
         let column = self.by.def(table);
-        !column.hidden || column.role == Role::DeletedAt
+        !column.hidden || column.role == ColumnRole::DeletedAt
     }
 
     /// The name under which the key stands beside the columns of a row.
@@ -276,7 +276,7 @@ pub(super) fn keys(table: &'static Table, order: &[By]) -> Vec<Key> {
     debug_assert!(
         order
             .last()
-            .is_some_and(|by| by.column == table.place(Role::Id))
+            .is_some_and(|by| by.column == table.index_of(ColumnRole::Id))
     );
     order.iter().map(|by| Key::of(table, *by)).collect()
 }

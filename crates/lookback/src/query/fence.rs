@@ -13,7 +13,7 @@ use super::QueryBuilder;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{Node, Test};
-use crate::model::{Model, Role};
+use crate::model::{ColumnRole, Model};
 use crate::search::Time;
 
 /// How many records of the time PostgreSQL may expect, and what it may expect
@@ -30,7 +30,7 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let mut times = Vec::new();
         for node in &self.filter {
-            bounds(node, table.place(Role::CreatedAt), &mut times);
+            bounds(node, table.index_of(ColumnRole::CreatedAt), &mut times);
         }
         if times.is_empty() || !self.order.is_empty() || self.limit == Some(0) {
             return Ok(false);
@@ -53,7 +53,7 @@ impl<M: Model> QueryBuilder<M> {
     pub(super) fn times(&self) -> Vec<Time<'_>> {
         let mut nodes = Vec::new();
         for node in &self.filter {
-            bounds(node, M::TABLE.place(Role::CreatedAt), &mut nodes);
+            bounds(node, M::TABLE.index_of(ColumnRole::CreatedAt), &mut nodes);
         }
         let time = |node| match node {
             &Node::Test {

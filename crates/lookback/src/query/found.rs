@@ -13,7 +13,7 @@ use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::model::{Model, Role, Table, search_fields};
+use crate::model::{ColumnRole, Model, Table, search_fields};
 use crate::search::index::of_summaries;
 use crate::search::{self, Explainer, Highlight, Hit, Query, ScanSession, Scope, Terms, Why};
 use crate::value::ColumnValue;
@@ -263,7 +263,7 @@ impl<M: Model> QueryBuilder<M> {
                 None => table.quoted(),
             };
             // Bound, and not read where it is used: a distributed table takes it no other way.
-            sql.bind_value(table.role(Role::Embedding), embedding.to_value())?;
+            sql.bind_value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
             let vector = sql.take_text();
             // One more than the page, which tells whether there is another.
             let (itself, limit, offset) = (
@@ -272,8 +272,8 @@ impl<M: Model> QueryBuilder<M> {
                 sql.argument(i64::try_from(window.offset).unwrap_or(i64::MAX))?,
             );
             let (id, embedding) = (
-                table.role(Role::Id).quoted(),
-                table.role(Role::Embedding).quoted(),
+                table.column_of(ColumnRole::Id).quoted(),
+                table.column_of(ColumnRole::Embedding).quoted(),
             );
             // A vector of zeros has no direction: its distance is no number.
             let others = format!(
@@ -373,11 +373,14 @@ impl<M: Model> QueryBuilder<M> {
         unfiltered.filter.clear();
         let mut sql = Sql::new(&format!(
             "SELECT {} FROM {}",
-            table.role(Role::Embedding).quoted(),
+            table.column_of(ColumnRole::Embedding).quoted(),
             table.quoted()
         ));
         unfiltered.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
         let row = sql
             .fetch_optional(session.conn())
@@ -491,7 +494,7 @@ fn seen(window: &Window, found: usize, more: bool) -> Total {
 }
 
 async fn newest_id(table: &'static Table, session: &mut Session<'_>) -> Result<Option<i64>, Error> {
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     let sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
     let row = sql
         .fetch_optional(session.conn())

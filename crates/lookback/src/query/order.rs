@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use super::QueryBuilder;
 use crate::error::Error;
 use crate::filter::{searchable, split_field};
-use crate::model::{ColumnDef, Model, Role, Table};
+use crate::model::{ColumnDef, ColumnRole, Model, Table};
 
 /// An order of records by one column.
 ///
@@ -125,7 +125,7 @@ impl<M: Model> QueryBuilder<M> {
     /// What records are ordered by: what was asked for, then the newest id.
     pub(super) fn order(&self) -> Vec<By> {
         let table = M::TABLE;
-        let id = table.place(Role::Id);
+        let id = table.index_of(ColumnRole::Id);
         let mut order = self.order.clone();
         // What comes after the id cannot matter any more.
         match order.iter().position(|by| by.column == id) {

@@ -14,7 +14,7 @@ use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
 use crate::error::Error;
-use crate::model::{Model, Role};
+use crate::model::{ColumnRole, Model};
 use crate::value::Hidden;
 use crate::value::{ColumnValue, Json};
 
@@ -42,7 +42,10 @@ impl<M: Model> QueryBuilder<M> {
         let list = shape.list(&mut sql)?;
         sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
         let mut session = db.limited(self.timeout).await?;
         let row = sql
@@ -331,7 +334,7 @@ impl<M: Model> QueryBuilder<M> {
         }
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
-        let (id, key) = (table.role(Role::Id).quoted(), Key::alias(0));
+        let (id, key) = (table.column_of(ColumnRole::Id).quoted(), Key::alias(0));
         sql.push(&format!(
             "SELECT {list}, {id} AS {key} FROM {}",
             table.quoted()

@@ -7,7 +7,7 @@ use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Model, Role, check};
+use crate::model::{ColumnRole, Model, check};
 use crate::value::{ColumnValue as _, Value};
 use crate::write::now;
 
@@ -63,7 +63,7 @@ impl<M: Model> QueryBuilder<M> {
         self.only_filters("a record restored by its id")?;
         self.not_timed("a record restored by its id")?;
         let mut session = db.into().session().await?;
-        let live = [(M::TABLE.place(Role::DeletedAt), Value::Null)];
+        let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
         self.clone()
             .only_deleted()
             .set(session.conn(), id, &live)
@@ -80,7 +80,7 @@ impl<M: Model> QueryBuilder<M> {
     pub async fn restore_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
         self.chosen_by_filters("records to restore")?;
         let mut session = db.into().session().await?;
-        let live = [(M::TABLE.place(Role::DeletedAt), Value::Null)];
+        let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
         let deleted = self.clone().only_deleted();
         deleted.set_all(session.conn(), &live).await
     }
@@ -99,7 +99,10 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         self.push_unchanged(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
         let mut session = db.into().session().await?;
         let conn = session.conn();
@@ -152,8 +155,11 @@ impl<M: Model> QueryBuilder<M> {
         query.only_filters("records to purge")?;
         query.not_by_time("records to purge")?;
         query.not_timed("records to purge")?;
-        check(M::TABLE.role(Role::DeletedAt), &deleted_before.to_value())
-            .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
+        check(
+            M::TABLE.column_of(ColumnRole::DeletedAt),
+            &deleted_before.to_value(),
+        )
+        .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
         let most = self.limit.map_or(u64::MAX, u64::from);
         let mut session = db.into().session().await?;
         let mut purged = 0;
@@ -178,8 +184,8 @@ impl<M: Model> QueryBuilder<M> {
         wanted: u64,
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        let (from, id) = (table.quoted(), table.role(Role::Id).quoted());
-        let deleted_at = table.role(Role::DeletedAt);
+        let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
+        let deleted_at = table.column_of(ColumnRole::DeletedAt);
         let mut sql = Sql::default();
         self.push_where(&mut sql)?;
         sql.push(&format!(" AND {} < ", deleted_at.quoted()));
@@ -208,6 +214,6 @@ impl<M: Model> QueryBuilder<M> {
 }
 
 fn deleted_now<M: Model>() -> (usize, Value<'static>) {
-    let place = M::TABLE.place(Role::DeletedAt);
+    let place = M::TABLE.index_of(ColumnRole::DeletedAt);
     (place, Value::Timestamptz(now()))
 }

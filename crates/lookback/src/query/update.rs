@@ -6,11 +6,11 @@ use sqlx::{PgConnection, Row as _};
 use super::QueryBuilder;
 use super::create::{not_found, one};
 use crate::db::Sql;
-use crate::db::{CloseOnDrop, Db, Together};
+use crate::db::{CloseOnDrop, Db, TransactionScope};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::encoder_texts;
-use crate::model::{Assign, Model, Role, Table, check};
+use crate::model::{ColumnRole, ColumnValues, Model, Table, check};
 use crate::search::index::Changes;
 use crate::value::{ColumnValue, Value};
 use crate::write::{now, search_values};
@@ -71,12 +71,15 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         // The embedding is of all search fields: those that stay are read, and
         // the row is locked so that no other change comes between.
-        let mut together = Together::begin(conn).await?;
+        let mut together = TransactionScope::begin(conn).await?;
         let summaries = Changes::begin(together.conn(), table).await?;
         let mut scope = Sql::default();
         self.push_where(&mut scope)?;
         self.push_unchanged(&mut scope)?;
-        scope.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        scope.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         scope.bind(id)?;
         let kept = search_fields(table, scope, "", together.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
@@ -84,7 +87,7 @@ impl<M: Model> QueryBuilder<M> {
         };
         let embedding = embedding_after(table, &changes, &kept);
         changes.push((
-            table.place(Role::Embedding),
+            table.index_of(ColumnRole::Embedding),
             embedding
                 .as_ref()
                 .map_or(Value::Null, ColumnValue::to_value),
@@ -133,7 +136,7 @@ impl<M: Model> QueryBuilder<M> {
             // All search fields are set, and so the embedding is the same for all.
             let embedding = embedding_after(table, &changes, &[]);
             let value = embedding.map_or(Value::Null, |e| e.to_value().into_owned());
-            changes.push((table.place(Role::Embedding), value));
+            changes.push((table.index_of(ColumnRole::Embedding), value));
         }
         let done = self.set_all(session.conn(), &changes).await;
         session.release();
@@ -148,8 +151,8 @@ impl<M: Model> QueryBuilder<M> {
         changes: &[(usize, Value<'_>)],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        let id = table.role(Role::Id).quoted();
-        let mut together = Together::begin(conn).await?;
+        let id = table.column_of(ColumnRole::Id).quoted();
+        let mut together = TransactionScope::begin(conn).await?;
         let summaries = Changes::begin(together.conn(), table).await?;
         // Up to the newest record of now: those that are added meanwhile are not meant.
         let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
@@ -184,7 +187,7 @@ impl<M: Model> QueryBuilder<M> {
             push_changes(table, changes, &mut sql)?;
             sql.push(&format!(
                 ", {} = made.__embedding FROM (SELECT unnest(",
-                table.role(Role::Embedding).quoted()
+                table.column_of(ColumnRole::Embedding).quoted()
             ));
             sql.bind(&ids)?;
             sql.push(") AS __id, unnest(");
@@ -252,7 +255,10 @@ impl<M: Model> QueryBuilder<M> {
         push_changes(table, changes, &mut sql)?;
         self.push_where(&mut sql)?;
         self.push_unchanged(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
         Ok(sql)
     }
@@ -260,7 +266,7 @@ impl<M: Model> QueryBuilder<M> {
     /// Appends ` AND …`: not changed since the time that the caller knows.
     pub(super) fn push_unchanged(&self, sql: &mut Sql) -> Result<(), Error> {
         if let Some(time) = &self.unchanged_since {
-            let column = M::TABLE.role(Role::UpdatedAt);
+            let column = M::TABLE.column_of(ColumnRole::UpdatedAt);
             check(column, &time.to_value())
                 .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
             sql.push(&format!(" AND {} = ", column.quoted()));
@@ -278,14 +284,18 @@ impl<M: Model> QueryBuilder<M> {
         };
         let mut there = self.clone();
         there.unchanged_since = None;
-        let column = table.role(Role::UpdatedAt).quoted();
+        let column = table.column_of(ColumnRole::UpdatedAt).quoted();
         let changed = async {
             let mut sql = Sql::new(&format!("SELECT {column} FROM {}", table.quoted()));
             there.push_where(&mut sql)?;
-            sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+            sql.push(&format!(
+                " AND {} = ",
+                table.column_of(ColumnRole::Id).quoted()
+            ));
             sql.bind(id)?;
             let row = sql.fetch_optional(conn).await?;
-            let time = row.map(|row| super::read(&row, table.role(Role::UpdatedAt).name));
+            let time =
+                row.map(|row| super::read(&row, table.column_of(ColumnRole::UpdatedAt).name));
             Ok::<Option<chrono::DateTime<chrono::Utc>>, Error>(time.transpose()?)
         };
         match changed.await {
@@ -295,7 +305,7 @@ impl<M: Model> QueryBuilder<M> {
                     time.to_rfc3339_opts(SecondsFormat::Micros, true)
                 };
                 Error::Conflict(FieldError::new(
-                    table.role(Role::UpdatedAt).name,
+                    table.column_of(ColumnRole::UpdatedAt).name,
                     format!(
                         "is {}, not {}: record {id} was changed since; read it again",
                         text(changed),
@@ -316,14 +326,17 @@ impl<M: Model> QueryBuilder<M> {
         ));
         self.push_where(&mut sql)?;
         self.push_unchanged(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
         one(sql, conn, table).await
     }
 }
 
 /// What a patch changes, checked.
-fn changes<P: Assign>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error> {
+fn changes<P: ColumnValues>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error> {
     let table = P::Model::TABLE;
     let changes: Vec<(usize, Value<'_>)> = (0..table.columns.len())
         .filter_map(|index| patch.value(index).map(|value| (index, value)))
@@ -356,7 +369,7 @@ fn push_changes(
         sql.push(", ");
     }
     // Never back and never the same, whatever the clock of this machine says.
-    let updated_at = table.role(Role::UpdatedAt).quoted();
+    let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
     sql.push(&format!("{updated_at} = greatest("));
     sql.bind(now())?;
     sql.push(&format!(", {updated_at} + interval '1 microsecond')"));
@@ -391,7 +404,7 @@ async fn search_fields(
     conn: &mut PgConnection,
 ) -> Result<Vec<(i64, Vec<Value<'static>>)>, Error> {
     let scope = sql.take_text();
-    let mut columns = vec![table.role(Role::Id).quoted()];
+    let mut columns = vec![table.column_of(ColumnRole::Id).quoted()];
     columns.extend(encoder_texts(table));
     sql.push(&format!(
         "SELECT {} FROM {}{scope}{page} FOR UPDATE",

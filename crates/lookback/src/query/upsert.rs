@@ -10,7 +10,7 @@ use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
 use crate::error::{Error, FieldError};
-use crate::model::{KeyDef, Model, Role, nearest};
+use crate::model::{ColumnRole, KeyDef, Model, nearest};
 use crate::write::{bind_row, check_new, given, inserted, now, quoted_list};
 
 /// A unique key of a model, by which [`QueryBuilder::upsert`] knows a record
@@ -108,17 +108,17 @@ impl<M: Model> QueryBuilder<M> {
         for (_, column) in inserted(table) {
             let name = column.quoted();
             match column.role {
-                Role::CreatedAt | Role::UpdatedAt => {}
+                ColumnRole::CreatedAt | ColumnRole::UpdatedAt => {}
                 _ => sql.push(&format!("{name} = excluded.{name}, ")),
             }
         }
         // Always later than the time of an insert, which tells the two apart.
-        let updated_at = table.role(Role::UpdatedAt).quoted();
+        let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
         sql.push(&format!(
             "{updated_at} = greatest(excluded.{updated_at}, kept.{updated_at}) \
              + interval '1 microsecond'"
         ));
-        let deleted_at = table.role(Role::DeletedAt).quoted();
+        let deleted_at = table.column_of(ColumnRole::DeletedAt).quoted();
         match self.deleted {
             Deleted::Without => sql.push(&format!(" WHERE kept.{deleted_at} IS NULL")),
             Deleted::With => {}

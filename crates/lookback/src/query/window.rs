@@ -5,7 +5,7 @@ use serde_json::json;
 use super::cursor::{Cursor, Start};
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::value::Problem;
 
 /// Which of the hits are on a page.
@@ -75,7 +75,10 @@ impl Window {
     /// Appends ` AND …`: no record that was added since the first page.
     pub(super) fn push_until(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
         if let Some(until) = self.until {
-            sql.push(&format!(" AND {} <= ", table.role(Role::Id).quoted()));
+            sql.push(&format!(
+                " AND {} <= ",
+                table.column_of(ColumnRole::Id).quoted()
+            ));
             sql.bind(until)?;
         }
         Ok(())

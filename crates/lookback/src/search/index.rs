@@ -24,7 +24,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use crate::db::Sql;
-use crate::db::Together;
+use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 
@@ -53,7 +53,7 @@ pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 ///
 /// Those of the database.
 pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    let mut together = Together::begin(conn).await?;
+    let mut together = TransactionScope::begin(conn).await?;
     lock(together.conn(), table, Lock::AloneAtLast).await?;
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;

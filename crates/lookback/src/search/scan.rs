@@ -5,7 +5,7 @@ use sqlx::{PgConnection, Row as _};
 use super::scope::Scope;
 use super::statement::Likeness;
 use crate::db::Sql;
-use crate::db::Together;
+use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 
@@ -13,10 +13,10 @@ use crate::model::Table;
 ///
 /// In a transaction of their own, which is rolled back in the end: nothing is
 /// written in it, and with it goes what was set. In a transaction of the
-/// caller's without a savepoint (see [`Together`]): what was set is set back.
+/// caller's without a savepoint (see [`TransactionScope`]): what was set is set back.
 pub(crate) struct Session<'c> {
     table: &'static Table,
-    together: Together<'c>,
+    together: TransactionScope<'c>,
     /// What was set before, in the order of [`SETTINGS`] and
     /// [`WITHOUT_INDEXES`]; `None` for what was not known yet.
     before: Vec<Option<String>>,
@@ -51,7 +51,7 @@ impl<'c> Session<'c> {
         table: &'static Table,
         conn: &'c mut PgConnection,
     ) -> Result<Self, sqlx::Error> {
-        let mut together = Together::begin(conn).await?;
+        let mut together = TransactionScope::begin(conn).await?;
         let names = SETTINGS.iter().map(|(name, _)| *name);
         let before: Vec<String> = names
             .chain([WITHOUT_INDEXES])
@@ -163,8 +163,8 @@ impl<'c> Session<'c> {
 
     async fn end(self) -> Result<(), sqlx::Error> {
         let conn = match self.together {
-            Together::Own(transaction) => return transaction.rollback().await,
-            Together::Callers(conn) => conn,
+            TransactionScope::Own(transaction) => return transaction.rollback().await,
+            TransactionScope::Outer(conn) => conn,
         };
         let mut sql = Sql::default();
         let names = SETTINGS.iter().map(|(name, _)| *name);

@@ -17,7 +17,7 @@ use super::sealed::Places;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Pattern;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
 
@@ -74,8 +74,8 @@ pub(super) fn candidates(
     sources: &Sources,
     mut sql: Sql,
 ) -> Result<Sql, Error> {
-    let id = table.role(Role::Id).quoted();
-    let embedding_column = table.role(Role::Embedding);
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let embedding_column = table.column_of(ColumnRole::Embedding);
     let embedding = embedding_column.quoted();
     let from = table.quoted();
     let text = search_text(table);

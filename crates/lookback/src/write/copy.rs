@@ -7,8 +7,8 @@ use sqlx::encode::IsNull;
 use sqlx::postgres::PgArgumentBuffer;
 
 use super::row::{given, now, quoted_list, row};
-use crate::db::Together;
-use crate::model::{Assign, ColumnDef, Model as _, Table};
+use crate::db::TransactionScope;
+use crate::model::{ColumnDef, ColumnValues, Model as _, Table};
 use crate::value::Value;
 
 /// Signature, flags (none) and length of the header extension (none).
@@ -21,7 +21,7 @@ pub(crate) const CHUNK: usize = 256 * 1024;
 /// Copies records, all or none: with one COPY, if all of them leave the same
 /// columns to the database, as all records of most models do. An error comes
 /// with the number of records before its COPY.
-pub(crate) async fn copy_runs<N: Assign>(
+pub(crate) async fn copy_runs<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
 ) -> Result<u64, (usize, sqlx::Error)> {
@@ -33,7 +33,7 @@ pub(crate) async fn copy_runs<N: Assign>(
     if let [run] = runs.as_slice() {
         return copy_in(conn, run).await.map_err(at_start);
     }
-    let mut together = Together::begin(conn).await.map_err(at_start)?;
+    let mut together = TransactionScope::begin(conn).await.map_err(at_start)?;
     let (mut before, mut copied) = (0, 0);
     for run in runs {
         copied += copy_in(together.conn(), run)
@@ -45,14 +45,17 @@ pub(crate) async fn copy_runs<N: Assign>(
     Ok(copied)
 }
 
-pub(crate) fn leaves_the_same<N: Assign>(a: &N, b: &N) -> bool {
+pub(crate) fn leaves_the_same<N: ColumnValues>(a: &N, b: &N) -> bool {
     let columns = N::Model::TABLE.columns.iter().enumerate();
     columns
         .filter(|(_, column)| column.database_default)
         .all(|(index, _)| a.value(index).is_some() == b.value(index).is_some())
 }
 
-async fn copy_in<N: Assign>(conn: &mut PgConnection, records: &[N]) -> Result<u64, sqlx::Error> {
+async fn copy_in<N: ColumnValues>(
+    conn: &mut PgConnection,
+    records: &[N],
+) -> Result<u64, sqlx::Error> {
     let columns = records.first().map(given).unwrap_or_default();
     let statement = statement(N::Model::TABLE, &columns);
     let now = now();
@@ -84,7 +87,7 @@ pub(crate) fn statement(table: &'static Table, columns: &[&'static ColumnDef]) -
 }
 
 /// Appends one row: the number of fields, then each with its length.
-pub(crate) fn encode<N: Assign>(
+pub(crate) fn encode<N: ColumnValues>(
     record: &N,
     now: chrono::DateTime<chrono::Utc>,
     buffer: &mut PgArgumentBuffer,

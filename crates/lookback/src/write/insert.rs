@@ -11,20 +11,20 @@ use sqlx::PgConnection;
 use super::row::{bind_row, given, now, quoted_list};
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Assign, Model as _};
+use crate::model::{ColumnValues, Model as _};
 
 /// An `INSERT` of more values than this takes longer than a COPY.
 pub(crate) const MOST_VALUES: usize = 2_048;
 
 /// Whether records are few that all leave the same columns to the database.
-pub(crate) fn are_few<N: Assign>(records: &[N]) -> bool {
+pub(crate) fn are_few<N: ColumnValues>(records: &[N]) -> bool {
     let columns = records.first().map_or(0, |record| given(record).len());
     records.len() * columns <= MOST_VALUES
 }
 
 /// Inserts records that all leave the same columns to the database, in one
 /// statement if they are few. An error does not say which of them it is.
-pub(crate) async fn insert<N: Assign>(
+pub(crate) async fn insert<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
 ) -> Result<u64, Error> {

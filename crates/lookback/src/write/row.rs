@@ -8,7 +8,7 @@ use sqlx::postgres::PgRow;
 use crate::db::Sql;
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
-use crate::model::{Assign, ColumnDef, Model, Role, Table, check};
+use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model, Table, check};
 use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
 /// Whether the encoder finds words in a value of this type
@@ -58,17 +58,17 @@ pub(crate) fn search_values(
 /// `deleted_at` and what the database fills.
 pub(crate) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
     table.columns.iter().enumerate().filter(|(_, column)| {
-        !matches!(column.role, Role::Id | Role::DeletedAt) && !column.generated
+        !matches!(column.role, ColumnRole::Id | ColumnRole::DeletedAt) && !column.generated
     })
 }
 
 /// The columns that a new record has a value for: of those that an insert may
 /// give one, all but what is left to the database.
-pub(crate) fn given<N: Assign>(new: &N) -> Vec<&'static ColumnDef> {
+pub(crate) fn given<N: ColumnValues>(new: &N) -> Vec<&'static ColumnDef> {
     given_places(new).map(|(_, column)| column).collect()
 }
 
-fn given_places<N: Assign>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+fn given_places<N: ColumnValues>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
     inserted(N::Model::TABLE)
         .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
 }
@@ -83,12 +83,12 @@ pub(crate) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
 /// # Errors
 ///
 /// [`Error::is_invalid`] with every wrong field.
-pub fn check_new<N: Assign>(new: &N) -> Result<(), Error> {
+pub fn check_new<N: ColumnValues>(new: &N) -> Result<(), Error> {
     check_record(new).map_err(|wrong| Error::invalid(N::Model::TABLE.name, wrong))
 }
 
 /// Every field of a new record that its column refuses.
-pub(crate) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
+pub(crate) fn check_record<N: ColumnValues>(new: &N) -> Result<(), Vec<FieldError>> {
     let wrong: Vec<FieldError> = inserted(N::Model::TABLE)
         .filter_map(|(index, column)| {
             new.value(index)
@@ -100,22 +100,22 @@ pub(crate) fn check_record<N: Assign>(new: &N) -> Result<(), Vec<FieldError>> {
 
 /// The row of a new record, in the order of [`given`]: each column with its
 /// value.
-pub(crate) fn row<N: Assign, E>(
+pub(crate) fn row<N: ColumnValues, E>(
     new: &N,
     now: chrono::DateTime<Utc>,
     mut each: impl FnMut(&'static ColumnDef, Value<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     for (index, column) in given_places(new) {
         match column.role {
-            Role::Embedding => match embedding_of(new) {
+            ColumnRole::Embedding => match embedding_of(new) {
                 Some(embedding) => each(column, embedding.to_value())?,
                 None => each(column, Value::Null)?,
             },
-            Role::UpdatedAt => each(column, Value::Timestamptz(now))?,
-            Role::CreatedAt => {
+            ColumnRole::UpdatedAt => each(column, Value::Timestamptz(now))?,
+            ColumnRole::CreatedAt => {
                 each(column, new.value(index).unwrap_or(Value::Timestamptz(now)))?;
             }
-            Role::Id | Role::DeletedAt | Role::Plain => {
+            ColumnRole::Id | ColumnRole::DeletedAt | ColumnRole::Plain => {
                 each(column, new.value(index).unwrap_or(Value::Null))?;
             }
         }
@@ -124,7 +124,7 @@ pub(crate) fn row<N: Assign, E>(
 }
 
 /// Binds the row of a new record, as the list of values of an `INSERT`.
-pub(crate) fn bind_row<N: Assign>(
+pub(crate) fn bind_row<N: ColumnValues>(
     sql: &mut Sql,
     new: &N,
     now: chrono::DateTime<Utc>,
@@ -138,7 +138,7 @@ pub(crate) fn bind_row<N: Assign>(
     })
 }
 
-fn embedding_of<N: Assign>(new: &N) -> Option<Embedding> {
+fn embedding_of<N: ColumnValues>(new: &N) -> Option<Embedding> {
     let mut encoder = Encoder::default();
     for index in N::Model::TABLE.search {
         if let Some(value) = new.value(*index) {

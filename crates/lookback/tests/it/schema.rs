@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use lookback::migrate::Models;
 use lookback::schema::{Constraint, CreateIndex, Fill, Index, Name, Partition, PartitionBy};
-use lookback::{Import, Log, Metric, Model, RequestSnapshot, Role, Setting, Table, User};
+use lookback::{ColumnRole, Import, Log, Metric, Model, RequestSnapshot, Setting, Table, User};
 use sqlx::{PgPool, Row as _};
 
 /// Name, type, null or not.
@@ -166,7 +166,7 @@ async fn the_models_are_those_of_the_tables() {
             .collect();
         assert_eq!(found, expected, "{}", table.name);
         for (row, column) in rows.iter().zip(table.columns) {
-            let filled = matches!(column.role, Role::CreatedAt | Role::UpdatedAt);
+            let filled = matches!(column.role, ColumnRole::CreatedAt | ColumnRole::UpdatedAt);
             assert_eq!(
                 row.get::<bool, _>("has_default"),
                 column.has_default || filled,

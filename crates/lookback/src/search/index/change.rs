@@ -9,7 +9,7 @@ use super::{Lock, damaged, lock, sealed};
 use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 
 /// What has to be done in a transaction that changes search fields, so that the
@@ -80,12 +80,12 @@ impl Changes {
 
     async fn records(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Changed>, Error> {
         let table = self.table;
-        let id = table.role(Role::Id).quoted();
+        let id = table.column_of(ColumnRole::Id).quoted();
         let mut sql = Sql::new(&format!(
             "SELECT {id} AS __id, {} AS __text, {} AS __fields, {} AS __embedding FROM {} WHERE {id} = ANY(",
             search_text(table),
             search_fields(table, None),
-            table.role(Role::Embedding).quoted(),
+            table.column_of(ColumnRole::Embedding).quoted(),
             table.quoted(),
         ));
         sql.bind(ids)?;

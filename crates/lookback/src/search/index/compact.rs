@@ -11,7 +11,7 @@ use super::listed::{Listed, store};
 use super::sealer::MOST_IDS;
 use super::{Lock, lock, of_summaries, sealed_from};
 use crate::db::Sql;
-use crate::db::Together;
+use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 
@@ -30,7 +30,7 @@ pub async fn compact(
     first_id: i64,
     last_id: i64,
 ) -> Result<Option<(u64, u64)>, Error> {
-    let mut together = Together::begin(conn).await?;
+    let mut together = TransactionScope::begin(conn).await?;
     if !lock(together.conn(), table, Lock::Alone).await? {
         return Ok(None);
     }

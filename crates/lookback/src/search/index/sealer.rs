@@ -12,10 +12,10 @@ use super::kinds::Record;
 use super::summary::{Finished, Summary};
 use super::{Lock, forget, lock, sealed_until};
 use crate::db::Sql;
-use crate::db::{CloseOnDrop, Session, Together};
+use crate::db::{CloseOnDrop, Session, TransactionScope};
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::model::{search_text, search_texts};
 use crate::tables::SealedSegment;
 use crate::value::ColumnType;
@@ -245,7 +245,7 @@ impl Sealer {
             tokio::time::sleep(POLL).await;
             self.settle(conn, head).await?;
         }
-        let mut together = Together::begin(conn).await?;
+        let mut together = TransactionScope::begin(conn).await?;
         let locked = lock(together.conn(), self.table, Lock::Alone).await?;
         // Whoever sealed it meanwhile was alone, too. What retention forgets comes before it.
         if !locked || sealed_until(together.conn(), self.table).await? != sealed {
@@ -339,7 +339,10 @@ impl Sealer {
     /// and all that there are come before it. So it is after a `TRUNCATE …
     /// RESTART IDENTITY`, and it does no harm where they were deleted for good.
     async fn is_begun_anew(&self, conn: &mut PgConnection) -> Result<bool, Error> {
-        let (id, from) = (self.table.role(Role::Id).quoted(), self.table.quoted());
+        let (id, from) = (
+            self.table.column_of(ColumnRole::Id).quoted(),
+            self.table.quoted(),
+        );
         let mut sql = Sql::new(&format!(
             "SELECT coalesce((SELECT max({id}) FROM {from}) < first_id, FALSE) AS anew \
              FROM sealed_segments WHERE deleted_at IS NULL AND rows > 0 AND target = "
@@ -361,7 +364,10 @@ impl Sealer {
     /// they are many.
     async fn next(&self, conn: &mut PgConnection) -> Result<Option<Next>, Error> {
         let sealed = sealed_until(conn, self.table).await?;
-        let (id, from) = (self.table.role(Role::Id).quoted(), self.table.quoted());
+        let (id, from) = (
+            self.table.column_of(ColumnRole::Id).quoted(),
+            self.table.quoted(),
+        );
         let mut sql = Sql::new(&format!(
             "SELECT min({id}) AS first, (SELECT max({id}) FROM {from}) AS head FROM {from} WHERE {id} > "
         ));
@@ -452,7 +458,7 @@ async fn read(
     conn: &mut PgConnection,
     summary: &mut Summary,
 ) -> Result<(), Error> {
-    let id = table.role(Role::Id).quoted();
+    let id = table.column_of(ColumnRole::Id).quoted();
     let fields = search_texts(table);
     let sum = |of: &str| {
         let of_field = |field: &String| format!(" + {of}({field})");
@@ -464,8 +470,8 @@ async fn read(
         "SELECT {id}, {created_at}, {embedding}, \
              CASE WHEN getdatabaseencoding() = 'UTF8'{lower} AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
              FROM {from} WHERE {id} BETWEEN ",
-        created_at = table.role(Role::CreatedAt).quoted(),
-        embedding = table.role(Role::Embedding).quoted(),
+        created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
+        embedding = table.column_of(ColumnRole::Embedding).quoted(),
         // Known before a row is read.
         lower = texts_of_columns(table)
             .map(|column| format!(

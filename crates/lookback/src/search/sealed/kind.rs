@@ -8,7 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index::{LISTED, NEWEST, is_left};
 use crate::search::scope::Scope;
 use crate::value::{ColumnValue, Value};
@@ -118,8 +118,8 @@ pub(super) async fn passing(
     mut sql: Sql,
     ids: Vec<i64>,
 ) -> Result<BTreeMap<i64, Option<f64>>, Error> {
-    let id = table.role(Role::Id).quoted();
-    let embedding = table.role(Role::Embedding);
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let embedding = table.column_of(ColumnRole::Embedding);
     let scope = sql.take_text();
     sql.bind_value(embedding, vector.map_or(Value::Null, ColumnValue::to_value))?;
     let vector = sql.take_text();

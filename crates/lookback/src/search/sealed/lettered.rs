@@ -9,7 +9,7 @@ use super::places::Places;
 use super::span::Span;
 use crate::error::Error;
 use crate::filter::Pattern;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index::template::templates_within;
 use crate::search::query::Query;
 use crate::search::scope::Scope;
@@ -194,7 +194,7 @@ impl LetteredKinds {
         let target = sql.argument(table.name)?;
         let vector = query.embedding.as_ref();
         let vector = vector.map_or(Value::Null, ColumnValue::to_value);
-        sql.bind_value(table.role(Role::Embedding), vector)?;
+        sql.bind_value(table.column_of(ColumnRole::Embedding), vector)?;
         let vector = sql.take_text();
         let mut span = span.condition(&mut sql)?;
         // What is below, retention took: see `seal/gone.rs`.

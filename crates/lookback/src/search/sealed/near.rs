@@ -9,7 +9,7 @@ use super::places::{Places, sealed, unsealed};
 use super::span::Span;
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::scope::Scope;
 use crate::search::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS};
 use crate::value::ColumnValue;
@@ -95,7 +95,7 @@ impl Near {
     ) -> Result<Option<Self>, Error> {
         let (mut sql, possible) = possible(table, scope)?;
         let target = sql.argument(table.name)?;
-        sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+        sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let vector = sql.take_text();
         let within = span.condition(&mut sql)?;
         let wanted_kinds = sql.argument(wanted)?;
@@ -218,7 +218,7 @@ impl InOrder {
     ) -> Result<Option<Self>, Error> {
         let (mut sql, possible) = possible(table, scope)?;
         let target = sql.argument(table.name)?;
-        sql.bind_value(table.role(Role::Embedding), vector.to_value())?;
+        sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let vector = sql.take_text();
         let within = span.condition(&mut sql)?;
         let limit = sql.argument(entries)?;

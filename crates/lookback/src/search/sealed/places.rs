@@ -6,7 +6,7 @@ use sqlx::postgres::PgRow;
 use super::span::Span;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::index::damaged;
 
 /// Records that are read, instead of all of a table.
@@ -32,7 +32,7 @@ impl Places {
 
     /// What stands after `FROM`, under the name of the table.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
-        let (id, from) = (table.role(Role::Id).quoted(), table.quoted());
+        let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
         let last: Vec<i64> = self.ranges.iter().map(|(_, last)| *last).collect();
         let (first, last) = (sql.argument(first)?, sql.argument(last)?);

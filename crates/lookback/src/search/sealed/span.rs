@@ -6,7 +6,7 @@ use super::places::hot;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;
-use crate::model::{Role, Table};
+use crate::model::{ColumnRole, Table};
 use crate::search::scope::Scope;
 
 /// The ids of the segments that have records of the times of a scope.
@@ -41,7 +41,7 @@ impl Span {
             };
             for end in ends {
                 sql.push(&format!(" AND {end}{sign} "));
-                sql.bind_value(table.role(Role::CreatedAt), (*value).clone())?;
+                sql.bind_value(table.column_of(ColumnRole::CreatedAt), (*value).clone())?;
             }
         }
         let times = sql.take_text();

@@ -76,7 +76,7 @@ async fn what_is_no_array_is_refused() {
         let Json::Object(map) = json else {
             unreachable!()
         };
-        <<Thing as lookback::Model>::New as lookback::Assign>::from_json(map)
+        <<Thing as lookback::Model>::New as lookback::ColumnValues>::from_json(map)
     };
     let refused = |field: &str, value: Json| {
         let mut json = json!({"name": "n", "big.num__ber": 1, "numbers": []});
