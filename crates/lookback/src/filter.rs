@@ -1,9 +1,9 @@
-//! The filter tree.
+//! Filters: conditions on records.
 //!
 //! Typed columns and text lookups build the same tree, of few kinds of nodes:
-//! `ne` is a `!` around `eq`, `between` an `&`, `contains` a pattern. `sql` is
-//! the one place that renders it. Values are always bound, identifiers come
-//! from the model.
+//! `ne` is a `!` around `eq`, `between` an `&`, `contains` a pattern. `lookup`
+//! lists the lookups, `sql` is the only place that renders a tree. Values are
+//! always bound, identifiers come from the model.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,31 +15,30 @@ use crate::error::{Error, FieldError};
 use crate::model::Model;
 use crate::value::Problem;
 
-mod json;
+mod format;
+mod json_path;
 mod key;
+mod lexer;
 mod lookup;
-mod node;
-mod read;
-mod scan;
+mod parser;
 mod sql;
 #[cfg(test)]
 mod tests;
-mod text;
+mod tree;
 mod url;
-mod write;
-mod written;
+mod validate;
 
-pub use json::JsonPath;
+pub use json_path::JsonPath;
 pub(crate) use key::{searchable, split_field};
 pub use lookup::Lookup;
-use node::Tree;
-pub(crate) use node::{Comparison, Node, Pattern, Relation, Test};
+use tree::Tree;
+pub(crate) use tree::{Comparison, Node, Pattern, Relation, Test};
 
-/// Which records of `M` a query is about.
+/// A condition on the records of `M`.
 ///
-/// Made from typed columns, or from text by [`parse`](Self::parse); joined by
-/// `&`, `|` and `!`. Every filter is true or false of a record, never unknown:
-/// `!filter` is exactly the records that `filter` leaves out.
+/// Typed columns build it, or [`parse`](Self::parse) from text; `&`, `|` and `!`
+/// combine filters. Every filter is true or false for a record, never unknown:
+/// `!filter` matches exactly the records that `filter` does not match.
 ///
 /// ```
 /// use lookback::{Filter, Log};
@@ -53,8 +52,8 @@ pub(crate) use node::{Comparison, Node, Pattern, Relation, Test};
 /// ```
 ///
 /// A value that the column cannot have (`Log::level().eq("verbose")`) is an
-/// error when the query runs, as it is at once in `parse`. So is a filter that
-/// is nested more than 64 deep, or that asks more than 1,000 things.
+/// error when the query runs; `parse` returns it at once. The same holds for a
+/// filter that is nested more than 64 deep, or has more than 1,000 conditions.
 pub struct Filter<M> {
     pub(crate) node: Node,
     depth: usize,
@@ -81,50 +80,49 @@ impl<M: Model> Filter<M> {
     }
 
     pub(crate) fn test(column: usize, test: Result<Test, Problem>) -> Self {
-        let node = match test.and_then(Test::askable) {
+        let node = match test.and_then(Test::validated) {
             Ok(test) => Node::Test { column, test },
-            Err(problem) => Node::Wrong(FieldError::new(M::TABLE.columns[column].name, problem)),
+            Err(problem) => Node::Invalid(FieldError::new(M::TABLE.columns[column].name, problem)),
         };
         Self::new(Tree::leaf(node))
     }
 
-    /// Every record: an `&` of nothing.
+    /// Matches every record: an `&` of nothing.
     pub fn all() -> Self {
         Self::new(Tree::all())
     }
 
-    /// No record: an `|` of nothing.
+    /// Matches no record: an `|` of nothing.
     pub fn none() -> Self {
         Self::new(Tree::none())
     }
 
-    /// Reads a filter from text: `field__lookup=value`, or a group of them,
-    /// `or=(level=error,and(source=API,id__gte=7))`. Without a lookup,
-    /// `field=value` is `eq`. The guide page "Queries" has it all.
+    /// Parses a filter: `field__lookup=value`, or a group of them,
+    /// `or=(level=error,and(source=API,id__gte=7))`.
     ///
-    /// Times such as `-15m` are counted from the moment of this call.
+    /// Without a lookup, `field=value` is `eq`. The guide page "Queries" describes
+    /// the whole syntax. Times such as `-15m` are relative to this call.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for every field, lookup and value that is not of
-    /// the model, listing what is; for text that is no filter, where it goes
-    /// wrong; for more than 1 MiB of text.
+    /// [`Error::is_invalid`] for every field, lookup and value that the model does
+    /// not have, listing those that it has; for a syntax error, with its position;
+    /// for more than 1 MiB of text.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::parse_all([text])
     }
 
-    /// Reads several filters, all of which have to hold, and finds what is
-    /// wrong with any of them.
+    /// Parses several filters, all of which have to match.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse), for all of them in one.
+    /// As [`parse`](Self::parse), for all filters in one error.
     pub fn parse_all<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Result<Self, Error> {
         Self::parse_all_at(texts, Utc::now())
     }
 
-    /// As [`parse_all`](Self::parse_all), with times such as `-15m` counted
-    /// from `now`.
+    /// As [`parse_all`](Self::parse_all), with times such as `-15m` relative to
+    /// `now`.
     ///
     /// # Errors
     ///
@@ -135,23 +133,24 @@ impl<M: Model> Filter<M> {
     ) -> Result<Self, Error> {
         let trees = texts
             .into_iter()
-            .map(|text| text::parse(M::TABLE, text.as_ref(), now));
+            .map(|text| parser::parse(M::TABLE, text.as_ref(), now));
         Self::joined(trees)
     }
 
-    /// Reads the query of a URL, `level=error&created_at__gte=-15m`: every pair
-    /// is a filter, and all of them have to hold. `%` and two digits is a byte
-    /// of UTF-8, and `+` a space.
+    /// Parses the query of a URL, `level=error&created_at__gte=-15m`.
+    ///
+    /// Every pair is a filter, and all of them have to match. `%` and two digits
+    /// is a byte of UTF-8, and `+` a space.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse), for all pairs in one.
+    /// As [`parse`](Self::parse), for all pairs in one error.
     pub fn from_query(query: &str) -> Result<Self, Error> {
         Self::from_query_at(query, Utc::now())
     }
 
-    /// As [`from_query`](Self::from_query), with times such as `-15m` counted
-    /// from `now`.
+    /// As [`from_query`](Self::from_query), with times such as `-15m` relative to
+    /// `now`.
     ///
     /// # Errors
     ///
@@ -160,23 +159,23 @@ impl<M: Model> Filter<M> {
         let table = M::TABLE;
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let trees = pairs.map(|pair| match url::decoded(pair) {
-            Ok(text) => text::parse(table, &text, now),
+            Ok(text) => parser::parse(table, &text, now),
             Err(problem) => Err(vec![FieldError::new(
-                scan::shown(pair.split('=').next().unwrap_or_default()),
+                lexer::excerpt(pair.split('=').next().unwrap_or_default()),
                 problem,
             )]),
         });
         Self::joined(trees)
     }
 
-    /// Reads a filter whose key and value come apart, as in the decoded query
-    /// of a URL.
+    /// Parses a filter from its key and its value, as in the decoded query of a
+    /// URL.
     ///
     /// # Errors
     ///
     /// As [`parse`](Self::parse).
     pub fn lookup(key: &str, value: &str) -> Result<Self, Error> {
-        let tree = text::parse_pair(M::TABLE, key, value, Utc::now());
+        let tree = parser::parse_pair(M::TABLE, key, value, Utc::now());
         Self::joined([tree])
     }
 
@@ -184,38 +183,40 @@ impl<M: Model> Filter<M> {
         trees: impl IntoIterator<Item = Result<Tree, Vec<FieldError>>>,
     ) -> Result<Self, Error> {
         let mut whole: Option<Tree> = None;
-        let mut wrong = Vec::new();
+        let mut errors = Vec::new();
         for tree in trees {
             match (tree, whole.take()) {
                 (Ok(tree), None) => whole = Some(tree),
                 (Ok(tree), Some(before)) => whole = Some(before.and(tree)),
-                (Err(errors), before) => {
+                (Err(more), before) => {
                     whole = before;
-                    wrong.extend(errors);
+                    errors.extend(more);
                 }
             }
         }
         let whole = whole.unwrap_or_else(Tree::all);
-        whole.node.collect_wrong(&mut wrong);
-        match wrong.is_empty() {
+        whole.node.collect_invalid(&mut errors);
+        match errors.is_empty() {
             true => Ok(Self::new(whole)),
-            false => Err(Error::invalid(M::TABLE.name, wrong)),
+            false => Err(Error::invalid(M::TABLE.name, errors)),
         }
     }
 
-    /// The filter as text, which [`parse`](Self::parse) reads as the same
-    /// filter. What is written in two ways comes out in one: `ne` for `!` and
-    /// `eq`, `like` for `contains`, `gte` and `lte` for `between`.
+    /// Formats the filter as text, which [`parse`](Self::parse) reads as the same
+    /// filter.
+    ///
+    /// A condition that has two forms comes out in one: `ne` for `!` and `eq`,
+    /// `like` for `contains`, `gte` and `lte` for `between`.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a filter that a query would refuse, and for
-    /// one of a hidden column, which text cannot ask about.
+    /// [`Error::is_invalid`] for a filter that a query would reject, and for a
+    /// condition on a hidden column, which text filters cannot use.
     pub fn to_text(&self) -> Result<String, Error> {
-        let wrong = write::refused(M::TABLE, &self.node);
-        match wrong.is_empty() {
-            true => Ok(write::text(M::TABLE, &self.node)),
-            false => Err(Error::invalid(M::TABLE.name, wrong)),
+        let errors = format::unformattable(M::TABLE, &self.node);
+        match errors.is_empty() {
+            true => Ok(format::to_text(M::TABLE, &self.node)),
+            false => Err(Error::invalid(M::TABLE.name, errors)),
         }
     }
 }

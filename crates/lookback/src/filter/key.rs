@@ -1,67 +1,67 @@
-//! What stands left of the `=`: a field, a path into it, and a lookup.
+//! The key of a filter, left of the `=`: a field, a path into it, and a lookup.
 
 use crate::error::{Error, FieldError};
-use crate::filter::lookup::documents;
-use crate::filter::scan::{Scanner, shown};
+use crate::filter::lexer::{Lexer, excerpt};
+use crate::filter::lookup::json_columns;
 use crate::model::{ColumnDef, ColumnRole, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
-/// The place that a filter asks about.
+/// A column, or a path into its JSON.
 #[derive(Debug)]
-pub(super) struct Place {
-    /// The place of the column in its model.
+pub(super) struct FieldPath {
+    /// The index of the column in its model.
     pub(super) column: usize,
     /// The path into JSON; empty for the column itself.
     pub(super) path: Vec<String>,
 }
 
-/// Reads `field`, `field__lookup` or `field.key."odd key".0__lookup`: where,
-/// and the name of the lookup.
-pub(super) fn read<'a>(
+/// Parses `field`, `field__lookup` or `field.key."odd key".0__lookup` into the
+/// path and the name of the lookup.
+pub(super) fn parse<'a>(
     table: &'static Table,
     key: &'a str,
-) -> Result<(Place, &'a str), FieldError> {
+) -> Result<(FieldPath, &'a str), FieldError> {
     let (field, lookup) = split_field(table, key);
     let lookup = lookup.unwrap_or("eq");
-    if let Some(column) = place_of(table, field) {
+    if let Some(column) = column_index(table, field) {
         let path = Vec::new();
-        return Ok((Place { column, path }, lookup));
+        return Ok((FieldPath { column, path }, lookup));
     }
-    let wrong = |problem: Problem| FieldError::new(shown(key), problem);
-    let mut names = path_of(field).map_err(wrong)?;
-    // The name of a column may have a dot in it: the longest that is one counts.
-    let known = (1..=names.len().min(most_names(table)))
+    let invalid = |problem: Problem| FieldError::new(excerpt(key), problem);
+    let mut names = parse_path(field).map_err(invalid)?;
+    // The name of a column may contain a dot: the longest name that is a column counts.
+    let known = (1..=names.len().min(max_name_parts(table)))
         .rev()
-        .find_map(|count| place_of(table, &names[..count].join(".")).map(|at| (count, at)));
+        .find_map(|count| column_index(table, &names[..count].join(".")).map(|at| (count, at)));
     let Some((count, column)) = known else {
         return Err(unknown(table, &names[0]));
     };
     let path = names.split_off(count);
     let def = &table.columns[column];
     if !path.is_empty() && def.ty != ColumnType::Jsonb {
-        return Err(wrong(Problem::new(format!(
+        return Err(invalid(Problem::new(format!(
             "{} is {} and no JSON with keys in it{}",
             def.name,
             def.ty.sql(),
-            documents(table)
+            json_columns(table)
         ))));
     }
-    Ok((Place { column, path }, lookup))
+    Ok((FieldPath { column, path }, lookup))
 }
 
-/// How many names with dots between them the name of a column may be.
-fn most_names(table: &Table) -> usize {
+/// The most parts, separated by dots, that the name of a column has.
+fn max_name_parts(table: &Table) -> usize {
     let dots = |column: &ColumnDef| column.name.matches('.').count();
     table.columns.iter().map(dots).max().unwrap_or(0) + 1
 }
 
-/// A field, and what follows it after the last `__`: a lookup of a filter, a
-/// place for null of an order, a function or a stretch of an aggregate.
+/// Splits a field from its suffix after the last `__`: the lookup of a filter,
+/// the place of NULL in an order, the function or bucket of an aggregate.
 ///
-/// What is the name of a column as a whole is not split, and a name in quotes
-/// may hold anything.
+/// The whole name of a column is not split, and a name in quotes may contain any
+/// character.
 pub(crate) fn split_field<'a>(table: &'static Table, text: &'a str) -> (&'a str, Option<&'a str>) {
-    if place_of(table, text).is_some() {
+    if column_index(table, text).is_some() {
         return (text, None);
     }
     let unquoted_from = text.rfind('"').map_or(0, |at| at + 1);
@@ -75,39 +75,38 @@ pub(crate) fn split_field<'a>(table: &'static Table, text: &'a str) -> (&'a str,
     }
 }
 
-/// Reads `user.id`, `tags.0` or `"odd.key".id`.
-pub(super) fn path_of(text: &str) -> Result<Vec<String>, Problem> {
-    let mut scanner = Scanner::new(text);
+/// Parses `user.id`, `tags.0` or `"odd.key".id`.
+pub(super) fn parse_path(text: &str) -> Result<Vec<String>, Problem> {
+    let mut lexer = Lexer::new(text);
     let mut names = Vec::new();
     loop {
-        let name = match scanner.quoted()? {
+        let name = match lexer.quoted()? {
             Some(name) => name,
-            None => scanner.until(&['.', '"']).to_owned(),
+            None => lexer.until(&['.', '"']).to_owned(),
         };
-        if name.is_empty() && !text[..scanner.at()].ends_with('"') && scanner.peek() != Some('"') {
+        if name.is_empty() && !text[..lexer.at()].ends_with('"') && lexer.peek() != Some('"') {
             return Err(Problem::new(format!(
                 "a name is missing at character {} (\"\" is the empty key)",
-                scanner.position()
+                lexer.position()
             )));
         }
         names.push(name);
-        if scanner.is_at_end() {
+        if lexer.is_at_end() {
             return Ok(names);
         }
-        scanner.expect('.', "a dot between two names, or the end")?;
+        lexer.expect('.', "a dot between two names, or the end")?;
     }
 }
 
-/// The place of a column that text may filter and order by.
+/// The index of a column that text may filter, order and select by.
 ///
-/// Hidden columns are not: what cannot be read cannot be asked about either,
-/// or a pattern could spell a password hash out letter by letter. The one
-/// exception is `deleted_at`, which holds no secret.
+/// Hidden columns are excluded: otherwise patterns could find out a password hash
+/// letter by letter. The exception is `deleted_at`, which has no secret.
 pub(crate) fn searchable(table: &'static Table, name: &str) -> Result<usize, Error> {
-    place_of(table, name).ok_or_else(|| Error::invalid(table.name, vec![unknown(table, name)]))
+    column_index(table, name).ok_or_else(|| Error::invalid(table.name, vec![unknown(table, name)]))
 }
 
-fn place_of(table: &'static Table, name: &str) -> Option<usize> {
+fn column_index(table: &'static Table, name: &str) -> Option<usize> {
     let mut columns = table.columns.iter();
     columns.position(|column| column.name == name && is_open(column))
 }
@@ -127,5 +126,5 @@ fn unknown(table: &'static Table, name: &str) -> FieldError {
             names.join(", ")
         ),
     };
-    FieldError::new(shown(name), problem)
+    FieldError::new(excerpt(name), problem)
 }

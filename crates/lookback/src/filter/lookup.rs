@@ -1,11 +1,11 @@
-//! What text can ask: the lookups, and which columns they are for.
+//! The lookups, and the columns that support them.
 
-use crate::filter::key::Place;
-use crate::filter::scan::shown;
+use crate::filter::key::FieldPath;
+use crate::filter::lexer::excerpt;
 use crate::model::{ColumnDef, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
-/// What a text lookup asks of a column.
+/// An operator of a text filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// Is this value.
@@ -68,7 +68,7 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    /// Every lookup, with its name; `exact` is another name of `eq`.
+    /// Every lookup with its name; `exact` is an alias of `eq`.
     pub const ALL: [(&'static str, Self); 29] = [
         ("eq", Self::Eq),
         ("exact", Self::Eq),
@@ -108,8 +108,8 @@ impl Lookup {
             .map(|(_, lookup)| lookup)
     }
 
-    /// Whether a column of this type can be asked.
-    fn fits(self, ty: ColumnType) -> bool {
+    /// Whether columns of this type support it.
+    fn is_supported_by(self, ty: ColumnType) -> bool {
         use ColumnType as T;
         let is_array = matches!(ty, T::Array(_));
         match self {
@@ -138,11 +138,15 @@ impl Lookup {
     }
 }
 
-/// The lookup of this name, if it can be asked of this column, or of a place
-/// in it: anything can be asked of a place in JSON.
-pub(super) fn fitting(column: &ColumnDef, place: &Place, name: &str) -> Result<Lookup, Problem> {
-    let in_json = !place.path.is_empty();
-    let fits = |lookup: Lookup| in_json || lookup.fits(column.ty);
+/// The lookup of this name, if the column or the path into it supports it. A path
+/// into JSON supports every lookup.
+pub(super) fn lookup_for(
+    column: &ColumnDef,
+    target: &FieldPath,
+    name: &str,
+) -> Result<Lookup, Problem> {
+    let in_json = !target.path.is_empty();
+    let fits = |lookup: Lookup| in_json || lookup.is_supported_by(column.ty);
     let names = || {
         Lookup::ALL
             .into_iter()
@@ -167,7 +171,7 @@ pub(super) fn fitting(column: &ColumnDef, place: &Place, name: &str) -> Result<L
             offer()
         ))),
         None => {
-            let name = &shown(name);
+            let name = &excerpt(name);
             let near = nearest(name, names())
                 .map(|near| format!("; did you mean {near}?"))
                 .unwrap_or_default();
@@ -179,8 +183,8 @@ pub(super) fn fitting(column: &ColumnDef, place: &Place, name: &str) -> Result<L
     }
 }
 
-/// The JSON columns of a table, for an error.
-pub(super) fn documents(table: &'static Table) -> String {
+/// Names the JSON columns of a table, for an error.
+pub(super) fn json_columns(table: &'static Table) -> String {
     let names: Vec<&str> = table
         .visible()
         .filter(|column| column.ty == ColumnType::Jsonb)

@@ -1,61 +1,61 @@
-//! The one place that renders a filter to SQL.
+//! Renders a filter to SQL.
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::node::{JsonTest, Node};
+use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
 use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Parameter, Value};
 
 impl Node {
-    /// Appends the filter as a condition: true where the filter is, and false
-    /// or null where it is not.
+    /// Appends the filter as a condition: true where the filter is true, and false
+    /// or NULL where it is false.
     pub(crate) fn render(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
-        let mut wrong = Vec::new();
-        self.collect_wrong(&mut wrong);
-        if !wrong.is_empty() {
-            return Err(Error::invalid(table.name, wrong));
+        let mut errors = Vec::new();
+        self.collect_invalid(&mut errors);
+        if !errors.is_empty() {
+            return Err(Error::invalid(table.name, errors));
         }
-        let mut writer = Writer {
+        let mut renderer = Renderer {
             table,
             sql,
             depth: 0,
         };
-        writer.node(self, false)
+        renderer.node(self, false)
     }
 }
 
-struct Writer<'a> {
+struct Renderer<'a> {
     table: &'static Table,
     sql: &'a mut Sql,
     depth: usize,
 }
 
-/// PostgreSQL looks for indexes in every group of a condition in time that
-/// nearly doubles with each level (18.0, 2026-11, of `id >= 1` AND this OR
-/// `id < n`: 10 levels are planned in 2 ms, 12 in 14 ms, 16 in 117 ms). What is
-/// deeper than this it is not shown: it does not look into `IS TRUE`.
-const SHOWN_DEPTH: usize = 8;
+/// The depth down to which PostgreSQL looks for indexes. Its planning time nearly
+/// doubles with each level (18.0, 2026-11, of `id >= 1` AND this OR `id < n`: 10
+/// levels are planned in 2 ms, 12 in 14 ms, 16 in 117 ms). Deeper groups are
+/// wrapped in `IS TRUE`, into which it does not look.
+const INDEXABLE_DEPTH: usize = 8;
 
-impl Writer<'_> {
-    /// With `known`, the condition is never null: `NOT` is then its opposite.
-    /// Elsewhere null is as good as false, and the plain condition is one that
-    /// an index can serve.
-    fn node(&mut self, node: &Node, known: bool) -> Result<(), Error> {
-        let hide = self.depth == SHOWN_DEPTH && !matches!(node, Node::Test { .. });
+impl Renderer<'_> {
+    /// Appends a node. With `never_null`, the condition is never NULL, so that `NOT`
+    /// is its opposite. Elsewhere NULL counts as false, and an index can serve the
+    /// plain condition.
+    fn node(&mut self, node: &Node, never_null: bool) -> Result<(), Error> {
+        let hide = self.depth == INDEXABLE_DEPTH && !matches!(node, Node::Test { .. });
         self.sql.push(if hide { "(" } else { "" });
         self.depth += 1;
-        self.open_node(node, known)?;
+        self.open_node(node, never_null)?;
         self.depth -= 1;
         self.sql.push(if hide { ") IS TRUE" } else { "" });
         Ok(())
     }
 
-    fn open_node(&mut self, node: &Node, known: bool) -> Result<(), Error> {
+    fn open_node(&mut self, node: &Node, never_null: bool) -> Result<(), Error> {
         match node {
-            Node::All(nodes) => self.joined(nodes, " AND ", "TRUE", known),
-            Node::Any(nodes) => self.joined(nodes, " OR ", "FALSE", known),
+            Node::All(nodes) => self.joined(nodes, " AND ", "TRUE", never_null),
+            Node::Any(nodes) => self.joined(nodes, " OR ", "FALSE", never_null),
             Node::Not(node) => {
                 self.sql.push("NOT (");
                 self.node(node, true)?;
@@ -69,25 +69,25 @@ impl Writer<'_> {
                     Test::Json(..) => true,
                     _ => column.nullable,
                 };
-                let (open, close) = match known && may_be_null {
+                let (open, close) = match never_null && may_be_null {
                     true => ("(", ") IS TRUE"),
                     false => ("", ""),
                 };
                 self.sql.push(open);
-                self.test(column, test, known)?;
+                self.test(column, test, never_null)?;
                 self.sql.push(close);
                 Ok(())
             }
             Node::Searched(text) => {
-                // In lower case by the database's own hand, as in the index.
+                // The database converts it to lower case, as in the index.
                 self.sql
                     .push(&format!("{} LIKE lower(", search_text(self.table)));
-                self.room()?;
+                self.check_parameter_count()?;
                 self.sql.bind(Pattern::containing(text))?;
                 self.sql.push(")");
                 Ok(())
             }
-            Node::Wrong(_) => unreachable!("`render` found it"),
+            Node::Invalid(_) => unreachable!("`render` returned its error"),
         }
     }
 
@@ -96,7 +96,7 @@ impl Writer<'_> {
         nodes: &[Node],
         operator: &str,
         empty: &str,
-        known: bool,
+        never_null: bool,
     ) -> Result<(), Error> {
         if nodes.is_empty() {
             self.sql.push(empty);
@@ -107,19 +107,19 @@ impl Writer<'_> {
                 self.sql.push(operator);
             }
             self.sql.push("(");
-            self.node(node, known)?;
+            self.node(node, never_null)?;
             self.sql.push(")");
         }
         Ok(())
     }
 
-    fn test(&mut self, column: &ColumnDef, test: &Test, known: bool) -> Result<(), Error> {
+    fn test(&mut self, column: &ColumnDef, test: &Test, never_null: bool) -> Result<(), Error> {
         let name = column.quoted();
         match test {
             Test::Compare(comparison, Value::Text(text))
                 if column.is_listed_text() && *comparison != Comparison::Eq =>
             {
-                let passing = listed_that_pass(column, *comparison, text);
+                let passing = variants_that_pass(column, *comparison, text);
                 self.list(column, &passing)
             }
             Test::Compare(comparison, value) => {
@@ -141,19 +141,19 @@ impl Writer<'_> {
                 self.sql.push(&format!("{name} {operator} "));
                 self.value(column, value)
             }
-            Test::Json(path, test) => self.json(&name, path, test, known),
+            Test::Json(path, test) => self.json(&name, path, test, never_null),
         }
     }
 
     fn like(&mut self, text: &str, pattern: &Pattern) -> Result<(), Error> {
         let operator = if pattern.ignore_case { "ILIKE" } else { "LIKE" };
         self.sql.push(&format!("{text} {operator} "));
-        self.room()?;
+        self.check_parameter_count()?;
         self.sql.bind(pattern.text.clone())
     }
 
-    /// One of the values: all of them are bound as one array, or written if the
-    /// model lists what there can be.
+    /// Appends "is one of the values". They are bound as one array, or are literals
+    /// if the model lists the values of the column.
     fn list(&mut self, column: &ColumnDef, values: &[Value<'static>]) -> Result<(), Error> {
         let name = column.quoted();
         if values.len() > 1
@@ -188,14 +188,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What is at a path: `#>` is null where nothing is. Types are asked first,
-    /// and nothing is cast, so that no value of a record can be an error.
+    /// Appends a condition on the value at a path: `#>` is NULL where there is none.
+    /// Types are compared first and nothing is cast, so that no value of a record
+    /// causes an error.
     fn json(
         &mut self,
         name: &str,
         path: &[String],
         test: &JsonTest,
-        known: bool,
+        never_null: bool,
     ) -> Result<(), Error> {
         let keys = path.iter().map(|key| Value::Text(key.clone().into()));
         let keys = Value::Array(&ColumnType::Text, keys.collect());
@@ -205,8 +206,8 @@ impl Writer<'_> {
             format!("({name} #>> {keys})"),
         );
         let is = |ty: &str| format!("jsonb_typeof({value}) = '{ty}' AND ");
-        // Under a NOT no index helps, and what is only there for it is left out.
-        let path = (!known).then_some(path);
+        // Under a NOT no index helps, so the condition for it is omitted.
+        let path = (!never_null).then_some(path);
         match test {
             JsonTest::In(values) if values.is_empty() => self.sql.push("FALSE"),
             JsonTest::In(values) => {
@@ -253,7 +254,7 @@ impl Writer<'_> {
         relation: Relation,
         groups: &[Vec<Json>],
     ) -> Result<(), Error> {
-        // Of what is no array there are no elements: it would be an error to take them.
+        // The elements of a value that is not an array would be an error.
         let elements = format!(
             "SELECT FROM jsonb_array_elements(CASE jsonb_typeof({value}) WHEN 'array' THEN \
              {value} END) AS element(__value) WHERE"
@@ -270,7 +271,7 @@ impl Writer<'_> {
                     self.contained_in(name, path, &[Json::Array(certain.clone())])?;
                 }
                 self.sql.push(is_array);
-                // Of numbers, strings and the like, `@>` is by their equality.
+                // For scalars, `@>` is equality.
                 let certain = self.argument(
                     ColumnType::Jsonb,
                     Value::Jsonb(std::borrow::Cow::Owned(Json::Array(certain))),
@@ -300,16 +301,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What an index over the whole document (GIN) can answer: that it contains
-    /// one of these values in their place. A number in the path may be a place
-    /// in an array, which containment knows nothing of.
+    /// Appends a condition that a GIN index over the whole document supports: that
+    /// it contains one of these values at the path. A number in the path may be an
+    /// array index, which containment does not support.
     fn contained_in(
         &mut self,
         name: &str,
         path: Option<&[String]>,
         values: &[Json],
     ) -> Result<(), Error> {
-        /// More of them an index would not be asked for.
+        /// For more documents, PostgreSQL would not use the index.
         const MAX_DOCUMENTS: usize = 100;
         let is_index = |key: &String| key.trim().parse::<i64>().is_ok();
         let Some(path) = path else { return Ok(()) };
@@ -336,7 +337,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// JSON values, bound as one array.
+    /// Binds JSON values as one array.
     fn jsons(&mut self, values: &[Json]) -> Result<String, Error> {
         let values = values
             .iter()
@@ -346,26 +347,26 @@ impl Writer<'_> {
     }
 
     fn argument(&mut self, ty: ColumnType, value: Value<'_>) -> Result<String, Error> {
-        self.room()?;
+        self.check_parameter_count()?;
         self.sql.argument(Parameter { ty, value })
     }
 
     fn value(&mut self, column: &ColumnDef, value: &Value<'static>) -> Result<(), Error> {
-        // There are few statements of it, and the plan that is kept of each is one for this
-        // value: one for any value would not know the rare from the common.
+        // A literal makes few different statements. Their cached plans fit this value; a plan
+        // for any value could not tell rare values from common ones.
         if let Value::Text(text) = value
             && let Some(literal) = column.listed_literal(text)
         {
             self.sql.push(&literal);
             return Ok(());
         }
-        self.room()?;
+        self.check_parameter_count()?;
         self.sql.bind_value(column, value.clone())
     }
 
-    /// Whether one more value can be bound. The protocol counts them in 16
-    /// bits, and the query needs some for itself.
-    fn room(&self) -> Result<(), Error> {
+    /// Returns an error if no more values can be bound. The protocol counts them in
+    /// 16 bits, and the query needs some itself.
+    fn check_parameter_count(&self) -> Result<(), Error> {
         const MAX_VALUES: usize = 65_000;
         match self.sql.bound() < MAX_VALUES {
             true => Ok(()),
@@ -391,8 +392,8 @@ fn operator(comparison: Comparison) -> &'static str {
     }
 }
 
-/// The values as literals, in the order of the model and each once, so that the
-/// same values are the same statement. `None` unless the model lists them all.
+/// The values as literals, each once and in the order of the model, so that the
+/// same values are the same statement. `None` unless the model lists all of them.
 fn listed_literals(column: &ColumnDef, values: &[Value<'_>]) -> Option<String> {
     let mut is_given = vec![false; column.variants.len()];
     for value in values {
@@ -409,8 +410,12 @@ fn listed_literals(column: &ColumnDef, values: &[Value<'_>]) -> Option<String> {
     Some(literals?.join(", "))
 }
 
-/// The values of a list that compare to `text` as asked, by their place in it.
-fn listed_that_pass(column: &ColumnDef, comparison: Comparison, text: &str) -> Vec<Value<'static>> {
+/// The variants that compare with `text` by their position in the list.
+fn variants_that_pass(
+    column: &ColumnDef,
+    comparison: Comparison,
+    text: &str,
+) -> Vec<Value<'static>> {
     let place = column.variants.iter().position(|variant| *variant == text);
     let passes = |at: usize| {
         place.is_some_and(|place| match comparison {

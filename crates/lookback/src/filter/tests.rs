@@ -386,7 +386,7 @@ fn long_text_is_read_once() {
     let error = refused::<Log>(&format!("{names}=1"));
     assert!(error.starts_with("a: is not a field of logs"), "{error}");
 
-    let before = super::scan::work::done();
+    let before = super::lexer::work::done();
     let items = vec!["1"; 300_000].join(",");
     assert_eq!(
         parse(&format!("id__in={items}")),
@@ -395,7 +395,7 @@ fn long_text_is_read_once() {
     parse(&format!("or(id__in=({items}))"));
     parse(&format!("meta.a__is={items}"));
     parse(&format!("or(meta.a__is=({items}))"));
-    assert_eq!(super::scan::work::done(), before);
+    assert_eq!(super::lexer::work::done(), before);
     let error = refused::<Log>(&format!("id__in={items},"));
     assert_eq!(
         error,

@@ -2,7 +2,7 @@
 
 use crate::value::Problem;
 
-/// The text of a pair: `%41` is `A`, `+` a space.
+/// Decodes a pair: `%41` is `A`, `+` a space.
 pub(super) fn decoded(pair: &str) -> Result<String, Problem> {
     let mut bytes = Vec::with_capacity(pair.len());
     let mut rest = pair.bytes();
@@ -12,8 +12,10 @@ pub(super) fn decoded(pair: &str) -> Result<String, Problem> {
             b'%' => {
                 let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
                 match (digit(), digit()) {
-                    // Two hexadecimal digits are less than 256.
-                    #[allow(clippy::cast_possible_truncation)]
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "two hexadecimal digits are less than 256"
+                    )]
                     (Some(high), Some(low)) => bytes.push((high * 16 + low) as u8),
                     _ => {
                         return Err(Problem::new(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::filter::node::JsonTest;
+use crate::filter::tree::JsonTest;
 use crate::filter::{Comparison, Filter, Pattern, Relation, Test, key};
 use crate::model::Model;
 use crate::value::{Json, Problem};
@@ -47,7 +47,7 @@ impl<M: Model> JsonPath<M> {
     /// holds a dot or a quote in quotes, as in text.
     pub fn path(mut self, path: &str) -> Self {
         self.path = self.path.and_then(|mut before| {
-            before.extend(key::path_of(path)?);
+            before.extend(key::parse_path(path)?);
             Ok(before)
         });
         self

@@ -1,15 +1,15 @@
-//! Reading text from left to right.
+//! The lexer of filters in text.
 
 use crate::value::{Problem, Quoted};
 
-/// Text, and how far it has been read.
+/// Text with a position up to which it has been read.
 #[derive(Clone, Debug)]
-pub(super) struct Scanner<'a> {
+pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
@@ -18,9 +18,9 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// Where it stands, counted in characters from 1, for an error.
+    /// The position in characters, counted from 1, for an error.
     ///
-    /// It goes over all text before: not for every item of a list.
+    /// It counts all characters before: too slow for every item of a list.
     pub(super) fn position(&self) -> usize {
         #[cfg(test)]
         work::add(self.at);
@@ -57,16 +57,14 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn expect(&mut self, c: char, what: &str) -> Result<(), Problem> {
-        match self.peek() == Some(c) {
-            true => {
-                self.at += c.len_utf8();
-                Ok(())
-            }
-            false => Err(self.unexpected(what)),
+        if self.peek() != Some(c) {
+            return Err(self.unexpected(what));
         }
+        self.at += c.len_utf8();
+        Ok(())
     }
 
-    /// That something else should stand here.
+    /// The error that something else was expected here.
     pub(super) fn unexpected(&self, what: &str) -> Problem {
         let found = match self.peek() {
             None => "the end".to_owned(),
@@ -78,7 +76,7 @@ impl<'a> Scanner<'a> {
         ))
     }
 
-    /// What comes before any of these characters, or the end.
+    /// Takes the text before any of these characters, or the end.
     pub(super) fn until(&mut self, ends: &[char]) -> &'a str {
         let rest = self.rest();
         let length = rest.find(ends).unwrap_or(rest.len());
@@ -86,8 +84,8 @@ impl<'a> Scanner<'a> {
         &rest[..length]
     }
 
-    /// Text in double quotes, if that is what comes: `\"` is a quote in it,
-    /// and `\\` a backslash.
+    /// Takes text in double quotes, if it is next: `\"` is a quote in it, and `\\`
+    /// a backslash.
     pub(super) fn quoted(&mut self) -> Result<Option<String>, Problem> {
         let start = self.clone();
         if !self.take("\"") {
@@ -121,8 +119,8 @@ impl<'a> Scanner<'a> {
         )))
     }
 
-    /// The text of a JSON value, which ends at a comma or one of `ends` outside
-    /// of all quotes and brackets. Whether it is JSON is for others to say.
+    /// Takes the text of a JSON value, which ends at a comma or one of `ends`
+    /// outside of all quotes and brackets. It may not be valid JSON.
     pub(super) fn json(&mut self, ends: &[char]) -> &'a str {
         let rest = self.rest();
         let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
@@ -149,17 +147,17 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The start of a name or a text that is not understood, for an error.
-pub(super) fn shown(text: &str) -> String {
-    const SHOWN: usize = 60;
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
-        shown.push('…');
+/// The start of a name or text, for an error.
+pub(super) fn excerpt(text: &str) -> String {
+    const LENGTH: usize = 60;
+    let mut excerpt: String = text.chars().take(LENGTH).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
     }
-    shown
+    excerpt
 }
 
-/// How many bytes were gone over to say where something is.
+/// Counts the bytes that were read for the positions of errors.
 #[cfg(test)]
 pub(super) mod work {
     use std::cell::Cell;

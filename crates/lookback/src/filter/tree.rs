@@ -1,21 +1,21 @@
-//! The tree itself, and how it is put together.
+//! The tree of a filter.
 
 use std::fmt;
 
 use crate::error::FieldError;
-use crate::model::{Table, json_problem};
-use crate::value::time::time_problem;
+use crate::model::Table;
 use crate::value::{Json, Problem, Value};
 
-/// Every walk over a filter is a recursion: this keeps it off the end of the
-/// stack, here and in PostgreSQL.
+/// The deepest nesting. Every walk over a filter recurses, here and in
+/// PostgreSQL, and the stack is limited.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// PostgreSQL plans in the square of what it is asked (18.0, 2026-11: 1,000
-/// `ne` of a column in 0.2 s, 4,000 in 4 s). A list is one thing.
+/// The most conditions; a list is one condition. The planning time of PostgreSQL
+/// grows with their square (18.0, 2026-11: 1,000 `ne` of a column in 0.2 s, 4,000
+/// in 4 s).
 const MAX_TESTS: usize = 1_000;
 
-/// A node of the tree. Columns are named by their place in the model.
+/// A node of the tree. Columns are given by their index in the model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
     All(Vec<Node>),
@@ -25,38 +25,40 @@ pub(crate) enum Node {
         column: usize,
         test: Test,
     },
-    /// The text of the search fields contains this, whatever the case.
+    /// The text of the search fields contains this, ignoring case.
     Searched(String),
-    Wrong(FieldError),
+    /// A condition that is not valid; it becomes an error when the query runs.
+    Invalid(FieldError),
 }
 
-/// What is asked of one column.
+/// A condition on one column.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     Compare(Comparison, Value<'static>),
     In(Vec<Value<'static>>),
     IsNull,
     Like(Pattern),
-    /// Of an array, with a `Value::Array`.
+    /// A comparison of an array with a `Value::Array`.
     Array(Relation, Value<'static>),
-    /// Of what is at a path in a JSON column; the path is not empty.
+    /// A condition on the value at a path in a JSON column; the path is not empty.
     Json(Vec<String>, JsonTest),
 }
 
-/// What is asked of a place in JSON.
+/// A condition on the value at a path in JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum JsonTest {
-    /// Is one of these.
+    /// Equals one of these.
     In(Vec<Json>),
-    /// Is a number and compares so with this number, or a string with this string.
+    /// Is a number that compares with this number, or a string with this string.
     Compare(Comparison, Json),
-    /// Is there, if only as null.
+    /// Is present, even as null.
     Exists,
-    /// Is not there, or null.
+    /// Is absent, or null.
     IsNull,
     /// Is a string that matches.
     Like(Pattern),
-    /// Is an array. An element stands for any value of its group.
+    /// Is an array that relates to these groups. A group is one element, and
+    /// matches any of its values.
     Array(Relation, Vec<Vec<Json>>),
 }
 
@@ -69,18 +71,18 @@ pub(crate) enum Comparison {
     Lte,
 }
 
-/// How an array is to a list.
+/// How an array relates to a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
-    /// Holds all of it.
+    /// Contains all items of the list.
     Contains,
-    /// Holds nothing else.
+    /// Contains only items of the list.
     Contained,
-    /// Holds some of it.
+    /// Contains at least one item of the list.
     Overlaps,
 }
 
-/// A pattern of LIKE.
+/// A pattern of `LIKE`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pattern {
     pub(crate) text: String,
@@ -88,8 +90,8 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// A pattern; one that ends in an escape of nothing is refused here, as
-    /// PostgreSQL would.
+    /// Parses a pattern. One that ends in an escape character is rejected, as
+    /// PostgreSQL does.
     pub(crate) fn new(text: &str, ignore_case: bool) -> Result<Self, Problem> {
         let trailing = text.chars().rev().take_while(|c| *c == '\\').count();
         if trailing % 2 == 1 {
@@ -103,7 +105,7 @@ impl Pattern {
         })
     }
 
-    /// The text itself, with anything before or after it.
+    /// Matches this text literally, with any text before or after it.
     pub(crate) fn literal(before: bool, text: &str, after: bool, ignore_case: bool) -> Self {
         let mut pattern = String::with_capacity(text.len() + 2);
         pattern.push_str(if before { "%" } else { "" });
@@ -120,97 +122,13 @@ impl Pattern {
         }
     }
 
-    /// A pattern for a text that contains `piece`, letter by letter.
+    /// Matches text that contains `piece` literally.
     pub(crate) fn containing(piece: &str) -> String {
         Self::literal(true, piece, true, false).text
     }
 }
 
-impl Test {
-    /// Refuses what no record holds and PostgreSQL does not take.
-    pub(crate) fn askable(self) -> Result<Self, Problem> {
-        match &self {
-            Self::Compare(_, value) | Self::Array(_, value) => askable(value)?,
-            Self::In(values) => {
-                few_enough(values.len())?;
-                values.iter().try_for_each(askable)?;
-            }
-            Self::Like(pattern) => no_nul(&pattern.text)?,
-            Self::IsNull => {}
-            Self::Json(path, test) => {
-                if path.len() > MAX_KEYS {
-                    return Err(Problem::new(format!(
-                        "a path into JSON has at most {MAX_KEYS} keys, not {}",
-                        path.len()
-                    )));
-                }
-                path.iter().try_for_each(|key| no_nul(key))?;
-                match test {
-                    JsonTest::In(values) => {
-                        few_enough(values.len())?;
-                        values.iter().try_for_each(askable_json)?;
-                    }
-                    JsonTest::Compare(_, value) => askable_json(value)?,
-                    JsonTest::Like(pattern) => no_nul(&pattern.text)?,
-                    JsonTest::Array(_, groups) => {
-                        few_enough(groups.len())?;
-                        groups.iter().flatten().try_for_each(askable_json)?;
-                    }
-                    JsonTest::Exists | JsonTest::IsNull => {}
-                }
-            }
-        }
-        Ok(self)
-    }
-}
-
-/// The longest path into JSON: no record is nested deeper. What is at a path is
-/// looked for as a document of that depth, too, and walks over one recurse.
-const MAX_KEYS: usize = 100;
-
-/// The longest list.
-const MAX_LIST: usize = 1_000_000;
-
-fn few_enough(count: usize) -> Result<(), Problem> {
-    match count > MAX_LIST {
-        true => Err(Problem::new(format!(
-            "a list takes at most {MAX_LIST} values, not {count}"
-        ))),
-        false => Ok(()),
-    }
-}
-
-fn no_nul(text: &str) -> Result<(), Problem> {
-    match text.contains('\0') {
-        true => Err(Problem::new("holds a NUL character, which no record does")),
-        false => Ok(()),
-    }
-}
-
-fn askable(value: &Value<'_>) -> Result<(), Problem> {
-    match value {
-        Value::Text(text) => no_nul(text),
-        Value::Jsonb(json) => askable_json(json),
-        Value::Float8(number) if !number.is_finite() => {
-            Err(Problem::new("must be a finite number"))
-        }
-        Value::Timestamptz(time) => match time_problem(time) {
-            Some(problem) => Err(Problem::new(problem)),
-            None => Ok(()),
-        },
-        Value::Array(_, items) => {
-            few_enough(items.len())?;
-            items.iter().try_for_each(askable)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn askable_json(json: &Json) -> Result<(), Problem> {
-    json_problem(json).map_or(Ok(()), |problem| Err(Problem::new(problem)))
-}
-
-/// A node with its size, which is kept small.
+/// A node with its size, which is bounded.
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) node: Node,
@@ -243,7 +161,7 @@ impl Tree {
         }
     }
 
-    /// An `&` never stands right in another one, whatever way they were joined.
+    /// Joins with `&`. An `&` directly in another one is merged into it.
     pub(super) fn and(self, other: Self) -> Self {
         let is_all = |node: &Node| matches!(node, Node::All(_));
         let depth = self.depth_in(is_all).max(other.depth_in(is_all)) + 1;
@@ -266,7 +184,7 @@ impl Tree {
         Self { node, depth, tests }.bounded()
     }
 
-    /// Nor an `|`.
+    /// Joins with `|`. An `|` directly in another one is merged into it.
     pub(super) fn or(self, other: Self) -> Self {
         let is_any = |node: &Node| matches!(node, Node::Any(_));
         let depth = self.depth_in(is_any).max(other.depth_in(is_any)) + 1;
@@ -289,7 +207,7 @@ impl Tree {
         Self { node, depth, tests }.bounded()
     }
 
-    /// Nor a `!`.
+    /// Negates. Two `!` cancel each other.
     pub(super) fn not(self) -> Self {
         let (node, depth) = match self.node {
             Node::Not(inner) => (*inner, self.depth - 1),
@@ -303,12 +221,12 @@ impl Tree {
         .bounded()
     }
 
-    /// How deep this is inside a node that takes in the nodes of its own kind.
+    /// The depth inside a node that merges nodes of its own kind.
     fn depth_in(&self, same: impl Fn(&Node) -> bool) -> usize {
         self.depth - usize::from(same(&self.node))
     }
 
-    /// A tree that has grown too large is replaced by that fact.
+    /// Replaces a tree that is too large by an invalid node.
     fn bounded(self) -> Self {
         let problem = if self.depth > MAX_DEPTH {
             format!("is nested more than {MAX_DEPTH} deep")
@@ -320,13 +238,13 @@ impl Tree {
         } else {
             return self;
         };
-        Self::leaf(Node::Wrong(FieldError::new("filter", problem)))
+        Self::leaf(Node::Invalid(FieldError::new("filter", problem)))
     }
 }
 
 impl Node {
-    /// Collects the columns that it asks of, by their places, and tells whether
-    /// these are all that it depends on.
+    /// Collects the indexes of its columns, and returns whether it depends on
+    /// nothing else.
     pub(crate) fn columns(&self, columns: &mut Vec<usize>) -> bool {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().all(|node| node.columns(columns)),
@@ -335,23 +253,23 @@ impl Node {
                 columns.push(*column);
                 true
             }
-            Self::Searched(_) | Self::Wrong(_) => false,
+            Self::Searched(_) | Self::Invalid(_) => false,
         }
     }
 
-    /// Everything in it that is wrong.
-    pub(super) fn collect_wrong(&self, wrong: &mut Vec<FieldError>) {
+    /// Collects the errors of its invalid nodes.
+    pub(super) fn collect_invalid(&self, errors: &mut Vec<FieldError>) {
         match self {
             Self::All(nodes) | Self::Any(nodes) => {
-                nodes.iter().for_each(|node| node.collect_wrong(wrong));
+                nodes.iter().for_each(|node| node.collect_invalid(errors));
             }
-            Self::Not(node) => node.collect_wrong(wrong),
+            Self::Not(node) => node.collect_invalid(errors),
             Self::Test { .. } | Self::Searched(_) => {}
-            Self::Wrong(field) => wrong.push(field.clone()),
+            Self::Invalid(error) => errors.push(error.clone()),
         }
     }
 
-    /// The filter in words; the value of a hidden column is not shown.
+    /// Formats the filter for `Debug`, without the values of hidden columns.
     pub(crate) fn debug(&self, table: &Table, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut joined = |nodes: &[Self], operator: &str| {
             f.write_str("(")?;
@@ -378,7 +296,7 @@ impl Node {
                 }
             }
             Self::Searched(text) => write!(f, "searched {text:?}"),
-            Self::Wrong(field) => write!(f, "{field}"),
+            Self::Invalid(error) => write!(f, "{error}"),
         }
     }
 }

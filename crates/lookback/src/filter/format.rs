@@ -1,50 +1,50 @@
-//! A filter as text.
+//! Formats a filter as text that parses back to the same filter.
 
 use crate::error::FieldError;
-use crate::filter::node::{JsonTest, Node};
+use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test, key};
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Value};
 
-/// What cannot be written, since nothing could be asked with it.
-pub(super) fn refused(table: &Table, node: &Node) -> Vec<FieldError> {
-    let mut wrong = Vec::new();
-    node.collect_wrong(&mut wrong);
-    collect_hidden(table, node, &mut wrong);
-    wrong
+/// The errors of nodes that have no text.
+pub(super) fn unformattable(table: &Table, node: &Node) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    node.collect_invalid(&mut errors);
+    collect_hidden(table, node, &mut errors);
+    errors
 }
 
-fn collect_hidden(table: &Table, node: &Node, wrong: &mut Vec<FieldError>) {
+fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
     match node {
         Node::All(nodes) | Node::Any(nodes) => {
             nodes
                 .iter()
-                .for_each(|node| collect_hidden(table, node, wrong));
+                .for_each(|node| collect_hidden(table, node, errors));
         }
-        Node::Not(node) => collect_hidden(table, node, wrong),
+        Node::Not(node) => collect_hidden(table, node, errors),
         Node::Test { column, .. } => {
             let column = &table.columns[*column];
             if !key::is_open(column) {
                 let problem = "is hidden, and text does not ask about it";
-                wrong.push(FieldError::new(column.name, problem));
+                errors.push(FieldError::new(column.name, problem));
             }
         }
-        Node::Searched(_) | Node::Wrong(_) => {}
+        Node::Searched(_) | Node::Invalid(_) => {}
     }
 }
 
-/// The text of a filter that is not refused.
-pub(super) fn text(table: &Table, node: &Node) -> String {
+/// Formats a filter for which [`unformattable`] found no error.
+pub(super) fn to_text(table: &Table, node: &Node) -> String {
     let pair = match node {
-        Node::Test { column, test } => Pair::of(&table.columns[*column], test, false),
+        Node::Test { column, test } => FormattedPair::of(&table.columns[*column], test, false),
         Node::Not(inner) => match inner.as_ref() {
-            Node::Test { column, test } => Pair::of(&table.columns[*column], test, true),
+            Node::Test { column, test } => FormattedPair::of(&table.columns[*column], test, true),
             _ => None,
         },
         _ => None,
     };
     match pair {
-        Some(pair) => format!("{}={}", pair.key, pair.value.alone()),
+        Some(pair) => format!("{}={}", pair.key, pair.value.standalone()),
         None => {
             let mut text = String::new();
             grouped(table, node, &mut text);
@@ -68,102 +68,103 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
         Node::Any(nodes) => group("or", nodes),
         Node::Not(inner) => {
             if let Node::Test { column, test } = inner.as_ref()
-                && let Some(pair) = Pair::of(&table.columns[*column], test, true)
+                && let Some(pair) = FormattedPair::of(&table.columns[*column], test, true)
             {
                 return pair.push_grouped(text);
             }
             group("not", std::slice::from_ref(inner));
         }
         Node::Test { column, test } => {
-            if let Some(pair) = Pair::of(&table.columns[*column], test, false) {
+            if let Some(pair) = FormattedPair::of(&table.columns[*column], test, false) {
                 pair.push_grouped(text);
             }
         }
         Node::Searched(_) => unreachable!("a search puts it into its query, and into no filter"),
-        Node::Wrong(_) => unreachable!("`refused` found it"),
+        Node::Invalid(_) => unreachable!("`unformattable` found it"),
     }
 }
 
-struct Pair {
+struct FormattedPair {
     key: String,
-    value: Written,
+    value: FormattedValue,
 }
 
-/// A value, before it is known where it stands.
-enum Written {
+/// A value, for any place in the text.
+enum FormattedValue {
     Plain(String),
-    /// Text that stands in quotes anywhere.
+    /// Text that needs quotes everywhere.
     Quoted(String),
     List(Vec<String>),
     /// JSON, or a number.
     Json(String),
-    /// Items as they are written.
+    /// Formatted items.
     Items(Vec<String>),
     JsonList(Vec<String>),
 }
 
-impl Pair {
-    /// The pair that asks this, or its opposite; not every test has one for
-    /// that.
+impl FormattedPair {
+    /// The pair for a test, or for its negation if it has one.
     fn of(column: &ColumnDef, test: &Test, not: bool) -> Option<Self> {
         let either = |so: &'static str, not_so: &'static str| Some(if not { not_so } else { so });
         let only = |so: &'static str| (!not).then_some(so);
-        let mut key = name(column.name);
+        let mut key = quote_key(column.name);
         let (lookup, value) = match test {
             Test::Compare(comparison, value) => {
                 let lookup = match comparison {
                     Comparison::Eq => either("", "ne"),
                     other => only(order(*other)),
                 };
-                (lookup, written(column, value))
+                (lookup, format_value(column, value))
             }
             Test::In(values) => {
                 let each = values.iter().map(|value| (column.write)(value)).collect();
                 let value = match column.ty {
-                    ColumnType::Jsonb => Written::JsonList(each),
-                    _ => Written::List(each),
+                    ColumnType::Jsonb => FormattedValue::JsonList(each),
+                    _ => FormattedValue::List(each),
                 };
                 (either("in", "notin"), value)
             }
             Test::IsNull => (
                 either("isnull", "isnotnull"),
-                Written::Plain("true".to_owned()),
+                FormattedValue::Plain("true".to_owned()),
             ),
             Test::Like(pattern) => (
                 Some(like(pattern, not)),
-                Written::Plain(pattern.text.clone()),
+                FormattedValue::Plain(pattern.text.clone()),
             ),
-            Test::Array(relation, value) => (only(array(*relation)), written(column, value)),
+            Test::Array(relation, value) => (only(array(*relation)), format_value(column, value)),
             Test::Json(path, test) => {
                 for part in path {
                     key.push('.');
-                    key.push_str(&name(part));
+                    key.push_str(&quote_key(part));
                 }
                 match test {
                     JsonTest::In(values) => (
                         either("is", "isnot"),
-                        Written::JsonList(values.iter().map(Json::to_string).collect()),
+                        FormattedValue::JsonList(values.iter().map(Json::to_string).collect()),
                     ),
                     JsonTest::Compare(comparison, value) => {
                         let value = match value {
-                            Json::String(text) => Written::Quoted(text.clone()),
-                            other => Written::Json(other.to_string()),
+                            Json::String(text) => FormattedValue::Quoted(text.clone()),
+                            other => FormattedValue::Json(other.to_string()),
                         };
                         (only(order(*comparison)), value)
                     }
                     JsonTest::Exists => (
                         Some("exists"),
-                        Written::Plain(if not { "false" } else { "true" }.to_owned()),
+                        FormattedValue::Plain(if not { "false" } else { "true" }.to_owned()),
                     ),
                     JsonTest::IsNull => (
                         either("isnull", "isnotnull"),
-                        Written::Plain("true".to_owned()),
+                        FormattedValue::Plain("true".to_owned()),
                     ),
                     JsonTest::Like(pattern) => (
                         Some(like(pattern, not)),
-                        Written::Quoted(pattern.text.clone()),
+                        FormattedValue::Quoted(pattern.text.clone()),
                     ),
-                    JsonTest::Array(relation, groups) => (only(array(*relation)), elements(groups)),
+                    JsonTest::Array(relation, groups) => {
+                        (only(array(*relation)), format_elements(groups))
+                    }
                 }
             }
         };
@@ -181,27 +182,27 @@ impl Pair {
         text.push_str(&self.key);
         text.push('=');
         match &self.value {
-            Written::Plain(value) => text.push_str(&item(value)),
-            Written::Quoted(value) => text.push_str(&quoted(value)),
-            Written::Json(value) => text.push_str(value),
-            Written::List(values) => {
-                let items: Vec<String> = values.iter().map(|value| item(value)).collect();
+            FormattedValue::Plain(value) => text.push_str(&quote_item(value)),
+            FormattedValue::Quoted(value) => text.push_str(&quoted(value)),
+            FormattedValue::Json(value) => text.push_str(value),
+            FormattedValue::List(values) => {
+                let items: Vec<String> = values.iter().map(|value| quote_item(value)).collect();
                 text.push_str(&format!("({})", items.join(",")));
             }
-            Written::Items(values) | Written::JsonList(values) => {
+            FormattedValue::Items(values) | FormattedValue::JsonList(values) => {
                 text.push_str(&format!("({})", values.join(",")));
             }
         }
     }
 }
 
-impl Written {
-    fn alone(&self) -> String {
+impl FormattedValue {
+    fn standalone(&self) -> String {
         match self {
             Self::Plain(value) | Self::Json(value) => value.clone(),
             Self::Quoted(value) => quoted(value),
             Self::List(values) => {
-                let items: Vec<String> = values.iter().map(|value| item(value)).collect();
+                let items: Vec<String> = values.iter().map(|value| quote_item(value)).collect();
                 items.join(",")
             }
             Self::Items(values) | Self::JsonList(values) => values.join(","),
@@ -209,26 +210,30 @@ impl Written {
     }
 }
 
-fn written(column: &ColumnDef, value: &Value<'_>) -> Written {
+fn format_value(column: &ColumnDef, value: &Value<'_>) -> FormattedValue {
     match value {
-        Value::Array(_, items) => Written::List(items.iter().map(crate::value::text_of).collect()),
-        Value::Jsonb(json) => Written::Json(json.to_string()),
-        value => Written::Plain((column.write)(value)),
+        Value::Array(_, items) => {
+            FormattedValue::List(items.iter().map(crate::value::text_of).collect())
+        }
+        Value::Jsonb(json) => FormattedValue::Json(json.to_string()),
+        value => FormattedValue::Plain((column.write)(value)),
     }
 }
 
-/// An element that may be of several types is a word that spells them all;
-/// where no element is, a JSON array tells the types.
-fn elements(groups: &[Vec<Json>]) -> Written {
+/// An element of several types is the word that stands for all of them. If every
+/// element has one type, a JSON array gives the types.
+fn format_elements(groups: &[Vec<Json>]) -> FormattedValue {
     match groups.iter().all(|group| group.len() == 1) {
-        true => Written::Json(Json::Array(groups.iter().flatten().cloned().collect()).to_string()),
+        true => FormattedValue::Json(
+            Json::Array(groups.iter().flatten().cloned().collect()).to_string(),
+        ),
         false => {
             let word = |group: &Vec<Json>| match group.as_slice() {
                 [Json::String(text)] => quoted(text),
                 [.., Json::String(text)] => text.clone(),
                 _ => unreachable!("the string is the last of what a word spells"),
             };
-            Written::Items(groups.iter().map(word).collect())
+            FormattedValue::Items(groups.iter().map(word).collect())
         }
     }
 }
@@ -260,8 +265,8 @@ fn like(pattern: &Pattern, not: bool) -> &'static str {
     }
 }
 
-/// A name of a key, in quotes unless it is plain.
-fn name(text: &str) -> String {
+/// Quotes the name of a key, unless it is plain.
+fn quote_key(text: &str) -> String {
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !text.is_empty()
         && !text.starts_with('_')
@@ -274,8 +279,8 @@ fn name(text: &str) -> String {
     }
 }
 
-/// An item of a list, or a value in a group, in quotes unless it is plain.
-fn item(text: &str) -> String {
+/// Quotes an item of a list or a value in a group, unless it is plain.
+fn quote_item(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.:/+@%*".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -1,29 +1,29 @@
-//! What the value of a filter asks.
+//! Builds the condition of a lookup and its value.
 
 use chrono::{DateTime, Utc};
 
-use crate::filter::key::Place;
-use crate::filter::node::{JsonTest, Node, Tree};
-use crate::filter::written::{Item, Raw};
+use super::operand::{RawOperand, Word};
+use crate::filter::key::FieldPath;
+use crate::filter::tree::{JsonTest, Node, Tree};
 use crate::filter::{Comparison, Lookup, Pattern, Relation, Test};
 use crate::model::{ColumnDef, Table, json_problem};
 use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Value, time};
 
-/// What a filter asks.
+/// Builds the tree of a filter.
 pub(super) fn tree(
     table: &'static Table,
-    place: Place,
+    target: FieldPath,
     lookup: Lookup,
-    raw: Raw,
+    raw: RawOperand,
     now: DateTime<Utc>,
 ) -> Result<Tree, Problem> {
-    let column = &table.columns[place.column];
-    let asking = Asking {
-        at: place.column,
-        path: place.path,
+    let column = &table.columns[target.column];
+    let builder = ConditionBuilder {
+        column: target.column,
+        path: target.path,
         now,
     };
-    // What is the opposite of another lookup is written as that.
+    // The negation of another lookup becomes a `!` around that.
     let (lookup, not) = match lookup {
         Lookup::Ne => (Lookup::Eq, true),
         Lookup::NotLike => (Lookup::Like, true),
@@ -34,29 +34,29 @@ pub(super) fn tree(
         Lookup::IsNot => (Lookup::Is, true),
         lookup => (lookup, false),
     };
-    let tree = match asking.path.is_empty() {
-        true => asking.column(column, lookup, raw)?,
-        false => asking.json(lookup, raw)?,
+    let tree = match builder.path.is_empty() {
+        true => builder.column(column, lookup, raw)?,
+        false => builder.json(lookup, raw)?,
     };
     Ok(if not { tree.not() } else { tree })
 }
 
-struct Asking {
-    at: usize,
+struct ConditionBuilder {
+    column: usize,
     path: Vec<String>,
     now: DateTime<Utc>,
 }
 
-impl Asking {
+impl ConditionBuilder {
     fn test(&self, test: Test) -> Result<Tree, Problem> {
-        let test = test.askable()?;
+        let test = test.validated()?;
         Ok(Tree::leaf(Node::Test {
-            column: self.at,
+            column: self.column,
             test,
         }))
     }
 
-    fn column(&self, column: &ColumnDef, lookup: Lookup, raw: Raw) -> Result<Tree, Problem> {
+    fn column(&self, column: &ColumnDef, lookup: Lookup, raw: RawOperand) -> Result<Tree, Problem> {
         let value = |text: &str| match column.ty {
             ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
             _ => (column.parse)(text),
@@ -94,31 +94,33 @@ impl Asking {
                     self.test(Test::Compare(comparison, value))
                 }
                 (_, Some(relation)) => self.test(Test::Array(relation, self.array(column, raw)?)),
-                _ => unreachable!("`fitting` lets no other lookup of a column through"),
+                _ => unreachable!("`lookup_for` lets no other lookup of a column through"),
             },
         }
     }
 
-    fn json(&self, lookup: Lookup, raw: Raw) -> Result<Tree, Problem> {
+    fn json(&self, lookup: Lookup, raw: RawOperand) -> Result<Tree, Problem> {
         let test = |test| self.test(Test::Json(self.path.clone(), test));
         if lookup == Lookup::Contains {
             let item = raw.one();
             let part = Pattern::literal(true, &item.text, true, false);
-            let element = JsonTest::Array(Relation::Contains, vec![spelled(&item)]);
+            let element = JsonTest::Array(Relation::Contains, vec![json_readings(&item)]);
             return Ok(test(JsonTest::Like(part))?.or(test(element)?));
         }
         if let Some(pattern) = pattern(lookup) {
             return test(JsonTest::Like(pattern(&raw.one().text)?));
         }
         match lookup {
-            Lookup::Eq => test(JsonTest::In(spelled(&raw.one()))),
-            Lookup::In => test(JsonTest::In(raw.many().iter().flat_map(spelled).collect())),
+            Lookup::Eq => test(JsonTest::In(json_readings(&raw.one()))),
+            Lookup::In => test(JsonTest::In(
+                raw.many().iter().flat_map(json_readings).collect(),
+            )),
             Lookup::Is => test(JsonTest::In(raw.json())),
             Lookup::IsNull => self.flag(raw, Test::Json(self.path.clone(), JsonTest::IsNull)),
             Lookup::Exists => self.flag(raw, Test::Json(self.path.clone(), JsonTest::Exists)),
             Lookup::Between => {
                 let (low, high) = pair(raw)?;
-                let (low, high) = (compared(&low), compared(&high));
+                let (low, high) = (json_operand(&low), json_operand(&high));
                 if low.is_number() != high.is_number() {
                     return Err(Problem::new(
                         "is between two numbers or two strings; a number in quotes is a string",
@@ -128,32 +130,36 @@ impl Asking {
                 Ok(low.and(test(JsonTest::Compare(Comparison::Lte, high))?))
             }
             lookup => match (comparison(lookup), relation(lookup)) {
-                (Some(comparison), _) => test(JsonTest::Compare(comparison, compared(&raw.one()))),
+                (Some(comparison), _) => {
+                    test(JsonTest::Compare(comparison, json_operand(&raw.one())))
+                }
                 (_, Some(relation)) => {
                     let groups = match raw {
-                        Raw::Json(values) => values.into_iter().map(|value| vec![value]).collect(),
-                        raw => raw.many().iter().map(spelled).collect(),
+                        RawOperand::Json(values) => {
+                            values.into_iter().map(|value| vec![value]).collect()
+                        }
+                        raw => raw.many().iter().map(json_readings).collect(),
                     };
                     test(JsonTest::Array(relation, groups))
                 }
-                _ => unreachable!("negated lookups were turned round"),
+                _ => unreachable!("negated lookups became a `!`"),
             },
         }
     }
 
     /// `isnull=false` is the opposite of `isnull=true`.
-    fn flag(&self, raw: Raw, test: Test) -> Result<Tree, Problem> {
+    fn flag(&self, raw: RawOperand, test: Test) -> Result<Tree, Problem> {
         let is_so = raw.flag()?;
         let tree = self.test(test)?;
         Ok(if is_so { tree } else { tree.not() })
     }
 
-    fn array(&self, column: &ColumnDef, raw: Raw) -> Result<Value<'static>, Problem> {
+    fn array(&self, column: &ColumnDef, raw: RawOperand) -> Result<Value<'static>, Problem> {
         let ColumnType::Array(of) = column.ty else {
-            unreachable!("`fitting` lets only arrays through");
+            unreachable!("`lookup_for` lets only arrays through");
         };
         match raw {
-            Raw::Json(values) => (column.parse)(&Json::Array(values).to_string()),
+            RawOperand::Json(values) => (column.parse)(&Json::Array(values).to_string()),
             raw => {
                 let items = raw.many();
                 let read = items
@@ -164,7 +170,7 @@ impl Asking {
         }
     }
 
-    /// An element of an array, as a column of its type is asked for a value.
+    /// Parses an element of an array like a value of a column of its type.
     fn element(
         &self,
         column: &ColumnDef,
@@ -191,7 +197,7 @@ fn json_values(column: &ColumnDef, values: Vec<Json>) -> Result<Vec<Value<'stati
     values.into_iter().map(read).collect()
 }
 
-fn pair(raw: Raw) -> Result<(Item, Item), Problem> {
+fn pair(raw: RawOperand) -> Result<(Word, Word), Problem> {
     let items = raw.many();
     let count = items.len();
     let mut items = items.into_iter();
@@ -203,9 +209,9 @@ fn pair(raw: Raw) -> Result<(Item, Item), Problem> {
     }
 }
 
-/// Every JSON value that a word may stand for: the string, and without quotes
-/// also the number, `true`, `false` or `null` that it spells.
-fn spelled(item: &Item) -> Vec<Json> {
+/// The JSON values that a word stands for: the string, and without quotes also
+/// the number, `true`, `false` or `null` that it spells.
+fn json_readings(item: &Word) -> Vec<Json> {
     let string = Json::String(item.text.clone());
     let other = match item.text.as_str() {
         _ if item.quoted => None,
@@ -217,8 +223,8 @@ fn spelled(item: &Item) -> Vec<Json> {
     other.into_iter().chain([string]).collect()
 }
 
-/// What a place is compared with: the number that a word spells, else the string.
-fn compared(item: &Item) -> Json {
+/// The number that a word spells, or else the string.
+fn json_operand(item: &Word) -> Json {
     match number(&item.text) {
         Some(number) if !item.quoted => number,
         _ => Json::String(item.text.clone()),
@@ -226,7 +232,7 @@ fn compared(item: &Item) -> Json {
 }
 
 fn number(text: &str) -> Option<Json> {
-    // `from_str` would go over spaces at both ends.
+    // `from_str` would skip spaces at both ends.
     let ends_well = |c: char| c.is_ascii_digit();
     let starts_well = |c: char| c.is_ascii_digit() || c == '-';
     if !text.starts_with(starts_well) || !text.ends_with(ends_well) {
@@ -257,10 +263,10 @@ fn relation(lookup: Lookup) -> Option<Relation> {
     })
 }
 
-/// Makes a pattern of a value.
+/// Makes a pattern from a value.
 type MakePattern = fn(&str) -> Result<Pattern, Problem>;
 
-/// How the pattern of a lookup is made, if it has one.
+/// The function that makes the pattern of a lookup, if it has one.
 fn pattern(lookup: Lookup) -> Option<MakePattern> {
     Some(match lookup {
         Lookup::Like => |text| Pattern::new(text, false),

@@ -1,0 +1,96 @@
+//! Validation: rejects conditions that PostgreSQL cannot evaluate.
+
+use super::tree::{JsonTest, Test};
+use crate::model::json_problem;
+use crate::value::time::time_problem;
+use crate::value::{Json, Problem, Value};
+
+/// The longest path into JSON: no record is nested deeper. The SQL looks for the
+/// value at a path as a document of that depth, too, and walks over one recurse.
+const MAX_KEYS: usize = 100;
+
+/// The longest list.
+const MAX_LIST: usize = 1_000_000;
+
+impl Test {
+    /// Rejects values that no record can have and PostgreSQL does not accept.
+    pub(super) fn validated(self) -> Result<Self, Problem> {
+        match &self {
+            Self::Compare(_, value) | Self::Array(_, value) => validate_value(value)?,
+            Self::In(values) => {
+                validate_list_length(values.len())?;
+                values.iter().try_for_each(validate_value)?;
+            }
+            Self::Like(pattern) => validate_text(&pattern.text)?,
+            Self::IsNull => {}
+            Self::Json(path, test) => {
+                if path.len() > MAX_KEYS {
+                    return Err(Problem::new(format!(
+                        "a path into JSON has at most {MAX_KEYS} keys, not {}",
+                        path.len()
+                    )));
+                }
+                path.iter().try_for_each(|key| validate_text(key))?;
+                test.validate()?;
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl JsonTest {
+    fn validate(&self) -> Result<(), Problem> {
+        match self {
+            Self::In(values) => {
+                validate_list_length(values.len())?;
+                values.iter().try_for_each(validate_json)
+            }
+            Self::Compare(_, value) => validate_json(value),
+            Self::Like(pattern) => validate_text(&pattern.text),
+            Self::Array(_, groups) => {
+                validate_list_length(groups.len())?;
+                groups.iter().flatten().try_for_each(validate_json)
+            }
+            Self::Exists | Self::IsNull => Ok(()),
+        }
+    }
+}
+
+fn validate_list_length(length: usize) -> Result<(), Problem> {
+    if length > MAX_LIST {
+        return Err(Problem::new(format!(
+            "a list takes at most {MAX_LIST} values, not {length}"
+        )));
+    }
+    Ok(())
+}
+
+fn validate_text(text: &str) -> Result<(), Problem> {
+    if text.contains('\0') {
+        return Err(Problem::new("holds a NUL character, which no record does"));
+    }
+    Ok(())
+}
+
+fn validate_value(value: &Value<'_>) -> Result<(), Problem> {
+    match value {
+        Value::Text(text) => validate_text(text),
+        Value::Jsonb(json) => validate_json(json),
+        Value::Float8(number) if !number.is_finite() => {
+            Err(Problem::new("must be a finite number"))
+        }
+        Value::Timestamptz(time) => match time_problem(time) {
+            Some(problem) => Err(Problem::new(problem)),
+            None => Ok(()),
+        },
+        Value::Array(_, items) => {
+            validate_list_length(items.len())?;
+            items.iter().try_for_each(validate_value)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn validate_json(json: &Json) -> Result<(), Problem> {
+    json_problem(json).map_or(Ok(()), |problem| Err(Problem::new(problem)))
+}
