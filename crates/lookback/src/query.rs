@@ -1,4 +1,4 @@
-//! The QueryBuilder: everything that reads and writes the records of a model.
+//! The query builder, which reads and writes the records of a model.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,17 +18,18 @@ mod column;
 mod create;
 mod create_many;
 mod cursor;
+mod delete;
 mod fence;
 mod found;
+mod offset_page;
 mod order;
 mod page;
 mod read;
-mod remove;
+
 mod select;
 mod stream;
 mod update;
 mod upsert;
-mod window;
 
 pub use crate::write::check_new;
 pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
@@ -42,8 +43,8 @@ pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
 pub use upsert::{UniqueKey, Upserted};
 
-use cursor::Start;
-use order::By;
+use cursor::PageStart;
+use order::OrderBy;
 
 /// The number of records that `list` returns when no limit is set.
 pub const DEFAULT_LIMIT: u32 = 50;
@@ -53,10 +54,10 @@ pub const MAX_LIMIT: u32 = 10_000;
 
 /// Reads and writes the records of a model.
 ///
-/// Set up what the query is about (filters, search, order), then run it with
-/// one of the `async` methods. A deleted record is not there for any of them,
-/// unless [`with_deleted`](Self::with_deleted) or
-/// [`only_deleted`](Self::only_deleted) asks for it.
+/// Describe the query (filters, search, order), then run it with one of the
+/// `async` methods. None of them sees deleted records, unless
+/// [`with_deleted`](Self::with_deleted) or
+/// [`only_deleted`](Self::only_deleted) is set.
 ///
 /// A query holds no connection: each `async` method takes `&pool`, `&mut
 /// connection` or `&mut transaction`.
@@ -85,19 +86,19 @@ pub struct QueryBuilder<M> {
     filter: Vec<Node>,
     search: Option<String>,
     similar_to: Option<i64>,
-    order: Vec<By>,
+    order: Vec<OrderBy>,
     limit: Option<u32>,
     offset: u64,
-    start: Option<Start>,
+    start: Option<PageStart>,
     count: Count,
-    unchanged_since: Option<DateTime<Utc>>,
+    if_updated_at: Option<DateTime<Utc>>,
     timeout: Option<Duration>,
     deleted: Deleted,
     hidden: Vec<usize>,
     of: PhantomData<fn() -> M>,
 }
 
-/// Which records there are, for a query.
+/// Whether a query sees deleted records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deleted {
     Without,
@@ -105,7 +106,7 @@ enum Deleted {
     Only,
 }
 
-/// How far records are counted.
+/// The number up to which records are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Count {
     All,
@@ -144,7 +145,7 @@ impl<M> Clone for QueryBuilder<M> {
             offset: self.offset,
             start: self.start.clone(),
             count: self.count,
-            unchanged_since: self.unchanged_since,
+            if_updated_at: self.if_updated_at,
             timeout: self.timeout,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
@@ -160,7 +161,7 @@ impl<M: Model> Default for QueryBuilder<M> {
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// A query of every live record, newest first.
+    /// Starts a query of every live record, newest first.
     pub fn new() -> Self {
         Self {
             filter: Vec::new(),
@@ -171,7 +172,7 @@ impl<M: Model> QueryBuilder<M> {
             offset: 0,
             start: None,
             count: Count::All,
-            unchanged_since: None,
+            if_updated_at: None,
             timeout: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
@@ -179,36 +180,37 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Only records for which this filter is true, and every other filter of
-    /// the query.
+    /// Restricts the query to records that match this filter and every other filter
+    /// of the query.
     #[must_use]
     pub fn filter(mut self, filter: Filter<M>) -> Self {
         self.filter.push(filter.node);
         self
     }
 
-    /// Only records that these words find, the best first: see the guide page
-    /// "Search".
+    /// Restricts the query to records that a search finds, the best first.
     ///
-    /// Takes words, `"exact phrases"`, `-without` and `field:value`. Whatever
-    /// the text, it is no error: what is not read as one of these is a word,
-    /// and a blank text is no search.
+    /// The text has words, `"exact phrases"`, `-without` and `field:value`; see the
+    /// guide page "Search". Every text is valid: other syntax is a word, and a blank
+    /// text is no search.
     #[must_use]
     pub fn search(mut self, words: impl Into<String>) -> Self {
         self.search = Some(words.into());
         self
     }
 
-    /// Only records like this one, the nearest by embedding first. The record
-    /// itself is left out, and so are records without an embedding.
+    /// Restricts the query to records similar to this one, the most similar first.
+    ///
+    /// The record itself and records without an embedding are excluded.
     #[must_use]
     pub fn similar_to(mut self, id: i64) -> Self {
         self.similar_to = Some(id);
         self
     }
 
-    /// Orders by this column, after any order given before; the newest id
-    /// breaks ties. Without an order, the newest id is first.
+    /// Orders by this column, after the orders that were set before.
+    ///
+    /// The newest id breaks ties. Without an order, the newest id is first.
     #[must_use]
     pub fn order_by(mut self, order: Order<M>) -> Self {
         self.order.push(order.by);
@@ -224,67 +226,71 @@ impl<M: Model> QueryBuilder<M> {
         Ok(self.order_by(Order::parse(text)?))
     }
 
-    /// At most this many records: 50 by default, at most 10,000.
+    /// Limits the number of records: 50 by default, at most 10,000.
     #[must_use]
     pub fn limit(mut self, limit: u32) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Leaves out this many records at the start.
+    /// Skips this many records.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
     }
 
-    /// Only what comes after this place: the next page, when it is
-    /// [`Page::next`]. Pages by cursor neither skip nor repeat a record that was
-    /// there all the time, whatever is added or deleted between them, and the
-    /// thousandth costs no more than the first.
+    /// Starts after this cursor: with [`Page::next`], on the next page.
+    ///
+    /// Pages by cursor neither skip nor repeat a record that exists the whole time,
+    /// whatever is added or deleted between them. The thousandth page costs as much
+    /// as the first.
     #[must_use]
     pub fn after(mut self, cursor: impl Into<Cursor>) -> Self {
-        self.start = Some(Start::After(cursor.into().to_string()));
+        self.start = Some(PageStart::After(cursor.into().to_string()));
         self
     }
 
-    /// Only what comes before this place, nearest to it: the page before, when
-    /// it is [`Page::previous`]. The records come in the order of the query.
+    /// Ends before this cursor: with [`Page::previous`], on the previous page. The
+    /// records are in the order of the query.
     #[must_use]
     pub fn before(mut self, cursor: impl Into<Cursor>) -> Self {
-        self.start = Some(Start::Before(cursor.into().to_string()));
+        self.start = Some(PageStart::Before(cursor.into().to_string()));
         self
     }
 
-    /// Counts no further than this: beyond, [`Page::total`] is
-    /// [`Total::AtLeast`]. Counting reads every record that the filters let
-    /// through, which takes its time on a large table.
+    /// Stops counting at this number; a larger [`Page::total`] is
+    /// [`Total::AtLeast`].
+    ///
+    /// Counting reads every record that the filters match, which is slow on a large
+    /// table.
     #[must_use]
     pub fn total_up_to(mut self, records: u64) -> Self {
         self.count = Count::UpTo(records);
         self
     }
 
-    /// Counts nothing: [`Page::total`] is at least what was seen.
+    /// Does not count: [`Page::total`] is at least the number of records read.
     #[must_use]
     pub fn without_total(self) -> Self {
         self.total_up_to(0)
     }
 
-    /// A read may take this long, counted for each statement it makes: beyond,
-    /// the server stops working on it, and the error is
-    /// [`is_too_slow`](Error::is_too_slow), with what to do as its
-    /// [`hint`](Error::hint). Without it, and as zero, the server's own
-    /// `statement_timeout` holds.
+    /// Limits the time of each statement of a read.
     ///
-    /// It is set in a transaction of its own, so that a pool's connection keeps
-    /// nothing of it; that costs three short round trips. In a transaction of
-    /// the caller's it is set back after the read; a read that was too slow
-    /// fails the transaction, as any error of the database does, and one whose
-    /// future is dropped leaves it set until the transaction ends.
+    /// The server stops a statement that takes longer, and the error
+    /// [`is_too_slow`](Error::is_too_slow); its [`hint`](Error::hint) says what to
+    /// do. Without a limit, or with zero, the server's own `statement_timeout`
+    /// applies.
     ///
-    /// Dropped half-way, such a read closes its connection to a pool, and a
-    /// server on Linux notices within a second and stops.
+    /// The limit is set in a transaction of the read itself, so that the connection
+    /// of a pool does not keep it; that costs three short round trips. In the
+    /// caller's transaction it is reset after the read. A read that was too slow
+    /// fails that transaction, as every database error does, and a read whose future
+    /// is dropped leaves the limit set until the transaction ends.
+    ///
+    /// A dropped read closes its connection to a pool; a server on Linux notices
+    /// within a second and stops.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -307,25 +313,26 @@ impl<M: Model> QueryBuilder<M> {
         self
     }
 
-    /// The write that follows is of a record that was last changed at this
-    /// time: if someone changed it since, nothing is written, and the error
-    /// [`is_conflict`](Error::is_conflict). For
-    /// [`update`](Self::update), [`delete`](Self::delete),
-    /// [`restore`](Self::restore) and [`hard_delete`](Self::hard_delete).
+    /// Writes only if the record was last changed at this time.
+    ///
+    /// If it has changed since, nothing is written, and the error
+    /// [`is_conflict`](Error::is_conflict). Applies to [`update`](Self::update),
+    /// [`delete`](Self::delete), [`restore`](Self::restore) and
+    /// [`hard_delete`](Self::hard_delete).
     #[must_use]
     pub fn if_updated_at(mut self, time: DateTime<Utc>) -> Self {
-        self.unchanged_since = Some(time);
+        self.if_updated_at = Some(time);
         self
     }
 
-    /// Deleted records are there as well.
+    /// Includes deleted records.
     #[must_use]
     pub fn with_deleted(mut self) -> Self {
         self.deleted = Deleted::With;
         self
     }
 
-    /// Only deleted records are there.
+    /// Restricts the query to deleted records.
     #[must_use]
     pub fn only_deleted(mut self) -> Self {
         self.deleted = Deleted::Only;
@@ -339,8 +346,8 @@ impl<M: Model> QueryBuilder<M> {
         self
     }
 
-    /// Appends ` WHERE …`: the filters, and which records there are. The one
-    /// place where soft delete is applied.
+    /// Appends ` WHERE …`: soft delete and the filters. The only place where soft
+    /// delete is applied.
     fn push_where(&self, sql: &mut Sql) -> Result<(), Error> {
         let deleted_at = M::TABLE.column_of(ColumnRole::DeletedAt).quoted();
         sql.push(" WHERE ");
@@ -357,16 +364,17 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// A condition on a record that says that neither it nor another of its kind
-    /// passes the filters: by filters on search fields that are the same for all
-    /// of a kind, since they are not null and have no digit. Empty if there are
-    /// none.
+    /// The condition that no record with the template of a record passes the filters.
+    ///
+    /// It consists of the filters on search fields that are the same in all records
+    /// of a template, because they are not NULL and have no digit. It is empty if
+    /// there are none.
     fn never(&self) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
         for node in &self.filter {
             let mut columns = Vec::new();
-            let is_of_columns = node.columns(&mut columns);
+            let has_only_columns = node.columns(&mut columns);
             let is_fixed = |place: &usize| {
                 let column = &table.columns[*place];
                 table.search.contains(place)
@@ -374,7 +382,7 @@ impl<M: Model> QueryBuilder<M> {
                     && column.cast.is_none()
                     && !column.nullable
             };
-            if !is_of_columns || columns.is_empty() || !columns.iter().all(is_fixed) {
+            if !has_only_columns || columns.is_empty() || !columns.iter().all(is_fixed) {
                 continue;
             }
             if !sql.is_empty() {
@@ -392,8 +400,9 @@ impl<M: Model> QueryBuilder<M> {
         Ok(sql)
     }
 
-    /// Refuses whatever but filters was set, for what would not heed it.
-    fn only_filters(&self, what: &str) -> Result<(), Error> {
+    /// Returns an error if a setting other than a filter is set, for a method that
+    /// would ignore it.
+    fn check_only_filters(&self, what: &str) -> Result<(), Error> {
         let set = [
             ("search", self.search.is_some()),
             ("similar_to", self.similar_to.is_some()),
@@ -412,11 +421,11 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Refuses a query that does not say by filters which records it is about.
-    fn chosen_by_filters(&self, what: &str) -> Result<(), Error> {
-        self.only_filters(what)?;
-        self.not_by_time(what)?;
-        self.not_timed(what)?;
+    /// Returns an error if a write of many records has no filter, or another setting.
+    fn check_has_filter(&self, what: &str) -> Result<(), Error> {
+        self.check_only_filters(what)?;
+        self.check_no_if_updated_at(what)?;
+        self.check_no_timeout(what)?;
         match self.filter.is_empty() {
             true => Err(Error::invalid_field(
                 M::TABLE.name,
@@ -427,8 +436,9 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    fn not_by_time(&self, what: &str) -> Result<(), Error> {
-        match self.unchanged_since {
+    /// Returns an error if `if_updated_at` is set, for a method that would ignore it.
+    fn check_no_if_updated_at(&self, what: &str) -> Result<(), Error> {
+        match self.if_updated_at {
             Some(_) => Err(Error::invalid_field(
                 M::TABLE.name,
                 "if_updated_at",
@@ -438,8 +448,8 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Refuses a time limit, which is for reads.
-    fn not_timed(&self, what: &str) -> Result<(), Error> {
+    /// Returns an error if there is a time limit, which is for reads.
+    fn check_no_timeout(&self, what: &str) -> Result<(), Error> {
         match self.timeout {
             Some(_) => Err(Error::invalid_field(
                 M::TABLE.name,
@@ -450,8 +460,8 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Refuses a query of deleted records alone, for what is of live ones.
-    fn not_only_deleted(&self, what: &str) -> Result<(), Error> {
+    /// Returns an error for a query of deleted records, in a method for live ones.
+    fn check_not_only_deleted(&self, what: &str) -> Result<(), Error> {
         match self.deleted {
             Deleted::Only => Err(Error::invalid_field(
                 M::TABLE.name,
@@ -462,11 +472,11 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Refuses a query that asks for anything, for what asks nothing.
-    fn nothing_asked(&self, what: &str) -> Result<(), Error> {
-        self.only_filters(what)?;
-        self.not_by_time(what)?;
-        self.not_timed(what)?;
+    /// Returns an error if any condition is set, for a method that has none.
+    fn check_no_conditions(&self, what: &str) -> Result<(), Error> {
+        self.check_only_filters(what)?;
+        self.check_no_if_updated_at(what)?;
+        self.check_no_timeout(what)?;
         match self.filter.is_empty() {
             true => Ok(()),
             false => Err(Error::invalid_field(

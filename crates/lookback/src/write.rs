@@ -1,12 +1,15 @@
-//! The write path: whatever stores a record goes through here, is checked
-//! against the columns of the model, and has its times and its embedding filled
-//! in.
+//! The write path: every new record of a model goes through it.
+//!
+//! It validates the record against the columns of its model, and fills in its
+//! times and its embedding.
 
 pub(crate) mod copy;
 mod insert;
 mod row;
 
-pub(crate) use copy::{copy_runs, leaves_the_same};
-pub(crate) use insert::{MOST_VALUES, are_few, insert};
+pub(crate) use copy::{copy_all, omits_same_columns};
+pub(crate) use insert::{MAX_INSERT_VALUES, fit_one_insert, insert};
 pub use row::check_new;
-pub(crate) use row::{bind_row, check_record, given, inserted, now, quoted_list, search_values};
+pub(crate) use row::{
+    bind_row, check_record, given_columns, insertable_columns, now, quoted_list, search_values,
+};

@@ -6,7 +6,7 @@ use super::intake::Waiter;
 use crate::error::Error;
 use crate::model::{ColumnDef, ColumnValues, Model as _};
 use crate::write::copy::{HEADER, TRAILER, encode};
-use crate::write::given;
+use crate::write::given_columns;
 
 /// Records that are stored in one transaction. Their rows do not change any
 /// more.
@@ -116,7 +116,7 @@ impl Building {
                 buffer.extend_from_slice(HEADER);
                 self.groups.push(Open {
                     left,
-                    columns: given(record),
+                    columns: given_columns(record),
                     buffer,
                     ends: Vec::with_capacity(rows),
                     waiters: Vec::new(),

@@ -12,7 +12,7 @@ use super::session::timed;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
-use crate::write::MOST_VALUES;
+use crate::write::MAX_INSERT_VALUES;
 use crate::write::copy::{CHUNK, HEADER, TRAILER, statement};
 use crate::write::quoted_list;
 
@@ -32,7 +32,7 @@ pub(super) async fn send(
     table: &'static Table,
     group: &Group,
 ) -> Result<(), sqlx::Error> {
-    if group.len() * group.columns.len() <= MOST_VALUES
+    if group.len() * group.columns.len() <= MAX_INSERT_VALUES
         && let Ok(sql) = insert(table, group, 0..group.len())
     {
         return sql.once().execute(conn).await.map(drop);

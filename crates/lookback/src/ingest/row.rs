@@ -9,7 +9,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model as _};
 use crate::value::{Json, JsonMap, Parameter, Value};
-use crate::write::inserted;
+use crate::write::insertable_columns;
 
 /// The fields of a row, null or the bytes of a value.
 fn fields(row: &[u8]) -> Option<Vec<Option<&[u8]>>> {
@@ -80,7 +80,7 @@ impl<'q> Encode<'q, Postgres> for Encoded<'_> {
 
 /// What a caller gave for a record, as JSON: without hidden columns.
 pub(super) fn json_of_record<N: ColumnValues>(record: &N) -> JsonMap {
-    let given = inserted(N::Model::TABLE).filter(|(_, column)| is_shown(column));
+    let given = insertable_columns(N::Model::TABLE).filter(|(_, column)| is_shown(column));
     let given = given.filter_map(|(index, column)| Some((column, record.value(index)?)));
     given
         .map(|(column, value)| (column.name.to_owned(), json(column, &value)))

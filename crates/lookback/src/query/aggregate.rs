@@ -1,5 +1,5 @@
-//! Numbers about many records: counts, sums, means, percentiles, of all
-//! together or of each group.
+//! Aggregates: counts, sums, averages and percentiles of all records, or of each
+//! group.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ mod text;
 
 pub use text::{TextKeys, TextMeasures};
 
-use super::select::{Cells, Selected, Selection, Shape, Terms, in_words_of};
+use super::select::{Cells, Selected, Selection, Shape, Terms, with_column_name};
 use super::{MAX_LIMIT, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
@@ -18,17 +18,16 @@ use crate::query::{Column, NotNull, Nullable};
 use crate::value::ErrorRate;
 use crate::value::{ColumnValue, Ordered};
 
-/// What records are grouped by: columns and stretches of time, or a tuple of
-/// up to eight of them.
+/// The keys of a group: columns and buckets of time, or a tuple of up to eight.
 #[diagnostic::on_unimplemented(
     message = "records of `{M}` are not grouped by `{Self}`",
-    note = "group by a column, by a stretch of time such as Log::created_at().bucket(Bucket::day()), \
+    note = "group by a column, by a bucket of time such as Log::created_at().bucket(Bucket::day()), \
             or by a tuple of them"
 )]
 pub trait Keys<M: Model>: Selection<M> {}
 
-/// What is worked out of the records of each group: [`count()`], a method of a
-/// column such as [`avg`](Column::avg), or a tuple of up to eight of them.
+/// The aggregates of each group: [`count()`], a method of a column such as
+/// [`avg`](Column::avg), or a tuple of up to eight.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not worked out of many records of `{M}`",
     note = "give count(), or min, max, avg, sum, percentile or count_distinct of a column, \
@@ -39,7 +38,7 @@ pub trait Measures<M: Model>: Selection<M> {}
 impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, NotNull> {}
 impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, Nullable> {}
 
-/// Numbers, of which there is a mean.
+/// A type of numbers, which have an average.
 #[diagnostic::on_unimplemented(
     message = "there is no mean of `{Self}`",
     note = "avg, sum and percentile are of columns of numbers"
@@ -51,21 +50,21 @@ impl Average for i64 {}
 impl Average for f64 {}
 impl Average for ErrorRate {}
 
-/// Something worked out of the records of each group, a `V`.
+/// An aggregate of the records of each group, with a result of type `V`.
 pub struct Aggregate<M, V> {
-    of: Of,
+    call: AggregateCall,
     model: PhantomData<fn() -> (M, V)>,
 }
 
-/// What is worked out, whatever the model.
+/// An aggregate function and its column, for any model.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Of {
-    function: Function,
+struct AggregateCall {
+    function: AggregateFunction,
     column: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Function {
+enum AggregateFunction {
     Count,
     CountDistinct,
     Min,
@@ -75,72 +74,73 @@ enum Function {
     Percentile(f64),
 }
 
-/// How many records there are.
+/// The number of records.
 pub fn count<M: Model>() -> Aggregate<M, i64> {
-    Aggregate::new(Function::Count, 0)
+    Aggregate::new(AggregateFunction::Count, 0)
 }
 
 impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
-    /// How many different values there are, not counting null.
+    /// The number of distinct values, without NULL.
     pub fn count_distinct(self) -> Aggregate<M, i64> {
-        Aggregate::new(Function::CountDistinct, self.index())
+        Aggregate::new(AggregateFunction::CountDistinct, self.index())
     }
 }
 
 impl<M: Model, T: Ordered, N> Column<M, T, N> {
-    /// The smallest value, or `None` if there is none. Text in the order of the
-    /// database, an enum in the order of its variants.
+    /// The smallest value, or `None` if there is none. Text is compared by its
+    /// collation, an enum by the order of its variants.
     pub fn min(self) -> Aggregate<M, Option<T>> {
-        Aggregate::new(Function::Min, self.index())
+        Aggregate::new(AggregateFunction::Min, self.index())
     }
 
     /// The largest value, or `None` if there is none.
     pub fn max(self) -> Aggregate<M, Option<T>> {
-        Aggregate::new(Function::Max, self.index())
+        Aggregate::new(AggregateFunction::Max, self.index())
     }
 }
 
 impl<M: Model, T: Average, N> Column<M, T, N> {
-    /// The mean, or `None` if there is no value. Null counts for nothing.
+    /// The average, or `None` if there is no value. NULL is ignored.
     pub fn avg(self) -> Aggregate<M, Option<f64>> {
-        Aggregate::new(Function::Avg, self.index())
+        Aggregate::new(AggregateFunction::Avg, self.index())
     }
 
-    /// The sum, or `None` if there is no value. As a float, which is exact up
-    /// to 2^53.
+    /// The sum, or `None` if there is no value. It is a float, which is exact up to
+    /// 2^53.
     pub fn sum(self) -> Aggregate<M, Option<f64>> {
-        Aggregate::new(Function::Sum, self.index())
+        Aggregate::new(AggregateFunction::Sum, self.index())
     }
 
-    /// The value that this share of the values, from 0 to 1, does not exceed;
-    /// between two values in proportion, as PostgreSQL's `percentile_cont`.
+    /// The value that this share of the values, from 0 to 1, does not exceed, or
     /// `None` if there is no value.
+    ///
+    /// It interpolates between two values, as PostgreSQL's `percentile_cont`.
     pub fn percentile(self, share: f64) -> Aggregate<M, Option<f64>> {
-        Aggregate::new(Function::Percentile(share), self.index())
+        Aggregate::new(AggregateFunction::Percentile(share), self.index())
     }
 }
 
 impl<M, V> Aggregate<M, V> {
-    fn new(function: Function, column: usize) -> Self {
+    fn new(function: AggregateFunction, column: usize) -> Self {
         Self {
-            of: Of { function, column },
+            call: AggregateCall { function, column },
             model: PhantomData,
         }
     }
 }
 
-impl Of {
+impl AggregateCall {
     fn push<M: Model>(self, terms: &mut Terms<'_>) -> Result<(), Error> {
         let column = &M::TABLE.columns[self.column];
         let name = column.quoted();
         let term = match self.function {
-            Function::Count => "count(*)".to_owned(),
-            Function::CountDistinct => format!("count(DISTINCT {name})"),
-            Function::Min => extreme("min", column),
-            Function::Max => extreme("max", column),
-            Function::Sum => scaled(column, format!("sum({name})::float8")),
-            Function::Avg => scaled(column, format!("avg({name})::float8")),
-            Function::Percentile(share) => {
+            AggregateFunction::Count => "count(*)".to_owned(),
+            AggregateFunction::CountDistinct => format!("count(DISTINCT {name})"),
+            AggregateFunction::Min => extreme("min", column),
+            AggregateFunction::Max => extreme("max", column),
+            AggregateFunction::Sum => scaled(column, format!("sum({name})::float8")),
+            AggregateFunction::Avg => scaled(column, format!("avg({name})::float8")),
+            AggregateFunction::Percentile(share) => {
                 if !(0.0..=1.0).contains(&share) {
                     return Err(Error::invalid_field(
                         M::TABLE.name,
@@ -160,7 +160,7 @@ impl Of {
     }
 }
 
-/// In the unit that values of the column have in Rust.
+/// Scales a number to the unit that the column has in Rust.
 fn scaled(column: &ColumnDef, term: String) -> String {
     match column.scale {
         1.0 => term,
@@ -168,7 +168,7 @@ fn scaled(column: &ColumnDef, term: String) -> String {
     }
 }
 
-/// The smallest or largest, in the order that lists of records have.
+/// The smallest or largest value, in the order that `order_by` uses.
 fn extreme(function: &str, column: &ColumnDef) -> String {
     match column.listed() {
         Some(listed) => format!("({listed})[{function}({})]", column.order_key()),
@@ -180,7 +180,7 @@ impl<M: Model> Selection<M> for Aggregate<M, i64> {
     type Row = i64;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.of.push::<M>(terms)
+        self.call.push::<M>(terms)
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<i64, sqlx::Error> {
@@ -192,7 +192,7 @@ impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
     type Row = Option<T>;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.of.push::<M>(terms)
+        self.call.push::<M>(terms)
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<Option<T>, sqlx::Error> {
@@ -203,7 +203,7 @@ impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
 impl<M: Model> Measures<M> for Aggregate<M, i64> {}
 impl<M: Model, T: ColumnValue> Measures<M> for Aggregate<M, Option<T>> {}
 
-/// A query whose answer is a row for each group of records, made by
+/// A query that returns a row for each group of records, made by
 /// [`QueryBuilder::group_by`].
 #[derive(Clone)]
 pub struct Grouped<M, K> {
@@ -213,7 +213,7 @@ pub struct Grouped<M, K> {
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// Puts records with the same keys into a group.
+    /// Groups records with equal keys.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -247,17 +247,18 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// As [`group_by`](Self::group_by), from text: names of visible fields, and
-    /// of times with a [`Bucket`](crate::Bucket), `created_at__1h`. Each key is a JSON object.
+    /// As [`group_by`](Self::group_by), from text: names of visible fields, and of
+    /// times with a [`Bucket`](crate::Bucket), `created_at__1h`. Each key is a JSON
+    /// object.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for what is not a field, or not a bucket.
+    /// [`Error::is_invalid`] for an unknown field or bucket.
     pub fn group_by_text(self, keys: &[impl AsRef<str>]) -> Result<Grouped<M, TextKeys>, Error> {
         Ok(self.group_by(TextKeys::parse::<M>(keys)?))
     }
 
-    /// Works something out of all records together.
+    /// Computes aggregates of all records.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -283,8 +284,8 @@ impl<M: Model> QueryBuilder<M> {
         measures: A,
     ) -> Result<A::Row, Error> {
         let table = M::TABLE;
-        self.only_filters("numbers about many records")?;
-        self.not_by_time("numbers about many records")?;
+        self.check_only_filters("numbers about many records")?;
+        self.check_no_if_updated_at("numbers about many records")?;
         let mut sql = Sql::default();
         let shape = Selected(&measures);
         let list = Shape::<M>::list(&shape, &mut sql)?;
@@ -305,15 +306,15 @@ impl<M: Model> QueryBuilder<M> {
 }
 
 impl<M: Model, K: Keys<M>> Grouped<M, K> {
-    /// Only the first `groups`, those with the largest first measure first.
+    /// Limits the result to the groups with the largest first measure, largest first.
     #[must_use]
     pub fn top(mut self, groups: u32) -> Self {
         self.top = Some(groups);
         self
     }
 
-    /// Works something out of each group of records: pairs of its keys and its
-    /// measures, in the order of the keys, null last.
+    /// Computes aggregates of each group: pairs of its keys and its measures, in the
+    /// order of the keys, NULL last.
     ///
     /// # Errors
     ///
@@ -325,8 +326,8 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         measures: A,
     ) -> Result<Vec<(K::Row, A::Row)>, Error> {
         let table = M::TABLE;
-        self.query.only_filters("groups of records")?;
-        self.query.not_by_time("groups of records")?;
+        self.query.check_only_filters("groups of records")?;
+        self.query.check_no_if_updated_at("groups of records")?;
         let refuse = |problem: String| Err(Error::invalid_field(table.name, "group_by", problem));
         if let Some(top) = self.top
             && top > MAX_LIMIT
@@ -371,7 +372,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
             };
             let group = read(&mut cells);
             groups.push(group.map_err(|error| {
-                let error = in_words_of(&(&self.keys, &measures), error);
+                let error = with_column_name(&(&self.keys, &measures), error);
                 Error::of_record(table, "a group", error)
             })?);
         }
@@ -389,9 +390,9 @@ impl<M, V> Copy for Aggregate<M, V> {}
 
 impl<M: Model, V> fmt::Debug for Aggregate<M, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = M::TABLE.columns[self.of.column].name;
-        match self.of.function {
-            Function::Count => f.write_str("count()"),
+        let name = M::TABLE.columns[self.call.column].name;
+        match self.call.function {
+            AggregateFunction::Count => f.write_str("count()"),
             function => write!(f, "{function:?}({name})"),
         }
     }

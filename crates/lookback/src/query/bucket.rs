@@ -1,4 +1,4 @@
-//! Stretches of time that records are grouped by.
+//! Buckets of time, to group by.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,11 +15,10 @@ use crate::model::Model;
 use crate::query::{Column, NotNull, Nullable};
 use crate::value::Problem;
 
-/// How long the stretches of time are that records are grouped by, and where
-/// they begin.
+/// The width and the start of the buckets of time that records are grouped by.
 ///
-/// Stretches of a fixed length are counted from Monday, 1 January 2001, 00:00
-/// UTC. Those of the calendar begin where they do in a time zone, UTC unless
+/// Buckets of a fixed length are counted from Monday, 1 January 2001, 00:00 UTC.
+/// Calendar buckets begin as in a time zone: UTC, unless
 /// [`in_zone`](Self::in_zone) names another.
 ///
 /// As text: `30s`, `5m`, `1h`, `7d`; `day`, `week`, `month`, `quarter`, `year`,
@@ -39,7 +38,7 @@ enum Width {
 const CALENDAR: [&str; 5] = ["day", "week", "month", "quarter", "year"];
 
 impl Bucket {
-    /// Stretches of this length; whole microseconds, at least one.
+    /// Buckets of this length: whole microseconds, at least one.
     pub const fn every(length: Duration) -> Self {
         Self {
             width: Width::Fixed(length),
@@ -47,37 +46,37 @@ impl Bucket {
         }
     }
 
-    /// Stretches of this many minutes.
+    /// Buckets of this many minutes.
     pub const fn minutes(minutes: u32) -> Self {
         Self::every(Duration::from_secs(minutes as u64 * 60))
     }
 
-    /// Stretches of this many hours.
+    /// Buckets of this many hours.
     pub const fn hours(hours: u32) -> Self {
         Self::every(Duration::from_secs(hours as u64 * 3_600))
     }
 
-    /// Days of the calendar.
+    /// Calendar days.
     pub const fn day() -> Self {
         Self::calendar(CALENDAR[0])
     }
 
-    /// Weeks of the calendar, from Monday.
+    /// Calendar weeks, from Monday.
     pub const fn week() -> Self {
         Self::calendar(CALENDAR[1])
     }
 
-    /// Months of the calendar.
+    /// Calendar months.
     pub const fn month() -> Self {
         Self::calendar(CALENDAR[2])
     }
 
-    /// Quarters of the calendar.
+    /// Calendar quarters.
     pub const fn quarter() -> Self {
         Self::calendar(CALENDAR[3])
     }
 
-    /// Years of the calendar.
+    /// Calendar years.
     pub const fn year() -> Self {
         Self::calendar(CALENDAR[4])
     }
@@ -89,15 +88,14 @@ impl Bucket {
         }
     }
 
-    /// Begins where the calendar does in this time zone, such as
-    /// `Europe/Berlin`. For a stretch of the calendar.
+    /// Begins calendar buckets as in this time zone, such as `Europe/Berlin`.
     #[must_use]
     pub fn in_zone(mut self, zone: impl Into<Cow<'static, str>>) -> Self {
         self.zone = Some(zone.into());
         self
     }
 
-    /// The start of the stretch that `column` lies in, in SQL.
+    /// Renders the start of the bucket of `column` as SQL.
     pub(super) fn render(&self, column: &str, terms: &mut Terms<'_>) -> Result<String, Problem> {
         let bound = |bound: Result<String, Error>| {
             bound.map_err(|_| Problem::new("is not something that can be bound"))
@@ -110,7 +108,7 @@ impl Bucket {
                          day, week, month, quarter or year",
                     ));
                 }
-                // The longest that date_bin takes without running over: 100 years.
+                // A longer one would overflow in date_bin.
                 let most = Duration::from_secs(100 * 366 * 86_400);
                 if length.subsec_nanos() % 1_000 != 0 || length.is_zero() || length > most {
                     return Err(Problem::new(format!(
@@ -171,8 +169,7 @@ impl FromStr for Bucket {
     }
 }
 
-/// A column of times, by the stretch they lie in: the start of it. Made by
-/// [`Column::bucket`].
+/// The start of the bucket of a column of times, made by [`Column::bucket`].
 pub struct Bucketed<M, N> {
     column: usize,
     bucket: Bucket,
@@ -180,7 +177,7 @@ pub struct Bucketed<M, N> {
 }
 
 impl<M: Model, N> Column<M, DateTime<Utc>, N> {
-    /// The stretch of time that the column lies in, to group by.
+    /// The bucket of time of this column, to group by.
     pub fn bucket(self, bucket: Bucket) -> Bucketed<M, N> {
         Bucketed {
             column: self.index(),

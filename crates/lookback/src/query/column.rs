@@ -1,4 +1,4 @@
-//! Typed handles of columns: `Log::level().eq("error")`.
+//! Typed columns: `Log::level().eq("error")`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,26 +10,26 @@ use crate::value::{
     Array, ColumnType, ColumnValue, Document, Ordered, Problem, Text, TextLike, Value,
 };
 
-/// The column of a model `M` that holds a `T`; `N` is [`Nullable`] where it may
-/// be null instead.
+/// A column of a model `M` with values of type `T`; `N` is [`Nullable`] if it can
+/// be NULL.
 ///
-/// Made by the functions that [`#[model]`](crate::model) gives a struct, one
-/// for each field: `Log::level()`.
+/// [`#[model]`](crate::model) generates a function for each field of a struct that
+/// returns its column: `Log::level()`.
 pub struct Column<M, T, N = NotNull> {
     index: usize,
     of: PhantomData<fn(M, T) -> N>,
 }
 
-/// Says of a [`Column`] that it holds a value in every record.
+/// Marks a [`Column`] that has a value in every record.
 #[derive(Clone, Copy, Debug)]
 pub enum NotNull {}
 
-/// Says of a [`Column`] that it may be null.
+/// Marks a [`Column`] that can be NULL.
 #[derive(Clone, Copy, Debug)]
 pub enum Nullable {}
 
-/// What a filter compares a column of `T` with: a `T`, or a string for a
-/// column that is text underneath.
+/// A value that a filter compares with a column of `T`: a `T`, or a string if the
+/// column is stored as text.
 #[diagnostic::on_unimplemented(
     message = "a column of `{T}` is not compared with `{Self}`",
     label = "give a `{T}` here",
@@ -40,7 +40,7 @@ pub trait Operand<T> {
     ///
     /// # Errors
     ///
-    /// A string that is none of the values of the column.
+    /// A string that is not a value of the column.
     fn operand(self) -> Result<Value<'static>, Problem>;
 }
 
@@ -65,7 +65,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         }
     }
 
-    /// What the model says of the column.
+    /// The definition of the column.
     pub fn def(self) -> &'static ColumnDef {
         &M::TABLE.columns[self.index]
     }
@@ -74,12 +74,12 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.index
     }
 
-    /// The column is this value. Null is no value.
+    /// The column equals this value. NULL equals nothing.
     pub fn eq(self, value: impl Operand<T>) -> Filter<M> {
         self.compare(Comparison::Eq, value)
     }
 
-    /// The column is not this value, or is null.
+    /// The column does not equal this value, or is NULL.
     pub fn ne(self, value: impl Operand<T>) -> Filter<M> {
         !self.eq(value)
     }
@@ -92,7 +92,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.compare(Comparison::Gt, value)
     }
 
-    /// The column is this value or greater.
+    /// The column is greater than or equal to this value.
     pub fn gte(self, value: impl Operand<T>) -> Filter<M>
     where
         T: Ordered,
@@ -108,7 +108,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.compare(Comparison::Lt, value)
     }
 
-    /// The column is this value or less.
+    /// The column is less than or equal to this value.
     pub fn lte(self, value: impl Operand<T>) -> Filter<M>
     where
         T: Ordered,
@@ -116,7 +116,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.compare(Comparison::Lte, value)
     }
 
-    /// The column is one of these two values, or between them.
+    /// The column is between these two values, inclusive.
     pub fn between(self, low: impl Operand<T>, high: impl Operand<T>) -> Filter<M>
     where
         T: Ordered,
@@ -124,8 +124,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.gte(low) & self.lte(high)
     }
 
-    /// The column is less than the first value or greater than the second, or
-    /// is null.
+    /// The column is less than the first value, greater than the second, or NULL.
     pub fn not_between(self, low: impl Operand<T>, high: impl Operand<T>) -> Filter<M>
     where
         T: Ordered,
@@ -133,29 +132,29 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         !self.between(low, high)
     }
 
-    /// The column is one of these values; of none, nothing is.
+    /// The column equals one of these values. An empty list matches nothing.
     pub fn is_in<O: Operand<T>>(self, values: impl IntoIterator<Item = O>) -> Filter<M> {
         let values: Result<_, _> = values.into_iter().map(Operand::operand).collect();
         Filter::test(self.index, values.map(Test::In))
     }
 
-    /// The column is none of these values, or is null.
+    /// The column equals none of these values, or is NULL.
     pub fn not_in<O: Operand<T>>(self, values: impl IntoIterator<Item = O>) -> Filter<M> {
         !self.is_in(values)
     }
 
-    /// The column is null.
+    /// The column is NULL.
     pub fn is_null(self) -> Filter<M> {
         Filter::test(self.index, Ok(Test::IsNull))
     }
 
-    /// The column is not null.
+    /// The column is not NULL.
     pub fn is_not_null(self) -> Filter<M> {
         !self.is_null()
     }
 
-    /// The column matches this pattern: `%` is any text, `_` any one
-    /// character, `\` takes the next character as it is.
+    /// The column matches this pattern: `%` is any text, `_` any one character, `\`
+    /// escapes the next character.
     pub fn like(self, pattern: &str) -> Filter<M>
     where
         T: Text,
@@ -163,8 +162,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Pattern::new(pattern, false))
     }
 
-    /// As [`like`](Self::like), whatever the case of the letters, as the
-    /// database folds it.
+    /// As [`like`](Self::like), ignoring case as PostgreSQL's `ILIKE`.
     pub fn ilike(self, pattern: &str) -> Filter<M>
     where
         T: Text,
@@ -172,7 +170,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Pattern::new(pattern, true))
     }
 
-    /// The column does not match this pattern, or is null.
+    /// The column does not match this pattern, or is NULL.
     pub fn not_like(self, pattern: &str) -> Filter<M>
     where
         T: Text,
@@ -180,7 +178,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         !self.like(pattern)
     }
 
-    /// As [`not_like`](Self::not_like), whatever the case of the letters.
+    /// As [`not_like`](Self::not_like), ignoring case.
     pub fn not_ilike(self, pattern: &str) -> Filter<M>
     where
         T: Text,
@@ -188,7 +186,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         !self.ilike(pattern)
     }
 
-    /// The column starts with this text, letter by letter.
+    /// The column starts with this text, taken literally.
     pub fn starts_with(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -196,7 +194,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(false, text, true, false)))
     }
 
-    /// As [`starts_with`](Self::starts_with), whatever the case of the letters.
+    /// As [`starts_with`](Self::starts_with), ignoring case.
     pub fn istarts_with(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -204,7 +202,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(false, text, true, true)))
     }
 
-    /// The column ends with this text, letter by letter.
+    /// The column ends with this text, taken literally.
     pub fn ends_with(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -212,7 +210,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(true, text, false, false)))
     }
 
-    /// As [`ends_with`](Self::ends_with), whatever the case of the letters.
+    /// As [`ends_with`](Self::ends_with), ignoring case.
     pub fn iends_with(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -220,7 +218,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(true, text, false, true)))
     }
 
-    /// The column has this text in it, letter by letter.
+    /// The column contains this text, taken literally.
     pub fn contains(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -228,7 +226,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(true, text, true, false)))
     }
 
-    /// As [`contains`](Self::contains), whatever the case of the letters.
+    /// As [`contains`](Self::contains), ignoring case.
     pub fn icontains(self, text: &str) -> Filter<M>
     where
         T: Text,
@@ -236,7 +234,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.pattern(Ok(Pattern::literal(true, text, true, true)))
     }
 
-    /// The array holds all of these values.
+    /// The array contains all of these values.
     pub fn array_contains<O>(self, values: impl IntoIterator<Item = O>) -> Filter<M>
     where
         T: Array,
@@ -245,7 +243,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.array(Relation::Contains, values)
     }
 
-    /// The array holds nothing but these values.
+    /// The array contains only these values.
     pub fn array_contained<O>(self, values: impl IntoIterator<Item = O>) -> Filter<M>
     where
         T: Array,
@@ -254,7 +252,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.array(Relation::Contained, values)
     }
 
-    /// The array holds one of these values.
+    /// The array contains at least one of these values.
     pub fn array_overlaps<O>(self, values: impl IntoIterator<Item = O>) -> Filter<M>
     where
         T: Array,
@@ -263,8 +261,8 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         self.array(Relation::Overlaps, values)
     }
 
-    /// The place in the JSON at this path, `user.id` or `tags.0`; a name that
-    /// holds a dot or a quote is in quotes, `"odd.key".id`.
+    /// The value at this path in the JSON, `user.id` or `tags.0`. A name that
+    /// contains a dot or a quote is in quotes, `"odd.key".id`.
     pub fn path(self, path: &str) -> JsonPath<M>
     where
         T: Document,
@@ -272,7 +270,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         JsonPath::new(self.index).path(path)
     }
 
-    /// The value of this key of the JSON, whatever is in its name.
+    /// The value of this key in the JSON. The name is taken literally.
     pub fn key(self, name: &str) -> JsonPath<M>
     where
         T: Document,
@@ -280,12 +278,12 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         JsonPath::new(self.index).key(name)
     }
 
-    /// Smallest first, null last.
+    /// Ascending order, NULL last.
     pub fn asc(self) -> Order<M> {
         Order::new(self.index, false)
     }
 
-    /// Largest first, null last.
+    /// Descending order, NULL last.
     pub fn desc(self) -> Order<M> {
         Order::new(self.index, true)
     }
@@ -307,7 +305,7 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         O: Operand<T::Element>,
     {
         let ColumnType::Array(element) = T::TYPE else {
-            unreachable!("`Array` is of Vec alone");
+            unreachable!("only Vec implements `Array`");
         };
         let values: Result<Vec<_>, _> = values.into_iter().map(Operand::operand).collect();
         let test = values.map(|values| Test::Array(relation, Value::Array(element, values)));

@@ -1,4 +1,4 @@
-//! Creating many records.
+//! Inserting many records.
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -6,42 +6,42 @@ use super::QueryBuilder;
 use crate::db::{CloseOnDrop, Db};
 use crate::error::{Error, FieldError};
 use crate::model::{ColumnValues, Model};
-use crate::write::{are_few, check_record, copy_runs, insert, leaves_the_same};
+use crate::write::{check_record, copy_all, fit_one_insert, insert, omits_same_columns};
 
 impl<M: Model> QueryBuilder<M> {
-    /// Inserts many records in one statement, all or none of them, and returns
-    /// how many: by binary COPY, or by `INSERT` if they are few.
+    /// Inserts many records, all or none, and returns their number.
     ///
-    /// Every record is checked before the first is sent; the times and the
-    /// embedding are filled in as in [`create`](Self::create).
+    /// It uses a binary COPY, or an `INSERT` for a small number of records. Every
+    /// record is validated before the first is sent; the times and the embedding are
+    /// filled in as in [`create`](Self::create).
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] with every wrong field of every wrong record, or
-    /// with the first that the database itself refuses; each names the place
-    /// of its record, from 0. [`Error::is_conflict`] if one clashes.
+    /// [`Error::is_invalid`] with every invalid field of every record, or with the
+    /// first one that the database rejects; each has the index of its record, from
+    /// 0. [`Error::is_conflict`] if a record violates a unique key.
     ///
     /// # Cancellation
     ///
-    /// Dropped before it is done, it stores nothing. With a pool that is all;
-    /// a connection or transaction of the caller's is then in the middle of a
-    /// COPY and has to be closed.
+    /// If it is dropped before it is done, it stores nothing. The caller's
+    /// connection or transaction is then in the middle of a COPY and has to be
+    /// closed; the connection of a pool is closed automatically.
     pub async fn create_many<'c>(
         &self,
         db: impl Into<Db<'c>>,
         records: &[M::New],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        self.nothing_asked("records to create")?;
-        self.not_only_deleted("records to create")?;
-        let wrong: Vec<FieldError> = records
+        self.check_no_conditions("records to create")?;
+        self.check_not_only_deleted("records to create")?;
+        let errors: Vec<FieldError> = records
             .iter()
             .enumerate()
-            .filter_map(|(place, record)| Some((place, check_record(record).err()?)))
-            .flat_map(|(place, wrong)| wrong.into_iter().map(move |field| field.at_row(place)))
+            .filter_map(|(row, record)| Some((row, check_record(record).err()?)))
+            .flat_map(|(row, errors)| errors.into_iter().map(move |field| field.at_row(row)))
             .collect();
-        if !wrong.is_empty() {
-            return Err(Error::invalid(table.name, wrong));
+        if !errors.is_empty() {
+            return Err(Error::invalid(table.name, errors));
         }
         if records.is_empty() {
             return Ok(0);
@@ -49,10 +49,10 @@ impl<M: Model> QueryBuilder<M> {
         let mut session = CloseOnDrop::new(db.into().session().await?);
         let are_alike = records
             .iter()
-            .all(|record| leaves_the_same(record, &records[0]));
-        if are_alike && are_few(records) && !session.conn().is_in_transaction() {
-            match insert_few(session.conn(), records).await {
-                // Nothing is stored: a COPY says which record it is.
+            .all(|record| omits_same_columns(record, &records[0]));
+        if are_alike && fit_one_insert(records) && !session.conn().is_in_transaction() {
+            match insert_in_transaction(session.conn(), records).await {
+                // Nothing is stored. The error of a COPY names the record.
                 Err(error) if error.is_invalid() || error.is_conflict() => {}
                 Err(error) => return Err(error),
                 Ok(inserted) => {
@@ -61,7 +61,7 @@ impl<M: Model> QueryBuilder<M> {
                 }
             }
         }
-        let copied = copy_runs(session.conn(), records).await;
+        let copied = copy_all(session.conn(), records).await;
         if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
             session.release();
         }
@@ -69,9 +69,12 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-/// In a transaction: an `INSERT` by itself is stored once it is on its way, also
-/// if nobody waits for it any more.
-async fn insert_few<N: ColumnValues>(conn: &mut PgConnection, records: &[N]) -> Result<u64, Error> {
+/// Inserts in a transaction: an `INSERT` by itself takes effect once it is sent,
+/// even if its future is dropped.
+async fn insert_in_transaction<N: ColumnValues>(
+    conn: &mut PgConnection,
+    records: &[N],
+) -> Result<u64, Error> {
     let mut transaction = conn.begin().await?;
     let inserted = insert(&mut transaction, records).await?;
     transaction.commit().await?;

@@ -1,4 +1,4 @@
-//! Places in a list, to go on from.
+//! Cursors: positions in a list.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,36 +9,36 @@ use chrono::Datelike as _;
 use serde_json::json;
 use sqlx::postgres::PgRow;
 
-use super::order::By;
+use super::order::OrderBy;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 
-/// A place in a list: the records of the next page come after it, those of the
-/// page before come before it, however many were added or deleted meanwhile.
+/// A position in a list: the next page is after it, the previous page before it.
 ///
+/// Records that are added or deleted meanwhile do not move it.
 /// [`Page::next`](super::Page::next) and
 /// [`Page::previous`](super::Page::previous) give one;
 /// [`after`](super::QueryBuilder::after) and
 /// [`before`](super::QueryBuilder::before) take it, also as text: letters,
-/// digits, `-` and `_`, as a URL takes them. It holds the values that its
-/// record is ordered by, in a form that anyone can decode, and serves any query
-/// of the same table, order and search.
+/// digits, `-` and `_`, which fit into a URL. It contains the values that its
+/// record is ordered by, and anyone can decode it. It is valid for every query of
+/// the same table, order and search.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(String);
 
-/// Where a list goes on.
+/// The cursor where a page starts or ends.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Start {
+pub(super) enum PageStart {
     After(String),
     Before(String),
 }
 
-/// A key of an order, as SQL, with the type of its value.
+/// A key of an order, as SQL, with the type of its values.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) by: By,
+pub(super) struct OrderKey {
+    pub(super) by: OrderBy,
     /// The key, in terms of the columns of the table.
     pub(super) sql: String,
     ty: ColumnType,
@@ -46,45 +46,45 @@ pub(super) struct Key {
     nullable: bool,
 }
 
-impl Key {
-    pub(super) fn of(table: &'static Table, by: By) -> Self {
+impl OrderKey {
+    pub(super) fn of(table: &'static Table, by: OrderBy) -> Self {
         let column = by.def(table);
         let listed = column.is_listed_text();
         Self {
             by,
             sql: column.order_key(),
-            // A list has its own order: the place in it is the key.
+            // Listed values have their own order: the key is the index in the list.
             ty: if listed { ColumnType::Int4 } else { column.ty },
             cast: if listed { None } else { column.cast },
             nullable: column.nullable,
         }
     }
 
-    /// Whether its values may be shown.
-    pub(super) fn is_open(&self, table: &'static Table) -> bool {
+    /// Whether its values may be visible in a cursor.
+    pub(super) fn is_visible(&self, table: &'static Table) -> bool {
         let column = self.by.def(table);
         !column.hidden || column.role == ColumnRole::DeletedAt
     }
 
-    /// The name under which the key stands beside the columns of a row.
+    /// The name of the key beside the columns of a row.
     pub(super) fn alias(place: usize) -> String {
         format!("__key{place}")
     }
 }
 
 impl Cursor {
-    /// The form of cursors. What was written once is read for ever.
+    /// The version of the format. Every cursor that was ever written stays readable.
     pub(super) const VERSION: u64 = 1;
 
-    /// The place of a row that was read with its keys.
+    /// The cursor of a row that was read with its keys.
     pub(super) fn of_row(
         table: &'static Table,
-        keys: &[Key],
+        keys: &[OrderKey],
         row: &PgRow,
     ) -> Result<Self, sqlx::Error> {
         let mut values = Vec::with_capacity(keys.len());
         for (place, key) in keys.iter().enumerate() {
-            values.push(Value::read(row, &Key::alias(place), key.ty)?.to_raw_json());
+            values.push(Value::read(row, &OrderKey::alias(place), key.ty)?.to_raw_json());
         }
         let order = order_of(table, keys);
         Ok(Self::encode(&json!([
@@ -99,8 +99,8 @@ impl Cursor {
         Self(BASE64.encode(json.to_string()))
     }
 
-    /// What the text of a cursor holds: the version, the table, the order and
-    /// the values of its keys.
+    /// Decodes the text of a cursor: the version, the table, the order and the values
+    /// of its keys.
     pub(super) fn decode(table: &'static Table, text: &str) -> Result<Json, Problem> {
         let json: Option<Json> = BASE64
             .decode(text)
@@ -127,8 +127,12 @@ impl Cursor {
     }
 }
 
-/// The values of the keys, from the text of a cursor.
-fn values(table: &'static Table, keys: &[Key], text: &str) -> Result<Vec<Value<'static>>, Problem> {
+/// Decodes the values of the keys from the text of a cursor.
+fn values(
+    table: &'static Table,
+    keys: &[OrderKey],
+    text: &str,
+) -> Result<Vec<Value<'static>>, Problem> {
     let json = Cursor::decode(table, text)?;
     let order = order_of(table, keys);
     if json[2].as_str() != Some(&order) {
@@ -152,8 +156,8 @@ fn values(table: &'static Table, keys: &[Key], text: &str) -> Result<Vec<Value<'
     values.ok_or_else(|| Problem::new("is a cursor that was changed, or cut"))
 }
 
-/// Whether PostgreSQL can hold the value at all: one that it cannot is refused
-/// here, and does not end a transaction of the caller's.
+/// Whether PostgreSQL can store the value. Other values are rejected here, where
+/// they do not fail the caller's transaction.
 fn is_storable(value: &Value<'_>) -> bool {
     fn has_nul(json: &Json) -> bool {
         match json {
@@ -164,34 +168,33 @@ fn is_storable(value: &Value<'_>) -> bool {
         }
     }
     match value {
-        // PostgreSQL's own begin in 4714 BC; what is written here is of the years 1 to 9999.
+        // PostgreSQL's range begins in 4714 BC; Lookback writes the years 1 to 9999.
         Value::Timestamptz(time) => (-4_713..=294_275).contains(&time.year()),
         Value::Jsonb(json) => !has_nul(json),
         _ => true,
     }
 }
 
-fn order_of(table: &'static Table, keys: &[Key]) -> String {
+fn order_of(table: &'static Table, keys: &[OrderKey]) -> String {
     let order: Vec<String> = keys.iter().map(|key| key.by.to_text(table)).collect();
     order.join(",")
 }
 
-/// Appends ` AND …`: only what comes after the cursor in the order of the keys,
-/// or before it.
+/// Appends ` AND …`: after the cursor in the order of the keys, or before it.
 pub(super) fn push_start(
     table: &'static Table,
-    order: &[By],
-    start: &Start,
+    order: &[OrderBy],
+    start: &PageStart,
     sql: &mut Sql,
 ) -> Result<(), Error> {
     let (field, cursor) = match start {
-        Start::After(cursor) => ("after", cursor),
-        Start::Before(cursor) => ("before", cursor),
+        PageStart::After(cursor) => ("after", cursor),
+        PageStart::Before(cursor) => ("before", cursor),
     };
     let mut keys = keys(table, order);
     let values = values(table, &keys, cursor)
         .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
-    if matches!(start, Start::Before(_)) {
+    if matches!(start, PageStart::Before(_)) {
         keys.iter_mut().for_each(|key| key.by = key.by.reversed());
     }
     let keys = keys.as_slice();
@@ -215,14 +218,14 @@ pub(super) fn push_start(
     Ok(())
 }
 
-/// "Comes after these values", where `None` is null.
-fn condition(keys: &[Key], values: &[Option<String>]) -> String {
+/// The condition "comes after these values"; `None` is NULL.
+fn condition(keys: &[OrderKey], values: &[Option<String>]) -> String {
     let simple = keys.iter().all(|key| !key.nullable)
         && keys
             .windows(2)
             .all(|two| two[0].by.descending == two[1].by.descending);
     if simple && let Some(values) = values.iter().cloned().collect::<Option<Vec<_>>>() {
-        // One comparison of rows, which an index of these columns serves.
+        // One comparison of rows, which an index on these columns supports.
         let columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let operator = if keys.first().is_some_and(|key| key.by.descending) {
             "<"
@@ -248,7 +251,7 @@ fn condition(keys: &[Key], values: &[Option<String>]) -> String {
         });
     }
     let ways = ways.join(" OR ");
-    // What bounds the first key bounds them all, and an index can use it.
+    // A bound on the first key is implied, and an index can use it.
     match (keys.first(), values.first()) {
         (Some(key), Some(Some(value))) if !key.nullable || key.by.nulls_first => {
             let operator = if key.by.descending { "<=" } else { ">=" };
@@ -258,8 +261,8 @@ fn condition(keys: &[Key], values: &[Option<String>]) -> String {
     }
 }
 
-/// The key alone comes after this value.
-fn strictly_after(key: &Key, value: Option<&str>) -> String {
+/// The condition "this key comes after this value".
+fn strictly_after(key: &OrderKey, value: Option<&str>) -> String {
     let operator = if key.by.descending { "<" } else { ">" };
     match value {
         None if key.by.nulls_first => format!("{} IS NOT NULL", key.sql),
@@ -271,14 +274,14 @@ fn strictly_after(key: &Key, value: Option<&str>) -> String {
     }
 }
 
-/// The keys of an order that ends with the id.
-pub(super) fn keys(table: &'static Table, order: &[By]) -> Vec<Key> {
+/// The keys of an order, which ends with the id.
+pub(super) fn keys(table: &'static Table, order: &[OrderBy]) -> Vec<OrderKey> {
     debug_assert!(
         order
             .last()
             .is_some_and(|by| by.column == table.index_of(ColumnRole::Id))
     );
-    order.iter().map(|by| Key::of(table, *by)).collect()
+    order.iter().map(|by| OrderKey::of(table, *by)).collect()
 }
 
 impl fmt::Display for Cursor {
@@ -293,7 +296,7 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// Any text: whether it is a cursor of the query, the query says.
+/// Accepts any text; the query validates it.
 impl FromStr for Cursor {
     type Err = std::convert::Infallible;
 

@@ -1,11 +1,10 @@
-//! Records of a time, in the order of their ids.
+//! An optimization fence for filters on time.
 //!
-//! PostgreSQL does not know that ids and times rise together. For a page of
-//! records of a certain hour it goes through the primary key from the newest
-//! on, in the belief that records of that hour lie everywhere, and reads all
-//! that came later, which is more each day. Where the records of the time are
-//! few (an index of `created_at` finds them), they are read first, behind a
-//! fence, and then sorted.
+//! PostgreSQL does not know that ids and times increase together. For a page of
+//! records of a certain hour, it scans the primary key from the newest id, assuming
+//! that records of that hour are everywhere, and reads all later records, which are
+//! more each day. If few records have that time (an index on `created_at` finds
+//! them), they are read first, behind a fence, and then sorted.
 
 use sqlx::PgConnection;
 
@@ -16,16 +15,16 @@ use crate::filter::{Node, Test};
 use crate::model::{ColumnRole, Model};
 use crate::search::Time;
 
-/// How many records of the time PostgreSQL may expect, and what it may expect
-/// reading them to cost, in its units: a million records read through cost
-/// 50,000 and take 0.2 s, an hour of 14,400 by a BRIN index 27,000 and 16 ms
+/// The most records of that time that PostgreSQL may expect, and the highest cost
+/// of reading them, in its units: reading a million records costs
+/// 50,000 and takes 0.2 s, an hour of 14,400 by a BRIN index 27,000 and 16 ms
 /// (PostgreSQL 18, November 2026).
 const RECORDS: f64 = 50_000.0;
 const COST: f64 = 100_000.0;
 
 impl<M: Model> QueryBuilder<M> {
-    /// Whether the records of the filters are to be read before they are put
-    /// in order. Asks the planner, for a query by id of a time only.
+    /// Whether to read the records behind a fence. Asks the planner, and only for a
+    /// query by id with a filter on time.
     pub(super) async fn is_fenced(&self, conn: &mut PgConnection) -> Result<bool, Error> {
         let table = M::TABLE;
         let mut times = Vec::new();
@@ -35,7 +34,7 @@ impl<M: Model> QueryBuilder<M> {
         if times.is_empty() || !self.order.is_empty() || self.limit == Some(0) {
             return Ok(false);
         }
-        // Of the time alone: another filter may leave few records of many that are read.
+        // Only the filters on time: other filters may match few of the records that are read.
         let mut sql = Sql::new(&format!("SELECT FROM {} WHERE TRUE", table.quoted()));
         for node in times {
             sql.push(" AND (");
@@ -49,7 +48,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(expected.is_some_and(|expected| expected.rows <= RECORDS && expected.cost <= COST))
     }
 
-    /// What the filters say of when records were made.
+    /// The bounds of the filters on `created_at`.
     pub(super) fn times(&self) -> Vec<Time<'_>> {
         let mut nodes = Vec::new();
         for node in &self.filter {
@@ -66,7 +65,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-/// The nodes that bound the column in every record that this one lets through.
+/// Collects the nodes that bound the column in every record that `node` matches.
 fn bounds<'n>(node: &'n Node, column: usize, found: &mut Vec<&'n Node>) {
     match node {
         Node::All(nodes) => nodes.iter().for_each(|node| bounds(node, column, found)),

@@ -5,8 +5,8 @@ use sqlx::postgres::PgRow;
 
 use super::Hits;
 use super::create::not_found;
+use super::offset_page::OffsetPage;
 use super::select::{Shape, WholeRecords};
-use super::window::Window;
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
@@ -106,7 +106,7 @@ impl<M: Model> QueryBuilder<M> {
         sought: &Sought,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let (ids, total, more, window): (Vec<i64>, Total, bool, Window) = match sought {
+        let (ids, total, more, window): (Vec<i64>, Total, bool, OffsetPage) = match sought {
             Sought::Words(words) => {
                 let found = self.found(session, words).await?;
                 let ids = found.page.iter().map(|hit| hit.id).collect();
@@ -361,9 +361,9 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// Which of what is found is on the page.
-    fn window(&self, of: String) -> Result<Window, Error> {
+    fn window(&self, of: String) -> Result<OffsetPage, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        Window::new(M::TABLE, of, self.offset, limit, self.start.as_ref())
+        OffsetPage::new(M::TABLE, of, self.offset, limit, self.start.as_ref())
     }
 
     /// The embedding of a record that is there for the query, filters apart.
@@ -433,7 +433,7 @@ struct Found {
     /// Whether there are hits beyond the page.
     more: bool,
     total: Total,
-    window: Window,
+    window: OffsetPage,
 }
 
 /// The nearest rows of a page, and how many there are in all.
@@ -444,11 +444,11 @@ struct Near {
     more: bool,
     /// Whether there may be rows for the page that were not read.
     may_be_short: bool,
-    window: Window,
+    window: OffsetPage,
 }
 
 impl Near {
-    fn read(rows: &[PgRow], window: &Window, count: Count) -> Result<Self, sqlx::Error> {
+    fn read(rows: &[PgRow], window: &OffsetPage, count: Count) -> Result<Self, sqlx::Error> {
         let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
         let mut counted = None;
         for row in rows {
@@ -486,7 +486,7 @@ impl Near {
 }
 
 /// How many there are at least, by what was seen of them.
-fn seen(window: &Window, found: usize, more: bool) -> Total {
+fn seen(window: &OffsetPage, found: usize, more: bool) -> Total {
     Total::AtLeast(match found {
         0 => 0,
         found => window.offset + found as u64 + u64::from(more),

@@ -10,16 +10,16 @@ use crate::model::{ColumnDef, ColumnRole, Model, Table};
 
 /// An order of records by one column.
 ///
-/// Null is last, in either direction, unless
-/// [`nulls_first`](Self::nulls_first) says otherwise.
+/// NULL is last, in both directions, unless [`nulls_first`](Self::nulls_first) is
+/// set.
 pub struct Order<M> {
-    pub(super) by: By,
+    pub(super) by: OrderBy,
     of: PhantomData<fn() -> M>,
 }
 
-/// One column of an order, whatever its model.
+/// One column of an order, for any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct By {
+pub(super) struct OrderBy {
     pub(super) column: usize,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
@@ -28,7 +28,7 @@ pub(super) struct By {
 impl<M> Order<M> {
     pub(crate) fn new(column: usize, descending: bool) -> Self {
         Self {
-            by: By {
+            by: OrderBy {
                 column,
                 descending,
                 nulls_first: false,
@@ -37,14 +37,14 @@ impl<M> Order<M> {
         }
     }
 
-    /// Null comes before every value.
+    /// Sorts NULL before every value.
     #[must_use]
     pub fn nulls_first(mut self) -> Self {
         self.by.nulls_first = true;
         self
     }
 
-    /// Null comes after every value, as it does unless said otherwise.
+    /// Sorts NULL after every value, which is the default.
     #[must_use]
     pub fn nulls_last(mut self) -> Self {
         self.by.nulls_first = false;
@@ -56,13 +56,12 @@ const NULLS_FIRST: &str = "nullsfirst";
 const NULLS_LAST: &str = "nullslast";
 
 impl<M: Model> Order<M> {
-    /// Reads an order: `created_at`, `-created_at` for the largest first,
-    /// `-duration__nullsfirst` for null before all.
+    /// Parses an order: `created_at`, `-created_at` for descending,
+    /// `-duration__nullsfirst` for NULL first.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a field that is not of the model, and for
-    /// another word after `__`.
+    /// [`Error::is_invalid`] for an unknown field, and for another word after `__`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let (name, descending) = match text.strip_prefix('-') {
             Some(name) => (name, true),
@@ -82,8 +81,8 @@ impl<M: Model> Order<M> {
     }
 }
 
-impl By {
-    /// The order as text, which [`Order::parse`] reads.
+impl OrderBy {
+    /// Formats the order as text, which [`Order::parse`] reads.
     pub(super) fn to_text(self, table: &'static Table) -> String {
         let name = table.columns[self.column].name;
         let minus = if self.descending { "-" } else { "" };
@@ -97,8 +96,8 @@ impl By {
         &table.columns[self.column]
     }
 
-    /// What follows the key in `ORDER BY`. Where null cannot be, its place is
-    /// not said: an index would not serve an order that says it.
+    /// The direction in `ORDER BY`. It omits the place of NULL for a column that
+    /// cannot be NULL: an index would not support an order with it.
     pub(super) fn direction(self, table: &'static Table) -> &'static str {
         let nullable = self.def(table).nullable;
         match (self.descending, nullable, self.nulls_first) {
@@ -111,7 +110,7 @@ impl By {
         }
     }
 
-    /// The other way round.
+    /// The reverse order.
     pub(super) fn reversed(self) -> Self {
         Self {
             column: self.column,
@@ -122,15 +121,15 @@ impl By {
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// What records are ordered by: what was asked for, then the newest id.
-    pub(super) fn order(&self) -> Vec<By> {
+    /// The order of the query, then the newest id.
+    pub(super) fn order(&self) -> Vec<OrderBy> {
         let table = M::TABLE;
         let id = table.index_of(ColumnRole::Id);
         let mut order = self.order.clone();
-        // What comes after the id cannot matter any more.
+        // The id is unique: columns after it have no effect.
         match order.iter().position(|by| by.column == id) {
             Some(at) => order.truncate(at + 1),
-            None => order.push(By {
+            None => order.push(OrderBy {
                 column: id,
                 descending: true,
                 nulls_first: false,

@@ -1,37 +1,37 @@
-//! What a list returns.
+//! The result of a list.
 
 use std::fmt;
 
 use super::Cursor;
 use crate::search::Hit;
 
-/// Records, and how many there are in all.
+/// A page of records, and the total.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Page<M> {
     /// The records of this page, in order.
     pub data: Vec<M>,
-    /// The records in all, on every page.
+    /// The number of records on all pages.
     pub total: Total,
-    /// Where the next page starts, for [`after`](super::QueryBuilder::after);
-    /// `None` on the last page, and where the order is by a hidden column.
+    /// The cursor of the next page, for [`after`](super::QueryBuilder::after); `None`
+    /// on the last page, and in an order by a hidden column.
     pub next: Option<Cursor>,
-    /// Where the page before ends, for
+    /// The cursor of the previous page, for
     /// [`before`](super::QueryBuilder::before); `None` on the first page.
     pub previous: Option<Cursor>,
 }
 
-/// What a search found, the best first, and how much there is in all.
+/// A page of search hits, the best first, and the total.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Hits<M> {
     /// The hits of this page, in order.
     pub data: Vec<Hit<M>>,
-    /// The hits in all, on every page.
+    /// The number of hits on all pages.
     pub total: Total,
-    /// Where the next page starts, as in [`Page`](crate::Page).
+    /// The cursor of the next page, as in [`Page`](crate::Page).
     pub next: Option<Cursor>,
-    /// Where the page before ends.
+    /// The cursor of the previous page.
     pub previous: Option<Cursor>,
 }
 
@@ -40,7 +40,7 @@ pub struct Hits<M> {
 pub enum Total {
     /// Exactly this many.
     Exact(u64),
-    /// This many that were looked at, and maybe more.
+    /// At least this many.
     AtLeast(u64),
 }
 
@@ -52,7 +52,7 @@ impl Total {
         }
     }
 
-    /// Whether the number is exact, and not a floor.
+    /// Whether the number is exact and not a lower bound.
     pub fn is_exact(self) -> bool {
         matches!(self, Self::Exact(_))
     }

@@ -1,4 +1,4 @@
-//! `get`, `first`, `count`, `exists` and `list`.
+//! Reading records: `get`, `first`, `count`, `exists` and `list`.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Row as _, ValueRef as _};
 
 use super::create::not_found;
-use super::cursor::{self, Cursor, Key, Start};
-use super::order::By;
+use super::cursor::{self, Cursor, OrderKey, PageStart};
+use super::order::OrderBy;
 use super::select::{Shape, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
@@ -19,11 +19,11 @@ use crate::value::Hidden;
 use crate::value::{ColumnValue, Json};
 
 impl<M: Model> QueryBuilder<M> {
-    /// The record of this id.
+    /// The record with this id.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if there is none that the query is about;
+    /// [`Error::is_not_found`] if no record that the query matches has this id;
     /// [`Error::is_invalid`] if the query has a search, an order or a page.
     pub async fn get<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
         self.row_of(db.into(), id, &self.whole()).await
@@ -36,8 +36,8 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<S::Row, Error> {
         let table = M::TABLE;
-        self.only_filters("a record read by its id")?;
-        self.not_by_time("a record to read")?;
+        self.check_only_filters("a record read by its id")?;
+        self.check_no_if_updated_at("a record to read")?;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
         sql.push(&format!("SELECT {list} FROM {}", table.quoted()));
@@ -70,9 +70,10 @@ impl<M: Model> QueryBuilder<M> {
         Ok(page.data.into_iter().next())
     }
 
-    /// How many records there are, on every page: exactly, unless
-    /// [`total_up_to`](Self::total_up_to) set a limit to counting, or a search
-    /// found more than it looked at.
+    /// The number of records on all pages.
+    ///
+    /// It is exact, unless [`total_up_to`](Self::total_up_to) limits counting or a
+    /// search has more candidates than it looks at.
     ///
     /// # Errors
     ///
@@ -81,7 +82,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(self.clone().limit(0).list(db).await?.total)
     }
 
-    /// Whether there is any record. Stops at the first one.
+    /// Whether the query matches any record. Stops at the first one.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl<M: Model> QueryBuilder<M> {
         if let Some(start) = &self.start {
             cursor::push_start(table, &self.order(), start, &mut sql)?;
         }
-        // Of a page of none there is none.
+        // A page with limit 0 has no record.
         sql.push(" LIMIT ");
         sql.bind(self.limit.map(i64::from))?;
         sql.push(" OFFSET ");
@@ -114,15 +115,14 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// A page of records, and how many there are in all.
+    /// A page of records, and the total.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a filter whose value its column cannot have,
-    /// a limit over 10,000, a cursor of another list, an offset together with
-    /// a cursor, or a search or [`similar_to`](Self::similar_to) together with
-    /// an order or with each other; [`Error::is_not_found`] if there is no
-    /// record to be similar to.
+    /// [`Error::is_invalid`] for a filter with a value that its column cannot have, a
+    /// limit over 10,000, a cursor of another list, an offset together with a cursor,
+    /// or a search or [`similar_to`](Self::similar_to) together with an order or with
+    /// each other; [`Error::is_not_found`] if the record of `similar_to` is not found.
     pub async fn list<'c>(&self, db: impl Into<Db<'c>>) -> Result<Page<M>, Error> {
         self.page(db.into(), &self.whole()).await
     }
@@ -131,11 +131,11 @@ impl<M: Model> QueryBuilder<M> {
         WholeRecords(self.selected())
     }
 
-    /// What is wrong with the page that is asked for, whatever is on it.
+    /// Returns an error for an invalid limit, offset or cursor.
     pub(super) fn check_page(&self) -> Result<(), Error> {
         let refuse =
             |field, problem: String| Err(Error::invalid_field(M::TABLE.name, field, problem));
-        self.not_by_time("records to list")?;
+        self.check_no_if_updated_at("records to list")?;
         if let Some(limit) = self.limit
             && limit > MAX_LIMIT
         {
@@ -147,7 +147,7 @@ impl<M: Model> QueryBuilder<M> {
         self.check_offset()
     }
 
-    /// What is wrong with where the page starts.
+    /// Returns an error for an invalid offset.
     pub(super) fn check_offset(&self) -> Result<(), Error> {
         let refuse =
             |field, problem: String| Err(Error::invalid_field(M::TABLE.name, field, problem));
@@ -163,8 +163,8 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// Appends what makes a page of all: the start, the order, the limit if
-    /// there is one, the offset.
+    /// Appends the start of the page, the order, the limit if there is one, and the
+    /// offset.
     pub(super) fn push_page(&self, sql: &mut Sql) -> Result<(), Error> {
         let table = M::TABLE;
         let order = self.order();
@@ -181,8 +181,8 @@ impl<M: Model> QueryBuilder<M> {
         sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))
     }
 
-    /// A page without a search: one statement, so that the page and the total
-    /// are of the same moment.
+    /// Reads a page without a search, in one statement: the page and the total are of
+    /// the same moment.
     pub(super) async fn list_ordered<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
@@ -194,9 +194,9 @@ impl<M: Model> QueryBuilder<M> {
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
         self.push_where(&mut sql)?;
-        // One plan is the best for all values: there are none, or only the id that the page
-        // starts after. With other values it may not be. Of a time or a name that is rare, a
-        // plan for any value reads the table from its newest record on.
+        // One plan is the best for all values if there are none, or only the id that the page
+        // starts after. With others it may not be: for a rare time or name, a plan for any
+        // value reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
             && (self.start.is_none() || self.order().len() == 1);
@@ -210,7 +210,7 @@ impl<M: Model> QueryBuilder<M> {
         }
         let start = sql.take_text();
         let wanted = self.limit.unwrap_or(DEFAULT_LIMIT);
-        // One more than the page, which tells whether there is another.
+        // One record more than the page shows whether there is a next page.
         let limit = number(
             &mut sql,
             match wanted {
@@ -220,17 +220,17 @@ impl<M: Model> QueryBuilder<M> {
         )?;
         let offset = number(&mut sql, self.offset)?;
 
-        let backwards = matches!(self.start, Some(Start::Before(_)));
-        let order: Vec<By> = match backwards {
-            true => self.order().into_iter().map(By::reversed).collect(),
+        let backwards = matches!(self.start, Some(PageStart::Before(_)));
+        let order: Vec<OrderBy> = match backwards {
+            true => self.order().into_iter().map(OrderBy::reversed).collect(),
             false => self.order(),
         };
-        let keys: Vec<Key> = order.iter().map(|by| Key::of(table, *by)).collect();
-        // The keys are kept beside the columns: one of them may not be selected,
-        // and only an outermost ORDER BY is binding.
+        let keys: Vec<OrderKey> = order.iter().map(|by| OrderKey::of(table, *by)).collect();
+        // The keys are selected beside the columns: a key may not be among the columns, and
+        // only the outermost ORDER BY is binding.
         let (mut kept, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
         for (place, key) in keys.iter().enumerate() {
-            let (alias, direction) = (Key::alias(place), key.by.direction(table));
+            let (alias, direction) = (OrderKey::alias(place), key.by.direction(table));
             kept.push_str(&format!(", {} AS {alias}", key.sql));
             inner.push(format!("{} {direction}", key.sql));
             outer.push(format!("page.{alias} {direction}"));
@@ -250,7 +250,7 @@ impl<M: Model> QueryBuilder<M> {
             }
         };
         let records = match fenced {
-            // An OFFSET keeps what is inside from being planned with the order outside.
+            // An OFFSET is an optimization fence: the planner cannot push the outer order inside.
             true => format!("(SELECT * FROM {from}{filter} OFFSET 0) AS fenced WHERE TRUE"),
             false => format!("{from}{filter}"),
         };
@@ -267,12 +267,12 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::from_driver(table, error))?;
 
-        // There is always one row, for the total; on a page of no records its keys are null.
+        // There is always one row, for the total; on an empty page its keys are NULL.
         let counted: Option<i64> = match rows.first() {
             Some(row) => row.try_get("__total")?,
             None => None,
         };
-        let id = Key::alias(keys.len() - 1);
+        let id = OrderKey::alias(keys.len() - 1);
         let mut found: Vec<&PgRow> = Vec::with_capacity(rows.len());
         for row in &rows {
             if row.try_get::<Option<i64>, _>(id.as_str())?.is_some() {
@@ -294,14 +294,14 @@ impl<M: Model> QueryBuilder<M> {
             }
         };
         let keys = cursor::keys(table, &self.order());
-        let open = keys.iter().all(|key| key.is_open(table));
+        let open = keys.iter().all(|key| key.is_visible(table));
         let cursor_of = |row: Option<&&PgRow>, wanted: bool| -> Result<Option<Cursor>, Error> {
             match row {
                 Some(row) if wanted && open => Ok(Some(Cursor::of_row(table, &keys, row)?)),
                 _ => Ok(None),
             }
         };
-        let came_after = matches!(self.start, Some(Start::After(_))) || self.offset > 0;
+        let came_after = matches!(self.start, Some(PageStart::After(_))) || self.offset > 0;
         let next = cursor_of(found.last(), if backwards { true } else { more })?;
         let previous = cursor_of(found.first(), if backwards { more } else { came_after })?;
         let mut data = Vec::with_capacity(found.len());
@@ -320,8 +320,8 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// The rows of the records of these ids that the query is about, in the
-    /// order of the ids, each with the place of its id.
+    /// Reads the rows of the records with these ids that the query matches, in the
+    /// order of the ids, each with the index of its id.
     pub(super) async fn rows_of<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
@@ -334,7 +334,7 @@ impl<M: Model> QueryBuilder<M> {
         }
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
-        let (id, key) = (table.column_of(ColumnRole::Id).quoted(), Key::alias(0));
+        let (id, key) = (table.column_of(ColumnRole::Id).quoted(), OrderKey::alias(0));
         sql.push(&format!(
             "SELECT {list}, {id} AS {key} FROM {}",
             table.quoted()
@@ -398,7 +398,7 @@ pub fn read_json<T: ColumnValue + serde::Serialize>(
     serde_json::to_value(value).map_err(|error| undecodable(name, error.into()))
 }
 
-/// Refuses to read a hidden column as JSON; used by generated code.
+/// Returns an error, since the column is hidden; used by generated code.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Chosen columns: what a row of a list is made of, if not whole records.
+//! Selected columns, instead of whole records.
 
 use std::fmt;
 
@@ -15,15 +15,15 @@ use crate::model::{ColumnDef, Model};
 use crate::query::{Column, NotNull, Nullable};
 use crate::value::{ColumnValue, JsonMap};
 
-/// What each row of an answer is made of: a column, or a tuple of up to eight.
+/// The expressions of each row: a column, or a tuple of up to eight.
 ///
-/// A column that may be null gives an `Option`.
+/// A nullable column gives an `Option`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not something that a query of `{M}` can give",
     note = "give a column of the model, or a tuple of up to eight: (Log::id(), Log::message())"
 )]
 pub trait Selection<M: Model>: Send + Sync {
-    /// A row of the answer.
+    /// A row of the result.
     type Row: Send;
 
     /// Appends the expressions.
@@ -35,26 +35,26 @@ pub trait Selection<M: Model>: Send + Sync {
     fn read(&self, cells: &mut Cells<'_>) -> Result<Self::Row, sqlx::Error>;
 }
 
-/// Columns alone: what [`QueryBuilder::select`] takes.
+/// A selection of columns only, for [`QueryBuilder::select`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a column of `{M}`, nor a tuple of columns",
     note = "give a column of the model, or a tuple of up to eight: (Log::id(), Log::message())"
 )]
 pub trait Columns<M: Model>: Selection<M> {}
 
-/// Expressions of a `SELECT`, being written.
+/// The expressions of a `SELECT`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Terms<'a> {
     pub(super) sql: &'a mut Sql,
     pub(super) list: Vec<String>,
-    /// What each is ordered by: its place, or its key.
+    /// The order expression of each: its position, or its key.
     pub(super) orders: Vec<String>,
-    /// What an error calls each.
+    /// The name of each in errors.
     names: Vec<String>,
 }
 
-/// The values of a row, being read from the first on.
+/// Reads the values of a row in order.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Cells<'a> {
@@ -72,7 +72,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// An expression that is worked out of a column.
+    /// Appends an expression that is computed from a column.
     pub(super) fn push(&mut self, column: &ColumnDef, term: String) {
         self.list.push(term);
         self.orders.push(self.list.len().to_string());
@@ -86,7 +86,7 @@ impl<'a> Terms<'a> {
         }
     }
 
-    /// The expressions with the names by which [`Cells`] finds them.
+    /// Formats the expressions with the names that [`Cells`] reads.
     pub(super) fn named(list: &[String]) -> String {
         let named: Vec<String> = (0..)
             .zip(list)
@@ -105,21 +105,21 @@ impl<'a> Cells<'a> {
         Self { row, next: 0 }
     }
 
-    /// The next value, or `None` for null.
+    /// The next value, or `None` for NULL.
     pub(super) fn nullable<T: ColumnValue>(&mut self) -> Result<Option<T>, sqlx::Error> {
         let name = cell(self.next);
         self.next += 1;
         super::read_nullable(self.row, &name)
     }
 
-    /// The next value, which is not null.
+    /// The next value, which is not NULL.
     pub(super) fn value<T: ColumnValue>(&mut self) -> Result<T, sqlx::Error> {
         let name = cell(self.next);
         self.nullable()?
             .ok_or_else(|| undecodable(&name, "the value is null".into()))
     }
 
-    /// The next value as JSON, read as the column reads it.
+    /// The next value as JSON, as the column formats it.
     pub(super) fn json(&mut self, column: &ColumnDef) -> Result<crate::Json, sqlx::Error> {
         let name = cell(self.next);
         self.next += 1;
@@ -196,17 +196,16 @@ tuples! {
     (A B C D E F G H)
 }
 
-/// The visible columns of these names, as a JSON object for each row.
+/// Visible columns by name; each row is a JSON object.
 #[derive(Clone, Debug)]
 pub struct Fields(Vec<usize>);
 
 impl Fields {
-    /// Reads the names of columns.
+    /// Parses the names of columns.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a name that is not a field of the model, that
-    /// is given twice, or if there is none.
+    /// [`Error::is_invalid`] for an unknown or repeated name, or if there is none.
     pub fn parse<M: Model>(names: &[impl AsRef<str>]) -> Result<Self, Error> {
         let table = M::TABLE;
         let mut places = Vec::with_capacity(names.len());
@@ -250,8 +249,7 @@ impl<M: Model> Selection<M> for Fields {
 
 impl<M: Model> Columns<M> for Fields {}
 
-/// How the rows of an answer are selected and read: whole records, or a
-/// selection.
+/// The shape of the rows of a result: whole records, or a selection.
 pub(super) trait Shape<M: Model>: Send + Sync {
     type Row: Send;
 
@@ -261,7 +259,7 @@ pub(super) trait Shape<M: Model>: Send + Sync {
     fn read(&self, row: &PgRow) -> Result<Self::Row, sqlx::Error>;
 }
 
-/// CloseOnDrop records, with these columns.
+/// Whole records, with these columns.
 pub(super) struct WholeRecords(pub(super) String);
 
 impl<M: Model> Shape<M> for WholeRecords {
@@ -290,12 +288,12 @@ impl<M: Model, S: Selection<M>> Shape<M> for Selected<S> {
     fn read(&self, row: &PgRow) -> Result<S::Row, sqlx::Error> {
         self.0
             .read(&mut Cells::new(row))
-            .map_err(|error| in_words_of::<M>(&self.0, error))
+            .map_err(|error| with_column_name::<M>(&self.0, error))
     }
 }
 
-/// The error with the column's own name, in place of that of a cell.
-pub(super) fn in_words_of<M: Model>(
+/// Replaces the name of a cell in an error by the name of its column.
+pub(super) fn with_column_name<M: Model>(
     selection: &impl Selection<M>,
     error: sqlx::Error,
 ) -> sqlx::Error {
@@ -304,7 +302,7 @@ pub(super) fn in_words_of<M: Model>(
     };
     let mut sql = Sql::default();
     let mut terms = Terms::new(&mut sql);
-    // It went well when the statement was written.
+    // It succeeded when the statement was built.
     let names = match selection.push(&mut terms) {
         Ok(()) => terms.names,
         Err(_) => Vec::new(),
@@ -317,7 +315,7 @@ pub(super) fn in_words_of<M: Model>(
     }
 }
 
-/// A selection that is borrowed is one, too.
+/// A borrowed selection.
 impl<M: Model, S: Selection<M>> Selection<M> for &S {
     type Row = S::Row;
 
@@ -330,8 +328,7 @@ impl<M: Model, S: Selection<M>> Selection<M> for &S {
     }
 }
 
-/// A query whose rows are chosen columns instead of whole records, made by
-/// [`QueryBuilder::select`].
+/// A query of selected columns, made by [`QueryBuilder::select`].
 #[derive(Clone)]
 pub struct Select<M, S> {
     pub(super) query: QueryBuilder<M>,
@@ -347,7 +344,7 @@ impl<M: Model, S> fmt::Debug for Select<M, S> {
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// Reads these columns instead of whole records.
+    /// Selects these columns instead of whole records.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -371,8 +368,8 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// As [`select`](Self::select), from text: the names of visible columns.
-    /// Each row is a JSON object.
+    /// As [`select`](Self::select), from the names of visible columns. Each row is a
+    /// JSON object.
     ///
     /// # Errors
     ///
@@ -383,7 +380,7 @@ impl<M: Model> QueryBuilder<M> {
 }
 
 impl<M: Model, S: Columns<M>> Select<M, S> {
-    /// A page of rows, and how many there are in all.
+    /// A page of rows, and the total.
     ///
     /// # Errors
     ///
@@ -403,7 +400,7 @@ impl<M: Model, S: Columns<M>> Select<M, S> {
         Ok(page.data.into_iter().next())
     }
 
-    /// The row of the record of this id.
+    /// The row of the record with this id.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Records one after the other, however many.
+//! Streams of records.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use sqlx::postgres::PgRow;
 
-use super::cursor::Start;
+use super::cursor::PageStart;
 use super::select::{Selected, Shape};
 use super::{Columns, QueryBuilder, Select};
 use crate::db::Sql;
@@ -18,13 +18,13 @@ use crate::error::Error;
 use crate::model::Model;
 
 impl<M: Model> QueryBuilder<M> {
-    /// Records one after the other, in order, as they come from the database:
-    /// all of them unless a limit is set, in constant memory.
+    /// Streams the records in order, in constant memory: all of them unless a limit is
+    /// set.
     ///
-    /// All are of the moment at which the stream begins. Dropped before its
-    /// end, it closes its connection to a pool, so that nothing goes on being
-    /// sent; a connection of the caller's first reads what is still on the way
-    /// when it is next used.
+    /// All records are of the moment at which the stream begins. If it is dropped
+    /// before its end, it closes its connection to a pool, so that the server stops
+    /// sending; the caller's connection reads the remaining rows when it is next
+    /// used.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -41,15 +41,15 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// # Errors
     ///
-    /// As [`list`](Self::list), in place of a record, and then no more. With a
-    /// search it is [`Error::is_invalid`]: list what it finds.
+    /// As [`list`](Self::list), in place of a record; the stream then ends. A search
+    /// is [`Error::is_invalid`]: list its hits page by page.
     pub fn stream<'c>(&self, db: impl Into<Db<'c>>) -> Records<'c, M> {
         rows(self, self.whole(), db.into())
     }
 }
 
 impl<M: Model, S: Columns<M> + Clone + 'static> Select<M, S> {
-    /// Rows one after the other: see [`QueryBuilder::stream`].
+    /// Streams the rows: see [`QueryBuilder::stream`].
     pub fn stream<'c>(&self, db: impl Into<Db<'c>>) -> Records<'c, S::Row> {
         rows(&self.query, Selected(self.selection.clone()), db.into())
     }
@@ -103,7 +103,7 @@ where
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// The statement that reads everything, in order.
+    /// The statement that reads all records in order.
     fn statement<S: Shape<M>>(&self, shape: &S) -> Result<Sql, Error> {
         let table = M::TABLE;
         if self.search.is_some() {
@@ -120,10 +120,10 @@ impl<M: Model> QueryBuilder<M> {
                 "does not go with a stream; list what is like it, page by page",
             ));
         }
-        self.not_by_time("a stream")?;
+        self.check_no_if_updated_at("a stream")?;
         // The server counts until the last row is sent.
-        self.not_timed("a stream, which takes as long as its reader")?;
-        if let Some(Start::Before(_)) = self.start {
+        self.check_no_timeout("a stream, which takes as long as its reader")?;
+        if let Some(PageStart::Before(_)) = self.start {
             return Err(Error::invalid_field(
                 table.name,
                 "before",
@@ -145,8 +145,8 @@ fn put<R>(slot: &Slot<R>, row: Option<R>) -> Option<R> {
     std::mem::replace(&mut *slot, row)
 }
 
-/// Waits until the slot is empty. It is not woken for that: whoever takes the
-/// row asks for the next one, which polls this again.
+/// Waits until the slot is empty. It needs no waker: the consumer that takes the row
+/// polls for the next one, which polls this again.
 async fn emptied<R>(slot: &Slot<R>) {
     poll_fn(|_| {
         let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);

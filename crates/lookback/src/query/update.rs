@@ -1,10 +1,10 @@
-//! Changing records: one by its id, or all that a query is about.
+//! Updating records: one by its id, or all that a query matches.
 
 use chrono::SecondsFormat;
 use sqlx::{PgConnection, Row as _};
 
 use super::QueryBuilder;
-use super::create::{not_found, one};
+use super::create::{fetch_record, not_found};
 use crate::db::Sql;
 use crate::db::{CloseOnDrop, Db, TransactionScope};
 use crate::embedding::{Embedding, Encoder};
@@ -15,21 +15,19 @@ use crate::search::index::Changes;
 use crate::value::{ColumnValue, Value};
 use crate::write::{now, search_values};
 
-/// Records whose embeddings are made anew at a time, all of them in memory.
-const BATCH: i64 = 500;
+/// The number of records in memory while their embeddings are recomputed.
+const UPDATE_BATCH: i64 = 500;
 
 impl<M: Model> QueryBuilder<M> {
-    /// Changes a record and returns it as stored. A field that the patch
-    /// leaves out is kept, and a patch of nothing changes nothing.
+    /// Updates a record and returns it as stored.
     ///
-    /// `updated_at` moves with every change, and the embedding follows a
-    /// change of a search field.
+    /// Fields that the patch omits keep their value; an empty patch changes nothing.
+    /// Every change sets `updated_at`, and a change of a search field the embedding.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`], [`Error::is_invalid`] with every wrong field,
-    /// [`Error::is_conflict`] if it clashes with another record, or was changed
-    /// since [`if_updated_at`](Self::if_updated_at); [`Error::Outdated`] for a search
+    /// [`Error::is_not_found`], [`Error::is_invalid`] with every invalid field,
+    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::Outdated`] for a search
     /// field of a `sealed` model, in a transaction of `REPEATABLE READ` or
     /// `SERIALIZABLE` that began before records were sealed.
     pub async fn update<'c>(
@@ -39,19 +37,19 @@ impl<M: Model> QueryBuilder<M> {
         patch: M::Patch,
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        self.only_filters("a record changed by its id")?;
-        self.not_timed("a record changed by its id")?;
+        self.check_only_filters("a record changed by its id")?;
+        self.check_no_timeout("a record changed by its id")?;
         let changes = changes(&patch)?;
         let mut session = db.into().session().await?;
         if changes.is_empty() {
             let conn = session.conn();
             return match self.one_by_id(conn, id).await? {
                 Some(record) => Ok(record),
-                None => Err(self.missing(conn, id).await),
+                None => Err(self.not_found_or_changed(conn, id).await),
             };
         }
         if !touches_search(table, &changes) {
-            return self.set(session.conn(), id, &changes).await;
+            return self.update_and_read(session.conn(), id, &changes).await;
         }
         let mut session = CloseOnDrop::new(session);
         let record = self
@@ -61,7 +59,7 @@ impl<M: Model> QueryBuilder<M> {
         record
     }
 
-    /// Changes a record, with its embedding made anew.
+    /// Updates a record and its embedding.
     async fn update_with_embedding(
         &self,
         conn: &mut PgConnection,
@@ -69,21 +67,21 @@ impl<M: Model> QueryBuilder<M> {
         mut changes: Vec<(usize, Value<'_>)>,
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        // The embedding is of all search fields: those that stay are read, and
-        // the row is locked so that no other change comes between.
-        let mut together = TransactionScope::begin(conn).await?;
-        let summaries = Changes::begin(together.conn(), table).await?;
+        // The embedding depends on all search fields: the unchanged ones are read, and the row
+        // is locked against concurrent changes.
+        let mut transaction = TransactionScope::begin(conn).await?;
+        let summaries = Changes::begin(transaction.conn(), table).await?;
         let mut scope = Sql::default();
         self.push_where(&mut scope)?;
-        self.push_unchanged(&mut scope)?;
+        self.push_if_updated_at(&mut scope)?;
         scope.push(&format!(
             " AND {} = ",
             table.column_of(ColumnRole::Id).quoted()
         ));
         scope.bind(id)?;
-        let kept = search_fields(table, scope, "", together.conn()).await?;
+        let kept = lock_search_fields(table, scope, "", transaction.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
-            return Err(self.missing(together.conn(), id).await);
+            return Err(self.not_found_or_changed(transaction.conn(), id).await);
         };
         let embedding = embedding_after(table, &changes, &kept);
         changes.push((
@@ -92,35 +90,35 @@ impl<M: Model> QueryBuilder<M> {
                 .as_ref()
                 .map_or(Value::Null, ColumnValue::to_value),
         ));
-        let record = self.set(together.conn(), id, &changes).await;
-        // What is stored and cannot be read is stored all the same, as without a transaction.
+        let record = self.update_and_read(transaction.conn(), id, &changes).await;
+        // A record that is stored but cannot be read stays stored, as without a transaction.
         if matches!(record, Ok(_) | Err(Error::Unreadable { .. })) {
-            summaries.done(together.conn(), &[id]).await?;
-            together.commit().await?;
+            summaries.done(transaction.conn(), &[id]).await?;
+            transaction.commit().await?;
         }
         record
     }
 
-    /// Changes every record that the query is about, all or none of them, and
-    /// returns how many.
+    /// Updates every record that the query matches, all or none, and returns their
+    /// number.
     ///
-    /// As with [`update`](Self::update), the embeddings follow a change of a
-    /// search field: then the records are read, some at a time, and locked
-    /// until all are changed. Dropped half-way in a transaction of the caller's,
-    /// it may have changed some: roll back.
+    /// As with [`update`](Self::update), a change of a search field changes the
+    /// embedding: then the records are read in batches, and locked until all are
+    /// updated. If it is dropped half-way in the caller's transaction, some records
+    /// may be updated: roll back.
     ///
     /// # Errors
     ///
-    /// As [`update`](Self::update); [`Error::is_invalid`] too if there is no
-    /// filter ([`Filter::all`](crate::Filter::all) says that every record is
-    /// meant), or a search, an order or a page.
+    /// As [`update`](Self::update); also [`Error::is_invalid`] if there is no filter
+    /// ([`Filter::all`](crate::Filter::all) matches every record), or if there is a
+    /// search, an order or a page.
     pub async fn update_all<'c>(
         &self,
         db: impl Into<Db<'c>>,
         patch: M::Patch,
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        self.chosen_by_filters("records to change")?;
+        self.check_has_filter("records to change")?;
         let mut changes = changes(&patch)?;
         if changes.is_empty() {
             return Ok(0);
@@ -133,18 +131,17 @@ impl<M: Model> QueryBuilder<M> {
                 session.release();
                 return done;
             }
-            // All search fields are set, and so the embedding is the same for all.
+            // All search fields are set, so the embedding is the same for all records.
             let embedding = embedding_after(table, &changes, &[]);
             let value = embedding.map_or(Value::Null, |e| e.to_value().into_owned());
             changes.push((table.index_of(ColumnRole::Embedding), value));
         }
-        let done = self.set_all(session.conn(), &changes).await;
+        let done = self.update_matching(session.conn(), &changes).await;
         session.release();
         done
     }
 
-    /// Changes every record that the query is about, with the embedding of each
-    /// made anew.
+    /// Updates every record that the query matches, and the embedding of each.
     async fn update_with_embeddings(
         &self,
         conn: &mut PgConnection,
@@ -152,27 +149,27 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         let table = M::TABLE;
         let id = table.column_of(ColumnRole::Id).quoted();
-        let mut together = TransactionScope::begin(conn).await?;
-        let summaries = Changes::begin(together.conn(), table).await?;
-        // Up to the newest record of now: those that are added meanwhile are not meant.
+        let mut transaction = TransactionScope::begin(conn).await?;
+        let summaries = Changes::begin(transaction.conn(), table).await?;
+        // Up to the newest record now, without those that are added meanwhile.
         let mut sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         let newest = sql
-            .fetch_optional(together.conn())
+            .fetch_optional(transaction.conn())
             .await
             .map_err(|error| Error::from_driver(table, error))?;
         let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
         let (mut done, mut last) = (0_u64, i64::MIN);
         while let Some(newest) = newest {
-            // In the order of ids, each once: a record that was changed is behind.
+            // In the order of ids, each record once.
             let mut scope = Sql::default();
             self.push_where(&mut scope)?;
             scope.push(&format!(" AND {id} > "));
             scope.bind(last)?;
             scope.push(&format!(" AND {id} <= "));
             scope.bind(newest)?;
-            let some = format!(" ORDER BY {id} LIMIT {BATCH}");
-            let kept = search_fields(table, scope, &some, together.conn()).await?;
+            let some = format!(" ORDER BY {id} LIMIT {UPDATE_BATCH}");
+            let kept = lock_search_fields(table, scope, &some, transaction.conn()).await?;
             let Some((batch_last, _)) = kept.last() else {
                 break;
             };
@@ -194,18 +191,17 @@ impl<M: Model> QueryBuilder<M> {
             sql.bind(embeddings)?;
             sql.push(&format!(") AS __embedding) AS made WHERE {id} = made.__id"));
             done += sql
-                .execute(together.conn())
+                .execute(transaction.conn())
                 .await
                 .map_err(|error| Error::from_driver(table, error))?;
-            summaries.done(together.conn(), &ids).await?;
+            summaries.done(transaction.conn(), &ids).await?;
         }
-        together.commit().await?;
+        transaction.commit().await?;
         Ok(done)
     }
 
-    /// Sets columns of every record that the query is about, and moves
-    /// `updated_at`.
-    pub(super) async fn set_all(
+    /// Sets columns and `updated_at` of every record that the query matches.
+    pub(super) async fn update_matching(
         &self,
         conn: &mut PgConnection,
         changes: &[(usize, Value<'_>)],
@@ -219,42 +215,42 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::from_driver(table, error))
     }
 
-    /// Sets columns of one record, moves `updated_at`, and tells whether it was
-    /// there.
-    pub(super) async fn set_one(
+    /// Sets columns and `updated_at` of one record, and returns the number of updated
+    /// rows.
+    pub(super) async fn execute_update(
         &self,
         conn: &mut PgConnection,
         id: i64,
         changes: &[(usize, Value<'_>)],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        self.setting(id, changes)?
+        self.update_by_id(id, changes)?
             .execute(conn)
             .await
             .map_err(|error| Error::from_driver(table, error))
     }
 
-    /// Sets columns of one record, moves `updated_at`, and reads it.
-    pub(super) async fn set(
+    /// Sets columns and `updated_at` of one record, and reads it.
+    pub(super) async fn update_and_read(
         &self,
         conn: &mut PgConnection,
         id: i64,
         changes: &[(usize, Value<'_>)],
     ) -> Result<M, Error> {
-        let mut sql = self.setting(id, changes)?;
+        let mut sql = self.update_by_id(id, changes)?;
         sql.push(&format!(" RETURNING {}", self.selected()));
-        match one(sql, conn, M::TABLE).await? {
+        match fetch_record(sql, conn, M::TABLE).await? {
             Some(record) => Ok(record),
-            None => Err(self.missing(conn, id).await),
+            None => Err(self.not_found_or_changed(conn, id).await),
         }
     }
 
-    fn setting(&self, id: i64, changes: &[(usize, Value<'_>)]) -> Result<Sql, Error> {
+    fn update_by_id(&self, id: i64, changes: &[(usize, Value<'_>)]) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
         push_changes(table, changes, &mut sql)?;
         self.push_where(&mut sql)?;
-        self.push_unchanged(&mut sql)?;
+        self.push_if_updated_at(&mut sql)?;
         sql.push(&format!(
             " AND {} = ",
             table.column_of(ColumnRole::Id).quoted()
@@ -263,27 +259,26 @@ impl<M: Model> QueryBuilder<M> {
         Ok(sql)
     }
 
-    /// Appends ` AND …`: not changed since the time that the caller knows.
-    pub(super) fn push_unchanged(&self, sql: &mut Sql) -> Result<(), Error> {
-        if let Some(time) = &self.unchanged_since {
+    /// Appends ` AND …`: not changed since the time of `if_updated_at`.
+    pub(super) fn push_if_updated_at(&self, sql: &mut Sql) -> Result<(), Error> {
+        if let Some(time) = &self.if_updated_at {
             let column = M::TABLE.column_of(ColumnRole::UpdatedAt);
             check(column, &time.to_value())
-                .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
+                .map_err(|error| Error::invalid(M::TABLE.name, vec![error]))?;
             sql.push(&format!(" AND {} = ", column.quoted()));
             sql.bind_value(column, time.to_value())?;
         }
         Ok(())
     }
 
-    /// Why a write found no record of this id: there is none, or it was changed
-    /// since.
-    pub(super) async fn missing(&self, conn: &mut PgConnection, id: i64) -> Error {
+    /// The error of a write that matched no record: not found, or changed since.
+    pub(super) async fn not_found_or_changed(&self, conn: &mut PgConnection, id: i64) -> Error {
         let table = M::TABLE;
-        let Some(expected) = self.unchanged_since else {
+        let Some(expected) = self.if_updated_at else {
             return not_found(table, id);
         };
         let mut there = self.clone();
-        there.unchanged_since = None;
+        there.if_updated_at = None;
         let column = table.column_of(ColumnRole::UpdatedAt).quoted();
         let changed = async {
             let mut sql = Sql::new(&format!("SELECT {column} FROM {}", table.quoted()));
@@ -325,17 +320,17 @@ impl<M: Model> QueryBuilder<M> {
             table.quoted()
         ));
         self.push_where(&mut sql)?;
-        self.push_unchanged(&mut sql)?;
+        self.push_if_updated_at(&mut sql)?;
         sql.push(&format!(
             " AND {} = ",
             table.column_of(ColumnRole::Id).quoted()
         ));
         sql.bind(id)?;
-        one(sql, conn, table).await
+        fetch_record(sql, conn, table).await
     }
 }
 
-/// What a patch changes, checked.
+/// The validated changes of a patch.
 fn changes<P: ColumnValues>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error> {
     let table = P::Model::TABLE;
     let changes: Vec<(usize, Value<'_>)> = (0..table.columns.len())
@@ -356,7 +351,7 @@ fn touches_search(table: &'static Table, changes: &[(usize, Value<'_>)]) -> bool
     table.search.iter().any(changed)
 }
 
-/// Appends `column = value, …` and moves `updated_at`.
+/// Appends `column = value, …` and a new `updated_at`.
 fn push_changes(
     table: &'static Table,
     changes: &[(usize, Value<'_>)],
@@ -368,7 +363,7 @@ fn push_changes(
         sql.bind_value(column, value.clone())?;
         sql.push(", ");
     }
-    // Never back and never the same, whatever the clock of this machine says.
+    // Always increases, even if the clock of this machine goes back.
     let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
     sql.push(&format!("{updated_at} = greatest("));
     sql.bind(now())?;
@@ -376,7 +371,7 @@ fn push_changes(
     Ok(())
 }
 
-/// The embedding of a record whose search fields were `kept`, after changes.
+/// The embedding after changes of a record with the search fields `kept`.
 fn embedding_after(
     table: &'static Table,
     changes: &[(usize, Value<'_>)],
@@ -395,9 +390,9 @@ fn embedding_after(
     encoder.finish()
 }
 
-/// The ids and the values of the search fields, in their order, of the records
-/// of `scope`, which stay locked until the transaction ends.
-async fn search_fields(
+/// Reads the ids and search fields of the records of `scope`, and locks them until
+/// the transaction ends.
+async fn lock_search_fields(
     table: &'static Table,
     mut sql: Sql,
     page: &str,

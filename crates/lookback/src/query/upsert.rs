@@ -1,36 +1,35 @@
-//! Inserting a record, or changing the one that has its key.
+//! Upsert: inserting a record, or updating the record with its key.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use sqlx::Row as _;
 
-use super::create::STORED;
+use super::create::STORED_RECORD;
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
 use crate::error::{Error, FieldError};
 use crate::model::{ColumnRole, KeyDef, Model, nearest};
-use crate::write::{bind_row, check_new, given, inserted, now, quoted_list};
+use crate::write::{bind_row, check_new, given_columns, insertable_columns, now, quoted_list};
 
-/// A unique key of a model, by which [`QueryBuilder::upsert`] knows a record
-/// again.
+/// A unique key of a model, by which [`QueryBuilder::upsert`] identifies a record.
 ///
-/// [`#[model]`](crate::model) gives a struct a function for each unique index
-/// and unique constraint, named after it:
+/// [`#[model]`](crate::model) generates a function for each unique index and unique
+/// constraint of a struct, named after it:
 /// `Metric::metrics_endpoint_window_start_key()`.
 pub struct UniqueKey<M> {
     place: usize,
     of: PhantomData<fn() -> M>,
 }
 
-/// What an upsert did.
+/// The result of an upsert.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Upserted<M> {
     /// The record as stored.
     pub record: M,
-    /// Whether it is new; else it was there, and was changed.
+    /// Whether it was inserted; otherwise it was updated.
     pub created: bool,
 }
 
@@ -47,8 +46,7 @@ impl<M: Model> UniqueKey<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for a name that is not that of a unique key,
-    /// listing those that are.
+    /// [`Error::is_invalid`] for an unknown name, listing the unique keys.
     pub fn named(name: &str) -> Result<Self, Error> {
         let table = M::TABLE;
         if let Some(place) = table.keys.iter().position(|key| key.name == name) {
@@ -73,20 +71,19 @@ impl<M: Model> UniqueKey<M> {
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// Inserts a record; if there is one with the same unique key, that one
-    /// becomes what the new one is: every field but `id` and `created_at`, also
-    /// those that the new one leaves null or to their default.
+    /// Inserts a record, or updates the record with the same unique key.
     ///
-    /// One statement, so that of several at once one inserts and the others
-    /// change. A softly deleted record is not there: where its key is still
-    /// taken (a unique key without `WHERE deleted_at IS NULL`), that is a
-    /// conflict, unless the query is [`with_deleted`](Self::with_deleted); then
-    /// it is changed, and stays deleted.
+    /// An update sets every field except `id` and `created_at`, also those that are
+    /// NULL or at their default in the new record. It is one statement: of several
+    /// concurrent upserts one inserts and the others update. If a soft-deleted record
+    /// has the key (a unique key without `WHERE deleted_at IS NULL`), it is a conflict,
+    /// unless the query is [`with_deleted`](Self::with_deleted); then that record is
+    /// updated and stays deleted.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] with every wrong field; [`Error::is_conflict`] if
-    /// it clashes with another record by another key, or with a deleted one.
+    /// [`Error::is_invalid`] with every invalid field; [`Error::is_conflict`] if it
+    /// violates another unique key, or a deleted record has the key.
     pub async fn upsert<'c>(
         &self,
         db: impl Into<Db<'c>>,
@@ -94,25 +91,25 @@ impl<M: Model> QueryBuilder<M> {
         key: UniqueKey<M>,
     ) -> Result<Upserted<M>, Error> {
         let table = M::TABLE;
-        self.nothing_asked("a record to upsert")?;
+        self.check_no_conditions("a record to upsert")?;
         check_new(&new)?;
         let now = now();
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} AS kept ({}) VALUES (",
             table.quoted(),
-            quoted_list(&given(&new))
+            quoted_list(&given_columns(&new))
         ));
         bind_row(&mut sql, &new, now)?;
         let key = key.def();
         sql.push(&format!(") ON CONFLICT {} DO UPDATE SET ", key.target));
-        for (_, column) in inserted(table) {
+        for (_, column) in insertable_columns(table) {
             let name = column.quoted();
             match column.role {
                 ColumnRole::CreatedAt | ColumnRole::UpdatedAt => {}
                 _ => sql.push(&format!("{name} = excluded.{name}, ")),
             }
         }
-        // Always later than the time of an insert, which tells the two apart.
+        // Always later than the time of an insert, which distinguishes the two.
         let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
         sql.push(&format!(
             "{updated_at} = greatest(excluded.{updated_at}, kept.{updated_at}) \
@@ -135,7 +132,7 @@ impl<M: Model> QueryBuilder<M> {
         match row {
             Some(row) => Ok(Upserted {
                 record: M::from_row(&row)
-                    .map_err(|error| Error::of_record(table, STORED, error))?,
+                    .map_err(|error| Error::of_record(table, STORED_RECORD, error))?,
                 created: row.try_get("__created")?,
             }),
             None => Err(Error::Conflict(FieldError::new(

@@ -1,51 +1,53 @@
-//! Many records at once, by binary COPY.
+//! Binary `COPY` of many records.
 //!
-//! The format: PostgreSQL manual, "COPY", section "Binary Format".
+//! The format is in the PostgreSQL manual, "COPY", section "Binary Format".
 
 use sqlx::PgConnection;
 use sqlx::encode::IsNull;
 use sqlx::postgres::PgArgumentBuffer;
 
-use super::row::{given, now, quoted_list, row};
+use super::row::{given_columns, now, quoted_list, visit_row};
 use crate::db::TransactionScope;
 use crate::model::{ColumnDef, ColumnValues, Model as _, Table};
 use crate::value::Value;
 
-/// Signature, flags (none) and length of the header extension (none).
+/// The signature, the flags (none) and the length of the header extension (none).
 pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 pub(crate) const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 
-/// Sent as soon as it has grown to this many bytes.
+/// The size in bytes at which the buffer is sent.
 pub(crate) const CHUNK: usize = 256 * 1024;
 
-/// Copies records, all or none: with one COPY, if all of them leave the same
-/// columns to the database, as all records of most models do. An error comes
-/// with the number of records before its COPY.
-pub(crate) async fn copy_runs<N: ColumnValues>(
+/// Copies records, all or none.
+///
+/// It is one COPY if all records leave the same columns to the database, as in
+/// most models. An error comes with the number of records before its COPY.
+pub(crate) async fn copy_all<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
 ) -> Result<u64, (usize, sqlx::Error)> {
     let at_start = |error| (0, error);
     let runs: Vec<&[N]> = match N::Model::TABLE.columns.iter().any(|c| c.database_default) {
-        true => records.chunk_by(|a, b| leaves_the_same(a, b)).collect(),
+        true => records.chunk_by(|a, b| omits_same_columns(a, b)).collect(),
         false => vec![records],
     };
     if let [run] = runs.as_slice() {
         return copy_in(conn, run).await.map_err(at_start);
     }
-    let mut together = TransactionScope::begin(conn).await.map_err(at_start)?;
+    let mut transaction = TransactionScope::begin(conn).await.map_err(at_start)?;
     let (mut before, mut copied) = (0, 0);
     for run in runs {
-        copied += copy_in(together.conn(), run)
+        copied += copy_in(transaction.conn(), run)
             .await
             .map_err(|error| (before, error))?;
         before += run.len();
     }
-    together.commit().await.map_err(at_start)?;
+    transaction.commit().await.map_err(at_start)?;
     Ok(copied)
 }
 
-pub(crate) fn leaves_the_same<N: ColumnValues>(a: &N, b: &N) -> bool {
+/// Whether two records leave the same columns to the database.
+pub(crate) fn omits_same_columns<N: ColumnValues>(a: &N, b: &N) -> bool {
     let columns = N::Model::TABLE.columns.iter().enumerate();
     columns
         .filter(|(_, column)| column.database_default)
@@ -56,7 +58,7 @@ async fn copy_in<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
 ) -> Result<u64, sqlx::Error> {
-    let columns = records.first().map(given).unwrap_or_default();
+    let columns = records.first().map(given_columns).unwrap_or_default();
     let statement = statement(N::Model::TABLE, &columns);
     let now = now();
     let mut copy = conn.copy_in_raw(&statement).await?;
@@ -77,7 +79,7 @@ async fn copy_in<N: ColumnValues>(
     copy.finish().await
 }
 
-/// The COPY of rows that have a value for these columns.
+/// The COPY of rows with these columns.
 pub(crate) fn statement(table: &'static Table, columns: &[&'static ColumnDef]) -> String {
     format!(
         "COPY {} ({}) FROM STDIN (FORMAT binary)",
@@ -86,7 +88,7 @@ pub(crate) fn statement(table: &'static Table, columns: &[&'static ColumnDef]) -
     )
 }
 
-/// Appends one row: the number of fields, then each with its length.
+/// Appends one row: the number of fields, then each field with its length.
 pub(crate) fn encode<N: ColumnValues>(
     record: &N,
     now: chrono::DateTime<chrono::Utc>,
@@ -95,7 +97,7 @@ pub(crate) fn encode<N: ColumnValues>(
     let start = buffer.len();
     buffer.extend_from_slice(&0_i16.to_be_bytes());
     let mut fields = 0_i16;
-    row(record, now, |_, value| {
+    visit_row(record, now, |_, value| {
         fields += 1;
         encode_field(&value, buffer)
     })?;

@@ -1,29 +1,32 @@
-//! Few records, by `INSERT`.
+//! `INSERT` of a small number of records.
 //!
-//! A COPY ends with a message of its own, which the driver writes after the data.
-//! As it leaves Nagle's algorithm on (sqlx 0.9, November 2026), TCP holds such a
-//! message back until what was sent before is acknowledged, and the server does
-//! that 40 ms later unless much of it came. So a COPY of a row took 44 ms, and an
-//! `INSERT` of it, which is one message, takes less than one.
+//! A COPY ends with a separate message, which the driver writes after the data. The
+//! driver leaves Nagle's algorithm on (sqlx 0.9, November 2026), so TCP holds this
+//! message back until the data before it is acknowledged, and the server delays
+//! that by 40 ms unless it received much data. A COPY of one row took 44 ms; an
+//! `INSERT` of it, which is one message, takes less than 1 ms.
 
 use sqlx::PgConnection;
 
-use super::row::{bind_row, given, now, quoted_list};
+use super::row::{bind_row, given_columns, now, quoted_list};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnValues, Model as _};
 
-/// An `INSERT` of more values than this takes longer than a COPY.
-pub(crate) const MOST_VALUES: usize = 2_048;
+/// The most values of an `INSERT`; with more, a COPY is faster.
+pub(crate) const MAX_INSERT_VALUES: usize = 2_048;
 
-/// Whether records are few that all leave the same columns to the database.
-pub(crate) fn are_few<N: ColumnValues>(records: &[N]) -> bool {
-    let columns = records.first().map_or(0, |record| given(record).len());
-    records.len() * columns <= MOST_VALUES
+/// Whether records that leave the same columns to the database fit one `INSERT`.
+pub(crate) fn fit_one_insert<N: ColumnValues>(records: &[N]) -> bool {
+    let columns = records
+        .first()
+        .map_or(0, |record| given_columns(record).len());
+    records.len() * columns <= MAX_INSERT_VALUES
 }
 
-/// Inserts records that all leave the same columns to the database, in one
-/// statement if they are few. An error does not say which of them it is.
+/// Inserts records that all leave the same columns to the database.
+///
+/// It is one statement if the records fit. An error does not name the record.
 pub(crate) async fn insert<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
@@ -31,9 +34,9 @@ pub(crate) async fn insert<N: ColumnValues>(
     let Some(first) = records.first() else {
         return Ok(0);
     };
-    let (table, columns, now) = (N::Model::TABLE, given(first), now());
+    let (table, columns, now) = (N::Model::TABLE, given_columns(first), now());
     let mut inserted = 0;
-    for some in records.chunks((MOST_VALUES / columns.len().max(1)).max(1)) {
+    for some in records.chunks((MAX_INSERT_VALUES / columns.len().max(1)).max(1)) {
         let mut sql = Sql::new(&format!(
             "INSERT INTO {} ({}) VALUES ",
             table.quoted(),

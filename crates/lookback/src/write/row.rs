@@ -1,5 +1,5 @@
-//! The write path: whatever stores a row goes through here, is checked against
-//! the columns of the model, and has its times and its embedding filled in.
+//! The values of a new record: validated against the columns of its model, with
+//! its times and its embedding filled in.
 
 use chrono::Utc;
 use sqlx::Row as _;
@@ -11,7 +11,7 @@ use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model, Table, check};
 use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
-/// Whether the encoder finds words in a value of this type
+/// Whether the encoder finds words in values of this type
 /// ([`Encoder::add_value`]).
 fn has_words(ty: ColumnType) -> bool {
     match ty {
@@ -29,7 +29,7 @@ fn has_words(ty: ColumnType) -> bool {
     }
 }
 
-/// The values of [`encoder_texts`] in a row, from its column `first` on.
+/// Reads the values of `encoder_texts` from a row, from its column `first` on.
 pub(crate) fn search_values(
     table: &'static Table,
     row: &PgRow,
@@ -40,7 +40,7 @@ pub(crate) fn search_values(
         let text: Option<String> = row.try_get(first + place)?;
         values.push(match (text, table.columns[*index].ty) {
             (None, _) => Value::Null,
-            // As the encoder takes them where they are not text yet: without a word.
+            // The encoder finds no words in values of these types.
             (Some(_), ty) if !has_words(ty) => Value::Null,
             (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
                 Value::Jsonb(std::borrow::Cow::Owned(
@@ -54,22 +54,24 @@ pub(crate) fn search_values(
     Ok(values)
 }
 
-/// The columns that an insert gives a value: all but the primary key,
-/// `deleted_at` and what the database fills.
-pub(crate) fn inserted(table: &'static Table) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+/// The columns that an `INSERT` sets: all except the primary key, `deleted_at` and
+/// generated columns.
+pub(crate) fn insertable_columns(
+    table: &'static Table,
+) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
     table.columns.iter().enumerate().filter(|(_, column)| {
         !matches!(column.role, ColumnRole::Id | ColumnRole::DeletedAt) && !column.generated
     })
 }
 
-/// The columns that a new record has a value for: of those that an insert may
-/// give one, all but what is left to the database.
-pub(crate) fn given<N: ColumnValues>(new: &N) -> Vec<&'static ColumnDef> {
-    given_places(new).map(|(_, column)| column).collect()
+/// The columns that the `INSERT` of this record sets: all insertable columns except
+/// those that it leaves to the default of the database.
+pub(crate) fn given_columns<N: ColumnValues>(new: &N) -> Vec<&'static ColumnDef> {
+    given_indexes(new).map(|(_, column)| column).collect()
 }
 
-fn given_places<N: ColumnValues>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
-    inserted(N::Model::TABLE)
+fn given_indexes<N: ColumnValues>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
+    insertable_columns(N::Model::TABLE)
         .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
 }
 
@@ -78,18 +80,19 @@ pub(crate) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
     quoted.join(", ")
 }
 
-/// Checks a new record as [`QueryBuilder::create`](crate::QueryBuilder::create) does, without storing it.
+/// Validates a new record as [`QueryBuilder::create`](crate::QueryBuilder::create)
+/// does, without storing it.
 ///
 /// # Errors
 ///
-/// [`Error::is_invalid`] with every wrong field.
+/// [`Error::is_invalid`] with every invalid field.
 pub fn check_new<N: ColumnValues>(new: &N) -> Result<(), Error> {
     check_record(new).map_err(|wrong| Error::invalid(N::Model::TABLE.name, wrong))
 }
 
-/// Every field of a new record that its column refuses.
+/// Validates a new record; an error has every invalid field.
 pub(crate) fn check_record<N: ColumnValues>(new: &N) -> Result<(), Vec<FieldError>> {
-    let wrong: Vec<FieldError> = inserted(N::Model::TABLE)
+    let wrong: Vec<FieldError> = insertable_columns(N::Model::TABLE)
         .filter_map(|(index, column)| {
             new.value(index)
                 .and_then(|value| check(column, &value).err())
@@ -98,14 +101,13 @@ pub(crate) fn check_record<N: ColumnValues>(new: &N) -> Result<(), Vec<FieldErro
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-/// The row of a new record, in the order of [`given`]: each column with its
-/// value.
-pub(crate) fn row<N: ColumnValues, E>(
+/// Visits the columns and values of a new record, in the order of [`given_columns`].
+pub(crate) fn visit_row<N: ColumnValues, E>(
     new: &N,
     now: chrono::DateTime<Utc>,
     mut each: impl FnMut(&'static ColumnDef, Value<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    for (index, column) in given_places(new) {
+    for (index, column) in given_indexes(new) {
         match column.role {
             ColumnRole::Embedding => match embedding_of(new) {
                 Some(embedding) => each(column, embedding.to_value())?,
@@ -123,14 +125,14 @@ pub(crate) fn row<N: ColumnValues, E>(
     Ok(())
 }
 
-/// Binds the row of a new record, as the list of values of an `INSERT`.
+/// Binds the values of a new record for an `INSERT`.
 pub(crate) fn bind_row<N: ColumnValues>(
     sql: &mut Sql,
     new: &N,
     now: chrono::DateTime<Utc>,
 ) -> Result<(), Error> {
     let mut first = true;
-    row(new, now, |column, value| {
+    visit_row(new, now, |column, value| {
         if !std::mem::take(&mut first) {
             sql.push(", ");
         }
@@ -148,7 +150,7 @@ fn embedding_of<N: ColumnValues>(new: &N) -> Option<Embedding> {
     encoder.finish()
 }
 
-/// The time of this machine, as PostgreSQL keeps it.
+/// The time of this machine, in microseconds as PostgreSQL stores it.
 pub(crate) fn now() -> chrono::DateTime<Utc> {
     to_microseconds(Utc::now())
 }

@@ -1,14 +1,15 @@
-//! Groups and measures from text, for a program that learns them from its user.
+//! Keys and measures of groups from text, for a program that gets them from its
+//! user.
 
 use super::super::bucket::{Bucket, push_bucket};
 use super::super::select::{Cells, Selection, Terms};
-use super::{Function, Keys, Measures, Of};
+use super::{AggregateCall, AggregateFunction, Keys, Measures};
 use crate::error::Error;
 use crate::filter::{searchable, split_field};
 use crate::model::{ColumnDef, Model, nearest};
 use crate::value::{ColumnType, Json, JsonMap};
 
-/// Keys read from text, as a JSON object for each group.
+/// Keys from text; each key is a JSON object.
 #[derive(Clone, Debug)]
 pub struct TextKeys(Vec<TextKey>);
 
@@ -20,12 +21,12 @@ struct TextKey {
 }
 
 impl TextKeys {
-    /// Reads keys: `level`, `created_at__1h`, `created_at__day@Europe/Berlin`.
+    /// Parses keys: `level`, `created_at__1h`, `created_at__day@Europe/Berlin`.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for what is not a visible field, a bucket that is
-    /// not one or not of a time, and for no key at all.
+    /// [`Error::is_invalid`] for an unknown or hidden field, an unknown bucket or one
+    /// of a field that is not a time, and for no key at all.
     pub fn parse<M: Model>(keys: &[impl AsRef<str>]) -> Result<Self, Error> {
         let table = M::TABLE;
         let mut read = Vec::with_capacity(keys.len());
@@ -93,30 +94,33 @@ impl<M: Model> Selection<M> for TextKeys {
 
 impl<M: Model> Keys<M> for TextKeys {}
 
-/// Measures read from text, as a JSON object for each group.
+/// Measures from text; the measures of a group are a JSON object.
 #[derive(Clone, Debug)]
-pub struct TextMeasures(Vec<(String, Of)>);
+pub struct TextMeasures(Vec<(String, AggregateCall)>);
 
 impl TextMeasures {
-    /// Reads measures: `count`, `duration__avg`, `duration__sum`,
+    /// Parses measures: `count`, `duration__avg`, `duration__sum`,
     /// `duration__min`, `duration__max`, `duration__p95` (or any other
     /// percentile, `p99.9`), `source__distinct`.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] for what is not a visible field, or not worked out
-    /// of it, listing what is; and for no measure at all.
+    /// [`Error::is_invalid`] for an unknown or hidden field, for a function that the
+    /// field does not support, listing those that it does, and for no measure at all.
     pub fn parse<M: Model>(measures: &[impl AsRef<str>]) -> Result<Self, Error> {
         let table = M::TABLE;
         let mut read = Vec::with_capacity(measures.len());
         for text in measures {
             let text = text.as_ref();
-            if read.iter().any(|(name, _): &(String, Of)| name == text) {
+            if read
+                .iter()
+                .any(|(name, _): &(String, AggregateCall)| name == text)
+            {
                 return Err(Error::invalid_field(table.name, text, "is given twice"));
             }
-            let of = match split_field(table, text) {
-                (_, None) if text == "count" => Of {
-                    function: Function::Count,
+            let call = match split_field(table, text) {
+                (_, None) if text == "count" => AggregateCall {
+                    function: AggregateFunction::Count,
                     column: 0,
                 },
                 (_, None) => {
@@ -128,12 +132,12 @@ impl TextMeasures {
                 }
                 (name, Some(function)) => {
                     let column = searchable(table, name)?;
-                    let function = function_of(&table.columns[column], function)
+                    let function = function_named(&table.columns[column], function)
                         .map_err(|problem| Error::invalid_field(table.name, text, problem))?;
-                    Of { function, column }
+                    AggregateCall { function, column }
                 }
             };
-            read.push((text.to_owned(), of));
+            read.push((text.to_owned(), call));
         }
         match read.is_empty() {
             true => Err(Error::invalid_field(
@@ -146,8 +150,8 @@ impl TextMeasures {
     }
 }
 
-/// The function of this name, if it is worked out of such a column.
-fn function_of(column: &ColumnDef, name: &str) -> Result<Function, String> {
+/// The function of this name, if the column supports it.
+fn function_named(column: &ColumnDef, name: &str) -> Result<AggregateFunction, String> {
     use ColumnType as T;
     let number = matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
     let ordered = number || matches!(column.ty, T::Text | T::Timestamptz | T::Enum(_));
@@ -155,18 +159,18 @@ fn function_of(column: &ColumnDef, name: &str) -> Result<Function, String> {
         .strip_prefix('p')
         .and_then(|percent| percent.parse::<f64>().ok());
     match name {
-        "distinct" => return Ok(Function::CountDistinct),
-        "min" if ordered => return Ok(Function::Min),
-        "max" if ordered => return Ok(Function::Max),
-        "avg" if number => return Ok(Function::Avg),
-        "sum" if number => return Ok(Function::Sum),
+        "distinct" => return Ok(AggregateFunction::CountDistinct),
+        "min" if ordered => return Ok(AggregateFunction::Min),
+        "max" if ordered => return Ok(AggregateFunction::Max),
+        "avg" if number => return Ok(AggregateFunction::Avg),
+        "sum" if number => return Ok(AggregateFunction::Sum),
         _ => {}
     }
     if let Some(percent) = percentile
         && number
     {
         return match (0.0..=100.0).contains(&percent) {
-            true => Ok(Function::Percentile(percent / 100.0)),
+            true => Ok(AggregateFunction::Percentile(percent / 100.0)),
             false => Err("is not a percentile from p0 to p100".to_owned()),
         };
     }
@@ -191,16 +195,20 @@ impl<M: Model> Selection<M> for TextMeasures {
     type Row = JsonMap;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.0.iter().try_for_each(|(_, of)| of.push::<M>(terms))
+        self.0
+            .iter()
+            .try_for_each(|(_, call)| call.push::<M>(terms))
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
         let mut measures = JsonMap::new();
-        for (text, of) in &self.0 {
-            let column = &M::TABLE.columns[of.column];
-            let value = match of.function {
-                Function::Count | Function::CountDistinct => Json::from(cells.value::<i64>()?),
-                Function::Min | Function::Max => cells.json(column)?,
+        for (text, call) in &self.0 {
+            let column = &M::TABLE.columns[call.column];
+            let value = match call.function {
+                AggregateFunction::Count | AggregateFunction::CountDistinct => {
+                    Json::from(cells.value::<i64>()?)
+                }
+                AggregateFunction::Min | AggregateFunction::Max => cells.json(column)?,
                 _ => cells.nullable::<f64>()?.map_or(Json::Null, Json::from),
             };
             measures.insert(text.clone(), value);

@@ -1,4 +1,4 @@
-//! Deleting records, softly or for good, and bringing them back.
+//! Soft delete, hard delete, restore and purge.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -11,94 +11,96 @@ use crate::model::{ColumnRole, Model, check};
 use crate::value::{ColumnValue as _, Value};
 use crate::write::now;
 
-/// Records purged by one statement, and outside of a transaction of the caller's
-/// for good with it.
-const PURGED_AT_A_TIME: u64 = 10_000;
+/// The most records that one statement purges. Outside of the caller's transaction,
+/// each statement commits.
+const PURGE_BATCH: u64 = 10_000;
 
 impl<M: Model> QueryBuilder<M> {
-    /// Deletes a record softly: it stays in the table, and no query sees it
-    /// unless asked. [`restore`](Self::restore) brings it back.
+    /// Soft-deletes a record: it stays in the table, but queries do not see it.
+    ///
+    /// [`restore`](Self::restore) restores it.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`], also if it is deleted already;
-    /// [`Error::is_conflict`] if it was changed since
+    /// [`Error::is_not_found`], also if it is already deleted;
+    /// [`Error::is_conflict`] if it has changed since
     /// [`if_updated_at`](Self::if_updated_at).
     pub async fn delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
-        self.only_filters("a record deleted by its id")?;
-        self.not_timed("a record deleted by its id")?;
+        self.check_only_filters("a record deleted by its id")?;
+        self.check_no_timeout("a record deleted by its id")?;
         let live = self.live()?;
         let mut session = db.into().session().await?;
         let conn = session.conn();
-        // Nothing is read back: what cannot be read can be deleted all the same.
-        match live.set_one(conn, id, &[deleted_now::<M>()]).await? {
-            0 => Err(live.missing(conn, id).await),
+        // Does not read the record: one that cannot be read can still be deleted.
+        match live.execute_update(conn, id, &[deleted_now::<M>()]).await? {
+            0 => Err(live.not_found_or_changed(conn, id).await),
             _ => Ok(()),
         }
     }
 
-    /// Deletes softly every record that the query is about, all or none of
-    /// them, and returns how many.
+    /// Soft-deletes every record that the query matches, all or none, and returns
+    /// their number.
     ///
     /// # Errors
     ///
     /// [`Error::is_invalid`] if there is no filter
-    /// ([`Filter::all`](crate::Filter::all) says that every record is meant),
-    /// or a search, an order or a page.
+    /// ([`Filter::all`](crate::Filter::all) matches every record), or if there is a
+    /// search, an order or a page.
     pub async fn delete_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
-        self.chosen_by_filters("records to delete")?;
+        self.check_has_filter("records to delete")?;
         let live = self.live()?;
         let mut session = db.into().session().await?;
-        live.set_all(session.conn(), &[deleted_now::<M>()]).await
+        live.update_matching(session.conn(), &[deleted_now::<M>()])
+            .await
     }
 
-    /// Brings back a softly deleted record and returns it.
+    /// Restores a soft-deleted record and returns it.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if there is no deleted record of this id;
-    /// [`Error::is_conflict`] if a live record has taken its place, or it was
-    /// changed since [`if_updated_at`](Self::if_updated_at).
+    /// [`Error::is_not_found`] if no deleted record has this id;
+    /// [`Error::is_conflict`] if a live record has its unique key, or it has changed
+    /// since [`if_updated_at`](Self::if_updated_at).
     pub async fn restore<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
-        self.only_filters("a record restored by its id")?;
-        self.not_timed("a record restored by its id")?;
+        self.check_only_filters("a record restored by its id")?;
+        self.check_no_timeout("a record restored by its id")?;
         let mut session = db.into().session().await?;
         let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
         self.clone()
             .only_deleted()
-            .set(session.conn(), id, &live)
+            .update_and_read(session.conn(), id, &live)
             .await
     }
 
-    /// Brings back every softly deleted record that the filters let through,
-    /// all or none of them, and returns how many.
+    /// Restores every soft-deleted record that the filters match, all or none, and
+    /// returns their number.
     ///
     /// # Errors
     ///
-    /// As [`delete_all`](Self::delete_all); [`Error::is_conflict`] if a live
-    /// record has taken the place of one of them.
+    /// As [`delete_all`](Self::delete_all); [`Error::is_conflict`] if a live record
+    /// has the unique key of one of them.
     pub async fn restore_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
-        self.chosen_by_filters("records to restore")?;
+        self.check_has_filter("records to restore")?;
         let mut session = db.into().session().await?;
         let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
         let deleted = self.clone().only_deleted();
-        deleted.set_all(session.conn(), &live).await
+        deleted.update_matching(session.conn(), &live).await
     }
 
-    /// Deletes a record for good. One that is softly deleted is seen only
+    /// Deletes a record permanently. A soft-deleted one is only seen
     /// [`with_deleted`](Self::with_deleted).
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`]; [`Error::is_conflict`] if it was changed since
+    /// [`Error::is_not_found`]; [`Error::is_conflict`] if it has changed since
     /// [`if_updated_at`](Self::if_updated_at).
     pub async fn hard_delete<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<(), Error> {
         let table = M::TABLE;
-        self.only_filters("a record deleted by its id")?;
-        self.not_timed("a record deleted by its id")?;
+        self.check_only_filters("a record deleted by its id")?;
+        self.check_no_timeout("a record deleted by its id")?;
         let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
-        self.push_unchanged(&mut sql)?;
+        self.push_if_updated_at(&mut sql)?;
         sql.push(&format!(
             " AND {} = ",
             table.column_of(ColumnRole::Id).quoted()
@@ -111,20 +113,20 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(|error| Error::from_driver(table, error))?;
         match deleted {
-            0 => Err(self.missing(conn, id).await),
+            0 => Err(self.not_found_or_changed(conn, id).await),
             _ => Ok(()),
         }
     }
 
-    /// Deletes for good every record that the query is about, all or none of
-    /// them, and returns how many.
+    /// Permanently deletes every record that the query matches, all or none, and
+    /// returns their number.
     ///
     /// # Errors
     ///
     /// As [`delete_all`](Self::delete_all).
     pub async fn hard_delete_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
         let table = M::TABLE;
-        self.chosen_by_filters("records to delete")?;
+        self.check_has_filter("records to delete")?;
         let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
         let mut session = db.into().session().await?;
@@ -133,13 +135,13 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::from_driver(table, error))
     }
 
-    /// Deletes for good the records that were softly deleted before this time,
-    /// those of the filters if there are any, and returns how many; at most
-    /// [`limit`](Self::limit), if there is one.
+    /// Purges records that were soft-deleted before this time, and returns their
+    /// number.
     ///
-    /// Some ten thousand at a time. In a transaction of the caller's all are gone
-    /// with its commit; elsewhere each batch is for good, and purging that was
-    /// interrupted goes on where it stopped when it is called again.
+    /// Only records that the filters match are purged, at most
+    /// [`limit`](Self::limit), if there is one. They are deleted in batches of ten
+    /// thousand. In the caller's transaction all batches commit with it; elsewhere
+    /// each batch commits, and the next call continues an interrupted purge.
     ///
     /// # Errors
     ///
@@ -152,24 +154,24 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         let mut query = self.clone().only_deleted();
         query.limit = None;
-        query.only_filters("records to purge")?;
-        query.not_by_time("records to purge")?;
-        query.not_timed("records to purge")?;
+        query.check_only_filters("records to purge")?;
+        query.check_no_if_updated_at("records to purge")?;
+        query.check_no_timeout("records to purge")?;
         check(
             M::TABLE.column_of(ColumnRole::DeletedAt),
             &deleted_before.to_value(),
         )
-        .map_err(|wrong| Error::invalid(M::TABLE.name, vec![wrong]))?;
+        .map_err(|error| Error::invalid(M::TABLE.name, vec![error]))?;
         let most = self.limit.map_or(u64::MAX, u64::from);
         let mut session = db.into().session().await?;
         let mut purged = 0;
         while purged < most {
-            let wanted = PURGED_AT_A_TIME.min(most - purged);
+            let wanted = PURGE_BATCH.min(most - purged);
             let done = query
-                .purge_some(session.conn(), deleted_before, wanted)
+                .purge_batch(session.conn(), deleted_before, wanted)
                 .await?;
             purged += done;
-            // Fewer than were asked for may be those that another purge was quicker with.
+            // A smaller batch may be due to a concurrent purge.
             if done == 0 {
                 break;
             }
@@ -177,7 +179,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(purged)
     }
 
-    async fn purge_some(
+    async fn purge_batch(
         &self,
         conn: &mut PgConnection,
         deleted_before: DateTime<Utc>,
@@ -192,8 +194,8 @@ impl<M: Model> QueryBuilder<M> {
         sql.bind_value(deleted_at, deleted_before.to_value())?;
         let scope = sql.take_text();
         let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
-        // Locked where they are chosen: a record that is restored meanwhile is waited for, looked
-        // at again there, and left alone.
+        // Locked where they are selected: the server waits for a concurrent restore, checks the
+        // record again, and skips it.
         sql.push(&format!(
             "DELETE FROM {from} WHERE {id} IN \
              (SELECT {id} FROM {from}{scope} LIMIT {wanted} FOR UPDATE)"
@@ -203,10 +205,10 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::from_driver(table, error))
     }
 
-    /// The same of live records only: of those that are deleted already the
-    /// first time of deletion stays.
+    /// The same query of live records only: deleted records keep their first time of
+    /// deletion.
     fn live(&self) -> Result<Self, Error> {
-        self.not_only_deleted("records to delete")?;
+        self.check_not_only_deleted("records to delete")?;
         let mut live = self.clone();
         live.deleted = Deleted::Without;
         Ok(live)

@@ -1,66 +1,66 @@
-//! Pages of what is found, which has no keys to go on from but its place.
+//! Pages by offset of search results, which have no keys for a cursor.
 
 use serde_json::json;
 
-use super::cursor::{Cursor, Start};
+use super::cursor::{Cursor, PageStart};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::value::Problem;
 
-/// Which of the hits are on a page.
+/// The range of hits on a page.
 ///
-/// Its cursors name the newest record there was before the first page: what is added
-/// later is on none of the others, and so moves nothing from one to the next.
+/// Its cursors contain the newest id before the first page: later records are on
+/// none of the other pages, so that no hit moves from one page to another.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
-    /// What the list is of: cursors of another one are refused.
-    of: String,
+pub(super) struct OffsetPage {
+    /// Identifies the list; cursors of another one are rejected.
+    list: String,
     pub(super) offset: u64,
     pub(super) limit: u32,
-    /// The length of the pages, when the first of them is shorter.
-    pages: u32,
-    /// No record with a greater id is looked at.
+    /// The length of full pages; the first page may be shorter.
+    full_length: u32,
+    /// The greatest id of the list.
     pub(super) until: Option<i64>,
 }
 
-impl Window {
+impl OffsetPage {
     pub(super) fn new(
         table: &'static Table,
-        of: String,
+        list: String,
         offset: u64,
         limit: u32,
-        start: Option<&Start>,
+        start: Option<&PageStart>,
     ) -> Result<Self, Error> {
-        let mut window = Self {
-            of,
+        let mut page = Self {
+            list,
             offset,
             limit,
-            pages: limit,
+            full_length: limit,
             until: None,
         };
         let (field, text) = match start {
-            None => return Ok(window),
-            Some(Start::After(text)) => ("after", text),
-            Some(Start::Before(text)) => ("before", text),
+            None => return Ok(page),
+            Some(PageStart::After(text)) => ("after", text),
+            Some(PageStart::Before(text)) => ("before", text),
         };
-        let place = window
+        let place = page
             .place(table, text)
             .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
         let (place, until) = place;
-        window.until = until;
+        page.until = until;
         if field == "before" {
-            window.offset = place.saturating_sub(u64::from(limit));
-            window.limit = u32::try_from(place - window.offset).unwrap_or(limit);
+            page.offset = place.saturating_sub(u64::from(limit));
+            page.limit = u32::try_from(place - page.offset).unwrap_or(limit);
         } else {
-            window.offset = place;
+            page.offset = place;
         }
-        Ok(window)
+        Ok(page)
     }
 
     fn place(&self, table: &'static Table, text: &str) -> Result<(u64, Option<i64>), Problem> {
         let json = Cursor::decode(table, text)?;
-        if json[2].as_str() != Some(&self.of) {
+        if json[2].as_str() != Some(&self.list) {
             return Err(Problem::new("is a cursor of another list than this search"));
         }
         let place = json[3][0]
@@ -72,7 +72,7 @@ impl Window {
         }
     }
 
-    /// Appends ` AND …`: no record that was added since the first page.
+    /// Appends ` AND …`: no record added since the first page.
     pub(super) fn push_until(&self, table: &'static Table, sql: &mut Sql) -> Result<(), Error> {
         if let Some(until) = self.until {
             sql.push(&format!(
@@ -84,12 +84,12 @@ impl Window {
         Ok(())
     }
 
-    /// The place after the last of the page.
+    /// The offset after the page.
     pub(super) fn end(&self) -> u64 {
         self.offset.saturating_add(u64::from(self.limit))
     }
 
-    /// How many to read to know whether there is a next page.
+    /// The number of hits to read to know whether there is a next page.
     pub(super) fn with_next(&self) -> u64 {
         match self.limit {
             0 => 0,
@@ -97,7 +97,7 @@ impl Window {
         }
     }
 
-    /// The cursors of the next page, if there is more, and of the one before.
+    /// The cursors of the next page, if there is more, and of the previous page.
     pub(super) fn beside(
         &self,
         table: &'static Table,
@@ -107,12 +107,12 @@ impl Window {
             Cursor::encode(&json!([
                 Cursor::VERSION,
                 table.name,
-                self.of,
+                self.list,
                 [place, self.until]
             ]))
         };
-        let next = (more && self.pages > 0).then(|| cursor(self.end()));
-        let previous = (self.offset > 0 && self.pages > 0).then(|| cursor(self.offset));
+        let next = (more && self.full_length > 0).then(|| cursor(self.end()));
+        let previous = (self.offset > 0 && self.full_length > 0).then(|| cursor(self.offset));
         (next, previous)
     }
 }
