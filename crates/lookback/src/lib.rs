@@ -59,12 +59,10 @@ pub use value::{
 #[doc(hidden)]
 pub mod __private {
     pub use crate::model::{
-        ColumnDefinition, Constraint, FillDefinition, JsonInput, KeyDef, PartitionDefinition,
-        TableDefinition, TypeDefinition, deserialize, parse, write,
+        ColumnDef, ColumnDefinition, Constraint, JsonInput, KeyDef, PartitionDefinition, Table,
+        TableDefinition, TypeDefinition, deserialize,
     };
-    pub use crate::query::{
-        read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable,
-    };
+    pub use crate::query::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
     pub use crate::search::finds;
     pub use crate::value::check_stored_as;
     pub use serde;

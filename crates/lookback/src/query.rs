@@ -38,7 +38,7 @@ pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
 pub use order::Order;
 pub use page::{Hits, Page, Total};
-pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_no_json, read_nullable};
+pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
 pub use upsert::{UniqueKey, Upserted};

@@ -33,9 +33,9 @@ pub(crate) async fn run<M: Model + Serialize + TableRow>(
 
 /// Returns the privileges that a command requires.
 fn needs<M: Model>(command: &RecordCommand) -> Vec<Required> {
-    let name = M::TABLE.name;
+    let name = M::TABLE.name();
     match command {
-        RecordCommand::Search { .. } | RecordCommand::Like { .. } if M::TABLE.sealed => {
+        RecordCommand::Search { .. } | RecordCommand::Like { .. } if M::TABLE.is_sealed() => {
             let summaries = privileges::on_summaries(privileges::READ);
             [(name, privileges::READ)]
                 .into_iter()

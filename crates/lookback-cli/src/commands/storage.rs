@@ -26,11 +26,11 @@ pub(crate) async fn run(config: &Config, command: StorageCommand) -> Result<(), 
 /// Returns the privileges that a command requires.
 fn needs(command: &StorageCommand) -> Vec<Required> {
     let on_tables =
-        |kind: &Option<Kind>, rights| tables(*kind).into_iter().map(move |t| (t.name, rights));
+        |kind: &Option<Kind>, rights| tables(*kind).into_iter().map(move |t| (t.name(), rights));
     match command {
         StorageCommand::Status { .. } => {
             let tables = retain::ALL.into_iter().map(retain::table_of);
-            let tables = tables.map(|table| (table.name, privileges::READ));
+            let tables = tables.map(|table| (table.name(), privileges::READ));
             tables
                 .chain(privileges::on_summaries(privileges::READ))
                 .collect()
@@ -44,10 +44,10 @@ fn needs(command: &StorageCommand) -> Vec<Required> {
         StorageCommand::Retain(args) => retain::needs(args),
         StorageCommand::Reembed => retain::ALL
             .into_iter()
-            .map(|table| retain::table_of(table).name)
-            .chain([Import::TABLE.name])
+            .map(|table| retain::table_of(table).name())
+            .chain([Import::TABLE.name()])
             .map(|table| (table, privileges::CHANGE))
-            .chain([(Setting::TABLE.name, privileges::ADD)])
+            .chain([(Setting::TABLE.name(), privileges::ADD)])
             .chain(on_tables(&None, privileges::OWN))
             .chain(privileges::on_summaries(privileges::ALL))
             .collect(),

@@ -121,8 +121,8 @@ impl Checkpoint {
 
 fn target(kind: Kind) -> &'static str {
     match kind {
-        Kind::Logs => lookback::Log::TABLE.name,
-        Kind::Requests => lookback::RequestSnapshot::TABLE.name,
+        Kind::Logs => lookback::Log::TABLE.name(),
+        Kind::Requests => lookback::RequestSnapshot::TABLE.name(),
     }
 }
 

@@ -18,14 +18,14 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
     let mut unknown = 0;
     fields(text, |name, size| match table.column(name) {
         Some(column) => {
-            let size = match column.ty {
+            let size = match column.column_type() {
                 ColumnType::Jsonb => size,
                 _ => size.saturating_sub(QUOTE_BYTES),
             };
-            if size > column.max_bytes {
+            if size > column.max_bytes() {
                 problems.push(format!(
                     "{name}: is {size} bytes long; at most {} are taken",
-                    column.max_bytes
+                    column.max_bytes()
                 ));
             }
         }
@@ -34,7 +34,7 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
             unknown += name.len() + size;
             if before <= LARGE && unknown > LARGE {
                 let name: String = name.chars().take(60).collect();
-                problems.push(format!("{name}: is not a field of {}", table.name));
+                problems.push(format!("{name}: is not a field of {}", table.name()));
             }
         }
     })?;

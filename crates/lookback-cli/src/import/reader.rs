@@ -111,7 +111,10 @@ pub(crate) fn read<N: ColumnValues>(
     }
 }
 
-fn read_batch<N: ColumnValues>(lines: &mut Lines, options: ReadOptions) -> Result<Batch<N>, Failure> {
+fn read_batch<N: ColumnValues>(
+    lines: &mut Lines,
+    options: ReadOptions,
+) -> Result<Batch<N>, Failure> {
     let ReadOptions {
         size,
         on_error,

@@ -1,10 +1,10 @@
 //! The definition of the table, for migrations: `impl SchemaModel`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt as _;
 
-use lookback_schema::{Constraint, MAX_NAME_BYTES, PartitionBy};
+use lookback_schema::{Constraint, MAX_NAME_BYTES};
 
 use crate::diagnostics::Sql;
 use crate::model::field::{ColumnRole, Fill, ModelField};
@@ -16,36 +16,37 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
     let text = name.unraw().to_string();
     let table = &model.table;
     let options = &model.options;
-    let schema = optional(options.schema.as_ref());
-    let comment = optional(options.comment.as_ref());
     let columns = model.fields.iter().map(column);
     let key = primary_key(model).into_iter();
     let constraints = options.constraints.iter().map(named_definition);
     let indexes = options.indexes.iter().map(named_definition);
-    let partition_by = partition_by(options.partition_by.as_ref());
-    let partitions = options.partitions.iter().map(partition);
-    let open_partitions = options.open_partitions.is_some();
-    let read = if model.is_schema_only() {
-        quote!(::core::option::Option::None)
-    } else {
-        quote!(::core::option::Option::Some(<#name as ::lookback::Model>::TABLE))
+    let mut definition = quote! {
+        ::lookback::__private::TableDefinition::new(#text, #table, &[#(#columns),*])
+            .with_constraints(&[#(#key,)* #(#constraints),*])
+            .with_indexes(&[#(#indexes),*])
     };
+    if let Some(schema) = &options.schema {
+        definition.extend(quote!(.with_schema(#schema)));
+    }
+    if let Some(comment) = &options.comment {
+        definition.extend(quote!(.with_comment(#comment)));
+    }
+    if let Some(sql) = &options.partition_by {
+        definition.extend(with_sql(quote!(with_partition_by), sql));
+    }
+    if !options.partitions.is_empty() {
+        let partitions = options.partitions.iter().map(partition);
+        definition.extend(quote!(.with_partitions(&[#(#partitions),*])));
+    }
+    if options.open_partitions.is_some() {
+        definition.extend(quote!(.with_open_partitions()));
+    }
+    if !model.is_schema_only() {
+        definition.extend(quote!(.with_table(<#name as ::lookback::Model>::TABLE)));
+    }
     quote! {
         impl ::lookback::SchemaModel for #name {
-            const DEFINITION: &'static ::lookback::__private::TableDefinition =
-                &::lookback::__private::TableDefinition {
-                    model: #text,
-                    schema: #schema,
-                    table: #table,
-                    comment: #comment,
-                    columns: &[#(#columns),*],
-                    constraints: &[#(#key,)* #(#constraints),*],
-                    indexes: &[#(#indexes),*],
-                    partition_by: #partition_by,
-                    partitions: &[#(#partitions),*],
-                    open_partitions: #open_partitions,
-                    read: #read,
-                };
+            const DEFINITION: &'static ::lookback::__private::TableDefinition = &#definition;
         }
     }
 }
@@ -77,59 +78,62 @@ fn column(field: &ModelField) -> TokenStream {
     let name = field.column();
     let options = &field.options;
     let value = &field.value;
-    let array = field.array;
-    let ty = match &options.data_type {
-        Some(data_type) => {
-            let sql = &data_type.literal;
-            quote!(Sql(#sql))
+    let ty = if let Some(data_type) = &options.data_type {
+        let sql = &data_type.literal;
+        quote!(sql(#sql))
+    } else {
+        let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
+        let labels = quote!(<#value as ::lookback::ColumnValue>::VARIANTS);
+        if field.array {
+            quote!(array(#ty, #labels))
+        } else {
+            quote!(value(#ty, #labels))
         }
-        None => quote!(Value {
-            ty: <#value as ::lookback::ColumnValue>::TYPE,
-            labels: <#value as ::lookback::ColumnValue>::VARIANTS,
-            array: #array,
-        }),
     };
-    let fill = match field.role {
-        ColumnRole::Plain => fill(field),
-        ColumnRole::Id => quote!(IdentityAlways),
-        ColumnRole::CreatedAt | ColumnRole::UpdatedAt => quote!(Sql("now()")),
-        ColumnRole::DeletedAt | ColumnRole::Embedding => quote!(None),
+    let mut column = quote! {
+        ::lookback::__private::ColumnDefinition::new(
+            #name,
+            ::lookback::__private::TypeDefinition::#ty,
+        )
     };
-    let nullable = field.nullable;
-    let collation = optional(options.collate.as_ref());
-    let comment = optional(options.comment.as_ref());
-    quote! {
-        ::lookback::__private::ColumnDefinition {
-            name: #name,
-            ty: ::lookback::__private::TypeDefinition::#ty,
-            nullable: #nullable,
-            fill: ::lookback::__private::FillDefinition::#fill,
-            collation: #collation,
-            comment: #comment,
-        }
+    if field.nullable {
+        column.extend(quote!(.with_nullable()));
     }
+    column.extend(match field.role {
+        ColumnRole::Plain => fill(field),
+        ColumnRole::Id => quote!(.with_identity_always()),
+        ColumnRole::CreatedAt | ColumnRole::UpdatedAt => quote!(.with_sql_default("now()")),
+        ColumnRole::DeletedAt | ColumnRole::Embedding => quote!(),
+    });
+    if let Some(collation) = &options.collate {
+        column.extend(quote!(.with_collation(#collation)));
+    }
+    if let Some(comment) = &options.comment {
+        column.extend(quote!(.with_comment(#comment)));
+    }
+    column
 }
 
 fn fill(field: &ModelField) -> TokenStream {
     let value = &field.value;
     match (&field.options.fill, &field.options.default) {
-        (Some((_, Fill::Default(sql))), _) => fill_with_sql(quote!(Sql), sql),
-        (Some((_, Fill::Stored(sql))), _) => fill_with_sql(quote!(Stored), sql),
-        (Some((_, Fill::Virtual(sql))), _) => fill_with_sql(quote!(Virtual), sql),
-        (Some((_, Fill::IdentityAlways)), _) => quote!(IdentityAlways),
-        (Some((_, Fill::IdentityByDefault)), _) => quote!(IdentityByDefault),
-        (Some((_, Fill::Serial)), _) => quote!(Serial),
-        (None, Some(default)) => quote!(Value(|| {
+        (Some((_, Fill::Default(sql))), _) => with_sql(quote!(with_sql_default), sql),
+        (Some((_, Fill::Stored(sql))), _) => with_sql(quote!(with_stored), sql),
+        (Some((_, Fill::Virtual(sql))), _) => with_sql(quote!(with_virtual), sql),
+        (Some((_, Fill::IdentityAlways)), _) => quote!(.with_identity_always()),
+        (Some((_, Fill::IdentityByDefault)), _) => quote!(.with_identity_by_default()),
+        (Some((_, Fill::Serial)), _) => quote!(.with_serial()),
+        (None, Some(default)) => quote!(.with_default(|| {
             let default: #value = #default;
             ::lookback::Value::into_owned(<#value as ::lookback::ColumnValue>::to_value(&default))
         })),
-        (None, None) => quote!(None),
+        (None, None) => quote!(),
     }
 }
 
-fn fill_with_sql<T>(kind: TokenStream, sql: &Sql<T>) -> TokenStream {
+fn with_sql<T>(method: TokenStream, sql: &Sql<T>) -> TokenStream {
     let literal = &sql.literal;
-    quote!(#kind(#literal))
+    quote!(.#method(#literal))
 }
 
 fn named_definition<T>(named: &NamedDefinition<T>) -> TokenStream {
@@ -138,28 +142,16 @@ fn named_definition<T>(named: &NamedDefinition<T>) -> TokenStream {
     quote!((#name, #definition))
 }
 
-fn partition_by(sql: Option<&Sql<PartitionBy>>) -> TokenStream {
-    optional(sql.map(|sql| &sql.literal))
-}
-
 fn partition(partition: &Partition) -> TokenStream {
     let name = &partition.name;
     let bound = &partition.bound;
-    let partition_by = partition_by(partition.partition_by.as_ref());
-    let partitions = partition.partitions.iter().map(self::partition);
-    quote! {
-        ::lookback::__private::PartitionDefinition {
-            name: #name,
-            bound: #bound,
-            partition_by: #partition_by,
-            partitions: &[#(#partitions),*],
-        }
+    let mut definition = quote!(::lookback::__private::PartitionDefinition::new(#name, #bound));
+    if let Some(sql) = &partition.partition_by {
+        definition.extend(with_sql(quote!(with_partition_by), sql));
     }
-}
-
-fn optional(value: Option<&impl ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => quote!(Some(#value)),
-        None => quote!(None),
+    if !partition.partitions.is_empty() {
+        let partitions = partition.partitions.iter().map(self::partition);
+        definition.extend(quote!(.with_partitions(&[#(#partitions),*])));
     }
+    definition
 }

@@ -98,10 +98,8 @@ fn model_impl(model: &Model) -> TokenStream {
     let patch = format_ident!("{name}Patch");
     let table = &model.table;
     let type_checks = model.readable().filter_map(|(_, field)| type_check(field));
-    let schema = match &model.options.schema {
-        Some(schema) => quote!(Some(#schema)),
-        None => quote!(None),
-    };
+    let schema = model.options.schema.as_ref();
+    let schema = schema.map(|schema| quote!(.with_schema(#schema)));
     let columns = model.readable().map(|(_, field)| column_def(model, field));
     let search = model.search.iter().map(|name| {
         let found = model.readable().find(|(_, field)| field.name == *name);
@@ -110,10 +108,11 @@ fn model_impl(model: &Model) -> TokenStream {
     let constraints = model.problems().map(|(name, problem)| {
         let field = model.field(&problem.field).map(ModelField::column);
         let problem = &problem.message;
-        quote!(::lookback::__private::Constraint { name: #name, field: #field, problem: #problem })
+        quote!(::lookback::__private::Constraint::new(#name, #field, #problem))
     });
     let keys = key::definitions(model);
     let sealed = model.options.sealed.is_some();
+    let sealed = sealed.then(|| quote!(.with_sealed()));
     let reads = model.fields.iter().map(|field| {
         let column = &field.name;
         let text = field.column();
@@ -137,15 +136,13 @@ fn model_impl(model: &Model) -> TokenStream {
         #(#type_checks)*
 
         impl ::lookback::Model for #name {
-            const TABLE: &'static ::lookback::Table = &::lookback::Table {
-                name: #table,
-                schema: #schema,
-                columns: &[#(#columns),*],
-                search: &[#(#search),*],
-                constraints: &[#(#constraints),*],
-                keys: #keys,
-                sealed: #sealed,
-            };
+            const TABLE: &'static ::lookback::Table =
+                &::lookback::__private::Table::new(#table, &[#(#columns),*])
+                    #schema
+                    .with_search(&[#(#search),*])
+                    .with_constraints(&[#(#constraints),*])
+                    .with_keys(#keys)
+                    #sealed;
             type New = #new;
             type Patch = #patch;
 
@@ -177,11 +174,7 @@ fn type_check(field: &ModelField) -> Option<TokenStream> {
 fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     let options = &field.options;
     let name = field.column();
-    let generated = field.is_generated();
     let value = &field.value;
-    let nullable = field.nullable;
-    let hidden = field.hidden;
-    let not_blank = options.not_blank.is_some();
     let role = match field.role {
         ColumnRole::Id => quote!(Id),
         ColumnRole::Plain => quote!(Plain),
@@ -190,50 +183,42 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
         ColumnRole::DeletedAt => quote!(DeletedAt),
         ColumnRole::Embedding => quote!(Embedding),
     };
-    let max_bytes = match &options.max_bytes {
-        Some(bytes) => quote!(#bytes),
-        None => quote!(<#value as ::lookback::ColumnValue>::TYPE.default_max_bytes()),
+    let mut column = quote! {
+        ::lookback::__private::ColumnDef::new::<#value>(#name, ::lookback::ColumnRole::#role)
     };
-    let range = match &options.range {
-        Some((min, max)) => quote!(Some((#min, #max))),
-        None => quote!(None),
-    };
-    let database_default = model.has_database_default(field);
-    let has_default = options.default.is_some() || database_default;
-    let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
-    let read_json = if hidden && field.role != ColumnRole::DeletedAt {
-        quote!(::lookback::__private::read_no_json)
-    } else {
-        quote!(::lookback::__private::read_json::<#value>)
-    };
-    let mut cast = quote!(None);
+    if field.nullable {
+        column.extend(quote!(.with_nullable()));
+    }
+    if field.hidden {
+        column.extend(quote!(.with_hidden()));
+    }
+    if model.has_database_default(field) {
+        column.extend(quote!(.with_database_default()));
+    } else if options.default.is_some() {
+        column.extend(quote!(.with_default()));
+    }
+    if field.is_generated() {
+        column.extend(quote!(.with_generated()));
+    }
     if let Some(data_type) = &options.data_type
         && data_type.value.name.name == "citext"
     {
         let name = data_type.value.name.to_string();
-        cast = quote!(Some(#name));
+        column.extend(quote!(.with_cast(#name)));
     }
-    quote! {
-        ::lookback::ColumnDef {
-            name: #name,
-            ty: #ty,
-            parse: ::lookback::__private::parse::<#value>,
-            write: ::lookback::__private::write::<#value>,
-            variants: <#value as ::lookback::ColumnValue>::VARIANTS,
-            role: ::lookback::ColumnRole::#role,
-            nullable: #nullable,
-            hidden: #hidden,
-            has_default: #has_default,
-            database_default: #database_default,
-            generated: #generated,
-            cast: #cast,
-            not_blank: #not_blank,
-            max_bytes: #max_bytes,
-            range: #range,
-            scale: <#value as ::lookback::ColumnValue>::SCALE,
-            read_json: #read_json,
-        }
+    if options.not_blank.is_some() {
+        column.extend(quote!(.with_not_blank()));
     }
+    if let Some(bytes) = &options.max_bytes {
+        column.extend(quote!(.with_max_bytes(#bytes)));
+    }
+    if let Some((min, max)) = &options.range {
+        column.extend(quote!(.with_range(#min, #max)));
+    }
+    if !field.hidden || field.role == ColumnRole::DeletedAt {
+        column.extend(quote!(.with_read_json(::lookback::__private::read_json::<#value>)));
+    }
+    column
 }
 
 /// Generates the insert type, such as `NewLog`.

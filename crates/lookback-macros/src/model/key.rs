@@ -27,7 +27,7 @@ pub(super) fn definitions(model: &Model) -> TokenStream {
             column,
             target,
         } = key;
-        quote!(::lookback::__private::KeyDef { name: #name, field: #column, target: #target })
+        quote!(::lookback::__private::KeyDef::new(#name, #column, #target))
     });
     quote!(&[#(#keys),*])
 }

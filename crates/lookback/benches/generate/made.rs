@@ -1,6 +1,6 @@
 //! Models of any number of tables: `Made<7, 4, 2>` is the table 742.
 
-use lookback::__private::{ColumnDefinition, FillDefinition, TableDefinition, TypeDefinition};
+use lookback::__private::{ColumnDefinition, TableDefinition, TypeDefinition};
 use lookback::migrate::Models;
 use lookback::{ColumnType, SchemaModel, Value};
 
@@ -103,74 +103,29 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Made<EDI
         },
     );
     const COLUMNS: &'static [ColumnDefinition] = &[
-        column(
-            "id",
-            value(ColumnType::Int8),
-            FillDefinition::IdentityAlways,
-            false,
-        ),
-        column("code", value(ColumnType::Text), FillDefinition::None, false),
-        column("name", value(ColumnType::Text), FillDefinition::None, false),
-        column(
+        ColumnDefinition::new("id", value(ColumnType::Int8)).with_identity_always(),
+        ColumnDefinition::new("code", value(ColumnType::Text)),
+        ColumnDefinition::new("name", value(ColumnType::Text)),
+        ColumnDefinition::new(
             "state",
-            TypeDefinition::Value {
-                ty: ColumnType::Enum(Self::STATE),
-                labels: &["open", "paid", "shipped", "returned"],
-                array: false,
-            },
-            FillDefinition::Value(|| Value::Text("open".into())),
-            false,
-        ),
-        column(
-            "amount",
-            TypeDefinition::Sql("numeric(12,2)"),
-            FillDefinition::Sql("0"),
-            false,
-        ),
-        column(
-            "quantity",
-            value(ColumnType::Int4),
-            FillDefinition::Value(|| Value::Int4(1)),
-            false,
-        ),
-        column(
-            "parent_id",
-            value(ColumnType::Int8),
-            FillDefinition::None,
-            true,
-        ),
-        column(
-            "placed_at",
-            value(ColumnType::Timestamptz),
-            FillDefinition::None,
-            true,
-        ),
-        column("meta", value(ColumnType::Jsonb), FillDefinition::None, true),
-        column(
-            "created_at",
-            value(ColumnType::Timestamptz),
-            FillDefinition::Sql("now()"),
-            false,
-        ),
-        column(
-            "updated_at",
-            value(ColumnType::Timestamptz),
-            FillDefinition::Sql("now()"),
-            false,
-        ),
-        column(
-            "deleted_at",
-            value(ColumnType::Timestamptz),
-            FillDefinition::None,
-            true,
-        ),
-        column(
-            "embedding",
-            value(ColumnType::Vector(16)),
-            FillDefinition::None,
-            true,
-        ),
-        column("note", value(ColumnType::Text), FillDefinition::None, true),
+            TypeDefinition::value(
+                ColumnType::Enum(Self::STATE),
+                &["open", "paid", "shipped", "returned"],
+            ),
+        )
+        .with_default(|| Value::Text("open".into())),
+        ColumnDefinition::new("amount", TypeDefinition::sql("numeric(12,2)")).with_sql_default("0"),
+        ColumnDefinition::new("quantity", value(ColumnType::Int4)).with_default(|| Value::Int4(1)),
+        ColumnDefinition::new("parent_id", value(ColumnType::Int8)).with_nullable(),
+        ColumnDefinition::new("placed_at", value(ColumnType::Timestamptz)).with_nullable(),
+        ColumnDefinition::new("meta", value(ColumnType::Jsonb)).with_nullable(),
+        ColumnDefinition::new("created_at", value(ColumnType::Timestamptz))
+            .with_sql_default("now()"),
+        ColumnDefinition::new("updated_at", value(ColumnType::Timestamptz))
+            .with_sql_default("now()"),
+        ColumnDefinition::new("deleted_at", value(ColumnType::Timestamptz)).with_nullable(),
+        ColumnDefinition::new("embedding", value(ColumnType::Vector(16))).with_nullable(),
+        ColumnDefinition::new("note", value(ColumnType::Text)).with_nullable(),
     ];
     const INDEXES: &'static [(&'static str, &'static str)] = &[
         (Self::PARENT_INDEX, "(parent_id)"),
@@ -182,48 +137,22 @@ impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> Made<EDI
 impl<const EDIT: usize, const H: usize, const T: usize, const U: usize> SchemaModel
     for Made<EDIT, H, T, U>
 {
-    const DEFINITION: &'static TableDefinition = &TableDefinition {
-        model: "Made",
-        schema: None,
-        table: Self::TABLE,
-        comment: None,
-        columns: Self::COLUMNS.split_at(13 + (EDIT == 1) as usize).0,
-        constraints: &[
-            (Self::KEY, "PRIMARY KEY (id)"),
-            (Self::CODE_KEY, "UNIQUE (code)"),
-            (Self::PARENT_KEY, Self::PARENT),
-            (Self::AMOUNT_CHECK, "CHECK (amount >= 0 AND quantity > 0)"),
-        ],
-        indexes: Self::INDEXES.split_at(2 + (EDIT == 2) as usize).0,
-        partition_by: None,
-        partitions: &[],
-        open_partitions: false,
-        read: None,
-    };
-}
-
-const fn column(
-    name: &'static str,
-    ty: TypeDefinition,
-    fill: FillDefinition,
-    nullable: bool,
-) -> ColumnDefinition {
-    ColumnDefinition {
-        name,
-        ty,
-        nullable,
-        fill,
-        collation: None,
-        comment: None,
-    }
+    const DEFINITION: &'static TableDefinition = &TableDefinition::new(
+        "Made",
+        Self::TABLE,
+        Self::COLUMNS.split_at(13 + (EDIT == 1) as usize).0,
+    )
+    .with_constraints(&[
+        (Self::KEY, "PRIMARY KEY (id)"),
+        (Self::CODE_KEY, "UNIQUE (code)"),
+        (Self::PARENT_KEY, Self::PARENT),
+        (Self::AMOUNT_CHECK, "CHECK (amount >= 0 AND quantity > 0)"),
+    ])
+    .with_indexes(Self::INDEXES.split_at(2 + (EDIT == 2) as usize).0);
 }
 
 const fn value(ty: ColumnType) -> TypeDefinition {
-    TypeDefinition::Value {
-        ty,
-        labels: &[],
-        array: false,
-    }
+    TypeDefinition::value(ty, &[])
 }
 
 /// Replaces `###` in the pattern by the digits.

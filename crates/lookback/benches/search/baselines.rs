@@ -38,7 +38,7 @@ impl Baselines {
         for trigram in trigrams.iter().flatten() {
             *having_trigram.entry(trigram.clone()).or_default() += 1;
         }
-        let first = format!("SELECT min(id) FROM {}", Log::TABLE.name);
+        let first = format!("SELECT min(id) FROM {}", Log::TABLE.name());
         let first_id: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(first))
             .fetch_one(pool)
             .await

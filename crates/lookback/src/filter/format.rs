@@ -117,7 +117,7 @@ impl FormattedPair {
                 (lookup, format_value(column, value))
             }
             Test::In(values) => {
-                let each = values.iter().map(|value| (column.write)(value)).collect();
+                let each = values.iter().map(|value| (column.format)(value)).collect();
                 let value = match column.ty {
                     ColumnType::Jsonb => FormattedValue::JsonList(each),
                     _ => FormattedValue::List(each),
@@ -216,7 +216,7 @@ fn format_value(column: &ColumnDef, value: &Value<'_>) -> FormattedValue {
             FormattedValue::List(items.iter().map(crate::value::text_of).collect())
         }
         Value::Jsonb(json) => FormattedValue::Json(json.to_string()),
-        value => FormattedValue::Plain((column.write)(value)),
+        value => FormattedValue::Plain((column.format)(value)),
     }
 }
 

@@ -110,9 +110,9 @@ fn json(column: &ColumnDef, value: &Value<'_>) -> Json {
         Value::Null => Json::Null,
         Value::Text(text) => Json::String(text.as_ref().to_owned()),
         Value::Jsonb(json) => json.as_ref().clone(),
-        Value::Timestamptz(_) | Value::Bytea(_) => Json::String((column.write)(value)),
+        Value::Timestamptz(_) | Value::Bytea(_) => Json::String((column.format)(value)),
         other => {
-            let text = (column.write)(other);
+            let text = (column.format)(other);
             serde_json::from_str(&text).unwrap_or(Json::String(text))
         }
     }

@@ -10,8 +10,7 @@ use lookback_schema::{
 use super::literal;
 use crate::error::Error;
 use crate::model::{
-    ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition,
-    TypeDefinition,
+    ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
     Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
@@ -223,9 +222,9 @@ impl Reader {
 
     fn column(&mut self, definition: &'static ColumnDefinition) -> Option<Column> {
         let name = definition.name;
-        let data_type = match &definition.ty {
-            TypeDefinition::Sql(text) => self.read(name, text)?,
-            TypeDefinition::Value { ty, labels, array } => {
+        let data_type = match &definition.ty.0 {
+            TypeSource::Sql(text) => self.read(name, text)?,
+            TypeSource::Value { ty, labels, array } => {
                 if let ColumnType::Enum(of) = ty {
                     self.enum_type(of, labels);
                 }

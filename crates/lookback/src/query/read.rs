@@ -398,15 +398,6 @@ pub fn read_json<T: ColumnValue + serde::Serialize>(
     serde_json::to_value(value).map_err(|error| undecodable(name, error.into()))
 }
 
-/// Returns an error, since the column is hidden; used by generated code.
-///
-/// # Errors
-///
-/// Always.
-pub fn read_no_json(_: &PgRow, name: &str) -> Result<Json, sqlx::Error> {
-    Err(undecodable(name, "the column is hidden".into()))
-}
-
 /// Reads a hidden column, which may be missing from the row; used by generated
 /// code.
 ///

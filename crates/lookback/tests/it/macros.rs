@@ -107,12 +107,12 @@ async fn a_table_of_ones_own_has_it_all() {
 #[test]
 fn the_description_is_that_of_the_struct() {
     let columns: Vec<String> = Note::TABLE
-        .columns
+        .columns()
         .iter()
         .map(|c| {
-            let null = if c.nullable { " null" } else { "" };
-            let hidden = if c.hidden { " hidden" } else { "" };
-            format!("{} {}{null}{hidden}", c.name, c.ty.sql())
+            let null = if c.is_nullable() { " null" } else { "" };
+            let hidden = if c.is_hidden() { " hidden" } else { "" };
+            format!("{} {}{null}{hidden}", c.name(), c.column_type().sql())
         })
         .collect();
     insta::assert_snapshot!(columns.join("\n"), @"

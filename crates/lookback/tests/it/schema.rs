@@ -145,7 +145,7 @@ async fn the_models_are_those_of_the_tables() {
              FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped \
              ORDER BY attnum",
         )
-        .bind(table.name)
+        .bind(table.name())
         .fetch_all(pool)
         .await
         .unwrap();
@@ -154,25 +154,25 @@ async fn the_models_are_those_of_the_tables() {
             .map(|row| (row.get("name"), row.get("type"), row.get("nullable")))
             .collect();
         let expected: Vec<(String, String, bool)> = table
-            .columns
+            .columns()
             .iter()
             .map(|column| {
                 (
-                    column.name.to_owned(),
-                    column.ty.sql().into_owned(),
-                    column.nullable,
+                    column.name().to_owned(),
+                    column.column_type().sql().into_owned(),
+                    column.is_nullable(),
                 )
             })
             .collect();
-        assert_eq!(found, expected, "{}", table.name);
-        for (row, column) in rows.iter().zip(table.columns) {
-            let filled = matches!(column.role, ColumnRole::CreatedAt | ColumnRole::UpdatedAt);
+        assert_eq!(found, expected, "{}", table.name());
+        for (row, column) in rows.iter().zip(table.columns()) {
+            let filled = matches!(column.role(), ColumnRole::CreatedAt | ColumnRole::UpdatedAt);
             assert_eq!(
                 row.get::<bool, _>("has_default"),
-                column.has_default || filled,
+                column.has_default() || filled,
                 "{}.{}",
-                table.name,
-                column.name
+                table.name(),
+                column.name()
             );
         }
     }
@@ -327,18 +327,18 @@ async fn every_constraint_that_a_model_explains_is_there() {
         User::TABLE,
         Setting::TABLE,
     ] {
-        for constraint in table.constraints {
+        for constraint in table.constraints() {
             let found: bool = sqlx::query(
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conname = $1 AND conrelid = $2::regclass) \
                  OR EXISTS (SELECT FROM pg_indexes WHERE indexname = $1 AND tablename = $2) AS found",
             )
-            .bind(constraint.name)
-            .bind(table.name)
+            .bind(constraint.name())
+            .bind(table.name())
             .fetch_one(&db.pool)
             .await
             .unwrap()
             .get("found");
-            assert!(found, "{} of {}", constraint.name, table.name);
+            assert!(found, "{} of {}", constraint.name(), table.name());
         }
     }
 }

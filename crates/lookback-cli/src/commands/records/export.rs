@@ -48,7 +48,7 @@ pub(super) async fn run<M: Model + TableRow>(
     let names: Vec<String> = if args.fields.is_empty() {
         table
             .visible()
-            .map(|column| column.name.to_owned())
+            .map(|column| column.name().to_owned())
             .collect()
     } else {
         args.fields.clone()
@@ -69,9 +69,9 @@ pub(super) async fn run<M: Model + TableRow>(
         .iter()
         .filter_map(|name| {
             table
-                .columns
+                .columns()
                 .iter()
-                .find(|column| column.name == name.as_str())
+                .find(|column| column.name() == name.as_str())
         })
         .collect();
 
@@ -80,7 +80,7 @@ pub(super) async fn run<M: Model + TableRow>(
         return Err(Failure::usage("cannot write Parquet to a terminal")
             .hint("give --out FILE, or redirect standard output to a file"));
     }
-    let mut encoder = encoder(format, table.name, &columns, &args, target.is_terminal())?;
+    let mut encoder = encoder(format, table.name(), &columns, &args, target.is_terminal())?;
 
     let mut conn = database::connect(config).await?;
     let progress = ExportProgress::new(args.out.is_some());

@@ -40,10 +40,10 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         bar.finish_and_clear();
         interrupt.check("compact")?;
         output::note(&match full.len() {
-            0 => format!("{}: no partition is full yet", table.name),
+            0 => format!("{}: no partition is full yet", table.name()),
             partitions => format!(
                 "{}: {}, {} kinds are {} now",
-                table.name,
+                table.name(),
                 counted(partitions as u64, "partition"),
                 grouped(before),
                 grouped(after)

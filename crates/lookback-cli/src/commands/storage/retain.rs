@@ -100,7 +100,7 @@ pub(super) fn needs(args: &RetainArgs) -> Vec<Required> {
     let tables = named.unwrap_or_else(|| ALL.to_vec());
     let mut needs: Vec<Required> = Vec::new();
     for named in &tables {
-        let (table, is_sealed) = (table_of(*named).name, table_of(*named).sealed);
+        let (table, is_sealed) = (table_of(*named).name(), table_of(*named).is_sealed());
         if args.dry_run {
             needs.push((table, privileges::READ));
             continue;
@@ -110,7 +110,7 @@ pub(super) fn needs(args: &RetainArgs) -> Vec<Required> {
             needs.push((table, privileges::OWN));
         }
     }
-    if tables.into_iter().any(|named| table_of(named).sealed) {
+    if tables.into_iter().any(|named| table_of(named).is_sealed()) {
         needs.extend(privileges::on_summaries(match args.dry_run {
             true => privileges::READ,
             false => privileges::REMOVE,
@@ -164,10 +164,10 @@ async fn carry_out(
     let (table, plan) = (planned.table, &mut planned.plan);
     interrupt.check("retain")?;
     let bar = output::bar(plan.rows());
-    bar.set_message(table.name);
+    bar.set_message(table.name());
     let mut say = |at: &Retained| {
         bar.set_position(at.rows);
-        bar.set_message(format!("{}: {} records", table.name, grouped(at.rows)));
+        bar.set_message(format!("{}: {} records", table.name(), grouped(at.rows)));
         match interrupt.is_set() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
@@ -179,7 +179,7 @@ async fn carry_out(
     if interrupt.is_set() {
         output::note(&format!(
             "{}: {} of {} records are gone",
-            table.name,
+            table.name(),
             grouped(done.rows),
             grouped(plan.rows())
         ));
@@ -232,7 +232,7 @@ fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
         {
             output::hint(&format!(
                 "what is old goes one by one as soon as some of {} is a tenth older than that",
-                planned.table.name
+                planned.table.name()
             ));
         }
     }
@@ -245,7 +245,7 @@ fn why(table: &Table, staying: &Staying) -> String {
         Some(oldest) => format!("has records from {} on", super::time(Some(oldest))),
         None => "is what the table is too large with".to_owned(),
     };
-    let (name, table) = (&staying.name, table.name);
+    let (name, table) = (&staying.name, table.name());
     let and_old = match staying.oldest {
         Some(_) => " and all of its records are too old",
         None => "",

@@ -36,7 +36,7 @@ pub(super) async fn all(
 ) -> Result<(), Failure> {
     for table in tables {
         let bar = output::bar(0);
-        bar.set_message(table.name);
+        bar.set_message(table.name());
         let done = seal(pool, table, &bar, interrupt).await;
         bar.finish_and_clear();
         output::note(&done?.in_words(table));
@@ -83,7 +83,7 @@ async fn seal(
                 sealed_ids += last_id.abs_diff(first_id);
                 bar.set_length(sealed_ids + behind);
                 bar.set_position(sealed_ids);
-                bar.set_message(format!("{}: {} records", table.name, grouped(done.rows)));
+                bar.set_message(format!("{}: {} records", table.name(), grouped(done.rows)));
             }
             Step::Done { behind, .. } => {
                 done.behind = behind;
@@ -94,13 +94,13 @@ async fn seal(
                 break;
             }
             _ => {
-                bar.set_message(format!("{}: another process is sealing", table.name));
+                bar.set_message(format!("{}: another process is sealing", table.name()));
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
         }
     }
     while !interrupt.is_set() {
-        bar.set_message(format!("{}: finishing partitions", table.name));
+        bar.set_message(format!("{}: finishing partitions", table.name()));
         if maintenance::finish(pool, table).await?.is_none() {
             break;
         }
@@ -145,7 +145,7 @@ impl Done {
                 counted(self.behind, "id")
             ));
         }
-        format!("{}: {}", table.name, words.join("; "))
+        format!("{}: {}", table.name(), words.join("; "))
     }
 }
 

@@ -137,7 +137,10 @@ async fn what_is_no_array_is_refused() {
             .await
             .unwrap();
     }
-    assert_eq!(Thing::TABLE.column("tags").unwrap().ty.sql(), "text[]");
+    assert_eq!(
+        Thing::TABLE.column("tags").unwrap().column_type().sql(),
+        "text[]"
+    );
 }
 
 /// Words of a list stand for every type that they spell.

@@ -215,7 +215,7 @@ async fn take(
         .unwrap();
     assert_eq!(plan, again, "a preview changes nothing");
     let oldest = oldest_kept(&mut conn, table, &plan).await.unwrap();
-    let count = format!("SELECT count(*) FROM {}", table.name);
+    let count = format!("SELECT count(*) FROM {}", table.name());
     let rows = number(pool, &count).await;
     let mut told = Vec::new();
     let mut say = |at: &Retained| {

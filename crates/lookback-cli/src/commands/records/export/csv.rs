@@ -24,7 +24,7 @@ impl CsvEncoder {
         terminal: bool,
     ) -> Self {
         Self {
-            columns: columns.iter().map(|column| column.name).collect(),
+            columns: columns.iter().map(|column| column.name()).collect(),
             for_spreadsheets,
             terminal,
             has_header: false,

@@ -14,7 +14,7 @@ pub(super) struct JsonLinesEncoder {
 impl JsonLinesEncoder {
     pub(super) fn new(columns: &[&'static ColumnDef], terminal: bool) -> Self {
         Self {
-            columns: columns.iter().map(|column| column.name).collect(),
+            columns: columns.iter().map(|column| column.name()).collect(),
             terminal,
         }
     }

@@ -84,7 +84,7 @@ impl ParquetEncoder {
 impl Encoder for ParquetEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         for column in &mut self.columns {
-            self.bytes += column.push(row.get(column.def.name).unwrap_or(&Value::Null))?;
+            self.bytes += column.push(row.get(column.def.name()).unwrap_or(&Value::Null))?;
         }
         self.rows += 1;
         if self.rows >= MAX_GROUP_ROWS || self.bytes >= MAX_GROUP_BYTES {
@@ -127,8 +127,8 @@ enum Values {
 impl Column {
     fn new(def: &'static ColumnDef) -> Self {
         // A whole number that represents a fraction is exported as the fraction.
-        let is_scaled = (def.scale - 1.0).abs() > f64::EPSILON;
-        let values = match def.ty {
+        let is_scaled = (def.scale() - 1.0).abs() > f64::EPSILON;
+        let values = match def.column_type() {
             ColumnType::Int4 | ColumnType::Int8 if is_scaled => Values::Float8(Vec::new()),
             ColumnType::Bool => Values::Bool(Vec::new()),
             ColumnType::Int4 => Values::Int4(Vec::new()),
@@ -162,12 +162,12 @@ impl Column {
             Values::Json(_) => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
             Values::Bytes(_) => (Physical::BYTE_ARRAY, None),
         };
-        let repetition = if self.def.nullable {
+        let repetition = if self.def.is_nullable() {
             Repetition::OPTIONAL
         } else {
             Repetition::REQUIRED
         };
-        Type::primitive_type_builder(self.def.name, physical)
+        Type::primitive_type_builder(self.def.name(), physical)
             .with_logical_type(logical)
             .with_repetition(repetition)
             .build()
@@ -176,7 +176,7 @@ impl Column {
 
     /// Adds a value and returns its approximate size in bytes.
     fn push(&mut self, value: &Value) -> Result<usize, Failure> {
-        if self.def.nullable {
+        if self.def.is_nullable() {
             self.levels.push(i16::from(!value.is_null()));
             if value.is_null() {
                 return Ok(2);
@@ -185,7 +185,7 @@ impl Column {
         let mismatch = || {
             Failure::failed(format!(
                 "{}: {value} does not match the type of the column",
-                self.def.name
+                self.def.name()
             ))
         };
         let text = || value.as_str().ok_or_else(mismatch);
@@ -240,7 +240,7 @@ impl Column {
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
     ) -> Result<(), Failure> {
-        let levels = self.def.nullable.then_some(&self.levels[..]);
+        let levels = self.def.is_nullable().then_some(&self.levels[..]);
         match &mut self.values {
             Values::Bool(all) => write_values::<BoolType>(group, all, levels),
             Values::Int4(all) => write_values::<Int32Type>(group, all, levels),
