@@ -1,4 +1,4 @@
-//! Where a query runs: a pool, a connection, or the caller's transaction.
+//! The connection of a query: a pool, a connection, or the caller's transaction.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub use clock::retention_now;
 pub(crate) use sql::Sql;
 pub(crate) use time_limit::Limited;
 
-/// Where a query runs: `&pool`, `&mut connection` or `&mut transaction`.
+/// The connection of a query: `&pool`, `&mut connection` or `&mut transaction`.
 ///
-/// In the caller's transaction nothing is committed before the caller commits.
-/// As always in PostgreSQL, a statement that the database refuses ends the
-/// transaction; what Lookback itself finds wrong (most of it) does not.
+/// Nothing commits in the caller's transaction before the caller commits. As always
+/// in PostgreSQL, an error of the server fails the transaction; errors that Lookback
+/// itself finds (most of them) do not.
 #[derive(Debug)]
 pub struct Db<'c>(Inner<'c>);
 
@@ -65,13 +65,13 @@ impl<'c> Db<'c> {
         })
     }
 
-    /// A session in which no statement takes longer than this, if it is given.
+    /// Returns a session that limits the time of each statement, if there is a limit.
     pub(crate) async fn limited(self, timeout: Option<Duration>) -> Result<Limited<'c>, Error> {
         Limited::begin(self.session().await?, timeout).await
     }
 }
 
-/// A connection for the length of one operation.
+/// The connection of one operation.
 #[derive(Debug)]
 pub(crate) enum Session<'c> {
     Pooled(PoolConnection<Postgres>),
@@ -87,15 +87,14 @@ impl Session<'_> {
     }
 }
 
-/// A session that does not go back to its pool in the middle of something: a
-/// COPY, a long answer, a transaction.
+/// A session whose connection is closed on drop, unless it is released.
 ///
 /// A COPY that is dropped half-way leaves the connection out of step with the
-/// server: what is read next belongs to the COPY. The rest of a long answer
-/// would be read first. And a transaction whose `BEGIN` is on its way is one
-/// that the driver does not know of, so that it would take later writes of
-/// others with it (sqlx 0.9, November 2026). So unless it came to its end, a
-/// connection of the pool is closed; the server rolls back.
+/// server: the next read would get its response. The rest of a long result would be
+/// read first. And the driver does not know of a transaction whose `BEGIN` was sent
+/// but not answered, so that later writes of others would become part of it (sqlx
+/// 0.9, November 2026). So unless the operation has ended, the connection of a pool
+/// is closed, and the server rolls back.
 pub(crate) struct CloseOnDrop<'c>(Option<Session<'c>>);
 
 impl<'c> CloseOnDrop<'c> {
@@ -114,7 +113,7 @@ impl<'c> CloseOnDrop<'c> {
         self.session().conn()
     }
 
-    /// It came to its end: the session is as good as before.
+    /// Keeps the connection, because the operation has ended.
     pub(crate) fn release(mut self) {
         drop(self.0.take());
     }
@@ -128,23 +127,23 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// Statements that take effect together.
+/// A transaction that several statements commit in.
 #[derive(Debug)]
 pub(crate) enum TransactionScope<'s> {
-    /// In a transaction of their own.
+    /// A transaction of the operation itself.
     Own(Transaction<'s, Postgres>),
-    /// In the transaction that the caller has begun, without a savepoint: one
-    /// whose future is dropped half-way, or that is begun where the transaction
-    /// has failed already, ends the caller's transaction with the driver's next
-    /// rollback (sqlx 0.9, November 2026).
+    /// The caller's transaction, without a savepoint. A savepoint whose future is
+    /// dropped half-way, or that begins in a failed transaction, would end the
+    /// caller's transaction with the driver's next rollback (sqlx 0.9, November 2026).
     Outer(&'s mut PgConnection),
 }
 
 impl<'s> TransactionScope<'s> {
     pub(crate) async fn begin(conn: &'s mut PgConnection) -> Result<Self, sqlx::Error> {
-        match conn.is_in_transaction() {
-            true => Ok(Self::Outer(conn)),
-            false => conn.begin().await.map(Self::Own),
+        if conn.is_in_transaction() {
+            Ok(Self::Outer(conn))
+        } else {
+            conn.begin().await.map(Self::Own)
         }
     }
 
@@ -155,7 +154,7 @@ impl<'s> TransactionScope<'s> {
         }
     }
 
-    /// They take effect: now, or with the caller's transaction.
+    /// Commits now, or leaves it to the caller's transaction.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Own(transaction) => transaction.commit().await,

@@ -1,23 +1,24 @@
-//! Passwords, kept as argon2id hashes.
+//! Passwords, stored as argon2id hashes.
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 
-/// A password could not be hashed or a hash could not be read.
+/// The error of a password that cannot be hashed, or of an invalid hash.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct PasswordError(String);
 
-/// The shortest password taken, in characters (NIST SP 800-63B, 5.1.1.1).
+/// The smallest length of a password, in characters (NIST SP 800-63B, 5.1.1.1).
 pub const MIN_LENGTH: usize = 8;
 
-/// The longest password taken, in bytes.
+/// The largest length of a password, in bytes.
 pub const MAX_BYTES: usize = 1024;
 
-/// Hashes a password for `users.password_hash`: argon2id with the parameters
-/// of the `argon2` crate (19 MiB, 2 passes), a salt of its own, in PHC form.
+/// Hashes a password for `users.password_hash`.
 ///
-/// Takes tens of milliseconds of one core: in a server, on a blocking thread.
+/// The hash is argon2id with the parameters of the `argon2` crate (19 MiB, 2 passes)
+/// and a random salt, in PHC format. It takes tens of milliseconds of one core: in a
+/// server, call it on a blocking thread.
 ///
 /// # Errors
 ///
@@ -51,11 +52,11 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
         .map_err(|error| PasswordError(format!("the password could not be hashed: {error}")))
 }
 
-/// Whether `password` is the one that `hash` was made of.
+/// Whether `hash` is a hash of `password`.
 ///
 /// # Errors
 ///
-/// A hash that is not in PHC form.
+/// A hash that is not in PHC format.
 pub fn verify(password: &str, hash: &str) -> Result<bool, PasswordError> {
     let hash = PasswordHash::new(hash)
         .map_err(|_| PasswordError("the stored hash is not in PHC form".to_owned()))?;

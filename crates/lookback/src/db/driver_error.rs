@@ -9,8 +9,7 @@ use crate::error::{Error, FieldError, sqlstate};
 use crate::model::Table;
 
 impl Error {
-    /// Reads the error of a record that was read, `record` being its id or what
-    /// else is known of it.
+    /// Translates the error of reading a record; `record` is its id or a description.
     pub(crate) fn of_record(
         table: &'static Table,
         record: impl fmt::Display,
@@ -26,13 +25,13 @@ impl Error {
         }
     }
 
-    /// Reads an error of the driver in the words of a table's model.
+    /// Translates an error of the driver into the fields of the model of a table.
     pub(crate) fn from_driver(table: &'static Table, source: sqlx::Error) -> Self {
-        let Some(refusal) = refusal(&source) else {
+        let Some(refusal) = postgres_error(&source) else {
             return Self::from(source);
         };
-        if let Some(refused) = refused_by_maintenance(table, refusal) {
-            return refused;
+        if let Some(error) = maintenance_error(table, refusal) {
+            return error;
         }
         let known = refusal
             .constraint()
@@ -44,7 +43,7 @@ impl Error {
             let problem = format!("is that of another record (unique key {name})");
             Some(FieldError::new(key.field, problem))
         });
-        let blamed = known.unwrap_or_else(|| {
+        let field_error = known.unwrap_or_else(|| {
             let column = refusal
                 .column()
                 .or_else(|| context_part(refusal, "column "))
@@ -54,11 +53,13 @@ impl Error {
         let row = context_part(refusal, "line ")
             .and_then(|line| line.parse::<usize>().ok())
             .and_then(|line| line.checked_sub(1));
-        let blamed = FieldError { row, ..blamed };
+        let field_error = FieldError { row, ..field_error };
         match refusal.code() {
-            sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => Self::Conflict(blamed),
+            sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => {
+                Self::Conflict(field_error)
+            }
             code if code.starts_with(sqlstate::INTEGRITY) || code.starts_with(sqlstate::DATA) => {
-                Self::invalid(table.name, vec![blamed])
+                Self::invalid(table.name, vec![field_error])
             }
             sqlstate::UNDEFINED_TABLE => Self::no_table(table.name),
             _ => Self::from(source),
@@ -68,11 +69,11 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        if let Some(refusal) = refusal(&source) {
+        if let Some(refusal) = postgres_error(&source) {
             let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
             return match code.as_str() {
                 sqlstate::QUERY_CANCELED | sqlstate::LOCK_NOT_AVAILABLE => Self::Timeout(source),
-                sqlstate::UNDEFINED_TABLE => match undefined(&message) {
+                sqlstate::UNDEFINED_TABLE => match undefined_table(&message) {
                     Some(table) => Self::no_table(table),
                     None => Self::Database {
                         message,
@@ -105,13 +106,13 @@ impl From<sqlx::Error> for Error {
     }
 }
 
-/// What sqlx 0.9 says of a connection that was closed before the server answered
-/// whether it has TLS: it takes the byte that did not come for a zero. A place in
-/// its source follows.
+/// The start of sqlx 0.9's error for a connection that was closed before the server
+/// answered whether it has TLS: it reads a zero instead of the missing byte. A
+/// position in its source follows.
 const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
 
 /// The error of a constraint that maintenance has put on a partition.
-fn refused_by_maintenance(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
+fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
     let constraint = refusal.constraint()?;
     if constraint == TIME_RANGE {
         let partition = refusal.table().unwrap_or(table.name);
@@ -133,20 +134,20 @@ fn refused_by_maintenance(table: &'static Table, refusal: &PgDatabaseError) -> O
     })
 }
 
-fn refusal(source: &sqlx::Error) -> Option<&PgDatabaseError> {
+fn postgres_error(source: &sqlx::Error) -> Option<&PgDatabaseError> {
     source
         .as_database_error()
         .and_then(|error| error.try_downcast_ref())
 }
 
 /// The table in `relation "logs" does not exist`; `None` in other languages.
-fn undefined(message: &str) -> Option<&str> {
+fn undefined_table(message: &str) -> Option<&str> {
     message
         .strip_prefix("relation \"")?
         .strip_suffix("\" does not exist")
 }
 
-/// What follows `label` in the context that COPY adds to an error:
+/// The text after `label` in the context that COPY adds to an error:
 /// "COPY logs, line 3, column meta".
 fn context_part<'a>(refusal: &'a PgDatabaseError, label: &str) -> Option<&'a str> {
     refusal

@@ -1,13 +1,14 @@
-//! The checks a value passes before it is sent: what a column refuses is
-//! refused here, with the name of the field, and not by the database half-way
-//! through a batch.
+//! Validation of values before they are sent.
+//!
+//! An invalid value is rejected here, with the name of its field, and not by the
+//! database in the middle of a batch.
 
 use crate::error::FieldError;
 use crate::model::ColumnDef;
 use crate::value::time::time_problem;
 use crate::value::{Json, Value};
 
-/// Checks one value against its column.
+/// Validates a value against its column.
 pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldError> {
     let refuse = |problem: String| Err(FieldError::new(column.name, problem));
     match value {
@@ -38,8 +39,10 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             refuse("must be a finite number".to_owned())
         }
         Value::Float8(number) => match column.range {
-            // Bounds are small whole numbers, which a float holds exactly.
-            #[allow(clippy::cast_precision_loss)]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "bounds are small whole numbers, which a float represents exactly"
+            )]
             Some((min, max)) if *number < min as f64 || *number > max as f64 => {
                 refuse(format!("{number} is not from {min} to {max}"))
             }
@@ -56,8 +59,8 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
     }
 }
 
-/// Every element as a value of its own, and all of them together by size:
-/// their bytes, and four for each, which is its length.
+/// Validates each element, and the size of all: their bytes, and four bytes each for
+/// the length.
 fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError> {
     let mut size = 0;
     for (index, item) in items.iter().enumerate() {
@@ -79,13 +82,13 @@ fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError
     }
 }
 
-/// Why `jsonb` cannot hold this, if it cannot.
+/// The reason why `jsonb` cannot store this, if there is one.
 pub(crate) fn json_problem(json: &Json) -> Option<String> {
     walk(json, 0, &mut Vec::new(), &mut 0).err()
 }
 
-/// Where the first NUL of a text is. Bytes are looked through many at a time,
-/// which `str::find` does not do.
+/// The position of the first NUL. `contains` compares many bytes at a time, which
+/// `str::find` does not.
 fn nul(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     match bytes.contains(&0) {
@@ -117,7 +120,7 @@ fn too_long(bytes: usize, column: &ColumnDef) -> Option<String> {
     })
 }
 
-/// JSON must fit the size of its column and the limits of `jsonb`.
+/// Validates JSON against the size of its column and the limits of `jsonb`.
 fn check_json(column: &ColumnDef, json: &Json) -> Result<(), FieldError> {
     let mut size = 0;
     let mut path = Vec::new();
@@ -136,10 +139,10 @@ fn check_json(column: &ColumnDef, json: &Json) -> Result<(), FieldError> {
     }
 }
 
-/// Counts the size and looks for what `jsonb` cannot hold; on an error, `path`
-/// leads to it, from its end.
+/// Adds up the size, and finds values that `jsonb` cannot store; on an error, `path`
+/// is the path to it, in reverse.
 fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> Result<(), String> {
-    /// Less than what can be read back: `serde_json` reads 127.
+    /// Less than the 127 levels that `serde_json` reads.
     const MAX_DEPTH: usize = 100;
     if depth > MAX_DEPTH {
         return Err(format!("is nested more than {MAX_DEPTH} deep"));
@@ -157,7 +160,7 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
             Ok(())
         }
         Json::Number(number) => {
-            // As `jsonb` prints it: `1e5` is stored, and read back, as `100000`.
+            // As `jsonb` prints it: `1e5` is stored and read as `100000`.
             let (before, after) = digits(number.as_str())
                 .filter(|(before, after)| *before <= MAX_WHOLE && *after <= MAX_FRACTION)
                 .ok_or("is a number too large or too fine for PostgreSQL jsonb")?;
@@ -184,13 +187,13 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
     }
 }
 
-/// `jsonb` keeps numbers as `numeric`: up to 131,072 digits before the point
+/// `jsonb` stores numbers as `numeric`: up to 131,072 digits before the point
 /// and 16,383 after it (PostgreSQL manual, "Numeric Types").
 const MAX_WHOLE: i64 = 131_072;
 const MAX_FRACTION: i64 = 16_383;
 
-/// The digits before and after the point of a JSON number, written out; none
-/// for an exponent beyond all bounds.
+/// The digits before and after the point of a JSON number without exponent; `None`
+/// for an exponent that is too large to count.
 fn digits(number: &str) -> Option<(i64, i64)> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),

@@ -1,40 +1,40 @@
-//! From a JSON object to an insert type or a patch, with every mistake found
-//! in one go.
+//! Reads an insert type or a patch from a JSON object, and finds all errors at
+//! once.
 
 use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, ColumnRole, Model, Table, nearest};
 use crate::value::Patch;
 use crate::value::{ColumnValue, Json, JsonMap, Problem};
 
-/// A JSON object being read field by field; used by generated code.
+/// Reads a JSON object field by field; used by generated code.
 #[derive(Debug)]
 pub struct JsonInput {
     table: &'static Table,
     map: JsonMap,
-    wrong: Vec<FieldError>,
+    errors: Vec<FieldError>,
 }
 
 impl JsonInput {
-    /// Starts to read an object for a model.
+    /// Starts reading an object for a model.
     pub fn new<M: Model>(map: JsonMap) -> Self {
         Self {
             table: M::TABLE,
             map,
-            wrong: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub fn required<T: ColumnValue>(&mut self, column: usize) -> Option<T> {
         let column = self.column(column);
         match self.map.remove(column.name) {
-            None => self.refuse(column, Problem::new("is required")),
-            Some(Json::Null) => self.refuse(column, Problem::new("is required, not null")),
+            None => self.reject(column, Problem::new("is required")),
+            Some(Json::Null) => self.reject(column, Problem::new("is required, not null")),
             Some(json) => self.read(column, json),
         }
     }
 
-    /// A field that may be absent or null.
+    /// Reads a field that may be absent or null.
     pub fn optional<T: ColumnValue>(&mut self, column: usize) -> Option<T> {
         let column = self.column(column);
         match self.map.remove(column.name) {
@@ -43,18 +43,18 @@ impl JsonInput {
         }
     }
 
-    /// A field of a patch.
+    /// Reads a field of a patch.
     pub fn patch<T: ColumnValue>(&mut self, column: usize) -> Patch<T> {
         let column = self.column(column);
         let read = match self.map.remove(column.name) {
             None => None,
-            Some(Json::Null) => self.refuse(column, Problem::new("must not be null")),
+            Some(Json::Null) => self.reject(column, Problem::new("must not be null")),
             Some(json) => self.read(column, json),
         };
         read.map_or(Patch::Keep, Patch::Set)
     }
 
-    /// A field of a patch that may be set to null.
+    /// Reads a field of a patch that may be set to null.
     pub fn patch_nullable<T: ColumnValue>(&mut self, column: usize) -> Patch<Option<T>> {
         let column = self.column(column);
         match self.map.remove(column.name) {
@@ -66,20 +66,20 @@ impl JsonInput {
         }
     }
 
-    /// The value, if nothing was wrong and nothing is left over.
+    /// Returns the value, if all fields were valid and none is left.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] with every wrong, missing and unknown field.
+    /// [`Error::is_invalid`] with every invalid, missing and unknown field.
     pub fn finish<T>(mut self, value: Option<T>) -> Result<T, Error> {
         let map = std::mem::take(&mut self.map);
         for (name, _) in map {
             let problem = self.unknown(&name);
-            self.wrong.push(FieldError::new(name, problem));
+            self.errors.push(FieldError::new(name, problem));
         }
         match value {
-            Some(value) if self.wrong.is_empty() => Ok(value),
-            _ => Err(Error::invalid(self.table.name, self.wrong)),
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(Error::invalid(self.table.name, self.errors)),
         }
     }
 
@@ -90,18 +90,18 @@ impl JsonInput {
     fn read<T: ColumnValue>(&mut self, column: &ColumnDef, json: Json) -> Option<T> {
         match T::from_json(json) {
             Ok(value) => Some(value),
-            // The value of a hidden field is not for an error message.
-            Err(_) if column.hidden => self.refuse(column, Problem::new("is not of its type")),
-            Err(problem) => self.refuse(column, problem),
+            // An error must not contain the value of a hidden field.
+            Err(_) if column.hidden => self.reject(column, Problem::new("is not of its type")),
+            Err(problem) => self.reject(column, problem),
         }
     }
 
-    fn refuse<T>(&mut self, column: &ColumnDef, problem: Problem) -> Option<T> {
-        self.wrong.push(FieldError::new(column.name, problem));
+    fn reject<T>(&mut self, column: &ColumnDef, problem: Problem) -> Option<T> {
+        self.errors.push(FieldError::new(column.name, problem));
         None
     }
 
-    /// What to say of a field that no column takes.
+    /// The error of a field that cannot be set.
     fn unknown(&self, name: &str) -> String {
         if let Some(column) = self.table.column(name) {
             return match column.role {

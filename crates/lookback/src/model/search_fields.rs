@@ -3,18 +3,19 @@
 use super::Table;
 use crate::value::ColumnType;
 
-/// What is searched of a row: its search fields in lower case, each on a line
-/// of its own. A trigram index that serves a search is on this expression.
+/// The searched text of a row: its search fields in lower case, one per line. A
+/// trigram index for searches is on this expression.
 pub(crate) fn search_text(table: &'static Table) -> String {
     let fields = search_texts(table);
-    match fields.is_empty() {
-        true => "''::text".to_owned(),
-        false => format!("lower({})", fields.join(" || E'\\n' || ")),
+    if fields.is_empty() {
+        "''::text".to_owned()
+    } else {
+        format!("lower({})", fields.join(" || E'\\n' || "))
     }
 }
 
-/// The texts of the search fields of a row as an array, each cut to a number of
-/// characters.
+/// The texts of the search fields of a row as an array, each truncated to a number
+/// of characters.
 pub(crate) fn search_fields(table: &'static Table, cut: Option<u32>) -> String {
     let fields: Vec<String> = search_texts(table)
         .into_iter()
@@ -26,7 +27,7 @@ pub(crate) fn search_fields(table: &'static Table, cut: Option<u32>) -> String {
     format!("ARRAY[{}]::text[]", fields.join(", "))
 }
 
-/// The text of each search field of a row, in their order.
+/// The text of each search field of a row, in order. NULL is the empty text.
 pub(crate) fn search_texts(table: &'static Table) -> Vec<String> {
     let text = |index: &usize| {
         let column = &table.columns[*index];
@@ -34,15 +35,20 @@ pub(crate) fn search_texts(table: &'static Table) -> Vec<String> {
             ColumnType::Text => column.quoted(),
             _ => format!("{}::text", column.quoted()),
         };
-        match column.nullable {
-            true => format!("coalesce({text}, '')"),
-            false => text,
+        if column.nullable {
+            format!("coalesce({text}, '')")
+        } else {
+            text
         }
     };
     table.search.iter().map(text).collect()
 }
 
-/// The search fields, as text, in SQL.
+/// The search fields as text for the encoder, in order.
+///
+/// They differ from [`search_texts`]: NULL stays NULL, and an array is JSON, because
+/// the encoder reads its elements (`write::search_values`). A search uses the text of
+/// the column itself.
 pub(crate) fn encoder_texts(table: &'static Table) -> Vec<String> {
     table
         .search

@@ -32,12 +32,12 @@ use crate::{ColumnEnum, Embedding, Hidden, Json, model};
 pub struct Log {
     /// Primary key.
     pub id: i64,
-    /// What wrote the line, such as `API`, `DB` or `WORKER`.
+    /// The component that wrote the line, such as `API`, `DB` or `WORKER`.
     #[column(max_bytes = 4096)]
     pub source: String,
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// The line itself; not blank, at most 1 MiB.
+    /// The text of the line: not blank, at most 1 MiB.
     #[column(not_blank)]
     pub message: String,
     /// Structured context, at most 8 MiB.
@@ -55,15 +55,15 @@ pub struct Log {
     pub embedding: Hidden<Option<Embedding>>,
 }
 
-/// How much a log line matters.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ColumnEnum)]
 pub enum Level {
-    /// For whoever is looking for a fault.
+    /// Details for debugging.
     Debug,
-    /// What happened in the normal course.
+    /// Normal operation.
     Info,
-    /// Not as it should be; nothing failed yet.
+    /// A problem that has not caused a failure.
     Warn,
-    /// Something failed.
+    /// A failure.
     Error,
 }

@@ -54,7 +54,7 @@ pub struct RequestSnapshot {
     pub body: Option<Json>,
     /// The headers of the request.
     pub headers: Option<Json>,
-    /// Who made the request, as the application knows them.
+    /// The id of the user who made the request, in the application.
     #[column(max_bytes = 1024)]
     pub user_id: Option<String>,
     /// When the request came in.
@@ -90,9 +90,9 @@ pub struct RequestSnapshot {
     /// Longitude, in degrees from -180 to 180.
     #[column(range(-180, 180))]
     pub geo_lon: Option<f64>,
-    /// How the place is known.
+    /// The source of the location.
     pub geo_source: Option<GeoSource>,
-    /// The W3C trace id, which ties the request to its log lines.
+    /// The W3C trace id, which connects the request to its log lines.
     #[column(max_bytes = 128)]
     pub trace_id: Option<String>,
     /// When the record was made.
@@ -105,15 +105,15 @@ pub struct RequestSnapshot {
     pub embedding: Hidden<Option<Embedding>>,
 }
 
-/// How the place of a request is known.
+/// The source of the location of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ColumnEnum)]
 pub enum GeoSource {
-    /// The platform said so.
+    /// The platform.
     Platform,
-    /// A header said so.
+    /// A header.
     Header,
-    /// From the address.
+    /// The IP address.
     Ip,
-    /// It is not known.
+    /// Unknown.
     None,
 }

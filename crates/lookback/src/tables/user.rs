@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{ColumnEnum, Embedding, Hidden, model};
 
-/// Somebody who may look at what is recorded.
+/// An account with access to the records.
 #[model(
     table = "users",
     search(email, role),
@@ -17,13 +17,13 @@ use crate::{ColumnEnum, Embedding, Hidden, model};
 pub struct User {
     /// Primary key.
     pub id: i64,
-    /// The e-mail, unique among live users whatever the case.
+    /// The e-mail address, unique among live users, ignoring case.
     #[column(not_blank, max_bytes = 320)]
     pub email: String,
     /// The hash of the password: see `lookback::password`.
     #[column(not_blank, max_bytes = 1024)]
     pub password_hash: Hidden<String>,
-    /// What the user may do.
+    /// The permissions of the user.
     #[column(default = UserRole::User)]
     pub role: UserRole,
     /// When the record was made.
@@ -36,12 +36,12 @@ pub struct User {
     pub embedding: Hidden<Option<Embedding>>,
 }
 
-/// What a user may do.
+/// The permissions of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ColumnEnum)]
 #[column_enum(type = "user_role")]
 pub enum UserRole {
-    /// Everything.
+    /// Full access.
     Admin,
-    /// Look.
+    /// Read access.
     User,
 }
