@@ -1,8 +1,9 @@
 //! Formats a filter as text that parses back to the same filter.
 
 use crate::error::FieldError;
+use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
-use crate::filter::{Comparison, Pattern, Relation, Test, key};
+use crate::filter::{Lookup, Test, key};
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Value};
 
@@ -105,16 +106,10 @@ enum FormattedValue {
 impl FormattedPair {
     /// The pair for a test, or for its negation if it has one.
     fn of(column: &ColumnDef, test: &Test, not: bool) -> Option<Self> {
-        let either = |so: &'static str, not_so: &'static str| Some(if not { not_so } else { so });
-        let only = |so: &'static str| (!not).then_some(so);
         let mut key = quote_key(column.name);
-        let (lookup, value) = match test {
+        let (operation, value) = match test {
             Test::Compare(comparison, value) => {
-                let lookup = match comparison {
-                    Comparison::Eq => either("", "ne"),
-                    other => only(order(*other)),
-                };
-                (lookup, format_value(column, value))
+                (Operation::Compare(*comparison), format_value(column, value))
             }
             Test::In(values) => {
                 let each = values.iter().map(|value| (column.format)(value)).collect();
@@ -122,59 +117,27 @@ impl FormattedPair {
                     ColumnType::Jsonb => FormattedValue::JsonList(each),
                     _ => FormattedValue::List(each),
                 };
-                (either("in", "notin"), value)
+                (Operation::In, value)
             }
-            Test::IsNull => (
-                either("isnull", "isnotnull"),
-                FormattedValue::Plain("true".to_owned()),
-            ),
+            Test::IsNull => (Operation::IsNull, FormattedValue::Plain("true".to_owned())),
             Test::Like(pattern) => (
-                Some(like(pattern, not)),
+                Operation::from(pattern),
                 FormattedValue::Plain(pattern.text.clone()),
             ),
-            Test::Array(relation, value) => (only(array(*relation)), format_value(column, value)),
+            Test::Array(relation, value) => {
+                (Operation::Overlap(*relation), format_value(column, value))
+            }
             Test::Json(path, test) => {
                 for part in path {
                     key.push('.');
                     key.push_str(&quote_key(part));
                 }
-                match test {
-                    JsonTest::In(values) => (
-                        either("is", "isnot"),
-                        FormattedValue::JsonList(values.iter().map(Json::to_string).collect()),
-                    ),
-                    JsonTest::Compare(comparison, value) => {
-                        let value = match value {
-                            Json::String(text) => FormattedValue::Quoted(text.clone()),
-                            other => FormattedValue::Json(other.to_string()),
-                        };
-                        (only(order(*comparison)), value)
-                    }
-                    JsonTest::Exists => (
-                        Some("exists"),
-                        FormattedValue::Plain(if not { "false" } else { "true" }.to_owned()),
-                    ),
-                    JsonTest::IsNull => (
-                        either("isnull", "isnotnull"),
-                        FormattedValue::Plain("true".to_owned()),
-                    ),
-                    JsonTest::Like(pattern) => (
-                        Some(like(pattern, not)),
-                        FormattedValue::Quoted(pattern.text.clone()),
-                    ),
-                    JsonTest::Array(relation, groups) => {
-                        (only(array(*relation)), format_elements(groups))
-                    }
-                }
+                json_operation(test, not)
             }
         };
-        match lookup? {
-            "" => {}
-            lookup => {
-                key.push_str("__");
-                key.push_str(lookup);
-            }
-        }
+        // The operand of `exists` negates it.
+        let negated = not && operation != Operation::Exists;
+        key.push_str(&Lookup::of(operation, negated)?.suffix());
         Some(Self { key, value })
     }
 
@@ -210,6 +173,34 @@ impl FormattedValue {
     }
 }
 
+fn json_operation(test: &JsonTest, not: bool) -> (Operation, FormattedValue) {
+    match test {
+        JsonTest::In(values) => (
+            Operation::JsonIn,
+            FormattedValue::JsonList(values.iter().map(Json::to_string).collect()),
+        ),
+        JsonTest::Compare(comparison, value) => {
+            let value = match value {
+                Json::String(text) => FormattedValue::Quoted(text.clone()),
+                other => FormattedValue::Json(other.to_string()),
+            };
+            (Operation::Compare(*comparison), value)
+        }
+        JsonTest::Exists => (
+            Operation::Exists,
+            FormattedValue::Plain(if not { "false" } else { "true" }.to_owned()),
+        ),
+        JsonTest::IsNull => (Operation::IsNull, FormattedValue::Plain("true".to_owned())),
+        JsonTest::Like(pattern) => (
+            Operation::from(pattern),
+            FormattedValue::Quoted(pattern.text.clone()),
+        ),
+        JsonTest::Array(relation, groups) => {
+            (Operation::Overlap(*relation), format_elements(groups))
+        }
+    }
+}
+
 fn format_value(column: &ColumnDef, value: &Value<'_>) -> FormattedValue {
     match value {
         Value::Array(_, items) => {
@@ -235,33 +226,6 @@ fn format_elements(groups: &[Vec<Json>]) -> FormattedValue {
             };
             FormattedValue::Items(groups.iter().map(word).collect())
         }
-    }
-}
-
-fn order(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Eq => "eq",
-        Comparison::Gt => "gt",
-        Comparison::Gte => "gte",
-        Comparison::Lt => "lt",
-        Comparison::Lte => "lte",
-    }
-}
-
-fn array(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Contains => "arraycontains",
-        Relation::Contained => "arraycontained",
-        Relation::Overlaps => "arrayoverlaps",
-    }
-}
-
-fn like(pattern: &Pattern, not: bool) -> &'static str {
-    match (not, pattern.ignore_case) {
-        (false, false) => "like",
-        (false, true) => "ilike",
-        (true, false) => "notlike",
-        (true, true) => "notilike",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, FieldError};
 use crate::filter::lexer::{Lexer, excerpt};
-use crate::filter::lookup::json_columns;
+use crate::filter::lookup::{DEFAULT, json_columns};
 use crate::model::{ColumnDef, ColumnRole, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
@@ -22,7 +22,7 @@ pub(super) fn parse<'a>(
     key: &'a str,
 ) -> Result<(FieldPath, &'a str), FieldError> {
     let (field, lookup) = split_field(table, key);
-    let lookup = lookup.unwrap_or("eq");
+    let lookup = lookup.unwrap_or(DEFAULT);
     if let Some(column) = column_index(table, field) {
         let path = Vec::new();
         return Ok((FieldPath { column, path }, lookup));

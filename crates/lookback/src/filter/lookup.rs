@@ -1,165 +1,298 @@
-//! The lookups, and the columns that support them.
+//! The lookups: each row of [`LOOKUPS`] describes one.
+//!
+//! The parser, the formatter and the renderer all read this table, so that a new
+//! lookup with an existing [`Operation`] is one more row.
 
 use crate::filter::key::FieldPath;
 use crate::filter::lexer::excerpt;
+use crate::filter::tree::{Comparison, Pattern, Relation};
 use crate::model::{ColumnDef, Table, nearest};
 use crate::value::{ColumnType, Problem};
 
-/// An operator of a text filter.
+use ColumnTypes::{Any, Array, Equatable, JsonPath, Ordered, Scalar, Text};
+use Operand::{Flag, Items, JsonValues, Range, Value, Values};
+use Operation::{Between, Compare, Exists, In, IsNull, JsonIn, Match, Overlap};
+use Shape::{Like, Prefix, Substring, Suffix};
+use TextMatch::{Exact, IgnoreCase};
+
+/// Every lookup, in the order in which errors list them.
+#[rustfmt::skip] // one row per lookup
+static LOOKUPS: [Lookup; 28] = [
+    Lookup::new("eq", Value, Equatable, Compare(Comparison::Eq))
+        .aliases(&["exact"])
+        .operator("="),
+    Lookup::new("ne", Value, Equatable, Compare(Comparison::Eq)).negated(),
+    Lookup::new("gt", Value, Ordered, Compare(Comparison::Gt)).operator(">"),
+    Lookup::new("gte", Value, Ordered, Compare(Comparison::Gte)).operator(">="),
+    Lookup::new("lt", Value, Ordered, Compare(Comparison::Lt)).operator("<"),
+    Lookup::new("lte", Value, Ordered, Compare(Comparison::Lte)).operator("<="),
+    Lookup::new("like", Value, Text, LIKE).operator("LIKE"),
+    Lookup::new("ilike", Value, Text, ILIKE).operator("ILIKE"),
+    Lookup::new("notlike", Value, Text, LIKE).negated(),
+    Lookup::new("notilike", Value, Text, ILIKE).negated(),
+    Lookup::new("startswith", Value, Text, Match(Exact, Prefix)),
+    Lookup::new("istartswith", Value, Text, Match(IgnoreCase, Prefix)),
+    Lookup::new("endswith", Value, Text, Match(Exact, Suffix)),
+    Lookup::new("iendswith", Value, Text, Match(IgnoreCase, Suffix)),
+    Lookup::new("contains", Value, Text, CONTAINS),
+    Lookup::new("icontains", Value, Text, Match(IgnoreCase, Substring)),
+    Lookup::new("in", Values, Scalar, In),
+    Lookup::new("notin", Values, Scalar, In).negated(),
+    Lookup::new("between", Range, Ordered, Between),
+    Lookup::new("notbetween", Range, Ordered, Between).negated(),
+    Lookup::new("isnull", Flag, Any, IsNull).operator("IS NULL"),
+    Lookup::new("isnotnull", Flag, Any, IsNull).negated(),
+    Lookup::new("arraycontains", Items, Array, Overlap(Relation::Contains)).operator("@>"),
+    Lookup::new("arraycontained", Items, Array, Overlap(Relation::Contained)).operator("<@"),
+    Lookup::new("arrayoverlaps", Items, Array, Overlap(Relation::Overlaps)).operator("&&"),
+    Lookup::new("exists", Flag, JsonPath, Exists),
+    Lookup::new("is", JsonValues, JsonPath, JsonIn),
+    Lookup::new("isnot", JsonValues, JsonPath, JsonIn).negated(),
+];
+
+const LIKE: Operation = Match(Exact, Like);
+const ILIKE: Operation = Match(IgnoreCase, Like);
+
+/// Contains this text. In JSON, arrays that contain it as an element match, too.
+pub(super) const CONTAINS: Operation = Match(Exact, Substring);
+
+/// The lookup of a key without one.
+pub(super) const DEFAULT: &str = "eq";
+
+/// An operator of a text filter, such as `gte` in `id__gte=7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// Is this value.
-    Eq,
-    /// Is not this value, or is null.
-    Ne,
-    /// Is greater.
-    Gt,
-    /// Is this value or greater.
-    Gte,
-    /// Is less.
-    Lt,
-    /// Is this value or less.
-    Lte,
-    /// Matches this pattern of `%` and `_`.
-    Like,
-    /// Matches this pattern whatever the case.
-    Ilike,
-    /// Does not match this pattern, or is null.
-    NotLike,
-    /// Does not match this pattern whatever the case, or is null.
-    NotIlike,
-    /// Starts with this text.
-    StartsWith,
-    /// Starts with this text whatever the case.
-    IStartsWith,
-    /// Ends with this text.
-    EndsWith,
-    /// Ends with this text whatever the case.
-    IEndsWith,
-    /// Contains this text.
-    Contains,
-    /// Contains this text whatever the case.
-    IContains,
-    /// Is one of these values.
+pub struct Lookup {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    operand: Operand,
+    columns: ColumnTypes,
+    operation: Operation,
+    negated: bool,
+    operator: &'static str,
+}
+
+/// The operand of a lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// A value of the column.
+    Value,
+    /// A list of values of the column.
+    Values,
+    /// The smallest and the largest value.
+    Range,
+    /// A list of elements of an array.
+    Items,
+    /// A list of JSON values.
+    JsonValues,
+    /// `true` or `false`, which negates.
+    Flag,
+}
+
+/// The types of the columns that support a lookup. A path into JSON supports every
+/// lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ColumnTypes {
+    Any,
+    /// Types with an equality.
+    Equatable,
+    /// Types with an equality, except arrays.
+    Scalar,
+    /// Types with an order.
+    Ordered,
+    Text,
+    Array,
+    /// No column, only paths into JSON.
+    JsonPath,
+}
+
+/// The condition that a lookup makes, or that it negates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Compare(Comparison),
+    /// Equals one of the values.
     In,
-    /// Is none of these values, or is null.
-    NotIn,
-    /// Is one of two values, or between them.
+    /// Is greater than or equal to one value, and less than or equal to another.
     Between,
-    /// Is less than the first of two values or greater than the second, or is
-    /// null.
-    NotBetween,
-    /// Is null (`true`) or is not (`false`).
     IsNull,
-    /// Is not null (`true`) or is (`false`).
-    IsNotNull,
-    /// Is an array that holds all of these values.
-    ArrayContains,
-    /// Is an array that holds nothing but these values.
-    ArrayContained,
-    /// Is an array that holds one of these values.
-    ArrayOverlaps,
-    /// Is there in JSON, if only as null (`true`), or is not (`false`).
+    Match(TextMatch, Shape),
+    /// Relates an array to a list.
+    Overlap(Relation),
+    /// Is present in JSON, even as null.
     Exists,
-    /// Is one of these JSON values, their types included.
-    Is,
-    /// Is none of these JSON values, or is not there.
-    IsNot,
+    /// Equals one of the JSON values, including the type.
+    JsonIn,
+}
+
+/// How text is compared with a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextMatch {
+    Exact,
+    IgnoreCase,
+}
+
+/// The pattern that the operand of a lookup stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// The operand is a pattern of `LIKE`.
+    Like,
+    Prefix,
+    Suffix,
+    Substring,
 }
 
 impl Lookup {
-    /// Every lookup with its name; `exact` is an alias of `eq`.
-    pub const ALL: [(&'static str, Self); 29] = [
-        ("eq", Self::Eq),
-        ("exact", Self::Eq),
-        ("ne", Self::Ne),
-        ("gt", Self::Gt),
-        ("gte", Self::Gte),
-        ("lt", Self::Lt),
-        ("lte", Self::Lte),
-        ("like", Self::Like),
-        ("ilike", Self::Ilike),
-        ("notlike", Self::NotLike),
-        ("notilike", Self::NotIlike),
-        ("startswith", Self::StartsWith),
-        ("istartswith", Self::IStartsWith),
-        ("endswith", Self::EndsWith),
-        ("iendswith", Self::IEndsWith),
-        ("contains", Self::Contains),
-        ("icontains", Self::IContains),
-        ("in", Self::In),
-        ("notin", Self::NotIn),
-        ("between", Self::Between),
-        ("notbetween", Self::NotBetween),
-        ("isnull", Self::IsNull),
-        ("isnotnull", Self::IsNotNull),
-        ("arraycontains", Self::ArrayContains),
-        ("arraycontained", Self::ArrayContained),
-        ("arrayoverlaps", Self::ArrayOverlaps),
-        ("exists", Self::Exists),
-        ("is", Self::Is),
-        ("isnot", Self::IsNot),
-    ];
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, lookup)| lookup)
+    const fn new(
+        name: &'static str,
+        operand: Operand,
+        columns: ColumnTypes,
+        operation: Operation,
+    ) -> Self {
+        Self {
+            name,
+            aliases: &[],
+            operand,
+            columns,
+            operation,
+            negated: false,
+            operator: "",
+        }
     }
 
-    /// Whether columns of this type support it.
-    fn is_supported_by(self, ty: ColumnType) -> bool {
-        use ColumnType as T;
-        let is_array = matches!(ty, T::Array(_));
+    /// Adds other names.
+    const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Makes it the negation of its operation.
+    const fn negated(mut self) -> Self {
+        self.negated = true;
+        self
+    }
+
+    /// Sets the SQL operator after a column, for an operation that is rendered by
+    /// one.
+    const fn operator(mut self, operator: &'static str) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Every lookup.
+    pub fn all() -> &'static [Self] {
+        &LOOKUPS
+    }
+
+    /// The name, such as `gte`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// All names: the name, then the aliases.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    pub(super) fn operand(&self) -> Operand {
+        self.operand
+    }
+
+    pub(super) fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    pub(super) fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// The suffix of a key; empty for the default lookup.
+    pub(super) fn suffix(&self) -> String {
+        if self.name == DEFAULT {
+            String::new()
+        } else {
+            format!("__{}", self.name)
+        }
+    }
+
+    fn named(name: &str) -> Option<&'static Self> {
+        LOOKUPS
+            .iter()
+            .find(|lookup| lookup.names().any(|known| known == name))
+    }
+
+    /// The lookup that makes this operation, or its negation, if there is one.
+    pub(super) fn of(operation: Operation, negated: bool) -> Option<&'static Self> {
+        LOOKUPS
+            .iter()
+            .find(|lookup| lookup.operation == operation && lookup.negated == negated)
+    }
+}
+
+impl Operation {
+    /// The SQL operator, for an operation that is rendered by one.
+    pub(super) fn operator(self) -> &'static str {
+        Lookup::of(self, false).map_or("", |lookup| lookup.operator)
+    }
+}
+
+impl From<&Pattern> for Operation {
+    fn from(pattern: &Pattern) -> Self {
+        if pattern.ignore_case { ILIKE } else { LIKE }
+    }
+}
+
+impl Shape {
+    /// Makes the pattern of an operand.
+    pub(super) fn pattern(self, text: &str, case: TextMatch) -> Result<Pattern, Problem> {
+        let ignore_case = case == TextMatch::IgnoreCase;
         match self {
-            Self::IsNull | Self::IsNotNull => true,
-            Self::Eq | Self::Ne => !matches!(ty, T::Vector(_)),
-            Self::In | Self::NotIn => !is_array && !matches!(ty, T::Vector(_)),
-            Self::Gt | Self::Gte | Self::Lt | Self::Lte | Self::Between | Self::NotBetween => {
-                matches!(
-                    ty,
-                    T::Int4 | T::Int8 | T::Float8 | T::Text | T::Timestamptz | T::Enum(_)
-                )
-            }
-            Self::Like
-            | Self::Ilike
-            | Self::NotLike
-            | Self::NotIlike
-            | Self::StartsWith
-            | Self::IStartsWith
-            | Self::EndsWith
-            | Self::IEndsWith
-            | Self::Contains
-            | Self::IContains => ty == T::Text,
-            Self::ArrayContains | Self::ArrayContained | Self::ArrayOverlaps => is_array,
-            Self::Exists | Self::Is | Self::IsNot => false,
+            Self::Like => Pattern::new(text, ignore_case),
+            Self::Prefix => Ok(Pattern::literal(false, text, true, ignore_case)),
+            Self::Suffix => Ok(Pattern::literal(true, text, false, ignore_case)),
+            Self::Substring => Ok(Pattern::literal(true, text, true, ignore_case)),
         }
     }
 }
 
-/// The lookup of this name, if the column or the path into it supports it. A path
-/// into JSON supports every lookup.
+impl ColumnTypes {
+    fn contains(self, ty: ColumnType) -> bool {
+        use ColumnType as T;
+        match self {
+            Self::Any => true,
+            Self::Equatable => !matches!(ty, T::Vector(_)),
+            Self::Scalar => !matches!(ty, T::Array(_) | T::Vector(_)),
+            Self::Ordered => matches!(
+                ty,
+                T::Int4 | T::Int8 | T::Float8 | T::Text | T::Timestamptz | T::Enum(_)
+            ),
+            Self::Text => ty == T::Text,
+            Self::Array => matches!(ty, T::Array(_)),
+            Self::JsonPath => false,
+        }
+    }
+}
+
+/// The lookup of this name, if the column or the path into it supports it.
 pub(super) fn lookup_for(
     column: &ColumnDef,
     target: &FieldPath,
     name: &str,
-) -> Result<Lookup, Problem> {
+) -> Result<&'static Lookup, Problem> {
     let in_json = !target.path.is_empty();
-    let fits = |lookup: Lookup| in_json || lookup.is_supported_by(column.ty);
+    let is_supported = |lookup: &Lookup| in_json || lookup.columns.contains(column.ty);
     let names = || {
-        Lookup::ALL
-            .into_iter()
-            .filter(|(_, lookup)| fits(*lookup))
-            .map(|(name, _)| name)
+        LOOKUPS
+            .iter()
+            .filter(|lookup| is_supported(lookup))
+            .flat_map(Lookup::names)
     };
     let offer = || names().collect::<Vec<_>>().join(", ");
-    let of = match in_json {
-        true => "a place in JSON".into(),
-        false => column.ty.sql(),
+    let of = if in_json {
+        "a place in JSON".into()
+    } else {
+        column.ty.sql()
     };
     match Lookup::named(name) {
-        Some(lookup) if fits(lookup) => Ok(lookup),
+        Some(lookup) if is_supported(lookup) => Ok(lookup),
         Some(_) if column.ty == ColumnType::Jsonb => Err(Problem::new(format!(
             "the lookup {name} is not for jsonb as a whole; ask what is in it, as in \
              {}.key__{name}, or of the whole {}",
@@ -190,8 +323,9 @@ pub(super) fn json_columns(table: &'static Table) -> String {
         .filter(|column| column.ty == ColumnType::Jsonb)
         .map(|column| column.name)
         .collect();
-    match names.is_empty() {
-        true => format!(", as no field of {} is", table.name),
-        false => format!(", as {} is", names.join(", ")),
+    if names.is_empty() {
+        format!(", as no field of {} is", table.name)
+    } else {
+        format!(", as {} is", names.join(", "))
     }
 }

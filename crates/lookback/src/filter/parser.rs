@@ -147,7 +147,7 @@ fn pair(
 /// A parsed key: a field, a path into it, and a lookup.
 struct ParsedKey {
     target: key::FieldPath,
-    lookup: super::Lookup,
+    lookup: &'static super::Lookup,
     syntax: OperandSyntax,
     table: &'static Table,
 }

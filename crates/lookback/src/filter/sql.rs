@@ -2,6 +2,7 @@
 
 use crate::db::Sql;
 use crate::error::Error;
+use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
 use crate::model::search_text;
@@ -123,21 +124,21 @@ impl Renderer<'_> {
                 self.list(column, &passing)
             }
             Test::Compare(comparison, value) => {
-                self.sql.push(&format!("{name} {} ", operator(*comparison)));
+                self.sql.push(&format!(
+                    "{name} {} ",
+                    Operation::Compare(*comparison).operator()
+                ));
                 self.value(column, value)
             }
             Test::In(values) => self.list(column, values),
             Test::IsNull => {
-                self.sql.push(&format!("{name} IS NULL"));
+                let operator = Operation::IsNull.operator();
+                self.sql.push(&format!("{name} {operator}"));
                 Ok(())
             }
             Test::Like(pattern) => self.like(&name, pattern),
             Test::Array(relation, value) => {
-                let operator = match relation {
-                    Relation::Contains => "@>",
-                    Relation::Contained => "<@",
-                    Relation::Overlaps => "&&",
-                };
+                let operator = Operation::Overlap(*relation).operator();
                 self.sql.push(&format!("{name} {operator} "));
                 self.value(column, value)
             }
@@ -146,7 +147,7 @@ impl Renderer<'_> {
     }
 
     fn like(&mut self, text: &str, pattern: &Pattern) -> Result<(), Error> {
-        let operator = if pattern.ignore_case { "ILIKE" } else { "LIKE" };
+        let operator = Operation::from(pattern).operator();
         self.sql.push(&format!("{text} {operator} "));
         self.check_parameter_count()?;
         self.sql.bind(pattern.text.clone())
@@ -217,7 +218,7 @@ impl Renderer<'_> {
             }
             JsonTest::Compare(comparison, Json::String(with)) => {
                 let with = self.argument(ColumnType::Text, Value::Text(with.into()))?;
-                let operator = operator(*comparison);
+                let operator = Operation::Compare(*comparison).operator();
                 let is_string = is("string");
                 self.sql.push(&format!(
                     "{is_string}{text} COLLATE \"C\" {operator} {with}"
@@ -226,7 +227,7 @@ impl Renderer<'_> {
             JsonTest::Compare(comparison, with) => {
                 let with = Value::Jsonb(std::borrow::Cow::Borrowed(with));
                 let with = self.argument(ColumnType::Jsonb, with)?;
-                let operator = operator(*comparison);
+                let operator = Operation::Compare(*comparison).operator();
                 let is_number = is("number");
                 self.sql
                     .push(&format!("{is_number}{value} {operator} {with}"));
@@ -379,16 +380,6 @@ impl Renderer<'_> {
                 ),
             )),
         }
-    }
-}
-
-fn operator(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Eq => "=",
-        Comparison::Gt => ">",
-        Comparison::Gte => ">=",
-        Comparison::Lt => "<",
-        Comparison::Lte => "<=",
     }
 }
 

@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::operand::{RawOperand, Word};
 use crate::filter::key::FieldPath;
+use crate::filter::lookup::{CONTAINS, Operation};
 use crate::filter::tree::{JsonTest, Node, Tree};
-use crate::filter::{Comparison, Lookup, Pattern, Relation, Test};
+use crate::filter::{Comparison, Lookup, Relation, Test};
 use crate::model::{ColumnDef, Table, json_problem};
 use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Value, time};
 
@@ -13,7 +14,7 @@ use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Value, time};
 pub(super) fn tree(
     table: &'static Table,
     target: FieldPath,
-    lookup: Lookup,
+    lookup: &Lookup,
     raw: RawOperand,
     now: DateTime<Utc>,
 ) -> Result<Tree, Problem> {
@@ -23,22 +24,16 @@ pub(super) fn tree(
         path: target.path,
         now,
     };
-    // The negation of another lookup becomes a `!` around that.
-    let (lookup, not) = match lookup {
-        Lookup::Ne => (Lookup::Eq, true),
-        Lookup::NotLike => (Lookup::Like, true),
-        Lookup::NotIlike => (Lookup::Ilike, true),
-        Lookup::NotIn => (Lookup::In, true),
-        Lookup::NotBetween => (Lookup::Between, true),
-        Lookup::IsNotNull => (Lookup::IsNull, true),
-        Lookup::IsNot => (Lookup::Is, true),
-        lookup => (lookup, false),
+    let tree = if builder.path.is_empty() {
+        builder.column(column, lookup.operation(), raw)?
+    } else {
+        builder.json(lookup.operation(), raw)?
     };
-    let tree = match builder.path.is_empty() {
-        true => builder.column(column, lookup, raw)?,
-        false => builder.json(lookup, raw)?,
-    };
-    Ok(if not { tree.not() } else { tree })
+    Ok(if lookup.is_negated() {
+        tree.not()
+    } else {
+        tree
+    })
 }
 
 struct ConditionBuilder {
@@ -56,69 +51,67 @@ impl ConditionBuilder {
         }))
     }
 
-    fn column(&self, column: &ColumnDef, lookup: Lookup, raw: RawOperand) -> Result<Tree, Problem> {
+    fn column(
+        &self,
+        column: &ColumnDef,
+        operation: Operation,
+        raw: RawOperand,
+    ) -> Result<Tree, Problem> {
         let value = |text: &str| match column.ty {
             ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
             _ => (column.parse)(text),
         };
-        if let Some(pattern) = pattern(lookup) {
-            return self.test(Test::Like(pattern(&raw.one().text)?));
-        }
-        match lookup {
-            Lookup::Eq if matches!(column.ty, ColumnType::Array(_)) => {
-                self.test(Test::Compare(Comparison::Eq, self.array(column, raw)?))
+        match operation {
+            Operation::Compare(comparison) => {
+                let value = match column.ty {
+                    ColumnType::Array(_) => self.array(column, raw)?,
+                    ColumnType::Jsonb => {
+                        let values = json_values(column, raw.json())?;
+                        values.into_iter().next().unwrap_or(Value::Null)
+                    }
+                    _ => value(&raw.one().text)?,
+                };
+                self.test(Test::Compare(comparison, value))
             }
-            Lookup::Eq if column.ty == ColumnType::Jsonb => {
-                let values = json_values(column, raw.json())?;
-                let value = values.into_iter().next().unwrap_or(Value::Null);
-                self.test(Test::Compare(Comparison::Eq, value))
-            }
-            Lookup::In if column.ty == ColumnType::Jsonb => {
+            Operation::In if column.ty == ColumnType::Jsonb => {
                 self.test(Test::In(json_values(column, raw.json())?))
             }
-            Lookup::In => {
+            Operation::In => {
                 let items = raw.many();
                 let values: Result<_, _> = items.iter().map(|item| value(&item.text)).collect();
                 self.test(Test::In(values?))
             }
-            Lookup::Between => {
+            Operation::Between => {
                 let (low, high) = pair(raw)?;
                 let (low, high) = (value(&low.text)?, value(&high.text)?);
                 let low = self.test(Test::Compare(Comparison::Gte, low))?;
                 Ok(low.and(self.test(Test::Compare(Comparison::Lte, high))?))
             }
-            Lookup::IsNull => self.flag(raw, Test::IsNull),
-            lookup => match (comparison(lookup), relation(lookup)) {
-                (Some(comparison), _) => {
-                    let value = value(&raw.one().text)?;
-                    self.test(Test::Compare(comparison, value))
-                }
-                (_, Some(relation)) => self.test(Test::Array(relation, self.array(column, raw)?)),
-                _ => unreachable!("`lookup_for` lets no other lookup of a column through"),
-            },
+            Operation::IsNull => self.flag(raw, Test::IsNull),
+            Operation::Match(case, shape) => {
+                self.test(Test::Like(shape.pattern(&raw.one().text, case)?))
+            }
+            Operation::Overlap(relation) => {
+                self.test(Test::Array(relation, self.array(column, raw)?))
+            }
+            Operation::Exists | Operation::JsonIn => {
+                unreachable!("`lookup_for` rejects lookups for paths into JSON")
+            }
         }
     }
 
-    fn json(&self, lookup: Lookup, raw: RawOperand) -> Result<Tree, Problem> {
+    fn json(&self, operation: Operation, raw: RawOperand) -> Result<Tree, Problem> {
         let test = |test| self.test(Test::Json(self.path.clone(), test));
-        if lookup == Lookup::Contains {
-            let item = raw.one();
-            let part = Pattern::literal(true, &item.text, true, false);
-            let element = JsonTest::Array(Relation::Contains, vec![json_readings(&item)]);
-            return Ok(test(JsonTest::Like(part))?.or(test(element)?));
-        }
-        if let Some(pattern) = pattern(lookup) {
-            return test(JsonTest::Like(pattern(&raw.one().text)?));
-        }
-        match lookup {
-            Lookup::Eq => test(JsonTest::In(json_readings(&raw.one()))),
-            Lookup::In => test(JsonTest::In(
+        match operation {
+            Operation::Compare(Comparison::Eq) => test(JsonTest::In(json_readings(&raw.one()))),
+            Operation::Compare(comparison) => {
+                test(JsonTest::Compare(comparison, json_operand(&raw.one())))
+            }
+            Operation::In => test(JsonTest::In(
                 raw.many().iter().flat_map(json_readings).collect(),
             )),
-            Lookup::Is => test(JsonTest::In(raw.json())),
-            Lookup::IsNull => self.flag(raw, Test::Json(self.path.clone(), JsonTest::IsNull)),
-            Lookup::Exists => self.flag(raw, Test::Json(self.path.clone(), JsonTest::Exists)),
-            Lookup::Between => {
+            Operation::JsonIn => test(JsonTest::In(raw.json())),
+            Operation::Between => {
                 let (low, high) = pair(raw)?;
                 let (low, high) = (json_operand(&low), json_operand(&high));
                 if low.is_number() != high.is_number() {
@@ -129,21 +122,26 @@ impl ConditionBuilder {
                 let low = test(JsonTest::Compare(Comparison::Gte, low))?;
                 Ok(low.and(test(JsonTest::Compare(Comparison::Lte, high))?))
             }
-            lookup => match (comparison(lookup), relation(lookup)) {
-                (Some(comparison), _) => {
-                    test(JsonTest::Compare(comparison, json_operand(&raw.one())))
+            Operation::IsNull => self.flag(raw, Test::Json(self.path.clone(), JsonTest::IsNull)),
+            Operation::Exists => self.flag(raw, Test::Json(self.path.clone(), JsonTest::Exists)),
+            Operation::Match(case, shape) => {
+                let item = raw.one();
+                let matches = test(JsonTest::Like(shape.pattern(&item.text, case)?))?;
+                if operation != CONTAINS {
+                    return Ok(matches);
                 }
-                (_, Some(relation)) => {
-                    let groups = match raw {
-                        RawOperand::Json(values) => {
-                            values.into_iter().map(|value| vec![value]).collect()
-                        }
-                        raw => raw.many().iter().map(json_readings).collect(),
-                    };
-                    test(JsonTest::Array(relation, groups))
-                }
-                _ => unreachable!("negated lookups became a `!`"),
-            },
+                let element = JsonTest::Array(Relation::Contains, vec![json_readings(&item)]);
+                Ok(matches.or(test(element)?))
+            }
+            Operation::Overlap(relation) => {
+                let groups = match raw {
+                    RawOperand::Json(values) => {
+                        values.into_iter().map(|value| vec![value]).collect()
+                    }
+                    raw => raw.many().iter().map(json_readings).collect(),
+                };
+                test(JsonTest::Array(relation, groups))
+            }
         }
     }
 
@@ -241,42 +239,4 @@ fn number(text: &str) -> Option<Json> {
     serde_json::from_str::<serde_json::Number>(text)
         .ok()
         .map(Json::Number)
-}
-
-fn comparison(lookup: Lookup) -> Option<Comparison> {
-    Some(match lookup {
-        Lookup::Eq => Comparison::Eq,
-        Lookup::Gt => Comparison::Gt,
-        Lookup::Gte => Comparison::Gte,
-        Lookup::Lt => Comparison::Lt,
-        Lookup::Lte => Comparison::Lte,
-        _ => return None,
-    })
-}
-
-fn relation(lookup: Lookup) -> Option<Relation> {
-    Some(match lookup {
-        Lookup::ArrayContains => Relation::Contains,
-        Lookup::ArrayContained => Relation::Contained,
-        Lookup::ArrayOverlaps => Relation::Overlaps,
-        _ => return None,
-    })
-}
-
-/// Makes a pattern from a value.
-type MakePattern = fn(&str) -> Result<Pattern, Problem>;
-
-/// The function that makes the pattern of a lookup, if it has one.
-fn pattern(lookup: Lookup) -> Option<MakePattern> {
-    Some(match lookup {
-        Lookup::Like => |text| Pattern::new(text, false),
-        Lookup::Ilike => |text| Pattern::new(text, true),
-        Lookup::StartsWith => |text| Ok(Pattern::literal(false, text, true, false)),
-        Lookup::IStartsWith => |text| Ok(Pattern::literal(false, text, true, true)),
-        Lookup::EndsWith => |text| Ok(Pattern::literal(true, text, false, false)),
-        Lookup::IEndsWith => |text| Ok(Pattern::literal(true, text, false, true)),
-        Lookup::Contains => |text| Ok(Pattern::literal(true, text, true, false)),
-        Lookup::IContains => |text| Ok(Pattern::literal(true, text, true, true)),
-        _ => return None,
-    })
 }

@@ -1,8 +1,8 @@
 //! The syntax of the values of filters: text, lists and JSON.
 
-use crate::filter::Lookup;
 use crate::filter::key::FieldPath;
 use crate::filter::lexer::Lexer;
+use crate::filter::lookup::{Lookup, Operand};
 use crate::model::ColumnDef;
 use crate::value::{ColumnType, Json, Problem};
 
@@ -24,20 +24,19 @@ pub(super) enum OperandSyntax {
 }
 
 impl OperandSyntax {
-    pub(super) fn of(column: &ColumnDef, target: &FieldPath, lookup: Lookup) -> Self {
+    pub(super) fn of(column: &ColumnDef, target: &FieldPath, lookup: &Lookup) -> Self {
         let in_json = !target.path.is_empty();
         let is_json = !in_json && column.ty == ColumnType::Jsonb;
         let is_array = !in_json && matches!(column.ty, ColumnType::Array(_));
-        match lookup {
-            Lookup::Is | Lookup::IsNot => Self::JsonList,
-            Lookup::In | Lookup::NotIn if is_json => Self::JsonList,
-            Lookup::In | Lookup::NotIn | Lookup::Between | Lookup::NotBetween => Self::List,
-            Lookup::ArrayContains | Lookup::ArrayContained | Lookup::ArrayOverlaps => Self::Array,
-            Lookup::Eq | Lookup::Ne if is_array => Self::Array,
-            Lookup::Eq | Lookup::Ne if is_json => Self::Json,
-            Lookup::IsNull | Lookup::IsNotNull | Lookup::Exists => Self::Plain,
-            _ if in_json => Self::Quotable,
-            _ => Self::Plain,
+        match lookup.operand() {
+            Operand::Value if is_array => Self::Array,
+            Operand::Value if is_json => Self::Json,
+            Operand::Value if in_json => Self::Quotable,
+            Operand::Value | Operand::Flag => Self::Plain,
+            Operand::Values if is_json => Self::JsonList,
+            Operand::Values | Operand::Range => Self::List,
+            Operand::Items => Self::Array,
+            Operand::JsonValues => Self::JsonList,
         }
     }
 }
