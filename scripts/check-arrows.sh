@@ -30,5 +30,14 @@ forbid lookback-migrate clap 'the program words remedies as flags'
 forbid lookback-migrate indicatif 'the library never prints'
 forbid lookback-cli testkit 'what ships does not carry its tests'
 
+# A feature that changes how other code of an application works.
+for crate in lookback lookback-migrate lookback-embedded lookback-macros lookback-schema; do
+    features=$(cargo tree --locked -e normal,features -p "$crate" --all-features --prefix none)
+    if printf '%s\n' "$features" | grep -E '"(arbitrary_precision|preserve_order|float_roundtrip)"' >&2; then
+        printf 'error: %s turns on a feature of a dependency that changes its host\n' "$crate" >&2
+        status=1
+    fi
+done
+
 [ "$status" -eq 0 ] && echo 'arrows between crates: as drawn'
 exit "$status"

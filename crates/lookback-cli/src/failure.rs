@@ -173,6 +173,12 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+impl From<lookback::JsonError> for Failure {
+    fn from(error: lookback::JsonError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::from(std::io::Error::from(error))

@@ -102,7 +102,7 @@ async fn main() {
     fs::write(out.join("search.json"), written + "\n").unwrap();
 }
 
-fn event_of(meta: Option<&serde_json::Value>) -> String {
+fn event_of(meta: Option<&lookback::Json>) -> String {
     let event = meta.and_then(|meta| meta.get("event_id"));
     event
         .and_then(|event| event.as_str())

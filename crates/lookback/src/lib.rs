@@ -51,7 +51,7 @@ pub use tables::{
 };
 pub use value::{
     Array, ArrayElement, Bytes, ColumnType, ColumnValue, Document, ErrorRate, Hidden, Json,
-    JsonMap, Opaque, Ordered, Patch, Problem, Text, TextLike, Value,
+    JsonError, JsonMap, JsonNumber, Opaque, Ordered, Patch, Problem, Text, TextLike, Value,
 };
 
 /// What generated code needs. Not part of the public API: it may change in any
@@ -66,6 +66,7 @@ pub mod __private {
     pub use crate::search::finds;
     pub use crate::value::check_stored_as;
     pub use serde;
+    pub use serde_json;
     pub use sqlx;
 }
 

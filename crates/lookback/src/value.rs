@@ -17,6 +17,7 @@ mod column_value;
 mod decode;
 mod error_rate;
 mod hidden;
+mod json;
 mod problem;
 mod raw;
 mod text;
@@ -27,15 +28,10 @@ pub(crate) use column_value::to_microseconds;
 pub use column_value::{ColumnValue, Document, Ordered, Text, TextLike};
 pub use error_rate::ErrorRate;
 pub use hidden::{Bytes, Hidden, Opaque, Patch};
+pub use json::{Json, JsonError, JsonMap, JsonNumber};
 pub use problem::Problem;
 pub(crate) use problem::Quoted;
 pub(crate) use text::text_of;
-
-/// A JSON value, as stored in a `jsonb` column. Numbers keep every digit.
-pub type Json = serde_json::Value;
-
-/// A JSON object.
-pub type JsonMap = serde_json::Map<String, serde_json::Value>;
 
 /// The PostgreSQL type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,7 +219,7 @@ impl Value<'_> {
                 // Version 1 of the binary format of jsonb, then the text. The driver's own
                 // encoding leaves a note to patch the version, which a COPY has no use for.
                 buffer.push(1);
-                serde_json::to_writer(&mut **buffer, value.as_ref())?;
+                value.write_to(buffer);
                 Ok(IsNull::No)
             }
             Self::Bytea(value) => Encode::<Postgres>::encode_by_ref(&value.as_ref(), buffer),

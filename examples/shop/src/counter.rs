@@ -1,7 +1,7 @@
 //! The operations of the shop.
 
+use lookback::json;
 use lookback::{Cursor, Error};
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{NewOrder, NewProduct, Order, OrderPatch, OrderState, Product, ProductPatch};

@@ -1,9 +1,8 @@
 //! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, for any
 //! model.
 
-use lookback::{Cursor, Error, Filter, Model, QueryBuilder, Total};
+use lookback::{Cursor, Error, Filter, Json, JsonMap, Model, QueryBuilder, Total, json};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::args::{Count, Deleted, PageArgs, RecordCommand};
 use crate::config::Config;
@@ -120,9 +119,9 @@ async fn execute<M: Model + Serialize + TableRow>(
             let mut conn = database::connect(config).await?;
             let record = found(query.get(&mut conn, id).await, id, with_deleted)?;
             if json {
-                output::json(&json!({ "data": record }))
+                output::json(&data(&record)?)
             } else {
-                Ok(print_fields(&record)?)
+                print_fields(&record)
             }
         }
         RecordCommand::Delete {
@@ -217,7 +216,7 @@ async fn list<M: Model + Serialize + TableRow>(
     database::warn_about_encoder(&mut conn).await;
     let cursors = PageCursors::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, cursors, args));
+        return output::json(&envelope(&page.data, page.total, cursors, args)?);
     }
     let rows: Vec<_> = page.data.iter().map(TableRow::cells).collect();
     output::table(M::HEADINGS, &rows)?;
@@ -237,7 +236,7 @@ async fn list_fields<M: Model + TableRow>(
     let page = select.list(&mut conn).await.map_err(list_failure)?;
     let cursors = PageCursors::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, cursors, args));
+        return output::json(&envelope(&page.data, page.total, cursors, args)?);
     }
     let headings: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
@@ -252,10 +251,10 @@ async fn list_fields<M: Model + TableRow>(
 }
 
 /// Converts a value to a cell, a dash for NULL.
-fn cell(value: &Value) -> Cell {
+fn cell(value: &Json) -> Cell {
     match value {
-        Value::Null => Cell::new("-"),
-        Value::String(text) => Cell::new(text.as_str()),
+        Json::Null => Cell::new("-"),
+        Json::String(text) => Cell::new(text.as_str()),
         other => Cell::new(other.to_string()),
     }
 }
@@ -335,31 +334,38 @@ fn envelope(
     total: Total,
     cursors: PageCursors<'_>,
     args: &PageArgs,
-) -> Value {
-    json!({
-        "data": data,
-        "metadata": {
-            "limit": args.limit,
-            "offset": args.offset,
-            "total": total.value(),
-            "total_is_exact": total.is_exact(),
-            "next": cursors.next,
-            "previous": cursors.previous,
-        }
-    })
+) -> Result<Json, Failure> {
+    let metadata = json!({
+        "limit": args.limit,
+        "offset": args.offset,
+        "total": total.value(),
+        "total_is_exact": total.is_exact(),
+        "next": cursors.next,
+        "previous": cursors.previous,
+    });
+    Ok(Json::Object(JsonMap::from([
+        ("data".to_owned(), Json::from_serialize(data)?),
+        ("metadata".to_owned(), metadata),
+    ])))
+}
+
+/// Wraps a value as the `data` of an answer, with every digit of its numbers.
+fn data(value: &impl Serialize) -> Result<Json, Failure> {
+    let data = Json::from_serialize(value)?;
+    Ok(Json::Object(JsonMap::from([("data".to_owned(), data)])))
 }
 
 /// Prints every visible field, one per line.
-fn print_fields(record: &impl Serialize) -> std::io::Result<()> {
-    let fields = match serde_json::to_value(record)? {
-        Value::Object(fields) => fields,
-        other => Map::from_iter([("value".to_owned(), other)]),
+fn print_fields(record: &impl Serialize) -> Result<(), Failure> {
+    let fields = match Json::from_serialize(record)? {
+        Json::Object(fields) => fields,
+        other => JsonMap::from([("value".to_owned(), other)]),
     };
     let width = fields.keys().map(String::len).max().unwrap_or(0);
     for (name, value) in &fields {
         let value = match value {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => output::printable_lines(text),
+            Json::Null => "-".to_owned(),
+            Json::String(text) => output::printable_lines(text),
             other => output::printable_lines(&other.to_string()),
         };
         let dim = output::DIM;

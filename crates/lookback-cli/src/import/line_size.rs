@@ -5,7 +5,8 @@
 use std::fmt;
 
 use lookback::{ColumnType, Table};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Lines with more bytes are checked; for shorter ones a second pass is not worth it.
 pub(crate) const LARGE: usize = 1024 * 1024;
@@ -45,19 +46,16 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
 ///
 /// It is not called for other JSON values.
 pub(crate) fn fields(text: &str, found: impl FnMut(&str, usize)) -> serde_json::Result<()> {
+    if !text.trim_start().starts_with('{') {
+        return serde_json::from_str::<&RawValue>(text).map(drop);
+    }
     let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_any(FieldVisitor(found))?;
+    reader.deserialize_map(FieldVisitor(found))?;
     reader.end()
 }
 
 /// The bytes of a string's quotes.
 const QUOTE_BYTES: usize = 2;
-
-/// The key of a number in serde_json with its feature `arbitrary_precision`.
-///
-/// A number that is not a 64-bit integer is an object with this one field, whose
-/// value is the text of the number.
-const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// Visits the fields of an object.
 struct FieldVisitor<F>(F);
@@ -66,113 +64,69 @@ impl<'de, F: FnMut(&str, usize)> Visitor<'de> for FieldVisitor<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
-            let size = map.next_value_seed(SizeVisitor)?;
-            if name != NUMBER_KEY {
-                self.0(&name, size);
+            let value: &RawValue = map.next_value()?;
+            self.0(&name, size(value.get()));
+        }
+        Ok(())
+    }
+}
+
+/// Counts the bytes of a value, without its white space, commas and colons.
+///
+/// The text is JSON; strings count without their escapes.
+fn size(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut at, mut size) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' | b',' | b':' => {}
+            b'"' => {
+                let (end, length) = string(bytes, at + 1);
+                size += length + QUOTE_BYTES;
+                at = end;
+            }
+            // `false` counts as `null` and `true` do.
+            b'f' => {
+                size += "null".len();
+                at += "alse".len();
+            }
+            _ => size += 1,
+        }
+        at += 1;
+    }
+    size
+}
+
+/// The place of a string's closing quote, and the length of its text.
+fn string(bytes: &[u8], start: usize) -> (usize, usize) {
+    let (mut at, mut length) = (start, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => break,
+            b'\\' if bytes.get(at + 1) == Some(&b'u') => {
+                let code = std::str::from_utf8(&bytes[at + 2..(at + 6).min(bytes.len())])
+                    .ok()
+                    .and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                // Half of a pair is half of the four bytes of its character.
+                length += code.and_then(char::from_u32).map_or(2, char::len_utf8);
+                at += 6;
+            }
+            b'\\' => {
+                length += 1;
+                at += 2;
+            }
+            _ => {
+                length += 1;
+                at += 1;
             }
         }
-        Ok(())
     }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
-        SizeVisitor.visit_seq(seq).map(drop)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-}
-
-/// Counts the bytes of a value, without its white space and commas.
-struct SizeVisitor;
-
-impl<'de> DeserializeSeed<'de> for SizeVisitor {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<usize, D::Error> {
-        value.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for SizeVisitor {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<usize, E> {
-        Ok("null".len())
-    }
-
-    fn visit_unit<E>(self) -> Result<usize, E> {
-        Ok("null".len())
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<usize, E> {
-        Ok(digits(number))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<usize, E> {
-        Ok(usize::from(number < 0) + digits(number.unsigned_abs()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<usize, E> {
-        Ok(number.to_string().len())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<usize, E> {
-        Ok(text.len() + QUOTE_BYTES)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<usize, A::Error> {
-        let mut size = "[]".len();
-        while let Some(item) = seq.next_element_seed(SizeVisitor)? {
-            size += item;
-        }
-        Ok(size)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
-        let mut size = "{}".len();
-        while let Some(name) = map.next_key::<String>()? {
-            let value = map.next_value_seed(SizeVisitor)?;
-            if name == NUMBER_KEY {
-                return Ok(value - QUOTE_BYTES);
-            }
-            size += name.len() + QUOTE_BYTES + value;
-        }
-        Ok(size)
-    }
-}
-
-fn digits(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+    (at, length)
 }
 
 #[cfg(test)]

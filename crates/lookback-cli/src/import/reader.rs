@@ -1,6 +1,6 @@
 //! Parsing of lines into batches of records.
 
-use lookback::{ColumnValues, FieldError, Json, JsonMap, Model as _};
+use lookback::{ColumnValues, FieldError, Json, JsonError, JsonMap, Model as _};
 
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
@@ -197,6 +197,12 @@ impl LineError {
 
 impl From<serde_json::Error> for LineError {
     fn from(error: serde_json::Error) -> Self {
+        Self::from(JsonError::from(error))
+    }
+}
+
+impl From<JsonError> for LineError {
+    fn from(error: JsonError) -> Self {
         Self::NotJson(format!(
             "is not JSON: {}",
             // JSON lines have one line each.
@@ -240,14 +246,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, LineError> {
 
 /// Parses the JSON object of a line.
 fn object(text: &str) -> Result<JsonMap, LineError> {
-    // Keys reserved by serde_json: it would parse another value than the given one.
-    const RESERVED: &str = "$serde_json::private::";
-    if text.contains(RESERVED) {
-        return Err(LineError::NotRecord(format!(
-            "contains {RESERVED}, which must not be part of a key"
-        )));
-    }
-    match serde_json::from_str::<Json>(text)? {
+    match text.parse::<Json>()? {
         Json::Object(map) => Ok(map),
         _ => Err(LineError::NotRecord(
             "must be a JSON object such as {\"message\": \"…\"}".to_owned(),
@@ -271,7 +270,7 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     let mut text = String::from_utf8_lossy(&bytes[..at]).replace(MARK, "?");
     text.push_str(MARK);
     text.push_str(&String::from_utf8_lossy(&bytes[at + 1..]).replace(MARK, "?"));
-    let field = match serde_json::from_str::<Json>(&text) {
+    let field = match text.parse::<Json>() {
         Ok(Json::Object(map)) => map
             .into_iter()
             .find(|(key, value)| key.contains(MARK) || value.to_string().contains(MARK))

@@ -1,6 +1,6 @@
 //! Text and types, and what is said of mistakes.
 
-use serde_json::json;
+use crate::json;
 
 use crate::{Filter, Level, Log, Metric, RequestSnapshot, User};
 

@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn values_are_written_as_postgresql_prints_them() {
-        let json = serde_json::json!({"long key": [1, 2.5, null], "b": {"a": "it's"}});
+        let json = crate::json!({"long key": [1, 2.5, null], "b": {"a": "it's"}});
         let shown: Vec<String> = [
             Value::Bool(true),
             Value::Int4(-5),

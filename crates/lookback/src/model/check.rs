@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_refusal_inside_json_gives_the_path() {
-        let meta = serde_json::json!({"user": {"names": ["a", "b\0"]}});
+        let meta = crate::json!({"user": {"names": ["a", "b\0"]}});
         assert_eq!(
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(meta))),
             "meta.user.names.1: holds a NUL character, which PostgreSQL jsonb cannot"
@@ -282,7 +282,7 @@ mod tests {
 
         // A few bytes of input must not become megabytes of output.
         let json = |text: &str| {
-            let json = serde_json::from_str(text).expect("JSON");
+            let json: crate::Json = text.parse().expect("JSON");
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
         };
         assert_eq!(json("1e131071"), "taken");
@@ -298,7 +298,7 @@ mod tests {
     fn json_is_as_deep_as_can_be_read_back() {
         let nested = |depth: usize| {
             let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-            let json = serde_json::from_str(&text).expect("JSON");
+            let json: crate::Json = text.parse().expect("JSON");
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
         };
         assert_eq!(nested(100), "taken");

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::Datelike as _;
-use serde_json::json;
 use sqlx::postgres::PgRow;
 
 use super::order::OrderBy;
@@ -87,11 +86,11 @@ impl Cursor {
             values.push(Value::read(row, &OrderKey::alias(place), key.ty)?.to_raw_json());
         }
         let order = order_of(table, keys);
-        Ok(Self::encode(&json!([
-            Self::VERSION,
-            table.name,
-            order,
-            values
+        Ok(Self::encode(&Json::Array(vec![
+            Self::VERSION.into(),
+            table.name.into(),
+            order.into(),
+            Json::Array(values),
         ])))
     }
 
@@ -105,7 +104,7 @@ impl Cursor {
         let json: Option<Json> = BASE64
             .decode(text)
             .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            .and_then(|bytes| Json::from_slice(&bytes).ok());
         let json = json.filter(Json::is_array).ok_or_else(|| {
             Problem::new("is not a cursor; give one that a page of this list came with")
         })?;

@@ -1,10 +1,9 @@
 //! Pages by offset of search results, which have no keys for a cursor.
 
-use serde_json::json;
-
 use super::cursor::{Cursor, PageStart};
 use crate::db::Sql;
 use crate::error::Error;
+use crate::json;
 use crate::model::{ColumnRole, Table};
 use crate::value::Problem;
 

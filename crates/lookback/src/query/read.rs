@@ -395,7 +395,7 @@ pub fn read_json<T: ColumnValue + serde::Serialize>(
     name: &str,
 ) -> Result<Json, sqlx::Error> {
     let value: T = read(row, name)?;
-    serde_json::to_value(value).map_err(|error| undecodable(name, error.into()))
+    Json::from_serialize(&value).map_err(|error| undecodable(name, error.into()))
 }
 
 /// Reads a hidden column, which may be missing from the row; used by generated

@@ -240,7 +240,7 @@ impl ColumnValue for Json {
     }
 
     fn from_text(text: &str) -> Result<Self, Problem> {
-        serde_json::from_str(text).map_err(|_| Problem::unreadable(text, "JSON"))
+        text.parse().map_err(|_| Problem::unreadable(text, "JSON"))
     }
 
     fn from_json(json: Json) -> Result<Self, Problem> {

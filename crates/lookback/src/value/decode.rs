@@ -2,7 +2,7 @@
 
 use sqlx::error::BoxDynError;
 
-use super::{ColumnType, Value, array, time};
+use super::{ColumnType, Json, Value, array, time};
 
 impl<'a> Value<'a> {
     /// Reads the binary form of a value that is not null.
@@ -18,7 +18,7 @@ impl<'a> Value<'a> {
             ColumnType::Timestamptz => Self::Timestamptz(time::from_binary(bytes)?),
             ColumnType::Jsonb => {
                 let text = bytes.strip_prefix(&[1]).ok_or("jsonb of another version")?;
-                Self::Jsonb(std::borrow::Cow::Owned(serde_json::from_slice(text)?))
+                Self::Jsonb(std::borrow::Cow::Owned(Json::from_slice(text)?))
             }
             ColumnType::Bytea => Self::Bytea(bytes.into()),
             ColumnType::Vector(_) => {
@@ -49,7 +49,7 @@ mod tests {
     fn what_was_encoded_is_read() {
         const TEXT: &ColumnType = &ColumnType::Text;
         let time = "2026-01-31T08:30:00.123456Z".parse().expect("a time");
-        let json = serde_json::json!({"a": [1, 2.50, null, "x"]});
+        let json = crate::json!({"a": [1, 2.50, null, "x"]});
         let cases = [
             (ColumnType::Bool, Value::Bool(true)),
             (ColumnType::Int4, Value::Int4(-7)),

@@ -8,7 +8,7 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
 
-use super::{ArrayElement, ColumnType, ColumnValue as _, Json, Value};
+use super::{ArrayElement, ColumnType, ColumnValue as _, Json, JsonNumber, Value};
 
 impl Value<'static> {
     /// Reads the value of a column of this type.
@@ -129,7 +129,7 @@ impl Value<'_> {
     }
 
     fn to_raw(&self) -> Json {
-        let number = |number: f64| match serde_json::Number::from_f64(number) {
+        let number = |number: f64| match JsonNumber::from_f64(number) {
             Some(number) => Json::Number(number),
             None => Json::String(number.to_string()),
         };

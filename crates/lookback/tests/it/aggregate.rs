@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
+use lookback::json;
 use lookback::{
     Bucket, ErrorRate, GeoSource, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot,
     RequestSnapshot, TextMeasures, User, count,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::time;

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use lookback::json;
 use lookback::{
     Embedding, ErrorRate, Filter, Level, Log, LogPatch, Metric, NewLog, NewMetric,
     NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, UniqueKey, User, UserPatch,
     UserRole,
 };
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::time;

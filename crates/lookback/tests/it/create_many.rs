@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lookback::json;
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, User};
-use serde_json::json;
 
 use crate::time;
 

@@ -1,7 +1,7 @@
 //! Filters, order and pages, against a plain evaluation in Rust.
 
+use lookback::json;
 use lookback::{Filter, Level, Log, NewLog, Total};
-use serde_json::json;
 
 mod answers;
 mod arrays;

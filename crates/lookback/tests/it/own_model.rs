@@ -4,9 +4,9 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
+use lookback::json;
 use lookback::migrate::Models;
 use lookback::{ColumnEnum, Embedding, Filter, Hidden, TextMeasures, count, model};
-use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 /// A ticket of a help desk.
@@ -143,7 +143,7 @@ async fn what_is_left_out_is_left_to_the_database() {
     assert_eq!(records.count(pool).await.unwrap().value(), 42);
     // From JSON, too.
     let new: NewTicket = serde_json::from_value(
-        json!({"number": 3, "title": "x", "customer": "y", "urgency": "high"}),
+        serde_json::json!({"number": 3, "title": "x", "customer": "y", "urgency": "high"}),
     )
     .unwrap();
     assert_eq!((new.urgency, new.token), (Some(Urgency::High), None));

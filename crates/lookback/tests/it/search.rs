@@ -1,10 +1,10 @@
 //! Hybrid search: what is found, in which order, under filters and soft
 //! delete.
 
+use lookback::json;
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot, Total};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use serde_json::json;
 
 use crate::time;
 

@@ -1,8 +1,8 @@
 //! Chosen columns, and rows one after the other.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
+use lookback::json;
 use lookback::{ErrorRate, Level, Log, Metric, NewLog, NewMetric, QueryBuilder, User};
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::time;

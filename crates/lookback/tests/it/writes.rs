@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use lookback::json;
 use lookback::{
     Bytes, Embedding, ErrorRate, GeoSource, Json, Level, Log, LogPatch, Metric, NewLog, NewMetric,
     NewRequestSnapshot, NewUser, Patch, RequestSnapshot, RequestSnapshotPatch, User, UserPatch,
     UserRole,
 };
-use serde_json::json;
 
 use crate::time;
 
@@ -164,7 +164,8 @@ async fn a_patch_tells_absent_from_null() {
     assert!(after.updated_at > before.updated_at);
     assert_eq!(after.created_at, before.created_at);
 
-    let patch: RequestSnapshotPatch = serde_json::from_value(json!({"duration": null})).unwrap();
+    let patch: RequestSnapshotPatch =
+        serde_json::from_value(serde_json::json!({"duration": null})).unwrap();
     assert_eq!(patch.duration, Patch::Set(None));
     assert_eq!(patch.user_id, Patch::Keep);
 
@@ -181,7 +182,8 @@ async fn a_patch_tells_absent_from_null() {
         .unwrap_err();
     assert!(error.is_not_found());
     let error =
-        serde_json::from_value::<LogPatch>(json!({"message": null, "colour": 1})).unwrap_err();
+        serde_json::from_value::<LogPatch>(serde_json::json!({"message": null, "colour": 1}))
+            .unwrap_err();
     insta::assert_snapshot!(error, @"message: must not be null; colour: is not a field of logs, which has source, level, message, meta, trace_id, created_at");
 }
 
@@ -378,9 +380,10 @@ async fn hidden_columns_stay_inside() {
     let fields: Vec<&String> = json.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["created_at", "email", "id", "role", "updated_at"]);
 
-    let error =
-        serde_json::from_value::<NewUser>(json!({"email": "a@b", "password_hash": [secret]}))
-            .unwrap_err();
+    let error = serde_json::from_value::<NewUser>(
+        serde_json::json!({"email": "a@b", "password_hash": [secret]}),
+    )
+    .unwrap_err();
     assert!(!error.to_string().contains("argon2id"), "{error}");
     let long = NewUser::new("a@b", secret.repeat(100));
     let error = User::records().create(&db.pool, long).await.unwrap_err();

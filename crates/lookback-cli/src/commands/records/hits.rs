@@ -1,8 +1,7 @@
 //! `search` and `like`: hits with their explanation.
 
-use lookback::{Hit, Model, QueryBuilder, WordMatch};
+use lookback::{Hit, Json, Model, QueryBuilder, WordMatch, json};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::{PageCursors, TableRow, envelope, print_count, query_failure};
 use crate::args::PageArgs;
@@ -26,8 +25,8 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
             .data
             .iter()
             .map(hit_json)
-            .collect::<Result<Vec<Value>, Failure>>()?;
-        return output::json(&envelope(&data, hits.total, cursors, args));
+            .collect::<Result<Vec<Json>, Failure>>()?;
+        return output::json(&envelope(&data, hits.total, cursors, args)?);
     }
     let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
     let notes: Vec<Vec<String>> = if explain {
@@ -82,9 +81,9 @@ fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
 }
 
 /// Converts a hit to JSON: the fields of the record, and `hit`.
-fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
-    let mut record = serde_json::to_value(&hit.record)?;
-    let words: Vec<Value> = hit
+fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Json, Failure> {
+    let mut record = Json::from_serialize(&hit.record)?;
+    let words: Vec<Json> = hit
         .why
         .words
         .iter()
@@ -99,7 +98,7 @@ fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
             })
         })
         .collect();
-    let highlights: Vec<Value> = hit
+    let highlights: Vec<Json> = hit
         .highlights
         .iter()
         .map(|highlight| {
@@ -110,11 +109,11 @@ fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Value, Failure> {
             json!({
                 "field": highlight.field,
                 "text": highlight.text,
-                "ranges": ranges.collect::<Vec<Value>>(),
+                "ranges": ranges.collect::<Vec<Json>>(),
             })
         })
         .collect();
-    if let Value::Object(fields) = &mut record {
+    if let Json::Object(fields) = &mut record {
         fields.insert(
             "hit".to_owned(),
             json!({

@@ -1,7 +1,7 @@
 //! `stats`: statistics of records.
 
-use lookback::{JsonMap, Model, QueryBuilder, TextMeasures};
-use serde_json::{Value, json};
+use super::data;
+use lookback::{Json, JsonMap, Model, QueryBuilder, TextMeasures};
 
 use super::{TableRow, cell, query_failure, usage};
 use crate::config::Config;
@@ -43,7 +43,7 @@ pub(super) async fn run<M: Model + TableRow>(
             .await
             .map_err(query_failure)?;
         if json {
-            return output::json(&json!({ "data": all }));
+            return output::json(&data(&all)?);
         }
         return table(&[], &measures, &[(JsonMap::new(), all)]);
     }
@@ -56,11 +56,16 @@ pub(super) async fn run<M: Model + TableRow>(
         .await
         .map_err(query_failure)?;
     if json {
-        let rows: Vec<Value> = groups
+        let rows: Vec<Json> = groups
             .iter()
-            .map(|(keys, measures)| json!({ "by": keys, "of": measures }))
+            .map(|(keys, measures)| {
+                Json::Object(JsonMap::from([
+                    ("by".to_owned(), Json::Object(keys.clone())),
+                    ("of".to_owned(), Json::Object(measures.clone())),
+                ]))
+            })
             .collect();
-        return output::json(&json!({ "data": rows }));
+        return output::json(&data(&rows)?);
     }
     table(&request.by, &measures, &groups)?;
     let count = groups.len() as u64;
@@ -94,9 +99,9 @@ fn table(keys: &[String], measures: &[String], rows: &[(JsonMap, JsonMap)]) -> R
 }
 
 /// Formats a number for people, with at most three decimal places.
-fn number(value: &Value) -> Cell {
+fn number(value: &Json) -> Cell {
     match value {
-        Value::Number(number) if number.as_i64().is_none() => {
+        Json::Number(number) if number.as_i64().is_none() => {
             let rounded = number.as_f64().map(|number| (number * 1e3).round() / 1e3);
             Cell::new(rounded.map_or_else(|| number.to_string(), |number| number.to_string()))
         }

@@ -230,13 +230,5 @@ fn json_operand(item: &Word) -> Json {
 }
 
 fn number(text: &str) -> Option<Json> {
-    // `from_str` would skip spaces at both ends.
-    let ends_well = |c: char| c.is_ascii_digit();
-    let starts_well = |c: char| c.is_ascii_digit() || c == '-';
-    if !text.starts_with(starts_well) || !text.ends_with(ends_well) {
-        return None;
-    }
-    serde_json::from_str::<serde_json::Number>(text)
-        .ok()
-        .map(Json::Number)
+    text.parse().ok().map(Json::Number)
 }

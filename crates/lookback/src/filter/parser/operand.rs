@@ -227,7 +227,7 @@ fn json(lexer: &mut Lexer<'_>, ends: &[char]) -> Result<Json, Problem> {
         }
         false => lexer.json(ends),
     };
-    serde_json::from_str(text).map_err(|_| {
+    text.parse().map_err(|_| {
         Problem::new(format!(
             "{} (at character {}), such as 5, true, \"text\" or {{\"key\":[1,2]}}",
             Problem::unreadable(text, "JSON"),

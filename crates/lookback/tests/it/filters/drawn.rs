@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use chrono::{DateTime, FixedOffset, Utc};
+use lookback::json;
 use lookback::{Filter, Json, JsonPath};
-use serde_json::json;
 use testkit::sample::Random;
 
 use super::plain::{self, Fold};

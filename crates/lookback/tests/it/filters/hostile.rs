@@ -1,7 +1,7 @@
 //! Values arrive as values, whatever they spell and wherever they are given.
 
+use lookback::json;
 use lookback::{Filter, Level, Log, Metric, NewLog, TextMeasures, Total, UniqueKey, count};
-use serde_json::json;
 
 use super::spelling::{escaped, percent_encoded, quoted};
 

@@ -1,8 +1,8 @@
 //! A model with a column of every kind, and how its values are drawn.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use lookback::json;
 use lookback::{ColumnEnum, Embedding, Hidden, Json, model};
-use serde_json::json;
 use testkit::sample::Random;
 
 /// A column of every kind.
@@ -138,8 +138,7 @@ pub(super) fn document(random: &mut Random, depth: u32) -> Json {
                     let key = (*random.pick(&KEYS)).to_owned();
                     (key, document(random, depth - 1))
                 })
-                .collect::<serde_json::Map<_, _>>()
-                .into()
+                .collect()
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use lookback::ingest::Writer;
+use lookback::json;
 use lookback::{Level, Log, NewLog};
-use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 /// How long a test waits for what has to come: no machine is so busy that it

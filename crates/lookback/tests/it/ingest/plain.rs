@@ -48,7 +48,7 @@ async fn what_is_acknowledged_is_stored() {
 async fn a_written_record_is_what_an_insert_stores() {
     let db = testkit::database().await;
     let new = NewLog::new("DB", Level::Error, "link to the sérver denied")
-        .meta(serde_json::json!({"a": [1, 2.5, null, {"b": "c"}]}))
+        .meta(lookback::json!({"a": [1, 2.5, null, {"b": "c"}]}))
         .created_at(crate::time("1999-12-31T23:59:59Z"));
     let records = Log::records()
         .with_hidden(Log::embedding())

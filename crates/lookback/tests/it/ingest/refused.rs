@@ -26,7 +26,7 @@ async fn refusals(
             told.0.insert(n);
             told.1.insert(rejected.error.to_string());
             // What is handed back can be sent again.
-            let again: NewLog = serde_json::from_value(rejected.values.into()).unwrap();
+            let again: NewLog = lookback::ColumnValues::from_json(rejected.values).unwrap();
             assert_eq!(again.meta.unwrap()["n"], n);
         })
         .start(pool)

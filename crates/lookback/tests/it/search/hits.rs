@@ -1,7 +1,7 @@
 //! Why a record is a hit, and where.
 
+use lookback::json;
 use lookback::{Level, Log, MatchKind, NewLog, NewRequestSnapshot, RequestSnapshot};
-use serde_json::json;
 
 #[tokio::test]
 async fn a_hit_says_which_words_matched_what_and_where() {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use csv::{Terminator, Writer, WriterBuilder};
+use lookback::Json;
 use lookback::{ColumnDef, JsonMap};
-use serde_json::Value;
 
 use super::Encoder;
 use crate::failure::Failure;
@@ -42,10 +42,10 @@ impl CsvEncoder {
     }
 
     /// Converts a value to text: empty for NULL, JSON for a JSON value.
-    fn cell<'v>(&self, value: Option<&'v Value>) -> Cow<'v, str> {
+    fn cell<'v>(&self, value: Option<&'v Json>) -> Cow<'v, str> {
         let text: Cow<'v, str> = match value {
-            None | Some(Value::Null) => "".into(),
-            Some(Value::String(text)) => {
+            None | Some(Json::Null) => "".into(),
+            Some(Json::String(text)) => {
                 if self.for_spreadsheets && is_formula(text) {
                     format!("'{text}").into()
                 } else {

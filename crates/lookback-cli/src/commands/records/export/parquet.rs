@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use chrono::DateTime;
-use lookback::{ColumnDef, ColumnType, JsonMap};
+use lookback::{ColumnDef, ColumnType, Json, JsonMap};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
@@ -16,7 +16,6 @@ use parquet::data_type::{
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
-use serde_json::Value;
 
 use super::Encoder;
 use crate::failure::Failure;
@@ -84,7 +83,7 @@ impl ParquetEncoder {
 impl Encoder for ParquetEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         for column in &mut self.columns {
-            self.bytes += column.push(row.get(column.def.name()).unwrap_or(&Value::Null))?;
+            self.bytes += column.push(row.get(column.def.name()).unwrap_or(&Json::Null))?;
         }
         self.rows += 1;
         if self.rows >= MAX_GROUP_ROWS || self.bytes >= MAX_GROUP_BYTES {
@@ -175,7 +174,7 @@ impl Column {
     }
 
     /// Adds a value and returns its approximate size in bytes.
-    fn push(&mut self, value: &Value) -> Result<usize, Failure> {
+    fn push(&mut self, value: &Json) -> Result<usize, Failure> {
         if self.def.is_nullable() {
             self.levels.push(i16::from(!value.is_null()));
             if value.is_null() {

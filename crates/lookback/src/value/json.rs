@@ -1,0 +1,410 @@
+//! JSON whose numbers keep every digit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Index;
+use std::str::FromStr;
+
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::{Decode, Postgres, Type, ValueRef as _};
+
+mod number;
+mod parse;
+mod serde;
+
+pub use number::JsonNumber;
+pub use parse::JsonError;
+
+/// A JSON value, as stored in a `jsonb` column.
+///
+/// Numbers keep every digit, as in PostgreSQL: `1.10` stays `1.10`, and
+/// `12345678901234567890.5` is not rounded. `serde_json::Value` does that only
+/// with a feature that changes how other code of an application reads numbers;
+/// this type needs none. A `serde_json::Value` converts into it:
+///
+/// ```
+/// use lookback::{Json, json};
+///
+/// let meta = json!({ "user": { "id": 42 }, "tags": ["slow", "retry"] });
+/// assert_eq!(meta["user"]["id"], Json::from(42));
+///
+/// let exact: Json = r#"{"amount": 1.10}"#.parse()?;
+/// assert_eq!(exact.to_string(), r#"{"amount":1.10}"#);
+/// # Ok::<(), lookback::JsonError>(())
+/// ```
+///
+/// Two numbers are equal if they are written the same way: `1` is not `1.0`
+/// here. Filters compare as PostgreSQL does, where it is.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Json {
+    /// `null`
+    #[default]
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number.
+    Number(JsonNumber),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object.
+    Object(JsonMap),
+}
+
+/// A JSON object, ordered by key.
+pub type JsonMap = BTreeMap<String, Json>;
+
+/// Makes a [`Json`] from a literal, with the syntax of `serde_json::json!`.
+///
+/// Values put into it go by way of `serde_json::Value`: a [`JsonNumber`] among
+/// them is rounded to the nearest `f64`.
+#[macro_export]
+macro_rules! json {
+    ($($json:tt)+) => {
+        $crate::Json::from($crate::__private::serde_json::json!($($json)+))
+    };
+}
+
+impl Json {
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether it is a number.
+    pub fn is_number(&self) -> bool {
+        matches!(self, Self::Number(_))
+    }
+
+    /// Whether it is a string.
+    pub fn is_string(&self) -> bool {
+        matches!(self, Self::String(_))
+    }
+
+    /// Whether it is an array.
+    pub fn is_array(&self) -> bool {
+        matches!(self, Self::Array(_))
+    }
+
+    /// Whether it is an object.
+    pub fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
+    /// Returns the value of a boolean.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// Returns a number that is an `i64`.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => number.as_i64(),
+            _ => None,
+        }
+    }
+
+    /// Returns a number that is a `u64`.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// Returns the nearest `f64` of a number, if it is finite.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => number.as_f64(),
+            _ => None,
+        }
+    }
+
+    /// Returns the text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the elements of an array.
+    pub fn as_array(&self) -> Option<&Vec<Self>> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Returns the members of an object.
+    pub fn as_object(&self) -> Option<&JsonMap> {
+        match self {
+            Self::Object(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Returns the member of an object with this key.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        self.as_object()?.get(key)
+    }
+}
+
+/// The member of an object, or `null` if there is none.
+impl Index<&str> for Json {
+    type Output = Self;
+
+    fn index(&self, key: &str) -> &Self {
+        self.get(key).unwrap_or(&Self::Null)
+    }
+}
+
+/// The element of an array, or `null` if there is none.
+impl Index<usize> for Json {
+    type Output = Self;
+
+    fn index(&self, index: usize) -> &Self {
+        self.as_array()
+            .and_then(|items| items.get(index))
+            .unwrap_or(&Self::Null)
+    }
+}
+
+/// Writes the value as compact JSON.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.write_to(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Reads JSON from text.
+impl FromStr for Json {
+    type Err = JsonError;
+
+    fn from_str(text: &str) -> Result<Self, JsonError> {
+        parse::parse(text)
+    }
+}
+
+impl Json {
+    /// Reads JSON from UTF-8 text.
+    ///
+    /// # Errors
+    ///
+    /// Text that is not JSON, with the line and column.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, JsonError> {
+        parse::parse_bytes(bytes)
+    }
+
+    /// Makes JSON of any value that can be serialized.
+    ///
+    /// # Errors
+    ///
+    /// A value that JSON has no form for, such as a map whose keys are not text.
+    pub fn from_serialize(value: &impl ::serde::Serialize) -> Result<Self, JsonError> {
+        parse::parse(&serde_json::to_string(value)?)
+    }
+
+    /// Appends the value as compact JSON.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.extend_from_slice(b"null"),
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Number(number) => out.extend_from_slice(number.as_str().as_bytes()),
+            Self::String(text) => write_string(text, out),
+            Self::Array(items) => {
+                out.push(b'[');
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    item.write_to(out);
+                }
+                out.push(b']');
+            }
+            Self::Object(map) => {
+                out.push(b'{');
+                for (index, (key, item)) in map.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    write_string(key, out);
+                    out.push(b':');
+                    item.write_to(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+fn write_string(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).unwrap_or_else(|_| unreachable!("text goes into a vector"));
+}
+
+impl Type<Postgres> for Json {
+    fn type_info() -> PgTypeInfo {
+        <serde_json::Value as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        <serde_json::Value as Type<Postgres>>::compatible(ty)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Json {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        // Of `json` and of text the form is the text; `jsonb` has its version before it.
+        let is_jsonb = *value.type_info() == Self::type_info();
+        match (value.format(), value.as_bytes()?) {
+            (PgValueFormat::Binary, [1, text @ ..]) if is_jsonb => Ok(Self::from_slice(text)?),
+            (PgValueFormat::Binary, _) if is_jsonb => Err("unknown version of jsonb".into()),
+            (_, text) => Ok(Self::from_slice(text)?),
+        }
+    }
+}
+
+macro_rules! from {
+    ($($from:ty => |$value:ident| $json:expr,)+) => {
+        $(impl From<$from> for Json {
+            fn from($value: $from) -> Self {
+                $json
+            }
+        })+
+    };
+}
+
+from! {
+    bool => |value| Self::Bool(value),
+    i8 => |value| Self::Number(value.into()),
+    i16 => |value| Self::Number(value.into()),
+    i32 => |value| Self::Number(value.into()),
+    i64 => |value| Self::Number(value.into()),
+    u8 => |value| Self::Number(value.into()),
+    u16 => |value| Self::Number(value.into()),
+    u32 => |value| Self::Number(value.into()),
+    u64 => |value| Self::Number(value.into()),
+    JsonNumber => |value| Self::Number(value),
+    &str => |value| Self::String(value.to_owned()),
+    String => |value| Self::String(value),
+    JsonMap => |value| Self::Object(value),
+}
+
+/// Makes a number, or `null` of one that is not finite: JSON has no form for it.
+impl From<f64> for Json {
+    fn from(value: f64) -> Self {
+        JsonNumber::from_f64(value).map_or(Self::Null, Self::Number)
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Json {
+    fn from(items: Vec<T>) -> Self {
+        Self::Array(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<T: Into<Self>> FromIterator<T> for Json {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Self::Array(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Json {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
+        let members = members.into_iter();
+        Self::Object(
+            members
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
+        )
+    }
+}
+
+/// Makes `null` of `None`.
+impl<T: Into<Self>> From<Option<T>> for Json {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl From<serde_json::Value> for Json {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value;
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number.into()),
+            Value::String(text) => Self::String(text),
+            Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Value::Object(map) => Self::Object(
+                map.into_iter()
+                    .map(|(key, value)| (key, Self::from(value)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Makes the nearest value: numbers that are neither an `i64` nor a `u64` are
+/// rounded to an `f64`, and `null` beyond its range.
+impl From<Json> for serde_json::Value {
+    fn from(json: Json) -> Self {
+        match json {
+            Json::Null => Self::Null,
+            Json::Bool(value) => Self::Bool(value),
+            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(number), _) => Self::from(number),
+                (None, Some(number)) => Self::from(number),
+                (None, None) => number.as_f64().map_or(Self::Null, Self::from),
+            },
+            Json::String(text) => Self::String(text),
+            Json::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Json::Object(map) => Self::Object(
+                map.into_iter()
+                    .map(|(key, value)| (key, Self::from(value)))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+impl PartialEq<str> for Json {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+impl PartialEq<&str> for Json {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+macro_rules! equals_number {
+    ($($number:ty),+) => {
+        $(impl PartialEq<$number> for Json {
+            fn eq(&self, other: &$number) -> bool {
+                *self == Self::from(*other)
+            }
+        })+
+    };
+}
+
+equals_number!(i32, i64, u32, u64, f64, bool);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use proptest::prelude::*;
+
+use super::{Json, JsonNumber};
+
+fn parse(text: &str) -> Json {
+    text.parse().expect(text)
+}
+
+#[test]
+fn parse_keeps_every_digit() {
+    for text in [
+        "1.10",
+        "1e400",
+        "-0.0",
+        "12345678901234567890123.456",
+        r#"{"a":[1.0,10E-2],"b":-0}"#,
+    ] {
+        assert_eq!(parse(text).to_string(), text);
+        let read: Json = serde_json::from_str(text).expect(text);
+        assert_eq!(read.to_string(), text);
+        assert_eq!(serde_json::to_string(&read).expect(text), text);
+    }
+}
+
+#[test]
+fn deserialize_inside_other_types_keeps_every_digit() {
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Outer {
+        meta: Json,
+        rest: Vec<Option<Json>>,
+    }
+    let text = r#"{"meta":{"x":1.10},"rest":[null,1e400]}"#;
+    let outer: Outer = serde_json::from_str(text).expect("an outer");
+    assert_eq!(outer.meta, parse(r#"{"x":1.10}"#));
+    assert_eq!(serde_json::to_string(&outer).expect("text"), text);
+}
+
+#[test]
+fn deserialize_inside_tagged_and_untagged_enums_works() {
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        A { meta: Json, ratio: f64 },
+    }
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(f64),
+        Other(Json),
+    }
+    let tagged: Tagged =
+        serde_json::from_str(r#"{"kind":"A","meta":{"x":[1,2.5,null]},"ratio":0.1}"#)
+            .expect("tagged");
+    let meta = json!({"x": [1, 2.5, null]});
+    assert_eq!(tagged, Tagged::A { meta, ratio: 0.1 });
+    let untagged: Vec<Untagged> = serde_json::from_str(r#"[0.5, {"a": 1}]"#).expect("untagged");
+    assert_eq!(
+        untagged,
+        [Untagged::Number(0.5), Untagged::Other(json!({"a": 1}))]
+    );
+}
+
+#[test]
+fn parse_of_a_reserved_key_takes_it_as_it_is() {
+    let text = r#"{"$serde_json::private::RawValue":"[1]","$serde_json::private::Number":"1"}"#;
+    assert_eq!(parse(text).as_object().map(|map| map.len()), Some(2));
+    let read: Json = serde_json::from_str(text).expect(text);
+    assert_eq!(read, parse(text));
+}
+
+#[test]
+fn parse_of_bad_text_says_where() {
+    let deep = "[".repeat(128) + &"]".repeat(128);
+    let errors: Vec<String> = [
+        "",
+        "{\"a\": }",
+        "[1,]",
+        "\"\\ud800\"",
+        "01",
+        "nul",
+        "{} x",
+        &deep,
+    ]
+    .iter()
+    .map(|text| text.parse::<Json>().expect_err(text).to_string())
+    .collect();
+    insta::assert_snapshot!(errors.join("\n"), @r"");
+    assert!(("[".repeat(127) + &"]".repeat(127)).parse::<Json>().is_ok());
+    assert_eq!(
+        Json::from_slice(b"\"\xff\"")
+            .expect_err("not UTF-8")
+            .to_string(),
+        "invalid unicode code point at line 1 column 3"
+    );
+}
+
+#[test]
+fn numbers_are_those_of_json() {
+    for text in [
+        "0",
+        "-1",
+        "1.5",
+        "1e5",
+        "1E-5",
+        "123456789012345678901234567890",
+    ] {
+        assert_eq!(text.parse::<JsonNumber>().expect(text).as_str(), text);
+    }
+    for text in [
+        "", "+1", "01", "1.", ".5", "NaN", "1 ", " 1", "0x1", "1e", "true", "1,2",
+    ] {
+        assert!(text.parse::<JsonNumber>().is_err(), "{text}");
+    }
+    assert_eq!(Json::from(f64::NAN), Json::Null);
+    assert_eq!(Json::from(u64::MAX).as_i64(), None);
+    assert_eq!(parse("1e400").as_f64(), None);
+}
+
+/// Values as `serde_json` has them, with whole numbers and fractions.
+fn values() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<u64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+            prop::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn parse_reads_what_serde_json_reads(value in values()) {
+        let wanted = Json::from(value.clone());
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).expect("text")] {
+            prop_assert_eq!(&parse(&text), &wanted);
+        }
+        prop_assert_eq!(&parse(&wanted.to_string()), &wanted);
+        prop_assert_eq!(&serde_json::from_value::<Json>(value).expect("a value"), &wanted);
+    }
+
+    #[test]
+    fn parse_takes_the_texts_that_serde_json_takes(text in r#"[\[\]{}":,0-9.eE+\-truefalsn\\ u]{0,24}"#) {
+        let ours = text.parse::<Json>();
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(value) => prop_assert_eq!(serde_json::Value::from(ours.expect(&text)), value),
+            // A number beyond `f64` is one here.
+            Err(error) if error.to_string().contains("out of range") => {
+                prop_assert!(ours.is_ok());
+            }
+            Err(_) => prop_assert!(ours.is_err(), "{}", text),
+        }
+    }
+}
