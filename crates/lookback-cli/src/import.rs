@@ -8,7 +8,7 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::{Keeper, KeeperOptions};
+use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker};
 use lookback::{Import, Log, Model, RequestSnapshot};
 use serde_json::json;
 use sqlx::PgConnection;
@@ -99,7 +99,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         }
     };
 
-    let keeper = keeper(checkpoint.kind, options)?;
+    let worker = maintenance_worker(checkpoint.kind, options)?;
     let ended = match checkpoint.kind {
         Kind::Logs => {
             import::<Log>(&args, &input, rejects, lines, &mut checkpoint, &mut conn).await
@@ -111,7 +111,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     };
     // It may be killed at any time, and after a failure the user does not have to wait for it.
     if ended.is_ok() {
-        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, keeper.stop()).await;
+        let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
     }
     ended
 }
@@ -120,14 +120,14 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
 ///
 /// The import does not fail if the worker does: the records are complete without
 /// it, and a role that can only insert lacks the privileges for it.
-fn keeper(kind: Kind, options: PgConnectOptions) -> Result<Keeper, Failure> {
-    let mut keeping = KeeperOptions::default();
-    keeping.tables = match kind {
+fn maintenance_worker(kind: Kind, options: PgConnectOptions) -> Result<MaintenanceWorker, Failure> {
+    let mut maintenance = MaintenanceOptions::default();
+    maintenance.tables = match kind {
         Kind::Logs => vec![Log::TABLE],
         Kind::Requests => vec![RequestSnapshot::TABLE],
     };
-    let pool = database::lazy_pool(options.application_name("lookback keeper"), 3);
-    Ok(Keeper::spawn(pool, keeping)?)
+    let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
+    Ok(MaintenanceWorker::spawn(pool, maintenance)?)
 }
 
 /// The start of an import.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use lookback::maintenance::Policy;
+use lookback::maintenance::RetentionPolicy;
 use serde::Deserialize;
 
 use crate::args::{RetainArgs, RetainTable};
@@ -190,7 +190,7 @@ impl Retention {
     /// Returns the configured policy of a table.
     ///
     /// By the environment, then for the table, then for all tables.
-    pub(crate) fn of(&self, table: RetainTable) -> Policy {
+    pub(crate) fn of(&self, table: RetainTable) -> RetentionPolicy {
         fn chosen<T: Copy>(all: &Setting<T>, own: Option<T>) -> Option<T> {
             match all.origin {
                 Origin::Environment(_) => all.value,
@@ -213,10 +213,10 @@ fn policy(
     older: Option<Age>,
     larger: Option<Size>,
     deleted: Option<Age>,
-) -> Policy {
+) -> RetentionPolicy {
     let is_user = table == RetainTable::Users;
     let has_partitions = matches!(table, RetainTable::Logs | RetainTable::Requests);
-    Policy {
+    RetentionPolicy {
         older_than: older.map(|age| age.0).filter(|_| !is_user),
         larger_than: larger.map(|size| size.0).filter(|_| has_partitions),
         deleted_older_than: deleted.map(|age| age.0),
@@ -226,7 +226,7 @@ fn policy(
 impl RetainArgs {
     /// What goes of a table. What is typed is all that is done: the configured
     /// policies count where none is typed.
-    pub(crate) fn policy(&self, table: RetainTable, configured: &Retention) -> Policy {
+    pub(crate) fn policy(&self, table: RetainTable, configured: &Retention) -> RetentionPolicy {
         if self.says_what() {
             policy(
                 table,

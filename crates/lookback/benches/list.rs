@@ -15,7 +15,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
 use chrono::TimeDelta;
-use lookback::maintenance::DEFAULT_PARTITION;
+use lookback::maintenance::DEFAULT_PARTITION_IDS;
 use lookback::{Cursor, Filter, Log, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};
@@ -24,7 +24,7 @@ use testkit::sample::{Random, line_time, log_lines};
 const SEED: u64 = 42;
 const SMALL: u64 = 100_000;
 /// Ids of a partition.
-const PARTITION: u64 = DEFAULT_PARTITION as u64;
+const PARTITION: u64 = DEFAULT_PARTITION_IDS as u64;
 /// Rows of a page, and the page that is far from the start.
 const PAGE: u32 = 20;
 const FAR: u64 = 1_000;

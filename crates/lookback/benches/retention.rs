@@ -1,15 +1,15 @@
-//! The cost of retention, against `DELETE` of the same rows and `VACUUM`.
+//! The cost of pruning, against `DELETE` of the same rows and `VACUUM`.
 //!
-//! It removes a full partition, with its search summaries.
+//! It drops a full partition, with its search summaries.
 //!
 //! `make bench-retention`, or `ROWS=4000000 cargo bench -p lookback --bench
 //! retention`. Both work on copies of one database, in turn, each on its own
 //! copy: `logs` in partitions of `ROWS` ids (rounded up to whole segments),
-//! the oldest of which is sealed and finished and goes, and a newer one that
-//! stays. Retention plans and deletes; the other one gets the
-//! rows to delete, and keeps the search summaries.
+//! the oldest of which is sealed, frozen and pruned, and a newer one that stays.
+//! Pruning includes the plan; the `DELETE` gets its cutoff, and keeps the search
+//! summaries.
 //!
-//! Three times of retention count, all from the call: until its rows are gone for
+//! Three times of pruning count, all from the call: until its rows are gone for
 //! every query, until their file is gone from the disk, and until it returns, with
 //! the search summaries deleted.
 //!
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::maintenance::{self, AheadOptions, Policy, Retained};
+use lookback::maintenance::{self, PrecreateOptions, PruneReport, RetentionPolicy};
 use lookback::{Log, Model as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use testkit::bench::{Contest, Report, Target, rows};
@@ -76,14 +76,14 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
         .await
         .unwrap();
     let (rows, cutoff) = fill(&pool, ids).await;
-    let sides = sides(&pool).await;
+    let summaries = summaries(&pool).await;
     pool.close().await;
 
     let mut contest = Contest::new();
     let mut bytes = 0;
     for round in 0..ROUNDS {
         let copy = Copy::of(&mut admin, &url, round).await;
-        bytes = retain(&copy, cutoff, rows, &mut contest).await;
+        bytes = prune(&copy, cutoff, rows, &mut contest).await;
         copy.drop(&mut admin).await;
 
         let copy = Copy::of(&mut admin, &url, round).await;
@@ -97,16 +97,16 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     report.note("bytes on disk", bytes);
     report.note(
         "rows of search_blocks, search_kinds and sealed_segments",
-        sides,
+        summaries,
     );
     for (what, times) in contest.iter() {
         report.figure(&format!("{on}: {what}"), times, None);
     }
     let peer = contest.times(PEER).median();
     for (until, what) in [
-        ("until its rows are gone for everyone", RETAIN_GONE),
-        ("until its space is free on the disk", RETAIN_FREE),
-        ("until it returns, with all of it cleaned up", RETAIN),
+        ("until its rows are gone for everyone", PRUNE_GONE),
+        ("until its space is free on the disk", PRUNE_FREE),
+        ("until it returns, with orphans deleted", PRUNE),
     ] {
         report.ratio(
             &format!("{on}: times as fast as DELETE and VACUUM, {until}"),
@@ -116,19 +116,19 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     }
 }
 
-const RETAIN: &str = "retain, to its end: all is cleaned up";
-const RETAIN_FREE: &str = "retain, until the disk is free";
-const RETAIN_GONE: &str = "retain, until the rows are gone for another connection";
+const PRUNE: &str = "prune, to its end, with orphans deleted";
+const PRUNE_FREE: &str = "prune, until the disk is free";
+const PRUNE_GONE: &str = "prune, until the rows are gone for another connection";
 const PEER: &str = "DELETE and VACUUM, to their end: the table can use the space again";
 
-/// Creates two partitions, the first of them full, sealed and finished.
+/// Creates two partitions, the first of them full, sealed and frozen.
 ///
 /// Returns its rows, and a time after all of them.
 async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
-    let mut options = AheadOptions::default();
-    options.ids = ids;
+    let mut options = PrecreateOptions::default();
+    options.ids_per_partition = ids;
     let table = Log::TABLE;
-    maintenance::make_ahead(pool, table, &options)
+    maintenance::precreate_partitions(pool, table, &options)
         .await
         .unwrap();
     // Ids start at 1, so the first partition has one row less.
@@ -137,7 +137,7 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     for first in (0..all).step_by(usize::try_from(BATCH).unwrap()) {
         let lines: Vec<_> = testkit::sample::log_lines(42, first, BATCH.min(all - first)).collect();
         Log::records().create_many(pool, &lines).await.unwrap();
-        maintenance::make_ahead(pool, table, &options)
+        maintenance::precreate_partitions(pool, table, &options)
             .await
             .unwrap();
     }
@@ -145,8 +145,13 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT).unwrap();
     let patience = Duration::from_secs(10);
     while let Step::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
-    assert!(maintenance::finish(pool, table).await.unwrap().is_some());
-    // As the maintenance worker does.
+    assert!(
+        maintenance::freeze_partition(pool, table)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    // As `storage compact` does.
     let full = &maintenance::partitions(&mut conn, table).await.unwrap()[0];
     maintenance::compact(&mut conn, table, full)
         .await
@@ -158,14 +163,14 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     (rows, cutoff)
 }
 
-async fn sides(pool: &PgPool) -> i64 {
+async fn summaries(pool: &PgPool) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM search_blocks) + (SELECT count(*) FROM search_kinds) \
                + (SELECT count(*) FROM sealed_segments)";
     pool.fetch_one(sql).await.unwrap().get(0)
 }
 
 /// Counts the summaries up to this id, all of which retention deletes.
-async fn sides_below(pool: &PgPool, id: u64) -> i64 {
+async fn summaries_below(pool: &PgPool, id: u64) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM search_blocks WHERE last_id <= $1) \
                + (SELECT count(*) FROM search_kinds WHERE last_id <= $1) \
                + (SELECT count(*) FROM sealed_segments WHERE last_id <= $1)";
@@ -205,39 +210,39 @@ impl Copy {
 }
 
 /// Runs on one connection, as the maintenance worker does.
-async fn retain(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
-    let policy = Policy {
+async fn prune(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
+    let policy = RetentionPolicy {
         older_than: Some(Duration::ZERO),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     let pool = &copy.pool;
     let watcher = Watcher::begin(&copy.url).await;
     let clock = Instant::now();
     let mut conn = pool.acquire().await.unwrap();
-    let plan = maintenance::plan_retention(&mut conn, Log::TABLE, &policy, cutoff)
+    let plan = maintenance::plan_prune(&mut conn, Log::TABLE, &policy, cutoff)
         .await
         .unwrap();
     let planned = clock.elapsed();
     // Reported after the transaction that drops the partition, when PostgreSQL has removed the file.
     let mut free = None;
-    let mut say = |_: &Retained| {
+    let mut on_progress = |_: &PruneReport| {
         free.get_or_insert_with(|| clock.elapsed());
         ControlFlow::Continue(())
     };
-    let done = maintenance::retain(&mut *conn, Log::TABLE, &plan, &mut say)
+    let done = maintenance::prune(&mut *conn, Log::TABLE, &plan, &mut on_progress)
         .await
         .unwrap();
     let all = clock.elapsed();
     let seen = watcher.end().await;
-    contest.push(RETAIN_GONE, seen.gone - clock);
-    contest.push(RETAIN_FREE, free.unwrap());
-    contest.push(RETAIN, all);
-    contest.push("retain, of which working out what goes", planned);
-    contest.push("retain, longest query beside it", seen.longest);
-    assert_eq!((done.rows, done.partitions), (rows, 1));
+    contest.push(PRUNE_GONE, seen.gone - clock);
+    contest.push(PRUNE_FREE, free.unwrap());
+    contest.push(PRUNE, all);
+    contest.push("prune, of which the plan", planned);
+    contest.push("prune, longest query beside it", seen.longest);
+    assert_eq!((done.deleted_rows, done.dropped_partitions), (rows, 1));
     assert_eq!(left(pool).await, i64::try_from(KEPT).unwrap());
-    assert_eq!(sides_below(pool, rows).await, 0);
-    done.bytes
+    assert_eq!(summaries_below(pool, rows).await, 0);
+    done.freed_bytes
 }
 
 async fn delete(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) {
@@ -280,7 +285,7 @@ impl Watcher {
         let mut conn = PgConnection::connect(url).await.unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         assert!(Self::ask(&mut conn).await);
-        let told = Arc::clone(&stop);
+        let stopping = Arc::clone(&stop);
         let task = tokio::spawn(async move {
             let (mut gone, mut longest) = (None, Duration::ZERO);
             // Once more after the stop signal, so that it sees the end.
@@ -295,7 +300,7 @@ impl Watcher {
                 if is_last {
                     break;
                 }
-                is_last = told.load(Ordering::Relaxed);
+                is_last = stopping.load(Ordering::Relaxed);
                 // Leaves the cores for the measured work.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }

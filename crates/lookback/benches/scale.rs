@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::DEFAULT_PARTITION;
+use lookback::maintenance::DEFAULT_PARTITION_IDS;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
@@ -30,7 +30,7 @@ use testkit::sample::{self, Search};
 
 const SEED: u64 = 42;
 /// Ids of a partition.
-const PARTITION: u64 = DEFAULT_PARTITION as u64;
+const PARTITION: u64 = DEFAULT_PARTITION_IDS as u64;
 const BATCH: u64 = 50_000;
 /// The number of sequential searches, and of those also run by reading every row.
 const SEARCHES: usize = 120;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lookback::ingest::Writer;
-use lookback::maintenance::{DEFAULT_PARTITION, Keeper, KeeperOptions};
+use lookback::maintenance::{DEFAULT_PARTITION_IDS, MaintenanceOptions, MaintenanceWorker};
 use lookback::{Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{
@@ -54,12 +54,12 @@ async fn main() {
 
     execute(&db.pool, "TRUNCATE logs RESTART IDENTITY; CHECKPOINT").await;
     let mut growth = Growth::new(
-        "Taking records in while they are sealed",
+        "Inserting while records are sealed",
         "rows",
         "rows a second",
     );
     let writer = Writer::<Log>::builder().start(&db.pool).await.unwrap();
-    let keeper = Keeper::spawn(db.pool.clone(), KeeperOptions::default()).unwrap();
+    let worker = MaintenanceWorker::spawn(db.pool.clone(), MaintenanceOptions::default()).unwrap();
     let clock = Instant::now();
     let (mut most_behind, mut sent, mut last) = (0_u64, 0_u64, Instant::now());
     while sent < rows {
@@ -74,26 +74,30 @@ async fn main() {
         });
         while !sending.is_finished() {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            most_behind = most_behind.max(keeper.kept().behind);
+            most_behind = most_behind.max(worker.stats().unsealed_ids);
         }
         sending.await.unwrap();
         sent += count;
         growth.point("written", sent, count as f64 / last.elapsed().as_secs_f64());
-        growth.point("ids not sealed", sent, keeper.kept().behind.max(1) as f64);
+        growth.point(
+            "ids not sealed",
+            sent,
+            worker.stats().unsealed_ids.max(1) as f64,
+        );
         last = Instant::now();
     }
     let written = clock.elapsed();
     writer.close().await.unwrap();
     // Sealed to the last full segment, which a search finds by summaries.
-    let kept = loop {
-        let kept = keeper.kept();
-        if kept.idle > 1 || kept.failed.is_some() {
-            break keeper.stop().await;
+    let stats = loop {
+        let stats = worker.stats();
+        if stats.idle_rounds > 1 || stats.last_error.is_some() {
+            break worker.stop().await;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let sealed = clock.elapsed();
-    assert_eq!(kept.failed, None);
+    assert_eq!(stats.last_error, None);
     raw_rounds(&db.pool, &bytes, &mut raw).await;
 
     let mut times = Times::default();
@@ -103,7 +107,7 @@ async fn main() {
     all.push(sealed);
     report.figure("written and sealed", &all, Some(rows));
     report.figure("raw COPY, primary key only", &raw, Some(lines.len() as u64));
-    report.note("segments sealed", kept.segments);
+    report.note("segments sealed", stats.sealed_segments);
     report.note("seconds to seal the rest", (sealed - written).as_secs_f64());
     let raw = lines.len() as f64 / raw.median();
     report.ratio(
@@ -113,7 +117,7 @@ async fn main() {
     );
     report.ratio(
         "partitions that sealing was behind at most",
-        most_behind as f64 / DEFAULT_PARTITION as f64,
+        most_behind as f64 / DEFAULT_PARTITION_IDS as f64,
         Target::AtMost(2.0),
     );
     report.growth(&growth);

@@ -15,7 +15,7 @@ mod sql;
 mod time_limit;
 
 pub(crate) use answer::{one, row};
-pub use clock::retention_now;
+pub use clock::cutoff_clock;
 pub(crate) use sql::Sql;
 pub(crate) use time_limit::Limited;
 

@@ -1,46 +1,44 @@
-//! Partitions, and what is done with them: made ahead of need, finished once
-//! they are full, dropped once they are old.
+//! Maintenance of partitions: pre-creating, splitting, freezing, pruning.
 //!
-//! Any process may do it, and any number of them at once: each step is a short
-//! transaction under an advisory lock of its own. Nothing here is needed for
-//! inserts and searches to be right. docs/guide/storage.md
+//! Any number of processes may do it: each step is a short transaction under an
+//! advisory lock of its own. Inserts and searches are correct without any of it.
+//! docs/guide/storage.md
 
-/// Sealing: what makes a search of many records fast.
+/// Sealing: summarising records, which makes a search of many of them fast.
 pub mod sealing {
     pub use crate::search::index::{DEFAULT_SEGMENT, Sealer, Step, compact, forget};
 }
 
-mod ahead;
-mod clean;
-mod compact;
-mod convert;
-mod finish;
-mod keeper;
-mod layout;
-mod one_by_one;
+mod compaction;
+mod freezing;
+mod lock_retry;
+mod partition_layout;
 mod partitions;
-mod plan;
-mod retain;
+mod precreating;
+mod retention;
+mod splitting;
 mod status;
-mod staying;
-mod turns;
+mod worker;
 
-pub use crate::db::retention_now;
-pub use ahead::{AheadOptions, DEFAULT_PARTITION, Made, make_ahead};
-pub use compact::{compact, vacuum_summaries};
-pub use finish::finish;
-pub use keeper::{Keeper, KeeperOptions, Kept};
+pub use crate::db::cutoff_clock;
+pub use compaction::{compact, vacuum_summaries};
+pub use freezing::freeze_partition;
 pub use partitions::{Partition, partitions};
-pub use plan::{Dropped, Policy, Retention, oldest_kept, plan_retention};
-pub use retain::{Retained, retain};
-pub use status::{State, Status, status};
-pub use staying::{Staying, Why, staying};
+pub use precreating::{
+    DEFAULT_PARTITION_IDS, PrecreateOptions, PrecreateReport, precreate_partitions,
+};
+pub use retention::{
+    BlockerReason, PartitionDrop, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
+    oldest_remaining, plan_prune, prune, retention_blockers,
+};
+pub use status::{PartitionState, StorageStatus, status};
+pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 
 #[cfg(feature = "migrate")]
-pub(crate) use layout::is_made;
+pub(crate) use partition_layout::is_managed_name;
 
-/// The tables of what search keeps about sealed records, by `target` and ids.
+/// The tables of search summaries, which have a `target` and ids.
 const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];
 
-/// What kinds have in common, whatever their ids.
+/// The table of templates, which belong to no ids.
 const TEMPLATES: &str = "search_templates";

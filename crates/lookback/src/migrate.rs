@@ -100,6 +100,6 @@ pub fn rust_code(schema: &Schema) -> RustCode {
 fn pull_options() -> PullOptions {
     let mut options = PullOptions::default();
     options.dimensions = DIMENSIONS;
-    options.is_precreated = maintenance::is_made;
+    options.is_precreated = maintenance::is_managed_name;
     options
 }

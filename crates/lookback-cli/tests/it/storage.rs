@@ -1,7 +1,7 @@
 //! `lookback storage`: transcripts of an operator's commands.
 
 use chrono::TimeDelta;
-use lookback::maintenance::{AheadOptions, make_ahead, retention_now};
+use lookback::maintenance::{PrecreateOptions, cutoff_clock, precreate_partitions};
 use lookback::{Level, Log, Metric, Model as _, NewLog, NewMetric};
 use serde_json::json;
 
@@ -11,9 +11,11 @@ use crate::support::{self, Lookback, transcript};
 async fn filled() -> Lookback {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
-    let mut options = AheadOptions::default();
-    options.ids = 65_536;
-    make_ahead(pool, Log::TABLE, &options).await.unwrap();
+    let mut options = PrecreateOptions::default();
+    options.ids_per_partition = 65_536;
+    precreate_partitions(pool, Log::TABLE, &options)
+        .await
+        .unwrap();
     lookback
         .execute(
             "INSERT INTO logs (source, level, message, created_at) \
@@ -91,8 +93,8 @@ $ lookback storage compact
     sizes_masked!(lookback.run(&["storage", "status"]), @"
 $ lookback storage status
 TABLE              RECORDS   SIZE  INDEXES  SEARCH  UNSEALED  OLDEST                NEWEST                PARTITIONS
-logs               ~140,000  [size] [size] [size] 8,929     2001-01-01T00:00:01Z  2001-01-02T14:53:20Z  2 finished, 1 hot, 3 ahead
-request_snapshots  0         [size] [size] 0 B 0         -                     -                     1 hot, 2 ahead
+logs               ~140,000  [size] [size] [size] 8,929     2001-01-01T00:00:01Z  2001-01-02T14:53:20Z  2 frozen, 1 hot, 3 precreated
+request_snapshots  0         [size] [size] 0 B 0         -                     -                     1 hot, 2 precreated
 metrics            2         [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0         [size] [size] 0 B -         -                     -                     -
 ");
@@ -104,7 +106,7 @@ users              0         [size] [size] 0 B -         -                     -
     assert_eq!(logs["rows"], 140_000);
     assert_eq!(logs["rows_are_exact"], false);
     assert_eq!(json["data"][2]["rows_are_exact"], true);
-    assert_eq!(logs["partitions"][0]["state"], "finished");
+    assert_eq!(logs["partitions"][0]["state"], "frozen");
     assert_eq!(logs["partitions"][0]["to"], 65_536);
     assert_eq!(logs["retention"], json!(null));
     // Both sealed and unsealed records are found as before.
@@ -189,7 +191,7 @@ $ lookback storage retain metrics --larger-than 1GB
 async fn retention_that_takes_nothing_says_why() {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
-    let now = retention_now(&mut pool.acquire().await.unwrap())
+    let now = cutoff_clock(&mut pool.acquire().await.unwrap())
         .await
         .unwrap();
     let log = NewLog::new("API", Level::Info, "old").created_at(now - TimeDelta::days(31));
@@ -219,7 +221,7 @@ async fn retention_that_takes_nothing_says_why() {
     let json = lookback.run(&call).succeeded().json();
     let staying = &json["data"][0]["staying"];
     assert_eq!(staying[0]["name"], "logs_default");
-    assert_eq!(staying[0]["why"], "default");
+    assert_eq!(staying[0]["why"], "default_partition");
     assert_eq!(staying[0]["oldest"], json!(null));
     // What the advice says helps.
     lookback.run(&["storage", "seal", "logs"]).succeeded();

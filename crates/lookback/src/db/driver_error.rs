@@ -117,8 +117,8 @@ fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option
     if constraint == TIME_RANGE {
         let partition = refusal.table().unwrap_or(table.name);
         let problem = format!(
-            "is before or after the times of all records of {partition}, which is finished; to \
-             allow it, drop its constraint {constraint}, which is made anew later"
+            "must be in the range of times of {partition}, which is frozen; to allow it, drop its \
+             constraint {constraint}, which is added again later"
         );
         let field = table.time_field();
         return Some(Error::invalid_field(table.name, field, problem));

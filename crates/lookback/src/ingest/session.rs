@@ -9,7 +9,7 @@ use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::spill::LANE;
 use crate::db::Sql;
-use crate::db::retention_now;
+use crate::db::cutoff_clock;
 use crate::error::Error;
 use crate::model::Model as _;
 use crate::setup::check_encoder;
@@ -167,7 +167,7 @@ pub(super) async fn move_to(conn: &mut PgConnection, row: i64, number: i64) -> R
 /// Removes the rows of writers that were killed long ago, but for those that a
 /// spill needs.
 pub(super) async fn forget_killed(conn: &mut PgConnection) -> Result<(), Error> {
-    let cutoff = retention_now(conn).await? - FORGOTTEN;
+    let cutoff = cutoff_clock(conn).await? - FORGOTTEN;
     let mut sql = Sql::new("updated_at < ");
     sql.bind(cutoff)?;
     sql.push(" AND NOT starts_with(name, ");

@@ -1,10 +1,9 @@
-//! The partitions of a table, from the catalog.
+//! The partitions of a table, read from the catalog.
 
 use sqlx::{PgConnection, Row as _};
 
-use crate::db::Sql;
 use crate::db::constraints::TIME_RANGE;
-use crate::db::{one, row};
+use crate::db::{Sql, one, row};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table, quote_identifier};
 
@@ -14,29 +13,28 @@ use crate::model::{ColumnRole, Table, quote_identifier};
 pub struct Partition {
     /// Its name.
     pub name: String,
-    /// The least id that belongs to it; `None` if there is no least one, as in
-    /// the default partition.
+    /// Its first id; `None` if there is no lower bound, as in the default partition.
     pub from: Option<i64>,
-    /// The first id beyond it; `None` if there is no greatest one.
+    /// The first id after it; `None` if there is no upper bound.
     pub to: Option<i64>,
-    /// Whether it takes what belongs to no other partition.
+    /// Whether it takes rows that belong to no other partition.
     pub is_default: bool,
-    /// What it has on disk, with its indexes.
+    /// Its size on disk, with indexes.
     pub bytes: u64,
-    /// How many rows the planner takes it to have: 0 before the first `ANALYZE`.
+    /// The planner's estimate of its rows: 0 before the first `ANALYZE`.
     pub estimated_rows: u64,
-    /// Whether the times of its records are known to the planner.
-    pub is_finished: bool,
+    /// Whether it is frozen: the planner knows the range of times of its records.
+    pub is_frozen: bool,
     pub(super) schema: String,
 }
 
-/// `$1` is [`TIME_RANGE`], `$2` whether sizes are wanted: one that is dropped meanwhile has none.
+/// `$1` is [`TIME_RANGE`], `$2` whether to read sizes; a partition dropped meanwhile has none.
 const PARTITIONS: &str = "SELECT c.relname::text AS name, n.nspname::text AS schema, \
        pg_get_expr(c.relpartbound, c.oid) AS bound, \
        CASE WHEN $2 THEN coalesce(pg_total_relation_size(c.oid), 0) ELSE 0 END AS bytes, \
        greatest(c.reltuples, 0)::bigint AS rows, \
        EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = c.oid \
-               AND k.conname = $1 AND k.convalidated) AS finished \
+               AND k.conname = $1 AND k.convalidated) AS frozen \
      FROM pg_inherits AS i \
      JOIN pg_class AS c ON c.oid = i.inhrelid AND c.relispartition \
      JOIN pg_namespace AS n ON n.oid = c.relnamespace \
@@ -48,13 +46,12 @@ impl Partition {
         qualified(&self.schema, &self.name)
     }
 
-    /// The least id, as a number that stands for "none" too.
+    /// Its first id, `i64::MIN` without a lower bound.
     pub(super) fn first(&self) -> i64 {
         self.from.unwrap_or(i64::MIN)
     }
 
-    /// Whether all of its ids are sealed, in a table that is sealed up to this
-    /// one.
+    /// Whether all its ids are sealed, given the last sealed id of the table.
     pub(super) fn is_sealed(&self, until: Option<i64>) -> bool {
         match (self.to, until) {
             (Some(to), Some(until)) => !self.is_default && to - 1 <= until,
@@ -62,9 +59,14 @@ impl Partition {
         }
     }
 
-    /// The condition of rows of [`SUMMARIES`](super::SUMMARIES) that are of it
-    /// alone, with what it takes bound to `sql`.
-    pub(super) fn summaries(&self, sql: &mut Sql, table: &'static Table) -> Result<String, Error> {
+    /// A condition for rows of [`SUMMARIES`](super::SUMMARIES) that belong to it alone.
+    ///
+    /// Its values are bound to `sql`.
+    pub(super) fn summaries_condition(
+        &self,
+        sql: &mut Sql,
+        table: &'static Table,
+    ) -> Result<String, Error> {
         let target = sql.argument(table.name)?;
         let first = sql.argument(self.first())?;
         let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
@@ -74,13 +76,12 @@ impl Partition {
     }
 }
 
-/// A name in a schema, as an identifier in SQL.
+/// A name with its schema, as an identifier in SQL.
 pub(super) fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote_identifier(schema), quote_identifier(name))
 }
 
-/// The partitions of a table, in the order of their ids, the default partition
-/// last.
+/// The partitions of a table in the order of their ids, the default partition last.
 ///
 /// # Errors
 ///
@@ -90,22 +91,19 @@ pub async fn partitions(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<Vec<Partition>, Error> {
-    match partitioned(conn, table, true).await? {
-        Some(partitions) => Ok(partitions),
-        None => Err(not_by_id(table)),
-    }
+    let partitions = list_partitions(conn, table, true).await?;
+    partitions.ok_or_else(|| not_partitioned_by_id(table))
 }
 
-/// The same of a table that need not be partitioned at all; with 0 bytes each
-/// where their sizes are not wanted.
-pub(super) async fn partitioned(
+/// The same, or `None` for a table that is not partitioned; sizes are 0 without `with_sizes`.
+pub(super) async fn list_partitions(
     conn: &mut PgConnection,
     table: &'static Table,
     with_sizes: bool,
 ) -> Result<Option<Vec<Partition>>, Error> {
     match partition_key(conn, table).await? {
-        (Some(key), wanted) if key == wanted => {}
-        (Some(_), _) => return Err(not_by_id(table)),
+        (Some(key), expected) if key == expected => {}
+        (Some(_), _) => return Err(not_partitioned_by_id(table)),
         (None, _) => return Ok(None),
     }
     let mut sql = Sql::default();
@@ -118,7 +116,7 @@ pub(super) async fn partitioned(
     let mut partitions = Vec::new();
     for row in sql.fetch_all(conn).await? {
         let bound: String = row.try_get("bound")?;
-        let (from, to) = read_bound(&bound).ok_or_else(|| not_by_id(table))?;
+        let (from, to) = parse_bounds(&bound).ok_or_else(|| not_partitioned_by_id(table))?;
         partitions.push(Partition {
             name: row.try_get("name")?,
             from,
@@ -126,7 +124,7 @@ pub(super) async fn partitioned(
             is_default: bound == "DEFAULT",
             bytes: row.try_get::<i64, _>("bytes")?.unsigned_abs(),
             estimated_rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
-            is_finished: row.try_get("finished")?,
+            is_frozen: row.try_get("frozen")?,
             schema: row.try_get("schema")?,
         });
     }
@@ -134,7 +132,7 @@ pub(super) async fn partitioned(
     Ok(Some(partitions))
 }
 
-/// What a partition has on disk, with its indexes.
+/// The size of a partition on disk, with indexes.
 pub(super) async fn bytes(conn: &mut PgConnection, partition: &Partition) -> Result<u64, Error> {
     let mut sql = Sql::new("SELECT coalesce(pg_total_relation_size(to_regclass(");
     sql.bind(partition.quoted())?;
@@ -142,8 +140,8 @@ pub(super) async fn bytes(conn: &mut PgConnection, partition: &Partition) -> Res
     Ok(one::<i64>(conn, sql).await?.unsigned_abs())
 }
 
-/// Whether a partition is still one of the table, with the bounds that it had.
-pub(super) async fn is_there(
+/// Whether a partition is still attached to the table, with the same bounds.
+pub(super) async fn is_attached_unchanged(
     conn: &mut PgConnection,
     table: &'static Table,
     partition: &Partition,
@@ -161,10 +159,10 @@ pub(super) async fn is_there(
         return Ok(false);
     };
     let bound: String = row.try_get("bound")?;
-    Ok(read_bound(&bound) == Some((partition.from, partition.to)))
+    Ok(parse_bounds(&bound) == Some((partition.from, partition.to)))
 }
 
-/// What the table is partitioned by, and what it should be.
+/// The partition key of a table, and the expected one.
 async fn partition_key(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -172,30 +170,29 @@ async fn partition_key(
     let mut sql = Sql::new("SELECT c.oid IS NOT NULL AS found, pg_get_partkeydef(c.oid) AS key, ");
     sql.push("format('RANGE (%I)', ");
     sql.bind(table.column_of(ColumnRole::Id).name)?;
-    sql.push("::text) AS wanted FROM (SELECT to_regclass(");
+    sql.push("::text) AS expected FROM (SELECT to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")) AS c (oid)");
     let row = row(conn, sql).await?;
     if !row.try_get("found")? {
         return Err(Error::no_table(table.name));
     }
-    Ok((row.try_get("key")?, row.try_get("wanted")?))
+    Ok((row.try_get("key")?, row.try_get("expected")?))
 }
 
-pub(super) fn not_by_id(table: &'static Table) -> Error {
+pub(super) fn not_partitioned_by_id(table: &'static Table) -> Error {
     Error::invalid_field(
         table.name,
         table.column_of(ColumnRole::Id).name,
         format!(
-            "is not what {} is partitioned by; only tables that are partitioned by range of it \
-             can be kept so",
+            "cannot maintain {}: it must be partitioned by range of this column",
             table.name
         ),
     )
 }
 
-/// The bounds in `FOR VALUES FROM ('1') TO ('9')`.
-fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
+/// Parses the bounds of `FOR VALUES FROM ('1') TO ('9')`.
+fn parse_bounds(text: &str) -> Option<(Option<i64>, Option<i64>)> {
     if text == "DEFAULT" {
         return Some((None, None));
     }
@@ -203,15 +200,18 @@ fn read_bound(text: &str) -> Option<(Option<i64>, Option<i64>)> {
         .strip_prefix("FOR VALUES FROM (")?
         .strip_suffix(')')?
         .split_once(") TO (")?;
-    let read = |end: &str| match end {
+    let parse = |end: &str| match end {
         "MINVALUE" | "MAXVALUE" => Some(None),
         number => number.trim_matches('\'').parse().ok().map(Some),
     };
-    Some((read(from)?, read(to)?))
+    Some((parse(from)?, parse(to)?))
 }
 
-/// The greatest id that was given out, or is in the table.
-pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+/// The greatest id that the sequence assigned or the table has.
+pub(super) async fn newest_id(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<i64, Error> {
     let id = table.column_of(ColumnRole::Id);
     let mut sql = Sql::new("SELECT coalesce(greatest(pg_sequence_last_value(");
     push_sequence(&mut sql, table)?;
@@ -223,16 +223,19 @@ pub(super) async fn head(conn: &mut PgConnection, table: &'static Table) -> Resu
     one(conn, sql).await
 }
 
-/// The last id that the sequence of the table gives out.
-pub(super) async fn last_id(conn: &mut PgConnection, table: &'static Table) -> Result<i64, Error> {
+/// The greatest id that the sequence of the table can assign.
+pub(super) async fn sequence_end(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<i64, Error> {
     let mut sql = Sql::new("SELECT coalesce((SELECT seqmax FROM pg_sequence WHERE seqrelid = ");
     push_sequence(&mut sql, table)?;
     sql.push("), 9223372036854775807)");
     one(conn, sql).await
 }
 
-/// Lets the sequence of the table go on after this id; false if it has none.
-pub(super) async fn set_head(
+/// Makes the sequence of the table continue after this id; false if there is none.
+pub(super) async fn advance_sequence(
     conn: &mut PgConnection,
     table: &'static Table,
     id: i64,
@@ -256,20 +259,23 @@ fn push_sequence(sql: &mut Sql, table: &'static Table) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_bound;
+    use super::parse_bounds;
 
     #[test]
-    fn bounds_are_read() {
+    fn parse_bounds_reads_ranges_of_ids_only() {
         assert_eq!(
-            read_bound("FOR VALUES FROM ('1048576') TO ('2097152')"),
+            parse_bounds("FOR VALUES FROM ('1048576') TO ('2097152')"),
             Some((Some(1_048_576), Some(2_097_152)))
         );
         assert_eq!(
-            read_bound("FOR VALUES FROM (MINVALUE) TO ('-5')"),
+            parse_bounds("FOR VALUES FROM (MINVALUE) TO ('-5')"),
             Some((None, Some(-5)))
         );
-        assert_eq!(read_bound("DEFAULT"), Some((None, None)));
-        assert_eq!(read_bound("FOR VALUES IN ('a')"), None);
-        assert_eq!(read_bound("FOR VALUES FROM ('2026-01-01') TO ('x')"), None);
+        assert_eq!(parse_bounds("DEFAULT"), Some((None, None)));
+        assert_eq!(parse_bounds("FOR VALUES IN ('a')"), None);
+        assert_eq!(
+            parse_bounds("FOR VALUES FROM ('2026-01-01') TO ('x')"),
+            None
+        );
     }
 }

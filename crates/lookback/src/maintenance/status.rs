@@ -1,120 +1,124 @@
-//! How the tables are.
+//! The state of a table and its partitions.
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::partitions::{self, Partition};
-use super::plan::summaries;
+use super::retention::summary_bytes;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::sealed_until;
 
-/// How a table is: its partitions, how much there is, and how far sealing is.
+/// The partitions, size and sealing progress of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Status {
+pub struct StorageStatus {
     /// The table.
     pub table: &'static str,
-    /// Its partitions in the order of their ids, the default partition last;
-    /// none for a table that is not partitioned.
-    pub partitions: Vec<(Partition, State)>,
-    /// Its records, softly deleted ones too; sealed ones as they were counted
-    /// when they were sealed, or when some went for their age, with those that were
-    /// deleted for good since.
+    /// Its partitions in the order of their ids, the default partition last; none for a
+    /// table that is not partitioned.
+    pub partitions: Vec<(Partition, PartitionState)>,
+    /// Its rows, soft-deleted ones included.
+    ///
+    /// Sealed rows are those counted when they were sealed, or when some of them were
+    /// pruned by age; they include rows that were hard-deleted since.
     pub rows: u64,
-    /// Whether [`rows`](Self::rows) were all counted now: none of them is sealed.
+    /// Whether all [`rows`](Self::rows) were counted just now: none is sealed.
     pub rows_are_exact: bool,
-    /// Bytes of its records.
+    /// Size of its rows on disk.
     pub table_bytes: u64,
-    /// Bytes of its indexes.
+    /// Size of its indexes.
     pub index_bytes: u64,
-    /// Bytes of what search keeps about its sealed records.
+    /// Size of the search summaries of its sealed records.
     pub search_bytes: u64,
-    /// Records that are not sealed, which a search reads one by one; 0 for a
-    /// model that is not `sealed`.
+    /// Rows that are not sealed, which a search reads one by one; 0 for a model that is
+    /// not `sealed`.
     pub unsealed_rows: u64,
-    /// When the oldest record was made.
+    /// Time of the oldest record.
     pub oldest: Option<DateTime<Utc>>,
-    /// When the newest was.
+    /// Time of the newest record.
     pub newest: Option<DateTime<Utc>>,
 }
 
-/// What a partition is at.
+/// The stage of a partition in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum State {
-    /// Takes what belongs to no other.
+pub enum PartitionState {
+    /// Takes rows that belong to no other partition.
     Default,
-    /// Made ahead of need.
-    Ahead,
+    /// No id has reached it yet.
+    Precreated,
     /// Takes inserts, or is not sealed yet.
     Hot,
     /// All its ids are sealed.
     Sealed,
-    /// And the planner knows its times.
-    Finished,
+    /// Sealed and frozen, and the planner knows its range of times.
+    Frozen,
 }
 
-impl State {
-    fn of(partition: &Partition, sealed: Option<i64>, head: i64) -> Self {
+impl PartitionState {
+    fn new(partition: &Partition, sealed: Option<i64>, newest_id: i64) -> Self {
         if partition.is_default {
             Self::Default
-        } else if partition.is_finished {
-            Self::Finished
+        } else if partition.is_frozen {
+            Self::Frozen
         } else if partition.is_sealed(sealed) {
             Self::Sealed
-        } else if partition.first() > head {
-            Self::Ahead
+        } else if partition.first() > newest_id {
+            Self::Precreated
         } else {
             Self::Hot
         }
     }
 
-    /// The state in a word.
+    /// The state as a word, such as `hot`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
-            Self::Ahead => "ahead",
+            Self::Precreated => "precreated",
             Self::Hot => "hot",
             Self::Sealed => "sealed",
-            Self::Finished => "finished",
+            Self::Frozen => "frozen",
         }
     }
 }
 
-impl Status {
-    /// What it has on disk, with its indexes and what search keeps about it.
+impl StorageStatus {
+    /// Its size on disk, with indexes and search summaries.
     pub fn bytes(&self) -> u64 {
         self.table_bytes + self.index_bytes + self.search_bytes
     }
 
-    /// How many partitions are in this state.
-    pub fn count(&self, state: State) -> usize {
+    /// Counts the partitions in this state.
+    pub fn count(&self, state: PartitionState) -> usize {
         self.partitions
             .iter()
-            .filter(|(_, is)| *is == state)
+            .filter(|(_, other)| *other == state)
             .count()
     }
 }
 
-/// Looks at a table. What is not sealed is read for it.
+/// Returns the status of a table; reads its rows that are not sealed.
 ///
 /// # Errors
 ///
-/// As [`partitions`](super::partitions) for a table that is partitioned
-/// otherwise; those of the database.
-pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<Status, Error> {
+/// [`Error::is_invalid`] for a table that is partitioned by something else than its id;
+/// those of the database.
+pub async fn status(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<StorageStatus, Error> {
     let sealed = sealed_until(conn, table).await?;
-    let head = partitions::head(conn, table).await?;
-    let partitions = partitions::partitioned(conn, table, true).await?;
-    let mut status = Status {
+    let newest_id = partitions::newest_id(conn, table).await?;
+    let partitions = partitions::list_partitions(conn, table, true).await?;
+    let mut status = StorageStatus {
         table: table.name,
         partitions: partitions
             .into_iter()
             .flatten()
             .map(|partition| {
-                let state = State::of(&partition, sealed, head);
+                let state = PartitionState::new(&partition, sealed, newest_id);
                 (partition, state)
             })
             .collect(),
@@ -122,7 +126,7 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
         rows_are_exact: true,
         table_bytes: 0,
         index_bytes: 0,
-        search_bytes: summaries(conn, table, None).await?,
+        search_bytes: summary_bytes(conn, table, None).await?,
         unsealed_rows: 0,
         oldest: None,
         newest: None,
@@ -133,7 +137,7 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
          FROM (SELECT to_regclass(",
     );
     let name = sql.argument(table.quoted())?;
-    // Of a table without partitions, the tree has nothing.
+    // The partition tree of a table without partitions is empty.
     sql.push(&format!(
         "{name}) AS relid UNION SELECT relid FROM pg_partition_tree(to_regclass({name}))) AS parts"
     ));
@@ -168,8 +172,8 @@ pub async fn status(conn: &mut PgConnection, table: &'static Table) -> Result<St
     Ok(status)
 }
 
-impl Status {
-    /// Adds the records that a statement is about.
+impl StorageStatus {
+    /// Adds the rows that a statement counts.
     async fn add(&mut self, conn: &mut PgConnection, sql: Sql) -> Result<(), Error> {
         let Some(row) = sql.fetch_optional(conn).await? else {
             return Ok(());

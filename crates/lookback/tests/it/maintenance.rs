@@ -1,4 +1,4 @@
-//! Partitions, finishing, retention.
+//! Maintenance of partitions, and retention.
 
 use std::time::{Duration, Instant};
 
@@ -6,26 +6,26 @@ use lookback::maintenance::{self, Partition};
 use lookback::{Level, Log, Model as _, NewLog};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
-mod ahead;
-mod cleaning;
-mod keeper;
-mod retain;
+mod orphans;
+mod precreating;
+mod retention;
+mod worker;
 
-/// How long something is waited for that comes sooner or later: only failures
-/// wait so long, however busy the machine is.
+/// The longest wait for an event: only failures wait for that long, however busy the
+/// machine is.
 pub(crate) const END: Duration = Duration::from_secs(120);
 
-/// Waits until something is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+/// Waits until a condition holds.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
-    while !is_so().await {
+    while !condition().await {
         assert!(begun.elapsed() < END, "{what}: not within {END:?}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Ends a session, and waits until nothing is left of it: a session that says that
-/// it was terminated has its locks for a moment longer.
+/// Terminates a session, and waits until it is gone: it holds its locks for a moment
+/// longer than `pg_terminate_backend` takes.
 pub(crate) async fn terminate(pool: &PgPool, pid: i32) {
     execute(pool, &format!("SELECT pg_terminate_backend({pid})")).await;
     let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {pid}");

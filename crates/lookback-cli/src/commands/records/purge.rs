@@ -1,7 +1,7 @@
 //! `purge`: deletes permanently the records that were deleted long ago.
 
 use chrono::{DateTime, Utc};
-use lookback::maintenance::retention_now;
+use lookback::maintenance::cutoff_clock;
 use lookback::{Filter, Model};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(super) async fn run<M: Model + TableRow>(
     deleted_before::<M>(older_than, Utc::now())?;
     let query = filter_query::<M>(filters)?;
     let mut conn = database::connect(config).await?;
-    let now = retention_now(&mut conn).await?;
+    let now = cutoff_clock(&mut conn).await?;
     let query = query
         .filter(deleted_before(older_than, now)?)
         .limit(BATCH_ROWS);

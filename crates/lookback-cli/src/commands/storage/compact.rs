@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lookback::maintenance::{self, State};
+use lookback::maintenance::{self, PartitionState};
 
 use super::interrupt::Interrupt;
 use super::tables;
@@ -20,7 +20,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         let full: Vec<_> = status
             .partitions
             .iter()
-            .filter(|(_, state)| matches!(state, State::Sealed | State::Finished))
+            .filter(|(_, state)| matches!(state, PartitionState::Sealed | PartitionState::Frozen))
             .collect();
         let bar = output::bar(full.len() as u64);
         let (mut before, mut after) = (0, 0);

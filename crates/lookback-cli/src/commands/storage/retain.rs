@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use chrono::{DateTime, Utc};
-use lookback::maintenance::{self, Policy, Retained, Retention, Staying, Why};
+use lookback::maintenance::{
+    self, BlockerReason, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
+};
 use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -26,23 +28,23 @@ pub(super) const ALL: [RetainTable; 4] = [
 /// What goes of a table.
 pub(super) struct Planned {
     table: &'static Table,
-    pub(super) plan: Retention,
+    pub(super) plan: PrunePlan,
     /// When the oldest record was made that stays.
     oldest: Option<DateTime<Utc>>,
-    policy: Policy,
+    policy: RetentionPolicy,
     /// What stays in spite of the policy, where it takes no partition.
-    staying: Vec<Staying>,
+    staying: Vec<RetentionBlocker>,
 }
 
 impl Planned {
     pub(super) async fn of(
         conn: &mut PgConnection,
         table: &'static Table,
-        policy: &Policy,
+        policy: &RetentionPolicy,
         now: DateTime<Utc>,
     ) -> Result<Self, Failure> {
-        let plan = maintenance::plan_retention(conn, table, policy, now).await?;
-        let oldest = maintenance::oldest_kept(conn, table, &plan).await?;
+        let plan = maintenance::plan_prune(conn, table, policy, now).await?;
+        let oldest = maintenance::oldest_remaining(conn, table, &plan).await?;
         Ok(Self {
             table,
             plan,
@@ -55,7 +57,8 @@ impl Planned {
     /// Looks why nothing goes, where nothing does.
     async fn look_why(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
         if self.plan.is_empty() {
-            self.staying = maintenance::staying(conn, self.table, &self.policy, &self.plan).await?;
+            self.staying =
+                maintenance::retention_blockers(conn, self.table, &self.policy, &self.plan).await?;
         }
         Ok(())
     }
@@ -65,7 +68,7 @@ impl Planned {
         let staying: Vec<Value> = self
             .staying
             .iter()
-            .map(|s| json!({"name": s.name, "why": s.why.name(), "oldest": s.oldest}))
+            .map(|s| json!({"name": s.partition, "why": s.reason.name(), "oldest": s.oldest}))
             .collect();
         let partitions: Vec<Value> = plan
             .partitions
@@ -77,8 +80,8 @@ impl Planned {
             "rows": plan.rows(),
             "bytes": plan.bytes(),
             "partitions": partitions,
-            "older_rows": plan.older_rows,
-            "deleted_rows": plan.deleted_rows,
+            "older_rows": plan.expired_rows,
+            "deleted_rows": plan.soft_deleted_rows,
             "oldest_kept": self.oldest,
             "staying": staying,
         })
@@ -140,7 +143,7 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> Result<(), Failur
     let pool = database::pool(config, 1).await?;
     let mut all = Vec::new();
     let mut conn = pool.acquire().await?;
-    let now = maintenance::retention_now(&mut conn).await?;
+    let now = maintenance::cutoff_clock(&mut conn).await?;
     for (table, policy) in policies {
         let mut planned = Planned::of(&mut conn, table, &policy, now).await?;
         planned.look_why(&mut conn).await?;
@@ -165,32 +168,36 @@ async fn carry_out(
     interrupt.check("retain")?;
     let bar = output::bar(plan.rows());
     bar.set_message(table.name());
-    let mut say = |at: &Retained| {
-        bar.set_position(at.rows);
-        bar.set_message(format!("{}: {} records", table.name(), grouped(at.rows)));
+    let mut say = |at: &PruneReport| {
+        bar.set_position(at.deleted_rows);
+        bar.set_message(format!(
+            "{}: {} records",
+            table.name(),
+            grouped(at.deleted_rows)
+        ));
         match interrupt.is_set() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
     };
-    let done = maintenance::retain(conn, table, plan, &mut say).await;
+    let done = maintenance::prune(conn, table, plan, &mut say).await;
     bar.finish_and_clear();
     let done = done?;
     if interrupt.is_set() {
         output::note(&format!(
             "{}: {} of {} records are gone",
             table.name(),
-            grouped(done.rows),
+            grouped(done.deleted_rows),
             grouped(plan.rows())
         ));
         return interrupt.check("retain");
     }
-    for kept in &done.kept {
+    for kept in &done.skipped {
         output::warning(&format!(
             "{kept} stays: it has newer records by now, or another process is at it"
         ));
     }
-    plan.partitions.retain(|p| !done.kept.contains(&p.name));
+    plan.partitions.retain(|p| !done.skipped.contains(&p.name));
     Ok(())
 }
 
@@ -240,28 +247,28 @@ fn show(args: &RetainArgs, all: &[Planned]) -> Result<(), Failure> {
 }
 
 /// Why a partition stays.
-fn why(table: &Table, staying: &Staying) -> String {
+fn why(table: &Table, staying: &RetentionBlocker) -> String {
     let has = match staying.oldest {
         Some(oldest) => format!("has records from {} on", super::time(Some(oldest))),
         None => "is what the table is too large with".to_owned(),
     };
-    let (name, table) = (&staying.name, table.name());
+    let (name, table) = (&staying.partition, table.name());
     let and_old = match staying.oldest {
         Some(_) => " and all of its records are too old",
         None => "",
     };
-    match staying.why {
-        Why::TakesInserts { to: Some(to), .. } => format!(
+    match staying.reason {
+        BlockerReason::TakesInserts { to: Some(to), .. } => format!(
             "{table}: {name} {has}, and stays while it takes inserts: it goes as a whole, once id \
              {} is in use{and_old}",
             grouped(to.unsigned_abs())
         ),
-        Why::TakesInserts { .. } => {
+        BlockerReason::TakesInserts { .. } => {
             format!(
                 "{table}: {name} {has}, and stays, as it takes all inserts from its first id on"
             )
         }
-        Why::IsDefault => format!(
+        BlockerReason::DefaultPartition => format!(
             "{table}: {name} {has}, and stays as the default partition: lookback storage seal \
              makes partitions, one of it too, which goes as a whole once ids are beyond its end"
         ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use lookback::Table;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
-use lookback::maintenance::{self, AheadOptions, Keeper, KeeperOptions};
+use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
 use sqlx::PgPool;
 
 use super::interrupt::Interrupt;
@@ -63,9 +63,9 @@ async fn seal(
     interrupt: &Interrupt,
 ) -> Result<Done, Failure> {
     let mut done = Done::default();
-    let made = maintenance::make_ahead(pool, table, &AheadOptions::default()).await?;
-    done.partitions = made.partitions.len();
-    done.converted = made.converted.is_some();
+    let made = maintenance::precreate_partitions(pool, table, &PrecreateOptions::default()).await?;
+    done.partitions = made.created.len();
+    done.converted = made.split.is_some();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
     let mut sealed_ids = 0;
     while !interrupt.is_set() {
@@ -101,7 +101,7 @@ async fn seal(
     }
     while !interrupt.is_set() {
         bar.set_message(format!("{}: finishing partitions", table.name()));
-        if maintenance::finish(pool, table).await?.is_none() {
+        if maintenance::freeze_partition(pool, table).await?.is_none() {
             break;
         }
         done.finished += 1;
@@ -152,41 +152,41 @@ impl Done {
 /// Maintains the tables until interrupted.
 pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Failure> {
     let pool = database::pool(config, 3).await?;
-    let mut options = KeeperOptions::default();
+    let mut options = MaintenanceOptions::default();
     options.tables = tables(kind);
     let bar = output::spinner("{spinner} {msg}  {elapsed}");
     bar.set_message("looking");
-    let mut keeper = Keeper::spawn(pool, options)?;
+    let mut worker = MaintenanceWorker::spawn(pool, options)?;
     bar.suspend(|| output::note("keeping the tables; Ctrl-C ends it"));
     let mut failed = None;
     loop {
-        let kept = tokio::select! {
-            kept = keeper.changed() => kept,
+        let stats = tokio::select! {
+            stats = worker.changed() => stats,
             interrupted = tokio::signal::ctrl_c() => {
                 interrupted?;
                 break;
             }
         };
-        if kept.failed != failed {
-            failed.clone_from(&kept.failed);
+        if stats.last_error != failed {
+            failed.clone_from(&stats.last_error);
             if let Some(problem) = &failed {
                 bar.suspend(|| output::warning(&format!("{problem}; it is retried")));
             }
         }
         bar.set_message(format!(
             "{} sealed, {} behind",
-            counted(kept.sealed_rows, "record"),
-            counted(kept.behind, "id")
+            counted(stats.sealed_rows, "record"),
+            counted(stats.unsealed_ids, "id")
         ));
     }
-    let kept = keeper.stop().await;
+    let stats = worker.stop().await;
     bar.finish_and_clear();
     output::note(&format!(
         "{} made, {} sealed ({}), {} finished",
-        counted(kept.partitions, "partition"),
-        counted(kept.segments, "segment"),
-        counted(kept.sealed_rows, "record"),
-        counted(kept.finished, "partition"),
+        counted(stats.created_partitions, "partition"),
+        counted(stats.sealed_segments, "segment"),
+        counted(stats.sealed_rows, "record"),
+        counted(stats.frozen_partitions, "partition"),
     ));
     Ok(())
 }

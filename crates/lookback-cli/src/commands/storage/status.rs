@@ -1,6 +1,6 @@
 //! `storage status`
 
-use lookback::maintenance::{self, Partition, Retention, State, Status};
+use lookback::maintenance::{self, Partition, PartitionState, PrunePlan, StorageStatus};
 use serde_json::{Value, json};
 
 use super::retain::{ALL, Planned, table_of};
@@ -12,7 +12,7 @@ use crate::output::{self, Cell, grouped};
 
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
-    let now = maintenance::retention_now(&mut conn).await?;
+    let now = maintenance::cutoff_clock(&mut conn).await?;
     let mut all = Vec::new();
     for named in ALL {
         let table = table_of(named);
@@ -53,7 +53,7 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cells(status: &Status) -> Vec<Cell> {
+fn cells(status: &StorageStatus) -> Vec<Cell> {
     let is_sealed = status.search_bytes > 0 || !status.partitions.is_empty();
     let unsealed = if is_sealed {
         grouped(status.unsealed_rows)
@@ -74,19 +74,24 @@ fn cells(status: &Status) -> Vec<Cell> {
 }
 
 /// Formats the count: `8,929`, or `~140,000` if some were counted when they were sealed.
-fn records(status: &Status) -> String {
+fn records(status: &StorageStatus) -> String {
     let about = if status.rows_are_exact { "" } else { "~" };
     format!("{about}{}", grouped(status.rows))
 }
 
-/// Formats the partitions by state: `3 finished, 1 hot, 2 ahead`.
-fn in_words(status: &Status) -> String {
-    let words: Vec<String> = [State::Finished, State::Sealed, State::Hot, State::Ahead]
-        .into_iter()
-        .map(|state| (status.count(state), state))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, state)| format!("{count} {}", state.name()))
-        .collect();
+/// Formats the partitions by state: `3 frozen, 1 hot, 2 precreated`.
+fn in_words(status: &StorageStatus) -> String {
+    let words: Vec<String> = [
+        PartitionState::Frozen,
+        PartitionState::Sealed,
+        PartitionState::Hot,
+        PartitionState::Precreated,
+    ]
+    .into_iter()
+    .map(|state| (status.count(state), state))
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, state)| format!("{count} {}", state.name()))
+    .collect();
     match (words.is_empty(), status.partitions.is_empty()) {
         (false, _) => words.join(", "),
         (true, false) => "default only".to_owned(),
@@ -94,10 +99,10 @@ fn in_words(status: &Status) -> String {
     }
 }
 
-fn advice(status: &Status, leaving: Option<&Retention>) -> Vec<String> {
+fn advice(status: &StorageStatus, leaving: Option<&PrunePlan>) -> Vec<String> {
     let mut advice = Vec::new();
     let table = status.table;
-    if !status.partitions.is_empty() && status.count(State::Ahead) == 0 {
+    if !status.partitions.is_empty() && status.count(PartitionState::Precreated) == 0 {
         advice.push(format!(
             "{table} has no partition ahead of need: lookback storage seal makes some"
         ));
@@ -112,8 +117,8 @@ fn advice(status: &Status, leaving: Option<&Retention>) -> Vec<String> {
     advice
 }
 
-fn as_json(status: &Status, leaving: Option<&Planned>) -> Value {
-    let partition = |(partition, state): &(Partition, State)| {
+fn as_json(status: &StorageStatus, leaving: Option<&Planned>) -> Value {
+    let partition = |(partition, state): &(Partition, PartitionState)| {
         json!({
             "name": partition.name, "state": state.name(),
             "from": partition.from, "to": partition.to,

@@ -1,59 +1,65 @@
-//! The worker in the background, and how the tables are.
+//! The maintenance worker, and the status of tables.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use lookback::maintenance::{self, Keeper, KeeperOptions, Kept, Policy, State, Status, make_ahead};
+use lookback::maintenance::{
+    self, MaintenanceOptions, MaintenanceStats, MaintenanceWorker, PartitionState, RetentionPolicy,
+    StorageStatus, precreate_partitions,
+};
 use lookback::{Error, Log, Metric, Model, RequestSnapshot, User};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 
 use super::{END, execute, layout, lines, number, partitions, until};
 
-fn options() -> KeeperOptions {
-    let mut options = KeeperOptions::default();
-    options.ahead.ids = 1_000;
-    options.segment = 250;
-    options.idle = Duration::from_millis(10);
+fn options() -> MaintenanceOptions {
+    let mut options = MaintenanceOptions::default();
+    options.precreate.ids_per_partition = 1_000;
+    options.segment_ids = 250;
+    options.idle_pause = Duration::from_millis(10);
     options
 }
 
-async fn look(pool: &PgPool, table: &'static lookback::Table) -> Status {
+async fn status_of(pool: &PgPool, table: &'static lookback::Table) -> StorageStatus {
     let mut conn = pool.acquire().await.unwrap();
     maintenance::status(&mut conn, table).await.unwrap()
 }
 
-/// Waits until the table has nothing left to seal and to finish.
-async fn settled(pool: &PgPool) -> Status {
-    let mut status = look(pool, Log::TABLE).await;
-    until("nothing left to seal and to finish", async || {
-        status = look(pool, Log::TABLE).await;
-        status.unsealed_rows < 250 && status.count(State::Sealed) == 0
+/// Waits until the table has nothing left to seal and to freeze.
+async fn settled(pool: &PgPool) -> StorageStatus {
+    let mut status = status_of(pool, Log::TABLE).await;
+    until("nothing left to seal and to freeze", async || {
+        status = status_of(pool, Log::TABLE).await;
+        status.unsealed_rows < 250 && status.count(PartitionState::Sealed) == 0
     })
     .await;
     status
 }
 
-/// Waits until the keeper says this.
-async fn said(keeper: &mut Keeper, is_so: impl Fn(&Kept) -> bool) {
-    let said = async { while !is_so(&keeper.changed().await) {} };
-    tokio::time::timeout(END, said).await.unwrap();
+/// Waits until the totals of the worker meet a condition.
+async fn until_stats(
+    worker: &mut MaintenanceWorker,
+    condition: impl Fn(&MaintenanceStats) -> bool,
+) {
+    let reached = async { while !condition(&worker.changed().await) {} };
+    tokio::time::timeout(END, reached).await.unwrap();
 }
 
-/// Stops a keeper once all goes well, and returns what it did. Where others are in
-/// its way for long, that is an error until it has tried again.
-async fn stopped(keeper: Keeper) -> Kept {
-    until("a keeper that goes on", async || {
-        keeper.kept().failed.is_none()
+/// Stops a worker once it has no error, and returns its totals. If others block it for
+/// long, that is an error until the retry succeeds.
+async fn stopped(worker: MaintenanceWorker) -> MaintenanceStats {
+    until("a worker without an error", async || {
+        worker.stats().last_error.is_none()
     })
     .await;
-    let kept = keeper.stop().await;
-    assert_eq!(kept.failed, None, "{kept:?}");
-    kept
+    let stats = worker.stop().await;
+    assert_eq!(stats.last_error, None, "{stats:?}");
+    stats
 }
 
 #[tokio::test]
-async fn keepers_beside_each_other_do_every_step_once() {
+async fn several_workers_do_every_step_once() {
     let db = testkit::database().await;
     let pool = PgPoolOptions::new()
         .max_connections(12)
@@ -65,12 +71,12 @@ async fn keepers_beside_each_other_do_every_step_once() {
         .create_many(&pool, &lines(0..300))
         .await
         .unwrap();
-    let keepers: Vec<_> = (0..3)
-        .map(|_| Keeper::spawn(pool.clone(), options()).unwrap())
+    let workers: Vec<_> = (0..3)
+        .map(|_| MaintenanceWorker::spawn(pool.clone(), options()).unwrap())
         .collect();
     let mut written = 300;
     for _ in 0..100 {
-        // As fast as keepers make partitions, and no faster.
+        // No faster than the workers create partitions.
         until("a partition beyond the newest id", async || {
             let head = number(&pool, "SELECT max(id) FROM logs").await;
             let mut beyond = partitions(&pool).await.into_iter();
@@ -85,8 +91,8 @@ async fn keepers_beside_each_other_do_every_step_once() {
     let status = settled(&pool).await;
     assert_eq!(status.rows, written);
     let mut segments = 0;
-    for keeper in keepers {
-        segments += stopped(keeper).await.segments;
+    for worker in workers {
+        segments += stopped(worker).await.sealed_segments;
     }
     assert_eq!(
         segments.cast_signed(),
@@ -98,16 +104,16 @@ async fn keepers_beside_each_other_do_every_step_once() {
             .unsigned_abs(),
         written
     );
-    // All that are full, and the first is one of 300 rows that no partition was made for.
+    // All full partitions; the first one is the split default partition of 300 rows.
     let full = (number(&pool, "SELECT max(id) FROM logs").await + 1) / 1_000;
     assert!(full >= 10, "{full}");
-    let finished = status.count(State::Finished);
-    assert_eq!(finished, usize::try_from(full).unwrap(), "{status:#?}");
+    let frozen = status.count(PartitionState::Frozen);
+    assert_eq!(frozen, usize::try_from(full).unwrap(), "{status:#?}");
     assert_eq!(number(&pool, "SELECT count(*) FROM logs_default").await, 0);
 }
 
 #[tokio::test]
-async fn keepers_that_are_killed_are_followed_by_others() {
+async fn killed_workers_are_continued_by_others() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0..300))
@@ -121,7 +127,7 @@ async fn keepers_that_are_killed_are_followed_by_others() {
             .connect(&db.url)
             .await
             .unwrap();
-        let keeper = Keeper::spawn(pool.clone(), options()).unwrap();
+        let worker = MaintenanceWorker::spawn(pool.clone(), options()).unwrap();
         tokio::time::sleep(Duration::from_millis(round * 3)).await;
         if round % 2 == 0 {
             execute(
@@ -136,11 +142,11 @@ async fn keepers_that_are_killed_are_followed_by_others() {
             .create_many(&db.pool, &lines(0..150))
             .await
             .unwrap();
-        drop(keeper);
+        drop(worker);
     }
-    let keeper = Keeper::spawn(db.pool.clone(), options()).unwrap();
+    let worker = MaintenanceWorker::spawn(db.pool.clone(), options()).unwrap();
     let status = settled(&db.pool).await;
-    stopped(keeper).await;
+    stopped(worker).await;
     assert_eq!(status.rows, written);
     assert_eq!(
         number(&db.pool, "SELECT count(*) FROM logs")
@@ -154,40 +160,40 @@ async fn keepers_that_are_killed_are_followed_by_others() {
 }
 
 #[tokio::test]
-async fn a_keeper_takes_what_retention_says() {
+async fn worker_with_policy_prunes_old_partitions() {
     let db = testkit::database().await;
-    let mut keeping = options();
-    keeping.retention = vec![(
+    let mut options_with_policy = options();
+    options_with_policy.retention = vec![(
         Log::TABLE,
-        Policy {
+        RetentionPolicy {
             older_than: Some(Duration::from_secs(3_600)),
-            ..Policy::default()
+            ..RetentionPolicy::default()
         },
     )];
-    keeping.retain_every = Duration::from_millis(50);
-    // Before the first record, so that the partitions are those that are looked for.
-    make_ahead(&db.pool, Log::TABLE, &keeping.ahead)
+    options_with_policy.prune_interval = Duration::from_millis(50);
+    // Before the first record, so that the names of the partitions are known.
+    precreate_partitions(&db.pool, Log::TABLE, &options_with_policy.precreate)
         .await
         .unwrap();
-    let mut keeper = Keeper::spawn(db.pool.clone(), keeping).unwrap();
+    let mut worker = MaintenanceWorker::spawn(db.pool.clone(), options_with_policy).unwrap();
     for _ in 0..25 {
         Log::records()
             .create_many(&db.pool, &lines(0..100))
             .await
             .unwrap();
     }
-    // What is not old stays.
+    // Records that are not old stay.
     settled(&db.pool).await;
-    assert_eq!(keeper.kept().dropped, 0);
-    // Older than an hour, whatever the clocks here and at the server say.
+    assert_eq!(worker.stats().dropped_partitions, 0);
+    // Older than an hour by any clock, here or on the server.
     execute(
         &db.pool,
         "ALTER TABLE logs_p0000000000000000 DROP CONSTRAINT lookback_times; \
         UPDATE logs SET created_at = '2001-01-01T00:00:00Z' WHERE id < 1000",
     )
     .await;
-    said(&mut keeper, |kept| kept.dropped > 0).await;
-    stopped(keeper).await;
+    until_stats(&mut worker, |stats| stats.dropped_partitions > 0).await;
+    stopped(worker).await;
     assert_eq!(
         number(&db.pool, "SELECT count(*) FROM logs").await,
         2_500 - 999
@@ -201,44 +207,47 @@ async fn a_keeper_takes_what_retention_says() {
 }
 
 #[tokio::test]
-async fn what_fails_is_said_and_tried_again() {
+async fn failing_worker_reports_the_error_and_retries() {
     let db = testkit::database().await;
     execute(&db.pool, "ALTER TABLE sealed_segments RENAME TO away").await;
-    let mut keeper = Keeper::spawn(db.pool.clone(), options()).unwrap();
-    said(&mut keeper, |kept| kept.failed.is_some()).await;
+    let mut worker = MaintenanceWorker::spawn(db.pool.clone(), options()).unwrap();
+    until_stats(&mut worker, |stats| stats.last_error.is_some()).await;
     execute(&db.pool, "ALTER TABLE away RENAME TO sealed_segments").await;
-    said(&mut keeper, |kept| kept.failed.is_none()).await;
-    keeper.stop().await;
+    until_stats(&mut worker, |stats| stats.last_error.is_none()).await;
+    worker.stop().await;
     let mut wrong = options();
     wrong.tables = vec![User::TABLE];
-    assert!(Keeper::spawn(db.pool.clone(), wrong).is_err_and(|error: Error| error.is_invalid()));
+    assert!(
+        MaintenanceWorker::spawn(db.pool.clone(), wrong)
+            .is_err_and(|error: Error| error.is_invalid())
+    );
 }
 
 #[tokio::test]
-async fn the_status_of_a_table_adds_up() {
+async fn status_of_a_table_matches_its_catalog_and_rows() {
     let db = testkit::database().await;
-    let empty = look(&db.pool, Log::TABLE).await;
+    let empty = status_of(&db.pool, Log::TABLE).await;
     assert_eq!(
         (empty.rows, empty.oldest, empty.partitions.len()),
         (0, None, 1)
     );
-    assert_eq!(empty.partitions[0].1, State::Default);
+    assert_eq!(empty.partitions[0].1, PartitionState::Default);
     Log::records()
         .create_many(&db.pool, &lines(0..2_600))
         .await
         .unwrap();
-    let keeper = Keeper::spawn(db.pool.clone(), options()).unwrap();
+    let worker = MaintenanceWorker::spawn(db.pool.clone(), options()).unwrap();
     settled(&db.pool).await;
     Log::records()
         .create_many(&db.pool, &lines(0..20))
         .await
         .unwrap();
-    stopped(keeper).await;
+    stopped(worker).await;
     let all = "SELECT sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree('logs')";
-    let mut status = look(&db.pool, Log::TABLE).await;
-    // An autovacuum between the one look and the other makes the table larger.
-    until("the sizes that the server says", async || {
-        status = look(&db.pool, Log::TABLE).await;
+    let mut status = status_of(&db.pool, Log::TABLE).await;
+    // An autovacuum between the two queries makes the table larger.
+    until("the sizes that the server reports", async || {
+        status = status_of(&db.pool, Log::TABLE).await;
         let bytes = status.table_bytes + status.index_bytes;
         bytes.cast_signed() == number(&db.pool, all).await
     })
@@ -253,13 +262,17 @@ async fn the_status_of_a_table_adds_up() {
     assert_eq!((status.oldest, status.newest), times);
     let of = |state| status.count(state);
     assert_eq!(
-        (of(State::Hot), of(State::Ahead), of(State::Default)),
+        (
+            of(PartitionState::Hot),
+            of(PartitionState::Precreated),
+            of(PartitionState::Default)
+        ),
         (1, 2, 1),
         "{status:#?}"
     );
     assert!(status.search_bytes > 0);
     for table in [Metric::TABLE, User::TABLE, RequestSnapshot::TABLE] {
-        let status = look(&db.pool, table).await;
+        let status = status_of(&db.pool, table).await;
         assert_eq!(status.rows, 0);
         assert!(status.index_bytes > 0, "{status:?}");
     }

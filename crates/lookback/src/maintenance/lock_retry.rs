@@ -1,49 +1,47 @@
-//! Locks in short turns: a lock that is waited for keeps back everyone who
-//! comes after, so it is waited for briefly, let go of, and asked for again.
+//! Lock retries: a lock is waited for briefly and requested again after a pause,
+//! because everyone who comes later queues behind a waiting request.
 
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
-use crate::db::Sql;
-use crate::db::row;
+use crate::db::{Sql, row};
 use crate::error::Error;
 use crate::model::Table;
 
-/// How long a lock is waited for in one turn.
+/// How long a lock is waited for in one attempt.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The turns of one undertaking.
+/// The attempts of one task, up to a total time.
 #[derive(Debug)]
-pub(super) struct Turns {
-    begun: Instant,
-    patience: Duration,
+pub(super) struct LockRetry {
+    started: Instant,
+    timeout: Duration,
     pause: Duration,
 }
 
-impl Turns {
-    pub(super) fn new(patience: Duration) -> Self {
+impl LockRetry {
+    pub(super) fn new(timeout: Duration) -> Self {
         Self {
-            begun: Instant::now(),
-            patience,
+            started: Instant::now(),
+            timeout,
             pause: Duration::from_millis(50),
         }
     }
 
-    /// Pauses before another turn; false if the error is none that passes, or
-    /// there were turns enough.
-    pub(super) async fn again(&mut self, error: &Error) -> bool {
-        let passes = matches!(error, Error::Timeout(_)) || is_deadlock(error);
-        passes && self.pause().await
+    /// Pauses before another attempt; false if the error is permanent or time is up.
+    pub(super) async fn after(&mut self, error: &Error) -> bool {
+        let is_transient = matches!(error, Error::Timeout(_)) || is_deadlock(error);
+        is_transient && self.pause().await
     }
 
-    /// Pauses before another turn; false if there were turns enough.
+    /// Pauses before another attempt; false if time is up.
     pub(super) async fn pause(&mut self) -> bool {
-        if self.begun.elapsed() >= self.patience {
+        if self.started.elapsed() >= self.timeout {
             return false;
         }
         tokio::time::sleep(self.pause).await;
-        // Longer than the turn itself in the end: others get most of the time.
+        // Pauses end up longer than the attempts: others get most of the time.
         self.pause = (self.pause * 2).min(Duration::from_secs(2));
         true
     }
@@ -53,10 +51,11 @@ fn is_deadlock(error: &Error) -> bool {
     matches!(error, Error::Database { .. }) && error.is_retryable()
 }
 
-/// Begins a transaction that waits 200 ms for a lock, and that ends by itself
-/// should this process hang in the middle of it. `None` if another one is at
-/// the same `work` on the table: the lock is one of the transaction, which
-/// poolers pass on.
+/// Begins a transaction that waits 200 ms for a lock.
+///
+/// The server ends it should this process hang in the middle of it. Returns `None` if
+/// another process does the same `work` on the table: the advisory lock belongs to the
+/// transaction, so it works through connection poolers.
 pub(super) async fn begin<'c>(
     conn: &'c mut PgConnection,
     table: &'static Table,
@@ -72,17 +71,17 @@ pub(super) async fn begin<'c>(
     sql.push(" || ' ' || to_regclass(");
     sql.bind(table.quoted())?;
     sql.push(")::oid::text, 0)) AS got");
-    match row(&mut transaction, sql).await?.try_get("got")? {
-        true => Ok(Some(transaction)),
-        false => {
-            transaction.rollback().await?;
-            Ok(None)
-        }
+    if row(&mut transaction, sql).await?.try_get("got")? {
+        Ok(Some(transaction))
+    } else {
+        transaction.rollback().await?;
+        Ok(None)
     }
 }
 
-/// Locks a table, or a partition alone, in this mode until the transaction
-/// ends; `relation` is its name as an identifier.
+/// Locks a table, or a single partition, until the transaction ends.
+///
+/// `relation` is its name as an identifier.
 pub(super) async fn lock(conn: &mut PgConnection, relation: &str, mode: &str) -> Result<(), Error> {
     let sql = Sql::new(&format!("LOCK TABLE ONLY {relation} IN {mode} MODE"));
     sql.execute(conn).await?;

@@ -1,4 +1,4 @@
-//! What retention takes record by record.
+//! Rows that are deleted one by one, because their partition stays.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -6,97 +6,100 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::plan::Retention;
-use super::retain::{Retained, Say};
-use super::turns::{self, Turns};
-use crate::db::Sql;
-use crate::db::one;
+use super::plan::PrunePlan;
+use super::pruning::{OnProgress, PruneReport};
+use crate::db::{Sql, one};
 use crate::error::Error;
+use crate::maintenance::lock_retry::{self, LockRetry};
 use crate::model::{ColumnRole, Table};
 use crate::search::index;
 
-/// How long the lock of the partitions is asked for, to settle: the next retention
-/// goes on, too.
-const SETTLING: Duration = Duration::from_secs(10);
+/// How long to retry the lock of the partitions; the next prune continues.
+const REFRESH_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Rows deleted by one statement, and for good with it.
-const DELETED_AT_A_TIME: i64 = 10_000;
+/// Rows that one statement deletes and commits.
+const ROWS_PER_STATEMENT: i64 = 10_000;
 
-/// Deletes what goes of the table one by one.
-pub(super) async fn delete(
+/// Deletes the expired and the soft-deleted rows of a plan.
+pub(super) async fn delete_rows(
     conn: &mut PgConnection,
     table: &'static Table,
-    retention: &Retention,
-    retained: &mut Retained,
-    say: Say<'_>,
+    plan: &PrunePlan,
+    report: &mut PruneReport,
+    on_progress: OnProgress<'_>,
 ) -> Result<(), Error> {
-    let (older, deleted) = (retention.of.created_before, retention.of.deleted_before);
-    if let Some(cutoff) = older.filter(|_| retention.older_rows > 0 || retention.of.is_overdue) {
-        let goes_on = delete_all_older(conn, table, cutoff, retention, retained, say).await?;
+    let created_before = plan.scope.created_before;
+    if let Some(cutoff) = created_before.filter(|_| plan.expired_rows > 0 || plan.scope.is_overdue)
+    {
+        let goes_on = delete_expired(conn, table, cutoff, plan, report, on_progress).await?;
         if table.sealed {
-            settle(conn, table, cutoff, Turns::new(SETTLING)).await?;
+            refresh_segments(conn, table, cutoff, LockRetry::new(REFRESH_LOCK_TIMEOUT)).await?;
         }
         if goes_on.is_break() {
             return Ok(());
         }
     }
-    let Some(cutoff) = deleted else {
+    let Some(cutoff) = plan.scope.deleted_before else {
         return Ok(());
     };
     loop {
-        let deleted = delete_deleted(conn, table, cutoff).await?;
-        retained.rows += deleted;
-        if deleted == 0 || say(retained).is_break() {
+        let deleted = delete_soft_deleted(conn, table, cutoff).await?;
+        report.deleted_rows += deleted;
+        if deleted == 0 || on_progress(report).is_break() {
             return Ok(());
         }
     }
 }
 
-async fn delete_all_older(
+async fn delete_expired(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
-    retention: &Retention,
-    retained: &mut Retained,
-    say: Say<'_>,
+    plan: &PrunePlan,
+    report: &mut PruneReport,
+    on_progress: OnProgress<'_>,
 ) -> Result<ControlFlow<()>, Error> {
     let mut after = i64::MIN;
-    while let Some(rows) = delete_older(conn, table, cutoff, after, retention.of.head).await? {
+    while let Some(rows) =
+        delete_expired_batch(conn, table, cutoff, after, plan.scope.newest_id).await?
+    {
         after = rows.last;
-        retained.rows += rows.deleted;
-        if say(retained).is_break() {
+        report.deleted_rows += rows.deleted;
+        if on_progress(report).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
 }
 
-struct Deleted {
+/// The result of one statement.
+struct DeletedBatch {
     deleted: u64,
-    /// The greatest id of them.
+    /// The greatest id among the deleted rows.
     last: i64,
 }
 
-/// Deletes some of the records after this id that were made before this time;
-/// `None` if there are no more.
-async fn delete_older(
+/// Deletes some rows after this id that were created before this time.
+///
+/// Returns `None` if there are no more.
+async fn delete_expired_batch(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
     after: i64,
-    head: i64,
-) -> Result<Option<Deleted>, Error> {
+    newest_id: i64,
+) -> Result<Option<DeletedBatch>, Error> {
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::default();
     let cutoff = sql.argument(cutoff)?;
     let after = sql.argument(after)?;
-    let head = sql.argument(head)?;
-    let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
-    // In the order of ids: what was deleted before is not passed again.
+    let newest_id = sql.argument(newest_id)?;
+    let limit = sql.argument(ROWS_PER_STATEMENT)?;
+    // In the order of ids, so that no statement passes rows that an earlier one deleted.
     sql.push(&format!(
         "WITH old AS MATERIALIZED (SELECT {id} AS id FROM {from} WHERE {created_at} < {cutoff} \
-           AND {id} > {after} AND {id} <= {head} ORDER BY {id} LIMIT {at_a_time}), \
+           AND {id} > {after} AND {id} <= {newest_id} ORDER BY {id} LIMIT {limit}), \
          gone AS (DELETE FROM {from} WHERE {id} IN (SELECT id FROM old) \
            AND {created_at} < {cutoff} RETURNING 1) \
          SELECT (SELECT max(id) FROM old) AS last, (SELECT count(*) FROM gone) AS deleted"
@@ -109,14 +112,14 @@ async fn delete_older(
     let Some(last) = row.try_get("last")? else {
         return Ok(None);
     };
-    Ok(Some(Deleted {
+    Ok(Some(DeletedBatch {
         deleted: row.try_get::<i64, _>("deleted")?.unsigned_abs(),
         last,
     }))
 }
 
-/// Deletes some of the records for good that were softly deleted before this time.
-async fn delete_deleted(
+/// Purges some of the records that were soft-deleted before this time.
+async fn delete_soft_deleted(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
@@ -125,87 +128,90 @@ async fn delete_deleted(
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let mut sql = Sql::default();
     let before = sql.argument(cutoff)?;
-    let at_a_time = sql.argument(DELETED_AT_A_TIME)?;
-    // Locked where they are chosen: a record that is restored meanwhile is waited for,
-    // looked at again there, and left alone.
+    let limit = sql.argument(ROWS_PER_STATEMENT)?;
+    // Rows are locked where they are chosen: a record that is being restored is waited for,
+    // checked again there, and kept.
     sql.push(&format!(
         "DELETE FROM {from} WHERE {id} IN (SELECT {id} FROM {from} \
-         WHERE {deleted_at} < {before} LIMIT {at_a_time} FOR UPDATE)"
+         WHERE {deleted_at} < {before} LIMIT {limit} FOR UPDATE)"
     ));
     sql.execute(conn)
         .await
         .map_err(|error| Error::from_driver(table, error))
 }
 
-/// Segments that are counted again by one transaction.
-const COUNTED_AT_A_TIME: i64 = 4;
+/// Segments that one statement counts again.
+const SEGMENTS_PER_STATEMENT: i64 = 4;
 
-/// Has the segments of a table know what they have still, once records are gone
-/// that were made before this time: those before the first record that stays are
-/// forgotten, and others that had older ones are counted again.
+/// Updates the segments of a table after records created before this time were deleted.
 ///
-/// Where others keep it from that, the next retention does it: until then
-/// searches read what is not forgotten, and find nothing by it.
-pub(super) async fn settle(
+/// Segments before the first remaining record are removed; others that had older
+/// records are counted again. If others hold the locks, the next prune does it: until
+/// then searches read segments that are out of date, and find nothing through them.
+pub(super) async fn refresh_segments(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
-    mut turns: Turns,
+    mut retry: LockRetry,
 ) -> Result<(), Error> {
     let mut after = None;
     loop {
         let step = match after {
-            None => forget_leading(conn, table).await,
-            Some(after) => count_again(conn, table, cutoff, after).await,
+            None => forget_leading_segments(conn, table).await,
+            Some(after) => recount_segments(conn, table, cutoff, after).await,
         };
         match step {
-            Ok(Settled::All) => return Ok(()),
-            Ok(Settled::UpTo(id)) => after = Some(id),
-            Ok(Settled::Busy) if turns.pause().await => {}
-            Ok(Settled::Busy) => return Ok(()),
-            Err(error) if turns.again(&error).await => {}
+            Ok(RefreshOutcome::Complete) => return Ok(()),
+            Ok(RefreshOutcome::UpTo(id)) => after = Some(id),
+            Ok(RefreshOutcome::Busy) if retry.pause().await => {}
+            Ok(RefreshOutcome::Busy) => return Ok(()),
+            Err(error) if retry.after(&error).await => {}
             Err(error) if error.is_timeout() => return Ok(()),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// How far it is.
-enum Settled {
-    All,
-    /// Segments that begin after this id are still to be counted.
+/// How far a refresh is.
+enum RefreshOutcome {
+    Complete,
+    /// Segments that begin after this id remain to be counted.
     UpTo(i64),
-    /// Another process is at the partitions.
+    /// Another process works on the partitions.
     Busy,
 }
 
-async fn forget_leading(conn: &mut PgConnection, table: &'static Table) -> Result<Settled, Error> {
-    let Some(mut transaction) = turns::begin(conn, table, "partitions").await? else {
-        return Ok(Settled::Busy);
+async fn forget_leading_segments(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<RefreshOutcome, Error> {
+    let Some(mut transaction) = lock_retry::begin(conn, table, "partitions").await? else {
+        return Ok(RefreshOutcome::Busy);
     };
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let sql = Sql::new(&format!("SELECT min({id}) FROM {from}"));
     let first: Option<i64> = one(&mut transaction, sql).await?;
-    // Without a record, all of them.
+    // Without a record, all segments.
     let end = first.unwrap_or(i64::MAX);
     index::forget_segments(&mut transaction, table, i64::MIN, end).await?;
     transaction.commit().await?;
-    Ok(Settled::UpTo(i64::MIN))
+    Ok(RefreshOutcome::UpTo(i64::MIN))
 }
 
-/// Counts some segments in one statement, which nobody waits for but a change of
-/// their own records.
-async fn count_again(
+/// Counts some segments again in one statement.
+///
+/// Only changes of their own records wait for it.
+async fn recount_segments(
     conn: &mut PgConnection,
     table: &'static Table,
     cutoff: DateTime<Utc>,
     after: i64,
-) -> Result<Settled, Error> {
+) -> Result<RefreshOutcome, Error> {
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
     let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
     let mut sql = Sql::default();
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
-    let (after, most) = (sql.argument(after)?, sql.argument(COUNTED_AT_A_TIME)?);
+    let (after, most) = (sql.argument(after)?, sql.argument(SEGMENTS_PER_STATEMENT)?);
     sql.push(&format!(
         "WITH counted AS (\
            UPDATE sealed_segments AS s \
@@ -222,5 +228,5 @@ async fn count_again(
          SELECT max(first_id) FROM counted"
     ));
     let last: Option<i64> = one(conn, sql).await?;
-    Ok(last.map_or(Settled::All, Settled::UpTo))
+    Ok(last.map_or(RefreshOutcome::Complete, RefreshOutcome::UpTo))
 }

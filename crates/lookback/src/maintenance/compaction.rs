@@ -1,23 +1,23 @@
-//! Less for a search to compare.
+//! Compaction: merging the search summaries of a partition.
 
 use sqlx::PgConnection;
 
 use super::partitions::Partition;
-use crate::db::Sql;
-use crate::db::one;
+use crate::db::{Sql, one};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::index;
 
-/// Makes one kind of all that have the same template in a partition whose ids are
-/// all sealed, forgets templates that nothing has any more, and returns how many
-/// kinds there were and are: `None` if another process is sealing the table.
-/// Searches find the same; there is less for them to read, and more for one of a
-/// short time.
+/// Merges the search summaries of a partition whose ids are all sealed.
+///
+/// Rows with the same template are listed once for the partition instead of once a
+/// segment, and templates that no row uses any more are deleted. Searches find the same;
+/// one over all times reads less, one over a short time reads more. Returns the number
+/// of postings before and after, or `None` if another process is sealing the table.
 ///
 /// # Errors
 ///
-/// [`Error::is_invalid`] for a partition that has no end, as the default
+/// [`Error::is_invalid`] for a partition without an upper bound, such as the default
 /// partition; those of the database.
 pub async fn compact(
     conn: &mut PgConnection,
@@ -25,14 +25,14 @@ pub async fn compact(
     partition: &Partition,
 ) -> Result<Option<(u64, u64)>, Error> {
     let Some(to) = partition.to else {
-        let problem = format!("{} has no end, and cannot be sealed", partition.name);
+        let problem = format!("{} has no upper bound and cannot be sealed", partition.name);
         return Err(Error::invalid_field(table.name, "partition", problem));
     };
-    // The first partition has no least id; its segments have.
+    // The first partition has no lower bound; its segments have.
     let mut sql = Sql::default();
-    let of_it = partition.summaries(&mut sql, table)?;
+    let condition = partition.summaries_condition(&mut sql, table)?;
     sql.push(&format!(
-        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {of_it}"
+        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {condition}"
     ));
     match one::<Option<i64>>(conn, sql).await? {
         Some(first) => index::compact(conn, table, first, to - 1).await,
@@ -40,7 +40,7 @@ pub async fn compact(
     }
 }
 
-/// Vacuums the tables of what search keeps, and tells the planner how they are.
+/// Vacuums and analyzes the tables of the search summaries.
 ///
 /// # Errors
 ///

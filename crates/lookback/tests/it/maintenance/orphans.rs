@@ -1,5 +1,4 @@
-//! Between the transaction that drops a partition and those that delete what
-//! search keeps about it, and when nobody comes to that.
+//! Orphans: the time between dropping a partition and deleting its summaries.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -7,8 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use lookback::maintenance::sealing::Sealer;
 use lookback::maintenance::{
-    self, AheadOptions, Keeper, KeeperOptions, Policy, Retained, Retention, make_ahead,
-    plan_retention, retain,
+    self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions, PrunePlan, PruneReport,
+    RetentionPolicy, plan_prune, precreate_partitions,
 };
 use lookback::{Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Transaction};
@@ -19,9 +18,9 @@ use crate::time;
 
 const IDS: i64 = 500;
 
-fn options() -> AheadOptions {
-    let mut options = AheadOptions::default();
-    options.ids = IDS;
+fn options() -> PrecreateOptions {
+    let mut options = PrecreateOptions::default();
+    options.ids_per_partition = IDS;
     options
 }
 
@@ -38,8 +37,8 @@ fn word(number: i64) -> String {
         .collect()
 }
 
-/// The line with this id. The partition that begins with `many` has kinds that no
-/// other has, more of them than a search looks at.
+/// The line with this id. The partition that begins with `many` has templates that
+/// no other has, more of them than a search looks at.
 fn line(id: i64, many: i64) -> NewLog {
     let message = match ((many..many + IDS).contains(&id), id % 5) {
         (true, 0..3) => format!("gate {} is open, number {id}", word(id)),
@@ -58,11 +57,15 @@ fn line(id: i64, many: i64) -> NewLog {
 /// Lines up to this id, an hour apart, in partitions of 500, sealed by `segment`.
 async fn filled(last: i64, segment: i64, many: i64) -> testkit::Database {
     let db = testkit::database().await;
-    make_ahead(&db.pool, Log::TABLE, &options()).await.unwrap();
+    precreate_partitions(&db.pool, Log::TABLE, &options())
+        .await
+        .unwrap();
     let lines: Vec<NewLog> = (1..=last).map(|id| line(id, many)).collect();
     for lines in lines.chunks(250) {
         Log::records().create_many(&db.pool, lines).await.unwrap();
-        make_ahead(&db.pool, Log::TABLE, &options()).await.unwrap();
+        precreate_partitions(&db.pool, Log::TABLE, &options())
+            .await
+            .unwrap();
     }
     seal(&db.pool, segment).await;
     db
@@ -73,7 +76,7 @@ async fn seal(pool: &PgPool, segment: i64) {
     seal_all(&mut conn, &mut Sealer::new(Log::TABLE, segment).unwrap()).await;
 }
 
-/// Takes the lock of the summaries, as somebody has it who seals a segment.
+/// Takes the lock of the summaries, as a process that seals a segment does.
 async fn sealing(pool: &PgPool) -> Transaction<'static, Postgres> {
     let mut lock = pool.begin().await.unwrap();
     sqlx::query(
@@ -86,53 +89,53 @@ async fn sealing(pool: &PgPool) -> Transaction<'static, Postgres> {
     lock
 }
 
-/// How many wait for that lock.
+/// The number of sessions that wait for that lock.
 const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// How long a retention waits for it before it leaves the rest to others.
+/// How long a prune waits for it before it leaves the rest to others.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A retention of what is older than this line.
-async fn plan(pool: &PgPool, id: i64) -> Retention {
+/// A plan to delete lines older than this one.
+async fn plan(pool: &PgPool, id: i64) -> PrunePlan {
     let mut conn = pool.acquire().await.unwrap();
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(Duration::ZERO),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
-    plan_retention(&mut conn, Log::TABLE, &policy, hour(id))
+    plan_prune(&mut conn, Log::TABLE, &policy, hour(id))
         .await
         .unwrap()
 }
 
-/// Deletes what is older than this line.
-async fn prune(pool: PgPool, id: i64) -> Retained {
+/// Deletes lines older than this one.
+async fn prune_before(pool: PgPool, id: i64) -> PruneReport {
     let plan = plan(&pool, id).await;
-    retain(&pool, Log::TABLE, &plan, &mut |_| ControlFlow::Continue(()))
+    maintenance::prune(&pool, Log::TABLE, &plan, &mut |_| ControlFlow::Continue(()))
         .await
         .unwrap()
 }
 
-/// The same, begun while a segment is sealed.
-async fn prune_after_sealing(pool: &PgPool, id: i64) -> Retained {
+/// The same, started while a segment is being sealed.
+async fn prune_after_sealing(pool: &PgPool, id: i64) -> PruneReport {
     let begun = Instant::now();
     let lock = sealing(pool).await;
-    let task = tokio::spawn(prune(pool.clone(), id));
-    until("a retention that waits", async || {
+    let task = tokio::spawn(prune_before(pool.clone(), id));
+    until("a prune that waits", async || {
         task.is_finished() || number(pool, WAITING).await > 0
     })
     .await;
     lock.rollback().await.unwrap();
     let done = task.await.unwrap();
     if begun.elapsed() >= PATIENCE {
-        // On a machine that is too busy for this it may have left the rest to others.
-        prune(pool.clone(), id).await;
+        // On a machine that is too busy, it may have left the rest to others.
+        prune_before(pool.clone(), id).await;
     }
     done
 }
 
-/// Kills a retention of what is older than this line when its partitions are
-/// dropped, and what search keeps about them is not.
+/// Kills a prune of older lines when its partitions are dropped, but their summaries
+/// are not deleted yet.
 async fn kill_halfway(pool: &PgPool, id: i64) {
     let plan = plan(pool, id).await;
     assert!(!plan.partitions.is_empty());
@@ -146,18 +149,18 @@ async fn kill_halfway(pool: &PgPool, id: i64) {
     let lock = sealing(pool).await;
     let names: Vec<String> = plan.partitions.iter().map(|p| p.name.clone()).collect();
     let task = tokio::spawn(async move {
-        retain(&mut conn, Log::TABLE, &plan, &mut |_| {
+        maintenance::prune(&mut conn, Log::TABLE, &plan, &mut |_| {
             ControlFlow::Continue(())
         })
         .await
     });
-    until("a retention that waits", async || {
+    until("a prune that waits", async || {
         task.is_finished() || number(pool, WAITING).await > 0
     })
     .await;
-    // Whatever it does by now: it asks for the lock in turns, with pauses between them.
+    // At any point of its lock retry: it may be pausing between two attempts.
     terminate(pool, pid).await;
-    // Either it has failed, or it had left the rest to others before: that is the same.
+    // It has failed, or had left the rest to others before: both leave the same.
     let _ = task.await.unwrap();
     for name in names {
         let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
@@ -166,7 +169,7 @@ async fn kill_halfway(pool: &PgPool, id: i64) {
     lock.rollback().await.unwrap();
 }
 
-/// Blocks and kinds of ids before this one, and templates that no kind has.
+/// Blocks and postings of ids before this one, and templates without postings.
 async fn left(pool: &PgPool, id: i64) -> (i64, i64) {
     let below = format!(
         "SELECT (SELECT count(*) FROM search_blocks WHERE last_id < {id}) \
@@ -186,7 +189,7 @@ async fn segments(pool: &PgPool) -> Vec<(i64, i64)> {
     .unwrap()
 }
 
-/// What a query finds, and how many, by summaries or from all records.
+/// The hits of a query and their number, by summaries or from all records.
 async fn hits(
     pool: &PgPool,
     query: &QueryBuilder<Log>,
@@ -203,7 +206,7 @@ async fn hits(
     (ranked.collect(), hits.total)
 }
 
-/// Searches find what reading every record finds, and count the same.
+/// Checks that searches find and count the same as reading every record does.
 async fn compare(pool: &PgPool, when: &str) {
     let records = Log::records();
     let mut queries: Vec<(String, QueryBuilder<Log>)> = Vec::new();
@@ -239,13 +242,13 @@ async fn compare(pool: &PgPool, when: &str) {
     }
 }
 
-/// A record of an id whose partition was dropped, in the default partition.
+/// A record with an id of a dropped partition, in the default partition.
 const BACK: &str = "INSERT INTO logs (id, created_at, source, level, message) \
     OVERRIDING SYSTEM VALUE \
     VALUES (7, '2026-06-01T00:00:00Z', 'API', 'info', 'gate seven is back, and open')";
 
 #[tokio::test]
-async fn what_is_left_of_a_partition_is_in_nobodys_way() {
+async fn searches_and_updates_ignore_orphans() {
     let db = filled(2_340, 50, 0).await;
     kill_halfway(&db.pool, 600).await;
     assert_eq!(
@@ -259,7 +262,7 @@ async fn what_is_left_of_a_partition_is_in_nobodys_way() {
 
     execute(&db.pool, BACK).await;
     compare(&db.pool, "with one that came back").await;
-    // A change of it waits while a segment is sealed, and no longer.
+    // A change of it waits only while a segment is sealed.
     let change = |pool: PgPool, word: &str| {
         let patch = LogPatch::new().message(format!("the {word} is back"));
         async move { Log::records().update(&pool, 7, patch).await }
@@ -280,8 +283,8 @@ async fn what_is_left_of_a_partition_is_in_nobodys_way() {
     assert_eq!(first("giraffe").await, Some(7));
     compare(&db.pool, "with one that was changed").await;
 
-    let done = prune(db.pool.clone(), 600).await;
-    assert_eq!((done.partitions, done.rows), (0, 100));
+    let done = prune_before(db.pool.clone(), 600).await;
+    assert_eq!((done.dropped_partitions, done.deleted_rows), (0, 100));
     assert_eq!(left(&db.pool, IDS).await, (0, 0));
     compare(&db.pool, "in the end").await;
     change(db.pool.clone(), "zebra").await.unwrap();
@@ -290,30 +293,32 @@ async fn what_is_left_of_a_partition_is_in_nobodys_way() {
 }
 
 enum Next {
-    Keeper,
+    Worker,
     Compact,
-    Retention,
+    Prune,
 }
 
 #[tokio::test]
-async fn what_a_killed_retention_leaves_is_deleted_by_whoever_comes_next() {
-    for next in [Next::Keeper, Next::Compact, Next::Retention] {
+async fn orphans_of_a_killed_prune_are_deleted_by_the_next_maintenance() {
+    for next in [Next::Worker, Next::Compact, Next::Prune] {
         let db = filled(1_620, 50, 0).await;
         kill_halfway(&db.pool, 600).await;
         let (below, _) = left(&db.pool, IDS).await;
         assert!(below > 300, "{below}");
         compare(&db.pool, "after it was killed").await;
         match next {
-            Next::Keeper => {
-                let mut options = KeeperOptions::default();
-                options.ahead.ids = IDS;
-                options.segment = 50;
-                options.idle = Duration::from_millis(5);
-                let mut keeper = Keeper::spawn(db.pool.clone(), options).unwrap();
-                tokio::time::timeout(END, async { while keeper.changed().await.idle == 0 {} })
-                    .await
-                    .unwrap();
-                assert_eq!(keeper.stop().await.failed, None);
+            Next::Worker => {
+                let mut options = MaintenanceOptions::default();
+                options.precreate.ids_per_partition = IDS;
+                options.segment_ids = 50;
+                options.idle_pause = Duration::from_millis(5);
+                let mut worker = MaintenanceWorker::spawn(db.pool.clone(), options).unwrap();
+                tokio::time::timeout(END, async {
+                    while worker.changed().await.idle_rounds == 0 {}
+                })
+                .await
+                .unwrap();
+                assert_eq!(worker.stop().await.last_error, None);
             }
             Next::Compact => {
                 let mut conn = db.pool.acquire().await.unwrap();
@@ -325,9 +330,9 @@ async fn what_a_killed_retention_leaves_is_deleted_by_whoever_comes_next() {
                     .unwrap()
                     .unwrap();
             }
-            Next::Retention => {
+            Next::Prune => {
                 let done = prune_after_sealing(&db.pool, 1_100).await;
-                assert_eq!(done.partitions, 1);
+                assert_eq!(done.dropped_partitions, 1);
             }
         }
         let first = segments(&db.pool).await[0].0;
@@ -336,10 +341,9 @@ async fn what_a_killed_retention_leaves_is_deleted_by_whoever_comes_next() {
     }
 }
 
-/// Nothing of the table is sealed any more, and ids that were sealed once come
-/// again.
+/// Nothing of the table is sealed any more, and ids that were once sealed come back.
 #[tokio::test]
-async fn ids_of_a_dropped_partition_are_sealed_again_without_what_is_left() {
+async fn sealing_ids_of_a_dropped_partition_ignores_its_orphans() {
     let db = filled(1_020, 50, 0).await;
     assert_eq!(segments(&db.pool).await.last().unwrap().1, 999);
     kill_halfway(&db.pool, 1_010).await;
@@ -362,19 +366,19 @@ async fn ids_of_a_dropped_partition_are_sealed_again_without_what_is_left() {
     compare(&db.pool, "sealed again").await;
 }
 
-/// A partition that goes before an older one, and segments that are of two
+/// A partition that is dropped before an older one, and segments that span two
 /// partitions.
 #[tokio::test]
-async fn what_searches_would_read_goes_with_its_partition() {
+async fn prune_deletes_the_summaries_of_a_dropped_partition() {
     let db = filled(2_340, 50, IDS).await;
     // The first partition stays.
     let newer = hour(2_000).to_rfc3339();
     let newer = format!("UPDATE logs SET created_at = '{newer}' WHERE id = 9");
     execute(&db.pool, &newer).await;
-    // While a segment is sealed: it has nothing to wait for.
+    // While a segment is sealed: the prune has nothing to wait for.
     let lock = sealing(&db.pool).await;
-    let task = tokio::spawn(prune(db.pool.clone(), 1_100));
-    until("the end of a retention", async || {
+    let task = tokio::spawn(prune_before(db.pool.clone(), 1_100));
+    until("the end of a prune", async || {
         task.is_finished() || number(&db.pool, WAITING).await > 0
     })
     .await;
@@ -383,7 +387,7 @@ async fn what_searches_would_read_goes_with_its_partition() {
         let of_it = format!("SELECT count(*) FROM {side} WHERE first_id >= 500 AND last_id < 1000");
         assert_eq!(number(&db.pool, &of_it).await, 0, "{side}");
     }
-    assert_eq!(task.await.unwrap().partitions, 1);
+    assert_eq!(task.await.unwrap().dropped_partitions, 1);
     lock.rollback().await.unwrap();
     compare(&db.pool, "without one in the middle").await;
 
@@ -393,8 +397,8 @@ async fn what_searches_would_read_goes_with_its_partition() {
     let of_it = "SELECT count(*) FROM search_kinds WHERE first_id >= 300 AND last_id < 500";
     assert_eq!(number(&db.pool, of_it).await, 0);
     compare(&db.pool, "half-way").await;
-    let done = prune(db.pool.clone(), 600).await;
-    assert_eq!((done.partitions, done.rows), (0, 100));
+    let done = prune_before(db.pool.clone(), 600).await;
+    assert_eq!((done.dropped_partitions, done.deleted_rows), (0, 100));
     assert_eq!(left(&db.pool, 300).await, (0, 0));
     compare(&db.pool, "in the end").await;
 }

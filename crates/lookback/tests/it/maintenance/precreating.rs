@@ -1,4 +1,4 @@
-//! Partitions ahead of need, and default partitions that have rows.
+//! Pre-creating partitions, and splitting default partitions that have rows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,35 +6,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lookback::maintenance::sealing::{Sealer, Step};
-use lookback::maintenance::{AheadOptions, make_ahead};
+use lookback::maintenance::{PrecreateOptions, precreate_partitions};
 use lookback::migrate::{self, Folder, Models};
 use lookback::{Log, Metric, Model as _, RequestSnapshot};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgPool};
 
-use super::{execute, layout, lines, number, partitions};
+use super::{execute, layout, lines, number, partitions, until};
 
-fn options(ids: i64) -> AheadOptions {
-    let mut options = AheadOptions::default();
-    options.ids = ids;
+fn options(ids: i64) -> PrecreateOptions {
+    let mut options = PrecreateOptions::default();
+    options.ids_per_partition = ids;
     options
 }
 
-/// Every default partition is a large one.
-fn the_long_way(ids: i64) -> AheadOptions {
+/// Every default partition is split in steps, as a large one is.
+fn split_in_steps(ids: i64) -> PrecreateOptions {
     let mut options = options(ids);
-    options.small = 0;
+    options.max_locked_split_bytes = 0;
     options
 }
 
 #[tokio::test]
-async fn an_empty_table_gets_partitions_and_rows_go_there() {
+async fn precreate_for_empty_table_creates_partitions_that_take_rows() {
     let db = testkit::database().await;
-    let made = make_ahead(&db.pool, Log::TABLE, &options(100))
+    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.partitions.len(), 3);
-    assert_eq!(made.converted, None);
+    assert_eq!(made.created.len(), 3);
+    assert_eq!(made.split, None);
     Log::records()
         .create_many(&db.pool, &lines(0..150))
         .await
@@ -46,32 +46,36 @@ logs_p0000000000000200 200..300 0
 logs_default -..- 0
 ");
 
-    // Ids 1 to 150 are gone through the first: the one beyond three is made, once.
-    let made = make_ahead(&db.pool, Log::TABLE, &options(100))
+    // Ids 1 to 150 fill the first partition: one more is created, once.
+    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.partitions, ["logs_p0000000000000300"]);
-    let made = make_ahead(&db.pool, Log::TABLE, &options(100))
+    assert_eq!(made.created, ["logs_p0000000000000300"]);
+    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.partitions, <[String; 0]>::default());
+    assert_eq!(made.created, <[String; 0]>::default());
 
-    make_ahead(&db.pool, RequestSnapshot::TABLE, &AheadOptions::default())
-        .await
-        .unwrap();
-    let refused = make_ahead(&db.pool, Metric::TABLE, &options(100)).await;
+    precreate_partitions(
+        &db.pool,
+        RequestSnapshot::TABLE,
+        &PrecreateOptions::default(),
+    )
+    .await
+    .unwrap();
+    let refused = precreate_partitions(&db.pool, Metric::TABLE, &options(100)).await;
     insta::assert_snapshot!(refused.unwrap_err(), @"
-id: is not what metrics is partitioned by; only tables that are partitioned by range of it can be kept so
+id: cannot maintain metrics: it must be partitioned by range of this column
 ");
-    let refused = make_ahead(&db.pool, Log::TABLE, &options(0)).await;
+    let refused = precreate_partitions(&db.pool, Log::TABLE, &options(0)).await;
     insta::assert_snapshot!(refused.unwrap_err(), @"
-ids: 0 is not a number of ids; it is 1 or more
+ids_per_partition: must be 1 or more, got 0
 ");
 }
 
 #[tokio::test]
-async fn a_default_partition_with_rows_becomes_one_of_its_ids() {
-    for options in [options(100), the_long_way(100)] {
+async fn precreate_with_rows_in_default_partition_splits_it() {
+    for options in [options(100), split_in_steps(100)] {
         let db = testkit::database().await;
         Log::records()
             .create_many(&db.pool, &lines(0..250))
@@ -86,14 +90,16 @@ async fn a_default_partition_with_rows_becomes_one_of_its_ids() {
             .await
         };
         let before = files(db.pool.clone()).await;
-        let made = make_ahead(&db.pool, Log::TABLE, &options).await.unwrap();
-        assert_eq!(made.converted.as_deref(), Some("logs_p0000000000000000"));
+        let made = precreate_partitions(&db.pool, Log::TABLE, &options)
+            .await
+            .unwrap();
+        assert_eq!(made.split.as_deref(), Some("logs_p0000000000000000"));
         assert_eq!(files(db.pool.clone()).await, before, "no row was moved");
         Log::records()
             .create_many(&db.pool, &lines(250..260))
             .await
             .unwrap();
-        if options.small > 0 {
+        if options.max_locked_split_bytes > 0 {
             insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000000 -..300 260
 logs_p0000000000000300 300..400 0
@@ -101,7 +107,7 @@ logs_p0000000000000400 400..500 0
 logs_default -..- 0
 ");
         } else {
-            // Ids go on beyond it, where no insert came while its rows were read.
+            // Ids continue beyond it, where no insert came while its rows were read.
             insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000000 -..1099511628100 250
 logs_p0001099511628100 1099511628100..1099511628200 10
@@ -110,7 +116,7 @@ logs_p0001099511628300 1099511628300..1099511628400 0
 logs_default -..- 0
 ");
         }
-        // Nothing of the conversion is left, and nothing is to be done.
+        // Nothing of the split is left over, and nothing remains to be done.
         assert_eq!(
             number(
                 &db.pool,
@@ -119,23 +125,27 @@ logs_default -..- 0
             .await,
             0
         );
-        let again = make_ahead(&db.pool, Log::TABLE, &options).await.unwrap();
+        let again = precreate_partitions(&db.pool, Log::TABLE, &options)
+            .await
+            .unwrap();
         assert_eq!(again, Default::default());
     }
 }
 
-/// No keeper ran, and ids have run past the last partition.
+/// No worker ran, and ids have passed the last partition.
 #[tokio::test]
-async fn what_landed_in_the_default_partition_later_is_converted_too() {
-    for options in [options(100), the_long_way(100)] {
+async fn precreate_with_rows_beyond_the_last_partition_splits_them_off() {
+    for options in [options(100), split_in_steps(100)] {
         let db = testkit::database().await;
-        make_ahead(&db.pool, Log::TABLE, &options).await.unwrap();
+        precreate_partitions(&db.pool, Log::TABLE, &options)
+            .await
+            .unwrap();
         Log::records()
             .create_many(&db.pool, &lines(0..420))
             .await
             .unwrap();
-        if options.small > 0 {
-            // And a record of an id whose partition was dropped.
+        if options.max_locked_split_bytes > 0 {
+            // And a record with an id of a dropped partition.
             execute(&db.pool, "DROP TABLE logs_p0000000000000000").await;
             execute(
                 &db.pool,
@@ -145,9 +155,11 @@ async fn what_landed_in_the_default_partition_later_is_converted_too() {
             .await;
         }
         let rows = number(&db.pool, "SELECT count(*) FROM logs").await;
-        let made = make_ahead(&db.pool, Log::TABLE, &options).await.unwrap();
-        assert_eq!(made.converted.as_deref(), Some("logs_p0000000000000300"));
-        if options.small > 0 {
+        let made = precreate_partitions(&db.pool, Log::TABLE, &options)
+            .await
+            .unwrap();
+        assert_eq!(made.split.as_deref(), Some("logs_p0000000000000300"));
+        if options.max_locked_split_bytes > 0 {
             insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000100 100..200 100
 logs_p0000000000000200 200..300 100
@@ -172,7 +184,7 @@ logs_default -..- 0
     }
 }
 
-/// Inserts batches until it is stopped; returns how many records there were.
+/// Inserts batches until it is stopped; returns the number of records.
 async fn write(pool: PgPool, stop: Arc<AtomicBool>) -> u64 {
     let mut written = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -185,8 +197,8 @@ async fn write(pool: PgPool, stop: Arc<AtomicBool>) -> u64 {
 }
 
 #[tokio::test]
-async fn inserts_go_on_while_the_default_partition_is_converted() {
-    let ways = [options(1_000), the_long_way(1_000)];
+async fn inserts_during_a_split_succeed() {
+    let ways = [options(1_000), split_in_steps(1_000)];
     for (options, before) in ways
         .into_iter()
         .flat_map(|way| [(way.clone(), 0), (way, 5_000)])
@@ -207,9 +219,11 @@ async fn inserts_go_on_while_the_default_partition_is_converted() {
             .map(|_| tokio::spawn(write(pool.clone(), stop.clone())))
             .collect();
         let mut patient = options.clone();
-        patient.patience = Duration::from_secs(120);
+        patient.lock_retry_timeout = Duration::from_secs(120);
         for _ in 0..10 {
-            make_ahead(&db.pool, Log::TABLE, &patient).await.unwrap();
+            precreate_partitions(&db.pool, Log::TABLE, &patient)
+                .await
+                .unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         stop.store(true, Ordering::Relaxed);
@@ -239,10 +253,10 @@ async fn inserts_go_on_while_the_default_partition_is_converted() {
     }
 }
 
-/// However many ids are given out between two steps of a conversion, none is
-/// refused: here more than fit in many partitions, at every step.
+/// No id is rejected, however many are assigned between two steps of a split: here more
+/// than fit in many partitions, at every step.
 #[tokio::test]
-async fn a_conversion_that_stopped_at_any_step_refuses_no_insert() {
+async fn inserts_after_a_split_that_stopped_at_any_step_succeed() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let far = 1_u64 << 39;
@@ -265,7 +279,7 @@ async fn a_conversion_that_stopped_at_any_step_refuses_no_insert() {
         .create_many(pool, &lines(0..250))
         .await
         .unwrap();
-    // As each step leaves it, and the process is killed.
+    // The state after each step, as when the process is killed there.
     for step in [
         "ALTER TABLE logs_default ADD CONSTRAINT lookback_before_{bound} CHECK (id < {bound}) NOT VALID",
         "ALTER TABLE logs_default VALIDATE CONSTRAINT lookback_before_{bound}",
@@ -273,12 +287,12 @@ async fn a_conversion_that_stopped_at_any_step_refuses_no_insert() {
         execute(pool, &step.replace("{bound}", &(2 * far).to_string())).await;
         leap().await;
     }
-    make_ahead(pool, Log::TABLE, &the_long_way(100))
+    precreate_partitions(pool, Log::TABLE, &split_in_steps(100))
         .await
         .unwrap();
-    // Ids go on beyond the bound, and the next ones have partitions.
+    // Ids continue beyond the bound, and the next ones have partitions.
     leap().await;
-    make_ahead(pool, Log::TABLE, &the_long_way(100))
+    precreate_partitions(pool, Log::TABLE, &split_in_steps(100))
         .await
         .unwrap();
     Log::records()
@@ -293,9 +307,9 @@ async fn a_conversion_that_stopped_at_any_step_refuses_no_insert() {
     assert_eq!(number(pool, "SELECT count(*) FROM logs_default").await, 0);
 }
 
-/// Only ids of a partition that was a default one are skipped.
+/// Only ids of a partition that was the default one are skipped.
 #[tokio::test]
-async fn a_wide_partition_made_by_hand_keeps_its_ids() {
+async fn precreate_with_a_wide_partition_created_by_hand_skips_no_ids() {
     let db = testkit::database().await;
     let pool = &db.pool;
     execute(
@@ -308,15 +322,17 @@ async fn a_wide_partition_made_by_hand_keeps_its_ids() {
             .create_many(pool, &lines(part))
             .await
             .unwrap();
-        let made = make_ahead(pool, Log::TABLE, &options(100)).await.unwrap();
+        let made = precreate_partitions(pool, Log::TABLE, &options(100))
+            .await
+            .unwrap();
         assert_eq!(made, Default::default());
     }
     assert_eq!(number(pool, "SELECT max(id) FROM logs").await, 6);
 }
 
-/// Sealing goes over the ids that were skipped in one step.
+/// Sealing passes the ids that were skipped in one step.
 #[tokio::test]
-async fn records_on_both_sides_of_skipped_ids_are_sealed_and_found() {
+async fn search_finds_sealed_records_on_both_sides_of_skipped_ids() {
     let db = testkit::database().await;
     let pool = &db.pool;
     for part in [0..250, 250..600] {
@@ -324,7 +340,7 @@ async fn records_on_both_sides_of_skipped_ids_are_sealed_and_found() {
             .create_many(pool, &lines(part))
             .await
             .unwrap();
-        make_ahead(pool, Log::TABLE, &the_long_way(100))
+        precreate_partitions(pool, Log::TABLE, &split_in_steps(100))
             .await
             .unwrap();
     }
@@ -346,24 +362,31 @@ async fn records_on_both_sides_of_skipped_ids_are_sealed_and_found() {
     }
 }
 
-/// PostgreSQL refuses a row that was on its way into the default partition when
-/// another one took its id.
+/// PostgreSQL rejects a row that is on its way into the default partition when another
+/// partition takes its id.
 #[tokio::test]
-async fn rows_on_their_way_are_not_refused() {
+async fn precreate_waits_for_inserts_into_the_default_partition() {
     for before in [0, 250] {
         let db = testkit::database().await;
         Log::records()
             .create_many(&db.pool, &lines(0..before))
             .await
             .unwrap();
-        let slow = "INSERT INTO logs (source, level, message) \
-            SELECT 'API', 'info', 'slow' FROM pg_sleep(0.5)";
-        let (inserted, made) = tokio::join!(sqlx::query(slow).execute(&db.pool), async {
-            tokio::time::sleep(Duration::from_millis(150)).await;
-            make_ahead(&db.pool, Log::TABLE, &options(100)).await
+        let pool = db.pool.clone();
+        let inserting = tokio::spawn(async move {
+            let slow = "INSERT INTO logs (source, level, message) \
+                SELECT 'API', 'info', 'slow' FROM pg_sleep(0.5)";
+            sqlx::query(slow).execute(&pool).await
         });
-        assert_eq!(inserted.unwrap().rows_affected(), 1);
-        assert!(made.unwrap().partitions.len() >= 2);
+        let sleeping = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event = 'PgSleep'";
+        until("an insert that is running", async || {
+            inserting.is_finished() || number(&db.pool, sleeping).await > 0
+        })
+        .await;
+        let report = precreate_partitions(&db.pool, Log::TABLE, &options(100)).await;
+        assert_eq!(inserting.await.unwrap().unwrap().rows_affected(), 1);
+        assert!(report.unwrap().created.len() >= 2);
         assert_eq!(
             number(&db.pool, "SELECT count(*) FROM logs_default").await,
             0
@@ -371,11 +394,11 @@ async fn rows_on_their_way_are_not_refused() {
     }
 }
 
-/// Whoever converts is killed, some time after it began, again and again.
+/// The splitting process is killed, at various times after it began.
 #[tokio::test]
-async fn a_conversion_that_is_killed_is_gone_on_with() {
+async fn killed_splits_are_continued() {
     let db = testkit::database().await;
-    let options = the_long_way(1_000);
+    let options = split_in_steps(1_000);
     let mut rows = 0;
     for round in 0..40_usize {
         // Every few rounds the default partition has rows again.
@@ -408,10 +431,12 @@ async fn a_conversion_that_is_killed_is_gone_on_with() {
         let after = Duration::from_micros(200 * u64::try_from(round).unwrap());
         if round % 2 == 0 {
             // The process is gone.
-            let _ = tokio::time::timeout(after, make_ahead(&killed, Log::TABLE, &options)).await;
+            let _ =
+                tokio::time::timeout(after, precreate_partitions(&killed, Log::TABLE, &options))
+                    .await;
         } else {
             // The session is.
-            let (_, _) = tokio::join!(make_ahead(&killed, Log::TABLE, &options), async {
+            let (_, _) = tokio::join!(precreate_partitions(&killed, Log::TABLE, &options), async {
                 tokio::time::sleep(after).await;
                 execute(&db.pool, &format!("SELECT pg_terminate_backend({pid})")).await;
             });
@@ -430,7 +455,7 @@ async fn a_conversion_that_is_killed_is_gone_on_with() {
         if round % 4 == 3 {
             // A session that was killed holds its locks for a moment longer.
             let deadline = Instant::now() + Duration::from_secs(120);
-            while make_ahead(&db.pool, Log::TABLE, &options)
+            while precreate_partitions(&db.pool, Log::TABLE, &options)
                 .await
                 .unwrap()
                 .busy
@@ -479,7 +504,7 @@ async fn a_bound_that_ids_come_near_is_chosen_anew() {
 the default partition of logs takes no ids from 300 on: its conversion was cut short, and never gone on with
 go on with it: lookback storage seal
 ");
-    make_ahead(&db.pool, Log::TABLE, &the_long_way(100))
+    precreate_partitions(&db.pool, Log::TABLE, &split_in_steps(100))
         .await
         .unwrap();
     Log::records()
@@ -503,14 +528,14 @@ async fn several_at_once_do_it_once() {
         .create_many(&db.pool, &lines(0..250))
         .await
         .unwrap();
-    for options in [the_long_way(100), options(100)] {
+    for options in [split_in_steps(100), options(100)] {
         let (a, b, c) = tokio::join!(
-            make_ahead(&db.pool, Log::TABLE, &options),
-            make_ahead(&db.pool, Log::TABLE, &options),
-            make_ahead(&db.pool, Log::TABLE, &options),
+            precreate_partitions(&db.pool, Log::TABLE, &options),
+            precreate_partitions(&db.pool, Log::TABLE, &options),
+            precreate_partitions(&db.pool, Log::TABLE, &options),
         );
         let made = [a.unwrap(), b.unwrap(), c.unwrap()];
-        let mut names: Vec<_> = made.iter().flat_map(|made| &made.partitions).collect();
+        let mut names: Vec<_> = made.iter().flat_map(|made| &made.created).collect();
         let all = names.len();
         names.sort();
         names.dedup();
@@ -526,7 +551,9 @@ async fn models_and_database_stay_in_step() {
         .await
         .unwrap();
     for table in [Log::TABLE, RequestSnapshot::TABLE] {
-        make_ahead(&db.pool, table, &options(100)).await.unwrap();
+        precreate_partitions(&db.pool, table, &options(100))
+            .await
+            .unwrap();
     }
     let mut conn = db.pool.acquire().await.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
@@ -548,16 +575,21 @@ async fn who_waits_for_a_lock_does_not_keep_others_waiting() {
     let mut reading = db.pool.begin().await.unwrap();
     reading.execute("SELECT count(*) FROM logs").await.unwrap();
     let mut impatient = options(100);
-    impatient.patience = Duration::from_millis(900);
-    let (refused, ()) = tokio::join!(make_ahead(&db.pool, Log::TABLE, &impatient), async {
-        for _ in 0..10 {
-            Log::records()
-                .create_many(&db.pool, &lines(0..2))
-                .await
-                .unwrap();
+    impatient.lock_retry_timeout = Duration::from_millis(900);
+    let (refused, ()) = tokio::join!(
+        precreate_partitions(&db.pool, Log::TABLE, &impatient),
+        async {
+            for _ in 0..10 {
+                Log::records()
+                    .create_many(&db.pool, &lines(0..2))
+                    .await
+                    .unwrap();
+            }
         }
-    });
+    );
     assert!(refused.unwrap_err().is_timeout());
     reading.rollback().await.unwrap();
-    make_ahead(&db.pool, Log::TABLE, &impatient).await.unwrap();
+    precreate_partitions(&db.pool, Log::TABLE, &impatient)
+        .await
+        .unwrap();
 }

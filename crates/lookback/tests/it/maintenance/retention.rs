@@ -1,4 +1,4 @@
-//! Finishing and retention.
+//! Freezing and retention.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use lookback::maintenance::sealing::Sealer;
 use lookback::maintenance::{
-    AheadOptions, Policy, Retained, finish, make_ahead, oldest_kept, plan_retention, retain,
+    PrecreateOptions, PruneReport, RetentionPolicy, freeze_partition, oldest_remaining, plan_prune,
+    precreate_partitions, prune,
 };
 use lookback::{
     Level, Log, Metric, Model, NewLog, NewMetric, NewRequestSnapshot, RequestSnapshot,
@@ -25,16 +26,18 @@ fn hour(number: usize) -> DateTime<Utc> {
     time("2026-01-01T00:00:00Z") + TimeDelta::hours(i64::try_from(number).unwrap())
 }
 
-fn options() -> AheadOptions {
-    let mut options = AheadOptions::default();
-    options.ids = 100;
+fn options() -> PrecreateOptions {
+    let mut options = PrecreateOptions::default();
+    options.ids_per_partition = 100;
     options
 }
 
 /// 350 lines, an hour apart, in partitions of 100, sealed by 50.
 async fn filled() -> testkit::Database {
     let db = testkit::database().await;
-    make_ahead(&db.pool, Log::TABLE, &options()).await.unwrap();
+    precreate_partitions(&db.pool, Log::TABLE, &options())
+        .await
+        .unwrap();
     let lines: Vec<NewLog> = (1..=350)
         .map(|number| {
             NewLog::new("API", Level::Info, format!("line {number}")).created_at(hour(number))
@@ -42,7 +45,9 @@ async fn filled() -> testkit::Database {
         .collect();
     for lines in lines.chunks(50) {
         Log::records().create_many(&db.pool, lines).await.unwrap();
-        make_ahead(&db.pool, Log::TABLE, &options()).await.unwrap();
+        precreate_partitions(&db.pool, Log::TABLE, &options())
+            .await
+            .unwrap();
     }
     seal(&db.pool, Log::TABLE).await;
     db
@@ -53,33 +58,33 @@ async fn seal(pool: &PgPool, table: &'static lookback::Table) {
     seal_all(&mut conn, &mut Sealer::new(table, 50).unwrap()).await;
 }
 
-/// Finishes what there is to finish, if nobody else is at it.
-async fn finish_all(pool: &PgPool, table: &'static lookback::Table) -> Vec<String> {
+/// Freezes all sealed partitions, unless another process does.
+async fn freeze_all(pool: &PgPool, table: &'static lookback::Table) -> Vec<String> {
     let begun = Instant::now();
     let mut names = Vec::new();
     loop {
-        match finish(pool, table).await {
+        match freeze_partition(pool, table).await {
             Ok(Some(name)) => names.push(name),
             Ok(None) => return names,
-            // An autovacuum is at the partition.
+            // An autovacuum holds the partition.
             Err(error) => assert!(error.is_timeout() && begun.elapsed() < END, "{error}"),
         }
     }
 }
 
-async fn finished(pool: &PgPool) -> usize {
+async fn frozen(pool: &PgPool) -> usize {
     let partitions = partitions(pool).await;
-    partitions.iter().filter(|p| p.is_finished).count()
+    partitions.iter().filter(|p| p.is_frozen).count()
 }
 
 #[tokio::test]
-async fn filters_on_time_leave_finished_partitions_out() {
+async fn filters_on_time_skip_frozen_partitions() {
     let db = filled().await;
-    let names = finish_all(&db.pool, Log::TABLE).await;
+    let names = freeze_all(&db.pool, Log::TABLE).await;
     assert_eq!(names.len(), 3, "{names:?}");
-    assert_eq!(finished(&db.pool).await, 3);
+    assert_eq!(frozen(&db.pool).await, 3);
     assert_eq!(
-        finish_all(&db.pool, Log::TABLE).await,
+        freeze_all(&db.pool, Log::TABLE).await,
         <[String; 0]>::default()
     );
 
@@ -99,16 +104,16 @@ async fn filters_on_time_leave_finished_partitions_out() {
             "{name}: {plan}"
         );
     }
-    // Nothing is known of a table that was neither vacuumed nor analysed.
+    // A table that was neither vacuumed nor analysed has no statistics.
     let known = "SELECT min(reltuples)::bigint FROM pg_class \
         WHERE relname IN ('logs_p0000000000000000', 'logs_p0000000000000200')";
     assert_eq!(number(&db.pool, known).await, 99);
 }
 
 #[tokio::test]
-async fn a_record_out_of_the_times_of_a_finished_partition_is_refused_in_words() {
+async fn update_beyond_the_times_of_a_frozen_partition_names_the_constraint() {
     let db = testkit::database().await;
-    make_ahead(&db.pool, RequestSnapshot::TABLE, &options())
+    precreate_partitions(&db.pool, RequestSnapshot::TABLE, &options())
         .await
         .unwrap();
     let requests: Vec<_> = (1..=150)
@@ -119,7 +124,7 @@ async fn a_record_out_of_the_times_of_a_finished_partition_is_refused_in_words()
         .await
         .unwrap();
     seal(&db.pool, RequestSnapshot::TABLE).await;
-    finish_all(&db.pool, RequestSnapshot::TABLE).await;
+    freeze_all(&db.pool, RequestSnapshot::TABLE).await;
     let change = |to| RequestSnapshotPatch::new().timestamp(to);
     let records = RequestSnapshot::records();
     records.update(&db.pool, 7, change(hour(20))).await.unwrap();
@@ -129,9 +134,9 @@ async fn a_record_out_of_the_times_of_a_finished_partition_is_refused_in_words()
         .unwrap_err();
     assert!(refused.is_invalid());
     insta::assert_snapshot!(refused, @"
-timestamp: is before or after the times of all records of request_snapshots_p0000000000000000, which is finished; to allow it, drop its constraint lookback_times, which is made anew later
+timestamp: must be in the range of times of request_snapshots_p0000000000000000, which is frozen; to allow it, drop its constraint lookback_times, which is added again later
 ");
-    // What it says helps, and the partition is finished again.
+    // The hint helps, and the partition is frozen again.
     execute(
         &db.pool,
         "ALTER TABLE request_snapshots_p0000000000000000 DROP CONSTRAINT lookback_times",
@@ -141,12 +146,12 @@ timestamp: is before or after the times of all records of request_snapshots_p000
         .update(&db.pool, 7, change(hour(500)))
         .await
         .unwrap();
-    assert_eq!(finish_all(&db.pool, RequestSnapshot::TABLE).await.len(), 1);
+    assert_eq!(freeze_all(&db.pool, RequestSnapshot::TABLE).await.len(), 1);
 }
 
-/// Rows that are changed between the look at the times and their proof.
+/// Rows change between reading the times and validating the constraint.
 #[tokio::test]
-async fn finishing_looks_again_where_rows_were_changed() {
+async fn freeze_after_rows_changed_starts_over() {
     let db = filled().await;
     execute(
         &db.pool,
@@ -154,41 +159,41 @@ async fn finishing_looks_again_where_rows_were_changed() {
         CHECK (created_at < '2026-01-02') NOT VALID",
     )
     .await;
-    assert_eq!(finish_all(&db.pool, Log::TABLE).await.len(), 3);
+    assert_eq!(freeze_all(&db.pool, Log::TABLE).await.len(), 3);
 }
 
 #[tokio::test]
-async fn finishing_that_is_cut_short_is_gone_on_with() {
+async fn interrupted_freeze_is_continued() {
     let db = filled().await;
     let mut named = 0;
     for micros in 0..200 {
         let some = tokio::time::timeout(
             Duration::from_micros(micros * 100),
-            finish(&db.pool, Log::TABLE),
+            freeze_partition(&db.pool, Log::TABLE),
         );
         if let Ok(Ok(Some(_))) = some.await {
             named += 1;
         }
     }
-    // The server may be at something still that was cut short here.
-    until("all that is sealed is finished", async || {
-        named += finish_all(&db.pool, Log::TABLE).await.len();
-        finished(&db.pool).await == 3
+    // The server may still work on something that was interrupted here.
+    until("all sealed partitions are frozen", async || {
+        named += freeze_all(&db.pool, Log::TABLE).await.len();
+        frozen(&db.pool).await == 3
     })
     .await;
     assert!(named <= 3, "{named}");
     assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, 350);
 }
 
-/// None of them fails since another one was quicker.
+/// None fails because another one was faster.
 #[tokio::test]
-async fn several_finish_the_same_partitions_at_once() {
+async fn concurrent_freezes_of_the_same_partitions_succeed() {
     let db = filled().await;
     for _ in 0..10 {
-        until("all that is sealed is finished", async || {
-            let all = || finish_all(&db.pool, Log::TABLE);
+        until("all sealed partitions are frozen", async || {
+            let all = || freeze_all(&db.pool, Log::TABLE);
             tokio::join!(all(), all(), all());
-            finished(&db.pool).await == 3
+            frozen(&db.pool).await == 3
         })
         .await;
         for partition in ["0000", "0100", "0200"] {
@@ -199,83 +204,80 @@ async fn several_finish_the_same_partitions_at_once() {
     }
 }
 
-/// What a policy takes, worked out and then done; both have to say the same.
-async fn take(
+/// Plans and prunes a policy; both must report the same.
+async fn plan_and_prune(
     pool: &PgPool,
     table: &'static lookback::Table,
-    policy: Policy,
+    policy: RetentionPolicy,
     now: DateTime<Utc>,
 ) -> String {
     let mut conn = pool.acquire().await.unwrap();
-    let plan = plan_retention(&mut conn, table, &policy, now)
-        .await
-        .unwrap();
-    let again = plan_retention(&mut conn, table, &policy, now)
-        .await
-        .unwrap();
+    let plan = plan_prune(&mut conn, table, &policy, now).await.unwrap();
+    let again = plan_prune(&mut conn, table, &policy, now).await.unwrap();
     assert_eq!(plan, again, "a preview changes nothing");
-    let oldest = oldest_kept(&mut conn, table, &plan).await.unwrap();
+    let oldest = oldest_remaining(&mut conn, table, &plan).await.unwrap();
     let count = format!("SELECT count(*) FROM {}", table.name());
     let rows = number(pool, &count).await;
-    let mut told = Vec::new();
-    let mut say = |at: &Retained| {
-        told.push(at.clone());
+    let mut reports = Vec::new();
+    let mut on_progress = |report: &PruneReport| {
+        reports.push(report.clone());
         ControlFlow::Continue(())
     };
-    let done = retain(pool, table, &plan, &mut say).await.unwrap();
+    let done = prune(pool, table, &plan, &mut on_progress).await.unwrap();
     assert_eq!(
-        (done.rows, done.bytes, done.partitions),
+        (done.deleted_rows, done.freed_bytes, done.dropped_partitions),
         (plan.rows(), plan.bytes(), plan.partitions.len() as u64)
     );
     assert_eq!(
         rows - number(pool, &count).await,
         i64::try_from(plan.rows()).unwrap()
     );
-    assert_eq!(told.last().cloned().unwrap_or_default(), done);
-    let left = plan_retention(&mut conn, table, &policy, now)
-        .await
-        .unwrap();
+    assert_eq!(reports.last().cloned().unwrap_or_default(), done);
+    let left = plan_prune(&mut conn, table, &policy, now).await.unwrap();
     assert!(left.is_empty(), "{left:?}");
-    assert_eq!(oldest_kept(&mut conn, table, &left).await.unwrap(), oldest);
+    assert_eq!(
+        oldest_remaining(&mut conn, table, &left).await.unwrap(),
+        oldest
+    );
     let names: Vec<_> = plan
         .partitions
         .iter()
         .map(|p| format!("{} {}", p.name, p.rows))
         .collect();
     format!(
-        "{names:?} older {} deleted {} oldest kept {:?}",
-        plan.older_rows, plan.deleted_rows, oldest
+        "{names:?} expired {} soft-deleted {} oldest remaining {:?}",
+        plan.expired_rows, plan.soft_deleted_rows, oldest
     )
 }
 
 #[tokio::test]
-async fn old_partitions_go_with_what_search_keeps_about_them() {
+async fn prune_by_age_drops_partitions_with_their_summaries() {
     let db = filled().await;
-    finish_all(&db.pool, Log::TABLE).await;
+    freeze_all(&db.pool, Log::TABLE).await;
     // Nothing is older than a year.
-    let year = Policy {
+    let year = RetentionPolicy {
         older_than: Some(365 * DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, year, hour(400)).await, @"
-[] older 0 deleted 0 oldest kept Some(2026-01-01T01:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, year, hour(400)).await, @"
+[] expired 0 soft-deleted 0 oldest remaining Some(2026-01-01T01:00:00Z)
 ");
     // The first two, and a part of the third, which stays.
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(100 * DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
-["logs_p0000000000000000 99", "logs_p0000000000000100 100"] older 0 deleted 0 oldest kept Some(2026-01-09T08:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
+["logs_p0000000000000000 99", "logs_p0000000000000100 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-09T08:00:00Z)
 "#);
     for side in ["sealed_segments", "search_blocks", "search_kinds"] {
         let of = |ids: &str| format!("SELECT count(*) FROM {side} WHERE target = 'logs' AND {ids}");
         assert_eq!(number(&db.pool, &of("first_id < 200")).await, 0, "{side}");
         assert!(number(&db.pool, &of("first_id >= 200")).await > 0, "{side}");
     }
-    // All are old; the one that takes inserts stays.
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(351 + 2_400)).await, @r#"
-["logs_p0000000000000200 100"] older 0 deleted 0 oldest kept Some(2026-01-13T12:00:00Z)
+    // All are old; the partition that takes inserts stays.
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(351 + 2_400)).await, @r#"
+["logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
 "#);
     insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000300 300..400 51
@@ -300,21 +302,21 @@ logs_default -..- 0
     );
 }
 
-/// Where records come slowly, a partition takes months to be full.
+/// If records arrive slowly, a partition takes months to fill up.
 #[tokio::test]
-async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
+async fn prune_by_age_deletes_overdue_rows_of_partitions_that_stay() {
     let db = filled().await;
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(10 * DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     // Lines 300 to 319 are too old, and none by a day more.
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(320 + 240)).await, @r#"
-["logs_p0000000000000000 99", "logs_p0000000000000100 100", "logs_p0000000000000200 100"] older 0 deleted 0 oldest kept Some(2026-01-13T12:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(320 + 240)).await, @r#"
+["logs_p0000000000000000 99", "logs_p0000000000000100 100", "logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
 "#);
-    // Now the first of them are, and all go that are too old.
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(330 + 240)).await, @"
-[] older 30 deleted 0 oldest kept Some(2026-01-14T18:00:00Z)
+    // Now the first of them are, and all that are too old are deleted.
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(330 + 240)).await, @"
+[] expired 30 soft-deleted 0 oldest remaining Some(2026-01-14T18:00:00Z)
 ");
     let first = async |words: &str| {
         let found = Log::records().search(words).list(&db.pool).await.unwrap();
@@ -329,20 +331,20 @@ async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
         .await
         .unwrap();
     insta::assert_snapshot!(segments, @"300 349 20 2026-01-14 18:00:00");
-    // What another program deleted is found out about, too.
-    let day = Policy {
+    // Rows that another program deleted are noticed, too.
+    let day = RetentionPolicy {
         older_than: Some(DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     execute(&db.pool, "DELETE FROM logs WHERE id < 340").await;
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, day, hour(357)).await, @"
-[] older 0 deleted 0 oldest kept Some(2026-01-15T04:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, day, hour(357)).await, @"
+[] expired 0 soft-deleted 0 oldest remaining Some(2026-01-15T04:00:00Z)
 ");
     let rows = "SELECT sum(rows)::bigint FROM sealed_segments WHERE target = 'logs'";
     assert_eq!(number(&db.pool, rows).await, 10);
-    // All goes, and with it all that search keeps.
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(10_000)).await, @"
-[] older 11 deleted 0 oldest kept None
+    // All rows are deleted, and all summaries with them.
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(10_000)).await, @"
+[] expired 11 soft-deleted 0 oldest remaining None
 ");
     for kept in [
         "sealed_segments",
@@ -363,7 +365,7 @@ async fn what_is_old_in_a_partition_that_stays_goes_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_too_large_loses_its_oldest_partitions() {
+async fn prune_by_size_drops_the_oldest_partitions() {
     let db = filled().await;
     let of = |p: &str| format!("SELECT pg_total_relation_size('logs_p0000000000000{p}')");
     let first = number(&db.pool, &of("000")).await;
@@ -380,44 +382,44 @@ async fn a_table_that_is_too_large_loses_its_oldest_partitions() {
         + (SELECT sum(pg_column_size(s.*)) FROM sealed_segments s)::bigint",
     )
     .await;
-    let most = |bytes: i64| Policy {
+    let most = |bytes: i64| RetentionPolicy {
         larger_than: Some(bytes.unsigned_abs()),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, most(all + sides), hour(400)).await, @"
-[] older 0 deleted 0 oldest kept Some(2026-01-01T01:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, most(all + sides), hour(400)).await, @"
+[] expired 0 soft-deleted 0 oldest remaining Some(2026-01-01T01:00:00Z)
 ");
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, most(all + sides - 1), hour(400)).await, @r#"
-["logs_p0000000000000000 99"] older 0 deleted 0 oldest kept Some(2026-01-05T04:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, most(all + sides - 1), hour(400)).await, @r#"
+["logs_p0000000000000000 99"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-05T04:00:00Z)
 "#);
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, most(all - first - 1), hour(400)).await, @r#"
-["logs_p0000000000000100 100"] older 0 deleted 0 oldest kept Some(2026-01-09T08:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, most(all - first - 1), hour(400)).await, @r#"
+["logs_p0000000000000100 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-09T08:00:00Z)
 "#);
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, most(0), hour(400)).await, @r#"
-["logs_p0000000000000200 100"] older 0 deleted 0 oldest kept Some(2026-01-13T12:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, most(0), hour(400)).await, @r#"
+["logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
 "#);
     let mut conn = db.pool.acquire().await.unwrap();
-    let refused = plan_retention(&mut conn, Metric::TABLE, &most(1), hour(1)).await;
+    let refused = plan_prune(&mut conn, Metric::TABLE, &most(1), hour(1)).await;
     insta::assert_snapshot!(refused.unwrap_err(), @"
 larger_than: is for partitioned tables, and metrics is not
 ");
 }
 
 #[tokio::test]
-async fn deleted_records_and_those_of_other_tables_go_row_by_row() {
+async fn prune_deletes_soft_deleted_records_and_metrics_row_by_row() {
     let db = filled().await;
     execute(
         &db.pool,
         "UPDATE logs SET deleted_at = created_at + interval '1 day' WHERE id % 10 = 0",
     )
     .await;
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(10 * DAY),
         deleted_older_than: Some(2 * DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
-    insta::assert_snapshot!(take(&db.pool, Log::TABLE, policy, hour(350)).await, @r#"
-["logs_p0000000000000000 99"] older 0 deleted 18 oldest kept Some(2026-01-05T04:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(350)).await, @r#"
+["logs_p0000000000000000 99"] expired 0 soft-deleted 18 oldest remaining Some(2026-01-05T04:00:00Z)
 "#);
 
     let windows: Vec<NewMetric> = (1..=300)
@@ -444,47 +446,47 @@ async fn deleted_records_and_those_of_other_tables_go_row_by_row() {
         "UPDATE metrics SET deleted_at = created_at WHERE id % 10 = 0",
     )
     .await;
-    insta::assert_snapshot!(take(&db.pool, Metric::TABLE, policy, hour(300)).await, @"
-[] older 59 deleted 20 oldest kept Some(2026-01-03T13:00:00Z)
+    insta::assert_snapshot!(plan_and_prune(&db.pool, Metric::TABLE, policy, hour(300)).await, @"
+[] expired 59 soft-deleted 20 oldest remaining Some(2026-01-03T13:00:00Z)
 ");
 }
 
-/// Somebody wrote a newer record after retention was worked out.
+/// A newer record was written after the plan was made.
 #[tokio::test]
-async fn a_partition_that_got_a_newer_record_stays() {
+async fn prune_skips_a_partition_with_a_newer_record() {
     let db = filled().await;
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     let mut conn = db.pool.acquire().await.unwrap();
-    let plan = plan_retention(&mut conn, Log::TABLE, &policy, hour(324))
+    let plan = plan_prune(&mut conn, Log::TABLE, &policy, hour(324))
         .await
         .unwrap();
     let newer = hour(400).to_rfc3339();
     let newer = format!("UPDATE logs SET created_at = '{newer}' WHERE id = 150");
     execute(&db.pool, &newer).await;
-    let done = retain(&db.pool, Log::TABLE, &plan, &mut |_| {
+    let done = prune(&db.pool, Log::TABLE, &plan, &mut |_| {
         ControlFlow::Continue(())
     })
     .await
     .unwrap();
-    assert_eq!(done.kept, ["logs_p0000000000000100"]);
-    assert_eq!(done.partitions, 2);
+    assert_eq!(done.skipped, ["logs_p0000000000000100"]);
+    assert_eq!(done.dropped_partitions, 2);
     assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, 151);
 }
 
-/// Readers and writers go on while partitions are dropped, and a reader who
-/// stays is waited for.
+/// Readers and writers continue while partitions are dropped; a prune waits for a reader
+/// that stays.
 #[tokio::test]
-async fn retention_does_not_keep_others_waiting() {
+async fn writers_continue_while_a_prune_waits_for_a_reader() {
     let db = filled().await;
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     let mut conn = db.pool.acquire().await.unwrap();
-    let plan = plan_retention(&mut conn, Log::TABLE, &policy, hour(324))
+    let plan = plan_prune(&mut conn, Log::TABLE, &policy, hour(324))
         .await
         .unwrap();
     drop(conn);
@@ -496,16 +498,16 @@ async fn retention_does_not_keep_others_waiting() {
     let again = plan.clone();
     let task = tokio::spawn({
         let pool = db.pool.clone();
-        let mut say = |_: &Retained| ControlFlow::Continue(());
-        async move { retain(&pool, Log::TABLE, &plan, &mut say).await }
+        let mut on_progress = |_: &PruneReport| ControlFlow::Continue(());
+        async move { prune(&pool, Log::TABLE, &plan, &mut on_progress).await }
     });
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    until("a retention that waits", async || {
+    until("a prune that waits", async || {
         task.is_finished() || number(&db.pool, waiting).await > 0
     })
     .await;
-    // They would wait for the retention, and it for the reader, who stays until they are done.
+    // They would wait for the prune, and it for the reader, which stays until they are done.
     let writing = async {
         for _ in 0..5 {
             let lines = super::lines(0..2);
@@ -515,33 +517,33 @@ async fn retention_does_not_keep_others_waiting() {
     tokio::time::timeout(END, writing).await.unwrap();
     reading.rollback().await.unwrap();
     let done = match task.await.unwrap() {
-        // As it says after a minute, where five writes take as long.
+        // The error after a minute, if five writes take that long.
         Err(error) if error.is_timeout() => {
-            let mut say = |_: &Retained| ControlFlow::Continue(());
-            retain(&db.pool, Log::TABLE, &again, &mut say).await
+            let mut on_progress = |_: &PruneReport| ControlFlow::Continue(());
+            prune(&db.pool, Log::TABLE, &again, &mut on_progress).await
         }
         done => done,
     };
-    assert_eq!(done.unwrap().partitions, 3);
+    assert_eq!(done.unwrap().dropped_partitions, 3);
 }
 
 #[tokio::test]
-async fn retention_ends_where_it_is_told_to_and_is_gone_on_with() {
+async fn prune_that_is_stopped_is_continued_by_the_next() {
     let db = filled().await;
-    let policy = Policy {
+    let policy = RetentionPolicy {
         older_than: Some(DAY),
-        ..Policy::default()
+        ..RetentionPolicy::default()
     };
     let mut left = 350;
     for rows in [99, 100, 100, 0] {
         let mut conn = db.pool.acquire().await.unwrap();
-        let plan = plan_retention(&mut conn, Log::TABLE, &policy, hour(324))
+        let plan = plan_prune(&mut conn, Log::TABLE, &policy, hour(324))
             .await
             .unwrap();
-        let done = retain(&db.pool, Log::TABLE, &plan, &mut |_| ControlFlow::Break(()))
+        let done = prune(&db.pool, Log::TABLE, &plan, &mut |_| ControlFlow::Break(()))
             .await
             .unwrap();
-        assert_eq!(done.rows, rows);
+        assert_eq!(done.deleted_rows, rows);
         left -= rows.cast_signed();
         assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, left);
     }

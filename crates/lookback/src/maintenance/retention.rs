@@ -1,0 +1,18 @@
+//! Retention: determining what is past its policy, and deleting it.
+
+mod blockers;
+mod measuring;
+mod oldest_remaining;
+mod orphans;
+mod plan;
+mod policy;
+mod pruning;
+mod row_deletion;
+
+pub use blockers::{BlockerReason, RetentionBlocker, retention_blockers};
+pub(super) use measuring::summary_bytes;
+pub use oldest_remaining::oldest_remaining;
+pub(super) use orphans::purge_orphans;
+pub use plan::{PartitionDrop, PrunePlan, plan_prune};
+pub use policy::RetentionPolicy;
+pub use pruning::{PruneReport, prune};
