@@ -83,7 +83,7 @@ pub enum Error {
         "{table}: records may have been sealed since the transaction began, which it cannot see"
     )]
     #[non_exhaustive]
-    Outdated {
+    StaleSnapshot {
         /// The table.
         table: &'static str,
     },
@@ -122,7 +122,7 @@ pub enum Error {
     /// of the record: its queue is full, it is closed, or it gave up.
     #[error("{table}: not written: {reason}")]
     #[non_exhaustive]
-    Unwritten {
+    NotWritten {
         /// The table.
         table: &'static str,
         /// Why, and what is known of the record.
@@ -231,8 +231,8 @@ impl Error {
     }
 
     /// A record that a writer did not store, for no fault of the record.
-    pub(crate) fn unwritten(table: &'static str, reason: impl Into<String>) -> Self {
-        Self::Unwritten {
+    pub(crate) fn not_written(table: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotWritten {
             table,
             reason: reason.into(),
             source: None,
@@ -288,8 +288,8 @@ impl Error {
     }
 
     /// A writer did not store a record, for no fault of the record.
-    pub fn is_unwritten(&self) -> bool {
-        matches!(self, Self::Unwritten { .. })
+    pub fn is_not_written(&self) -> bool {
+        matches!(self, Self::NotWritten { .. })
     }
 
     /// The same may succeed when it is tried again: the database did not answer
@@ -297,7 +297,7 @@ impl Error {
     /// transaction of the caller's, all of it has to be tried again.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Unavailable(_) | Self::Outdated { .. } => true,
+            Self::Timeout(_) | Self::Unavailable(_) | Self::StaleSnapshot { .. } => true,
             Self::Database { code, .. } => matches!(
                 code.as_str(),
                 sqlstate::SERIALIZATION_FAILURE | sqlstate::DEADLOCK_DETECTED
@@ -321,7 +321,7 @@ impl Error {
         match self {
             Self::Setup { hint, .. } => Some(hint),
             Self::TooSlow { .. } => Some(FASTER),
-            Self::Outdated { .. } => Some(ANEW),
+            Self::StaleSnapshot { .. } => Some(ANEW),
             Self::Database { code, .. } => match code.as_str() {
                 sqlstate::UNDEFINED_TABLE => Some(MIGRATE),
                 sqlstate::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),

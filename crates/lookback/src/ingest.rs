@@ -1,4 +1,4 @@
-//! Taking records in, many and fast: [`Writer`].
+//! Ingest: storing many records fast with a [`Writer`].
 //!
 //! ```no_run
 //! use lookback::ingest::Writer;
@@ -15,19 +15,19 @@
 //!
 //! # How it works
 //!
-//! Records wait in a queue that is bounded in records and in bytes. One thread
-//! checks and encodes them, embedding included, into the rows of a binary COPY,
-//! and cuts batches by rows, bytes and age. A few connections, *lanes*, each
-//! store one batch after the other: a batch is a transaction.
+//! Records wait in a queue that is bounded in records and in bytes. The encoder, one
+//! thread, validates them, computes embeddings, encodes the rows of a binary COPY, and
+//! cuts batches by rows, bytes and age. The dispatcher hands the batches to a few
+//! connections, *lanes*, which store them sequentially: a batch is a transaction.
 //!
-//! Each lane has a row in `ingest_lanes`, with the number of its last batch,
-//! which the transaction of the batch moves. A lane that loses its connection
-//! does not know whether its batch was stored; when it has connected again it
-//! reads the number, and knows. It locks the row to read it, and so waits for
-//! the transaction of the lost connection, should that still be there.
+//! Each lane has a row in `ingest_lanes`, with the number of its last batch, which the
+//! transaction of the batch updates. A lane that loses its connection does not know
+//! whether its batch was stored; after it has reconnected, it reads the number. It locks
+//! the row to read it, and so waits for the transaction of the lost connection, should
+//! that still be running.
 //!
-//! A batch of which PostgreSQL refuses a row is undone, and sent again in parts
-//! until each bad row is known; the others are stored.
+//! If PostgreSQL rejects a row, its batch is rolled back and bisected until each bad row
+//! is known; the others are stored.
 
 use std::fmt;
 use std::future::Future;
@@ -40,18 +40,18 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-mod assemble;
 mod back_off;
 mod batch;
-mod dispatch;
-mod fault;
-mod intake;
+mod bisecting;
+mod connection;
+mod dispatcher;
+mod encoder;
+mod error_class;
 mod lane;
 mod options;
 mod progress;
-mod refused;
+mod queue;
 mod row;
-mod session;
 mod spill;
 
 pub use options::{WhenFull, WriterBuilder};
@@ -60,86 +60,84 @@ use crate::error::Error;
 use crate::model::Model;
 use crate::value::JsonMap;
 use batch::Batch;
-use dispatch::Dispatch;
-use intake::{Entry, Intake, Refused, Waiter};
+use dispatcher::Dispatcher;
 use lane::Lane;
 use options::Options;
-use progress::{Counts, Progress};
-use spill::{Doubt, Spill};
+use progress::{BatchProgress, Counts};
+use queue::{PushError, QueuedRecord, RecordQueue, Waiter};
+use spill::{InDoubtBatch, Spill};
 
 /// Stores records in batches, by binary COPY over a few connections.
 ///
 /// It is cheap to clone: all clones are one writer. An acknowledgement, be it
 /// of [`write`](Self::write), of a [`Receipt`] or of [`flush`](Self::flush),
 /// means that the record is committed in PostgreSQL. Records of one writer are
-/// not stored in the order in which they came.
+/// not stored in the order in which they were sent.
 ///
-/// # Dropped
+/// # Dropping
 ///
-/// Call [`close`](Self::close) at the end. A writer whose last clone is dropped
-/// stops at once: what was acknowledged is stored, of the rest some may be.
-pub struct Writer<M: Model>(Arc<Owner<M>>);
+/// Call [`close`](Self::close) at the end. A writer whose last clone is dropped stops
+/// at once: acknowledged records are stored; of the others, some may be.
+pub struct Writer<M: Model>(Arc<WriterHandle<M>>);
 
-/// What the clones of a writer share. The last one stops it.
-struct Owner<M: Model> {
+/// The state behind the clones of a writer. The last clone stops it.
+struct WriterHandle<M: Model> {
     shared: Arc<Shared<M>>,
     lanes: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
-    /// Closed when the thread that makes batches has ended.
+    /// Closed when the encoder thread has ended.
     thread: tokio::sync::Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
     abort: Vec<tokio::task::AbortHandle>,
 }
 
-/// What the parts of a writer share.
+/// The state that the parts of a writer share.
 struct Shared<M: Model> {
     options: Options,
     connect: PgConnectOptions,
-    intake: Intake<M::New>,
-    dispatch: Dispatch,
-    progress: Progress,
+    queue: RecordQueue<M::New>,
+    dispatcher: Dispatcher,
+    progress: BatchProgress,
     counts: Counts,
     spill: Option<Spill>,
-    /// What keeps lanes from storing their batches, by their place; the last is that of
-    /// the spill.
-    trouble: Mutex<Vec<Option<Arc<Error>>>>,
+    /// The error that keeps each lane from storing its batch, by index; the last is that
+    /// of the spill.
+    errors: Mutex<Vec<Option<Arc<Error>>>>,
 }
 
-/// How many records a writer has taken, and what became of them.
+/// The number of records of a writer, by outcome.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Taken into the queue, or found in the spill.
+    /// Accepted into the queue, or found in the spill.
     pub accepted: u64,
-    /// Stored: committed in PostgreSQL.
+    /// Committed in PostgreSQL.
     pub written: u64,
-    /// Refused with a reason, by Lookback's checks or by PostgreSQL, or given up.
+    /// Rejected with a reason by Lookback's checks or PostgreSQL, or given up.
     pub rejected: u64,
-    /// Not taken, since the queue was full.
+    /// Not accepted because the queue was full.
     pub dropped: u64,
     /// Accepted, and neither written nor rejected yet.
     pub pending: u64,
-    /// Of these, in the spill.
+    /// Pending records in the spill.
     pub spilled: u64,
     /// How long the oldest pending record has been waiting.
     pub lag: Duration,
-    /// What keeps a connection of the writer from storing its batch, if
-    /// something does.
-    pub trouble: Option<Arc<Error>>,
+    /// The error that keeps a connection of the writer from storing its batch, if any.
+    pub last_error: Option<Arc<Error>>,
 }
 
 /// A record that was not stored.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// What was given for it, as an insert type reads it, without hidden
-    /// columns.
+    /// Its values as the insert type reads them, without hidden columns.
     pub values: JsonMap,
-    /// Why.
+    /// Why it was not stored.
     pub error: Error,
 }
 
-/// Resolves when a record is committed, or was refused.
+/// Resolves when a record is committed or rejected.
 ///
-/// Dropped, it changes nothing for the record.
+/// Dropping it changes nothing for the record.
 #[derive(Debug)]
 #[must_use = "a receipt does nothing unless it is awaited"]
 pub struct Receipt {
@@ -154,9 +152,9 @@ impl Future for Receipt {
         let table = self.table;
         Pin::new(&mut self.outcome).poll(context).map(|outcome| {
             outcome.unwrap_or_else(|_| {
-                Err(Error::unwritten(
+                Err(Error::not_written(
                     table,
-                    "the writer was dropped; it is not known whether the record is stored",
+                    "the writer was dropped; the record may be stored or not",
                 ))
             })
         })
@@ -164,25 +162,25 @@ impl Future for Receipt {
 }
 
 impl<M: Model> Writer<M> {
-    /// A writer with other options than the default ones.
+    /// Returns a builder for a writer with options.
     pub fn builder() -> WriterBuilder<M> {
         WriterBuilder::new()
     }
 
-    /// Puts a record into the queue. What becomes of it can be learned by
-    /// [`flush`](Self::flush), and by
+    /// Puts a record into the queue.
+    ///
+    /// Its outcome is reported by [`flush`](Self::flush) and
     /// [`on_rejected`](WriterBuilder::on_rejected).
     ///
     /// # Errors
     ///
-    /// [`Error::is_unwritten`] if the writer is closed, or the queue is full
-    /// and the writer [drops](WhenFull::Drop) what does not fit.
+    /// [`Error::is_not_written`] if the writer is closed, or the queue is full
+    /// and the writer [drops](WhenFull::Drop) records that do not fit.
     pub async fn send(&self, record: M::New) -> Result<(), Error> {
-        self.put(Entry::new(record, None)).await
+        self.put(QueuedRecord::new(record, None)).await
     }
 
-    /// Puts a record into the queue, and returns what resolves when it is
-    /// committed.
+    /// Puts a record into the queue, and returns a receipt that resolves at its commit.
     ///
     /// # Errors
     ///
@@ -190,7 +188,7 @@ impl<M: Model> Writer<M> {
     /// [`write`](Self::write).
     pub async fn submit(&self, record: M::New) -> Result<Receipt, Error> {
         let (sender, outcome) = oneshot::channel();
-        self.put(Entry::new(record, Some(sender))).await?;
+        self.put(QueuedRecord::new(record, Some(sender))).await?;
         Ok(Receipt {
             outcome,
             table: M::TABLE.name,
@@ -199,18 +197,18 @@ impl<M: Model> Writer<M> {
 
     /// Stores a record: returns when it is committed.
     ///
-    /// It waits for a batch to be full or old enough: many at the same time are
-    /// as fast as [`send`](Self::send), one after the other are not.
+    /// It waits for a batch to be full or old enough: many concurrent calls are as fast as
+    /// [`send`](Self::send), sequential calls are not.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] or [`Error::is_conflict`] with what is wrong with
-    /// the record; [`Error::is_unwritten`] if the writer is closed or dropped,
-    /// the queue full, or the table takes no rows.
+    /// [`Error::is_invalid`] or [`Error::is_conflict`] with the reason why the record is
+    /// rejected; [`Error::is_not_written`] if the writer is closed or dropped,
+    /// the queue is full, or the table accepts no rows.
     ///
     /// # Cancellation
     ///
-    /// Dropped before it is done, the record may be stored or not.
+    /// If the future is dropped before it is done, the record may be stored or not.
     pub async fn write(&self, record: M::New) -> Result<(), Error> {
         self.submit(record).await?.await
     }
@@ -219,100 +217,104 @@ impl<M: Model> Writer<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::is_unwritten`] if the queue is full or the writer is closed.
+    /// [`Error::is_not_written`] if the queue is full or the writer is closed.
     pub fn try_send(&self, record: M::New) -> Result<(), Error> {
-        match self.0.shared.intake.try_push(Entry::new(record, None)) {
+        match self
+            .0
+            .shared
+            .queue
+            .try_push(QueuedRecord::new(record, None))
+        {
             Ok(()) => Ok(()),
-            Err(Refused::Closed) => Err(closed::<M>()),
-            Err(Refused::Full(_)) => Err(self.dropped()),
+            Err(PushError::Closed) => Err(closed::<M>()),
+            Err(PushError::Full(_)) => Err(self.dropped()),
         }
     }
 
-    async fn put(&self, entry: Entry<M::New>) -> Result<(), Error> {
+    async fn put(&self, entry: QueuedRecord<M::New>) -> Result<(), Error> {
         let shared = &self.0.shared;
-        let entry = match shared.intake.try_push(entry) {
+        let entry = match shared.queue.try_push(entry) {
             Ok(()) => return Ok(()),
-            Err(Refused::Closed) => return Err(closed::<M>()),
-            Err(Refused::Full(entry)) => entry,
+            Err(PushError::Closed) => return Err(closed::<M>()),
+            Err(PushError::Full(entry)) => entry,
         };
         match shared.options.when_full {
             WhenFull::Drop => Err(self.dropped()),
-            WhenFull::Wait if shared.intake.push(entry).await => Ok(()),
+            WhenFull::Wait if shared.queue.push(entry).await => Ok(()),
             WhenFull::Wait => Err(closed::<M>()),
         }
     }
 
     fn dropped(&self) -> Error {
         Counts::add(&self.0.shared.counts.dropped, 1);
-        Error::unwritten(M::TABLE.name, "the queue of the writer is full")
+        Error::not_written(M::TABLE.name, "the queue of the writer is full")
     }
 
-    /// Waits until every record that was accepted before is committed, or was
-    /// refused.
+    /// Waits until every record that was accepted before is committed or rejected.
     ///
     /// # Errors
     ///
-    /// [`Error::is_unwritten`] if the writer stops before that.
+    /// [`Error::is_not_written`] if the writer stops before that.
     pub async fn flush(&self) -> Result<(), Error> {
         let shared = &self.0.shared;
-        let before = shared.intake.hurry();
-        match shared.progress.settled(before).await {
-            true => Ok(()),
-            false => Err(Error::unwritten(
-                M::TABLE.name,
-                "the writer was stopped before all records were stored",
-            )),
+        let before = shared.queue.request_flush();
+        if shared.progress.wait_until_settled(before).await {
+            return Ok(());
         }
+        Err(Error::not_written(
+            M::TABLE.name,
+            "the writer was stopped before all records were stored",
+        ))
     }
 
-    /// Takes no more records, writes those it has, and stops. Further calls,
-    /// on any clone, wait for the same.
+    /// Accepts no more records, writes those it has, and stops.
     ///
-    /// While the database is away this waits for it, unless there is a spill,
-    /// which then takes all that is left; dropping the writer does not wait.
+    /// Further calls, on any clone, wait for the same. While the database is away this
+    /// waits for it, unless there is a spill, which then receives all remaining records;
+    /// dropping the writer does not wait.
     ///
     /// # Errors
     ///
     /// As those of [`flush`](Self::flush).
     pub async fn close(&self) -> Result<(), Error> {
         let shared = &self.0.shared;
-        shared.intake.close();
+        shared.queue.close();
         let mut lanes = self.0.lanes.lock().await;
         while let Some(lane) = lanes.last_mut() {
-            // One that was aborted or has panicked has left its batch, which `flush` knows.
+            // A lane that was aborted or has panicked has left its batch, which `flush` reports.
             let _ended = lane.await;
             lanes.pop();
         }
-        for (first, waiters) in shared.spill.iter().flat_map(Spill::left) {
+        for (first, waiters) in shared.spill.iter().flat_map(Spill::take_waiters) {
             for waiter in waiters {
-                let kept = "the database is away; the record is kept in the spill of the writer, \
-                            and stored by the next that has it";
-                // Who waited may have gone.
-                let _gone = waiter.send(Err(Error::unwritten(M::TABLE.name, kept)));
+                let kept = "the database cannot be reached; the record is kept in the spill of the \
+                            writer, and the next writer with that folder stores it";
+                // The caller may have stopped waiting.
+                let _gone = waiter.send(Err(Error::not_written(M::TABLE.name, kept)));
             }
             shared.progress.settle(first);
         }
         let settled = self.flush().await;
         shared.stop();
         if let Some(ended) = self.0.thread.lock().await.take() {
-            // Nothing is sent: it is over when the other end is gone.
+            // Nothing is sent: the thread has ended when the sender is dropped.
             let _ended = ended.await;
         }
         settled
     }
 
-    /// How many records it has taken, and what became of them.
+    /// Returns the number of its records, by outcome.
     pub fn counters(&self) -> Counters {
         use std::sync::atomic::Ordering::Relaxed;
         let shared = &self.0.shared;
-        // What was settled is read first: it is never more than what was accepted.
+        // Settled records are read first, so that they are never more than the accepted ones.
         let written = shared.counts.written.load(Relaxed);
         let rejected = shared.counts.rejected.load(Relaxed);
-        let accepted = shared.intake.accepted() + shared.counts.found.load(Relaxed);
-        let oldest = [shared.progress.oldest(), shared.intake.oldest()];
+        let accepted = shared.queue.accepted() + shared.counts.found.load(Relaxed);
+        let oldest = [shared.progress.oldest(), shared.queue.oldest()];
         let oldest = oldest.into_iter().flatten().min();
-        let trouble = shared.trouble.lock();
-        let trouble = trouble.unwrap_or_else(PoisonError::into_inner);
+        let errors = shared.errors.lock();
+        let errors = errors.unwrap_or_else(PoisonError::into_inner);
         Counters {
             accepted,
             written,
@@ -321,7 +323,7 @@ impl<M: Model> Writer<M> {
             pending: accepted.saturating_sub(written + rejected),
             spilled: shared.spill.as_ref().map_or(0, Spill::rows),
             lag: oldest.map_or(Duration::ZERO, |oldest: Instant| oldest.elapsed()),
-            trouble: trouble.iter().flatten().next().cloned(),
+            last_error: errors.iter().flatten().next().cloned(),
         }
     }
 
@@ -336,35 +338,35 @@ impl<M: Model> Writer<M> {
         };
         let found = spill.as_ref().map_or(0, Spill::rows);
         let shared = Arc::new(Shared::<M> {
-            intake: Intake::new(options.queue, options.queue_bytes),
-            // One is made, each lane has one in its hands, and the next ones are ready.
-            dispatch: Dispatch::new(options.connections.div_ceil(2)),
-            progress: Progress::default(),
+            queue: RecordQueue::new(options.queue, options.queue_bytes),
+            // One batch is being encoded, each lane holds one, and the next ones are ready.
+            dispatcher: Dispatcher::new(options.connections.div_ceil(2)),
+            progress: BatchProgress::default(),
             counts: Counts {
                 found: found.into(),
                 ..Counts::default()
             },
-            trouble: Mutex::new(vec![None; options.connections + 1]),
+            errors: Mutex::new(vec![None; options.connections + 1]),
             spill,
             connect,
             options,
         });
         let lanes = Lane::start_all(&shared).await?;
-        let of_thread = Arc::clone(&shared);
+        let encoder_shared = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name(format!("write {}", M::TABLE.name));
         let (ended, thread_ended) = tokio::sync::oneshot::channel();
         thread
             .spawn(move || {
-                assemble::run(&of_thread);
-                // With it the lock of the spill's folder.
-                drop(of_thread);
+                encoder::run(&encoder_shared);
+                // Releases the lock of the spill's folder.
+                drop(encoder_shared);
                 drop(ended);
             })
             .map_err(|error| Error::Driver(sqlx::Error::Io(error)))?;
         let running = Arc::new(lane::Running::new(&shared));
         let senders = Arc::new(lane::Senders::new(&shared));
         let mut tasks: Vec<JoinHandle<()>> = Vec::with_capacity(lanes.len() + 1);
-        if let Some(lane) = Lane::of_spill(&shared) {
+        if let Some(lane) = Lane::for_spill(&shared) {
             let running = Arc::clone(&running);
             tasks.push(tokio::spawn(async move {
                 lane.replay().await;
@@ -378,7 +380,7 @@ impl<M: Model> Writer<M> {
                 drop((senders, running));
             }));
         }
-        Ok(Self(Arc::new(Owner {
+        Ok(Self(Arc::new(WriterHandle {
             shared,
             abort: tasks.iter().map(JoinHandle::abort_handle).collect(),
             lanes: tokio::sync::Mutex::new(tasks),
@@ -388,56 +390,55 @@ impl<M: Model> Writer<M> {
 }
 
 impl<M: Model> Shared<M> {
-    /// Nothing more is taken or stored.
+    /// Makes all parts stop; nothing more is accepted or stored.
     fn stop(&self) {
-        self.intake.stop();
-        self.dispatch.stop();
+        self.queue.stop();
+        self.dispatcher.stop();
         self.progress.stop();
     }
 
-    /// Whether a batch may go to the spill: the database is away, and there is
-    /// room in the folder.
+    /// Whether a batch may go to the spill: the database is away, and the folder has room.
     fn may_spill(&self) -> bool {
         self.spill.as_ref().is_some_and(Spill::has_room) && self.is_away()
     }
 
     /// Whether no lane can store anything.
     fn is_away(&self) -> bool {
-        let trouble = self.trouble.lock();
-        let trouble = trouble.unwrap_or_else(PoisonError::into_inner);
-        trouble[..self.options.connections]
+        let errors = self.errors.lock();
+        let errors = errors.unwrap_or_else(PoisonError::into_inner);
+        errors[..self.options.connections]
             .iter()
             .all(Option::is_some)
     }
 
-    /// Puts a batch into the spill, or gives it back.
-    fn spill(&self, batch: Batch, doubt: Option<Doubt>) -> Option<Batch> {
+    /// Puts a batch into the spill, or returns it.
+    fn spill(&self, batch: Batch, doubt: Option<InDoubtBatch>) -> Option<Batch> {
         let Some(spill) = &self.spill else {
             return Some(batch);
         };
-        let (back, trouble) = match spill.put(batch, doubt) {
+        let (back, error) = match spill.put(batch, doubt) {
             Ok(()) => (None, None),
             Err((back, error)) => (Some(back), Some(Error::Driver(sqlx::Error::Io(error)))),
         };
-        let place = self.options.connections;
-        self.trouble(place, trouble.map(Arc::new).as_ref());
+        let index = self.options.connections;
+        self.set_error(index, error.map(Arc::new).as_ref());
         if back.is_some() {
-            // The disk is full, or the like: not again at once.
+            // The disk may be full: pause before the next attempt.
             std::thread::sleep(Duration::from_millis(100));
         }
         back
     }
 
-    fn trouble(&self, place: usize, error: Option<&Arc<Error>>) {
-        let trouble = self.trouble.lock();
-        trouble.unwrap_or_else(PoisonError::into_inner)[place] = error.cloned();
+    fn set_error(&self, index: usize, error: Option<&Arc<Error>>) {
+        let errors = self.errors.lock();
+        errors.unwrap_or_else(PoisonError::into_inner)[index] = error.cloned();
     }
 
-    /// Tells who waits for a record, or else the handler, why it is not stored.
+    /// Reports to the caller that waits, or to the handler, why a record is not stored.
     fn reject(&self, waiter: Option<Waiter>, error: Error, values: impl FnOnce() -> JsonMap) {
         Counts::add(&self.counts.rejected, 1);
         match (waiter, &self.options.on_rejected) {
-            // Who waited may have gone.
+            // The caller may have stopped waiting.
             (Some(waiter), _) => drop(waiter.send(Err(error))),
             (None, Some(handler)) => handler(Rejected {
                 values: values(),
@@ -449,7 +450,7 @@ impl<M: Model> Shared<M> {
 }
 
 fn closed<M: Model>() -> Error {
-    Error::unwritten(M::TABLE.name, "the writer is closed")
+    Error::not_written(M::TABLE.name, "the writer is closed")
 }
 
 impl<M: Model> Clone for Writer<M> {
@@ -467,7 +468,7 @@ impl<M: Model> fmt::Debug for Writer<M> {
     }
 }
 
-impl<M: Model> Drop for Owner<M> {
+impl<M: Model> Drop for WriterHandle<M> {
     fn drop(&mut self) {
         self.shared.stop();
         self.abort.iter().for_each(tokio::task::AbortHandle::abort);

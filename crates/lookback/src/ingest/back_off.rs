@@ -1,10 +1,12 @@
-//! How long to wait before trying again.
+//! Pauses before retries.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-/// Waits that grow, at random below a bound that doubles: many writers that
-/// lost one server do not come back at the same moment.
+/// Random pauses below a bound that doubles.
+///
+/// They are random so that many writers that lost the same server do not reconnect at
+/// the same moment.
 #[derive(Debug)]
 pub(super) struct BackOff {
     bound: Duration,
@@ -21,7 +23,7 @@ impl BackOff {
         }
     }
 
-    /// It went well.
+    /// Starts again at the first bound, after a success.
     pub(super) fn reset(&mut self) {
         self.bound = self.first;
     }
@@ -30,13 +32,13 @@ impl BackOff {
         let bound = self.bound;
         self.bound = bound.saturating_mul(2).min(self.longest);
         // From 0 up to, and not including, 1: 32 random bits.
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "32 bits fit")]
         let share = (random() >> 32) as f64 / 2_f64.powi(32);
         bound.mul_f64(share)
     }
 }
 
-/// Random bits of the operating system, by way of the keys of a hasher.
+/// Random bits from the operating system, through the keys of a hasher.
 pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
@@ -48,12 +50,15 @@ mod tests {
     use super::BackOff;
 
     #[test]
-    fn waits_grow_up_to_the_longest() {
+    fn pauses_grow_up_to_the_longest() {
         let (first, longest) = (Duration::from_millis(10), Duration::from_millis(35));
         let mut back_off = BackOff::new((first, longest));
         for bound in [10, 20, 35, 35] {
-            let wait = back_off.next();
-            assert!(wait < Duration::from_millis(bound), "{wait:?}, {bound} ms");
+            let pause = back_off.next();
+            assert!(
+                pause < Duration::from_millis(bound),
+                "{pause:?}, {bound} ms"
+            );
         }
         back_off.reset();
         assert!(back_off.next() < first);

@@ -1,32 +1,32 @@
-//! A batch: rows of a COPY, encoded once, and who waits for them.
+//! Batches: encoded rows of a COPY, and the callers that wait for them.
 
 use sqlx::postgres::PgArgumentBuffer;
 
-use super::intake::Waiter;
+use super::queue::Waiter;
 use crate::error::Error;
 use crate::model::{ColumnDef, ColumnValues, Model as _};
 use crate::write::copy::{HEADER, TRAILER, encode};
 use crate::write::given_columns;
 
-/// Records that are stored in one transaction. Their rows do not change any
-/// more.
+/// Records that are stored in one transaction; their rows no longer change.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The number of its first record; none if it is of another process.
+    /// The number of its first record; `None` for a batch of another process.
     pub(super) first: Option<u64>,
     pub(super) groups: Vec<Group>,
 }
 
-/// Rows that have a value for the same columns: all rows of a batch, unless
-/// records of the model may leave columns to the database.
+/// Rows with values for the same columns.
+///
+/// All rows of a batch, unless records of the model may leave columns to the database.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) columns: Vec<&'static ColumnDef>,
-    /// The whole COPY, with its header and its end.
+    /// The whole COPY, with header and trailer.
     pub(super) bytes: Vec<u8>,
-    /// Where each row ends.
+    /// The end of each row in `bytes`.
     pub(super) ends: Vec<usize>,
-    /// Who waits for which row, in the order of the rows.
+    /// The callers that wait, by row, in the order of the rows.
     pub(super) waiters: Vec<(usize, Waiter)>,
 }
 
@@ -35,8 +35,8 @@ impl Group {
         self.ends.len()
     }
 
-    /// Where the rows `from..to` are in `bytes`.
-    pub(super) fn span(&self, from: usize, to: usize) -> std::ops::Range<usize> {
+    /// The range of the rows `from..to` in `bytes`.
+    pub(super) fn byte_range(&self, from: usize, to: usize) -> std::ops::Range<usize> {
         let end_of = |rows: usize| match rows.checked_sub(1) {
             Some(last) => self.ends[last],
             None => HEADER.len(),
@@ -45,7 +45,7 @@ impl Group {
     }
 
     pub(super) fn row(&self, row: usize) -> &[u8] {
-        &self.bytes[self.span(row, row + 1)]
+        &self.bytes[self.byte_range(row, row + 1)]
     }
 }
 
@@ -55,16 +55,16 @@ impl Batch {
     }
 }
 
-/// A batch being made.
-pub(super) struct Building {
+/// A batch that is being built.
+pub(super) struct BatchBuilder {
     first: u64,
-    groups: Vec<Open>,
+    groups: Vec<GroupBuilder>,
     rows: usize,
     bytes: usize,
 }
 
-struct Open {
-    /// The columns that its records leave to the database, by their places.
+struct GroupBuilder {
+    /// Indexes of the columns that its records leave to the database.
     left: Vec<usize>,
     columns: Vec<&'static ColumnDef>,
     buffer: PgArgumentBuffer,
@@ -72,7 +72,7 @@ struct Open {
     waiters: Vec<(usize, Waiter)>,
 }
 
-impl Building {
+impl BatchBuilder {
     pub(super) fn new(first: u64) -> Self {
         Self {
             first,
@@ -94,9 +94,9 @@ impl Building {
         self.bytes
     }
 
-    /// Appends a record, or gives back who waits for it.
+    /// Appends a record, or returns its waiter with the error.
     ///
-    /// `room` is about how many bytes and rows the batch will have.
+    /// `room` is the approximate number of bytes and rows of a full batch.
     pub(super) fn add<N: ColumnValues>(
         &mut self,
         record: &N,
@@ -104,17 +104,17 @@ impl Building {
         now: chrono::DateTime<chrono::Utc>,
         room: (usize, usize),
     ) -> Result<(), (Option<Waiter>, Error)> {
-        let left = left_to_the_database(record);
+        let left = database_defaults(record);
         let known = self.groups.iter().position(|group| group.left == left);
         let group = match known {
             Some(place) => &mut self.groups[place],
             None => {
-                // Only the first is likely to be a large one.
+                // Only the first group is likely to be large.
                 let (bytes, rows) = if self.groups.is_empty() { room } else { (0, 0) };
                 let mut buffer = PgArgumentBuffer::default();
                 buffer.reserve(bytes);
                 buffer.extend_from_slice(HEADER);
-                self.groups.push(Open {
+                self.groups.push(GroupBuilder {
                     left,
                     columns: given_columns(record),
                     buffer,
@@ -140,13 +140,13 @@ impl Building {
     }
 
     pub(super) fn finish(self) -> Batch {
-        let groups = self.groups.into_iter().map(|mut open| {
-            open.buffer.extend_from_slice(&TRAILER);
+        let groups = self.groups.into_iter().map(|mut group| {
+            group.buffer.extend_from_slice(&TRAILER);
             Group {
-                columns: open.columns,
-                bytes: std::mem::take(&mut *open.buffer),
-                ends: open.ends,
-                waiters: open.waiters,
+                columns: group.columns,
+                bytes: std::mem::take(&mut *group.buffer),
+                ends: group.ends,
+                waiters: group.waiters,
             }
         });
         Batch {
@@ -156,7 +156,7 @@ impl Building {
     }
 }
 
-fn left_to_the_database<N: ColumnValues>(record: &N) -> Vec<usize> {
+fn database_defaults<N: ColumnValues>(record: &N) -> Vec<usize> {
     let columns = N::Model::TABLE.columns.iter().enumerate();
     columns
         .filter(|(index, column)| column.database_default && record.value(*index).is_none())

@@ -1,4 +1,4 @@
-//! A connection that stores one batch after the other.
+//! Lanes: connections that store batches sequentially.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,83 +9,84 @@ use sqlx::{Connection as _, PgConnection};
 use super::Shared;
 use super::back_off::{BackOff, random};
 use super::batch::{Batch, Group};
-use super::fault::{self, Fault};
-use super::progress::{Counts, Progress};
-use super::refused::{self, Refusal, send};
-use super::row::json_of_row;
-use super::session::{
-    Backend, create_row, forget_killed, forget_senders, greet, move_to, number_of, timed, timed_out,
+use super::bisecting::{RejectedRow, send, store_bisecting};
+use super::connection::{
+    ServerProcess, advance_batch_number, create_lane_row, delete_senders, delete_stale_lanes,
+    prepare, read_batch_number, timed,
 };
-use super::spill::{Doubt, Replay};
+use super::error_class::{ErrorClass, classify, classify_driver};
+use super::progress::{BatchProgress, Counts};
+use super::row::json_of_row;
+use super::spill::{InDoubtBatch, SpilledBatch};
 use crate::error::Error;
 use crate::model::Model;
 use crate::tables::IngestLane;
 use crate::value::JsonMap;
 
-/// A connection of a writer, which comes back when it is lost.
+/// A connection of a writer, with its recovery when it is lost.
 pub(super) struct Lane<M: Model> {
     shared: Arc<Shared<M>>,
-    /// Its place among the lanes of the writer.
-    place: usize,
-    /// Its name in `ingest_lanes`, and what others that it may get start with.
+    /// Its index among the lanes of the writer.
+    index: usize,
+    /// Its name in `ingest_lanes`, and the beginning of later names.
     name: String,
     base: String,
-    /// The number of the last batch.
+    /// The number of its last batch.
     number: i64,
-    /// Whether it stores what is in the spill.
-    of_spill: bool,
-    session: Option<Session>,
-    /// What served the last session, and may still be at it.
-    lost: Option<Backend>,
+    /// Whether it stores the batches of the spill.
+    replays_spill: bool,
+    session: Option<LaneSession>,
+    /// The server process of the last connection, which may still be working.
+    lost: Option<ServerProcess>,
     back_off: BackOff,
 }
 
-struct Session {
+struct LaneSession {
     conn: PgConnection,
     /// The id of the lane's row.
     row: i64,
-    backend: Backend,
+    process: ServerProcess,
 }
 
-/// Why a batch is not stored yet.
-enum Stumble {
-    /// Rows of it were refused.
-    Rows,
-    /// It was being committed when the connection was lost, and the row of the
-    /// lane is gone: nobody knows any more.
-    Unknown,
-    Failed(Error, Fault),
+/// Why an attempt to store a batch failed.
+enum AttemptError {
+    /// The server rejected rows of it.
+    RowsRejected,
+    /// The connection was lost during the commit, and the lane's row is missing: whether the
+    /// batch was stored can no longer be known.
+    OutcomeUnknown,
+    Failed(Error, ErrorClass),
 }
 
-impl Stumble {
+impl AttemptError {
     fn driver<M: Model>(error: sqlx::Error) -> Self {
-        let fault = fault::of(&error);
-        Self::Failed(Error::from_driver(M::TABLE, error), fault)
+        let class = classify_driver(&error);
+        Self::Failed(Error::from_driver(M::TABLE, error), class)
     }
 }
 
-impl From<Error> for Stumble {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
-        let fault = fault::of_own(&error);
-        Self::Failed(error, fault)
+        let class = classify(&error);
+        Self::Failed(error, class)
     }
 }
 
-/// What is kept of a batch from one attempt to the next.
+/// The state of a batch between attempts.
 #[derive(Default)]
-struct Attempt {
-    /// A row was refused: find out which.
-    careful: bool,
-    /// It was being committed, without these rows, when the connection was lost.
-    in_doubt: Option<Vec<Refusal>>,
+struct DeliveryAttempt {
+    /// A row was rejected: find out which.
+    bisect: bool,
+    /// The rejected rows of a batch whose connection was lost during the commit.
+    in_doubt: Option<Vec<RejectedRow>>,
     /// Another lane may have stored it.
-    doubt: Option<Doubt>,
+    doubt: Option<InDoubtBatch>,
 }
 
-/// Why a batch was let go.
-enum Undelivered {
+/// Why a batch was not delivered.
+enum DeliveryError {
     GivenUp(Arc<Error>),
-    /// It is for the spill, or stays there.
+    /// It goes to the spill, or stays there.
     Spill,
 }
 
@@ -94,22 +95,24 @@ impl<M: Model> Lane<M> {
     pub(super) async fn start_all(shared: &Arc<Shared<M>>) -> Result<Vec<Self>, Error> {
         let writer = format!("{:016x}{:016x}", random(), random());
         let mut lanes = Vec::with_capacity(shared.options.connections);
-        for place in 0..shared.options.connections {
+        for index in 0..shared.options.connections {
             let name = match &shared.spill {
-                None => format!("{writer}-{place}"),
-                // What is in doubt in the spill asks for this lane.
-                Some(spill) => format!("{}-{writer}-{place}", spill.lane()),
+                None => format!("{writer}-{index}"),
+                // Batches in doubt in the spill refer to this lane.
+                Some(spill) => format!("{}-{writer}-{index}", spill.lane()),
             };
-            let mut lane = Self::new(shared, place, name);
+            let mut lane = Self::new(shared, index, name);
             match lane.start().await {
                 Ok(()) => {}
-                Err(Stumble::Failed(error, Fault::Passing)) if shared.spill.is_some() => {
+                Err(AttemptError::Failed(error, ErrorClass::Transient))
+                    if shared.spill.is_some() =>
+                {
                     lane.lose();
-                    shared.trouble(place, Some(&Arc::new(error)));
+                    shared.set_error(index, Some(&Arc::new(error)));
                 }
-                Err(Stumble::Failed(error, _)) => return Err(error),
-                Err(Stumble::Rows | Stumble::Unknown) => {
-                    unreachable!("no batch was sent yet")
+                Err(AttemptError::Failed(error, _)) => return Err(error),
+                Err(AttemptError::RowsRejected | AttemptError::OutcomeUnknown) => {
+                    unreachable!("no batch has been sent yet")
                 }
             }
             lanes.push(lane);
@@ -117,35 +120,36 @@ impl<M: Model> Lane<M> {
         Ok(lanes)
     }
 
-    /// Connects for the first time. The first lane of a writer removes the rows
-    /// of lanes that nobody needs any more.
-    async fn start(&mut self) -> Result<(), Stumble> {
+    /// Connects for the first time.
+    ///
+    /// The first lane of a writer deletes the rows of lanes that are no longer needed.
+    async fn start(&mut self) -> Result<(), AttemptError> {
         self.connect(false).await?;
         let timeout = self.shared.options.answer_timeout;
-        if let (0, Some(session)) = (self.place, &mut self.session) {
-            timed_out(timeout, forget_killed(&mut session.conn)).await?;
+        if let (0, Some(session)) = (self.index, &mut self.session) {
+            timed(timeout, delete_stale_lanes(&mut session.conn)).await?;
             if let Some(spill) = self.shared.spill.as_ref().filter(|spill| spill.rows() == 0) {
-                // Nothing asks for the lanes of those that had the folder before.
+                // Nothing refers to the lanes of earlier writers with this folder.
                 let lane = spill.lane();
-                let forgotten = forget_senders(&mut session.conn, &lane, &self.name);
-                timed_out(timeout, forgotten).await?;
+                let forgotten = delete_senders(&mut session.conn, &lane, &self.name);
+                timed(timeout, forgotten).await?;
             }
         }
         Ok(())
     }
 
-    /// Gives up the connection; what served it may still be at it.
+    /// Drops the connection; its server process may still be working.
     fn lose(&mut self) {
         if let Some(session) = self.session.take() {
-            self.lost = Some(session.backend);
+            self.lost = Some(session.process);
         }
     }
 
-    /// Goes on under another name: whoever stores the batch that is in doubt
-    /// reads the number of this one.
-    fn leave_in_doubt(&mut self) -> Doubt {
+    /// Takes another name: a later writer reads the number of the old one to learn whether
+    /// the batch in doubt was stored.
+    fn leave_in_doubt(&mut self) -> InDoubtBatch {
         let name = format!("{}-{:016x}", self.base, random());
-        let doubt = Doubt {
+        let doubt = InDoubtBatch {
             lane: std::mem::replace(&mut self.name, name),
             number: self.number + 1,
         };
@@ -153,23 +157,23 @@ impl<M: Model> Lane<M> {
         doubt
     }
 
-    /// The lane that stores what is in the spill.
-    pub(super) fn of_spill(shared: &Arc<Shared<M>>) -> Option<Self> {
+    /// Creates the lane that stores the batches of the spill.
+    pub(super) fn for_spill(shared: &Arc<Shared<M>>) -> Option<Self> {
         let name = shared.spill.as_ref()?.lane();
-        // Its trouble is that of the spill.
+        // The last index is that of the spill.
         let mut lane = Self::new(shared, shared.options.connections, name);
-        lane.of_spill = true;
+        lane.replays_spill = true;
         Some(lane)
     }
 
-    fn new(shared: &Arc<Shared<M>>, place: usize, name: String) -> Self {
+    fn new(shared: &Arc<Shared<M>>, index: usize, name: String) -> Self {
         Self {
             shared: Arc::clone(shared),
-            place,
+            index,
             base: name.clone(),
             name,
             number: 0,
-            of_spill: false,
+            replays_spill: false,
             session: None,
             lost: None,
             back_off: BackOff::new(shared.options.back_off),
@@ -179,16 +183,16 @@ impl<M: Model> Lane<M> {
     /// Stores batches until there are no more.
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        while let Some(batch) = shared.dispatch.take().await {
+        while let Some(batch) = shared.dispatcher.take().await {
             let mut in_hand = InHand(&shared.progress, batch.first);
-            let mut attempt = Attempt::default();
+            let mut attempt = DeliveryAttempt::default();
             match self.deliver(&batch, &mut attempt).await {
-                Ok(refusals) => {
+                Ok(rejected_rows) => {
                     self.number += 1;
-                    settle(&shared, batch, refusals);
+                    settle(&shared, batch, rejected_rows);
                 }
-                Err(Undelivered::GivenUp(error)) => give_up(&shared, batch, &error),
-                Err(Undelivered::Spill) => {
+                Err(DeliveryError::GivenUp(error)) => give_up(&shared, batch, &error),
+                Err(DeliveryError::Spill) => {
                     let doubt = attempt.in_doubt.is_some().then(|| self.leave_in_doubt());
                     in_hand.1 = None;
                     let mut batch = Some(batch);
@@ -206,12 +210,12 @@ impl<M: Model> Lane<M> {
         self.leave().await;
     }
 
-    /// Stores what is in the spill, in its order, until no more comes.
+    /// Stores the batches of the spill in order, until no more come.
     pub(super) async fn replay(mut self) {
         let shared = Arc::clone(&self.shared);
         let Some(spill) = &shared.spill else { return };
         while let Some(first) = spill.first().await {
-            let Replay {
+            let SpilledBatch {
                 number,
                 doubt,
                 batch,
@@ -219,7 +223,7 @@ impl<M: Model> Lane<M> {
                 Ok(replay) => replay,
                 Err(error) => {
                     let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
-                    shared.trouble(self.place, Some(&error));
+                    shared.set_error(self.index, Some(&error));
                     if spill.has_ended() {
                         break;
                     }
@@ -229,26 +233,26 @@ impl<M: Model> Lane<M> {
             };
             let mut in_hand = InHand(&shared.progress, batch.first);
             self.number = number - 1;
-            let mut attempt = Attempt {
+            let mut attempt = DeliveryAttempt {
                 doubt,
-                ..Attempt::default()
+                ..DeliveryAttempt::default()
             };
             match self.deliver(&batch, &mut attempt).await {
-                Ok(refusals) => settle(&shared, batch, refusals),
-                Err(Undelivered::GivenUp(error)) => {
-                    unreachable!("a spill is not given up: {error}")
+                Ok(rejected_rows) => settle(&shared, batch, rejected_rows),
+                Err(DeliveryError::GivenUp(error)) => {
+                    unreachable!("a spilled batch is not given up: {error}")
                 }
-                Err(Undelivered::Spill) => {
+                Err(DeliveryError::Spill) => {
                     spill.keep(number, batch);
-                    // Those who wait are told at the end.
+                    // Waiting callers get their error at the end.
                     in_hand.1 = None;
                     break;
                 }
             }
             if let Err(error) = spill.remove_first() {
-                // It is stored, and its number tells so.
+                // It is stored, which its number proves.
                 let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
-                shared.trouble(self.place, Some(&error));
+                shared.set_error(self.index, Some(&error));
             }
             drop(in_hand);
         }
@@ -257,81 +261,79 @@ impl<M: Model> Lane<M> {
         }
     }
 
-    /// Stores a batch, however often it takes, and returns the rows that were
-    /// refused; or why it is given up.
+    /// Retries a batch until it is stored, and returns its rejected rows; or why it failed.
     async fn deliver(
         &mut self,
         batch: &Batch,
-        attempt: &mut Attempt,
-    ) -> Result<Vec<Refusal>, Undelivered> {
-        let mut no_table_since: Option<Instant> = None;
+        attempt: &mut DeliveryAttempt,
+    ) -> Result<Vec<RejectedRow>, DeliveryError> {
+        let mut table_error_since: Option<Instant> = None;
         loop {
-            let (error, fault) = match self.try_once(batch, attempt).await {
-                Ok(refusals) => {
+            let (error, class) = match self.try_once(batch, attempt).await {
+                Ok(rejected_rows) => {
                     self.back_off.reset();
-                    self.trouble(None);
-                    return Ok(refusals);
+                    self.set_error(None);
+                    return Ok(rejected_rows);
                 }
-                Err(Stumble::Rows) => {
-                    attempt.careful = true;
+                Err(AttemptError::RowsRejected) => {
+                    attempt.bisect = true;
                     continue;
                 }
-                Err(Stumble::Unknown) => {
-                    return Err(Undelivered::GivenUp(Arc::new(Error::unwritten(
+                Err(AttemptError::OutcomeUnknown) => {
+                    return Err(DeliveryError::GivenUp(Arc::new(Error::not_written(
                         M::TABLE.name,
-                        "it is not known whether the record is stored: the connection was lost \
-                         while it was committed, and the writer's row in ingest_lanes is gone",
+                        "the record may be stored or not: the connection was lost during its commit, \
+                         and the writer's row in ingest_lanes is missing",
                     ))));
                 }
-                Err(Stumble::Failed(error, fault)) => (Arc::new(error), fault),
+                Err(AttemptError::Failed(error, class)) => (Arc::new(error), class),
             };
             self.lose();
-            self.trouble(Some(&error));
-            match fault {
-                Fault::Table if attempt.in_doubt.is_none() && !self.of_spill => {
-                    let since = no_table_since.get_or_insert_with(Instant::now);
+            self.set_error(Some(&error));
+            match class {
+                ErrorClass::Table if attempt.in_doubt.is_none() && !self.replays_spill => {
+                    let since = table_error_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= self.shared.options.patience {
-                        return Err(Undelivered::GivenUp(error));
+                        return Err(DeliveryError::GivenUp(error));
                     }
                 }
-                _ => no_table_since = None,
+                _ => table_error_since = None,
             }
             if self.is_to_spill() {
-                return Err(Undelivered::Spill);
+                return Err(DeliveryError::Spill);
             }
             tokio::time::sleep(self.back_off.next()).await;
         }
     }
 
-    /// Whether the writer is being closed, and what it still has goes to, or
-    /// stays in, the spill.
+    /// Whether the writer is being closed and the batch goes to, or stays in, the spill.
     fn is_to_spill(&self) -> bool {
         match &self.shared.spill {
             None => false,
-            Some(spill) if self.of_spill => spill.has_ended(),
-            Some(spill) => self.shared.dispatch.has_ended() && spill.has_room(),
+            Some(spill) if self.replays_spill => spill.has_ended(),
+            Some(spill) => self.shared.dispatcher.has_ended() && spill.has_room(),
         }
     }
 
     async fn try_once(
         &mut self,
         batch: &Batch,
-        attempt: &mut Attempt,
-    ) -> Result<Vec<Refusal>, Stumble> {
+        attempt: &mut DeliveryAttempt,
+    ) -> Result<Vec<RejectedRow>, AttemptError> {
         let timeout = self.shared.options.answer_timeout;
         let number = self.number + 1;
         if self.session.is_none() {
             let stored = self.connect(attempt.in_doubt.is_some()).await?;
-            let refusals = attempt.in_doubt.take();
+            let rejected_rows = attempt.in_doubt.take();
             if stored >= number {
-                return Ok(refusals.unwrap_or_default());
+                return Ok(rejected_rows.unwrap_or_default());
             }
         }
         let Some(session) = &mut self.session else {
-            unreachable!("`connect` makes a session, or fails")
+            unreachable!("`connect` sets the session, or fails")
         };
         if let Some(doubt) = &attempt.doubt {
-            let found = number_of(&mut session.conn, timeout, &doubt.lane, None);
+            let found = read_batch_number(&mut session.conn, timeout, &doubt.lane, None);
             if let Some((_, stored)) = found.await?
                 && stored >= doubt.number
             {
@@ -339,95 +341,94 @@ impl<M: Model> Lane<M> {
             }
             attempt.doubt = None;
         }
-        let driver = Stumble::driver::<M>;
+        let driver = AttemptError::driver::<M>;
         let mut transaction = timed(timeout, session.conn.begin()).await.map_err(driver)?;
-        // First, so that whoever reads the number waits for the end of this transaction.
-        let moved = move_to(&mut transaction, session.row, number);
-        timed_out(timeout, moved).await?;
-        let refusals = if attempt.careful {
-            refused::store(&mut transaction, M::TABLE, batch, timeout)
+        // First, so that readers of the number wait for the end of this transaction.
+        let advanced = advance_batch_number(&mut transaction, session.row, number);
+        timed(timeout, advanced).await?;
+        let rejected_rows = if attempt.bisect {
+            store_bisecting(&mut transaction, M::TABLE, batch, timeout)
                 .await
                 .map_err(driver)?
         } else {
             for group in &batch.groups {
                 let sent = send(&mut transaction, M::TABLE, group);
                 if let Err(error) = timed(timeout, sent).await {
-                    if fault::of(&error) == Fault::Row {
+                    if classify_driver(&error) == ErrorClass::Row {
                         timed(timeout, transaction.rollback())
                             .await
                             .map_err(driver)?;
-                        return Err(Stumble::Rows);
+                        return Err(AttemptError::RowsRejected);
                     }
                     return Err(driver(error));
                 }
             }
             Vec::new()
         };
-        attempt.in_doubt = Some(refusals);
+        attempt.in_doubt = Some(rejected_rows);
         match timed(timeout, transaction.commit()).await {
             Ok(()) => Ok(attempt.in_doubt.take().unwrap_or_default()),
-            // A constraint that is checked at the commit; the transaction is undone.
-            Err(error) if fault::of(&error) == Fault::Row && !attempt.careful => {
+            // A constraint is checked at the commit; the transaction is rolled back.
+            Err(error) if classify_driver(&error) == ErrorClass::Row && !attempt.bisect => {
                 attempt.in_doubt = None;
-                Err(Stumble::Rows)
+                Err(AttemptError::RowsRejected)
             }
             Err(error) => Err(driver(error)),
         }
     }
 
     /// Connects, and returns the number of the last batch that was stored.
-    async fn connect(&mut self, in_doubt: bool) -> Result<i64, Stumble> {
+    async fn connect(&mut self, in_doubt: bool) -> Result<i64, AttemptError> {
         let timeout = self.shared.options.answer_timeout;
         let connecting = PgConnection::connect_with(&self.shared.connect);
         let mut conn = timed(timeout, connecting)
             .await
-            .map_err(Stumble::driver::<M>)?;
+            .map_err(AttemptError::driver::<M>)?;
         let has_vectors = !M::TABLE.search.is_empty();
         let lost = self.lost.as_ref();
-        let (backend, found) = greet(&mut conn, timeout, has_vectors, &self.name, lost).await?;
+        let (process, found) = prepare(&mut conn, timeout, has_vectors, &self.name, lost).await?;
         let (row, stored) = match found {
             Some(found) => found,
-            None if in_doubt && !self.of_spill => return Err(Stumble::Unknown),
+            None if in_doubt && !self.replays_spill => return Err(AttemptError::OutcomeUnknown),
             None => {
-                let made = create_row(&mut conn, &self.name, self.number);
-                (timed_out(timeout, made).await?, self.number)
+                let made = create_lane_row(&mut conn, &self.name, self.number);
+                (timed(timeout, made).await?, self.number)
             }
         };
         self.lost = None;
-        self.session = Some(Session { conn, row, backend });
+        self.session = Some(LaneSession { conn, row, process });
         Ok(stored)
     }
 
-    /// Removes what only a writer that lives needs.
+    /// Deletes the lane's row and closes the connection.
     async fn leave(&mut self) {
         let timeout = self.shared.options.answer_timeout;
         if let Some(mut session) = self.session.take() {
             let lane = IngestLane::records().filter(IngestLane::id().eq(session.row));
             let forgotten = lane.hard_delete_all(&mut session.conn);
-            // If it fails, whoever starts a writer later removes it.
-            let _forgotten = timed_out(timeout, forgotten).await;
+            // If it fails, a writer that starts later deletes the row.
+            let _forgotten = timed(timeout, forgotten).await;
             let _closed = timed(timeout, session.conn.close()).await;
         }
     }
 
-    fn trouble(&self, error: Option<&Arc<Error>>) {
-        self.shared.trouble(self.place, error);
+    fn set_error(&self, error: Option<&Arc<Error>>) {
+        self.shared.set_error(self.index, error);
     }
 }
 
-/// Tells everyone who waits what became of a batch that is committed, without
-/// the rows that were refused.
-fn settle<M: Model>(shared: &Shared<M>, batch: Batch, refusals: Vec<Refusal>) {
-    Counts::add(&shared.counts.written, batch.rows() - refusals.len());
+/// Reports the outcome of a committed batch, and of its rejected rows, to the callers.
+fn settle<M: Model>(shared: &Shared<M>, batch: Batch, rejected_rows: Vec<RejectedRow>) {
+    Counts::add(&shared.counts.written, batch.rows() - rejected_rows.len());
     let mut refused: Vec<BTreeMap<usize, Error>> = Vec::new();
     refused.resize_with(batch.groups.len(), BTreeMap::new);
-    for Refusal { group, row, error } in refusals {
+    for RejectedRow { group, row, error } in rejected_rows {
         refused[group].insert(row, error);
     }
     for (mut group, mut refused) in batch.groups.into_iter().zip(refused) {
         for (row, waiter) in std::mem::take(&mut group.waiters) {
             match refused.remove(&row) {
-                // Who waited may have gone.
+                // The caller may have stopped waiting.
                 None => drop(waiter.send(Ok(()))),
                 Some(error) => shared.reject(Some(waiter), error, JsonMap::new),
             }
@@ -438,27 +439,26 @@ fn settle<M: Model>(shared: &Shared<M>, batch: Batch, refusals: Vec<Refusal>) {
     }
 }
 
-/// Tells everyone who waits that no row of a batch is stored.
+/// Reports to the callers that no row of a batch is stored.
 fn give_up<M: Model>(shared: &Shared<M>, batch: Batch, error: &Arc<Error>) {
-    let told = || Error::Unwritten {
+    let error = || Error::NotWritten {
         table: M::TABLE.name,
         reason: format!("the writer gave up: {error}"),
         source: Some(Arc::clone(error)),
     };
-    let mut refusals = Vec::with_capacity(batch.rows());
+    let mut rejected_rows = Vec::with_capacity(batch.rows());
     for (group, rows) in batch.groups.iter().map(Group::len).enumerate() {
-        refusals.extend((0..rows).map(|row| Refusal {
+        rejected_rows.extend((0..rows).map(|row| RejectedRow {
             group,
             row,
-            error: told(),
+            error: error(),
         }));
     }
-    settle(shared, batch, refusals);
+    settle(shared, batch, rejected_rows);
 }
 
-/// A batch in the hands of a lane: settled when that lets it go, whatever
-/// became of it.
-struct InHand<'p>(&'p Progress, Option<u64>);
+/// A batch held by a lane; settled when the guard is dropped, whatever the outcome.
+struct InHand<'p>(&'p BatchProgress, Option<u64>);
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
@@ -466,7 +466,7 @@ impl Drop for InHand<'_> {
     }
 }
 
-/// Lanes that run. When the last is gone, so is the writer: the runtime of the
+/// Held by running lanes. Dropping the last one stops the writer: the runtime of its
 /// tasks may end before it.
 pub(super) struct Running<M: Model>(Arc<Shared<M>>);
 
@@ -478,14 +478,13 @@ impl<M: Model> Running<M> {
 
 impl<M: Model> Drop for Running<M> {
     fn drop(&mut self) {
-        self.0.intake.stop();
-        self.0.dispatch.stop();
+        self.0.queue.stop();
+        self.0.dispatcher.stop();
         self.0.progress.stop();
     }
 }
 
-/// Lanes that send what is in memory. When the last is gone, nothing more comes
-/// into the spill.
+/// Held by lanes that send batches from memory. Dropping the last one ends the spill.
 pub(super) struct Senders<M: Model>(Arc<Shared<M>>);
 
 impl<M: Model> Senders<M> {

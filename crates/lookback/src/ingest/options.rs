@@ -1,4 +1,4 @@
-//! How a writer is set up.
+//! The options of a writer.
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -15,16 +15,16 @@ use crate::model::Model;
 /// What to do with a record while the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// Wait until there is room, which slows down whoever writes.
+    /// Wait until there is room, which slows down the callers.
     #[default]
     Wait,
     /// Drop the record, with an error, and count it.
     Drop,
 }
 
-/// Sets up a [`Writer`]; made by [`Writer::builder`].
+/// Builds a [`Writer`]; created by [`Writer::builder`].
 ///
-/// What is not right is said by [`start`](Self::start).
+/// Options that are not valid are reported by [`start`](Self::start).
 #[must_use = "a writer is started by `start`"]
 pub struct WriterBuilder<M> {
     options: Options,
@@ -72,30 +72,33 @@ impl<M: Model> WriterBuilder<M> {
         }
     }
 
-    /// How many records wait at most to be encoded (20,000), and about how many
-    /// bytes they take in memory (32 MiB). A record that is larger than all of
-    /// it waits alone. Up to 512 more are being encoded.
+    /// The size of the queue: 20,000 records and about 32 MiB by default.
+    ///
+    /// A record that is larger than that waits alone. Up to 512 more records are being
+    /// encoded.
     pub fn queue(mut self, records: usize, bytes: usize) -> Self {
         (self.options.queue, self.options.queue_bytes) = (records, bytes);
         self
     }
 
-    /// A batch is sent when it has so many rows (10,000), or so many bytes as
-    /// PostgreSQL is sent them (4 MiB). There are at most two batches in
-    /// memory for each connection, and one.
+    /// The size at which a batch is sent: 10,000 rows or 4 MiB by default.
+    ///
+    /// The bytes are those sent to PostgreSQL. There are at most two batches in memory for
+    /// each connection, and one more.
     pub fn batch(mut self, rows: usize, bytes: usize) -> Self {
         (self.options.batch_rows, self.options.batch_bytes) = (rows, bytes);
         self
     }
 
-    /// A batch is sent, full or not, when its first record has waited so long
-    /// (100 ms).
+    /// The age at which a batch is sent, full or not: 100 ms by default.
+    ///
+    /// The age is the waiting time of its first record.
     pub fn batch_age(mut self, age: Duration) -> Self {
         self.options.batch_age = age;
         self
     }
 
-    /// How many connections send batches at the same time (4).
+    /// The number of connections that send batches at the same time: 4 by default.
     ///
     /// A COPY over TCP ends with two small packets, of which TCP holds the
     /// second back for some 40 ms (sqlx 0.9 sets no `TCP_NODELAY`, November
@@ -105,65 +108,67 @@ impl<M: Model> WriterBuilder<M> {
         self
     }
 
-    /// What to do with a record while the queue is full (wait).
+    /// What to do with a record while the queue is full: wait by default.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.options.when_full = when_full;
         self
     }
 
-    /// How long a connection waits before it tries again: between nothing and
-    /// `first` (50 ms), twice that after each failure, at most `longest` (5 s).
+    /// The pauses before a reconnect: up to 50 ms at first and 5 s in the end by default.
+    ///
+    /// A pause is random, below a bound that begins at `first`, doubles after each failure,
+    /// and ends at `longest`.
     pub fn back_off(mut self, first: Duration, longest: Duration) -> Self {
         self.options.back_off = (first, longest);
         self
     }
 
-    /// How long a step of a transaction may take (60 s) before the connection
-    /// counts as lost, as one does whose other end is gone without a word.
+    /// How long a step of a transaction may take: 60 s by default.
+    ///
+    /// After that the connection counts as lost, as when its other end disappeared without
+    /// a packet.
     pub fn answer_timeout(mut self, timeout: Duration) -> Self {
         self.options.answer_timeout = timeout;
         self
     }
 
-    /// How long to go on trying (60 s) while the table takes no row at all: it
-    /// is not there, lacks a column, or the role may not write to it. After
-    /// that, batches are given up, with the reason.
+    /// How long to retry while the table accepts no row at all: 60 s by default.
+    ///
+    /// It may be missing, lack a column, or the role may not write to it. After that,
+    /// batches are given up, with the reason.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.options.patience = patience;
         self
     }
 
-    /// Keeps batches in a folder (off) of so many bytes while the database is
-    /// away and there is no more room in memory, and at a
-    /// [`close`](Writer::close) that finds it away. They are stored by this
-    /// writer, or the next one that has the folder. It is one writer's at a
-    /// time.
+    /// Keeps batches in a folder while the database is away; off by default.
     ///
-    /// What is in it is not acknowledged: that still means committed.
+    /// Up to this many bytes are written there if memory has no room, and at a
+    /// [`close`](Writer::close) that finds the database away. This writer stores them, or
+    /// the next one with the folder. Only one writer at a time can use it.
+    ///
+    /// A spilled record is not acknowledged: that still means committed.
     pub fn spill(mut self, folder: impl Into<PathBuf>, bytes: u64) -> Self {
         self.options.spill = Some((folder.into(), bytes));
         self
     }
 
-    /// Called with each record that was not stored and that nobody waits for.
+    /// Calls a function with each record that was not stored and that no caller waits for.
     ///
-    /// It is called where the writer works and has to be quick: hand the record
-    /// on.
+    /// It runs on the threads of the writer and has to be quick: hand the record on.
     pub fn on_rejected(mut self, each: impl Fn(Rejected) + Send + Sync + 'static) -> Self {
         self.options.on_rejected = Some(Arc::new(each));
         self
     }
 
-    /// Starts the writer, on connections of its own to where the pool connects
-    /// to. What the pool does to its connections (`after_connect`) is not done
-    /// to them.
+    /// Starts the writer, with connections of its own to the database of the pool.
     ///
-    /// Its tasks run on the Tokio runtime that this is called on, and one
-    /// thread.
+    /// Hooks of the pool (`after_connect`) do not run for these connections. Its tasks run
+    /// on the current Tokio runtime, and on one thread.
     ///
     /// # Errors
     ///
-    /// [`Error::is_invalid`] with every option that is not right;
+    /// [`Error::is_invalid`] with every option that is not valid;
     /// [`Error::is_setup`] if the database lacks a table or has vectors of
     /// another encoder; [`Error::is_unavailable`] if it cannot be reached, unless
     /// there is a spill.
@@ -172,7 +177,7 @@ impl<M: Model> WriterBuilder<M> {
             .await
     }
 
-    /// The same, to where these options connect to.
+    /// Same as [`start`](Self::start), with connection options instead of a pool.
     ///
     /// # Errors
     ///
@@ -188,15 +193,15 @@ impl Options {
         const HOUR: Duration = Duration::from_secs(60 * 60);
         let number = |field: &str, number: usize, most: usize| {
             let wrong = !(1..=most).contains(&number);
-            wrong.then(|| FieldError::new(field, format!("{number} is not from 1 to {most}")))
+            wrong.then(|| FieldError::new(field, format!("must be from 1 to {most}, got {number}")))
         };
         let time = |field: &str, time: Duration| {
             let wrong = time.is_zero() || time > HOUR;
-            let problem = format!("{time:?} is not more than nothing and at most an hour");
+            let problem = format!("must be more than zero and at most an hour, got {time:?}");
             wrong.then(|| FieldError::new(field, problem))
         };
         let (first, longest) = self.back_off;
-        let backwards = first > longest;
+        let is_reversed = first > longest;
         let wrong: Vec<FieldError> = [
             number("queue.records", self.queue, 10_000_000),
             number("queue.bytes", self.queue_bytes, 64 * 1024 * MIB),
@@ -206,15 +211,16 @@ impl Options {
             time("batch_age", self.batch_age),
             time("back_off.first", first),
             time("back_off.longest", longest),
-            backwards.then(|| {
-                let problem = format!("{first:?} is more than back_off.longest, {longest:?}");
+            is_reversed.then(|| {
+                let problem =
+                    format!("must be at most back_off.longest ({longest:?}), got {first:?}");
                 FieldError::new("back_off.first", problem)
             }),
             time("answer_timeout", self.answer_timeout),
             self.spill
                 .as_ref()
                 .filter(|(_, bytes)| *bytes == 0)
-                .map(|_| FieldError::new("spill.bytes", "is 0, which holds no batch")),
+                .map(|_| FieldError::new("spill.bytes", "must be more than 0")),
         ]
         .into_iter()
         .flatten()

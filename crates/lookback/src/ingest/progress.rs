@@ -1,4 +1,4 @@
-//! How far a writer has come.
+//! The progress of a writer: which batches are settled.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,46 +25,46 @@ impl Counts {
 
 /// Which of the accepted records are settled: written, rejected, or given up.
 ///
-/// Records are numbered as they are accepted, and batches hold records that
-/// follow each other; they may be settled in any order.
+/// Records are numbered as they are accepted, and batches hold consecutive records; they
+/// may be settled in any order.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    state: Mutex<State>,
+pub(super) struct BatchProgress {
+    state: Mutex<ProgressState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// The batches that are not settled, by the number of their first record,
-    /// and since when that waits.
+struct ProgressState {
+    /// The batches that are not settled, by the number of their first record, with the time
+    /// since when that has been waiting.
     open: BTreeMap<u64, Instant>,
     /// The number of the first record that is in no batch yet.
     next: u64,
     stopped: bool,
 }
 
-impl State {
+impl ProgressState {
     fn settled(&self) -> u64 {
         self.open.keys().next().copied().unwrap_or(self.next)
     }
 }
 
-impl Progress {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl BatchProgress {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A batch starts with this record.
-    pub(super) fn begin(&self, first: u64, since: Instant) {
+    /// Starts a batch with this record.
+    pub(super) fn begin_batch(&self, first: u64, since: Instant) {
         self.lock().open.insert(first, since);
     }
 
-    /// The last batch ends before this record.
-    pub(super) fn end(&self, next: u64) {
+    /// Ends the last batch before this record.
+    pub(super) fn end_batch(&self, next: u64) {
         self.lock().next = next;
     }
 
-    /// Every record of the batch is settled.
+    /// Settles every record of a batch.
     pub(super) fn settle(&self, first: Option<u64>) {
         if let Some(first) = first {
             self.lock().open.remove(&first);
@@ -72,20 +72,19 @@ impl Progress {
         self.changed.notify_waiters();
     }
 
-    /// Nothing will be settled any more.
+    /// Ends all waits: nothing will be settled any more.
     pub(super) fn stop(&self) {
         self.lock().stopped = true;
         self.changed.notify_waiters();
     }
 
-    /// Since when the oldest record in a batch waits.
+    /// Since when the oldest record in a batch has been waiting.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.lock().open.values().min().copied()
     }
 
-    /// Waits until every record before this one is settled; false if that will
-    /// not be.
-    pub(super) async fn settled(&self, before: u64) -> bool {
+    /// Waits until every record before this one is settled; false if the writer stops.
+    pub(super) async fn wait_until_settled(&self, before: u64) -> bool {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);

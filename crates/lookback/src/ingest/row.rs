@@ -11,7 +11,7 @@ use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model as _};
 use crate::value::{Json, JsonMap, Parameter, Value};
 use crate::write::insertable_columns;
 
-/// The fields of a row, null or the bytes of a value.
+/// The fields of a row: NULL or the bytes of a value.
 fn fields(row: &[u8]) -> Option<Vec<Option<&[u8]>>> {
     let (count, mut rest) = row.split_first_chunk::<2>()?;
     let count = usize::try_from(i16::from_be_bytes(*count)).ok()?;
@@ -38,7 +38,7 @@ pub(super) fn bind(sql: &mut Sql, columns: &[&'static ColumnDef], row: &[u8]) ->
         if index > 0 {
             sql.push(", ");
         }
-        sql.bind(Encoded { column, bytes })?;
+        sql.bind(EncodedValue { column, bytes })?;
         if let Some(ty) = column.cast {
             sql.push(&format!("::{ty}"));
         }
@@ -46,19 +46,19 @@ pub(super) fn bind(sql: &mut Sql, columns: &[&'static ColumnDef], row: &[u8]) ->
     Ok(())
 }
 
-/// A value that is encoded already.
-struct Encoded<'a> {
+/// A value that is already encoded.
+struct EncodedValue<'a> {
     column: &'static ColumnDef,
     bytes: Option<&'a [u8]>,
 }
 
-impl Type<Postgres> for Encoded<'_> {
+impl Type<Postgres> for EncodedValue<'_> {
     fn type_info() -> PgTypeInfo {
         <Parameter<'_> as Type<Postgres>>::type_info()
     }
 }
 
-impl<'q> Encode<'q, Postgres> for Encoded<'_> {
+impl<'q> Encode<'q, Postgres> for EncodedValue<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         Ok(match self.bytes {
             None => IsNull::Yes,
@@ -78,33 +78,33 @@ impl<'q> Encode<'q, Postgres> for Encoded<'_> {
     }
 }
 
-/// What a caller gave for a record, as JSON: without hidden columns.
+/// The values given for a record as JSON, without hidden columns.
 pub(super) fn json_of_record<N: ColumnValues>(record: &N) -> JsonMap {
-    let given = insertable_columns(N::Model::TABLE).filter(|(_, column)| is_shown(column));
+    let given = insertable_columns(N::Model::TABLE).filter(|(_, column)| is_visible(column));
     let given = given.filter_map(|(index, column)| Some((column, record.value(index)?)));
     given
         .map(|(column, value)| (column.name.to_owned(), json(column, &value)))
         .collect()
 }
 
-/// The same of an encoded row.
+/// The values of an encoded row as JSON, without hidden columns.
 pub(super) fn json_of_row(columns: &[&'static ColumnDef], row: &[u8]) -> JsonMap {
     let fields = fields(row).unwrap_or_default();
     let mut map = JsonMap::new();
     for (column, bytes) in columns.iter().zip(fields) {
         let value = bytes.map_or(Ok(Value::Null), |bytes| Value::decode(column.ty, bytes));
-        if let (true, Ok(value)) = (is_shown(column), value) {
+        if let (true, Ok(value)) = (is_visible(column), value) {
             map.insert(column.name.to_owned(), json(column, &value));
         }
     }
     map
 }
 
-fn is_shown(column: &ColumnDef) -> bool {
+fn is_visible(column: &ColumnDef) -> bool {
     !column.hidden && matches!(column.role, ColumnRole::Plain | ColumnRole::CreatedAt)
 }
 
-/// As an insert type reads it.
+/// A value as the insert type reads it.
 fn json(column: &ColumnDef, value: &Value<'_>) -> Json {
     match value {
         Value::Null => Json::Null,

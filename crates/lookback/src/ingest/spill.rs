@@ -1,14 +1,14 @@
-//! Batches on disk, while the database is away.
+//! The spill: batches on disk while the database is away.
 //!
-//! A folder holds a file for each batch, `<number>.batch`, besides `lock`, which
-//! the one process holds that uses the folder, and `id`, the name of its lane.
-//! A file is written under another name, synced and renamed, and the folder is
-//! synced: it is whole or not there. What a killed process left under the other
-//! name was in nobody's hands yet and is removed.
+//! A folder holds a file for each batch, `<number>.batch`, besides `lock`, which the
+//! process that uses the folder holds, and `id`, the name of its lane. A file is written
+//! under a temporary name, synced and renamed, and the folder is synced: it is complete
+//! or absent. A temporary file of a killed process was not handed over yet and is
+//! removed.
 //!
-//! Files are stored in the order of their numbers by a lane of their own, which
-//! moves its number in `ingest_lanes` to that of the file: whoever opens the
-//! folder next knows which are stored. So these rows are never removed.
+//! Files are stored in the order of their numbers by a lane of their own, which advances
+//! its number in `ingest_lanes` to that of the file: so the next writer with the folder
+//! knows which are stored. Such rows are never deleted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, TryLockError};
@@ -20,67 +20,67 @@ use tokio::sync::Notify;
 
 mod file;
 
-pub(super) use file::Doubt;
+pub(super) use file::InDoubtBatch;
 
 use super::back_off::random;
 use super::batch::Batch;
-use super::intake::Waiter;
+use super::queue::Waiter;
 use crate::error::Error;
 use crate::model::Table;
 
-/// What names of lanes start with that are needed after their writer is gone.
-pub(super) const LANE: &str = "spill-";
+/// The prefix of lane names that are needed after their writer has ended.
+pub(super) const LANE_PREFIX: &str = "spill-";
 
 /// A folder of batches.
 pub(super) struct Spill {
     table: &'static Table,
     folder: PathBuf,
-    most_bytes: u64,
+    max_bytes: u64,
     id: String,
-    state: Mutex<State>,
+    state: Mutex<SpillState>,
     changed: Notify,
     _lock: File,
 }
 
 #[derive(Default)]
-struct State {
-    files: VecDeque<Spilled>,
+struct SpillState {
+    files: VecDeque<SpillFile>,
     bytes: u64,
     rows: u64,
     next: i64,
-    /// What this process knows of files that it wrote itself.
-    known: BTreeMap<i64, Known>,
+    /// State of batches whose files this process wrote.
+    pending: BTreeMap<i64, PendingBatch>,
     ended: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Spilled {
+struct SpillFile {
     number: i64,
     bytes: u64,
     rows: u64,
 }
 
-/// The number of the first record of a batch, and who waits for its rows.
-struct Known {
+/// The number of the first record of a batch, and the callers that wait for its rows.
+struct PendingBatch {
     first: Option<u64>,
     waiters: Vec<Vec<(usize, Waiter)>>,
 }
 
 /// A batch read from its file.
-pub(super) struct Replay {
+pub(super) struct SpilledBatch {
     pub(super) number: i64,
-    pub(super) doubt: Option<Doubt>,
+    pub(super) doubt: Option<InDoubtBatch>,
     pub(super) batch: Batch,
 }
 
 impl Spill {
-    /// Opens a folder, or makes it.
+    /// Opens a folder, or creates it.
     pub(super) fn open(
         table: &'static Table,
         folder: &Path,
-        most_bytes: u64,
+        max_bytes: u64,
     ) -> Result<Self, Error> {
-        Self::try_open(table, folder, most_bytes).map_err(|error| {
+        Self::try_open(table, folder, max_bytes).map_err(|error| {
             Error::invalid_field(
                 table.name,
                 "spill",
@@ -89,7 +89,7 @@ impl Spill {
         })
     }
 
-    fn try_open(table: &'static Table, folder: &Path, most_bytes: u64) -> io::Result<Self> {
+    fn try_open(table: &'static Table, folder: &Path, max_bytes: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let lock = File::options()
             .create(true)
@@ -101,7 +101,7 @@ impl Spill {
             Err(TryLockError::WouldBlock) => {
                 return Err(io::Error::new(
                     io::ErrorKind::WouldBlock,
-                    "is in use by another writer; give each its own folder",
+                    "is in use by another writer; each needs its own folder",
                 ));
             }
             Err(TryLockError::Error(error)) => return Err(error),
@@ -115,7 +115,7 @@ impl Spill {
                     let stem = path.file_stem().and_then(|stem| stem.to_str());
                     let number = stem.and_then(|stem| stem.parse::<i64>().ok());
                     numbers.push(number.ok_or_else(|| {
-                        let problem = format!("{} has no number for a name", path.display());
+                        let problem = format!("the name of {} must be a number", path.display());
                         io::Error::new(io::ErrorKind::InvalidData, problem)
                     })?);
                 }
@@ -125,10 +125,10 @@ impl Spill {
         numbers.sort_unstable();
         let id = match fs::read_to_string(folder.join("id")) {
             Ok(id) if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => id,
-            Ok(_) => return Err(io::Error::other("its file `id` is damaged")),
+            Ok(_) => return Err(io::Error::other("its file `id` is corrupt")),
             Err(error) if error.kind() == io::ErrorKind::NotFound && numbers.is_empty() => {
                 let id = format!("{:016x}{:016x}", random(), random());
-                put_whole(folder, "id", id.as_bytes())?;
+                write_atomically(folder, "id", id.as_bytes())?;
                 id
             }
             Err(error) => return Err(error),
@@ -136,7 +136,7 @@ impl Spill {
         let spill = Self {
             table,
             folder: folder.to_owned(),
-            most_bytes,
+            max_bytes,
             id,
             state: Mutex::default(),
             changed: Notify::new(),
@@ -147,7 +147,7 @@ impl Spill {
             for number in numbers {
                 let (bytes, batch) = spill.read(number)?;
                 let (bytes, rows) = (bytes as u64, batch.batch.rows() as u64);
-                state.files.push_back(Spilled {
+                state.files.push_back(SpillFile {
                     number,
                     bytes,
                     rows,
@@ -156,24 +156,25 @@ impl Spill {
                 state.rows += rows;
                 state.next = number;
             }
-            // Numbers that are gone were stored: the lane knows the last of them.
+            // Missing numbers were stored: the lane knows the last of them.
             state.next = spill.last_number()?.max(state.next);
         }
         Ok(spill)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SpillState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The greatest number that was given so far. Numbers never come again: the
-    /// lane would take the new file for the old one.
+    /// The greatest number assigned so far.
+    ///
+    /// Numbers are never reused: the lane would take the new file for the old one.
     fn last_number(&self) -> io::Result<i64> {
         match fs::read_to_string(self.folder.join("last")) {
             Ok(text) => text
                 .trim()
                 .parse()
-                .map_err(|_| io::Error::other("its file `last` is damaged")),
+                .map_err(|_| io::Error::other("its file `last` is corrupt")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error),
         }
@@ -181,30 +182,30 @@ impl Spill {
 
     /// The name of the lane that stores the files.
     pub(super) fn lane(&self) -> String {
-        format!("{LANE}{}", self.id)
+        format!("{LANE_PREFIX}{}", self.id)
     }
 
-    /// How many rows are in the folder.
+    /// The number of rows in the folder.
     pub(super) fn rows(&self) -> u64 {
         self.lock().rows
     }
 
-    /// Whether a batch that is not there yet may be put into it.
+    /// Whether the folder has room for another batch.
     pub(super) fn has_room(&self) -> bool {
-        self.lock().bytes < self.most_bytes
+        self.lock().bytes < self.max_bytes
     }
 
-    /// Puts a batch at the end; it is on disk when this returns.
+    /// Appends a batch; it is on disk when this returns.
     pub(super) fn put(
         &self,
         mut batch: Batch,
-        doubt: Option<Doubt>,
+        doubt: Option<InDoubtBatch>,
     ) -> Result<(), (Batch, io::Error)> {
         let mut state = self.lock();
         let number = state.next + 1;
-        let written = file::write(self.table, &batch, number, doubt).and_then(|bytes| {
-            put_whole(&self.folder, "last", number.to_string().as_bytes())?;
-            put_whole(&self.folder, &name(number), &bytes)?;
+        let written = file::encode(self.table, &batch, number, doubt).and_then(|bytes| {
+            write_atomically(&self.folder, "last", number.to_string().as_bytes())?;
+            write_atomically(&self.folder, &name(number), &bytes)?;
             Ok(bytes.len() as u64)
         });
         let bytes = match written {
@@ -215,7 +216,7 @@ impl Spill {
         state.next = number;
         state.bytes += bytes;
         state.rows += rows;
-        state.files.push_back(Spilled {
+        state.files.push_back(SpillFile {
             number,
             bytes,
             rows,
@@ -224,23 +225,23 @@ impl Spill {
             .groups
             .iter_mut()
             .map(|group| std::mem::take(&mut group.waiters));
-        let known = Known {
+        let known = PendingBatch {
             first: batch.first,
             waiters: waiters.collect(),
         };
-        state.known.insert(number, known);
+        state.pending.insert(number, known);
         drop(state);
         self.changed.notify_one();
         Ok(())
     }
 
-    fn read(&self, number: i64) -> io::Result<(usize, Replay)> {
+    fn read(&self, number: i64) -> io::Result<(usize, SpilledBatch)> {
         let path = self.folder.join(name(number));
         let bytes = fs::read(&path)?;
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("{} {error}", path.display()));
-        let (header, batch) = file::read(self.table, &bytes).map_err(named)?;
-        let replay = Replay {
+        let (header, batch) = file::decode(self.table, &bytes).map_err(named)?;
+        let replay = SpilledBatch {
             number,
             doubt: header.doubt,
             batch,
@@ -248,9 +249,8 @@ impl Spill {
         Ok((bytes.len(), replay))
     }
 
-    /// The first batch, with who waits for it; none if there is none and no
-    /// more will come.
-    pub(super) async fn first(&self) -> Option<io::Result<Replay>> {
+    /// The first batch with its waiting callers; `None` if there is none and no more come.
+    pub(super) async fn first(&self) -> Option<io::Result<SpilledBatch>> {
         loop {
             {
                 let state = self.lock();
@@ -266,9 +266,9 @@ impl Spill {
         }
     }
 
-    fn replay(&self, number: i64) -> io::Result<Replay> {
+    fn replay(&self, number: i64) -> io::Result<SpilledBatch> {
         let (_, mut replay) = self.read(number)?;
-        if let Some(known) = self.lock().known.remove(&number) {
+        if let Some(known) = self.lock().pending.remove(&number) {
             replay.batch.first = known.first;
             for (group, waiters) in replay.batch.groups.iter_mut().zip(known.waiters) {
                 group.waiters = waiters;
@@ -277,15 +277,17 @@ impl Spill {
         Ok(replay)
     }
 
-    /// The first batch is not stored, and this writer has come to its end.
+    /// Puts back the first batch, which is not stored when the writer ends.
     pub(super) fn keep(&self, number: i64, batch: Batch) {
         let first = batch.first;
         let waiters = batch.groups.into_iter().map(|group| group.waiters);
         let waiters = waiters.collect();
-        self.lock().known.insert(number, Known { first, waiters });
+        self.lock()
+            .pending
+            .insert(number, PendingBatch { first, waiters });
     }
 
-    /// The first batch is stored.
+    /// Removes the file of the first batch, which is stored.
     pub(super) fn remove_first(&self) -> io::Result<()> {
         let mut state = self.lock();
         if let Some(file) = state.files.pop_front() {
@@ -297,7 +299,7 @@ impl Spill {
         Ok(())
     }
 
-    /// No more batches come.
+    /// Ends the sequence of batches.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.changed.notify_one();
@@ -307,15 +309,14 @@ impl Spill {
         self.lock().ended
     }
 
-    /// Those who wait for what is left in the folder, with the first record of
-    /// each batch.
-    pub(super) fn left(&self) -> Vec<(Option<u64>, Vec<Waiter>)> {
-        let known = std::mem::take(&mut self.lock().known);
-        let left = known.into_values().map(|known| {
+    /// The callers that wait for batches left in the folder, with the first record of each.
+    pub(super) fn take_waiters(&self) -> Vec<(Option<u64>, Vec<Waiter>)> {
+        let known = std::mem::take(&mut self.lock().pending);
+        let batches = known.into_values().map(|known| {
             let waiters = known.waiters.into_iter().flatten();
             (known.first, waiters.map(|(_, waiter)| waiter).collect())
         });
-        left.collect()
+        batches.collect()
     }
 }
 
@@ -323,15 +324,15 @@ fn name(number: i64) -> String {
     format!("{number:020}.batch")
 }
 
-/// A file that is whole or not there, also after a crash of the machine.
-fn put_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that is complete or absent, also after a crash of the machine.
+fn write_atomically(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{name}.new"));
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
     fs::rename(&temporary, folder.join(name))?;
-    // A folder cannot be opened as a file on Windows, where renames are synced.
+    // Windows cannot open a folder as a file, and syncs renames.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
     Ok(())

@@ -27,7 +27,7 @@ impl<M: Model> QueryBuilder<M> {
     /// # Errors
     ///
     /// [`Error::is_not_found`], [`Error::is_invalid`] with every invalid field,
-    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::Outdated`] for a search
+    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::StaleSnapshot`] for a search
     /// field of a `sealed` model, in a transaction of `REPEATABLE READ` or
     /// `SERIALIZABLE` that began before records were sealed.
     pub async fn update<'c>(

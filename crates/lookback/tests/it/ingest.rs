@@ -1,10 +1,10 @@
 //! The writer.
 
-mod cut;
-mod drive;
-mod kept;
+mod fixtures;
 mod killed_server;
-mod plain;
+mod lost_connections;
 mod proxy;
-mod refused;
-mod spilled;
+mod rejected_rows;
+mod spill;
+mod workload;
+mod writer;

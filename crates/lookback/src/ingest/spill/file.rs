@@ -1,12 +1,12 @@
-//! A batch as a file.
+//! The file of a spilled batch.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 8 | `LBSPILL` and the version of the format, 1 |
 //! | 4 | the length of the header, big-endian, as all numbers here |
 //! | … | the header, JSON: [`Header`] |
-//! | … | of each group: the length of each row in 4 bytes, then the rows as a binary COPY has them |
-//! | 4 | CRC-32 (IEEE) of all that comes before |
+//! | … | for each group: the length of each row in 4 bytes, then the rows as in a binary COPY |
+//! | 4 | CRC-32 (IEEE) of all preceding bytes |
 
 use std::io;
 
@@ -20,29 +20,30 @@ use crate::write::copy::{HEADER, TRAILER};
 const MAGIC: &[u8; 7] = b"LBSPILL";
 const VERSION: u8 = b'1';
 
-/// What stands at the start of a file.
+/// The header of a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Header {
     pub(super) table: String,
-    /// The version of the encoder of the vectors.
+    /// The encoder version of the vectors.
     pub(super) encoder: u32,
     /// The number that the lane of the spill has when the batch is stored.
     pub(super) number: i64,
-    /// The lane that was committing it when it was given up, and as which number.
+    /// The lane that was committing the batch when its connection was lost, and the number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) doubt: Option<Doubt>,
-    groups: Vec<Part>,
+    pub(super) doubt: Option<InDoubtBatch>,
+    groups: Vec<GroupHeader>,
 }
 
-/// A batch that may have been stored by a lane, as this number.
+/// A batch that a lane may have stored under this number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::ingest) struct Doubt {
+pub(in crate::ingest) struct InDoubtBatch {
     pub(in crate::ingest) lane: String,
+    /// The number that the lane of the spill has when the batch is stored.
     pub(in crate::ingest) number: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Part {
+struct GroupHeader {
     columns: Vec<String>,
     rows: usize,
     bytes: usize,
@@ -52,15 +53,15 @@ fn invalid(problem: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.into())
 }
 
-/// The bytes of the file of a batch.
-pub(super) fn write(
+/// Encodes a batch as the bytes of its file.
+pub(super) fn encode(
     table: &Table,
     batch: &Batch,
     number: i64,
-    doubt: Option<Doubt>,
+    doubt: Option<InDoubtBatch>,
 ) -> io::Result<Vec<u8>> {
-    let of_rows = |group: &Group| group.span(0, group.len());
-    let parts = batch.groups.iter().map(|group| Part {
+    let of_rows = |group: &Group| group.byte_range(0, group.len());
+    let groups = batch.groups.iter().map(|group| GroupHeader {
         columns: group.columns.iter().map(|c| c.name.to_owned()).collect(),
         rows: group.len(),
         bytes: of_rows(group).len(),
@@ -70,7 +71,7 @@ pub(super) fn write(
         encoder: ENCODER_VERSION,
         number,
         doubt,
-        groups: parts.collect(),
+        groups: groups.collect(),
     })?;
     let length = |length: usize| u32::try_from(length).map_err(|_| invalid("is too large"));
     let mut bytes = Vec::new();
@@ -89,22 +90,22 @@ pub(super) fn write(
     Ok(bytes)
 }
 
-/// Reads a file: its header and its batch, for a writer of this table.
-pub(super) fn read(table: &'static Table, bytes: &[u8]) -> io::Result<(Header, Batch)> {
-    let short = || invalid("is cut short");
+/// Decodes a file into its header and batch, for a writer of this table.
+pub(super) fn decode(table: &'static Table, bytes: &[u8]) -> io::Result<(Header, Batch)> {
+    let short = || invalid("is truncated");
     let start = bytes.get(..8).ok_or_else(short)?;
     if start[..7] != *MAGIC {
-        return Err(invalid("is not a file of a spill"));
+        return Err(invalid("is not a spill file"));
     }
     if start[7] != VERSION {
         return Err(invalid(format!(
-            "is of version {} of the format; this version of Lookback reads version 1",
+            "has version {} of the format; this version of Lookback reads version 1",
             char::from(start[7])
         )));
     }
     let (content, sum) = bytes.split_last_chunk::<4>().ok_or_else(short)?;
     if crc32fast::hash(content) != u32::from_be_bytes(*sum) {
-        return Err(invalid("is damaged: its checksum is wrong"));
+        return Err(invalid("is corrupt: its checksum does not match"));
     }
     let mut rest = &content[8..];
     let mut take = |length: usize| {
@@ -120,14 +121,14 @@ pub(super) fn read(table: &'static Table, bytes: &[u8]) -> io::Result<(Header, B
     let header: Header = serde_json::from_slice(take(length)?)?;
     if header.table != table.name {
         return Err(invalid(format!(
-            "holds records of {}, and this writer is for {}",
+            "has records of {}; expected records of {}",
             header.table, table.name
         )));
     }
     if header.encoder != ENCODER_VERSION {
         return Err(invalid(format!(
-            "holds vectors of encoder {}, and this is encoder {ENCODER_VERSION}: use the version \
-             of Lookback that wrote it",
+            "has vectors of encoder {}; expected encoder {ENCODER_VERSION}: use the version of \
+             Lookback that wrote it",
             header.encoder
         )));
     }
@@ -142,7 +143,7 @@ pub(super) fn read(table: &'static Table, bytes: &[u8]) -> io::Result<(Header, B
         }
         let bytes = [HEADER, take(part.bytes)?, &TRAILER].concat();
         if end + TRAILER.len() != bytes.len() {
-            return Err(invalid("has rows of another length than it says"));
+            return Err(invalid("has rows whose lengths do not match its header"));
         }
         groups.push(Group {
             columns: columns(table, &part.columns)?,
@@ -165,7 +166,7 @@ fn columns(table: &'static Table, names: &[String]) -> io::Result<Vec<&'static C
         let found = table.column(name);
         found.ok_or_else(|| {
             invalid(format!(
-                "has values of a column {name}, which the model of {} has not",
+                "has values of column {name}, which the model of {} does not have",
                 table.name
             ))
         })

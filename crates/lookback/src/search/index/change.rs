@@ -27,7 +27,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`Error::Outdated`] in a transaction whose snapshot is older than a segment
+    /// [`Error::StaleSnapshot`] in a transaction whose snapshot is older than a segment
     /// that was sealed meanwhile: it would take the record for one that is not
     /// sealed.
     pub(crate) async fn begin(
@@ -37,7 +37,7 @@ impl Changes {
         if table.sealed {
             lock(conn, table, Lock::Shared).await?;
             if is_outdated(conn).await? {
-                return Err(Error::Outdated { table: table.name });
+                return Err(Error::StaleSnapshot { table: table.name });
             }
         }
         Ok(Self { table })

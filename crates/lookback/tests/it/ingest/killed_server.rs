@@ -13,11 +13,11 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use testkit::KillableServer;
 use testkit::sample::Random;
 
-use super::drive::{Told, check, count, drive, refuse_some, rows};
-use super::kept::{PATIENCE, within};
+use super::fixtures::{WAIT_LIMIT, within};
 use super::proxy::{Fault, Proxy};
+use super::workload::{Outcome, check, count, drive, reject_some, rows};
 
-/// Tells the thread that kills to stop, also when the test fails.
+/// Stops the killing thread, also when the test fails.
 struct Over(Arc<AtomicBool>);
 
 impl Drop for Over {
@@ -27,7 +27,7 @@ impl Drop for Over {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_or_doubled() {
+async fn killed_server_keeps_acknowledged_records_once() {
     let killable = KillableServer::new();
     let mut running = killable.start();
     let url = running.database_url("kept");
@@ -40,12 +40,12 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         .unwrap();
     drop(conn);
     let pool = PgPool::connect(&url).await.unwrap();
-    refuse_some(&pool).await;
+    reject_some(&pool).await;
     pool.close().await;
 
     let (_, seed) = crate::random::cases_and_seed(1);
-    // The port of a server that is killed may be taken before it is back: the writer connects
-    // to one that stays.
+    // The port of a killed server may be taken before it is back: the writer connects through a
+    // proxy, whose port stays.
     let address = |port: u16| Some(format!("127.0.0.1:{port}"));
     let proxy = Proxy::new(address(running.port()).unwrap(), seed, |_| Fault::NONE).await;
     let through = PgConnectOptions::from_str(&url).unwrap();
@@ -70,12 +70,12 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         let (mut random, writer) = (Random::new(seed), writer.clone());
         move || {
             while !over.load(Ordering::SeqCst) {
-                // However slow the machine is, the writer gets on between two kills.
+                // However slow the machine is, the writer makes progress between two kills.
                 if kills.load(Ordering::SeqCst) % 2 == 0 {
                     let goal = writer.counters().written + 1 + random.below(2_000);
                     let begun = Instant::now();
                     while writer.counters().written < goal && !over.load(Ordering::SeqCst) {
-                        assert!(begun.elapsed() < PATIENCE, "nothing is stored any more");
+                        assert!(begun.elapsed() < WAIT_LIMIT, "nothing is stored any more");
                         std::thread::sleep(Duration::from_millis(1));
                     }
                 }
@@ -90,8 +90,8 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
         }
     });
 
-    let told = tokio::select! {
-        told = drive(&writer, 0, rows(20_000), &kills, 4) => told,
+    let outcomes = tokio::select! {
+        outcomes = drive(&writer, 0, rows(20_000), &kills, 4) => outcomes,
         () = ended(&killer) => panic!("the thread that kills the server has failed"),
     };
     drop(over);
@@ -103,17 +103,23 @@ async fn nothing_acknowledged_is_lost_or_doubled() {
     let pool = PgPool::connect(&running.database_url("kept"))
         .await
         .unwrap();
-    check(&pool, &told).await;
-    assert_eq!(count(&told, Told::Nothing), 0);
+    check(&pool, &outcomes).await;
+    assert_eq!(count(&outcomes, Outcome::Unknown), 0);
     eprintln!(
-        "{} rows acknowledged and {} refused over {} kills",
-        count(&told, Told::Acknowledged),
-        count(&told, Told::Refused),
+        "{} rows acknowledged and {} rejected over {} kills",
+        count(&outcomes, Outcome::Acknowledged),
+        count(&outcomes, Outcome::Rejected),
         kills.load(Ordering::SeqCst)
     );
     let counters = writer.counters();
-    assert_eq!(counters.written, count(&told, Told::Acknowledged) as u64);
-    assert_eq!(counters.rejected, count(&told, Told::Refused) as u64);
+    assert_eq!(
+        counters.written,
+        count(&outcomes, Outcome::Acknowledged) as u64
+    );
+    assert_eq!(
+        counters.rejected,
+        count(&outcomes, Outcome::Rejected) as u64
+    );
 }
 
 async fn ended<T>(thread: &JoinHandle<T>) {

@@ -17,7 +17,7 @@ const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Cut after so many bytes of the client: somewhere in a COPY.
+    /// Cut after this many bytes of the client: somewhere in a COPY.
     Bytes(u64),
     /// Cut before the COMMIT of this number reaches the server.
     BeforeCommit(u64),
@@ -28,7 +28,7 @@ pub(crate) enum Fault {
     BeforeAnswer(u64),
     /// The client is cut off before a COMMIT; the server never learns of it.
     HalfOpen(u64),
-    /// Nothing goes through any more from this COMMIT on, and nobody is told.
+    /// From this COMMIT on nothing passes, and neither end notices.
     Silent(u64),
 }
 
@@ -45,9 +45,9 @@ pub(crate) struct Proxy {
     /// Whether new connections are taken.
     open: Arc<AtomicBool>,
     cut: Arc<watch::Sender<()>>,
-    /// How many connections were cut.
+    /// The number of connections that were cut.
     pub(crate) cuts: Arc<AtomicU64>,
-    /// How often each fault was met.
+    /// The number of times each fault was met.
     pub(crate) met: Arc<Mutex<std::collections::BTreeMap<String, u64>>>,
 }
 
@@ -166,7 +166,7 @@ async fn pass(client: TcpStream, server: TcpStream, fault: Fault) -> bool {
     true
 }
 
-/// The ends of what passes answers on, which was told to stop.
+/// The halves of the connection, from the task that forwards answers once it is stopped.
 async fn ends(
     answering: &mut JoinSet<(OwnedReadHalf, OwnedWriteHalf)>,
 ) -> (OwnedReadHalf, OwnedWriteHalf) {

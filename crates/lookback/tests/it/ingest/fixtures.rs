@@ -1,4 +1,4 @@
-//! Numbered log lines, which of them a table holds, and waiting for it.
+//! Numbered log lines, the stored ones, and waiting for events.
 
 use std::time::{Duration, Instant};
 
@@ -7,23 +7,26 @@ use lookback::json;
 use lookback::{Level, Log, NewLog};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
-/// How long a test waits for what has to come: no machine is so busy that it
-/// takes as long, and what never comes fails the test and does not hold it up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest wait for an event: only failures wait for that long, however busy the
+/// machine is.
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(120);
 
-/// Waits until something is so.
-pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+/// Waits until a condition holds.
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
     let begun = Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < PATIENCE, "in {PATIENCE:?} not: {what}");
+    while !condition().await {
+        assert!(
+            begun.elapsed() < WAIT_LIMIT,
+            "not within {WAIT_LIMIT:?}: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Waits for the end of something.
+/// Waits for a future to complete.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
-    let ended = tokio::time::timeout(PATIENCE, work).await;
-    ended.unwrap_or_else(|_| panic!("in {PATIENCE:?} not: {what}"))
+    let ended = tokio::time::timeout(WAIT_LIMIT, work).await;
+    ended.unwrap_or_else(|_| panic!("not within {WAIT_LIMIT:?}: {what}"))
 }
 
 /// A log line of this number.
@@ -31,7 +34,7 @@ pub(crate) fn numbered(n: i64) -> NewLog {
     NewLog::new("API", Level::Info, format!("order {n} was stored")).meta(json!({ "n": n }))
 }
 
-/// How often each number is in the table, in their order.
+/// Counts each stored number, in order.
 pub(crate) async fn stored(pool: &PgPool) -> Vec<(i64, i64)> {
     let rows = sqlx::query(
         "SELECT (meta->>'n')::bigint AS n, count(*) AS times FROM logs GROUP BY 1 ORDER BY 1",

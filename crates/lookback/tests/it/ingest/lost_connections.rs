@@ -1,5 +1,4 @@
-//! Connections are cut, at every point of a transaction and in either
-//! direction.
+//! Lost connections, at every point of a transaction and in either direction.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -10,26 +9,25 @@ use lookback::Log;
 use lookback::ingest::{Writer, WriterBuilder};
 use sqlx::postgres::PgConnectOptions;
 
-use super::drive::{Told, check, count, drive, refuse_some, rows};
-use super::kept::{PATIENCE, numbered, stored, until, within};
+use super::fixtures::{WAIT_LIMIT, numbered, stored, until, within};
 use super::proxy::{Fault, Proxy};
+use super::workload::{Outcome, check, count, drive, reject_some, rows};
 
-/// Starts a writer that waits for an answer for a short time only, which a busy
-/// server may not keep to: then it is started again.
+/// Starts a writer with a short answer timeout; retries if a busy server exceeds it.
 async fn start(builder: impl Fn() -> WriterBuilder<Log>, to: PgConnectOptions) -> Writer<Log> {
     let begun = Instant::now();
     loop {
         match builder().start_with(to.clone()).await {
             Ok(writer) => return writer,
             Err(error) => assert!(
-                error.is_unavailable() && begun.elapsed() < PATIENCE,
+                error.is_unavailable() && begun.elapsed() < WAIT_LIMIT,
                 "{error}"
             ),
         }
     }
 }
 
-/// How to connect to the database of a test, and the address of its server.
+/// Connection options for the database of a test, and the address of its server.
 fn server_of(db: &testkit::Database) -> (PgConnectOptions, String) {
     let direct = PgConnectOptions::from_str(&db.url).unwrap();
     let address = format!("{}:{}", direct.get_host(), direct.get_port());
@@ -37,15 +35,15 @@ fn server_of(db: &testkit::Database) -> (PgConnectOptions, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_connection_loses_and_doubles_nothing() {
+async fn lost_connections_store_every_record_once() {
     let db = testkit::database().await;
-    refuse_some(&db.pool).await;
+    reject_some(&db.pool).await;
     let (direct, server) = server_of(&db);
     let (_, seed) = crate::random::cases_and_seed(1);
     let has_started = Arc::new(AtomicBool::new(false));
     let faults = Arc::clone(&has_started);
     let proxy = Proxy::new(server, seed, move |random| {
-        // The writer starts well.
+        // The writer starts without a fault.
         if !faults.load(Ordering::SeqCst) {
             return Fault::Bytes(3_000_000);
         }
@@ -70,25 +68,31 @@ async fn a_lost_connection_loses_and_doubles_nothing() {
     };
     let writer = start(builder, direct.host("127.0.0.1").port(proxy.port)).await;
     has_started.store(true, Ordering::SeqCst);
-    let told = drive(&writer, 0, rows(60_000), &proxy.cuts, 25).await;
+    let outcomes = drive(&writer, 0, rows(60_000), &proxy.cuts, 25).await;
     let counters = writer.counters();
     within("a close", writer.close()).await.unwrap();
-    check(&db.pool, &told).await;
-    assert_eq!(count(&told, Told::Nothing), 0);
-    assert_eq!(counters.written, count(&told, Told::Acknowledged) as u64);
-    assert_eq!(counters.rejected, count(&told, Told::Refused) as u64);
+    check(&db.pool, &outcomes).await;
+    assert_eq!(count(&outcomes, Outcome::Unknown), 0);
+    assert_eq!(
+        counters.written,
+        count(&outcomes, Outcome::Acknowledged) as u64
+    );
+    assert_eq!(
+        counters.rejected,
+        count(&outcomes, Outcome::Rejected) as u64
+    );
     eprintln!(
-        "{} rows acknowledged and {} refused; cut: {:?}",
+        "{} rows acknowledged and {} rejected; cut: {:?}",
         counters.written,
         counters.rejected,
         proxy.met.lock().unwrap()
     );
 }
 
-/// The server does not learn that the connection is gone, and an answer may take
-/// no longer than the writer would otherwise wait for the lock.
+/// The server does not notice that the connection is lost, and the answer timeout is no
+/// longer than the usual wait for the lock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_serves_a_lost_connection_is_ended_with_a_short_timeout_too() {
+async fn lost_connection_with_short_timeout_terminates_its_server_process() {
     for fault in [Fault::HalfOpen(2), Fault::Silent(2)] {
         let db = testkit::database().await;
         let (direct, server) = server_of(&db);
@@ -116,7 +120,7 @@ async fn what_serves_a_lost_connection_is_ended_with_a_short_timeout_too() {
         })
         .await;
         is_good.store(true, Ordering::SeqCst);
-        within("what became of the record", receipt).await.unwrap();
+        within("the outcome of the record", receipt).await.unwrap();
         within("a close", writer.close()).await.unwrap();
         assert_eq!(stored(&db.pool).await, [(1, 1)]);
     }

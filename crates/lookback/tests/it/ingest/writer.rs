@@ -1,4 +1,4 @@
-//! What is written is stored, and the counters say so.
+//! Writing records, acknowledgements and counters.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,12 @@ use futures_util::future::join_all;
 use lookback::ingest::{WhenFull, Writer};
 use lookback::{Level, Log, NewLog, model};
 
-use super::kept::{PATIENCE, execute, number, numbered, small_batches, stored, until, within};
+use super::fixtures::{
+    WAIT_LIMIT, execute, number, numbered, small_batches, stored, until, within,
+};
 
 #[tokio::test]
-async fn what_is_acknowledged_is_stored() {
+async fn acknowledged_records_are_stored_and_counted() {
     let db = testkit::database().await;
     let writer = small_batches(&db.pool).await;
     for n in 0..2_500 {
@@ -31,21 +33,21 @@ async fn what_is_acknowledged_is_stored() {
     assert_eq!((counters.written, counters.pending), (2_601, 0));
     assert_eq!((counters.rejected, counters.dropped), (0, 0));
     assert_eq!(counters.lag, Duration::ZERO);
-    assert!(counters.trouble.is_none());
-    // Lanes are forgotten with their writer.
+    assert!(counters.last_error.is_none());
+    // Lanes are deleted with their writer.
     assert_eq!(
         number(&db.pool, "SELECT count(*) FROM ingest_lanes").await,
         0
     );
 
     let late = writer.send(numbered(1)).await.unwrap_err();
-    assert!(late.is_unwritten());
+    assert!(late.is_not_written());
     assert_eq!(late.to_string(), "logs: not written: the writer is closed");
     writer.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_written_record_is_what_an_insert_stores() {
+async fn written_record_equals_an_inserted_one() {
     let db = testkit::database().await;
     let new = NewLog::new("DB", Level::Error, "link to the sérver denied")
         .meta(lookback::json!({"a": [1, 2.5, null, {"b": "c"}]}))
@@ -85,9 +87,9 @@ struct Parcel {
     embedding: lookback::Hidden<Option<lookback::Embedding>>,
 }
 
-/// Records that leave different columns to the database come in one batch.
+/// Records of one batch leave different columns to the database.
 #[tokio::test]
-async fn defaults_of_the_database_are_left_to_it() {
+async fn batch_with_omitted_columns_uses_database_defaults() {
     let db = testkit::database().await;
     execute(
         &db.pool,
@@ -108,7 +110,7 @@ async fn defaults_of_the_database_are_left_to_it() {
     };
     let writer = Writer::<Parcel>::builder()
         .batch(1_000, 1 << 20)
-        // One batch, however long it takes to send: the flush lets it go.
+        // One batch, however long sending takes: the flush dispatches it.
         .batch_age(Duration::from_secs(60 * 60))
         .start(&db.pool)
         .await
@@ -116,7 +118,7 @@ async fn defaults_of_the_database_are_left_to_it() {
     for n in 0..400 {
         writer.send(parcel(n)).await.unwrap();
     }
-    // Of one batch, with rows that are refused in two of its parts.
+    // In one batch, with rejected rows in two of its groups.
     let bad = NewParcel::new("too heavy").weight(30);
     let refused = writer.submit(bad.clone()).await.unwrap();
     let refused_too = writer.submit(bad.colour("red")).await.unwrap();
@@ -133,7 +135,7 @@ async fn defaults_of_the_database_are_left_to_it() {
 }
 
 #[tokio::test]
-async fn a_full_queue_makes_wait_or_drops() {
+async fn full_queue_waits_or_drops() {
     let db = testkit::database().await;
     let mut blocking = db.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
@@ -155,11 +157,11 @@ async fn a_full_queue_makes_wait_or_drops() {
     let mut dropped = 0_u64;
     for n in 0..1_000 {
         if let Err(error) = dropping.send(numbered(n)).await {
-            assert!(error.is_unwritten(), "{error}");
+            assert!(error.is_not_written(), "{error}");
             dropped += 1;
         }
     }
-    // The queue, a handful taken of it, a batch being made, one ready, one being sent.
+    // The queue, a chunk taken from it, a batch being built, one ready, one being sent.
     let most = 2 * 50 + 3 * 10;
     assert!(dropped >= 1_000 - most, "{dropped}");
     let of_waiting = waiting.clone();
@@ -168,7 +170,7 @@ async fn a_full_queue_makes_wait_or_drops() {
             of_waiting.send(numbered(n)).await.unwrap();
         }
     });
-    // What is behind the queue may still take of it: until it is full for a while.
+    // Parts behind the queue may still take from it: wait until it stays full for a while.
     let (begun, mut more) = (Instant::now(), 0);
     let (mut accepted, mut since) = (0, Instant::now());
     loop {
@@ -181,7 +183,10 @@ async fn a_full_queue_makes_wait_or_drops() {
         if is_full && since.elapsed() >= Duration::from_millis(300) {
             break;
         }
-        assert!(begun.elapsed() < PATIENCE, "it takes more and more: {now}");
+        assert!(
+            begun.elapsed() < WAIT_LIMIT,
+            "it accepts more and more: {now}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(accepted <= most, "{accepted}");
@@ -201,7 +206,7 @@ async fn a_full_queue_makes_wait_or_drops() {
 }
 
 #[tokio::test]
-async fn a_dropped_writer_stops_and_says_so_to_who_waits() {
+async fn dropped_writer_fails_pending_receipts() {
     let db = testkit::database().await;
     let mut blocking = db.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE logs IN EXCLUSIVE MODE")
@@ -218,12 +223,12 @@ async fn a_dropped_writer_stops_and_says_so_to_who_waits() {
     .await;
     drop(writer);
     let error = within("an answer", receipt).await.unwrap_err();
-    assert!(error.is_unwritten(), "{error}");
+    assert!(error.is_not_written(), "{error}");
     blocking.rollback().await.unwrap();
 }
 
 #[tokio::test]
-async fn options_that_are_not_right_are_named() {
+async fn start_with_invalid_options_names_each() {
     let db = testkit::database().await;
     let error = Writer::<Log>::builder()
         .queue(0, 0)
@@ -234,11 +239,11 @@ async fn options_that_are_not_right_are_named() {
         .await
         .unwrap_err();
     assert!(error.is_invalid());
-    insta::assert_snapshot!(error, @"queue.records: 0 is not from 1 to 10000000; queue.bytes: 0 is not from 1 to 68719476736; connections: 1000 is not from 1 to 64; batch_age: 0ns is not more than nothing and at most an hour; back_off.first: 9s is more than back_off.longest, 1s");
+    insta::assert_snapshot!(error, @"queue.records: must be from 1 to 10000000, got 0; queue.bytes: must be from 1 to 68719476736, got 0; connections: must be from 1 to 64, got 1000; batch_age: must be more than zero and at most an hour, got 0ns; back_off.first: must be at most back_off.longest (1s), got 9s");
 }
 
 #[tokio::test]
-async fn a_database_without_the_tables_is_refused() {
+async fn start_without_tables_hints_at_migrations() {
     let db = testkit::empty_database().await;
     let error = Writer::<Log>::builder().start(&db.pool).await.unwrap_err();
     assert!(error.is_setup(), "{error}");
@@ -248,9 +253,9 @@ async fn a_database_without_the_tables_is_refused() {
     );
 }
 
-/// The clock of the tests may be any: ages are in the server's.
+/// Ages are relative to the server's clock, whatever that of the tests is.
 #[tokio::test]
-async fn lanes_of_killed_writers_are_forgotten_in_time() {
+async fn start_deletes_stale_lanes_of_killed_writers() {
     let db = testkit::database().await;
     let living = small_batches(&db.pool).await;
     living.write(numbered(1)).await.unwrap();
@@ -264,11 +269,11 @@ async fn lanes_of_killed_writers_are_forgotten_in_time() {
     let names = "SELECT count(*) FROM ingest_lanes WHERE name = ";
     assert_eq!(number(&db.pool, &format!("{names}'old'")).await, 0);
     assert_eq!(number(&db.pool, &format!("{names}'young'")).await, 1);
-    // Four of each writer.
+    // Four per writer.
     let now = "SELECT count(*) FROM ingest_lanes WHERE updated_at \
                BETWEEN clock_timestamp() - interval '1 day' AND clock_timestamp()";
     assert_eq!(number(&db.pool, now).await, 8);
-    // One that lives and finds its row gone makes another.
+    // A running writer that finds its row missing creates another.
     execute(&db.pool, "DELETE FROM ingest_lanes").await;
     living.write(numbered(2)).await.unwrap();
     living.write(numbered(3)).await.unwrap();
@@ -277,9 +282,9 @@ async fn lanes_of_killed_writers_are_forgotten_in_time() {
     assert_eq!(stored(&db.pool).await, [(1, 1), (2, 1), (3, 1)]);
 }
 
-/// Its writer stores a batch, or did when it was cut off.
+/// The lane's writer is storing a batch, or was when its connection was lost.
 #[tokio::test]
-async fn a_locked_row_of_a_lane_holds_up_no_start() {
+async fn start_skips_locked_rows_of_lanes() {
     let db = testkit::database().await;
     execute(
         &db.pool,

@@ -1,4 +1,4 @@
-//! Batches that wait on disk for the database.
+//! The spill: batches on disk while the database is away.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,9 +16,9 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use testkit::sample::Random;
 
-use super::drive::{Told, check, count, drive_and_tell, refuse_some, rows};
-use super::kept::{PATIENCE, number, numbered, stored, until, within};
+use super::fixtures::{WAIT_LIMIT, number, numbered, stored, until, within};
 use super::proxy::{Fault, Proxy};
+use super::workload::{Outcome, check, count, drive_with, reject_some, rows};
 
 fn options(folder: &Path) -> WriterBuilder<Log> {
     Writer::builder()
@@ -28,7 +28,7 @@ fn options(folder: &Path) -> WriterBuilder<Log> {
         .spill(folder, 64 << 20)
 }
 
-/// A proxy in front of the database of a test, and how to connect through it.
+/// A proxy in front of the database of a test, and options to connect through it.
 async fn proxy(
     db: &testkit::Database,
     draw: impl FnMut(&mut Random) -> Fault + Send + 'static,
@@ -47,8 +47,8 @@ fn files(folder: &Path) -> usize {
     names.filter(|name| name.ends_with(".batch")).count()
 }
 
-/// Starts the next writer of a folder. The thread of the last one may have it for
-/// a moment after that is dropped.
+/// Starts the next writer of a folder. The thread of the last one may hold it for a moment
+/// after the writer is dropped.
 async fn next_of(folder: &Path, pool: &PgPool) -> Writer<Log> {
     let begun = Instant::now();
     loop {
@@ -56,7 +56,7 @@ async fn next_of(folder: &Path, pool: &PgPool) -> Writer<Log> {
             Ok(writer) => return writer,
             Err(error) => assert!(
                 error.to_string().contains("in use by another writer")
-                    && begun.elapsed() < PATIENCE,
+                    && begun.elapsed() < WAIT_LIMIT,
                 "{error}"
             ),
         }
@@ -64,18 +64,18 @@ async fn next_of(folder: &Path, pool: &PgPool) -> Writer<Log> {
     }
 }
 
-/// Closes a writer that has stored what was in its folder: at a close, what does
-/// not go at once stays there.
+/// Closes a writer after its folder is empty: batches that cannot be stored at once during
+/// a close stay there.
 async fn close_empty(writer: &Writer<Log>) {
     until("an empty spill", async || writer.counters().spilled == 0).await;
     writer.close().await.unwrap();
 }
 
 #[tokio::test]
-async fn what_no_memory_has_room_for_waits_on_disk() {
+async fn full_memory_spills_batches_for_the_next_writer() {
     let db = testkit::database().await;
     let folder = tempfile::tempdir().unwrap();
-    // A connection is good for its greeting and little more.
+    // A connection lasts for its preparation and little more.
     let (proxy, through) = proxy(&db, |_| Fault::BeforeCommit(2)).await;
     let writer = options(folder.path()).start_with(through).await.unwrap();
     proxy.take_no_more();
@@ -88,14 +88,14 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     })
     .await;
     assert!(files(folder.path()) >= 15);
-    assert!(writer.counters().trouble.is_some());
+    assert!(writer.counters().last_error.is_some());
     let error = options(folder.path()).start(&db.pool).await.unwrap_err();
     assert!(
         error.to_string().contains("in use by another writer"),
         "{error}"
     );
 
-    // Who waits is told that it is kept, and is not told that it is stored.
+    // Waiting callers learn that their records are kept, not that they are stored.
     within("a close", writer.close()).await.unwrap();
     assert_eq!(writer.counters().spilled, 5_000);
     for receipt in receipts {
@@ -118,7 +118,7 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
     let lanes = "SELECT count(*) FROM ingest_lanes WHERE name NOT LIKE 'spill-%'";
     assert_eq!(number(&db.pool, lanes).await, 0);
     drop(next);
-    // One that was closed holds nothing any more.
+    // A closed writer holds nothing any more.
     let last = options(folder.path()).start(&db.pool).await.unwrap();
     last.close().await.unwrap();
     assert_eq!(
@@ -128,7 +128,7 @@ async fn what_no_memory_has_room_for_waits_on_disk() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_spilled_record_is_told_when_it_is_stored() {
+async fn receipt_of_a_spilled_record_resolves_when_it_is_stored() {
     let db = testkit::database().await;
     let folder = tempfile::tempdir().unwrap();
     let (proxy, through) = proxy(&db, |_| Fault::Bytes(150_000)).await;
@@ -153,9 +153,9 @@ async fn who_waits_for_a_spilled_record_is_told_when_it_is_stored() {
     writer.close().await.unwrap();
 }
 
-/// A batch goes to the spill while nobody knows whether it was committed.
+/// A batch goes to the spill while it is unknown whether it was committed.
 #[tokio::test]
-async fn what_was_in_doubt_is_not_stored_twice() {
+async fn spilled_batch_in_doubt_is_stored_once() {
     for fault in [Fault::BeforeAnswer(2), Fault::BeforeCommit(2)] {
         let db = testkit::database().await;
         let folder = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ async fn what_was_in_doubt_is_not_stored_twice() {
         }
         within("a close", writer.close()).await.unwrap();
         drop(writer);
-        // It is committed before the connection is cut, or is not at all.
+        // It is committed before the connection is cut, or not at all.
         let before = stored(&db.pool).await.len();
         assert_eq!(before > 0, fault == Fault::BeforeAnswer(2));
         let next = next_of(folder.path(), &db.pool).await;
@@ -177,7 +177,7 @@ async fn what_was_in_doubt_is_not_stored_twice() {
     }
 }
 
-/// A file that was written once is read for ever.
+/// Every version of the format stays readable.
 #[tokio::test]
 async fn files_of_the_first_version_are_read() {
     let db = testkit::database().await;
@@ -187,7 +187,7 @@ async fn files_of_the_first_version_are_read() {
         let file = file.unwrap();
         std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
     }
-    // Of a process that was killed while it wrote.
+    // Left by a process that was killed while writing.
     std::fs::write(folder.path().join("00000000000000000009.batch.new"), "LBSP").unwrap();
     let writer = options(folder.path()).start(&db.pool).await.unwrap();
     close_empty(&writer).await;
@@ -203,24 +203,27 @@ async fn files_of_the_first_version_are_read() {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_named() {
+async fn open_with_a_corrupt_file_names_it() {
     let db = testkit::database().await;
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ingest/spill-v1");
     let good = std::fs::read(kept.join("00000000000000000001.batch")).unwrap();
-    let damaged = |at: usize| {
+    let corrupt = |at: usize| {
         let mut bytes = good.clone();
         bytes[at] ^= 1;
         bytes
     };
     let cases = [
-        (damaged(good.len() / 2), "is damaged: its checksum is wrong"),
+        (
+            corrupt(good.len() / 2),
+            "is corrupt: its checksum does not match",
+        ),
         (
             good[..good.len() / 2].to_vec(),
-            "is damaged: its checksum is wrong",
+            "is corrupt: its checksum does not match",
         ),
-        (damaged(0), "is not a file of a spill"),
-        (damaged(7), "is of version 0 of the format"),
-        (Vec::new(), "is cut short"),
+        (corrupt(0), "is not a spill file"),
+        (corrupt(7), "has version 0 of the format"),
+        (Vec::new(), "is truncated"),
     ];
     for (bytes, problem) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -240,11 +243,11 @@ const FOLDER: &str = "LOOKBACK_TEST_SPILL_FOLDER";
 const FROM: &str = "LOOKBACK_TEST_SPILL_FROM";
 const ROWS: &str = "LOOKBACK_TEST_SPILL_ROWS";
 
-/// The process that is killed: writes, and prints what it is told.
+/// The process that is killed: writes records, and prints their outcomes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "started by a_killed_process_loses_and_doubles_nothing"]
-async fn killed() {
-    // Unset where all that is ignored was asked for: nobody would kill it.
+#[ignore = "started by killed_processes_store_every_record_once"]
+async fn killed_writer() {
+    // Unset if all ignored tests were requested: nothing would kill it.
     let Ok(url) = std::env::var(URL) else { return };
     let var = |name: &str| std::env::var(name).unwrap();
     let through = PgConnectOptions::from_str(&url).unwrap();
@@ -256,11 +259,11 @@ async fn killed() {
         .unwrap();
     let (from, rows) = (var(FROM).parse().unwrap(), var(ROWS).parse().unwrap());
     let none = Arc::new(AtomicU64::new(0));
-    drive_and_tell(&writer, from, rows, &none, 0, |n, told| {
-        let line = match told {
-            Told::Acknowledged => format!("\nacknowledged {n}\n"),
-            Told::Refused => format!("\nrefused {n}\n"),
-            Told::Nothing => return,
+    drive_with(&writer, from, rows, &none, 0, |n, outcome| {
+        let line = match outcome {
+            Outcome::Acknowledged => format!("\nacknowledged {n}\n"),
+            Outcome::Rejected => format!("\nrejected {n}\n"),
+            Outcome::Unknown => return,
         };
         std::io::stdout().write_all(line.as_bytes()).unwrap();
     })
@@ -271,9 +274,9 @@ async fn killed() {
 /// A process that writes until it is killed.
 struct Process {
     child: Child,
-    /// How many records were acknowledged to it.
+    /// The number of records acknowledged to it.
     acknowledged: Arc<AtomicU64>,
-    reading: Option<JoinHandle<Vec<(i64, Told)>>>,
+    reading: Option<JoinHandle<Vec<(i64, Outcome)>>>,
 }
 
 impl Process {
@@ -281,7 +284,7 @@ impl Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
-                "ingest::spilled::killed",
+                "ingest::spill::killed_writer",
                 "--ignored",
                 "--nocapture",
             ])
@@ -298,18 +301,18 @@ impl Process {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&acknowledged);
         let reading = std::thread::spawn(move || {
-            let mut told = Vec::new();
+            let mut outcomes = Vec::new();
             for line in output.lines() {
                 let line = line.unwrap();
                 let number = |word: &str| line.strip_prefix(word).and_then(|n| n.parse().ok());
                 if let Some(n) = number("acknowledged ") {
-                    told.push((n, Told::Acknowledged));
+                    outcomes.push((n, Outcome::Acknowledged));
                     count.fetch_add(1, Ordering::SeqCst);
-                } else if let Some(n) = number("refused ") {
-                    told.push((n, Told::Refused));
+                } else if let Some(n) = number("rejected ") {
+                    outcomes.push((n, Outcome::Rejected));
                 }
             }
-            told
+            outcomes
         });
         Self {
             child,
@@ -318,19 +321,22 @@ impl Process {
         }
     }
 
-    /// Waits until something is so, which it has to live to see.
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    /// Waits until a condition holds, while the process lives.
+    async fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
-        while !is_so(self) {
+        while !condition(self) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "it ended by itself: {ended:?}");
-            assert!(begun.elapsed() < PATIENCE, "in {PATIENCE:?} not: {what}");
+            assert!(
+                begun.elapsed() < WAIT_LIMIT,
+                "not within {WAIT_LIMIT:?}: {what}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Kills it, and returns what it was told.
-    fn kill(mut self) -> Vec<(i64, Told)> {
+    /// Kills it, and returns the outcomes reported to it.
+    fn kill(mut self) -> Vec<(i64, Outcome)> {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "it ended by itself: {ended:?}");
         self.child.kill().unwrap();
@@ -348,9 +354,9 @@ impl Drop for Process {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_process_loses_and_doubles_nothing() {
+async fn killed_processes_store_every_record_once() {
     let db = testkit::database().await;
-    refuse_some(&db.pool).await;
+    reject_some(&db.pool).await;
     let folder = tempfile::tempdir().unwrap();
     let (proxy, _) = proxy(&db, |random| match random.below(4) {
         0 => Fault::BeforeCommit(2 + random.below(3)),
@@ -360,15 +366,15 @@ async fn a_killed_process_loses_and_doubles_nothing() {
     .await;
 
     let mut random = Random::new(7);
-    let mut told: BTreeMap<i64, Told> = BTreeMap::new();
+    let mut outcomes: BTreeMap<i64, Outcome> = BTreeMap::new();
     let (mut from, mut kills, mut most_spilled) = (0, 0, 0);
-    // More than a killed process comes to.
+    // More than a killed process sends.
     let each = 1_000_000;
-    // Each process is acknowledged some thousands: a million takes twenty minutes.
+    // Each process gets some thousands acknowledged: a million takes twenty minutes.
     let goal = rows(15_000).min(250_000);
-    while kills < 6 || count(&told, Told::Acknowledged) < usize::try_from(goal).unwrap() {
-        // At what it is killed: storing, spilling, or storing what it has spilled while the
-        // database goes away again.
+    while kills < 6 || count(&outcomes, Outcome::Acknowledged) < usize::try_from(goal).unwrap() {
+        // It is killed while it stores, spills, or stores spilled batches while the database goes
+        // away again.
         let (starts_away, comes_to_store, ends_away) = match kills % 3 {
             0 => (false, true, false),
             1 => (true, false, true),
@@ -399,7 +405,7 @@ async fn a_killed_process_loses_and_doubles_nothing() {
             proxy.close();
         }
         tokio::time::sleep(Duration::from_millis(random.below(300))).await;
-        told.extend(process.kill());
+        outcomes.extend(process.kill());
         kills += 1;
         most_spilled = most_spilled.max(files(folder.path()));
         from += each;
@@ -409,16 +415,16 @@ async fn a_killed_process_loses_and_doubles_nothing() {
     assert_eq!(files(folder.path()), 0);
     assert!(most_spilled > 0, "nothing was ever spilled");
 
-    // Of what is there beyond what was acknowledged, nothing was told.
+    // Stored rows that were not acknowledged have an unknown outcome.
     for (n, _) in stored(&db.pool).await {
-        told.entry(n).or_insert(Told::Nothing);
+        outcomes.entry(n).or_insert(Outcome::Unknown);
     }
-    check(&db.pool, &told).await;
+    check(&db.pool, &outcomes).await;
     eprintln!(
-        "{} rows acknowledged, {} refused, {} stored of which nothing was told; \
+        "{} rows acknowledged, {} rejected, {} stored with unknown outcome; \
          {kills} kills, {most_spilled} files at most",
-        count(&told, Told::Acknowledged),
-        count(&told, Told::Refused),
-        count(&told, Told::Nothing)
+        count(&outcomes, Outcome::Acknowledged),
+        count(&outcomes, Outcome::Rejected),
+        count(&outcomes, Outcome::Unknown)
     );
 }

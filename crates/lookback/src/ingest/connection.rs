@@ -1,5 +1,5 @@
-//! A new connection of a lane: made ready, and how far the lane has come, which
-//! its row in `ingest_lanes` says.
+//! A new connection of a lane: preparing it, and reading the lane's position from its
+//! row in `ingest_lanes`.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use super::spill::LANE;
+use super::spill::LANE_PREFIX;
 use crate::db::Sql;
 use crate::db::cutoff_clock;
 use crate::error::Error;
@@ -15,59 +15,60 @@ use crate::model::Model as _;
 use crate::setup::check_encoder;
 use crate::tables::IngestLane;
 
-/// How long the transaction of a lost connection is waited for at most before it
-/// is ended.
-const LOST: Duration = Duration::from_secs(2);
+/// The longest wait for the transaction of a lost connection before it is terminated.
+const MAX_LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// Rows of lanes that were not changed for so long are of writers that were
-/// killed: one that lives and has lost its row makes another.
-const FORGOTTEN: TimeDelta = TimeDelta::days(7);
+/// Rows of lanes that were not updated for this long belong to killed writers.
+///
+/// A running writer that has lost its row creates another one.
+const STALE_AFTER: TimeDelta = TimeDelta::days(7);
 
-/// A process of the server: numbers of processes come again.
+/// A process of the server; its start distinguishes it from others with the same pid.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Backend {
+pub(super) struct ServerProcess {
     pid: i32,
     started: DateTime<Utc>,
 }
 
-/// Makes a new connection ready: who serves it, and the row and number of the
-/// lane. Each of its steps may take as long as the timeout.
-pub(super) async fn greet(
+/// Prepares a new connection; returns its server process, and the lane's row and number.
+///
+/// Each of its steps may take as long as the timeout.
+pub(super) async fn prepare(
     conn: &mut PgConnection,
     timeout: Duration,
     has_vectors: bool,
     name: &str,
-    lost: Option<&Backend>,
-) -> Result<(Backend, Option<(i64, i64)>), Error> {
-    // What is committed has to survive a crash of the server.
+    lost: Option<&ServerProcess>,
+) -> Result<(ServerProcess, Option<(i64, i64)>), Error> {
+    // A commit has to survive a crash of the server.
     let durable = sqlx::query(
         "SELECT set_config('synchronous_commit', 'on', false) \
          WHERE current_setting('synchronous_commit') = 'off'",
     );
     timed(timeout, durable.execute(&mut *conn)).await?;
     if has_vectors {
-        timed_out(timeout, check_encoder(conn)).await?;
+        timed(timeout, check_encoder(conn)).await?;
     }
-    let backend =
+    let process =
         sqlx::query("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()");
-    let row = timed(timeout, backend.fetch_one(&mut *conn)).await?;
-    let backend = Backend {
+    let row = timed(timeout, process.fetch_one(&mut *conn)).await?;
+    let process = ServerProcess {
         pid: row.try_get("pid")?,
         started: row.try_get("backend_start")?,
     };
-    Ok((backend, number_of(conn, timeout, name, lost).await?))
+    Ok((process, read_batch_number(conn, timeout, name, lost).await?))
 }
 
-/// Reads how far a lane has come. The transaction of a lost connection has
-/// locked the row before it could store anything: once it is read under a lock,
-/// nothing will change it any more.
+/// Reads the number of the last batch of a lane.
 ///
-/// After an error the connection is good for nothing any more.
-pub(super) async fn number_of(
+/// The transaction of a lost connection locked the row before it could store anything:
+/// once the row is read under a lock, nothing will change it any more. After an error the
+/// connection can no longer be used.
+pub(super) async fn read_batch_number(
     conn: &mut PgConnection,
     timeout: Duration,
     name: &str,
-    lost: Option<&Backend>,
+    lost: Option<&ServerProcess>,
 ) -> Result<Option<(i64, i64)>, Error> {
     let wait = lock_wait(timeout);
     let mut transaction = timed(timeout, conn.begin()).await?;
@@ -81,7 +82,7 @@ pub(super) async fn number_of(
     ));
     sql.bind(name)?;
     sql.push(" FOR UPDATE");
-    // The server has as long to answer as for any other step after the wait for the lock.
+    // After the wait for the lock, the server has as long to answer as for any other step.
     let found = timed(timeout + wait, sql.fetch_optional(&mut transaction));
     let found = match found.await {
         Ok(found) => found,
@@ -89,7 +90,7 @@ pub(super) async fn number_of(
             let error = Error::from_driver(table, error);
             if let (true, Some(lost)) = (error.is_timeout(), lost) {
                 timed(timeout, transaction.rollback()).await?;
-                timed_out(timeout, end(conn, lost)).await?;
+                timed(timeout, terminate(conn, lost)).await?;
             }
             return Err(error);
         }
@@ -100,17 +101,20 @@ pub(super) async fn number_of(
         .transpose()
 }
 
-/// How long a lock is waited for: less than an answer may take, or the client
-/// would give up the connection first and never get to end the other one.
+/// How long a lock is waited for.
+///
+/// Less than an answer may take: otherwise the client would give up its connection first
+/// and never get to terminate the other one.
 fn lock_wait(timeout: Duration) -> Duration {
-    // PostgreSQL counts in milliseconds, and takes 0 for no limit.
-    (timeout / 2).clamp(Duration::from_millis(1), LOST)
+    // PostgreSQL counts in milliseconds, and 0 means no limit.
+    (timeout / 2).clamp(Duration::from_millis(1), MAX_LOCK_WAIT)
 }
 
-/// Ends what served a lost connection, if it is still in a transaction: the
-/// other end may be gone without a word, which a server does not notice for
+/// Terminates the process of a lost connection, if it is still in a transaction.
+///
+/// Its client may have disappeared without a packet, which a server does not notice for
 /// hours.
-async fn end(conn: &mut PgConnection, lost: &Backend) -> Result<(), Error> {
+async fn terminate(conn: &mut PgConnection, lost: &ServerProcess) -> Result<(), Error> {
     sqlx::query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
          WHERE pid = $1 AND backend_start = $2 AND xact_start IS NOT NULL",
@@ -122,11 +126,11 @@ async fn end(conn: &mut PgConnection, lost: &Backend) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes the row of a lane, and returns its id.
+/// Creates the row of a lane, and returns its id.
 ///
-/// Its times, like those of [`move_to`], are the server's: they are compared by
-/// other writers ([`forget_killed`]), whose clocks may differ from this one's.
-pub(super) async fn create_row(
+/// Its times, like those of [`advance_batch_number`], are the server's: other writers
+/// compare them ([`delete_stale_lanes`]), and their clocks may differ from this one's.
+pub(super) async fn create_lane_row(
     conn: &mut PgConnection,
     name: &str,
     number: i64,
@@ -144,8 +148,12 @@ pub(super) async fn create_row(
     Ok(row.ok_or(sqlx::Error::RowNotFound)?.try_get("id")?)
 }
 
-/// Moves a lane to the batch of this number, which its transaction stores.
-pub(super) async fn move_to(conn: &mut PgConnection, row: i64, number: i64) -> Result<(), Error> {
+/// Sets the batch number of a lane, in the transaction that stores the batch.
+pub(super) async fn advance_batch_number(
+    conn: &mut PgConnection,
+    row: i64,
+    number: i64,
+) -> Result<(), Error> {
     let table = IngestLane::TABLE;
     let mut sql = Sql::default();
     let (id, number) = (sql.argument(row)?, sql.argument(number)?);
@@ -164,20 +172,19 @@ pub(super) async fn move_to(conn: &mut PgConnection, row: i64, number: i64) -> R
     }
 }
 
-/// Removes the rows of writers that were killed long ago, but for those that a
-/// spill needs.
-pub(super) async fn forget_killed(conn: &mut PgConnection) -> Result<(), Error> {
-    let cutoff = cutoff_clock(conn).await? - FORGOTTEN;
+/// Deletes the rows of writers that were killed long ago, except those that a spill needs.
+pub(super) async fn delete_stale_lanes(conn: &mut PgConnection) -> Result<(), Error> {
+    let cutoff = cutoff_clock(conn).await? - STALE_AFTER;
     let mut sql = Sql::new("updated_at < ");
     sql.bind(cutoff)?;
     sql.push(" AND NOT starts_with(name, ");
-    sql.bind(LANE)?;
+    sql.bind(LANE_PREFIX)?;
     sql.push(")");
-    forget(conn, sql).await
+    delete_lanes(conn, sql).await
 }
 
-/// Removes the rows of other writers that sent through the spill of this lane.
-pub(super) async fn forget_senders(
+/// Deletes the rows of other writers that sent through the spill of this lane.
+pub(super) async fn delete_senders(
     conn: &mut PgConnection,
     spill: &str,
     own: &str,
@@ -186,12 +193,13 @@ pub(super) async fn forget_senders(
     sql.bind(format!("{spill}-"))?;
     sql.push(") AND name <> ");
     sql.bind(own)?;
-    forget(conn, sql).await
+    delete_lanes(conn, sql).await
 }
 
-/// Removes the rows that meet a condition, but for those that are locked: that is
-/// by a transaction that stores a batch, which needs its row, and may take long.
-async fn forget(conn: &mut PgConnection, mut which: Sql) -> Result<(), Error> {
+/// Deletes the rows that meet a condition, except locked ones.
+///
+/// A transaction that stores a batch has locked its row, needs it, and may take long.
+async fn delete_lanes(conn: &mut PgConnection, mut which: Sql) -> Result<(), Error> {
     let table = IngestLane::TABLE;
     let condition = which.take_text();
     let name = table.quoted();
@@ -204,20 +212,11 @@ async fn forget(conn: &mut PgConnection, mut which: Sql) -> Result<(), Error> {
     Ok(())
 }
 
-/// An answer that does not come is that of a lost connection.
-pub(super) async fn timed<T>(
+/// Limits the time of a step; a missing answer counts as a lost connection.
+pub(super) async fn timed<T, E: From<sqlx::Error>>(
     timeout: Duration,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(timeout, work)
-        .await
-        .unwrap_or_else(|_| Err(late(timeout)))
-}
-
-pub(super) async fn timed_out<T>(
-    timeout: Duration,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     tokio::time::timeout(timeout, work)
         .await
         .unwrap_or_else(|_| Err(late(timeout).into()))
@@ -234,18 +233,18 @@ fn late(timeout: Duration) -> sqlx::Error {
 mod tests {
     use std::time::Duration;
 
-    use super::{LOST, lock_wait};
+    use super::{MAX_LOCK_WAIT, lock_wait};
 
     #[test]
-    fn a_lock_is_waited_for_less_than_an_answer() {
+    fn lock_wait_is_shorter_than_the_answer_timeout() {
         let millis = Duration::from_millis;
         for (timeout, wait) in [
             (Duration::from_nanos(1), millis(1)),
             (millis(1), millis(1)),
             (millis(500), millis(250)),
             (millis(2_000), millis(1_000)),
-            (millis(4_000), LOST),
-            (millis(60_000), LOST),
+            (millis(4_000), MAX_LOCK_WAIT),
+            (millis(60_000), MAX_LOCK_WAIT),
         ] {
             assert_eq!(lock_wait(timeout), wait, "{timeout:?}");
         }

@@ -1,4 +1,4 @@
-//! A row that is refused does not sink its batch.
+//! Rejected rows do not fail their batch.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -7,25 +7,25 @@ use std::time::Duration;
 use lookback::ingest::Writer;
 use lookback::{Log, NewLog};
 
-use super::kept::{execute, numbered, stored, until, within};
+use super::fixtures::{execute, numbered, stored, until, within};
 
-/// Sends the numbers, some of which the database refuses and some Lookback
-/// itself; returns what was refused, and what the first of each kind was told.
-async fn refusals(
+/// Sends numbers, some of which the database rejects and some Lookback itself; returns the
+/// rejected ones, and the distinct errors.
+async fn rejections(
     pool: &sqlx::PgPool,
     numbers: std::ops::Range<i64>,
 ) -> (BTreeSet<i64>, BTreeSet<String>) {
-    let told = Arc::new(Mutex::new((BTreeSet::new(), BTreeSet::new())));
-    let of_handler = Arc::clone(&told);
+    let outcomes = Arc::new(Mutex::new((BTreeSet::new(), BTreeSet::new())));
+    let handler_outcomes = Arc::clone(&outcomes);
     let writer = Writer::<Log>::builder()
         .batch(1_000, 1 << 20)
         .batch_age(Duration::from_millis(20))
         .on_rejected(move |rejected| {
             let n = rejected.values["meta"]["n"].as_i64().unwrap();
-            let mut told = of_handler.lock().unwrap();
-            told.0.insert(n);
-            told.1.insert(rejected.error.to_string());
-            // What is handed back can be sent again.
+            let mut outcomes = handler_outcomes.lock().unwrap();
+            outcomes.0.insert(n);
+            outcomes.1.insert(rejected.error.to_string());
+            // The values can be sent again.
             let again: NewLog = lookback::ColumnValues::from_json(rejected.values).unwrap();
             assert_eq!(again.meta.unwrap()["n"], n);
         })
@@ -48,17 +48,17 @@ async fn refusals(
     for (n, receipt) in receipts {
         if let Err(error) = receipt.await {
             assert!(!error.fields().is_empty(), "{error:?}");
-            let mut told = told.lock().unwrap();
-            assert!(told.0.insert(n));
-            told.1.insert(error.to_string());
+            let mut outcomes = outcomes.lock().unwrap();
+            assert!(outcomes.0.insert(n));
+            outcomes.1.insert(error.to_string());
         }
     }
     let counters = writer.counters();
     writer.close().await.unwrap();
-    let told = told.lock().unwrap().clone();
-    assert_eq!(counters.rejected, told.0.len() as u64);
+    let outcomes = outcomes.lock().unwrap().clone();
+    assert_eq!(counters.rejected, outcomes.0.len() as u64);
     assert_eq!(counters.written + counters.rejected, counters.accepted);
-    told
+    outcomes
 }
 
 fn kept(numbers: std::ops::Range<i64>, refused: &BTreeSet<i64>) -> Vec<(i64, i64)> {
@@ -67,34 +67,38 @@ fn kept(numbers: std::ops::Range<i64>, refused: &BTreeSet<i64>) -> Vec<(i64, i64
 }
 
 #[tokio::test]
-async fn rows_that_a_check_refuses_are_told_and_the_others_stored() {
+async fn batch_with_rows_that_fail_a_check_stores_the_others() {
     let db = testkit::database().await;
     execute(
         &db.pool,
         "ALTER TABLE logs ADD CONSTRAINT odd CHECK ((meta->>'n')::bigint % 131 <> 7)",
     )
     .await;
-    let (refused, told) = refusals(&db.pool, 0..5_000).await;
+    let (refused, outcomes) = rejections(&db.pool, 0..5_000).await;
     let expected = (0..5_000).filter(|n| n % 131 == 7 || n % 97 == 5);
     assert_eq!(refused, expected.collect());
     assert!(
-        told.iter()
-            .any(|told| told.starts_with("message: holds a NUL character"))
+        outcomes
+            .iter()
+            .any(|outcomes| outcomes.starts_with("message: holds a NUL character"))
     );
     let check = "violates check constraint \"odd\"";
-    assert!(told.iter().any(|told| told.contains(check)), "{told:?}");
+    assert!(
+        outcomes.iter().any(|outcomes| outcomes.contains(check)),
+        "{outcomes:?}"
+    );
     assert_eq!(stored(&db.pool).await, kept(0..5_000, &refused));
 }
 
 #[tokio::test]
-async fn a_batch_of_nothing_but_bad_rows_is_told_too() {
+async fn batch_of_mostly_bad_rows_reports_each() {
     let db = testkit::database().await;
     execute(
         &db.pool,
         "ALTER TABLE logs ADD CONSTRAINT few CHECK ((meta->>'n')::bigint % 500 = 3)",
     )
     .await;
-    let (refused, _) = refusals(&db.pool, 0..2_000).await;
+    let (refused, _) = rejections(&db.pool, 0..2_000).await;
     assert_eq!(
         stored(&db.pool).await,
         [(3, 1), (503, 1), (1_003, 1), (1_503, 1)]
@@ -102,10 +106,10 @@ async fn a_batch_of_nothing_but_bad_rows_is_told_too() {
     assert_eq!(refused.len(), 1_996);
 }
 
-/// PostgreSQL does not say of which row a deferred constraint, or a trigger at
-/// the end of the statement, speaks.
+/// PostgreSQL does not name the row that fails a deferred constraint, or a trigger at the
+/// end of the statement.
 #[tokio::test]
-async fn rows_of_which_no_line_is_told_are_found() {
+async fn batch_with_rows_that_fail_a_constraint_trigger_finds_them() {
     let db = testkit::database().await;
     for when in ["INITIALLY DEFERRED", "INITIALLY IMMEDIATE"] {
         execute(
@@ -121,12 +125,12 @@ async fn rows_of_which_no_line_is_told_are_found() {
             ),
         )
         .await;
-        let told = Arc::new(Mutex::new(BTreeSet::new()));
-        let of_handler = Arc::clone(&told);
+        let outcomes = Arc::new(Mutex::new(BTreeSet::new()));
+        let handler_outcomes = Arc::clone(&outcomes);
         let writer = Writer::<Log>::builder()
             .on_rejected(move |rejected| {
                 let n = rejected.values["meta"]["n"].as_i64().unwrap();
-                assert!(of_handler.lock().unwrap().insert(n));
+                assert!(handler_outcomes.lock().unwrap().insert(n));
             })
             .start(&db.pool)
             .await
@@ -135,14 +139,14 @@ async fn rows_of_which_no_line_is_told_are_found() {
             writer.send(numbered(n)).await.unwrap();
         }
         writer.close().await.unwrap();
-        let told = told.lock().unwrap().clone();
-        assert_eq!(told, BTreeSet::from([9, 409, 809, 1_209, 1_609]));
-        assert_eq!(stored(&db.pool).await, kept(0..2_000, &told));
+        let outcomes = outcomes.lock().unwrap().clone();
+        assert_eq!(outcomes, BTreeSet::from([9, 409, 809, 1_209, 1_609]));
+        assert_eq!(stored(&db.pool).await, kept(0..2_000, &outcomes));
     }
 }
 
 #[tokio::test]
-async fn a_table_that_takes_no_rows_is_waited_for_and_then_told() {
+async fn table_without_a_column_is_retried_until_patience_ends() {
     let db = testkit::database().await;
     let (away, back) = (
         "ALTER TABLE logs RENAME COLUMN message TO text",
@@ -155,16 +159,16 @@ async fn a_table_that_takes_no_rows_is_waited_for_and_then_told() {
             .patience(patience)
             .start(&db.pool)
     };
-    // More of it than the test itself has.
+    // Longer than the test itself waits.
     let patient = with_patience(Duration::from_secs(600)).await.unwrap();
     execute(&db.pool, away).await;
     let receipt = patient.submit(numbered(1)).await.unwrap();
-    until("trouble", async || patient.counters().trouble.is_some()).await;
-    let trouble = patient.counters().trouble.unwrap().to_string();
-    assert!(trouble.contains("\"message\""), "{trouble}");
+    until("an error", async || patient.counters().last_error.is_some()).await;
+    let last_error = patient.counters().last_error.unwrap().to_string();
+    assert!(last_error.contains("\"message\""), "{last_error}");
     execute(&db.pool, back).await;
     within("an answer", receipt).await.unwrap();
-    assert!(patient.counters().trouble.is_none());
+    assert!(patient.counters().last_error.is_none());
     patient.close().await.unwrap();
 
     let hasty = with_patience(Duration::from_millis(200)).await.unwrap();
@@ -172,7 +176,7 @@ async fn a_table_that_takes_no_rows_is_waited_for_and_then_told() {
     let error = within("an answer", hasty.write(numbered(2)))
         .await
         .unwrap_err();
-    assert!(error.is_unwritten(), "{error:?}");
+    assert!(error.is_not_written(), "{error:?}");
     assert!(error.to_string().contains("the writer gave up"), "{error}");
     execute(&db.pool, back).await;
     hasty.write(numbered(3)).await.unwrap();
@@ -180,7 +184,7 @@ async fn a_table_that_takes_no_rows_is_waited_for_and_then_told() {
     assert_eq!(stored(&db.pool).await, [(1, 1), (3, 1)]);
 }
 
-/// What is nobody's fault is tried again, and rejects nothing.
+/// Transient errors are retried and reject nothing.
 #[tokio::test]
 async fn deadlocks_and_timeouts_reject_no_row() {
     let db = testkit::database().await;

@@ -1,4 +1,4 @@
-//! From the thread that makes batches to the lanes that send them.
+//! The dispatcher: hands batches from the encoder to the lanes.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,67 +8,69 @@ use tokio::sync::Notify;
 
 use super::batch::Batch;
 
-/// A short queue of batches. What makes them waits while it is full.
+/// A short queue of batches; the encoder waits while it is full.
 #[derive(Debug)]
-pub(super) struct Dispatch {
-    state: Mutex<State>,
-    most: usize,
+pub(super) struct Dispatcher {
+    state: Mutex<DispatcherState>,
+    capacity: usize,
     room: Condvar,
     work: Notify,
 }
 
-/// What became of a batch.
-pub(super) enum Pushed {
-    Done,
-    Elsewhere(Batch),
-    /// There are no lanes any more.
+/// The result of pushing a batch.
+pub(super) enum DispatchOutcome {
+    Queued,
+    Diverted(Batch),
+    /// No lane takes batches any more.
     Stopped,
 }
 
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
-struct State {
+struct DispatcherState {
     ready: VecDeque<Batch>,
     /// No more batches come.
     ended: bool,
-    /// Nobody takes any more.
+    /// No lane takes batches any more.
     stopped: bool,
 }
 
-impl Dispatch {
-    pub(super) fn new(most: usize) -> Self {
+impl Dispatcher {
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
             state: Mutex::default(),
-            most,
+            capacity,
             room: Condvar::new(),
             work: Notify::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DispatcherState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a batch to the lanes. While there is no room it waits, unless the
-    /// batch is to go elsewhere.
-    pub(super) fn push(&self, batch: Batch, elsewhere: impl Fn() -> bool) -> Pushed {
+    /// Queues a batch for the lanes.
+    ///
+    /// While the queue is full, it waits, unless `divert` says that the batch is to go
+    /// elsewhere.
+    pub(super) fn push(&self, batch: Batch, divert: impl Fn() -> bool) -> DispatchOutcome {
         let mut state = self.lock();
         loop {
             if state.stopped {
-                return Pushed::Stopped;
+                return DispatchOutcome::Stopped;
             }
-            if state.ready.len() < self.most {
+            if state.ready.len() < self.capacity {
                 state.ready.push_back(batch);
                 drop(state);
                 self.work.notify_one();
-                return Pushed::Done;
+                return DispatchOutcome::Queued;
             }
-            if elsewhere() {
-                return Pushed::Elsewhere(batch);
+            if divert() {
+                return DispatchOutcome::Diverted(batch);
             }
-            // What `elsewhere` looks at may change without a word.
-            let woken = self.room.wait_timeout(state, LOOK_AGAIN);
+            // The condition of `divert` may change without a notification.
+            let woken = self.room.wait_timeout(state, POLL_INTERVAL);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -78,13 +80,13 @@ impl Dispatch {
         self.lock().ended
     }
 
-    /// No more batches come.
+    /// Ends the sequence of batches.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.work.notify_waiters();
     }
 
-    /// Nobody takes batches any more.
+    /// Drops all batches and accepts no more.
     pub(super) fn stop(&self) {
         let mut state = self.lock();
         state.stopped = true;
@@ -94,7 +96,7 @@ impl Dispatch {
         self.work.notify_waiters();
     }
 
-    /// The next batch, or none if no more come.
+    /// The next batch, or `None` if no more come.
     pub(super) async fn take(&self) -> Option<Batch> {
         loop {
             let work = self.work.notified();

@@ -1,4 +1,4 @@
-//! The queue: from the callers to the thread that makes batches.
+//! The queue: from the callers to the encoder.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,20 +10,20 @@ use crate::error::Error;
 use crate::model::{ColumnValues, Model as _};
 use crate::value::{Json, Value};
 
-/// Who waits for a record.
+/// Resolves the receipt of a caller that waits for a record.
 pub(super) type Waiter = oneshot::Sender<Result<(), Error>>;
 
 /// A record in the queue.
-pub(super) struct Entry<N> {
+pub(super) struct QueuedRecord<N> {
     pub(super) record: N,
     pub(super) waiter: Option<Waiter>,
-    /// When it came.
+    /// When it was queued.
     pub(super) since: Instant,
-    /// About how many bytes it takes.
+    /// Its approximate size in bytes.
     weight: usize,
 }
 
-impl<N: ColumnValues> Entry<N> {
+impl<N: ColumnValues> QueuedRecord<N> {
     pub(super) fn new(record: N, waiter: Option<Waiter>) -> Self {
         let columns = 0..N::Model::TABLE.columns.len();
         let heap: usize = columns
@@ -62,97 +62,97 @@ fn json_weight(json: &Json) -> usize {
         }
 }
 
-/// So many records are taken at once, and wake who takes them.
-const HANDFUL: usize = 512;
+/// The number of records that are taken at once, and that wake the encoder.
+const CHUNK_RECORDS: usize = 512;
 
-/// The queue, bounded in records and in bytes.
-pub(super) struct Intake<N> {
-    state: Mutex<State<N>>,
-    /// There is something to do for the thread that makes batches.
+/// A queue that is bounded in records and in bytes.
+pub(super) struct RecordQueue<N> {
+    state: Mutex<QueueState<N>>,
+    /// Signals work for the encoder.
     work: Condvar,
-    /// There is room.
+    /// Signals room for callers.
     room: Notify,
-    most_records: usize,
-    most_bytes: usize,
+    max_records: usize,
+    max_bytes: usize,
 }
 
-struct State<N> {
-    records: VecDeque<Entry<N>>,
+struct QueueState<N> {
+    records: VecDeque<QueuedRecord<N>>,
     bytes: usize,
     accepted: u64,
-    /// A batch is asked for as soon as the queue is empty.
+    /// A batch is requested as soon as the queue is empty.
     urgent: bool,
     asleep: bool,
-    phase: Phase,
+    phase: QueuePhase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum QueuePhase {
     Open,
-    /// What is in the queue is still written.
+    /// Queued records are still written.
     Closing,
-    /// Nothing is any more.
+    /// Nothing is written any more.
     Stopped,
 }
 
-/// Why a record was not taken.
-pub(super) enum Refused<N> {
-    Full(Entry<N>),
+/// Why a record was not queued.
+pub(super) enum PushError<N> {
+    Full(QueuedRecord<N>),
     Closed,
 }
 
-/// What the thread that makes batches is to do with what it took.
+/// What the encoder is to do with the records that it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
-    /// Go on.
-    Some,
-    /// Let the batch go, full or not.
+pub(super) enum TakeOutcome {
+    /// Continue.
+    More,
+    /// Dispatch the batch, full or not.
     Due,
-    /// Let it go: no more will come.
+    /// Dispatch the batch: no more records come.
     Last,
-    /// Nobody wants any of it any more.
-    Stop,
+    /// Stop: nothing is written any more.
+    Stopped,
 }
 
-impl<N: ColumnValues> Intake<N> {
-    pub(super) fn new(most_records: usize, most_bytes: usize) -> Self {
+impl<N: ColumnValues> RecordQueue<N> {
+    pub(super) fn new(max_records: usize, max_bytes: usize) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 records: VecDeque::new(),
                 bytes: 0,
                 accepted: 0,
                 urgent: false,
                 asleep: false,
-                phase: Phase::Open,
+                phase: QueuePhase::Open,
             }),
             work: Condvar::new(),
             room: Notify::new(),
-            most_records,
-            most_bytes,
+            max_records,
+            max_bytes,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<N>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<N>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a record at the end, if there is room.
-    pub(super) fn try_push(&self, entry: Entry<N>) -> Result<(), Refused<N>> {
+    /// Appends a record, if there is room.
+    pub(super) fn try_push(&self, entry: QueuedRecord<N>) -> Result<(), PushError<N>> {
         let mut state = self.lock();
-        if state.phase != Phase::Open {
-            return Err(Refused::Closed);
+        if state.phase != QueuePhase::Open {
+            return Err(PushError::Closed);
         }
-        // One that is larger than the whole queue goes alone.
-        let has_room = state.records.len() < self.most_records
-            && (state.bytes + entry.weight <= self.most_bytes || state.records.is_empty());
+        // A record that is larger than the whole queue is queued alone.
+        let has_room = state.records.len() < self.max_records
+            && (state.bytes + entry.weight <= self.max_bytes || state.records.is_empty());
         if !has_room {
-            return Err(Refused::Full(entry));
+            return Err(PushError::Full(entry));
         }
         state.bytes += entry.weight;
         state.accepted += 1;
         state.records.push_back(entry);
-        // Asleep without an end if the queue was empty, else until it is worth it.
-        let wake = state.asleep && matches!(state.records.len(), 1 | HANDFUL);
+        // Without a timeout if the queue was empty, otherwise until there are enough records.
+        let wake = state.asleep && matches!(state.records.len(), 1 | CHUNK_RECORDS);
         drop(state);
         if wake {
             self.work.notify_one();
@@ -160,44 +160,44 @@ impl<N: ColumnValues> Intake<N> {
         Ok(())
     }
 
-    /// Puts a record at the end, as soon as there is room; false if it is closed.
-    pub(super) async fn push(&self, mut entry: Entry<N>) -> bool {
+    /// Appends a record, as soon as there is room; false if the queue is closed.
+    pub(super) async fn push(&self, mut entry: QueuedRecord<N>) -> bool {
         loop {
             match self.try_push(entry) {
                 Ok(()) => return true,
-                Err(Refused::Closed) => return false,
-                Err(Refused::Full(back)) => entry = back,
+                Err(PushError::Closed) => return false,
+                Err(PushError::Full(back)) => entry = back,
             }
             let room = self.room.notified();
             tokio::pin!(room);
             room.as_mut().enable();
             match self.try_push(entry) {
                 Ok(()) => return true,
-                Err(Refused::Closed) => return false,
-                Err(Refused::Full(back)) => entry = back,
+                Err(PushError::Closed) => return false,
+                Err(PushError::Full(back)) => entry = back,
             }
             room.await;
         }
     }
 
-    /// Moves records into `taken`: some as soon as there are many, or a batch
-    /// is due. `since` is when the first record of the batch came that is being
-    /// made.
+    /// Moves records into `taken`, as soon as there are many or a batch is due.
+    ///
+    /// `since` is when the first record of the batch being built was queued.
     pub(super) fn take(
         &self,
-        taken: &mut Vec<Entry<N>>,
+        taken: &mut Vec<QueuedRecord<N>>,
         since: Option<Instant>,
         age: Duration,
-    ) -> Taken {
+    ) -> TakeOutcome {
         let mut state = self.lock();
         let due = loop {
-            if state.phase == Phase::Stopped {
-                return Taken::Stop;
+            if state.phase == QueuePhase::Stopped {
+                return TakeOutcome::Stopped;
             }
-            if state.records.len() >= HANDFUL {
+            if state.records.len() >= CHUNK_RECORDS {
                 break false;
             }
-            if state.urgent || state.phase == Phase::Closing {
+            if state.urgent || state.phase == QueuePhase::Closing {
                 break true;
             }
             let oldest = since.or(state.records.front().map(|entry| entry.since));
@@ -218,17 +218,17 @@ impl<N: ColumnValues> Intake<N> {
             };
             state.asleep = false;
         };
-        let many = state.records.len().min(HANDFUL);
-        taken.extend(state.records.drain(..many));
+        let count = state.records.len().min(CHUNK_RECORDS);
+        taken.extend(state.records.drain(..count));
         state.bytes -= taken.iter().map(|entry| entry.weight).sum::<usize>();
         let empty = state.records.is_empty();
         let result = match (due, state.phase) {
-            (true, Phase::Closing) if empty => Taken::Last,
+            (true, QueuePhase::Closing) if empty => TakeOutcome::Last,
             (true, _) if empty => {
                 state.urgent = false;
-                Taken::Due
+                TakeOutcome::Due
             }
-            _ => Taken::Some,
+            _ => TakeOutcome::More,
         };
         drop(state);
         self.room.notify_waiters();
@@ -240,33 +240,32 @@ impl<N: ColumnValues> Intake<N> {
         self.lock().accepted
     }
 
-    /// Since when the oldest record waits here.
+    /// When the oldest record was queued.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.lock().records.front().map(|entry| entry.since)
     }
 
-    /// Asks for a batch of what is here, and returns the number that the next
-    /// record will have.
-    pub(super) fn hurry(&self) -> u64 {
+    /// Requests a batch of the queued records, and returns the number of the next one.
+    pub(super) fn request_flush(&self) -> u64 {
         let mut state = self.lock();
         state.urgent = true;
         self.work.notify_one();
         state.accepted
     }
 
-    /// No more records are taken.
+    /// Accepts no more records.
     pub(super) fn close(&self) {
-        drop(self.to(Phase::Closing));
+        drop(self.enter(QueuePhase::Closing));
     }
 
-    /// No more records are taken, and those that are here are dropped.
+    /// Accepts no more records, and drops the queued ones.
     pub(super) fn stop(&self) {
-        self.to(Phase::Stopped).records.clear();
+        self.enter(QueuePhase::Stopped).records.clear();
     }
 
-    fn to(&self, phase: Phase) -> MutexGuard<'_, State<N>> {
+    fn enter(&self, phase: QueuePhase) -> MutexGuard<'_, QueueState<N>> {
         let mut state = self.lock();
-        if state.phase != Phase::Stopped {
+        if state.phase != QueuePhase::Stopped {
             state.phase = phase;
         }
         self.work.notify_one();

@@ -1,4 +1,4 @@
-//! A batch of which PostgreSQL refuses rows: which, and why.
+//! Bisecting a batch of which PostgreSQL rejects rows, until each bad row is known.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::batch::{Batch, Group};
-use super::fault::{self, Fault};
+use super::connection::timed;
+use super::error_class::{ErrorClass, classify_driver};
 use super::row;
-use super::session::timed;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
@@ -16,17 +16,16 @@ use crate::write::MAX_INSERT_VALUES;
 use crate::write::copy::{CHUNK, HEADER, TRAILER, statement};
 use crate::write::quoted_list;
 
-/// A row that was refused: the place of its group in the batch, and its own in
-/// the group.
+/// A row that was rejected: the index of its group in the batch, and its index there.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct RejectedRow {
     pub(super) group: usize,
     pub(super) row: usize,
     pub(super) error: Error,
 }
 
-/// Sends the rows of a group: by COPY, or by `INSERT` if they are few (see
-/// `query/few.rs`).
+/// Sends the rows of a group: by COPY, or by `INSERT` for a few rows (see
+/// `write/few.rs`).
 pub(super) async fn send(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -40,7 +39,7 @@ pub(super) async fn send(
     copy(conn, &statement(table, &group.columns), &group.bytes).await
 }
 
-/// The `INSERT` of rows of a group.
+/// The `INSERT` for some rows of a group.
 fn insert(table: &'static Table, group: &Group, rows: Range<usize>) -> Result<Sql, Error> {
     let mut sql = Sql::new(&format!(
         "INSERT INTO {} ({}) VALUES ",
@@ -66,55 +65,55 @@ async fn copy(conn: &mut PgConnection, statement: &str, bytes: &[u8]) -> Result<
     Ok(())
 }
 
-/// So few rows are sent one by one once a row of their batch was refused: the
+/// Up to this many rows are sent one by one once a row of their batch was rejected: the
 /// importer has the reason (`lookback-cli/src/import/store.rs`).
-const FEW: usize = 64;
+const MAX_SINGLE_ROWS: usize = 64;
 
-/// Stores a batch without the rows that are refused, in a transaction.
+/// Stores a batch without its rejected rows, in a transaction.
 ///
-/// A refusal undoes all that was sent with the row, so as many are sent
-/// together as seems safe: half as many after each refusal, and twice as many
-/// after each success. PostgreSQL says which row of a COPY it was, but not if a
-/// constraint is checked after the last one; then halving alone finds it.
-pub(super) async fn store(
+/// A rejection rolls back all rows that were sent with the bad one, so as many are sent
+/// together as seems safe: half as many after each rejection, and twice as many after
+/// each success. PostgreSQL names the row of a COPY that failed, but not if a constraint
+/// is checked after the last row; then only halving finds it.
+pub(super) async fn store_bisecting(
     transaction: &mut Transaction<'_, Postgres>,
     table: &'static Table,
     batch: &Batch,
     timeout: Duration,
-) -> Result<Vec<Refusal>, sqlx::Error> {
-    let mut search = Search {
+) -> Result<Vec<RejectedRow>, sqlx::Error> {
+    let mut bisection = Bisection {
         transaction,
         table,
         timeout,
-        refusals: Vec::new(),
+        rejected_rows: Vec::new(),
     };
-    // A constraint that is checked at the commit would not tell of which row it speaks.
+    // A constraint that is checked at the commit would not name the row.
     let immediate = sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE");
-    timed(timeout, immediate.execute(&mut **search.transaction)).await?;
-    for (place, group) in batch.groups.iter().enumerate() {
-        search.group(place, group).await?;
+    timed(timeout, immediate.execute(&mut **bisection.transaction)).await?;
+    for (index, group) in batch.groups.iter().enumerate() {
+        bisection.group(index, group).await?;
     }
-    Ok(search.refusals)
+    Ok(bisection.rejected_rows)
 }
 
-struct Search<'s, 'c> {
+struct Bisection<'s, 'c> {
     transaction: &'s mut Transaction<'c, Postgres>,
     table: &'static Table,
     timeout: Duration,
-    refusals: Vec<Refusal>,
+    rejected_rows: Vec<RejectedRow>,
 }
 
-/// Why rows were refused together, and the row if it is known.
-struct Refused(Option<usize>, Error);
+/// The row that caused the rejection, if it is known, and the error.
+struct RejectedTogether(Option<usize>, Error);
 
-impl Search<'_, '_> {
-    async fn group(&mut self, place: usize, group: &Group) -> Result<(), sqlx::Error> {
+impl Bisection<'_, '_> {
+    async fn group(&mut self, index: usize, group: &Group) -> Result<(), sqlx::Error> {
         let (mut from, mut size) = (0, group.len());
-        let mut careful = false;
+        let mut has_rejection = false;
         let mut bad: Option<(usize, Error)> = None;
         while from < group.len() {
             if let Some((row, error)) = bad.take_if(|(row, _)| *row == from) {
-                self.refuse(place, row, error);
+                self.reject(index, row, error);
                 from += 1;
                 continue;
             }
@@ -122,21 +121,21 @@ impl Search<'_, '_> {
                 Some((row, _)) => *row,
                 None => group.len().min(from + size),
             };
-            if careful && to - from <= FEW {
-                if self.one_by_one(place, group, from..to).await? {
+            if has_rejection && to - from <= MAX_SINGLE_ROWS {
+                if self.try_rows(index, group, from..to).await? {
                     size *= 2;
                 }
                 from = to;
                 continue;
             }
-            match self.together(group, from, to).await? {
+            match self.try_copy(group, from, to).await? {
                 None => {
                     from = to;
                     size = size.saturating_mul(2);
                 }
-                Some(Refused(row, error)) => {
-                    careful = true;
-                    size = ((to - from) / 2).max(FEW);
+                Some(RejectedTogether(row, error)) => {
+                    has_rejection = true;
+                    size = ((to - from) / 2).max(MAX_SINGLE_ROWS);
                     bad = row
                         .filter(|row| *row < to - from)
                         .map(|row| (from + row, error));
@@ -146,8 +145,8 @@ impl Search<'_, '_> {
         Ok(())
     }
 
-    fn refuse(&mut self, group: usize, row: usize, error: Error) {
-        self.refusals.push(Refusal {
+    fn reject(&mut self, group: usize, row: usize, error: Error) {
+        self.rejected_rows.push(RejectedRow {
             group,
             row,
             error: error.of_one_row(),
@@ -155,41 +154,41 @@ impl Search<'_, '_> {
     }
 
     /// Sends rows with one COPY, all or none of them.
-    async fn together(
+    async fn try_copy(
         &mut self,
         group: &Group,
         from: usize,
         to: usize,
-    ) -> Result<Option<Refused>, sqlx::Error> {
-        let bytes = [HEADER, &group.bytes[group.span(from, to)], &TRAILER].concat();
+    ) -> Result<Option<RejectedTogether>, sqlx::Error> {
+        let bytes = [HEADER, &group.bytes[group.byte_range(from, to)], &TRAILER].concat();
         let statement = statement(self.table, &group.columns);
         let work = async {
             let mut savepoint = self.transaction.begin().await?;
             match copy(&mut savepoint, &statement, &bytes).await {
                 Ok(()) => savepoint.commit().await.map(|()| None),
-                Err(error) => undo(savepoint, error).await.map(Some),
+                Err(error) => roll_back(savepoint, error).await.map(Some),
             }
         };
         let error = timed(self.timeout, work).await?;
         Ok(error.map(|error| {
             let error = Error::from_driver(self.table, error);
-            Refused(error.fields().first().and_then(|field| field.row), error)
+            RejectedTogether(error.fields().first().and_then(|field| field.row), error)
         }))
     }
 
-    /// Sends rows one after the other; true if none is refused.
-    async fn one_by_one(
+    /// Sends rows sequentially; true if none is rejected.
+    async fn try_rows(
         &mut self,
-        place: usize,
+        index: usize,
         group: &Group,
         rows: Range<usize>,
     ) -> Result<bool, sqlx::Error> {
-        let before = self.refusals.len();
+        let before = self.rejected_rows.len();
         for row in rows {
             let sql = match insert(self.table, group, row..row + 1) {
                 Ok(sql) => sql,
                 Err(error) => {
-                    self.refuse(place, row, error);
+                    self.reject(index, row, error);
                     continue;
                 }
             };
@@ -197,24 +196,24 @@ impl Search<'_, '_> {
                 let mut savepoint = self.transaction.begin().await?;
                 match sql.execute(&mut savepoint).await {
                     Ok(_) => savepoint.commit().await.map(|()| None),
-                    Err(error) => undo(savepoint, error).await.map(Some),
+                    Err(error) => roll_back(savepoint, error).await.map(Some),
                 }
             };
             if let Some(error) = timed(self.timeout, work).await? {
-                self.refuse(place, row, Error::from_driver(self.table, error));
+                self.reject(index, row, Error::from_driver(self.table, error));
             }
         }
-        Ok(self.refusals.len() == before)
+        Ok(self.rejected_rows.len() == before)
     }
 }
 
-/// Takes back what a row spoiled; any other error is not the row's.
-async fn undo(
+/// Rolls back to the savepoint if a row is the cause; passes on any other error.
+async fn roll_back(
     savepoint: Transaction<'_, Postgres>,
     error: sqlx::Error,
 ) -> Result<sqlx::Error, sqlx::Error> {
-    match fault::of(&error) {
-        Fault::Row => savepoint.rollback().await.map(|()| error),
-        Fault::Table | Fault::Passing => Err(error),
+    match classify_driver(&error) {
+        ErrorClass::Row => savepoint.rollback().await.map(|()| error),
+        ErrorClass::Table | ErrorClass::Transient => Err(error),
     }
 }
