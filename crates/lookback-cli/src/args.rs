@@ -21,7 +21,7 @@ pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitA
 pub(crate) use import::{ImportArgs, OnError};
 pub(crate) use pg::PgCommand;
 pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand};
-pub(crate) use storage::{RetainArgs, RetainTable, StorageCommand};
+pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
 pub(crate) use users::{RoleArg, UserCommand};
 
 /// Look back at everything your API did: its requests, log lines and latency

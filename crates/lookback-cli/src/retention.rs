@@ -7,7 +7,7 @@ use std::time::Duration;
 use lookback::maintenance::RetentionPolicy;
 use serde::Deserialize;
 
-use crate::args::{RetainArgs, RetainTable};
+use crate::args::{PruneArgs, StorageTable};
 use crate::config::{Origin, Setting};
 use crate::failure::Failure;
 
@@ -165,21 +165,21 @@ pub(crate) struct Retention {
 
 impl RetentionSection {
     /// Returns the policy of one table, without that of all tables.
-    fn of(&self, table: RetainTable) -> (Option<Age>, Option<Size>, Option<Age>) {
+    fn of(&self, table: StorageTable) -> (Option<Age>, Option<Size>, Option<Age>) {
         match table {
-            RetainTable::Logs | RetainTable::Requests => {
+            StorageTable::Logs | StorageTable::Requests => {
                 let section = match table {
-                    RetainTable::Logs => self.logs,
+                    StorageTable::Logs => self.logs,
                     _ => self.requests,
                 };
                 section.map_or((None, None, None), |s| {
                     (s.older_than, s.larger_than, s.deleted_older_than)
                 })
             }
-            RetainTable::Metrics => self.metrics.map_or((None, None, None), |s| {
+            StorageTable::Metrics => self.metrics.map_or((None, None, None), |s| {
                 (s.older_than, None, s.deleted_older_than)
             }),
-            RetainTable::Users => self
+            StorageTable::Users => self
                 .users
                 .map_or((None, None, None), |s| (None, None, s.deleted_older_than)),
         }
@@ -190,7 +190,7 @@ impl Retention {
     /// Returns the configured policy of a table.
     ///
     /// By the environment, then for the table, then for all tables.
-    pub(crate) fn of(&self, table: RetainTable) -> RetentionPolicy {
+    pub(crate) fn of(&self, table: StorageTable) -> RetentionPolicy {
         fn chosen<T: Copy>(all: &Setting<T>, own: Option<T>) -> Option<T> {
             match all.origin {
                 Origin::Environment(_) => all.value,
@@ -209,13 +209,13 @@ impl Retention {
 
 /// Reduces a policy to what applies to this table.
 fn policy(
-    table: RetainTable,
+    table: StorageTable,
     older: Option<Age>,
     larger: Option<Size>,
     deleted: Option<Age>,
 ) -> RetentionPolicy {
-    let is_user = table == RetainTable::Users;
-    let has_partitions = matches!(table, RetainTable::Logs | RetainTable::Requests);
+    let is_user = table == StorageTable::Users;
+    let has_partitions = matches!(table, StorageTable::Logs | StorageTable::Requests);
     RetentionPolicy {
         older_than: older.map(|age| age.0).filter(|_| !is_user),
         larger_than: larger.map(|size| size.0).filter(|_| has_partitions),
@@ -223,11 +223,11 @@ fn policy(
     }
 }
 
-impl RetainArgs {
-    /// What goes of a table. What is typed is all that is done: the configured
-    /// policies count where none is typed.
-    pub(crate) fn policy(&self, table: RetainTable, configured: &Retention) -> RetentionPolicy {
-        if self.says_what() {
+impl PruneArgs {
+    /// The policy for a table: the limits on the command line, or the configured ones if
+    /// there are none.
+    pub(crate) fn policy(&self, table: StorageTable, configured: &Retention) -> RetentionPolicy {
+        if self.has_limits() {
             policy(
                 table,
                 self.older_than,
@@ -239,20 +239,20 @@ impl RetainArgs {
         }
     }
 
-    pub(crate) fn says_what(&self) -> bool {
+    pub(crate) fn has_limits(&self) -> bool {
         self.older_than.is_some() || self.larger_than.is_some() || self.deleted_older_than.is_some()
     }
 
-    /// What is typed of a table of which it cannot be said is a wrong call.
+    /// Rejects limits that do not apply to the given table.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.table {
-            Some(RetainTable::Users) if self.older_than.is_some() => Err(Failure::usage(
-                "--older-than: users stay until they are deleted",
-            )
-            .hint("for deleted users: --deleted-older-than")),
-            Some(RetainTable::Users | RetainTable::Metrics) if self.larger_than.is_some() => {
-                Err(Failure::usage("--larger-than: is for logs and requests"))
+            Some(StorageTable::Users) if self.older_than.is_some() => {
+                Err(Failure::usage("--older-than: does not apply to users")
+                    .hint("to purge soft-deleted users: --deleted-older-than"))
             }
+            Some(StorageTable::Users | StorageTable::Metrics) if self.larger_than.is_some() => Err(
+                Failure::usage("--larger-than: applies only to logs and requests"),
+            ),
             _ => Ok(()),
         }
     }

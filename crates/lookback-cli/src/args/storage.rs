@@ -14,7 +14,7 @@ pub(crate) enum StorageCommand {
         json: bool,
     },
 
-    /// Pre-create partitions, and seal new records
+    /// Pre-create partitions, seal new records and freeze full partitions
     Seal {
         /// Only these [default: both]
         #[arg(value_enum)]
@@ -32,32 +32,32 @@ pub(crate) enum StorageCommand {
         kind: Option<Kind>,
     },
 
-    /// Take what is older, more or longer deleted than it may be
-    Retain(RetainArgs),
+    /// Delete records that are past their retention policy
+    Prune(PruneArgs),
 
     /// Recompute all vectors and their search summaries
     Reembed,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RetainArgs {
+pub(crate) struct PruneArgs {
     /// Only this table [default: all]
     #[arg(value_enum)]
-    pub(crate) table: Option<RetainTable>,
+    pub(crate) table: Option<StorageTable>,
 
-    /// Show what would go, and take nothing
+    /// Show what would be deleted, and delete nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Logs, requests and latency windows made longer ago than this: 90m, 12h, 30d
+    /// Delete logs, requests and latency windows created longer ago than this: 90m, 12h, 30d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) older_than: Option<Age>,
 
-    /// The oldest logs or requests, while the table has more than this: 500MB, 50GB, 1TiB
+    /// Delete the oldest logs or requests while the table is larger than this: 500MB, 50GB, 1TiB
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub(crate) larger_than: Option<Size>,
 
-    /// Records that were deleted longer ago than this: 90m, 12h, 30d
+    /// Purge records that were soft-deleted longer ago than this: 90m, 12h, 30d
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) deleted_older_than: Option<Age>,
 
@@ -67,13 +67,13 @@ pub(crate) struct RetainArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RetainTable {
+pub(crate) enum StorageTable {
     /// Log lines
     Logs,
     /// Captured requests
     Requests,
     /// Latency windows
     Metrics,
-    /// Users, if they are deleted
+    /// Users that are soft-deleted
     Users,
 }

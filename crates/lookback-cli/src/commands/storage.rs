@@ -10,8 +10,8 @@ use crate::privileges::{self, Required};
 
 mod compact;
 mod interrupt;
+mod prune;
 mod reembed;
-mod retain;
 mod seal;
 mod status;
 
@@ -29,7 +29,7 @@ fn needs(command: &StorageCommand) -> Vec<Required> {
         |kind: &Option<Kind>, rights| tables(*kind).into_iter().map(move |t| (t.name(), rights));
     match command {
         StorageCommand::Status { .. } => {
-            let tables = retain::ALL.into_iter().map(retain::table_of);
+            let tables = prune::ALL.into_iter().map(prune::table_of);
             let tables = tables.map(|table| (table.name(), privileges::READ));
             tables
                 .chain(privileges::on_summaries(privileges::READ))
@@ -41,10 +41,10 @@ fn needs(command: &StorageCommand) -> Vec<Required> {
         StorageCommand::Compact { kind } => on_tables(kind, privileges::READ)
             .chain(privileges::on_summaries(privileges::ALL))
             .collect(),
-        StorageCommand::Retain(args) => retain::needs(args),
-        StorageCommand::Reembed => retain::ALL
+        StorageCommand::Prune(args) => prune::needs(args),
+        StorageCommand::Reembed => prune::ALL
             .into_iter()
-            .map(|table| retain::table_of(table).name())
+            .map(|table| prune::table_of(table).name())
             .chain([Import::TABLE.name()])
             .map(|table| (table, privileges::CHANGE))
             .chain([(Setting::TABLE.name(), privileges::ADD)])
@@ -60,7 +60,7 @@ async fn execute(config: &Config, command: StorageCommand) -> Result<(), Failure
         StorageCommand::Seal { kind, watch: false } => seal::run(config, kind).await,
         StorageCommand::Seal { kind, watch: true } => seal::watch(config, kind).await,
         StorageCommand::Compact { kind } => compact::run(config, kind).await,
-        StorageCommand::Retain(args) => retain::run(config, &args).await,
+        StorageCommand::Prune(args) => prune::run(config, &args).await,
         StorageCommand::Reembed => reembed::run(config).await,
     }
 }

@@ -453,9 +453,9 @@ async fn negative_number_is_rejected_with_its_option() {
         &["logs", "stats", "--by", "level", "--top", "-5"],
         &["logs", "purge", "--older-than", "-1d"],
         &["import", "-", "--batch", "-5"],
-        &["storage", "retain", "--older-than", "-1d"],
-        &["storage", "retain", "--larger-than", "-1GB"],
-        &["storage", "retain", "--deleted-older-than", "-1d"],
+        &["storage", "prune", "--older-than", "-1d"],
+        &["storage", "prune", "--larger-than", "-1GB"],
+        &["storage", "prune", "--deleted-older-than", "-1d"],
         &["db", "migrate", "--lock-timeout", "-5"],
         &["logs", "list", "--timeout", "-1s"],
     ] {

@@ -7,8 +7,8 @@ const COMMANDS: [&[&str]; 10] = [
     &["storage", "status"],
     &["storage", "seal"],
     &["storage", "compact"],
-    &["storage", "retain", "--older-than", "30d"],
-    &["storage", "retain", "--older-than", "30d", "--dry-run"],
+    &["storage", "prune", "--older-than", "30d"],
+    &["storage", "prune", "--older-than", "30d", "--dry-run"],
     &["storage", "reembed"],
     &["logs", "list"],
     &["logs", "search", "x"],
@@ -97,7 +97,7 @@ async fn missing_privileges_are_named() {
     );
     execute(format!("GRANT SELECT ON {missing} TO {role}")).await;
     run(&["storage", "status"]).succeeded();
-    run(&["storage", "retain", "--older-than", "30d", "--dry-run"]).succeeded();
+    run(&["storage", "prune", "--older-than", "30d", "--dry-run"]).succeeded();
     let ran = run(&["storage", "seal", "logs"]).failed(1);
     assert!(ran.err.contains("does not own logs"), "{ran:#?}");
     let rights = format!("lacks INSERT, UPDATE, DELETE on {missing}");

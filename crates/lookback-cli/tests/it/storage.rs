@@ -56,7 +56,7 @@ macro_rules! sizes_masked {
             (r"SIZE +PARTITIONS", "SIZE  PARTITIONS"),
             (r"0 B +", "0 B "),
             (r"\[size\] :", "[size]:"),
-            (r"\d+ kinds are \d+ now", "[n] kinds are [n] now"),
+            (r"\d+ postings merged into \d+", "[n] postings merged into [n]"),
         ]}, {
             insta::assert_snapshot!($ran.transcript(), @$expected)
         })
@@ -73,13 +73,13 @@ logs               140,000  [size] [size] 0 B 140,000   2001-01-01T00:00:01Z  20
 request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
 metrics            2        [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0        [size] [size] 0 B -         -                     -                     -
-! logs has no partition ahead of need: lookback storage seal makes some
-! request_snapshots has no partition ahead of need: lookback storage seal makes some
+! logs has no pre-created partition: lookback storage seal creates some
+! request_snapshots has no pre-created partition: lookback storage seal creates some
 ");
     sizes_masked!(lookback.run(&["storage", "seal"]), @"
 $ lookback storage seal
-! logs: 3 partitions made; 8 segments sealed, 131,071 records; 2 partitions finished; 8,929 ids left, less than a segment
-! request_snapshots: 3 partitions made
+! logs: 3 partitions created; 8 segments sealed, 131,071 records; 2 partitions frozen; 8,929 ids left, less than a segment
+! request_snapshots: 3 partitions created
 ");
     sizes_masked!(lookback.run(&["storage", "seal", "logs"]), @"
 $ lookback storage seal logs
@@ -87,7 +87,7 @@ $ lookback storage seal logs
 ");
     sizes_masked!(lookback.run(&["storage", "compact"]), @"
 $ lookback storage compact
-! logs: 2 partitions, [n] kinds are [n] now
+! logs: 2 partitions, [n] postings merged into [n]
 ! request_snapshots: no partition is full yet
 ");
     sizes_masked!(lookback.run(&["storage", "status"]), @"
@@ -108,7 +108,7 @@ users              0         [size] [size] 0 B -         -                     -
     assert_eq!(json["data"][2]["rows_are_exact"], true);
     assert_eq!(logs["partitions"][0]["state"], "frozen");
     assert_eq!(logs["partitions"][0]["to"], 65_536);
-    assert_eq!(logs["retention"], json!(null));
+    assert_eq!(logs["prune_plan"], json!(null));
     // Both sealed and unsealed records are found as before.
     let found = lookback
         .run(&["logs", "search", "line 7", "--json"])
@@ -118,23 +118,23 @@ users              0         [size] [size] 0 B -         -                     -
 }
 
 #[tokio::test]
-async fn retention_shows_what_it_takes_and_takes_that() {
+async fn prune_deletes_what_its_dry_run_shows() {
     let lookback = filled().await;
     lookback.run(&["storage", "seal"]).succeeded();
-    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "30d", "--dry-run"]), @"
-$ lookback storage retain --older-than 30d --dry-run
-TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+    sizes_masked!(lookback.run(&["storage", "prune", "--older-than", "30d", "--dry-run"]), @"
+$ lookback storage prune --older-than 30d --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST REMAINING
 logs               140,000  [size] 2           -
 request_snapshots  0        0 B 0           -
 metrics            2        0 B 0           -
-! nothing was changed: this is what would go
+! dry run: nothing was deleted
 ");
     let all = "SELECT count(*) FROM logs";
     assert_eq!(lookback.number(all).await, 140_000);
     let preview = lookback
         .run(&[
             "storage",
-            "retain",
+            "prune",
             "--older-than",
             "30d",
             "--dry-run",
@@ -143,52 +143,57 @@ metrics            2        0 B 0           -
         .succeeded()
         .json();
     let done = lookback
-        .run(&["storage", "retain", "--older-than", "30d", "--json"])
+        .run(&["storage", "prune", "--older-than", "30d", "--json"])
         .succeeded()
         .json();
     assert_eq!(preview["data"], done["data"]);
-    assert_eq!(done["data"][0]["partitions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        done["data"][0]["dropped_partitions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(
         lookback.number(all).await,
-        140_000 - done["data"][0]["rows"].as_i64().unwrap()
+        140_000 - done["data"][0]["deleted_rows"].as_i64().unwrap()
     );
-    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "30d"]), @"
-$ lookback storage retain --older-than 30d
-TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+    sizes_masked!(lookback.run(&["storage", "prune", "--older-than", "30d"]), @"
+$ lookback storage prune --older-than 30d
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST REMAINING
 logs               0        0 B 0           -
 request_snapshots  0        0 B 0           -
 metrics            0        0 B 0           -
-! nothing to take
+! nothing to delete
 ");
-    sizes_masked!(lookback.run(&["storage", "retain"]), @"
-$ lookback storage retain
-! error: what is to go is not said
+    sizes_masked!(lookback.run(&["storage", "prune"]), @"
+$ lookback storage prune
+! error: no retention policy given
 ! hint: --older-than 30d, --larger-than 50GB or --deleted-older-than 7d, or [retention] in lookback.toml
 [exit code 2]
 ");
-    sizes_masked!(lookback.run(&["storage", "retain", "--older-than", "1 month"]), @"
-$ lookback storage retain --older-than 1 month
+    sizes_masked!(lookback.run(&["storage", "prune", "--older-than", "1 month"]), @"
+$ lookback storage prune --older-than 1 month
 ! error: invalid value '1 month' for '--older-than <TIME>': expected a time such as 90m, 12h or 30d, got `1 month`
 ! 
 ! For more information, try '--help'.
 [exit code 2]
 ");
-    sizes_masked!(lookback.run(&["storage", "retain", "users", "--older-than", "30d"]), @"
-$ lookback storage retain users --older-than 30d
-! error: --older-than: users stay until they are deleted
-! hint: for deleted users: --deleted-older-than
+    sizes_masked!(lookback.run(&["storage", "prune", "users", "--older-than", "30d"]), @"
+$ lookback storage prune users --older-than 30d
+! error: --older-than: does not apply to users
+! hint: to purge soft-deleted users: --deleted-older-than
 [exit code 2]
 ");
-    sizes_masked!(lookback.run(&["storage", "retain", "metrics", "--larger-than", "1GB"]), @"
-$ lookback storage retain metrics --larger-than 1GB
-! error: --larger-than: is for logs and requests
+    sizes_masked!(lookback.run(&["storage", "prune", "metrics", "--larger-than", "1GB"]), @"
+$ lookback storage prune metrics --larger-than 1GB
+! error: --larger-than: applies only to logs and requests
 [exit code 2]
 ");
 }
 
-/// Old records that nothing takes are no riddle.
 #[tokio::test]
-async fn retention_that_takes_nothing_says_why() {
+async fn prune_that_deletes_nothing_explains_why() {
     let lookback = Lookback::new().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     let now = cutoff_clock(&mut pool.acquire().await.unwrap())
@@ -199,49 +204,50 @@ async fn retention_that_takes_nothing_says_why() {
         .create_many(pool, &[log.clone(), log.clone(), log])
         .await
         .unwrap();
-    let ran = lookback.run(&["storage", "retain", "logs", "--older-than", "30d"]);
+    let ran = lookback.run(&["storage", "prune", "logs", "--older-than", "30d"]);
     assert!(
-        ran.err
-            .contains("hint: what is old goes one by one as soon as some of logs is a tenth older"),
+        ran.err.contains(
+            "hint: old records of logs are deleted row by row once one of them is a tenth older"
+        ),
         "{}",
         ran.err
     );
     assert!(
         ran.err
-            .contains("and stays as the default partition: lookback storage seal makes partitions"),
+            .contains("and is kept as the default partition: lookback storage seal splits it"),
         "{}",
         ran.err
     );
-    let call = ["storage", "retain", "logs", "--older-than", "30d", "--json"];
+    let call = ["storage", "prune", "logs", "--older-than", "30d", "--json"];
     let json = lookback.run(&call).succeeded().json();
-    assert_eq!(json["data"][0]["rows"], 0);
-    assert_eq!(json["data"][0]["staying"][0]["name"], "logs_default");
-    assert_ne!(json["data"][0]["staying"][0]["oldest"], json!(null));
-    let call = ["storage", "retain", "logs", "--larger-than", "1B", "--json"];
+    assert_eq!(json["data"][0]["deleted_rows"], 0);
+    assert_eq!(json["data"][0]["blockers"][0]["partition"], "logs_default");
+    assert_ne!(json["data"][0]["blockers"][0]["oldest"], json!(null));
+    let call = ["storage", "prune", "logs", "--larger-than", "1B", "--json"];
     let json = lookback.run(&call).succeeded().json();
-    let staying = &json["data"][0]["staying"];
-    assert_eq!(staying[0]["name"], "logs_default");
-    assert_eq!(staying[0]["why"], "default_partition");
-    assert_eq!(staying[0]["oldest"], json!(null));
-    // What the advice says helps.
+    let blockers = &json["data"][0]["blockers"];
+    assert_eq!(blockers[0]["partition"], "logs_default");
+    assert_eq!(blockers[0]["reason"], "default_partition");
+    assert_eq!(blockers[0]["oldest"], json!(null));
+    // The advice helps.
     lookback.run(&["storage", "seal", "logs"]).succeeded();
-    let call = ["storage", "retain", "logs", "--older-than", "30d", "--json"];
+    let call = ["storage", "prune", "logs", "--older-than", "30d", "--json"];
     let json = lookback.run(&call).succeeded().json();
-    let staying = &json["data"][0]["staying"];
-    assert_eq!(staying[0]["why"], "takes_inserts");
-    // A tenth older, and they go.
-    let call = ["storage", "retain", "logs", "--older-than", "28d", "--json"];
+    let blockers = &json["data"][0]["blockers"];
+    assert_eq!(blockers[0]["reason"], "takes_inserts");
+    // A tenth older, and they are deleted.
+    let call = ["storage", "prune", "logs", "--older-than", "28d", "--json"];
     let json = lookback.run(&call).succeeded().json();
-    assert_eq!(json["data"][0]["older_rows"], 3);
-    assert_eq!(json["data"][0]["staying"], json!([]));
-    // Where nothing is too old there is nothing to explain.
-    let call = ["storage", "retain", "logs", "--older-than", "50000d"];
+    assert_eq!(json["data"][0]["expired_rows"], 3);
+    assert_eq!(json["data"][0]["blockers"], json!([]));
+    // If nothing is too old, there is nothing to explain.
+    let call = ["storage", "prune", "logs", "--older-than", "50000d"];
     let ran = lookback.run(&call).succeeded();
-    assert_eq!(ran.err, "nothing to take\n");
+    assert_eq!(ran.err, "nothing to delete\n");
 }
 
 #[tokio::test]
-async fn what_is_typed_comes_before_what_is_configured() {
+async fn prune_options_replace_the_configured_policy() {
     let lookback = filled().await;
     lookback.write(
         "lookback.toml",
@@ -254,39 +260,39 @@ logs               140,000  [size] [size] 0 B 140,000   2001-01-01T00:00:01Z  20
 request_snapshots  0        [size] [size] 0 B 0         -                     -                     default only
 metrics            2        [size] [size] 0 B -         2001-01-01T00:00:00Z  2001-01-02T00:00:00Z  -
 users              0        [size] [size] 0 B -         -                     -                     -
-! logs has no partition ahead of need: lookback storage seal makes some
-! logs: retention would take 131,071 records and [size]: lookback storage retain --dry-run
-! request_snapshots has no partition ahead of need: lookback storage seal makes some
-! metrics: retention would take 2 records and 0 B: lookback storage retain --dry-run
+! logs has no pre-created partition: lookback storage seal creates some
+! logs: 131,071 records, [size] are past their retention policy: lookback storage prune --dry-run
+! request_snapshots has no pre-created partition: lookback storage seal creates some
+! metrics: 2 records, 0 B are past their retention policy: lookback storage prune --dry-run
 ");
-    sizes_masked!(lookback.run(&["storage", "retain", "--dry-run"]), @"
-$ lookback storage retain --dry-run
-TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+    sizes_masked!(lookback.run(&["storage", "prune", "--dry-run"]), @"
+$ lookback storage prune --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST REMAINING
 logs               131,071  [size] 2           2001-01-02T12:24:32Z
 request_snapshots  0        0 B 0           -
 metrics            2        0 B 0           -
-! nothing was changed: this is what would go
+! dry run: nothing was deleted
 ");
-    // What is typed is all that is done.
-    sizes_masked!(lookback.run(&["storage", "retain", "--deleted-older-than", "1d", "--dry-run"]), @"
-$ lookback storage retain --deleted-older-than 1d --dry-run
-TABLE              RECORDS  SIZE  PARTITIONS  OLDEST KEPT
+    // Options replace the whole configured policy.
+    sizes_masked!(lookback.run(&["storage", "prune", "--deleted-older-than", "1d", "--dry-run"]), @"
+$ lookback storage prune --deleted-older-than 1d --dry-run
+TABLE              RECORDS  SIZE  PARTITIONS  OLDEST REMAINING
 logs               0        0 B 0           2001-01-01T00:00:01Z
 request_snapshots  0        0 B 0           -
 metrics            0        0 B 0           2001-01-01T00:00:00Z
 users              0        0 B 0           -
-! nothing was changed: this is what would go
+! dry run: nothing was deleted
 ");
     let ran = lookback
-        .command(&["storage", "retain", "metrics", "--dry-run", "--json"])
+        .command(&["storage", "prune", "metrics", "--dry-run", "--json"])
         .env("LOOKBACK_RETENTION_OLDER_THAN", "50000d")
         .output()
         .unwrap();
     let json: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
-    assert_eq!(json["data"][0]["older_rows"], 0);
+    assert_eq!(json["data"][0]["expired_rows"], 0);
     lookback.write("lookback.toml", "[retention.users]\nolder_than = \"1d\"\n");
-    transcript!(lookback.run(&["storage", "retain"]), @"
-$ lookback storage retain
+    transcript!(lookback.run(&["storage", "prune"]), @"
+$ lookback storage prune
 ! error: the configuration file lookback.toml is invalid: line 2, column 1: unknown field `older_than`, expected `deleted_older_than`
 [exit code 2]
 ");
@@ -294,8 +300,8 @@ $ lookback storage retain
         "lookback.toml",
         "[retention]\nlarger_than = \"50 gallons\"\n",
     );
-    transcript!(lookback.run(&["storage", "retain"]), @"
-$ lookback storage retain
+    transcript!(lookback.run(&["storage", "prune"]), @"
+$ lookback storage prune
 ! error: the configuration file lookback.toml is invalid: line 2, column 15: expected a size such as 500MB, 50GB or 1TiB, got `50 gallons`
 [exit code 2]
 ");

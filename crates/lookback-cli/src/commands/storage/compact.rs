@@ -42,7 +42,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         output::note(&match full.len() {
             0 => format!("{}: no partition is full yet", table.name()),
             partitions => format!(
-                "{}: {}, {} kinds are {} now",
+                "{}: {}, {} postings merged into {}",
                 table.name(),
                 counted(partitions as u64, "partition"),
                 grouped(before),

@@ -37,21 +37,21 @@ pub(super) async fn all(
     for table in tables {
         let bar = output::bar(0);
         bar.set_message(table.name());
-        let done = seal(pool, table, &bar, interrupt).await;
+        let report = seal(pool, table, &bar, interrupt).await;
         bar.finish_and_clear();
-        output::note(&done?.in_words(table));
+        output::note(&report?.describe(table));
         interrupt.check("seal")?;
     }
     Ok(())
 }
 
 #[derive(Default)]
-struct Done {
+struct SealReport {
     partitions: usize,
-    converted: bool,
+    split: bool,
     segments: u64,
     rows: u64,
-    finished: u64,
+    frozen: u64,
     behind: u64,
     unsettled: bool,
 }
@@ -61,11 +61,12 @@ async fn seal(
     table: &'static Table,
     bar: &ProgressBar,
     interrupt: &Interrupt,
-) -> Result<Done, Failure> {
-    let mut done = Done::default();
-    let made = maintenance::precreate_partitions(pool, table, &PrecreateOptions::default()).await?;
-    done.partitions = made.created.len();
-    done.converted = made.split.is_some();
+) -> Result<SealReport, Failure> {
+    let mut report = SealReport::default();
+    let precreated =
+        maintenance::precreate_partitions(pool, table, &PrecreateOptions::default()).await?;
+    report.partitions = precreated.created.len();
+    report.split = precreated.split.is_some();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT)?;
     let mut sealed_ids = 0;
     while !interrupt.is_set() {
@@ -78,19 +79,23 @@ async fn seal(
                 behind,
                 ..
             } => {
-                done.segments += 1;
-                done.rows += rows;
+                report.segments += 1;
+                report.rows += rows;
                 sealed_ids += last_id.abs_diff(first_id);
                 bar.set_length(sealed_ids + behind);
                 bar.set_position(sealed_ids);
-                bar.set_message(format!("{}: {} records", table.name(), grouped(done.rows)));
+                bar.set_message(format!(
+                    "{}: {} records",
+                    table.name(),
+                    grouped(report.rows)
+                ));
             }
             Step::Done { behind, .. } => {
-                done.behind = behind;
+                report.behind = behind;
                 break;
             }
             Step::Unsettled => {
-                done.unsettled = true;
+                report.unsettled = true;
                 break;
             }
             _ => {
@@ -100,24 +105,24 @@ async fn seal(
         }
     }
     while !interrupt.is_set() {
-        bar.set_message(format!("{}: finishing partitions", table.name()));
+        bar.set_message(format!("{}: freezing partitions", table.name()));
         if maintenance::freeze_partition(pool, table).await?.is_none() {
             break;
         }
-        done.finished += 1;
+        report.frozen += 1;
     }
-    Ok(done)
+    Ok(report)
 }
 
-impl Done {
-    fn in_words(&self, table: &Table) -> String {
+impl SealReport {
+    fn describe(&self, table: &Table) -> String {
         let mut words = Vec::new();
-        if self.converted {
-            words.push("the default partition is one of its ids now".to_owned());
+        if self.split {
+            words.push("default partition split".to_owned());
         }
         if self.partitions > 0 {
             words.push(format!(
-                "{} made",
+                "{} created",
                 counted(self.partitions as u64, "partition")
             ));
         }
@@ -128,17 +133,14 @@ impl Done {
                 counted(self.rows, "record")
             ));
         }
-        if self.finished > 0 {
-            words.push(format!("{} finished", counted(self.finished, "partition")));
+        if self.frozen > 0 {
+            words.push(format!("{} frozen", counted(self.frozen, "partition")));
         }
         if words.is_empty() {
             words.push("nothing to do".to_owned());
         }
         if self.unsettled {
-            words.push(
-                "the rest waits for a transaction that was begun before and may still write"
-                    .to_owned(),
-            );
+            words.push("the rest waits for an earlier transaction that may still write".to_owned());
         } else if self.behind > 0 {
             words.push(format!(
                 "{} left, less than a segment",
@@ -155,10 +157,10 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
     let mut options = MaintenanceOptions::default();
     options.tables = tables(kind);
     let bar = output::spinner("{spinner} {msg}  {elapsed}");
-    bar.set_message("looking");
+    bar.set_message("checking");
     let mut worker = MaintenanceWorker::spawn(pool, options)?;
-    bar.suspend(|| output::note("keeping the tables; Ctrl-C ends it"));
-    let mut failed = None;
+    bar.suspend(|| output::note("maintaining the tables; Ctrl-C stops"));
+    let mut last_error = None;
     loop {
         let stats = tokio::select! {
             stats = worker.changed() => stats,
@@ -167,10 +169,10 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
                 break;
             }
         };
-        if stats.last_error != failed {
-            failed.clone_from(&stats.last_error);
-            if let Some(problem) = &failed {
-                bar.suspend(|| output::warning(&format!("{problem}; it is retried")));
+        if stats.last_error != last_error {
+            last_error.clone_from(&stats.last_error);
+            if let Some(problem) = &last_error {
+                bar.suspend(|| output::warning(&format!("{problem}; retrying")));
             }
         }
         bar.set_message(format!(
@@ -182,7 +184,7 @@ pub(super) async fn watch(config: &Config, kind: Option<Kind>) -> Result<(), Fai
     let stats = worker.stop().await;
     bar.finish_and_clear();
     output::note(&format!(
-        "{} made, {} sealed ({}), {} finished",
+        "{} created, {} sealed ({}), {} frozen",
         counted(stats.created_partitions, "partition"),
         counted(stats.sealed_segments, "segment"),
         counted(stats.sealed_rows, "record"),

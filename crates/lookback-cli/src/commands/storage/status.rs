@@ -3,7 +3,7 @@
 use lookback::maintenance::{self, Partition, PartitionState, PrunePlan, StorageStatus};
 use serde_json::{Value, json};
 
-use super::retain::{ALL, Planned, table_of};
+use super::prune::{ALL, PlannedTable, table_of};
 use super::time;
 use crate::config::Config;
 use crate::database;
@@ -18,17 +18,17 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         let table = table_of(named);
         let status = maintenance::status(&mut conn, table).await?;
         let policy = config.retention.of(named);
-        let leaving = if policy.is_empty() {
+        let planned = if policy.is_empty() {
             None
         } else {
-            Some(Planned::of(&mut conn, table, &policy, now).await?)
+            Some(PlannedTable::new(&mut conn, table, &policy, now).await?)
         };
-        all.push((status, leaving));
+        all.push((status, planned));
     }
     if json {
         let data: Vec<Value> = all
             .iter()
-            .map(|(status, leaving)| as_json(status, leaving.as_ref()))
+            .map(|(status, planned)| as_json(status, planned.as_ref()))
             .collect();
         return output::json(&json!({ "data": data }));
     }
@@ -45,8 +45,8 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         "PARTITIONS",
     ];
     output::table(&headings, &rows)?;
-    for (status, leaving) in &all {
-        for advice in advice(status, leaving.as_ref().map(|leaving| &leaving.plan)) {
+    for (status, planned) in &all {
+        for advice in advice(status, planned.as_ref().map(|planned| &planned.plan)) {
             output::note(&advice);
         }
     }
@@ -69,7 +69,7 @@ fn cells(status: &StorageStatus) -> Vec<Cell> {
         Cell::new(unsealed),
         Cell::new(time(status.oldest)),
         Cell::new(time(status.newest)),
-        Cell::new(in_words(status)),
+        Cell::new(partition_counts(status)),
     ]
 }
 
@@ -80,7 +80,7 @@ fn records(status: &StorageStatus) -> String {
 }
 
 /// Formats the partitions by state: `3 frozen, 1 hot, 2 precreated`.
-fn in_words(status: &StorageStatus) -> String {
+fn partition_counts(status: &StorageStatus) -> String {
     let words: Vec<String> = [
         PartitionState::Frozen,
         PartitionState::Sealed,
@@ -99,25 +99,25 @@ fn in_words(status: &StorageStatus) -> String {
     }
 }
 
-fn advice(status: &StorageStatus, leaving: Option<&PrunePlan>) -> Vec<String> {
+fn advice(status: &StorageStatus, plan: Option<&PrunePlan>) -> Vec<String> {
     let mut advice = Vec::new();
     let table = status.table;
     if !status.partitions.is_empty() && status.count(PartitionState::Precreated) == 0 {
         advice.push(format!(
-            "{table} has no partition ahead of need: lookback storage seal makes some"
+            "{table} has no pre-created partition: lookback storage seal creates some"
         ));
     }
-    if let Some(leaving) = leaving.filter(|leaving| !leaving.is_empty()) {
+    if let Some(plan) = plan.filter(|plan| !plan.is_empty()) {
         advice.push(format!(
-            "{table}: retention would take {} records and {}: lookback storage retain --dry-run",
-            grouped(leaving.rows()),
-            output::bytes(leaving.bytes())
+            "{table}: {} records, {} are past their retention policy: lookback storage prune --dry-run",
+            grouped(plan.rows()),
+            output::bytes(plan.bytes())
         ));
     }
     advice
 }
 
-fn as_json(status: &StorageStatus, leaving: Option<&Planned>) -> Value {
+fn as_json(status: &StorageStatus, planned: Option<&PlannedTable>) -> Value {
     let partition = |(partition, state): &(Partition, PartitionState)| {
         json!({
             "name": partition.name, "state": state.name(),
@@ -137,15 +137,6 @@ fn as_json(status: &StorageStatus, leaving: Option<&Planned>) -> Value {
         "oldest": status.oldest,
         "newest": status.newest,
         "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
-        "retention": leaving.map(retention_as_json),
+        "prune_plan": planned.map(PlannedTable::plan_as_json),
     })
-}
-
-/// Converts a plan to JSON, without what only `retain` looks up.
-fn retention_as_json(leaving: &Planned) -> Value {
-    let mut json = leaving.as_json();
-    if let Some(json) = json.as_object_mut() {
-        json.remove("staying");
-    }
-    json
 }
