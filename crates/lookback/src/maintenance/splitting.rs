@@ -256,43 +256,23 @@ async fn replace_default(
         None => options.end(greatest_id.max(end.unwrap_or(0))),
     };
     let name = layout.partition_name(end.unwrap_or(0));
-    let (old, new) = (
-        qualified(&layout.schema, &name),
-        qualified(&layout.schema, &default.name),
-    );
-    let quoted_name = quote_identifier(&name);
-    let mut sql = Sql::new(&format!(
-        "ALTER TABLE {} DETACH PARTITION {new}; ALTER TABLE {new} RENAME TO {quoted_name};",
-        table.quoted()
-    ));
-    if let (None, Some(now)) = (&bound, &now) {
-        // Left over from a split that began in steps.
-        let constraint = quote_identifier(&now.name);
-        sql.push(&format!("ALTER TABLE {old} DROP CONSTRAINT {constraint};"));
-    }
-    sql.define(&mut transaction).await?;
-    layout.create_table(&mut transaction, &new).await?;
+    let swap = DefaultSwap {
+        table,
+        layout: &layout,
+        split: qualified(&layout.schema, &name),
+        default: qualified(&layout.schema, &default.name),
+    };
+    // A bound left over from a split that began in steps.
+    let leftover = now.filter(|_| bound.is_none());
+    swap.detach(&mut transaction, &name, leftover.as_ref())
+        .await?;
+    layout.create_table(&mut transaction, &swap.default).await?;
     if stray_rows > 0 {
-        let id = table.column_of(ColumnRole::Id).quoted();
-        let mut sql = Sql::new(&format!("WITH gone AS (DELETE FROM {old} WHERE {id} < "));
-        sql.bind(end.unwrap_or(i64::MIN))?;
-        sql.push(&format!(
-            " RETURNING *) INSERT INTO {new} SELECT * FROM gone"
-        ));
-        sql.execute(&mut transaction).await?;
+        swap.move_stray_rows(&mut transaction, end.unwrap_or(i64::MIN))
+            .await?;
     }
-    let mut sql = Sql::default();
-    layout.push_attach(&mut sql, &old, end, to);
-    if let Some(bound) = &bound {
-        // From here on, the bounds of the partition say the same.
-        let constraint = quote_identifier(&bound.name);
-        sql.push(&format!("ALTER TABLE {old} DROP CONSTRAINT {constraint};"));
-    }
-    sql.push(&format!(
-        "ALTER TABLE {} ATTACH PARTITION {new} DEFAULT;",
-        table.quoted()
-    ));
-    sql.define(&mut transaction).await?;
+    swap.attach(&mut transaction, end, to, bound.as_ref())
+        .await?;
     // Partitions must exist where ids will continue.
     let newest_id = if extends_far(to, layout.newest_id, options) {
         to
@@ -306,6 +286,80 @@ async fn replace_default(
     report.split = Some(name);
     report.created.extend(names);
     Ok(PrecreateStep::More)
+}
+
+/// The statements of step 3, with the names of both partitions as identifiers.
+struct DefaultSwap<'a> {
+    table: &'static Table,
+    layout: &'a PartitionLayout,
+    /// The partition that the rows are in afterwards.
+    split: String,
+    /// The default partition, before and after.
+    default: String,
+}
+
+impl DefaultSwap<'_> {
+    /// Detaches the default partition and gives it its new name.
+    async fn detach(
+        &self,
+        conn: &mut PgConnection,
+        name: &str,
+        leftover: Option<&SplitBound>,
+    ) -> Result<(), Error> {
+        let (table, default) = (self.table.quoted(), &self.default);
+        let mut sql = Sql::new(&format!(
+            "ALTER TABLE {table} DETACH PARTITION {default}; \
+             ALTER TABLE {default} RENAME TO {};",
+            quote_identifier(name)
+        ));
+        self.push_drop_bound(&mut sql, leftover);
+        Ok(sql.define(conn).await?)
+    }
+
+    /// Moves rows with ids below `end` to the new default partition.
+    async fn move_stray_rows(&self, conn: &mut PgConnection, end: i64) -> Result<(), Error> {
+        let id = self.table.column_of(ColumnRole::Id).quoted();
+        let mut sql = Sql::new(&format!(
+            "WITH gone AS (DELETE FROM {} WHERE {id} < ",
+            self.split
+        ));
+        sql.bind(end)?;
+        sql.push(&format!(
+            " RETURNING *) INSERT INTO {} SELECT * FROM gone",
+            self.default
+        ));
+        sql.execute(conn).await?;
+        Ok(())
+    }
+
+    /// Attaches both partitions. From then on, the bounds of the partition replace `bound`.
+    async fn attach(
+        &self,
+        conn: &mut PgConnection,
+        from: Option<i64>,
+        to: i64,
+        bound: Option<&SplitBound>,
+    ) -> Result<(), Error> {
+        let mut sql = Sql::default();
+        self.layout.push_attach(&mut sql, &self.split, from, to);
+        self.push_drop_bound(&mut sql, bound);
+        sql.push(&format!(
+            "ALTER TABLE {} ATTACH PARTITION {} DEFAULT;",
+            self.table.quoted(),
+            self.default
+        ));
+        Ok(sql.define(conn).await?)
+    }
+
+    fn push_drop_bound(&self, sql: &mut Sql, bound: Option<&SplitBound>) {
+        if let Some(bound) = bound {
+            sql.push(&format!(
+                "ALTER TABLE {} DROP CONSTRAINT {};",
+                self.split,
+                quote_identifier(&bound.name)
+            ));
+        }
+    }
 }
 
 /// Whether a partition that takes inserts is so long that it was a default partition.
