@@ -126,11 +126,10 @@ fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option
     let before = constraint.strip_prefix(SPLIT_BOUND_PREFIX)?;
     Some(Error::Setup {
         problem: format!(
-            "the default partition of {} takes no ids from {before} on: its conversion was cut \
-             short, and never gone on with",
+            "the default partition of {} takes no ids from {before} on: its split was interrupted",
             table.name
         ),
-        hint: "go on with it: lookback storage seal".to_owned(),
+        hint: "to continue it: lookback storage seal".to_owned(),
     })
 }
 

@@ -92,7 +92,7 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect(address).await else {
                     continue;
                 };
-                // Of no use to a client that has gone already.
+                // May fail for a client that has already disconnected.
                 let _ = client.set_nodelay(true).and(server.set_nodelay(true));
                 let (cuts, met) = (Arc::clone(&cuts), Arc::clone(&met));
                 tokio::spawn(async move {
@@ -158,7 +158,7 @@ async fn pass(client: TcpStream, server: TcpStream, fault: Fault) -> bool {
         }
         Fault::BeforeAnswer(_) => {
             let (mut from_server, _to_client) = ends(&mut answering).await;
-            // It has done what it was asked once it says so, or is gone.
+            // The server has committed once it answers or disconnects.
             let _ = from_server.read(&mut [0]).await;
         }
         Fault::Bytes(_) | Fault::BeforeCommit(_) | Fault::WithCommit(_) => {}

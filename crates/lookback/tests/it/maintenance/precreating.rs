@@ -30,11 +30,11 @@ fn split_in_steps(ids: i64) -> PrecreateOptions {
 #[tokio::test]
 async fn precreate_for_empty_table_creates_partitions_that_take_rows() {
     let db = testkit::database().await;
-    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
+    let report = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.created.len(), 3);
-    assert_eq!(made.split, None);
+    assert_eq!(report.created.len(), 3);
+    assert_eq!(report.split, None);
     Log::records()
         .create_many(&db.pool, &lines(0..150))
         .await
@@ -47,14 +47,14 @@ logs_default -..- 0
 ");
 
     // Ids 1 to 150 fill the first partition: one more is created, once.
-    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
+    let report = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.created, ["logs_p0000000000000300"]);
-    let made = precreate_partitions(&db.pool, Log::TABLE, &options(100))
+    assert_eq!(report.created, ["logs_p0000000000000300"]);
+    let report = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
-    assert_eq!(made.created, <[String; 0]>::default());
+    assert_eq!(report.created, <[String; 0]>::default());
 
     precreate_partitions(
         &db.pool,
@@ -90,10 +90,10 @@ async fn precreate_with_rows_in_default_partition_splits_it() {
             .await
         };
         let before = files(db.pool.clone()).await;
-        let made = precreate_partitions(&db.pool, Log::TABLE, &options)
+        let report = precreate_partitions(&db.pool, Log::TABLE, &options)
             .await
             .unwrap();
-        assert_eq!(made.split.as_deref(), Some("logs_p0000000000000000"));
+        assert_eq!(report.split.as_deref(), Some("logs_p0000000000000000"));
         assert_eq!(files(db.pool.clone()).await, before, "no row was moved");
         Log::records()
             .create_many(&db.pool, &lines(250..260))
@@ -155,10 +155,10 @@ async fn precreate_with_rows_beyond_the_last_partition_splits_them_off() {
             .await;
         }
         let rows = number(&db.pool, "SELECT count(*) FROM logs").await;
-        let made = precreate_partitions(&db.pool, Log::TABLE, &options)
+        let report = precreate_partitions(&db.pool, Log::TABLE, &options)
             .await
             .unwrap();
-        assert_eq!(made.split.as_deref(), Some("logs_p0000000000000300"));
+        assert_eq!(report.split.as_deref(), Some("logs_p0000000000000300"));
         if options.max_locked_split_bytes > 0 {
             insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000100 100..200 100
@@ -218,10 +218,10 @@ async fn inserts_during_a_split_succeed() {
         let writers: Vec<_> = (0..3)
             .map(|_| tokio::spawn(write(pool.clone(), stop.clone())))
             .collect();
-        let mut patient = options.clone();
-        patient.lock_retry_timeout = Duration::from_secs(120);
+        let mut long = options.clone();
+        long.lock_retry_timeout = Duration::from_secs(120);
         for _ in 0..10 {
-            precreate_partitions(&db.pool, Log::TABLE, &patient)
+            precreate_partitions(&db.pool, Log::TABLE, &long)
                 .await
                 .unwrap();
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -322,10 +322,10 @@ async fn precreate_with_a_wide_partition_created_by_hand_skips_no_ids() {
             .create_many(pool, &lines(part))
             .await
             .unwrap();
-        let made = precreate_partitions(pool, Log::TABLE, &options(100))
+        let report = precreate_partitions(pool, Log::TABLE, &options(100))
             .await
             .unwrap();
-        assert_eq!(made, Default::default());
+        assert_eq!(report, Default::default());
     }
     assert_eq!(number(pool, "SELECT max(id) FROM logs").await, 6);
 }
@@ -430,12 +430,12 @@ async fn killed_splits_are_continued() {
         drop(conn);
         let after = Duration::from_micros(200 * u64::try_from(round).unwrap());
         if round % 2 == 0 {
-            // The process is gone.
+            // The client is killed.
             let _ =
                 tokio::time::timeout(after, precreate_partitions(&killed, Log::TABLE, &options))
                     .await;
         } else {
-            // The session is.
+            // The session is killed.
             let (_, _) = tokio::join!(precreate_partitions(&killed, Log::TABLE, &options), async {
                 tokio::time::sleep(after).await;
                 execute(&db.pool, &format!("SELECT pg_terminate_backend({pid})")).await;
@@ -453,7 +453,7 @@ async fn killed_splits_are_continued() {
             rows
         );
         if round % 4 == 3 {
-            // A session that was killed holds its locks for a moment longer.
+            // A killed session holds its locks for a moment longer.
             let deadline = Instant::now() + Duration::from_secs(120);
             while precreate_partitions(&db.pool, Log::TABLE, &options)
                 .await
@@ -482,13 +482,13 @@ async fn killed_splits_are_continued() {
 }
 
 #[tokio::test]
-async fn a_bound_that_ids_come_near_is_chosen_anew() {
+async fn split_with_ids_near_its_bound_chooses_a_later_one() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
         .await
         .unwrap();
-    // As it was left by somebody who was killed.
+    // As a killed process has left it.
     execute(
         &db.pool,
         "ALTER TABLE logs_default \
@@ -501,8 +501,8 @@ async fn a_bound_that_ids_come_near_is_chosen_anew() {
         .unwrap_err();
     assert!(refused.is_setup(), "{refused}");
     insta::assert_snapshot!(format!("{refused}\n{}", refused.hint().unwrap()), @"
-the default partition of logs takes no ids from 300 on: its conversion was cut short, and never gone on with
-go on with it: lookback storage seal
+the default partition of logs takes no ids from 300 on: its split was interrupted
+to continue it: lookback storage seal
 ");
     precreate_partitions(&db.pool, Log::TABLE, &split_in_steps(100))
         .await
@@ -522,7 +522,7 @@ logs_default -..- 0
 }
 
 #[tokio::test]
-async fn several_at_once_do_it_once() {
+async fn concurrent_precreates_create_each_partition_once() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
@@ -534,17 +534,17 @@ async fn several_at_once_do_it_once() {
             precreate_partitions(&db.pool, Log::TABLE, &options),
             precreate_partitions(&db.pool, Log::TABLE, &options),
         );
-        let made = [a.unwrap(), b.unwrap(), c.unwrap()];
-        let mut names: Vec<_> = made.iter().flat_map(|made| &made.created).collect();
+        let reports = [a.unwrap(), b.unwrap(), c.unwrap()];
+        let mut names: Vec<_> = reports.iter().flat_map(|report| &report.created).collect();
         let all = names.len();
         names.sort();
         names.dedup();
-        assert_eq!(names.len(), all, "{made:?}");
+        assert_eq!(names.len(), all, "{reports:?}");
     }
 }
 
 #[tokio::test]
-async fn models_and_database_stay_in_step() {
+async fn check_of_a_partitioned_database_finds_no_difference() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
@@ -564,9 +564,9 @@ async fn models_and_database_stay_in_step() {
     let _ = Models::lookback();
 }
 
-/// A lock that others hold is asked for in short turns.
+/// A lock that others hold is retried in short attempts.
 #[tokio::test]
-async fn who_waits_for_a_lock_does_not_keep_others_waiting() {
+async fn precreate_that_waits_for_a_lock_lets_inserts_through() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
@@ -574,22 +574,19 @@ async fn who_waits_for_a_lock_does_not_keep_others_waiting() {
         .unwrap();
     let mut reading = db.pool.begin().await.unwrap();
     reading.execute("SELECT count(*) FROM logs").await.unwrap();
-    let mut impatient = options(100);
-    impatient.lock_retry_timeout = Duration::from_millis(900);
-    let (refused, ()) = tokio::join!(
-        precreate_partitions(&db.pool, Log::TABLE, &impatient),
-        async {
-            for _ in 0..10 {
-                Log::records()
-                    .create_many(&db.pool, &lines(0..2))
-                    .await
-                    .unwrap();
-            }
+    let mut short = options(100);
+    short.lock_retry_timeout = Duration::from_millis(900);
+    let (refused, ()) = tokio::join!(precreate_partitions(&db.pool, Log::TABLE, &short), async {
+        for _ in 0..10 {
+            Log::records()
+                .create_many(&db.pool, &lines(0..2))
+                .await
+                .unwrap();
         }
-    );
+    });
     assert!(refused.unwrap_err().is_timeout());
     reading.rollback().await.unwrap();
-    precreate_partitions(&db.pool, Log::TABLE, &impatient)
+    precreate_partitions(&db.pool, Log::TABLE, &short)
         .await
         .unwrap();
 }
