@@ -92,8 +92,7 @@ pub struct MaintenanceStats {
     pub dropped_partitions: u64,
     /// Rounds that found nothing to do.
     pub idle_rounds: u64,
-    /// The last failure, which is retried: the table and the error. `None` once
-    /// everything succeeded again.
+    /// The error of the last round, which is retried; `None` once a round succeeded.
     pub last_error: Option<String>,
 }
 
