@@ -4,7 +4,7 @@ use std::path::Path;
 
 fn main() {
     // `migrations` is a link to the second, which a published package does not have. A path
-    // that is missing would count as changed, and compile the crate anew each time.
+    // that is missing would count as changed, and compile the crate again each time.
     for folder in ["migrations", "../../migrations"] {
         if Path::new(folder).exists() {
             println!("cargo:rerun-if-changed={folder}");

@@ -83,7 +83,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// How much is said beside the data.
+    /// How much is printed beside the data.
     pub(crate) fn verbosity(&self) -> Result<Verbosity, Failure> {
         match (self.quiet, self.verbose) {
             (false, false) => Ok(Verbosity::Normal),

@@ -14,7 +14,7 @@ pub(crate) struct Failure {
     kind: Kind,
     message: String,
     hint: Option<String>,
-    /// What caused it, one after the other; said by `--verbose`.
+    /// The chain of causes, printed with `--verbose`.
     causes: Vec<String>,
     /// Whether a table or a right may be missing.
     is_of_setup: bool,
@@ -28,7 +28,7 @@ enum Kind {
     Failed,
     /// The command was interrupted.
     Interrupted,
-    /// Whoever reads the output has gone; not worth a word.
+    /// The reader of the output has gone; nothing is printed.
     BrokenPipe,
 }
 

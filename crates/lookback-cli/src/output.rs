@@ -26,7 +26,7 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 
-/// How much is said on standard error.
+/// How much is printed on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verbosity {
     /// Warnings and errors.
@@ -42,7 +42,7 @@ pub(crate) enum Verbosity {
 /// to print there, such as the one that starts PostgreSQL.
 static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
 
-/// Sets how much is said from now on; a second call changes nothing.
+/// Sets how much is printed from now on; a second call changes nothing.
 pub(crate) fn set_verbosity(verbosity: Verbosity) {
     let _ = VERBOSITY.set(verbosity);
 }

@@ -187,7 +187,7 @@ const RIGHTS: &str =
     "run it as the owner of the tables, or have the owner GRANT the right to the role";
 
 /// What makes a transaction see what was sealed.
-const ANEW: &str =
+const RETRY_TRANSACTION: &str =
     "roll the transaction back and try all of it again, or begin it as READ COMMITTED";
 
 struct Seconds(Duration);
@@ -294,7 +294,7 @@ impl Error {
 
     /// The same may succeed when it is tried again: the database did not answer
     /// in time or cannot be reached, or another transaction was in the way. In a
-    /// transaction of the caller's, all of it has to be tried again.
+    /// caller's transaction, all of it has to be retried.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Timeout(_) | Self::Unavailable(_) | Self::StaleSnapshot { .. } => true,
@@ -321,7 +321,7 @@ impl Error {
         match self {
             Self::Setup { hint, .. } => Some(hint),
             Self::TooSlow { .. } => Some(FASTER),
-            Self::StaleSnapshot { .. } => Some(ANEW),
+            Self::StaleSnapshot { .. } => Some(RETRY_TRANSACTION),
             Self::Database { code, .. } => match code.as_str() {
                 sqlstate::UNDEFINED_TABLE => Some(MIGRATE),
                 sqlstate::INSUFFICIENT_PRIVILEGE => Some(RIGHTS),
@@ -354,7 +354,7 @@ impl Error {
         self
     }
 
-    /// The same, said of a part of a batch that comes after so many records.
+    /// Moves the places of records on by the number of records before this part.
     pub(crate) fn after_rows(mut self, before: usize) -> Self {
         let fields = match &mut self {
             Self::Invalid { fields, .. } => fields.as_mut_slice(),

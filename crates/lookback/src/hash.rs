@@ -1,4 +1,4 @@
-//! A hash that is the same everywhere and for ever.
+//! A hash that is the same on every platform and in every version.
 
 /// FNV-1a with 64 bits (draft-eastlake-fnv).
 pub(crate) fn fnv1a(bytes: impl IntoIterator<Item = u8>) -> u64 {

@@ -101,7 +101,7 @@ fn parse_version(version: &str) -> (u32, u32, u32) {
 }
 
 /// Checks that the vectors in the database were made by this version of the
-/// encoder: likeness between versions means nothing.
+/// encoder: vectors of two versions cannot be compared.
 ///
 /// # Errors
 ///
@@ -115,10 +115,10 @@ pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
         Some(setting) if setting.value != ENCODER_VERSION.to_string() => Err(Error::Setup {
             problem: format!(
                 "the vectors in the database are of encoder {}, and this is encoder \
-                 {ENCODER_VERSION}: search by likeness finds the wrong rows",
+                 {ENCODER_VERSION}: search by similarity finds the wrong rows",
                 setting.value
             ),
-            hint: "make them anew with lookback db reembed, or use the version of Lookback that \
+            hint: "recompute them with lookback db reembed, or use the version of Lookback that \
                    wrote them"
                 .to_owned(),
         }),

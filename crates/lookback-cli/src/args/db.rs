@@ -35,7 +35,7 @@ impl DbCli {
 }
 
 impl DbCommand {
-    /// How much is said, of what was asked for: on a terminal some commands ask, and
+    /// How much is printed: on a terminal some commands ask, and
     /// what they ask is printed as notes are.
     pub(crate) fn verbosity(&self, asked: Verbosity) -> Verbosity {
         if matches!(self, Self::Generate { .. } | Self::Push { .. }) && io::stdin().is_terminal() {

@@ -121,7 +121,7 @@ async fn models_are_written_to_a_file_and_not_over_one() {
     ");
 }
 
-/// With Lookback's own models, whose migrations are written anew here.
+/// With Lookback's own models, whose migrations are written again here.
 #[tokio::test]
 async fn what_is_there_is_recorded_as_applied() {
     let lookback = Lookback::new().await;

@@ -1,4 +1,4 @@
-//! `--quiet` and `--verbose`: what is said beside the data.
+//! `--quiet` and `--verbose`: messages beside the data.
 
 use crate::support::{Lookback, transcript};
 
@@ -53,8 +53,8 @@ $ lookback -q logs list levle=info
     transcript!(lookback.run(&["-q", "logs", "search", "zzz"]), @"
 $ lookback -q logs search zzz
 ID  TIME  LEVEL  SOURCE  MESSAGE
-! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by likeness finds the wrong rows
-! hint: make them anew with lookback db reembed, or use the version of Lookback that wrote them
+! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by similarity finds the wrong rows
+! hint: recompute them with lookback db reembed, or use the version of Lookback that wrote them
 ");
 }
 

@@ -1,4 +1,4 @@
-//! Migrations of two branches, put one after the other: real folders, and the
+//! Migrations of two branches, put in one sequence: real folders, and the
 //! real server for what comes of them.
 
 use std::collections::BTreeMap;
@@ -220,7 +220,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
         changed.iter().map(|name| (*name, &after[*name])).collect();
     let journal = serde_json::json!({ "write": write, "remove": [] }).to_string();
 
-    // It is killed once so many files are written.
+    // It is killed once this many files are written.
     for done in 0..=changed.len() {
         for (name, text) in &before {
             fs::write(repository.folder.path().join(name), text).unwrap();
@@ -263,7 +263,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
     assert_eq!(repository.files(), after);
 }
 
-/// Whoever sends a journal with a merge cannot write anywhere else by it.
+/// A journal that comes with a merge cannot write outside of the folder.
 #[test]
 fn a_journal_writes_in_its_folder_only() {
     let repository = Repository::new();
@@ -435,7 +435,7 @@ async fn every_database_ends_as_the_newest_snapshot_has_it() {
     }
 }
 
-/// Where a migration was applied that is generated anew, its file is missed.
+/// A database in which a regenerated migration was applied misses its file.
 #[tokio::test]
 async fn a_database_that_had_what_was_generated_anew_says_so() {
     let (repository, models) = in_conflict();

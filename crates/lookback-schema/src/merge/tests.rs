@@ -134,7 +134,7 @@ fn changes_of_different_objects_are_both_made() {
 }
 
 proptest! {
-    /// Whoever is first, and however many went before.
+    /// In either order, after any number of others.
     #[test]
     fn sets_of_changes_are_merged_in_any_order(owners in prop::collection::vec(0..3_u8, EDITS.len())) {
         let made = |whose: &[u8]| {
@@ -164,7 +164,7 @@ fn conflicts(first: Edit, second: Edit) -> String {
         lines.join("\n")
     };
     let there = merge(&shop(), &first, &second);
-    // Whoever is first, they do not go together.
+    // They conflict in either order.
     assert!(merge(&shop(), &second, &first).is_err());
     told(there)
 }
@@ -256,7 +256,7 @@ fn what_one_uses_the_other_cannot_take_away() {
     insta::assert_snapshot!(told, @"orders.total: change type of orders.total from integer to text in the first, add check orders.total_check in the second");
 }
 
-/// An unchanged column is made anew when one that it follows from is changed:
+/// An unchanged column is rebuilt when one that it is computed from changes:
 /// with it goes what the other one made of it.
 #[test]
 fn what_is_made_anew_on_the_way_is_changed() {

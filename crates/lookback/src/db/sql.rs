@@ -161,7 +161,7 @@ impl Sql {
         Ok(())
     }
 
-    /// The rows, one after the other as they come.
+    /// The rows as they arrive.
     pub(crate) fn fetch(
         self,
         conn: &mut PgConnection,

@@ -112,7 +112,7 @@ impl<M: Model> JsonPath<M> {
         self.clone().gte(low) & self.lte(high)
     }
 
-    /// Is not between these, or is no number or no string as they are.
+    /// Is not between these, or is not of their type.
     pub fn not_between(self, low: impl Into<Json>, high: impl Into<Json>) -> Filter<M> {
         !self.between(low, high)
     }

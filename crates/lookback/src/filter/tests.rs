@@ -1,4 +1,4 @@
-//! Text and types, and what is said of mistakes.
+//! Filters as text and as typed columns, and the errors of wrong ones.
 
 use crate::json;
 

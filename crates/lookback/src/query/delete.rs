@@ -11,7 +11,7 @@ use crate::model::{ColumnRole, Model, check};
 use crate::value::{ColumnValue as _, Value};
 use crate::write::now;
 
-/// The most records that one statement purges. Outside of the caller's transaction,
+/// The most records that one statement purges. Outside the caller's transaction,
 /// each statement commits.
 const PURGE_BATCH: u64 = 10_000;
 

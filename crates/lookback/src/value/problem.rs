@@ -6,7 +6,7 @@ use super::Json;
 
 /// What is wrong with one value, in words that say what would be right.
 ///
-/// It names no field: whoever knows the field puts its name in front.
+/// It names no field: the caller that knows the field puts its name in front.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Problem(String);

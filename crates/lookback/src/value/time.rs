@@ -46,7 +46,7 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Prob
 }
 
 /// A date and time of ISO 8601 with a zone: `T`, `t` or a space between them,
-/// seconds and their fraction as one likes, and `Z`, `z`, `+01:00`, `+0100` or `+01`.
+/// seconds and their fraction optional, and `Z`, `z`, `+01:00`, `+0100` or `+01`.
 fn absolute(text: &str) -> Option<DateTime<Utc>> {
     if !text.is_ascii() || text.len() < 17 {
         return None;

@@ -495,7 +495,7 @@ async fn writes_of_many_are_in_the_callers_transaction() {
     assert!(logs.len() == 5 && logs.iter().all(|log| log.source == "API"));
     assert_eq!(embedding(pool, 1).await, Embedding::of("line 0 API info"));
 
-    // What is read as jsonb and made anew is what a new record would have.
+    // A vector recomputed from jsonb is the one that a new record would have.
     let body = json!({"order": {"items": ["boots", "scarf"]}, "paid": true});
     let at = time("2026-01-01T00:00:00Z");
     let new = NewRequestSnapshot::new("POST", "/orders", at, "1", "test").body(body);

@@ -1,5 +1,5 @@
 //! Futures that are dropped half-way: nothing of theirs is left in a pool, nor
-//! in a transaction of the caller's.
+//! in the caller's transaction.
 
 use std::time::{Duration, Instant};
 
@@ -111,7 +111,7 @@ async fn a_transaction_of_the_callers_stays_the_callers() {
         let query = Log::records().filter(Log::message().eq(message));
         query.exists(&db.pool).await.unwrap()
     };
-    // A COPY that is dropped takes its connection with it, as is said of it.
+    // A COPY that is dropped takes its connection with it, as documented.
     for operation in ALL
         .into_iter()
         .filter(|of| !matches!(of, Operation::CreateMany))

@@ -76,7 +76,7 @@ async fn all_or_none_are_stored_and_every_bad_one_is_named() {
     );
 }
 
-/// What only the database can know is told with the place of the record, too.
+/// An error that only the database finds has the place of the record, too.
 #[tokio::test]
 async fn a_refusal_of_the_database_names_the_record() {
     let db = testkit::database().await;

@@ -439,7 +439,7 @@ fn base64(text: &str) -> String {
     encoded
 }
 
-/// Cursors that were given out once lead to the same place for ever.
+/// Cursors that were given out once lead to the same place in every version.
 #[tokio::test]
 async fn a_cursor_of_version_1_is_read() {
     let db = testkit::database().await;

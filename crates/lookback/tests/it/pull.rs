@@ -11,7 +11,7 @@ use lookback::migrate::{
 use lookback_schema::{Decisions, Schema, diff};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// What is pulled of the database that `start.sql` makes; written anew with
+/// What is pulled of the database that `start.sql` makes; written again with
 /// `PULL=overwrite`.
 #[allow(dead_code, unreachable_pub)]
 mod shop;

@@ -1,4 +1,4 @@
-//! Vectors of another encoder, made anew.
+//! Recomputing the vectors of another encoder.
 
 use lookback::migrate::{self, Models, Reembedded};
 use lookback::{Log, NewLog};

@@ -1,4 +1,4 @@
-//! Chosen columns, and rows one after the other.
+//! Selected columns, and streams of rows.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use lookback::json;

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 const SHORT: Duration = Duration::from_millis(60);
 const LONG: Duration = Duration::from_secs(60);
 
-/// A table that keeps whoever reads it waiting, until the lock is dropped.
+/// A table whose readers wait until the lock is dropped.
 async fn locked(db: &testkit::Database) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut lock = db.pool.begin().await.unwrap();
     lock.execute("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")

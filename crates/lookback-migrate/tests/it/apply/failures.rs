@@ -1,4 +1,4 @@
-//! A statement that fails: what is said, and what the database is like.
+//! A statement that fails: the error, and the state of the database.
 
 use super::Shop;
 

@@ -171,7 +171,7 @@ async fn who_is_migrating_is_named_while_waiting_and_at_the_end() {
     assert_eq!(shop.migrate().await.ok().len(), 1);
 }
 
-/// With a lock that blocks, whoever waits would keep the index from being built.
+/// With a blocking lock, a waiting process would keep the index from being built.
 #[tokio::test]
 async fn five_at_once_build_an_index_concurrently_once() {
     let shop = Shop::new(&[

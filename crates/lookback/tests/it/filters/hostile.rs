@@ -254,7 +254,7 @@ async fn what_is_no_name_is_refused() {
     untouched(&db).await;
 }
 
-/// As a document, a path of so many keys would overflow the stack.
+/// As a document, a path of this many keys would overflow the stack.
 #[tokio::test]
 async fn a_path_is_not_endless() {
     let db = testkit::database().await;
