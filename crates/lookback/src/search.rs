@@ -12,29 +12,23 @@
 //! search: see `docs/decisions/0003-search-candidates.md`.
 
 mod candidates;
-mod explain;
-mod fold;
-mod grammar;
 mod hit;
 pub(crate) mod index;
-mod query;
+mod parse;
 mod rank;
-mod scan;
+mod run;
 mod scope;
-mod sealed;
 mod statement;
-mod text;
-mod word;
 
-pub(crate) use candidates::candidates;
-pub(crate) use explain::Explainer;
-pub(crate) use grammar::Terms;
+pub(crate) use candidates::{Places, nearest};
 pub use hit::{Highlight, Hit, MatchKind, Why, WordMatch};
-pub(crate) use query::Query;
+pub(crate) use parse::query::Query;
+pub(crate) use parse::terms::Terms;
+pub(crate) use rank::explain::Explainer;
 pub(crate) use rank::{Ranked, Ranking, rank};
-pub(crate) use scan::Session as ScanSession;
+pub(crate) use run::candidates;
 pub(crate) use scope::{Scope, Time};
-pub(crate) use sealed::{Places, nearest};
+pub(crate) use statement::scan_settings::Session as ScanSession;
 
 /// Whether a record with these texts in its search fields is found, the fields
 /// of the search apart: what fetching and ranking come to, for one record
@@ -45,8 +39,8 @@ pub fn finds<M: crate::Model>(
     embedding: Option<&crate::Embedding>,
 ) -> bool {
     let terms = Terms::parse(M::TABLE, search);
-    let whole = text::lower(&texts.join("\n"));
-    let has = |piece: &String| whole.contains(&text::lower(piece));
+    let whole = parse::text::lower(&texts.join("\n"));
+    let has = |piece: &String| whole.contains(&parse::text::lower(piece));
     if !terms.phrases.iter().all(has) || terms.without.iter().any(has) {
         return false;
     }

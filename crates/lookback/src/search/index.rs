@@ -18,7 +18,7 @@
 //! A summary is never the last word: it may name too many records and never too
 //! few, and each record is read and compared before it is a hit. So deleting a
 //! record needs nothing, and changing its text adds to the summaries
-//! (`seal/change.rs`). Why no trigram index and no HNSW:
+//! (`index/changes.rs`). Why no trigram index and no HNSW:
 //! `docs/decisions/0010-sealed-segments.md`.
 
 use sqlx::{PgConnection, Row as _};
@@ -28,22 +28,22 @@ use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 
-mod change;
-mod compact;
-mod damage;
-mod gone;
-pub(crate) mod grams;
-mod kinds;
-mod listed;
+pub(crate) mod bloom_filter;
+mod changes;
+mod compaction;
+mod corruption;
+mod orphans;
+mod postings;
+mod postings_builder;
 mod sealer;
 mod summary;
-pub(crate) mod template;
+pub(crate) mod templates;
 
-pub(crate) use change::Changes;
-pub use compact::compact;
-pub(crate) use damage::{damaged, of_summaries};
-pub(crate) use gone::{forget_gone, forget_segments, has_gone, is_left, sealed_from};
-pub(crate) use listed::{LISTED, NEWEST};
+pub(crate) use changes::Changes;
+pub use compaction::compact;
+pub(crate) use corruption::{damaged, of_summaries};
+pub(crate) use orphans::{forget_gone, forget_segments, has_gone, is_left, sealed_from};
+pub(crate) use postings::{LISTED, NEWEST};
 pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
 
 /// Forgets all summaries of a table: all of its records count as new, until
@@ -57,7 +57,7 @@ pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<()
     lock(together.conn(), table, Lock::AloneAtLast).await?;
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
-    let deleting = gone::deleting_segments(&target, "TRUE");
+    let deleting = orphans::deleting_segments(&target, "TRUE");
     sql.push(&format!(
         "WITH {deleting} SELECT count(*) FROM gone_segments"
     ));

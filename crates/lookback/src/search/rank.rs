@@ -1,13 +1,17 @@
 //! The order of hits: pure, from texts and cosines to scores.
 
+pub(super) mod explain;
+mod fold;
+mod word;
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::candidates::{Candidate, Had};
-use super::query::{Query, tells};
-use super::text::{lower, words};
-use super::word::{ALIKE, Lexicon, PART, has_parts};
+use super::parse::query::{Query, tells};
+use super::parse::text::{lower, words};
 use crate::embedding::{Embedding, Meaning};
+use word::{ALIKE, Lexicon, PART, has_parts};
 
 /// The words in the order and with nothing between them.
 const PHRASE: f32 = 0.2;

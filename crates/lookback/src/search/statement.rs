@@ -11,15 +11,20 @@
 //! cosine: lines that differ in numbers alone have the same embedding. Without
 //! kinds, one template would fill every place.
 
-use super::query::Query;
+mod nearest;
+pub(super) mod scan_settings;
+mod words;
+
+use super::candidates::Places;
+use super::parse::query::Query;
 use super::rank::MIN_COSINE;
-use super::sealed::Places;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::Pattern;
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
+use nearest::Near;
+pub(super) use words::{Words, signature};
 
 /// Rows fetched because they share letters with the words.
 pub(super) const BY_LETTERS: i64 = 1_000;
@@ -161,182 +166,3 @@ pub(super) const PARTS: i64 = 10_000;
 /// The farthest kind that can make a hit.
 #[allow(clippy::cast_possible_truncation)]
 pub(super) const FAR: i64 = ((1.0 - MIN_COSINE) * PARTS as f32) as i64;
-
-/// The nearest of some rows.
-struct Near<'a> {
-    id: &'a str,
-    distance: &'a str,
-    /// ` … FROM table WHERE …`, after the `FROM`.
-    rows: &'a str,
-}
-
-impl Near<'_> {
-    /// Two scans: one counts what kinds there are, the other reads the nearest
-    /// of them; all of them, where they are few rows.
-    /// One of them, where the rows are few.
-    fn by_scan(&self, are_few: bool) -> String {
-        let Self { id, distance, rows } = self;
-        if are_few {
-            let once = Self {
-                id: "__id",
-                distance: "distance",
-                rows: "near_rows WHERE TRUE",
-            };
-            return format!(
-                ", near_rows AS MATERIALIZED (SELECT {id} AS __id, {distance} AS distance FROM {rows}){}",
-                once.by_scan(false)
-            );
-        }
-        format!(
-            ", near_kinds AS MATERIALIZED (\
-               SELECT (nullif({distance}, 'NaN') * {PARTS})::int AS kind, count(*) AS counted FROM {rows} GROUP BY 1), \
-             near AS (SELECT {id} AS __id, {distance} AS distance FROM {rows} AND ({distance}) * {PARTS} <= (\
-               SELECT max(kind) + 0.5 FROM (\
-                 SELECT kind FROM near_kinds WHERE kind <= {FAR} ORDER BY kind LIMIT (\
-                   SELECT CASE WHEN sum(counted) > {NEAR} THEN {KINDS} END FROM near_kinds WHERE kind <= {FAR})) AS k)), {nearest}",
-            nearest = Self::nearest("SELECT __id, distance FROM near"),
-        )
-    }
-
-    /// From an index in the order of nearness; again beyond it, where lines of
-    /// a few kinds are all that came.
-    fn by_index(&self) -> String {
-        let Self { id, distance, rows } = self;
-        let mut sql = String::new();
-        let mut so_far = String::new();
-        for step in 1..=STEPS {
-            let beyond = match so_far.is_empty() {
-                true => String::new(),
-                false => format!(
-                    " AND {distance} > (SELECT max(distance) + 0.5 / {PARTS} FROM ({so_far}) AS s) \
-                     AND (SELECT count(*) = {full} AND count(DISTINCT (distance * {PARTS})::int) < {KINDS} \
-                          AND max(distance) * {PARTS} <= {FAR} FROM ({so_far}) AS s)",
-                    full = STEP * i64::try_from(step - 1).unwrap_or(i64::MAX),
-                ),
-            };
-            sql.push_str(&format!(
-                ", near{step} AS MATERIALIZED (SELECT {id} AS __id, nullif({distance}, 'NaN') AS distance \
-                   FROM {rows}{beyond} ORDER BY {distance}, {id} DESC LIMIT {STEP})"
-            ));
-            if !so_far.is_empty() {
-                so_far.push_str(" UNION ALL ");
-            }
-            so_far.push_str(&format!("SELECT __id, distance FROM near{step}"));
-        }
-        format!("{sql}, near AS ({so_far}), {}", Self::nearest(&so_far))
-    }
-
-    fn nearest(rows: &str) -> String {
-        format!(
-            "nearest AS (SELECT __id FROM (\
-               SELECT __id, distance, row_number() OVER (\
-                 PARTITION BY (distance * {PARTS})::int ORDER BY __id DESC) AS nth FROM ({rows}) AS r) AS n \
-             ORDER BY (nth - 1) / {NEAR_OF_A_KIND}, distance, __id DESC LIMIT {NEAR})"
-        )
-    }
-}
-
-/// Conditions on what rows have of the words of a query.
-pub(super) struct Words {
-    words: Vec<Word>,
-}
-
-struct Word {
-    whole: String,
-    pieces: Vec<String>,
-}
-
-impl Words {
-    fn bind(query: &Query, sql: &mut Sql) -> Result<Self, Error> {
-        // Both sides in lower case by the same hand, the database's.
-        let mut pattern = |piece: &String| {
-            Ok(format!(
-                "lower({})",
-                sql.argument(Pattern::containing(piece))?
-            ))
-        };
-        let mut words = Vec::new();
-        for fetched in &query.fetched {
-            words.push(Word {
-                whole: pattern(&fetched.word)?,
-                pieces: fetched
-                    .pieces
-                    .iter()
-                    .map(&mut pattern)
-                    .collect::<Result<_, Error>>()?,
-            });
-        }
-        Ok(Self { words })
-    }
-
-    /// Whether a text has any of them.
-    fn any(&self, text: &str) -> String {
-        let patterns = self
-            .words
-            .iter()
-            .flat_map(|word| match word.pieces.is_empty() {
-                true => std::slice::from_ref(&word.whole),
-                false => word.pieces.as_slice(),
-            });
-        // Not one condition a pattern: each would make the text anew, and of a
-        // long one that is what takes time. An index serves this as well.
-        let patterns: Vec<&str> = patterns.map(String::as_str).collect();
-        format!("{text} LIKE ANY (ARRAY[{}])", patterns.join(", "))
-    }
-
-    /// What a text has of each, two bits a word: 2 for the word, 1 for a piece.
-    fn signature(&self, text: &str) -> String {
-        let like = |pattern: &String| format!("{text} LIKE {pattern}");
-        let words = self.words.iter().map(|word| {
-            let pieces = word.pieces.iter().map(like).collect();
-            (like(&word.whole), pieces)
-        });
-        signature(words)
-    }
-
-    /// How rare each word is among the rows that have any.
-    pub(super) fn weights(words: usize) -> String {
-        let of_word = |place: usize| {
-            format!(
-                "ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE (__signature >> {}) & 2 = 2))) AS w{place}",
-                2 * place
-            )
-        };
-        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
-    }
-
-    /// The same, where each row stands for as many as it says.
-    pub(super) fn weights_of_rows(words: usize) -> String {
-        let of_word = |place: usize| {
-            format!(
-                "ln(1 + sum(rows)::float8 / (1 + coalesce(sum(rows) FILTER (WHERE (__signature >> {}) & 2 = 2), 0))) AS w{place}",
-                2 * place
-            )
-        };
-        (0..words).map(of_word).collect::<Vec<_>>().join(", ")
-    }
-
-    /// What a row has of these words, each by its weight; a piece is worth half.
-    pub(super) fn score(words: impl Iterator<Item = usize>) -> String {
-        let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
-        words.map(of_word).collect::<Vec<_>>().join(" + ")
-    }
-}
-
-/// What something has of words, two bits a word, from conditions that say whether
-/// it has each word and each piece of it. What has no piece does not have the
-/// word, and most do not.
-pub(super) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> String {
-    let of_word = |(place, (whole, pieces)): (usize, (String, Vec<String>))| {
-        let (word, piece) = (2_i64 << (2 * place), 1_i64 << (2 * place));
-        match pieces.is_empty() {
-            true => format!("CASE WHEN {whole} THEN {word} ELSE 0 END"),
-            false => format!(
-                "CASE WHEN NOT ({}) THEN 0 WHEN {whole} THEN {word} ELSE {piece} END",
-                pieces.join(" OR ")
-            ),
-        }
-    };
-    let words: Vec<String> = words.enumerate().map(of_word).collect();
-    format!("({})::bigint", words.join(" + "))
-}

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use sqlx::{PgConnection, PgPool, Row as _};
 use tokio::sync::Semaphore;
 
-use super::compact::merge;
-use super::gone::forget_all_gone;
-use super::kinds::Record;
+use super::compaction::merge;
+use super::orphans::forget_all_gone;
+use super::postings_builder::Record;
 use super::summary::{Finished, Summary};
 use super::{Lock, forget, lock, sealed_until};
 use crate::db::Sql;

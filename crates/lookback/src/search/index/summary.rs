@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::grams::{BITS, Letters, Signature};
-use super::kinds::{Kinds, Record};
+use super::bloom_filter::{BITS, Letters, Signature};
+use super::postings_builder::{Kinds, Record};
 use crate::tables::{NewSealedSegment, NewSearchBlock};
 use crate::value::Bytes;
 

@@ -5,9 +5,9 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::db::Sql;
 use crate::error::Error;
-use crate::search::index::grams;
-use crate::search::index::template::is_odd;
-use crate::search::query::Query;
+use crate::search::index::bloom_filter;
+use crate::search::index::templates::is_odd;
+use crate::search::parse::query::Query;
 use crate::search::statement::signature;
 
 /// The words and phrases of a query, in the lower case of the database.
@@ -54,11 +54,11 @@ impl Piece {
             text: text.to_owned(),
             is_odd: is_odd(text),
             left_out: match is_odd(text) {
-                true => few(&mut grams::odd_places(text).into_iter()),
-                false => few(&mut grams::left_out_places(text)),
+                true => few(&mut bloom_filter::odd_places(text).into_iter()),
+                false => few(&mut bloom_filter::left_out_places(text)),
             },
-            unknown: few(&mut grams::text_places(text)),
-            letters: few(&mut grams::letter_places(text)),
+            unknown: few(&mut bloom_filter::text_places(text)),
+            letters: few(&mut bloom_filter::letter_places(text)),
             number,
         }
     }

@@ -2,7 +2,7 @@
 //! "Space/time trade-offs in hash coding with allowable errors", 1970).
 //!
 //! What has a digit is looked for in signatures, and what templates leave out
-//! (see [`super::template`]): of a run of letters and digits with a digit in it
+//! (see [`super::templates`]): of a run of letters and digits with a digit in it
 //!
 //! - each four bytes that have a digit,
 //! - each three letters,
@@ -19,7 +19,7 @@
 //!
 //! Signatures are stored: neither the pieces nor their places ever change.
 
-use super::template::{is_kept, odd_runs, runs};
+use super::templates::{is_kept, odd_runs, runs};
 
 /// The length of a signature, in bits. Not longer than PostgreSQL keeps in the
 /// row itself (2 KB, with what else is in it).

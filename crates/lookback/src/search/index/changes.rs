@@ -3,8 +3,8 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::grams::{Letters, Signature};
-use super::kinds::{Kinds, Record};
+use super::bloom_filter::{Letters, Signature};
+use super::postings_builder::{Kinds, Record};
 use super::{Lock, damaged, lock, sealed};
 use crate::db::Sql;
 use crate::embedding::Embedding;

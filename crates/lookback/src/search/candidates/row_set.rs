@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use super::span::Span;
+use super::segment_range::Span;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};

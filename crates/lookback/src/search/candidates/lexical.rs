@@ -3,15 +3,15 @@
 use sqlx::{PgConnection, Row as _};
 
 use super::blocks::Blocks;
-use super::kind::{Kind, passing, possible, records};
-use super::pieces::Pieces;
-use super::places::Places;
-use super::span::Span;
+use super::postings::{Kind, passing, possible, records};
+use super::row_set::Places;
+use super::segment_range::Span;
+use super::tokens::Pieces;
 use crate::error::Error;
 use crate::filter::Pattern;
 use crate::model::{ColumnRole, Table};
-use crate::search::index::template::templates_within;
-use crate::search::query::Query;
+use crate::search::index::templates::templates_within;
+use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
 use crate::search::statement::{BY_LETTERS, OF_A_KIND, PARTS, Words};
 use crate::value::{ColumnValue, Value};
@@ -197,7 +197,7 @@ impl LetteredKinds {
         sql.bind_value(table.column_of(ColumnRole::Embedding), vector)?;
         let vector = sql.take_text();
         let mut span = span.condition(&mut sql)?;
-        // What is below, retention took: see `seal/gone.rs`.
+        // What is below, retention took: see `index/orphans.rs`.
         span.push_str(&format!(" AND last_id >= {}", sql.argument(from)?));
         let wanted = sql.argument(effort.groups)?;
         let quarters = sql.argument(effort.quarters)?;

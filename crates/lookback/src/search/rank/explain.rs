@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::fold::{Folded, merged};
-use super::hit::{Highlight, MatchKind, Why, WordMatch};
-use super::query::Query;
-use super::rank::{Ranked, Ranking, has_phrase};
-use super::text::{lower, words};
 use super::word::{ALIKE, Lexicon, Match};
 use crate::model::Table;
+use crate::search::hit::{Highlight, MatchKind, Why, WordMatch};
+use crate::search::parse::query::Query;
+use crate::search::parse::text::{lower, words};
+use crate::search::rank::{Ranked, Ranking, has_phrase};
 
 /// What of the texts of a record is compared word by word, in bytes: a start of
 /// each, as long as the others'. Beyond it, only the letters of the words are
@@ -207,8 +207,8 @@ fn is_shown(found: &Found<'_>, best: Option<Found<'_>>) -> bool {
 mod tests {
     use super::{AROUND, Explainer, LOOKED_AT, PLACES, looked_at};
     use crate::search::Terms;
-    use crate::search::fold::Folded;
-    use crate::search::query::Query;
+    use crate::search::parse::query::Query;
+    use crate::search::rank::fold::Folded;
     use crate::search::rank::{Ranked, Ranking};
     use crate::{Log, Model as _};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kind::{Kind, has_records, kept, passing, possible, records};
-use super::places::{Places, sealed, unsealed};
-use super::span::Span;
+use super::postings::{Kind, has_records, kept, passing, possible, records};
+use super::row_set::{Places, sealed, unsealed};
+use super::segment_range::Span;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};

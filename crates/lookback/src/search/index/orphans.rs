@@ -12,7 +12,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::kinds;
+use super::postings_builder;
 use super::{Lock, lock};
 use crate::db::Sql;
 use crate::error::Error;
@@ -116,7 +116,7 @@ async fn forget_between(
     }
     // Else whoever is sealing may be about to name one; then they are not deleted at once.
     if lock(conn, table, Lock::Alone).await? {
-        kinds::forget_unused(conn, table.name).await?;
+        postings_builder::forget_unused(conn, table.name).await?;
     }
     Ok(())
 }
@@ -169,7 +169,7 @@ async fn forget_some(conn: &mut PgConnection, table: &'static Table) -> Result<b
     if is_full && gone_below(conn, table).await?.is_some() {
         return Ok(true);
     }
-    kinds::forget_unused(conn, table.name).await?;
+    postings_builder::forget_unused(conn, table.name).await?;
     Ok(false)
 }
 

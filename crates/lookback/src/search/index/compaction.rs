@@ -5,9 +5,9 @@ use std::collections::hash_map::Entry;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::gone::forget_all_gone;
-use super::kinds::forget_unused;
-use super::listed::{Listed, store};
+use super::orphans::forget_all_gone;
+use super::postings::{Listed, store};
+use super::postings_builder::forget_unused;
 use super::sealer::MOST_IDS;
 use super::{Lock, lock, of_summaries, sealed_from};
 use crate::db::Sql;

@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::places::hot;
+use super::row_set::hot;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::listed::{self, LISTED, Listed};
-use super::template::{is_kept, push_template, template};
+use super::postings::{self, LISTED, Listed};
+use super::templates::{is_kept, push_template, template};
 use crate::db::Sql;
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::error::Error;
@@ -155,7 +155,7 @@ impl Kinds {
             Ok(kind.listed(*template_id))
         });
         let listed = listed.collect::<Result<_, Error>>()?;
-        listed::store(conn, target, listed).await
+        postings::store(conn, target, listed).await
     }
 
     /// The ids of what the kinds have in common, made where it is not known yet.

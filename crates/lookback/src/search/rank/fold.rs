@@ -76,7 +76,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{Folded, merged};
-    use crate::search::text::lower;
+    use crate::search::parse::text::lower;
 
     #[test]
     fn letters_are_found_where_they_are_whatever_their_case() {

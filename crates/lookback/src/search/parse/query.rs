@@ -3,38 +3,38 @@
 
 use std::collections::HashSet;
 
-use super::grammar::Terms;
-use super::text::{lower, runs};
 use crate::embedding::Embedding;
+use crate::search::parse::terms::Terms;
+use crate::search::parse::text::{lower, runs};
 
 /// The words of a search.
 #[derive(Debug)]
 pub(crate) struct Query {
     /// What must be in the text, as typed.
-    pub(super) phrases: Vec<String>,
+    pub(in crate::search) phrases: Vec<String>,
     /// The words as typed, with single spaces between them.
-    pub(super) all: String,
+    pub(in crate::search) all: String,
     /// The same in lower case.
     phrase: String,
     /// The distinct words in lower case, in order, that hits are ranked by.
-    pub(super) words: Vec<String>,
+    pub(in crate::search) words: Vec<String>,
     /// The words that rows are fetched by.
-    pub(super) fetched: Vec<Fetched>,
+    pub(in crate::search) fetched: Vec<Fetched>,
     /// Whether there are words that tell something and no row is fetched by.
-    pub(super) leaves_words_out: bool,
+    pub(in crate::search) leaves_words_out: bool,
     /// Which likeness is wanted.
-    pub(super) embedding: Option<Embedding>,
+    pub(in crate::search) embedding: Option<Embedding>,
 }
 
 /// A word that rows are fetched by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fetched {
-    pub(super) word: String,
+pub(in crate::search) struct Fetched {
+    pub(in crate::search) word: String,
     /// Its place in the words of the query.
-    pub(super) place: usize,
+    pub(in crate::search) place: usize,
     /// Pieces of the word: a row that has none of them does not have the word,
     /// nor the word with one letter wrong, nor another ending of it.
-    pub(super) pieces: Vec<String>,
+    pub(in crate::search) pieces: Vec<String>,
 }
 
 /// Words that rows are fetched by: the longest ones, which tell most. Each
@@ -79,14 +79,14 @@ impl Query {
 
     /// The words as typed, if they are more than one word: with signs in or
     /// around it, a word is too.
-    pub(super) fn phrase(&self) -> Option<&str> {
+    pub(in crate::search) fn phrase(&self) -> Option<&str> {
         let is_one_word = self.words.len() == 1 && self.words[0] == self.phrase;
         (!is_one_word).then_some(self.phrase.as_str())
     }
 
     /// Whether rows are fetched by their embedding: not where a phrase says
     /// which.
-    pub(super) fn is_fetched_by_likeness(&self) -> bool {
+    pub(in crate::search) fn is_fetched_by_likeness(&self) -> bool {
         self.embedding.is_some() && self.phrases.is_empty()
     }
 }
@@ -136,7 +136,7 @@ fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
 }
 
 /// Whether a word says something of the texts that have it.
-pub(super) fn tells(word: &str) -> bool {
+pub(in crate::search) fn tells(word: &str) -> bool {
     word.chars().count() >= MIN_PIECE && !STOP_WORDS.contains(&word)
 }
 

@@ -2,10 +2,10 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::lettered::ENOUGH;
-use super::pieces::Pieces;
-use super::places::{ORDERLY, check_orderly};
-use super::span::Span;
+use super::lexical::ENOUGH;
+use super::row_set::{ORDERLY, check_orderly};
+use super::segment_range::Span;
+use super::tokens::Pieces;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::hit::MatchKind;
-use super::text::lower;
 use crate::embedding::Meaning;
+use crate::search::hit::MatchKind;
+use crate::search::parse::text::lower;
 
 /// The word itself; the start of another; within another.
 const EXACT: f32 = 1.0;

@@ -2,12 +2,12 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use super::scope::Scope;
-use super::statement::Likeness;
 use crate::db::Sql;
 use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
+use crate::search::scope::Scope;
+use crate::search::statement::Likeness;
 
 /// Statements under the settings of a search.
 ///
@@ -99,7 +99,7 @@ impl<'c> Session<'c> {
     }
 
     /// How the nearest rows are to be read.
-    pub(super) fn likeness(&self) -> Likeness {
+    pub(in crate::search) fn likeness(&self) -> Likeness {
         match self.has_vector_index {
             true => Likeness::ByIndex,
             false => Likeness::ByScan,

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 /// The text in lower case, character by character: the last sigma of a word is
 /// as any other.
-pub(super) fn lower(text: &str) -> String {
+pub(in crate::search) fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// The runs of letters and digits.
-pub(super) fn runs(text: &str) -> impl Iterator<Item = &str> {
+pub(in crate::search) fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|run| !run.is_empty())
 }
@@ -17,7 +17,7 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = &str> {
 /// Where the words of a text are: its runs of letters and digits, and the parts
 /// of a run in camel case (`addStoredBlock`, `HTTPServer`), and of one in which
 /// letters follow digits or come before them.
-pub(super) fn words(text: &str) -> Vec<Range<usize>> {
+pub(in crate::search) fn words(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = None;
     for (at, c) in text.char_indices() {

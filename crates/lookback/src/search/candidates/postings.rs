@@ -61,7 +61,7 @@ pub(super) fn records(template: &str, each: &str, span: &str) -> String {
 
 /// ` AND …`: that kinds have records of a span that are still there, where `span`
 /// says what their ids are like, and `sealed` stands before the statement. What is
-/// below the first segment, retention took: see `seal/gone.rs`.
+/// below the first segment, retention took: see `index/orphans.rs`.
 pub(super) fn kept(span: &str) -> String {
     format!("{span} AND last_id >= (SELECT __first FROM sealed)")
 }
