@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::maintenance::{self, PrecreateOptions, PruneReport, RetentionPolicy};
 use lookback::{Log, Model as _};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
@@ -144,14 +144,14 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
     let mut conn = pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(table, DEFAULT_SEGMENT).unwrap();
     let patience = Duration::from_secs(10);
-    while let Step::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
+    while let SealStep::Sealed { .. } = sealer.step(&mut conn, patience).await.unwrap() {}
     assert!(
         maintenance::freeze_partition(pool, table)
             .await
             .unwrap()
             .is_some()
     );
-    // As `storage compact` does.
+    // As the maintenance worker does.
     let full = &maintenance::partitions(&mut conn, table).await.unwrap()[0];
     maintenance::compact(&mut conn, table, full)
         .await

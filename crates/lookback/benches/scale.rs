@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use lookback::maintenance::DEFAULT_PARTITION_IDS;
-use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
 use testkit::bench::{
@@ -120,7 +120,7 @@ async fn seal_all(pool: &PgPool) -> Duration {
     let mut conn = pool.acquire().await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, DEFAULT_SEGMENT).unwrap();
     let clock = Instant::now();
-    while let Step::Sealed { .. } = sealer
+    while let SealStep::Sealed { .. } = sealer
         .step(&mut conn, Duration::from_secs(60))
         .await
         .unwrap()

@@ -1,4 +1,4 @@
-//! The embedding: 16 numbers that lie close together for texts of like meaning.
+//! Embeddings: 16 numbers that are close together for texts of similar meaning.
 
 mod table;
 mod words;
@@ -15,8 +15,8 @@ use words::Sums;
 /// The number of dimensions.
 pub const DIMENSIONS: usize = table::STORED;
 
-/// The version of the encoding. It is recorded in the database; vectors of
-/// different versions are not comparable.
+/// The version of the encoder, recorded in the database. Vectors of different
+/// versions are not comparable.
 pub const ENCODER_VERSION: u32 = 2;
 
 /// A vector of unit length made from text.
@@ -69,43 +69,42 @@ pub const ENCODER_VERSION: u32 = 2;
 pub struct Embedding([f32; DIMENSIONS]);
 
 impl Embedding {
-    /// The embedding of a text, or `None` for a text without a word.
+    /// Encodes a text; `None` without a word.
     pub fn of(text: &str) -> Option<Self> {
         let mut encoder = Encoder::default();
         encoder.add(text);
         encoder.finish()
     }
 
-    /// The numbers.
+    /// Returns the numbers.
     pub fn as_slice(&self) -> &[f32] {
         &self.0
     }
 
-    /// The cosine of the angle to `other`: 1 for the same direction, -1 for
-    /// the opposite one.
+    /// Returns the cosine of the angle to `other`: 1 for the same direction, -1
+    /// for the opposite one.
     pub fn cosine(&self, other: &Self) -> f32 {
         self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum()
     }
 }
 
-/// All that the table knows of the meaning of a word or a text: what ranks
-/// texts of which the index has fetched many.
+/// The meaning of a word or a text in all dimensions of the encoder's table.
+/// Ranks the texts that an index has fetched.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Meaning([f32; table::FULL]);
 
 impl Meaning {
-    /// The meaning of a text, or `None` where there is none: no word, numbers
-    /// alone.
+    /// Encodes a text; `None` without a meaning: no word, or numbers alone.
     pub(crate) fn of(text: &str) -> Option<Self> {
         let mut sums = Sums::<{ table::FULL }>::new();
         sums.add(text);
         sums.unit().map(Self)
     }
 
-    /// The cosine of the angle to `other`: 1 for the same meaning, about 0 for
-    /// unlike ones.
-    pub(crate) fn likeness(&self, other: &Self) -> f32 {
-        // Eight sums side by side: in one order, and yet not one after the other.
+    /// Returns the cosine of the angle to `other`: 1 for the same meaning,
+    /// about 0 for unrelated ones.
+    pub(crate) fn similarity(&self, other: &Self) -> f32 {
+        // Eight parallel sums, which the compiler can vectorise, in a fixed order.
         let mut sums = [0.0_f32; 8];
         for (a, b) in self.0.chunks_exact(8).zip(other.0.chunks_exact(8)) {
             for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
@@ -116,7 +115,7 @@ impl Meaning {
     }
 }
 
-/// Collects the words of one or more texts.
+/// An encoder of the words of one or more texts.
 #[derive(Debug)]
 pub(crate) struct Encoder(Sums<DIMENSIONS>);
 

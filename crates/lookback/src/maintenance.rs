@@ -6,7 +6,7 @@
 
 /// Sealing: summarising records, which makes a search of many of them fast.
 pub mod sealing {
-    pub use crate::search::index::{DEFAULT_SEGMENT, Sealer, Step, compact, forget};
+    pub use crate::search::index::{DEFAULT_SEGMENT, SealStep, Sealer, merge_postings, unseal};
 }
 
 mod compaction;

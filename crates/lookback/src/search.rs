@@ -1,15 +1,23 @@
-//! Hybrid search: exact words first, then parts and misspellings of words,
-//! then likeness.
+//! Hybrid search: exact words first, then parts and misspellings of words, then
+//! similarity.
 //!
-//! 1. [`Terms`] are what was typed, taken apart, and [`Query`] its words (pure).
-//! 2. [`candidates`] fetches, in one statement, the rows that share letters
-//!    with the words and the rows whose embedding is near. Every filter and
-//!    soft delete apply before either limit, so that none can starve the
-//!    result.
-//! 3. [`rank`] orders them, and [`Explainer`] says why (pure).
+//! In reading order:
 //!
-//! Why letters are fetched by `LIKE` over pieces of words, and not by full text
-//! search: see `docs/decisions/0003-search-candidates.md`.
+//! - [`parse`] splits the typed text into terms and the words of a query
+//!   (pure).
+//! - [`hit`] has the public types of a result.
+//! - [`scope`] has the conditions that every row of a search must pass.
+//! - [`statement`] writes the single statement that fetches candidates.
+//! - [`index`] seals segments of ids into summaries, and owns all SQL on their
+//!   tables.
+//! - [`candidates`] reads the summaries and names the row set of a statement.
+//! - [`rank`] orders candidates and explains hits (pure).
+//! - [`run`] runs the statement, on the row sets or on the whole table.
+//!
+//! Every filter and soft delete apply before any limit, so no filter can starve
+//! the result. `docs/decisions/0003-search-candidates.md` explains why lexical
+//! candidates are fetched by `LIKE` on fragments of words and not by full-text
+//! search.
 
 mod candidates;
 mod hit;
@@ -20,7 +28,7 @@ mod run;
 mod scope;
 mod statement;
 
-pub(crate) use candidates::{Places, nearest};
+pub(crate) use candidates::{RowSet, nearest_rows};
 pub use hit::{Highlight, Hit, MatchKind, Why, WordMatch};
 pub(crate) use parse::query::Query;
 pub(crate) use parse::terms::Terms;
@@ -28,11 +36,13 @@ pub(crate) use rank::explain::Explainer;
 pub(crate) use rank::{Ranked, Ranking, rank};
 pub(crate) use run::candidates;
 pub(crate) use scope::{Scope, Time};
-pub(crate) use statement::scan_settings::Session as ScanSession;
+pub(crate) use statement::scan_settings::SearchSession;
 
-/// Whether a record with these texts in its search fields is found, the fields
-/// of the search apart: what fetching and ranking come to, for one record
-/// and without a database.
+/// Returns whether a search finds a record with these texts in its search
+/// fields.
+///
+/// The result is that of fetching and ranking, for one record and without a
+/// database. Field terms of the search are ignored.
 pub fn finds<M: crate::Model>(
     search: &str,
     texts: &[String],

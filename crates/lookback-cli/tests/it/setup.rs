@@ -121,7 +121,7 @@ async fn setting_that_is_not_a_number_is_named() {
         .await;
     transcript!(lookback.run(&["logs", "search", "refused"]), @"
 $ lookback logs search refused
-! error: lookback.scan_cost: `abc` is not a cost such as 2500, in the planner's unit; SET lookback.scan_cost to a number, or RESET it (where it was set: for the session, ALTER ROLE or ALTER DATABASE)
+! error: lookback.scan_cost: expected a cost such as 2500, in the planner's unit, got `abc`; SET lookback.scan_cost to a number, or RESET it (where it was set: for the session, ALTER ROLE or ALTER DATABASE)
 [exit code 2]
 ");
 }

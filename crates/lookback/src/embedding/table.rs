@@ -1,7 +1,7 @@
-//! What each word means: the table that `make train-encoder` writes. Its form
-//! is told in `tools/train-encoder/table.py`.
+//! The table of the encoder, which `make train-encoder` writes.
+//! `tools/train-encoder/table.py` describes its format.
 
-/// The dimensions that are stored and indexed, and all there are.
+/// The dimensions that are stored and indexed, and all dimensions.
 pub(super) const STORED: usize = 16;
 pub(super) const FULL: usize = 96;
 
@@ -21,23 +21,23 @@ const BYTES: usize = TAILS + (FULL - STORED) * ROWS;
 static TABLE: &[u8; BYTES] = include_bytes!("table.bin");
 
 /// FNV-1a's offset basis, and another one so that a word of three letters is
-/// not hashed as a run of three letters.
+/// hashed differently from a run of three letters.
 const GRAM_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const WORD_BASIS: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A row of the table: words first, the most frequent first, then buckets.
+/// A row of the table: words by descending frequency, then buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Row(u16);
 
 impl Row {
-    /// The row of a folded word, if the table knows it.
+    /// Looks up a folded word.
     pub(super) fn of_word(word: &str) -> Option<Self> {
         let mut hash = WordHash::new();
         word.bytes().for_each(|byte| hash.add(byte));
         hash.row()
     }
 
-    /// The row of a run of characters: many runs share it.
+    /// Returns the row of a run of characters; many runs share it.
     pub(super) fn of_gram(gram: &[u8]) -> Self {
         let hash = finish(gram.iter().copied().fold(GRAM_BASIS, step));
         #[allow(clippy::cast_possible_truncation)]
@@ -47,7 +47,7 @@ impl Row {
         Self(row)
     }
 
-    /// The more frequent the word, the less.
+    /// Returns the rank: the more frequent the word, the lower.
     pub(super) fn rank(self) -> u16 {
         self.0
     }
@@ -69,8 +69,8 @@ fn add(sums: &mut [i32], numbers: &[u8], factor: i32) {
     }
 }
 
-/// The hash of a word, letter by letter: each beginning of a text is looked up
-/// on the way.
+/// The hash of a word, letter by letter, so that each prefix of a text can be
+/// looked up on the way.
 #[derive(Clone, Copy)]
 pub(super) struct WordHash(u64);
 
@@ -83,7 +83,7 @@ impl WordHash {
         self.0 = step(self.0, byte);
     }
 
-    /// The row of the word so far.
+    /// Returns the row of the word so far.
     pub(super) fn row(self) -> Option<Row> {
         let hash = finish(self.0);
         let check = (hash >> 32).to_le_bytes();
@@ -106,13 +106,13 @@ fn u16_at(offset: usize) -> u16 {
     u16::from_le_bytes([TABLE[offset], TABLE[offset + 1]])
 }
 
-/// A step of FNV-1a with 64 bits (draft-eastlake-fnv).
+/// Computes a step of FNV-1a with 64 bits (draft-eastlake-fnv).
 fn step(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
 }
 
-/// MurmurHash3's `fmix64`, without which the low bits of short inputs depend
-/// on little but the last byte.
+/// Computes MurmurHash3's `fmix64`, without which the low bits of short inputs
+/// depend on little but the last byte.
 fn finish(mut hash: u64) -> u64 {
     hash ^= hash >> 33;
     hash = hash.wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -1,13 +1,13 @@
-//! From a text to its words, and from words to sums over the table's rows.
+//! Splitting a text into words, and adding their rows of the table.
 
 use super::table::{Row, WordHash};
 
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_WORD: usize = 64;
-/// The runs of characters that an unknown word is made of.
+/// The lengths of the runs of characters of an unknown word.
 const GRAMS: [usize; 2] = [3, 4];
-/// What a word that is made of words may be: of 6 to 32 letters, each of its
-/// words of 3 or more and among the 8,192 most frequent.
+/// Limits of a compound: of 6 to 32 letters, each of its words of 3 or more and
+/// among the 8,192 most frequent.
 const MAX_MADE: usize = 32;
 const MIN_PART: usize = 3;
 const PART_RANKS: u16 = 8_192;
@@ -18,9 +18,9 @@ pub(super) struct Sums<const N: usize> {
     sums: [i32; N],
     empty: bool,
     bytes: usize,
-    /// A piece of text, folded.
+    /// A buffer for folded text.
     folded: String,
-    /// `<word>`, and where each of its characters starts.
+    /// `<word>`, and the start of each of its characters.
     word: String,
     starts: Vec<usize>,
 }
@@ -31,14 +31,14 @@ impl<const N: usize> Sums<N> {
             sums: [0; N],
             empty: true,
             bytes: 0,
-            // Most words fit: no growing, letter by letter.
+            // Most words fit without reallocation.
             folded: String::with_capacity(64),
             word: String::new(),
             starts: Vec::new(),
         }
     }
 
-    /// Whether there was nothing but white space.
+    /// Returns whether there was nothing but white space.
     pub(super) fn is_empty(&self) -> bool {
         self.empty
     }
@@ -51,8 +51,9 @@ impl<const N: usize> Sums<N> {
         }
     }
 
-    /// As [`add_any`](Self::add_any), byte by byte: of ASCII, letters and digits
-    /// alone are no ends of words, and white space is one of them.
+    /// Adds ASCII byte by byte, with the result of [`add_any`](Self::add_any):
+    /// only letters and digits continue a word, and white space is never a part
+    /// of one.
     fn add_ascii(&mut self, text: &str) {
         let mut folded = std::mem::take(&mut self.folded);
         self.empty &= text
@@ -83,7 +84,7 @@ impl<const N: usize> Sums<N> {
             }
             self.empty = false;
             folded.clear();
-            // A character may be several in another case: folded first, then split.
+            // A character may fold to several: folded first, then split.
             piece.chars().for_each(|c| fold(c, &mut folded));
             for run in folded.split(|c: char| !c.is_alphanumeric()) {
                 self.add_run(run);
@@ -92,7 +93,7 @@ impl<const N: usize> Sums<N> {
         self.folded = folded;
     }
 
-    /// Adds the words of a run of letters and digits, which is folded.
+    /// Adds the words of a folded run of letters and digits.
     fn add_run(&mut self, run: &str) {
         let beside_digits = run.as_bytes().contains(&b'0');
         if !beside_digits {
@@ -106,7 +107,7 @@ impl<const N: usize> Sums<N> {
         }
     }
 
-    /// The sums divided by their length; `None` if all are zero.
+    /// Returns the sums divided by their length; `None` if all are zero.
     pub(super) fn unit(&self) -> Option<[f32; N]> {
         // At most 2,741 rows within MAX_BYTES, each of at most 1,023 × 127 in a dimension: a
         // sum is below 2^29, and 96 squares are below 2^64.
@@ -136,7 +137,7 @@ impl<const N: usize> Sums<N> {
         }
     }
 
-    /// The mean over the runs of characters of a word.
+    /// Adds the mean over the runs of characters of a word.
     fn add_grams(&mut self, word: &str) {
         self.word.clear();
         self.starts.clear();
@@ -165,11 +166,11 @@ impl<const N: usize> Sums<N> {
     }
 }
 
-/// A word made of words.
+/// A compound of known words.
 struct Made {
     length: usize,
-    /// By the length of a beginning of the word: the cost of its cheapest
-    /// division, and the last word of it.
+    /// By the length of a prefix: the cost of its cheapest division, and its
+    /// last word.
     best: [Option<(u32, usize, Row)>; MAX_MADE + 1],
 }
 
@@ -196,7 +197,7 @@ impl Made {
                 let Some(row) = hash.row().filter(|row| row.rank() < PART_RANKS) else {
                     continue;
                 };
-                // One word less is better than any more frequent ones.
+                // One word fewer outweighs any frequency.
                 let cost = before + (1 << 16) + u32::from(row.rank());
                 if best[end].is_none_or(|(least, ..)| cost < least) {
                     best[end] = Some((cost, start, row));
@@ -218,7 +219,8 @@ impl Made {
     }
 }
 
-/// `0xfff0`, `4afe`: of a number's letters alone.
+/// Returns whether a run has letters of hexadecimal numbers alone: `0xfff0`,
+/// `4afe`.
 fn is_hex(run: &str) -> bool {
     run.bytes().all(|b| matches!(b, b'0' | b'a'..=b'f' | b'x'))
 }
@@ -230,7 +232,8 @@ fn fold(c: char, folded: &mut String) {
     } else if c.is_ascii() {
         folded.push(c.to_ascii_lowercase());
     } else {
-        // Down first: the capital ẞ has no upper case but itself, and its lower case ß has SS.
+        // To lower case first: the capital ẞ has no upper case but itself, and its lower case ß has
+        // SS.
         let upper = c.to_lowercase().flat_map(char::to_uppercase);
         folded.extend(upper.flat_map(char::to_lowercase));
     }
@@ -247,7 +250,7 @@ mod tests {
     }
 
     proptest! {
-        /// A text of ASCII is taken apart as any other is.
+        /// ASCII takes a path of its own with the same result.
         #[test]
         fn ascii_is_no_exception(texts in prop::collection::vec(
             prop_oneof![

@@ -35,7 +35,7 @@ pub async fn compact(
         "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {condition}"
     ));
     match one::<Option<i64>>(conn, sql).await? {
-        Some(first) => index::compact(conn, table, first, to - 1).await,
+        Some(first) => index::merge_postings(conn, table, first, to - 1).await,
         None => Ok(Some((0, 0))),
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
 use crate::model::{Model as _, Table};
-use crate::search::index::{DEFAULT_SEGMENT, Sealer, Step};
+use crate::search::index::{DEFAULT_SEGMENT, SealStep, Sealer};
 use crate::tables::{Log, RequestSnapshot};
 
 /// How long sealing goes on, apart from its last step, before partitions are checked again.
@@ -278,7 +278,7 @@ impl WorkerTask {
             };
             let idle_pause = self.options.idle_pause;
             match sealer.steps(&self.pool, at_once, idle_pause).await? {
-                Step::Sealed {
+                SealStep::Sealed {
                     segments,
                     rows,
                     behind,
@@ -296,7 +296,7 @@ impl WorkerTask {
                         continue;
                     }
                 }
-                Step::Done { behind } => {
+                SealStep::Done { behind } => {
                     self.unsealed_ids[index] = behind;
                     self.update_unsealed_ids(|_| {});
                 }

@@ -1,4 +1,4 @@
-//! `hits`, and the pages of `list` that are found: by a search, or by likeness.
+//! `hits`, and pages of `list` that come from a search or from `similar_to`.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -13,33 +13,33 @@ use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::model::{ColumnRole, Model, Table, search_fields};
-use crate::search::index::of_summaries;
-use crate::search::{self, Explainer, Highlight, Hit, Query, ScanSession, Scope, Terms, Why};
+use crate::model::{Model, Role, Table, search_fields};
+use crate::search::index::map_summary_error;
+use crate::search::{self, Explainer, Highlight, Hit, Query, Scope, SearchSession, Terms, Why};
 use crate::value::ColumnValue;
 
-/// What a page is about.
-enum About<M> {
-    /// Records in order: a search of nothing, or of filters alone.
+/// The source of a page.
+enum PageSource<M> {
+    /// Records in order: no search, or one of filters alone.
     Ordered(QueryBuilder<M>),
-    /// What is found among the records of the query.
-    Found(QueryBuilder<M>, Sought),
+    /// Records found among those of the query.
+    Found(QueryBuilder<M>, SearchTarget),
 }
 
-/// What is to be found.
-enum Sought {
-    /// What these words find.
+/// The target of a search.
+enum SearchTarget {
+    /// The words of a search.
     Words(Query),
-    /// What is like the record of this id.
-    Like(i64),
+    /// The id of the record that others are similar to.
+    SimilarTo(i64),
 }
 
 impl<M: Model> QueryBuilder<M> {
-    /// As [`list`](Self::list), each record with its score, the reason why it
-    /// was found, and where.
+    /// Returns a page as [`list`](Self::list) does, each record with its score,
+    /// the reasons why it was found, and its highlights.
     ///
-    /// Without a search, or by a search of filters alone, records have the
-    /// score 0 and no reason.
+    /// Without a search, or with one of filters alone, records have the score 0
+    /// and no reasons.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -64,16 +64,18 @@ impl<M: Model> QueryBuilder<M> {
         let about = self.about()?;
         let mut session = db.into().limited(self.timeout).await?;
         let hits = match &about {
-            About::Ordered(query) => query.hits_in_order(session.session()).await,
-            About::Found(query, Sought::Words(words)) => {
+            PageSource::Ordered(query) => query.hits_in_order(session.session()).await,
+            PageSource::Found(query, SearchTarget::Words(words)) => {
                 query.hits_of(session.whole(), words).await
             }
-            About::Found(query, Sought::Like(id)) => query.hits_like(session.whole(), *id).await,
+            PageSource::Found(query, SearchTarget::SimilarTo(id)) => {
+                query.similar_hits(session.whole(), *id).await
+            }
         };
         session.end(M::TABLE, hits).await
     }
 
-    /// Records in order, as hits without a reason.
+    /// Returns records in order, as hits without reasons.
     async fn hits_in_order(&self, session: &mut Session<'_>) -> Result<Hits<M>, Error> {
         let page = self.list_ordered(session, &self.whole()).await?;
         Ok(Hits {
@@ -84,7 +86,7 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// A page of rows, whatever it is about.
+    /// Returns a page of rows from any source.
     pub(super) async fn page<S: Shape<M>>(
         &self,
         db: Db<'_>,
@@ -94,8 +96,10 @@ impl<M: Model> QueryBuilder<M> {
         let about = self.about()?;
         let mut session = db.limited(self.timeout).await?;
         let page = match &about {
-            About::Ordered(query) => query.list_ordered(session.session(), shape).await,
-            About::Found(query, sought) => query.page_found(session.whole(), sought, shape).await,
+            PageSource::Ordered(query) => query.list_ordered(session.session(), shape).await,
+            PageSource::Found(query, target) => {
+                query.page_found(session.whole(), target, shape).await
+            }
         };
         session.end(M::TABLE, page).await
     }
@@ -103,17 +107,17 @@ impl<M: Model> QueryBuilder<M> {
     async fn page_found<S: Shape<M>>(
         &self,
         session: &mut Session<'_>,
-        sought: &Sought,
+        target: &SearchTarget,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let (ids, total, more, window): (Vec<i64>, Total, bool, OffsetPage) = match sought {
-            Sought::Words(words) => {
+        let (ids, total, more, window): (Vec<i64>, Total, bool, Window) = match target {
+            SearchTarget::Words(words) => {
                 let found = self.found(session, words).await?;
                 let ids = found.page.iter().map(|hit| hit.id).collect();
                 (ids, found.total, found.more, found.window)
             }
-            Sought::Like(id) => {
-                let near = self.alike(session, *id).await?;
+            SearchTarget::SimilarTo(id) => {
+                let near = self.similar_page(session, *id).await?;
                 let ids = near.found.iter().map(|(id, _)| *id).collect();
                 (ids, near.total, near.more, near.window)
             }
@@ -128,7 +132,7 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    fn about(&self) -> Result<About<M>, Error> {
+    fn about(&self) -> Result<PageSource<M>, Error> {
         let refuse = |field, problem| Err(Error::invalid_field(M::TABLE.name, field, problem));
         let terms = self
             .search
@@ -144,32 +148,32 @@ impl<M: Model> QueryBuilder<M> {
                 "order_by",
                 "does not go with similar_to, whose order is the nearest first",
             ),
-            (None, Some(id)) => Ok(About::Found(self.clone(), Sought::Like(id))),
-            (None, None) => Ok(About::Ordered(self.clone())),
+            (None, Some(id)) => Ok(PageSource::Found(self.clone(), SearchTarget::SimilarTo(id))),
+            (None, None) => Ok(PageSource::Ordered(self.clone())),
             (Some(terms), None) => {
                 let query = (!terms.is_only_filters()).then(|| Query::new(&terms));
                 let mut narrowed = self.clone();
                 narrowed.filter.extend(terms.into_filters());
                 match query {
-                    None => Ok(About::Ordered(narrowed)),
+                    None => Ok(PageSource::Ordered(narrowed)),
                     Some(_) if !self.order.is_empty() => refuse(
                         "order_by",
                         "does not go with a search, whose order is the best hit first",
                     ),
-                    Some(query) => Ok(About::Found(narrowed, Sought::Words(query))),
+                    Some(query) => Ok(PageSource::Found(narrowed, SearchTarget::Words(query))),
                 }
             }
         }
     }
 
-    /// What a search finds: the candidates, ranked here, and those of the page.
-    async fn found(&self, session: &mut Session<'_>, query: &Query) -> Result<Found, Error> {
+    /// Runs a search: fetches candidates, ranks them, and takes those of the
+    /// page.
+    async fn found(&self, session: &mut Session<'_>, query: &Query) -> Result<SearchPage, Error> {
         let table = M::TABLE;
         let text = self.search.as_deref().unwrap_or_default();
-        // Its cursors know the text again without holding it.
+        // Cursors of the search identify its text by a hash, and do not contain it.
         let mut window = self.window(format!("search {:016x}", fnv1a(text.bytes())))?;
-        // What is added from now on has a greater id, and neither is on a later
-        // page nor counts to how rare a word is.
+        // Later records have greater ids: they are on no later page, and change no IDF.
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
@@ -202,7 +206,7 @@ impl<M: Model> QueryBuilder<M> {
             _ if found.complete => Total::Exact(count),
             _ => Total::AtLeast(count),
         };
-        Ok(Found {
+        Ok(SearchPage {
             page,
             ranking,
             more,
@@ -236,10 +240,11 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// The ids of a page of the records nearest to one.
-    async fn alike(&self, session: &mut Session<'_>, id: i64) -> Result<Near, Error> {
+    /// Returns the ids of a page of the records nearest to one.
+    async fn similar_page(&self, session: &mut Session<'_>, id: i64) -> Result<SimilarPage, Error> {
         let table = M::TABLE;
         let from_driver = |error| Error::from_driver(table, error);
+        // A part of cursors, which stay readable: never changes.
         let mut window = self.window(format!("like {id}"))?;
         let embedding = self.embedding_of(session, id).await?;
         if window.until.is_none() {
@@ -254,18 +259,18 @@ impl<M: Model> QueryBuilder<M> {
         let never = || self.never();
         let times = self.times();
         let scope = Scope::new(&records, &never, &times);
-        // The nearest are read where summaries say they are; all are counted.
-        let statement = |places: Option<&search::Places>| -> Result<Sql, Error> {
-            let mut sql = scope.records()?;
+        // The nearest are read from the row set that summaries name; all are counted.
+        let statement = |row_set: Option<&search::RowSet>| -> Result<Sql, Error> {
+            let mut sql = scope.where_clause()?;
             let scope = sql.take_text();
-            let near_from = match places {
-                Some(places) => places.from(table, &mut sql)?,
+            let nearest_from = match row_set {
+                Some(row_set) => row_set.from(table, &mut sql)?,
                 None => table.quoted(),
             };
-            // Bound, and not read where it is used: a distributed table takes it no other way.
+            // Bound, and not read by a subquery: a distributed table takes it no other way.
             sql.bind_value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
             let vector = sql.take_text();
-            // One more than the page, which tells whether there is another.
+            // One more than the page, which shows whether there is another.
             let (itself, limit, offset) = (
                 sql.argument(id)?,
                 sql.argument(i64::try_from(window.with_next()).unwrap_or(i64::MAX))?,
@@ -275,7 +280,7 @@ impl<M: Model> QueryBuilder<M> {
                 table.column_of(ColumnRole::Id).quoted(),
                 table.column_of(ColumnRole::Embedding).quoted(),
             );
-            // A vector of zeros has no direction: its distance is no number.
+            // A vector of zeros has no direction: its distance is NaN.
             let others = format!(
                 "{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
                  AND ({embedding} <=> {vector}) <> 'NaN'",
@@ -296,43 +301,46 @@ impl<M: Model> QueryBuilder<M> {
                 "SELECT counted.total AS __total, page.* \
                  FROM ({count}) AS counted \
                  LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
-                   FROM {near_from}{others} \
+                   FROM {nearest_from}{others} \
                    ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
             ));
             Ok(sql)
         };
-        let mut scan = ScanSession::begin(table, session.conn())
+        let mut scan = SearchSession::begin(table, session.conn())
             .await
             .map_err(from_driver)?;
         let near = async {
-            let places = match scan.is_read_by_summaries(&scope).await? {
+            let row_set = match scan.should_use_summaries(&scope).await? {
                 true => {
                     // The record itself is not counted.
                     let wanted = window
                         .offset
                         .saturating_add(window.with_next())
                         .saturating_add(1);
-                    let places = search::nearest(scan.conn(), table, &embedding, wanted, &scope);
-                    places.await.map_err(|error| of_summaries(table, error))?
+                    let row_set =
+                        search::nearest_rows(scan.conn(), table, &embedding, wanted, &scope);
+                    row_set
+                        .await
+                        .map_err(|error| map_summary_error(table, error))?
                 }
                 false => None,
             };
-            let rows = statement(places.as_ref())?.fetch_all(scan.conn()).await;
-            let mut near = Near::read(&rows.map_err(from_driver)?, &window, self.count)?;
+            let rows = statement(row_set.as_ref())?.fetch_all(scan.conn()).await;
+            let mut near = SimilarPage::read(&rows.map_err(from_driver)?, &window, self.count)?;
             if scan.has_vector_index() && near.may_be_short {
-                // The index gave up before the filters had their fill.
-                scan.without_indexes().await.map_err(from_driver)?;
+                // The index gave up before enough rows passed the filters.
+                scan.disable_index_scans().await.map_err(from_driver)?;
                 let rows = statement(None)?.fetch_all(scan.conn()).await;
-                near = Near::read(&rows.map_err(from_driver)?, &window, self.count)?;
+                near = SimilarPage::read(&rows.map_err(from_driver)?, &window, self.count)?;
             }
             Ok(near)
         }
         .await;
-        scan.end_with(near).await
+        scan.finish(near).await
     }
 
-    async fn hits_like(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
-        let near = self.alike(session, id).await?;
+    async fn similar_hits(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
+        let near = self.similar_page(session, id).await?;
         let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
         let records = self.rows_of(session, &ids, &self.whole()).await?;
         let data = records.into_iter().map(|(place, record)| {
@@ -340,7 +348,7 @@ impl<M: Model> QueryBuilder<M> {
             #[allow(clippy::cast_possible_truncation)]
             let cosine = near.found[place].1 as f32;
             let why = Why {
-                likeness: Some(cosine),
+                similarity: Some(cosine),
                 ..Why::default()
             };
             Hit {
@@ -360,13 +368,13 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// Which of what is found is on the page.
-    fn window(&self, of: String) -> Result<OffsetPage, Error> {
+    /// Returns which of the found records are on the page.
+    fn window(&self, of: String) -> Result<Window, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         OffsetPage::new(M::TABLE, of, self.offset, limit, self.start.as_ref())
     }
 
-    /// The embedding of a record that is there for the query, filters apart.
+    /// Reads the embedding of a record that the query may see, filters aside.
     async fn embedding_of(&self, session: &mut Session<'_>, id: i64) -> Result<Embedding, Error> {
         let table = M::TABLE;
         let mut unfiltered = self.clone();
@@ -407,7 +415,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-/// CloseOnDrop records, with the texts of their search fields.
+/// Whole records, with the texts of their search fields.
 struct WithTexts(WholeRecords);
 
 impl<M: Model> Shape<M> for WithTexts {
@@ -426,8 +434,8 @@ impl<M: Model> Shape<M> for WithTexts {
     }
 }
 
-/// What a search found.
-struct Found {
+/// A page of a search.
+struct SearchPage {
     page: Vec<search::Ranked>,
     ranking: search::Ranking,
     /// Whether there are hits beyond the page.
@@ -436,23 +444,23 @@ struct Found {
     window: OffsetPage,
 }
 
-/// The nearest rows of a page, and how many there are in all.
-struct Near {
+/// A page of the nearest rows, and how many there are in all.
+struct SimilarPage {
     found: Vec<(i64, f64)>,
     total: Total,
     /// Whether there are rows beyond the page.
     more: bool,
-    /// Whether there may be rows for the page that were not read.
+    /// Whether the page may lack rows that were not read.
     may_be_short: bool,
     window: OffsetPage,
 }
 
-impl Near {
-    fn read(rows: &[PgRow], window: &OffsetPage, count: Count) -> Result<Self, sqlx::Error> {
+impl SimilarPage {
+    fn read(rows: &[PgRow], window: &Window, count: Count) -> Result<Self, sqlx::Error> {
         let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
         let mut counted = None;
         for row in rows {
-            // There is always one row, for the total; a page of no records has a null id.
+            // There is always one row, for the total; on an empty page its id is NULL.
             counted = row.try_get::<Option<i64>, _>("__total")?;
             if let Some(id) = row.try_get("__id")? {
                 found.push((id, row.try_get("__cosine")?));
@@ -485,8 +493,8 @@ impl Near {
     }
 }
 
-/// How many there are at least, by what was seen of them.
-fn seen(window: &OffsetPage, found: usize, more: bool) -> Total {
+/// Returns the total as far as the rows of a page show it.
+fn seen(window: &Window, found: usize, more: bool) -> Total {
     Total::AtLeast(match found {
         0 => 0,
         found => window.offset + found as u64 + u64::from(more),

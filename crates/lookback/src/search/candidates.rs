@@ -1,16 +1,22 @@
-//! Which records of a sealed table are worth reading: see [`crate::search::index`].
+//! The candidates of a search, and the row sets of a sealed table that contain
+//! them.
+//!
+//! The summaries ([`crate::search::index`]) name these row sets:
 //!
 //! ```text
-//! hot       every record that is not sealed
-//! kinds     of those whose template has the most of the words, and of those
-//!           whose vector is the nearest, the newest records
-//! blocks    those that may have words with digits, or a word within an id
+//! unsealed   every record that is not sealed
+//! postings   the newest records of the templates with the most words, and of
+//!            those with the nearest vectors
+//! blocks     the records of blocks that may have words with digits, or a word
+//!            within an id
 //! ```
 //!
-//! What is read is read and compared as in any other table, by the one statement
-//! of a search, which is given the places instead of the table. So a search
-//! finds the same as without summaries, up to its own bounds; beyond these it
-//! reads less.
+//! The one statement of a search reads a row set instead of the table, and
+//! compares its rows as in any other table. So a search finds the same as
+//! without summaries, up to its limits; beyond these it reads less.
+//!
+//! In reading order: [`segment_range`], [`row_set`], [`tokens`], [`postings`],
+//! [`blocks`], then [`lexical`] and [`vector`] candidates.
 
 mod blocks;
 mod lexical;
@@ -20,31 +26,30 @@ mod segment_range;
 mod tokens;
 mod vector;
 
-pub(super) use lexical::Lettered;
-pub(crate) use row_set::Places;
-pub(crate) use vector::{Nearest, nearest};
+pub(super) use lexical::LexicalCandidates;
+pub(crate) use row_set::RowSet;
+pub(crate) use vector::{VectorCandidates, nearest_rows};
 
 /// A row that may be a hit.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) id: i64,
-    /// The texts of the search fields, cut so that together they are no more
-    /// than what is ranked.
+    /// The texts of the search fields, truncated to what is ranked.
     pub(crate) fields: Vec<String>,
-    /// What all of its text has of each word that rows are fetched by.
-    pub(crate) had: Vec<Had>,
-    /// The cosine of the embeddings, if both are there.
+    /// Which of the fetching words all of its text contains.
+    pub(crate) presence: Vec<WordPresence>,
+    /// The cosine of the embeddings, if both exist.
     pub(crate) cosine: Option<f32>,
 }
 
-/// What a text has of a word.
+/// Which part of a word a text contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Had {
-    /// Not a piece.
-    Nothing,
-    /// A piece of it.
-    Piece,
-    /// The word, maybe within another.
+pub(crate) enum WordPresence {
+    /// None.
+    Absent,
+    /// A fragment.
+    Fragment,
+    /// The word, possibly within another.
     Word,
 }
 
@@ -52,6 +57,6 @@ pub(crate) enum Had {
 #[derive(Debug)]
 pub(crate) struct Candidates {
     pub(crate) candidates: Vec<Candidate>,
-    /// Whether there are no others.
+    /// Whether these are all.
     pub(crate) complete: bool,
 }

@@ -1,4 +1,4 @@
-//! What a search returns: records with the reason why they were found.
+//! The result of a search: records with the reasons why they were found.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,28 +8,27 @@ use std::ops::Range;
 pub struct Hit<M> {
     /// The record.
     pub record: M,
-    /// How good it is, from 0 up: comparable among the hits of one search. For
-    /// what is like another record, the cosine.
+    /// Its score, from 0 up: comparable among the hits of one search. For
+    /// [`similar_to`](crate::QueryBuilder::similar_to), the cosine.
     pub score: f32,
-    /// What of the search it matched.
+    /// The terms of the search that it matched.
     pub why: Why,
-    /// Where in its search fields, a field each that has a match.
+    /// The matches in its search fields, one entry for each field with a match.
     pub highlights: Vec<Highlight>,
 }
 
-/// What of a search a record matched.
+/// The reasons why a record is a hit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Why {
-    /// The words of the search that it matched, in their order. Those of 24
-    /// words at most are looked at.
+    /// The words of the search that it matched, in their order. At most 24
+    /// words are compared.
     pub words: Vec<WordMatch>,
-    /// Whether it has the words of the search as they were typed, next to each
+    /// Whether it contains the words of the search as typed, next to each
     /// other.
     pub phrase: bool,
-    /// How like it is in meaning to the search, or to the record it is to be
-    /// similar to, from -1 to 1; none where either has no meaning, such as
-    /// numbers alone.
-    pub likeness: Option<f32>,
+    /// The similarity of meaning to the search, or to the given record, from -1
+    /// to 1; `None` if either has no meaning, such as numbers alone.
+    pub similarity: Option<f32>,
 }
 
 /// How a record matched a word of the search.
@@ -43,28 +42,28 @@ pub struct WordMatch {
     pub field: &'static str,
     /// The word of the record that matched best, as it stands there.
     pub matched: String,
-    /// How well, from 0 to 1.
+    /// The quality of the match, from 0 to 1.
     pub quality: f32,
-    /// What the word counts among those of the search, from 0 to 1: together
-    /// they come to 1. The rarer, the more.
+    /// The weight of the word among those of the search, from 0 to 1; all of
+    /// them add up to 1. Rarer words weigh more.
     pub weight: f32,
 }
 
-/// How a word of a search matched one of a record, the best first.
+/// How a word of a search matched a word of a record, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchKind {
-    /// It is the same word.
+    /// The same word.
     Exact,
-    /// It is how the other word starts.
+    /// The start of the other word.
     Start,
-    /// It is within the other word.
+    /// A part of the other word.
     Part,
-    /// They start alike and end otherwise: `closed` and `closing`.
-    OtherEnding,
-    /// They share most runs of three letters: a misspelling.
-    SpeltAlike,
-    /// They are spelt otherwise and used alike.
-    AlikeInMeaning,
+    /// The same start with another ending: `closed` and `closing`.
+    Inflection,
+    /// Most trigrams are shared.
+    Misspelling,
+    /// Different letters, used alike.
+    Similar,
 }
 
 impl MatchKind {
@@ -75,9 +74,9 @@ impl MatchKind {
             Self::Exact => "exact",
             Self::Start => "start",
             Self::Part => "part",
-            Self::OtherEnding => "other ending",
-            Self::SpeltAlike => "spelt alike",
-            Self::AlikeInMeaning => "alike in meaning",
+            Self::Inflection => "other ending",
+            Self::Misspelling => "spelt alike",
+            Self::Similar => "alike in meaning",
         }
     }
 }
@@ -88,15 +87,15 @@ impl fmt::Display for MatchKind {
     }
 }
 
-/// Where a search field of a record matched.
+/// The matches in a search field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Highlight {
     /// The field.
     pub field: &'static str,
-    /// What was searched: the value of a text field as it is, of another as
-    /// PostgreSQL writes it.
+    /// The searched text: the value of a text field, or the text form of
+    /// another type in PostgreSQL.
     pub text: String,
-    /// Ranges of bytes in `text`, in order and apart, each on the borders of
-    /// characters.
+    /// Ranges of bytes in `text`, in order and disjoint, on character
+    /// boundaries.
     pub ranges: Vec<Range<usize>>,
 }

@@ -1,25 +1,32 @@
-//! Sealing: what makes a search of many records fast, without an index on any of
-//! them.
+//! Sealing: summaries that make a search of many records fast without an index
+//! on rows.
 //!
-//! Records land in a table that has no search index, and a search reads the
-//! newest of them one by one. What is behind is *sealed*, segment by segment: a
-//! range of ids is summarised, in one transaction, into
+//! Records are inserted into a table without a search index, and a search reads
+//! the newest of them row by row. Older records are *sealed* in segments: one
+//! transaction summarises a range of ids in
 //!
-//! - [`SearchKind`](crate::SearchKind)s: how many records have each
-//!   [`SearchTemplate`](crate::SearchTemplate), and the newest of them. Templates
-//!   are the distinct texts of the table, up to numbers and ids, with their
-//!   vectors. A search compares these, and reads the newest records of those that
-//!   have its words or are near.
-//! - [`SearchBlock`](crate::SearchBlock)s: which numbers and ids a few hundred
-//!   records that follow each other have among them. A search reads the records
-//!   of the blocks that may have its own.
-//! - a [`SealedSegment`](crate::SealedSegment), which says that it is done.
+//! - postings ([`SearchKind`](crate::SearchKind)): how many records have each
+//!   [`SearchTemplate`](crate::SearchTemplate), and the newest of them.
+//!   Templates are the distinct texts of the table without their numbers and
+//!   ids, with their vectors. A search compares these, and reads the newest
+//!   records of those that contain its words or are near.
+//! - blocks ([`SearchBlock`](crate::SearchBlock)): Bloom filters of the numbers
+//!   and ids in a few hundred consecutive records. A search reads the records
+//!   of the blocks that may contain its own.
+//! - a [`SealedSegment`](crate::SealedSegment), which marks the range as
+//!   sealed.
 //!
-//! A summary is never the last word: it may name too many records and never too
-//! few, and each record is read and compared before it is a hit. So deleting a
-//! record needs nothing, and changing its text adds to the summaries
-//! (`index/changes.rs`). Why no trigram index and no HNSW:
-//! `docs/decisions/0010-sealed-segments.md`.
+//! A summary may name too many records and never too few, and each record is
+//! read and compared before it is a hit. So deleting a record changes no
+//! summary, and changing its text adds to them ([`changes`]).
+//! `docs/decisions/0010-sealed-segments.md` explains why there is no trigram
+//! index and no HNSW.
+//!
+//! In reading order: [`templates`] and [`bloom_filter`] define what is kept of
+//! a text (pure); [`postings`] are stored lists of ids, [`postings_builder`]
+//! and [`summary`] collect a segment, and [`sealer`] seals it. [`compaction`]
+//! merges postings, [`orphans`] purges what retention left, [`corruption`]
+//! reports summaries that another program changed.
 
 use sqlx::{PgConnection, Row as _};
 
@@ -40,24 +47,22 @@ mod summary;
 pub(crate) mod templates;
 
 pub(crate) use changes::Changes;
-pub use compaction::compact;
-pub(crate) use corruption::{damaged, of_summaries};
-pub(crate) use orphans::{forget_gone, forget_segments, has_gone, is_left, sealed_from};
-pub(crate) use postings::{LISTED, NEWEST};
-pub use sealer::{DEFAULT_SEGMENT, Sealer, Step};
+pub use compaction::merge_postings;
+pub(crate) use corruption::{corruption, map_summary_error};
+pub(crate) use orphans::{
+    delete_segments, first_sealed_id, has_orphans, has_orphans_below, purge_orphans,
+};
+pub(crate) use postings::{FULL_POSTING, NEWEST_IDS};
+pub use sealer::{DEFAULT_SEGMENT, SealStep, Sealer};
 
-/// Forgets all summaries of a table: all of its records count as new, until
-/// they are sealed again.
-///
-/// # Errors
-///
-/// Those of the database.
-pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    let mut together = TransactionScope::begin(conn).await?;
-    lock(together.conn(), table, Lock::AloneAtLast).await?;
+/// Deletes all summaries of a table: its records are unsealed until they are
+/// sealed again.
+pub async fn unseal(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
+    let mut together = Together::begin(conn).await?;
+    lock(together.conn(), table, Lock::Exclusive).await?;
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
-    let deleting = orphans::deleting_segments(&target, "TRUE");
+    let deleting = orphans::delete_segments_ctes(&target, "TRUE");
     sql.push(&format!(
         "WITH {deleting} SELECT count(*) FROM gone_segments"
     ));
@@ -73,21 +78,22 @@ pub async fn forget(conn: &mut PgConnection, table: &'static Table) -> Result<()
 /// How a transaction takes the lock of a table's summaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
-    /// Beside others that do; waits for a segment that is being sealed.
+    /// Shared with others; waits while a segment is being sealed.
     Shared,
-    /// Alone, or not at all.
-    Alone,
-    /// Alone, as soon as nobody else has it.
-    AloneAtLast,
+    /// Exclusive, or not at all.
+    TryExclusive,
+    /// Exclusive; waits for others.
+    Exclusive,
 }
 
-/// Takes the lock of the summaries of a table until the transaction ends, and
-/// tells whether it has it. Locks of transactions work through poolers, too.
+/// Takes the lock of a table's summaries until the transaction ends, and
+/// returns whether it has it. Transaction-level locks work through poolers,
+/// too.
 async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Result<bool, Error> {
     let take = match how {
         Lock::Shared => "pg_advisory_xact_lock_shared({}) IS NOT NULL",
-        Lock::Alone => "pg_try_advisory_xact_lock({})",
-        Lock::AloneAtLast => "pg_advisory_xact_lock({}) IS NOT NULL",
+        Lock::TryExclusive => "pg_try_advisory_xact_lock({})",
+        Lock::Exclusive => "pg_advisory_xact_lock({}) IS NOT NULL",
     };
     let mut sql = Sql::default();
     let name = sql.argument(format!("lookback seal {}", table.name))?;
@@ -100,7 +106,7 @@ async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Resu
     })
 }
 
-/// The least and the greatest id that are sealed.
+/// Returns the least and the greatest sealed id.
 async fn sealed(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -117,7 +123,7 @@ async fn sealed(
     Ok(Option::zip(first, last))
 }
 
-/// The greatest id that is sealed.
+/// Returns the greatest sealed id.
 pub(crate) async fn sealed_until(
     conn: &mut PgConnection,
     table: &'static Table,

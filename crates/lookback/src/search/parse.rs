@@ -1,4 +1,4 @@
-//! The typed text, parsed: terms, and the words that rows are fetched and ranked by.
+//! The typed text, parsed into terms and the words of a query.
 
 pub(super) mod query;
 pub(super) mod terms;

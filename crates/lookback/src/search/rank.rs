@@ -7,56 +7,55 @@ mod word;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use super::candidates::{Candidate, Had};
-use super::parse::query::{Query, tells};
+use super::candidates::{Candidate, WordPresence};
+use super::parse::query::{Query, is_significant};
 use super::parse::text::{lower, words};
 use crate::embedding::{Embedding, Meaning};
-use word::{ALIKE, Lexicon, PART, has_parts};
+use word::{MISSPELLING_THRESHOLD, PART, WordMatcher, allows_partial_match};
 
-/// The words in the order and with nothing between them.
-const PHRASE: f32 = 0.2;
-/// The same meaning, of all of the words and all of the text.
-const LIKENESS: f32 = 0.4;
+/// The bonus for the words as typed, next to each other.
+const PHRASE_BONUS: f32 = 0.2;
+/// The weight of the similarity of all words to the whole text.
+const SIMILARITY_WEIGHT: f32 = 0.4;
 
-/// A word from which on a text is said to have it, when the rare are told from
-/// the common.
-const HAS: f32 = 0.7;
+/// The quality from which a text counts as having a word, for its IDF.
+const MATCH_THRESHOLD: f32 = 0.7;
 
-/// What a word counts that is in every text, or is too short to say much.
-const UNTOLD: f32 = 0.3;
+/// The factor for stop words and words that are too short to be selective.
+const STOP_WORD_FACTOR: f32 = 0.3;
 
-/// Nearness from which a row is a hit, whatever its letters. Of the lines that
-/// say the same in other words few are farther; of all lines most are.
+/// The cosine from which a row is a hit whatever its letters. Few lines with
+/// the same meaning in other words are farther away; most other lines are.
 pub(super) const MIN_COSINE: f32 = 0.5;
-/// And likeness in meaning from which it is: few dimensions are near by chance.
-const MIN_LIKENESS: f32 = 0.25;
+/// The similarity from which it is a hit: few dimensions can be near by chance.
+const MIN_SIMILARITY: f32 = 0.25;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
 pub(crate) struct Ranking {
     pub(crate) hits: Vec<Ranked>,
-    /// What each word of the query counts; together they come to 1.
+    /// The weight of each word of the query; together 1.
     pub(super) weights: Vec<f32>,
 }
 
-/// What texts mean, worked out once for those that differ in numbers alone.
+/// A cache of meanings, by texts without their numbers.
 #[derive(Debug, Default)]
-struct Texts {
+struct MeaningCache {
     known: HashMap<String, Option<Meaning>>,
 }
 
-impl Texts {
-    /// How like a text is to what is meant, where both have a meaning.
-    fn likeness(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> Option<f32> {
+impl MeaningCache {
+    /// Returns the similarity of a text to a meaning, if both have one.
+    fn similarity(&mut self, meaning: &Option<Meaning>, candidate: &Candidate) -> Option<f32> {
         let meaning = meaning.as_ref()?;
         let text = without_numbers(&candidate.fields.join(" "));
         let known = self.known.entry(text);
         let of_text = known.or_insert_with_key(|text| Meaning::of(text));
-        of_text.as_ref().map(|of_text| meaning.likeness(of_text))
+        of_text.as_ref().map(|of_text| meaning.similarity(of_text))
     }
 }
 
-/// The text with each run of digits as one: numbers have no meaning.
+/// Replaces each run of digits by one `0`: numbers have no meaning.
 fn without_numbers(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let mut in_number = false;
@@ -70,51 +69,51 @@ fn without_numbers(text: &str) -> String {
     short
 }
 
-/// A hit.
+/// A hit and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ranked {
     pub(crate) id: i64,
     pub(crate) score: f32,
-    /// How like the text is in meaning, where both have one.
-    pub(crate) likeness: Option<f32>,
+    /// The similarity of the text to the query, if both have a meaning.
+    pub(crate) similarity: Option<f32>,
 }
 
 /// Orders the candidates that are hits, the best first; the newest breaks ties.
 ///
-/// Each word of the query is worth the best match that a text has for it, and
-/// counts the more, the fewer of the candidates have it.
+/// Each word of the query scores the best match in a text, weighted by its IDF
+/// among the candidates.
 pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
-    let mut lexicon = Lexicon::new(&query.words);
+    let mut matcher = WordMatcher::new(&query.words);
     let matches: Vec<Vec<f32>> = candidates
         .iter()
-        .map(|candidate| best_of_each(query, candidate, &mut lexicon))
+        .map(|candidate| best_qualities(query, candidate, &mut matcher))
         .collect();
 
-    // Among candidates, not among all rows: what is common here is what was asked for.
+    // Among candidates, not among all rows: what is common here is what was searched for.
     #[allow(clippy::cast_precision_loss)]
-    let rarity = |word: usize| {
+    let idf = |word: usize| {
         let having = matches
             .iter()
-            .filter(|qualities| qualities[word] >= HAS)
+            .filter(|qualities| qualities[word] >= MATCH_THRESHOLD)
             .count();
-        let rarity = (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
-        match tells(&query.words[word]) {
-            true => rarity,
-            false => rarity * UNTOLD,
+        let idf = (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
+        match is_significant(&query.words[word]) {
+            true => idf,
+            false => idf * STOP_WORD_FACTOR,
         }
     };
-    let rarities: Vec<f32> = (0..query.words.len()).map(rarity).collect();
-    let all: f32 = rarities.iter().sum();
-    let weights: Vec<f32> = rarities.iter().map(|rarity| rarity / all).collect();
+    let idfs: Vec<f32> = (0..query.words.len()).map(idf).collect();
+    let all: f32 = idfs.iter().sum();
+    let weights: Vec<f32> = idfs.iter().map(|idf| idf / all).collect();
 
     let meaning = Meaning::of(&query.all);
-    let mut texts = Texts::default();
+    let mut texts = MeaningCache::default();
     let mut hits: Vec<Ranked> = candidates
         .iter()
         .zip(&matches)
         .filter_map(|(candidate, qualities)| {
-            let likeness = texts.likeness(&meaning, candidate);
-            if !is_hit(query, candidate, qualities, likeness) {
+            let similarity = texts.similarity(&meaning, candidate);
+            if !is_hit(query, candidate, qualities, similarity) {
                 return None;
             }
             let words: f32 = qualities
@@ -127,9 +126,9 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
             Some(Ranked {
                 id: candidate.id,
                 score: words
-                    + if phrase { PHRASE } else { 0.0 }
-                    + likeness.map_or(0.0, |likeness| likeness * LIKENESS),
-                likeness,
+                    + if phrase { PHRASE_BONUS } else { 0.0 }
+                    + similarity.map_or(0.0, |similarity| similarity * SIMILARITY_WEIGHT),
+                similarity,
             })
         })
         .collect();
@@ -141,79 +140,85 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
     Ranking { hits, weights }
 }
 
-/// Whether a row is a hit, whose texts and whose text in lower case these are.
+/// Returns whether a row with these texts, and with `whole` as its text in
+/// lower case, is a hit.
 pub(super) fn finds(
     query: &Query,
     texts: &[String],
     whole: &str,
     embedding: Option<&Embedding>,
 ) -> bool {
-    let had = query
-        .fetched
+    let presence = query
+        .fetch_words
         .iter()
         .map(|fetched| match whole.contains(&fetched.word) {
-            true => Had::Word,
-            false if fetched.pieces.iter().any(|piece| whole.contains(piece)) => Had::Piece,
-            false => Had::Nothing,
+            true => WordPresence::Word,
+            false if fetched.fragments.iter().any(|piece| whole.contains(piece)) => {
+                WordPresence::Fragment
+            }
+            false => WordPresence::Absent,
         });
     let candidate = Candidate {
         id: 0,
         fields: texts.to_vec(),
-        had: had.collect(),
+        presence: presence.collect(),
         cosine: query
             .embedding
             .as_ref()
             .zip(embedding)
             .map(|(a, b)| a.cosine(b)),
     };
-    let qualities = best_of_each(query, &candidate, &mut Lexicon::new(&query.words));
-    let likeness = Texts::default().likeness(&Meaning::of(&query.all), &candidate);
-    is_hit(query, &candidate, &qualities, likeness)
+    let qualities = best_qualities(query, &candidate, &mut WordMatcher::new(&query.words));
+    let similarity = MeaningCache::default().similarity(&Meaning::of(&query.all), &candidate);
+    is_hit(query, &candidate, &qualities, similarity)
 }
 
-/// Whether a row that no filter leaves out, and that has every phrase, is a
-/// hit: it has a phrase; or one of the words, or one of their pieces and a word
+/// Returns whether a row that passes every filter and has every phrase is a
+/// hit: it has a phrase; or one of the words; or a fragment of one and a word
 /// spelt much like it; or it is near.
 ///
-/// Of the row and the query alone: what other rows there are does not count.
-fn is_hit(query: &Query, candidate: &Candidate, qualities: &[f32], likeness: Option<f32>) -> bool {
-    let by_letters = query
-        .fetched
-        .iter()
-        .zip(&candidate.had)
-        .any(|(fetched, had)| match had {
-            Had::Word => true,
-            Had::Piece => qualities[fetched.place] >= ALIKE,
-            Had::Nothing => false,
-        });
+/// The result depends on the row and the query alone, not on other rows.
+fn is_hit(
+    query: &Query,
+    candidate: &Candidate,
+    qualities: &[f32],
+    similarity: Option<f32>,
+) -> bool {
+    let by_letters = query.fetch_words.iter().zip(&candidate.presence).any(
+        |(fetched, presence)| match presence {
+            WordPresence::Word => true,
+            WordPresence::Fragment => qualities[fetched.place] >= MISSPELLING_THRESHOLD,
+            WordPresence::Absent => false,
+        },
+    );
     let is_near = || {
         candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
-            && likeness.is_some_and(|likeness| likeness >= MIN_LIKENESS)
+            && similarity.is_some_and(|similarity| similarity >= MIN_SIMILARITY)
     };
     !query.phrases.is_empty() || by_letters || is_near()
 }
 
-/// The best quality of a match for each word of the query.
-fn best_of_each(query: &Query, candidate: &Candidate, lexicon: &mut Lexicon) -> Vec<f32> {
+/// Returns the best quality of a match for each word of the query.
+fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatcher) -> Vec<f32> {
     let mut best = vec![0.0; query.words.len()];
     for text in &candidate.fields {
         for range in words(text) {
-            for (best, found) in best.iter_mut().zip(lexicon.matches(&text[range])) {
+            for (best, found) in best.iter_mut().zip(matcher.matches(&text[range])) {
                 *best = found.quality.max(*best);
             }
         }
     }
-    // The text may be cut; what the database found in all of it stands.
-    for (fetched, had) in query.fetched.iter().zip(&candidate.had) {
-        if *had == Had::Word && has_parts(&fetched.word) {
+    // The text may be truncated; what the database found in all of it counts.
+    for (fetched, presence) in query.fetch_words.iter().zip(&candidate.presence) {
+        if *presence == WordPresence::Word && allows_partial_match(&fetched.word) {
             best[fetched.place] = best[fetched.place].max(PART);
         }
     }
     best
 }
 
-/// Whether a text, which is in lower case, has the words as they were typed, and
-/// not as a part of longer ones.
+/// Returns whether a text in lower case contains the words as typed, and not as
+/// a part of longer words.
 pub(super) fn has_phrase(query: &Query, text: &str) -> bool {
     let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
     let has = |phrase: &str| {

@@ -1,22 +1,20 @@
-//! Fetching the rows that may be hits.
+//! Running a search: fetching its candidates.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::candidates::{Candidate, Candidates, Had, Lettered, Nearest};
+use super::candidates::{Candidate, Candidates, LexicalCandidates, VectorCandidates, WordPresence};
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
-use super::statement::scan_settings as scan;
-use super::statement::{self, BY_LETTERS, Likeness, RANKED_TEXT, STEP, Sources};
+use super::statement::scan_settings::SearchSession;
+use super::statement::{self, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS, RowSources, VectorScan};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
-use crate::search::index::of_summaries;
+use crate::search::index::map_summary_error;
 
-/// Fetches the candidates among the rows of a scope, ` WHERE …` with its values
-/// bound, of which the first `page` are wanted. It is asked for by `scope`, since an index that cannot tell how much
-/// it left out makes for a second statement.
+/// Fetches the candidates of a scope, of which the first `page` are wanted.
 pub(crate) async fn candidates(
     table: &'static Table,
     query: &Query,
@@ -25,54 +23,62 @@ pub(crate) async fn candidates(
     conn: &mut PgConnection,
 ) -> Result<Candidates, Error> {
     let from_driver = |error| Error::from_driver(table, error);
-    let mut session = scan::Session::begin(table, conn)
+    let mut session = SearchSession::begin(table, conn)
         .await
         .map_err(from_driver)?;
-    let fetched = best(table, query, scope, page, &mut session).await;
-    let fetched = session.end_with(fetched).await?;
+    let fetched = fetch_best(table, query, scope, page, &mut session).await;
+    let fetched = session.finish(fetched).await?;
     Ok(Candidates {
-        complete: fetched.by_letters <= BY_LETTERS
-            && fetched.is_near_complete
-            && !query.leaves_words_out,
+        complete: fetched.lexical_rows <= LEXICAL_LIMIT
+            && fetched.is_vector_complete
+            && !query.has_unfetched_words,
         candidates: fetched.candidates,
     })
 }
 
-/// By summaries where that is less work, else from the whole table.
-async fn best(
+/// Fetches by summaries if that is less work, otherwise from the whole table.
+async fn fetch_best(
     table: &'static Table,
     query: &Query,
     scope: &Scope<'_>,
     page: u64,
-    session: &mut scan::Session<'_>,
-) -> Result<Fetched, Error> {
-    if session.is_read_by_summaries(scope).await?
-        && let Some(fetched) = by_summaries(table, query, scope, page, session).await?
+    session: &mut SearchSession<'_>,
+) -> Result<FetchedRows, Error> {
+    if session.should_use_summaries(scope).await?
+        && let Some(fetched) = fetch_from_row_sets(table, query, scope, page, session).await?
     {
         return Ok(fetched);
     }
-    whole(table, query, scope, session).await
+    fetch_from_table(table, query, scope, session).await
 }
 
-/// From the whole table.
-async fn whole(
+/// Fetches from the whole table.
+async fn fetch_from_table(
     table: &'static Table,
     query: &Query,
     scope: &Scope<'_>,
-    session: &mut scan::Session<'_>,
-) -> Result<Fetched, Error> {
-    let all = Sources::default();
-    let likeness = session.likeness();
-    let fetched = fetch(table, query, likeness, &all, scope.records()?, session).await?;
-    let by_index = query.is_fetched_by_likeness() && likeness == Likeness::ByIndex;
+    session: &mut SearchSession<'_>,
+) -> Result<FetchedRows, Error> {
+    let all = RowSources::default();
+    let vector_scan = session.vector_scan();
+    let fetched = fetch(
+        table,
+        query,
+        vector_scan,
+        &all,
+        scope.where_clause()?,
+        session,
+    )
+    .await?;
+    let by_index = query.has_vector_candidates() && vector_scan == VectorScan::Index;
     if by_index && fetched.ended_early() {
-        // The index gave up, or the scope is small: a scan knows.
+        // The index gave up, or the scope is small: a scan finds the rest.
         return fetch(
             table,
             query,
-            Likeness::ByScan,
+            VectorScan::Sequential,
             &all,
-            scope.records()?,
+            scope.where_clause()?,
             session,
         )
         .await;
@@ -80,105 +86,106 @@ async fn whole(
     Ok(fetched)
 }
 
-/// As many hits are looked for at least, however short the page.
-const SHORT_PAGE: usize = 20;
+/// The number of hits that are looked for at least, however short the page.
+const MIN_PAGE: usize = 20;
 
-/// From the places that the summaries of a sealed table name; `None` if nothing
-/// of it is sealed.
-async fn by_summaries(
+/// Fetches from the row sets that the summaries name; `None` if nothing is
+/// sealed.
+async fn fetch_from_row_sets(
     table: &'static Table,
     query: &Query,
     scope: &Scope<'_>,
     page: u64,
-    session: &mut scan::Session<'_>,
-) -> Result<Option<Fetched>, Error> {
-    let page = usize::try_from(page).unwrap_or(usize::MAX).max(SHORT_PAGE);
-    let of_summaries = |error| of_summaries(table, error);
-    let lettered = Lettered::find(session.conn(), table, query, scope).await;
-    let Some(mut lettered) = lettered.map_err(of_summaries)? else {
+    session: &mut SearchSession<'_>,
+) -> Result<Option<FetchedRows>, Error> {
+    let page = usize::try_from(page).unwrap_or(usize::MAX).max(MIN_PAGE);
+    let map_summary_error = |error| map_summary_error(table, error);
+    let lexical = LexicalCandidates::find(session.conn(), table, query, scope).await;
+    let Some(mut lexical) = lexical.map_err(map_summary_error)? else {
         return Ok(None);
     };
-    let (mut near, mut is_near_all) = (None, true);
-    if let Some(vector) = query
+    let (mut vector, mut is_vector_all) = (None, true);
+    if let Some(embedding) = query
         .embedding
         .as_ref()
-        .filter(|_| query.is_fetched_by_likeness())
+        .filter(|_| query.has_vector_candidates())
     {
-        let nearest = Nearest::find(session.conn(), table, vector, scope).await;
-        let Some(nearest) = nearest.map_err(of_summaries)? else {
+        let nearest = VectorCandidates::find(session.conn(), table, embedding, scope).await;
+        let Some(nearest) = nearest.map_err(map_summary_error)? else {
             return Ok(None);
         };
-        (near, is_near_all) = (nearest.places, nearest.is_all);
+        (vector, is_vector_all) = (nearest.row_set, nearest.is_all);
     }
     loop {
-        let sources = Sources {
-            letters: Some(lettered.places()),
-            near: near.clone(),
+        let sources = RowSources {
+            lexical: Some(lexical.row_set()),
+            vector: vector.clone(),
         };
         let mut fetched = fetch(
             table,
             query,
-            Likeness::ByScan,
+            VectorScan::Sequential,
             &sources,
-            scope.records()?,
+            scope.where_clause()?,
             session,
         )
         .await?;
-        if lettered.is_enough(&fetched.signatures, page) {
-            fetched.is_near_complete &= is_near_all && lettered.is_all();
+        if lexical.is_enough(&fetched.signatures, page) {
+            fetched.is_vector_complete &= is_vector_all && lexical.is_all();
             return Ok(Some(fetched));
         }
-        let more = lettered.go_on(session.conn(), table, query).await;
-        more.map_err(of_summaries)?;
+        let more = lexical.read_more(session.conn(), table, query).await;
+        more.map_err(map_summary_error)?;
     }
 }
 
 async fn fetch(
     table: &'static Table,
     query: &Query,
-    likeness: Likeness,
-    sources: &Sources,
+    vector_scan: VectorScan,
+    sources: &RowSources,
     scope: Sql,
-    session: &mut scan::Session<'_>,
-) -> Result<Fetched, Error> {
+    session: &mut SearchSession<'_>,
+) -> Result<FetchedRows, Error> {
     let from_driver = |error| Error::from_driver(table, error);
-    let statement = statement::candidates(table, query, likeness, sources, scope)?;
+    let statement = statement::candidates(table, query, vector_scan, sources, scope)?;
     let rows = statement
         .fetch_all(session.conn())
         .await
         .map_err(from_driver)?;
-    Fetched::read(query, &rows).map_err(from_driver)
+    FetchedRows::read(query, &rows).map_err(from_driver)
 }
 
-/// What the statement returned.
-struct Fetched {
+/// The rows of the statement.
+struct FetchedRows {
     candidates: Vec<Candidate>,
-    /// What each of them has of the words, two bits a word.
+    /// What each of them has of the words, two bits per word.
     signatures: Vec<i64>,
-    /// The rows that share letters with the words, fetched or not.
-    by_letters: i64,
-    /// The rows read from an index of embeddings, and the least cosine of them.
-    taken: i64,
-    least: Option<f64>,
+    /// The number of rows that contain a fragment, fetched or not.
+    lexical_rows: i64,
+    /// The number of rows read from an index of embeddings, and their minimal
+    /// cosine.
+    index_rows: i64,
+    min_cosine: Option<f64>,
     /// Whether every near row is among the candidates.
-    is_near_complete: bool,
+    is_vector_complete: bool,
 }
 
-impl Fetched {
+impl FetchedRows {
     fn read(query: &Query, rows: &[PgRow]) -> Result<Self, sqlx::Error> {
         let mut fetched = Self {
             candidates: Vec::with_capacity(rows.len()),
             signatures: Vec::with_capacity(rows.len()),
-            by_letters: 0,
-            taken: 0,
-            least: None,
-            is_near_complete: true,
+            lexical_rows: 0,
+            index_rows: 0,
+            min_cosine: None,
+            is_vector_complete: true,
         };
         for row in rows {
-            fetched.by_letters = row.try_get("__by_letters")?;
-            fetched.taken = row.try_get("__taken")?;
-            fetched.is_near_complete = row.try_get("__complete")?;
-            fetched.least = row.try_get("__least")?;
+            fetched.lexical_rows = row.try_get("__lexical_rows")?;
+            fetched.index_rows = row.try_get("__index_rows")?;
+            fetched.is_vector_complete = row.try_get("__complete")?;
+            fetched.min_cosine = row.try_get("__min_cosine")?;
             let signature: i64 = row.try_get("__signature")?;
             fetched.signatures.push(signature);
             let cosine: Option<f64> = row.try_get("__cosine")?;
@@ -188,9 +195,9 @@ impl Fetched {
                 .map(|cosine| cosine as f32);
             fetched.candidates.push(Candidate {
                 id: row.try_get("__id")?,
-                fields: cut(row.try_get("__fields")?),
-                had: (0..query.fetched.len())
-                    .map(|place| had(signature, place))
+                fields: truncate_texts(row.try_get("__fields")?),
+                presence: (0..query.fetch_words.len())
+                    .map(|place| presence(signature, place))
                     .collect(),
                 cosine,
             });
@@ -199,21 +206,21 @@ impl Fetched {
         Ok(fetched)
     }
 
-    /// Whether fewer rows came from the index than were asked for, and all of
+    /// Returns whether the index returned fewer rows than requested, all of
     /// them near.
     fn ended_early(&self) -> bool {
-        self.taken < STEP
+        self.index_rows < INDEX_STEP
             && self
-                .least
-                .is_none_or(|least| least >= f64::from(MIN_COSINE))
+                .min_cosine
+                .is_none_or(|min_cosine| min_cosine >= f64::from(MIN_COSINE))
     }
 }
 
-/// What of the texts is ranked: short ones whole, and of longer ones as much as
-/// leaves all of them together at the most characters.
-fn cut(mut texts: Vec<String>) -> Vec<String> {
+/// Truncates texts to the characters that are ranked: short ones stay whole,
+/// and longer ones share the rest.
+fn truncate_texts(mut texts: Vec<String>) -> Vec<String> {
     let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
-    let (mut room, mut each) = (RANKED_TEXT as usize, 0);
+    let (mut room, mut each) = (MAX_RANKED_CHARS as usize, 0);
     lengths.sort_unstable();
     for (place, length) in lengths.iter().enumerate() {
         each = room / (lengths.len() - place);
@@ -231,31 +238,31 @@ fn cut(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
-/// Reads two bits of a signature.
-fn had(signature: i64, place: usize) -> Had {
+/// Reads the two bits of a word from a signature.
+fn presence(signature: i64, place: usize) -> WordPresence {
     match (signature >> (2 * place)) & 3 {
-        0 => Had::Nothing,
-        1 => Had::Piece,
-        _ => Had::Word,
+        0 => WordPresence::Absent,
+        1 => WordPresence::Fragment,
+        _ => WordPresence::Word,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
+    use super::truncate_texts;
 
     #[test]
     fn long_texts_leave_room_for_short_ones() {
         let texts = |lengths: &[usize]| -> Vec<String> {
             lengths.iter().map(|length| "é".repeat(*length)).collect()
         };
-        let cut = |lengths: &[usize]| -> Vec<usize> {
-            let texts = cut(texts(lengths)).into_iter();
+        let truncate_texts = |lengths: &[usize]| -> Vec<usize> {
+            let texts = truncate_texts(texts(lengths)).into_iter();
             texts.map(|text| text.chars().count()).collect()
         };
-        assert_eq!(cut(&[1_000, 5, 0]), [1_000, 5, 0]);
-        assert_eq!(cut(&[9_000, 4, 6]), [1_990, 4, 6]);
-        assert_eq!(cut(&[2_000, 200, 2_000]), [900, 200, 900]);
-        assert_eq!(cut(&[]), [0; 0]);
+        assert_eq!(truncate_texts(&[1_000, 5, 0]), [1_000, 5, 0]);
+        assert_eq!(truncate_texts(&[9_000, 4, 6]), [1_990, 4, 6]);
+        assert_eq!(truncate_texts(&[2_000, 200, 2_000]), [900, 200, 900]);
+        assert_eq!(truncate_texts(&[]), [0; 0]);
     }
 }

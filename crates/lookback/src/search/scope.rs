@@ -1,4 +1,4 @@
-//! Which records a search is about.
+//! The conditions that the records of a search must pass.
 
 use std::fmt;
 
@@ -7,45 +7,53 @@ use crate::error::Error;
 use crate::filter::Comparison;
 use crate::value::Value;
 
-type Written<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);
+type RenderSql<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);
 
-/// Which records a search is about. It is written anew for each statement.
+/// The conditions that the records of a search must pass. Rendered again for
+/// each statement.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
-    records: Written<'a>,
-    never: Written<'a>,
+    where_clause: RenderSql<'a>,
+    template_exclusion: RenderSql<'a>,
     times: &'a [Time<'a>],
 }
 
-/// What a filter says of when a record was made.
+/// A filter on the time at which a record was created.
 pub(crate) type Time<'a> = (Comparison, &'a Value<'static>);
 
 impl<'a> Scope<'a> {
-    /// `records` writes ` WHERE …`; `never` a condition on a record that says
-    /// that no record of its kind is meant, or nothing where the filters do not
-    /// tell; of `times`, all hold for each record.
-    pub(crate) fn new(records: Written<'a>, never: Written<'a>, times: &'a [Time<'a>]) -> Self {
+    /// Creates a scope.
+    ///
+    /// `where_clause` renders ` WHERE …`; `template_exclusion` renders a
+    /// condition on a record that is true if no record of the same template can
+    /// pass, or nothing if the filters do not say. All of `times` hold for each
+    /// record.
+    pub(crate) fn new(
+        where_clause: RenderSql<'a>,
+        template_exclusion: RenderSql<'a>,
+        times: &'a [Time<'a>],
+    ) -> Self {
         Self {
-            records,
-            never,
+            where_clause,
+            template_exclusion,
             times,
         }
     }
 
-    /// What is known of when the records were made.
+    /// Returns the filters on the time at which the records were created.
     pub(crate) fn times(&self) -> &'a [Time<'a>] {
         self.times
     }
 
-    /// ` WHERE …`, with its values bound.
-    pub(crate) fn records(&self) -> Result<Sql, Error> {
-        (self.records)()
+    /// Renders ` WHERE …`, with its values bound.
+    pub(crate) fn where_clause(&self) -> Result<Sql, Error> {
+        (self.where_clause)()
     }
 
-    /// A condition, with its values bound: no record of the same kind is of the
-    /// scope. Empty where the filters do not tell.
-    pub(crate) fn never(&self) -> Result<Sql, Error> {
-        (self.never)()
+    /// Renders a condition, with its values bound: no record of the same
+    /// template is in the scope. Empty if the filters do not say.
+    pub(crate) fn template_exclusion(&self) -> Result<Sql, Error> {
+        (self.template_exclusion)()
     }
 }
 

@@ -1,21 +1,28 @@
 //! The statement that fetches candidates.
 //!
 //! ```text
-//! letters   every row that has a piece of a word, with a signature of which
-//! weights   how rare each word is among them
-//! lettered  the best of them, but the newest few of each kind first
-//! nearest   the nearest rows, the newest few of each kind first
+//! lexical         every row that has a fragment of a word, with its signature
+//! weights         the IDF of each word among them
+//! lexical_groups  the rows numbered within their group, newest first
+//! best_lexical    the best of them, the newest few of each group first
+//! vector_groups   the number of rows of each distance
+//! vector_rows     the rows of the nearest groups
+//! nearest         the nearest rows, the newest few of each group first
 //! ```
 //!
-//! Logs repeat. A kind is the rows that have the same of the words and the same
-//! cosine: lines that differ in numbers alone have the same embedding. Without
-//! kinds, one template would fill every place.
+//! Logs repeat. A group is the rows with the same signature and the same
+//! cosine: lines that differ only in numbers have the same embedding. Without
+//! groups, one template would fill every place.
+//!
+//! In reading order: [`words`] writes the conditions on words, [`nearest`] the
+//! part that finds near rows, and [`scan_settings`] the local settings of a
+//! search.
 
 mod nearest;
 pub(super) mod scan_settings;
 mod words;
 
-use super::candidates::Places;
+use super::candidates::RowSet;
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use crate::db::Sql;
@@ -23,60 +30,59 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
-use nearest::Near;
+use nearest::NearestRows;
 pub(super) use words::{Words, signature};
 
-/// Rows fetched because they share letters with the words.
-pub(super) const BY_LETTERS: i64 = 1_000;
+/// The number of lexical candidates.
+pub(super) const LEXICAL_LIMIT: i64 = 1_000;
 
-/// Of these, the newest of a kind that come before all others of it, and then
-/// the next as many.
-pub(super) const OF_A_KIND: i64 = 20;
+/// The newest rows of a group that come before all others of it, and then the
+/// next as many.
+pub(super) const LEXICAL_PER_GROUP: i64 = 20;
 
-/// Rows fetched because their embedding is near, and of a kind before all others
-/// of it.
-pub(super) const NEAR: i64 = 1_000;
-pub(super) const NEAR_OF_A_KIND: i64 = 10;
+/// The number of vector candidates, and those of a group that come before all
+/// others of it.
+pub(super) const VECTOR_LIMIT: i64 = 1_000;
+pub(super) const VECTOR_PER_GROUP: i64 = 10;
 
-/// Kinds that are looked at, the nearest, where all of them are more than `NEAR`
-/// rows.
-pub(super) const KINDS: i64 = 100;
+/// The number of nearest groups, if all near rows are more than `VECTOR_LIMIT`.
+pub(super) const MAX_GROUPS: i64 = 100;
 
-/// From an index, rows are read in steps of this many. Those after the first
-/// are taken only if the rows so far are of fewer kinds than `KINDS`, and begin
+/// The number of rows in a step of reading an index. Further steps are taken
+/// only if the rows so far are of fewer groups than `MAX_GROUPS`, and start
 /// beyond the last row.
-pub(super) const STEP: i64 = 400;
-const STEPS: usize = 5;
+pub(super) const INDEX_STEP: i64 = 400;
+const INDEX_STEPS: usize = 5;
 
 /// How the nearest rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
-    /// In their order, from an index.
-    ByIndex,
-    /// All of them: how many there are of each kind, then those of the nearest
-    /// kinds.
-    ByScan,
+pub(super) enum VectorScan {
+    /// In order, from an index.
+    Index,
+    /// By scans: one counts the rows of each group, one reads the nearest
+    /// groups.
+    Sequential,
 }
 
-/// What of a search field is ranked at most, in characters.
-pub(super) const RANKED_TEXT: u32 = 2_000;
+/// The characters of a row that are ranked.
+pub(super) const MAX_RANKED_CHARS: u32 = 2_000;
 
-/// Where rows are read: all of the table, if nothing else is said.
+/// Where rows are read; by default from the whole table.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources {
-    /// Those that share letters with the words.
-    pub(super) letters: Option<Places>,
-    /// Those that are near.
-    pub(super) near: Option<Places>,
+pub(super) struct RowSources {
+    /// For lexical candidates.
+    pub(super) lexical: Option<RowSet>,
+    /// For vector candidates.
+    pub(super) vector: Option<RowSet>,
 }
 
-/// The candidates among the rows of `scope`, which is ` WHERE …` with its
+/// Writes the statement for the rows of `scope`, which is ` WHERE …` with its
 /// values bound.
 pub(super) fn candidates(
     table: &'static Table,
     query: &Query,
-    likeness: Likeness,
-    sources: &Sources,
+    vector_scan: VectorScan,
+    sources: &RowSources,
     mut sql: Sql,
 ) -> Result<Sql, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
@@ -85,12 +91,12 @@ pub(super) fn candidates(
     let from = table.quoted();
     let text = search_text(table);
     let scope = sql.take_text();
-    let read_from = |places: &Option<Places>, sql: &mut Sql| match places {
-        Some(places) => places.from(table, sql),
+    let read_from = |rows: &Option<RowSet>, sql: &mut Sql| match rows {
+        Some(rows) => rows.from(table, sql),
         None => Ok(table.quoted()),
     };
-    let letters_from = read_from(&sources.letters, &mut sql)?;
-    let near_from = read_from(&sources.near, &mut sql)?;
+    let lexical_from = read_from(&sources.lexical, &mut sql)?;
+    let vector_from = read_from(&sources.vector, &mut sql)?;
     let vector = query
         .embedding
         .as_ref()
@@ -100,7 +106,7 @@ pub(super) fn candidates(
 
     let words = Words::bind(query, &mut sql)?;
     let signature = words.signature("__searched.__text");
-    // A vector of zeros has no direction: its distance is no number.
+    // A vector of zeros has no direction: its distance is NaN.
     let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
     let lateral = format!("CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched");
     let any = match query.phrases.is_empty() {
@@ -108,61 +114,62 @@ pub(super) fn candidates(
         false => String::new(),
     };
     sql.push(&format!(
-        "WITH letters AS MATERIALIZED (\
+        "WITH lexical AS MATERIALIZED (\
            SELECT {id} AS __id, {cosine} AS __cosine, {signature} AS __signature \
-           FROM {letters_from} {lateral}{scope}{any}), \
-         weights AS (SELECT {weights} FROM letters), \
-         kinds AS (\
+           FROM {lexical_from} {lateral}{scope}{any}), \
+         weights AS (SELECT {weights} FROM lexical), \
+         lexical_groups AS (\
            SELECT __id, __signature, __cosine, row_number() OVER (\
-             PARTITION BY __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM letters), \
-         lettered AS (\
-           SELECT __id FROM kinds CROSS JOIN weights \
-           ORDER BY (nth - 1) / {OF_A_KIND}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
-           LIMIT {BY_LETTERS})",
-        weights = Words::weights(query.fetched.len()),
-        score = Words::score(0..query.fetched.len()),
+             PARTITION BY __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
+         best_lexical AS (\
+           SELECT __id FROM lexical_groups CROSS JOIN weights \
+           ORDER BY (nth - 1) / {LEXICAL_PER_GROUP}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
+           LIMIT {LEXICAL_LIMIT})",
+        weights = Words::weights(query.fetch_words.len()),
+        score = Words::score(0..query.fetch_words.len()),
     ));
-    let mut found = "SELECT __id FROM lettered".to_owned();
-    // What was read, and whether that is all there is.
-    let mut read = "SELECT 0::bigint AS taken, NULL::float8 AS least, TRUE AS complete".to_owned();
-    if query.is_fetched_by_likeness() {
-        let rows = format!("{near_from}{scope} AND {embedding} IS NOT NULL");
-        let near = Near {
+    let mut found = "SELECT __id FROM best_lexical".to_owned();
+    // The rows that were read, and whether they are all.
+    let mut scanned =
+        "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, TRUE AS complete".to_owned();
+    if query.has_vector_candidates() {
+        let rows = format!("{vector_from}{scope} AND {embedding} IS NOT NULL");
+        let nearest = NearestRows {
             id: &id,
             distance: &format!("{embedding} <=> {vector}"),
             rows: &rows,
         };
-        sql.push(&match likeness {
-            Likeness::ByIndex => near.by_index(),
-            Likeness::ByScan => near.by_scan(sources.near.is_some()),
+        sql.push(&match vector_scan {
+            VectorScan::Index => nearest.by_index(),
+            VectorScan::Sequential => nearest.by_scan(sources.vector.is_some()),
         });
         found.push_str(" UNION SELECT __id FROM nearest");
-        read = match likeness {
-            Likeness::ByIndex => {
-                "SELECT count(*) AS taken, 1 - max(distance) AS least, FALSE AS complete FROM near"
+        scanned = match vector_scan {
+            VectorScan::Index => {
+                "SELECT count(*) AS index_rows, 1 - max(distance) AS min_cosine, FALSE AS complete FROM vector_rows"
                     .to_owned()
             }
-            Likeness::ByScan => format!(
-                "SELECT 0::bigint AS taken, NULL::float8 AS least, \
-                   coalesce((SELECT sum(counted) FROM near_kinds WHERE kind <= {FAR}), 0) <= {NEAR} AS complete"
+            VectorScan::Sequential => format!(
+                "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, \
+                   coalesce((SELECT sum(row_count) FROM vector_groups WHERE distance_step <= {MAX_DISTANCE_STEP}), 0) <= {VECTOR_LIMIT} AS complete"
             ),
         };
     }
     sql.push(&format!(
-        ", read AS ({read}) \
+        ", vector_scan AS ({scanned}) \
          SELECT {id} AS __id, {signature} AS __signature, {cosine} AS __cosine, {fields} AS __fields, \
-           (SELECT count(*) FROM letters) AS __by_letters, (SELECT taken FROM read) AS __taken, \
-           (SELECT least FROM read) AS __least, (SELECT complete FROM read) AS __complete \
+           (SELECT count(*) FROM lexical) AS __lexical_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
+           (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete \
          FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
-        fields = search_fields(table, Some(RANKED_TEXT)),
+        fields = search_fields(table, Some(MAX_RANKED_CHARS)),
     ));
     Ok(sql)
 }
 
-/// A kind is a distance in this many parts of one: lines of one template are
-/// equal, and others are hardly ever.
-pub(super) const PARTS: i64 = 10_000;
+/// Steps of a distance within which rows are of one group: lines of one
+/// template are equal, and others hardly ever are.
+pub(super) const DISTANCE_STEPS: i64 = 10_000;
 
-/// The farthest kind that can make a hit.
+/// The farthest group that can contain a hit.
 #[allow(clippy::cast_possible_truncation)]
-pub(super) const FAR: i64 = ((1.0 - MIN_COSINE) * PARTS as f32) as i64;
+pub(super) const MAX_DISTANCE_STEP: i64 = ((1.0 - MIN_COSINE) * DISTANCE_STEPS as f32) as i64;

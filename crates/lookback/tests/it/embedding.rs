@@ -8,7 +8,7 @@ fn of(text: &str) -> Embedding {
     Embedding::of(text).expect("words")
 }
 
-fn likeness(a: &str, b: &str) -> f32 {
+fn similarity(a: &str, b: &str) -> f32 {
     of(a).cosine(&of(b))
 }
 
@@ -88,11 +88,11 @@ fn a_wrong_letter_stays_near() {
             letters.swap(at, at + 1);
             let wrong: String = letters.into_iter().collect();
             if wrong != word {
-                misspelt.add(likeness(word, &wrong));
+                misspelt.add(similarity(word, &wrong));
             }
         }
         for unlike in words.iter().filter(|unlike| **unlike != word) {
-            other.add(likeness(word, unlike));
+            other.add(similarity(word, unlike));
         }
     }
     assert!(
@@ -124,12 +124,12 @@ fn words_of_like_meaning_are_near() {
     let (mut same, mut other) = (Mean::default(), Mean::default());
     let mut nearest = 0;
     for (index, (word, like)) in pairs.iter().enumerate() {
-        same.add(likeness(word, like));
+        same.add(similarity(word, like));
         let mut below = true;
         for (at, (_, unlike)) in pairs.iter().enumerate() {
             if at != index {
-                other.add(likeness(word, unlike));
-                below &= likeness(word, unlike) < likeness(word, like);
+                other.add(similarity(word, unlike));
+                below &= similarity(word, unlike) < similarity(word, like);
             }
         }
         nearest += usize::from(below);
@@ -140,11 +140,11 @@ fn words_of_like_meaning_are_near() {
 
 #[test]
 fn a_sentence_is_near_another_wording_of_it() {
-    let near = likeness(
+    let near = similarity(
         "user could not log in: wrong password",
         "authentication failure for account, invalid credentials",
     );
-    let far = likeness(
+    let far = similarity(
         "user could not log in: wrong password",
         "block replicated to three nodes of the disk array",
     );
@@ -168,7 +168,7 @@ fn lines_that_differ_in_ids_are_one() {
             "2031-12-30T23:59:01Z worker9 exited",
         ),
     ] {
-        assert!(likeness(a, b) > 0.98, "{} {a}", likeness(a, b));
+        assert!(similarity(a, b) > 0.98, "{} {a}", similarity(a, b));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::sealing::{Sealer, Step, forget};
+use lookback::maintenance::sealing::{SealStep, Sealer, unseal};
 use lookback::{Level, Log, LogPatch, Model as _, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
@@ -12,13 +12,13 @@ use crate::maintenance::{END, terminate, until};
 
 /// Seals what there is to seal, however long others hold what it takes, and returns
 /// the steps that sealed something.
-pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Vec<Step> {
+pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Vec<SealStep> {
     let begun = Instant::now();
     let mut sealed = Vec::new();
     loop {
         match sealer.step(conn, END).await.unwrap() {
-            Step::Done { .. } => return sealed,
-            step @ Step::Sealed { .. } => sealed.push(step),
+            SealStep::Done { .. } => return sealed,
+            step @ SealStep::Sealed { .. } => sealed.push(step),
             step => {
                 assert!(begun.elapsed() < END, "{step:?}");
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -28,9 +28,9 @@ pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Ve
 }
 
 /// How many records these steps sealed.
-fn rows(sealed: &[Step]) -> u64 {
-    let rows = |step: &Step| match step {
-        Step::Sealed { rows, .. } => *rows,
+fn rows(sealed: &[SealStep]) -> u64 {
+    let rows = |step: &SealStep| match step {
+        SealStep::Sealed { rows, .. } => *rows,
         _ => 0,
     };
     sealed.iter().map(rows).sum()
@@ -139,8 +139,8 @@ async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
             let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
             loop {
                 match sealer.step(&mut conn, END).await {
-                    Ok(Step::Sealed { .. } | Step::Busy) => {}
-                    Ok(Step::Done { .. }) => break true,
+                    Ok(SealStep::Sealed { .. } | SealStep::Busy) => {}
+                    Ok(SealStep::Done { .. }) => break true,
                     Ok(step) => unreachable!("{step:?}"),
                     Err(_) => break false,
                 }
@@ -185,10 +185,13 @@ async fn a_connection_that_opens_slowly_is_there_for_a_later_step() {
         .unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
     let step = sealer.steps(&pool, 2, END).await.unwrap();
-    assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+    assert!(matches!(step, SealStep::Sealed { .. }), "{step:?}");
     until("two connections", async || pool.num_idle() == 2).await;
     let step = sealer.steps(&pool, 2, END).await.unwrap();
-    assert!(matches!(step, Step::Sealed { segments: 2, .. }), "{step:?}");
+    assert!(
+        matches!(step, SealStep::Sealed { segments: 2, .. }),
+        "{step:?}"
+    );
 }
 
 /// A record whose id was handed out before those of sealed records, and that is
@@ -211,7 +214,7 @@ async fn a_segment_waits_for_whoever_may_still_write_to_it() {
         .step(&mut conn, Duration::from_millis(50))
         .await
         .unwrap();
-    assert_eq!(step, Step::Unsettled);
+    assert_eq!(step, SealStep::Unsettled);
     late.commit().await.unwrap();
     assert_eq!(rows(&seal_all(&mut conn, &mut sealer).await), 299);
     sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
@@ -244,7 +247,7 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
         Log::records().get(&mut old, 7).await.unwrap();
         // The first time there are none, the second time others.
         let step = sealer.step(&mut conn, END).await.unwrap();
-        assert!(matches!(step, Step::Sealed { .. }), "{step:?}");
+        assert!(matches!(step, SealStep::Sealed { .. }), "{step:?}");
         let error = Log::records()
             .update(&mut old, 7, patch("the zebra is late"))
             .await
@@ -278,7 +281,7 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
         assert_eq!(hits.data[0].record.id, 7, "{word}");
     }
     // Nothing was sealed since, whatever was forgotten.
-    forget(&mut conn, Log::TABLE).await.unwrap();
+    unseal(&mut conn, Log::TABLE).await.unwrap();
     let mut new = db
         .pool
         .begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE")
@@ -315,9 +318,9 @@ async fn many_sealers_seal_each_segment_once_while_records_come() {
             let mut last = Vec::new();
             loop {
                 match sealer.step(&mut conn, END).await.unwrap() {
-                    Step::Sealed { last_id, .. } => last.push(last_id),
+                    SealStep::Sealed { last_id, .. } => last.push(last_id),
                     _ if last.last().is_some_and(|last| *last >= 895) => break last,
-                    Step::Done { .. } if sealed(&pool).await >= 895 => break last,
+                    SealStep::Done { .. } if sealed(&pool).await >= 895 => break last,
                     _ => tokio::time::sleep(Duration::from_millis(1)).await,
                 }
             }
@@ -395,9 +398,9 @@ async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
                 let mut rounds = 0;
                 while rounds < 8 {
                     match sealer.step(&mut conn, END).await.unwrap() {
-                        Step::Sealed { last_id, .. } if last_id % 380 != 379 => {}
-                        Step::Sealed { .. } | Step::Done { .. } => {
-                            lookback::maintenance::sealing::forget(&mut conn, Log::TABLE)
+                        SealStep::Sealed { last_id, .. } if last_id % 380 != 379 => {}
+                        SealStep::Sealed { .. } | SealStep::Done { .. } => {
+                            lookback::maintenance::sealing::unseal(&mut conn, Log::TABLE)
                                 .await
                                 .unwrap();
                             rounds += 1;
@@ -471,7 +474,7 @@ async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
                 Err(error) => {
                     assert!(error.is_setup(), "{damage}: {error:?}");
                     assert!(error.to_string().contains(problem), "{damage}: {error}");
-                    assert!(error.to_string().contains("about logs"), "{error}");
+                    assert!(error.to_string().contains("summaries of logs"), "{error}");
                     assert!(error.hint().unwrap().contains("storage reembed"));
                     refused += 1;
                 }
@@ -483,7 +486,7 @@ async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
         }
         transaction.rollback().await.unwrap();
         assert!(refused > 0, "{damage}");
-        lookback::maintenance::sealing::forget(&mut conn, Log::TABLE)
+        lookback::maintenance::sealing::unseal(&mut conn, Log::TABLE)
             .await
             .unwrap();
     }

@@ -18,11 +18,11 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         // Before, so that no search compares with old vectors: an unsealed record is found by its
         // own. And after, as a maintenance worker may have sealed old and new vectors together.
         for table in &tables {
-            sealing::forget(&mut conn, table).await?;
+            sealing::unseal(&mut conn, table).await?;
         }
         db::reembed::run(&mut conn, &Models::lookback()).await?;
         for table in &tables {
-            sealing::forget(&mut conn, table).await?;
+            sealing::unseal(&mut conn, table).await?;
         }
     }
     output::note("sealing all records again");

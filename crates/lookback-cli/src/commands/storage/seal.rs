@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use lookback::Table;
-use lookback::maintenance::sealing::{DEFAULT_SEGMENT, Sealer, Step};
+use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
 use sqlx::PgPool;
 
@@ -72,7 +72,7 @@ async fn seal(
     while !interrupt.is_set() {
         let mut conn = pool.acquire().await?;
         match sealer.step(&mut conn, TRANSACTION_TIMEOUT).await? {
-            Step::Sealed {
+            SealStep::Sealed {
                 first_id,
                 last_id,
                 rows,
@@ -90,11 +90,11 @@ async fn seal(
                     grouped(report.rows)
                 ));
             }
-            Step::Done { behind, .. } => {
+            SealStep::Done { behind, .. } => {
                 report.behind = behind;
                 break;
             }
-            Step::Unsettled => {
+            SealStep::Unsettled => {
                 report.unsettled = true;
                 break;
             }

@@ -106,7 +106,7 @@ pub(in crate::maintenance) async fn summary_bytes(
             // Templates belong to all partitions.
             sizes.push(size(TEMPLATES, &all));
             // Orphans of an earlier prune are about to be purged, and no reason to drop more.
-            format!("{all} AND last_id >= {}", index::sealed_from(&target))
+            format!("{all} AND last_id >= {}", index::first_sealed_id(&target))
         }
     };
     sizes.extend(SUMMARIES.iter().map(|name| size(name, &of)));
@@ -145,7 +145,7 @@ pub(super) async fn has_overdue_rows(
             sql.push(&format!(
                 " ORDER BY {id} LIMIT 1) < {cutoff}, FALSE) \
                  OR coalesce((SELECT {created_at} FROM {from} WHERE {id} < {}",
-                index::sealed_from(&target)
+                index::first_sealed_id(&target)
             ));
             push_remaining(&mut sql, table, plan)?;
             sql.push(&format!(" ORDER BY {id} LIMIT 1) < {cutoff}, FALSE)"));

@@ -41,13 +41,13 @@ pub(in crate::maintenance) async fn purge_orphans(
 }
 
 async fn step(conn: &mut PgConnection, table: &'static Table) -> Result<PurgeOutcome, Error> {
-    if !index::has_gone(conn, table).await? {
+    if !index::has_orphans(conn, table).await? {
         return Ok(PurgeOutcome::Complete);
     }
     let Some(mut transaction) = lock_retry::begin(conn, table, "cleaning").await? else {
         return Ok(PurgeOutcome::Busy);
     };
-    index::forget_gone(&mut transaction, table).await?;
+    index::purge_orphans(&mut transaction, table).await?;
     transaction.commit().await?;
     Ok(PurgeOutcome::Partial)
 }

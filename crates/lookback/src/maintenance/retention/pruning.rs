@@ -169,14 +169,14 @@ async fn drop_partition(
         }
     }
     let (first, end) = (partition.first(), partition.to.unwrap_or(i64::MAX));
-    let is_open = index::forget_segments(&mut transaction, table, first, end).await?;
+    let is_open = index::delete_segments(&mut transaction, table, first, end).await?;
     // Last, because it locks the table. The partition is not detached first: PostgreSQL removes
     // the file, which takes longest, after it has released the locks.
     let sql = Sql::new(&format!("DROP TABLE {}", partition.quoted()));
     sql.define(&mut transaction).await?;
     if is_open {
         // Readers of the partition have ended, and may have sealed some of it meanwhile.
-        index::forget_segments(&mut transaction, table, first, end).await?;
+        index::delete_segments(&mut transaction, table, first, end).await?;
     }
     transaction.commit().await?;
     Ok(DropOutcome::Dropped)

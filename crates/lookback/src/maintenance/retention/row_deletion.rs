@@ -157,7 +157,7 @@ pub(super) async fn refresh_segments(
     let mut after = None;
     loop {
         let step = match after {
-            None => forget_leading_segments(conn, table).await,
+            None => delete_leading_segments(conn, table).await,
             Some(after) => recount_segments(conn, table, cutoff, after).await,
         };
         match step {
@@ -181,7 +181,7 @@ enum RefreshOutcome {
     Busy,
 }
 
-async fn forget_leading_segments(
+async fn delete_leading_segments(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<RefreshOutcome, Error> {
@@ -193,7 +193,7 @@ async fn forget_leading_segments(
     let first: Option<i64> = one(&mut transaction, sql).await?;
     // Without a record, all segments.
     let end = first.unwrap_or(i64::MAX);
-    index::forget_segments(&mut transaction, table, i64::MIN, end).await?;
+    index::delete_segments(&mut transaction, table, i64::MIN, end).await?;
     transaction.commit().await?;
     Ok(RefreshOutcome::UpTo(i64::MIN))
 }

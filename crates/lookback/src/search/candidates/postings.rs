@@ -1,4 +1,4 @@
-//! Kinds of records, and which of the records that they list count.
+//! Reading postings, and which of their records are in the scope.
 
 use std::collections::BTreeMap;
 
@@ -9,92 +9,100 @@ use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
-use crate::search::index::{LISTED, NEWEST, is_left};
+use crate::search::index::{FULL_POSTING, NEWEST_IDS, has_orphans_below};
 use crate::search::scope::Scope;
 use crate::value::{ColumnValue, Value};
 
-/// A kind, with the newest of its records.
+/// The newest records of some postings.
 #[derive(Debug, Default)]
-pub(super) struct Kind {
+pub(super) struct PostingGroup {
     pub(super) ids: Vec<i64>,
     /// Whether there are records that are not among the ids.
-    pub(super) is_cut: bool,
+    pub(super) is_truncated: bool,
 }
 
-impl Kind {
-    /// Takes in the newest records of a template, and whether there are others.
-    pub(super) fn add(&mut self, is_cut: bool, ids: Vec<i64>) {
-        self.is_cut |= is_cut;
+impl PostingGroup {
+    /// Adds the newest records of a template, and whether there are others.
+    pub(super) fn add(&mut self, is_truncated: bool, ids: Vec<i64>) {
+        self.is_truncated |= is_truncated;
         self.ids.extend(ids);
     }
 
-    /// Puts the newest first, and keeps this many.
+    /// Sorts the ids newest first, and keeps the first `most`.
     pub(super) fn newest(&mut self, most: usize) {
         self.ids.sort_unstable_by(|a, b| b.cmp(a));
         self.ids.dedup();
-        self.is_cut |= self.ids.len() > most;
+        self.is_truncated |= self.ids.len() > most;
         self.ids.truncate(most);
     }
 }
 
-/// The records of a template within a span: `ids`, this many of the newest of
-/// them, and `is_cut`, whether there may be others.
-pub(super) fn records(template: &str, each: &str, span: &str) -> String {
-    // Which are wanted is known from the index alone; sums are of integers, since those of bigint
-    // are numeric.
+/// Writes the query of a template's records in a segment range.
+///
+/// `ids` are the newest `each` of them, and `is_truncated` says whether there
+/// may be others.
+pub(super) fn posting_ids(template: &str, each: &str, range: &str) -> String {
+    // The wanted postings are chosen from the index alone. Sums are of integers, since those of
+    // bigint are numeric.
     format!(
-        "SELECT s.is_cut, coalesce((\
+        "SELECT s.is_truncated, coalesce((\
            SELECT array_agg(n.id) FROM search_kinds AS k CROSS JOIN LATERAL unnest(k.newest_ids[1:{each}]) AS n(id) \
-           WHERE k.id = ANY (s.kinds)), '{{}}') AS ids \
+           WHERE k.id = ANY (s.posting_ids)), '{{}}') AS ids \
          FROM (\
-           SELECT coalesce(bool_or(is_cut OR newer >= {each} OR listed > {each}), FALSE) AS is_cut, \
-             array_agg(id) FILTER (WHERE newer < {each}) AS kinds \
+           SELECT coalesce(bool_or(is_truncated OR newer >= {each} OR stored > {each}), FALSE) AS is_truncated, \
+             array_agg(id) FILTER (WHERE newer < {each}) AS posting_ids \
            FROM (\
-             SELECT id, is_cut, listed, \
-               sum(listed) OVER (ORDER BY last_id DESC, id ROWS UNBOUNDED PRECEDING) - listed AS newer \
+             SELECT id, is_truncated, stored, \
+               sum(stored) OVER (ORDER BY last_id DESC, id ROWS UNBOUNDED PRECEDING) - stored AS newer \
              FROM (\
-               SELECT id, last_id, rows > {LISTED} AS is_cut, \
-                 (CASE WHEN rows > {LISTED} THEN {NEWEST} ELSE rows END)::int AS listed \
-               FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{span}) AS k) AS k) AS s"
+               SELECT id, last_id, rows > {FULL_POSTING} AS is_truncated, \
+                 (CASE WHEN rows > {FULL_POSTING} THEN {NEWEST_IDS} ELSE rows END)::int AS stored \
+               FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{range}) AS k) AS k) AS s"
     )
 }
 
-/// ` AND …`: that kinds have records of a span that are still there, where `span`
-/// says what their ids are like, and `sealed` stands before the statement. What is
-/// below the first segment, retention took: see `index/orphans.rs`.
-pub(super) fn kept(span: &str) -> String {
-    format!("{span} AND last_id >= (SELECT __first FROM sealed)")
+/// Writes ` AND …`: the condition that postings in a segment range are no
+/// orphans.
+///
+/// The CTE `sealed` must precede the statement. Postings below the first
+/// segment are orphans: see `index/orphans.rs`.
+pub(super) fn live_postings(range: &str) -> String {
+    format!("{range} AND last_id >= (SELECT __first FROM sealed)")
 }
 
-/// ` AND …`: that a template has kinds that are [`kept`], of a span. Of all times, all
-/// have some, but those that retention left.
-pub(super) fn has_records(template: &str, target: &str, span: &str) -> String {
-    // Looked up for each, and not read for all.
+/// Writes ` AND …`: the condition that a template has [`live_postings`] in a
+/// segment range. Without a range, every template has some but those of
+/// orphans.
+pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> String {
+    // Looked up for each template, instead of read for all.
     let has = format!(
         "(SELECT TRUE FROM search_kinds \
-         WHERE deleted_at IS NULL AND template_id = {template}{kept} LIMIT 1)",
-        kept = kept(span),
+         WHERE deleted_at IS NULL AND template_id = {template}{live_postings} LIMIT 1)",
+        live_postings = live_postings(range),
     );
-    match span.is_empty() {
+    match range.is_empty() {
         true => format!(
-            " AND (NOT {is_left} OR {has})",
-            is_left = is_left(target, "(SELECT __first FROM sealed)"),
+            " AND (NOT {has_orphans_below} OR {has})",
+            has_orphans_below = has_orphans_below(target, "(SELECT __first FROM sealed)"),
         ),
         false => format!(" AND {has}"),
     }
 }
 
-/// ` AND …`: that a template, `t`, may be of a record of the scope; with its
-/// values bound in what is returned first.
-pub(super) fn possible(table: &'static Table, scope: &Scope<'_>) -> Result<(Sql, String), Error> {
-    let mut sql = scope.never()?;
+/// Writes ` AND …`: the condition that a template, `t`, may be that of a record
+/// in the scope; its values are bound in the returned statement.
+pub(super) fn template_condition(
+    table: &'static Table,
+    scope: &Scope<'_>,
+) -> Result<(Sql, String), Error> {
+    let mut sql = scope.template_exclusion()?;
     let never = sql.take_text();
     if never.is_empty() {
         return Ok((sql, never));
     }
     let fields = table.search.iter().enumerate().map(|(place, column)| {
         let column = table.columns[*column].quoted();
-        // For the collation of the column, by which it is compared.
+        // For the collation of the column, which determines comparisons.
         format!(
             "coalesce(t.fields[{}], (NULL::{}).{column}::text) AS {column}",
             place + 1,
@@ -110,8 +118,9 @@ pub(super) fn possible(table: &'static Table, scope: &Scope<'_>) -> Result<(Sql,
     Ok((sql, condition))
 }
 
-/// Which of some records are of a scope, and how far from a vector they are.
-pub(super) async fn passing(
+/// Returns which of some records are in a scope, with their distance to a
+/// vector.
+pub(super) async fn rows_in_scope(
     conn: &mut PgConnection,
     table: &'static Table,
     vector: Option<&Embedding>,

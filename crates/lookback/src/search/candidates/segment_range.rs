@@ -1,27 +1,27 @@
-//! Which segments a search is about.
+//! The range of segments that a search reads.
 
 use sqlx::{PgConnection, Row as _};
 
-use super::row_set::hot;
+use super::row_set::unsealed_ranges;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;
 use crate::model::{ColumnRole, Table};
 use crate::search::scope::Scope;
 
-/// The ids of the segments that have records of the times of a scope.
+/// The ids of the segments with records at the times of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Span(Option<Within>);
+pub(super) struct SegmentRange(Option<SegmentBounds>);
 
-/// Some of what was sealed when the span was asked for.
+/// A part of the segments that were sealed when the range was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Within {
+struct SegmentBounds {
     ids: (i64, i64),
     until: Option<i64>,
 }
 
-impl Span {
-    /// All, if the scope says nothing of times.
+impl SegmentRange {
+    /// Reads the range; all segments if the scope has no filter on times.
     pub(super) async fn of(
         conn: &mut PgConnection,
         table: &'static Table,
@@ -58,29 +58,30 @@ impl Span {
             until = row.try_get("until")?;
         }
         let ids = ids.unwrap_or((1, 0));
-        Ok(Self(Some(Within { ids, until })))
+        Ok(Self(Some(SegmentBounds { ids, until })))
     }
 
-    /// ` AND …`: that a range of ids, `first_id` to `last_id`, has some of these.
+    /// Writes ` AND …`: the condition that `first_id` to `last_id` overlaps the
+    /// range.
     pub(super) fn condition(self, sql: &mut Sql) -> Result<String, Error> {
         Ok(match self.0 {
             None => String::new(),
-            Some(Within { ids, .. }) => {
+            Some(SegmentBounds { ids, .. }) => {
                 let (first, last) = (sql.argument(ids.0)?, sql.argument(ids.1)?);
                 format!(" AND last_id >= {first} AND first_id <= {last}")
             }
         })
     }
 
-    /// What is not sealed, of a table that is sealed from the one id to the other.
-    /// What was sealed after the span was asked for is of no segment in it.
-    pub(super) fn hot(self, first: i64, until: i64) -> [(i64, i64); 2] {
+    /// Returns the unsealed ranges of a table that is sealed between two ids.
+    /// Segments sealed after the range was read count as unsealed.
+    pub(super) fn unsealed_ranges(self, first: i64, until: i64) -> [(i64, i64); 2] {
         match self.0 {
-            None => hot(first, until),
+            None => unsealed_ranges(first, until),
             Some(within) => {
                 let nothing = first.saturating_sub(1);
                 let known = within.until.map_or(nothing, |known| known.min(until));
-                hot(first, known)
+                unsealed_ranges(first, known)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The words and phrases of a search, and the bits of what has them.
+//! The tokens of a search: its words and phrases, with their bits in summaries.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
@@ -6,188 +6,191 @@ use sqlx::{PgConnection, Row as _};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::search::index::bloom_filter;
-use crate::search::index::templates::is_odd;
+use crate::search::index::templates::has_digit;
 use crate::search::parse::query::Query;
 use crate::search::statement::signature;
 
 /// The words and phrases of a query, in the lower case of the database.
-pub(super) struct Pieces {
-    pub(super) words: Vec<Word>,
-    pub(super) phrases: Vec<Piece>,
+pub(super) struct QueryTokens {
+    pub(super) words: Vec<WordTokens>,
+    pub(super) phrases: Vec<Token>,
 }
 
-pub(super) struct Word {
-    pub(super) whole: Piece,
-    pub(super) pieces: Vec<Piece>,
+pub(super) struct WordTokens {
+    pub(super) whole: Token,
+    pub(super) tokens: Vec<Token>,
 }
 
-/// A part of a text, and the bits of a block that has it.
-pub(super) struct Piece {
+/// A text, and the bits of the summaries of records that contain it.
+pub(super) struct Token {
     pub(super) text: String,
     /// Whether it has a digit.
-    pub(super) is_odd: bool,
-    /// With a digit: of what templates leave out of it. Else: where a template
-    /// leaves it out.
-    left_out: Vec<usize>,
-    /// Where templates are not known.
-    unknown: Vec<usize>,
-    /// The bits of a segment of which a template leaves it out.
-    letters: Vec<usize>,
-    /// Which of all pieces it is.
+    pub(super) has_digit: bool,
+    /// With a digit: the bits of its masked parts. Without: its bits where a
+    /// template masks it.
+    masked_bits: Vec<usize>,
+    /// The bits in a block without templates.
+    text_bits: Vec<usize>,
+    /// The bits in a segment that has a template that masks it.
+    segment_bits: Vec<usize>,
+    /// Its index among all tokens.
     number: usize,
 }
 
-/// So many bits tell whether a block has a piece: more say hardly more.
-const BITS_OF_A_PIECE: usize = 8;
+/// The number of bits that are tested in a block: more are hardly more
+/// selective.
+const BITS_PER_TOKEN: usize = 8;
 
-impl Piece {
+impl Token {
     fn of(number: usize, text: &str) -> Self {
-        let few = |places: &mut dyn Iterator<Item = usize>| {
-            let mut places: Vec<usize> = places.collect();
-            places.sort_unstable();
-            places.dedup();
-            // Spread over the piece, and the same for the same piece.
-            let step = places.len().div_ceil(BITS_OF_A_PIECE).max(1);
-            places.into_iter().step_by(step).collect()
+        let few = |bits: &mut dyn Iterator<Item = usize>| {
+            let mut bits: Vec<usize> = bits.collect();
+            bits.sort_unstable();
+            bits.dedup();
+            // Spread over the token, and the same for the same token.
+            let step = bits.len().div_ceil(BITS_PER_TOKEN).max(1);
+            bits.into_iter().step_by(step).collect()
         };
         Self {
             text: text.to_owned(),
-            is_odd: is_odd(text),
-            left_out: match is_odd(text) {
-                true => few(&mut bloom_filter::odd_places(text).into_iter()),
-                false => few(&mut bloom_filter::left_out_places(text)),
+            has_digit: has_digit(text),
+            masked_bits: match has_digit(text) {
+                true => few(&mut bloom_filter::digit_token_bits(text).into_iter()),
+                false => few(&mut bloom_filter::masked_trigram_bits(text)),
             },
-            unknown: few(&mut bloom_filter::text_places(text)),
-            letters: few(&mut bloom_filter::letter_places(text)),
+            text_bits: few(&mut bloom_filter::text_trigram_bits(text)),
+            segment_bits: few(&mut bloom_filter::trigram_positions(text)),
             number,
         }
     }
 
-    /// Whether a block, `b`, of a segment, `s`, may have it: without a digit,
-    /// elsewhere than in a template, if templates are known.
-    fn in_block(&self) -> String {
-        let (left_out, unknown) = (
-            has("b.grams", &self.left_out),
-            has("b.grams", &self.unknown),
+    /// Writes the condition that a block, `b`, of a segment, `s`, may contain
+    /// it. Without a digit, it counts outside of templates, if templates are
+    /// known.
+    fn block_condition(&self) -> String {
+        let (masked_bits, text_bits) = (
+            has("b.grams", &self.masked_bits),
+            has("b.grams", &self.text_bits),
         );
-        match self.is_odd {
-            true => format!("({left_out} AND (b.has_templates OR {unknown}))"),
+        match self.has_digit {
+            true => format!("({masked_bits} AND (b.has_templates OR {text_bits}))"),
             false => format!(
-                "CASE WHEN b.has_templates THEN s.{} AND {left_out} ELSE {unknown} END",
+                "CASE WHEN b.has_templates THEN s.{} AND {masked_bits} ELSE {text_bits} END",
                 self.column()
             ),
         }
     }
 
-    /// What of a segment says whether its templates may leave it out.
+    /// Returns the column of a segment that tells whether its templates may
+    /// mask it.
     fn column(&self) -> String {
         format!("p{}", self.number)
     }
 }
 
-impl Pieces {
+impl QueryTokens {
     pub(super) async fn of(conn: &mut PgConnection, query: &Query) -> Result<Self, Error> {
         let mut texts: Vec<&str> = Vec::new();
-        for fetched in &query.fetched {
-            texts.push(&fetched.word);
-            texts.extend(fetched.pieces.iter().map(String::as_str));
+        for word in &query.fetch_words {
+            texts.push(&word.word);
+            texts.extend(word.fragments.iter().map(String::as_str));
         }
         texts.extend(query.phrases.iter().map(String::as_str));
         let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
         sql.bind(&texts)?;
         sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
         let rows = sql.fetch_all(conn).await?;
-        let piece = |(number, row): (usize, &PgRow)| Ok(Piece::of(number, row.try_get("lower")?));
-        let pieces = rows.iter().enumerate().map(piece);
-        let pieces: Vec<Piece> = pieces.collect::<Result<_, sqlx::Error>>()?;
-        let mut pieces = pieces.into_iter();
+        let token = |(number, row): (usize, &PgRow)| Ok(Token::of(number, row.try_get("lower")?));
+        let tokens = rows.iter().enumerate().map(token);
+        let tokens: Vec<Token> = tokens.collect::<Result<_, sqlx::Error>>()?;
+        let mut tokens = tokens.into_iter();
         let mut words = Vec::new();
-        for fetched in &query.fetched {
-            if let Some(whole) = pieces.next() {
-                let pieces = pieces.by_ref().take(fetched.pieces.len()).collect();
-                words.push(Word { whole, pieces });
+        for word in &query.fetch_words {
+            if let Some(whole) = tokens.next() {
+                let tokens = tokens.by_ref().take(word.fragments.len()).collect();
+                words.push(WordTokens { whole, tokens });
             }
         }
-        let phrases = pieces.collect();
+        let phrases = tokens.collect();
         Ok(Self { words, phrases })
     }
 
-    /// Whether a phrase has a digit, so that templates cannot tell where it is.
-    pub(super) fn has_odd_phrase(&self) -> bool {
-        self.phrases.iter().any(|phrase| phrase.is_odd)
+    /// Returns whether a phrase has a digit, so that templates cannot locate
+    /// it.
+    pub(super) fn has_digit_phrase(&self) -> bool {
+        self.phrases.iter().any(|phrase| phrase.has_digit)
     }
 
-    /// Whether records are found by their templates.
+    /// Returns whether templates locate records.
     pub(super) fn are_in_templates(&self) -> bool {
         match self.phrases.is_empty() {
-            true => self
-                .words
-                .iter()
-                .any(|word| !word.whole.is_odd || word.pieces.iter().any(|piece| !piece.is_odd)),
-            false => !self.has_odd_phrase(),
+            true => self.words.iter().any(|word| {
+                !word.whole.has_digit || word.tokens.iter().any(|token| !token.has_digit)
+            }),
+            false => !self.has_digit_phrase(),
         }
     }
 
-    /// Whether a word, or a phrase, has a digit.
-    pub(super) fn has_odd_words(&self) -> bool {
-        self.words.iter().any(|word| word.whole.is_odd) || self.has_odd_phrase()
+    /// Returns whether a word or a phrase has a digit.
+    pub(super) fn has_digit_words(&self) -> bool {
+        self.words.iter().any(|word| word.whole.has_digit) || self.has_digit_phrase()
     }
 
-    /// Whether blocks tell how much of a word a record can have: of those with a
-    /// digit, if there are any.
+    /// Returns whether blocks tell how much of a word a record may have: only
+    /// words with a digit count, if there are any.
     pub(super) fn counts_in_blocks(&self, place: usize) -> bool {
-        self.words[place].whole.is_odd || !self.words.iter().any(|word| word.whole.is_odd)
+        self.words[place].whole.has_digit || !self.words.iter().any(|word| word.whole.has_digit)
     }
 
-    /// What a block may have of each word, as the signature of a record.
-    pub(super) fn signature_of_block(&self) -> String {
-        self.signature(&|piece| piece.in_block())
+    /// Writes the signature of a block: the words that its records may have.
+    pub(super) fn block_signature(&self) -> String {
+        self.signature(&|token| token.block_condition())
     }
 
-    /// Of a segment, whether its templates may leave out each piece without a
-    /// digit: columns for [`signature_of_block`](Self::signature_of_block), each
-    /// with a comma before it.
-    pub(super) fn columns_of_segment(&self) -> String {
-        let column = |piece: &Piece| {
-            let column = piece.column();
-            format!(", {} AS {column}", has("odd_letters", &piece.letters))
+    /// Writes columns of a segment for
+    /// [`block_signature`](Self::block_signature): for each token without a
+    /// digit, whether templates may mask it. Each has a comma before it.
+    pub(super) fn segment_columns(&self) -> String {
+        let column = |token: &Token| {
+            let column = token.column();
+            format!(", {} AS {column}", has("odd_letters", &token.segment_bits))
         };
-        self.without_digit().map(column).collect()
+        self.tokens_without_digit().map(column).collect()
     }
 
-    /// Whether blocks of a segment, `s`, may have any piece.
-    pub(super) fn in_segment(&self) -> String {
-        if self.has_odd_words() {
+    /// Writes the condition that blocks of a segment, `s`, may contain any
+    /// token.
+    pub(super) fn segment_condition(&self) -> String {
+        if self.has_digit_words() {
             return "TRUE".to_owned();
         }
         let columns = self
-            .without_digit()
-            .map(|piece| format!(" OR s.{}", piece.column()));
+            .tokens_without_digit()
+            .map(|token| format!(" OR s.{}", token.column()));
         format!("(NOT s.has_kinds{})", columns.collect::<String>())
     }
 
-    fn without_digit(&self) -> impl Iterator<Item = &Piece> {
+    fn tokens_without_digit(&self) -> impl Iterator<Item = &Token> {
         let words = self.words.iter();
-        let words = words.flat_map(|word| std::iter::once(&word.whole).chain(&word.pieces));
-        words.chain(&self.phrases).filter(|piece| !piece.is_odd)
+        let words = words.flat_map(|word| std::iter::once(&word.whole).chain(&word.tokens));
+        words.chain(&self.phrases).filter(|token| !token.has_digit)
     }
 
-    /// What something has of each word, as the signature of a record, from a
-    /// condition that says whether it has a piece.
-    pub(super) fn signature(&self, has: &dyn Fn(&Piece) -> String) -> String {
+    /// Writes a signature from the condition for each token.
+    pub(super) fn signature(&self, has: &dyn Fn(&Token) -> String) -> String {
         let words = self.words.iter();
-        signature(words.map(|word| (has(&word.whole), word.pieces.iter().map(has).collect())))
+        signature(words.map(|word| (has(&word.whole), word.tokens.iter().map(has).collect())))
     }
 
-    /// Whether a block may have all phrases, elsewhere than in templates if all of
-    /// them are without a digit.
-    pub(super) fn phrases_of_block(&self) -> String {
-        let any_is_odd = self.has_odd_phrase();
+    /// Writes the condition that a block may contain all phrases; outside of
+    /// templates, if none has a digit.
+    pub(super) fn block_has_phrases(&self) -> String {
+        let any_has_digit = self.has_digit_phrase();
         let phrases = self.phrases.iter().map(|phrase| {
-            // Templates may have those without a digit, and another phrase is in none.
-            match any_is_odd && !phrase.is_odd {
-                true => format!("(b.has_templates OR {})", has("b.grams", &phrase.unknown)),
-                false => phrase.in_block(),
+            // Templates may contain those without a digit, but not the phrase with one.
+            match any_has_digit && !phrase.has_digit {
+                true => format!("(b.has_templates OR {})", has("b.grams", &phrase.text_bits)),
+                false => phrase.block_condition(),
             }
         });
         let phrases: Vec<String> = phrases.collect();
@@ -198,9 +201,9 @@ impl Pieces {
     }
 }
 
-/// Whether all of these bits are set.
-fn has(bytes: &str, places: &[usize]) -> String {
-    let bits: Vec<String> = places
+/// Writes the condition that all of these bits are set.
+fn has(bytes: &str, bits: &[usize]) -> String {
+    let bits: Vec<String> = bits
         .iter()
         .map(|place| format!("get_bit({bytes}, {place}) = 1"))
         .collect();

@@ -1,270 +1,287 @@
-//! The records near to a vector.
+//! Vector candidates: the records near a vector.
 
 use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::postings::{Kind, has_records, kept, passing, possible, records};
-use super::row_set::{Places, sealed, unsealed};
-use super::segment_range::Span;
+use super::postings::{
+    PostingGroup, has_live_postings, live_postings, posting_ids, rows_in_scope, template_condition,
+};
+use super::row_set::{RowSet, row_by_row_ranges, sealed_cte};
+use super::segment_range::SegmentRange;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::scope::Scope;
-use crate::search::statement::{FAR, KINDS, NEAR, NEAR_OF_A_KIND, PARTS};
+use crate::search::statement::{
+    DISTANCE_STEPS, MAX_DISTANCE_STEP, MAX_GROUPS, VECTOR_LIMIT, VECTOR_PER_GROUP,
+};
 use crate::value::ColumnValue;
 
-/// Where the records nearest to a vector are.
+/// The row set of the vector candidates.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Nearest {
-    /// `None` for all of the table.
-    pub(crate) places: Option<Places>,
+pub(crate) struct VectorCandidates {
+    /// `None` for the whole table.
+    pub(crate) row_set: Option<RowSet>,
     /// Whether no other record is near.
     pub(crate) is_all: bool,
 }
 
-/// Kinds looked at, at first and then.
-const KINDS_AT_FIRST: i64 = KINDS + KINDS / 4;
-const KINDS_THEN: i64 = 20 * KINDS;
+/// The number of groups that are read first, and then.
+const GROUPS_AT_FIRST: i64 = MAX_GROUPS + MAX_GROUPS / 4;
+const GROUPS_THEN: i64 = 20 * MAX_GROUPS;
 
-/// The ids of a kind that are looked at where there are many records: some may
-/// be of deleted records, or not pass the filters.
-const IDS: usize = 2 * NEAR_OF_A_KIND as usize;
+/// The ids of a group that are read if there are many records: some may be
+/// deleted or outside the filters.
+const IDS_PER_GROUP: usize = 2 * VECTOR_PER_GROUP as usize;
 
-impl Nearest {
-    /// The places of the records of a scope that are near to a vector: all where
-    /// they are few, else the newest few of each of the nearest kinds. `None`
-    /// where nothing is sealed.
+impl VectorCandidates {
+    /// Finds the row set for a vector in a scope: all near records if they are
+    /// few, otherwise the newest of each of the nearest groups. `None` if
+    /// nothing is sealed.
     pub(in crate::search) async fn find(
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
     ) -> Result<Option<Self>, Error> {
-        let span = Span::of(conn, table, scope).await?;
-        for wanted in [KINDS_AT_FIRST, KINDS_THEN] {
-            let Some(near) = Near::read(conn, table, vector, scope, span, wanted).await? else {
+        let range = SegmentRange::of(conn, table, scope).await?;
+        for wanted in [GROUPS_AT_FIRST, GROUPS_THEN] {
+            let Some(near) = NearGroups::read(conn, table, vector, scope, range, wanted).await?
+            else {
                 return Ok(None);
             };
-            let passing = passing(conn, table, Some(vector), scope.records()?, near.ids()).await?;
+            let in_scope =
+                rows_in_scope(conn, table, Some(vector), scope.where_clause()?, near.ids()).await?;
             let (mut alive, mut found, mut is_short) = (0, 0, false);
-            for kind in near.kinds.values() {
-                let pass = kind
+            for group in near.groups.values() {
+                let passing = group
                     .ids
                     .iter()
-                    .filter(|id| passing.contains_key(*id))
+                    .filter(|id| in_scope.contains_key(*id))
                     .count();
-                alive += i64::from(pass > 0);
-                found += pass as i64;
-                is_short |= kind.is_cut && pass < NEAR_OF_A_KIND as usize;
+                alive += i64::from(passing > 0);
+                found += passing as i64;
+                is_short |= group.is_truncated && passing < VECTOR_PER_GROUP as usize;
             }
-            let is_enough = alive >= KINDS || found >= NEAR;
-            if is_enough || (near.is_all_kinds && !is_short) {
-                let ids = passing.into_keys().collect();
-                let is_cut = near.kinds.values().any(|kind| kind.is_cut);
+            let is_enough = alive >= MAX_GROUPS || found >= VECTOR_LIMIT;
+            if is_enough || (near.is_all_groups && !is_short) {
+                let ids = in_scope.into_keys().collect();
+                let is_truncated = near.groups.values().any(|group| group.is_truncated);
                 return Ok(Some(Self {
-                    places: Some(Places::new(near.hot, ids)),
-                    is_all: near.is_all_kinds && !is_cut,
+                    row_set: Some(RowSet::new(near.unsealed, ids)),
+                    is_all: near.is_all_groups && !is_truncated,
                 }));
             }
         }
-        // The filters leave little of what is near: a scan knows.
+        // The filters leave little of what is near: a scan finds it.
         Ok(Some(Self {
-            places: None,
+            row_set: None,
             is_all: true,
         }))
     }
 }
 
-/// The kinds near to a vector.
-struct Near {
-    hot: Vec<(i64, i64)>,
-    /// By their distance.
-    kinds: BTreeMap<i32, Kind>,
-    is_all_kinds: bool,
+/// The groups near a vector.
+struct NearGroups {
+    unsealed: Vec<(i64, i64)>,
+    /// By their distance in steps.
+    groups: BTreeMap<i32, PostingGroup>,
+    is_all_groups: bool,
 }
 
-impl Near {
+impl NearGroups {
     async fn read(
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
-        span: Span,
+        range: SegmentRange,
         wanted: i64,
     ) -> Result<Option<Self>, Error> {
-        let (mut sql, possible) = possible(table, scope)?;
+        let (mut sql, template_condition) = template_condition(table, scope)?;
         let target = sql.argument(table.name)?;
         sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let vector = sql.take_text();
-        let within = span.condition(&mut sql)?;
-        let wanted_kinds = sql.argument(wanted)?;
+        let within = range.condition(&mut sql)?;
+        let wanted_groups = sql.argument(wanted)?;
         sql.push(&format!(
-            "{SEALED}, \
+            "{sealed}, \
              templates AS MATERIALIZED (\
-               SELECT kind, id FROM (\
-                 SELECT (nullif(vector <=> {vector}, 'NaN') * {PARTS})::int AS kind, id, fields FROM search_templates \
+               SELECT distance_step, id FROM (\
+                 SELECT (nullif(vector <=> {vector}, 'NaN') * {DISTANCE_STEPS})::int AS distance_step, id, fields FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
-               WHERE kind <= {FAR}{possible}{has_records}), \
-             counted AS MATERIALIZED (SELECT count(DISTINCT kind) AS __kinds FROM templates), \
+               WHERE distance_step <= {MAX_DISTANCE_STEP}{template_condition}{has_live_postings}), \
+             counted AS MATERIALIZED (SELECT count(DISTINCT distance_step) AS __group_count FROM templates), \
              nearest AS MATERIALIZED (\
-               SELECT t.kind, t.id, (\
-                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{kept}) AS rows \
-               FROM templates AS t WHERE t.kind <= (SELECT max(kind) FROM (\
-                 SELECT DISTINCT kind FROM templates ORDER BY kind LIMIT {wanted_kinds}) AS n)), \
-             looked_at AS MATERIALIZED (\
-               SELECT CASE WHEN sum(rows) <= {NEAR} THEN {NEAR} ELSE {IDS} END AS __each FROM nearest) \
-             SELECT sealed.*, counted.*, looked_at.*, n.kind, n.is_cut, n.ids \
-             FROM sealed CROSS JOIN counted CROSS JOIN looked_at LEFT JOIN LATERAL (\
-               SELECT t.kind, r.* FROM nearest AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE",
-            SEALED = sealed(&target, &within),
-            kept = kept(&within),
-            has_records = has_records("t.id", &target, &within),
-            records = records("t.id", "__each", &kept(&within)),
+               SELECT t.distance_step, t.id, (\
+                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{live_postings}) AS rows \
+               FROM templates AS t WHERE t.distance_step <= (SELECT max(distance_step) FROM (\
+                 SELECT DISTINCT distance_step FROM templates ORDER BY distance_step LIMIT {wanted_groups}) AS n)), \
+             limits AS MATERIALIZED (\
+               SELECT CASE WHEN sum(rows) <= {VECTOR_LIMIT} THEN {VECTOR_LIMIT} ELSE {IDS_PER_GROUP} END AS __each FROM nearest) \
+             SELECT sealed.*, counted.*, limits.*, n.distance_step, n.is_truncated, n.ids \
+             FROM sealed CROSS JOIN counted CROSS JOIN limits LEFT JOIN LATERAL (\
+               SELECT t.distance_step, r.* FROM nearest AS t CROSS JOIN LATERAL ({posting_ids}) AS r) AS n ON TRUE",
+            sealed = sealed_cte(&target, &within),
+            live_postings = live_postings(&within),
+            has_live_postings = has_live_postings("t.id", &target, &within),
+            posting_ids = posting_ids("t.id", "__each", &live_postings(&within)),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let Some(hot) = unsealed(table, row, span)? else {
+        let Some(unsealed) = row_by_row_ranges(table, row, range)? else {
             return Ok(None);
         };
-        let all_kinds: i64 = row.try_get("__kinds")?;
+        let all_groups: i64 = row.try_get("__group_count")?;
         let each: i32 = row.try_get("__each")?;
-        let mut kinds: BTreeMap<i32, Kind> = BTreeMap::new();
+        let mut groups: BTreeMap<i32, PostingGroup> = BTreeMap::new();
         for row in &rows {
-            let Some(distance) = row.try_get("kind")? else {
+            let Some(distance) = row.try_get("distance_step")? else {
                 continue;
             };
-            let kind = kinds.entry(distance).or_default();
-            kind.add(row.try_get("is_cut")?, row.try_get("ids")?);
+            let group = groups.entry(distance).or_default();
+            group.add(row.try_get("is_truncated")?, row.try_get("ids")?);
         }
-        for kind in kinds.values_mut() {
-            kind.newest(usize::try_from(each).unwrap_or(IDS));
+        for group in groups.values_mut() {
+            group.newest(usize::try_from(each).unwrap_or(IDS_PER_GROUP));
         }
         Ok(Some(Self {
-            hot,
-            is_all_kinds: kinds.len() as i64 >= all_kinds,
-            kinds,
+            unsealed,
+            is_all_groups: groups.len() as i64 >= all_groups,
+            groups,
         }))
     }
 
     fn ids(&self) -> Vec<i64> {
-        let ids = self.kinds.values().flat_map(|kind| &kind.ids);
+        let ids = self.groups.values().flat_map(|group| &group.ids);
         ids.copied().collect()
     }
 }
 
-/// Entries that are looked at for the nearest records of all, at first and then.
-const ENTRIES_AT_FIRST: i64 = 100;
-const ENTRIES_THEN: i64 = 4_000;
+/// The number of templates that are read for the nearest records, first and
+/// then.
+const TEMPLATES_AT_FIRST: i64 = 100;
+const TEMPLATES_THEN: i64 = 4_000;
 
-/// So many of the newest records of a vector are known, however many it has.
-const KNOWN: usize = 100;
+/// The number of newest records that are read of a template.
+const IDS_PER_TEMPLATE: usize = 100;
 
-/// Where this many records of a scope that are nearest to a vector are, the
-/// newest of equals first; `None` where that is not known without a scan.
-pub(crate) async fn nearest(
+/// Finds the row set of the `wanted` records in a scope that are nearest to a
+/// vector, the newest of equals first; `None` if it takes a scan.
+pub(crate) async fn nearest_rows(
     conn: &mut PgConnection,
     table: &'static Table,
     vector: &Embedding,
     wanted: u64,
     scope: &Scope<'_>,
-) -> Result<Option<Places>, Error> {
-    let span = Span::of(conn, table, scope).await?;
-    for entries in [ENTRIES_AT_FIRST, ENTRIES_THEN] {
-        let Some(kinds) = InOrder::read(conn, table, vector, scope, span, entries).await? else {
+) -> Result<Option<RowSet>, Error> {
+    let range = SegmentRange::of(conn, table, scope).await?;
+    for templates in [TEMPLATES_AT_FIRST, TEMPLATES_THEN] {
+        let Some(groups) =
+            OrderedPostings::read(conn, table, vector, scope, range, templates).await?
+        else {
             return Ok(None);
         };
-        let ids = kinds.kinds.iter().flat_map(|(_, kind)| &kind.ids).copied();
+        let ids = groups
+            .groups
+            .iter()
+            .flat_map(|(_, group)| &group.ids)
+            .copied();
         let ids = ids.collect();
-        let passing = passing(conn, table, Some(vector), scope.records()?, ids).await?;
-        let (mut places, mut is_known) = (Vec::new(), kinds.is_all);
-        for (distance, kind) in &kinds.kinds {
-            // One that was changed meanwhile is of another kind, too.
-            let pass = kind.ids.iter().copied();
-            places.extend(pass.filter(|id| passing.get(id) == Some(&Some(*distance))));
-            if places.len() as u64 >= wanted {
+        let in_scope = rows_in_scope(conn, table, Some(vector), scope.where_clause()?, ids).await?;
+        let (mut row_set, mut is_known) = (Vec::new(), groups.is_all);
+        for (distance, group) in &groups.groups {
+            // A record that was changed since may belong to another group, too.
+            let passing = group.ids.iter().copied();
+            row_set.extend(passing.filter(|id| in_scope.get(id) == Some(&Some(*distance))));
+            if row_set.len() as u64 >= wanted {
                 is_known = true;
                 break;
             }
-            if kind.is_cut {
+            if group.is_truncated {
                 return Ok(None);
             }
         }
         if is_known {
-            return Ok(Some(Places::new(kinds.hot, places)));
+            return Ok(Some(RowSet::new(groups.unsealed, row_set)));
         }
     }
     Ok(None)
 }
 
-/// The kinds nearest to a vector, in this order.
-struct InOrder {
-    hot: Vec<(i64, i64)>,
-    kinds: Vec<(f64, Kind)>,
+/// The groups nearest to a vector, in order.
+struct OrderedPostings {
+    unsealed: Vec<(i64, i64)>,
+    groups: Vec<(f64, PostingGroup)>,
     /// Whether there are no others.
     is_all: bool,
 }
 
-impl InOrder {
+impl OrderedPostings {
     async fn read(
         conn: &mut PgConnection,
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
-        span: Span,
-        entries: i64,
+        range: SegmentRange,
+        templates: i64,
     ) -> Result<Option<Self>, Error> {
-        let (mut sql, possible) = possible(table, scope)?;
+        let (mut sql, template_condition) = template_condition(table, scope)?;
         let target = sql.argument(table.name)?;
         sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let vector = sql.take_text();
-        let within = span.condition(&mut sql)?;
-        let limit = sql.argument(entries)?;
+        let within = range.condition(&mut sql)?;
+        let limit = sql.argument(templates)?;
         sql.push(&format!(
-            "{SEALED}, \
+            "{sealed}, \
              templates AS (\
                SELECT distance, id FROM (\
                  SELECT vector <=> {vector} AS distance, id, fields FROM search_templates \
                  WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
-               WHERE distance <> 'NaN'{possible}{has_records} \
+               WHERE distance <> 'NaN'{template_condition}{has_live_postings} \
                ORDER BY distance LIMIT {limit}) \
              SELECT sealed.*, n.* FROM sealed LEFT JOIN LATERAL (\
-               SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({records}) AS r) AS n ON TRUE \
+               SELECT t.distance, r.* FROM templates AS t CROSS JOIN LATERAL ({posting_ids}) AS r) AS n ON TRUE \
              ORDER BY distance",
-            SEALED = sealed(&target, &within),
-            has_records = has_records("t.id", &target, &within),
-            records = records("t.id", &KNOWN.to_string(), &kept(&within)),
+            sealed = sealed_cte(&target, &within),
+            has_live_postings = has_live_postings("t.id", &target, &within),
+            posting_ids = posting_ids("t.id", &IDS_PER_TEMPLATE.to_string(), &live_postings(&within)),
         ));
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let Some(hot) = unsealed(table, row, span)? else {
+        let Some(unsealed) = row_by_row_ranges(table, row, range)? else {
             return Ok(None);
         };
-        let mut kinds: Vec<(f64, Kind)> = Vec::new();
+        let mut groups: Vec<(f64, PostingGroup)> = Vec::new();
         for row in &rows {
             let distance = row.try_get::<Option<f64>, _>("distance")?;
             let Some(distance) = distance.filter(|distance| !distance.is_nan()) else {
                 continue;
             };
-            if kinds.last().is_none_or(|(last, _)| *last != distance) {
-                kinds.push((distance, Kind::default()));
+            if groups.last().is_none_or(|(last, _)| *last != distance) {
+                groups.push((distance, PostingGroup::default()));
             }
-            if let Some((_, kind)) = kinds.last_mut() {
-                kind.add(row.try_get("is_cut")?, row.try_get("ids")?);
+            if let Some((_, group)) = groups.last_mut() {
+                group.add(row.try_get("is_truncated")?, row.try_get("ids")?);
             }
         }
-        let is_all = (rows.len() as u64) < entries.unsigned_abs();
+        let is_all = (rows.len() as u64) < templates.unsigned_abs();
         if !is_all {
-            // There may be others of the last.
-            kinds.pop();
+            // The last group may have further records.
+            groups.pop();
         }
-        for (_, kind) in &mut kinds {
-            kind.newest(KNOWN);
+        for (_, group) in &mut groups {
+            group.newest(IDS_PER_TEMPLATE);
         }
-        Ok(Some(Self { hot, kinds, is_all }))
+        Ok(Some(Self {
+            unsealed,
+            groups,
+            is_all,
+        }))
     }
 }

@@ -1,49 +1,47 @@
-//! Sealed records whose text changes.
+//! Adding sealed records whose text changed to their summaries.
 
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::bloom_filter::{Letters, Signature};
-use super::postings_builder::{Kinds, Record};
-use super::{Lock, damaged, lock, sealed};
+use super::bloom_filter::{BloomFilter, TrigramSet};
+use super::postings_builder::{PostingsBuilder, SealedRecord};
+use super::{Lock, corruption, lock, sealed};
 use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 
-/// What has to be done in a transaction that changes search fields, so that the
-/// summaries of sealed records name what the records come to be. What they were
-/// stays named, which costs a comparison.
+/// Adds changed records to the summaries, in the transaction that changes them.
+/// Their earlier texts remain in the summaries, which costs a comparison.
 #[derive(Debug)]
 pub(crate) struct Changes {
     table: &'static Table,
 }
 
 impl Changes {
-    /// To be called before the first change: from then on, until the transaction
-    /// ends, no segment of the table is sealed, so that none is with the text of
-    /// before.
+    /// Prepares a change. Call it before the first change: until the
+    /// transaction ends, no segment of the table is sealed, so none is with the
+    /// earlier text.
     ///
     /// # Errors
     ///
     /// [`Error::StaleSnapshot`] in a transaction whose snapshot is older than a segment
-    /// that was sealed meanwhile: it would take the record for one that is not
-    /// sealed.
+    /// that was sealed since: it would take the record for an unsealed one.
     pub(crate) async fn begin(
         conn: &mut PgConnection,
         table: &'static Table,
     ) -> Result<Self, Error> {
         if table.sealed {
             lock(conn, table, Lock::Shared).await?;
-            if is_outdated(conn).await? {
+            if is_snapshot_stale(conn).await? {
                 return Err(Error::StaleSnapshot { table: table.name });
             }
         }
         Ok(Self { table })
     }
 
-    /// To be called with the ids of changed records.
+    /// Adds the changed records with these ids.
     pub(crate) async fn done(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
         if !self.table.sealed {
             return Ok(());
@@ -57,28 +55,32 @@ impl Changes {
             return Ok(());
         }
         ids.sort_unstable();
-        let mut beside: Option<Beside> = None;
+        let mut update: Option<BlockUpdate> = None;
         for changed in self.records(conn, &ids).await? {
-            if beside
+            if update
                 .as_ref()
-                .is_none_or(|beside| beside.last_id < changed.id)
+                .is_none_or(|update| update.last_id < changed.id)
             {
-                if let Some(beside) = beside.take() {
-                    beside.write(conn, self.table).await?;
+                if let Some(update) = update.take() {
+                    update.write(conn, self.table).await?;
                 }
-                beside = Some(Beside::of(conn, self.table, changed.id).await?);
+                update = Some(BlockUpdate::of(conn, self.table, changed.id).await?);
             }
-            if let Some(beside) = &mut beside {
-                beside.add(&changed);
+            if let Some(update) = &mut update {
+                update.add(&changed);
             }
         }
-        if let Some(beside) = beside {
-            beside.write(conn, self.table).await?;
+        if let Some(update) = update {
+            update.write(conn, self.table).await?;
         }
         Ok(())
     }
 
-    async fn records(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<Vec<Changed>, Error> {
+    async fn records(
+        &self,
+        conn: &mut PgConnection,
+        ids: &[i64],
+    ) -> Result<Vec<ChangedRecord>, Error> {
         let table = self.table;
         let id = table.column_of(ColumnRole::Id).quoted();
         let mut sql = Sql::new(&format!(
@@ -95,7 +97,7 @@ impl Changes {
             .await
             .map_err(|error| Error::from_driver(table, error))?;
         let record = |row: &sqlx::postgres::PgRow| {
-            Ok::<_, sqlx::Error>(Changed {
+            Ok::<_, sqlx::Error>(ChangedRecord {
                 id: row.try_get("__id")?,
                 text: row.try_get("__text")?,
                 fields: row.try_get("__fields")?,
@@ -106,113 +108,115 @@ impl Changes {
     }
 }
 
-/// Whether segments may have been sealed that the transaction does not see: it
-/// reads by a snapshot of its beginning, and more ids of segments were given out
-/// than are in it. Those of a sealing that was cut short count too, until another
-/// one is done; of segments that were forgotten, the last stays for it, marked as
-/// deleted (`gone.rs`).
-async fn is_outdated(conn: &mut PgConnection) -> Result<bool, Error> {
+/// Returns whether segments may have been sealed that the transaction does not
+/// see.
+///
+/// It reads by a snapshot of its start, and more ids of segments were assigned
+/// than the snapshot contains. Ids of an interrupted sealing count too, until
+/// another one is done; the last segment is therefore marked as deleted and not
+/// removed (`orphans.rs`).
+async fn is_snapshot_stale(conn: &mut PgConnection) -> Result<bool, Error> {
     let sql = Sql::new(
         "SELECT CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') \
            THEN coalesce(\
              pg_sequence_last_value(pg_get_serial_sequence('sealed_segments', 'id')::regclass) \
                > (SELECT coalesce(max(id), 0) FROM sealed_segments), FALSE) \
-           ELSE FALSE END AS outdated",
+           ELSE FALSE END AS is_stale",
     );
     let row = sql.fetch_optional(conn).await?;
     Ok(row
-        .map(|row| row.try_get("outdated"))
+        .map(|row| row.try_get("is_stale"))
         .transpose()?
         .unwrap_or(false))
 }
 
-/// A record as it is now.
-struct Changed {
+/// A record after its change.
+struct ChangedRecord {
     id: i64,
     text: String,
     fields: Vec<String>,
     embedding: Option<Embedding>,
 }
 
-/// What comes to be known of changed records that are of one block.
-struct Beside {
-    segment: Option<Segment>,
-    block: Option<Block>,
-    kinds: Kinds,
+/// The additions for changed records of one block.
+struct BlockUpdate {
+    segment: Option<LockedSegment>,
+    block: Option<LockedBlock>,
+    postings: PostingsBuilder,
     /// The greatest id that may be of the block.
     last_id: i64,
 }
 
-impl Beside {
+impl BlockUpdate {
     async fn of(conn: &mut PgConnection, table: &'static Table, id: i64) -> Result<Self, Error> {
-        // Always in this order, so that two transactions do not wait for each other.
-        let segment = Segment::of(conn, table, id).await?;
-        let block = Block::of(conn, table, id).await?;
+        // Always in this order, so that two transactions do not deadlock.
+        let segment = LockedSegment::of(conn, table, id).await?;
+        let block = LockedBlock::of(conn, table, id).await?;
         Ok(Self {
             last_id: block.as_ref().map_or(id, |block| block.last_id),
             segment,
             block,
-            kinds: Kinds::default(),
+            postings: PostingsBuilder::default(),
         })
     }
 
-    fn add(&mut self, changed: &Changed) {
-        let Changed {
+    fn add(&mut self, changed: &ChangedRecord) {
+        let ChangedRecord {
             id,
             text,
             fields,
             embedding,
         } = changed;
         if let Some(block) = &mut self.block {
-            block.signature.add_record(text);
+            block.filter.add_record(text);
             if !block.has_templates {
-                block.signature.add_text(text);
+                block.filter.add_text(text);
             }
         }
         if let Some(segment) = &mut self.segment {
-            segment.letters.add_record(text);
+            segment.trigrams.add_record(text);
         }
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let record = Record {
+        let record = SealedRecord {
             id: *id,
             fields: &fields,
             text: Some(text),
             vector: embedding.as_ref(),
         };
-        self.kinds.add(&record, |_| {});
+        self.postings.add(&record, |_| {});
     }
 
     async fn write(self, conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
         if let Some(block) = self.block {
             let mut sql = Sql::new("UPDATE search_blocks SET updated_at = now(), grams = ");
-            sql.bind(block.signature.as_bytes())?;
+            sql.bind(block.filter.as_bytes())?;
             sql.push(" WHERE id = ");
             sql.bind(block.id)?;
             sql.execute(&mut *conn).await?;
         }
         if let Some(segment) = self
             .segment
-            .filter(|segment| segment.letters != segment.before)
+            .filter(|segment| segment.trigrams != segment.before)
         {
             let mut sql = Sql::new("UPDATE sealed_segments SET updated_at = now(), odd_letters = ");
-            sql.bind(segment.letters.into_bytes())?;
+            sql.bind(segment.trigrams.into_bytes())?;
             sql.push(" WHERE id = ");
             sql.bind(segment.id)?;
             sql.execute(&mut *conn).await?;
         }
-        self.kinds.store(conn, table.name).await
+        self.postings.store(conn, table.name).await
     }
 }
 
-/// A block that is being added to, locked against others who do.
-struct Block {
+/// A block that is being added to, with its row locked.
+struct LockedBlock {
     id: i64,
     last_id: i64,
     has_templates: bool,
-    signature: Signature,
+    filter: BloomFilter,
 }
 
-impl Block {
+impl LockedBlock {
     async fn of(
         conn: &mut PgConnection,
         table: &'static Table,
@@ -222,26 +226,26 @@ impl Block {
         let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
-        let signature = Signature::from_bytes(row.try_get("grams")?);
-        let signature = signature.ok_or_else(|| unreadable(table, "search_blocks.grams"))?;
+        let filter = BloomFilter::from_bytes(row.try_get("grams")?);
+        let filter = filter.ok_or_else(|| wrong_length(table, "search_blocks.grams"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             last_id: row.try_get("last_id")?,
             has_templates: row.try_get("has_templates")?,
-            signature,
+            filter,
         }))
     }
 }
 
-/// What templates of a segment leave out, which is being added to, locked against
-/// others who do.
-struct Segment {
+/// The masked trigrams of a segment that is being added to, with its row
+/// locked.
+struct LockedSegment {
     id: i64,
-    before: Letters,
-    letters: Letters,
+    before: TrigramSet,
+    trigrams: TrigramSet,
 }
 
-impl Segment {
+impl LockedSegment {
     async fn of(
         conn: &mut PgConnection,
         table: &'static Table,
@@ -251,17 +255,18 @@ impl Segment {
         let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
-        let letters = Letters::from_bytes(row.try_get("odd_letters")?);
-        let letters = letters.ok_or_else(|| unreadable(table, "sealed_segments.odd_letters"))?;
+        let trigrams = TrigramSet::from_bytes(row.try_get("odd_letters")?);
+        let trigrams =
+            trigrams.ok_or_else(|| wrong_length(table, "sealed_segments.odd_letters"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
-            before: letters.clone(),
-            letters,
+            before: trigrams.clone(),
+            trigrams,
         }))
     }
 }
 
-/// The summary that a record is in, locked.
+/// Reads the summary of a record, and locks it.
 async fn summary_of(
     conn: &mut PgConnection,
     select: &str,
@@ -278,7 +283,7 @@ async fn summary_of(
     Ok(sql.fetch_optional(conn).await?)
 }
 
-fn unreadable(table: &'static Table, column: &str) -> Error {
+fn wrong_length(table: &'static Table, column: &str) -> Error {
     let problem = format_args!("{column} has another length than this version writes");
-    damaged(table, problem)
+    corruption(table, problem)
 }

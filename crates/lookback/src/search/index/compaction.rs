@@ -1,52 +1,53 @@
-//! The kinds of many segments as those of one.
+//! Compaction: merging the postings of many segments.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::orphans::forget_all_gone;
-use super::postings::{Listed, store};
-use super::postings_builder::forget_unused;
-use super::sealer::MOST_IDS;
-use super::{Lock, lock, of_summaries, sealed_from};
+use super::orphans::purge_all_orphans;
+use super::postings::{Posting, store};
+use super::postings_builder::purge_unused_templates;
+use super::sealer::MAX_SEGMENT_IDS;
+use super::{Lock, first_sealed_id, lock, map_summary_error};
 use crate::db::Sql;
 use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 
-/// Makes one kind of all that have the same template and lie within a range of
-/// ids, forgets what is left of records that retention took and templates that
-/// no kind has, and returns how many kinds there were and are. What a search finds
-/// stays the same; it reads fewer kinds. Returns `None`, having done nothing, while
-/// another process is sealing the table.
+/// Merges the postings of each template within a range of ids, purges orphans
+/// and unused templates, and returns the number of postings before and after.
+///
+/// A search finds the same and reads fewer postings. Returns `None`, having
+/// done nothing, while another process is sealing the table.
 ///
 /// # Errors
 ///
 /// Those of the database.
-pub async fn compact(
+pub async fn merge_postings(
     conn: &mut PgConnection,
     table: &'static Table,
     first_id: i64,
     last_id: i64,
 ) -> Result<Option<(u64, u64)>, Error> {
-    let mut together = TransactionScope::begin(conn).await?;
-    if !lock(together.conn(), table, Lock::Alone).await? {
+    let mut together = Together::begin(conn).await?;
+    if !lock(together.conn(), table, Lock::TryExclusive).await? {
         return Ok(None);
     }
-    forget_all_gone(together.conn(), table).await?;
-    let merged = merge(together.conn(), table, first_id, last_id).await;
-    let merged = merged.map_err(|error| of_summaries(table, error))?;
-    forget_unused(together.conn(), table.name).await?;
+    purge_all_orphans(together.conn(), table).await?;
+    let merged = merge_range(together.conn(), table, first_id, last_id).await;
+    let merged = merged.map_err(|error| map_summary_error(table, error))?;
+    purge_unused_templates(together.conn(), table.name).await?;
     together.commit().await?;
     Ok(Some(merged))
 }
 
-/// As [`compact`], in a transaction that has the lock, for so many ids at a time.
+/// Merges postings in a transaction that has the lock, a slice of ids at a
+/// time.
 ///
-/// Put together here and not by the server, which knows nothing about what was
-/// stored a moment ago, and would compare each kind with each.
-pub(super) async fn merge(
+/// Merged here and not by the server, which has no statistics on rows that were
+/// just stored, and would compare each posting with each.
+pub(super) async fn merge_range(
     conn: &mut PgConnection,
     table: &'static Table,
     first_id: i64,
@@ -54,11 +55,11 @@ pub(super) async fn merge(
 ) -> Result<(u64, u64), Error> {
     let (mut before, mut after, mut next) = (0, 0, Some(first_id));
     while let Some(from) = next {
-        // Where ids were left out there is nothing to read.
-        let Some(first) = first_kind(conn, table, from, last_id).await? else {
+        // Skips gaps in the ids.
+        let Some(first) = first_posting(conn, table, from, last_id).await? else {
             break;
         };
-        let last = first.saturating_add(MOST_IDS - 1).min(last_id);
+        let last = first.saturating_add(MAX_SEGMENT_IDS - 1).min(last_id);
         let (were, are) = merge_slice(conn, table, first, last).await?;
         (before, after) = (before + were, after + are);
         next = last.checked_add(1);
@@ -66,8 +67,8 @@ pub(super) async fn merge(
     Ok((before, after))
 }
 
-/// Where the first kind begins of a range.
-async fn first_kind(
+/// Returns the first id of the first posting in a range.
+async fn first_posting(
     conn: &mut PgConnection,
     table: &'static Table,
     first_id: i64,
@@ -100,15 +101,15 @@ async fn merge_slice(
          WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
            AND last_id >= {from} \
          RETURNING template_id, first_id, last_id, rows, newest_ids",
-        // Of records that are gone, none: see `gone.rs`.
-        from = sealed_from(&target),
+        // Not of orphans: see `orphans.rs`.
+        from = first_sealed_id(&target),
     ));
-    let mut merged: HashMap<i64, Listed> = HashMap::new();
+    let mut merged: HashMap<i64, Posting> = HashMap::new();
     let mut before = 0;
     let mut rows = sql.fetch(&mut *conn);
     while let Some(row) = std::future::poll_fn(|context| rows.as_mut().poll_next(context)).await {
         let row = row?;
-        let part = Listed::new(
+        let part = Posting::new(
             row.try_get("template_id")?,
             [row.try_get("first_id")?, row.try_get("last_id")?],
             row.try_get("rows")?,
@@ -123,8 +124,8 @@ async fn merge_slice(
         }
     }
     drop(rows);
-    let mut merged: Vec<Listed> = merged.into_values().collect();
-    merged.sort_unstable_by_key(|kind| kind.first_id);
+    let mut merged: Vec<Posting> = merged.into_values().collect();
+    merged.sort_unstable_by_key(|posting| posting.first_id);
     let after = merged.len() as u64;
     store(conn, table.name, merged).await?;
     Ok((before, after))

@@ -1,14 +1,14 @@
-//! What is left of ranges of ids whose records retention took.
+//! Orphans: summaries of ids whose records retention has dropped.
 //!
-//! The transaction that drops a partition forgets its segments, which are few,
-//! and not what is known of each block and kind, which are many: they go
-//! afterwards. Meanwhile no search reads them: blocks are read by their
-//! segments, and no kind is read of which all records come before the first
-//! segment. So what is left is all below the first segment; of a partition that
-//! has sealed records before it, it goes at once.
+//! The transaction that drops a partition deletes its segments, which are few,
+//! and not its blocks and postings, which are many: they are purged afterwards.
+//! Until then no search reads them: blocks are read by their segments, and
+//! postings only if they have records at or after the first segment. So all
+//! orphans are below the first segment; those of a partition with sealed
+//! records before it are deleted at once.
 //!
-//! Blocks go last, together with the templates that nothing has any more: while
-//! there are blocks below the first segment, there may be such templates.
+//! Blocks are purged last, together with unused templates: as long as there are
+//! blocks below the first segment, there may be such templates.
 
 use sqlx::{PgConnection, Row as _};
 
@@ -18,30 +18,34 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
 
-/// Kinds that are deleted by one transaction, and blocks, which are 1.6 kB each.
+/// The number of postings that one transaction deletes, and of blocks, which
+/// are 1.6 kB each.
 const AT_A_TIME: i64 = 50_000;
 const BLOCKS_AT_A_TIME: i64 = 10_000;
 
-/// The least id that is sealed of a target, an SQL expression as the target is.
-/// Null where nothing is.
-pub(crate) fn sealed_from(target: &str) -> String {
+/// Writes the least sealed id of a target, which is an SQL expression too; NULL
+/// if nothing is sealed.
+pub(crate) fn first_sealed_id(target: &str) -> String {
     format!(
         "(SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
     )
 }
 
-/// Whether something is left of a target below an id: the least one that is sealed.
-pub(crate) fn is_left(target: &str, from: &str) -> String {
-    // One look into the index, which an `EXISTS` need not be.
+/// Writes the condition that a target has orphans below an id, the least sealed
+/// one.
+pub(crate) fn has_orphans_below(target: &str, from: &str) -> String {
+    // One lookup in the index, which an `EXISTS` need not be.
     format!(
         "coalesce((SELECT min(first_id) FROM search_blocks WHERE target = {target}) < {from}, FALSE)"
     )
 }
 
-/// What deletes the segments of a target within a condition, to be put behind
-/// `WITH`; of `gone_segments` there are as many rows. The one with the greatest id
-/// of all tables stays, marked as deleted: see `is_outdated` in `change.rs`.
-pub(super) fn deleting_segments(target: &str, within: &str) -> String {
+/// Writes the CTEs that delete the segments of a target that meet a condition.
+///
+/// `removed_segments` has a row for each. The segment with the greatest id of
+/// all tables remains, marked as deleted: see `is_snapshot_stale` in
+/// `changes.rs`.
+pub(super) fn delete_segments_ctes(target: &str, within: &str) -> String {
     format!(
         "last_segment AS (SELECT max(id) AS id FROM sealed_segments), \
          marked_segments AS (\
@@ -52,20 +56,19 @@ pub(super) fn deleting_segments(target: &str, within: &str) -> String {
            DELETE FROM sealed_segments \
            WHERE target = {target} AND (deleted_at IS NOT NULL OR {within}) \
            AND id < (SELECT id FROM last_segment) RETURNING deleted_at), \
-         gone_segments AS (\
+         removed_segments AS (\
            SELECT FROM marked_segments \
            UNION ALL SELECT FROM deleted_segments WHERE deleted_at IS NULL)"
     )
 }
 
-/// Forgets the segments of a range of ids, from `first` up to, and not with,
-/// `end`, in the transaction that takes their records; and of all else that is
-/// known of it what searches would still read. The rest is for
-/// [`forget_gone`].
+/// Deletes the segments from `first` up to, but not including, `end`, in the
+/// transaction that removes their records; and the summaries of these ids that
+/// searches would still read. [`purge_orphans`] deletes the rest.
 ///
-/// Returns whether some of the range was still to be sealed: somebody may be at
-/// it, and it is to be called again once the records are locked.
-pub(crate) async fn forget_segments(
+/// Returns whether some of the range was unsealed: another process may be
+/// sealing it, so call it again once the records are locked.
+pub(crate) async fn delete_segments(
     conn: &mut PgConnection,
     table: &'static Table,
     first: i64,
@@ -77,26 +80,26 @@ pub(crate) async fn forget_segments(
     let within = format!("(first_id >= {first_id} AND first_id < {end_id} AND last_id < {end_id})");
     sql.push(&format!(
         "WITH {deleting} \
-         SELECT (SELECT count(*) FROM gone_segments) AS gone, (\
+         SELECT (SELECT count(*) FROM removed_segments) AS removed, (\
            SELECT min(first_id) FROM sealed_segments \
            WHERE deleted_at IS NULL AND target = {target} AND NOT {within}) AS kept, \
            coalesce((SELECT last_id FROM sealed_segments \
              WHERE deleted_at IS NULL AND target = {target} \
              ORDER BY first_id DESC LIMIT 1) < {end_id} - 1, TRUE) AS is_open",
-        deleting = deleting_segments(&target, &within),
+        deleting = delete_segments_ctes(&target, &within),
     ));
     let Some(row) = sql.fetch_optional(&mut *conn).await? else {
         return Ok(true);
     };
-    let (gone, kept): (i64, Option<i64>) = (row.try_get("gone")?, row.try_get("kept")?);
+    let (gone, kept): (i64, Option<i64>) = (row.try_get("removed")?, row.try_get("kept")?);
     if let Some(kept) = kept.filter(|kept| gone > 0 && *kept < end) {
-        forget_between(conn, table, first, end, kept).await?;
+        delete_summaries_between(conn, table, first, end, kept).await?;
     }
     Ok(row.try_get("is_open")?)
 }
 
-/// Forgets blocks and kinds of a range of ids that end at `kept` or after it.
-async fn forget_between(
+/// Deletes blocks and postings of a range of ids that end at `kept` or later.
+async fn delete_summaries_between(
     conn: &mut PgConnection,
     table: &'static Table,
     first: i64,
@@ -114,67 +117,67 @@ async fn forget_between(
         ));
         sql.execute(&mut *conn).await?;
     }
-    // Else whoever is sealing may be about to name one; then they are not deleted at once.
-    if lock(conn, table, Lock::Alone).await? {
-        postings_builder::forget_unused(conn, table.name).await?;
+    // Otherwise a sealing process may be about to use one; they are then purged later.
+    if lock(conn, table, Lock::TryExclusive).await? {
+        postings_builder::purge_unused_templates(conn, table.name).await?;
     }
     Ok(())
 }
 
-/// Whether there is something for [`forget_gone`].
-pub(crate) async fn has_gone(
+/// Returns whether there are orphans.
+pub(crate) async fn has_orphans(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<bool, Error> {
-    Ok(gone_below(conn, table).await?.is_some())
+    Ok(orphans_below(conn, table).await?.is_some())
 }
 
-/// Forgets some of what is left of records that are gone, in a transaction of the
-/// caller's, as soon as nobody else has the lock. There may be more.
-pub(crate) async fn forget_gone(
+/// Purges some orphans in the caller's transaction, after waiting for the
+/// exclusive lock. There may be more.
+pub(crate) async fn purge_orphans(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<(), Error> {
-    lock(conn, table, Lock::AloneAtLast).await?;
-    forget_some(conn, table).await?;
+    lock(conn, table, Lock::Exclusive).await?;
+    purge_some_orphans(conn, table).await?;
     Ok(())
 }
 
-/// As [`forget_gone`], all of it, in a transaction that has the lock alone.
-pub(super) async fn forget_all_gone(
+/// Purges all orphans, in a transaction that has the exclusive lock.
+pub(super) async fn purge_all_orphans(
     conn: &mut PgConnection,
     table: &'static Table,
 ) -> Result<(), Error> {
-    while forget_some(conn, table).await? {}
+    while purge_some_orphans(conn, table).await? {}
     Ok(())
 }
 
-/// Returns whether there is more.
-async fn forget_some(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
-    // Asked once: what is dropped meanwhile is for the next time, blocks and kinds of it. It does not
-    // get less while one has the lock.
-    let Some(from) = gone_below(conn, table).await? else {
+/// Purges some orphans; returns whether there are more.
+async fn purge_some_orphans(conn: &mut PgConnection, table: &'static Table) -> Result<bool, Error> {
+    // Read once: blocks and postings of partitions dropped since are for the next call. The value
+    // does not decrease while this transaction has the lock.
+    let Some(from) = orphans_below(conn, table).await? else {
         return Ok(false);
     };
-    // Kinds may reach beyond it, and count then.
+    // Postings that reach beyond it are no orphans.
     let kinds = "SELECT ctid FROM search_kinds WHERE target = {target} AND first_id < {below} \
                  AND last_id < {below} ORDER BY first_id";
     if delete_some(conn, table, "search_kinds", kinds, from, AT_A_TIME).await? {
         return Ok(true);
     }
-    // From the last on: while the first is there, it is known that there is more to do.
+    // From the last on: while the first remains, it is known that there is more to do.
     let blocks = "SELECT ctid FROM search_blocks WHERE target = {target} AND first_id < {below} \
                   ORDER BY first_id DESC";
     let is_full = delete_some(conn, table, "search_blocks", blocks, from, BLOCKS_AT_A_TIME).await?;
-    if is_full && gone_below(conn, table).await?.is_some() {
+    if is_full && orphans_below(conn, table).await?.is_some() {
         return Ok(true);
     }
-    postings_builder::forget_unused(conn, table.name).await?;
+    postings_builder::purge_unused_templates(conn, table.name).await?;
     Ok(false)
 }
 
-/// Deletes this many of the rows that `which` selects, of a `{target}` and
-/// `{below}` an id; returns whether there were as many.
+/// Deletes at most `most` of the rows that `which` selects by `{target}` and
+/// `{below}`, an id; returns whether there were as many.
 async fn delete_some(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -193,20 +196,23 @@ async fn delete_some(
     Ok(sql.execute(conn).await? >= most.unsigned_abs())
 }
 
-/// The least id that is sealed, or the greatest number, if something is left
-/// below.
-async fn gone_below(conn: &mut PgConnection, table: &'static Table) -> Result<Option<i64>, Error> {
+/// Returns the least sealed id, or the greatest number, if there are orphans
+/// below it.
+async fn orphans_below(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Option<i64>, Error> {
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     let none = sql.argument(i64::MAX)?;
     sql.push(&format!(
-        "SELECT least_id, {is_left} AS is_left FROM (SELECT coalesce({from}, {none}) AS least_id OFFSET 0) AS s",
-        is_left = is_left(&target, "least_id"),
-        from = sealed_from(&target),
+        "SELECT least_id, {has_orphans_below} AS has_orphans FROM (SELECT coalesce({from}, {none}) AS least_id OFFSET 0) AS s",
+        has_orphans_below = has_orphans_below(&target, "least_id"),
+        from = first_sealed_id(&target),
     ));
     let Some(row) = sql.fetch_optional(conn).await? else {
         return Ok(None);
     };
-    let is_left: bool = row.try_get("is_left")?;
-    Ok(is_left.then_some(row.try_get("least_id")?))
+    let has_orphans_below: bool = row.try_get("has_orphans")?;
+    Ok(has_orphans_below.then_some(row.try_get("least_id")?))
 }

@@ -1,92 +1,91 @@
-//! Kinds as they are stored: which records of a range have a template.
+//! Stored postings: which records of a range of ids have a template.
 
 use sqlx::PgConnection;
 
 use crate::db::Sql;
 use crate::error::Error;
 
-/// All records of a kind are listed up to this many, which is as many as a
-/// search looks at for their likeness; of a kind with more, the newest.
-pub(crate) const LISTED: usize = 1_000;
-pub(crate) const NEWEST: usize = 100;
+/// The number of ids up to which a posting has all of its records, as many as a
+/// search ranks by similarity; and the number of newest ids of a longer one.
+pub(crate) const FULL_POSTING: usize = 1_000;
+pub(crate) const NEWEST_IDS: usize = 100;
 
-/// The records of a range that have a template.
+/// The records in a range of ids that have a template.
 #[derive(Clone, Debug)]
-pub(super) struct Listed {
+pub(super) struct Posting {
     pub(super) template_id: i64,
     /// The least id of them.
     pub(super) first_id: i64,
-    /// The greatest.
+    /// The greatest id of them.
     pub(super) last_id: i64,
-    /// How many they are: of some, more than are listed.
+    /// The number of records, which may exceed that of the ids.
     rows: i64,
-    /// Whether all of them are listed.
-    is_whole: bool,
-    /// The newest of them, or all, in any order.
+    /// Whether the ids are complete.
+    is_full: bool,
+    /// The ids of the newest records, or of all, in any order.
     ids: Vec<i64>,
 }
 
-impl Listed {
-    /// So many records, and the ids of the newest of them: of all, if there are
-    /// no more than are [`LISTED`].
+impl Posting {
+    /// Creates a posting from the ids of the newest records: of all of them, if
+    /// there are no more than [`FULL_POSTING`].
     pub(super) fn new(template_id: i64, range: [i64; 2], rows: i64, ids: Vec<i64>) -> Self {
         Self {
             template_id,
             first_id: range[0],
             last_id: range[1],
             rows,
-            is_whole: usize::try_from(rows).is_ok_and(|rows| rows <= LISTED),
+            is_full: usize::try_from(rows).is_ok_and(|rows| rows <= FULL_POSTING),
             ids,
         }
     }
 
-    /// Adds those of another range. Where all of both are listed, some may be the
-    /// same: a record whose text was changed to what it had been.
+    /// Merges another posting into this one. Complete ones may share ids: a
+    /// record whose text was changed back.
     pub(super) fn add(&mut self, other: Self) {
         self.first_id = self.first_id.min(other.first_id);
         self.last_id = self.last_id.max(other.last_id);
         self.rows = self.rows.saturating_add(other.rows);
-        self.is_whole &= other.is_whole;
+        self.is_full &= other.is_full;
         self.ids.extend(other.ids);
     }
 
-    /// How many records there are, and the ids that are listed of them, the
-    /// greatest first.
-    fn listed(self) -> (i64, Vec<i64>) {
+    /// Returns the number of records, and the stored ids, the greatest first.
+    fn stored(self) -> (i64, Vec<i64>) {
         let Self { rows, mut ids, .. } = self;
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.dedup();
-        let rows = match self.is_whole {
+        let rows = match self.is_full {
             true => i64::try_from(ids.len()).unwrap_or(i64::MAX),
             false => rows,
         };
         ids.truncate(match usize::try_from(rows) {
-            Ok(rows) if rows <= LISTED => LISTED,
-            _ => NEWEST,
+            Ok(rows) if rows <= FULL_POSTING => FULL_POSTING,
+            _ => NEWEST_IDS,
         });
         (rows, ids)
     }
 }
 
-/// Writes the kinds of a table's records, in their order.
+/// Inserts postings in this order.
 pub(super) async fn store(
     conn: &mut PgConnection,
     target: &str,
-    kinds: Vec<Listed>,
+    postings: Vec<Posting>,
 ) -> Result<(), Error> {
-    let mut templates = Vec::with_capacity(kinds.len());
+    let mut templates = Vec::with_capacity(postings.len());
     let (mut first, mut last) = (templates.clone(), templates.clone());
-    let (mut rows, mut newest) = (templates.clone(), Vec::with_capacity(kinds.len()));
-    for kind in kinds {
-        templates.push(kind.template_id);
-        first.push(kind.first_id);
-        last.push(kind.last_id);
-        let (count, ids) = kind.listed();
+    let (mut rows, mut newest) = (templates.clone(), Vec::with_capacity(postings.len()));
+    for posting in postings {
+        templates.push(posting.template_id);
+        first.push(posting.first_id);
+        last.push(posting.last_id);
+        let (count, ids) = posting.stored();
         rows.push(count);
         let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
         newest.push(format!("{{{}}}", ids.join(",")));
     }
-    // Not by COPY: see `query/few.rs`.
+    // Not by COPY: see `write/insert.rs`.
     let mut sql = Sql::default();
     let target = sql.argument(target)?;
     let (first, last) = (sql.argument(first)?, sql.argument(last)?);
@@ -104,25 +103,26 @@ pub(super) async fn store(
 
 #[cfg(test)]
 mod tests {
-    use super::{LISTED, Listed, NEWEST};
+    use super::{FULL_POSTING, NEWEST_IDS, Posting};
 
-    /// The records from one id up to before another, as they are stored of a range.
-    fn of(from: i64, to: i64) -> Listed {
-        let (rows, ids) = Listed::new(1, [from, to - 1], to - from, (from..to).collect()).listed();
-        Listed::new(1, [from, to - 1], rows, ids)
+    /// The stored posting of all ids from one up to, but not including,
+    /// another.
+    fn of(from: i64, to: i64) -> Posting {
+        let (rows, ids) = Posting::new(1, [from, to - 1], to - from, (from..to).collect()).stored();
+        Posting::new(1, [from, to - 1], rows, ids)
     }
 
-    fn sum(kinds: impl IntoIterator<Item = Listed>) -> Listed {
-        let add = |mut sum: Listed, kind| {
-            sum.add(kind);
+    fn sum(postings: impl IntoIterator<Item = Posting>) -> Posting {
+        let add = |mut sum: Posting, posting| {
+            sum.add(posting);
             sum
         };
-        kinds.into_iter().reduce(add).unwrap()
+        postings.into_iter().reduce(add).unwrap()
     }
 
     #[test]
     fn ranges_together_are_listed_as_one_range_is() {
-        let most = LISTED as i64;
+        let most = FULL_POSTING as i64;
         for parts in [
             vec![0, 10, 20],
             vec![0, 600, most],
@@ -137,7 +137,7 @@ mod tests {
             for _ in 0..2 {
                 let added = sum(ranges.clone());
                 assert_eq!([added.first_id, added.last_id], [0, whole.last_id]);
-                assert_eq!(added.listed(), whole.clone().listed(), "{parts:?}");
+                assert_eq!(added.stored(), whole.clone().stored(), "{parts:?}");
                 ranges.reverse();
             }
         }
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn a_record_that_two_ranges_list_counts_once() {
-        let (rows, ids) = sum([of(0, 10), of(5, 20), of(7, 8)]).listed();
+        let (rows, ids) = sum([of(0, 10), of(5, 20), of(7, 8)]).stored();
         assert_eq!((rows, ids.len(), ids[0]), (20, 20, 19));
-        let (rows, ids) = sum([of(0, 900), of(800, 1_200)]).listed();
-        assert_eq!((rows, ids.len(), ids[0]), (1_200, NEWEST, 1_199));
+        let (rows, ids) = sum([of(0, 900), of(800, 1_200)]).stored();
+        assert_eq!((rows, ids.len(), ids[0]), (1_200, NEWEST_IDS, 1_199));
     }
 }

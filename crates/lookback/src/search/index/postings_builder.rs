@@ -1,12 +1,12 @@
-//! Kinds of records: what their texts have in common, and which records have it.
+//! Building the postings of a segment: grouping its records by template.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::postings::{self, LISTED, Listed};
-use super::templates::{is_kept, push_template, template};
+use super::postings::{self, FULL_POSTING, Posting};
+use super::templates::{fits_template, push_template, template};
 use crate::db::Sql;
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::error::Error;
@@ -14,53 +14,52 @@ use crate::hash::fnv1a;
 use crate::tables::NewSearchTemplate;
 use crate::write::insert;
 
-/// Kinds, how many records have each, and the ids of the newest of them.
+/// The postings of a segment, by template.
 #[derive(Debug, Default)]
-pub(super) struct Kinds {
-    kinds: HashMap<Identity, Kind>,
-    /// Of the record that is being added.
-    own: Identity,
+pub(super) struct PostingsBuilder {
+    postings: HashMap<TemplateIdentity, PendingPosting>,
+    /// That of the record that is being added.
+    own: TemplateIdentity,
 }
 
-/// What the records of a kind have in common.
+/// The template of records: what their texts have in common, and their vector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Identity {
-    /// The search fields up to numbers and ids, each with [`END`] behind it.
+struct TemplateIdentity {
+    /// The search fields without numbers and ids, each followed by [`END`].
     fields: String,
     /// The numbers of the vector, as bits.
     vector: Option<[u32; DIMENSIONS]>,
 }
 
-/// No text of PostgreSQL has it.
+/// No text in PostgreSQL contains it.
 const END: char = '\0';
 
 #[derive(Debug)]
-struct Kind {
+struct PendingPosting {
     /// Of the whole text, in lower case.
     template: String,
     vector: Option<Embedding>,
     rows: usize,
-    /// The least id of them.
+    /// The least id of the records.
     first_id: i64,
-    /// The last of them, in order.
+    /// The last ids, in order.
     ids: Vec<i64>,
 }
 
-/// What is sealed of a record.
+/// The data of a record that is sealed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'r> {
+pub(super) struct SealedRecord<'r> {
     pub(super) id: i64,
     /// The search fields as they are.
     pub(super) fields: &'r [&'r str],
-    /// All of them in the lower case of the database, each on a line of its own;
-    /// nothing for what is ASCII, where the lower case of the database is that of
-    /// everybody.
+    /// All fields in the lower case of the database, each on its own line;
+    /// `None` for ASCII, whose lower case is the same everywhere.
     pub(super) text: Option<&'r str>,
     pub(super) vector: Option<&'r Embedding>,
 }
 
-impl Record<'_> {
-    /// All of its text in lower case.
+impl SealedRecord<'_> {
+    /// Returns all of its text in lower case.
     pub(super) fn lower(&self) -> Cow<'_, str> {
         match self.text {
             Some(text) => Cow::Borrowed(text),
@@ -68,29 +67,30 @@ impl Record<'_> {
         }
     }
 
-    /// Whether its text is not too long for its template to be kept.
-    pub(super) fn is_kept(&self) -> bool {
+    /// Returns whether its text is short enough to keep a template.
+    pub(super) fn fits_template(&self) -> bool {
         match self.text {
-            Some(text) => is_kept(text.len()),
+            Some(text) => fits_template(text.len()),
             None => {
                 let bytes: usize = self.fields.iter().map(|field| field.len()).sum();
-                is_kept(bytes + self.fields.len().saturating_sub(1))
+                fits_template(bytes + self.fields.len().saturating_sub(1))
             }
         }
     }
 }
 
-impl Identity {
-    /// Of fields with a vector; gives the runs with a digit to `odd`.
+impl TemplateIdentity {
+    /// Sets the fields and the vector; passes the runs with a digit to
+    /// `on_digit_run`.
     fn set<'a>(
         &mut self,
         fields: impl IntoIterator<Item = &'a str>,
         vector: Option<&Embedding>,
-        mut odd: impl FnMut(&str),
+        mut on_digit_run: impl FnMut(&str),
     ) {
         self.fields.clear();
         for field in fields {
-            push_template(&mut self.fields, field, &mut odd);
+            push_template(&mut self.fields, field, &mut on_digit_run);
             self.fields.push(END);
         }
         self.vector = vector.map(|vector| {
@@ -107,7 +107,7 @@ impl Identity {
         fields.map(str::to_owned).collect()
     }
 
-    /// By which it is found again: stored, so that it never changes.
+    /// Returns the hash under which a template is stored; it never changes.
     fn key(&self) -> i64 {
         let vector = self.vector.iter().flatten();
         let vector = vector.flat_map(|bits| bits.to_le_bytes());
@@ -115,18 +115,18 @@ impl Identity {
     }
 }
 
-impl Kinds {
-    /// Adds a record, in the order of ids; gives its runs with a digit, as they
-    /// are, to `odd`, unless its text is too long to be kept.
-    pub(super) fn add(&mut self, record: &Record<'_>, odd: impl FnMut(&str)) {
-        let is_kept = record.is_kept();
-        let fields = record.fields.iter().copied().filter(|_| is_kept);
-        self.own.set(fields, record.vector, odd);
-        if let Some(kind) = self.kinds.get_mut(&self.own) {
-            return kind.add(record.id);
+impl PostingsBuilder {
+    /// Adds a record, in the order of ids; passes its runs with a digit, as
+    /// they are, to `on_digit_run`, unless its text is too long for a template.
+    pub(super) fn add(&mut self, record: &SealedRecord<'_>, on_digit_run: impl FnMut(&str)) {
+        let fits_template = record.fits_template();
+        let fields = record.fields.iter().copied().filter(|_| fits_template);
+        self.own.set(fields, record.vector, on_digit_run);
+        if let Some(posting) = self.postings.get_mut(&self.own) {
+            return posting.add(record.id);
         }
-        let mut kind = Kind {
-            template: match is_kept {
+        let mut posting = PendingPosting {
+            template: match fits_template {
                 true => template(&record.lower()),
                 false => String::new(),
             },
@@ -135,46 +135,48 @@ impl Kinds {
             first_id: record.id,
             ids: Vec::new(),
         };
-        kind.add(record.id);
-        self.kinds.insert(self.own.clone(), kind);
+        posting.add(record.id);
+        self.postings.insert(self.own.clone(), posting);
     }
 
-    /// How many kinds there are.
+    /// Returns the number of templates.
     pub(super) fn len(&self) -> usize {
-        self.kinds.len()
+        self.postings.len()
     }
 
-    /// Writes the kinds. The range of each is that of its own records, so that
-    /// those are the newest whose range ends last.
+    /// Stores the postings. The range of each is that of its own records, so
+    /// the newest records are in the postings whose range ends last.
     pub(super) async fn store(self, conn: &mut PgConnection, target: &str) -> Result<(), Error> {
         let templates = self.templates(conn, target).await?;
-        let mut kinds: Vec<(Identity, Kind)> = self.kinds.into_iter().collect();
-        kinds.sort_unstable_by_key(|(_, kind)| kind.first_id);
-        let listed = kinds.into_iter().map(|(identity, kind)| {
+        let mut postings: Vec<(TemplateIdentity, PendingPosting)> =
+            self.postings.into_iter().collect();
+        postings.sort_unstable_by_key(|(_, posting)| posting.first_id);
+        let postings = postings.into_iter().map(|(identity, posting)| {
             let template_id = templates.get(&identity).ok_or(sqlx::Error::RowNotFound)?;
-            Ok(kind.listed(*template_id))
+            Ok(posting.into_posting(*template_id))
         });
-        let listed = listed.collect::<Result<_, Error>>()?;
-        postings::store(conn, target, listed).await
+        let postings = postings.collect::<Result<_, Error>>()?;
+        postings::store(conn, target, postings).await
     }
 
-    /// The ids of what the kinds have in common, made where it is not known yet.
+    /// Returns the ids of the templates; inserts those that are missing.
     async fn templates(
         &self,
         conn: &mut PgConnection,
         target: &str,
-    ) -> Result<HashMap<Identity, i64>, Error> {
-        let mut known = known(conn, target, self.kinds.keys()).await?;
-        let missing = self.kinds.iter();
+    ) -> Result<HashMap<TemplateIdentity, i64>, Error> {
+        let mut known = known(conn, target, self.postings.keys()).await?;
+        let missing = self.postings.iter();
         let mut missing: Vec<_> = missing
             .filter(|(identity, _)| !known.contains_key(*identity))
             .collect();
-        missing.sort_unstable_by_key(|(_, kind)| kind.first_id);
+        missing.sort_unstable_by_key(|(_, posting)| posting.first_id);
         if !missing.is_empty() {
-            let new = missing.iter().map(|(identity, kind)| {
+            let new = missing.iter().map(|(identity, posting)| {
                 let (key, fields) = (identity.key(), identity.fields());
-                let mut new = NewSearchTemplate::new(target, key, kind.template.as_str(), fields);
-                new.vector = kind.vector;
+                let mut new =
+                    NewSearchTemplate::new(target, key, posting.template.as_str(), fields);
+                new.vector = posting.vector;
                 new
             });
             let new: Vec<NewSearchTemplate> = new.collect();
@@ -186,15 +188,15 @@ impl Kinds {
     }
 }
 
-/// Those that are known of some, with their ids.
+/// Returns the ids of the templates that are stored.
 async fn known(
     conn: &mut PgConnection,
     target: &str,
-    identities: impl Iterator<Item = &Identity>,
-) -> Result<HashMap<Identity, i64>, Error> {
+    identities: impl Iterator<Item = &TemplateIdentity>,
+) -> Result<HashMap<TemplateIdentity, i64>, Error> {
     let mut sql = Sql::default();
     let target = sql.argument(target)?;
-    let keys: Vec<i64> = identities.map(Identity::key).collect();
+    let keys: Vec<i64> = identities.map(TemplateIdentity::key).collect();
     let keys = sql.argument(keys)?;
     sql.push(&format!(
         "SELECT id, fields, vector FROM search_templates \
@@ -204,7 +206,7 @@ async fn known(
     for row in sql.fetch_all(conn).await? {
         let fields: Vec<String> = row.try_get("fields")?;
         let vector: Option<Embedding> = row.try_get("vector")?;
-        let mut identity = Identity::default();
+        let mut identity = TemplateIdentity::default();
         // A template is its own template.
         identity.set(fields.iter().map(String::as_str), vector.as_ref(), |_| {});
         known.insert(identity, row.try_get("id")?);
@@ -212,25 +214,28 @@ async fn known(
     Ok(known)
 }
 
-impl Kind {
+impl PendingPosting {
     fn add(&mut self, id: i64) {
         self.rows += 1;
         self.ids.push(id);
-        if self.ids.len() >= 2 * LISTED {
-            self.ids.drain(..self.ids.len() - LISTED);
+        if self.ids.len() >= 2 * FULL_POSTING {
+            self.ids.drain(..self.ids.len() - FULL_POSTING);
         }
     }
 
-    fn listed(self, template_id: i64) -> Listed {
+    fn into_posting(self, template_id: i64) -> Posting {
         let last_id = self.ids.last().copied().unwrap_or(self.first_id);
         let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
-        Listed::new(template_id, [self.first_id, last_id], rows, self.ids)
+        Posting::new(template_id, [self.first_id, last_id], rows, self.ids)
     }
 }
 
-/// Forgets what no record has in common any more, in a transaction that has the
-/// lock alone: whoever seals may be about to name it.
-pub(super) async fn forget_unused(conn: &mut PgConnection, target: &str) -> Result<u64, Error> {
+/// Deletes templates without postings, in a transaction that has the exclusive
+/// lock: a sealing process may be about to use them.
+pub(super) async fn purge_unused_templates(
+    conn: &mut PgConnection,
+    target: &str,
+) -> Result<u64, Error> {
     let mut sql = Sql::new(
         "DELETE FROM search_templates AS t \
          WHERE NOT EXISTS (\

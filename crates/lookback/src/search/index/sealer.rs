@@ -1,4 +1,4 @@
-//! One segment after the other.
+//! The sealer, which seals one segment after another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use sqlx::{PgConnection, PgPool, Row as _};
 use tokio::sync::Semaphore;
 
-use super::compaction::merge;
-use super::orphans::forget_all_gone;
-use super::postings_builder::Record;
-use super::summary::{Finished, Summary};
-use super::{Lock, forget, lock, sealed_until};
+use super::compaction::merge_range;
+use super::orphans::purge_all_orphans;
+use super::postings_builder::SealedRecord;
+use super::summary::{FinishedSummary, SegmentSummary};
+use super::{Lock, lock, sealed_until, unseal};
 use crate::db::Sql;
 use crate::db::{CloseOnDrop, Session, TransactionScope};
 use crate::embedding::Embedding;
@@ -21,91 +21,92 @@ use crate::tables::SealedSegment;
 use crate::value::ColumnType;
 use crate::write::insert;
 
-/// How many ids a segment has, unless said otherwise: so many records are
-/// scanned in some tens of milliseconds.
+/// The number of ids in a segment by default: a scan of as many records takes
+/// some tens of milliseconds.
 pub const DEFAULT_SEGMENT: i64 = 16_384;
 
-/// The kinds of so many segments become those of one.
-const COMPACTED: i64 = 16;
+/// The number of segments whose postings are merged.
+const SEGMENTS_PER_MERGE: i64 = 16;
 
-/// Segments that are taken as one where several are sealed together: as many fewer
-/// statements, and kinds.
-const LONG: i64 = 4;
+/// The length of a long segment, taken when several are sealed together, in
+/// segments: fewer statements and postings.
+const LONG_SEGMENT_FACTOR: i64 = 4;
 
-/// The longest segment that is taken, in ids: it is summarised in memory.
-pub(super) const MOST_IDS: i64 = 1 << 24;
+/// The longest segment in ids: it is summarised in memory.
+pub(super) const MAX_SEGMENT_IDS: i64 = 1 << 24;
 
-/// In most databases each of the first is one of the second in lower case.
+/// In most databases each letter of the first is one of the second in lower
+/// case.
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
 
-/// How often transactions are looked at that may still write below the head, and
-/// how long a connection is waited for that the step can do without.
+/// How often transactions that may still write below the head are polled, and
+/// how long an extra connection is waited for.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Seals the segments of a table, one with each [`step`](Self::step).
 ///
-/// Any number of processes may do so at once: one step is done by one of them.
-/// A step that is cut short, in whatever way, leaves nothing behind.
+/// Any number of processes may do so at once: each step is done by one of them.
+/// An interrupted step leaves nothing behind.
 #[derive(Clone, Debug)]
 pub struct Sealer {
     table: &'static Table,
     segment: i64,
-    /// No record with an id up to this one is still to come.
+    /// The id up to which all records are visible.
     settled: Option<i64>,
-    /// The transactions that have to end before no record with an id up to this one
-    /// is still to come.
+    /// The transactions that must end before all records up to an id are
+    /// visible.
     awaited: Option<(Vec<String>, i64)>,
-    /// Whether the records of the last segment were of few kinds.
+    /// Whether the records of the last segment had few templates.
     has_kinds: bool,
-    /// The permit to open a connection beside the first one. There is only one:
-    /// however long opening takes, steps do not start more and more of them.
+    /// The permit to open an extra connection. There is only one: however long
+    /// opening takes, steps do not start more and more of them.
     opening: Arc<Semaphore>,
 }
 
-/// What a step of sealing came to.
+/// The outcome of a step of sealing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
-    /// A segment is sealed, or several are that follow each other.
+pub enum SealStep {
+    /// One or more consecutive segments are sealed.
     #[non_exhaustive]
     Sealed {
-        /// How many segments.
+        /// The number of segments.
         segments: u64,
-        /// The least id of them.
+        /// Their least id.
         first_id: i64,
-        /// The greatest.
+        /// Their greatest id.
         last_id: i64,
-        /// How many records they have.
+        /// The number of records in them.
         rows: u64,
-        /// Ids beyond them that are in use: how far sealing is behind.
+        /// The number of used ids beyond them: how far sealing is behind.
         behind: u64,
     },
-    /// What is not sealed is less than a segment.
+    /// Less than a segment is unsealed.
     #[non_exhaustive]
     Done {
-        /// Ids that are not sealed.
+        /// The number of unsealed ids.
         behind: u64,
     },
     /// Another process is sealing the table, or changing sealed records.
     Busy,
     /// A transaction that began to write before the step has not ended: its
-    /// records could be of the segment.
+    /// records could belong to the segment.
     Unsettled,
 }
 
 /// The next segment.
-struct Next {
-    /// The greatest id that is sealed.
+struct NextSegment {
+    /// The greatest sealed id.
     sealed: Option<i64>,
     first_id: i64,
     last_id: i64,
-    /// The greatest id there is.
+    /// The greatest id of all.
     head: i64,
 }
 
 impl Sealer {
-    /// A sealer of a model's table, in segments of this many ids
+    /// Creates a sealer of a model's table, in segments of this many ids
     /// ([`DEFAULT_SEGMENT`]).
     ///
     /// # Errors
@@ -117,14 +118,14 @@ impl Sealer {
             return Err(Error::invalid_field(
                 table.name,
                 "sealed",
-                "is not among the attributes of the model: its records are not summarised",
+                "must be an attribute of the model: its records have no summaries",
             ));
         }
-        if !(1..=MOST_IDS).contains(&segment) {
+        if !(1..=MAX_SEGMENT_IDS).contains(&segment) {
             return Err(Error::invalid_field(
                 table.name,
                 "segment",
-                format!("is {segment}, not a number of ids from 1 to {MOST_IDS}"),
+                format!("must be 1 to {MAX_SEGMENT_IDS} ids, got {segment}"),
             ));
         }
         Ok(Self {
@@ -137,14 +138,14 @@ impl Sealer {
         })
     }
 
-    /// The table whose records are sealed.
+    /// Returns the table whose records are sealed.
     pub fn table(&self) -> &'static Table {
         self.table
     }
 
-    /// Seals the next segment, in a transaction of its own, if all ids of it are
-    /// in use and settled. Waits up to `patience` for transactions that may
-    /// still write records of it.
+    /// Seals the next segment, in a transaction of its own, once all of its ids
+    /// are used and visible. Waits up to `patience` for transactions that may
+    /// still write to it.
     ///
     /// # Errors
     ///
@@ -153,14 +154,15 @@ impl Sealer {
         &mut self,
         conn: &mut PgConnection,
         patience: Duration,
-    ) -> Result<Step, Error> {
+    ) -> Result<SealStep, Error> {
         self.seal_next(conn, &mut Vec::new(), patience).await
     }
 
-    /// As [`step`](Self::step), on connections of a pool, for a table that is far
-    /// behind: up to `at_once` segments together, of up to four times as many ids,
-    /// each read on a connection of its own and summarised by a task of its own, as
-    /// far as the pool has connections at once. One transaction stores them.
+    /// Seals several segments together, for a table that is far behind.
+    ///
+    /// Up to `at_once` segments, of up to four times as many ids, are each read
+    /// on a connection of the pool and summarised by a task, as far as the pool
+    /// has connections. One transaction stores them.
     ///
     /// # Errors
     ///
@@ -170,34 +172,34 @@ impl Sealer {
         pool: &PgPool,
         at_once: usize,
         patience: Duration,
-    ) -> Result<Step, Error> {
+    ) -> Result<SealStep, Error> {
         let mut session = CloseOnDrop::new(Session::Pooled(pool.acquire().await?));
-        let mut beside = Vec::new();
-        while beside.len() + 1 < at_once
-            && let Some(another) = self.another(pool).await
+        let mut extra = Vec::new();
+        while extra.len() + 1 < at_once
+            && let Some(extra_connection) = self.extra_connection(pool).await
         {
-            beside.push(another);
+            extra.push(extra_connection);
         }
-        let step = self
-            .seal_next(session.conn(), &mut beside, patience)
-            .await?;
+        let step = self.seal_next(session.conn(), &mut extra, patience).await?;
         session.release();
-        beside.into_iter().for_each(CloseOnDrop::release);
+        extra.into_iter().for_each(CloseOnDrop::release);
         Ok(step)
     }
 
-    /// Takes one more connection of the pool: an idle one, or a new one if it opens
-    /// quickly. One that opens slowly goes to the pool and is there for a later
-    /// step: thrown away, it would be opened in vain at every step, just where the
-    /// server is busy. None if there is no other connection, for whatever reason:
-    /// the step goes on without it.
-    async fn another(&self, pool: &PgPool) -> Option<CloseOnDrop<'static>> {
+    /// Takes an extra connection of the pool: an idle one, or a new one if it
+    /// opens quickly.
+    ///
+    /// One that opens slowly goes to the pool and is there for a later step:
+    /// otherwise every step would open one in vain, just when the server is
+    /// busy. `None` if there is none, for whatever reason: the step continues
+    /// without it.
+    async fn extra_connection(&self, pool: &PgPool) -> Option<CloseOnDrop<'static>> {
         let acquired = if pool.num_idle() > 0 {
             pool.acquire().await
         } else {
             let permit = Arc::clone(&self.opening).try_acquire_owned().ok()?;
             let acquire = pool.acquire();
-            // A task of its own goes on when it is not waited for any more.
+            // A task continues when nobody waits for it any more.
             let opening = tokio::spawn(async move {
                 let opened = acquire.await;
                 drop(permit);
@@ -208,24 +210,24 @@ impl Sealer {
         Some(CloseOnDrop::new(Session::Pooled(acquired.ok()?)))
     }
 
-    /// Seals the next segment, and as many after it as there are sessions beside,
-    /// which it takes as far as it needs them.
+    /// Seals the next segment, and one more on each extra session; takes the
+    /// sessions that it needs.
     async fn seal_next(
         &mut self,
         conn: &mut PgConnection,
-        beside: &mut Vec<CloseOnDrop<'static>>,
+        extra: &mut Vec<CloseOnDrop<'static>>,
         patience: Duration,
-    ) -> Result<Step, Error> {
+    ) -> Result<SealStep, Error> {
         let clock = Instant::now();
-        if self.is_begun_anew(conn).await? {
-            forget(conn, self.table).await?;
+        if self.ids_restarted(conn).await? {
+            unseal(conn, self.table).await?;
             self.settled = None;
             self.awaited = None;
         }
         let Some(next) = self.next(conn).await? else {
-            return Ok(Step::Done { behind: 0 });
+            return Ok(SealStep::Done { behind: 0 });
         };
-        let Next {
+        let NextSegment {
             sealed,
             first_id,
             last_id,
@@ -233,37 +235,38 @@ impl Sealer {
         } = next;
         let behind = |from: i64| head.abs_diff(from.min(head));
         if last_id > head {
-            return Ok(Step::Done {
+            return Ok(SealStep::Done {
                 behind: behind(first_id - 1),
             });
         }
         self.settle(conn, head).await?;
         while self.settled.is_none_or(|settled| settled < last_id) {
             if clock.elapsed() >= patience {
-                return Ok(Step::Unsettled);
+                return Ok(SealStep::Unsettled);
             }
             tokio::time::sleep(POLL).await;
             self.settle(conn, head).await?;
         }
-        let mut together = TransactionScope::begin(conn).await?;
-        let locked = lock(together.conn(), self.table, Lock::Alone).await?;
-        // Whoever sealed it meanwhile was alone, too. What retention forgets comes before it.
+        let mut together = Together::begin(conn).await?;
+        let locked = lock(together.conn(), self.table, Lock::TryExclusive).await?;
+        // A process that sealed it since had the exclusive lock, too. Retention deletes what comes
+        // before it.
         if !locked || sealed_until(together.conn(), self.table).await? != sealed {
-            return Ok(Step::Busy);
+            return Ok(SealStep::Busy);
         }
         if sealed.is_none() {
-            // The ids may be some that were sealed once.
-            forget_all_gone(together.conn(), self.table).await?;
+            // The ids may have been sealed once before.
+            purge_all_orphans(together.conn(), self.table).await?;
         }
         let known = self.settled.map_or(last_id, |settled| settled.min(head));
-        let last_id = match beside.is_empty() {
+        let last_id = match extra.is_empty() {
             true => last_id,
             false => self.end(first_id, known).unwrap_or(last_id).max(last_id),
         };
         let (table, has_kinds, mut end) = (self.table, self.has_kinds, last_id);
         let mut others = Vec::new();
         while let Some(last_id) = self.end(end.saturating_add(1), known)
-            && let Some(mut session) = beside.pop()
+            && let Some(mut session) = extra.pop()
         {
             let first_id = end + 1;
             end = last_id;
@@ -282,18 +285,18 @@ impl Sealer {
         }
         let (segments, mut rows) = (summaries.len() as u64, 0);
         for summary in summaries {
-            self.has_kinds = summary.has_kinds();
+            self.has_kinds = summary.has_postings();
             rows += summary.rows as u64;
             let (first_id, last_id) = (summary.first_id, summary.last_id);
             store(table, together.conn(), summary).await?;
             let after = last_id.saturating_add(1);
-            let first = after - COMPACTED * self.segment;
-            if after.rem_euclid(COMPACTED * self.segment) == 0 && first < first_id {
-                merge(together.conn(), table, first, last_id).await?;
+            let first = after - SEGMENTS_PER_MERGE * self.segment;
+            if after.rem_euclid(SEGMENTS_PER_MERGE * self.segment) == 0 && first < first_id {
+                merge_range(together.conn(), table, first, last_id).await?;
             }
         }
         together.commit().await?;
-        Ok(Step::Sealed {
+        Ok(SealStep::Sealed {
             segments,
             first_id,
             last_id: end,
@@ -302,11 +305,11 @@ impl Sealer {
         })
     }
 
-    /// Looks who of those has ended that wrote when it was last asked, up to which
-    /// id, and if all have, who writes now.
+    /// Updates which transactions are awaited, and once all have ended, up to
+    /// which id records are visible.
     ///
-    /// Who writes now may hold ids up to the head, and nobody who begins later does:
-    /// ids are handed out in order, and locks are taken before ids are.
+    /// Current writers may hold ids up to the head, and later ones do not: ids
+    /// are assigned in order, and locks are taken before ids.
     async fn settle(&mut self, conn: &mut PgConnection, head: i64) -> Result<(), Error> {
         let now = self.writers(conn).await?;
         if let Some((writers, head)) = &mut self.awaited {
@@ -324,10 +327,10 @@ impl Sealer {
         Ok(())
     }
 
-    /// Where a segment ends that begins with an id, if it is not beyond the last
-    /// that is known: a long one if there is room for it.
+    /// Returns the end of a segment that begins with an id, if all of its ids
+    /// are known: of a long one if there is room for it.
     fn end(&self, first_id: i64, known: i64) -> Option<i64> {
-        let lengths = [LONG * self.segment, self.segment];
+        let lengths = [LONG_SEGMENT_FACTOR * self.segment, self.segment];
         let ends = lengths.map(|length| {
             let start = first_id - first_id.rem_euclid(length);
             start.checked_add(length - 1).filter(|end| *end <= known)
@@ -335,16 +338,16 @@ impl Sealer {
         ends.into_iter().flatten().next()
     }
 
-    /// Whether ids are given again that are sealed: the last segment had records,
-    /// and all that there are come before it. So it is after a `TRUNCATE …
-    /// RESTART IDENTITY`, and it does no harm where they were deleted for good.
-    async fn is_begun_anew(&self, conn: &mut PgConnection) -> Result<bool, Error> {
+    /// Returns whether sealed ids are assigned again: the last segment had
+    /// records, and all existing records come before it. So it is after a
+    /// `TRUNCATE … RESTART IDENTITY`; it does no harm if they were purged.
+    async fn ids_restarted(&self, conn: &mut PgConnection) -> Result<bool, Error> {
         let (id, from) = (
             self.table.column_of(ColumnRole::Id).quoted(),
             self.table.quoted(),
         );
         let mut sql = Sql::new(&format!(
-            "SELECT coalesce((SELECT max({id}) FROM {from}) < first_id, FALSE) AS anew \
+            "SELECT coalesce((SELECT max({id}) FROM {from}) < first_id, FALSE) AS is_restarted \
              FROM sealed_segments WHERE deleted_at IS NULL AND rows > 0 AND target = "
         ));
         sql.bind(self.table.name)?;
@@ -354,15 +357,14 @@ impl Sealer {
             .await
             .map_err(|error| Error::from_driver(self.table, error))?;
         Ok(row
-            .map(|row| row.try_get("anew"))
+            .map(|row| row.try_get("is_restarted"))
             .transpose()?
             .unwrap_or(false))
     }
 
-    /// The next segment and the greatest id there is; `None` without a record
-    /// that is not sealed. Where ids were left out, the segment is as long as
-    /// they are many.
-    async fn next(&self, conn: &mut PgConnection) -> Result<Option<Next>, Error> {
+    /// Returns the next segment and the greatest id; `None` without an unsealed
+    /// record. A segment also covers the gap before its first record.
+    async fn next(&self, conn: &mut PgConnection) -> Result<Option<NextSegment>, Error> {
         let sealed = sealed_until(conn, self.table).await?;
         let (id, from) = (
             self.table.column_of(ColumnRole::Id).quoted(),
@@ -383,7 +385,7 @@ impl Sealer {
         ) else {
             return Ok(None);
         };
-        // Segments begin at multiples of their length, and so partitions are of whole ones.
+        // Segments begin at multiples of their length, so partitions consist of whole ones.
         let start = |id: i64| id.div_euclid(self.segment).saturating_mul(self.segment);
         let first_id = sealed.map_or(start(first), |sealed| sealed.saturating_add(1));
         let end = start(first_id).saturating_add(self.segment - 1);
@@ -391,7 +393,7 @@ impl Sealer {
             true => start(first) - 1,
             false => end,
         };
-        Ok(Some(Next {
+        Ok(Some(NextSegment {
             sealed,
             first_id,
             last_id,
@@ -399,7 +401,7 @@ impl Sealer {
         }))
     }
 
-    /// The transactions that write to the table now.
+    /// Returns the transactions that write to the table now.
     async fn writers(&self, conn: &mut PgConnection) -> Result<Vec<String>, Error> {
         let mut sql = Sql::default();
         let table = sql.argument(self.table.quoted())?;
@@ -416,20 +418,20 @@ impl Sealer {
     }
 }
 
-/// Summarises the records of a range of ids, of deleted ones too. Whether they
-/// are of few kinds turns out on the way; what was taken for granted has them read
-/// once more where it was wrong.
+/// Summarises the records of a range of ids, including soft-deleted ones. If
+/// the assumption on the number of templates turns out wrong, they are read
+/// once more.
 async fn summarise(
     table: &'static Table,
     conn: &mut PgConnection,
     first_id: i64,
     last_id: i64,
     has_kinds: bool,
-) -> Result<Summary, Error> {
-    let mut summary = Summary::new(first_id, last_id, !has_kinds);
+) -> Result<SegmentSummary, Error> {
+    let mut summary = SegmentSummary::new(first_id, last_id, !has_kinds);
     read(table, conn, &mut summary).await?;
-    if has_kinds && !summary.has_kinds() {
-        summary = Summary::new(first_id, last_id, true);
+    if has_kinds && !summary.has_postings() {
+        summary = SegmentSummary::new(first_id, last_id, true);
         read(table, conn, &mut summary).await?;
     }
     Ok(summary)
@@ -439,24 +441,24 @@ async fn summarise(
 async fn store(
     table: &'static Table,
     conn: &mut PgConnection,
-    summary: Summary,
+    summary: SegmentSummary,
 ) -> Result<(), Error> {
-    let Finished {
+    let FinishedSummary {
         segment,
         blocks,
-        kinds,
+        postings,
     } = summary.finish(table.name);
     insert(conn, &blocks).await?;
-    kinds.store(conn, table.name).await?;
+    postings.store(conn, table.name).await?;
     SealedSegment::records().create(&mut *conn, segment).await?;
     Ok(())
 }
 
-/// Adds the records of a summary's range to it.
+/// Adds the records of its range to a summary.
 async fn read(
     table: &'static Table,
     conn: &mut PgConnection,
-    summary: &mut Summary,
+    summary: &mut SegmentSummary,
 ) -> Result<(), Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
     let fields = search_texts(table);
@@ -465,7 +467,7 @@ async fn read(
         fields.iter().map(of_field).collect::<String>()
     };
     let columns = fields.iter().map(|field| format!(", ({field})::text"));
-    // What is ASCII has its lower case here: that is half of what the server would do.
+    // ASCII is converted to lower case here: that is half of what the server would do.
     let mut sql = Sql::new(&format!(
         "SELECT {id}, {created_at}, {embedding}, \
              CASE WHEN getdatabaseencoding() = 'UTF8'{lower} AND 0{bytes} = 0{characters} THEN NULL ELSE {text} END{columns} \
@@ -495,7 +497,7 @@ async fn read(
         let fields = (0..fields.len()).map(|field| row.try_get(4 + field));
         let fields: Vec<&str> = fields.collect::<Result<_, _>>()?;
         let vector: Option<Embedding> = row.try_get(2)?;
-        let record = Record {
+        let record = SealedRecord {
             id: row.try_get(0)?,
             fields: &fields,
             text: row.try_get(3)?,
@@ -506,7 +508,8 @@ async fn read(
     Ok(())
 }
 
-/// The search fields that are text, whose collation says what is lower case.
+/// Returns the text columns among the search fields, whose collation defines
+/// lower case.
 fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
     let columns = table.search.iter().map(|place| &table.columns[*place]);
     columns
@@ -526,7 +529,7 @@ mod tests {
             (0, 399, Some(399)),
             (0, 398, Some(99)),
             (0, 98, None),
-            // Up to where long ones begin, so that partitions are of whole ones.
+            // Up to the start of a long segment, so that partitions consist of whole ones.
             (100, 399, Some(399)),
             (300, 10_000, Some(399)),
             (400, 799, Some(799)),

@@ -1,50 +1,51 @@
-//! What lines have in common that differ in numbers and ids alone.
+//! Templates: texts with their numbers and ids masked.
 
-/// A text of which each run of letters and digits with a digit in it is a `0`:
-/// numbers, ids, addresses. Lines of one place in a program have one template.
+/// Returns a text with each run of letters and digits that has a digit masked
+/// as `0`: numbers, ids, addresses. Lines of one place in a program have one
+/// template.
 ///
-/// A word without a digit is in a text if it is in its template, or in one of
-/// the runs that the template leaves out ([`odd_runs`]).
+/// A word without a digit that is in a text is in its template, or in one of
+/// the masked runs ([`digit_runs`]).
 pub(crate) fn template(text: &str) -> String {
     let mut template = String::with_capacity(text.len());
     push_template(&mut template, text, |_| {});
     template
 }
 
-/// Adds the template of a text to what is there, and gives the runs that it
-/// leaves out to `odd`.
-pub(super) fn push_template(template: &mut String, text: &str, mut odd: impl FnMut(&str)) {
-    for (run, is_odd) in runs(text) {
-        match is_odd {
+/// Appends the template of a text, and passes the masked runs to
+/// `on_digit_run`.
+pub(super) fn push_template(template: &mut String, text: &str, mut on_digit_run: impl FnMut(&str)) {
+    for (run, has_digit) in runs(text) {
+        match has_digit {
             true => {
                 template.push('0');
-                odd(run);
+                on_digit_run(run);
             }
             false => template.push_str(run),
         }
     }
 }
 
-/// Whether a text of so many bytes is not too long for its template to be kept.
-pub(super) fn is_kept(bytes: usize) -> bool {
+/// Returns whether a text of this many bytes is short enough to keep its
+/// template.
+pub(super) fn fits_template(bytes: usize) -> bool {
     const LONGEST: usize = 4_096;
     bytes <= LONGEST
 }
 
-/// The runs with a digit in them.
-pub(crate) fn odd_runs(text: &str) -> impl Iterator<Item = &str> {
-    runs(text).filter_map(|(run, is_odd)| is_odd.then_some(run))
+/// Returns the runs with a digit.
+pub(crate) fn digit_runs(text: &str) -> impl Iterator<Item = &str> {
+    runs(text).filter_map(|(run, has_digit)| has_digit.then_some(run))
 }
 
-/// Whether a text has a digit, and so a part that is in no template.
-pub(crate) fn is_odd(text: &str) -> bool {
+/// Returns whether a text has a digit, and so a part that is in no template.
+pub(crate) fn has_digit(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// The templates that a text may have within a longer one, where its first and
-/// its last run may be parts of runs with a digit. Of a text without a digit that
-/// is one run, itself alone: in a run with a digit, it is in what templates leave
-/// out.
+/// Returns the templates that a text may have within a longer one, where its
+/// first and its last run may be parts of runs with a digit. For a single run
+/// without a digit, only itself: within a run with a digit it is masked.
 pub(crate) fn templates_within(text: &str) -> Vec<String> {
     let own: Vec<(&str, bool)> = runs(text).collect();
     let is_run = |place: usize| own[place].0.chars().all(char::is_alphanumeric);
@@ -55,9 +56,9 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
     for first in [false, true] {
         for last in [false, true] {
             let mut within = String::new();
-            for (place, (run, is_odd)) in own.iter().enumerate() {
+            for (place, (run, has_digit)) in own.iter().enumerate() {
                 let at_end = (first && place == 0) || (last && place + 1 == own.len());
-                match *is_odd || (at_end && is_run(place)) {
+                match *has_digit || (at_end && is_run(place)) {
                     true => within.push('0'),
                     false => within.push_str(run),
                 }
@@ -70,14 +71,14 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
     all
 }
 
-/// A text in runs of letters and digits and what is between them, and whether
-/// each has a digit.
+/// Splits a text into runs of letters and digits and the rest between them,
+/// each with whether it has a digit.
 pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let bytes = text.as_bytes();
     let mut next = 0;
     std::iter::from_fn(move || {
         let first = next;
-        let (mut is_word, mut is_odd) = (None, false);
+        let (mut is_word, mut has_digit) = (None, false);
         while let Some(byte) = bytes.get(next) {
             // Most texts are ASCII, and are read once for each record that is sealed.
             let (is_letter, length) = match byte.is_ascii() {
@@ -90,10 +91,10 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
             if *is_word.get_or_insert(is_letter) != is_letter {
                 break;
             }
-            is_odd |= byte.is_ascii_digit();
+            has_digit |= byte.is_ascii_digit();
             next += length;
         }
-        (next > first).then(|| (&text[first..next], is_odd))
+        (next > first).then(|| (&text[first..next], has_digit))
     })
 }
 
@@ -101,15 +102,15 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{is_odd, odd_runs, template, templates_within};
+    use super::{digit_runs, has_digit, template, templates_within};
 
     #[test]
     fn numbers_and_ids_are_left_out() {
         let text = "blk_-7 from 10.0.0.1:50010 (é7d97b2, user42) ok\nAPI";
         assert_eq!(template(text), "blk_-0 from 0.0.0.0:0 (0, 0) ok\nAPI");
-        let odd: Vec<&str> = odd_runs(text).collect();
+        let runs: Vec<&str> = digit_runs(text).collect();
         assert_eq!(
-            odd,
+            runs,
             ["7", "10", "0", "0", "1", "50010", "é7d97b2", "user42"]
         );
         assert_eq!(templates_within("port 50011"), ["port 0", "0 0"]);
@@ -126,9 +127,9 @@ mod tests {
             let text = format!("{before}{part}{after}");
             let whole = template(&text);
             let is_within = templates_within(&part).iter().any(|within| whole.contains(within));
-            prop_assert!(is_within || odd_runs(&text).any(|run| run.contains(&part)));
-            if !is_odd(&part) && part.chars().all(char::is_alphanumeric) {
-                let is_left_out = odd_runs(&text).any(|run| run.contains(&part));
+            prop_assert!(is_within || digit_runs(&text).any(|run| run.contains(&part)));
+            if !has_digit(&part) && part.chars().all(char::is_alphanumeric) {
+                let is_left_out = digit_runs(&text).any(|run| run.contains(&part));
                 prop_assert!(whole.contains(&part) || is_left_out);
             }
         }

@@ -1,5 +1,4 @@
-//! The words of a search: what rows are fetched by, and what hits are ranked
-//! by.
+//! The words of a search: those that fetch rows, and those that rank hits.
 
 use std::collections::HashSet;
 
@@ -10,47 +9,47 @@ use crate::search::parse::text::{lower, runs};
 /// The words of a search.
 #[derive(Debug)]
 pub(crate) struct Query {
-    /// What must be in the text, as typed.
+    /// Phrases that the text must contain, as typed.
     pub(in crate::search) phrases: Vec<String>,
     /// The words as typed, with single spaces between them.
     pub(in crate::search) all: String,
     /// The same in lower case.
     phrase: String,
-    /// The distinct words in lower case, in order, that hits are ranked by.
+    /// The distinct words in lower case, in order, that rank hits.
     pub(in crate::search) words: Vec<String>,
-    /// The words that rows are fetched by.
-    pub(in crate::search) fetched: Vec<Fetched>,
-    /// Whether there are words that tell something and no row is fetched by.
-    pub(in crate::search) leaves_words_out: bool,
-    /// Which likeness is wanted.
+    /// The words that fetch rows.
+    pub(in crate::search) fetch_words: Vec<FetchWord>,
+    /// Whether there are significant words that fetch no row.
+    pub(in crate::search) has_unfetched_words: bool,
+    /// The embedding of all words.
     pub(in crate::search) embedding: Option<Embedding>,
 }
 
-/// A word that rows are fetched by.
+/// A word that fetches rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::search) struct Fetched {
+pub(in crate::search) struct FetchWord {
     pub(in crate::search) word: String,
-    /// Its place in the words of the query.
+    /// Its index in the words of the query.
     pub(in crate::search) place: usize,
-    /// Pieces of the word: a row that has none of them does not have the word,
-    /// nor the word with one letter wrong, nor another ending of it.
-    pub(in crate::search) pieces: Vec<String>,
+    /// Fragments of the word. A row with none of them has neither the word, nor
+    /// the word with one wrong letter, nor an inflection of it.
+    pub(in crate::search) fragments: Vec<String>,
 }
 
-/// Words that rows are fetched by: the longest ones, which tell most. Each
-/// costs comparisons for every row that has any of them.
-const MAX_FETCHED: usize = 8;
+/// The number of words that fetch rows: the longest ones, which are the most
+/// selective. Each costs comparisons for every row that has any of them.
+const MAX_FETCH_WORDS: usize = 8;
 
-/// Words that hits are ranked by: those that rows are fetched by, and the first
-/// others.
-const MAX_RANKED: usize = 24;
+/// The number of words that rank hits: those that fetch rows, and the first of
+/// the others.
+const MAX_RANKED_WORDS: usize = 24;
 
-/// The shortest piece that says anything, and that a trigram index serves, in
+/// The shortest fragment that is selective, and that a trigram index serves, in
 /// characters.
-const MIN_PIECE: usize = 3;
+const MIN_FRAGMENT: usize = 3;
 
 impl Query {
-    /// The words of `terms`, which has some.
+    /// Creates the query of `terms`, which has words or phrases.
     pub(crate) fn new(terms: &Terms) -> Self {
         let typed: Vec<&str> = terms
             .phrases
@@ -60,49 +59,50 @@ impl Query {
             .collect();
         let mut words = distinct(typed.iter().flat_map(|word| runs(word)));
         if words.is_empty() {
-            // Nothing but signs: they are looked for as they stand.
+            // Punctuation alone is searched for as it is.
             words = distinct(typed.iter().copied());
         }
         let all = typed.join(" ");
-        let (mut fetched, leaves_words_out) = fetched(&words);
-        let words = ranked(words, &mut fetched);
+        let (mut fetch_words, has_unfetched_words) = fetch_words(&words);
+        let words = ranked(words, &mut fetch_words);
         Self {
             phrases: terms.phrases.clone(),
             phrase: lower(&all),
             embedding: Embedding::of(&all),
             all,
-            fetched,
-            leaves_words_out,
+            fetch_words,
+            has_unfetched_words,
             words,
         }
     }
 
-    /// The words as typed, if they are more than one word: with signs in or
-    /// around it, a word is too.
+    /// Returns the words as typed, if they are more than one word. With
+    /// punctuation in or around it, a single word is a phrase too.
     pub(in crate::search) fn phrase(&self) -> Option<&str> {
         let is_one_word = self.words.len() == 1 && self.words[0] == self.phrase;
         (!is_one_word).then_some(self.phrase.as_str())
     }
 
-    /// Whether rows are fetched by their embedding: not where a phrase says
-    /// which.
-    pub(in crate::search) fn is_fetched_by_likeness(&self) -> bool {
+    /// Returns whether rows are also fetched by their embedding. With a phrase,
+    /// they are not: the phrase decides.
+    pub(in crate::search) fn has_vector_candidates(&self) -> bool {
         self.embedding.is_some() && self.phrases.is_empty()
     }
 }
 
-/// The distinct words in lower case, in order.
+/// Returns the distinct words in lower case, in order.
 fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut known = HashSet::new();
     let words = words.map(lower);
     words.filter(|word| known.insert(word.clone())).collect()
 }
 
-/// The words that hits are ranked by: those that rows are fetched by, and of the
-/// others the first. The places of the fetched ones are then among these.
-fn ranked(words: Vec<String>, fetched: &mut [Fetched]) -> Vec<String> {
-    let mut others = MAX_RANKED.saturating_sub(fetched.len());
-    let mut ranked = Vec::with_capacity(words.len().min(MAX_RANKED));
+/// Returns the words that rank hits: those that fetch rows, and the first of
+/// the others. Sets the places of the fetching words to their index among
+/// these.
+fn ranked(words: Vec<String>, fetched: &mut [FetchWord]) -> Vec<String> {
+    let mut others = MAX_RANKED_WORDS.saturating_sub(fetched.len());
+    let mut ranked = Vec::with_capacity(words.len().min(MAX_RANKED_WORDS));
     for word in words {
         match fetched.iter_mut().find(|fetched| fetched.word == word) {
             Some(fetched) => fetched.place = ranked.len(),
@@ -114,33 +114,33 @@ fn ranked(words: Vec<String>, fetched: &mut [Fetched]) -> Vec<String> {
     ranked
 }
 
-/// The longest words that tell something, or if none does, the longest; and
-/// whether there are others.
-fn fetched(words: &[String]) -> (Vec<Fetched>, bool) {
+/// Returns the longest significant words, or the longest words if none is
+/// significant; and whether there are others.
+fn fetch_words(words: &[String]) -> (Vec<FetchWord>, bool) {
     let length = |word: &str| word.chars().count();
-    let any_tells = words.iter().any(|word| tells(word));
-    let mut longest: Vec<Fetched> = words
+    let any_is_significant = words.iter().any(|word| is_significant(word));
+    let mut longest: Vec<FetchWord> = words
         .iter()
         .enumerate()
-        .filter(|(_, word)| tells(word) || !any_tells)
-        .map(|(place, word)| Fetched {
+        .filter(|(_, word)| is_significant(word) || !any_is_significant)
+        .map(|(place, word)| FetchWord {
             word: word.clone(),
             place,
-            pieces: pieces(word),
+            fragments: fragments(word),
         })
         .collect();
     longest.sort_by_key(|fetched| std::cmp::Reverse(length(&fetched.word)));
-    let leaves_out = longest.len() > MAX_FETCHED;
-    longest.truncate(MAX_FETCHED);
+    let leaves_out = longest.len() > MAX_FETCH_WORDS;
+    longest.truncate(MAX_FETCH_WORDS);
     (longest, leaves_out)
 }
 
-/// Whether a word says something of the texts that have it.
-pub(in crate::search) fn tells(word: &str) -> bool {
-    word.chars().count() >= MIN_PIECE && !STOP_WORDS.contains(&word)
+/// Returns whether a word is no stop word and long enough to be selective.
+pub(in crate::search) fn is_significant(word: &str) -> bool {
+    word.chars().count() >= MIN_FRAGMENT && !STOP_WORDS.contains(&word)
 }
 
-/// English words that are in every text and say nothing of it.
+/// English words that are in every text.
 const STOP_WORDS: [&str; 37] = [
     "the", "and", "for", "was", "were", "are", "not", "but", "with", "from", "that", "this", "has",
     "have", "had", "its", "into", "been", "being", "can", "could", "did", "does", "will", "would",
@@ -148,20 +148,20 @@ const STOP_WORDS: [&str; 37] = [
     "our",
 ];
 
-/// The start and the end of a word of six characters or more, with at least one
-/// character between them from eight on, so that one wrong letter or two that
-/// changed places leave one of them whole. Of four or five, the first and the
-/// last three. None for a shorter word, which has to be there as it stands, nor
-/// for digits: a number with another digit is another number.
-fn pieces(word: &str) -> Vec<String> {
+/// Returns the start and the end of a word of six characters or more, at least
+/// one character apart from eight on, so that one wrong letter or two swapped
+/// letters leave one of them intact; the first and the last three characters of
+/// a word of four or five. Returns none for shorter words and for digits, which
+/// must match as they are: a number with another digit is another number.
+fn fragments(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
-    if letters.len() <= MIN_PIECE
+    if letters.len() <= MIN_FRAGMENT
         || !letters.iter().all(|c| c.is_alphanumeric())
         || letters.iter().all(|c| c.is_numeric())
     {
         return Vec::new();
     }
-    let length = MIN_PIECE.max((letters.len() - 1) / 2);
+    let length = MIN_FRAGMENT.max((letters.len() - 1) / 2);
     let end = letters.len() - length;
     vec![
         letters[..length].iter().collect(),
@@ -171,7 +171,7 @@ fn pieces(word: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Query, pieces};
+    use super::{Query, fragments};
     use crate::search::Terms;
     use crate::{Log, Model as _};
 
@@ -181,11 +181,11 @@ mod tests {
 
     #[test]
     fn a_wrong_letter_leaves_a_piece() {
-        assert_eq!(pieces("conection"), ["cone", "tion"]);
-        assert_eq!(pieces("error"), ["err", "ror"]);
-        assert_eq!(pieces("dead"), ["dea", "ead"]);
+        assert_eq!(fragments("conection"), ["cone", "tion"]);
+        assert_eq!(fragments("error"), ["err", "ror"]);
+        assert_eq!(fragments("dead"), ["dea", "ead"]);
         for whole in ["api", "++", "1608999687919862906"] {
-            assert!(pieces(whole).is_empty());
+            assert!(fragments(whole).is_empty());
         }
     }
 
@@ -202,18 +202,18 @@ mod tests {
         let query = query(&format!("{short} needles"));
         assert_eq!(query.words.len(), 24);
         assert_eq!(query.words.last().map(String::as_str), Some("needles"));
-        assert_eq!(query.fetched[0].word, "needles");
-        for fetched in &query.fetched {
-            assert_eq!(query.words[fetched.place], fetched.word);
+        assert_eq!(query.fetch_words[0].word, "needles");
+        for word in &query.fetch_words {
+            assert_eq!(query.words[word.place], word.word);
         }
-        assert!(query.leaves_words_out);
+        assert!(query.has_unfetched_words);
     }
 
     #[test]
     fn rows_are_fetched_by_words_that_tell_something() {
         let fetched = |text| {
             query(text)
-                .fetched
+                .fetch_words
                 .into_iter()
                 .map(|f| f.word)
                 .collect::<Vec<_>>()

@@ -1,36 +1,36 @@
-//! What a person types, taken apart: words, `"phrases"`, `-without` and
-//! `field:value`. Pure, and never an error: what is not read as one of these
-//! is a word.
+//! The parser of a search text: words, `"phrases"`, `-without` and
+//! `field:value`. Pure. Every text is valid: what is none of these is a word.
 
 use crate::filter::{Comparison, Node, Pattern, Relation, Test, searchable};
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Value};
 
-/// A search, taken apart.
+/// A parsed search text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
-    /// Words as typed, apart by white space.
+    /// Words as typed, separated by white space.
     pub(crate) words: Vec<String>,
-    /// What must be in the text.
+    /// Phrases that the text must contain.
     pub(crate) phrases: Vec<String>,
-    /// What must not.
+    /// Words and phrases that the text must not contain.
     pub(crate) without: Vec<String>,
-    /// What fields must be.
+    /// Conditions on fields.
     pub(crate) filters: Vec<Node>,
 }
 
-/// A longer text is cut at the last white space before: it is a document and
-/// no search, and its start says what it is about.
+/// The length, in bytes, at which a text is cut, at the last white space before
+/// it. A longer text is a document, and its start says what it is about.
 const MAX_BYTES: usize = 4096;
 
-/// Phrases, exclusions and fields in all, each a condition for every row.
-/// Further phrases and fields are words; further exclusions are left out.
+/// The number of phrases, exclusions and fields together, each a condition for
+/// every row. Further phrases and fields are words; further exclusions are
+/// ignored.
 const MAX_CONDITIONS: usize = 32;
 
 impl Terms {
-    /// Reads a search of the records of `table`.
+    /// Parses a search of the records of `table`.
     pub(crate) fn parse(table: &'static Table, text: &str) -> Self {
-        // No record holds NUL, so that it can be in no word.
+        // No record contains NUL, so no word may.
         let text = cut(text).replace('\0', " ");
         let mut terms = Self::default();
         let mut rest = text.trim_start();
@@ -40,17 +40,17 @@ impl Terms {
         terms
     }
 
-    /// Whether there is nothing to look for, filters apart.
+    /// Returns whether the search consists of filters alone.
     pub(crate) fn is_only_filters(&self) -> bool {
         self.words.is_empty() && self.phrases.is_empty()
     }
 
-    /// Whether nothing was asked.
+    /// Returns whether there are no terms.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_only_filters() && self.without.is_empty() && self.filters.is_empty()
     }
 
-    /// What every hit has to be.
+    /// Returns the conditions that every hit must meet.
     pub(crate) fn into_filters(self) -> Vec<Node> {
         let phrases = self.phrases.into_iter().map(Node::Searched);
         let without = self
@@ -60,8 +60,8 @@ impl Terms {
         phrases.chain(without).chain(self.filters).collect()
     }
 
-    /// Reads the term at the start of `rest`, which is not white space, and
-    /// returns what follows it.
+    /// Parses the term at the start of `rest`, which is not white space, and
+    /// returns the text after it.
     fn take<'a>(&mut self, table: &'static Table, rest: &'a str) -> &'a str {
         let is_full =
             self.phrases.len() + self.without.len() + self.filters.len() >= MAX_CONDITIONS;
@@ -94,7 +94,7 @@ impl Terms {
             Some((word, after)) => (word, after),
             None => (term, ""),
         };
-        // A quotation mark that is not closed is left out.
+        // An unclosed quotation mark is ignored.
         let word = word.trim_start_matches('"');
         match (word.is_empty(), negated) {
             (true, _) => {}
@@ -106,7 +106,7 @@ impl Terms {
     }
 }
 
-/// The text before the limit, if it is longer.
+/// Cuts a long text at the last white space before the limit.
 fn cut(text: &str) -> &str {
     if text.len() <= MAX_BYTES {
         return text;
@@ -116,15 +116,14 @@ fn cut(text: &str) -> &str {
         .map_or(kept, |at| &kept[..at])
 }
 
-/// What stands between the quotation marks at the start, and what follows
-/// them, if there are two.
+/// Splits a leading quoted text from the text after it, if it is closed.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('"')?.split_once('"')
 }
 
-/// `field:value` at the start, as a filter: containment for text and arrays, one
-/// of several for a list of values, else equality. Not a filter if the model has no such field, or the field cannot
-/// have such a value.
+/// Parses a leading `field:value` into a filter: containment for text and
+/// arrays, `IN` for a list of enum values, otherwise equality. Returns `None`
+/// if the model has no such field, or the field cannot have such a value.
 fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let (name, value) = text.split_once(':')?;
@@ -134,7 +133,7 @@ fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
     let (value, after) = quoted(value)
         .or_else(|| value.split_once(char::is_whitespace))
         .unwrap_or((value, ""));
-    // Nothing to be, or a quotation mark that is not closed.
+    // Nothing to compare with, or an unclosed quotation mark.
     if value.is_empty() || value.starts_with('"') {
         return None;
     }
@@ -164,8 +163,7 @@ fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
     ))
 }
 
-/// One of the values that a column has a list of, whatever their case, separated
-/// by commas.
+/// Parses comma-separated variants of a column, ignoring case.
 fn one_of(column: &ColumnDef, values: &str) -> Option<Test> {
     let named = |value: &str| {
         let mut variants = column.variants.iter();
@@ -273,7 +271,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is typed is read, and each term is a piece of it.
+        /// Every text is parsed, and each term is a part of it.
         #[test]
         fn every_text_is_read(text in "(\\PC|[\"\\-: \0]|level:|id:|-\"){0,60}") {
             let Terms { words, phrases, without, .. } = terms(&text);
@@ -283,7 +281,7 @@ mod tests {
             }
         }
 
-        /// Terms are read back from how they are written.
+        /// Formatted terms parse to the same terms.
         #[test]
         fn terms_are_read_back(
             words in prop::collection::vec("[a-z0-9.]{1,8}", 0..4),

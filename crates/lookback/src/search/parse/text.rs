@@ -1,22 +1,22 @@
-//! Text into words.
+//! Splitting text into words.
 
 use std::ops::Range;
 
-/// The text in lower case, character by character: the last sigma of a word is
-/// as any other.
+/// Returns the text in lower case, character by character: a final sigma is
+/// like any other.
 pub(in crate::search) fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// The runs of letters and digits.
+/// Splits a text into its runs of letters and digits.
 pub(in crate::search) fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|run| !run.is_empty())
 }
 
-/// Where the words of a text are: its runs of letters and digits, and the parts
-/// of a run in camel case (`addStoredBlock`, `HTTPServer`), and of one in which
-/// letters follow digits or come before them.
+/// Returns the ranges of the words of a text: its runs of letters and digits,
+/// and the parts of a run in camel case (`addStoredBlock`, `HTTPServer`) or
+/// with both letters and digits.
 pub(in crate::search) fn words(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = None;

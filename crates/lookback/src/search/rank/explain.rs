@@ -1,39 +1,39 @@
-//! Why a record is a hit, and where. Pure.
+//! The reasons why a record is a hit, and its highlights. Pure.
 
 use std::ops::Range;
 
-use super::fold::{Folded, merged};
-use super::word::{ALIKE, Lexicon, Match};
+use super::fold::{FoldedText, merged};
+use super::word::{MISSPELLING_THRESHOLD, Match, WordMatcher};
 use crate::model::Table;
 use crate::search::hit::{Highlight, MatchKind, Why, WordMatch};
 use crate::search::parse::query::Query;
 use crate::search::parse::text::{lower, words};
 use crate::search::rank::{Ranked, Ranking, has_phrase};
 
-/// What of the texts of a record is compared word by word, in bytes: a start of
-/// each, as long as the others'. Beyond it, only the letters of the words are
-/// looked for.
-const LOOKED_AT: usize = 24 * 1024;
+/// The bytes of a record's texts that are compared word by word: a start of
+/// each text, the same length of each. Beyond it, only places that contain the
+/// letters of a word are compared.
+const MAX_COMPARED: usize = 24 * 1024;
 
-/// Beyond that, the places of a word that are looked at, and what on either side
-/// is read as one word with it, in bytes.
-const PLACES: usize = 8;
-const AROUND: usize = 128;
+/// The places of a word that are compared beyond that, and the bytes on either
+/// side that are read together with it.
+const MAX_DISTANT_PLACES: usize = 8;
+const CONTEXT: usize = 128;
 
-/// The places in a field that a phrase or a sign is marked at.
-const MARKED: usize = 1_000;
+/// The places in a field at which a phrase or punctuation is highlighted.
+const MAX_HIGHLIGHTS: usize = 1_000;
 
-/// Says why the records of a ranking are hits.
+/// Explains why the records of a ranking are hits.
 pub(crate) struct Explainer<'a> {
     table: &'static Table,
     query: &'a Query,
     weights: &'a [f32],
-    lexicon: Lexicon,
+    matcher: WordMatcher,
 }
 
 /// A match of a word of the query.
 #[derive(Clone, Copy)]
-struct Found<'t> {
+struct Occurrence<'t> {
     matched: Match,
     field: usize,
     word: &'t str,
@@ -46,15 +46,15 @@ impl<'a> Explainer<'a> {
             table,
             query,
             weights: &ranking.weights,
-            lexicon: Lexicon::new(&query.words),
+            matcher: WordMatcher::new(&query.words),
         }
     }
 
-    /// `texts` are those of the search fields, all of them.
+    /// Explains a hit; `texts` are those of all search fields, in full.
     pub(crate) fn explain(&mut self, ranked: &Ranked, texts: &[String]) -> (Why, Vec<Highlight>) {
-        let folded: Vec<Folded> = texts.iter().map(|text| Folded::new(text)).collect();
+        let folded: Vec<FoldedText> = texts.iter().map(|text| FoldedText::new(text)).collect();
         let found = self.found(texts, &folded);
-        let best: Vec<Option<Found<'_>>> = found.iter().map(|found| best(found)).collect();
+        let best: Vec<Option<Occurrence<'_>>> = found.iter().map(|found| best(found)).collect();
         let matches = best.iter().enumerate().filter_map(|(place, best)| {
             best.map(|best| WordMatch {
                 word: self.query.words[place].clone(),
@@ -70,18 +70,18 @@ impl<'a> Explainer<'a> {
             phrase: folded
                 .iter()
                 .any(|folded| has_phrase(self.query, folded.lower())),
-            likeness: ranked.likeness,
+            similarity: ranked.similarity,
         };
         let highlights = texts.iter().enumerate().filter_map(|(field, text)| {
             let mut ranges = Vec::new();
             for (place, found) in found.iter().enumerate() {
                 let here = found
                     .iter()
-                    .filter(|found| found.field == field && is_shown(found, best[place]));
+                    .filter(|found| found.field == field && is_highlighted(found, best[place]));
                 ranges.extend(here.flat_map(|found| self.range(place, found)));
             }
             for phrase in &self.query.phrases {
-                ranges.extend(folded[field].find(&lower(phrase)).take(MARKED));
+                ranges.extend(folded[field].find(&lower(phrase)).take(MAX_HIGHLIGHTS));
             }
             let ranges = merged(ranges);
             (!ranges.is_empty()).then(|| Highlight {
@@ -93,18 +93,22 @@ impl<'a> Explainer<'a> {
         (why, highlights.collect())
     }
 
-    /// The matches of each word of the query.
-    fn found<'t>(&mut self, texts: &'t [String], folded: &[Folded]) -> Vec<Vec<Found<'t>>> {
-        let mut found: Vec<Vec<Found<'t>>> = vec![Vec::new(); self.query.words.len()];
-        let start = LOOKED_AT / texts.len().max(1);
+    /// Returns the matches of each word of the query.
+    fn found<'t>(
+        &mut self,
+        texts: &'t [String],
+        folded: &[FoldedText],
+    ) -> Vec<Vec<Occurrence<'t>>> {
+        let mut found: Vec<Vec<Occurrence<'t>>> = vec![Vec::new(); self.query.words.len()];
+        let start = MAX_COMPARED / texts.len().max(1);
         for (field, text) in texts.iter().enumerate() {
-            for looked_at in looked_at(text, &folded[field], &self.query.words, start) {
-                for range in words(&text[looked_at.clone()]) {
-                    let at = looked_at.start + range.start;
-                    let word = &text[at..looked_at.start + range.end];
-                    for (place, matched) in self.lexicon.matches(word).iter().enumerate() {
-                        if matched.quality >= ALIKE {
-                            found[place].push(Found {
+            for compared_ranges in compared_ranges(text, &folded[field], &self.query.words, start) {
+                for range in words(&text[compared_ranges.clone()]) {
+                    let at = compared_ranges.start + range.start;
+                    let word = &text[at..compared_ranges.start + range.end];
+                    for (place, matched) in self.matcher.matches(word).iter().enumerate() {
+                        if matched.quality >= MISSPELLING_THRESHOLD {
+                            found[place].push(Occurrence {
                                 matched: *matched,
                                 field,
                                 word,
@@ -115,18 +119,20 @@ impl<'a> Explainer<'a> {
                 }
             }
         }
-        if self.lexicon.is_of_signs() {
-            self.find_signs(texts, &mut found);
+        if self.matcher.is_punctuation() {
+            self.find_punctuation(texts, &mut found);
         }
         found
     }
 
-    /// Signs are not in words; they are found as they stand.
-    fn find_signs<'t>(&self, texts: &'t [String], found: &mut [Vec<Found<'t>>]) {
+    /// Words contain no punctuation; it is found as it is.
+    fn find_punctuation<'t>(&self, texts: &'t [String], found: &mut [Vec<Occurrence<'t>>]) {
         for (field, text) in texts.iter().enumerate() {
-            for (place, signs) in self.query.words.iter().enumerate() {
-                let here = text.match_indices(signs.as_str()).take(MARKED);
-                found[place].extend(here.map(|(at, word)| Found {
+            for (place, punctuation) in self.query.words.iter().enumerate() {
+                let here = text
+                    .match_indices(punctuation.as_str())
+                    .take(MAX_HIGHLIGHTS);
+                found[place].extend(here.map(|(at, word)| Occurrence {
                     matched: Match::EXACT,
                     field,
                     word,
@@ -136,13 +142,13 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    /// The letters of a match that are those of the word; of one that is only
-    /// alike, the whole word.
-    fn range(&self, place: usize, found: &Found<'_>) -> Vec<Range<usize>> {
+    /// Returns the range of a match: the letters of the word, or the whole
+    /// matched word if it is a misspelling or similar.
+    fn range(&self, place: usize, found: &Occurrence<'_>) -> Vec<Range<usize>> {
         let whole = found.at..found.at + found.word.len();
         match found.matched.kind {
             MatchKind::Start | MatchKind::Part => {
-                let folded = Folded::new(found.word);
+                let folded = FoldedText::new(found.word);
                 folded
                     .find(&self.query.words[place])
                     .map(|range| range.start + found.at..range.end + found.at)
@@ -157,13 +163,18 @@ impl<'a> Explainer<'a> {
     }
 }
 
-/// Where a text is looked at: its start, and the places beyond that have the
-/// letters of a word.
-fn looked_at(text: &str, folded: &Folded, words: &[String], start: usize) -> Vec<Range<usize>> {
+/// Returns the ranges of a text that are compared: its start, and the places
+/// beyond it that contain the letters of a word.
+fn compared_ranges(
+    text: &str,
+    folded: &FoldedText,
+    words: &[String],
+    start: usize,
+) -> Vec<Range<usize>> {
     let is_open = |c: char| !c.is_alphanumeric();
     let end = match text.len() <= start {
         true => text.len(),
-        // Not in the middle of a word, if there is an end of one.
+        // At the end of a word, if there is one.
         false => {
             let start = text.floor_char_boundary(start);
             text[..start].rfind(is_open).unwrap_or(start)
@@ -173,9 +184,9 @@ fn looked_at(text: &str, folded: &Folded, words: &[String], start: usize) -> Vec
     let is_all = end == text.len();
     for word in words.iter().filter(|_| !is_all) {
         let places = folded.find(word).skip_while(|place| place.end <= end);
-        ranges.extend(places.take(PLACES).map(|place| {
-            let before = text.floor_char_boundary(place.start.saturating_sub(AROUND));
-            let after = text.ceil_char_boundary(place.end.saturating_add(AROUND));
+        ranges.extend(places.take(MAX_DISTANT_PLACES).map(|place| {
+            let before = text.floor_char_boundary(place.start.saturating_sub(CONTEXT));
+            let after = text.ceil_char_boundary(place.end.saturating_add(CONTEXT));
             let from = text[before..place.start].rfind(is_open);
             let to = text[place.end..after].find(is_open);
             from.map_or(before, |at| before + at)..to.map_or(after, |at| place.end + at)
@@ -184,20 +195,20 @@ fn looked_at(text: &str, folded: &Folded, words: &[String], start: usize) -> Vec
     merged(ranges)
 }
 
-/// The best match, the first of equals.
-fn best<'t>(found: &[Found<'t>]) -> Option<Found<'t>> {
+/// Returns the best match, the first of equals.
+fn best<'t>(found: &[Occurrence<'t>]) -> Option<Occurrence<'t>> {
     found.iter().copied().reduce(|best, next| {
         let is_better = next.matched.quality > best.matched.quality;
         if is_better { next } else { best }
     })
 }
 
-/// Whether a match is to be seen: one of the letters is, one that is only alike
-/// if there is no better one.
-fn is_shown(found: &Found<'_>, best: Option<Found<'_>>) -> bool {
+/// Returns whether a match is highlighted: a match of letters always, another
+/// only if there is no better one.
+fn is_highlighted(found: &Occurrence<'_>, best: Option<Occurrence<'_>>) -> bool {
     match found.matched.kind {
         MatchKind::Exact | MatchKind::Start | MatchKind::Part => true,
-        MatchKind::OtherEnding | MatchKind::SpeltAlike | MatchKind::AlikeInMeaning => {
+        MatchKind::Inflection | MatchKind::Misspelling | MatchKind::Similar => {
             best.is_some_and(|best| found.matched.quality >= best.matched.quality)
         }
     }
@@ -205,35 +216,38 @@ fn is_shown(found: &Found<'_>, best: Option<Found<'_>>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AROUND, Explainer, LOOKED_AT, PLACES, looked_at};
+    use super::{CONTEXT, Explainer, MAX_COMPARED, MAX_DISTANT_PLACES, compared_ranges};
     use crate::search::Terms;
     use crate::search::parse::query::Query;
-    use crate::search::rank::fold::Folded;
+    use crate::search::rank::fold::FoldedText;
     use crate::search::rank::{Ranked, Ranking};
     use crate::{Log, Model as _};
 
-    /// However long a text is, and however often it has the words.
+    /// However long a text is, and however often it contains the words.
     #[test]
     fn a_long_text_is_looked_at_in_its_start_and_some_places() {
         let words = ["needle", "haystack", "é"].map(str::to_owned);
-        // Up to three bytes more on either side, to the border of a character.
-        let around = |word: &String| PLACES * (word.len() + 2 * (AROUND + 3));
-        let most = LOOKED_AT + words.iter().map(around).sum::<usize>();
+        // Up to three bytes more on either side, to the boundary of a character.
+        let around = |word: &String| MAX_DISTANT_PLACES * (word.len() + 2 * (CONTEXT + 3));
+        let most = MAX_COMPARED + words.iter().map(around).sum::<usize>();
         for text in [
             "a needle in a haystack, été ".repeat(50_000),
-            // Without the end of a word.
+            // Without an end of a word.
             "needle".repeat(200_000),
             "haystacké".repeat(150_000),
         ] {
-            let ranges = looked_at(&text, &Folded::new(&text), &words, LOOKED_AT);
-            assert!(ranges.len() <= 1 + words.len() * PLACES, "{ranges:?}");
+            let ranges = compared_ranges(&text, &FoldedText::new(&text), &words, MAX_COMPARED);
+            assert!(
+                ranges.len() <= 1 + words.len() * MAX_DISTANT_PLACES,
+                "{ranges:?}"
+            );
             let bytes: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-            assert!((LOOKED_AT / 2..=most).contains(&bytes), "{bytes}");
+            assert!((MAX_COMPARED / 2..=most).contains(&bytes), "{bytes}");
         }
     }
 
-    /// A megabyte of long words, each of which has one of the query, and a query of as
-    /// many as there may be.
+    /// A megabyte of long words, each containing one of the query, and a query
+    /// with as many words as there may be.
     #[test]
     fn few_words_of_a_long_text_are_compared() {
         const LENGTH: usize = 600;
@@ -249,14 +263,17 @@ mod tests {
         let ranked = Ranked {
             id: 1,
             score: 1.0,
-            likeness: None,
+            similarity: None,
         };
         let mut explainer = Explainer::new(Log::TABLE, &query, &ranking);
         let (why, _) = explainer.explain(&ranked, &[text]);
         assert_eq!(why.words[0].word, "needle");
-        let compared = explainer.lexicon.compared();
+        let compared = explainer.matcher.compared();
         // A word with a number is three: the whole, its letters and its number; and the rest.
-        let most = 4 * (LOOKED_AT / LENGTH + 1 + PLACES);
-        assert!((PLACES..=most).contains(&compared), "{compared}");
+        let most = 4 * (MAX_COMPARED / LENGTH + 1 + MAX_DISTANT_PLACES);
+        assert!(
+            (MAX_DISTANT_PLACES..=most).contains(&compared),
+            "{compared}"
+        );
     }
 }

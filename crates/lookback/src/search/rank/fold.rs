@@ -1,17 +1,17 @@
-//! Finding letters in a text whatever their case, with the places they have in
-//! the text as it stands.
+//! Finding letters whatever their case, with their place in the original text.
 
 use std::ops::Range;
 
-/// A text in lower case that knows where its characters come from.
-pub(super) struct Folded {
+/// A text in lower case that maps back to the original text.
+pub(super) struct FoldedText {
     lower: String,
-    /// For each byte of `lower`, where the character that it comes from starts
-    /// in the text; then where the text ends. None of ASCII: the same places.
+    /// For each byte of `lower`, the start of its character in the original
+    /// text; then the length of the text. `None` for ASCII, where both are the
+    /// same.
     origins: Option<Vec<usize>>,
 }
 
-impl Folded {
+impl FoldedText {
     pub(super) fn new(text: &str) -> Self {
         if text.is_ascii() {
             return Self {
@@ -32,13 +32,13 @@ impl Folded {
         }
     }
 
-    /// The text in lower case.
+    /// Returns the text in lower case.
     pub(super) fn lower(&self) -> &str {
         &self.lower
     }
 
-    /// Where the text has these letters, which are in lower case, one place
-    /// after the other.
+    /// Returns the ranges of these letters, which are in lower case, in the
+    /// original text, in order.
     pub(super) fn find<'a>(
         &'a self,
         letters: &'a str,
@@ -49,7 +49,7 @@ impl Folded {
                 return at..at + found.len();
             };
             let start = origins[at];
-            // A character that is several in lower case is found whole.
+            // A character with several in lower case is found whole.
             let last = origins[at + found.len() - 1];
             let end = origins[at..].iter().copied().find(|origin| *origin > last);
             start..end.unwrap_or(start)
@@ -58,7 +58,7 @@ impl Folded {
     }
 }
 
-/// The ranges in order, with those that overlap or touch made one.
+/// Sorts ranges, and merges those that overlap or touch.
 pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
@@ -75,24 +75,24 @@ pub(super) fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Folded, merged};
+    use super::{FoldedText, merged};
     use crate::search::parse::text::lower;
 
     #[test]
     fn letters_are_found_where_they_are_whatever_their_case() {
         let text = "İstanbul ÅNGSTRÖM ångström";
-        let folded = Folded::new(text);
+        let folded = FoldedText::new(text);
         let found: Vec<&str> = folded.find("ångström").map(|range| &text[range]).collect();
         assert_eq!(found, ["ÅNGSTRÖM", "ångström"]);
         assert_eq!(folded.find("i").next().map(|range| &text[range]), Some("İ"));
-        assert_eq!(Folded::new("").find("a").count(), 0);
-        assert_eq!(Folded::new("a Bb").find("bb").next(), Some(2..4));
+        assert_eq!(FoldedText::new("").find("a").count(), 0);
+        assert_eq!(FoldedText::new("a Bb").find("bb").next(), Some(2..4));
     }
 
     proptest! {
         #[test]
         fn ranges_are_on_borders_and_hold_the_letters(text in "[a-zA-ZİßΣ é🦀]{0,20}", letters in "[a-zß é]{1,3}") {
-            for range in Folded::new(&text).find(&letters) {
+            for range in FoldedText::new(&text).find(&letters) {
                 prop_assert!(lower(&text[range]).contains(&letters));
             }
         }

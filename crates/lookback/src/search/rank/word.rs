@@ -1,4 +1,4 @@
-//! How well one word matches another: by letters, and by meaning.
+//! The quality of a match of two words: by letters, and by similarity.
 
 use std::collections::HashMap;
 
@@ -6,24 +6,24 @@ use crate::embedding::Meaning;
 use crate::search::hit::MatchKind;
 use crate::search::parse::text::lower;
 
-/// The word itself; the start of another; within another.
+/// Qualities of the word itself, the start of another, and a part of another.
 const EXACT: f32 = 1.0;
 const START: f32 = 0.9;
 pub(super) const PART: f32 = 0.8;
-/// The same beginning with another ending: `finished` and `finishing`.
-const ENDING: f32 = 0.85;
-/// All trigrams of a word, in another one.
-const SPELT_ALIKE: f32 = 0.7;
-/// The same meaning, in other letters. Two words whose likeness is no more than
-/// `UNLIKE` have nothing to do with each other.
-const ALIKE_IN_MEANING: f32 = 0.6;
-const UNLIKE: f32 = 0.25;
+/// The quality of the same start with another ending: `finished`, `finishing`.
+const INFLECTION: f32 = 0.85;
+/// The quality if all trigrams of a word are in another one.
+const MISSPELLING: f32 = 0.7;
+/// The quality of the same meaning in other letters. Two words with no more
+/// than the minimal similarity are unrelated.
+const SIMILAR: f32 = 0.6;
+const MIN_WORD_SIMILARITY: f32 = 0.25;
 
-/// From here on two words are spelt alike: half of the trigrams, as a short
-/// word with two letters exchanged has them.
-pub(super) const ALIKE: f32 = 0.34;
+/// The quality from which a word is a misspelling: half of the trigrams, as for
+/// a short word with two letters swapped.
+pub(super) const MISSPELLING_THRESHOLD: f32 = 0.34;
 
-/// How a word matches.
+/// A match of two words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Match {
     pub(super) kind: MatchKind,
@@ -38,15 +38,15 @@ impl Match {
     };
 
     const NONE: Self = Self {
-        kind: MatchKind::SpeltAlike,
+        kind: MatchKind::Misspelling,
         quality: 0.0,
     };
 }
 
-/// Whether a word says anything where it is a part of a longer one, or is spelt
-/// a little like it: not two letters, which are in every other word, nor three
-/// digits, which are in every other id.
-pub(super) fn has_parts(word: &str) -> bool {
+/// Returns whether a word may match as a part of a longer one, or misspelt: not
+/// two letters, which are in every other word, nor three digits, which are in
+/// every other id.
+pub(super) fn allows_partial_match(word: &str) -> bool {
     let mut letters = word.chars();
     let least = match letters.all(char::is_numeric) {
         true => 4,
@@ -55,8 +55,8 @@ pub(super) fn has_parts(word: &str) -> bool {
     word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
 }
 
-/// Of a longer word only the first characters are spelt alike or not, as the
-/// encoder reads no more of it.
+/// The characters of a word whose spelling is compared, as many as the encoder
+/// reads.
 const MAX_SPELT: usize = 64;
 
 type Trigram = [char; 3];
@@ -65,8 +65,8 @@ type Trigram = [char; 3];
 #[derive(Debug)]
 struct QueryWord {
     word: String,
-    /// Whether less than all of it says anything: see [`has_parts`].
-    has_parts: bool,
+    /// Whether a part of it is selective: see [`allows_partial_match`].
+    allows_partial_match: bool,
     trigrams: Vec<Trigram>,
     meaning: Option<Meaning>,
 }
@@ -75,24 +75,24 @@ impl QueryWord {
     fn new(word: &str) -> Self {
         Self {
             word: word.to_owned(),
-            has_parts: has_parts(word),
+            allows_partial_match: allows_partial_match(word),
             trigrams: trigrams(word),
             meaning: Meaning::of(word),
         }
     }
 
-    /// Whether it has no letter and no digit.
-    fn is_of_signs(&self) -> bool {
+    /// Returns whether it has neither a letter nor a digit.
+    fn is_punctuation(&self) -> bool {
         !self.word.chars().any(char::is_alphanumeric)
     }
 
-    /// How well `other`, in lower case, matches by its letters; its trigrams are
-    /// sorted.
-    fn by_letters(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
+    /// Compares the letters with those of `other`, which is in lower case and
+    /// has these sorted trigrams.
+    fn lexical_match(&self, other: &str, other_trigrams: &[Trigram]) -> Match {
         if other == self.word {
             return Match::EXACT;
         }
-        if !self.has_parts {
+        if !self.allows_partial_match {
             return Match::NONE;
         }
         match other.find(&self.word) {
@@ -108,10 +108,10 @@ impl QueryWord {
                     quality: PART,
                 };
             }
-            None if is_other_ending(&self.word, other) => {
+            None if is_inflection(&self.word, other) => {
                 return Match {
-                    kind: MatchKind::OtherEnding,
-                    quality: ENDING,
+                    kind: MatchKind::Inflection,
+                    quality: INFLECTION,
                 };
             }
             None => {}
@@ -124,33 +124,33 @@ impl QueryWord {
         #[allow(clippy::cast_precision_loss)]
         let share = shared as f32 / self.trigrams.len().max(1) as f32;
         Match {
-            kind: MatchKind::SpeltAlike,
-            quality: share * SPELT_ALIKE,
+            kind: MatchKind::Misspelling,
+            quality: share * MISSPELLING,
         }
     }
 }
 
 impl QueryWord {
-    /// How well a word of this meaning matches, letters apart.
-    fn by_meaning(&self, other: Option<&Meaning>) -> Option<Match> {
-        let likeness = self.meaning.as_ref()?.likeness(other?);
-        let quality = ALIKE_IN_MEANING * (likeness - UNLIKE) / (1.0 - UNLIKE);
+    /// Compares the meaning with another.
+    fn similarity_match(&self, other: Option<&Meaning>) -> Option<Match> {
+        let similarity = self.meaning.as_ref()?.similarity(other?);
+        let quality = SIMILAR * (similarity - MIN_WORD_SIMILARITY) / (1.0 - MIN_WORD_SIMILARITY);
         Some(Match {
-            kind: MatchKind::AlikeInMeaning,
-            quality: quality.min(ALIKE_IN_MEANING),
+            kind: MatchKind::Similar,
+            quality: quality.min(SIMILAR),
         })
     }
 }
 
-/// The words of the query, and how the words that were met so far match them:
-/// logs say the same words again and again.
+/// The words of the query, and a cache of how other words match them: logs
+/// repeat the same words.
 #[derive(Debug)]
-pub(super) struct Lexicon {
+pub(super) struct WordMatcher {
     words: Vec<QueryWord>,
     known: HashMap<String, Vec<Match>>,
 }
 
-impl Lexicon {
+impl WordMatcher {
     pub(super) fn new(words: &[String]) -> Self {
         Self {
             words: words.iter().map(|word| QueryWord::new(word)).collect(),
@@ -158,22 +158,24 @@ impl Lexicon {
         }
     }
 
-    /// Whether no word of the query has a letter or a digit.
-    pub(super) fn is_of_signs(&self) -> bool {
-        self.words.iter().all(QueryWord::is_of_signs)
+    /// Returns whether no word of the query has a letter or a digit.
+    pub(super) fn is_punctuation(&self) -> bool {
+        self.words.iter().all(QueryWord::is_punctuation)
     }
 
-    /// How well a word of a text matches each word of the query.
+    /// Compares a word of a text with each word of the query.
     pub(super) fn matches(&mut self, word: &str) -> &[Match] {
         if !self.known.contains_key(word) {
             let folded = lower(word);
             let folded_trigrams = trigrams(&folded);
             let meaning = Meaning::of(word);
             let matches = self.words.iter().map(|query| {
-                let by_letters = query.by_letters(&folded, &folded_trigrams);
-                match query.by_meaning(meaning.as_ref()) {
-                    Some(by_meaning) if by_meaning.quality > by_letters.quality => by_meaning,
-                    _ => by_letters,
+                let lexical_match = query.lexical_match(&folded, &folded_trigrams);
+                match query.similarity_match(meaning.as_ref()) {
+                    Some(similarity_match) if similarity_match.quality > lexical_match.quality => {
+                        similarity_match
+                    }
+                    _ => lexical_match,
                 }
             });
             let matches = matches.collect();
@@ -182,7 +184,7 @@ impl Lexicon {
         self.known.get(word).map_or(&[], Vec::as_slice)
     }
 
-    /// How many words were compared with those of the query.
+    /// Returns the number of words that were compared.
     #[cfg(test)]
     pub(super) fn compared(&self) -> usize {
         self.known.len()
@@ -192,14 +194,14 @@ impl Lexicon {
 /// The longest ending of a word, in characters.
 const MAX_ENDING: usize = 3;
 
-/// How English bends its words: what is left of two short words that begin the
-/// same has to be one of these.
+/// Endings of English words: the rest of two short words with the same start
+/// must be one of these.
 const ENDINGS: [&str; 8] = ["", "s", "es", "d", "ed", "e", "ing", "ion"];
 
-/// Whether two words are the same but for their endings: one is the start of
-/// the other (`close`, `closed`), both go on from the same five letters or
-/// more, or from three or four by endings of English (`failed`, `failing`).
-fn is_other_ending(word: &str, other: &str) -> bool {
+/// Returns whether two words differ in their endings alone: one is the start of
+/// the other (`close`, `closed`), or both share five letters or more, or three
+/// or four with English endings (`failed`, `failing`).
+fn is_inflection(word: &str, other: &str) -> bool {
     let (mut same, mut bytes) = (0, 0);
     for (a, b) in word.chars().zip(other.chars()) {
         if a != b || !a.is_alphabetic() {
@@ -218,8 +220,8 @@ fn is_other_ending(word: &str, other: &str) -> bool {
     }
 }
 
-/// The trigrams of a word padded as `pg_trgm` does, two blanks before and one
-/// after, sorted; one that it has twice is there twice.
+/// Returns the trigrams of a word padded as by `pg_trgm`, two blanks before and
+/// one after, sorted and with duplicates.
 fn trigrams(word: &str) -> Vec<Trigram> {
     let letters = word.chars().take(MAX_SPELT);
     let padded: Vec<char> = "  ".chars().chain(letters).chain([' ']).collect();
@@ -233,7 +235,7 @@ fn trigrams(word: &str) -> Vec<Trigram> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ALIKE, Lexicon};
+    use super::{MISSPELLING_THRESHOLD, WordMatcher};
     use crate::MatchKind;
 
     #[test]
@@ -246,7 +248,7 @@ mod tests {
             ("failing", "failed"),
             ("adds", "adding"),
         ] {
-            assert!(super::is_other_ending(word, other), "{word} {other}");
+            assert!(super::is_inflection(word, other), "{word} {other}");
         }
         for (word, other) in [
             ("status", "static"),
@@ -257,7 +259,7 @@ mod tests {
             ("passwd", "pass"),
             ("16089996879", "16089996878"),
         ] {
-            assert!(!super::is_other_ending(word, other), "{word} {other}");
+            assert!(!super::is_inflection(word, other), "{word} {other}");
         }
     }
 
@@ -271,9 +273,9 @@ mod tests {
 
     #[test]
     fn the_same_word_before_its_start_before_parts_before_misspellings() {
-        let mut lexicon = Lexicon::new(&["child".to_owned()]);
+        let mut matcher = WordMatcher::new(&["child".to_owned()]);
         let matched: Vec<_> = ["Child", "children", "grandchild", "chidl", "nothing"]
-            .map(|word| lexicon.matches(word)[0])
+            .map(|word| matcher.matches(word)[0])
             .to_vec();
         assert!(
             matched
@@ -282,6 +284,9 @@ mod tests {
             "{matched:?}"
         );
         assert_eq!(matched[2].kind, MatchKind::Part);
-        assert!(matched[3].quality >= ALIKE && matched[4].quality < ALIKE);
+        assert!(
+            matched[3].quality >= MISSPELLING_THRESHOLD
+                && matched[4].quality < MISSPELLING_THRESHOLD
+        );
     }
 }

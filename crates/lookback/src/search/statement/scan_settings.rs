@@ -1,4 +1,4 @@
-//! How PostgreSQL goes through indexes while a search runs.
+//! The local settings of a search: how PostgreSQL scans indexes.
 
 use sqlx::{PgConnection, Row as _};
 
@@ -7,26 +7,26 @@ use crate::db::TransactionScope;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::scope::Scope;
-use crate::search::statement::Likeness;
+use crate::search::statement::VectorScan;
 
-/// Statements under the settings of a search.
+/// A connection with the local settings of a search.
 ///
-/// In a transaction of their own, which is rolled back in the end: nothing is
-/// written in it, and with it goes what was set. In a transaction of the
-/// caller's without a savepoint (see [`TransactionScope`]): what was set is set back.
-pub(crate) struct Session<'c> {
+/// Outside a transaction it begins one, which is rolled back at the end and
+/// with it the settings: nothing is written in it. In the caller's transaction,
+/// without a savepoint (see [`Together`]), the previous settings are restored.
+pub(crate) struct SearchSession<'c> {
     table: &'static Table,
-    together: TransactionScope<'c>,
-    /// What was set before, in the order of [`SETTINGS`] and
-    /// [`WITHOUT_INDEXES`]; `None` for what was not known yet.
+    together: Together<'c>,
+    /// The previous settings, in the order of [`SETTINGS`] and [`INDEX_SCANS`];
+    /// `None` for a setting that did not exist.
     before: Vec<Option<String>>,
     has_vector_index: bool,
 }
 
-/// Without these an index hands over its nearest rows, of which a filter may
-/// leave none; with them it goes on until there are enough. Where it gives up
-/// at last, the search scans. Compiling a statement of milliseconds to machine
-/// code takes longer than running it.
+/// Without iterative scans an index returns its nearest rows, and a filter may
+/// leave none of them; with them it continues until there are enough. If it
+/// gives up, the search scans. Compiling a statement of milliseconds by JIT
+/// takes longer than running it.
 const SETTINGS: [(&str, &str); 5] = [
     ("hnsw.iterative_scan", "strict_order"),
     ("hnsw.ef_search", "200"),
@@ -35,18 +35,17 @@ const SETTINGS: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
-/// What reading the records of a search may cost, in the planner's unit (one page
-/// that is read in order), before the summaries of a sealed table are asked
-/// which of them to read. Of records of some hundred bytes that are some ten
-/// thousand. An operator may set another: `ALTER DATABASE … SET
+/// The cost of reading the records of a search, in the planner's unit (one
+/// sequential page), above which summaries are used: about ten thousand records
+/// of some hundred bytes. An operator may set another: `ALTER DATABASE … SET
 /// lookback.scan_cost = 20000`.
 const SCAN_COST: f64 = 2_500.0;
 const SCAN_COST_SETTING: &str = "lookback.scan_cost";
 
-/// How plans are kept from reading an index in its order.
-const WITHOUT_INDEXES: &str = "enable_indexscan";
+/// The setting that keeps plans from reading an index in its order.
+const INDEX_SCANS: &str = "enable_indexscan";
 
-impl<'c> Session<'c> {
+impl<'c> SearchSession<'c> {
     pub(crate) async fn begin(
         table: &'static Table,
         conn: &'c mut PgConnection,
@@ -54,15 +53,15 @@ impl<'c> Session<'c> {
         let mut together = TransactionScope::begin(conn).await?;
         let names = SETTINGS.iter().map(|(name, _)| *name);
         let before: Vec<String> = names
-            .chain([WITHOUT_INDEXES])
+            .chain([INDEX_SCANS])
             .map(|name| format!("current_setting('{name}', TRUE)"))
             .collect();
         let set: Vec<String> = SETTINGS
             .iter()
             .map(|(name, value)| format!("set_config('{name}', '{value}', TRUE)"))
             .collect();
-        // Of the table and of its partitions, however deep. What was set before is read first:
-        // `OFFSET 0` keeps the two apart.
+        // `pg_partition_tree` covers partitions at any depth. `OFFSET 0` makes the server read the
+        // previous settings before it sets others.
         let mut sql = Sql::new(&format!(
             "SELECT was.before, EXISTS (\
                SELECT FROM pg_index AS i \
@@ -92,24 +91,24 @@ impl<'c> Session<'c> {
         self.together.conn()
     }
 
-    /// Whether there is an index that finds most of the nearest rows, and not
-    /// always all of them.
+    /// Returns whether there is an index that finds most of the nearest rows,
+    /// but not always all.
     pub(crate) fn has_vector_index(&self) -> bool {
         self.has_vector_index
     }
 
-    /// How the nearest rows are to be read.
-    pub(in crate::search) fn likeness(&self) -> Likeness {
+    /// Returns how the nearest rows are read.
+    pub(in crate::search) fn vector_scan(&self) -> VectorScan {
         match self.has_vector_index {
-            true => Likeness::ByIndex,
-            false => Likeness::ByScan,
+            true => VectorScan::Index,
+            false => VectorScan::Sequential,
         }
     }
 
-    /// Whether records of a scope, ` WHERE …`, are to be found by the summaries
-    /// of a sealed table: where reading all of them costs more than
-    /// [`SCAN_COST`], and no index finds the nearest.
-    pub(crate) async fn is_read_by_summaries(&mut self, scope: &Scope<'_>) -> Result<bool, Error> {
+    /// Returns whether the summaries of a sealed table are used: if reading all
+    /// rows of the scope costs more than [`SCAN_COST`], and no index finds the
+    /// nearest.
+    pub(crate) async fn should_use_summaries(&mut self, scope: &Scope<'_>) -> Result<bool, Error> {
         if !self.table.sealed || self.has_vector_index {
             return Ok(false);
         }
@@ -120,18 +119,18 @@ impl<'c> Session<'c> {
         .await?;
         let set: Option<String> = row.map(|row| row.try_get("cost")).transpose()?.flatten();
         let most = match set.as_deref().map_or("", str::trim) {
-            // As a setting is after `RESET`, once it was set in the session.
+            // The value of a custom setting after `RESET` in a session that had set it.
             "" => SCAN_COST,
             set => scan_cost(set).ok_or_else(|| {
                 let problem = format!(
-                    "`{set}` is not a cost such as {SCAN_COST}, in the planner's unit; SET \
+                    "expected a cost such as {SCAN_COST}, in the planner's unit, got `{set}`; SET \
                      {SCAN_COST_SETTING} to a number, or RESET it (where it was set: for the \
                      session, ALTER ROLE or ALTER DATABASE)"
                 );
                 Error::invalid_field(self.table.name, SCAN_COST_SETTING, problem)
             })?,
         };
-        let mut sql = scope.records()?;
+        let mut sql = scope.where_clause()?;
         let scope = sql.take_text();
         sql.push(&format!("SELECT FROM {}{scope}", self.table.quoted()));
         let expected = sql
@@ -141,27 +140,25 @@ impl<'c> Session<'c> {
         Ok(expected.is_none_or(|expected| expected.cost > most))
     }
 
-    /// From now on no index is read in its order: the nearest rows come from a
-    /// scan, or from a bitmap of what the filters leave.
-    pub(crate) async fn without_indexes(&mut self) -> Result<(), sqlx::Error> {
-        let sql = Sql::new(&format!(
-            "SELECT set_config('{WITHOUT_INDEXES}', 'off', TRUE)"
-        ));
+    /// Keeps later statements from reading an index in its order: the nearest
+    /// rows come from a scan, or from a bitmap of the filters.
+    pub(crate) async fn disable_index_scans(&mut self) -> Result<(), sqlx::Error> {
+        let sql = Sql::new(&format!("SELECT set_config('{INDEX_SCANS}', 'off', TRUE)"));
         sql.fetch_optional(self.conn()).await.map(drop)
     }
 
-    /// Ends it with what came of it. What was set is set back where nothing but
-    /// Lookback itself found something wrong: in a transaction that failed nothing
+    /// Ends the session and returns the outcome. The previous settings are
+    /// restored only if the transaction has not failed: in a failed one nothing
     /// can be set, and it will be rolled back.
-    pub(crate) async fn end_with<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+    pub(crate) async fn finish<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         let table = self.table;
-        let ended = self.end().await;
+        let ended = self.restore().await;
         let value = outcome?;
         ended.map_err(|error| Error::from_driver(table, error))?;
         Ok(value)
     }
 
-    async fn end(self) -> Result<(), sqlx::Error> {
+    async fn restore(self) -> Result<(), sqlx::Error> {
         let conn = match self.together {
             TransactionScope::Own(transaction) => return transaction.rollback().await,
             TransactionScope::Outer(conn) => conn,
@@ -169,7 +166,7 @@ impl<'c> Session<'c> {
         let mut sql = Sql::default();
         let names = SETTINGS.iter().map(|(name, _)| *name);
         let mut set = Vec::new();
-        for (name, before) in names.chain([WITHOUT_INDEXES]).zip(self.before) {
+        for (name, before) in names.chain([INDEX_SCANS]).zip(self.before) {
             let before = sql.argument(before).map_err(driver)?;
             set.push(format!("set_config('{name}', {before}, TRUE)"));
         }
@@ -178,7 +175,7 @@ impl<'c> Session<'c> {
     }
 }
 
-/// A number to which a cost can be compared.
+/// Parses a cost; NaN is none.
 fn scan_cost(set: &str) -> Option<f64> {
     set.parse().ok().filter(|cost: &f64| !cost.is_nan())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::sealing::{Sealer, Step};
+use lookback::maintenance::sealing::{SealStep, Sealer};
 use lookback::maintenance::{PrecreateOptions, precreate_partitions};
 use lookback::migrate::{self, Folder, Models};
 use lookback::{Log, Metric, Model as _, RequestSnapshot};
@@ -349,8 +349,8 @@ async fn search_finds_sealed_records_on_both_sides_of_skipped_ids() {
     let mut sealed = 0;
     let behind = loop {
         match sealer.step(&mut conn, Duration::from_secs(120)).await {
-            Ok(Step::Sealed { rows, .. }) => sealed += rows,
-            Ok(Step::Done { behind, .. }) => break behind,
+            Ok(SealStep::Sealed { rows, .. }) => sealed += rows,
+            Ok(SealStep::Done { behind, .. }) => break behind,
             other => panic!("{other:?}"),
         }
     };

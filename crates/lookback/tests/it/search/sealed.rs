@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
-use lookback::maintenance::sealing::{self, Sealer, Step};
+use lookback::maintenance::sealing::{self, SealStep, Sealer};
 use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -57,7 +57,7 @@ async fn what_becomes_of_sealed_records_is_found() {
     let mut sealer = Sealer::new(Log::TABLE, 200).unwrap();
     let steps = seal_all(&mut conn, &mut sealer).await;
     let sealed = steps.iter().map(|step| match step {
-        Step::Sealed {
+        SealStep::Sealed {
             first_id,
             last_id,
             rows,
@@ -109,7 +109,7 @@ async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
         conn.execute("TRUNCATE logs RESTART IDENTITY")
             .await
             .unwrap();
-        sealing::forget(&mut conn, Log::TABLE).await.unwrap();
+        sealing::unseal(&mut conn, Log::TABLE).await.unwrap();
         let mut sealer = Sealer::new(Log::TABLE, segment).unwrap();
         for event in &first {
             happen(&mut conn, &mut sealer, event).await;
@@ -152,7 +152,7 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
         Event::Compact => {
             let (first, last) = (ids.first(), ids.last());
             if let (Some(first), Some(last)) = (first, last) {
-                sealing::compact(conn, Log::TABLE, first - 100, last + 100)
+                sealing::merge_postings(conn, Log::TABLE, first - 100, last + 100)
                     .await
                     .unwrap()
                     .unwrap();
@@ -184,7 +184,7 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
             let all = Log::records().only_deleted().filter(Filter::all());
             all.restore_all(conn).await.unwrap();
         }
-        Event::Forget => sealing::forget(conn, Log::TABLE).await.unwrap(),
+        Event::Forget => sealing::unseal(conn, Log::TABLE).await.unwrap(),
         Event::Change(_) | Event::Delete(_) | Event::HardDelete(_) => {}
     }
 }
@@ -305,8 +305,8 @@ async fn numbers_beside_phrases_and_times_are_found() {
     let begun = Instant::now();
     loop {
         match sealer.steps(&pool, 3, END).await.unwrap() {
-            Step::Sealed { segments: some, .. } => segments.push(some),
-            Step::Done { .. } => break,
+            SealStep::Sealed { segments: some, .. } => segments.push(some),
+            SealStep::Done { .. } => break,
             step => assert!(begun.elapsed() < END, "{step:?}"),
         }
     }

@@ -20,7 +20,7 @@ async fn the_nearest_come_first_without_the_record_itself() {
     let ids: Vec<i64> = hits.data.iter().map(|hit| hit.record.id).collect();
     assert_eq!((ids, hits.total), (vec![4, 3, 2], Total::Exact(3)));
     assert!((hits.data[0].score - 1.0).abs() < 1e-6);
-    assert_eq!(hits.data[0].why.likeness, Some(hits.data[0].score));
+    assert_eq!(hits.data[0].why.similarity, Some(hits.data[0].score));
 
     let page = Log::records()
         .similar_to(1)
