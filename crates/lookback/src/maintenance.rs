@@ -21,7 +21,8 @@ mod status;
 mod worker;
 
 pub use crate::db::cutoff_clock;
-pub use compaction::{compact, vacuum_summaries};
+pub use crate::search::index::vacuum_summaries;
+pub use compaction::compact;
 pub use freezing::freeze_partition;
 pub use partitions::{Partition, partitions};
 pub use precreating::{
@@ -36,9 +37,3 @@ pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 
 #[cfg(feature = "migrate")]
 pub(crate) use partition_layout::is_managed_name;
-
-/// The tables of search summaries, which have a `target` and ids.
-const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];
-
-/// The table of templates, which belong to no ids.
-const TEMPLATES: &str = "search_templates";

@@ -3,7 +3,6 @@
 use sqlx::PgConnection;
 
 use super::partitions::Partition;
-use crate::db::{Sql, one};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::index;
@@ -29,27 +28,9 @@ pub async fn compact(
         return Err(Error::invalid_field(table.name, "partition", problem));
     };
     // The first partition has no lower bound; its segments have.
-    let mut sql = Sql::default();
-    let condition = partition.summaries_condition(&mut sql, table)?;
-    sql.push(&format!(
-        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {condition}"
-    ));
-    match one::<Option<i64>>(conn, sql).await? {
+    let ids = partition.first()..to;
+    match index::first_sealed_id_within(conn, table, ids).await? {
         Some(first) => index::merge_postings(conn, table, first, to - 1).await,
         None => Ok(Some((0, 0))),
     }
-}
-
-/// Vacuums and analyzes the tables of the search summaries.
-///
-/// # Errors
-///
-/// Those of the database.
-pub async fn vacuum_summaries(conn: &mut PgConnection) -> Result<(), Error> {
-    for summaries in super::SUMMARIES.into_iter().chain([super::TEMPLATES]) {
-        Sql::new(&format!("VACUUM (ANALYZE) {summaries}"))
-            .define(conn)
-            .await?;
-    }
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! The partitions of a table, read from the catalog.
 
+use std::ops::Range;
+
 use sqlx::{PgConnection, Row as _};
 
 use crate::db::constraints::TIME_RANGE;
@@ -59,20 +61,9 @@ impl Partition {
         }
     }
 
-    /// A condition for rows of [`SUMMARIES`](super::SUMMARIES) that belong to it alone.
-    ///
-    /// Its values are bound to `sql`.
-    pub(super) fn summaries_condition(
-        &self,
-        sql: &mut Sql,
-        table: &'static Table,
-    ) -> Result<String, Error> {
-        let target = sql.argument(table.name)?;
-        let first = sql.argument(self.first())?;
-        let end = sql.argument(self.to.unwrap_or(i64::MAX))?;
-        Ok(format!(
-            "target = {target} AND first_id >= {first} AND first_id < {end} AND last_id < {end}"
-        ))
+    /// Its ids; without an upper bound, up to the greatest one.
+    pub(super) fn ids(&self) -> Range<i64> {
+        self.first()..self.to.unwrap_or(i64::MAX)
     }
 }
 

@@ -10,7 +10,6 @@ mod pruning;
 mod row_deletion;
 
 pub use blockers::{BlockerReason, RetentionBlocker, retention_blockers};
-pub(super) use measuring::summary_bytes;
 pub use oldest_remaining::oldest_remaining;
 pub(super) use orphans::purge_orphans;
 pub use plan::{PartitionDrop, PrunePlan, plan_prune};

@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
 use super::partitions::{self, Partition};
-use super::retention::summary_bytes;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
-use crate::search::index::sealed_until;
+use crate::search::index::{self, sealed_until};
 
 /// The partitions, size and sealing progress of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +125,7 @@ pub async fn status(
         rows_are_exact: true,
         table_bytes: 0,
         index_bytes: 0,
-        search_bytes: summary_bytes(conn, table, None).await?,
+        search_bytes: index::summary_bytes(conn, table, None).await?,
         unsealed_rows: 0,
         oldest: None,
         newest: None,
@@ -145,12 +144,9 @@ pub async fn status(
         status.table_bytes = row.try_get::<i64, _>("table_bytes")?.unsigned_abs();
         status.index_bytes = row.try_get::<i64, _>("index_bytes")?.unsigned_abs();
     }
-    let mut sql = Sql::new(
-        "SELECT coalesce(sum(rows), 0)::bigint AS rows, min(oldest) AS oldest, \
-         max(newest) AS newest FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
-    );
-    sql.bind(table.name)?;
-    status.add(conn, sql).await?;
+    let totals = index::segment_totals(conn, table).await?;
+    (status.oldest, status.newest) = (totals.oldest, totals.newest);
+    status.rows = totals.rows;
     let in_segments = status.rows;
     status.rows_are_exact = in_segments == 0;
     let created_at = table.column_of(ColumnRole::CreatedAt).quoted();

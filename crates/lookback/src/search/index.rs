@@ -28,110 +28,29 @@
 //! merges postings, [`orphans`] purges what retention left, [`corruption`]
 //! reports summaries that another program changed.
 
-use sqlx::{PgConnection, Row as _};
-
-use crate::db::Sql;
-use crate::db::TransactionScope;
-use crate::error::Error;
-use crate::model::Table;
-
 pub(crate) mod bloom_filter;
 mod changes;
 mod compaction;
 mod corruption;
+mod lock;
 mod orphans;
 mod postings;
 mod postings_builder;
 mod sealer;
+mod segments;
 mod summary;
 pub(crate) mod templates;
 
 pub(crate) use changes::Changes;
 pub use compaction::merge_postings;
 pub(crate) use corruption::{corruption, map_summary_error};
-pub(crate) use orphans::{
-    delete_segments, first_sealed_id, has_orphans, has_orphans_below, purge_orphans,
-};
+use lock::{Lock, lock};
+pub(crate) use orphans::{delete_segments, has_orphans, has_orphans_below, purge_orphans};
 pub(crate) use postings::{FULL_POSTING, NEWEST_IDS};
 pub use sealer::{DEFAULT_SEGMENT, SealStep, Sealer};
-
-/// Deletes all summaries of a table: its records are unsealed until they are
-/// sealed again.
-pub async fn unseal(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    let mut together = Together::begin(conn).await?;
-    lock(together.conn(), table, Lock::Exclusive).await?;
-    let mut sql = Sql::default();
-    let target = sql.argument(table.name)?;
-    let deleting = orphans::delete_segments_ctes(&target, "TRUE");
-    sql.push(&format!(
-        "WITH {deleting} SELECT count(*) FROM gone_segments"
-    ));
-    sql.execute(together.conn()).await?;
-    for summaries in ["search_blocks", "search_kinds", "search_templates"] {
-        let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
-        sql.bind(table.name)?;
-        sql.execute(together.conn()).await?;
-    }
-    Ok(together.commit().await?)
-}
-
-/// How a transaction takes the lock of a table's summaries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lock {
-    /// Shared with others; waits while a segment is being sealed.
-    Shared,
-    /// Exclusive, or not at all.
-    TryExclusive,
-    /// Exclusive; waits for others.
-    Exclusive,
-}
-
-/// Takes the lock of a table's summaries until the transaction ends, and
-/// returns whether it has it. Transaction-level locks work through poolers,
-/// too.
-async fn lock(conn: &mut PgConnection, table: &'static Table, how: Lock) -> Result<bool, Error> {
-    let take = match how {
-        Lock::Shared => "pg_advisory_xact_lock_shared({}) IS NOT NULL",
-        Lock::TryExclusive => "pg_try_advisory_xact_lock({})",
-        Lock::Exclusive => "pg_advisory_xact_lock({}) IS NOT NULL",
-    };
-    let mut sql = Sql::default();
-    let name = sql.argument(format!("lookback seal {}", table.name))?;
-    let key = format!("hashtextextended({name} || ' ' || coalesce(current_schema(), ''), 0)");
-    sql.push(&format!("SELECT {} AS locked", take.replace("{}", &key)));
-    let row = sql.fetch_optional(conn).await?;
-    Ok(match row {
-        Some(row) => row.try_get("locked")?,
-        None => false,
-    })
-}
-
-/// Returns the least and the greatest sealed id.
-async fn sealed(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<Option<(i64, i64)>, Error> {
-    let mut sql = Sql::new(
-        "SELECT min(first_id) AS first_id, max(last_id) AS last_id \
-         FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
-    );
-    sql.bind(table.name)?;
-    let Some(row) = sql.fetch_optional(conn).await? else {
-        return Ok(None);
-    };
-    let (first, last) = (row.try_get("first_id")?, row.try_get("last_id")?);
-    Ok(Option::zip(first, last))
-}
-
-/// Returns the greatest sealed id.
-pub(crate) async fn sealed_until(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<Option<i64>, Error> {
-    let mut sql = Sql::new(
-        "SELECT max(last_id) AS last_id FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
-    );
-    sql.bind(table.name)?;
-    let row = sql.fetch_optional(conn).await?;
-    Ok(row.map(|row| row.try_get("last_id")).transpose()?.flatten())
-}
+pub(crate) use segments::{
+    first_sealed_id_within, has_records_before, oldest_in_straddling_segments, oldest_sealed,
+    push_records_outside, recount_segments, sealed_rows, sealed_until, segment_totals,
+    summary_bytes,
+};
+pub use segments::{unseal, vacuum_summaries};

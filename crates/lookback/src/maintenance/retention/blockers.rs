@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Row as _};
 
-use super::measuring::{push_id_range, summary_bytes};
+use super::measuring::push_id_range;
 use super::plan::PrunePlan;
 use super::policy::RetentionPolicy;
 use crate::db::{Sql, row};
 use crate::error::Error;
 use crate::maintenance::partitions::{self, Partition};
 use crate::model::{ColumnRole, Table};
+use crate::search::index;
 
 /// A partition that is not dropped, though some of its records are past their policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ pub async fn retention_blockers(
     let is_too_large = match policy.larger_than {
         Some(limit) => {
             let bytes: u64 = partitions.iter().map(|partition| partition.bytes).sum();
-            bytes + summary_bytes(conn, table, None).await? > limit
+            bytes + index::summary_bytes(conn, table, None).await? > limit
         }
         None => false,
     };

@@ -7,12 +7,12 @@ use sqlx::PgConnection;
 
 use super::RetentionPolicy;
 use super::measuring::{
-    count_expired, count_rows, count_soft_deleted, has_newer_rows, has_overdue_rows, summary_bytes,
+    count_expired, count_rows, count_soft_deleted, has_newer_rows, merged_id_ranges,
 };
 use crate::error::Error;
 use crate::maintenance::partitions::{self, Partition};
 use crate::model::Table;
-use crate::search::index::sealed_until;
+use crate::search::index::{self, sealed_until};
 
 /// Rows are deleted one by one when a record exceeds its limit by this part of it.
 const GRACE_DIVISOR: u32 = 10;
@@ -139,8 +139,9 @@ pub async fn plan_prune(
         let latest = policy
             .older_than
             .map(|age| age.saturating_add(age / GRACE_DIVISOR));
+        let dropped = merged_id_ranges(&plan.partitions);
         if let (Some(cutoff), Some(overdue)) = (scope.created_before, before(latest))
-            && has_overdue_rows(conn, table, overdue, sealed, &plan).await?
+            && index::has_records_before(conn, table, overdue, sealed, &dropped).await?
         {
             plan.expired_rows = count_expired(conn, table, cutoff, &plan).await?;
             plan.scope.is_overdue = true;
@@ -163,7 +164,7 @@ async fn droppable_partitions(
 ) -> Result<Vec<PartitionDrop>, Error> {
     let mut remaining_bytes: u64 = partitions.iter().map(|partition| partition.bytes).sum();
     if policy.larger_than.is_some() {
-        remaining_bytes += summary_bytes(conn, table, None).await?;
+        remaining_bytes += index::summary_bytes(conn, table, None).await?;
     }
     let mut droppable = Vec::new();
     for mut partition in partitions {
@@ -183,7 +184,7 @@ async fn droppable_partitions(
         }
         remaining_bytes = remaining_bytes.saturating_sub(partition.bytes);
         if policy.larger_than.is_some() {
-            let summaries = summary_bytes(conn, table, Some(&partition)).await?;
+            let summaries = index::summary_bytes(conn, table, Some(partition.ids())).await?;
             remaining_bytes = remaining_bytes.saturating_sub(summaries);
         } else {
             partition.bytes = partitions::bytes(conn, &partition).await?;

@@ -158,7 +158,9 @@ pub(super) async fn refresh_segments(
     loop {
         let step = match after {
             None => delete_leading_segments(conn, table).await,
-            Some(after) => recount_segments(conn, table, cutoff, after).await,
+            Some(after) => index::recount_segments(conn, table, cutoff, after, SEGMENTS_PER_STATEMENT)
+                .await
+                .map(|last| last.map_or(RefreshOutcome::Complete, RefreshOutcome::UpTo)),
         };
         match step {
             Ok(RefreshOutcome::Complete) => return Ok(()),
@@ -196,37 +198,4 @@ async fn delete_leading_segments(
     index::delete_segments(&mut transaction, table, i64::MIN, end).await?;
     transaction.commit().await?;
     Ok(RefreshOutcome::UpTo(i64::MIN))
-}
-
-/// Counts some segments again in one statement.
-///
-/// Only changes of their own records wait for it.
-async fn recount_segments(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    cutoff: DateTime<Utc>,
-    after: i64,
-) -> Result<RefreshOutcome, Error> {
-    let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
-    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
-    let mut sql = Sql::default();
-    let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
-    let (after, most) = (sql.argument(after)?, sql.argument(SEGMENTS_PER_STATEMENT)?);
-    sql.push(&format!(
-        "WITH counted AS (\
-           UPDATE sealed_segments AS s \
-           SET rows = k.rows, oldest = k.oldest, newest = k.newest, updated_at = now() \
-           FROM (\
-             SELECT g.id, r.* FROM (\
-               SELECT id, first_id, last_id FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} \
-                 AND first_id > {after} ORDER BY first_id LIMIT {most}) AS g \
-             CROSS JOIN LATERAL (\
-               SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest \
-               FROM {from} WHERE {id} BETWEEN g.first_id AND g.last_id) AS r) AS k \
-           WHERE s.id = k.id RETURNING s.first_id) \
-         SELECT max(first_id) FROM counted"
-    ));
-    let last: Option<i64> = one(conn, sql).await?;
-    Ok(last.map_or(RefreshOutcome::Complete, RefreshOutcome::UpTo))
 }

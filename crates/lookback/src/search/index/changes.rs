@@ -5,7 +5,8 @@ use sqlx::{PgConnection, Row as _};
 
 use super::bloom_filter::{BloomFilter, TrigramSet};
 use super::postings_builder::{PostingsBuilder, SealedRecord};
-use super::{Lock, corruption, lock, sealed};
+use super::segments::sealed_range;
+use super::{Lock, corruption, lock};
 use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
@@ -46,7 +47,7 @@ impl Changes {
         if !self.table.sealed {
             return Ok(());
         }
-        let Some((from, until)) = sealed(conn, self.table).await? else {
+        let Some((from, until)) = sealed_range(conn, self.table).await? else {
             return Ok(());
         };
         let ids = ids.iter().copied();

@@ -5,11 +5,11 @@ use std::collections::hash_map::Entry;
 
 use sqlx::{PgConnection, Row as _};
 
-use super::orphans::purge_all_orphans;
+use super::orphans::{first_sealed_id, purge_all_orphans};
 use super::postings::{Posting, store};
 use super::postings_builder::purge_unused_templates;
 use super::sealer::MAX_SEGMENT_IDS;
-use super::{Lock, first_sealed_id, lock, map_summary_error};
+use super::{Lock, lock, map_summary_error};
 use crate::db::Sql;
 use crate::db::TransactionScope;
 use crate::error::Error;

@@ -25,7 +25,7 @@ const BLOCKS_AT_A_TIME: i64 = 10_000;
 
 /// Writes the least sealed id of a target, which is an SQL expression too; NULL
 /// if nothing is sealed.
-pub(crate) fn first_sealed_id(target: &str) -> String {
+pub(super) fn first_sealed_id(target: &str) -> String {
     format!(
         "(SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
     )
