@@ -209,7 +209,10 @@ impl ColumnValue for Embedding {
 
     fn from_json(json: Json) -> Result<Self, Problem> {
         let numbers: Option<Vec<f32>> = json.as_array().and_then(|items| {
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the precision of a stored vector"
+            )]
             let number = |item: &Json| item.as_f64().map(|number| number as f32);
             items.iter().map(number).collect()
         });

@@ -40,9 +40,12 @@ impl Row {
     /// Returns the row of a run of characters; many runs share it.
     pub(super) fn of_gram(gram: &[u8]) -> Self {
         let hash = finish(gram.iter().copied().fold(GRAM_BASIS, step));
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "less than the number of buckets"
+        )]
         let bucket = (hash % BUCKETS as u64) as usize;
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(clippy::cast_possible_truncation, reason = "less than 65,536")]
         let row = (WORDS + bucket) as u16;
         Self(row)
     }
@@ -87,7 +90,10 @@ impl WordHash {
     pub(super) fn row(self) -> Option<Row> {
         let hash = finish(self.0);
         let check = (hash >> 32).to_le_bytes();
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "less than the number of slots"
+        )]
         let mut slot = (hash % SLOTS as u64) as usize;
         loop {
             let row = u16_at(2 * slot);

@@ -45,9 +45,10 @@ impl<const N: usize> Sums<N> {
 
     /// Adds the words of a text.
     pub(super) fn add(&mut self, text: &str) {
-        match text.is_ascii() {
-            true => self.add_ascii(text),
-            false => self.add_any(text),
+        if text.is_ascii() {
+            self.add_ascii(text)
+        } else {
+            self.add_any(text)
         }
     }
 
@@ -116,9 +117,15 @@ impl<const N: usize> Sums<N> {
         if squares == 0 {
             return None;
         }
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "squares are below 2^64; rounding is part of the encoding"
+        )]
         let length = (squares as f64).sqrt();
-        #[allow(clippy::cast_possible_truncation)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the precision of a stored vector"
+        )]
         let unit = |sum| (f64::from(sum) / length) as f32;
         Some(self.sums.map(unit))
     }

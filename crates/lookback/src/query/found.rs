@@ -310,20 +310,18 @@ impl<M: Model> QueryBuilder<M> {
             .await
             .map_err(from_driver)?;
         let near = async {
-            let row_set = match scan.should_use_summaries(&scope).await? {
-                true => {
-                    // The record itself is not counted.
-                    let wanted = window
-                        .offset
-                        .saturating_add(window.with_next())
-                        .saturating_add(1);
-                    let row_set =
-                        search::nearest_rows(scan.conn(), table, &embedding, wanted, &scope);
-                    row_set
-                        .await
-                        .map_err(|error| map_summary_error(table, error))?
-                }
-                false => None,
+            let row_set = if scan.should_use_summaries(&scope).await? {
+                // The record itself is not counted.
+                let wanted = window
+                    .offset
+                    .saturating_add(window.with_next())
+                    .saturating_add(1);
+                let row_set = search::nearest_rows(scan.conn(), table, &embedding, wanted, &scope);
+                row_set
+                    .await
+                    .map_err(|error| map_summary_error(table, error))?
+            } else {
+                None
             };
             let rows = statement(row_set.as_ref())?.fetch_all(scan.conn()).await;
             let mut near = SimilarPage::read(&rows.map_err(from_driver)?, &window, self.count)?;
@@ -344,8 +342,10 @@ impl<M: Model> QueryBuilder<M> {
         let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
         let records = self.rows_of(session, &ids, &self.whole()).await?;
         let data = records.into_iter().map(|(place, record)| {
-            // To the precision of the vectors themselves.
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the precision of the vectors themselves"
+            )]
             let cosine = near.found[place].1 as f32;
             let why = Why {
                 similarity: Some(cosine),

@@ -90,16 +90,20 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
         .collect();
 
     // Among candidates, not among all rows: what is common here is what was searched for.
-    #[allow(clippy::cast_precision_loss)]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "counts are small enough for f32"
+    )]
     let idf = |word: usize| {
         let having = matches
             .iter()
             .filter(|qualities| qualities[word] >= MATCH_THRESHOLD)
             .count();
         let idf = (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
-        match is_significant(&query.words[word]) {
-            true => idf,
-            false => idf * STOP_WORD_FACTOR,
+        if is_significant(&query.words[word]) {
+            idf
+        } else {
+            idf * STOP_WORD_FACTOR
         }
     };
     let idfs: Vec<f32> = (0..query.words.len()).map(idf).collect();

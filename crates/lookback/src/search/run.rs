@@ -189,7 +189,10 @@ impl FetchedRows {
             let signature: i64 = row.try_get("__signature")?;
             fetched.signatures.push(signature);
             let cosine: Option<f64> = row.try_get("__cosine")?;
-            #[allow(clippy::cast_possible_truncation)]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a cosine needs no more precision"
+            )]
             let cosine = cosine
                 .filter(|cosine| cosine.is_finite())
                 .map(|cosine| cosine as f32);

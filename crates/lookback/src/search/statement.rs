@@ -109,9 +109,10 @@ pub(super) fn candidates(
     // A vector of zeros has no direction: its distance is NaN.
     let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
     let lateral = format!("CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched");
-    let any = match query.phrases.is_empty() {
-        true => format!(" AND ({})", words.any(&text)),
-        false => String::new(),
+    let any = if query.phrases.is_empty() {
+        format!(" AND ({})", words.any(&text))
+    } else {
+        String::new()
     };
     sql.push(&format!(
         "WITH lexical AS MATERIALIZED (\
@@ -171,5 +172,5 @@ pub(super) fn candidates(
 pub(super) const DISTANCE_STEPS: i64 = 10_000;
 
 /// The farthest group that can contain a hit.
-#[allow(clippy::cast_possible_truncation)]
+#[expect(clippy::cast_possible_truncation, reason = "a small whole number")]
 pub(super) const MAX_DISTANCE_STEP: i64 = ((1.0 - MIN_COSINE) * DISTANCE_STEPS as f32) as i64;

@@ -57,9 +57,10 @@ impl Blocks {
     ) -> Result<Option<([(i64, i64); 2], Self)>, Error> {
         let mut sql = Sql::default();
         let target = sql.argument(table.name)?;
-        let ranked = match all {
-            true => i64::MAX,
-            false => MAX_RANKED_BLOCKS as i64,
+        let ranked = if all {
+            i64::MAX
+        } else {
+            MAX_RANKED_BLOCKS as i64
         };
         let ranked = sql.argument(ranked)?;
         let count = tokens.words.len();
@@ -107,9 +108,12 @@ impl Blocks {
         let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
             return Ok(None);
         };
-        let weight = |place: usize| match tokens.counts_in_blocks(place) {
-            true => row.try_get(format!("w{place}").as_str()),
-            false => Ok(0.0),
+        let weight = |place: usize| {
+            if tokens.counts_in_blocks(place) {
+                row.try_get(format!("w{place}").as_str())
+            } else {
+                Ok(0.0)
+            }
         };
         let weights = (0..count).map(weight).collect::<Result<_, _>>()?;
         let mut blocks = Vec::with_capacity(rows.len());

@@ -213,9 +213,12 @@ impl LexicalGroups {
             let known = patterns.iter().find(|(known, _)| known == text);
             known.map_or_else(|| "NULL".to_owned(), |(_, pattern)| pattern.clone())
         };
-        let signature = tokens.signature(&|token| match token.has_digit {
-            true => "FALSE".to_owned(),
-            false => format!("template LIKE {}", pattern(&token.text)),
+        let signature = tokens.signature(&|token| {
+            if token.has_digit {
+                "FALSE".to_owned()
+            } else {
+                format!("template LIKE {}", pattern(&token.text))
+            }
         });
         let mut phrases = String::new();
         for phrase in &tokens.phrases {
@@ -227,9 +230,10 @@ impl LexicalGroups {
             let within = sql.argument(within)?;
             phrases.push_str(&format!(" AND template LIKE ANY ({within}::text[])"));
         }
-        let any = match tokens.phrases.is_empty() {
-            true => "__signature > 0",
-            false => "TRUE",
+        let any = if tokens.phrases.is_empty() {
+            "__signature > 0"
+        } else {
+            "TRUE"
         };
         let count = tokens.words.len();
         // Each part once, whatever the planner knows of tables that were filled a moment ago.

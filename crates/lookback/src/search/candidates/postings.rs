@@ -80,12 +80,13 @@ pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> St
          WHERE deleted_at IS NULL AND template_id = {template}{live_postings} LIMIT 1)",
         live_postings = live_postings(range),
     );
-    match range.is_empty() {
-        true => format!(
+    if range.is_empty() {
+        format!(
             " AND (NOT {has_orphans_below} OR {has})",
             has_orphans_below = has_orphans_below(target, "(SELECT __first FROM sealed)"),
-        ),
-        false => format!(" AND {has}"),
+        )
+    } else {
+        format!(" AND {has}")
     }
 }
 

@@ -54,9 +54,10 @@ impl Token {
         Self {
             text: text.to_owned(),
             has_digit: has_digit(text),
-            masked_bits: match has_digit(text) {
-                true => few(&mut bloom_filter::digit_token_bits(text).into_iter()),
-                false => few(&mut bloom_filter::masked_trigram_bits(text)),
+            masked_bits: if has_digit(text) {
+                few(&mut bloom_filter::digit_token_bits(text).into_iter())
+            } else {
+                few(&mut bloom_filter::masked_trigram_bits(text))
             },
             text_bits: few(&mut bloom_filter::text_trigram_bits(text)),
             segment_bits: few(&mut bloom_filter::trigram_positions(text)),
@@ -72,12 +73,13 @@ impl Token {
             has("b.grams", &self.masked_bits),
             has("b.grams", &self.text_bits),
         );
-        match self.has_digit {
-            true => format!("({masked_bits} AND (b.has_templates OR {text_bits}))"),
-            false => format!(
+        if self.has_digit {
+            format!("({masked_bits} AND (b.has_templates OR {text_bits}))")
+        } else {
+            format!(
                 "CASE WHEN b.has_templates THEN s.{} AND {masked_bits} ELSE {text_bits} END",
                 self.column()
-            ),
+            )
         }
     }
 
@@ -123,11 +125,12 @@ impl QueryTokens {
 
     /// Returns whether templates locate records.
     pub(super) fn are_in_templates(&self) -> bool {
-        match self.phrases.is_empty() {
-            true => self.words.iter().any(|word| {
+        if self.phrases.is_empty() {
+            self.words.iter().any(|word| {
                 !word.whole.has_digit || word.tokens.iter().any(|token| !token.has_digit)
-            }),
-            false => !self.has_digit_phrase(),
+            })
+        } else {
+            !self.has_digit_phrase()
         }
     }
 
@@ -188,15 +191,17 @@ impl QueryTokens {
         let any_has_digit = self.has_digit_phrase();
         let phrases = self.phrases.iter().map(|phrase| {
             // Templates may contain those without a digit, but not the phrase with one.
-            match any_has_digit && !phrase.has_digit {
-                true => format!("(b.has_templates OR {})", has("b.grams", &phrase.text_bits)),
-                false => phrase.block_condition(),
+            if any_has_digit && !phrase.has_digit {
+                format!("(b.has_templates OR {})", has("b.grams", &phrase.text_bits))
+            } else {
+                phrase.block_condition()
             }
         });
         let phrases: Vec<String> = phrases.collect();
-        match phrases.is_empty() {
-            true => "TRUE".to_owned(),
-            false => format!("({})", phrases.join(" AND ")),
+        if phrases.is_empty() {
+            "TRUE".to_owned()
+        } else {
+            format!("({})", phrases.join(" AND "))
         }
     }
 }
@@ -207,8 +212,9 @@ fn has(bytes: &str, bits: &[usize]) -> String {
         .iter()
         .map(|place| format!("get_bit({bytes}, {place}) = 1"))
         .collect();
-    match bits.is_empty() {
-        true => "TRUE".to_owned(),
-        false => format!("({})", bits.join(" AND ")),
+    if bits.is_empty() {
+        "TRUE".to_owned()
+    } else {
+        format!("({})", bits.join(" AND "))
     }
 }

@@ -166,9 +166,10 @@ impl TrigramSet {
 
     /// Adds the masked trigrams of a record's text.
     pub(crate) fn add_record(&mut self, text: &str) {
-        match fits_template(text.len()) {
-            true => digit_runs(text).for_each(|run| self.add(run)),
-            false => self.add(text),
+        if fits_template(text.len()) {
+            digit_runs(text).for_each(|run| self.add(run))
+        } else {
+            self.add(text)
         }
     }
 
@@ -184,11 +185,14 @@ impl TrigramSet {
 pub(crate) fn trigram_positions(text: &str) -> impl Iterator<Item = usize> + '_ {
     let threes = text.as_bytes().windows(3);
     let threes = threes.filter(|three| !three.iter().any(u8::is_ascii_digit));
-    threes.map(|three| match three.iter().all(u8::is_ascii_lowercase) {
-        true => three.iter().fold(0, |position, letter| {
-            position * ALPHABET + usize::from(letter - b'a')
-        }),
-        false => EXACT + hash(TokenKind::MaskedTrigram, three) as usize % HASHED,
+    threes.map(|three| {
+        if three.iter().all(u8::is_ascii_lowercase) {
+            three.iter().fold(0, |position, letter| {
+                position * ALPHABET + usize::from(letter - b'a')
+            })
+        } else {
+            EXACT + hash(TokenKind::MaskedTrigram, three) as usize % HASHED
+        }
     })
 }
 

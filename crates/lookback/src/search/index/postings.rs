@@ -55,9 +55,10 @@ impl Posting {
         let Self { rows, mut ids, .. } = self;
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.dedup();
-        let rows = match self.is_full {
-            true => i64::try_from(ids.len()).unwrap_or(i64::MAX),
-            false => rows,
+        let rows = if self.is_full {
+            i64::try_from(ids.len()).unwrap_or(i64::MAX)
+        } else {
+            rows
         };
         ids.truncate(match usize::try_from(rows) {
             Ok(rows) if rows <= FULL_POSTING => FULL_POSTING,

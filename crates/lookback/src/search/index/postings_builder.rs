@@ -126,9 +126,10 @@ impl PostingsBuilder {
             return posting.add(record.id);
         }
         let mut posting = PendingPosting {
-            template: match fits_template {
-                true => template(&record.lower()),
-                false => String::new(),
+            template: if fits_template {
+                template(&record.lower())
+            } else {
+                String::new()
             },
             vector: record.vector.copied(),
             rows: 0,

@@ -259,9 +259,10 @@ impl Sealer {
             purge_all_orphans(together.conn(), self.table).await?;
         }
         let known = self.settled.map_or(last_id, |settled| settled.min(head));
-        let last_id = match extra.is_empty() {
-            true => last_id,
-            false => self.end(first_id, known).unwrap_or(last_id).max(last_id),
+        let last_id = if extra.is_empty() {
+            last_id
+        } else {
+            self.end(first_id, known).unwrap_or(last_id).max(last_id)
         };
         let (table, has_kinds, mut end) = (self.table, self.has_kinds, last_id);
         let mut others = Vec::new();
@@ -389,10 +390,7 @@ impl Sealer {
         let start = |id: i64| id.div_euclid(self.segment).saturating_mul(self.segment);
         let first_id = sealed.map_or(start(first), |sealed| sealed.saturating_add(1));
         let end = start(first_id).saturating_add(self.segment - 1);
-        let last_id = match first > end {
-            true => start(first) - 1,
-            false => end,
-        };
+        let last_id = if first > end { start(first) - 1 } else { end };
         Ok(Some(NextSegment {
             sealed,
             first_id,

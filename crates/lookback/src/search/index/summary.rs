@@ -149,9 +149,10 @@ impl SegmentSummary {
         FinishedSummary {
             segment,
             blocks: blocks.collect(),
-            postings: match has_kinds {
-                true => self.postings,
-                false => PostingsBuilder::default(),
+            postings: if has_kinds {
+                self.postings
+            } else {
+                PostingsBuilder::default()
             },
         }
     }

@@ -16,12 +16,11 @@ pub(crate) fn template(text: &str) -> String {
 /// `on_digit_run`.
 pub(super) fn push_template(template: &mut String, text: &str, mut on_digit_run: impl FnMut(&str)) {
     for (run, has_digit) in runs(text) {
-        match has_digit {
-            true => {
-                template.push('0');
-                on_digit_run(run);
-            }
-            false => template.push_str(run),
+        if has_digit {
+            template.push('0');
+            on_digit_run(run);
+        } else {
+            template.push_str(run)
         }
     }
 }
@@ -58,9 +57,10 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
             let mut within = String::new();
             for (place, (run, has_digit)) in own.iter().enumerate() {
                 let at_end = (first && place == 0) || (last && place + 1 == own.len());
-                match *has_digit || (at_end && is_run(place)) {
-                    true => within.push('0'),
-                    false => within.push_str(run),
+                if *has_digit || (at_end && is_run(place)) {
+                    within.push('0')
+                } else {
+                    within.push_str(run)
                 }
             }
             if !all.contains(&within) {
@@ -81,12 +81,11 @@ pub(super) fn runs(text: &str) -> impl Iterator<Item = (&str, bool)> {
         let (mut is_word, mut has_digit) = (None, false);
         while let Some(byte) = bytes.get(next) {
             // Most texts are ASCII, and are read once for each record that is sealed.
-            let (is_letter, length) = match byte.is_ascii() {
-                true => (byte.is_ascii_alphanumeric(), 1),
-                false => {
-                    let letter = text[next..].chars().next()?;
-                    (letter.is_alphanumeric(), letter.len_utf8())
-                }
+            let (is_letter, length) = if byte.is_ascii() {
+                (byte.is_ascii_alphanumeric(), 1)
+            } else {
+                let letter = text[next..].chars().next()?;
+                (letter.is_alphanumeric(), letter.len_utf8())
             };
             if *is_word.get_or_insert(is_letter) != is_letter {
                 break;

@@ -84,9 +84,10 @@ impl Terms {
             return after;
         }
         if !is_full && let Some((node, after)) = field(table, term) {
-            self.filters.push(match negated {
-                true => Node::Not(Box::new(node)),
-                false => node,
+            self.filters.push(if negated {
+                Node::Not(Box::new(node))
+            } else {
+                node
             });
             return after;
         }

@@ -172,13 +172,13 @@ fn compared_ranges(
     start: usize,
 ) -> Vec<Range<usize>> {
     let is_open = |c: char| !c.is_alphanumeric();
-    let end = match text.len() <= start {
-        true => text.len(),
+    let end = if text.len() <= start {
+        text.len()
+    } else {
         // At the end of a word, if there is one.
-        false => {
-            let start = text.floor_char_boundary(start);
-            text[..start].rfind(is_open).unwrap_or(start)
-        }
+
+        let start = text.floor_char_boundary(start);
+        text[..start].rfind(is_open).unwrap_or(start)
     };
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..end).collect();
     let is_all = end == text.len();

@@ -48,10 +48,7 @@ impl Match {
 /// every other id.
 pub(super) fn allows_partial_match(word: &str) -> bool {
     let mut letters = word.chars();
-    let least = match letters.all(char::is_numeric) {
-        true => 4,
-        false => 3,
-    };
+    let least = if letters.all(char::is_numeric) { 4 } else { 3 };
     word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
 }
 
@@ -121,7 +118,7 @@ impl QueryWord {
             .iter()
             .filter(|trigram| other_trigrams.binary_search(trigram).is_ok())
             .count();
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "words have few trigrams")]
         let share = shared as f32 / self.trigrams.len().max(1) as f32;
         Match {
             kind: MatchKind::Misspelling,

@@ -49,14 +49,15 @@ impl NearestRows<'_> {
         let mut sql = String::new();
         let mut so_far = String::new();
         for step in 1..=INDEX_STEPS {
-            let beyond = match so_far.is_empty() {
-                true => String::new(),
-                false => format!(
+            let beyond = if so_far.is_empty() {
+                String::new()
+            } else {
+                format!(
                     " AND {distance} > (SELECT max(distance) + 0.5 / {DISTANCE_STEPS} FROM ({so_far}) AS s) \
                      AND (SELECT count(*) = {full} AND count(DISTINCT (distance * {DISTANCE_STEPS})::int) < {MAX_GROUPS} \
                           AND max(distance) * {DISTANCE_STEPS} <= {MAX_DISTANCE_STEP} FROM ({so_far}) AS s)",
                     full = INDEX_STEP * i64::try_from(step - 1).unwrap_or(i64::MAX),
-                ),
+                )
             };
             sql.push_str(&format!(
                 ", step{step} AS MATERIALIZED (SELECT {id} AS __id, nullif({distance}, 'NaN') AS distance \

@@ -99,9 +99,10 @@ impl<'c> SearchSession<'c> {
 
     /// Returns how the nearest rows are read.
     pub(in crate::search) fn vector_scan(&self) -> VectorScan {
-        match self.has_vector_index {
-            true => VectorScan::Index,
-            false => VectorScan::Sequential,
+        if self.has_vector_index {
+            VectorScan::Index
+        } else {
+            VectorScan::Sequential
         }
     }
 

@@ -40,13 +40,13 @@ impl Words {
 
     /// Writes the condition that a text contains any of them.
     pub(super) fn any(&self, text: &str) -> String {
-        let patterns = self
-            .words
-            .iter()
-            .flat_map(|word| match word.fragments.is_empty() {
-                true => std::slice::from_ref(&word.whole),
-                false => word.fragments.as_slice(),
-            });
+        let patterns = self.words.iter().flat_map(|word| {
+            if word.fragments.is_empty() {
+                std::slice::from_ref(&word.whole)
+            } else {
+                word.fragments.as_slice()
+            }
+        });
         // Not one condition per pattern: each would compute the text again, which dominates for a
         // long text. An index serves this form as well.
         let patterns: Vec<&str> = patterns.map(String::as_str).collect();
@@ -99,12 +99,13 @@ impl Words {
 pub(in crate::search) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> String {
     let of_word = |(place, (whole, fragments)): (usize, (String, Vec<String>))| {
         let (word, piece) = (2_i64 << (2 * place), 1_i64 << (2 * place));
-        match fragments.is_empty() {
-            true => format!("CASE WHEN {whole} THEN {word} ELSE 0 END"),
-            false => format!(
+        if fragments.is_empty() {
+            format!("CASE WHEN {whole} THEN {word} ELSE 0 END")
+        } else {
+            format!(
                 "CASE WHEN NOT ({}) THEN 0 WHEN {whole} THEN {word} ELSE {piece} END",
                 fragments.join(" OR ")
-            ),
+            )
         }
     };
     let words: Vec<String> = words.enumerate().map(of_word).collect();
