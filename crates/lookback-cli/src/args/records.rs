@@ -72,8 +72,8 @@ pub(crate) enum RecordCommand {
         page: PageArgs,
     },
 
-    /// Find records like this one, the nearest first
-    Like {
+    /// Find records similar to this one, the nearest first
+    Similar {
         /// Id of the record
         #[arg(allow_negative_numbers = true)]
         id: i64,

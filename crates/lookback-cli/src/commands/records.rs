@@ -34,7 +34,7 @@ pub(crate) async fn run<M: Model + Serialize + TableRow>(
 fn needs<M: Model>(command: &RecordCommand) -> Vec<Required> {
     let name = M::TABLE.name();
     match command {
-        RecordCommand::Search { .. } | RecordCommand::Like { .. } if M::TABLE.is_sealed() => {
+        RecordCommand::Search { .. } | RecordCommand::Similar { .. } if M::TABLE.sealed => {
             let summaries = privileges::on_summaries(privileges::READ);
             [(name, privileges::READ)]
                 .into_iter()
@@ -103,7 +103,7 @@ async fn execute<M: Model + Serialize + TableRow>(
                 .search(&words);
             hits::run(config, &query, &page, explain).await
         }
-        RecordCommand::Like { id, page } => {
+        RecordCommand::Similar { id, page } => {
             let query = query::<M>(config, &page)?.similar_to(id);
             hits::run(config, &query, &page, true).await
         }

@@ -136,11 +136,11 @@ async fn search_explains_its_hits() {
 $ lookback logs search conection timout level__in=warn,error --explain
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-  score 0.37, likeness 0.01
-  conection  spelt alike  connection in message, 0.31 of 0.50
+  score 0.37, similarity 0.01
+  conection  misspelling  connection in message, 0.31 of 0.50
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-  score 0.36, likeness 0.20
-  timout  spelt alike  timeout in message, 0.25 of 0.50
+  score 0.36, similarity 0.20
+  timout  misspelling  timeout in message, 0.25 of 0.50
 ! 2 of 2 logs
 "#);
     transcript!(lookback.run(&["logs", "search", "\"refused by\" -gateway source:db"]), @r#"
@@ -165,17 +165,17 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 1   2026-01-01T09:01:00Z  info   API     GET /orders answered 200
 ! 5 of 5 logs
 "#);
-    transcript!(lookback.run(&["logs", "like", "3", "--limit", "2"]), @r#"
-$ lookback logs like 3 --limit 2
+    transcript!(lookback.run(&["logs", "similar", "3", "--limit", "2"]), @r#"
+$ lookback logs similar 3 --limit 2
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-  likeness 0.64
+  similarity 0.64
 5   2026-01-01T09:05:00Z  debug  API     �[2Jcleared �screen
-  likeness 0.24
+  similarity 0.24
 ! 2 of 4 logs
 "#);
-    transcript!(lookback.run(&["logs", "like", "99"]), @r#"
-$ lookback logs like 99
+    transcript!(lookback.run(&["logs", "similar", "99"]), @r#"
+$ lookback logs similar 99
 ! error: logs: no record 99
 [exit code 1]
 "#);
@@ -190,7 +190,7 @@ $ lookback logs like 99
     assert!(hit["score"].as_f64().unwrap() > 0.5);
     assert_eq!(hit["why"]["words"][0]["word"], "conection");
     assert_eq!(hit["why"]["words"][0]["matched"], "connection");
-    assert_eq!(hit["why"]["words"][0]["kind"], "spelt alike");
+    assert_eq!(hit["why"]["words"][0]["kind"], "misspelling");
     assert_eq!(hit["why"]["phrase"], false);
     assert_eq!(
         hit["highlights"],
@@ -386,7 +386,7 @@ async fn vectors_of_another_encoder_cause_a_warning_and_are_recomputed() {
 $ lookback logs search gateway
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by likeness finds the wrong rows
+! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by similarity finds the wrong rows
 ! hint: make them anew with lookback db reembed, or use the version of Lookback that wrote them
 ! 1 of 1 logs
 ");
@@ -418,7 +418,7 @@ $ lookback logs list --timeout 50ms
 ");
     for call in [
         &["logs", "search", "refused"][..],
-        &["logs", "like", "1"],
+        &["logs", "similar", "1"],
         &["logs", "get", "1"],
         &["logs", "stats"],
         &["logs", "stats", "--by", "level"],

@@ -67,16 +67,16 @@ pub enum MatchKind {
 }
 
 impl MatchKind {
-    /// In a word or two: `exact`, `start`, `part`, `other ending`, `spelt
-    /// alike`, `alike in meaning`.
+    /// Returns its name: `exact`, `start`, `part`, `inflection`, `misspelling`
+    /// or `similar`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
             Self::Start => "start",
             Self::Part => "part",
-            Self::Inflection => "other ending",
-            Self::Misspelling => "spelt alike",
-            Self::Similar => "alike in meaning",
+            Self::Inflection => "inflection",
+            Self::Misspelling => "misspelling",
+            Self::Similar => "similar",
         }
     }
 }

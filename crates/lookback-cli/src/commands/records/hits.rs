@@ -56,8 +56,8 @@ fn marked_cells<M: TableRow>(hit: &Hit<M>) -> Vec<Cell> {
 /// Explains a hit: its score, then a line for each word.
 fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
     let mut score = match hit.why.similarity {
-        Some(similarity) if hit.why.words.is_empty() => format!("likeness {similarity:.2}"),
-        Some(similarity) => format!("score {:.2}, likeness {similarity:.2}", hit.score),
+        Some(similarity) if hit.why.words.is_empty() => format!("similarity {similarity:.2}"),
+        Some(similarity) => format!("score {:.2}, similarity {similarity:.2}", hit.score),
         None => format!("score {:.2}", hit.score),
     };
     if hit.why.phrase {
@@ -118,7 +118,7 @@ fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Json, Failure> {
             "hit".to_owned(),
             json!({
                 "score": hit.score,
-                "why": { "words": words, "phrase": hit.why.phrase, "likeness": hit.why.similarity },
+                "why": { "words": words, "phrase": hit.why.phrase, "similarity": hit.why.similarity },
                 "highlights": highlights,
             }),
         );

@@ -35,9 +35,9 @@ async fn a_hit_says_which_words_matched_what_and_where() {
     assert_eq!(
         shown,
         [
-            "conection spelt alike message Reconnection",
+            "conection misspelling message Reconnection",
             "refused exact message refused",
-            "authenticate other ending message authentication",
+            "authenticate inflection message authentication",
             "ångström exact message Ångström",
             "node exact source Node",
             "warn exact level warn",
