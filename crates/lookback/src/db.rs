@@ -11,11 +11,13 @@ mod answer;
 mod clock;
 pub(crate) mod constraints;
 mod driver_error;
+mod local_settings;
 mod sql;
 mod time_limit;
 
 pub(crate) use answer::{one, row};
 pub use clock::cutoff_clock;
+pub(crate) use local_settings::{LocalSetting, LocalSettings};
 pub(crate) use sql::Sql;
 pub(crate) use time_limit::Limited;
 

@@ -2,24 +2,16 @@
 
 use sqlx::{PgConnection, Row as _};
 
-use crate::db::Sql;
-use crate::db::TransactionScope;
+use crate::db::{LocalSetting, LocalSettings, Sql};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::scope::Scope;
 use crate::search::statement::VectorScan;
 
-/// A connection with the local settings of a search.
-///
-/// Outside a transaction it begins one, which is rolled back at the end and
-/// with it the settings: nothing is written in it. In the caller's transaction,
-/// without a savepoint (see [`Together`]), the previous settings are restored.
+/// A connection with the local settings of a search (see [`LocalSettings`]).
 pub(crate) struct SearchSession<'c> {
     table: &'static Table,
-    together: Together<'c>,
-    /// The previous settings, in the order of [`SETTINGS`] and [`INDEX_SCANS`];
-    /// `None` for a setting that did not exist.
-    before: Vec<Option<String>>,
+    settings: LocalSettings<&'c mut PgConnection>,
     has_vector_index: bool,
 }
 
@@ -50,45 +42,36 @@ impl<'c> SearchSession<'c> {
         table: &'static Table,
         conn: &'c mut PgConnection,
     ) -> Result<Self, sqlx::Error> {
-        let mut together = TransactionScope::begin(conn).await?;
-        let names = SETTINGS.iter().map(|(name, _)| *name);
-        let before: Vec<String> = names
-            .chain([INDEX_SCANS])
-            .map(|name| format!("current_setting('{name}', TRUE)"))
-            .collect();
-        let set: Vec<String> = SETTINGS
-            .iter()
-            .map(|(name, value)| format!("set_config('{name}', '{value}', TRUE)"))
-            .collect();
-        // `pg_partition_tree` covers partitions at any depth. `OFFSET 0` makes the server read the
-        // previous settings before it sets others.
-        let mut sql = Sql::new(&format!(
-            "SELECT was.before, EXISTS (\
-               SELECT FROM pg_index AS i \
-               JOIN pg_class AS c ON c.oid = i.indexrelid \
-               JOIN pg_am AS am ON am.oid = c.relam \
-               WHERE am.amname IN ('hnsw', 'ivfflat') AND (i.indrelid = to_regclass($1) \
-               OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))) AS has_vector_index, {} \
-             FROM (SELECT ARRAY[{}] AS before OFFSET 0) AS was",
-            set.join(", "),
-            before.join(", "),
-        ));
-        sql.argument(table.quoted()).map_err(driver)?;
-        let row = sql.fetch_optional(together.conn()).await?;
-        let (before, has_vector_index) = match row {
-            Some(row) => (row.try_get("before")?, row.try_get("has_vector_index")?),
-            None => (Vec::new(), false),
+        let index_scans = LocalSetting {
+            name: INDEX_SCANS,
+            value: None,
+            condition: None,
         };
+        let settings = SETTINGS.map(|(name, value)| LocalSetting::new(name, value));
+        let settings: Vec<LocalSetting<'_>> = settings.into_iter().chain([index_scans]).collect();
+        let (settings, row) = LocalSettings::begin(conn, &settings, |sql| {
+            // `pg_partition_tree` covers partitions at any depth.
+            let table = sql.argument(table.quoted())?;
+            Ok(format!(
+                "EXISTS (\
+                   SELECT FROM pg_index AS i \
+                   JOIN pg_class AS c ON c.oid = i.indexrelid \
+                   JOIN pg_am AS am ON am.oid = c.relam \
+                   WHERE am.amname IN ('hnsw', 'ivfflat') AND (i.indrelid = to_regclass({table}) \
+                   OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass({table}))))\
+                 ) AS has_vector_index, "
+            ))
+        })
+        .await?;
         Ok(Self {
             table,
-            together,
-            before,
-            has_vector_index,
+            has_vector_index: row.try_get("has_vector_index")?,
+            settings,
         })
     }
 
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        self.together.conn()
+        self.settings.conn()
     }
 
     /// Returns whether there is an index that finds most of the nearest rows,
@@ -153,37 +136,14 @@ impl<'c> SearchSession<'c> {
     /// can be set, and it will be rolled back.
     pub(crate) async fn finish<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         let table = self.table;
-        let ended = self.restore().await;
+        let (_, ended) = self.settings.end().await;
         let value = outcome?;
         ended.map_err(|error| Error::from_driver(table, error))?;
         Ok(value)
-    }
-
-    async fn restore(self) -> Result<(), sqlx::Error> {
-        let conn = match self.together {
-            TransactionScope::Own(transaction) => return transaction.rollback().await,
-            TransactionScope::Outer(conn) => conn,
-        };
-        let mut sql = Sql::default();
-        let names = SETTINGS.iter().map(|(name, _)| *name);
-        let mut set = Vec::new();
-        for (name, before) in names.chain([INDEX_SCANS]).zip(self.before) {
-            let before = sql.argument(before).map_err(driver)?;
-            set.push(format!("set_config('{name}', {before}, TRUE)"));
-        }
-        sql.push(&format!("SELECT {}", set.join(", ")));
-        sql.fetch_optional(conn).await.map(drop)
     }
 }
 
 /// Parses a cost; NaN is none.
 fn scan_cost(set: &str) -> Option<f64> {
     set.parse().ok().filter(|cost: &f64| !cost.is_nan())
-}
-
-fn driver(error: crate::Error) -> sqlx::Error {
-    match error {
-        crate::Error::Driver(source) => source,
-        other => sqlx::Error::Encode(Box::new(other)),
-    }
 }
