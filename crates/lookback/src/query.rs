@@ -364,14 +364,12 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// The condition that no record with the template of a record passes the filters.
-    ///
-    /// It consists of the filters on search fields that are the same in all records
-    /// of a template, because they are not NULL and have no digit. It is empty if
+    /// Writes the condition that neither a record nor another of its template passes
+    /// the filters. It has the filters on search fields that are the same for all
+    /// records of a template, since they are not NULL and have no digit; nothing if
     /// there are none.
-    fn never(&self) -> Result<Sql, Error> {
+    fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         let table = M::TABLE;
-        let mut sql = Sql::default();
         for node in &self.filter {
             let mut columns = Vec::new();
             let has_only_columns = node.columns(&mut columns);
@@ -389,7 +387,7 @@ impl<M: Model> QueryBuilder<M> {
                 sql.push(" OR ");
             }
             sql.push("(NOT (");
-            node.render(table, &mut sql)?;
+            node.render(table, sql)?;
             sql.push(")");
             for place in columns {
                 let column = table.columns[place].quoted();
@@ -397,7 +395,7 @@ impl<M: Model> QueryBuilder<M> {
             }
             sql.push(")");
         }
-        Ok(sql)
+        Ok(())
     }
 
     /// Returns an error if a setting other than a filter is set, for a method that

@@ -25,6 +25,9 @@ pub(crate) mod index;
 mod parse;
 mod rank;
 mod run;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod scope;
 mod statement;
 

@@ -1,5 +1,7 @@
 //! A statement being written: text, and the values bound to it.
 
+use std::fmt;
+
 use futures_core::stream::BoxStream;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, PgConnection, Row as _, Type};
@@ -19,6 +21,24 @@ pub(crate) struct Sql {
     text: String,
     arguments: PgArguments,
     once: bool,
+}
+
+/// A part of a statement, whose values are bound in that statement.
+///
+/// It can be written in several places and binds its values once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fragment(String);
+
+impl Fragment {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Fragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// What the planner expects of a statement.
@@ -111,10 +131,29 @@ impl Sql {
         self.arguments.len()
     }
 
-    /// Takes what has been written so far, and leaves the values bound: the
-    /// text can be written again, in as many places as need be.
-    pub(crate) fn take_text(&mut self) -> String {
-        std::mem::take(&mut self.text)
+    /// Writes a part of the statement apart from it, with its values bound here.
+    pub(crate) fn fragment(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<(), Error>,
+    ) -> Result<Fragment, Error> {
+        let text = std::mem::take(&mut self.text);
+        let written = write(self);
+        let fragment = std::mem::replace(&mut self.text, text);
+        written.map(|()| Fragment(fragment))
+    }
+
+    /// Binds a value of a column, to be written more than once.
+    pub(crate) fn value(
+        &mut self,
+        column: &ColumnDef,
+        value: Value<'_>,
+    ) -> Result<Fragment, Error> {
+        self.fragment(|sql| sql.bind_value(column, value))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) async fn fetch_all(

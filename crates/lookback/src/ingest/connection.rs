@@ -175,12 +175,15 @@ pub(super) async fn advance_batch_number(
 /// Deletes the rows of writers that were killed long ago, except those that a spill needs.
 pub(super) async fn delete_stale_lanes(conn: &mut PgConnection) -> Result<(), Error> {
     let cutoff = cutoff_clock(conn).await? - STALE_AFTER;
-    let mut sql = Sql::new("updated_at < ");
-    sql.bind(cutoff)?;
-    sql.push(" AND NOT starts_with(name, ");
-    sql.bind(LANE_PREFIX)?;
-    sql.push(")");
-    delete_lanes(conn, sql).await
+    delete_lanes(conn, |sql| {
+        sql.push("updated_at < ");
+        sql.bind(cutoff)?;
+        sql.push(" AND NOT starts_with(name, ");
+        sql.bind(LANE_PREFIX)?;
+        sql.push(")");
+        Ok(())
+    })
+    .await
 }
 
 /// Deletes the rows of other writers that sent through the spill of this lane.
@@ -189,25 +192,31 @@ pub(super) async fn delete_senders(
     spill: &str,
     own: &str,
 ) -> Result<(), Error> {
-    let mut sql = Sql::new("starts_with(name, ");
-    sql.bind(format!("{spill}-"))?;
-    sql.push(") AND name <> ");
-    sql.bind(own)?;
-    delete_lanes(conn, sql).await
+    delete_lanes(conn, |sql| {
+        sql.push("starts_with(name, ");
+        sql.bind(format!("{spill}-"))?;
+        sql.push(") AND name <> ");
+        sql.bind(own)
+    })
+    .await
 }
 
 /// Deletes the rows that meet a condition, except locked ones.
 ///
 /// A transaction that stores a batch has locked its row, needs it, and may take long.
-async fn delete_lanes(conn: &mut PgConnection, mut which: Sql) -> Result<(), Error> {
+async fn delete_lanes(
+    conn: &mut PgConnection,
+    condition: impl FnOnce(&mut Sql) -> Result<(), Error>,
+) -> Result<(), Error> {
     let table = IngestLane::TABLE;
-    let condition = which.take_text();
     let name = table.quoted();
-    which.push(&format!(
+    let mut sql = Sql::default();
+    let condition = sql.fragment(condition)?;
+    sql.push(&format!(
         "DELETE FROM {name} WHERE id IN (SELECT id FROM {name} \
          WHERE deleted_at IS NULL AND {condition} FOR UPDATE SKIP LOCKED)"
     ));
-    let forgotten = which.execute(conn).await;
+    let forgotten = sql.execute(conn).await;
     forgotten.map_err(|error| Error::from_driver(table, error))?;
     Ok(())
 }

@@ -189,10 +189,11 @@ impl<M: Model> QueryBuilder<M> {
         let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
         let deleted_at = table.column_of(ColumnRole::DeletedAt);
         let mut sql = Sql::default();
-        self.push_where(&mut sql)?;
-        sql.push(&format!(" AND {} < ", deleted_at.quoted()));
-        sql.bind_value(deleted_at, deleted_before.to_value())?;
-        let scope = sql.take_text();
+        let scope = sql.fragment(|sql| {
+            self.push_where(sql)?;
+            sql.push(&format!(" AND {} < ", deleted_at.quoted()));
+            sql.bind_value(deleted_at, deleted_before.to_value())
+        })?;
         let wanted = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
         // Locked where they are selected: the server waits for a concurrent restore, checks the
         // record again, and skips it.

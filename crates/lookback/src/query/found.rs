@@ -177,15 +177,10 @@ impl<M: Model> QueryBuilder<M> {
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
-        let records = || {
-            let mut scope = Sql::default();
-            self.push_where(&mut scope)?;
-            window.push_until(table, &mut scope)?;
-            Ok(scope)
-        };
-        let never = || self.never();
+        let records = |sql: &mut Sql| self.push_where_of(&window, sql);
+        let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
         let times = self.times();
-        let scope = Scope::new(&records, &never, &times);
+        let scope = Scope::new(&records, &exclusion, &times);
         let found = search::candidates(
             table,
             query,
@@ -250,61 +245,12 @@ impl<M: Model> QueryBuilder<M> {
         if window.until.is_none() {
             window.until = newest_id(table, session).await?;
         }
-        let records = || -> Result<Sql, Error> {
-            let mut sql = Sql::default();
-            self.push_where(&mut sql)?;
-            window.push_until(table, &mut sql)?;
-            Ok(sql)
-        };
-        let never = || self.never();
+        let records = |sql: &mut Sql| self.push_where_of(&window, sql);
+        let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
         let times = self.times();
-        let scope = Scope::new(&records, &never, &times);
-        // The nearest are read from the row set that summaries name; all are counted.
-        let statement = |row_set: Option<&search::RowSet>| -> Result<Sql, Error> {
-            let mut sql = scope.where_clause()?;
-            let scope = sql.take_text();
-            let nearest_from = match row_set {
-                Some(row_set) => row_set.from(table, &mut sql)?,
-                None => table.quoted(),
-            };
-            // Bound, and not read by a subquery: a distributed table takes it no other way.
-            sql.bind_value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
-            let vector = sql.take_text();
-            // One more than the page, which shows whether there is another.
-            let (itself, limit, offset) = (
-                sql.argument(id)?,
-                sql.argument(i64::try_from(window.with_next()).unwrap_or(i64::MAX))?,
-                sql.argument(i64::try_from(window.offset).unwrap_or(i64::MAX))?,
-            );
-            let (id, embedding) = (
-                table.column_of(ColumnRole::Id).quoted(),
-                table.column_of(ColumnRole::Embedding).quoted(),
-            );
-            // A vector of zeros has no direction: its distance is NaN.
-            let others = format!(
-                "{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
-                 AND ({embedding} <=> {vector}) <> 'NaN'",
-            );
-            let from = table.quoted();
-            let count = match self.count {
-                Count::All => format!("SELECT count(*) AS total FROM {from}{others}"),
-                Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
-                Count::UpTo(most) => {
-                    let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-                    let most = sql.argument(most)?;
-                    format!(
-                        "SELECT count(*) AS total FROM (SELECT FROM {from}{others} LIMIT {most}) AS capped"
-                    )
-                }
-            };
-            sql.push(&format!(
-                "SELECT counted.total AS __total, page.* \
-                 FROM ({count}) AS counted \
-                 LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
-                   FROM {nearest_from}{others} \
-                   ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
-            ));
-            Ok(sql)
+        let scope = Scope::new(&records, &exclusion, &times);
+        let statement = |row_set: Option<&search::RowSet>| {
+            self.similar_statement(id, &embedding, &scope, &window, row_set)
         };
         let mut scan = SearchSession::begin(table, session.conn())
             .await
@@ -335,6 +281,69 @@ impl<M: Model> QueryBuilder<M> {
         }
         .await;
         scan.finish(near).await
+    }
+
+    /// Writes the statement for a page of the records nearest to one: the nearest are
+    /// read from the row set that summaries name, and all are counted.
+    fn similar_statement(
+        &self,
+        id: i64,
+        embedding: &Embedding,
+        scope: &Scope<'_>,
+        window: &Window,
+        row_set: Option<&search::RowSet>,
+    ) -> Result<Sql, Error> {
+        let table = M::TABLE;
+        let mut sql = Sql::default();
+        let scope = sql.fragment(|sql| scope.push_where(sql))?;
+        let nearest_from = match row_set {
+            Some(row_set) => row_set.from(table, &mut sql)?,
+            None => table.quoted(),
+        };
+        // Bound, and not read by a subquery: a distributed table takes it no other way.
+        let vector = sql.value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
+        // One more than the page, which shows whether there is another.
+        let (itself, limit, offset) = (
+            sql.argument(id)?,
+            sql.argument(i64::try_from(window.with_next()).unwrap_or(i64::MAX))?,
+            sql.argument(i64::try_from(window.offset).unwrap_or(i64::MAX))?,
+        );
+        let (id, embedding) = (
+            table.column_of(ColumnRole::Id).quoted(),
+            table.column_of(ColumnRole::Embedding).quoted(),
+        );
+        // A vector of zeros has no direction: its distance is NaN.
+        let others = format!(
+            "{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
+             AND ({embedding} <=> {vector}) <> 'NaN'",
+        );
+        let from = table.quoted();
+        let count = match self.count {
+            Count::All => format!("SELECT count(*) AS total FROM {from}{others}"),
+            Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
+            Count::UpTo(most) => {
+                let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+                let most = sql.argument(most)?;
+                format!(
+                    "SELECT count(*) AS total FROM (SELECT FROM {from}{others} LIMIT {most}) AS capped"
+                )
+            }
+        };
+        sql.push(&format!(
+            "SELECT counted.total AS __total, page.* \
+             FROM ({count}) AS counted \
+             LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
+               FROM {nearest_from}{others} \
+               ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
+        ));
+        Ok(sql)
+    }
+
+    /// Writes ` WHERE …` for the records of the query that existed when a page was
+    /// first read.
+    fn push_where_of(&self, window: &Window, sql: &mut Sql) -> Result<(), Error> {
+        self.push_where(sql)?;
+        window.push_until(M::TABLE, sql)
     }
 
     async fn similar_hits(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
@@ -520,5 +529,39 @@ fn unexplained<M>(record: M) -> Hit<M> {
         score: 0.0,
         why: Why::default(),
         highlights: Vec::<Highlight>::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scope, Sql};
+    use crate::search::RowSet;
+    use crate::search::fixtures::lines;
+    use crate::{Embedding, Level, Log};
+
+    #[test]
+    fn statement_of_similar_records_is_unchanged() {
+        let vector = Embedding::of("connection refused").unwrap();
+        let logs = Log::records()
+            .filter(Log::level().eq(Level::Error))
+            .similar_to(7);
+        let row_set = RowSet::new(vec![(1, 9)], vec![12]);
+        for (name, query, row_set) in [
+            ("similar", logs.clone(), None),
+            (
+                "similar_of_row_set",
+                logs.clone().total_up_to(100),
+                Some(&row_set),
+            ),
+            ("similar_without_total", logs.without_total(), None),
+        ] {
+            let mut window = query.window("like 7".to_owned()).unwrap();
+            window.until = Some(99);
+            let records = |sql: &mut Sql| query.push_where_of(&window, sql);
+            let exclusion = |sql: &mut Sql| query.push_template_exclusion(sql);
+            let scope = Scope::new(&records, &exclusion, &[]);
+            let sql = query.similar_statement(7, &vector, &scope, &window, row_set);
+            insta::assert_snapshot!(name, lines(&sql.unwrap()));
+        }
     }
 }

@@ -193,10 +193,10 @@ impl<M: Model> QueryBuilder<M> {
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
-        self.push_where(&mut sql)?;
-        // One plan is the best for all values if there are none, or only the id that the page
-        // starts after. With others it may not be: for a rare time or name, a plan for any
-        // value reads the table from its newest record.
+        let filter = sql.fragment(|sql| self.push_where(sql))?;
+        // One plan is the best for all values: there are none, or only the id that the page
+        // starts after. With other values it may not be. Of a time or a name that is rare, a
+        // plan for any value reads the table from its newest record on.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
             && (self.start.is_none() || self.order().len() == 1);
@@ -204,11 +204,10 @@ impl<M: Model> QueryBuilder<M> {
             true => Ok(Sql::written(number)),
             false => sql.argument(i64::try_from(number).unwrap_or(i64::MAX)),
         };
-        let filter = sql.take_text();
-        if let Some(start) = &self.start {
-            cursor::push_start(table, &self.order(), start, &mut sql)?;
-        }
-        let start = sql.take_text();
+        let start = sql.fragment(|sql| match &self.start {
+            Some(start) => cursor::push_start(table, &self.order(), start, sql),
+            None => Ok(()),
+        })?;
         let wanted = self.limit.unwrap_or(DEFAULT_LIMIT);
         // One record more than the page shows whether there is a next page.
         let limit = number(

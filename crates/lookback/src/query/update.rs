@@ -67,19 +67,16 @@ impl<M: Model> QueryBuilder<M> {
         mut changes: Vec<(usize, Value<'_>)>,
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        // The embedding depends on all search fields: the unchanged ones are read, and the row
-        // is locked against concurrent changes.
-        let mut transaction = TransactionScope::begin(conn).await?;
-        let summaries = Changes::begin(transaction.conn(), table).await?;
-        let mut scope = Sql::default();
-        self.push_where(&mut scope)?;
-        self.push_if_updated_at(&mut scope)?;
-        scope.push(&format!(
-            " AND {} = ",
-            table.column_of(ColumnRole::Id).quoted()
-        ));
-        scope.bind(id)?;
-        let kept = lock_search_fields(table, scope, "", transaction.conn()).await?;
+        // The embedding is of all search fields: those that stay are read, and
+        // the row is locked so that no other change comes between.
+        let mut together = Together::begin(conn).await?;
+        let summaries = Changes::begin(together.conn(), table).await?;
+        let mut sql = select_search_fields(table);
+        self.push_where(&mut sql)?;
+        self.push_unchanged(&mut sql)?;
+        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        sql.bind(id)?;
+        let kept = lock_search_fields(table, sql, together.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
             return Err(self.not_found_or_changed(transaction.conn(), id).await);
         };
@@ -161,15 +158,15 @@ impl<M: Model> QueryBuilder<M> {
         let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
         let (mut done, mut last) = (0_u64, i64::MIN);
         while let Some(newest) = newest {
-            // In the order of ids, each record once.
-            let mut scope = Sql::default();
-            self.push_where(&mut scope)?;
-            scope.push(&format!(" AND {id} > "));
-            scope.bind(last)?;
-            scope.push(&format!(" AND {id} <= "));
-            scope.bind(newest)?;
-            let some = format!(" ORDER BY {id} LIMIT {UPDATE_BATCH}");
-            let kept = lock_search_fields(table, scope, &some, transaction.conn()).await?;
+            // In the order of ids, each once: a record that was changed is behind.
+            let mut sql = select_search_fields(table);
+            self.push_where(&mut sql)?;
+            sql.push(&format!(" AND {id} > "));
+            sql.bind(last)?;
+            sql.push(&format!(" AND {id} <= "));
+            sql.bind(newest)?;
+            sql.push(&format!(" ORDER BY {id} LIMIT {BATCH}"));
+            let kept = lock_search_fields(table, sql, together.conn()).await?;
             let Some((batch_last, _)) = kept.last() else {
                 break;
             };
@@ -390,22 +387,25 @@ fn embedding_after(
     encoder.finish()
 }
 
-/// Reads the ids and search fields of the records of `scope`, and locks them until
-/// the transaction ends.
+/// Begins a statement for [`lock_search_fields`], without a condition.
+fn select_search_fields(table: &'static Table) -> Sql {
+    let mut columns = vec![table.role(Role::Id).quoted()];
+    columns.extend(encoder_texts(table));
+    Sql::new(&format!(
+        "SELECT {} FROM {}",
+        columns.join(", "),
+        table.quoted()
+    ))
+}
+
+/// Returns the ids and the values of the search fields, in their order, of the
+/// records of a statement, which stay locked until the transaction ends.
 async fn lock_search_fields(
     table: &'static Table,
     mut sql: Sql,
-    page: &str,
     conn: &mut PgConnection,
 ) -> Result<Vec<(i64, Vec<Value<'static>>)>, Error> {
-    let scope = sql.take_text();
-    let mut columns = vec![table.column_of(ColumnRole::Id).quoted()];
-    columns.extend(encoder_texts(table));
-    sql.push(&format!(
-        "SELECT {} FROM {}{scope}{page} FOR UPDATE",
-        columns.join(", "),
-        table.quoted()
-    ));
+    sql.push(" FOR UPDATE");
     let rows = sql
         .fetch_all(conn)
         .await

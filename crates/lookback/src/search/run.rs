@@ -9,7 +9,6 @@ use super::rank::MIN_COSINE;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
 use super::statement::{self, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS, RowSources, VectorScan};
-use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::index::map_summary_error;
@@ -61,27 +60,11 @@ async fn fetch_from_table(
 ) -> Result<FetchedRows, Error> {
     let all = RowSources::default();
     let vector_scan = session.vector_scan();
-    let fetched = fetch(
-        table,
-        query,
-        vector_scan,
-        &all,
-        scope.where_clause()?,
-        session,
-    )
-    .await?;
+    let fetched = fetch(table, query, vector_scan, &all, scope, session).await?;
     let by_index = query.has_vector_candidates() && vector_scan == VectorScan::Index;
     if by_index && fetched.ended_early() {
         // The index gave up, or the scope is small: a scan finds the rest.
-        return fetch(
-            table,
-            query,
-            VectorScan::Sequential,
-            &all,
-            scope.where_clause()?,
-            session,
-        )
-        .await;
+        return fetch(table, query, VectorScan::Sequential, &all, scope, session).await;
     }
     Ok(fetched)
 }
@@ -126,7 +109,7 @@ async fn fetch_from_row_sets(
             query,
             VectorScan::Sequential,
             &sources,
-            scope.where_clause()?,
+            scope,
             session,
         )
         .await?;
@@ -144,7 +127,7 @@ async fn fetch(
     query: &Query,
     vector_scan: VectorScan,
     sources: &RowSources,
-    scope: Sql,
+    scope: &Scope<'_>,
     session: &mut SearchSession<'_>,
 ) -> Result<FetchedRows, Error> {
     let from_driver = |error| Error::from_driver(table, error);

@@ -7,14 +7,14 @@ use crate::error::Error;
 use crate::filter::Comparison;
 use crate::value::Value;
 
-type RenderSql<'a> = &'a (dyn Fn() -> Result<Sql, Error> + Sync);
+type PushSql<'a> = &'a (dyn Fn(&mut Sql) -> Result<(), Error> + Sync);
 
-/// The conditions that the records of a search must pass. Rendered again for
+/// The conditions that the records of a search must pass. Written again for
 /// each statement.
 #[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
-    where_clause: RenderSql<'a>,
-    template_exclusion: RenderSql<'a>,
+    where_clause: PushSql<'a>,
+    template_exclusion: PushSql<'a>,
     times: &'a [Time<'a>],
 }
 
@@ -24,13 +24,13 @@ pub(crate) type Time<'a> = (Comparison, &'a Value<'static>);
 impl<'a> Scope<'a> {
     /// Creates a scope.
     ///
-    /// `where_clause` renders ` WHERE …`; `template_exclusion` renders a
+    /// `where_clause` writes ` WHERE …`; `template_exclusion` writes a
     /// condition on a record that is true if no record of the same template can
     /// pass, or nothing if the filters do not say. All of `times` hold for each
     /// record.
     pub(crate) fn new(
-        where_clause: RenderSql<'a>,
-        template_exclusion: RenderSql<'a>,
+        where_clause: PushSql<'a>,
+        template_exclusion: PushSql<'a>,
         times: &'a [Time<'a>],
     ) -> Self {
         Self {
@@ -45,15 +45,15 @@ impl<'a> Scope<'a> {
         self.times
     }
 
-    /// Renders ` WHERE …`, with its values bound.
-    pub(crate) fn where_clause(&self) -> Result<Sql, Error> {
-        (self.where_clause)()
+    /// Writes ` WHERE …`.
+    pub(crate) fn push_where(&self, sql: &mut Sql) -> Result<(), Error> {
+        (self.where_clause)(sql)
     }
 
-    /// Renders a condition, with its values bound: no record of the same
-    /// template is in the scope. Empty if the filters do not say.
-    pub(crate) fn template_exclusion(&self) -> Result<Sql, Error> {
-        (self.template_exclusion)()
+    /// Writes the condition that no record of the same template is in the scope;
+    /// nothing if the filters do not say.
+    pub(crate) fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
+        (self.template_exclusion)(sql)
     }
 }
 

@@ -25,6 +25,7 @@ mod words;
 use super::candidates::RowSet;
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
+use super::scope::Scope;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
@@ -76,21 +77,21 @@ pub(super) struct RowSources {
     pub(super) vector: Option<RowSet>,
 }
 
-/// Writes the statement for the rows of `scope`, which is ` WHERE …` with its
-/// values bound.
+/// Writes the statement for the rows of a scope.
 pub(super) fn candidates(
     table: &'static Table,
     query: &Query,
     vector_scan: VectorScan,
     sources: &RowSources,
-    mut sql: Sql,
+    scope: &Scope<'_>,
 ) -> Result<Sql, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
     let embedding_column = table.column_of(ColumnRole::Embedding);
     let embedding = embedding_column.quoted();
     let from = table.quoted();
     let text = search_text(table);
-    let scope = sql.take_text();
+    let mut sql = Sql::default();
+    let scope = sql.fragment(|sql| scope.push_where(sql))?;
     let read_from = |rows: &Option<RowSet>, sql: &mut Sql| match rows {
         Some(rows) => rows.from(table, sql),
         None => Ok(table.quoted()),
@@ -101,8 +102,7 @@ pub(super) fn candidates(
         .embedding
         .as_ref()
         .map_or(Value::Null, ColumnValue::to_value);
-    sql.bind_value(embedding_column, vector)?;
-    let vector = sql.take_text();
+    let vector = sql.value(embedding_column, vector)?;
 
     let words = Words::bind(query, &mut sql)?;
     let signature = words.signature("__searched.__text");
@@ -174,3 +174,50 @@ pub(super) const DISTANCE_STEPS: i64 = 10_000;
 /// The farthest group that can contain a hit.
 #[expect(clippy::cast_possible_truncation, reason = "a small whole number")]
 pub(super) const MAX_DISTANCE_STEP: i64 = ((1.0 - MIN_COSINE) * DISTANCE_STEPS as f32) as i64;
+
+#[cfg(test)]
+mod tests {
+    use super::{RowSources, VectorScan, candidates};
+    use crate::search::RowSet;
+    use crate::search::fixtures::{lines, query, with_scope};
+    use crate::{Log, Model as _};
+
+    fn statement(text: &str, vector_scan: VectorScan, sources: &RowSources) -> String {
+        with_scope(|scope| {
+            let sql = candidates(Log::TABLE, &query(text), vector_scan, sources, scope);
+            lines(&sql.unwrap())
+        })
+    }
+
+    #[test]
+    fn statement_of_candidates_is_unchanged() {
+        let all = RowSources::default();
+        let row_sets = RowSources {
+            lexical: Some(RowSet::new(vec![(1, 9), (20, 29)], vec![12])),
+            vector: Some(RowSet::new(vec![(1, 9)], Vec::new())),
+        };
+        for (name, text, vector_scan, sources) in [
+            (
+                "words_by_scan",
+                "conection error",
+                VectorScan::Sequential,
+                &all,
+            ),
+            ("words_by_index", "conection error", VectorScan::Index, &all),
+            (
+                "words_of_row_sets",
+                "error 42",
+                VectorScan::Sequential,
+                &row_sets,
+            ),
+            (
+                "phrase",
+                "\"slow query\" error",
+                VectorScan::Sequential,
+                &all,
+            ),
+        ] {
+            insta::assert_snapshot!(name, statement(text, vector_scan, sources));
+        }
+    }
+}

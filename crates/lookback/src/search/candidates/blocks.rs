@@ -55,6 +55,49 @@ impl Blocks {
         range: SegmentRange,
         all: bool,
     ) -> Result<Option<([(i64, i64); 2], Self)>, Error> {
+        let sql = Self::statement(table, tokens, range, all)?;
+        let count = tokens.words.len();
+        let rows = sql.once().fetch_all(conn).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        check_disjoint(table, row)?;
+        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+            return Ok(None);
+        };
+        let weight = |place: usize| {
+            if tokens.counts_in_blocks(place) {
+                row.try_get(format!("w{place}").as_str())
+            } else {
+                Ok(0.0)
+            }
+        };
+        let weights = (0..count).map(weight).collect::<Result<_, _>>()?;
+        let mut blocks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(first) = row.try_get("first_id")? {
+                blocks.push((first, row.try_get("last_id")?, row.try_get("score")?));
+            }
+        }
+        let blocks = Self {
+            ranked: blocks,
+            total: row.try_get::<i64, _>("__block_count")?.unsigned_abs(),
+            weights,
+            read: FIRST_BLOCKS,
+            from: first,
+            sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
+            has_digit_words: tokens.has_digit_words(),
+        };
+        Ok(Some((range.unsealed_ranges(first, until), blocks)))
+    }
+
+    /// Writes the statement that ranks blocks.
+    fn statement(
+        table: &'static Table,
+        tokens: &QueryTokens,
+        range: SegmentRange,
+        all: bool,
+    ) -> Result<Sql, Error> {
         let mut sql = Sql::default();
         let target = sql.argument(table.name)?;
         let ranked = if all {
@@ -100,38 +143,7 @@ impl Blocks {
             weights = Words::weights(count),
             score = Words::score((0..count).filter(|place| tokens.counts_in_blocks(*place))),
         ));
-        let rows = sql.once().fetch_all(conn).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        check_disjoint(table, row)?;
-        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
-            return Ok(None);
-        };
-        let weight = |place: usize| {
-            if tokens.counts_in_blocks(place) {
-                row.try_get(format!("w{place}").as_str())
-            } else {
-                Ok(0.0)
-            }
-        };
-        let weights = (0..count).map(weight).collect::<Result<_, _>>()?;
-        let mut blocks = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if let Some(first) = row.try_get("first_id")? {
-                blocks.push((first, row.try_get("last_id")?, row.try_get("score")?));
-            }
-        }
-        let blocks = Self {
-            ranked: blocks,
-            total: row.try_get::<i64, _>("__block_count")?.unsigned_abs(),
-            weights,
-            read: FIRST_BLOCKS,
-            from: first,
-            sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
-            has_digit_words: tokens.has_digit_words(),
-        };
-        Ok(Some((range.unsealed_ranges(first, until), blocks)))
+        Ok(sql)
     }
 
     pub(super) fn read_blocks(&self) -> &[(i64, i64, f64)] {
@@ -175,5 +187,34 @@ impl Blocks {
             && (better >= page
                 || *bound < GOOD_ENOUGH * best
                 || (!self.has_digit_words && scores.len() >= page))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Blocks, QueryTokens};
+    use crate::search::candidates::segment_range::SegmentRange;
+    use crate::search::fixtures::{lines, query};
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn statement_of_blocks_is_unchanged() {
+        for (name, text, range) in [
+            ("blocks_of_words", "error 50011", SegmentRange::all()),
+            (
+                "blocks_of_words_without_digit",
+                "error",
+                SegmentRange::of_ids(1, 9),
+            ),
+            (
+                "blocks_of_phrases",
+                "\"port 50011\" \"slow\"",
+                SegmentRange::all(),
+            ),
+        ] {
+            let tokens = QueryTokens::of_lower(&query(text));
+            let sql = Blocks::statement(Log::TABLE, &tokens, range, false).unwrap();
+            insta::assert_snapshot!(name, lines(&sql));
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::postings::{PostingGroup, posting_ids, rows_in_scope, template_conditi
 use super::row_set::RowSet;
 use super::segment_range::SegmentRange;
 use super::tokens::QueryTokens;
+use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Pattern;
 use crate::model::{ColumnRole, Table};
@@ -160,8 +161,7 @@ impl LexicalGroups {
                 let ids_of_chunk: Vec<i64> =
                     chunk.iter().flat_map(|group| &group.ids).copied().collect();
                 rows_read += ids_of_chunk.len();
-                let in_scope =
-                    rows_in_scope(conn, table, None, scope.where_clause()?, ids_of_chunk).await?;
+                let in_scope = rows_in_scope(conn, table, None, scope, ids_of_chunk).await?;
                 for group in chunk {
                     let passing = group
                         .ids
@@ -188,15 +188,49 @@ impl LexicalGroups {
         query: &Query,
         tokens: &QueryTokens,
         scope: &Scope<'_>,
-        (range, from): (SegmentRange, i64),
+        of: (SegmentRange, i64),
         effort: Effort,
     ) -> Result<Self, Error> {
-        let (mut sql, template_condition) = template_condition(table, scope)?;
+        let sql = Self::statement(table, query, tokens, scope, of, effort)?;
+        let rows = sql.fetch_all(conn).await?;
+        let mut groups: Vec<PostingGroup> = Vec::new();
+        let (mut last, mut counted, mut each) = (None, 0, 0);
+        for row in &rows {
+            counted = row.try_get::<i64, _>("__groups")?;
+            each = row.try_get::<i64, _>("__each")?;
+            let key: (i64, i32) = (row.try_get("__signature")?, row.try_get("distance_step")?);
+            if last != Some(key) {
+                groups.push(PostingGroup::default());
+                last = Some(key);
+            }
+            if let Some(group) = groups.last_mut() {
+                group.add(row.try_get("is_truncated")?, row.try_get("ids")?);
+            }
+        }
+        for group in &mut groups {
+            group.newest(usize::try_from(each).unwrap_or(usize::MAX));
+        }
+        Ok(Self {
+            is_all: groups.len() as i64 >= counted,
+            groups,
+        })
+    }
+
+    /// Writes the statement that finds the groups.
+    fn statement(
+        table: &'static Table,
+        query: &Query,
+        tokens: &QueryTokens,
+        scope: &Scope<'_>,
+        (range, from): (SegmentRange, i64),
+        effort: Effort,
+    ) -> Result<Sql, Error> {
+        let mut sql = Sql::default();
+        let template_condition = template_condition(table, scope, &mut sql)?;
         let target = sql.argument(table.name)?;
         let vector = query.embedding.as_ref();
         let vector = vector.map_or(Value::Null, ColumnValue::to_value);
-        sql.bind_value(table.column_of(ColumnRole::Embedding), vector)?;
-        let vector = sql.take_text();
+        let vector = sql.value(table.column_of(ColumnRole::Embedding), vector)?;
         let mut range = range.condition(&mut sql)?;
         // Lower ids are orphans: see `index/orphans.rs`.
         range.push_str(&format!(" AND last_id >= {}", sql.argument(from)?));
@@ -266,27 +300,30 @@ impl LexicalGroups {
             score = Words::score(0..count),
             posting_ids = posting_ids("t.id", "__each", &range),
         ));
-        let rows = sql.fetch_all(conn).await?;
-        let mut groups: Vec<PostingGroup> = Vec::new();
-        let (mut last, mut counted, mut each) = (None, 0, 0);
-        for row in &rows {
-            counted = row.try_get::<i64, _>("__groups")?;
-            each = row.try_get::<i64, _>("__each")?;
-            let key: (i64, i32) = (row.try_get("__signature")?, row.try_get("distance_step")?);
-            if last != Some(key) {
-                groups.push(PostingGroup::default());
-                last = Some(key);
-            }
-            if let Some(group) = groups.last_mut() {
-                group.add(row.try_get("is_truncated")?, row.try_get("ids")?);
-            }
+        Ok(sql)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EFFORTS, LexicalGroups, QueryTokens};
+    use crate::search::candidates::segment_range::SegmentRange;
+    use crate::search::fixtures::{lines, query, with_scope};
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn statement_of_lexical_groups_is_unchanged() {
+        for (name, text) in [
+            ("lexical_groups_of_words", "conection 42"),
+            ("lexical_groups_of_phrase", "\"slow query\""),
+        ] {
+            let query = query(text);
+            let tokens = QueryTokens::of_lower(&query);
+            let of = (SegmentRange::of_ids(1, 9), 1);
+            let sql = with_scope(|scope| {
+                LexicalGroups::statement(Log::TABLE, &query, &tokens, scope, of, EFFORTS[0])
+            });
+            insta::assert_snapshot!(name, lines(&sql.unwrap()));
         }
-        for group in &mut groups {
-            group.newest(usize::try_from(each).unwrap_or(usize::MAX));
-        }
-        Ok(Self {
-            is_all: groups.len() as i64 >= counted,
-            groups,
-        })
     }
 }

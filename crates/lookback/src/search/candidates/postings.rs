@@ -91,15 +91,15 @@ pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> St
 }
 
 /// Writes ` AND …`: the condition that a template, `t`, may be that of a record
-/// in the scope; its values are bound in the returned statement.
+/// in the scope; nothing if the filters do not say.
 pub(super) fn template_condition(
     table: &'static Table,
     scope: &Scope<'_>,
-) -> Result<(Sql, String), Error> {
-    let mut sql = scope.template_exclusion()?;
-    let never = sql.take_text();
-    if never.is_empty() {
-        return Ok((sql, never));
+    sql: &mut Sql,
+) -> Result<String, Error> {
+    let exclusion = sql.fragment(|sql| scope.push_template_exclusion(sql))?;
+    if exclusion.is_empty() {
+        return Ok(String::new());
     }
     let fields = table.search.iter().enumerate().map(|(place, column)| {
         let column = table.columns[*column].quoted();
@@ -111,12 +111,11 @@ pub(super) fn template_condition(
         )
     });
     let fields: Vec<String> = fields.collect();
-    let condition = format!(
-        " AND (SELECT {never} FROM (SELECT {}) AS {}) IS NOT TRUE",
+    Ok(format!(
+        " AND (SELECT {exclusion} FROM (SELECT {}) AS {}) IS NOT TRUE",
         fields.join(", "),
         table.alias()
-    );
-    Ok((sql, condition))
+    ))
 }
 
 /// Returns which of some records are in a scope, with their distance to a
@@ -125,22 +124,10 @@ pub(super) async fn rows_in_scope(
     conn: &mut PgConnection,
     table: &'static Table,
     vector: Option<&Embedding>,
-    mut sql: Sql,
+    scope: &Scope<'_>,
     ids: Vec<i64>,
 ) -> Result<BTreeMap<i64, Option<f64>>, Error> {
-    let id = table.column_of(ColumnRole::Id).quoted();
-    let embedding = table.column_of(ColumnRole::Embedding);
-    let scope = sql.take_text();
-    sql.bind_value(embedding, vector.map_or(Value::Null, ColumnValue::to_value))?;
-    let vector = sql.take_text();
-    let ids = sql.argument(ids)?;
-    sql.push(&format!(
-        "SELECT {id} AS __id, {embedding} <=> {vector} AS __distance \
-         FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope}",
-        embedding = embedding.quoted(),
-        from = table.quoted(),
-        alias = table.alias(),
-    ));
+    let sql = scope_statement(table, vector, scope, ids)?;
     let rows = sql
         .fetch_all(conn)
         .await
@@ -150,4 +137,40 @@ pub(super) async fn rows_in_scope(
         .iter()
         .map(record)
         .collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// Writes the statement for [`rows_in_scope`].
+fn scope_statement(
+    table: &'static Table,
+    vector: Option<&Embedding>,
+    scope: &Scope<'_>,
+    ids: Vec<i64>,
+) -> Result<Sql, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let embedding = table.column_of(ColumnRole::Embedding);
+    let mut sql = Sql::default();
+    let scope = sql.fragment(|sql| scope.push_where(sql))?;
+    let vector = sql.value(embedding, vector.map_or(Value::Null, ColumnValue::to_value))?;
+    let ids = sql.argument(ids)?;
+    sql.push(&format!(
+        "SELECT {id} AS __id, {embedding} <=> {vector} AS __distance \
+         FROM (SELECT * FROM {from} WHERE {id} = ANY({ids}::bigint[]) OFFSET 0) AS {alias}{scope}",
+        embedding = embedding.quoted(),
+        from = table.quoted(),
+        alias = table.alias(),
+    ));
+    Ok(sql)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scope_statement;
+    use crate::search::fixtures::{lines, with_scope};
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn statement_of_rows_in_scope_is_unchanged() {
+        let sql = with_scope(|scope| scope_statement(Log::TABLE, None, scope, vec![7]));
+        insta::assert_snapshot!("rows_in_scope", lines(&sql.unwrap()));
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) struct RowSet {
 
 impl RowSet {
     /// Creates a row set from ranges and ids, without duplicates.
-    pub(super) fn new(ranges: Vec<(i64, i64)>, mut ids: Vec<i64>) -> Self {
+    pub(crate) fn new(ranges: Vec<(i64, i64)>, mut ids: Vec<i64>) -> Self {
         let ranges = joined(ranges);
         ids.sort_unstable();
         ids.dedup();

@@ -7,7 +7,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Comparison;
 use crate::model::{ColumnRole, Table};
-use crate::search::scope::Scope;
+use crate::search::scope::{Scope, Time};
 
 /// The ids of the segments with records at the times of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,27 +30,7 @@ impl SegmentRange {
         if scope.times().is_empty() {
             return Ok(Self(None));
         }
-        let mut sql = Sql::default();
-        for (comparison, value) in scope.times() {
-            let (ends, sign): (&[&str], _) = match comparison {
-                Comparison::Eq => (&["oldest <=", "newest >="], ""),
-                Comparison::Gt => (&["newest"], " >"),
-                Comparison::Gte => (&["newest"], " >="),
-                Comparison::Lt => (&["oldest"], " <"),
-                Comparison::Lte => (&["oldest"], " <="),
-            };
-            for end in ends {
-                sql.push(&format!(" AND {end}{sign} "));
-                sql.bind_value(table.column_of(ColumnRole::CreatedAt), (*value).clone())?;
-            }
-        }
-        let times = sql.take_text();
-        let target = sql.argument(table.name)?;
-        sql.push(&format!(
-            "SELECT min(first_id) FILTER (WHERE TRUE{times}) AS first, \
-               max(last_id) FILTER (WHERE TRUE{times}) AS last, max(last_id) AS until \
-             FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}"
-        ));
+        let sql = Self::statement(table, scope.times())?;
         let (mut ids, mut until) = (None, None);
         if let Some(row) = sql.fetch_optional(conn).await? {
             let (first, last) = (row.try_get("first")?, row.try_get("last")?);
@@ -59,6 +39,34 @@ impl SegmentRange {
         }
         let ids = ids.unwrap_or((1, 0));
         Ok(Self(Some(SegmentBounds { ids, until })))
+    }
+
+    /// Writes the statement that reads the range of some times.
+    fn statement(table: &'static Table, times: &[Time<'_>]) -> Result<Sql, Error> {
+        let mut sql = Sql::default();
+        let condition = sql.fragment(|sql| {
+            for (comparison, value) in times {
+                let (ends, sign): (&[&str], _) = match comparison {
+                    Comparison::Eq => (&["oldest <=", "newest >="], ""),
+                    Comparison::Gt => (&["newest"], " >"),
+                    Comparison::Gte => (&["newest"], " >="),
+                    Comparison::Lt => (&["oldest"], " <"),
+                    Comparison::Lte => (&["oldest"], " <="),
+                };
+                for end in ends {
+                    sql.push(&format!(" AND {end}{sign} "));
+                    sql.bind_value(table.column_of(ColumnRole::CreatedAt), (*value).clone())?;
+                }
+            }
+            Ok(())
+        })?;
+        let target = sql.argument(table.name)?;
+        sql.push(&format!(
+            "SELECT min(first_id) FILTER (WHERE TRUE{condition}) AS first, \
+               max(last_id) FILTER (WHERE TRUE{condition}) AS last, max(last_id) AS until \
+             FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}"
+        ));
+        Ok(sql)
     }
 
     /// Writes ` AND …`: the condition that `first_id` to `last_id` overlaps the
@@ -84,5 +92,31 @@ impl SegmentRange {
                 unsealed_ranges(first, known)
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn all() -> Self {
+        Self(None)
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_ids(first: i64, last: i64) -> Self {
+        Self(Some(SegmentBounds {
+            ids: (first, last),
+            until: Some(last),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SegmentRange;
+    use crate::search::fixtures::{lines, with_scope};
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn statement_of_a_segment_range_is_unchanged() {
+        let sql = with_scope(|scope| SegmentRange::statement(Log::TABLE, scope.times()));
+        insta::assert_snapshot!("segment_range", lines(&sql.unwrap()));
     }
 }

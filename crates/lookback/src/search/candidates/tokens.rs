@@ -1,6 +1,5 @@
 //! The tokens of a search: its words and phrases, with their bits in summaries.
 
-use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use crate::db::Sql;
@@ -92,20 +91,32 @@ impl Token {
 
 impl QueryTokens {
     pub(super) async fn of(conn: &mut PgConnection, query: &Query) -> Result<Self, Error> {
+        let texts = Self::texts(query);
+        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
+        sql.bind(&texts)?;
+        sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
+        let rows = sql.fetch_all(conn).await?;
+        let lower = rows.iter().map(|row| row.try_get("lower"));
+        let lower: Vec<String> = lower.collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self::new(query, &lower))
+    }
+
+    /// Returns the texts of a query: each word with its fragments, then the phrases.
+    fn texts(query: &Query) -> Vec<&str> {
         let mut texts: Vec<&str> = Vec::new();
         for word in &query.fetch_words {
             texts.push(&word.word);
             texts.extend(word.fragments.iter().map(String::as_str));
         }
         texts.extend(query.phrases.iter().map(String::as_str));
-        let mut sql = Sql::new("SELECT lower(text) AS lower FROM unnest(");
-        sql.bind(&texts)?;
-        sql.push("::text[]) WITH ORDINALITY AS t(text, place) ORDER BY place");
-        let rows = sql.fetch_all(conn).await?;
-        let token = |(number, row): (usize, &PgRow)| Ok(Token::of(number, row.try_get("lower")?));
-        let tokens = rows.iter().enumerate().map(token);
-        let tokens: Vec<Token> = tokens.collect::<Result<_, sqlx::Error>>()?;
-        let mut tokens = tokens.into_iter();
+        texts
+    }
+
+    /// Creates the tokens of a query from its [`texts`](Self::texts) in lower
+    /// case.
+    fn new(query: &Query, lower: &[String]) -> Self {
+        let tokens = lower.iter().enumerate();
+        let mut tokens = tokens.map(|(number, text)| Token::of(number, text));
         let mut words = Vec::new();
         for word in &query.fetch_words {
             if let Some(whole) = tokens.next() {
@@ -114,7 +125,14 @@ impl QueryTokens {
             }
         }
         let phrases = tokens.collect();
-        Ok(Self { words, phrases })
+        Self { words, phrases }
+    }
+
+    /// Creates the tokens of a query that is in lower case.
+    #[cfg(test)]
+    pub(super) fn of_lower(query: &Query) -> Self {
+        let texts = Self::texts(query).into_iter();
+        Self::new(query, &texts.map(str::to_owned).collect::<Vec<_>>())
     }
 
     /// Returns whether a phrase has a digit, so that templates cannot locate

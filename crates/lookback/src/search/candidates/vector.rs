@@ -9,6 +9,7 @@ use super::postings::{
 };
 use super::row_set::{RowSet, row_by_row_ranges, sealed_cte};
 use super::segment_range::SegmentRange;
+use crate::db::Sql;
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
@@ -51,8 +52,7 @@ impl VectorCandidates {
             else {
                 return Ok(None);
             };
-            let in_scope =
-                rows_in_scope(conn, table, Some(vector), scope.where_clause()?, near.ids()).await?;
+            let in_scope = rows_in_scope(conn, table, Some(vector), scope, near.ids()).await?;
             let (mut alive, mut found, mut is_short) = (0, 0, false);
             for group in near.groups.values() {
                 let passing = group
@@ -91,18 +91,18 @@ struct NearGroups {
 }
 
 impl NearGroups {
-    async fn read(
-        conn: &mut PgConnection,
+    /// Writes the statement that finds the groups.
+    fn statement(
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
         range: SegmentRange,
         wanted: i64,
-    ) -> Result<Option<Self>, Error> {
-        let (mut sql, template_condition) = template_condition(table, scope)?;
+    ) -> Result<Sql, Error> {
+        let mut sql = Sql::default();
+        let template_condition = template_condition(table, scope, &mut sql)?;
         let target = sql.argument(table.name)?;
-        sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
-        let vector = sql.take_text();
+        let vector = sql.value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let within = range.condition(&mut sql)?;
         let wanted_groups = sql.argument(wanted)?;
         sql.push(&format!(
@@ -128,6 +128,18 @@ impl NearGroups {
             has_live_postings = has_live_postings("t.id", &target, &within),
             posting_ids = posting_ids("t.id", "__each", &live_postings(&within)),
         ));
+        Ok(sql)
+    }
+
+    async fn read(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        scope: &Scope<'_>,
+        range: SegmentRange,
+        wanted: i64,
+    ) -> Result<Option<Self>, Error> {
+        let sql = Self::statement(table, vector, scope, range, wanted)?;
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
@@ -191,7 +203,7 @@ pub(crate) async fn nearest_rows(
             .flat_map(|(_, group)| &group.ids)
             .copied();
         let ids = ids.collect();
-        let in_scope = rows_in_scope(conn, table, Some(vector), scope.where_clause()?, ids).await?;
+        let in_scope = rows_in_scope(conn, table, Some(vector), scope, ids).await?;
         let (mut row_set, mut is_known) = (Vec::new(), groups.is_all);
         for (distance, group) in &groups.groups {
             // A record that was changed since may belong to another group, too.
@@ -221,18 +233,18 @@ struct OrderedPostings {
 }
 
 impl OrderedPostings {
-    async fn read(
-        conn: &mut PgConnection,
+    /// Writes the statement that finds the postings.
+    fn statement(
         table: &'static Table,
         vector: &Embedding,
         scope: &Scope<'_>,
         range: SegmentRange,
         templates: i64,
-    ) -> Result<Option<Self>, Error> {
-        let (mut sql, template_condition) = template_condition(table, scope)?;
+    ) -> Result<Sql, Error> {
+        let mut sql = Sql::default();
+        let template_condition = template_condition(table, scope, &mut sql)?;
         let target = sql.argument(table.name)?;
-        sql.bind_value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
-        let vector = sql.take_text();
+        let vector = sql.value(table.column_of(ColumnRole::Embedding), vector.to_value())?;
         let within = range.condition(&mut sql)?;
         let limit = sql.argument(templates)?;
         sql.push(&format!(
@@ -250,6 +262,18 @@ impl OrderedPostings {
             has_live_postings = has_live_postings("t.id", &target, &within),
             posting_ids = posting_ids("t.id", &IDS_PER_TEMPLATE.to_string(), &live_postings(&within)),
         ));
+        Ok(sql)
+    }
+
+    async fn read(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        vector: &Embedding,
+        scope: &Scope<'_>,
+        range: SegmentRange,
+        templates: i64,
+    ) -> Result<Option<Self>, Error> {
+        let sql = Self::statement(table, vector, scope, range, templates)?;
         let rows = sql.fetch_all(conn).await?;
         let Some(row) = rows.first() else {
             return Ok(None);
@@ -283,5 +307,35 @@ impl OrderedPostings {
             groups,
             is_all,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GROUPS_AT_FIRST, NearGroups, OrderedPostings, TEMPLATES_AT_FIRST};
+    use crate::search::candidates::segment_range::SegmentRange;
+    use crate::search::fixtures::{lines, with_scope};
+    use crate::{Embedding, Log, Model as _};
+
+    #[test]
+    fn statements_of_near_groups_are_unchanged() {
+        let vector = Embedding::of("connection refused").unwrap();
+        for (name, range) in [
+            ("all", SegmentRange::all()),
+            ("range", SegmentRange::of_ids(1, 9)),
+        ] {
+            with_scope(|scope| {
+                let sql = NearGroups::statement(Log::TABLE, &vector, scope, range, GROUPS_AT_FIRST);
+                insta::assert_snapshot!(format!("near_groups_{name}"), lines(&sql.unwrap()));
+                let sql = OrderedPostings::statement(
+                    Log::TABLE,
+                    &vector,
+                    scope,
+                    range,
+                    TEMPLATES_AT_FIRST,
+                );
+                insta::assert_snapshot!(format!("nearest_{name}"), lines(&sql.unwrap()));
+            });
+        }
     }
 }

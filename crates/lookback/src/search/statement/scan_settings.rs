@@ -114,9 +114,8 @@ impl<'c> SearchSession<'c> {
                 Error::invalid_field(self.table.name, SCAN_COST_SETTING, problem)
             })?,
         };
-        let mut sql = scope.where_clause()?;
-        let scope = sql.take_text();
-        sql.push(&format!("SELECT FROM {}{scope}", self.table.quoted()));
+        let mut sql = Sql::new(&format!("SELECT FROM {}", self.table.quoted()));
+        scope.push_where(&mut sql)?;
         let expected = sql
             .expected(self.conn())
             .await
