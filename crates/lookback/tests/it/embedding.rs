@@ -1,4 +1,4 @@
-//! The embedding: its properties, and its vectors for ever.
+//! Embeddings: their properties, and golden vectors.
 
 use lookback::{DIMENSIONS, ENCODER_VERSION, Embedding};
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ proptest! {
 /// In 16 dimensions one pair of words may lie anywhere; of many pairs, the
 /// misspelt ones are near and the others are not.
 #[test]
-fn a_wrong_letter_stays_near() {
+fn misspelt_word_stays_near() {
     let words = [
         "connection",
         "authentication",
@@ -101,10 +101,9 @@ fn a_wrong_letter_stays_near() {
     );
 }
 
-/// What the table was made for: other words for the same thing are near. By
-/// letters alone all of these pairs would be equally far.
+/// Different words for the same thing, whose letters are equally far apart.
 #[test]
-fn words_of_like_meaning_are_near() {
+fn words_with_similar_meaning_are_near() {
     let pairs = [
         ("denied", "refused"),
         ("login", "authentication"),
@@ -139,7 +138,7 @@ fn words_of_like_meaning_are_near() {
 }
 
 #[test]
-fn a_sentence_is_near_another_wording_of_it() {
+fn paraphrase_is_near() {
     let near = similarity(
         "user could not log in: wrong password",
         "authentication failure for account, invalid credentials",
@@ -151,9 +150,9 @@ fn a_sentence_is_near_another_wording_of_it() {
     assert!(near > 0.6 && near > far + 0.4, "{near} {far}");
 }
 
-/// Lines of one kind, whatever numbers, addresses and ids they hold.
+/// Whatever numbers, addresses and ids they contain.
 #[test]
-fn lines_that_differ_in_ids_are_one() {
+fn lines_that_differ_in_ids_have_same_embedding() {
     for (a, b) in [
         (
             "Received block blk_-1608999687919862906 of size 67108864 from 10.250.19.102",
@@ -172,16 +171,16 @@ fn lines_that_differ_in_ids_are_one() {
     }
 }
 
-/// A word made of words is near them, however it is written.
+/// However it is written.
 #[test]
-fn a_compound_is_its_words() {
+fn compound_is_near_its_words() {
     assert_eq!(of("workerThread"), of("worker thread"));
     assert_eq!(of("workerthread"), of("worker_thread"));
 }
 
 /// The table is the one that the training wrote down.
 #[test]
-fn the_table_is_what_the_training_made() {
+fn table_matches_training_output() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/embedding");
     let table = std::fs::read(folder.join("table.bin")).expect("the table");
     let record = std::fs::read(folder.join("table.json")).expect("its record");
@@ -196,7 +195,7 @@ fn the_table_is_what_the_training_made() {
 
 /// Every letter that Unicode has in two cases.
 #[test]
-fn every_letter_is_one_in_every_case() {
+fn letters_of_both_cases_have_same_embedding() {
     let mut letters = 0;
     for c in '\u{0}'..=char::MAX {
         let text = format!("a{c}b c{c}");
@@ -215,7 +214,7 @@ fn every_letter_is_one_in_every_case() {
 }
 
 #[test]
-fn no_word_is_no_embedding() {
+fn text_without_word_has_no_embedding() {
     for text in ["", " ", "\u{2003}\n\t"] {
         assert_eq!(Embedding::of(text), None, "{text:?}");
     }
@@ -223,15 +222,15 @@ fn no_word_is_no_embedding() {
 }
 
 #[test]
-fn numbers_do_not_matter_and_words_do() {
+fn embedding_ignores_numbers_and_not_words() {
     assert_eq!(of("order 17 sent"), of("order 98 sent"));
     assert_ne!(of("order 17 sent"), of("order 17 lost"));
 }
 
-/// Vectors of version 2, once and for all: another platform or another
-/// compiler makes the same ones, to the bit. A change here is a new version.
+/// Golden vectors of version 2: every platform and compiler gives the same, to the
+/// bit. A change is a new version.
 #[test]
-fn the_vectors_of_version_2_are_these() {
+fn vectors_of_version_2_are_unchanged() {
     assert_eq!(ENCODER_VERSION, 2);
     let texts = [
         "connection refused",

@@ -1,4 +1,4 @@
-//! Sealing under what happens to a process and beside it.
+//! Sealing with killed and concurrent processes.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
 use crate::maintenance::{END, terminate, until};
 
-/// Seals what there is to seal, however long others hold what it takes, and returns
-/// the steps that sealed something.
+/// Seals all full segments, however long others hold locks, and returns the steps
+/// that sealed something.
 pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Vec<SealStep> {
     let begun = Instant::now();
     let mut sealed = Vec::new();
@@ -27,7 +27,7 @@ pub(crate) async fn seal_all(conn: &mut PgConnection, sealer: &mut Sealer) -> Ve
     }
 }
 
-/// How many records these steps sealed.
+/// Counts the records that these steps sealed.
 fn rows(sealed: &[SealStep]) -> u64 {
     let rows = |step: &SealStep| match step {
         SealStep::Sealed { rows, .. } => *rows,
@@ -51,7 +51,7 @@ fn lines(from: usize, count: usize) -> Vec<NewLog> {
     (from..from + count).map(line).collect()
 }
 
-/// What searches find, by summaries or from all records.
+/// Returns the hits of searches, by summaries or by reading every row.
 async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
     let mut conn = pool.acquire().await.unwrap();
     sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
@@ -73,7 +73,7 @@ async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
     all
 }
 
-/// A connection of its own, and the server's number of it.
+/// Opens a connection; returns it with its backend id.
 async fn connection(pool: &PgPool) -> (PgConnection, i32) {
     let mut conn = PgConnection::connect_with(&pool.connect_options())
         .await
@@ -86,14 +86,14 @@ async fn connection(pool: &PgPool) -> (PgConnection, i32) {
 }
 
 #[tokio::test]
-async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
+async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0, 600))
         .await
         .unwrap();
     let expected = found(&db.pool, "1e300").await;
-    // Between any two of what it writes of a segment.
+    // Between any two writes of a segment.
     for table in [
         "search_templates",
         "search_kinds",
@@ -127,7 +127,7 @@ async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
         assert_eq!(sealed(&db.pool).await, 0, "{table}");
         assert_eq!(found(&db.pool, "-1").await, expected, "{table}");
     }
-    // And anywhere: a little later each time, up to where it comes to its end before.
+    // And anywhere: a little later each time, until it ends before that.
     let mut delay = Duration::ZERO;
     loop {
         let (mut conn, pid) = connection(&db.pool).await;
@@ -163,9 +163,9 @@ async fn a_sealer_that_is_killed_at_any_moment_leaves_a_table_that_is_right() {
     assert_eq!((segments, rows), (10, 599));
 }
 
-/// However long it takes to open one, it is not thrown away.
+/// However long opening takes.
 #[tokio::test]
-async fn a_connection_that_opens_slowly_is_there_for_a_later_step() {
+async fn sealer_keeps_slow_connection_for_later_step() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0, 1_500))
@@ -194,10 +194,10 @@ async fn a_connection_that_opens_slowly_is_there_for_a_later_step() {
     );
 }
 
-/// A record whose id was handed out before those of sealed records, and that is
-/// committed after them.
+/// A record may have an id below those of sealed records and be committed after
+/// them.
 #[tokio::test]
-async fn a_segment_waits_for_whoever_may_still_write_to_it() {
+async fn sealer_waits_for_transactions_that_may_write_to_segment() {
     let db = testkit::database().await;
     let mut late = db.pool.begin().await.unwrap();
     let message = "the zebra is late";
@@ -229,10 +229,10 @@ async fn a_segment_waits_for_whoever_may_still_write_to_it() {
     assert_eq!(hits.data[0].record.id, id);
 }
 
-/// A transaction that reads by the snapshot of its beginning does not see what is
-/// sealed after it, and so could not add to it.
+/// Its transaction does not see segments that were sealed since, and so could not
+/// add to their summaries.
 #[tokio::test]
-async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() {
+async fn update_with_stale_snapshot_is_refused() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     Log::records()
@@ -257,14 +257,14 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
         let all = Log::records().filter(Log::id().lt(9));
         let error = all.update_all(&mut old, patch("zebras")).await;
         assert!(error.unwrap_err().is_retryable());
-        // What is not searched is changed as ever, and nothing of the rest was.
+        // Other columns can be changed; the refused update changed nothing.
         let other = LogPatch::new().trace_id("t".to_owned());
         Log::records().update(&mut old, 7, other).await.unwrap();
         old.commit().await.unwrap();
         let kept = Log::records().get(&mut *conn, 7).await.unwrap();
         assert_ne!(kept.message, "the zebra is late");
 
-        // Tried again it sees the segment, and adds to it.
+        // A retry sees the segment, and adds to it.
         let word = format!("zebra{}", isolation.len());
         let mut again = db.pool.begin_with(begin()).await.unwrap();
         Log::records()
@@ -280,7 +280,7 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
         let hits = query.hits(&mut *conn).await.unwrap();
         assert_eq!(hits.data[0].record.id, 7, "{word}");
     }
-    // Nothing was sealed since, whatever was forgotten.
+    // Nothing was sealed since, though summaries were deleted.
     unseal(&mut conn, Log::TABLE).await.unwrap();
     let mut new = db
         .pool
@@ -293,7 +293,7 @@ async fn a_transaction_that_began_before_a_segment_was_sealed_changes_no_text() 
 }
 
 #[tokio::test]
-async fn many_sealers_seal_each_segment_once_while_records_come() {
+async fn concurrent_sealers_seal_each_segment_once() {
     let db = testkit::database().await;
     let pool = PgPoolOptions::new()
         .max_connections(8)
@@ -358,7 +358,7 @@ async fn sealed(pool: &PgPool) -> i64 {
 }
 
 #[tokio::test]
-async fn a_table_that_is_begun_anew_is_sealed_anew() {
+async fn table_with_restarted_ids_is_sealed_again() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     sqlx::query("SELECT set_config('lookback.scan_cost', '-1', FALSE)")
@@ -383,7 +383,7 @@ async fn a_table_that_is_begun_anew_is_sealed_anew() {
 }
 
 #[tokio::test]
-async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
+async fn unseal_during_sealing_leaves_no_gap() {
     let db = testkit::database().await;
     Log::records()
         .create_many(&db.pool, &lines(0, 2_000))
@@ -427,10 +427,10 @@ async fn what_is_forgotten_while_it_is_sealed_leaves_no_gap() {
     assert_eq!(gaps, 0);
 }
 
-/// As an operator's own `UPDATE` may leave them: an error that says what is wrong
-/// and what mends it, and not fewer hits in silence.
+/// After an operator's own `UPDATE`: an error that names the problem and its repair,
+/// and not silently fewer hits.
 #[tokio::test]
-async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
+async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     let new = lines(0, 600);
@@ -478,7 +478,7 @@ async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
                     assert!(error.hint().unwrap().contains("storage reembed"));
                     refused += 1;
                 }
-                // Letters and numbers of records are not asked for what is like another.
+                // `similar_to` reads no Bloom filters.
                 Ok(_) => assert!(!problem.starts_with("segments"), "{damage}"),
             }
             transaction.rollback().await.unwrap();
@@ -493,9 +493,9 @@ async fn summaries_that_were_changed_by_hand_are_refused_and_made_anew() {
     assert_eq!(found(&db.pool, "-1").await, found(&db.pool, "1e300").await);
 }
 
-/// In silence it would be another cost than the one that was meant.
+/// Silently it would be another cost than the intended one.
 #[tokio::test]
-async fn a_cost_that_is_no_number_is_refused() {
+async fn scan_cost_that_is_nan_is_refused() {
     let db = testkit::database().await;
     let new = lines(0, 10);
     Log::records().create_many(&db.pool, &new).await.unwrap();
@@ -520,7 +520,7 @@ async fn a_cost_that_is_no_number_is_refused() {
             assert!(error.to_string().contains(wrong), "{error}");
         }
     }
-    // The caller's transaction is as it was, and goes on.
+    // The caller's transaction is unchanged, and continues.
     let jit: String = sqlx::query_scalar("SELECT current_setting('jit')")
         .fetch_one(&mut *transaction)
         .await

@@ -1,5 +1,4 @@
-//! Hybrid search: what is found, in which order, under filters and soft
-//! delete.
+//! Hybrid search: hits and their order, under filters and soft delete.
 
 use lookback::json;
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot, Total};
@@ -8,14 +7,14 @@ use proptest::strategy::ValueTree as _;
 
 use crate::time;
 
+mod edge_cases;
+mod evaluation;
 mod hits;
-mod judged;
-mod odd;
+mod judgments;
 mod pages;
 mod plans;
-mod sealed;
-mod set;
 mod similar;
+mod summaries;
 
 async fn store(pool: &sqlx::PgPool, messages: &[&str]) {
     let logs: Vec<NewLog> = messages
@@ -31,7 +30,7 @@ async fn found(pool: &sqlx::PgPool, words: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exact_words_come_first_then_parts_then_misspellings() {
+async fn search_returns_exact_words_then_parts_then_misspellings() {
     let db = testkit::database().await;
     let messages = [
         "user 17 logged in",
@@ -56,7 +55,7 @@ async fn exact_words_come_first_then_parts_then_misspellings() {
 }
 
 #[tokio::test]
-async fn misspelt_and_bent_words_are_found() {
+async fn search_finds_misspellings_and_inflections() {
     let db = testkit::database().await;
     store(
         &db.pool,
@@ -104,7 +103,7 @@ async fn misspelt_and_bent_words_are_found() {
 }
 
 #[tokio::test]
-async fn source_level_and_every_searched_field_count() {
+async fn search_matches_every_search_field() {
     let db = testkit::database().await;
     Log::records()
         .create_many(
@@ -145,10 +144,9 @@ async fn source_level_and_every_searched_field_count() {
     }
 }
 
-/// A filter is applied before any limit: however many better hits it leaves
-/// out, what is left is found.
+/// However many better hits the filter excludes.
 #[tokio::test]
-async fn a_filter_never_starves_the_result() {
+async fn search_with_filter_applies_it_before_any_limit() {
     let db = testkit::database().await;
     let mut logs = vec![NewLog::new(
         "DB",
@@ -177,13 +175,13 @@ async fn a_filter_never_starves_the_result() {
         .await
         .unwrap();
     assert!(matches!(all.total, Total::AtLeast(_)), "{:?}", all.total);
-    // Equals: the newest first.
+    // Of equal hits, the newest first.
     let ids: Vec<i64> = all.data.iter().map(|log| log.id).collect();
     assert_eq!(ids, (4_952..=5_001).rev().collect::<Vec<i64>>());
 }
 
 #[tokio::test]
-async fn a_word_at_the_end_of_a_long_message_is_found() {
+async fn search_finds_word_at_end_of_long_message() {
     let db = testkit::database().await;
     let long = format!("{} needle", "hay ".repeat(50_000));
     store(&db.pool, &["something else", &long]).await;
@@ -193,15 +191,15 @@ async fn a_word_at_the_end_of_a_long_message_is_found() {
 }
 
 #[tokio::test]
-async fn nonsense_finds_nothing() {
+async fn search_for_nonsense_finds_nothing() {
     let db = testkit::database().await;
     store(&db.pool, &["user 17 logged in", "cache miss for product 9"]).await;
     assert!(found(&db.pool, "xqzvvk").await.is_empty());
 }
 
-/// Any word of a message finds it, among made log lines.
+/// Among generated log lines.
 #[tokio::test]
-async fn every_word_of_a_line_finds_it() {
+async fn search_for_any_word_of_line_finds_it() {
     let db = testkit::database().await;
     let lines = testkit::sample::logs(7, 400);
     let logs: Vec<NewLog> = lines
@@ -233,9 +231,9 @@ async fn every_word_of_a_line_finds_it() {
     }
 }
 
-/// What a search leaves out it does not count as looked at.
+/// Words that fetch no rows make the total a floor.
 #[tokio::test]
-async fn a_total_is_exact_only_if_every_word_was_looked_for() {
+async fn total_with_unfetched_words_is_floor() {
     let db = testkit::database().await;
     store(&db.pool, &["a needle", "hay"]).await;
     let words: String = ('a'..'i')
@@ -256,7 +254,7 @@ async fn a_total_is_exact_only_if_every_word_was_looked_for() {
 }
 
 #[tokio::test]
-async fn short_words_capitals_and_a_last_sigma_are_found() {
+async fn search_finds_short_words_capitals_and_final_sigma() {
     let db = testkit::database().await;
     store(
         &db.pool,

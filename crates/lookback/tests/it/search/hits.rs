@@ -1,10 +1,10 @@
-//! Why a record is a hit, and where.
+//! The reasons and the highlights of hits.
 
 use lookback::json;
 use lookback::{Level, Log, MatchKind, NewLog, NewRequestSnapshot, RequestSnapshot};
 
 #[tokio::test]
-async fn a_hit_says_which_words_matched_what_and_where() {
+async fn hit_lists_matched_words_with_kind_and_field() {
     let db = testkit::database().await;
     let logs = [
         NewLog::new(
@@ -76,7 +76,7 @@ async fn a_hit_says_which_words_matched_what_and_where() {
 }
 
 #[tokio::test]
-async fn parts_of_words_phrases_and_long_texts_are_marked() {
+async fn highlights_cover_parts_phrases_and_long_texts() {
     let db = testkit::database().await;
     let long = format!("{}then blk_-1608999 was lost", "hay ".repeat(5_000));
     Log::records()
@@ -110,7 +110,7 @@ async fn parts_of_words_phrases_and_long_texts_are_marked() {
 }
 
 #[tokio::test]
-async fn json_is_marked_as_the_database_writes_it() {
+async fn highlights_of_json_refer_to_text_of_database() {
     let db = testkit::database().await;
     let at = crate::time("2026-01-01T00:00:00Z");
     let new = NewRequestSnapshot::new("POST", "/orders", at, "1", "test")
@@ -133,7 +133,7 @@ async fn json_is_marked_as_the_database_writes_it() {
 }
 
 #[tokio::test]
-async fn records_that_were_not_searched_have_no_reason() {
+async fn hits_without_search_have_no_reasons() {
     let db = testkit::database().await;
     Log::records()
         .create(&db.pool, NewLog::new("API", Level::Info, "started"))

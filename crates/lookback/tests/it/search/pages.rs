@@ -1,5 +1,4 @@
-//! Pages of what is found, how many there are in all, and rows that are counted
-//! or left out by their embedding.
+//! Pages and totals of a search, and limits of vector candidates.
 
 use lookback::{Embedding, Level, Log, NewLog, Total};
 
@@ -11,10 +10,9 @@ async fn store(pool: &sqlx::PgPool, messages: impl IntoIterator<Item = &str>) {
     Log::records().create_many(pool, &logs).await.unwrap();
 }
 
-/// Rows that are looked at and no hits count to how rare a word is, on every
-/// page alike.
+/// Candidates that are no hits count for the IDF of a word, the same on every page.
 #[tokio::test]
-async fn pages_by_cursor_are_the_one_long_page() {
+async fn pages_by_cursor_equal_one_long_page() {
     let db = testkit::database().await;
     store(&db.pool, ["98822", "4711", "4711", "4711"]).await;
     store(&db.pool, std::iter::repeat_n("based", 300)).await;
@@ -26,7 +24,7 @@ async fn pages_by_cursor_are_the_one_long_page() {
     let mut page = query.clone().limit(1).list(&db.pool).await.unwrap();
     loop {
         paged.extend(page.data.iter().map(|log| log.id));
-        // Neither does what is added meanwhile move anything.
+        // New records move nothing.
         store(&db.pool, ["4711 8822", "based"]).await;
         let Some(next) = page.next else { break };
         let next = query.clone().limit(1).after(next);
@@ -35,9 +33,9 @@ async fn pages_by_cursor_are_the_one_long_page() {
     assert_eq!(paged, all);
 }
 
-/// However many distinct lines are near, while they are few rows.
+/// However many distinct lines are near.
 #[tokio::test]
-async fn all_of_many_near_lines_are_found() {
+async fn search_finds_all_near_lines_while_they_are_few() {
     let db = testkit::database().await;
     store(&db.pool, std::iter::repeat_n("denied", 150)).await;
     let near = Embedding::of("refused").unwrap();
@@ -58,7 +56,7 @@ async fn all_of_many_near_lines_are_found() {
 
 /// A vector of zeros has no direction.
 #[tokio::test]
-async fn an_embedding_of_zeros_is_near_to_nothing() {
+async fn zero_embedding_is_near_nothing() {
     for index in [
         "",
         "CREATE INDEX ON logs USING hnsw (embedding vector_cosine_ops)",
@@ -105,10 +103,10 @@ async fn an_embedding_of_zeros_is_near_to_nothing() {
 }
 
 #[tokio::test]
-async fn a_total_is_counted_as_far_as_is_asked_for() {
+async fn total_is_counted_up_to_requested_limit() {
     let db = testkit::database().await;
     store(&db.pool, std::iter::repeat_n("connection refused", 6)).await;
-    // Of a search 6 are hits, of what is like the first, 5.
+    // The search has 6 hits; 5 records are similar to the first.
     for (query, count) in [
         (Log::records().search("connection"), 6),
         (Log::records().similar_to(1), 5),
@@ -141,9 +139,9 @@ async fn a_total_is_counted_as_far_as_is_asked_for() {
     }
 }
 
-/// The word that tells most may be the last of many.
+/// The most selective word may be the last of many.
 #[tokio::test]
-async fn the_last_of_many_words_is_looked_for() {
+async fn search_with_many_words_fetches_by_longest() {
     let db = testkit::database().await;
     store(&db.pool, ["a zookeeper", "hay"]).await;
     let words: String = ('a'..='z').map(|c| format!("{c}{c}{c}q ")).collect();

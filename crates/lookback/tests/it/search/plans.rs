@@ -1,11 +1,10 @@
-//! Which indexes the statement of a search is run from, and what becomes of
-//! filters and of repeated lines then.
+//! The indexes that a search reads, with filters and with repeated lines.
 
 use lookback::{Level, Log, NewLog, Total};
 use sqlx::Executor as _;
 
-/// The table of logs with a trigram index over exactly what is searched, and an
-/// index of embeddings.
+/// Creates logs with a trigram index on the searched text, and an index on
+/// embeddings.
 async fn indexed(vectors: &str) -> testkit::Database {
     let db = testkit::database().await;
     let mut logs: Vec<NewLog> = testkit::sample::logs(11, 20_000)
@@ -47,7 +46,7 @@ const HNSW: &str = "hnsw (embedding vector_cosine_ops) WITH (m = 8, ef_construct
 const IVFFLAT: &str = "ivfflat (embedding vector_cosine_ops) WITH (lists = 40)";
 
 #[tokio::test]
-async fn letters_and_likeness_are_read_from_indexes() {
+async fn search_reads_trigram_and_vector_indexes() {
     for vectors in [HNSW, IVFFLAT] {
         let db = indexed(vectors).await;
         // Before 17 PostgreSQL reads no nearest rows in order where an id decides between
@@ -77,12 +76,12 @@ async fn letters_and_likeness_are_read_from_indexes() {
     }
 }
 
-/// An index hands over its nearest rows, and the filter leaves none of them: it
-/// is asked for more, and in the end the table itself is.
+/// The index returns its nearest rows, and the filter excludes them all: it is read
+/// further, and finally the table is scanned.
 #[tokio::test]
-async fn a_filter_does_not_starve_an_index() {
+async fn search_with_selective_filter_falls_back_from_index() {
     let db = indexed(HNSW).await;
-    // No index serves these, and statistics know little of them.
+    // No index serves these, and statistics say little about them.
     let filters = || {
         [
             Log::message().like("%relay%"),
@@ -114,16 +113,16 @@ async fn a_filter_does_not_starve_an_index() {
     }
 }
 
-/// Nothing that a search sets outlives it, in the caller's transaction or not.
+/// No setting of a search outlives it, in the caller's transaction or outside one.
 #[tokio::test]
-async fn the_settings_of_the_caller_stay() {
+async fn search_restores_local_settings_of_caller() {
     let db = testkit::database().await;
     Log::records()
         .create(&db.pool, NewLog::new("API", Level::Info, "started"))
         .await
         .unwrap();
     let mut conn = db.pool.acquire().await.unwrap();
-    // A vector in the session, so that the settings of pgvector are known.
+    // A vector in the session loads pgvector, which defines its settings.
     conn.execute("SELECT '[1]'::vector <=> '[1]'; SET jit = on; SET hnsw.ef_search = 77; SET ivfflat.probes = 3")
         .await
         .unwrap();
@@ -178,10 +177,9 @@ async fn the_settings_of_the_caller_stay() {
     );
 }
 
-/// However often a line is repeated, a better and rarer one is found, by its
-/// letters and by likeness.
+/// However often another line is repeated: as a lexical and as a vector candidate.
 #[tokio::test]
-async fn copies_of_a_line_push_out_no_other() {
+async fn search_finds_rare_line_among_copies() {
     let db = testkit::database().await;
     let mut logs = vec![
         NewLog::new("API", Level::Info, "refused: connection to ledger"),

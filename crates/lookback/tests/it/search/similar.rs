@@ -1,9 +1,9 @@
-//! More like this.
+//! Similar records.
 
 use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, Total, User};
 
 #[tokio::test]
-async fn the_nearest_come_first_without_the_record_itself() {
+async fn similar_to_returns_nearest_without_record_itself() {
     let db = testkit::database().await;
     let messages = [
         "connection to the database refused",
@@ -50,7 +50,7 @@ async fn the_nearest_come_first_without_the_record_itself() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_compared_is_said() {
+async fn similar_to_without_usable_embedding_is_error() {
     let db = testkit::database().await;
     Log::records()
         .create(&db.pool, NewLog::new("API", Level::Info, "started"))
@@ -106,7 +106,7 @@ async fn what_cannot_be_compared_is_said() {
 }
 
 #[tokio::test]
-async fn every_model_has_more_like_this() {
+async fn similar_to_works_for_every_model() {
     let db = testkit::database().await;
     let at = crate::time("2026-01-01T00:00:00Z");
     let request = |method: &str, path: &str| NewRequestSnapshot::new(method, path, at, "1", "test");

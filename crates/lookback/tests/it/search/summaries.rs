@@ -1,6 +1,5 @@
-//! A search of a sealed table finds what it finds where nothing is sealed:
-//! before, while and after segments are sealed, and whatever becomes of their
-//! records.
+//! A search finds the same by summaries and by reading every row, before, while and
+//! after segments are sealed, and after any changes of their records.
 
 use std::time::Instant;
 
@@ -12,11 +11,11 @@ use proptest::strategy::ValueTree as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgConnection};
 
-use super::set::{Asked, Row, asked, rows, sentence};
+use super::evaluation::{Asked, Row, asked, rows, sentence};
 use crate::maintenance::END;
 use crate::sealing::seal_all;
 
-/// What happens to the table between two searches.
+/// An event between two searches.
 #[derive(Clone, Debug)]
 enum Event {
     Add(Vec<Row>),
@@ -27,7 +26,7 @@ enum Event {
     Delete(Vec<usize>),
     HardDelete(Vec<usize>),
     Restore,
-    Forget,
+    Unseal,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -42,12 +41,12 @@ fn event() -> impl Strategy<Value = Event> {
         2 => some().prop_map(move |p| Event::Delete(places(p))),
         1 => some().prop_map(move |p| Event::HardDelete(places(p))),
         1 => Just(Event::Restore),
-        1 => Just(Event::Forget),
+        1 => Just(Event::Unseal),
     ]
 }
 
 #[tokio::test]
-async fn what_becomes_of_sealed_records_is_found() {
+async fn search_finds_sealed_records_after_changes() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     let new: Vec<NewLog> = (0..600)
@@ -66,7 +65,7 @@ async fn what_becomes_of_sealed_records_is_found() {
         step => unreachable!("{step:?}"),
     });
     let sealed: Vec<(i64, i64, u64)> = sealed.collect();
-    // The segment that the newest record is in is not full.
+    // The segment of the newest record is not full.
     assert_eq!(sealed, [(0, 199, 199), (200, 399, 200), (400, 599, 200)]);
 
     let patch = LogPatch::new().message("the zebra has escaped");
@@ -77,7 +76,7 @@ async fn what_becomes_of_sealed_records_is_found() {
     for (words, expected) in [
         ("zebra", vec![17]),
         ("\"has escaped\"", vec![17]),
-        // By its likeness alone.
+        // By its similarity alone.
         ("fled animal zebras", vec![17]),
         ("giraffes", vec![450, 250]),
     ] {
@@ -94,11 +93,11 @@ async fn what_becomes_of_sealed_records_is_found() {
 }
 
 #[tokio::test]
-async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
+async fn search_before_while_and_after_sealing_finds_same() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     let mut runner = crate::random::runner(8);
-    // Short segments, so that a block does not have all the words that there are.
+    // Short segments, so that no block contains all words.
     let segment = prop_oneof![1..5_i64, 1..70_i64];
     let first = rows().prop_map(|rows| vec![Event::Add(rows), Event::Seal]);
     let then = prop::collection::vec((event(), prop::collection::vec(asked(), 3)), 4..12);
@@ -126,7 +125,7 @@ async fn a_search_finds_the_same_before_while_and_after_records_are_sealed() {
                 by_summaries += u32::from(sealed > 0);
                 compare(&mut conn, &asked.query(), &format!("{asked:?}")).await;
             }
-            compare_alike(&mut conn, asked).await;
+            compare_similar(&mut conn, asked).await;
         }
     }
     assert!(by_summaries > searches / 3, "{by_summaries} of {searches}");
@@ -184,12 +183,12 @@ async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
             let all = Log::records().only_deleted().filter(Filter::all());
             all.restore_all(conn).await.unwrap();
         }
-        Event::Forget => sealing::unseal(conn, Log::TABLE).await.unwrap(),
+        Event::Unseal => sealing::unseal(conn, Log::TABLE).await.unwrap(),
         Event::Change(_) | Event::Delete(_) | Event::HardDelete(_) => {}
     }
 }
 
-/// The hits of a query, by summaries where there are some or from all records.
+/// Returns the hits of a query: by summaries, or by reading every row.
 async fn hits(conn: &mut PgConnection, query: &QueryBuilder<Log>, cost: &str) -> Hits<Log> {
     sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
         .bind(cost)
@@ -212,7 +211,7 @@ async fn compare(conn: &mut PgConnection, query: &QueryBuilder<Log>, asked: &str
     assert_eq!(found.total, expected.total, "{asked}");
 }
 
-async fn compare_alike(conn: &mut PgConnection, asked: &[Asked]) {
+async fn compare_similar(conn: &mut PgConnection, asked: &[Asked]) {
     let like: Option<i64> = sqlx::query_scalar(
         "SELECT max(id) FROM logs WHERE deleted_at IS NULL AND embedding IS NOT NULL",
     )
@@ -231,10 +230,10 @@ async fn compare_alike(conn: &mut PgConnection, asked: &[Asked]) {
     }
 }
 
-/// A kind with more records than are listed of it, of which the filters leave
-/// none, or only old ones.
+/// A posting with more records than it lists, of which the filters exclude all, or
+/// all but old ones.
 #[tokio::test]
-async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
+async fn search_with_filter_finds_records_not_listed_in_posting() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     let line = |at: usize| {
@@ -255,7 +254,7 @@ async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
         (Log::level().eq(Level::Error), 30),
         (!Log::level().eq(Level::Info), 30),
         (Log::source().eq("clock"), 0),
-        // Of a number, and so not the same for all of the kind.
+        // On a number, and so not the same for all records of the template.
         (Log::message().contains("k 77 o"), 1),
     ];
     for (filter, expected) in filters {
@@ -272,10 +271,10 @@ async fn a_filter_does_not_starve_what_is_listed_of_a_kind() {
     }
 }
 
-/// What templates leave out beside a phrase that they have, and times that only
-/// some segments have.
+/// Masked words beside a phrase that is in a template, and times of some segments
+/// only.
 #[tokio::test]
-async fn numbers_beside_phrases_and_times_are_found() {
+async fn search_with_numbers_phrases_and_times_finds_same_as_scan() {
     let db = testkit::database().await;
     let mut conn = db.pool.acquire().await.unwrap();
     let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
@@ -293,7 +292,7 @@ async fn numbers_beside_phrases_and_times_are_found() {
     let records = Log::records();
     records.create_many(&mut *conn, &lines).await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
-    // Several at once, and long ones among them: all connections are open by then.
+    // Several at once, and long ones among them: all connections are open by now.
     let pool = PgPoolOptions::new()
         .min_connections(3)
         .max_connections(3)
@@ -357,7 +356,7 @@ async fn numbers_beside_phrases_and_times_are_found() {
     let found = hits(&mut conn, &at, "-1").await;
     assert_eq!(found.data.len(), 1);
 
-    // A change that keeps the template, over and over: all records are listed still.
+    // Repeated changes that keep the template: all records remain listed.
     for number in [1, 2, 3] {
         let patch = LogPatch::new().message(format!("order 9{number} is shipped"));
         records.update(&mut *conn, 8, patch).await.unwrap();

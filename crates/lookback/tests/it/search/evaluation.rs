@@ -1,4 +1,4 @@
-//! Which records a search finds, against a plain evaluation of every record.
+//! The hits of a search, compared with a plain evaluation of every record.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use lookback::{Embedding, Filter, Level, Log, NewLog};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
-/// Words that are near each other in spelling or in sense, and some that are not.
+/// Words with similar spelling or meaning, and unrelated ones.
 const WORDS: [&str; 24] = [
     "connection",
     "Connections",
@@ -108,7 +108,7 @@ fn written(terms: &[Term]) -> String {
     terms.join(" ")
 }
 
-/// A filter of the query, and what it means.
+/// A filter of the query, and its evaluation.
 type Filtered = (fn() -> Filter<Log>, fn(i64, &Row) -> bool);
 
 const FILTERS: [Filtered; 7] = [
@@ -179,7 +179,7 @@ impl Asked {
         Log::records().filter(FILTERS[self.filter].0())
     }
 
-    /// Whether filters, phrases and exclusions leave a row.
+    /// Whether a row passes filters, phrases and exclusions.
     fn leaves(&self, id: i64, row: &Row) -> bool {
         let lower = row.lower();
         let is_there = match self.deleted {
@@ -201,7 +201,7 @@ impl Asked {
             })
     }
 
-    /// Words as they were typed, those of phrases first.
+    /// Words as typed, those of phrases first.
     fn typed(&self) -> Vec<&str> {
         let phrases = self.terms.iter().filter_map(|term| match term {
             Term::Phrase(text) => Some(text),
@@ -217,8 +217,8 @@ impl Asked {
             .collect()
     }
 
-    /// The words that make a hit: of three letters or more and no stop word, if
-    /// there are such; else whatever there is.
+    /// The words that make a hit: of three letters or more and no stop word, if there
+    /// are such; otherwise all.
     fn telling(&self) -> BTreeSet<String> {
         let typed = self.typed();
         let mut words: BTreeSet<String> = typed
@@ -237,7 +237,7 @@ impl Asked {
         words
     }
 
-    /// What has to be in a text that has the word, misspelt or not.
+    /// Fragments of which a text with the word, misspelt or not, has one.
     fn pieces(word: &str) -> Vec<String> {
         let letters: Vec<char> = word.chars().collect();
         if letters.len() <= 3 || letters.iter().all(char::is_ascii_digit) {
@@ -248,9 +248,9 @@ impl Asked {
         vec![start.iter().collect(), end.iter().collect()]
     }
 
-    /// Whether a row that is left must be a hit, and whether it may be, by what
-    /// is documented of hits. What is between them is a matter of how alike two
-    /// words are, and that of the table of the encoder, which is not public.
+    /// Whether a row that passes must be a hit, and whether it may be, as documented.
+    /// Between them decides the similarity of two words, which depends on the table of
+    /// the encoder, which is not public.
     fn bounds(&self, row: &Row) -> (bool, bool) {
         let lower = row.lower();
         let typed = self.typed();
@@ -272,13 +272,13 @@ impl Asked {
         let is_near = query
             .zip(text)
             .is_some_and(|(query, text)| query.cosine(&text) > 0.4999);
-        // Of more than eight words, the longest are looked for.
+        // Of more than eight words, the longest fetch rows.
         (has_word && telling.len() <= 8, has_piece || is_near)
     }
 }
 
 #[tokio::test]
-async fn a_search_finds_what_a_plain_evaluation_finds() {
+async fn search_finds_same_as_plain_evaluation() {
     let db = testkit::database().await;
     let mut runner = crate::random::runner(20);
     let drawn = (rows(), prop::collection::vec(asked(), 12));
@@ -332,7 +332,7 @@ async fn check(db: &testkit::Database, rows: &[Row], asked: &Asked) {
         "{asked:?}"
     );
 
-    // Pages one after the other are the one long page, and hits are in its order.
+    // Consecutive pages equal one long page, and hits are in its order.
     let mut paged = Vec::new();
     let length = 7.max(u32::try_from(ids.len()).unwrap() / 3);
     let mut next = query.clone().limit(length);

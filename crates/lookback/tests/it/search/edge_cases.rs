@@ -1,4 +1,4 @@
-//! Searches that nobody means, and those that mean harm.
+//! Edge cases of search texts, and hostile ones.
 
 use lookback::{Hits, Level, Log, NewLog, QueryBuilder, Total};
 
@@ -18,9 +18,9 @@ async fn shop() -> testkit::Database {
     db
 }
 
-/// The hits of a query. How much is compared for them is bounded, and the bounds
-/// have tests where they are (`grammar.rs`, `query.rs`, `candidates.rs`, `word.rs`,
-/// `explain.rs`); here, that it comes to an end.
+/// Returns the hits of a query. The limits of its work have unit tests
+/// (`terms.rs`, `query.rs`, `run.rs`, `word.rs`, `explain.rs`); this tests that it
+/// ends.
 async fn hits(db: &testkit::Database, query: QueryBuilder<Log>) -> Hits<Log> {
     let hits = tokio::time::timeout(END, query.hits(&db.pool)).await;
     hits.expect("an end").unwrap()
@@ -32,7 +32,7 @@ async fn ids(db: &testkit::Database, search: &str) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn nothing_that_is_typed_is_an_error() {
+async fn every_search_text_is_valid() {
     let db = shop().await;
     let long = "word ".repeat(20_000);
     let wide = "🦀".repeat(25_000);
@@ -98,7 +98,7 @@ async fn nothing_that_is_typed_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_odd_is_found_as_it_stands() {
+async fn search_finds_punctuation_as_it_is() {
     let db = shop().await;
     for (search, found) in [
         ("\"100% of_it\"", vec![5]),
@@ -122,7 +122,7 @@ async fn what_is_odd_is_found_as_it_stands() {
 }
 
 #[tokio::test]
-async fn filters_of_a_search_are_listed_newest_first_and_in_any_order() {
+async fn search_of_filters_alone_lists_in_requested_order() {
     let db = shop().await;
     let page = Log::records()
         .search("level:info -cache")
@@ -148,9 +148,9 @@ async fn filters_of_a_search_are_listed_newest_first_and_in_any_order() {
     );
 }
 
-/// Words as long as they come, and texts of a megabyte.
+/// Words of any length, and texts of a megabyte.
 #[tokio::test]
-async fn long_words_and_long_texts_are_found() {
+async fn search_finds_long_words_in_long_texts() {
     let db = testkit::database().await;
     let long = |seed: u64, length: usize| -> String {
         let letters = (0..length as u64).map(|at| {
@@ -175,7 +175,7 @@ async fn long_words_and_long_texts_are_found() {
     let found = hits(&db, Log::records().search(search)).await;
     assert_eq!(found.data.len(), 8);
 
-    // What is far into a text is found and marked all the same.
+    // Also far into a text, with highlights.
     let last = long(1_499, 600);
     let hits = hits(&db, Log::records().search(&last[100..140]).limit(1)).await;
     let highlight = &hits.data[0].highlights[0];

@@ -1,5 +1,4 @@
-//! How well a search finds what is meant, on the log of a shop that was made
-//! for this. `make bench-search` measures it on real logs.
+//! The quality of a search, on judgments of the log of an invented shop. `make bench-search` measures it on real logs.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +20,7 @@ struct Judged {
     keys: Vec<String>,
 }
 
-/// Of the queries of a class, how many have to find a right line among the
+/// The number of queries of a class that must find a relevant line among the
 /// first five.
 const FLOORS: [(&str, f64); 5] = [
     ("exact", 1.0),
@@ -32,7 +31,7 @@ const FLOORS: [(&str, f64); 5] = [
 ];
 
 #[tokio::test]
-async fn what_is_meant_is_among_the_first_five() {
+async fn judged_queries_find_relevant_line_among_first_five() {
     let db = testkit::database().await;
     let lines: Vec<Line> = read(include_str!("../../judged/lines.jsonl"));
     let new: Vec<NewLog> = lines
