@@ -135,26 +135,17 @@ pub(super) fn candidates(
         "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, TRUE AS complete".to_owned();
     if query.has_vector_candidates() {
         let rows = format!("{vector_from}{scope} AND {embedding} IS NOT NULL");
-        let nearest = NearestRows {
+        let rows = NearestRows {
             id: &id,
             distance: &format!("{embedding} <=> {vector}"),
             rows: &rows,
         };
         sql.push(&match vector_scan {
-            VectorScan::Index => nearest.by_index(),
-            VectorScan::Sequential => nearest.by_scan(sources.vector.is_some()),
+            VectorScan::Index => rows.by_index(),
+            VectorScan::Sequential => rows.by_scan(sources.vector.is_some()),
         });
         found.push_str(" UNION SELECT __id FROM nearest");
-        scanned = match vector_scan {
-            VectorScan::Index => {
-                "SELECT count(*) AS index_rows, 1 - max(distance) AS min_cosine, FALSE AS complete FROM vector_rows"
-                    .to_owned()
-            }
-            VectorScan::Sequential => format!(
-                "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, \
-                   coalesce((SELECT sum(row_count) FROM vector_groups WHERE distance_step <= {MAX_DISTANCE_STEP}), 0) <= {VECTOR_LIMIT} AS complete"
-            ),
-        };
+        scanned = nearest::scanned(vector_scan);
     }
     sql.push(&format!(
         ", vector_scan AS ({scanned}) \

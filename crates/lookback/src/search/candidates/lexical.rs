@@ -236,24 +236,7 @@ impl LexicalGroups {
         range.push_str(&format!(" AND last_id >= {}", sql.argument(from)?));
         let wanted = sql.argument(effort.groups)?;
         let quarters = sql.argument(effort.quarters)?;
-        let mut patterns = Vec::new();
-        for word in &tokens.words {
-            for token in std::iter::once(&word.whole).chain(&word.tokens) {
-                let pattern = sql.argument(Pattern::containing(&token.text))?;
-                patterns.push((token.text.clone(), pattern));
-            }
-        }
-        let pattern = |text: &str| {
-            let known = patterns.iter().find(|(known, _)| known == text);
-            known.map_or_else(|| "NULL".to_owned(), |(_, pattern)| pattern.clone())
-        };
-        let signature = tokens.signature(&|token| {
-            if token.has_digit {
-                "FALSE".to_owned()
-            } else {
-                format!("template LIKE {}", pattern(&token.text))
-            }
-        });
+        let signature = Self::signature(tokens, &mut sql)?;
         let mut phrases = String::new();
         for phrase in &tokens.phrases {
             let within = templates_within(&phrase.text);
@@ -301,6 +284,28 @@ impl LexicalGroups {
             posting_ids = posting_ids("t.id", "__each", &range),
         ));
         Ok(sql)
+    }
+
+    /// Writes the signature of a template, which has no tokens with digits.
+    fn signature(tokens: &QueryTokens, sql: &mut Sql) -> Result<String, Error> {
+        let mut patterns = Vec::new();
+        for word in &tokens.words {
+            for token in std::iter::once(&word.whole).chain(&word.tokens) {
+                let pattern = sql.argument(Pattern::containing(&token.text))?;
+                patterns.push((token.text.clone(), pattern));
+            }
+        }
+        let pattern = |text: &str| {
+            let known = patterns.iter().find(|(known, _)| known == text);
+            known.map_or_else(|| "NULL".to_owned(), |(_, pattern)| pattern.clone())
+        };
+        Ok(tokens.signature(&|token| {
+            if token.has_digit {
+                "FALSE".to_owned()
+            } else {
+                format!("template LIKE {}", pattern(&token.text))
+            }
+        }))
     }
 }
 

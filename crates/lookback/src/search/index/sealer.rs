@@ -264,6 +264,30 @@ impl Sealer {
         } else {
             self.end(first_id, known).unwrap_or(last_id).max(last_id)
         };
+        let summaries = self.summarise_all(together.conn(), extra, (first_id, last_id), known);
+        let summaries = summaries.await?;
+        let segments = summaries.len() as u64;
+        let end = summaries.last().map_or(last_id, |summary| summary.last_id);
+        let rows = self.store_all(together.conn(), summaries).await?;
+        together.commit().await?;
+        Ok(SealStep::Sealed {
+            segments,
+            first_id,
+            last_id: end,
+            rows,
+            behind: behind(end),
+        })
+    }
+
+    /// Summarises a range of ids, and on each extra session the next one after it, as
+    /// far as all ids are known.
+    async fn summarise_all(
+        &self,
+        conn: &mut PgConnection,
+        extra: &mut Vec<CloseOnDrop<'static>>,
+        (first_id, last_id): (i64, i64),
+        known: i64,
+    ) -> Result<Vec<SegmentSummary>, Error> {
         let (table, has_kinds, mut end) = (self.table, self.has_kinds, last_id);
         let mut others = Vec::new();
         while let Some(last_id) = self.end(end.saturating_add(1), known)
@@ -278,32 +302,35 @@ impl Sealer {
                 Ok::<_, Error>(summary)
             }));
         }
-        let own = summarise(table, together.conn(), first_id, last_id, has_kinds);
+        let own = summarise(table, conn, first_id, last_id, has_kinds);
         let mut summaries = vec![own.await?];
         for other in others {
             let ended = other.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
             summaries.push(ended?);
         }
-        let (segments, mut rows) = (summaries.len() as u64, 0);
+        Ok(summaries)
+    }
+
+    /// Stores summaries, merges the postings of segments that are complete, and
+    /// returns the number of records.
+    async fn store_all(
+        &mut self,
+        conn: &mut PgConnection,
+        summaries: Vec<SegmentSummary>,
+    ) -> Result<u64, Error> {
+        let mut rows = 0;
         for summary in summaries {
             self.has_kinds = summary.has_postings();
             rows += summary.rows as u64;
             let (first_id, last_id) = (summary.first_id, summary.last_id);
-            store(table, together.conn(), summary).await?;
+            store(self.table, &mut *conn, summary).await?;
             let after = last_id.saturating_add(1);
             let first = after - SEGMENTS_PER_MERGE * self.segment;
             if after.rem_euclid(SEGMENTS_PER_MERGE * self.segment) == 0 && first < first_id {
-                merge_range(together.conn(), table, first, last_id).await?;
+                merge_range(&mut *conn, self.table, first, last_id).await?;
             }
         }
-        together.commit().await?;
-        Ok(SealStep::Sealed {
-            segments,
-            first_id,
-            last_id: end,
-            rows,
-            behind: behind(end),
-        })
+        Ok(rows)
     }
 
     /// Updates which transactions are awaited, and once all have ended, up to

@@ -2,8 +2,23 @@
 
 use super::{
     DISTANCE_STEPS, INDEX_STEP, INDEX_STEPS, MAX_DISTANCE_STEP, MAX_GROUPS, VECTOR_LIMIT,
-    VECTOR_PER_GROUP,
+    VECTOR_PER_GROUP, VectorScan,
 };
+
+/// Writes the query of what was read: rows and least cosine from an index, and
+/// whether all near rows were found.
+pub(super) fn scanned(vector_scan: VectorScan) -> String {
+    match vector_scan {
+        VectorScan::Index => {
+            "SELECT count(*) AS index_rows, 1 - max(distance) AS min_cosine, FALSE AS complete FROM vector_rows"
+                .to_owned()
+        }
+        VectorScan::Sequential => format!(
+            "SELECT 0::bigint AS index_rows, NULL::float8 AS min_cosine, \
+               coalesce((SELECT sum(row_count) FROM vector_groups WHERE distance_step <= {MAX_DISTANCE_STEP}), 0) <= {VECTOR_LIMIT} AS complete"
+        ),
+    }
+}
 
 /// Writes the common table expressions for the nearest rows.
 pub(super) struct NearestRows<'a> {
