@@ -53,7 +53,7 @@ pub fn finds<M: crate::Model>(
 ) -> bool {
     let terms = Terms::parse(M::TABLE, search);
     let whole = parse::text::lower(&texts.join("\n"));
-    let has = |piece: &String| whole.contains(&parse::text::lower(piece));
+    let has = |text: &String| whole.contains(&parse::text::lower(text));
     if !terms.phrases.iter().all(has) || terms.without.iter().any(has) {
         return false;
     }

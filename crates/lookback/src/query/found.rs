@@ -216,8 +216,8 @@ impl<M: Model> QueryBuilder<M> {
         let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
         let mut data = Vec::with_capacity(found.page.len());
         let shape = WithTexts(self.whole());
-        for (place, (record, texts)) in self.rows_of(session, &ids, &shape).await? {
-            let ranked = &found.page[place];
+        for (index, (record, texts)) in self.rows_of(session, &ids, &shape).await? {
+            let ranked = &found.page[index];
             let (why, highlights) = explainer.explain(ranked, &texts);
             data.push(Hit {
                 record,
@@ -350,12 +350,12 @@ impl<M: Model> QueryBuilder<M> {
         let near = self.similar_page(session, id).await?;
         let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
         let records = self.rows_of(session, &ids, &self.whole()).await?;
-        let data = records.into_iter().map(|(place, record)| {
+        let data = records.into_iter().map(|(index, record)| {
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "the precision of the vectors themselves"
             )]
-            let cosine = near.found[place].1 as f32;
+            let cosine = near.found[index].1 as f32;
             let why = Why {
                 similarity: Some(cosine),
                 ..Why::default()

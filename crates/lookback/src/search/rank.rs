@@ -152,16 +152,16 @@ pub(super) fn finds(
     whole: &str,
     embedding: Option<&Embedding>,
 ) -> bool {
-    let presence = query
-        .fetch_words
-        .iter()
-        .map(|fetched| match whole.contains(&fetched.word) {
-            true => WordPresence::Word,
-            false if fetched.fragments.iter().any(|piece| whole.contains(piece)) => {
-                WordPresence::Fragment
-            }
-            false => WordPresence::Absent,
-        });
+    let presence = query.fetch_words.iter().map(|word| {
+        let has = |fragment: &String| whole.contains(fragment);
+        if whole.contains(&word.word) {
+            WordPresence::Word
+        } else if word.fragments.iter().any(has) {
+            WordPresence::Fragment
+        } else {
+            WordPresence::Absent
+        }
+    });
     let candidate = Candidate {
         id: 0,
         fields: texts.to_vec(),
@@ -188,18 +188,20 @@ fn is_hit(
     qualities: &[f32],
     similarity: Option<f32>,
 ) -> bool {
-    let by_letters = query.fetch_words.iter().zip(&candidate.presence).any(
-        |(fetched, presence)| match presence {
+    let is_lexical = query
+        .fetch_words
+        .iter()
+        .zip(&candidate.presence)
+        .any(|(word, presence)| match presence {
             WordPresence::Word => true,
-            WordPresence::Fragment => qualities[fetched.place] >= MISSPELLING_THRESHOLD,
+            WordPresence::Fragment => qualities[word.index] >= MISSPELLING_THRESHOLD,
             WordPresence::Absent => false,
-        },
-    );
+        });
     let is_near = || {
         candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
             && similarity.is_some_and(|similarity| similarity >= MIN_SIMILARITY)
     };
-    !query.phrases.is_empty() || by_letters || is_near()
+    !query.phrases.is_empty() || is_lexical || is_near()
 }
 
 /// Returns the best quality of a match for each word of the query.
@@ -213,9 +215,9 @@ fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatche
         }
     }
     // The text may be truncated; what the database found in all of it counts.
-    for (fetched, presence) in query.fetch_words.iter().zip(&candidate.presence) {
-        if *presence == WordPresence::Word && allows_partial_match(&fetched.word) {
-            best[fetched.place] = best[fetched.place].max(PART);
+    for (word, presence) in query.fetch_words.iter().zip(&candidate.presence) {
+        if *presence == WordPresence::Word && allows_partial_match(&word.word) {
+            best[word.index] = best[word.index].max(PART);
         }
     }
     best

@@ -183,7 +183,7 @@ impl FetchedRows {
                 id: row.try_get("__id")?,
                 fields: truncate_texts(row.try_get("__fields")?),
                 presence: (0..query.fetch_words.len())
-                    .map(|place| presence(signature, place))
+                    .map(|index| presence(signature, index))
                     .collect(),
                 cosine,
             });
@@ -208,8 +208,8 @@ fn truncate_texts(mut texts: Vec<String>) -> Vec<String> {
     let mut lengths: Vec<usize> = texts.iter().map(|text| text.chars().count()).collect();
     let (mut room, mut each) = (MAX_RANKED_CHARS as usize, 0);
     lengths.sort_unstable();
-    for (place, length) in lengths.iter().enumerate() {
-        each = room / (lengths.len() - place);
+    for (index, length) in lengths.iter().enumerate() {
+        each = room / (lengths.len() - index);
         if *length > each {
             break;
         }
@@ -225,8 +225,8 @@ fn truncate_texts(mut texts: Vec<String>) -> Vec<String> {
 }
 
 /// Reads the two bits of a word from a signature.
-fn presence(signature: i64, place: usize) -> WordPresence {
-    match (signature >> (2 * place)) & 3 {
+fn presence(signature: i64, index: usize) -> WordPresence {
+    match (signature >> (2 * index)) & 3 {
         0 => WordPresence::Absent,
         1 => WordPresence::Fragment,
         _ => WordPresence::Word,

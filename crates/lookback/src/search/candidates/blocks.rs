@@ -65,9 +65,9 @@ impl Blocks {
         let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
             return Ok(None);
         };
-        let weight = |place: usize| {
-            if tokens.counts_in_blocks(place) {
-                row.try_get(format!("w{place}").as_str())
+        let weight = |index: usize| {
+            if tokens.counts_in_blocks(index) {
+                row.try_get(format!("w{index}").as_str())
             } else {
                 Ok(0.0)
             }
@@ -141,7 +141,7 @@ impl Blocks {
                 (false, false) => "__phrases",
             },
             weights = Words::weights(count),
-            score = Words::score((0..count).filter(|place| tokens.counts_in_blocks(*place))),
+            score = Words::score((0..count).filter(|index| tokens.counts_in_blocks(*index))),
         ));
         Ok(sql)
     }
@@ -169,9 +169,9 @@ impl Blocks {
             return false;
         };
         let score_of = |signature: &i64| -> f64 {
-            let of_word = |(place, weight): (usize, &f64)| {
-                let had = u8::try_from((signature >> (2 * place)) & 3).unwrap_or(0);
-                f64::from(had) * weight
+            let of_word = |(index, weight): (usize, &f64)| {
+                let presence = u8::try_from((signature >> (2 * index)) & 3).unwrap_or(0);
+                f64::from(presence) * weight
             };
             self.weights.iter().enumerate().map(of_word).sum()
         };

@@ -101,12 +101,12 @@ pub(super) fn template_condition(
     if exclusion.is_empty() {
         return Ok(String::new());
     }
-    let fields = table.search.iter().enumerate().map(|(place, column)| {
+    let fields = table.search.iter().enumerate().map(|(index, column)| {
         let column = table.columns[*column].quoted();
         // For the collation of the column, which determines comparisons.
         format!(
             "coalesce(t.fields[{}], (NULL::{}).{column}::text) AS {column}",
-            place + 1,
+            index + 1,
             table.quoted()
         )
     });

@@ -159,8 +159,8 @@ impl QueryTokens {
 
     /// Returns whether blocks tell how much of a word a record may have: only
     /// words with a digit count, if there are any.
-    pub(super) fn counts_in_blocks(&self, place: usize) -> bool {
-        self.words[place].whole.has_digit || !self.words.iter().any(|word| word.whole.has_digit)
+    pub(super) fn counts_in_blocks(&self, index: usize) -> bool {
+        self.words[index].whole.has_digit || !self.words.iter().any(|word| word.whole.has_digit)
     }
 
     /// Writes the signature of a block: the words that its records may have.
@@ -228,7 +228,7 @@ impl QueryTokens {
 fn has(bytes: &str, bits: &[usize]) -> String {
     let bits: Vec<String> = bits
         .iter()
-        .map(|place| format!("get_bit({bytes}, {place}) = 1"))
+        .map(|index| format!("get_bit({bytes}, {index}) = 1"))
         .collect();
     if bits.is_empty() {
         "TRUE".to_owned()

@@ -91,8 +91,8 @@ pub(crate) async fn delete_segments(
     let Some(row) = sql.fetch_optional(&mut *conn).await? else {
         return Ok(true);
     };
-    let (gone, kept): (i64, Option<i64>) = (row.try_get("removed")?, row.try_get("kept")?);
-    if let Some(kept) = kept.filter(|kept| gone > 0 && *kept < end) {
+    let (removed, kept): (i64, Option<i64>) = (row.try_get("removed")?, row.try_get("kept")?);
+    if let Some(kept) = kept.filter(|kept| removed > 0 && *kept < end) {
         delete_summaries_between(conn, table, first, end, kept).await?;
     }
     Ok(row.try_get("is_open")?)

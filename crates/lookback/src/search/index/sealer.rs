@@ -536,7 +536,7 @@ async fn read(
 /// Returns the text columns among the search fields, whose collation defines
 /// lower case.
 fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
-    let columns = table.search.iter().map(|place| &table.columns[*place]);
+    let columns = table.search.iter().map(|index| &table.columns[*index]);
     columns
         .filter(|column| column.ty == ColumnType::Text)
         .map(|column| column.quoted())

@@ -47,7 +47,7 @@ pub(crate) fn has_digit(text: &str) -> bool {
 /// without a digit, only itself: within a run with a digit it is masked.
 pub(crate) fn templates_within(text: &str) -> Vec<String> {
     let own: Vec<(&str, bool)> = runs(text).collect();
-    let is_run = |place: usize| own[place].0.chars().all(char::is_alphanumeric);
+    let is_run = |index: usize| own[index].0.chars().all(char::is_alphanumeric);
     if let [(run, false)] = own.as_slice() {
         return vec![(*run).to_owned()];
     }
@@ -55,9 +55,9 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
     for first in [false, true] {
         for last in [false, true] {
             let mut within = String::new();
-            for (place, (run, has_digit)) in own.iter().enumerate() {
-                let at_end = (first && place == 0) || (last && place + 1 == own.len());
-                if *has_digit || (at_end && is_run(place)) {
+            for (index, (run, has_digit)) in own.iter().enumerate() {
+                let at_end = (first && index == 0) || (last && index + 1 == own.len());
+                if *has_digit || (at_end && is_run(index)) {
                     within.push('0')
                 } else {
                     within.push_str(run)

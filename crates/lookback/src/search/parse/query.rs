@@ -30,7 +30,7 @@ pub(crate) struct Query {
 pub(in crate::search) struct FetchWord {
     pub(in crate::search) word: String,
     /// Its index in the words of the query.
-    pub(in crate::search) place: usize,
+    pub(in crate::search) index: usize,
     /// Fragments of the word. A row with none of them has neither the word, nor
     /// the word with one wrong letter, nor an inflection of it.
     pub(in crate::search) fragments: Vec<String>,
@@ -105,7 +105,7 @@ fn ranked(words: Vec<String>, fetched: &mut [FetchWord]) -> Vec<String> {
     let mut ranked = Vec::with_capacity(words.len().min(MAX_RANKED_WORDS));
     for word in words {
         match fetched.iter_mut().find(|fetched| fetched.word == word) {
-            Some(fetched) => fetched.place = ranked.len(),
+            Some(fetched) => fetched.index = ranked.len(),
             None if others > 0 => others -= 1,
             None => continue,
         }
@@ -123,9 +123,9 @@ fn fetch_words(words: &[String]) -> (Vec<FetchWord>, bool) {
         .iter()
         .enumerate()
         .filter(|(_, word)| is_significant(word) || !any_is_significant)
-        .map(|(place, word)| FetchWord {
+        .map(|(index, word)| FetchWord {
             word: word.clone(),
-            place,
+            index,
             fragments: fragments(word),
         })
         .collect();
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(query.words.last().map(String::as_str), Some("needles"));
         assert_eq!(query.fetch_words[0].word, "needles");
         for word in &query.fetch_words {
-            assert_eq!(query.words[word.place], word.word);
+            assert_eq!(query.words[word.index], word.word);
         }
         assert!(query.has_unfetched_words);
     }

@@ -55,14 +55,14 @@ impl<'a> Explainer<'a> {
         let folded: Vec<FoldedText> = texts.iter().map(|text| FoldedText::new(text)).collect();
         let found = self.found(texts, &folded);
         let best: Vec<Option<Occurrence<'_>>> = found.iter().map(|found| best(found)).collect();
-        let matches = best.iter().enumerate().filter_map(|(place, best)| {
+        let matches = best.iter().enumerate().filter_map(|(index, best)| {
             best.map(|best| WordMatch {
-                word: self.query.words[place].clone(),
+                word: self.query.words[index].clone(),
                 kind: best.matched.kind,
                 field: self.field(best.field),
                 matched: best.word.to_owned(),
                 quality: best.matched.quality,
-                weight: self.weights[place],
+                weight: self.weights[index],
             })
         });
         let why = Why {
@@ -74,11 +74,11 @@ impl<'a> Explainer<'a> {
         };
         let highlights = texts.iter().enumerate().filter_map(|(field, text)| {
             let mut ranges = Vec::new();
-            for (place, found) in found.iter().enumerate() {
+            for (index, found) in found.iter().enumerate() {
                 let here = found
                     .iter()
-                    .filter(|found| found.field == field && is_highlighted(found, best[place]));
-                ranges.extend(here.flat_map(|found| self.range(place, found)));
+                    .filter(|found| found.field == field && is_highlighted(found, best[index]));
+                ranges.extend(here.flat_map(|found| self.range(index, found)));
             }
             for phrase in &self.query.phrases {
                 ranges.extend(folded[field].find(&lower(phrase)).take(MAX_HIGHLIGHTS));
@@ -106,9 +106,9 @@ impl<'a> Explainer<'a> {
                 for range in words(&text[compared_ranges.clone()]) {
                     let at = compared_ranges.start + range.start;
                     let word = &text[at..compared_ranges.start + range.end];
-                    for (place, matched) in self.matcher.matches(word).iter().enumerate() {
+                    for (index, matched) in self.matcher.matches(word).iter().enumerate() {
                         if matched.quality >= MISSPELLING_THRESHOLD {
-                            found[place].push(Occurrence {
+                            found[index].push(Occurrence {
                                 matched: *matched,
                                 field,
                                 word,
@@ -128,11 +128,11 @@ impl<'a> Explainer<'a> {
     /// Words contain no punctuation; it is found as it is.
     fn find_punctuation<'t>(&self, texts: &'t [String], found: &mut [Vec<Occurrence<'t>>]) {
         for (field, text) in texts.iter().enumerate() {
-            for (place, punctuation) in self.query.words.iter().enumerate() {
+            for (index, punctuation) in self.query.words.iter().enumerate() {
                 let here = text
                     .match_indices(punctuation.as_str())
                     .take(MAX_HIGHLIGHTS);
-                found[place].extend(here.map(|(at, word)| Occurrence {
+                found[index].extend(here.map(|(at, word)| Occurrence {
                     matched: Match::EXACT,
                     field,
                     word,
@@ -144,13 +144,13 @@ impl<'a> Explainer<'a> {
 
     /// Returns the range of a match: the letters of the word, or the whole
     /// matched word if it is a misspelling or similar.
-    fn range(&self, place: usize, found: &Occurrence<'_>) -> Vec<Range<usize>> {
+    fn range(&self, index: usize, found: &Occurrence<'_>) -> Vec<Range<usize>> {
         let whole = found.at..found.at + found.word.len();
         match found.matched.kind {
             MatchKind::Start | MatchKind::Part => {
                 let folded = FoldedText::new(found.word);
                 folded
-                    .find(&self.query.words[place])
+                    .find(&self.query.words[index])
                     .map(|range| range.start + found.at..range.end + found.at)
                     .collect()
             }
@@ -158,8 +158,8 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    fn field(&self, place: usize) -> &'static str {
-        self.table.columns[self.table.search[place]].name
+    fn field(&self, index: usize) -> &'static str {
+        self.table.columns[self.table.search[index]].name
     }
 }
 
@@ -183,13 +183,13 @@ fn compared_ranges(
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..end).collect();
     let is_all = end == text.len();
     for word in words.iter().filter(|_| !is_all) {
-        let places = folded.find(word).skip_while(|place| place.end <= end);
-        ranges.extend(places.take(MAX_DISTANT_PLACES).map(|place| {
-            let before = text.floor_char_boundary(place.start.saturating_sub(CONTEXT));
-            let after = text.ceil_char_boundary(place.end.saturating_add(CONTEXT));
-            let from = text[before..place.start].rfind(is_open);
-            let to = text[place.end..after].find(is_open);
-            from.map_or(before, |at| before + at)..to.map_or(after, |at| place.end + at)
+        let places = folded.find(word).skip_while(|found| found.end <= end);
+        ranges.extend(places.take(MAX_DISTANT_PLACES).map(|found| {
+            let before = text.floor_char_boundary(found.start.saturating_sub(CONTEXT));
+            let after = text.ceil_char_boundary(found.end.saturating_add(CONTEXT));
+            let from = text[before..found.start].rfind(is_open);
+            let to = text[found.end..after].find(is_open);
+            from.map_or(before, |at| before + at)..to.map_or(after, |at| found.end + at)
         }));
     }
     merged(ranges)

@@ -18,17 +18,17 @@ struct Word {
 impl Words {
     pub(super) fn bind(query: &Query, sql: &mut Sql) -> Result<Self, Error> {
         // The database converts both sides to lower case, by the same rules.
-        let mut pattern = |piece: &String| {
+        let mut pattern = |fragment: &String| {
             Ok(format!(
                 "lower({})",
-                sql.argument(Pattern::containing(piece))?
+                sql.argument(Pattern::containing(fragment))?
             ))
         };
         let mut words = Vec::new();
-        for fetched in &query.fetch_words {
+        for word in &query.fetch_words {
             words.push(Word {
-                whole: pattern(&fetched.word)?,
-                fragments: fetched
+                whole: pattern(&word.word)?,
+                fragments: word
                     .fragments
                     .iter()
                     .map(&mut pattern)
@@ -66,10 +66,10 @@ impl Words {
 
     /// Writes the IDF of each word among the rows that have any.
     pub(in crate::search) fn weights(words: usize) -> String {
-        let of_word = |place: usize| {
+        let of_word = |index: usize| {
             format!(
-                "ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE (__signature >> {}) & 2 = 2))) AS w{place}",
-                2 * place
+                "ln(1 + count(*)::float8 / (1 + count(*) FILTER (WHERE (__signature >> {}) & 2 = 2))) AS w{index}",
+                2 * index
             )
         };
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
@@ -77,10 +77,10 @@ impl Words {
 
     /// Writes the same for groups of `rows` rows.
     pub(in crate::search) fn weights_of_rows(words: usize) -> String {
-        let of_word = |place: usize| {
+        let of_word = |index: usize| {
             format!(
-                "ln(1 + sum(rows)::float8 / (1 + coalesce(sum(rows) FILTER (WHERE (__signature >> {}) & 2 = 2), 0))) AS w{place}",
-                2 * place
+                "ln(1 + sum(rows)::float8 / (1 + coalesce(sum(rows) FILTER (WHERE (__signature >> {}) & 2 = 2), 0))) AS w{index}",
+                2 * index
             )
         };
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
@@ -88,7 +88,7 @@ impl Words {
 
     /// Writes the weighted sum of the words of a row; a fragment counts half.
     pub(in crate::search) fn score(words: impl Iterator<Item = usize>) -> String {
-        let of_word = |place: usize| format!("((__signature >> {}) & 3) * w{place}", 2 * place);
+        let of_word = |index: usize| format!("((__signature >> {}) & 3) * w{index}", 2 * index);
         words.map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
@@ -97,13 +97,13 @@ impl Words {
 /// each of its fragments. Without a fragment there is no word, which is the
 /// common case.
 pub(in crate::search) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> String {
-    let of_word = |(place, (whole, fragments)): (usize, (String, Vec<String>))| {
-        let (word, piece) = (2_i64 << (2 * place), 1_i64 << (2 * place));
+    let of_word = |(index, (whole, fragments)): (usize, (String, Vec<String>))| {
+        let (word, fragment) = (2_i64 << (2 * index), 1_i64 << (2 * index));
         if fragments.is_empty() {
             format!("CASE WHEN {whole} THEN {word} ELSE 0 END")
         } else {
             format!(
-                "CASE WHEN NOT ({}) THEN 0 WHEN {whole} THEN {word} ELSE {piece} END",
+                "CASE WHEN NOT ({}) THEN 0 WHEN {whole} THEN {word} ELSE {fragment} END",
                 fragments.join(" OR ")
             )
         }
