@@ -52,7 +52,7 @@ impl<'a> LocalSetting<'a> {
 /// Outside a transaction it begins one, which is rolled back at the end and with
 /// it the settings: nothing may be written in it. In the caller's transaction the
 /// previous settings are restored, without a savepoint (see
-/// [`Together`](super::Together)).
+/// [`TransactionScope`](super::TransactionScope)).
 pub(crate) struct LocalSettings<C: Connected> {
     /// `None` once it has ended.
     connection: Option<C>,

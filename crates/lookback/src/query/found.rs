@@ -13,7 +13,7 @@ use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::model::{Model, Role, Table, search_fields};
+use crate::model::{ColumnRole, Model, Table, search_fields};
 use crate::search::index::map_summary_error;
 use crate::search::{self, Explainer, Highlight, Hit, Query, Scope, SearchSession, Terms, Why};
 use crate::value::ColumnValue;
@@ -110,7 +110,7 @@ impl<M: Model> QueryBuilder<M> {
         target: &SearchTarget,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let (ids, total, more, window): (Vec<i64>, Total, bool, Window) = match target {
+        let (ids, total, more, window): (Vec<i64>, Total, bool, OffsetPage) = match target {
             SearchTarget::Words(words) => {
                 let found = self.found(session, words).await?;
                 let ids = found.page.iter().map(|hit| hit.id).collect();
@@ -290,7 +290,7 @@ impl<M: Model> QueryBuilder<M> {
         id: i64,
         embedding: &Embedding,
         scope: &Scope<'_>,
-        window: &Window,
+        window: &OffsetPage,
         row_set: Option<&search::RowSet>,
     ) -> Result<Sql, Error> {
         let table = M::TABLE;
@@ -341,7 +341,7 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Writes ` WHERE …` for the records of the query that existed when a page was
     /// first read.
-    fn push_where_of(&self, window: &Window, sql: &mut Sql) -> Result<(), Error> {
+    fn push_where_of(&self, window: &OffsetPage, sql: &mut Sql) -> Result<(), Error> {
         self.push_where(sql)?;
         window.push_until(M::TABLE, sql)
     }
@@ -378,7 +378,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// Returns which of the found records are on the page.
-    fn window(&self, of: String) -> Result<Window, Error> {
+    fn window(&self, of: String) -> Result<OffsetPage, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         OffsetPage::new(M::TABLE, of, self.offset, limit, self.start.as_ref())
     }
@@ -465,7 +465,7 @@ struct SimilarPage {
 }
 
 impl SimilarPage {
-    fn read(rows: &[PgRow], window: &Window, count: Count) -> Result<Self, sqlx::Error> {
+    fn read(rows: &[PgRow], window: &OffsetPage, count: Count) -> Result<Self, sqlx::Error> {
         let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
         let mut counted = None;
         for row in rows {
@@ -503,7 +503,7 @@ impl SimilarPage {
 }
 
 /// Returns the total as far as the rows of a page show it.
-fn seen(window: &Window, found: usize, more: bool) -> Total {
+fn seen(window: &OffsetPage, found: usize, more: bool) -> Total {
     Total::AtLeast(match found {
         0 => 0,
         found => window.offset + found as u64 + u64::from(more),

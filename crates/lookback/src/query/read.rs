@@ -194,9 +194,9 @@ impl<M: Model> QueryBuilder<M> {
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
         let filter = sql.fragment(|sql| self.push_where(sql))?;
-        // One plan is the best for all values: there are none, or only the id that the page
-        // starts after. With other values it may not be. Of a time or a name that is rare, a
-        // plan for any value reads the table from its newest record on.
+        // One plan is the best for all values if there are none, or only the id that the page
+        // starts after. With others it may not be: for a rare time or name, a plan for any
+        // value reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
             && (self.start.is_none() || self.order().len() == 1);

@@ -67,16 +67,19 @@ impl<M: Model> QueryBuilder<M> {
         mut changes: Vec<(usize, Value<'_>)>,
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        // The embedding is of all search fields: those that stay are read, and
-        // the row is locked so that no other change comes between.
-        let mut together = Together::begin(conn).await?;
-        let summaries = Changes::begin(together.conn(), table).await?;
+        // The embedding depends on all search fields: the unchanged ones are read, and the row
+        // is locked against concurrent changes.
+        let mut transaction = TransactionScope::begin(conn).await?;
+        let summaries = Changes::begin(transaction.conn(), table).await?;
         let mut sql = select_search_fields(table);
         self.push_where(&mut sql)?;
-        self.push_unchanged(&mut sql)?;
-        sql.push(&format!(" AND {} = ", table.role(Role::Id).quoted()));
+        self.push_if_updated_at(&mut sql)?;
+        sql.push(&format!(
+            " AND {} = ",
+            table.column_of(ColumnRole::Id).quoted()
+        ));
         sql.bind(id)?;
-        let kept = lock_search_fields(table, sql, together.conn()).await?;
+        let kept = lock_search_fields(table, sql, transaction.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
             return Err(self.not_found_or_changed(transaction.conn(), id).await);
         };
@@ -158,15 +161,15 @@ impl<M: Model> QueryBuilder<M> {
         let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
         let (mut done, mut last) = (0_u64, i64::MIN);
         while let Some(newest) = newest {
-            // In the order of ids, each once: a record that was changed is behind.
+            // In the order of ids, each record once.
             let mut sql = select_search_fields(table);
             self.push_where(&mut sql)?;
             sql.push(&format!(" AND {id} > "));
             sql.bind(last)?;
             sql.push(&format!(" AND {id} <= "));
             sql.bind(newest)?;
-            sql.push(&format!(" ORDER BY {id} LIMIT {BATCH}"));
-            let kept = lock_search_fields(table, sql, together.conn()).await?;
+            sql.push(&format!(" ORDER BY {id} LIMIT {UPDATE_BATCH}"));
+            let kept = lock_search_fields(table, sql, transaction.conn()).await?;
             let Some((batch_last, _)) = kept.last() else {
                 break;
             };
@@ -389,7 +392,7 @@ fn embedding_after(
 
 /// Begins a statement for [`lock_search_fields`], without a condition.
 fn select_search_fields(table: &'static Table) -> Sql {
-    let mut columns = vec![table.role(Role::Id).quoted()];
+    let mut columns = vec![table.column_of(ColumnRole::Id).quoted()];
     columns.extend(encoder_texts(table));
     Sql::new(&format!(
         "SELECT {} FROM {}",

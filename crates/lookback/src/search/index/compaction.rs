@@ -30,15 +30,15 @@ pub async fn merge_postings(
     first_id: i64,
     last_id: i64,
 ) -> Result<Option<(u64, u64)>, Error> {
-    let mut together = Together::begin(conn).await?;
-    if !lock(together.conn(), table, Lock::TryExclusive).await? {
+    let mut transaction = TransactionScope::begin(conn).await?;
+    if !lock(transaction.conn(), table, Lock::TryExclusive).await? {
         return Ok(None);
     }
-    purge_all_orphans(together.conn(), table).await?;
-    let merged = merge_range(together.conn(), table, first_id, last_id).await;
+    purge_all_orphans(transaction.conn(), table).await?;
+    let merged = merge_range(transaction.conn(), table, first_id, last_id).await;
     let merged = merged.map_err(|error| map_summary_error(table, error))?;
-    purge_unused_templates(together.conn(), table.name).await?;
-    together.commit().await?;
+    purge_unused_templates(transaction.conn(), table.name).await?;
+    transaction.commit().await?;
     Ok(Some(merged))
 }
 

@@ -28,7 +28,7 @@ pub const DEFAULT_SEGMENT: i64 = 16_384;
 /// The number of segments whose postings are merged.
 const SEGMENTS_PER_MERGE: i64 = 16;
 
-/// The length of a long segment, taken when several are sealed together, in
+/// The length of a long segment, taken when several are sealed transaction, in
 /// segments: fewer statements and postings.
 const LONG_SEGMENT_FACTOR: i64 = 4;
 
@@ -158,7 +158,7 @@ impl Sealer {
         self.seal_next(conn, &mut Vec::new(), patience).await
     }
 
-    /// Seals several segments together, for a table that is far behind.
+    /// Seals several segments transaction, for a table that is far behind.
     ///
     /// Up to `at_once` segments, of up to four times as many ids, are each read
     /// on a connection of the pool and summarised by a task, as far as the pool
@@ -247,16 +247,16 @@ impl Sealer {
             tokio::time::sleep(POLL).await;
             self.settle(conn, head).await?;
         }
-        let mut together = Together::begin(conn).await?;
-        let locked = lock(together.conn(), self.table, Lock::TryExclusive).await?;
+        let mut transaction = TransactionScope::begin(conn).await?;
+        let locked = lock(transaction.conn(), self.table, Lock::TryExclusive).await?;
         // A process that sealed it since had the exclusive lock, too. Retention deletes what comes
         // before it.
-        if !locked || sealed_until(together.conn(), self.table).await? != sealed {
+        if !locked || sealed_until(transaction.conn(), self.table).await? != sealed {
             return Ok(SealStep::Busy);
         }
         if sealed.is_none() {
             // The ids may have been sealed once before.
-            purge_all_orphans(together.conn(), self.table).await?;
+            purge_all_orphans(transaction.conn(), self.table).await?;
         }
         let known = self.settled.map_or(last_id, |settled| settled.min(head));
         let last_id = if extra.is_empty() {
@@ -264,12 +264,12 @@ impl Sealer {
         } else {
             self.end(first_id, known).unwrap_or(last_id).max(last_id)
         };
-        let summaries = self.summarise_all(together.conn(), extra, (first_id, last_id), known);
+        let summaries = self.summarise_all(transaction.conn(), extra, (first_id, last_id), known);
         let summaries = summaries.await?;
         let segments = summaries.len() as u64;
         let end = summaries.last().map_or(last_id, |summary| summary.last_id);
-        let rows = self.store_all(together.conn(), summaries).await?;
-        together.commit().await?;
+        let rows = self.store_all(transaction.conn(), summaries).await?;
+        transaction.commit().await?;
         Ok(SealStep::Sealed {
             segments,
             first_id,

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row as _};
 
 use super::orphans::{delete_segments_ctes, first_sealed_id};
 use super::{Lock, lock};
-use crate::db::{Sql, Together, one, row};
+use crate::db::{Sql, TransactionScope, one, row};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 
@@ -24,21 +24,21 @@ const TEMPLATES: &str = "search_templates";
 ///
 /// Those of the database.
 pub async fn unseal(conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
-    let mut together = Together::begin(conn).await?;
-    lock(together.conn(), table, Lock::Exclusive).await?;
+    let mut transaction = TransactionScope::begin(conn).await?;
+    lock(transaction.conn(), table, Lock::Exclusive).await?;
     let mut sql = Sql::default();
     let target = sql.argument(table.name)?;
     let deleting = delete_segments_ctes(&target, "TRUE");
     sql.push(&format!(
         "WITH {deleting} SELECT count(*) FROM removed_segments"
     ));
-    sql.execute(together.conn()).await?;
+    sql.execute(transaction.conn()).await?;
     for summaries in ["search_blocks", "search_kinds", TEMPLATES] {
         let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
         sql.bind(table.name)?;
-        sql.execute(together.conn()).await?;
+        sql.execute(transaction.conn()).await?;
     }
-    Ok(together.commit().await?)
+    Ok(transaction.commit().await?)
 }
 
 /// Vacuums and analyzes the tables of summaries.
