@@ -34,7 +34,7 @@ pub(crate) async fn run<M: Model + Serialize + TableRow>(
 fn needs<M: Model>(command: &RecordCommand) -> Vec<Required> {
     let name = M::TABLE.name();
     match command {
-        RecordCommand::Search { .. } | RecordCommand::Similar { .. } if M::TABLE.sealed => {
+        RecordCommand::Search { .. } | RecordCommand::Similar { .. } if M::TABLE.is_sealed() => {
             let summaries = privileges::on_summaries(privileges::READ);
             [(name, privileges::READ)]
                 .into_iter()

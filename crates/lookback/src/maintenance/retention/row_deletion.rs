@@ -158,9 +158,11 @@ pub(super) async fn refresh_segments(
     loop {
         let step = match after {
             None => delete_leading_segments(conn, table).await,
-            Some(after) => index::recount_segments(conn, table, cutoff, after, SEGMENTS_PER_STATEMENT)
-                .await
-                .map(|last| last.map_or(RefreshOutcome::Complete, RefreshOutcome::UpTo)),
+            Some(after) => {
+                index::recount_segments(conn, table, cutoff, after, SEGMENTS_PER_STATEMENT)
+                    .await
+                    .map(|last| last.map_or(RefreshOutcome::Complete, RefreshOutcome::UpTo))
+            }
         };
         match step {
             Ok(RefreshOutcome::Complete) => return Ok(()),
