@@ -188,7 +188,7 @@ async fn a_table_of_any_name_and_type_is_written_and_read() {
         .await
         .unwrap();
     assert_eq!(found.data.len(), 2);
-    // Its vectors can be recomputed; only those that differ are written.
+    // Its vectors can be made anew, and then only those that are not right are written.
     let mut conn = db.pool.acquire().await.unwrap();
     sqlx::raw_sql(r#"UPDATE sales."Orders" SET embedding = NULL WHERE note LIKE '%bottles%'"#)
         .execute(&mut *conn)
@@ -230,7 +230,7 @@ async fn a_table_of_any_name_and_type_is_written_and_read() {
     let json = r#"{"email": "e", "Odd name": "it's ok", "new": true, "type": null}"#;
     let read: NewOrder = serde_json::from_str(json).unwrap();
     assert_eq!(read, NewOrder::new("e").mood(Mood::Fine).new_(true));
-    assert_eq!(Order::TABLE.columns().len(), 14);
+    assert_eq!(Order::TABLE.columns.len(), 14);
 }
 
 mod mistakes {
@@ -289,7 +289,7 @@ mod mistakes {
         Plain: it is stored as text; an enum type has a name: #[column_enum(type = "…")]
         Land (table sales.countries): the table is that of Country already
         Land (table sales.countries): the enum type sales.mood has the values bad here, and it's ok, very_happy in Order (table sales."Orders")
-        Time (table times): column at: its default differs from record to record; say what the database is to do: #[column(default = …, sql_default = "now()")]
+        Time (table times): column at: its default differs for each record; give the database one, too: #[column(default = …, sql_default = "now()")]
         Order (table sales."Orders"): the model is given twice
         Order (table sales."Orders"): foreign key orders_country_fkey: sales.countries has no primary key; if it is there with a key, name the columns: REFERENCES sales.countries (…)
         Land (table sales.countries): there are two tables, indexes or keys of the name sales."Orders_pkey"

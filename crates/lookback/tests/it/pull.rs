@@ -58,18 +58,18 @@ async fn a_database_is_pulled_as_the_module_that_is_committed() {
     table cache has storage parameters, which are not in the schema: fillfactor=70
     table cache is unlogged, which is not in the schema
     table heirs is left out: it inherits from another, which is not in the schema
-    table numbered: the sequence of id starts or counts in its own way, which is not in the schema
+    table numbered: the sequence of id has options, which are not in the schema
     table orders has row-level security, which is not in the schema
     table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
-    left alone: composite type pair
-    left alone: domain percent
-    left alone: function touch
-    left alone: materialized view sales.totals
-    left alone: partition index events_default_at_idx of events_default
-    left alone: policy mine of orders
-    left alone: sequence tickets
-    left alone: trigger touch of orders
-    left alone: view open_orders
+    not in the models: composite type pair
+    not in the models: domain percent
+    not in the models: function touch
+    not in the models: materialized view sales.totals
+    not in the models: partition index events_default_at_idx of events_default
+    not in the models: policy mine of orders
+    not in the models: sequence tickets
+    not in the models: trigger touch of orders
+    not in the models: view open_orders
     the schema other has 1 table that is not read
     ");
 }
