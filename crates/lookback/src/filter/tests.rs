@@ -445,3 +445,17 @@ fn what_follows_a_field_is_split_off_in_one_way() {
         "{error}"
     );
 }
+
+#[test]
+fn lookups_have_distinct_names_and_operations() {
+    let all = crate::Lookup::all();
+    for (index, lookup) in all.iter().enumerate() {
+        for other in &all[..index] {
+            let mut names = lookup.names();
+            assert!(names.all(|name| other.names().all(|taken| taken != name)));
+            let is_same = lookup.operation() == other.operation()
+                && lookup.is_negated() == other.is_negated();
+            assert!(!is_same, "{} and {}", lookup.name(), other.name());
+        }
+    }
+}
