@@ -196,9 +196,10 @@ impl<M: Model> Filter<M> {
         }
         let whole = whole.unwrap_or_else(Tree::all);
         whole.node.collect_invalid(&mut errors);
-        match errors.is_empty() {
-            true => Ok(Self::new(whole)),
-            false => Err(Error::invalid(M::TABLE.name, errors)),
+        if errors.is_empty() {
+            Ok(Self::new(whole))
+        } else {
+            Err(Error::invalid(M::TABLE.name, errors))
         }
     }
 
@@ -214,9 +215,10 @@ impl<M: Model> Filter<M> {
     /// condition on a hidden column, which text filters cannot use.
     pub fn to_text(&self) -> Result<String, Error> {
         let errors = format::unformattable(M::TABLE, &self.node);
-        match errors.is_empty() {
-            true => Ok(format::to_text(M::TABLE, &self.node)),
-            false => Err(Error::invalid(M::TABLE.name, errors)),
+        if errors.is_empty() {
+            Ok(format::to_text(M::TABLE, &self.node))
+        } else {
+            Err(Error::invalid(M::TABLE.name, errors))
         }
     }
 }

@@ -424,13 +424,14 @@ impl<M: Model> QueryBuilder<M> {
         self.check_only_filters(what)?;
         self.check_no_if_updated_at(what)?;
         self.check_no_timeout(what)?;
-        match self.filter.is_empty() {
-            true => Err(Error::invalid_field(
+        if self.filter.is_empty() {
+            Err(Error::invalid_field(
                 M::TABLE.name,
                 "filter",
                 format!("is missing; it says which {what}, and Filter::all() means every one"),
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 
@@ -475,13 +476,14 @@ impl<M: Model> QueryBuilder<M> {
         self.check_only_filters(what)?;
         self.check_no_if_updated_at(what)?;
         self.check_no_timeout(what)?;
-        match self.filter.is_empty() {
-            true => Ok(()),
-            false => Err(Error::invalid_field(
+        if self.filter.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid_field(
                 M::TABLE.name,
                 "filter",
                 format!("does not go with {what}"),
-            )),
+            ))
         }
     }
 

@@ -214,18 +214,15 @@ fn format_value(column: &ColumnDef, value: &Value<'_>) -> FormattedValue {
 /// An element of several types is the word that stands for all of them. If every
 /// element has one type, a JSON array gives the types.
 fn format_elements(groups: &[Vec<Json>]) -> FormattedValue {
-    match groups.iter().all(|group| group.len() == 1) {
-        true => FormattedValue::Json(
-            Json::Array(groups.iter().flatten().cloned().collect()).to_string(),
-        ),
-        false => {
-            let word = |group: &Vec<Json>| match group.as_slice() {
-                [Json::String(text)] => quoted(text),
-                [.., Json::String(text)] => text.clone(),
-                _ => unreachable!("the string is the last of what a word spells"),
-            };
-            FormattedValue::Items(groups.iter().map(word).collect())
-        }
+    if groups.iter().all(|group| group.len() == 1) {
+        FormattedValue::Json(Json::Array(groups.iter().flatten().cloned().collect()).to_string())
+    } else {
+        let word = |group: &Vec<Json>| match group.as_slice() {
+            [Json::String(text)] => quoted(text),
+            [.., Json::String(text)] => text.clone(),
+            _ => unreachable!("the string is the last of what a word spells"),
+        };
+        FormattedValue::Items(groups.iter().map(word).collect())
     }
 }
 
@@ -237,18 +234,20 @@ fn quote_key(text: &str) -> String {
         && !text.ends_with('_')
         && !text.contains("__")
         && !matches!(text, "and" | "or" | "not");
-    match is_plain {
-        true => text.to_owned(),
-        false => quoted(text),
+    if is_plain {
+        text.to_owned()
+    } else {
+        quoted(text)
     }
 }
 
 /// Quotes an item of a list or a value in a group, unless it is plain.
 fn quote_item(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_.:/+@%*".contains(c);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => quoted(text),
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
     }
 }
 

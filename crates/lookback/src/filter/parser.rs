@@ -112,9 +112,10 @@ fn whole_group(
     };
     let parsed = parser.group(group, &mut lexer, 1).and_then(|tree| {
         lexer.skip_spaces();
-        match lexer.is_at_end() {
-            true => Ok(tree),
-            false => Err(lexer.unexpected("the end")),
+        if lexer.is_at_end() {
+            Ok(tree)
+        } else {
+            Err(lexer.unexpected("the end"))
         }
     });
     match parsed {

@@ -70,9 +70,10 @@ impl Renderer<'_> {
                     Test::Json(..) => true,
                     _ => column.nullable,
                 };
-                let (open, close) = match never_null && may_be_null {
-                    true => ("(", ") IS TRUE"),
-                    false => ("", ""),
+                let (open, close) = if never_null && may_be_null {
+                    ("(", ") IS TRUE")
+                } else {
+                    ("", "")
                 };
                 self.sql.push(open);
                 self.test(column, test, never_null)?;
@@ -369,16 +370,17 @@ impl Renderer<'_> {
     /// 16 bits, and the query needs some itself.
     fn check_parameter_count(&self) -> Result<(), Error> {
         const MAX_VALUES: usize = 65_000;
-        match self.sql.bound() < MAX_VALUES {
-            true => Ok(()),
-            false => Err(Error::invalid_field(
+        if self.sql.bound() < MAX_VALUES {
+            Ok(())
+        } else {
+            Err(Error::invalid_field(
                 self.table.name,
                 "filter",
                 format!(
                     "holds more than {MAX_VALUES} values; many values of one field go into one \
                      list, by `in`"
                 ),
-            )),
+            ))
         }
     }
 }

@@ -290,9 +290,10 @@ impl Node {
             }
             Self::Test { column, test } => {
                 let column = &table.columns[*column];
-                match column.hidden && *test != Test::IsNull {
-                    true => write!(f, "{} <hidden>", column.name),
-                    false => write!(f, "{} {test:?}", column.name),
+                if column.hidden && *test != Test::IsNull {
+                    write!(f, "{} <hidden>", column.name)
+                } else {
+                    write!(f, "{} {test:?}", column.name)
                 }
             }
             Self::Searched(text) => write!(f, "searched {text:?}"),

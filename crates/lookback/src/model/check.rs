@@ -91,9 +91,10 @@ pub(crate) fn json_problem(json: &Json) -> Option<String> {
 /// `str::find` does not.
 fn nul(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    match bytes.contains(&0) {
-        true => bytes.iter().position(|byte| *byte == 0),
-        false => None,
+    if bytes.contains(&0) {
+        bytes.iter().position(|byte| *byte == 0)
+    } else {
+        None
     }
 }
 

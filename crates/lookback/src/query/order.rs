@@ -86,9 +86,10 @@ impl OrderBy {
     pub(super) fn to_text(self, table: &'static Table) -> String {
         let name = table.columns[self.column].name;
         let minus = if self.descending { "-" } else { "" };
-        match self.nulls_first {
-            true => format!("{minus}{name}__{NULLS_FIRST}"),
-            false => format!("{minus}{name}"),
+        if self.nulls_first {
+            format!("{minus}{name}__{NULLS_FIRST}")
+        } else {
+            format!("{minus}{name}")
         }
     }
 

@@ -200,9 +200,12 @@ impl<M: Model> QueryBuilder<M> {
         let keeps_plan = sql.bound() == before
             && self.offset == 0
             && (self.start.is_none() || self.order().len() == 1);
-        let number = |sql: &mut Sql, number: u64| match keeps_plan {
-            true => Ok(Sql::written(number)),
-            false => sql.argument(i64::try_from(number).unwrap_or(i64::MAX)),
+        let number = |sql: &mut Sql, number: u64| {
+            if keeps_plan {
+                Ok(Sql::written(number))
+            } else {
+                sql.argument(i64::try_from(number).unwrap_or(i64::MAX))
+            }
         };
         let start = sql.fragment(|sql| match &self.start {
             Some(start) => cursor::push_start(table, &self.order(), start, sql),
@@ -220,9 +223,10 @@ impl<M: Model> QueryBuilder<M> {
         let offset = number(&mut sql, self.offset)?;
 
         let backwards = matches!(self.start, Some(PageStart::Before(_)));
-        let order: Vec<OrderBy> = match backwards {
-            true => self.order().into_iter().map(OrderBy::reversed).collect(),
-            false => self.order(),
+        let order: Vec<OrderBy> = if backwards {
+            self.order().into_iter().map(OrderBy::reversed).collect()
+        } else {
+            self.order()
         };
         let keys: Vec<OrderKey> = order.iter().map(|by| OrderKey::of(table, *by)).collect();
         // The keys are selected beside the columns: a key may not be among the columns, and

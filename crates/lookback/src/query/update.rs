@@ -340,9 +340,10 @@ fn changes<P: ColumnValues>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error>
         .iter()
         .filter_map(|(index, value)| check(&table.columns[*index], value).err())
         .collect();
-    match wrong.is_empty() {
-        true => Ok(changes),
-        false => Err(Error::invalid(table.name, wrong)),
+    if wrong.is_empty() {
+        Ok(changes)
+    } else {
+        Err(Error::invalid(table.name, wrong))
     }
 }
 

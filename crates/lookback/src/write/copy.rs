@@ -27,9 +27,10 @@ pub(crate) async fn copy_all<N: ColumnValues>(
     records: &[N],
 ) -> Result<u64, (usize, sqlx::Error)> {
     let at_start = |error| (0, error);
-    let runs: Vec<&[N]> = match N::Model::TABLE.columns.iter().any(|c| c.database_default) {
-        true => records.chunk_by(|a, b| omits_same_columns(a, b)).collect(),
-        false => vec![records],
+    let runs: Vec<&[N]> = if N::Model::TABLE.columns.iter().any(|c| c.database_default) {
+        records.chunk_by(|a, b| omits_same_columns(a, b)).collect()
+    } else {
+        vec![records]
     };
     if let [run] = runs.as_slice() {
         return copy_in(conn, run).await.map_err(at_start);

@@ -77,9 +77,10 @@ impl RawOperand {
             OperandSyntax::Json => Self::Json(vec![json(lexer, &[])?]),
             OperandSyntax::JsonList => Self::Json(jsons(lexer, None)?),
         };
-        match lexer.is_at_end() {
-            true => Ok(raw),
-            false => Err(lexer.unexpected("the end")),
+        if lexer.is_at_end() {
+            Ok(raw)
+        } else {
+            Err(lexer.unexpected("the end"))
         }
     }
 
@@ -98,9 +99,10 @@ impl RawOperand {
                     return Ok(Self::Many(items));
                 }
                 let item = grouped_item(lexer)?;
-                Ok(Self::Many(match item.text.is_empty() && !item.quoted {
-                    true => Vec::new(),
-                    false => vec![item],
+                Ok(Self::Many(if item.text.is_empty() && !item.quoted {
+                    Vec::new()
+                } else {
+                    vec![item]
                 }))
             }
             OperandSyntax::Json => Ok(Self::Json(vec![json(lexer, &ENDS)?])),
@@ -162,13 +164,12 @@ fn item(lexer: &mut Lexer<'_>, ends: &[char]) -> Result<Word, Problem> {
     Ok(match lexer.quoted()? {
         Some(text) => Word { text, quoted: true },
         None => {
-            let text = match ends.is_empty() {
-                true => {
-                    let rest = lexer.rest();
-                    lexer.skip(rest.len());
-                    rest
-                }
-                false => lexer.until(ends).trim_end(),
+            let text = if ends.is_empty() {
+                let rest = lexer.rest();
+                lexer.skip(rest.len());
+                rest
+            } else {
+                lexer.until(ends).trim_end()
             };
             Word {
                 text: text.to_owned(),
@@ -219,13 +220,12 @@ fn items(lexer: &mut Lexer<'_>, end: Option<char>) -> Result<Vec<Word>, Problem>
 
 fn json(lexer: &mut Lexer<'_>, ends: &[char]) -> Result<Json, Problem> {
     let start = lexer.clone();
-    let text = match ends.is_empty() {
-        true => {
-            let rest = lexer.rest();
-            lexer.skip(rest.len());
-            rest
-        }
-        false => lexer.json(ends),
+    let text = if ends.is_empty() {
+        let rest = lexer.rest();
+        lexer.skip(rest.len());
+        rest
+    } else {
+        lexer.json(ends)
     };
     text.parse().map_err(|_| {
         Problem::new(format!(

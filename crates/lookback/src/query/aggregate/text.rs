@@ -58,13 +58,14 @@ impl TextKeys {
                 bucket,
             });
         }
-        match read.is_empty() {
-            true => Err(Error::invalid_field(
+        if read.is_empty() {
+            Err(Error::invalid_field(
                 table.name,
                 "group_by",
                 "names no field; give at least one",
-            )),
-            false => Ok(Self(read)),
+            ))
+        } else {
+            Ok(Self(read))
         }
     }
 }
@@ -139,13 +140,14 @@ impl TextMeasures {
             };
             read.push((text.to_owned(), call));
         }
-        match read.is_empty() {
-            true => Err(Error::invalid_field(
+        if read.is_empty() {
+            Err(Error::invalid_field(
                 table.name,
                 "measures",
                 "names nothing to work out; give at least one, such as count",
-            )),
-            false => Ok(Self(read)),
+            ))
+        } else {
+            Ok(Self(read))
         }
     }
 }
@@ -169,9 +171,10 @@ fn function_named(column: &ColumnDef, name: &str) -> Result<AggregateFunction, S
     if let Some(percent) = percentile
         && number
     {
-        return match (0.0..=100.0).contains(&percent) {
-            true => Ok(AggregateFunction::Percentile(percent / 100.0)),
-            false => Err("is not a percentile from p0 to p100".to_owned()),
+        return if (0.0..=100.0).contains(&percent) {
+            Ok(AggregateFunction::Percentile(percent / 100.0))
+        } else {
+            Err("is not a percentile from p0 to p100".to_owned())
         };
     }
     let mut offered = vec!["distinct"];
