@@ -51,7 +51,7 @@ pub enum Error {
     /// A migration failed.
     #[cfg(feature = "migrate")]
     #[error(transparent)]
-    Migration(crate::migrate::Error),
+    Migration(lookback_migrate::Error),
 
     /// Models that describe no schema that PostgreSQL would take.
     #[error("{}", problems.join("\n"))]
@@ -372,21 +372,6 @@ impl Error {
         Self::Setup {
             problem: format!("the database has no table {table}"),
             hint: MIGRATE.to_owned(),
-        }
-    }
-}
-
-#[cfg(feature = "migrate")]
-impl From<crate::migrate::Error> for Error {
-    fn from(error: crate::migrate::Error) -> Self {
-        let error = match error.into_driver() {
-            Ok(source) => return source.into(),
-            Err(error) => error,
-        };
-        match error.into_hook().map(|source| source.downcast::<Self>()) {
-            Ok(Ok(own)) => *own,
-            Ok(Err(source)) => Self::Migration(crate::migrate::Error::from_hook(source)),
-            Err(error) => Self::Migration(error),
         }
     }
 }

@@ -103,3 +103,17 @@ fn pull_options() -> PullOptions {
     options.is_precreated = maintenance::is_managed_name;
     options
 }
+
+impl From<Error> for crate::Error {
+    fn from(error: Error) -> Self {
+        let error = match error.into_driver() {
+            Ok(source) => return source.into(),
+            Err(error) => error,
+        };
+        match error.into_hook().map(|source| source.downcast::<Self>()) {
+            Ok(Ok(own)) => *own,
+            Ok(Err(source)) => Self::Migration(Error::from_hook(source)),
+            Err(error) => Self::Migration(error),
+        }
+    }
+}

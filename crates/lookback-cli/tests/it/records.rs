@@ -387,7 +387,7 @@ $ lookback logs search gateway
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
 ! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by similarity finds the wrong rows
-! hint: make them anew with lookback db reembed, or use the version of Lookback that wrote them
+! hint: recompute them with lookback db reembed, or use the version of Lookback that wrote them
 ! 1 of 1 logs
 ");
     transcript!(lookback.run(&["db", "reembed"]), @"

@@ -1,6 +1,6 @@
 //! Changes that people complain about in other tools, a folder each: what is
 //! there (`start.sql`, `rows.sql`), what is wanted (`target.sql`), what is
-//! said (`flags`), the files that are generated (`expected.sql`, written anew
+//! said (`flags`), the files that are generated (`expected.sql`, written again
 //! with `SCENARIOS=overwrite`), and what is true afterwards (`kept.sql`), or
 //! the words of the server (`fails`).
 

@@ -188,7 +188,7 @@ async fn a_table_of_any_name_and_type_is_written_and_read() {
         .await
         .unwrap();
     assert_eq!(found.data.len(), 2);
-    // Its vectors can be made anew, and then only those that are not right are written.
+    // Its vectors can be recomputed; only those that differ are written.
     let mut conn = db.pool.acquire().await.unwrap();
     sqlx::raw_sql(r#"UPDATE sales."Orders" SET embedding = NULL WHERE note LIKE '%bottles%'"#)
         .execute(&mut *conn)
@@ -230,7 +230,7 @@ async fn a_table_of_any_name_and_type_is_written_and_read() {
     let json = r#"{"email": "e", "Odd name": "it's ok", "new": true, "type": null}"#;
     let read: NewOrder = serde_json::from_str(json).unwrap();
     assert_eq!(read, NewOrder::new("e").mood(Mood::Fine).new_(true));
-    assert_eq!(Order::TABLE.columns.len(), 14);
+    assert_eq!(Order::TABLE.columns().len(), 14);
 }
 
 mod mistakes {

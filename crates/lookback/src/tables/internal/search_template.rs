@@ -6,7 +6,7 @@ use crate::{Embedding, Hidden, model};
 
 /// What records have in common whose texts differ in numbers and ids alone, and
 /// whose vectors are the same: each once for a table, however many records have
-/// it. Which do is said by [`SearchKind`](crate::SearchKind)s.
+/// it. Which do is in [`SearchKind`](crate::SearchKind)s.
 #[model(
     table = "search_templates",
     search(),
