@@ -29,13 +29,14 @@ test-anywhere: ## Run the tests with other dates, time zones, under load, as ano
 test-older: ## Run the tests against PostgreSQL 16 (FILTER=storage::)
 	CARGO="$(CARGO)" FILTER="$(FILTER)" sh scripts/postgresql-16.sh
 
-lint: ## Check formatting, lints, documentation and the arrows between crates
 lint: ## Check formatting, lints, documentation and the dependencies between crates
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) check --quiet --locked -p lookback --no-default-features
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
 	sh scripts/check-arrows.sh
+	sh scripts/check-rooms.sh
+	sh scripts/check-words.sh
 	sh scripts/check-rust-version.sh
 	CARGO="$(CARGO)" sh scripts/deny.sh licenses bans sources
 	$(CARGO) run --quiet --locked -p lookback-cli -- db check --offline
