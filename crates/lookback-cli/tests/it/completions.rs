@@ -9,7 +9,7 @@ fn completions_of_each_shell_know_the_commands() {
     let lookback = Lookback::with(None);
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = lookback.run(&["completions", shell]).succeeded().out;
-        for word in ["lookback", "migrate", "baseline", "database-url", "retain"] {
+        for word in ["lookback", "migrate", "baseline", "database-url", "prune"] {
             assert!(script.contains(word), "{word} in the script of {shell}");
         }
     }

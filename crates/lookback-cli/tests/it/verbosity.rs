@@ -18,7 +18,7 @@ ID  MESSAGE
 ");
     transcript!(lookback.run(&["logs", "delete", "1"]), @"
 $ lookback logs delete 1
-! deleted log 1; to bring it back: lookback logs restore 1
+! deleted log 1; to restore it: lookback logs restore 1
 ");
     transcript!(lookback.run(&["-q", "logs", "restore", "1"]), @"
 $ lookback -q logs restore 1

@@ -37,10 +37,11 @@ impl Serialize for Json {
 
 impl Serialize for JsonNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Some(number) = self.as_i64() {
+        // `-0` is a whole number, and written otherwise.
+        if let Some(number) = self.as_i64().filter(|number| Self::from(*number) == *self) {
             return serializer.serialize_i64(number);
         }
-        if let Some(number) = self.as_u64() {
+        if let Some(number) = self.as_u64().filter(|number| Self::from(*number) == *self) {
             return serializer.serialize_u64(number);
         }
         let float = self.as_f64();

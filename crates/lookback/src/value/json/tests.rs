@@ -84,13 +84,22 @@ fn parse_of_bad_text_says_where() {
     .iter()
     .map(|text| text.parse::<Json>().expect_err(text).to_string())
     .collect();
-    insta::assert_snapshot!(errors.join("\n"), @r"");
+    insta::assert_snapshot!(errors.join("\n"), @r"
+    EOF while parsing a value at line 1 column 0
+    expected value at line 1 column 7
+    expected value at line 1 column 4
+    unexpected end of hex escape at line 1 column 8
+    invalid number at line 1 column 2
+    EOF while parsing a value at line 1 column 3
+    trailing characters at line 1 column 4
+    recursion limit exceeded at line 1 column 128
+    ");
     assert!(("[".repeat(127) + &"]".repeat(127)).parse::<Json>().is_ok());
     assert_eq!(
         Json::from_slice(b"\"\xff\"")
             .expect_err("not UTF-8")
             .to_string(),
-        "invalid unicode code point at line 1 column 3"
+        "invalid unicode code point at line 1 column 2"
     );
 }
 
