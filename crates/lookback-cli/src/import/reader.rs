@@ -332,7 +332,7 @@ fn field_names(bytes: &[u8]) -> Result<Vec<String>, LineError> {
     const FIRST: usize = 100;
     let text = utf8(bytes)?;
     if text.len() <= LARGE {
-        return Ok(object(text)?.into_iter().map(|(name, _)| name).collect());
+        return Ok(object(text)?.into_keys().collect());
     }
     let mut names = Vec::new();
     line_size::fields(text, |name, _| {

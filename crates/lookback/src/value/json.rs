@@ -394,17 +394,24 @@ impl PartialEq<&str> for Json {
     }
 }
 
-macro_rules! equals_number {
-    ($($number:ty),+) => {
-        $(impl PartialEq<$number> for Json {
-            fn eq(&self, other: &$number) -> bool {
-                *self == Self::from(*other)
+macro_rules! equals {
+    ($($other:ty => $read:ident,)+) => {
+        $(impl PartialEq<$other> for Json {
+            fn eq(&self, other: &$other) -> bool {
+                self.$read() == Some((*other).into())
             }
         })+
     };
 }
 
-equals_number!(i32, i64, u32, u64, f64, bool);
+equals! {
+    bool => as_bool,
+    i32 => as_i64,
+    i64 => as_i64,
+    u32 => as_u64,
+    u64 => as_u64,
+    f64 => as_f64,
+}
 
 #[cfg(test)]
 mod tests;
