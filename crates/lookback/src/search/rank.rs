@@ -34,7 +34,7 @@ const MIN_SIMILARITY: f32 = 0.25;
 #[derive(Debug)]
 pub(crate) struct Ranking {
     pub(crate) hits: Vec<Ranked>,
-    /// The weight of each word of the query; transaction 1.
+    /// The weight of each word of the query; together 1.
     pub(super) weights: Vec<f32>,
 }
 

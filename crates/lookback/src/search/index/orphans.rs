@@ -7,7 +7,7 @@
 //! orphans are below the first segment; those of a partition with sealed
 //! records before it are deleted at once.
 //!
-//! Blocks are purged last, transaction with unused templates: as long as there are
+//! Blocks are purged last, together with unused templates: as long as there are
 //! blocks below the first segment, there may be such templates.
 
 use sqlx::{PgConnection, Row as _};

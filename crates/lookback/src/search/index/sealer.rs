@@ -28,7 +28,7 @@ pub const DEFAULT_SEGMENT: i64 = 16_384;
 /// The number of segments whose postings are merged.
 const SEGMENTS_PER_MERGE: i64 = 16;
 
-/// The length of a long segment, taken when several are sealed transaction, in
+/// The length of a long segment, taken when several are sealed together, in
 /// segments: fewer statements and postings.
 const LONG_SEGMENT_FACTOR: i64 = 4;
 
@@ -158,7 +158,7 @@ impl Sealer {
         self.seal_next(conn, &mut Vec::new(), patience).await
     }
 
-    /// Seals several segments transaction, for a table that is far behind.
+    /// Seals several segments together, for a table that is far behind.
     ///
     /// Up to `at_once` segments, of up to four times as many ids, are each read
     /// on a connection of the pool and summarised by a task, as far as the pool

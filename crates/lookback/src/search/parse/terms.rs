@@ -22,7 +22,7 @@ pub(crate) struct Terms {
 /// it. A longer text is a document, and its start says what it is about.
 const MAX_BYTES: usize = 4096;
 
-/// The number of phrases, exclusions and fields transaction, each a condition for
+/// The number of phrases, exclusions and fields together, each a condition for
 /// every row. Further phrases and fields are words; further exclusions are
 /// ignored.
 const MAX_CONDITIONS: usize = 32;

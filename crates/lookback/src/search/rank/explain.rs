@@ -16,7 +16,7 @@ use crate::search::rank::{Ranked, Ranking, has_phrase};
 const MAX_COMPARED: usize = 24 * 1024;
 
 /// The places of a word that are compared beyond that, and the bytes on either
-/// side that are read transaction with it.
+/// side that are read together with it.
 const MAX_DISTANT_PLACES: usize = 8;
 const CONTEXT: usize = 128;
 
