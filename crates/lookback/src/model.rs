@@ -7,6 +7,10 @@ use crate::error::Error;
 use crate::value::{JsonMap, Value};
 
 mod check;
+#[cfg_attr(
+    not(feature = "migrate"),
+    expect(dead_code, reason = "only migrations read the definition of a table")
+)]
 mod definition;
 mod json_input;
 mod search_fields;
