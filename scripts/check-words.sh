@@ -27,7 +27,7 @@ likeness: similarity
 found=0
 while IFS=: read -r word instead; do
     [ -n "$word" ] || continue
-    # CHANGELOG.md names what was renamed; this file and the glossary name the words.
+    # This file and the glossary name the words themselves.
     if git grep -nIiwE "$word" -- . ':!scripts/check-words.sh' ':!docs/glossary.md' >&2; then
         printf 'error: "%s" is not a word of this project\nhint: write%s\n' "$word" "$instead" >&2
         found=1
