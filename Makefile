@@ -19,8 +19,7 @@ down: ## Stop the private PostgreSQL and keep its data
 test: ## Run the tests on a real PostgreSQL, started for them
 	$(CARGO) test --workspace --locked
 
-test-long: test-anywhere test-older ## Run the tests with many more cases in each property, and anywhere
-test-long: test-anywhere ## Run the property tests with many more cases, and test-anywhere
+test-long: test-anywhere test-older ## Run the property tests with many more cases, test-anywhere and test-older
 	PROPTEST_CASES=20000 PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED:-$$(date +%s)} $(CARGO) test --workspace --locked
 
 test-anywhere: ## Run the tests with other dates, time zones, under load, as another user (ON="load user")
