@@ -25,7 +25,7 @@ test-long: test-anywhere test-older ## Run the property tests with many more cas
 test-anywhere: ## Run the tests with other dates, time zones, under load, as another user (ON="load user")
 	CARGO="$(CARGO)" sh scripts/test-anywhere.sh $(ON)
 
-test-older: ## Run the tests against PostgreSQL 16 (FILTER=storage::)
+test-older: ## Run the tests against PostgreSQL 16 (FILTER=maintenance::)
 	CARGO="$(CARGO)" FILTER="$(FILTER)" sh scripts/postgresql-16.sh
 
 lint: ## Check formatting, lints, documentation and the dependencies between crates

