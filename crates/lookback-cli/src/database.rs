@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::config::{Config, Origin};
-use crate::failure::{Failure, with_sources};
+use crate::failure::{Failure, remedy, with_sources};
 use crate::output;
 
 /// The time limit of connecting.
@@ -106,8 +106,8 @@ pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
     match lookback::check_encoder(conn).await {
         Err(error) if error.is_setup() => {
             output::warning(&error.to_string());
-            if let Some(hint) = error.hint() {
-                output::advice(hint);
+            if let Some(remedy) = error.remedy() {
+                output::advice(&remedy::library::hint(&remedy));
             }
         }
         // Other errors will fail the command itself.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::output;
 
-mod remedy;
+pub(crate) mod remedy;
 
 /// A command that did not do what it was called for.
 #[derive(Debug)]
@@ -114,34 +114,19 @@ impl Failure {
     }
 }
 
-/// What makes a read faster of any command that has filters.
-const SLOW: &str =
-    "narrow it by created_at or by another filter, or give it more time: --timeout 5m";
-
-fn is_forbidden(error: &lookback::Error) -> bool {
-    const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    matches!(error, lookback::Error::Database { code, .. } if code == INSUFFICIENT_PRIVILEGE)
-}
-
 impl From<lookback::Error> for Failure {
     fn from(error: lookback::Error) -> Self {
-        let message = match &error {
-            // The server's own words, which the driver's error says again.
-            lookback::Error::Database { .. } | lookback::Error::Migration(_) => error.to_string(),
-            _ => with_sources(&error),
+        // The message of the server is in both, and in the driver's error again.
+        let is_complete = error.sqlstate().is_some() || error.is_migration();
+        let message = if is_complete {
+            error.to_string()
+        } else {
+            with_sources(&error)
         };
         let mut failure = Self::failed(message).caused_by(&error);
-        failure.is_of_setup = error.is_setup() || is_forbidden(&error);
-        if let lookback::Error::Migration(error) = &error {
-            return match error.remedy() {
-                Some(remedy) => failure.hint(remedy::migrations::hint(&remedy)),
-                None => failure,
-            };
-        }
-        match error.hint() {
-            // The library names what its queries have; not every command has it.
-            Some(_) if error.is_too_slow() => failure.hint(SLOW),
-            Some(hint) => failure.hint(hint),
+        failure.is_of_setup = error.is_setup() || error.is_permission_denied();
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy::library::hint(&remedy)),
             None => failure,
         }
     }

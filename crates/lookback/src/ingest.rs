@@ -333,7 +333,7 @@ impl<M: Model> Writer<M> {
             Some((folder, bytes)) => Some(
                 tokio::task::spawn_blocking(move || Spill::open(M::TABLE, &folder, bytes))
                     .await
-                    .map_err(|error| Error::Driver(sqlx::Error::Io(error.into())))??,
+                    .map_err(|error| Error::io("cannot open the spill", error.into()))??,
             ),
         };
         let found = spill.as_ref().map_or(0, Spill::rows);
@@ -362,7 +362,7 @@ impl<M: Model> Writer<M> {
                 drop(encoder_shared);
                 drop(ended);
             })
-            .map_err(|error| Error::Driver(sqlx::Error::Io(error)))?;
+            .map_err(|error| Error::io("cannot start a thread of the writer", error))?;
         let running = Arc::new(lane::Running::new(&shared));
         let senders = Arc::new(lane::Senders::new(&shared));
         let mut tasks: Vec<JoinHandle<()>> = Vec::with_capacity(lanes.len() + 1);
@@ -418,7 +418,10 @@ impl<M: Model> Shared<M> {
         };
         let (back, error) = match spill.put(batch, doubt) {
             Ok(()) => (None, None),
-            Err((back, error)) => (Some(back), Some(Error::Driver(sqlx::Error::Io(error)))),
+            Err((back, error)) => (
+                Some(back),
+                Some(Error::io("cannot write to the spill", error)),
+            ),
         };
         let index = self.options.connections;
         self.set_error(index, error.map(Arc::new).as_ref());

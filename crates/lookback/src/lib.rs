@@ -28,7 +28,7 @@ pub use lookback_schema as schema;
 
 pub use db::Db;
 pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
-pub use error::{Error, FieldError};
+pub use error::{Error, FieldError, Remedy};
 pub use filter::{Filter, JsonPath, Lookup};
 pub use model::{
     ColumnDef, ColumnRole, ColumnValues, Constraint, KeyDef, Model, SchemaModel, Table,

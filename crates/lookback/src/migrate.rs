@@ -22,6 +22,7 @@ use sqlx::PgConnection;
 use sqlx::migrate::Migrator;
 
 use crate::embedding::DIMENSIONS;
+use crate::error::ErrorKind;
 use crate::maintenance;
 
 mod built_in;
@@ -112,8 +113,8 @@ impl From<Error> for crate::Error {
         };
         match error.into_hook().map(|source| source.downcast::<Self>()) {
             Ok(Ok(own)) => *own,
-            Ok(Err(source)) => Self::Migration(Error::from_hook(source)),
-            Err(error) => Self::Migration(error),
+            Ok(Err(source)) => ErrorKind::Migration(Error::from_hook(source)).into(),
+            Err(error) => ErrorKind::Migration(error).into(),
         }
     }
 }

@@ -64,7 +64,7 @@ pub const MAX_LIMIT: u32 = 10_000;
 ///
 /// ```no_run
 /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
-/// use lookback::{Log, NewLog, Level};
+/// use lookback::{Level, Log, NewLog};
 ///
 /// let log = Log::records()
 ///     .create(&pool, NewLog::new("API", Level::Error, "connection refused"))
@@ -279,7 +279,7 @@ impl<M: Model> QueryBuilder<M> {
     /// Limits the time of each statement of a read.
     ///
     /// The server stops a statement that takes longer, and the error
-    /// [`is_too_slow`](Error::is_too_slow); its [`hint`](Error::hint) says what to
+    /// [`is_too_slow`](Error::is_too_slow); its [`remedy`](Error::remedy) says what to
     /// do. Without a limit, or with zero, the server's own `statement_timeout`
     /// applies.
     ///
@@ -301,7 +301,7 @@ impl<M: Model> QueryBuilder<M> {
     ///     .filter(Log::message().contains("refused"))
     ///     .timeout(Duration::from_secs(5));
     /// match query.list(&pool).await {
-    ///     Err(error) if error.is_too_slow() => println!("{error}; {:?}", error.hint()),
+    ///     Err(error) if error.is_too_slow() => println!("{error}; {:?}", error.remedy()),
     ///     page => println!("{}", page?.total),
     /// }
     /// # Ok(())

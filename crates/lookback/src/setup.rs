@@ -3,7 +3,7 @@
 use sqlx::{PgConnection, Row as _};
 
 use crate::embedding::ENCODER_VERSION;
-use crate::error::Error;
+use crate::error::{Error, Remedy};
 use crate::tables::Setting;
 
 /// The oldest major version of PostgreSQL that is supported.
@@ -16,13 +16,17 @@ pub const MIN_PGVECTOR: (u32, u32, u32) = (0, 8, 4);
 /// The setting that holds the version of the encoder.
 pub(crate) const ENCODER_SETTING: &str = "encoder_version";
 
+/// Creates pgvector in a database.
+pub(crate) const CREATE_PGVECTOR: &str = "CREATE EXTENSION vector;";
+const UPDATE_PGVECTOR: &str = "ALTER EXTENSION vector UPDATE;";
+
 /// Checks that the server is a supported PostgreSQL with a supported pgvector,
 /// installed or ready to be.
 ///
 /// # Errors
 ///
 /// [`Error::is_setup`], with the SQL to run and by whom in its
-/// [`hint`](Error::hint).
+/// [`remedy`](Error::remedy).
 pub async fn check_server(conn: &mut PgConnection) -> Result<(), Error> {
     let row = sqlx::query(
         "SELECT current_setting('server_version_num')::int AS version, \
@@ -53,43 +57,41 @@ fn pgvector(
     let (major, minor, patch) = MIN_PGVECTOR;
     let wanted = format!("{major}.{minor}.{patch}");
     if server < MIN_POSTGRESQL {
-        return Err(Error::Setup {
-            problem: format!(
-                "the server is PostgreSQL {server}; Lookback needs {MIN_POSTGRESQL} or newer"
-            ),
-            hint: "give another database by DATABASE_URL, or none to use a private PostgreSQL"
-                .to_owned(),
-        });
+        return Err(Error::setup(
+            format!("the server is PostgreSQL {server}; Lookback needs {MIN_POSTGRESQL} or newer"),
+            Remedy::UseNewerPostgres,
+        ));
     }
     let new_enough = |version: &str| parse_version(version) >= MIN_PGVECTOR;
     match (installed, available) {
         (Some(version), _) if new_enough(version) => Ok(()),
-        (Some(version), Some(newer)) if new_enough(newer) => Err(Error::Setup {
-            problem: format!(
+        (Some(version), Some(newer)) if new_enough(newer) => Err(Error::setup(
+            format!(
                 "the database \"{database}\" has pgvector {version}; Lookback needs {wanted} or newer"
             ),
-            hint: format!(
-                "have a superuser run, in the database \"{database}\":\n    ALTER EXTENSION vector UPDATE;"
-            ),
-        }),
+            Remedy::RunAsSuperuser {
+                database: database.to_owned(),
+                statement: UPDATE_PGVECTOR,
+            },
+        )),
         (None, Some(version)) if new_enough(version) => Ok(()),
-        (_, found) => Err(Error::Setup {
-            problem: match found {
+        (_, found) => Err(Error::setup(
+            match found {
                 Some(version) => {
                     format!("the server has pgvector {version}; Lookback needs {wanted} or newer")
                 }
                 None => "the server has no pgvector".to_owned(),
             },
-            hint: format!(
-                "install pgvector {wanted} or newer on the machine of the server (Debian, Ubuntu: \
-                 apt-get install postgresql-{server}-pgvector), then have a superuser run, in the \
-                 database \"{database}\":\n    {}",
-                match installed {
-                    Some(_) => "ALTER EXTENSION vector UPDATE;",
-                    None => "CREATE EXTENSION vector;",
-                }
-            ),
-        }),
+            Remedy::InstallPgvector {
+                version: wanted,
+                server,
+                database: database.to_owned(),
+                statement: match installed {
+                    Some(_) => UPDATE_PGVECTOR,
+                    None => CREATE_PGVECTOR,
+                },
+            },
+        )),
     }
 }
 
@@ -112,16 +114,14 @@ pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
         .first(conn)
         .await?;
     match recorded {
-        Some(setting) if setting.value != ENCODER_VERSION.to_string() => Err(Error::Setup {
-            problem: format!(
+        Some(setting) if setting.value != ENCODER_VERSION.to_string() => Err(Error::setup(
+            format!(
                 "the vectors in the database are of encoder {}, and this is encoder \
                  {ENCODER_VERSION}: search by similarity finds the wrong rows",
                 setting.value
             ),
-            hint: "recompute them with lookback db reembed, or use the version of Lookback that \
-                   wrote them"
-                .to_owned(),
-        }),
+            Remedy::RecomputeVectors,
+        )),
         _ => Ok(()),
     }
 }
@@ -133,7 +133,7 @@ mod tests {
     fn said(server: u32, installed: Option<&str>, available: Option<&str>) -> String {
         match pgvector(server, "shop", installed, available) {
             Ok(()) => "fine".to_owned(),
-            Err(error) => format!("{error}\n  {}", error.hint().unwrap_or_default()),
+            Err(error) => format!("{error}\n  {}", error.remedy().unwrap()),
         }
     }
 

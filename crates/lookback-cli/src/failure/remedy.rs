@@ -1,4 +1,5 @@
 //! Hints: the remedies of the libraries, in commands and flags of this program.
 
 pub(super) mod embedded;
-pub(super) mod migrations;
+pub(crate) mod library;
+mod migrations;

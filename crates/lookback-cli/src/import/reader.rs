@@ -1,6 +1,9 @@
 //! Parsing of lines into batches of records.
 
-use lookback::{ColumnValues, FieldError, Json, JsonError, JsonMap, Model as _};
+use lookback::ColumnValues;
+use lookback::FieldError;
+use lookback::{Json, Model as _};
+use lookback::{JsonError, JsonMap};
 
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
@@ -60,11 +63,9 @@ impl Rejected {
     /// Creates it for a record that the database rejected.
     pub(crate) fn by_database(line: SourceLine, error: &lookback::Error) -> Self {
         let alone = |field: &FieldError| {
-            FieldError {
-                row: None,
-                ..field.clone()
-            }
-            .to_string()
+            let mut field = field.clone();
+            field.row = None;
+            field.to_string()
         };
         Self {
             line,

@@ -5,7 +5,7 @@ use std::fmt;
 use sqlx::postgres::PgDatabaseError;
 
 use super::constraints::{SPLIT_BOUND_PREFIX, TIME_RANGE};
-use crate::error::{Error, FieldError, sqlstate};
+use crate::error::{DatabaseError, Error, FieldError, Remedy, sqlstate};
 use crate::model::Table;
 
 impl Error {
@@ -16,11 +16,12 @@ impl Error {
         source: sqlx::Error,
     ) -> Self {
         match source {
-            sqlx::Error::ColumnDecode { index, source } => Self::Unreadable {
+            sqlx::Error::ColumnDecode { index, source } => DatabaseError::Unreadable {
                 record: format!("{record} of {}", table.name),
                 column: index,
                 source,
-            },
+            }
+            .into(),
             other => Self::from(other),
         }
     }
@@ -56,7 +57,7 @@ impl Error {
         let field_error = FieldError { row, ..field_error };
         match refusal.code() {
             sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => {
-                Self::Conflict(field_error)
+                Self::conflict(field_error)
             }
             code if code.starts_with(sqlstate::INTEGRITY) || code.starts_with(sqlstate::DATA) => {
                 Self::invalid(table.name, vec![field_error])
@@ -71,38 +72,39 @@ impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         if let Some(refusal) = postgres_error(&source) {
             let (message, code) = (refusal.message().to_owned(), refusal.code().to_owned());
+            if code == sqlstate::UNDEFINED_TABLE
+                && let Some(table) = undefined_table(&message)
+            {
+                return Self::no_table(table);
+            }
             return match code.as_str() {
-                sqlstate::QUERY_CANCELED | sqlstate::LOCK_NOT_AVAILABLE => Self::Timeout(source),
-                sqlstate::UNDEFINED_TABLE => match undefined_table(&message) {
-                    Some(table) => Self::no_table(table),
-                    None => Self::Database {
-                        message,
-                        code,
-                        source,
-                    },
-                },
+                sqlstate::QUERY_CANCELED | sqlstate::LOCK_NOT_AVAILABLE => {
+                    DatabaseError::Timeout(source)
+                }
                 code if code.starts_with(sqlstate::CONNECTION)
                     || sqlstate::UNAVAILABLE.contains(&code) =>
                 {
-                    Self::Unavailable(source)
+                    DatabaseError::Unavailable(source)
                 }
-                _ => Self::Database {
+                _ => DatabaseError::Refused {
                     message,
                     code,
                     source,
                 },
-            };
+            }
+            .into();
         }
         match source {
-            sqlx::Error::PoolTimedOut => Self::Timeout(source),
+            sqlx::Error::PoolTimedOut => DatabaseError::Timeout(source),
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
-                Self::Unavailable(source)
+                DatabaseError::Unavailable(source)
             }
             sqlx::Error::Protocol(ref text) if text.starts_with(CLOSED_AT_ONCE) => {
-                Self::Unavailable(source)
+                DatabaseError::Unavailable(source)
             }
-            _ => Self::Driver(source),
+            _ => DatabaseError::Driver(source),
         }
+        .into()
     }
 }
 
@@ -124,13 +126,13 @@ fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option
         return Some(Error::invalid_field(table.name, field, problem));
     }
     let before = constraint.strip_prefix(SPLIT_BOUND_PREFIX)?;
-    Some(Error::Setup {
-        problem: format!(
+    Some(Error::setup(
+        format!(
             "the default partition of {} takes no ids from {before} on: its split was interrupted",
             table.name
         ),
-        hint: "to continue it: lookback storage seal".to_owned(),
-    })
+        Remedy::FinishSplit { table: table.name },
+    ))
 }
 
 fn postgres_error(source: &sqlx::Error) -> Option<&PgDatabaseError> {

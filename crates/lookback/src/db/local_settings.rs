@@ -162,8 +162,8 @@ async fn restore(
 }
 
 fn driver_error(error: Error) -> sqlx::Error {
-    match error {
-        Error::Driver(source) => source,
-        other => sqlx::Error::Encode(Box::new(other)),
+    match error.into_driver() {
+        Ok(source) => source,
+        Err(other) => sqlx::Error::Encode(Box::new(other)),
     }
 }

@@ -97,13 +97,13 @@ impl Sql {
     {
         // The protocol counts parameters in 16 bits.
         if self.arguments.len() >= usize::from(u16::MAX) {
-            return Err(Error::Driver(sqlx::Error::Encode(
+            return Err(Error::from(sqlx::Error::Encode(
                 "the filters of the query hold more than 65,535 values".into(),
             )));
         }
         self.arguments
             .add(value)
-            .map_err(|error| Error::Driver(sqlx::Error::Encode(error)))?;
+            .map_err(|error| Error::from(sqlx::Error::Encode(error)))?;
         Ok(format!("${}", self.arguments.len()))
     }
 

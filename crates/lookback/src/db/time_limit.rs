@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sqlx::PgConnection;
 
 use super::{CloseOnDrop, LocalSetting, LocalSettings, Session};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::Table;
 
 /// How often the server checks that the client is still connected, in ms.
@@ -98,13 +98,16 @@ impl<'c> Limited<'c> {
             }
             LimitState::Limited(limit) => limit,
         };
-        let outcome = outcome.map_err(|error| match error {
+        let outcome = outcome.map_err(|error| {
             // The server may have a lower limit, and a person may cancel a statement.
-            Error::Timeout(_) if limit.since.elapsed() >= limit.timeout => Error::TooSlow {
-                table: table.name,
-                timeout: limit.timeout,
-            },
-            other => other,
+            if error.is_timeout() && limit.since.elapsed() >= limit.timeout {
+                return ErrorKind::TooSlow {
+                    table: table.name,
+                    timeout: limit.timeout,
+                }
+                .into();
+            }
+            error
         });
         let (session, ended) = limit.settings.end().await;
         match ended {

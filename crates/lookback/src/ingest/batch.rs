@@ -128,7 +128,7 @@ impl BatchBuilder {
         let before = group.buffer.len();
         if let Err(error) = encode(record, now, &mut group.buffer) {
             group.buffer.truncate(before);
-            return Err((waiter, Error::Driver(sqlx::Error::Encode(error))));
+            return Err((waiter, Error::from(sqlx::Error::Encode(error))));
         }
         if let Some(waiter) = waiter {
             group.waiters.push((group.ends.len(), waiter));

@@ -164,10 +164,7 @@ pub(super) async fn advance_batch_number(
     ));
     let moved = sql.execute(conn).await;
     match moved.map_err(|error| Error::from_driver(table, error))? {
-        0 => Err(Error::NotFound {
-            table: table.name,
-            id: row,
-        }),
+        0 => Err(Error::not_found(table.name, row)),
         _ => Ok(()),
     }
 }

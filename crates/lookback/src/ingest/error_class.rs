@@ -34,13 +34,13 @@ pub(super) fn classify_driver(error: &sqlx::Error) -> ErrorClass {
 
 /// Classifies an error of Lookback that was not caused by a row.
 pub(super) fn classify(error: &Error) -> ErrorClass {
-    match error {
-        Error::Setup { .. } => ErrorClass::Table,
-        Error::Database { code, .. } => match classify_code(code) {
-            ErrorClass::Row => ErrorClass::Table,
-            class => class,
-        },
-        _ => ErrorClass::Transient,
+    if error.is_setup() {
+        return ErrorClass::Table;
+    }
+    match error.sqlstate().map(classify_code) {
+        Some(ErrorClass::Row) => ErrorClass::Table,
+        Some(class) => class,
+        None => ErrorClass::Transient,
     }
 }
 

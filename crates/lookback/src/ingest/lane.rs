@@ -222,7 +222,7 @@ impl<M: Model> Lane<M> {
             } = match first {
                 Ok(replay) => replay,
                 Err(error) => {
-                    let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
+                    let error = Arc::new(Error::io("cannot read the spill", error));
                     shared.set_error(self.index, Some(&error));
                     if spill.has_ended() {
                         break;
@@ -251,7 +251,7 @@ impl<M: Model> Lane<M> {
             }
             if let Err(error) = spill.remove_first() {
                 // It is stored, which its number proves.
-                let error = Arc::new(Error::Driver(sqlx::Error::Io(error)));
+                let error = Arc::new(Error::io("cannot remove from the spill", error));
                 shared.set_error(self.index, Some(&error));
             }
             drop(in_hand);
@@ -441,11 +441,7 @@ fn settle<M: Model>(shared: &Shared<M>, batch: Batch, rejected_rows: Vec<Rejecte
 
 /// Reports to the callers that no row of a batch is stored.
 fn give_up<M: Model>(shared: &Shared<M>, batch: Batch, error: &Arc<Error>) {
-    let error = || Error::NotWritten {
-        table: M::TABLE.name,
-        reason: format!("the writer gave up: {error}"),
-        source: Some(Arc::clone(error)),
-    };
+    let error = || Error::gave_up(M::TABLE.name, Arc::clone(error));
     let mut rejected_rows = Vec::with_capacity(batch.rows());
     for (group, rows) in batch.groups.iter().map(Group::len).enumerate() {
         rejected_rows.extend((0..rows).map(|row| RejectedRow {

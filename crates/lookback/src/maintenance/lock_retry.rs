@@ -31,7 +31,7 @@ impl LockRetry {
 
     /// Pauses before another attempt; false if the error is permanent or time is up.
     pub(super) async fn after(&mut self, error: &Error) -> bool {
-        let is_transient = matches!(error, Error::Timeout(_)) || is_deadlock(error);
+        let is_transient = error.is_timeout() || is_deadlock(error);
         is_transient && self.pause().await
     }
 
@@ -48,7 +48,7 @@ impl LockRetry {
 }
 
 fn is_deadlock(error: &Error) -> bool {
-    matches!(error, Error::Database { .. }) && error.is_retryable()
+    error.sqlstate().is_some() && error.is_retryable()
 }
 
 /// Begins a transaction that waits 200 ms for a lock.

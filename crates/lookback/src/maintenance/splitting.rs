@@ -25,7 +25,7 @@ use super::partitions::{self, Partition, qualified};
 use super::precreating::{PrecreateOptions, PrecreateReport, PrecreateStep};
 use crate::db::constraints::SPLIT_BOUND_PREFIX;
 use crate::db::{Sql, one};
-use crate::error::Error;
+use crate::error::{Error, Remedy};
 use crate::model::{ColumnRole, Table, quote_identifier};
 
 /// The number of rows with ids of dropped partitions up to which a split moves them.
@@ -139,17 +139,17 @@ async fn set_bound(
         let stray_rows = stray_rows(&mut transaction, table, default, end).await?;
         if stray_rows > 0 {
             transaction.rollback().await?;
-            return Err(Error::Setup {
-                problem: format!(
+            return Err(Error::setup(
+                format!(
                     "cannot split {}: it has {stray_rows} rows with ids below {end}, which belong to \
                      dropped partitions, and is too large to be split with them",
                     default.name
                 ),
-                hint: format!(
-                    "delete the records of {} with ids below {end}",
-                    default.name
-                ),
-            });
+                Remedy::DeleteStrayRows {
+                    partition: default.name.clone(),
+                    before: end,
+                },
+            ));
         }
     }
     let before = distant_bound(&mut transaction, table, &layout, options).await?;
@@ -181,15 +181,15 @@ async fn distant_bound(
     let far = options.end(layout.newest_id.saturating_add(BOUND_DISTANCE));
     let last = partitions::sequence_end(conn, table).await?;
     if far >= last {
-        return Err(Error::Setup {
-            problem: format!(
+        return Err(Error::setup(
+            format!(
                 "cannot split the default partition of {table}: its newest id is {newest_id} and the \
                  last one {last}; fewer than {BOUND_DISTANCE} ids are left to skip",
                 table = table.name,
                 newest_id = layout.newest_id,
             ),
-            hint: format!("raise the MAXVALUE of the sequence of {}.id", table.name),
-        });
+            Remedy::RaiseSequence { table: table.name },
+        ));
     }
     Ok(far)
 }
@@ -428,17 +428,17 @@ async fn stray_rows(
     if stray_rows <= MAX_STRAY_ROWS {
         return Ok(stray_rows);
     }
-    Err(Error::Setup {
-        problem: format!(
+    Err(Error::setup(
+        format!(
             "cannot split {}: it has more than {MAX_STRAY_ROWS} rows with ids below {end}, \
-                 which belong to dropped partitions",
+             which belong to dropped partitions",
             default.name
         ),
-        hint: format!(
-            "delete the records of {} with ids below {end}",
-            default.name
-        ),
-    })
+        Remedy::DeleteStrayRows {
+            partition: default.name.clone(),
+            before: end,
+        },
+    ))
 }
 
 async fn greatest_id(

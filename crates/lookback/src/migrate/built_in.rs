@@ -5,8 +5,8 @@ use sqlx::{PgConnection, Row as _};
 
 use super::MIGRATOR;
 use crate::embedding::ENCODER_VERSION;
-use crate::error::Error;
-use crate::setup::{ENCODER_SETTING, check_server};
+use crate::error::{Error, Remedy};
+use crate::setup::{CREATE_PGVECTOR, ENCODER_SETTING, check_server};
 use crate::tables::{NewSetting, Setting};
 
 /// The built-in migrations: those of Lookback's own tables.
@@ -33,32 +33,27 @@ impl Hooks for BuiltIn {
 
 /// Creates pgvector, or returns the SQL for a superuser.
 async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
-    const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    match sqlx::query("CREATE EXTENSION IF NOT EXISTS vector")
+    let created = sqlx::query("CREATE EXTENSION IF NOT EXISTS vector")
         .execute(&mut *conn)
-        .await
-    {
-        Ok(_) => Ok(()),
-        Err(sqlx::Error::Database(refusal))
-            if refusal.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE) =>
-        {
-            let row = sqlx::query(
-                "SELECT current_user::text AS role, current_database()::text AS database",
-            )
+        .await;
+    let Err(error) = created.map_err(Error::from) else {
+        return Ok(());
+    };
+    if !error.is_permission_denied() {
+        return Err(error);
+    }
+    let row =
+        sqlx::query("SELECT current_user::text AS role, current_database()::text AS database")
             .fetch_one(conn)
             .await?;
-            let role: String = row.try_get("role")?;
-            let database: String = row.try_get("database")?;
-            Err(Error::Setup {
-                problem: format!("the role \"{role}\" may not create the extension pgvector"),
-                hint: format!(
-                    "have a superuser (on a hosted PostgreSQL, its administrator) run, in the \
-                     database \"{database}\":\n    CREATE EXTENSION vector;"
-                ),
-            })
-        }
-        Err(error) => Err(error.into()),
-    }
+    let role: String = row.try_get("role")?;
+    Err(Error::setup(
+        format!("the role \"{role}\" may not create the extension pgvector"),
+        Remedy::RunAsSuperuser {
+            database: row.try_get("database")?,
+            statement: CREATE_PGVECTOR,
+        },
+    ))
 }
 
 /// Records the encoder version in a database that has none yet.

@@ -8,7 +8,7 @@ use lookback_schema::{
 };
 
 use super::literal;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
@@ -159,7 +159,7 @@ impl Models {
             Ok(_) => {}
             Err(wrong) => problems.extend(wrong.iter().map(|error| describe(error, &models))),
         }
-        Err(Error::Schema { problems })
+        Err(ErrorKind::Schema { problems }.into())
     }
 }
 

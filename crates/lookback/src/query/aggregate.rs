@@ -217,7 +217,8 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
-    /// use lookback::{Bucket, Log, RequestSnapshot, count};
+    /// use lookback::{Log, RequestSnapshot};
+    /// use lookback::{Bucket, count};
     ///
     /// // How many lines of each level there are in each hour.
     /// let rows = Log::records()
@@ -262,7 +263,8 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
-    /// use lookback::{Log, count};
+    /// use lookback::Log;
+    /// use lookback::count;
     ///
     /// let (lines, last) = Log::records()
     ///     .filter(Log::level().eq("error"))
@@ -299,7 +301,7 @@ impl<M: Model> QueryBuilder<M> {
         let row = session
             .end(table, row)
             .await?
-            .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))?;
+            .ok_or_else(|| Error::from(sqlx::Error::RowNotFound))?;
         Shape::<M>::read(&shape, &row)
             .map_err(|error| Error::of_record(table, "all records", error))
     }

@@ -30,7 +30,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut session = db.into().session().await?;
         fetch_record(sql, session.conn(), table)
             .await?
-            .ok_or_else(|| Error::Driver(sqlx::Error::RowNotFound))
+            .ok_or_else(|| Error::from(sqlx::Error::RowNotFound))
     }
 }
 
@@ -38,10 +38,7 @@ impl<M: Model> QueryBuilder<M> {
 pub(super) const STORED_RECORD: &str = "the stored record";
 
 pub(super) fn not_found(table: &'static Table, id: i64) -> Error {
-    Error::NotFound {
-        table: table.name,
-        id,
-    }
+    Error::not_found(table.name, id)
 }
 
 pub(super) async fn fetch_record<M: Model>(

@@ -27,7 +27,7 @@ impl<M: Model> QueryBuilder<M> {
     /// # Errors
     ///
     /// [`Error::is_not_found`], [`Error::is_invalid`] with every invalid field,
-    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::StaleSnapshot`] for a search
+    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::is_stale_snapshot`] for a search
     /// field of a `sealed` model, in a transaction of `REPEATABLE READ` or
     /// `SERIALIZABLE` that began before records were sealed.
     pub async fn update<'c>(
@@ -92,7 +92,7 @@ impl<M: Model> QueryBuilder<M> {
         ));
         let record = self.update_and_read(transaction.conn(), id, &changes).await;
         // A record that is stored but cannot be read stays stored, as without a transaction.
-        if matches!(record, Ok(_) | Err(Error::Unreadable { .. })) {
+        if record.as_ref().err().is_none_or(Error::is_unreadable) {
             summaries.done(transaction.conn(), &[id]).await?;
             transaction.commit().await?;
         }
@@ -299,7 +299,7 @@ impl<M: Model> QueryBuilder<M> {
                 let text = |time: chrono::DateTime<chrono::Utc>| {
                     time.to_rfc3339_opts(SecondsFormat::Micros, true)
                 };
-                Error::Conflict(FieldError::new(
+                Error::conflict(FieldError::new(
                     table.column_of(ColumnRole::UpdatedAt).name,
                     format!(
                         "is {}, not {}: record {id} was changed since; read it again",

@@ -135,7 +135,7 @@ impl<M: Model> QueryBuilder<M> {
                     .map_err(|error| Error::of_record(table, STORED_RECORD, error))?,
                 created: row.try_get("__created")?,
             }),
-            None => Err(Error::Conflict(FieldError::new(
+            None => Err(Error::conflict(FieldError::new(
                 key.field,
                 format!(
                     "is that of a {} record (unique key {})",

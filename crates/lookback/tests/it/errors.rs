@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lookback::{Error, Level, Log, LogPatch, NewLog};
+use lookback::{Level, Log, LogPatch, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::io::AsyncReadExt as _;
@@ -125,7 +125,7 @@ async fn a_deadlock_may_be_tried_again() {
     );
     let error = first.and(second).unwrap_err();
     assert!(error.is_retryable() && !error.is_timeout(), "{error:?}");
-    assert!(matches!(error, Error::Database { .. }));
+    assert_eq!(error.sqlstate(), Some("40P01"));
     assert!(
         !Log::records()
             .get(&db.pool, 9)

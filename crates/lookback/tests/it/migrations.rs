@@ -35,10 +35,7 @@ async fn whoever_holds_the_lock_is_named() {
     let error = migrate::run(&mut conn, Duration::from_millis(300))
         .await
         .unwrap_err();
-    let lookback::Error::Migration(error) = error else {
-        panic!("{error:?}");
-    };
-    assert!(error.is_locked());
+    assert!(error.migration().unwrap().is_locked());
     let remedy = error.remedy().unwrap().to_string();
     assert!(remedy.contains("AS mine"), "{remedy}");
     drop(holder);
@@ -72,7 +69,7 @@ async fn without_the_right_to_create_pgvector_the_sql_is_given() {
         error.to_string(),
         format!("the role \"{role}\" may not create the extension pgvector")
     );
-    let hint = error.hint().unwrap();
+    let hint = error.remedy().unwrap().to_string();
     assert!(
         hint.contains("CREATE EXTENSION vector;") && hint.contains(&database),
         "{hint}"

@@ -1,5 +1,6 @@
 //! Recomputing the vectors of another encoder.
 
+use lookback::Remedy;
 use lookback::migrate::{self, Models, Reembedded};
 use lookback::{Log, NewLog};
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -40,7 +41,7 @@ async fn wrong(conn: &mut PgConnection) -> i64 {
 async fn every_vector_is_made_anew_and_nothing_else_changes() {
     let (_db, mut conn) = of_another_encoder().await;
     let error = lookback::check_encoder(&mut conn).await.unwrap_err();
-    assert!(error.hint().unwrap().contains("db reembed"), "{error}");
+    assert_eq!(error.remedy(), Some(Remedy::RecomputeVectors));
     assert_eq!(wrong(&mut conn).await, 2_500);
 
     let mut told = Vec::new();

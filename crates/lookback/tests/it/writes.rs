@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use lookback::Embedding;
+use lookback::Remedy;
 use lookback::json;
+use lookback::{Bytes, ErrorRate, Patch};
 use lookback::{
-    Bytes, Embedding, ErrorRate, GeoSource, Json, Level, Log, LogPatch, Metric, NewLog, NewMetric,
-    NewRequestSnapshot, NewUser, Patch, RequestSnapshot, RequestSnapshotPatch, User, UserPatch,
-    UserRole,
+    GeoSource, Json, Level, Log, LogPatch, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
+    RequestSnapshot, RequestSnapshotPatch, User, UserPatch, UserRole,
 };
 
 use crate::time;
@@ -395,10 +397,7 @@ async fn without_migrations_the_error_says_so() {
     let db = testkit::empty_database().await;
     let error = Log::records().list(&db.pool).await.unwrap_err();
     assert!(error.is_setup());
-    assert_eq!(
-        error.hint(),
-        Some("apply the migrations: lookback db migrate")
-    );
+    assert_eq!(error.remedy(), Some(Remedy::RunMigrations));
 }
 
 /// What goes in comes out: the deepest JSON that is taken can be read back.

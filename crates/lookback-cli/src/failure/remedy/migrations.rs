@@ -5,7 +5,7 @@ use lookback::migrate::Remedy;
 use crate::commands::db::flags_for;
 
 /// The hint for a remedy.
-pub(in crate::failure) fn hint(remedy: &Remedy) -> String {
+pub(super) fn hint(remedy: &Remedy) -> String {
     match remedy {
         Remedy::RunMigrations => "apply the pending migrations first: db migrate".to_owned(),
         Remedy::FinishRevert => "finish the revert first: db revert".to_owned(),

@@ -9,7 +9,7 @@ use super::segments::sealed_range;
 use super::{Lock, corruption, lock};
 use crate::db::Sql;
 use crate::embedding::Embedding;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 
@@ -27,7 +27,7 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`Error::StaleSnapshot`] in a transaction whose snapshot is older than a segment
+    /// [`Error::is_stale_snapshot`] in a transaction whose snapshot is older than a segment
     /// that was sealed since: it would take the record for an unsealed one.
     pub(crate) async fn begin(
         conn: &mut PgConnection,
@@ -36,7 +36,7 @@ impl Changes {
         if table.sealed {
             lock(conn, table, Lock::Shared).await?;
             if is_snapshot_stale(conn).await? {
-                return Err(Error::StaleSnapshot { table: table.name });
+                return Err(ErrorKind::StaleSnapshot { table: table.name }.into());
             }
         }
         Ok(Self { table })

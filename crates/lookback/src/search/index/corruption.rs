@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::{Error, sqlstate};
+use crate::error::{DatabaseError, Error, ErrorKind, Remedy, sqlstate};
 use crate::model::Table;
 
 /// Numbers out of range, and bit strings of other lengths. Other data
@@ -12,27 +12,30 @@ const OUT_OF_RANGE: [&str; 2] = [sqlstate::NUMERIC_OUT_OF_RANGE, sqlstate::LENGT
 /// Creates the error for impossible values in a table's summaries, with the
 /// hint that repairs them.
 pub(crate) fn corruption(table: &'static Table, problem: impl fmt::Display) -> Error {
-    Error::Setup {
-        problem: format!(
+    Error::setup(
+        format!(
             "the search summaries of {} were changed by another program: {problem}",
             table.name
         ),
-        hint: "rebuild them: lookback storage reembed".to_owned(),
-    }
+        Remedy::RebuildSummaries { table: table.name },
+    )
 }
 
 /// Maps an error of a statement that reads nothing but summaries: values that
 /// cannot be computed with are corruption.
 pub(crate) fn map_summary_error(table: &'static Table, error: Error) -> Error {
-    match &error {
-        Error::Database { code, .. } if code == sqlstate::SUBSCRIPT_ERROR => corruption(
+    let ErrorKind::Database(source) = error.kind() else {
+        return error;
+    };
+    match source {
+        DatabaseError::Refused { code, .. } if code == sqlstate::SUBSCRIPT_ERROR => corruption(
             table,
             "search_blocks.grams or sealed_segments.odd_letters is cut short",
         ),
-        Error::Database { code, message, .. } if OUT_OF_RANGE.contains(&code.as_str()) => {
+        DatabaseError::Refused { code, message, .. } if OUT_OF_RANGE.contains(&code.as_str()) => {
             corruption(table, message)
         }
-        Error::Driver(sqlx::Error::ColumnDecode { index, source }) => corruption(
+        DatabaseError::Driver(sqlx::Error::ColumnDecode { index, source }) => corruption(
             table,
             format_args!("{} cannot be read: {source}", index.trim_matches('"')),
         ),

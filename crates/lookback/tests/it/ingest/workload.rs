@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lookback::ingest::{Receipt, Writer};
-use lookback::{Error, Log, NewLog};
+use lookback::{Log, NewLog};
 use sqlx::PgPool;
 
 use super::fixtures::{execute, numbered, stored};
@@ -120,7 +120,7 @@ async fn settle(
         let outcome = outcome.unwrap_or_else(|_| panic!("{n}: no outcome within {SILENCE:?}"));
         let what = match outcome {
             Ok(()) => Outcome::Acknowledged,
-            Err(Error::NotWritten { .. }) => Outcome::Unknown,
+            Err(error) if error.is_not_written() => Outcome::Unknown,
             Err(error) => {
                 assert!(error.is_invalid(), "{n}: {error:?}");
                 Outcome::Rejected

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use lookback::Remedy;
 use lookback::ingest::{WhenFull, Writer};
 use lookback::{Level, Log, NewLog, model};
 
@@ -247,10 +248,7 @@ async fn start_without_tables_hints_at_migrations() {
     let db = testkit::empty_database().await;
     let error = Writer::<Log>::builder().start(&db.pool).await.unwrap_err();
     assert!(error.is_setup(), "{error}");
-    assert_eq!(
-        error.hint(),
-        Some("apply the migrations: lookback db migrate")
-    );
+    assert_eq!(error.remedy(), Some(Remedy::RunMigrations));
 }
 
 /// Ages are relative to the server's clock, whatever that of the tests is.

@@ -500,9 +500,9 @@ async fn split_with_ids_near_its_bound_chooses_a_later_one() {
         .await
         .unwrap_err();
     assert!(refused.is_setup(), "{refused}");
-    insta::assert_snapshot!(format!("{refused}\n{}", refused.hint().unwrap()), @"
+    insta::assert_snapshot!(format!("{refused}\n{}", refused.remedy().unwrap()), @"
 the default partition of logs takes no ids from 300 on: its split was interrupted
-to continue it: lookback storage seal
+finish the split of the default partition of logs
 ");
     precreate_partitions(&db.pool, Log::TABLE, &split_in_steps(100))
         .await

@@ -1,0 +1,26 @@
+//! Remedies of the library, as commands and flags of this program.
+
+use lookback::Remedy;
+
+use super::migrations;
+
+/// The hint for a remedy.
+pub(crate) fn hint(remedy: &Remedy) -> String {
+    match remedy {
+        Remedy::RunMigrations => "apply the migrations: lookback db migrate".to_owned(),
+        Remedy::Migration(remedy) => migrations::hint(remedy),
+        Remedy::UseNewerPostgres => {
+            "give another database by DATABASE_URL, or none to use a private PostgreSQL".to_owned()
+        }
+        Remedy::RecomputeVectors => "recompute them with lookback db reembed, or use the version \
+                                     of Lookback that wrote them"
+            .to_owned(),
+        Remedy::RebuildSummaries { .. } => "rebuild them: lookback storage reembed".to_owned(),
+        Remedy::FinishSplit { .. } => "to continue it: lookback storage seal".to_owned(),
+        // The library names what its queries have; not every command has it.
+        Remedy::NarrowQuery => "narrow it by created_at or by another filter, or give it more \
+                                time: --timeout 5m"
+            .to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,136 @@
+//! Remedies for errors.
+
+use std::fmt;
+
+/// The next thing to do about an [`Error`](crate::Error).
+///
+/// Its text names no command and no flag. A program with commands of its own
+/// words the variants that they answer itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Apply the pending migrations.
+    RunMigrations,
+    /// Do what this remedy of a migration says.
+    #[cfg(feature = "migrate")]
+    Migration(lookback_migrate::Remedy),
+    /// Use the owner of the tables, or have the owner grant the right.
+    Grant,
+    /// Use a newer PostgreSQL.
+    UseNewerPostgres,
+    /// Install pgvector on the machine of the server; then have a superuser run a
+    /// statement in the database.
+    #[non_exhaustive]
+    InstallPgvector {
+        /// The least version of pgvector.
+        version: String,
+        /// The major version of the server.
+        server: u32,
+        /// The database.
+        database: String,
+        /// The statement.
+        statement: &'static str,
+    },
+    /// Have a superuser run a statement in the database.
+    #[non_exhaustive]
+    RunAsSuperuser {
+        /// The database.
+        database: String,
+        /// The statement.
+        statement: &'static str,
+    },
+    /// Compute the vectors again, or use the version of Lookback that wrote them.
+    RecomputeVectors,
+    /// Rebuild the search summaries of the table.
+    #[non_exhaustive]
+    RebuildSummaries {
+        /// The table.
+        table: &'static str,
+    },
+    /// Finish the split of the default partition of the table.
+    #[non_exhaustive]
+    FinishSplit {
+        /// The table.
+        table: &'static str,
+    },
+    /// Delete the records of a default partition that belong to dropped partitions.
+    #[non_exhaustive]
+    DeleteStrayRows {
+        /// The default partition.
+        partition: String,
+        /// The first id of the records that stay.
+        before: i64,
+    },
+    /// Raise the `MAXVALUE` of the sequence of ids.
+    #[non_exhaustive]
+    RaiseSequence {
+        /// The table.
+        table: &'static str,
+    },
+    /// Narrow the query, or give it more time.
+    NarrowQuery,
+    /// Retry the transaction, or begin it as `READ COMMITTED`.
+    RetryTransaction,
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RunMigrations => "apply the pending migrations",
+            #[cfg(feature = "migrate")]
+            Self::Migration(remedy) => return remedy.fmt(f),
+            Self::Grant => {
+                "run it as the owner of the tables, or have the owner GRANT the right to the role"
+            }
+            Self::UseNewerPostgres => "use another database, of a newer PostgreSQL",
+            Self::InstallPgvector {
+                version,
+                server,
+                database,
+                statement,
+            } => {
+                return write!(
+                    f,
+                    "install pgvector {version} or newer on the machine of the server (Debian, \
+                     Ubuntu: apt-get install postgresql-{server}-pgvector), then have a superuser \
+                     run, in the database \"{database}\":\n    {statement}"
+                );
+            }
+            Self::RunAsSuperuser {
+                database,
+                statement,
+            } => {
+                return write!(
+                    f,
+                    "have a superuser (on a hosted PostgreSQL, its administrator) run, in the \
+                     database \"{database}\":\n    {statement}"
+                );
+            }
+            Self::RecomputeVectors => {
+                "recompute the vectors, or use the version of Lookback that wrote them"
+            }
+            Self::RebuildSummaries { table } => {
+                return write!(f, "rebuild the search summaries of {table}");
+            }
+            Self::FinishSplit { table } => {
+                return write!(f, "finish the split of the default partition of {table}");
+            }
+            Self::DeleteStrayRows { partition, before } => {
+                return write!(
+                    f,
+                    "delete the records of {partition} with ids below {before}"
+                );
+            }
+            Self::RaiseSequence { table } => {
+                return write!(f, "raise the MAXVALUE of the sequence of {table}.id");
+            }
+            Self::NarrowQuery => {
+                "narrow it by created_at or by another filter, leave the total out or give it a \
+                 limit, go by cursors instead of a large offset, or give it more time"
+            }
+            Self::RetryTransaction => {
+                "roll the transaction back and retry all of it, or begin it as READ COMMITTED"
+            }
+        })
+    }
+}
