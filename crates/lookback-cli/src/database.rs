@@ -103,7 +103,7 @@ pub(crate) fn lazy_pool(options: PgConnectOptions, most: u32) -> PgPool {
 
 /// Warns if the vectors in the database come from another encoder.
 pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
-    match lookback::check_encoder(conn).await {
+    match lookback::setup::check_encoder(conn).await {
         Err(error) if error.is_setup() => {
             output::warning(&error.to_string());
             if let Some(remedy) = error.remedy() {

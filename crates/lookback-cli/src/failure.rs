@@ -158,8 +158,8 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-impl From<lookback::JsonError> for Failure {
-    fn from(error: lookback::JsonError) -> Self {
+impl From<lookback::value::JsonError> for Failure {
+    fn from(error: lookback::value::JsonError) -> Self {
         Self::failed(error.to_string())
     }
 }

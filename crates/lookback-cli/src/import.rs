@@ -8,8 +8,9 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use lookback::internal::Import;
 use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker};
-use lookback::{Import, Log, Model, RequestSnapshot};
+use lookback::{Log, Model, RequestSnapshot};
 use serde_json::json;
 use sqlx::PgConnection;
 use sqlx::postgres::PgConnectOptions;
@@ -51,8 +52,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     let input = Input::open(&args)?;
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let (mut conn, options) = database::connect_to(config).await?;
-    lookback::check_server(&mut conn).await?;
-    lookback::check_encoder(&mut conn).await?;
+    lookback::setup::check_server(&mut conn).await?;
+    lookback::setup::check_encoder(&mut conn).await?;
     // A server that continues the statement of a process that is gone would keep its lock. Not
     // every server supports the check; then it notices at its next answer.
     let check = "SET client_connection_check_interval = '2s'";

@@ -42,11 +42,11 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
 
     let (column_type, type_info) = match &pg_type {
         Some(pg) => (
-            quote!(::lookback::ColumnType::Enum(#pg)),
+            quote!(::lookback::value::ColumnType::Enum(#pg)),
             quote!(::lookback::__private::sqlx::postgres::PgTypeInfo::with_name(#pg)),
         ),
         None => (
-            quote!(::lookback::ColumnType::Text),
+            quote!(::lookback::value::ColumnType::Text),
             quote!(<&str as ::lookback::__private::sqlx::Type<
                 ::lookback::__private::sqlx::Postgres,
             >>::type_info()),
@@ -65,10 +65,10 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     let text = pg_type
         .is_none()
         .then(|| quote! {
-            impl ::lookback::Text for #name {}
+            impl ::lookback::value::Text for #name {}
 
             // Nor is the type of its arrays known without a query.
-            impl ::lookback::ArrayElement for #name {
+            impl ::lookback::value::ArrayElement for #name {
                 fn from_binary(
                     bytes: &[u8],
                 ) -> ::core::result::Result<Self, ::lookback::__private::sqlx::error::BoxDynError> {
@@ -101,11 +101,11 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
 
         impl ::core::str::FromStr for #name {
-            type Err = ::lookback::Problem;
+            type Err = ::lookback::value::Problem;
             fn from_str(text: &str) -> ::core::result::Result<Self, Self::Err> {
                 match text {
                     #(#labels => Ok(Self::#variants),)*
-                    _ => Err(::lookback::Problem::not_one_of(text, &[#(#labels),*])),
+                    _ => Err(::lookback::value::Problem::not_one_of(text, &[#(#labels),*])),
                 }
             }
         }
@@ -127,27 +127,27 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             }
         }
 
-        impl ::lookback::ColumnValue for #name {
-            const TYPE: ::lookback::ColumnType = #column_type;
+        impl ::lookback::value::ColumnValue for #name {
+            const TYPE: ::lookback::value::ColumnType = #column_type;
             const VARIANTS: &'static [&'static str] = &[#(#labels),*];
-            fn to_value(&self) -> ::lookback::Value<'_> {
-                ::lookback::Value::Text(::std::borrow::Cow::Borrowed(self.as_str()))
+            fn to_value(&self) -> ::lookback::value::Value<'_> {
+                ::lookback::value::Value::Text(::std::borrow::Cow::Borrowed(self.as_str()))
             }
-            fn from_text(text: &str) -> ::core::result::Result<Self, ::lookback::Problem> {
+            fn from_text(text: &str) -> ::core::result::Result<Self, ::lookback::value::Problem> {
                 text.parse()
             }
             fn from_json(
                 json: ::lookback::Json,
-            ) -> ::core::result::Result<Self, ::lookback::Problem> {
+            ) -> ::core::result::Result<Self, ::lookback::value::Problem> {
                 match json {
                     ::lookback::Json::String(text) => text.parse(),
-                    other => Err(::lookback::Problem::wrong_json(&other, "a string")),
+                    other => Err(::lookback::value::Problem::wrong_json(&other, "a string")),
                 }
             }
         }
 
-        impl ::lookback::TextLike for #name {}
-        impl ::lookback::Ordered for #name {}
+        impl ::lookback::value::TextLike for #name {}
+        impl ::lookback::value::Ordered for #name {}
         #text
 
         impl ::lookback::__private::sqlx::Type<::lookback::__private::sqlx::Postgres> for #name {

@@ -198,23 +198,27 @@ fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
     if words.contains("DateTime") {
         text.push_str("use chrono::{DateTime, Utc};\n");
     }
-    text.push_str("use lookback::migrate::Models;\n");
-    let mut used: Vec<&str> = [
-        "Bytes",
-        "ColumnEnum",
-        "Embedding",
-        "Hidden",
-        "Json",
-        "Opaque",
-    ]
-    .into_iter()
-    .filter(|word| words.contains(word) || (*word == "ColumnEnum" && !enums.is_empty()))
-    .collect();
-    used.extend((!models.is_empty()).then_some("model"));
-    match used.as_slice() {
-        [] => {}
-        [one] => text.push_str(&format!("use lookback::{one};\n")),
-        several => text.push_str(&format!("use lookback::{{{}}};\n", several.join(", "))),
+    let used = |names: &[&'static str]| -> Vec<&str> {
+        let is_used = |name: &&str| match *name {
+            "ColumnEnum" => words.contains(name) || !enums.is_empty(),
+            "Models" => true,
+            "model" => !models.is_empty(),
+            _ => words.contains(name),
+        };
+        names.iter().copied().filter(is_used).collect()
+    };
+    // In the order of rustfmt.
+    for (path, names) in [
+        ("lookback::embedding", used(&["Embedding"])),
+        ("lookback::migrate", used(&["Models"])),
+        ("lookback::value", used(&["Bytes", "Hidden", "Opaque"])),
+        ("lookback", used(&["ColumnEnum", "Json", "model"])),
+    ] {
+        match names.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!("use {path}::{one};\n")),
+            several => text.push_str(&format!("use {path}::{{{}}};\n", several.join(", "))),
+        }
     }
     text
 }

@@ -15,7 +15,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use lookback::Embedding;
+use lookback::embedding::Embedding;
 use testkit::bench::{Report, Target, Times};
 use testkit::sample;
 

@@ -17,8 +17,9 @@
 
 use std::time::Instant;
 
+use lookback::embedding::Embedding;
 use lookback::ingest::Writer;
-use lookback::{Embedding, Log, NewLog};
+use lookback::{Log, NewLog};
 use sqlx::PgPool;
 use testkit::bench::{
     Contest, Report, Target, Times, copy_in, copy_out, create_bare_table, execute, rows,

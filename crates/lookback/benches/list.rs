@@ -16,7 +16,8 @@
 
 use chrono::TimeDelta;
 use lookback::maintenance::DEFAULT_PARTITION_IDS;
-use lookback::{Cursor, Filter, Log, QueryBuilder};
+use lookback::query::Cursor;
+use lookback::{Filter, Log, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use testkit::bench::{Contest, Growth, Report, Scale, Target, plot, replace_between, rows};
 use testkit::sample::{Random, line_time, log_lines};

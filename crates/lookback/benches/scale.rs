@@ -19,9 +19,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use lookback::embedding::Embedding;
 use lookback::maintenance::DEFAULT_PARTITION_IDS;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
-use lookback::{Embedding, Filter, Hit, Log, Model as _, NewLog, QueryBuilder};
+use lookback::search::Hit;
+use lookback::{Filter, Log, Model as _, NewLog, QueryBuilder};
 use sqlx::{AssertSqlSafe, Executor as _, PgPool, Row as _};
 use testkit::bench::{
     Growth, Report, Scale, Target, Times, format_number, plot, replace_between, rows,

@@ -22,7 +22,7 @@ pub const ENCODER_VERSION: u32 = 2;
 /// A vector of unit length made from text.
 ///
 /// ```
-/// use lookback::Embedding;
+/// use lookback::embedding::Embedding;
 ///
 /// let of = |text| Embedding::of(text).unwrap();
 /// let refused = of("database connection refused");

@@ -1,4 +1,4 @@
-//! The error of the library.
+//! The error of the library, and what to do about it.
 
 use std::fmt;
 use std::io;

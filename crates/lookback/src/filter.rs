@@ -1,9 +1,12 @@
 //! Filters: conditions on records.
 //!
-//! Typed columns and text lookups build the same tree, of few kinds of nodes:
-//! `ne` is a `!` around `eq`, `between` an `&`, `contains` a pattern. `lookup`
-//! lists the lookups, `sql` is the only place that renders a tree. Values are
-//! always bound, identifiers come from the model.
+//! Typed columns (`Log::level().eq("error")`) and text lookups
+//! (`level__eq=error`) build the same tree. Values are always bound, identifiers
+//! come from the model.
+
+// `lookup` lists the lookups, `sql` is the only place that renders a tree. The
+// tree has few kinds of nodes: `ne` is a `!` around `eq`, `between` an `&`,
+// `contains` a pattern.
 
 use std::fmt;
 use std::marker::PhantomData;

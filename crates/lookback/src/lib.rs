@@ -4,9 +4,9 @@
 extern crate self as lookback;
 
 mod db;
-mod embedding;
-mod error;
-mod filter;
+pub mod embedding;
+pub mod error;
+pub mod filter;
 mod hash;
 pub mod ingest;
 pub mod maintenance;
@@ -15,11 +15,11 @@ pub mod migrate;
 mod model;
 #[cfg(feature = "password")]
 pub mod password;
-mod query;
-mod search;
-mod setup;
+pub mod query;
+pub mod search;
+pub mod setup;
 mod tables;
-mod value;
+pub mod value;
 mod write;
 
 pub use lookback_macros::{ColumnEnum, model};
@@ -27,32 +27,35 @@ pub use lookback_macros::{ColumnEnum, model};
 pub use lookback_schema as schema;
 
 pub use db::Db;
-pub use embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
-pub use error::{Error, FieldError, Remedy};
-pub use filter::{Filter, JsonPath, Lookup};
-pub use model::{
-    ColumnDef, ColumnRole, ColumnValues, Constraint, KeyDef, Model, SchemaModel, Table,
-};
-pub use query::{
-    Aggregate, Average, Bucket, Bucketed, Column, Columns, Cursor, DEFAULT_LIMIT, Fields, Grouped,
-    Hits, Keys, MAX_LIMIT, Measures, NotNull, Nullable, Operand, Order, Page, QueryBuilder,
-    Records, Select, Selection, TextKeys, TextMeasures, Total, UniqueKey, Upserted, check_new,
-    count,
-};
-pub use search::{Highlight, Hit, MatchKind, Why, WordMatch};
-pub use setup::{MIN_PGVECTOR, MIN_POSTGRESQL, check_encoder, check_server};
+#[doc(inline)]
+pub use error::Error;
+#[doc(inline)]
+pub use filter::Filter;
+pub use model::Model;
+#[doc(inline)]
+pub use query::{Page, QueryBuilder};
 pub use tables::{
-    GeoSource, Import, ImportPatch, IngestLane, IngestLanePatch, Level, Log, LogPatch, Metric,
-    MetricPatch, NewImport, NewIngestLane, NewLog, NewMetric, NewRequestSnapshot, NewSealedSegment,
-    NewSearchBlock, NewSearchKind, NewSearchTemplate, NewSetting, NewUser, RequestSnapshot,
-    RequestSnapshotPatch, SealedSegment, SealedSegmentPatch, SearchBlock, SearchBlockPatch,
-    SearchKind, SearchKindPatch, SearchTemplate, SearchTemplatePatch, Setting, SettingPatch, User,
-    UserPatch, UserRole,
+    GeoSource, Level, Log, LogPatch, Metric, MetricPatch, NewLog, NewMetric, NewRequestSnapshot,
+    NewUser, RequestSnapshot, RequestSnapshotPatch, User, UserPatch, UserRole,
 };
-pub use value::{
-    Array, ArrayElement, Bytes, ColumnType, ColumnValue, Document, ErrorRate, Hidden, Json,
-    JsonError, JsonMap, JsonNumber, Opaque, Ordered, Patch, Problem, Text, TextLike, Value,
-};
+#[doc(inline)]
+pub use value::Json;
+
+/// Tables as `#[model]` describes them: names, columns, keys and constraints.
+//
+// Not `model`, which would be imported with the macro of that name.
+pub mod table {
+    pub use crate::model::{
+        ColumnDef, ColumnRole, ColumnValues, Constraint, KeyDef, SchemaModel, Table,
+    };
+}
+
+/// The tables that Lookback keeps for itself. Not part of the public API: they may
+/// change in any release.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::tables::internal::*;
+}
 
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.

@@ -1,4 +1,4 @@
-//! The query builder, which reads and writes the records of a model.
+//! The query builder: reading and writing the records of a model.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -38,6 +38,7 @@ pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
 pub use order::Order;
 pub use page::{Hits, Page, Total};
+#[doc(hidden)]
 pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
@@ -376,7 +377,7 @@ impl<M: Model> QueryBuilder<M> {
             let is_fixed = |place: &usize| {
                 let column = &table.columns[*place];
                 table.search.contains(place)
-                    && column.ty == crate::ColumnType::Text
+                    && column.ty == crate::value::ColumnType::Text
                     && column.cast.is_none()
                     && !column.nullable
             };

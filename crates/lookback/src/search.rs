@@ -1,23 +1,26 @@
 //! Hybrid search: exact words first, then parts and misspellings of words, then
 //! similarity.
 //!
-//! In reading order:
-//!
-//! - [`parse`] splits the typed text into terms and the words of a query
-//!   (pure).
-//! - [`hit`] has the public types of a result.
-//! - [`scope`] has the conditions that every row of a search must pass.
-//! - [`statement`] writes the single statement that fetches candidates.
-//! - [`index`] seals segments of ids into summaries, and owns all SQL on their
-//!   tables.
-//! - [`candidates`] reads the summaries and names the row set of a statement.
-//! - [`rank`] orders candidates and explains hits (pure).
-//! - [`run`] runs the statement, on the row sets or on the whole table.
-//!
-//! Every filter and soft delete apply before any limit, so no filter can starve
-//! the result. `docs/decisions/0003-search-candidates.md` explains why lexical
-//! candidates are fetched by `LIKE` on fragments of words and not by full-text
-//! search.
+//! [`QueryBuilder::hits`](crate::QueryBuilder::hits) returns these types: the score
+//! of each hit, why it matched and where.
+
+// In reading order:
+//
+// - `parse` splits the typed text into terms and the words of a query
+//   (pure).
+// - `hit` has the public types of a result.
+// - `scope` has the conditions that every row of a search must pass.
+// - `statement` writes the single statement that fetches candidates.
+// - `index` seals segments of ids into summaries, and owns all SQL on their
+//   tables.
+// - `candidates` reads the summaries and names the row set of a statement.
+// - `rank` orders candidates and explains hits (pure).
+// - `run` runs the statement, on the row sets or on the whole table.
+//
+// Every filter and soft delete apply before any limit, so no filter can starve
+// the result. `docs/decisions/0003-search-candidates.md` explains why lexical
+// candidates are fetched by `LIKE` on fragments of words and not by full-text
+// search.
 
 mod candidates;
 mod hit;
@@ -46,10 +49,11 @@ pub(crate) use statement::scan_settings::SearchSession;
 ///
 /// The result is that of fetching and ranking, for one record and without a
 /// database. Field terms of the search are ignored.
+#[doc(hidden)]
 pub fn finds<M: crate::Model>(
     search: &str,
     texts: &[String],
-    embedding: Option<&crate::Embedding>,
+    embedding: Option<&crate::embedding::Embedding>,
 ) -> bool {
     let terms = Terms::parse(M::TABLE, search);
     let whole = parse::text::lower(&texts.join("\n"));

@@ -1,12 +1,12 @@
 //! The tables of Lookback, one file each.
 
-mod internal;
+pub(crate) mod internal;
 mod log;
 mod metric;
 mod request_snapshot;
 mod user;
 
-pub use internal::*;
+pub(crate) use internal::*;
 pub use log::{Level, Log, LogPatch, NewLog};
 pub use metric::{Metric, MetricPatch, NewMetric};
 pub use request_snapshot::{GeoSource, NewRequestSnapshot, RequestSnapshot, RequestSnapshotPatch};

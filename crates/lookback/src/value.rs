@@ -1,8 +1,8 @@
 //! Values of columns: what a Rust type is stored as, read from text and JSON,
 //! and encoded for PostgreSQL.
-//!
-//! There is one encoding: a bound parameter and a field of a binary COPY are
-//! made by the same function.
+
+// There is one encoding: a bound parameter and a field of a binary COPY are made by
+// the same function.
 
 use std::borrow::Cow;
 
@@ -140,6 +140,7 @@ impl ColumnType {
 
 /// Checks that a field goes with a column of another type, read and written in
 /// the binary form of `column`; used by generated code, while that is compiled.
+#[doc(hidden)]
 pub const fn check_stored_as(field: ColumnType, column: ColumnType) {
     use ColumnType as T;
     assert!(

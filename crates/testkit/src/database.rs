@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-use lookback::ENCODER_VERSION;
+use lookback::embedding::ENCODER_VERSION;
 use lookback_embedded::{
     EphemeralOptions, Installation, InstallationFinder, Layout, Server, ignore_events, is_root,
 };

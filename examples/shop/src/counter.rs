@@ -1,7 +1,8 @@
 //! The operations of the shop.
 
+use lookback::Error;
 use lookback::json;
-use lookback::{Cursor, Error};
+use lookback::query::Cursor;
 use sqlx::PgPool;
 
 use crate::{NewOrder, NewProduct, Order, OrderPatch, OrderState, Product, ProductPatch};

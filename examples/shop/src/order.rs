@@ -1,7 +1,9 @@
 //! `orders`
 
 use chrono::{DateTime, Utc};
-use lookback::{ColumnEnum, Embedding, Hidden, model};
+use lookback::embedding::Embedding;
+use lookback::value::Hidden;
+use lookback::{ColumnEnum, model};
 
 /// An order of a customer.
 #[model(

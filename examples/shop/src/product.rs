@@ -1,7 +1,9 @@
 //! `products`
 
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, Json, model};
+use lookback::embedding::Embedding;
+use lookback::value::Hidden;
+use lookback::{Json, model};
 
 /// A product of the shop.
 #[model(

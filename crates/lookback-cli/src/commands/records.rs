@@ -1,7 +1,9 @@
 //! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, for any
 //! model.
 
-use lookback::{Cursor, Error, Filter, Json, JsonMap, Model, QueryBuilder, Total, json};
+use lookback::query::{Cursor, Total};
+use lookback::value::JsonMap;
+use lookback::{Error, Filter, Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
 use crate::args::{Count, Deleted, PageArgs, RecordCommand};

@@ -1,7 +1,9 @@
 //! `lookback storage`: partitions, sealing, retention.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use lookback::{Import, Log, Model as _, RequestSnapshot, Setting, Table};
+use lookback::internal::{Import, Setting};
+use lookback::table::Table;
+use lookback::{Log, Model as _, RequestSnapshot};
 
 use crate::args::{Kind, StorageCommand};
 use crate::config::Config;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use lookback::{Import, ImportPatch, Model, NewImport};
+use lookback::Model;
+use lookback::internal::{Import, ImportPatch, NewImport};
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;

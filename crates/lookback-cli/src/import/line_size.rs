@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use lookback::{ColumnType, Table};
+use lookback::table::Table;
+use lookback::value::ColumnType;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 

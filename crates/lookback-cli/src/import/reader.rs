@@ -1,9 +1,9 @@
 //! Parsing of lines into batches of records.
 
-use lookback::ColumnValues;
-use lookback::FieldError;
+use lookback::error::FieldError;
+use lookback::table::ColumnValues;
+use lookback::value::{JsonError, JsonMap};
 use lookback::{Json, Model as _};
-use lookback::{JsonError, JsonMap};
 
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
@@ -237,7 +237,7 @@ fn record<N: ColumnValues>(line: &Line) -> Result<Option<N>, LineError> {
         }
     }
     let record = N::from_json(object(text)?)?;
-    lookback::check_new(&record)?;
+    lookback::query::check_new(&record)?;
     Ok(Some(record))
 }
 

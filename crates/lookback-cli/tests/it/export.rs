@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use lookback::{Bytes, ErrorRate, Level, Log, Metric, NewLog, NewMetric};
+use lookback::value::{Bytes, ErrorRate};
+use lookback::{Level, Log, Metric, NewLog, NewMetric};
 use parquet::basic::{LogicalType, Repetition, Type};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;

@@ -32,7 +32,8 @@ async fn models_are_printed() {
     //! changes in them as migrations.
 
     use lookback::migrate::Models;
-    use lookback::{ColumnEnum, Opaque, model};
+    use lookback::{ColumnEnum, model};
+    use lookback::value::Opaque;
 
     /// A row of the table `countries`.
     #[model(

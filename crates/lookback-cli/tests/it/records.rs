@@ -1,6 +1,7 @@
 //! `lookback logs|requests|metrics`: list, search, get, delete, restore.
 
-use lookback::{ErrorRate, Level, Log, Metric, NewLog, NewMetric};
+use lookback::value::ErrorRate;
+use lookback::{Level, Log, Metric, NewLog, NewMetric};
 use serde_json::json;
 
 use crate::support::{Lookback, transcript};

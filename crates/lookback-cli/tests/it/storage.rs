@@ -34,7 +34,7 @@ async fn filled() -> Lookback {
             1,
             2,
             3,
-            lookback::ErrorRate::default(),
+            lookback::value::ErrorRate::default(),
             4,
         )
         .created_at(start)

@@ -45,7 +45,7 @@ pub(crate) fn definition(model: &Model) -> TokenStream {
         definition.extend(quote!(.with_table(<#name as ::lookback::Model>::TABLE)));
     }
     quote! {
-        impl ::lookback::SchemaModel for #name {
+        impl ::lookback::table::SchemaModel for #name {
             const DEFINITION: &'static ::lookback::__private::TableDefinition = &#definition;
         }
     }
@@ -82,8 +82,8 @@ fn column(field: &ModelField) -> TokenStream {
         let sql = &data_type.literal;
         quote!(sql(#sql))
     } else {
-        let ty = quote!(<#value as ::lookback::ColumnValue>::TYPE);
-        let labels = quote!(<#value as ::lookback::ColumnValue>::VARIANTS);
+        let ty = quote!(<#value as ::lookback::value::ColumnValue>::TYPE);
+        let labels = quote!(<#value as ::lookback::value::ColumnValue>::VARIANTS);
         if field.array {
             quote!(array(#ty, #labels))
         } else {
@@ -125,7 +125,7 @@ fn fill(field: &ModelField) -> TokenStream {
         (Some((_, Fill::Serial)), _) => quote!(.with_serial()),
         (None, Some(default)) => quote!(.with_default(|| {
             let default: #value = #default;
-            ::lookback::Value::into_owned(<#value as ::lookback::ColumnValue>::to_value(&default))
+            ::lookback::value::Value::into_owned(<#value as ::lookback::value::ColumnValue>::to_value(&default))
         })),
         (None, None) => quote!(),
     }

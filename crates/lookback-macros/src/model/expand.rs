@@ -67,13 +67,15 @@ fn column_functions(model: &Model) -> TokenStream {
             "The column `{}`, for filters, ordering and selection.",
             field.column()
         );
-        let nullable = field.nullable.then(|| quote!(, ::lookback::Nullable));
+        let nullable = field
+            .nullable
+            .then(|| quote!(, ::lookback::query::Nullable));
         quote! {
             #[doc = #title]
             ///
             #(#docs)*
-            #visibility fn #column() -> ::lookback::Column<Self, #value #nullable> {
-                ::lookback::Column::__new(#index)
+            #visibility fn #column() -> ::lookback::query::Column<Self, #value #nullable> {
+                ::lookback::query::Column::__new(#index)
             }
         }
     });
@@ -136,7 +138,7 @@ fn model_impl(model: &Model) -> TokenStream {
         #(#type_checks)*
 
         impl ::lookback::Model for #name {
-            const TABLE: &'static ::lookback::Table =
+            const TABLE: &'static ::lookback::table::Table =
                 &::lookback::__private::Table::new(#table, &[#(#columns),*])
                     #schema
                     .with_search(&[#(#search),*])
@@ -165,8 +167,8 @@ fn type_check(field: &ModelField) -> Option<TokenStream> {
     let wire = Ident::new(wire_type(&data_type.value)?, span);
     Some(quote_spanned! {span=>
         const _: () = ::lookback::__private::check_stored_as(
-            <#value as ::lookback::ColumnValue>::TYPE,
-            ::lookback::ColumnType::#wire,
+            <#value as ::lookback::value::ColumnValue>::TYPE,
+            ::lookback::value::ColumnType::#wire,
         );
     })
 }
@@ -184,7 +186,7 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
         ColumnRole::Embedding => quote!(Embedding),
     };
     let mut column = quote! {
-        ::lookback::__private::ColumnDef::new::<#value>(#name, ::lookback::ColumnRole::#role)
+        ::lookback::__private::ColumnDef::new::<#value>(#name, ::lookback::table::ColumnRole::#role)
     };
     if field.nullable {
         column.extend(quote!(.with_nullable()));
@@ -298,14 +300,14 @@ fn insert_type(model: &Model) -> TokenStream {
     let values = model.settable().map(|(index, field)| {
         let column = &field.name;
         let value = &field.value;
-        let to_value = quote!(<#value as ::lookback::ColumnValue>::to_value);
+        let to_value = quote!(<#value as ::lookback::value::ColumnValue>::to_value);
         if required(field) {
             quote!(#index => Some(#to_value(&self.#column)))
         } else if let Some(default) = &field.options.default {
             quote! {
                 #index => Some(match &self.#column {
                     Some(value) => #to_value(value),
-                    None => ::lookback::Value::into_owned({
+                    None => ::lookback::value::Value::into_owned({
                         let default: #value = #default;
                         #to_value(&default).into_owned()
                     }),
@@ -315,7 +317,7 @@ fn insert_type(model: &Model) -> TokenStream {
             quote!(#index => self.#column.as_ref().map(#to_value))
         } else {
             quote! {
-                #index => Some(self.#column.as_ref().map_or(::lookback::Value::Null, #to_value))
+                #index => Some(self.#column.as_ref().map_or(::lookback::value::Value::Null, #to_value))
             }
         }
     });
@@ -390,7 +392,7 @@ fn patch_type(model: &Model) -> TokenStream {
             ..
         } = field;
         let ty = ty(field);
-        quote! { #(#docs)* #visibility #name: ::lookback::Patch<#ty> }
+        quote! { #(#docs)* #visibility #name: ::lookback::value::Patch<#ty> }
     });
     let setters = model.plain().map(|(_, field)| {
         let ModelField {
@@ -406,7 +408,7 @@ fn patch_type(model: &Model) -> TokenStream {
             #[doc = #title]
             #[must_use]
             #visibility fn #name(mut self, #name: impl ::core::convert::Into<#ty>) -> Self {
-                self.#name = ::lookback::Patch::Set(#name.into());
+                self.#name = ::lookback::value::Patch::Set(#name.into());
                 self
             }
         }
@@ -414,11 +416,11 @@ fn patch_type(model: &Model) -> TokenStream {
     let values = model.plain().map(|(index, field)| {
         let column = &field.name;
         let value = &field.value;
-        let to_value = quote!(<#value as ::lookback::ColumnValue>::to_value);
+        let to_value = quote!(<#value as ::lookback::value::ColumnValue>::to_value);
         if field.nullable {
             quote! {
                 #index => self.#column.as_set().map(|value| {
-                    value.as_ref().map_or(::lookback::Value::Null, #to_value)
+                    value.as_ref().map_or(::lookback::value::Value::Null, #to_value)
                 })
             }
         } else {
@@ -484,10 +486,10 @@ fn shared_impls<'a>(
             }
         }
 
-        impl ::lookback::ColumnValues for #ty {
+        impl ::lookback::table::ColumnValues for #ty {
             type Model = #model;
 
-            fn value(&self, column: usize) -> ::core::option::Option<::lookback::Value<'_>> {
+            fn value(&self, column: usize) -> ::core::option::Option<::lookback::value::Value<'_>> {
                 match column {
                     #values
                     _ => None,
@@ -495,7 +497,7 @@ fn shared_impls<'a>(
             }
 
             fn from_json(
-                map: ::lookback::JsonMap,
+                map: ::lookback::value::JsonMap,
             ) -> ::core::result::Result<Self, ::lookback::Error> {
                 let mut __input = ::lookback::__private::JsonInput::new::<#model>(map);
                 #from_json

@@ -47,8 +47,8 @@ pub(super) fn functions(model: &Model) -> TokenStream {
             let title = format!("The unique key `{}`, to upsert by.", key.name);
             Some(quote! {
                 #[doc = #title]
-                #visibility fn #name() -> ::lookback::UniqueKey<Self> {
-                    ::lookback::UniqueKey::__new(#place)
+                #visibility fn #name() -> ::lookback::query::UniqueKey<Self> {
+                    ::lookback::query::UniqueKey::__new(#place)
                 }
             })
         });

@@ -2,7 +2,8 @@
 
 use lookback::__private::{ColumnDefinition, TableDefinition, TypeDefinition};
 use lookback::migrate::Models;
-use lookback::{ColumnType, SchemaModel, Value};
+use lookback::table::SchemaModel;
+use lookback::value::{ColumnType, Value};
 
 /// The extra objects of each tenth table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use lookback::{Embedding, Log, Model as _};
+use lookback::embedding::Embedding;
+use lookback::{Log, Model as _};
 use sqlx::{PgPool, Row as _};
 
 use super::judged::Line;

@@ -10,8 +10,8 @@ use crate::value::{Json, Problem};
 
 /// A place in a JSON column of `M`.
 ///
-/// Made by [`Column::path`](crate::Column::path),
-/// [`key`](crate::Column::key). A name
+/// Made by [`Column::path`](crate::query::Column::path),
+/// [`key`](crate::query::Column::key). A name
 /// finds the key of an object; a whole number also finds an element of an
 /// array, from 0, or from the end with `-1`.
 ///
@@ -132,7 +132,7 @@ impl<M: Model> JsonPath<M> {
         !self.is_null()
     }
 
-    /// Is a string that matches this pattern, as [`Column::like`](crate::Column::like).
+    /// Is a string that matches this pattern, as [`Column::like`](crate::query::Column::like).
     pub fn like(self, pattern: &str) -> Filter<M> {
         self.test(Pattern::new(pattern, false).map(JsonTest::Like))
     }

@@ -205,10 +205,11 @@ fn text_and_types_build_the_same_tree() {
     }
     assert_eq!(
         Filter::<Metric>::parse("error_rate__gt=0.05").expect("a rate"),
-        Metric::error_rate().gt(crate::ErrorRate::of(5, 100))
+        Metric::error_rate().gt(crate::value::ErrorRate::of(5, 100))
     );
-    let rates = Metric::error_rate()
-        .is_in([0.1, 0.000_001, 1.0].map(|rate| crate::ErrorRate::new(rate).expect("a rate")));
+    let rates = Metric::error_rate().is_in(
+        [0.1, 0.000_001, 1.0].map(|rate| crate::value::ErrorRate::new(rate).expect("a rate")),
+    );
     assert_eq!(
         rates.to_text().expect("text"),
         "error_rate__in=0.1,0.000001,1"
@@ -424,7 +425,7 @@ fn a_name_that_is_not_known_is_shown_in_part() {
     }
     let error = Filter::<Log>::from_query(&format!("{long}=%")).expect_err("no byte");
     assert!(error.to_string().len() < 1_000);
-    let error = crate::Order::<Log>::parse(&long).expect_err("no field");
+    let error = crate::query::Order::<Log>::parse(&long).expect_err("no field");
     assert!(error.to_string().len() < 1_000);
 }
 
@@ -439,7 +440,7 @@ fn what_follows_a_field_is_split_off_in_one_way() {
     assert_eq!(split("meta.__z"), ("meta.__z", None));
     assert_eq!(split("meta.\"a__b\""), ("meta.\"a__b\"", None));
     assert_eq!(split("meta.\"a__b\"__is"), ("meta.\"a__b\"", Some("is")));
-    let error = crate::Order::<Log>::parse("__typename").expect_err("no field");
+    let error = crate::query::Order::<Log>::parse("__typename").expect_err("no field");
     assert!(
         error.to_string().starts_with("__typename: is not a field"),
         "{error}"
@@ -448,7 +449,7 @@ fn what_follows_a_field_is_split_off_in_one_way() {
 
 #[test]
 fn lookups_have_distinct_names_and_operations() {
-    let all = crate::Lookup::all();
+    let all = crate::filter::Lookup::all();
     for (index, lookup) in all.iter().enumerate() {
         for other in &all[..index] {
             let mut names = lookup.names();

@@ -39,7 +39,7 @@ pub struct Reembedded {
 /// another encoder writes meanwhile keep its vectors: stop such programs first.
 ///
 /// If the models are those of [`Models::lookback`], the version is recorded at
-/// the end, so that [`check_encoder`](crate::check_encoder) succeeds.
+/// the end, so that [`check_encoder`](crate::setup::check_encoder) succeeds.
 ///
 /// Returns the progress of each table with search fields.
 ///

@@ -212,7 +212,8 @@ fn digits(number: &str) -> Option<(i64, i64)> {
 #[cfg(test)]
 mod tests {
     use super::{MAX_FRACTION, MAX_WHOLE, check, digits};
-    use crate::{Log, Model, RequestSnapshot, Value};
+    use crate::value::Value;
+    use crate::{Log, Model, RequestSnapshot};
 
     fn problem<M: Model>(field: &str, value: Value<'_>) -> String {
         let column = M::TABLE.column(field).expect("a column of the model");

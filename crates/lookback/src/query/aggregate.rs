@@ -218,7 +218,7 @@ impl<M: Model> QueryBuilder<M> {
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
     /// use lookback::{Log, RequestSnapshot};
-    /// use lookback::{Bucket, count};
+    /// use lookback::query::{Bucket, count};
     ///
     /// // How many lines of each level there are in each hour.
     /// let rows = Log::records()
@@ -249,7 +249,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 
     /// As [`group_by`](Self::group_by), from text: names of visible fields, and of
-    /// times with a [`Bucket`](crate::Bucket), `created_at__1h`. Each key is a JSON
+    /// times with a [`Bucket`](crate::query::Bucket), `created_at__1h`. Each key is a JSON
     /// object.
     ///
     /// # Errors
@@ -264,7 +264,7 @@ impl<M: Model> QueryBuilder<M> {
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
     /// use lookback::Log;
-    /// use lookback::count;
+    /// use lookback::query::count;
     ///
     /// let (lines, last) = Log::records()
     ///     .filter(Log::level().eq("error"))

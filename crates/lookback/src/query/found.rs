@@ -535,9 +535,10 @@ fn unexplained<M>(record: M) -> Hit<M> {
 #[cfg(test)]
 mod tests {
     use super::{Scope, Sql};
+    use crate::embedding::Embedding;
     use crate::search::RowSet;
     use crate::search::fixtures::lines;
-    use crate::{Embedding, Level, Log};
+    use crate::{Level, Log};
 
     #[test]
     fn statement_of_similar_records_is_unchanged() {

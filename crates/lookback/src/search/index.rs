@@ -5,15 +5,15 @@
 //! the newest of them row by row. Older records are *sealed* in segments: one
 //! transaction summarises a range of ids in
 //!
-//! - postings ([`SearchKind`](crate::SearchKind)): how many records have each
-//!   [`SearchTemplate`](crate::SearchTemplate), and the newest of them.
+//! - postings ([`SearchKind`](crate::tables::SearchKind)): how many records have each
+//!   [`SearchTemplate`](crate::tables::SearchTemplate), and the newest of them.
 //!   Templates are the distinct texts of the table without their numbers and
 //!   ids, with their vectors. A search compares these, and reads the newest
 //!   records of those that contain its words or are near.
-//! - blocks ([`SearchBlock`](crate::SearchBlock)): Bloom filters of the numbers
+//! - blocks ([`SearchBlock`](crate::tables::SearchBlock)): Bloom filters of the numbers
 //!   and ids in a few hundred consecutive records. A search reads the records
 //!   of the blocks that may contain its own.
-//! - a [`SealedSegment`](crate::SealedSegment), which marks the range as
+//! - a [`SealedSegment`](crate::tables::SealedSegment), which marks the range as
 //!   sealed.
 //!
 //! A summary may name too many records and never too few, and each record is

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ColumnEnum, Embedding, Hidden, Json, model};
+use crate::embedding::Embedding;
+use crate::value::Hidden;
+use crate::{ColumnEnum, Json, model};
 
 /// A log line.
 #[model(

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Bytes, Embedding, ErrorRate, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::{Bytes, ErrorRate, Hidden};
 
 /// The latency window of an endpoint: 60 seconds of its requests.
 #[model(

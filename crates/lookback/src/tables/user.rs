@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{ColumnEnum, Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::value::Hidden;
+use crate::{ColumnEnum, model};
 
 /// An account with access to the records.
 #[model(

@@ -13,9 +13,9 @@ use super::{ColumnType, Json, Problem, Value};
 /// the column nullable.
 ///
 /// Implemented here for `bool`, `i32`, `i64`, `f64`, `String`,
-/// [`DateTime<Utc>`], [`Json`], [`Bytes`](crate::Bytes),
-/// [`Embedding`](crate::Embedding) and [`ErrorRate`](crate::ErrorRate), and for
-/// `Vec` of an [`ArrayElement`](crate::ArrayElement); for enums of your own by
+/// [`DateTime<Utc>`], [`Json`], [`Bytes`](crate::value::Bytes),
+/// [`Embedding`](crate::embedding::Embedding) and [`ErrorRate`](crate::value::ErrorRate), and for
+/// `Vec` of an [`ArrayElement`](crate::value::ArrayElement); for enums of your own by
 /// `#[derive(ColumnEnum)]`.
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold `{Self}`",

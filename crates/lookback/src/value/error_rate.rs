@@ -13,7 +13,7 @@ use crate::value::{ColumnType, ColumnValue, Json, Ordered, Problem, Value};
 /// An error is a status of 500 or more, or no response.
 ///
 /// ```
-/// use lookback::ErrorRate;
+/// use lookback::value::ErrorRate;
 ///
 /// let rate = ErrorRate::of(3, 1_000);
 /// assert_eq!(rate.fraction(), 0.003);

@@ -31,7 +31,7 @@ pub use parse::JsonError;
 ///
 /// let exact: Json = r#"{"amount": 1.10}"#.parse()?;
 /// assert_eq!(exact.to_string(), r#"{"amount":1.10}"#);
-/// # Ok::<(), lookback::JsonError>(())
+/// # Ok::<(), lookback::value::JsonError>(())
 /// ```
 ///
 /// Two numbers are equal if they are written the same way: `1` is not `1.0`

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
 use lookback::json;
+use lookback::query::{Bucket, TextMeasures, count};
+use lookback::value::ErrorRate;
 use lookback::{
-    Bucket, ErrorRate, GeoSource, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot,
-    RequestSnapshot, TextMeasures, User, count,
+    GeoSource, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot, RequestSnapshot, User,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

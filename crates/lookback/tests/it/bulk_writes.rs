@@ -4,11 +4,13 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use lookback::embedding::Embedding;
 use lookback::json;
+use lookback::query::UniqueKey;
+use lookback::value::ErrorRate;
 use lookback::{
-    Embedding, ErrorRate, Filter, Level, Log, LogPatch, Metric, NewLog, NewMetric,
-    NewRequestSnapshot, NewUser, RequestSnapshot, RequestSnapshotPatch, UniqueKey, User, UserPatch,
-    UserRole,
+    Filter, Level, Log, LogPatch, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
+    RequestSnapshot, RequestSnapshotPatch, User, UserPatch, UserRole,
 };
 use sqlx::PgPool;
 
@@ -630,11 +632,11 @@ async fn what_cannot_be_read_is_named_and_can_be_deleted() {
         records
             .clone()
             .group_by(Log::created_at())
-            .aggregate(pool, lookback::count())
+            .aggregate(pool, lookback::query::count())
             .await
             .unwrap_err(),
         records
-            .aggregate(pool, (lookback::count(), Log::created_at().max()))
+            .aggregate(pool, (lookback::query::count(), Log::created_at().max()))
             .await
             .unwrap_err(),
     ];

@@ -1,6 +1,6 @@
 //! Embeddings: their properties, and golden vectors.
 
-use lookback::{DIMENSIONS, ENCODER_VERSION, Embedding};
+use lookback::embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 

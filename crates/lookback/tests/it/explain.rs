@@ -4,9 +4,10 @@
 //! they cost.
 
 use chrono::TimeDelta;
+use lookback::query::{Bucket, count};
+use lookback::value::ErrorRate;
 use lookback::{
-    Bucket, ErrorRate, Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
-    RequestSnapshot, User, count,
+    Level, Log, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser, RequestSnapshot, User,
 };
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;

@@ -77,7 +77,7 @@ async fn pages_of_a_time_are_those_of_all_records_that_are_of_it() {
             .rev()
             .filter(|id| (from..to).contains(&time_of(*id)) && (!errors || id % 10 == 0))
             .collect();
-        let (mut found, mut next): (Vec<i64>, Option<lookback::Cursor>) = (Vec::new(), None);
+        let (mut found, mut next): (Vec<i64>, Option<lookback::query::Cursor>) = (Vec::new(), None);
         loop {
             let page = match next.take() {
                 None => query.clone(),

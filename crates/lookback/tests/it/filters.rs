@@ -1,7 +1,8 @@
 //! Filters, order and pages, against a plain evaluation in Rust.
 
 use lookback::json;
-use lookback::{Filter, Level, Log, NewLog, Total};
+use lookback::query::Total;
+use lookback::{Filter, Level, Log, NewLog};
 
 mod answers;
 mod arrays;

@@ -1,7 +1,9 @@
 //! `#[model]` for a table of one's own, and the mistakes it points at.
 
 use chrono::{DateTime, Utc};
-use lookback::{ColumnEnum, Embedding, Hidden, Model as _, Problem, model};
+use lookback::embedding::Embedding;
+use lookback::value::{Hidden, Problem};
+use lookback::{ColumnEnum, Model as _, model};
 
 /// What an application's own model looks like.
 #[model(

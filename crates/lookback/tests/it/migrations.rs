@@ -22,7 +22,7 @@ async fn two_at_once_apply_each_migration_once() {
         .await
         .unwrap();
     assert!(status.iter().all(|m| m.is_applied()));
-    lookback::check_encoder(&mut conn).await.unwrap();
+    lookback::setup::check_encoder(&mut conn).await.unwrap();
 }
 
 #[tokio::test]
@@ -94,11 +94,11 @@ async fn without_the_right_to_create_pgvector_the_sql_is_given() {
 async fn a_database_of_another_encoder_is_not_searched_in_silence() {
     let db = testkit::database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
-    lookback::check_encoder(&mut conn).await.unwrap();
+    lookback::setup::check_encoder(&mut conn).await.unwrap();
     conn.execute("UPDATE settings SET value = '0' WHERE name = 'encoder_version'")
         .await
         .unwrap();
-    let error = lookback::check_encoder(&mut conn).await.unwrap_err();
+    let error = lookback::setup::check_encoder(&mut conn).await.unwrap_err();
     assert!(error.is_setup());
     assert!(error.to_string().contains("encoder 0"), "{error}");
 }

@@ -2,8 +2,10 @@
 //! source of `#[model]`s.
 
 use chrono::{DateTime, Utc};
+use lookback::embedding::Embedding;
 use lookback::migrate::Models;
-use lookback::{ColumnEnum, Embedding, Hidden, Model as _, Opaque, model};
+use lookback::value::{Hidden, Opaque};
+use lookback::{ColumnEnum, Model as _, model};
 
 /// A model with everything that one can own.
 #[model(

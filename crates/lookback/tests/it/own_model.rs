@@ -4,9 +4,12 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
+use lookback::embedding::Embedding;
 use lookback::json;
 use lookback::migrate::Models;
-use lookback::{ColumnEnum, Embedding, Filter, Hidden, TextMeasures, count, model};
+use lookback::query::{TextMeasures, count};
+use lookback::value::Hidden;
+use lookback::{ColumnEnum, Filter, model};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 /// A ticket of a help desk.
@@ -168,7 +171,7 @@ async fn an_upsert_goes_by_any_unique_key() {
     );
 
     // By a name that is no name of a function; its text knows no case.
-    let by_customer = lookback::UniqueKey::<Ticket>::named("Tickets customer key").unwrap();
+    let by_customer = lookback::query::UniqueKey::<Ticket>::named("Tickets customer key").unwrap();
     let third = records
         .upsert(pool, ticket(9, "Printer burnt", "ada"), by_customer)
         .await
@@ -183,7 +186,7 @@ async fn an_upsert_goes_by_any_unique_key() {
     let clash = records.upsert(pool, clash, by_number).await.unwrap_err();
     assert!(clash.is_conflict(), "{clash}");
     assert!(
-        lookback::UniqueKey::<Ticket>::named("tickets_sort_key").is_err(),
+        lookback::query::UniqueKey::<Ticket>::named("tickets_sort_key").is_err(),
         "checked too late"
     );
 

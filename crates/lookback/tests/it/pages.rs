@@ -5,9 +5,8 @@ use std::cmp::Ordering;
 
 use chrono::TimeDelta;
 use futures_util::TryStreamExt as _;
-use lookback::{
-    Cursor, GeoSource, NewRequestSnapshot, Order, QueryBuilder, RequestSnapshot, Total,
-};
+use lookback::query::{Cursor, Order, Total};
+use lookback::{GeoSource, NewRequestSnapshot, QueryBuilder, RequestSnapshot};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use sqlx::PgPool;

@@ -1,6 +1,6 @@
 //! Recomputing the vectors of another encoder.
 
-use lookback::Remedy;
+use lookback::error::Remedy;
 use lookback::migrate::{self, Models, Reembedded};
 use lookback::{Log, NewLog};
 use sqlx::{Connection as _, Executor as _, PgConnection};
@@ -40,7 +40,7 @@ async fn wrong(conn: &mut PgConnection) -> i64 {
 #[tokio::test]
 async fn every_vector_is_made_anew_and_nothing_else_changes() {
     let (_db, mut conn) = of_another_encoder().await;
-    let error = lookback::check_encoder(&mut conn).await.unwrap_err();
+    let error = lookback::setup::check_encoder(&mut conn).await.unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::RecomputeVectors));
     assert_eq!(wrong(&mut conn).await, 2_500);
 
@@ -55,7 +55,7 @@ async fn every_vector_is_made_anew_and_nothing_else_changes() {
     assert_eq!(of(&done), (2_500, 2_500, 2_500));
     assert_eq!(of(&told), (2_500, 2_500, 2_500));
     assert_eq!(wrong(&mut conn).await, 0);
-    lookback::check_encoder(&mut conn).await.unwrap();
+    lookback::setup::check_encoder(&mut conn).await.unwrap();
 
     let again = migrate::reembed(&mut conn, &Models::lookback(), &mut |_| {})
         .await
@@ -91,12 +91,12 @@ async fn a_run_that_was_cut_short_is_gone_on_with() {
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let left = wrong(&mut conn).await;
     assert_eq!(left, 500);
-    assert!(lookback::check_encoder(&mut conn).await.is_err());
+    assert!(lookback::setup::check_encoder(&mut conn).await.is_err());
     let done = migrate::reembed(&mut conn, &models, &mut |_| {})
         .await
         .unwrap();
     let logs = done.iter().find(|at| at.table == "logs").unwrap();
     assert_eq!((logs.done, logs.changed), (2_500, 500));
     assert_eq!(wrong(&mut conn).await, 0);
-    lookback::check_encoder(&mut conn).await.unwrap();
+    lookback::setup::check_encoder(&mut conn).await.unwrap();
 }

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use lookback::internal::{Import, Setting};
 use lookback::migrate::Models;
 use lookback::schema::{Constraint, CreateIndex, Fill, Index, Name, Partition, PartitionBy};
-use lookback::{ColumnRole, Import, Log, Metric, Model, RequestSnapshot, Setting, Table, User};
+use lookback::table::{ColumnRole, Table};
+use lookback::{Log, Metric, Model, RequestSnapshot, User};
 use sqlx::{PgPool, Row as _};
 
 /// Name, type, null or not.

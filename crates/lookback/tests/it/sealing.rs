@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lookback::Remedy;
+use lookback::error::Remedy;
 use lookback::maintenance::sealing::{SealStep, Sealer, unseal};
 use lookback::{Level, Log, LogPatch, Model as _, NewLog};
 use sqlx::postgres::PgPoolOptions;

@@ -1,7 +1,8 @@
 //! Hybrid search: hits and their order, under filters and soft delete.
 
 use lookback::json;
-use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot, Total};
+use lookback::query::Total;
+use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 

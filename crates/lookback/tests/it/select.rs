@@ -2,7 +2,8 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use lookback::json;
-use lookback::{ErrorRate, Level, Log, Metric, NewLog, NewMetric, QueryBuilder, User};
+use lookback::value::ErrorRate;
+use lookback::{Level, Log, Metric, NewLog, NewMetric, QueryBuilder, User};
 use sqlx::PgPool;
 
 use crate::time;

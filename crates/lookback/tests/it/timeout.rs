@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lookback::Remedy;
-use lookback::count;
+use lookback::error::Remedy;
+use lookback::query::count;
 use lookback::{Filter, Level, Log, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lookback::Embedding;
-use lookback::Remedy;
+use lookback::embedding::Embedding;
+use lookback::error::Remedy;
 use lookback::json;
-use lookback::{Bytes, ErrorRate, Patch};
+use lookback::value::{Bytes, ErrorRate, Patch};
 use lookback::{
     GeoSource, Json, Level, Log, LogPatch, Metric, NewLog, NewMetric, NewRequestSnapshot, NewUser,
     RequestSnapshot, RequestSnapshotPatch, User, UserPatch, UserRole,

@@ -1,5 +1,7 @@
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, model};
+use lookback::model;
+use lookback::embedding::Embedding;
+use lookback::value::Hidden;
 
 #[model(table = "a_name_of_which_postgresql_would_cut_off_whatever_is_after_sixty_three_bytes", search())]
 struct Note {

@@ -1,5 +1,7 @@
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, Opaque, model};
+use lookback::model;
+use lookback::embedding::Embedding;
+use lookback::value::{Hidden, Opaque};
 
 #[model(
     table = "sales.orders",

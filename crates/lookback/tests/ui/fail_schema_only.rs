@@ -1,4 +1,6 @@
-use lookback::{Hidden, Opaque, migrate::Models, model};
+use lookback::model;
+use lookback::migrate::Models;
+use lookback::value::{Hidden, Opaque};
 
 #[model(
     table = "countries",

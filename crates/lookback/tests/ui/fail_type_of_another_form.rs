@@ -1,5 +1,7 @@
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, model};
+use lookback::model;
+use lookback::embedding::Embedding;
+use lookback::value::Hidden;
 
 #[model(table = "notes", search())]
 struct Note {

@@ -1,4 +1,5 @@
-use lookback::{Bucket, Log, Metric, NewMetric, RequestSnapshot, User, count};
+use lookback::{Log, Metric, NewMetric, RequestSnapshot, User};
+use lookback::query::{Bucket, count};
 
 async fn wrong(pool: &sqlx::PgPool, window: NewMetric) {
     // Columns of another model.

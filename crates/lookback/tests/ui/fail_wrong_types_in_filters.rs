@@ -1,5 +1,7 @@
 use chrono::{DateTime, Utc};
-use lookback::{Embedding, Hidden, Log, RequestSnapshot, User, model};
+use lookback::{Log, RequestSnapshot, User, model};
+use lookback::embedding::Embedding;
+use lookback::value::Hidden;
 
 #[model(table = "notes", search())]
 pub struct Note {

@@ -20,9 +20,9 @@ pub struct Note {
     /// Common.
     pub updated_at: chrono::DateTime<chrono::Utc>,
     /// Common.
-    pub deleted_at: lookback::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
+    pub deleted_at: lookback::value::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
     /// Common.
-    pub embedding: lookback::Hidden<Option<lookback::Embedding>>,
+    pub embedding: lookback::value::Hidden<Option<lookback::embedding::Embedding>>,
 }
 
 fn main() {

@@ -6,7 +6,9 @@
 
 use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
-use lookback::{ColumnDef, JsonMap, Model};
+use lookback::Model;
+use lookback::table::ColumnDef;
+use lookback::value::JsonMap;
 
 use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
 use crate::args::{ExportArgs, Format};

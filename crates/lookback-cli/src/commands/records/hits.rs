@@ -1,6 +1,7 @@
 //! `search` and `like`: hits with their explanation.
 
-use lookback::{Hit, Json, Model, QueryBuilder, WordMatch, json};
+use lookback::search::{Hit, WordMatch};
+use lookback::{Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
 use super::{PageCursors, TableRow, envelope, print_count, query_failure};

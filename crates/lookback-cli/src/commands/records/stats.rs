@@ -1,7 +1,9 @@
 //! `stats`: statistics of records.
 
 use super::data;
-use lookback::{Json, JsonMap, Model, QueryBuilder, TextMeasures};
+use lookback::query::TextMeasures;
+use lookback::value::JsonMap;
+use lookback::{Json, Model, QueryBuilder};
 
 use super::{TableRow, cell, query_failure, usage};
 use crate::config::Config;

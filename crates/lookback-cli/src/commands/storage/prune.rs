@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use lookback::maintenance::{
     self, BlockerReason, PrunePlan, PruneReport, RetentionBlocker, RetentionPolicy,
 };
-use lookback::{Log, Metric, Model as _, RequestSnapshot, Table, User};
+use lookback::table::Table;
+use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 

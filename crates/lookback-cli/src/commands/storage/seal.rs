@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use lookback::Table;
 use lookback::maintenance::sealing::{DEFAULT_SEGMENT, SealStep, Sealer};
 use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
+use lookback::table::Table;
 use sqlx::PgPool;
 
 use super::interrupt::Interrupt;

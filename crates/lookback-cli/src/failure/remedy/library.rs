@@ -1,6 +1,6 @@
 //! Remedies of the library, as commands and flags of this program.
 
-use lookback::Remedy;
+use lookback::error::Remedy;
 
 use super::migrations;
 

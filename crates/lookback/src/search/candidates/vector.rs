@@ -313,9 +313,10 @@ impl OrderedPostings {
 #[cfg(test)]
 mod tests {
     use super::{GROUPS_AT_FIRST, NearGroups, OrderedPostings, TEMPLATES_AT_FIRST};
+    use crate::embedding::Embedding;
     use crate::search::candidates::segment_range::SegmentRange;
     use crate::search::fixtures::{lines, with_scope};
-    use crate::{Embedding, Log, Model as _};
+    use crate::{Log, Model as _};
 
     #[test]
     fn statements_of_near_groups_are_unchanged() {

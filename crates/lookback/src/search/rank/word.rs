@@ -233,7 +233,7 @@ fn trigrams(word: &str) -> Vec<Trigram> {
 #[cfg(test)]
 mod tests {
     use super::{MISSPELLING_THRESHOLD, WordMatcher};
-    use crate::MatchKind;
+    use crate::search::MatchKind;
 
     #[test]
     fn endings_are_short_and_beginnings_are_not() {

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::Hidden;
 
 /// How far the import of one input has come.
 ///

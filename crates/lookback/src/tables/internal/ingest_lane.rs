@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::Hidden;
 
 /// How far a connection of a writer has come.
 ///

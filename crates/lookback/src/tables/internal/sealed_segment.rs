@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Bytes, Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::{Bytes, Hidden};
 
 /// A range of ids whose records are summarised for search, in
-/// [`SearchBlock`](crate::SearchBlock)s and [`SearchKind`](crate::SearchKind)s.
+/// [`SearchBlock`](crate::tables::SearchBlock)s and [`SearchKind`](crate::tables::SearchKind)s.
 /// The segments of a table follow each other, but for ranges whose partition was
 /// dropped; the records beyond the last of them are the hot part, which a search reads record by record.
 #[model(

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Bytes, Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::{Bytes, Hidden};
 
 /// Which numbers and ids the records of a short range of ids have among them: what
 /// their templates leave out. A record whose text has a word with a digit is in a

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::Hidden;
 
 /// The records of a range of ids that have one
-/// [`SearchTemplate`](crate::SearchTemplate).
+/// [`SearchTemplate`](crate::tables::SearchTemplate).
 #[model(
     table = "search_kinds",
     search(),

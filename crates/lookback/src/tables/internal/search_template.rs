@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::Hidden;
 
 /// What records have in common whose texts differ in numbers and ids alone, and
 /// whose vectors are the same: each once for a table, however many records have
-/// it. Which do is in [`SearchKind`](crate::SearchKind)s.
+/// it. Which do is in [`SearchKind`](crate::tables::SearchKind)s.
 #[model(
     table = "search_templates",
     search(),

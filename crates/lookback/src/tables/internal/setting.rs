@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Embedding, Hidden, model};
+use crate::embedding::Embedding;
+use crate::model;
+use crate::value::Hidden;
 
 /// A fact about the database itself, such as the version of the encoder that
 /// made its vectors.

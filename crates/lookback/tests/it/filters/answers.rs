@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Instant;
 
-use lookback::{Filter, QueryBuilder, Total};
+use lookback::query::Total;
+use lookback::{Filter, QueryBuilder};
 use testkit::sample::Random;
 
 use super::drawn::{Folds, tree};

@@ -76,7 +76,7 @@ async fn what_is_no_array_is_refused() {
         let Json::Object(map) = json else {
             unreachable!()
         };
-        <<Thing as lookback::Model>::New as lookback::ColumnValues>::from_json(map)
+        <<Thing as lookback::Model>::New as lookback::table::ColumnValues>::from_json(map)
     };
     let refused = |field: &str, value: Json| {
         let Json::Object(mut map) = json!({"name": "n", "big.num__ber": 1, "numbers": []}) else {
@@ -97,8 +97,8 @@ async fn what_is_no_array_is_refused() {
         refused("numbers", json!([1, 1.5])),
         refused("shades", json!(["white", "red"])),
         refused("times", json!(["2026-01-31"])),
-        lookback::check_new(&blank).unwrap_err().to_string(),
-        lookback::check_new(&large).unwrap_err().to_string(),
+        lookback::query::check_new(&blank).unwrap_err().to_string(),
+        lookback::query::check_new(&large).unwrap_err().to_string(),
         Filter::<Thing>::parse("numbers__arraycontains=1,x")
             .unwrap_err()
             .to_string(),
@@ -203,8 +203,8 @@ struct Box {
     marks: Option<Vec<bool>>,
     created_at: chrono::DateTime<chrono::Utc>,
     updated_at: chrono::DateTime<chrono::Utc>,
-    deleted_at: lookback::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
-    embedding: lookback::Hidden<Option<lookback::Embedding>>,
+    deleted_at: lookback::value::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
+    embedding: lookback::value::Hidden<Option<lookback::embedding::Embedding>>,
 }
 
 #[tokio::test]

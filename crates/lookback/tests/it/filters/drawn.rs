@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use chrono::{DateTime, FixedOffset, Utc};
+use lookback::filter::JsonPath;
 use lookback::json;
-use lookback::{Filter, Json, JsonPath};
+use lookback::{Filter, Json};
 use testkit::sample::Random;
 
 use super::plain::{self, Fold};

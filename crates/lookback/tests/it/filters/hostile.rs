@@ -1,7 +1,8 @@
 //! Values arrive as values, whatever they spell and wherever they are given.
 
 use lookback::json;
-use lookback::{Filter, Level, Log, Metric, NewLog, TextMeasures, Total, UniqueKey, count};
+use lookback::query::{TextMeasures, Total, UniqueKey, count};
+use lookback::{Filter, Level, Log, Metric, NewLog};
 
 use super::spelling::{escaped, percent_encoded, quoted};
 

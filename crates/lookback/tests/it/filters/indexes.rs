@@ -1,6 +1,7 @@
 //! Conditions that an index can serve, and queries at the limits.
 
-use lookback::{Filter, Level, Log, NewLog, Total};
+use lookback::query::Total;
+use lookback::{Filter, Level, Log, NewLog};
 
 use super::thing::{CREATE, Thing};
 

@@ -68,7 +68,7 @@ pub(super) fn compared(a: &Json, b: &Json) -> Option<Ordering> {
 }
 
 /// The numbers of these tests have no more than three decimals.
-fn thousandths(number: &lookback::JsonNumber) -> i128 {
+fn thousandths(number: &lookback::value::JsonNumber) -> i128 {
     let text = number.to_string().replace("e+", "e");
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

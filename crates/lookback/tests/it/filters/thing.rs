@@ -1,8 +1,10 @@
 //! A model with a column of every kind, and how its values are drawn.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use lookback::embedding::Embedding;
 use lookback::json;
-use lookback::{ColumnEnum, Embedding, Hidden, Json, model};
+use lookback::value::Hidden;
+use lookback::{ColumnEnum, Json, model};
 use testkit::sample::Random;
 
 /// A column of every kind.

@@ -26,7 +26,7 @@ async fn rejections(
             outcomes.0.insert(n);
             outcomes.1.insert(rejected.error.to_string());
             // The values can be sent again.
-            let again: NewLog = lookback::ColumnValues::from_json(rejected.values).unwrap();
+            let again: NewLog = lookback::table::ColumnValues::from_json(rejected.values).unwrap();
             assert_eq!(again.meta.unwrap()["n"], n);
         })
         .start(pool)

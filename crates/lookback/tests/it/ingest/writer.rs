@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use lookback::Remedy;
+use lookback::error::Remedy;
 use lookback::ingest::{WhenFull, Writer};
 use lookback::{Level, Log, NewLog, model};
 
@@ -84,8 +84,8 @@ struct Parcel {
     colour: String,
     created_at: chrono::DateTime<chrono::Utc>,
     updated_at: chrono::DateTime<chrono::Utc>,
-    deleted_at: lookback::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
-    embedding: lookback::Hidden<Option<lookback::Embedding>>,
+    deleted_at: lookback::value::Hidden<Option<chrono::DateTime<chrono::Utc>>>,
+    embedding: lookback::value::Hidden<Option<lookback::embedding::Embedding>>,
 }
 
 /// Records of one batch leave different columns to the database.

@@ -194,7 +194,7 @@ async fn hits(
     pool: &PgPool,
     query: &QueryBuilder<Log>,
     cost: &str,
-) -> (Vec<(i64, f32)>, lookback::Total) {
+) -> (Vec<(i64, f32)>, lookback::query::Total) {
     let mut conn = pool.acquire().await.unwrap();
     sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
         .bind(cost)

@@ -53,13 +53,13 @@ async fn filled() -> testkit::Database {
     db
 }
 
-async fn seal(pool: &PgPool, table: &'static lookback::Table) {
+async fn seal(pool: &PgPool, table: &'static lookback::table::Table) {
     let mut conn = pool.acquire().await.unwrap();
     seal_all(&mut conn, &mut Sealer::new(table, 50).unwrap()).await;
 }
 
 /// Freezes all sealed partitions, unless another process does.
-async fn freeze_all(pool: &PgPool, table: &'static lookback::Table) -> Vec<String> {
+async fn freeze_all(pool: &PgPool, table: &'static lookback::table::Table) -> Vec<String> {
     let begun = Instant::now();
     let mut names = Vec::new();
     loop {
@@ -207,7 +207,7 @@ async fn concurrent_freezes_of_the_same_partitions_succeed() {
 /// Plans and prunes a policy; both must report the same.
 async fn plan_and_prune(
     pool: &PgPool,
-    table: &'static lookback::Table,
+    table: &'static lookback::table::Table,
     policy: RetentionPolicy,
     now: DateTime<Utc>,
 ) -> String {
@@ -431,7 +431,7 @@ async fn prune_deletes_soft_deleted_records_and_metrics_row_by_row() {
                 1,
                 2,
                 3,
-                lookback::ErrorRate::default(),
+                lookback::value::ErrorRate::default(),
                 1,
             )
             .created_at(hour(n))

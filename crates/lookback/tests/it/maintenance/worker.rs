@@ -21,7 +21,7 @@ fn options() -> MaintenanceOptions {
     options
 }
 
-async fn status_of(pool: &PgPool, table: &'static lookback::Table) -> StorageStatus {
+async fn status_of(pool: &PgPool, table: &'static lookback::table::Table) -> StorageStatus {
     let mut conn = pool.acquire().await.unwrap();
     maintenance::status(&mut conn, table).await.unwrap()
 }

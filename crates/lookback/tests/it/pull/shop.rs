@@ -13,8 +13,10 @@
 // - table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
 
 use chrono::{DateTime, Utc};
+use lookback::embedding::Embedding;
 use lookback::migrate::Models;
-use lookback::{Bytes, ColumnEnum, Embedding, Hidden, Json, Opaque, model};
+use lookback::value::{Bytes, Hidden, Opaque};
+use lookback::{ColumnEnum, Json, model};
 
 /// A row of the table `"2 of 3"`.
 #[model(table = "2 of 3", schema_only)]

@@ -1,6 +1,7 @@
 //! Edge cases of search texts, and hostile ones.
 
-use lookback::{Hits, Level, Log, NewLog, QueryBuilder, Total};
+use lookback::query::{Hits, Total};
+use lookback::{Level, Log, NewLog, QueryBuilder};
 
 use crate::maintenance::END;
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use lookback::{Embedding, Filter, Level, Log, NewLog};
+use lookback::embedding::Embedding;
+use lookback::{Filter, Level, Log, NewLog};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 

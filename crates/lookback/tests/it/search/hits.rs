@@ -1,7 +1,8 @@
 //! The reasons and the highlights of hits.
 
 use lookback::json;
-use lookback::{Level, Log, MatchKind, NewLog, NewRequestSnapshot, RequestSnapshot};
+use lookback::search::MatchKind;
+use lookback::{Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot};
 
 #[tokio::test]
 async fn hit_lists_matched_words_with_kind_and_field() {
@@ -150,7 +151,7 @@ async fn hits_without_search_have_no_reasons() {
         assert_eq!(hits.data.len(), 1);
         assert_eq!(
             (hits.data[0].score, &hits.data[0].why),
-            (0.0, &lookback::Why::default())
+            (0.0, &lookback::search::Why::default())
         );
     }
 }

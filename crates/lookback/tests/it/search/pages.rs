@@ -1,6 +1,8 @@
 //! Pages and totals of a search, and limits of vector candidates.
 
-use lookback::{Embedding, Level, Log, NewLog, Total};
+use lookback::embedding::Embedding;
+use lookback::query::Total;
+use lookback::{Level, Log, NewLog};
 
 async fn store(pool: &sqlx::PgPool, messages: impl IntoIterator<Item = &str>) {
     let logs: Vec<NewLog> = messages
@@ -72,7 +74,7 @@ async fn zero_embedding_is_near_nothing() {
             ],
         )
         .await;
-        let zeros = format!("{:?}", [0.0_f32; lookback::DIMENSIONS]);
+        let zeros = format!("{:?}", [0.0_f32; lookback::embedding::DIMENSIONS]);
         sqlx::query("UPDATE logs SET embedding = $1::text::vector WHERE id = 2")
             .bind(zeros)
             .execute(&db.pool)

@@ -1,6 +1,7 @@
 //! The indexes that a search reads, with filters and with repeated lines.
 
-use lookback::{Level, Log, NewLog, Total};
+use lookback::query::Total;
+use lookback::{Level, Log, NewLog};
 use sqlx::Executor as _;
 
 /// Creates logs with a trigram index on the searched text, and an index on

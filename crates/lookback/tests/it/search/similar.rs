@@ -1,6 +1,7 @@
 //! Similar records.
 
-use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, Total, User};
+use lookback::query::Total;
+use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot, User};
 
 #[tokio::test]
 async fn similar_to_returns_nearest_without_record_itself() {

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use chrono::{TimeDelta, TimeZone as _, Utc};
 use lookback::maintenance::sealing::{self, SealStep, Sealer};
-use lookback::{Filter, Hits, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
+use lookback::query::Hits;
+use lookback::{Filter, Level, Log, LogPatch, Model as _, NewLog, QueryBuilder};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use sqlx::postgres::PgPoolOptions;

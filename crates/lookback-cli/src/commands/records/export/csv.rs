@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use csv::{Terminator, Writer, WriterBuilder};
 use lookback::Json;
-use lookback::{ColumnDef, JsonMap};
+use lookback::table::ColumnDef;
+use lookback::value::JsonMap;
 
 use super::Encoder;
 use crate::failure::Failure;

@@ -1,6 +1,7 @@
 //! A JSON object on each line, the input format of `import`.
 
-use lookback::{ColumnDef, JsonMap};
+use lookback::table::ColumnDef;
+use lookback::value::JsonMap;
 
 use super::Encoder;
 use crate::failure::Failure;

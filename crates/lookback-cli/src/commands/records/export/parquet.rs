@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use chrono::DateTime;
-use lookback::{ColumnDef, ColumnType, Json, JsonMap};
+use lookback::Json;
+use lookback::table::ColumnDef;
+use lookback::value::{ColumnType, JsonMap};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
