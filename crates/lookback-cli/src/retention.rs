@@ -216,11 +216,11 @@ fn policy(
 ) -> RetentionPolicy {
     let is_user = table == StorageTable::Users;
     let has_partitions = matches!(table, StorageTable::Logs | StorageTable::Requests);
-    RetentionPolicy {
-        older_than: older.map(|age| age.0).filter(|_| !is_user),
-        larger_than: larger.map(|size| size.0).filter(|_| has_partitions),
-        deleted_older_than: deleted.map(|age| age.0),
-    }
+    let mut policy = RetentionPolicy::default();
+    policy.older_than = older.map(|age| age.0).filter(|_| !is_user);
+    policy.larger_than = larger.map(|size| size.0).filter(|_| has_partitions);
+    policy.deleted_older_than = deleted.map(|age| age.0);
+    policy
 }
 
 impl PruneArgs {

@@ -45,6 +45,7 @@ pub struct Server {
 
 /// Options of a server for tests, see [`Server::ephemeral`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EphemeralOptions {
     /// The time without a client connection after which the server stops itself.
     ///
@@ -60,6 +61,29 @@ pub struct EphemeralOptions {
     ///
     /// For benchmarks.
     pub durable: bool,
+}
+
+impl EphemeralOptions {
+    /// Sets [`idle_timeout`](#structfield.idle_timeout).
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
+        self
+    }
+
+    /// Sets [`remove_on_stop`](#structfield.remove_on_stop).
+    #[must_use]
+    pub fn remove_on_stop(mut self, remove: bool) -> Self {
+        self.remove_on_stop = remove;
+        self
+    }
+
+    /// Sets [`durable`](#structfield.durable).
+    #[must_use]
+    pub fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
+        self
+    }
 }
 
 impl Default for EphemeralOptions {

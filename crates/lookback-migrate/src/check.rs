@@ -10,10 +10,7 @@ use crate::introspect::{Scope, introspect};
 
 /// Decisions under which a comparison asks nothing: removed objects are dropped.
 fn plain() -> Decisions {
-    Decisions {
-        assume_drops: true,
-        ..Decisions::default()
-    }
+    Decisions::assuming_drops()
 }
 
 /// Compares the newest snapshot with the models.

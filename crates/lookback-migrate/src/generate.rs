@@ -15,6 +15,7 @@ const MAX_FILES: i64 = 1_000_000;
 
 /// Options of [`generate`].
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct GenerateOptions {
     /// The words of its name; derived from the change if `None`.
     pub name: Option<String>,
@@ -28,6 +29,7 @@ pub struct GenerateOptions {
 
 /// A generated migration.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Generated {
     /// The plan, before it was split into files.
     pub plan: Plan,

@@ -21,6 +21,7 @@ const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// Anything else is not in the resulting schema, so that no plan drops it. By
 /// default, the tables and enums of the default schema are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Scope {
     /// The schema whose names are written unqualified.
     ///
@@ -35,6 +36,14 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The tables and enums of the default schema and of these schemas.
+    pub fn schemas(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            schemas: names.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The tables and enums of these schemas, and no others.
     pub fn of<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Self {
         let (mut named, mut tables, mut enums) =
@@ -60,6 +69,7 @@ impl Scope {
 
 /// The schema of a live database, and notes on what it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Introspection {
     /// Its schema.
     pub schema: Schema,

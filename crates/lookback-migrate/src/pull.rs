@@ -41,6 +41,7 @@ impl Default for PullOptions {
 
 /// A schema as a Rust module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RustCode {
     /// The text of the module, laid out as `rustfmt` does it.
     pub text: String,

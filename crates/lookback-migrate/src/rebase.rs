@@ -19,6 +19,7 @@ use crate::generate::{GenerateOptions, Generated, draft, next_version};
 /// its own. One that moves behind another gets that as its parent, and a schema
 /// with both changes. Its SQL stays as it is.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Rebase {
     /// The snapshots that are rewritten, in order.
     pub rewritten: Vec<Snapshot>,

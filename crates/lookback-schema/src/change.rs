@@ -19,6 +19,7 @@ pub(crate) use type_change::TypeChange;
 
 /// A change of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
     /// `CREATE SCHEMA`
     CreateSchema(String),

@@ -17,6 +17,7 @@ mod reversal;
 
 /// One file of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct File {
     /// The words of its name.
     pub name: String,

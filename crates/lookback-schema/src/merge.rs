@@ -15,6 +15,7 @@ use object::{Changes, Did, Object};
 
 /// Why two changes of a schema cannot both be made as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Conflict {
     /// An object that one side changes, and the other changes differently or uses.
     Object {

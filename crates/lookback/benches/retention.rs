@@ -211,10 +211,7 @@ impl Copy {
 
 /// Runs on one connection, as the maintenance worker does.
 async fn prune(copy: &Copy, cutoff: DateTime<Utc>, rows: u64, contest: &mut Contest) -> u64 {
-    let policy = RetentionPolicy {
-        older_than: Some(Duration::ZERO),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(Duration::ZERO);
     let pool = &copy.pool;
     let watcher = Watcher::begin(&copy.url).await;
     let clock = Instant::now();

@@ -35,6 +35,7 @@ pub(crate) use text::text_of;
 
 /// The PostgreSQL type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ColumnType {
     /// `boolean`
     Bool,
@@ -161,6 +162,7 @@ pub const fn check_stored_as(field: ColumnType, column: ColumnType) {
 
 /// The value of a column, borrowed where it can be.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value<'a> {
     /// SQL `NULL`
     Null,

@@ -102,10 +102,7 @@ pub(crate) fn find_installation() -> Installation {
 }
 
 fn start_server() -> String {
-    let options = EphemeralOptions {
-        idle_timeout: IDLE,
-        ..EphemeralOptions::default()
-    };
+    let options = EphemeralOptions::default().idle_timeout(IDLE);
     // It has no TLS, whatever PGSSLMODE requires of others.
     Server::new(server_folder())
         .ephemeral(options)

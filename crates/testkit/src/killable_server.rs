@@ -46,11 +46,10 @@ impl KillableServer {
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(folder.path(), open).unwrap();
         }
-        let options = EphemeralOptions {
-            idle_timeout: Duration::from_secs(120),
-            remove_on_stop: true,
-            durable,
-        };
+        let options = EphemeralOptions::default()
+            .idle_timeout(Duration::from_secs(120))
+            .remove_on_stop(true)
+            .durable(durable);
         Self {
             server: Server::new(folder.path().join("server")).ephemeral(options),
             _folder: folder,

@@ -133,11 +133,11 @@ fn start_and_connect(server: &Server) -> bool {
 #[test]
 fn server_with_a_kept_folder_can_be_restarted() {
     let place = TestServer::new();
-    let server = place.server().ephemeral(EphemeralOptions {
-        idle_timeout: Duration::from_secs(IDLE),
-        remove_on_stop: false,
-        ..EphemeralOptions::default()
-    });
+    let server = place.server().ephemeral(
+        EphemeralOptions::default()
+            .idle_timeout(Duration::from_secs(IDLE))
+            .remove_on_stop(false),
+    );
     query(
         &place.start().url(),
         "CREATE TABLE kept AS SELECT 42 AS answer",

@@ -121,10 +121,8 @@ impl TestServer {
     }
 
     pub(crate) fn ephemeral(&self, idle: u64) -> Server {
-        self.server().ephemeral(EphemeralOptions {
-            idle_timeout: Duration::from_secs(idle),
-            ..EphemeralOptions::default()
-        })
+        self.server()
+            .ephemeral(EphemeralOptions::default().idle_timeout(Duration::from_secs(idle)))
     }
 
     pub(crate) fn start(&self) -> RunningServer {
@@ -329,10 +327,7 @@ fn child() {
     let mut server = server_at(Path::new(&base));
     if let Ok(idle) = std::env::var(CHILD_IDLE) {
         let idle_timeout = Duration::from_secs(idle.parse().unwrap());
-        let options = EphemeralOptions {
-            idle_timeout,
-            ..EphemeralOptions::default()
-        };
+        let options = EphemeralOptions::default().idle_timeout(idle_timeout);
         server = server.ephemeral(options);
     }
     let url = start(&server).url();

@@ -628,10 +628,7 @@ async fn run(conn: &mut PgConnection, schema: &Schema) {
 }
 
 fn scope() -> Scope {
-    Scope {
-        schemas: ["odd".to_owned()].into(),
-        ..Scope::default()
-    }
+    Scope::schemas(["odd"])
 }
 
 /// Every form of the manual, applied, is read as the server prints it beforehand.

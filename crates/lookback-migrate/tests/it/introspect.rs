@@ -101,15 +101,7 @@ async fn everything() -> (testkit::Database, PgConnection) {
 }
 
 fn scope() -> Scope {
-    Scope {
-        schemas: [
-            "sales".to_owned(),
-            "Odd schema".to_owned(),
-            "not there".to_owned(),
-        ]
-        .into(),
-        ..Scope::default()
-    }
+    Scope::schemas(["sales", "Odd schema", "not there"])
 }
 
 #[tokio::test]
@@ -148,11 +140,8 @@ async fn what_extensions_brought_is_printed_without_their_schema() {
     )
     .await
     .unwrap();
-    let scope = Scope {
-        default_schema: Some("public".to_owned()),
-        schemas: ["sales".to_owned()].into(),
-        ..Scope::default()
-    };
+    let mut scope = Scope::schemas(["sales"]);
+    scope.default_schema = Some("public".to_owned());
     let schema = introspect(&mut conn, &scope).await.unwrap();
     let table = serde_json::to_string_pretty(&schema.tables[&Name::new("items")]).unwrap();
     insta::assert_snapshot!(table, @r#"
@@ -187,10 +176,7 @@ async fn what_extensions_brought_is_printed_without_their_schema() {
     }
     "#);
     // The other way round: what is default is not named, whatever the search path.
-    let scope = Scope {
-        schemas: ["public".to_owned()].into(),
-        ..Scope::default()
-    };
+    let scope = Scope::schemas(["public"]);
     let schema = introspect(&mut conn, &scope).await.unwrap();
     assert_eq!(
         schema

@@ -78,10 +78,8 @@ impl Repository {
         copy(base, branch.path());
         let folder = Folder::new(branch.path());
         for (when, models) in migrations {
-            let options = GenerateOptions {
-                reversible: true,
-                ..GenerateOptions::default()
-            };
+            let mut options = GenerateOptions::default();
+            options.reversible = true;
             lookback_migrate::generate(&folder, models, &options, at(when)).unwrap();
         }
         // Merged.
@@ -333,10 +331,8 @@ fn what_does_not_go_together_is_generated_anew_from_the_models() {
         let rebase = Rebase::plan(&folder, &[gone]).unwrap();
         // Not decided yet: nothing is written.
         let before = repository.files();
-        let options = GenerateOptions {
-            name: Some("no name".to_owned()),
-            ..GenerateOptions::default()
-        };
+        let mut options = GenerateOptions::default();
+        options.name = Some("no name".to_owned());
         rebase
             .generate(&folder, &models, &options, at("14:00"))
             .unwrap_err();

@@ -64,14 +64,7 @@ async fn run(conn: &mut PgConnection, scenario: &Path) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     if end.tables != target.tables || end.enums != target.enums {
-        let rest = diff(
-            &end,
-            &target,
-            &Decisions {
-                assume_drops: true,
-                ..Decisions::default()
-            },
-        );
+        let rest = diff(&end, &target, &Decisions::assuming_drops());
         return Err(format!(
             "left: {}",
             rest.map(|plan| plan.sql()).unwrap_or_default()

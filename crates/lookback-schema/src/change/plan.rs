@@ -8,6 +8,7 @@ use crate::syntax::Name;
 
 /// The changes from one schema to another, in a valid order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Plan {
     /// The changes, in order.
     pub steps: Vec<PlanStep>,
@@ -15,6 +16,7 @@ pub struct Plan {
 
 /// A change and its risks.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PlanStep {
     /// The change.
     pub change: Change,

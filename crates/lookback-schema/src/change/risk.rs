@@ -7,6 +7,7 @@ use crate::schema::{Constraint, Fill};
 
 /// A risk of a change. A change without one takes its lock only briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Risk {
     /// The table is locked while every row is read or written.
     Locks {
@@ -23,6 +24,7 @@ pub enum Risk {
 
 /// A lock on a table (manual, 13.3.1), of those that keep others waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lock {
     /// No reads and no writes.
     AccessExclusive,

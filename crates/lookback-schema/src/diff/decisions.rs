@@ -94,6 +94,7 @@ impl FromStr for ObjectPath {
 
 /// Decisions on renames, drops and conversions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Decisions {
     /// Renamed tables, columns, enums and values.
     pub renames: Vec<(ObjectPath, ObjectPath)>,
@@ -112,6 +113,15 @@ pub struct Decisions {
 }
 
 impl Decisions {
+    /// Decisions under which a diff has no questions: everything that is gone counts
+    /// as dropped.
+    pub fn assuming_drops() -> Self {
+        Self {
+            assume_drops: true,
+            ..Self::default()
+        }
+    }
+
     /// Refuses fills that no column needs.
     ///
     /// `old` is the first schema with the names of `to`.
@@ -253,6 +263,7 @@ fn paths(schema: &Schema) -> Vec<ObjectPath> {
 
 /// An open decision: was an object renamed or dropped?
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Question {
     /// `table`, `column`, `enum` or `value`.
     pub kind: &'static str,

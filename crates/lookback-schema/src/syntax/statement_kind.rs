@@ -4,6 +4,7 @@ use crate::syntax::lexer::{LexError, Token, TokenKind, tokens};
 
 /// The way a statement of a migration has to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StatementKind<'a> {
     /// A statement that can run in a transaction.
     Plain,

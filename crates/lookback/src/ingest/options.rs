@@ -14,6 +14,7 @@ use crate::model::Model;
 
 /// What to do with a record while the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WhenFull {
     /// Wait until there is room, which slows down the callers.
     #[default]

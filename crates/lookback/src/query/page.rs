@@ -37,6 +37,7 @@ pub struct Hits<M> {
 
 /// A number of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Total {
     /// Exactly this many.
     Exact(u64),

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 /// A record that a search found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Hit<M> {
     /// The record.
     pub record: M,
@@ -19,6 +20,7 @@ pub struct Hit<M> {
 
 /// The reasons why a record is a hit.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Why {
     /// The words of the search that it matched, in their order. At most 24
     /// words are compared.
@@ -33,6 +35,7 @@ pub struct Why {
 
 /// How a record matched a word of the search.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct WordMatch {
     /// The word of the search, in lower case.
     pub word: String,
@@ -51,6 +54,7 @@ pub struct WordMatch {
 
 /// How a word of a search matched a word of a record, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum MatchKind {
     /// The same word.
     Exact,
@@ -89,6 +93,7 @@ impl fmt::Display for MatchKind {
 
 /// The matches in a search field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Highlight {
     /// The field.
     pub field: &'static str,

@@ -25,18 +25,12 @@ async fn empty() -> (testkit::Database, PgConnection) {
 }
 
 fn scope() -> Scope {
-    Scope {
-        schemas: ["sales".to_owned(), "Odd schema".to_owned()].into(),
-        ..Scope::default()
-    }
+    Scope::schemas(["sales", "Odd schema"])
 }
 
 /// What leads from one to the other, as SQL; nothing if they are the same.
 fn difference(from: &Schema, to: &Schema) -> String {
-    let decisions = Decisions {
-        assume_drops: true,
-        ..Decisions::default()
-    };
+    let decisions = Decisions::assuming_drops();
     diff(from, to, &decisions).unwrap().sql()
 }
 
@@ -213,10 +207,7 @@ async fn lookbacks_own_tables_are_pulled_as_models() {
 #[tokio::test]
 async fn a_schema_that_is_not_there_is_an_error() {
     let (_db, mut conn) = empty().await;
-    let scope = Scope {
-        schemas: ["public".to_owned(), "sails".to_owned()].into(),
-        ..Scope::default()
-    };
+    let scope = Scope::schemas(["public", "sails"]);
     let error = pull(&mut conn, &scope).await.unwrap_err();
     assert!(error.is_schema());
     assert_eq!(error.to_string(), "the database has no schema sails");

@@ -112,10 +112,7 @@ async fn run(conn: &mut PgConnection, statements: &[String]) -> Result<(), TestC
 }
 
 fn scope() -> Scope {
-    Scope {
-        schemas: ["app".to_owned(), "Odd schema".to_owned()].into(),
-        ..Scope::default()
-    }
+    Scope::schemas(["app", "Odd schema"])
 }
 
 async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
@@ -257,10 +254,8 @@ fn generated_files_lead_there_and_back() {
         run(conn, &pair.rows()).await?;
         let before = survivors(conn, &pair, true).await?;
         let (was, wanted) = (live(conn).await?, words(conn, &pair.to).await?);
-        let decisions = Decisions {
-            one_transaction: false,
-            ..decisions(&pair)
-        };
+        let mut decisions = decisions(&pair);
+        decisions.one_transaction = false;
         let files = planned(&was, &wanted, &decisions)?.files(&was, "change");
         let with_files = |error: TestCaseError| {
             let texts: Vec<String> = files.iter().map(File::sql).collect();
@@ -448,14 +443,13 @@ fn decisions(pair: &Pair) -> Decisions {
             .map(|(name, column, sql)| (within(&name, &column), Expression::new(sql).unwrap()))
             .collect()
     };
-    Decisions {
-        renames,
-        drops,
-        fills: said(pair.fills()),
-        usings: said(pair.usings()),
-        assume_drops: false,
-        one_transaction: true,
-    }
+    let mut decisions = Decisions::default();
+    decisions.renames = renames;
+    decisions.drops = drops;
+    decisions.fills = said(pair.fills());
+    decisions.usings = said(pair.usings());
+    decisions.one_transaction = true;
+    decisions
 }
 
 type Rows = Vec<Vec<Option<String>>>;

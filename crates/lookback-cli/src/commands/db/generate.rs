@@ -22,12 +22,12 @@ impl How<'_> {
     pub(super) fn settled(self, from: &Schema, to: &Schema) -> Result<GenerateOptions, Failure> {
         let mut decisions = decisions::from_flags(self.decisions)?;
         decisions::settle(from, to, &mut decisions)?;
-        Ok(GenerateOptions {
-            name: self.name,
-            decisions,
-            reversible: self.reversible,
-            version: self.version,
-        })
+        let mut options = GenerateOptions::default();
+        options.name = self.name;
+        options.decisions = decisions;
+        options.reversible = self.reversible;
+        options.version = self.version;
+        Ok(options)
     }
 }
 

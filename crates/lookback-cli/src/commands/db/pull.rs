@@ -18,10 +18,7 @@ pub(super) async fn run(
     if let Some(path) = out.filter(|path| path.exists()) {
         return Err(cannot_write(path, &io::ErrorKind::AlreadyExists.into()));
     }
-    let scope = Scope {
-        schemas: schemas.into_iter().collect(),
-        ..Scope::default()
-    };
+    let scope = Scope::schemas(schemas);
     let code = migrate::pull(conn, &scope).await?;
     for note in &code.notes {
         output::warning(note);

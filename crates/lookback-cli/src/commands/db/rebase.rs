@@ -94,10 +94,7 @@ fn tell(
 
 /// Reports whether a migration has to be generated next.
 fn then(args: &RebaseArgs, rebase: &Rebase, models: &Schema) -> Result<(), Failure> {
-    let decisions = Decisions {
-        assume_drops: true,
-        ..Decisions::default()
-    };
+    let decisions = Decisions::assuming_drops();
     let is_current = diff(&rebase.schema(), models, &decisions).is_ok_and(|plan| plan.is_empty());
     if args.dry_run {
         output::note("nothing was written");

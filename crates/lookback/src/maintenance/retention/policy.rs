@@ -6,6 +6,7 @@ use std::time::Duration;
 ///
 /// A limit that is `None` deletes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetentionPolicy {
     /// Deletes records whose `created_at` is longer ago than this.
     ///
@@ -23,6 +24,27 @@ pub struct RetentionPolicy {
 }
 
 impl RetentionPolicy {
+    /// Sets [`older_than`](#structfield.older_than).
+    #[must_use]
+    pub fn older_than(mut self, age: Duration) -> Self {
+        self.older_than = Some(age);
+        self
+    }
+
+    /// Sets [`larger_than`](#structfield.larger_than).
+    #[must_use]
+    pub fn larger_than(mut self, bytes: u64) -> Self {
+        self.larger_than = Some(bytes);
+        self
+    }
+
+    /// Sets [`deleted_older_than`](#structfield.deleted_older_than).
+    #[must_use]
+    pub fn deleted_older_than(mut self, age: Duration) -> Self {
+        self.deleted_older_than = Some(age);
+        self
+    }
+
     /// Whether the policy has no limit.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -99,10 +99,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A plan to delete lines older than this one.
 async fn plan(pool: &PgPool, id: i64) -> PrunePlan {
     let mut conn = pool.acquire().await.unwrap();
-    let policy = RetentionPolicy {
-        older_than: Some(Duration::ZERO),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(Duration::ZERO);
     plan_prune(&mut conn, Log::TABLE, &policy, hour(id))
         .await
         .unwrap()

@@ -255,18 +255,12 @@ async fn prune_by_age_drops_partitions_with_their_summaries() {
     let db = filled().await;
     freeze_all(&db.pool, Log::TABLE).await;
     // Nothing is older than a year.
-    let year = RetentionPolicy {
-        older_than: Some(365 * DAY),
-        ..RetentionPolicy::default()
-    };
+    let year = RetentionPolicy::default().older_than(365 * DAY);
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, year, hour(400)).await, @"
 [] expired 0 soft-deleted 0 oldest remaining Some(2026-01-01T01:00:00Z)
 ");
     // The first two, and a part of the third, which stays.
-    let policy = RetentionPolicy {
-        older_than: Some(100 * DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(100 * DAY);
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-09T08:00:00Z)
 "#);
@@ -306,10 +300,7 @@ logs_default -..- 0
 #[tokio::test]
 async fn prune_by_age_deletes_overdue_rows_of_partitions_that_stay() {
     let db = filled().await;
-    let policy = RetentionPolicy {
-        older_than: Some(10 * DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(10 * DAY);
     // Lines 300 to 319 are too old, and none by a day more.
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(320 + 240)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100", "logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
@@ -332,10 +323,7 @@ async fn prune_by_age_deletes_overdue_rows_of_partitions_that_stay() {
         .unwrap();
     insta::assert_snapshot!(segments, @"300 349 20 2026-01-14 18:00:00");
     // Rows that another program deleted are noticed, too.
-    let day = RetentionPolicy {
-        older_than: Some(DAY),
-        ..RetentionPolicy::default()
-    };
+    let day = RetentionPolicy::default().older_than(DAY);
     execute(&db.pool, "DELETE FROM logs WHERE id < 340").await;
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, day, hour(357)).await, @"
 [] expired 0 soft-deleted 0 oldest remaining Some(2026-01-15T04:00:00Z)
@@ -382,10 +370,7 @@ async fn prune_by_size_drops_the_oldest_partitions() {
         + (SELECT sum(pg_column_size(s.*)) FROM sealed_segments s)::bigint",
     )
     .await;
-    let most = |bytes: i64| RetentionPolicy {
-        larger_than: Some(bytes.unsigned_abs()),
-        ..RetentionPolicy::default()
-    };
+    let most = |bytes: i64| RetentionPolicy::default().larger_than(bytes.unsigned_abs());
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, most(all + sides), hour(400)).await, @"
 [] expired 0 soft-deleted 0 oldest remaining Some(2026-01-01T01:00:00Z)
 ");
@@ -413,11 +398,9 @@ async fn prune_deletes_soft_deleted_records_and_metrics_row_by_row() {
         "UPDATE logs SET deleted_at = created_at + interval '1 day' WHERE id % 10 = 0",
     )
     .await;
-    let policy = RetentionPolicy {
-        older_than: Some(10 * DAY),
-        deleted_older_than: Some(2 * DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default()
+        .older_than(10 * DAY)
+        .deleted_older_than(2 * DAY);
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(350)).await, @r#"
 ["logs_p0000000000000000 99"] expired 0 soft-deleted 18 oldest remaining Some(2026-01-05T04:00:00Z)
 "#);
@@ -455,10 +438,7 @@ async fn prune_deletes_soft_deleted_records_and_metrics_row_by_row() {
 #[tokio::test]
 async fn prune_skips_a_partition_with_a_newer_record() {
     let db = filled().await;
-    let policy = RetentionPolicy {
-        older_than: Some(DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(DAY);
     let mut conn = db.pool.acquire().await.unwrap();
     let plan = plan_prune(&mut conn, Log::TABLE, &policy, hour(324))
         .await
@@ -481,10 +461,7 @@ async fn prune_skips_a_partition_with_a_newer_record() {
 #[tokio::test]
 async fn writers_continue_while_a_prune_waits_for_a_reader() {
     let db = filled().await;
-    let policy = RetentionPolicy {
-        older_than: Some(DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(DAY);
     let mut conn = db.pool.acquire().await.unwrap();
     let plan = plan_prune(&mut conn, Log::TABLE, &policy, hour(324))
         .await
@@ -530,10 +507,7 @@ async fn writers_continue_while_a_prune_waits_for_a_reader() {
 #[tokio::test]
 async fn prune_that_is_stopped_is_continued_by_the_next() {
     let db = filled().await;
-    let policy = RetentionPolicy {
-        older_than: Some(DAY),
-        ..RetentionPolicy::default()
-    };
+    let policy = RetentionPolicy::default().older_than(DAY);
     let mut left = 350;
     for rows in [99, 100, 100, 0] {
         let mut conn = db.pool.acquire().await.unwrap();

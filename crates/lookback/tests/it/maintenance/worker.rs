@@ -165,10 +165,7 @@ async fn worker_with_policy_prunes_old_partitions() {
     let mut options_with_policy = options();
     options_with_policy.retention = vec![(
         Log::TABLE,
-        RetentionPolicy {
-            older_than: Some(Duration::from_secs(3_600)),
-            ..RetentionPolicy::default()
-        },
+        RetentionPolicy::default().older_than(Duration::from_secs(3_600)),
     )];
     options_with_policy.prune_interval = Duration::from_millis(50);
     // Before the first record, so that the names of the partitions are known.

@@ -138,9 +138,8 @@ impl Column {
             ColumnType::Timestamptz => Values::Time(Vec::new()),
             ColumnType::Text | ColumnType::Enum(_) => Values::Text(Vec::new()),
             ColumnType::Bytea => Values::Bytes(Vec::new()),
-            ColumnType::Jsonb | ColumnType::Vector(_) | ColumnType::Array(_) => {
-                Values::Json(Vec::new())
-            }
+            // `jsonb`, vectors, arrays, and any other type: as JSON output has them.
+            _ => Values::Json(Vec::new()),
         };
         Self {
             def,
