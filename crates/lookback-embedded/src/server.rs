@@ -249,7 +249,7 @@ impl Server {
     /// If its files cannot be read; [`Error::is_damaged`] if it runs and its password is missing.
     pub fn status(&self) -> Result<ServerStatus> {
         match Postmaster::inspect(&self.data())? {
-            Postmaster::Alive(file) => match self.accepting_port(&file) {
+            Postmaster::Alive(file) => match accepting_port(&file) {
                 Some(port) => Ok(ServerStatus::Running(
                     self.running_server(file.pid, port, false)?,
                 )),
@@ -378,20 +378,19 @@ impl Server {
         on_event: &dyn Fn(&Event),
     ) -> Result<Option<RunningServer>> {
         let data = self.data();
-        let running = match Postmaster::inspect(&data)? {
-            Postmaster::Alive(file) => self.wait_ready(&file, false)?,
-            _ => {
-                let account = account::select(self.user.as_deref(), &data, on_event)?;
-                let tools = Tools::new(installation, account, &self.base, self.timeout);
-                tools.check_access()?;
-                cluster::prepare(&self.base, &tools, self.ephemeral.is_some(), on_event)?;
-                let file = launch::launch(self, &tools, on_event)?;
-                let running = self.wait_ready(&file, true)?;
-                if running.is_none() && !self.has_watchdog() {
-                    return Err(self.exited_error()?);
-                }
-                running
+        let running = if let Postmaster::Alive(file) = Postmaster::inspect(&data)? {
+            self.wait_ready(&file, false)?
+        } else {
+            let account = account::select(self.user.as_deref(), &data, on_event)?;
+            let tools = Tools::new(installation, account, &self.base, self.timeout);
+            tools.check_access()?;
+            cluster::prepare(&self.base, &tools, self.ephemeral.is_some(), on_event)?;
+            let file = launch::launch(self, &tools, on_event)?;
+            let running = self.wait_ready(&file, true)?;
+            if running.is_none() && !self.has_watchdog() {
+                return Err(self.exited_error()?);
             }
+            running
         };
         let Some(running) = running else {
             return Ok(None);
@@ -425,7 +424,7 @@ impl Server {
             if let Postmaster::Alive(file) = Postmaster::inspect(&self.data())?
                 && file.pid == pid
             {
-                if let Some(port) = self.accepting_port(&file) {
+                if let Some(port) = accepting_port(&file) {
                     return self.running_server(pid, port, started).map(Some);
                 }
             } else {
@@ -436,14 +435,6 @@ impl Server {
             }
             thread::sleep(POLL_INTERVAL);
         }
-    }
-
-    /// Returns the port, if the server reports that it is ready and the port accepts connections.
-    fn accepting_port(&self, file: &PidFile) -> Option<u16> {
-        let port = file.port.filter(|_| file.ready)?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
-        Some(port)
     }
 
     fn running_server(&self, pid: u32, port: u16, started: bool) -> Result<RunningServer> {
@@ -515,6 +506,14 @@ impl Server {
         }
         folder::remove(&renamed_base)
     }
+}
+
+/// Returns the port, if the server reports that it is ready and the port accepts connections.
+fn accepting_port(file: &PidFile) -> Option<u16> {
+    let port = file.port.filter(|_| file.ready)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
+    Some(port)
 }
 
 fn missing_password(base: &Path) -> Error {

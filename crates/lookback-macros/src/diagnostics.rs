@@ -64,7 +64,9 @@ impl Diagnostics {
         })
         .parse2(tokens);
         found.extend(parsed.err());
-        found.into_iter().for_each(|error| self.push(error));
+        for error in found {
+            self.push(error);
+        }
     }
 }
 

@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
                     .await?
             } else {
                 let record = records.iter().find(|r| r.version == file.version());
-                self.check_not_partial(file, record)?;
+                Self::check_not_partial(file, record)?;
                 self.in_transaction(file, file.up(), steps, Direction::Up)
                     .await?
             };
@@ -206,7 +206,6 @@ impl<'a> Run<'a> {
 
     /// Refuses a file that is partly applied and now has a transaction.
     fn check_not_partial(
-        &self,
         file: &MigrationFile,
         record: Option<&HistoryRecord>,
     ) -> Result<(), Error> {

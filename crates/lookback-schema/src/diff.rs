@@ -631,27 +631,26 @@ impl Differ<'_> {
             let old = before
                 .column(&column.name)
                 .filter(|old| !remade(old, column, retyped));
-            match old {
-                Some(old) => self.alter_column(name, old, column),
-                None => {
-                    let existing = self
-                        .decisions
-                        .fill(name, &column.name)
-                        .filter(|_| column.not_null && column.fill == Fill::None);
-                    if let Some(value) = existing.clone().filter(|value| !value.is_a_default()) {
-                        late.extend(self.add_filled(name, column, value));
-                        continue;
-                    }
-                    let change = Change::AddColumn {
-                        table: name.clone(),
-                        column: column.clone(),
-                        existing,
-                    };
-                    if column.fill.generated().is_some() {
-                        late.push(change);
-                    } else {
-                        self.columns.push(change);
-                    }
+            if let Some(old) = old {
+                self.alter_column(name, old, column);
+            } else {
+                let existing = self
+                    .decisions
+                    .fill(name, &column.name)
+                    .filter(|_| column.not_null && column.fill == Fill::None);
+                if let Some(value) = existing.clone().filter(|value| !value.is_a_default()) {
+                    late.extend(self.add_filled(name, column, value));
+                    continue;
+                }
+                let change = Change::AddColumn {
+                    table: name.clone(),
+                    column: column.clone(),
+                    existing,
+                };
+                if column.fill.generated().is_some() {
+                    late.push(change);
+                } else {
+                    self.columns.push(change);
                 }
             }
         }

@@ -495,7 +495,7 @@ impl Stager {
         for (stage, change) in self.staged {
             match groups.last_mut() {
                 Some((last, changes)) if *last == stage && stage != Stage::Index => {
-                    changes.push(change)
+                    changes.push(change);
                 }
                 _ => groups.push((stage, vec![change])),
             }

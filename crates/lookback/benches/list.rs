@@ -214,8 +214,8 @@ impl Table {
             }
             "page 1, trace_id" => {
                 let first = random.below(self.rows - 100);
-                let lines = log_lines(SEED, first, 100);
-                let trace = lines.filter_map(|line| line.trace_id).next().unwrap();
+                let mut lines = log_lines(SEED, first, 100);
+                let trace = lines.find_map(|line| line.trace_id).unwrap();
                 untold.filter(Log::trace_id().eq(trace))
             }
             "page 1, an hour of created_at" => {

@@ -185,9 +185,9 @@ impl Measured {
             let time = clock.elapsed();
             measured.all.push(time);
             if search.filters.is_empty() {
-                measured.plain.push(time)
+                measured.plain.push(time);
             } else {
-                measured.filtered.push(time)
+                measured.filtered.push(time);
             }
             if std::env::var_os("VERBOSE").is_some() {
                 println!("{:>8.1} ms  {:?}", time.as_secs_f64() * 1e3, search);

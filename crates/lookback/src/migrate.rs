@@ -111,9 +111,11 @@ impl From<Error> for crate::Error {
             Ok(source) => return source.into(),
             Err(error) => error,
         };
-        match error.into_hook().map(|source| source.downcast::<Self>()) {
-            Ok(Ok(own)) => *own,
-            Ok(Err(source)) => ErrorKind::Migration(Error::from_hook(source)).into(),
+        match error.into_hook() {
+            Ok(source) => match source.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(source) => ErrorKind::Migration(Error::from_hook(source)).into(),
+            },
             Err(error) => ErrorKind::Migration(error).into(),
         }
     }

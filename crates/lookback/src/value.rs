@@ -59,7 +59,7 @@ pub enum ColumnType {
     Enum(&'static str),
     /// An array of one dimension, `text[]`, without null elements: the type of
     /// its elements, which is one of those above.
-    Array(&'static ColumnType),
+    Array(&'static Self),
 }
 
 impl ColumnType {
@@ -185,7 +185,7 @@ pub enum Value<'a> {
     /// `vector`
     Vector(Cow<'a, [f32]>),
     /// An array: the type of its elements, and the elements, none of them null
-    Array(&'static ColumnType, Vec<Value<'a>>),
+    Array(&'static ColumnType, Vec<Self>),
 }
 
 impl Value<'_> {

@@ -1,7 +1,10 @@
 //! Opens the shop: `cargo run --bin shop -- coffe grindr`.
 
-// A program for a person at a terminal.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a person at a terminal"
+)]
 
 use std::error::Error;
 

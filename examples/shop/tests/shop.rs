@@ -1,6 +1,6 @@
 //! Tests of the shop on a real PostgreSQL.
 
-#![allow(clippy::unwrap_used)]
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

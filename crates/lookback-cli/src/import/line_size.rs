@@ -18,8 +18,8 @@ pub(crate) const LARGE: usize = 1024 * 1024;
 pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<String>> {
     let mut problems = Vec::new();
     let mut unknown = 0;
-    fields(text, |name, size| match table.column(name) {
-        Some(column) => {
+    fields(text, |name, size| {
+        if let Some(column) = table.column(name) {
             let size = match column.column_type() {
                 ColumnType::Jsonb => size,
                 _ => size.saturating_sub(QUOTE_BYTES),
@@ -30,8 +30,7 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
                     column.max_bytes()
                 ));
             }
-        }
-        None => {
+        } else {
             let before = unknown;
             unknown += name.len() + size;
             if before <= LARGE && unknown > LARGE {

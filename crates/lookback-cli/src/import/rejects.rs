@@ -69,15 +69,14 @@ impl Rejects {
 
 impl RejectsFile {
     fn write(&mut self, rejected: &[Rejected]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                let file = OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open(&self.path)?;
-                self.file.insert(BufWriter::new(file))
-            }
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&self.path)?;
+            self.file.insert(BufWriter::new(file))
         };
         for bad in rejected {
             file.write_all(&bad.line.bytes)?;

@@ -34,14 +34,13 @@ pub(crate) fn path() -> std::ffi::OsString {
 pub(crate) fn installation() -> &'static Installation {
     static FOUND: OnceLock<Installation> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let found = match std::env::var_os("LOOKBACK_PG_BIN") {
-            Some(dir) => Installation::open(Path::new(&dir)),
-            None => {
-                let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
-                let search =
-                    InstallationFinder::new(layout.installations(), path()).include_system(false);
-                search.find(&ignore_events)
-            }
+        let found = if let Some(dir) = std::env::var_os("LOOKBACK_PG_BIN") {
+            Installation::open(Path::new(&dir))
+        } else {
+            let layout = Layout::standard(|name| std::env::var_os(name), is_root()).unwrap();
+            let search =
+                InstallationFinder::new(layout.installations(), path()).include_system(false);
+            search.find(&ignore_events)
         };
         found.unwrap_or_else(|e| panic!("{e}"))
     })

@@ -36,7 +36,7 @@ pub(crate) fn check(model: &Model, diagnostics: &mut Diagnostics) {
     for field in &model.fields {
         check_field(model, field, diagnostics);
         if !columns.insert(field.column()) {
-            let span = field.options.name.as_ref().map(|name| name.span());
+            let span = field.options.name.as_ref().map(syn::LitStr::span);
             diagnostics.at(
                 span.unwrap_or_else(|| field.name.span()),
                 format!("duplicate column `{}`", field.column()),

@@ -47,7 +47,7 @@ pub(crate) struct Partition {
     pub(crate) name: LitStr,
     pub(crate) bound: LitStr,
     pub(crate) partition_by: Option<Sql<PartitionBy>>,
-    pub(crate) partitions: Vec<Partition>,
+    pub(crate) partitions: Vec<Self>,
 }
 
 const USAGE: &str = "expected one of: table = \"name\", search(field, …), schema = \"name\", \

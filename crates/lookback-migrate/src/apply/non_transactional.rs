@@ -227,7 +227,7 @@ impl Run<'_> {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     self.wait_before_retry(place, error, begun, &mut pause)
-                        .await?
+                        .await?;
                 }
             }
         }
@@ -242,7 +242,7 @@ impl Run<'_> {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     self.wait_before_retry(place, error, begun, &mut pause)
-                        .await?
+                        .await?;
                 }
             }
         }

@@ -94,12 +94,11 @@ pub(crate) async fn current_schema(conn: &mut PgConnection) -> Result<String, Er
     .fetch_one(conn)
     .await?;
     let name: Option<String> = row.try_get("name")?;
-    match name {
-        Some(name) => Ok(name),
-        None => {
-            let search_path = row.try_get("path")?;
-            Err(SchemaError::NoCurrentSchema { search_path }.into())
-        }
+    if let Some(name) = name {
+        Ok(name)
+    } else {
+        let search_path = row.try_get("path")?;
+        Err(SchemaError::NoCurrentSchema { search_path }.into())
     }
 }
 

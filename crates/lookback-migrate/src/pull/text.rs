@@ -17,7 +17,7 @@ pub(super) enum Item {
     /// As it is.
     Plain(String),
     /// `name(item, …)`
-    List(&'static str, Vec<Item>),
+    List(&'static str, Vec<Self>),
 }
 
 impl Item {

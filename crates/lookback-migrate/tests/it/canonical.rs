@@ -816,7 +816,7 @@ async fn what_the_server_refuses_is_named() {
                 table
                     .indexes
                     .insert("i".to_owned(), "USING gin (t)".parse().unwrap()),
-            )
+            );
         },
         |table| table.columns[1].collation = Some(Name::new("klingon")),
         |table| {

@@ -1,8 +1,8 @@
-//! Changes that people complain about in other tools, a folder each: what is
-//! there (`start.sql`, `rows.sql`), what is wanted (`target.sql`), what is
-//! said (`flags`), the files that are generated (`expected.sql`, written again
-//! with `SCENARIOS=overwrite`), and what is true afterwards (`kept.sql`), or
-//! the words of the server (`fails`).
+//! Changes that people complain about in other tools. Each has a folder: the schema
+//! and rows before (`start.sql`, `rows.sql`), the schema after (`target.sql`), the
+//! decisions (`flags`), the generated files (`expected.sql`, written again with
+//! `SCENARIOS=overwrite`), and a query that is true afterwards (`kept.sql`), or the
+//! error of the server (`fails`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,89 @@ use lookback_migrate::{Scope, introspect};
 use lookback_schema::{Decisions, Expression, File, Schema, diff, statements};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
-#[tokio::test]
-async fn each_scenario_ends_as_it_should() {
-    let db = testkit::empty_database().await;
-    let mut conn = PgConnection::connect(&db.url).await.unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut scenarios: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    scenarios.sort();
-    assert!(scenarios.len() > 30);
-    let mut wrong = Vec::new();
-    for scenario in &scenarios {
-        if let Err(problem) = run(&mut conn, scenario).await {
-            wrong.push(format!(
-                "{}: {problem}",
-                scenario.file_name().unwrap().to_string_lossy()
-            ));
+/// One test for each folder.
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let db = testkit::empty_database().await;
+            let mut conn = PgConnection::connect(&db.url).await.unwrap();
+            run(&mut conn, &folder().join(stringify!($name))).await.unwrap();
+        })*
+
+        #[test]
+        fn every_scenario_folder_has_a_test() {
+            let mut folders: Vec<String> = fs::read_dir(folder())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            folders.sort();
+            assert_eq!([$(stringify!($name)),*].as_slice(), folders, "list it in scenarios!");
         }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    };
+}
+
+scenarios! {
+    check_edited
+    check_that_rows_break
+    column_order
+    default_changed
+    enum_renamed_under_an_index
+    enum_value_added_and_used
+    enum_value_in_the_middle
+    enum_value_removed_that_rows_hold
+    enum_value_removed_while_a_default
+    enum_value_renamed
+    enum_value_renamed_and_one_added
+    foreign_keys_in_a_cycle
+    foreign_keys_in_a_cycle_dropped
+    generated_becomes_plain_of_another_type
+    generated_becomes_plain_under_a_changed_column
+    generated_column_over_a_changed_one
+    generated_column_over_a_narrowed_one
+    identity_becomes_plain
+    identity_of_a_column_that_was_null
+    index_renamed
+    key_type_changed_under_a_reference
+    names_of_63_bytes
+    names_that_need_quotes
+    names_with_a_line_break
+    narrowed_under_an_index_of_a_partitioned_table
+    new_table_refers_to_a_new_key
+    not_null_column_filled_from_another
+    not_null_column_that_rows_do_not_have
+    not_null_column_without_default
+    opclass_changed
+    partition_split_off_the_default
+    partition_split_with_a_deferred_key
+    partitioned_by_a_new_column
+    partitioned_table_gets_an_index
+    partitioned_with_a_new_identity
+    plain_becomes_identity
+    primary_key_widened
+    rename_column_and_change_type
+    rows_behind_a_policy
+    serial_becomes_identity
+    table_becomes_partitioned
+    table_renamed
+    temporary_name_taken
+    text_narrowed
+    text_narrowed_where_rows_are_longer
+    two_columns_change_places
+    type_narrowed_with_a_default
+    unique_added
+    unique_added_where_duplicates_are
+    unique_index_changed_under_a_reference
+    unique_key_changed
+    unique_key_changed_under_a_reference
+    varchar_widened
+    vector_dimension_changed
+    vector_dimension_changed_with_rows
+    view_left_alone
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
 async fn run(conn: &mut PgConnection, scenario: &Path) -> Result<(), String> {
@@ -57,8 +119,8 @@ async fn run(conn: &mut PgConnection, scenario: &Path) -> Result<(), String> {
     }
     match (refused, read("fails")) {
         (None, None) => {}
-        (Some(said), Some(wanted)) if said.contains(wanted.trim()) => return Ok(()),
-        (said, wanted) => return Err(format!("said {said:?}, wanted {wanted:?}")),
+        (Some(error), Some(expected)) if error.contains(expected.trim()) => return Ok(()),
+        (error, expected) => return Err(format!("got {error:?}, expected {expected:?}")),
     }
     let end = introspect(conn, &Scope::default())
         .await
@@ -70,9 +132,9 @@ async fn run(conn: &mut PgConnection, scenario: &Path) -> Result<(), String> {
             rest.map(|plan| plan.sql()).unwrap_or_default()
         ));
     }
-    // What the types of the changes say and what the server did are the same.
-    let foretold = plan.apply(start);
-    if foretold.tables != target.tables || foretold.enums != target.enums {
+    // The effect of the changes on a schema is what the server did.
+    let predicted = plan.apply(start);
+    if predicted.tables != target.tables || predicted.enums != target.enums {
         return Err("the plan, applied to the schema, does not give the target".to_owned());
     }
     if let Some(kept) = read("kept.sql") {
@@ -131,13 +193,13 @@ fn decisions(flags: &str) -> Decisions {
             "--using" => decisions
                 .usings
                 .push((path, Expression::new(what).unwrap())),
-            other => panic!("{other} is no flag"),
+            other => panic!("{other} is not a flag"),
         }
     }
     decisions
 }
 
-/// The files as one text, held against `expected.sql`.
+/// Compares the files, as one text, with `expected.sql`.
 fn expect(scenario: &Path, files: &[File]) -> Result<(), String> {
     let text: Vec<String> = files
         .iter()

@@ -121,23 +121,22 @@ impl Change {
     }
 
     fn column_of<'t>(&self, table: &'t mut Table) -> Option<&'t mut Column> {
-        let name = match self {
-            Self::AlterType { column, .. }
-            | Self::SetDefault { column, .. }
-            | Self::DropDefault { column, .. }
-            | Self::SetNotNull { column, .. }
-            | Self::DropNotNull { column, .. }
-            | Self::AddIdentity { column, .. }
-            | Self::SetIdentity { column, .. }
-            | Self::DropIdentity { column, .. }
-            | Self::AddSerial { column, .. }
-            | Self::DropSerial { column, .. }
-            | Self::DropExpression { column, .. }
-            | Self::SetComment {
-                column: Some(column),
-                ..
-            } => column,
-            _ => return None,
+        let (Self::AlterType { column: name, .. }
+        | Self::SetDefault { column: name, .. }
+        | Self::DropDefault { column: name, .. }
+        | Self::SetNotNull { column: name, .. }
+        | Self::DropNotNull { column: name, .. }
+        | Self::AddIdentity { column: name, .. }
+        | Self::SetIdentity { column: name, .. }
+        | Self::DropIdentity { column: name, .. }
+        | Self::AddSerial { column: name, .. }
+        | Self::DropSerial { column: name, .. }
+        | Self::DropExpression { column: name, .. }
+        | Self::SetComment {
+            column: Some(name), ..
+        }) = self
+        else {
+            return None;
         };
         table.columns.iter_mut().find(|column| column.name == *name)
     }

@@ -8,7 +8,7 @@ use crate::syntax::Name;
 
 impl Object {
     /// The objects of `schema` that it relies on; none if it is not there.
-    pub(super) fn uses(&self, schema: &Schema) -> BTreeSet<Object> {
+    pub(super) fn uses(&self, schema: &Schema) -> BTreeSet<Self> {
         let mut uses = Uses {
             schema,
             found: BTreeSet::new(),

@@ -86,7 +86,7 @@ const EDITS: [Edit; 12] = [
             "customers",
             "customers_email_check",
             "CHECK (email <> '')",
-        )
+        );
     },
     |s| drop_column(s, "customers", "born"),
     |s| column(s, "customers", "age").data_type = "bigint".parse().unwrap(),
@@ -196,13 +196,13 @@ fn what_both_change_is_told_with_what_each_does() {
             s.enums
                 .get_mut(&Name::new("state"))
                 .unwrap()
-                .push("a".to_owned())
+                .push("a".to_owned());
         },
         |s| {
             s.enums
                 .get_mut(&Name::new("state"))
                 .unwrap()
-                .push("b".to_owned())
+                .push("b".to_owned());
         },
     );
     insta::assert_snapshot!(told, @"state: add value state.a in the first, add value state.b in the second");
@@ -230,7 +230,7 @@ fn what_one_uses_the_other_cannot_take_away() {
                 "orders",
                 "orders_customer_fkey",
                 "FOREIGN KEY (customer) REFERENCES customers (id)",
-            )
+            );
         },
     );
     insta::assert_snapshot!(told, @"customers: drop table customers in the first, add foreign key orders.orders_customer_fkey in the second");

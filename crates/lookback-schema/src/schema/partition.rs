@@ -55,7 +55,7 @@ pub struct Partition {
     pub partition_by: Option<PartitionBy>,
     /// Its own partitions, by name.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-    pub partitions: std::collections::BTreeMap<crate::syntax::Name, Partition>,
+    pub partitions: std::collections::BTreeMap<crate::syntax::Name, Self>,
 }
 
 impl Partition {

@@ -64,20 +64,19 @@ impl Schema {
                 if !foreign.references.is_empty() {
                     continue;
                 }
-                match keys.get(&foreign.table) {
-                    Some(columns) => foreign.references.clone_from(columns),
-                    None => {
-                        let why = if tables.contains(&foreign.table) {
-                            "has no primary key"
-                        } else {
-                            "is the table of no model"
-                        };
-                        errors.push(Error::new(format!(
-                            "table {table_name}: foreign key {name}: {} {why}; if it is there with \
-                             a key, name the columns: REFERENCES {} (…)",
-                            foreign.table, foreign.table
-                        )));
-                    }
+                if let Some(columns) = keys.get(&foreign.table) {
+                    foreign.references.clone_from(columns);
+                } else {
+                    let why = if tables.contains(&foreign.table) {
+                        "has no primary key"
+                    } else {
+                        "is the table of no model"
+                    };
+                    errors.push(Error::new(format!(
+                        "table {table_name}: foreign key {name}: {} {why}; if it is there with \
+                         a key, name the columns: REFERENCES {} (…)",
+                        foreign.table, foreign.table
+                    )));
                 }
             }
         }

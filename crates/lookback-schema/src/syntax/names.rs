@@ -44,6 +44,7 @@ impl Name {
     }
 
     /// Another name in the same schema.
+    #[must_use]
     pub fn beside(&self, name: impl Into<String>) -> Self {
         Self {
             schema: self.schema.clone(),

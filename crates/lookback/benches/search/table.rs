@@ -28,16 +28,15 @@ impl Table {
         events: &[String],
         took: Duration,
     ) {
-        let at = match self.rows.iter().position(|row| row.name == name) {
-            Some(at) => at,
-            None => {
-                self.rows.push(Row {
-                    name,
-                    answers: Vec::new(),
-                    took: Vec::new(),
-                });
-                self.rows.len() - 1
-            }
+        let at = if let Some(at) = self.rows.iter().position(|row| row.name == name) {
+            at
+        } else {
+            self.rows.push(Row {
+                name,
+                answers: Vec::new(),
+                took: Vec::new(),
+            });
+            self.rows.len() - 1
         };
         let row = &mut self.rows[at];
         row.answers

@@ -46,9 +46,9 @@ impl<const N: usize> Sums<N> {
     /// Adds the words of a text.
     pub(super) fn add(&mut self, text: &str) {
         if text.is_ascii() {
-            self.add_ascii(text)
+            self.add_ascii(text);
         } else {
-            self.add_any(text)
+            self.add_any(text);
         }
     }
 

@@ -18,9 +18,9 @@ pub(super) fn unformattable(table: &Table, node: &Node) -> Vec<FieldError> {
 fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
     match node {
         Node::All(nodes) | Node::Any(nodes) => {
-            nodes
-                .iter()
-                .for_each(|node| collect_hidden(table, node, errors));
+            for node in nodes {
+                collect_hidden(table, node, errors);
+            }
         }
         Node::Not(node) => collect_hidden(table, node, errors),
         Node::Test { column, .. } => {

@@ -18,9 +18,9 @@ const MAX_TESTS: usize = 1_000;
 /// A node of the tree. Columns are given by their index in the model.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
     Test {
         column: usize,
         test: Test,
@@ -261,7 +261,9 @@ impl Node {
     pub(super) fn collect_invalid(&self, errors: &mut Vec<FieldError>) {
         match self {
             Self::All(nodes) | Self::Any(nodes) => {
-                nodes.iter().for_each(|node| node.collect_invalid(errors));
+                for node in nodes {
+                    node.collect_invalid(errors);
+                }
             }
             Self::Not(node) => node.collect_invalid(errors),
             Self::Test { .. } | Self::Searched(_) => {}

@@ -290,7 +290,7 @@ pub struct PartitionDefinition {
     pub(crate) name: &'static str,
     pub(crate) bound: &'static str,
     pub(crate) partition_by: Option<&'static str>,
-    pub(crate) partitions: &'static [PartitionDefinition],
+    pub(crate) partitions: &'static [Self],
 }
 
 impl PartitionDefinition {
@@ -313,7 +313,7 @@ impl PartitionDefinition {
 
     /// Sets its own partitions.
     #[must_use]
-    pub const fn with_partitions(mut self, partitions: &'static [PartitionDefinition]) -> Self {
+    pub const fn with_partitions(mut self, partitions: &'static [Self]) -> Self {
         self.partitions = partitions;
         self
     }

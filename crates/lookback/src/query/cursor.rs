@@ -194,7 +194,9 @@ pub(super) fn push_start(
     let values = values(table, &keys, cursor)
         .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
     if matches!(start, PageStart::Before(_)) {
-        keys.iter_mut().for_each(|key| key.by = key.by.reversed());
+        for key in &mut keys {
+            key.by = key.by.reversed();
+        }
     }
     let keys = keys.as_slice();
     let mut bound = Vec::with_capacity(keys.len());
@@ -316,8 +318,8 @@ impl From<String> for Cursor {
     }
 }
 
-impl From<&Cursor> for Cursor {
-    fn from(cursor: &Cursor) -> Self {
+impl From<&Self> for Cursor {
+    fn from(cursor: &Self) -> Self {
         cursor.clone()
     }
 }

@@ -252,10 +252,11 @@ impl<M: Model> QueryBuilder<M> {
                 )
             }
         };
-        let records = match fenced {
+        let records = if fenced {
             // An OFFSET is an optimization fence: the planner cannot push the outer order inside.
-            true => format!("(SELECT * FROM {from}{filter} OFFSET 0) AS fenced WHERE TRUE"),
-            false => format!("{from}{filter}"),
+            format!("(SELECT * FROM {from}{filter} OFFSET 0) AS fenced WHERE TRUE")
+        } else {
+            format!("{from}{filter}")
         };
         sql.push(&format!(
             "SELECT matched.total AS __total, page.* FROM ({count}) AS matched \

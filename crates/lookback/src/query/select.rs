@@ -166,14 +166,14 @@ macro_rules! tuples {
             type Row = ($($name::Row,)+);
 
             fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-                #[allow(non_snake_case)]
+                #[allow(non_snake_case, reason = "the names are those of type parameters")]
                 let ($($name,)+) = self;
                 $($name.push(terms)?;)+
                 Ok(())
             }
 
             fn read(&self, cells: &mut Cells<'_>) -> Result<Self::Row, sqlx::Error> {
-                #[allow(non_snake_case)]
+                #[allow(non_snake_case, reason = "the names are those of type parameters")]
                 let ($($name,)+) = self;
                 Ok(($($name.read(cells)?,)+))
             }

@@ -141,7 +141,7 @@ pub(super) fn encode(
     for item in items {
         let start = buffer.len();
         buffer.extend_from_slice(&0_i32.to_be_bytes());
-        if let IsNull::Yes = item.encode_into(buffer)? {
+        if matches!(item.encode_into(buffer)?, IsNull::Yes) {
             return Err("an array here holds no null".into());
         }
         let length = i32::try_from(buffer.len() - start - 4)?;

@@ -58,9 +58,17 @@ pub trait ColumnValue:
     }
 
     /// Reads the value from text, as filters in a URL or on a command line give it.
+    ///
+    /// # Errors
+    ///
+    /// What the text should be, if it is no value of this type.
     fn from_text(text: &str) -> Result<Self, Problem>;
 
     /// Reads the value from JSON.
+    ///
+    /// # Errors
+    ///
+    /// What the JSON should be, if it is no value of this type.
     fn from_json(json: Json) -> Result<Self, Problem>;
 
     /// Writes a value, as it is stored, so that [`from_text`](Self::from_text)

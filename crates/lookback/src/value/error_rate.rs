@@ -33,8 +33,7 @@ impl ErrorRate {
     /// A fraction below 0, above 1, or not a number.
     pub fn new(fraction: f64) -> Result<Self, Problem> {
         if (0.0..=1.0).contains(&fraction) {
-            // In range by the check above, so the cast cuts nothing off.
-            #[allow(clippy::cast_possible_truncation)]
+            #[allow(clippy::cast_possible_truncation, reason = "at most a million")]
             let per_million = (fraction * f64::from(Self::MILLION)).round() as i32;
             Ok(Self(per_million))
         } else {

@@ -81,7 +81,7 @@ impl Value<'static> {
                 .and_then(|text| BASE64.decode(text).ok())
                 .map(|bytes| Self::Bytea(bytes.into())),
             ColumnType::Vector(dimensions) => {
-                #[allow(clippy::cast_possible_truncation)]
+                #[allow(clippy::cast_possible_truncation, reason = "vectors are of f32")]
                 let numbers: Option<Vec<f32>> = value
                     .as_array()?
                     .iter()

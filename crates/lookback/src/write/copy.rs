@@ -112,7 +112,7 @@ fn encode_field(
 ) -> Result<(), sqlx::error::BoxDynError> {
     let start = buffer.len();
     buffer.extend_from_slice(&(-1_i32).to_be_bytes());
-    if let IsNull::No = value.encode_into(buffer)? {
+    if matches!(value.encode_into(buffer)?, IsNull::No) {
         let length = i32::try_from(buffer.len() - start - 4)?;
         buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }

@@ -43,7 +43,8 @@ fn percentile(sorted: &[i32], share: f64) -> Option<f64> {
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss
+        clippy::cast_sign_loss,
+        reason = "few values, none of them negative"
     )]
     let (at, between) = {
         let at = share * last as f64;
@@ -140,7 +141,7 @@ async fn check(pool: &PgPool, rows: &[Row], share: f64, least: i32) {
         );
         let total: Option<f64> =
             (!durations.is_empty()).then(|| durations.iter().map(|d| f64::from(*d)).sum());
-        #[allow(clippy::cast_precision_loss)]
+        #[expect(clippy::cast_precision_loss, reason = "few values")]
         let mean = total.map(|total| total / durations.len() as f64);
         assert!(near(*avg, mean) && near(*sum, total), "{measured:?}");
         assert!(

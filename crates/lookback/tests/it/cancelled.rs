@@ -133,9 +133,10 @@ async fn a_transaction_of_the_callers_stays_the_callers() {
                 .create(&mut transaction, log(&after))
                 .await
                 .unwrap();
-            match commit {
-                true => transaction.commit().await.unwrap(),
-                false => transaction.rollback().await.unwrap(),
+            if commit {
+                transaction.commit().await.unwrap();
+            } else {
+                transaction.rollback().await.unwrap();
             }
             assert_eq!(
                 (there(&before).await, there(&after).await),

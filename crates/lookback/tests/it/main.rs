@@ -1,6 +1,11 @@
 //! The library against the real PostgreSQL: a database for each test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod aggregate;
 mod bulk_writes;

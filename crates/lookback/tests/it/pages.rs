@@ -86,9 +86,10 @@ fn order_of((column, descending, nulls_first): Drawing) -> Order<RequestSnapshot
         5 => order!(timestamp),
         _ => order!(id),
     };
-    match nulls_first {
-        true => order.nulls_first(),
-        false => order.nulls_last(),
+    if nulls_first {
+        order.nulls_first()
+    } else {
+        order.nulls_last()
     }
 }
 
@@ -116,7 +117,7 @@ fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Orde
         let found = match drawing.0 {
             0 => placed(a.status_code, b.status_code, Ord::cmp, *drawing),
             1 => placed(a.duration, b.duration, Ord::cmp, *drawing),
-            2 => placed(Some(&a.path), Some(&b.path), |a, b| a.cmp(b), *drawing),
+            2 => placed(Some(&a.path), Some(&b.path), std::cmp::Ord::cmp, *drawing),
             3 => placed(place(a.geo_source), place(b.geo_source), Ord::cmp, *drawing),
             4 => placed(a.geo_lat, b.geo_lat, f64::total_cmp, *drawing),
             5 => placed(Some(a.timestamp), Some(b.timestamp), Ord::cmp, *drawing),

@@ -13,7 +13,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 /// What is pulled of the database that `start.sql` makes; written again with
 /// `PULL=overwrite`.
-#[allow(dead_code, unreachable_pub)]
+#[allow(dead_code, unreachable_pub, reason = "generated")]
 mod shop;
 
 const START: &str = include_str!("pull/start.sql");

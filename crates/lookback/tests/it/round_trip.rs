@@ -53,8 +53,6 @@ impl Bench {
 
     /// Runs `case` for as many values as the configuration says, at least
     /// `cases`; says how many there were in a second.
-    // Figures are for people.
-    #[allow(clippy::print_stderr)]
     fn run<S: proptest::strategy::Strategy>(
         &mut self,
         cases: u32,

@@ -311,9 +311,10 @@ async fn the_models_describe_the_whole_of_each_table() {
 
 /// Pairs of text, by the first.
 async fn list(pool: &PgPool, sql: &'static str, table: &str) -> BTreeMap<String, String> {
-    let query = match sql.contains("$1") {
-        true => sqlx::query(sql).bind(table.to_owned()),
-        false => sqlx::query(sql),
+    let query = if sql.contains("$1") {
+        sqlx::query(sql).bind(table.to_owned())
+    } else {
+        sqlx::query(sql)
     };
     let rows = query.fetch_all(pool).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
@@ -367,8 +368,8 @@ async fn the_database_itself_refuses_what_the_design_forbids() {
         let error = sqlx::query(sql).execute(&db.pool).await.unwrap_err();
         let code = error
             .as_database_error()
-            .and_then(|e| e.code())
-            .map(|c| c.into_owned());
+            .and_then(sqlx::error::DatabaseError::code)
+            .map(std::borrow::Cow::into_owned);
         assert_eq!(code.as_deref(), Some("23514"), "{sql}: {error}");
     }
 }

@@ -94,13 +94,12 @@ impl Contest {
 
     /// Takes in a time of one of them.
     pub fn push(&mut self, name: &str, time: Duration) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, times)) => times.push(time),
-            None => {
-                let mut times = Times::default();
-                times.push(time);
-                self.0.push((name.to_owned(), times));
-            }
+        if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| known == name) {
+            times.push(time);
+        } else {
+            let mut times = Times::default();
+            times.push(time);
+            self.0.push((name.to_owned(), times));
         }
     }
 

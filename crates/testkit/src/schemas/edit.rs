@@ -47,10 +47,10 @@ impl<'a> Edit<'a> {
             8..=11 => self.change_type(),
             12 | 13 => self.change_not_null(),
             14..=16 => self.change_default(),
-            17 | 18 => self.in_table(|draw, name, table| draw.add_constraint(name, table)),
+            17 | 18 => self.in_table(super::draw::Draw::add_constraint),
             19 => self.drop_constraint(),
             20 | 21 => self.alter_constraint(),
-            22 => self.in_table(|draw, name, table| draw.add_index(name, table)),
+            22 => self.in_table(super::draw::Draw::add_index),
             23 => self.drop_index(),
             24 => self.alter_index(),
             25 => self.rename_part(),
@@ -333,7 +333,7 @@ impl<'a> Edit<'a> {
             swap(&mut index.include);
         }
         expressions(table, |expression| {
-            *expression = expression.with_renamed_columns(&names)
+            *expression = expression.with_renamed_columns(&names);
         });
         let origin = self.origins.columns.remove(&(name.clone(), column));
         self.origins
@@ -780,7 +780,7 @@ impl<'a> Edit<'a> {
         let mut mentioned = false;
         for table in self.draw.schema.tables.values_mut() {
             expressions(table, |expression| {
-                mentioned |= expression.mentions_literal(label)
+                mentioned |= expression.mentions_literal(label);
             });
         }
         mentioned

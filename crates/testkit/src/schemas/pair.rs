@@ -157,6 +157,7 @@ pub struct Survivor {
 
 impl Pair {
     /// Inverts the mapping.
+    #[must_use]
     pub fn reversed(&self) -> Self {
         let Origins {
             tables,
@@ -165,7 +166,6 @@ impl Pair {
             indexes,
             enums,
             labels,
-            ..
         } = &self.origins;
         let turned = |names: &BTreeMap<Name, Name>| {
             names
@@ -202,7 +202,6 @@ impl Pair {
             indexes,
             enums,
             labels,
-            ..
         } = &self.origins;
         let mut renames = Vec::new();
         let changed = |(to, from): &(&Name, &Name)| to != from;

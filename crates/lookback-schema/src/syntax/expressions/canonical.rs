@@ -67,10 +67,10 @@ enum Node {
     String(String),
     /// A number, with its sign.
     Number(String),
-    Cast(Box<Node>, DataType),
-    And(Vec<Node>),
-    Or(Vec<Node>),
-    Array(Vec<Node>),
+    Cast(Box<Self>, DataType),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Array(Vec<Self>),
 }
 
 impl Node {

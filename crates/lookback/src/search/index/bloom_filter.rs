@@ -167,9 +167,9 @@ impl TrigramSet {
     /// Adds the masked trigrams of a record's text.
     pub(crate) fn add_record(&mut self, text: &str) {
         if fits_template(text.len()) {
-            digit_runs(text).for_each(|run| self.add(run))
+            digit_runs(text).for_each(|run| self.add(run));
         } else {
-            self.add(text)
+            self.add(text);
         }
     }
 

@@ -15,8 +15,7 @@ use crate::db::Sql;
 use crate::db::{CloseOnDrop, Session, TransactionScope};
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::model::{ColumnRole, Table};
-use crate::model::{search_text, search_texts};
+use crate::model::{ColumnDef, ColumnRole, Table, search_text, search_texts};
 use crate::tables::SealedSegment;
 use crate::value::ColumnType;
 use crate::write::insert;
@@ -539,7 +538,7 @@ fn texts_of_columns(table: &'static Table) -> impl Iterator<Item = String> {
     let columns = table.search.iter().map(|index| &table.columns[*index]);
     columns
         .filter(|column| column.ty == ColumnType::Text)
-        .map(|column| column.quoted())
+        .map(ColumnDef::quoted)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn push_template(template: &mut String, text: &str, mut on_digit_run:
             template.push('0');
             on_digit_run(run);
         } else {
-            template.push_str(run)
+            template.push_str(run);
         }
     }
 }
@@ -58,9 +58,9 @@ pub(crate) fn templates_within(text: &str) -> Vec<String> {
             for (index, (run, has_digit)) in own.iter().enumerate() {
                 let at_end = (first && index == 0) || (last && index + 1 == own.len());
                 if *has_digit || (at_end && is_run(index)) {
-                    within.push('0')
+                    within.push('0');
                 } else {
-                    within.push_str(run)
+                    within.push_str(run);
                 }
             }
             if !all.contains(&within) {

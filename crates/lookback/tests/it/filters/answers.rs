@@ -37,8 +37,6 @@ async fn fold(db: &testkit::Database, collation: &str) -> Fold {
 }
 
 #[tokio::test]
-// Figures are for people.
-#[allow(clippy::print_stderr)]
 async fn answers_are_those_of_a_plain_evaluation() {
     let db = testkit::database().await;
     sqlx::raw_sql(CREATE).execute(&db.pool).await.unwrap();

@@ -59,17 +59,18 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Genera
     let plains: Vec<_> = members.iter().map(|member| member.plain.clone()).collect();
     let typed = members.into_iter().map(|member| member.typed);
     let and = random.below(2) == 0;
-    let (name, typed, plain): (_, _, Plain) = match and {
-        true => (
+    let (name, typed, plain): (_, _, Plain) = if and {
+        (
             "and",
             typed.fold(Filter::all(), |all, one| all & one),
             Rc::new(move |thing: &Thing| plains.iter().all(|plain| plain(thing))),
-        ),
-        false => (
+        )
+    } else {
+        (
             "or",
             typed.fold(Filter::none(), |any, one| any | one),
             Rc::new(move |thing: &Thing| plains.iter().any(|plain| plain(thing))),
-        ),
+        )
     };
     let text = format!("{name}({})", texts.join(","));
     GeneratedSchema {
@@ -331,9 +332,12 @@ fn pattern(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
 
 fn null(random: &mut Random) -> GeneratedSchema {
     let so = random.below(2) == 0;
-    let text = |column: &str| match so {
-        true => one(&format!("{column}__isnull"), "true"),
-        false => one(&format!("{column}__isnotnull"), "true"),
+    let text = |column: &str| {
+        if so {
+            one(&format!("{column}__isnull"), "true")
+        } else {
+            one(&format!("{column}__isnotnull"), "true")
+        }
     };
     macro_rules! on {
         ($($column:ident)*) => {
@@ -552,8 +556,8 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
                             .as_ref()
                             .and_then(|found| plain::compared(found, with))
                     };
-                    not != (compared(&low).is_some_and(|found| found.is_ge())
-                        && compared(&high).is_some_and(|found| found.is_le()))
+                    not != (compared(&low).is_some_and(std::cmp::Ordering::is_ge)
+                        && compared(&high).is_some_and(std::cmp::Ordering::is_le))
                 },
             )
         }
@@ -567,9 +571,10 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
             let part = word(random);
             let pattern = format!("%{}%", escaped(&part));
             let ignore_case = random.below(2) == 0;
-            let (typed, name) = match ignore_case {
-                true => (handle.icontains(&part), "icontains"),
-                false => (handle.contains(&part), "contains"),
+            let (typed, name) = if ignore_case {
+                (handle.icontains(&part), "icontains")
+            } else {
+                (handle.contains(&part), "contains")
             };
             drawn(typed, raw(name, &quoted(&part)), move |t| match at(t) {
                 Some(Json::String(found)) => {

@@ -106,9 +106,10 @@ async fn values_arrive_as_values() {
             let exact = !filter.contains("contains=<")
                 && !filter.contains("value__contains")
                 && !filter.contains("value__startswith");
-            match exact {
-                true => assert_eq!(sources, [text], "{filter}"),
-                false => assert!(sources.contains(&text), "{filter}: {sources:?}"),
+            if exact {
+                assert_eq!(sources, [text], "{filter}");
+            } else {
+                assert!(sources.contains(&text), "{filter}: {sources:?}");
             }
         }
         let typed = [
