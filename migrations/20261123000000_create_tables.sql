@@ -14,9 +14,15 @@ CREATE TABLE imports (
     finished_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    embedding vector(16),
     CONSTRAINT imports_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE ingest_lanes (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    name text NOT NULL,
+    batch bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT ingest_lanes_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE logs (
@@ -97,15 +103,55 @@ CREATE TABLE request_snapshots (
 CREATE TABLE request_snapshots_default PARTITION OF request_snapshots DEFAULT;
 COMMENT ON COLUMN request_snapshots.duration IS 'milliseconds';
 
-CREATE TABLE settings (
+CREATE TABLE sealed_segments (
     id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    target text NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    rows bigint NOT NULL,
+    oldest timestamp with time zone,
+    newest timestamp with time zone,
+    has_postings boolean NOT NULL,
+    trigrams bytea NOT NULL,
+    is_tombstone boolean DEFAULT false NOT NULL,
+    CONSTRAINT sealed_segments_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE search_blocks (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    target text NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    has_templates boolean NOT NULL,
+    bloom_filter bytea NOT NULL,
+    CONSTRAINT search_blocks_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE search_postings (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    target text NOT NULL,
+    template_id bigint NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    rows bigint NOT NULL,
+    newest_ids bigint[] NOT NULL,
+    CONSTRAINT search_postings_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE search_templates (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    target text NOT NULL,
+    key bigint NOT NULL,
+    template text NOT NULL,
+    fields text[] NOT NULL,
+    vector vector(16),
+    CONSTRAINT search_templates_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE settings (
     name text NOT NULL,
     value text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    deleted_at timestamp with time zone,
-    embedding vector(16),
-    CONSTRAINT settings_pkey PRIMARY KEY (id)
+    CONSTRAINT settings_pkey PRIMARY KEY (name)
 );
 
 CREATE TABLE users (
@@ -120,10 +166,36 @@ CREATE TABLE users (
     CONSTRAINT users_pkey PRIMARY KEY (id)
 );
 
-CREATE INDEX imports_name_idx ON imports USING btree (name, id) WHERE deleted_at IS NULL;
+ALTER TABLE ingest_lanes ADD CONSTRAINT ingest_lanes_name_key UNIQUE (name);
+
+CREATE INDEX imports_name_idx ON imports USING btree (name, id);
+
+CREATE INDEX logs_created_at_idx ON logs USING brin (created_at) WITH (autosummarize = on);
+
+CREATE INDEX logs_deleted_at_idx ON logs USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
 
 CREATE UNIQUE INDEX metrics_endpoint_window_start_key ON metrics USING btree (endpoint, window_start) WHERE deleted_at IS NULL;
 
-CREATE UNIQUE INDEX settings_name_key ON settings USING btree (name) WHERE deleted_at IS NULL;
+CREATE INDEX metrics_window_start_idx ON metrics USING btree (window_start);
+
+CREATE INDEX request_snapshots_deleted_at_idx ON request_snapshots USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX request_snapshots_timestamp_idx ON request_snapshots USING brin ((timestamp)) WITH (autosummarize = on);
+
+CREATE INDEX request_snapshots_trace_id_idx ON request_snapshots USING btree (trace_id) WHERE trace_id IS NOT NULL;
+
+CREATE INDEX request_snapshots_user_id_idx ON request_snapshots USING btree (user_id, id) WHERE user_id IS NOT NULL;
+
+CREATE UNIQUE INDEX sealed_segments_target_key ON sealed_segments USING btree (target, first_id) WHERE NOT is_tombstone;
+
+CREATE INDEX search_blocks_target_idx ON search_blocks USING btree (target, first_id);
+
+CREATE INDEX search_postings_target_idx ON search_postings USING btree (target, first_id);
+
+CREATE INDEX search_postings_template_id_idx ON search_postings USING btree (template_id, last_id DESC) INCLUDE (id, first_id, rows);
+
+CREATE INDEX search_templates_target_idx ON search_templates USING btree (target, key);
 
 CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email)) WHERE deleted_at IS NULL;

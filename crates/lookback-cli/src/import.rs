@@ -8,7 +8,6 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use lookback::internal::Import;
 use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker};
 use lookback::{Log, Model, RequestSnapshot};
 use serde_json::json;
@@ -33,7 +32,7 @@ mod rejects;
 mod report;
 mod store;
 
-use checkpoint::Checkpoint;
+use checkpoint::{Checkpoint, Import};
 use input::Input;
 use lines::Lines;
 use progress::ImportProgress;

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 pub(crate) const SUMMARIES: [&str; 4] = [
     "sealed_segments",
     "search_blocks",
-    "search_kinds",
+    "search_postings",
     "search_templates",
 ];
 

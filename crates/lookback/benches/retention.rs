@@ -96,7 +96,7 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     report.note("rows", rows);
     report.note("bytes on disk", bytes);
     report.note(
-        "rows of search_blocks, search_kinds and sealed_segments",
+        "rows of search_blocks, search_postings and sealed_segments",
         summaries,
     );
     for (what, times) in contest.iter() {
@@ -164,7 +164,7 @@ async fn fill(pool: &PgPool, ids: i64) -> (u64, DateTime<Utc>) {
 }
 
 async fn summaries(pool: &PgPool) -> i64 {
-    let sql = "SELECT (SELECT count(*) FROM search_blocks) + (SELECT count(*) FROM search_kinds) \
+    let sql = "SELECT (SELECT count(*) FROM search_blocks) + (SELECT count(*) FROM search_postings) \
                + (SELECT count(*) FROM sealed_segments)";
     pool.fetch_one(sql).await.unwrap().get(0)
 }
@@ -172,7 +172,7 @@ async fn summaries(pool: &PgPool) -> i64 {
 /// Counts the summaries up to this id, all of which retention deletes.
 async fn summaries_below(pool: &PgPool, id: u64) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM search_blocks WHERE last_id <= $1) \
-               + (SELECT count(*) FROM search_kinds WHERE last_id <= $1) \
+               + (SELECT count(*) FROM search_postings WHERE last_id <= $1) \
                + (SELECT count(*) FROM sealed_segments WHERE last_id <= $1)";
     let query = sqlx::query(sql).bind(i64::try_from(id).unwrap());
     pool.fetch_one(query).await.unwrap().get(0)

@@ -140,7 +140,7 @@ async fn sizes(pool: &PgPool, rows: u64, space: &mut Growth) {
     };
     space.point("logs", rows, of("logs").await);
     space.point("blocks", rows, of("search_blocks").await);
-    space.point("kinds", rows, of("search_kinds").await);
+    space.point("kinds", rows, of("search_postings").await);
     space.point("templates", rows, of("search_templates").await);
 }
 

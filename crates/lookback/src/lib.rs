@@ -50,13 +50,6 @@ pub mod table {
     };
 }
 
-/// The tables that Lookback keeps for itself. Not part of the public API: they may
-/// change in any release.
-#[doc(hidden)]
-pub mod internal {
-    pub use crate::tables::internal::*;
-}
-
 /// What generated code needs. Not part of the public API: it may change in any
 /// release.
 #[doc(hidden)]

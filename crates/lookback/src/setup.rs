@@ -4,7 +4,6 @@ use sqlx::{PgConnection, Row as _};
 
 use crate::embedding::ENCODER_VERSION;
 use crate::error::{Error, Remedy};
-use crate::tables::Setting;
 
 /// The oldest major version of PostgreSQL that is supported.
 pub const MIN_POSTGRESQL: u32 = 15;
@@ -12,9 +11,6 @@ pub const MIN_POSTGRESQL: u32 = 15;
 /// The oldest pgvector that is supported: earlier ones have faults in their
 /// indexes under vacuum and in parallel builds.
 pub const MIN_PGVECTOR: (u32, u32, u32) = (0, 8, 4);
-
-/// The setting that holds the version of the encoder.
-pub(crate) const ENCODER_SETTING: &str = "encoder_version";
 
 /// Creates pgvector in a database.
 pub(crate) const CREATE_PGVECTOR: &str = "CREATE EXTENSION vector;";
@@ -109,21 +105,37 @@ fn parse_version(version: &str) -> (u32, u32, u32) {
 ///
 /// [`Error::is_setup`] if they were not.
 pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
-    let recorded = Setting::records()
-        .filter(Setting::name().eq(ENCODER_SETTING))
-        .first(conn)
-        .await?;
-    match recorded {
-        Some(setting) if setting.value != ENCODER_VERSION.to_string() => Err(Error::setup(
+    match recorded_encoder(conn).await? {
+        Some(version) if version != ENCODER_VERSION.to_string() => Err(Error::setup(
             format!(
-                "the vectors in the database are of encoder {}, and this is encoder \
-                 {ENCODER_VERSION}: search by similarity finds the wrong rows",
-                setting.value
+                "the vectors in the database are of encoder {version}, and this is encoder \
+                 {ENCODER_VERSION}: search by similarity finds the wrong rows"
             ),
             Remedy::RecomputeVectors,
         )),
         _ => Ok(()),
     }
+}
+
+/// The version of the encoder that computed the vectors, if it is recorded.
+pub(crate) async fn recorded_encoder(conn: &mut PgConnection) -> Result<Option<String>, Error> {
+    let row = sqlx::query("SELECT value FROM settings WHERE name = 'encoder_version'")
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map(|row| row.try_get("value")).transpose()?)
+}
+
+/// Records that this version of the encoder computed the vectors.
+#[cfg(feature = "migrate")]
+pub(crate) async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO settings (name, value) VALUES ('encoder_version', $1) \
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(ENCODER_VERSION.to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The tables of Lookback, one file each.
 
-pub(crate) mod internal;
+mod internal;
 mod log;
 mod metric;
 mod request_snapshot;

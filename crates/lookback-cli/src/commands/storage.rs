@@ -1,7 +1,6 @@
 //! `lookback storage`: partitions, sealing, retention.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use lookback::internal::{Import, Setting};
 use lookback::table::Table;
 use lookback::{Log, Model as _, RequestSnapshot};
 
@@ -47,9 +46,8 @@ fn needs(command: &StorageCommand) -> Vec<Required> {
         StorageCommand::Reembed => prune::ALL
             .into_iter()
             .map(|table| prune::table_of(table).name())
-            .chain([Import::TABLE.name()])
             .map(|table| (table, privileges::CHANGE))
-            .chain([(Setting::TABLE.name(), privileges::ADD)])
+            .chain([("settings", privileges::ADD)])
             .chain(on_tables(&None, privileges::OWN))
             .chain(privileges::on_summaries(privileges::ALL))
             .collect(),

@@ -4,13 +4,41 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use lookback::Model;
-use lookback::internal::{Import, ImportPatch, NewImport};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;
 use super::lines::Mark;
 use crate::args::Kind;
 use crate::failure::Failure;
+
+/// A row of `imports`.
+#[derive(Clone, Debug)]
+pub(crate) struct Import {
+    id: i64,
+    pub(crate) target: String,
+    pub(crate) position: i64,
+    pub(crate) lines: i64,
+    pub(crate) stored: i64,
+    pub(crate) rejected: i64,
+    pub(crate) prefix_sha256: String,
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+}
+
+impl Import {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            target: row.try_get("target")?,
+            position: row.try_get("position")?,
+            lines: row.try_get("lines")?,
+            stored: row.try_get("stored")?,
+            rejected: row.try_get("rejected")?,
+            prefix_sha256: row.try_get("prefix_sha256")?,
+            finished_at: row.try_get("finished_at")?,
+        })
+    }
+}
 
 /// The progress of an import.
 #[derive(Clone, Debug)]
@@ -81,38 +109,43 @@ impl Checkpoint {
         rejected: u64,
         finished: bool,
     ) -> Result<Self, lookback::Error> {
-        let finished_at: Option<DateTime<Utc>> = finished.then(Utc::now);
+        let now = Utc::now();
+        let finished_at = finished.then_some(now);
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let (position, lines) = (number(end.position), number(end.lines));
         let stored = number(self.stored() + stored);
         let rejected = number(self.rejected() + rejected);
-        let import = match &self.state {
-            CheckpointState::Fresh { name } => {
-                let mut new = NewImport::new(
-                    name.as_str(),
-                    self.target(),
-                    position,
-                    lines,
-                    stored,
-                    rejected,
-                    end.sha256(),
-                );
-                new.finished_at = finished_at;
-                Import::records().create(transaction, new).await?
-            }
-            CheckpointState::Saved(import) => {
-                let patch = ImportPatch::new()
-                    .position(position)
-                    .lines(lines)
-                    .stored(stored)
-                    .rejected(rejected)
-                    .prefix_sha256(end.sha256())
-                    .finished_at(finished_at);
-                Import::records()
-                    .update(transaction, import.id, patch)
-                    .await?
-            }
+        let query = match &self.state {
+            CheckpointState::Fresh { name } => sqlx::query(
+                "INSERT INTO imports \
+                   (position, lines, stored, rejected, prefix_sha256, finished_at, updated_at, \
+                    created_at, name, target) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *",
+            )
+            .bind(position)
+            .bind(lines)
+            .bind(stored)
+            .bind(rejected)
+            .bind(end.sha256())
+            .bind(finished_at)
+            .bind(now)
+            .bind(name)
+            .bind(self.target()),
+            CheckpointState::Saved(import) => sqlx::query(
+                "UPDATE imports SET position = $1, lines = $2, stored = $3, rejected = $4, \
+                   prefix_sha256 = $5, finished_at = $6, updated_at = $7 \
+                 WHERE id = $8 RETURNING *",
+            )
+            .bind(position)
+            .bind(lines)
+            .bind(stored)
+            .bind(rejected)
+            .bind(end.sha256())
+            .bind(finished_at)
+            .bind(now)
+            .bind(import.id),
         };
+        let import = Import::from_row(&query.fetch_one(&mut **transaction).await?)?;
         Ok(Self {
             kind: self.kind,
             state: CheckpointState::Saved(Box::new(import)),
@@ -148,10 +181,11 @@ pub(crate) async fn find_earlier(
     let Some(name) = input.known_name() else {
         return Ok(None);
     };
-    Ok(Import::records()
-        .filter(Import::name().eq(name))
-        .first(conn)
-        .await?)
+    let row = sqlx::query("SELECT * FROM imports WHERE name = $1 ORDER BY id DESC LIMIT 1")
+        .bind(name)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.as_ref().map(Import::from_row).transpose()?)
 }
 
 /// Locks the name of the input against other imports.

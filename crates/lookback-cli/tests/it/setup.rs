@@ -87,7 +87,7 @@ async fn missing_privileges_are_named() {
     let tables = "logs, request_snapshots, metrics, users";
     execute(format!("GRANT SELECT ON {tables} TO {role}")).await;
     let ran = run(&["storage", "status"]).failed(1);
-    let missing = "sealed_segments, search_blocks, search_kinds, search_templates";
+    let missing = "sealed_segments, search_blocks, search_postings, search_templates";
     assert_eq!(
         ran.err,
         format!(

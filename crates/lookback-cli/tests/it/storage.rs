@@ -347,7 +347,7 @@ $ lookback storage reembed
 ");
     assert!(
         lookback
-            .number("SELECT min(id) FROM sealed_segments WHERE deleted_at IS NULL")
+            .number("SELECT min(id) FROM sealed_segments WHERE NOT is_tombstone")
             .await
             > before
     );
@@ -370,8 +370,7 @@ async fn watch_seals_new_records_until_it_is_interrupted() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let sealed =
-        "SELECT count(*) FROM sealed_segments WHERE deleted_at IS NULL AND target = 'logs'";
+    let sealed = "SELECT count(*) FROM sealed_segments WHERE NOT is_tombstone AND target = 'logs'";
     lookback.wait_for(sealed, 2).await;
     support::signal(&watching, nix::sys::signal::Signal::SIGINT);
     assert!(watching.wait().unwrap().success());

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::spill::LANE_PREFIX;
-use crate::db::Sql;
-use crate::db::cutoff_clock;
-use crate::error::Error;
-use crate::model::Model as _;
+use crate::db::{Sql, cutoff_clock};
+use crate::error::{Error, FieldError, sqlstate};
 use crate::setup::check_encoder;
-use crate::tables::IngestLane;
+
+/// The table of lanes, for errors.
+const LANES: &str = "ingest_lanes";
 
 /// The longest wait for the transaction of a lost connection before it is terminated.
 const MAX_LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -75,11 +75,7 @@ pub(super) async fn read_batch_number(
     let limit = sqlx::query("SELECT set_config('lock_timeout', $1, true)")
         .bind(format!("{}ms", wait.as_millis()));
     timed(timeout, limit.execute(&mut *transaction)).await?;
-    let table = IngestLane::TABLE;
-    let mut sql = Sql::new(&format!(
-        "SELECT id, batch FROM {} WHERE deleted_at IS NULL AND name = ",
-        table.quoted()
-    ));
+    let mut sql = Sql::new("SELECT id, batch FROM ingest_lanes WHERE name = ");
     sql.bind(name)?;
     sql.push(" FOR UPDATE");
     // After the wait for the lock, the server has as long to answer as for any other step.
@@ -87,7 +83,7 @@ pub(super) async fn read_batch_number(
     let found = match found.await {
         Ok(found) => found,
         Err(error) => {
-            let error = Error::from_driver(table, error);
+            let error = lane_error(error);
             if let (true, Some(lost)) = (error.is_timeout(), lost) {
                 timed(timeout, transaction.rollback()).await?;
                 timed(timeout, terminate(conn, lost)).await?;
@@ -135,16 +131,13 @@ pub(super) async fn create_lane_row(
     name: &str,
     number: i64,
 ) -> Result<i64, Error> {
-    let table = IngestLane::TABLE;
     let mut sql = Sql::default();
     let (name, number) = (sql.argument(name)?, sql.argument(number)?);
     sql.push(&format!(
-        "INSERT INTO {} (name, batch, created_at, updated_at) \
-         VALUES ({name}, {number}, clock_timestamp(), clock_timestamp()) RETURNING id",
-        table.quoted()
+        "INSERT INTO ingest_lanes (name, batch, updated_at) \
+         VALUES ({name}, {number}, clock_timestamp()) RETURNING id"
     ));
-    let row = sql.fetch_optional(conn).await;
-    let row = row.map_err(|error| Error::from_driver(table, error))?;
+    let row = sql.fetch_optional(conn).await.map_err(lane_error)?;
     Ok(row.ok_or(sqlx::Error::RowNotFound)?.try_get("id")?)
 }
 
@@ -154,17 +147,13 @@ pub(super) async fn advance_batch_number(
     row: i64,
     number: i64,
 ) -> Result<(), Error> {
-    let table = IngestLane::TABLE;
     let mut sql = Sql::default();
     let (id, number) = (sql.argument(row)?, sql.argument(number)?);
     sql.push(&format!(
-        "UPDATE {} SET batch = {number}, updated_at = clock_timestamp() \
-         WHERE deleted_at IS NULL AND id = {id}",
-        table.quoted()
+        "UPDATE ingest_lanes SET batch = {number}, updated_at = clock_timestamp() WHERE id = {id}"
     ));
-    let moved = sql.execute(conn).await;
-    match moved.map_err(|error| Error::from_driver(table, error))? {
-        0 => Err(Error::not_found(table.name, row)),
+    match sql.execute(conn).await.map_err(lane_error)? {
+        0 => Err(Error::not_found(LANES, row)),
         _ => Ok(()),
     }
 }
@@ -205,17 +194,35 @@ async fn delete_lanes(
     conn: &mut PgConnection,
     condition: impl FnOnce(&mut Sql) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let table = IngestLane::TABLE;
-    let name = table.quoted();
     let mut sql = Sql::default();
     let condition = sql.fragment(condition)?;
     sql.push(&format!(
-        "DELETE FROM {name} WHERE id IN (SELECT id FROM {name} \
-         WHERE deleted_at IS NULL AND {condition} FOR UPDATE SKIP LOCKED)"
+        "DELETE FROM ingest_lanes WHERE id IN (SELECT id FROM ingest_lanes \
+         WHERE {condition} FOR UPDATE SKIP LOCKED)"
     ));
-    let forgotten = sql.execute(conn).await;
-    forgotten.map_err(|error| Error::from_driver(table, error))?;
+    sql.execute(conn).await.map_err(lane_error)?;
     Ok(())
+}
+
+/// Deletes the row of a lane whose writer has finished.
+pub(super) async fn delete_lane(conn: &mut PgConnection, row: i64) -> Result<(), Error> {
+    let mut sql = Sql::new("DELETE FROM ingest_lanes WHERE id = ");
+    sql.bind(row)?;
+    sql.execute(conn).await.map_err(lane_error)?;
+    Ok(())
+}
+
+/// Translates an error of a statement on `ingest_lanes`, whatever the language of the
+/// server's message.
+fn lane_error(error: sqlx::Error) -> Error {
+    let error = Error::from(error);
+    match error.sqlstate() {
+        Some(sqlstate::UNDEFINED_TABLE) => Error::no_table(LANES),
+        Some(sqlstate::UNIQUE_VIOLATION) => {
+            Error::conflict(FieldError::new("name", "is the name of a lane already"))
+        }
+        _ => error,
+    }
 }
 
 /// Limits the time of a step; a missing answer counts as a lost connection.

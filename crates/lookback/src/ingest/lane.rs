@@ -11,8 +11,8 @@ use super::back_off::{BackOff, random};
 use super::batch::{Batch, Group};
 use super::bisecting::{RejectedRow, send, store_bisecting};
 use super::connection::{
-    ServerProcess, advance_batch_number, create_lane_row, delete_senders, delete_stale_lanes,
-    prepare, read_batch_number, timed,
+    ServerProcess, advance_batch_number, create_lane_row, delete_lane, delete_senders,
+    delete_stale_lanes, prepare, read_batch_number, timed,
 };
 use super::error_class::{ErrorClass, classify, classify_driver};
 use super::progress::{BatchProgress, Counts};
@@ -20,7 +20,6 @@ use super::row::json_of_row;
 use super::spill::{InDoubtBatch, SpilledBatch};
 use crate::error::Error;
 use crate::model::Model;
-use crate::tables::IngestLane;
 use crate::value::JsonMap;
 
 /// A connection of a writer, with its recovery when it is lost.
@@ -404,10 +403,9 @@ impl<M: Model> Lane<M> {
     async fn leave(&mut self) {
         let timeout = self.shared.options.answer_timeout;
         if let Some(mut session) = self.session.take() {
-            let lane = IngestLane::records().filter(IngestLane::id().eq(session.row));
-            let forgotten = lane.hard_delete_all(&mut session.conn);
+            let deleted = delete_lane(&mut session.conn, session.row);
             // If it fails, a writer that starts later deletes the row.
-            let _forgotten = timed(timeout, forgotten).await;
+            let _deleted = timed(timeout, deleted).await;
             let _closed = timed(timeout, session.conn.close()).await;
         }
     }

@@ -4,10 +4,8 @@ use lookback_migrate::{HookFuture, Hooks, Migrations};
 use sqlx::{PgConnection, Row as _};
 
 use super::MIGRATOR;
-use crate::embedding::ENCODER_VERSION;
 use crate::error::{Error, Remedy};
-use crate::setup::{CREATE_PGVECTOR, ENCODER_SETTING, check_server};
-use crate::tables::{NewSetting, Setting};
+use crate::setup::{CREATE_PGVECTOR, check_server, record_encoder, recorded_encoder};
 
 /// The built-in migrations: those of Lookback's own tables.
 pub fn built_in_migrations() -> Migrations {
@@ -27,7 +25,7 @@ impl Hooks for BuiltIn {
     }
 
     fn after_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
-        Box::pin(async move { Ok(record_encoder(conn).await?) })
+        Box::pin(async move { Ok(record_missing_encoder(conn).await?) })
     }
 }
 
@@ -57,14 +55,9 @@ async fn create_extension(conn: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Records the encoder version in a database that has none yet.
-async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error> {
-    let recorded = Setting::records()
-        .filter(Setting::name().eq(ENCODER_SETTING))
-        .count(&mut *conn)
-        .await?;
-    if recorded.value() == 0 {
-        let setting = NewSetting::new(ENCODER_SETTING, ENCODER_VERSION.to_string());
-        Setting::records().create(conn, setting).await?;
+async fn record_missing_encoder(conn: &mut PgConnection) -> Result<(), Error> {
+    if recorded_encoder(conn).await?.is_none() {
+        record_encoder(conn).await?;
     }
     Ok(())
 }

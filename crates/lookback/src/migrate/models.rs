@@ -13,7 +13,7 @@ use crate::model::{
     ColumnDefinition, FillDefinition, PartitionDefinition, SchemaModel, TableDefinition, TypeSource,
 };
 use crate::tables::{
-    Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchKind,
+    Import, IngestLane, Log, Metric, RequestSnapshot, SealedSegment, SearchBlock, SearchPosting,
     SearchTemplate, Setting, User,
 };
 use crate::value::{ColumnType, ColumnValue, Value};
@@ -72,7 +72,7 @@ impl Models {
             .model::<SealedSegment>()
             .model::<SearchBlock>()
             .model::<SearchTemplate>()
-            .model::<SearchKind>()
+            .model::<SearchPosting>()
     }
 
     /// Adds a model. The order does not matter.

@@ -3,13 +3,11 @@
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::db::Sql;
-use crate::embedding::{ENCODER_VERSION, Embedding, Encoder};
+use crate::embedding::{Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
-use crate::model::encoder_texts;
-use crate::model::{ColumnRole, Table};
-use crate::setup::ENCODER_SETTING;
-use crate::tables::{NewSetting, Setting, SettingPatch};
+use crate::model::{ColumnRole, Table, encoder_texts};
+use crate::setup::record_encoder;
 use crate::write::search_values;
 
 /// Rows read, and locked, at a time.
@@ -56,7 +54,7 @@ pub async fn reembed(
         all.push(reembed_table(conn, table, say).await?);
     }
     if models.own {
-        record(conn).await?;
+        record_encoder(conn).await?;
     }
     Ok(all)
 }
@@ -162,24 +160,4 @@ async fn batch(
         read: rows.len() as u64,
         changed,
     }))
-}
-
-async fn record(conn: &mut PgConnection) -> Result<(), Error> {
-    let version = ENCODER_VERSION.to_string();
-    let recorded = Setting::records()
-        .filter(Setting::name().eq(ENCODER_SETTING))
-        .first(&mut *conn)
-        .await?;
-    match recorded {
-        Some(setting) if setting.value == version => {}
-        Some(setting) => {
-            let patch = SettingPatch::new().value(version);
-            Setting::records().update(conn, setting.id, patch).await?;
-        }
-        None => {
-            let setting = NewSetting::new(ENCODER_SETTING, version);
-            Setting::records().create(conn, setting).await?;
-        }
-    }
-    Ok(())
 }

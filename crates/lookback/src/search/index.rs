@@ -5,7 +5,7 @@
 //! the newest of them row by row. Older records are *sealed* in segments: one
 //! transaction summarises a range of ids in
 //!
-//! - postings ([`SearchKind`](crate::tables::SearchKind)): how many records have each
+//! - postings ([`SearchPosting`](crate::tables::SearchPosting)): how many records have each
 //!   [`SearchTemplate`](crate::tables::SearchTemplate), and the newest of them.
 //!   Templates are the distinct texts of the table without their numbers and
 //!   ids, with their vectors. A search compares these, and reads the newest
@@ -32,6 +32,7 @@ pub(crate) mod bloom_filter;
 mod changes;
 mod compaction;
 mod corruption;
+mod insert_rows;
 mod lock;
 mod orphans;
 mod postings;

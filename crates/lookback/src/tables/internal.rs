@@ -1,17 +1,21 @@
 //! The tables that Lookback keeps for itself.
+//!
+//! Models for the migrations only: their SQL is in the rooms that own them
+//! (`search/index.rs`, `ingest/connection.rs`, `setup.rs`), and that of `imports` in
+//! the program.
 
 mod import;
 mod ingest_lane;
 mod sealed_segment;
 mod search_block;
-mod search_kind;
+mod search_posting;
 mod search_template;
 mod setting;
 
-pub use import::{Import, ImportPatch, NewImport};
-pub use ingest_lane::{IngestLane, IngestLanePatch, NewIngestLane};
-pub use sealed_segment::{NewSealedSegment, SealedSegment, SealedSegmentPatch};
-pub use search_block::{NewSearchBlock, SearchBlock, SearchBlockPatch};
-pub use search_kind::{NewSearchKind, SearchKind, SearchKindPatch};
-pub use search_template::{NewSearchTemplate, SearchTemplate, SearchTemplatePatch};
-pub use setting::{NewSetting, Setting, SettingPatch};
+pub(crate) use import::Import;
+pub(crate) use ingest_lane::IngestLane;
+pub(crate) use sealed_segment::SealedSegment;
+pub(crate) use search_block::SearchBlock;
+pub(crate) use search_posting::SearchPosting;
+pub(crate) use search_template::SearchTemplate;
+pub(crate) use setting::Setting;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use lookback::internal::{Import, Setting};
 use lookback::migrate::Models;
 use lookback::schema::{Constraint, CreateIndex, Fill, Index, Name, Partition, PartitionBy};
 use lookback::table::{ColumnRole, Table};
@@ -184,8 +183,6 @@ async fn the_models_are_those_of_the_tables() {
         Metric::TABLE,
         RequestSnapshot::TABLE,
         User::TABLE,
-        Import::TABLE,
-        Setting::TABLE,
     ] {
         compare(&db.pool, table).await;
     }
@@ -328,7 +325,6 @@ async fn every_constraint_that_a_model_explains_is_there() {
         Metric::TABLE,
         RequestSnapshot::TABLE,
         User::TABLE,
-        Setting::TABLE,
     ] {
         for constraint in table.constraints() {
             let found: bool = sqlx::query(

@@ -97,7 +97,7 @@ async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
     // Between any two writes of a segment.
     for table in [
         "search_templates",
-        "search_kinds",
+        "search_postings",
         "search_blocks",
         "sealed_segments",
     ] {
@@ -156,7 +156,7 @@ async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
         delay += Duration::from_millis(3) + delay / 5;
     }
     let (segments, rows): (i64, i64) = sqlx::query_as(
-        "SELECT count(*), sum(rows)::bigint FROM sealed_segments WHERE deleted_at IS NULL",
+        "SELECT count(*), sum(rows)::bigint FROM sealed_segments WHERE NOT is_tombstone",
     )
     .fetch_one(&db.pool)
     .await
@@ -352,7 +352,7 @@ async fn within<T>(task: tokio::task::JoinHandle<T>) -> T {
 
 async fn sealed(pool: &PgPool) -> i64 {
     sqlx::query_scalar(
-        "SELECT coalesce(max(last_id), 0) FROM sealed_segments WHERE deleted_at IS NULL",
+        "SELECT coalesce(max(last_id), 0) FROM sealed_segments WHERE NOT is_tombstone",
     )
     .fetch_one(pool)
     .await
@@ -421,7 +421,7 @@ async fn unseal_during_sealing_leaves_no_gap() {
     seal_all(&mut conn, &mut sealer).await;
     let gaps: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT first_id, lag(last_id) OVER (ORDER BY first_id) AS before \
-         FROM sealed_segments WHERE deleted_at IS NULL) AS s WHERE first_id <> coalesce(before + 1, 0)",
+         FROM sealed_segments WHERE NOT is_tombstone) AS s WHERE first_id <> coalesce(before + 1, 0)",
     )
     .fetch_one(&mut *conn)
     .await
@@ -443,15 +443,15 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
         .unwrap();
     for (damage, problem) in [
         (
-            "UPDATE search_blocks SET grams = '\\x00'",
-            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+            "UPDATE search_blocks SET bloom_filter = '\\x00'",
+            "search_blocks.bloom_filter or sealed_segments.trigrams is cut short",
         ),
         (
-            "UPDATE sealed_segments SET odd_letters = ''",
-            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+            "UPDATE sealed_segments SET trigrams = ''",
+            "search_blocks.bloom_filter or sealed_segments.trigrams is cut short",
         ),
         (
-            "UPDATE search_kinds SET rows = 9223372036854775807",
+            "UPDATE search_postings SET rows = 9223372036854775807",
             "bigint out of range",
         ),
         (

@@ -112,14 +112,14 @@ impl Blocks {
             "WITH sealed AS (\
                SELECT min(first_id) AS __first, max(last_id) AS __until, \
                  sum(rows)::bigint AS __sealed, {SEGMENTS_ARE_DISJOINT} AS __are_disjoint \
-               FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}), \
+               FROM sealed_segments WHERE NOT is_tombstone AND target = {target}), \
              segments AS MATERIALIZED (\
-               SELECT first_id, last_id, has_kinds{columns} FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target}{within}), \
+               SELECT first_id, last_id, has_postings{columns} FROM sealed_segments \
+               WHERE NOT is_tombstone AND target = {target}{within}), \
              blocks AS MATERIALIZED (\
                SELECT b.* FROM segments AS s CROSS JOIN LATERAL (\
                  SELECT first_id, last_id, {signature} AS __signature, {has_phrases} AS __phrases FROM search_blocks AS b \
-                 WHERE deleted_at IS NULL AND target = {target} \
+                 WHERE target = {target} \
                    AND first_id BETWEEN s.first_id AND s.last_id OFFSET 0) AS b \
                WHERE {in_segment} AND {any}), \
              weights AS MATERIALIZED (SELECT {weights} FROM blocks), \

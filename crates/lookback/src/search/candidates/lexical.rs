@@ -260,10 +260,10 @@ impl LexicalGroups {
                  t.__signature, k.rows \
                FROM (\
                  SELECT id, fields, vector, {signature} AS __signature FROM search_templates \
-                 WHERE deleted_at IS NULL AND target = {target}{phrases} OFFSET 0) AS t \
+                 WHERE target = {target}{phrases} OFFSET 0) AS t \
                CROSS JOIN LATERAL (\
-                 SELECT sum(rows)::bigint AS rows FROM search_kinds \
-                 WHERE deleted_at IS NULL AND template_id = t.id{range} OFFSET 0) AS k \
+                 SELECT sum(rows)::bigint AS rows FROM search_postings \
+                 WHERE template_id = t.id{range} OFFSET 0) AS k \
                WHERE {any}{template_condition} AND k.rows > 0), \
              groups AS (SELECT __signature, distance_step, sum(rows)::bigint AS rows FROM templates GROUP BY 1, 2), \
              weights AS MATERIALIZED (SELECT {weights} FROM groups), \

@@ -46,7 +46,7 @@ pub(super) fn posting_ids(template: &str, each: &str, range: &str) -> String {
     // bigint are numeric.
     format!(
         "SELECT s.is_truncated, coalesce((\
-           SELECT array_agg(n.id) FROM search_kinds AS k CROSS JOIN LATERAL unnest(k.newest_ids[1:{each}]) AS n(id) \
+           SELECT array_agg(n.id) FROM search_postings AS k CROSS JOIN LATERAL unnest(k.newest_ids[1:{each}]) AS n(id) \
            WHERE k.id = ANY (s.posting_ids)), '{{}}') AS ids \
          FROM (\
            SELECT coalesce(bool_or(is_truncated OR newer >= {each} OR stored > {each}), FALSE) AS is_truncated, \
@@ -57,7 +57,7 @@ pub(super) fn posting_ids(template: &str, each: &str, range: &str) -> String {
              FROM (\
                SELECT id, last_id, rows > {FULL_POSTING} AS is_truncated, \
                  (CASE WHEN rows > {FULL_POSTING} THEN {NEWEST_IDS} ELSE rows END)::int AS stored \
-               FROM search_kinds WHERE deleted_at IS NULL AND template_id = {template}{range}) AS k) AS k) AS s"
+               FROM search_postings WHERE template_id = {template}{range}) AS k) AS k) AS s"
     )
 }
 
@@ -76,8 +76,8 @@ pub(super) fn live_postings(range: &str) -> String {
 pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> String {
     // Looked up for each template, instead of read for all.
     let has = format!(
-        "(SELECT TRUE FROM search_kinds \
-         WHERE deleted_at IS NULL AND template_id = {template}{live_postings} LIMIT 1)",
+        "(SELECT TRUE FROM search_postings \
+         WHERE template_id = {template}{live_postings} LIMIT 1)",
         live_postings = live_postings(range),
     );
     if range.is_empty() {

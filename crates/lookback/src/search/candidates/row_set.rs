@@ -103,9 +103,9 @@ pub(super) fn sealed_cte(target: &str, range: &str) -> String {
         "WITH sealed AS (\
            SELECT min(first_id) AS __first, max(last_id) AS __until, \
              {SEGMENTS_ARE_DISJOINT} AS __are_disjoint, \
-             array_agg(first_id) FILTER (WHERE NOT has_kinds{range}) AS __first_ids, \
-             array_agg(last_id) FILTER (WHERE NOT has_kinds{range}) AS __last_ids \
-           FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
+             array_agg(first_id) FILTER (WHERE NOT has_postings{range}) AS __first_ids, \
+             array_agg(last_id) FILTER (WHERE NOT has_postings{range}) AS __last_ids \
+           FROM sealed_segments WHERE NOT is_tombstone AND target = {target})"
     )
 }
 

@@ -64,7 +64,7 @@ impl SegmentRange {
         sql.push(&format!(
             "SELECT min(first_id) FILTER (WHERE TRUE{condition}) AS first, \
                max(last_id) FILTER (WHERE TRUE{condition}) AS last, max(last_id) AS until \
-             FROM sealed_segments WHERE deleted_at IS NULL AND target = {target}"
+             FROM sealed_segments WHERE NOT is_tombstone AND target = {target}"
         ));
         Ok(sql)
     }

@@ -69,8 +69,8 @@ impl Token {
     /// known.
     fn block_condition(&self) -> String {
         let (masked_bits, text_bits) = (
-            has("b.grams", &self.masked_bits),
-            has("b.grams", &self.text_bits),
+            has("b.bloom_filter", &self.masked_bits),
+            has("b.bloom_filter", &self.text_bits),
         );
         if self.has_digit {
             format!("({masked_bits} AND (b.has_templates OR {text_bits}))")
@@ -174,7 +174,7 @@ impl QueryTokens {
     pub(super) fn segment_columns(&self) -> String {
         let column = |token: &Token| {
             let column = token.column();
-            format!(", {} AS {column}", has("odd_letters", &token.segment_bits))
+            format!(", {} AS {column}", has("trigrams", &token.segment_bits))
         };
         self.tokens_without_digit().map(column).collect()
     }
@@ -188,7 +188,7 @@ impl QueryTokens {
         let columns = self
             .tokens_without_digit()
             .map(|token| format!(" OR s.{}", token.column()));
-        format!("(NOT s.has_kinds{})", columns.collect::<String>())
+        format!("(NOT s.has_postings{})", columns.collect::<String>())
     }
 
     fn tokens_without_digit(&self) -> impl Iterator<Item = &Token> {
@@ -210,7 +210,10 @@ impl QueryTokens {
         let phrases = self.phrases.iter().map(|phrase| {
             // Templates may contain those without a digit, but not the phrase with one.
             if any_has_digit && !phrase.has_digit {
-                format!("(b.has_templates OR {})", has("b.grams", &phrase.text_bits))
+                format!(
+                    "(b.has_templates OR {})",
+                    has("b.bloom_filter", &phrase.text_bits)
+                )
             } else {
                 phrase.block_condition()
             }

@@ -110,12 +110,12 @@ impl NearGroups {
              templates AS MATERIALIZED (\
                SELECT distance_step, id FROM (\
                  SELECT (nullif(vector <=> {vector}, 'NaN') * {DISTANCE_STEPS})::int AS distance_step, id, fields FROM search_templates \
-                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
+                 WHERE target = {target} OFFSET 0) AS t \
                WHERE distance_step <= {MAX_DISTANCE_STEP}{template_condition}{has_live_postings}), \
              counted AS MATERIALIZED (SELECT count(DISTINCT distance_step) AS __group_count FROM templates), \
              nearest AS MATERIALIZED (\
                SELECT t.distance_step, t.id, (\
-                 SELECT sum(rows) FROM search_kinds WHERE deleted_at IS NULL AND template_id = t.id{live_postings}) AS rows \
+                 SELECT sum(rows) FROM search_postings WHERE template_id = t.id{live_postings}) AS rows \
                FROM templates AS t WHERE t.distance_step <= (SELECT max(distance_step) FROM (\
                  SELECT DISTINCT distance_step FROM templates ORDER BY distance_step LIMIT {wanted_groups}) AS n)), \
              limits AS MATERIALIZED (\
@@ -252,7 +252,7 @@ impl OrderedPostings {
              templates AS (\
                SELECT distance, id FROM (\
                  SELECT vector <=> {vector} AS distance, id, fields FROM search_templates \
-                 WHERE deleted_at IS NULL AND target = {target} OFFSET 0) AS t \
+                 WHERE target = {target} OFFSET 0) AS t \
                WHERE distance <> 'NaN'{template_condition}{has_live_postings} \
                ORDER BY distance LIMIT {limit}) \
              SELECT sealed.*, n.* FROM sealed LEFT JOIN LATERAL (\

@@ -189,7 +189,7 @@ impl BlockUpdate {
 
     async fn write(self, conn: &mut PgConnection, table: &'static Table) -> Result<(), Error> {
         if let Some(block) = self.block {
-            let mut sql = Sql::new("UPDATE search_blocks SET updated_at = now(), grams = ");
+            let mut sql = Sql::new("UPDATE search_blocks SET bloom_filter = ");
             sql.bind(block.filter.as_bytes())?;
             sql.push(" WHERE id = ");
             sql.bind(block.id)?;
@@ -199,7 +199,7 @@ impl BlockUpdate {
             .segment
             .filter(|segment| segment.trigrams != segment.before)
         {
-            let mut sql = Sql::new("UPDATE sealed_segments SET updated_at = now(), odd_letters = ");
+            let mut sql = Sql::new("UPDATE sealed_segments SET trigrams = ");
             sql.bind(segment.trigrams.into_bytes())?;
             sql.push(" WHERE id = ");
             sql.bind(segment.id)?;
@@ -223,12 +223,12 @@ impl LockedBlock {
         table: &'static Table,
         id: i64,
     ) -> Result<Option<Self>, Error> {
-        let select = "SELECT id, last_id, has_templates, grams FROM search_blocks";
+        let select = "SELECT id, last_id, has_templates, bloom_filter FROM search_blocks WHERE";
         let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
-        let filter = BloomFilter::from_bytes(row.try_get("grams")?);
-        let filter = filter.ok_or_else(|| wrong_length(table, "search_blocks.grams"))?;
+        let filter = BloomFilter::from_bytes(row.try_get("bloom_filter")?);
+        let filter = filter.ok_or_else(|| wrong_length(table, "search_blocks.bloom_filter"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             last_id: row.try_get("last_id")?,
@@ -252,13 +252,12 @@ impl LockedSegment {
         table: &'static Table,
         id: i64,
     ) -> Result<Option<Self>, Error> {
-        let select = "SELECT id, odd_letters FROM sealed_segments";
+        let select = "SELECT id, trigrams FROM sealed_segments WHERE NOT is_tombstone AND";
         let Some(row) = summary_of(conn, select, table, id).await? else {
             return Ok(None);
         };
-        let trigrams = TrigramSet::from_bytes(row.try_get("odd_letters")?);
-        let trigrams =
-            trigrams.ok_or_else(|| wrong_length(table, "sealed_segments.odd_letters"))?;
+        let trigrams = TrigramSet::from_bytes(row.try_get("trigrams")?);
+        let trigrams = trigrams.ok_or_else(|| wrong_length(table, "sealed_segments.trigrams"))?;
         Ok(Some(Self {
             id: row.try_get("id")?,
             before: trigrams.clone(),
@@ -274,13 +273,13 @@ async fn summary_of(
     table: &'static Table,
     id: i64,
 ) -> Result<Option<PgRow>, Error> {
-    let mut sql = Sql::new(&format!("{select} WHERE target = "));
+    let mut sql = Sql::new(&format!("{select} target = "));
     sql.bind(table.name)?;
     sql.push(" AND first_id <= ");
     sql.bind(id)?;
     sql.push(" AND last_id >= ");
     sql.bind(id)?;
-    sql.push(" AND deleted_at IS NULL ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
+    sql.push(" ORDER BY first_id DESC LIMIT 1 FOR UPDATE");
     Ok(sql.fetch_optional(conn).await?)
 }
 

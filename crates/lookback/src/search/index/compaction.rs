@@ -74,7 +74,7 @@ async fn first_posting(
     first_id: i64,
     last_id: i64,
 ) -> Result<Option<i64>, Error> {
-    let mut sql = Sql::new("SELECT min(first_id) AS first_id FROM search_kinds WHERE target = ");
+    let mut sql = Sql::new("SELECT min(first_id) AS first_id FROM search_postings WHERE target = ");
     sql.bind(table.name)?;
     sql.push(" AND first_id BETWEEN ");
     sql.bind(first_id)?;
@@ -97,7 +97,7 @@ async fn merge_slice(
     let target = sql.argument(table.name)?;
     let (first, last) = (sql.argument(first_id)?, sql.argument(last_id)?);
     sql.push(&format!(
-        "DELETE FROM search_kinds \
+        "DELETE FROM search_postings \
          WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
            AND last_id >= {from} \
          RETURNING template_id, first_id, last_id, rows, newest_ids",

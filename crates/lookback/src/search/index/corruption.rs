@@ -30,7 +30,7 @@ pub(crate) fn map_summary_error(table: &'static Table, error: Error) -> Error {
     match source {
         DatabaseError::Refused { code, .. } if code == sqlstate::SUBSCRIPT_ERROR => corruption(
             table,
-            "search_blocks.grams or sealed_segments.odd_letters is cut short",
+            "search_blocks.bloom_filter or sealed_segments.trigrams is cut short",
         ),
         DatabaseError::Refused { code, message, .. } if OUT_OF_RANGE.contains(&code.as_str()) => {
             corruption(table, message)

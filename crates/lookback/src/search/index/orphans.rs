@@ -27,7 +27,7 @@ const BLOCKS_AT_A_TIME: i64 = 10_000;
 /// if nothing is sealed.
 pub(super) fn first_sealed_id(target: &str) -> String {
     format!(
-        "(SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND target = {target})"
+        "(SELECT min(first_id) FROM sealed_segments WHERE NOT is_tombstone AND target = {target})"
     )
 }
 
@@ -43,22 +43,22 @@ pub(crate) fn has_orphans_below(target: &str, from: &str) -> String {
 /// Writes the CTEs that delete the segments of a target that meet a condition.
 ///
 /// `removed_segments` has a row for each. The segment with the greatest id of
-/// all tables remains, marked as deleted: see `is_snapshot_stale` in
+/// all tables remains as a tombstone: see `is_snapshot_stale` in
 /// `changes.rs`.
 pub(super) fn delete_segments_ctes(target: &str, within: &str) -> String {
     format!(
         "last_segment AS (SELECT max(id) AS id FROM sealed_segments), \
          marked_segments AS (\
-           UPDATE sealed_segments SET deleted_at = now(), updated_at = now() \
-           WHERE deleted_at IS NULL AND target = {target} AND {within} \
+           UPDATE sealed_segments SET is_tombstone = TRUE \
+           WHERE NOT is_tombstone AND target = {target} AND {within} \
            AND id = (SELECT id FROM last_segment) RETURNING 1), \
          deleted_segments AS (\
            DELETE FROM sealed_segments \
-           WHERE target = {target} AND (deleted_at IS NOT NULL OR {within}) \
-           AND id < (SELECT id FROM last_segment) RETURNING deleted_at), \
+           WHERE target = {target} AND (is_tombstone OR {within}) \
+           AND id < (SELECT id FROM last_segment) RETURNING is_tombstone), \
          removed_segments AS (\
            SELECT FROM marked_segments \
-           UNION ALL SELECT FROM deleted_segments WHERE deleted_at IS NULL)"
+           UNION ALL SELECT FROM deleted_segments WHERE NOT is_tombstone)"
     )
 }
 
@@ -82,9 +82,9 @@ pub(crate) async fn delete_segments(
         "WITH {deleting} \
          SELECT (SELECT count(*) FROM removed_segments) AS removed, (\
            SELECT min(first_id) FROM sealed_segments \
-           WHERE deleted_at IS NULL AND target = {target} AND NOT {within}) AS kept, \
+           WHERE NOT is_tombstone AND target = {target} AND NOT {within}) AS kept, \
            coalesce((SELECT last_id FROM sealed_segments \
-             WHERE deleted_at IS NULL AND target = {target} \
+             WHERE NOT is_tombstone AND target = {target} \
              ORDER BY first_id DESC LIMIT 1) < {end_id} - 1, TRUE) AS is_open",
         deleting = delete_segments_ctes(&target, &within),
     ));
@@ -106,7 +106,7 @@ async fn delete_summaries_between(
     end: i64,
     kept: i64,
 ) -> Result<(), Error> {
-    for summaries in ["search_kinds", "search_blocks"] {
+    for summaries in ["search_postings", "search_blocks"] {
         let mut sql = Sql::default();
         let target = sql.argument(table.name)?;
         let (first, end) = (sql.argument(first)?, sql.argument(end)?);
@@ -160,9 +160,9 @@ async fn purge_some_orphans(conn: &mut PgConnection, table: &'static Table) -> R
         return Ok(false);
     };
     // Postings that reach beyond it are no orphans.
-    let kinds = "SELECT ctid FROM search_kinds WHERE target = {target} AND first_id < {below} \
+    let kinds = "SELECT ctid FROM search_postings WHERE target = {target} AND first_id < {below} \
                  AND last_id < {below} ORDER BY first_id";
-    if delete_some(conn, table, "search_kinds", kinds, from, AT_A_TIME).await? {
+    if delete_some(conn, table, "search_postings", kinds, from, AT_A_TIME).await? {
         return Ok(true);
     }
     // From the last on: while the first remains, it is known that there is more to do.

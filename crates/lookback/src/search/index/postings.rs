@@ -93,7 +93,7 @@ pub(super) async fn store(
     let templates = sql.argument(templates)?;
     let (rows, newest) = (sql.argument(rows)?, sql.argument(newest)?);
     sql.push(&format!(
-        "INSERT INTO search_kinds (target, template_id, first_id, last_id, rows, newest_ids) \
+        "INSERT INTO search_postings (target, template_id, first_id, last_id, rows, newest_ids) \
          SELECT {target}, k.template_id, k.first, k.last, k.rows, k.newest::bigint[] \
          FROM unnest({templates}::bigint[], {first}::bigint[], {last}::bigint[], {rows}::bigint[], {newest}::text[]) \
            AS k(template_id, first, last, rows, newest)"

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 
 use sqlx::{PgConnection, Row as _};
 
+use super::insert_rows::insert_rows;
 use super::postings::{self, FULL_POSTING, Posting};
 use super::templates::{fits_template, push_template, template};
 use crate::db::Sql;
 use crate::embedding::{DIMENSIONS, Embedding};
 use crate::error::Error;
 use crate::hash::fnv1a;
-use crate::tables::NewSearchTemplate;
-use crate::write::insert;
+use crate::value::{ColumnValue, Parameter, Value};
 
 /// The postings of a segment, by template.
 #[derive(Debug, Default)]
@@ -173,15 +173,27 @@ impl PostingsBuilder {
             .collect();
         missing.sort_unstable_by_key(|(_, posting)| posting.first_id);
         if !missing.is_empty() {
-            let new = missing.iter().map(|(identity, posting)| {
-                let (key, fields) = (identity.key(), identity.fields());
-                let mut new =
-                    NewSearchTemplate::new(target, key, posting.template.as_str(), fields);
-                new.vector = posting.vector;
-                new
-            });
-            let new: Vec<NewSearchTemplate> = new.collect();
-            insert(conn, &new).await?;
+            let columns = ["target", "key", "template", "fields", "vector"];
+            insert_rows(
+                conn,
+                "search_templates",
+                columns,
+                &missing,
+                |(identity, posting), sql| {
+                    let vector = posting.vector.as_ref();
+                    Ok([
+                        sql.argument(target)?,
+                        sql.argument(identity.key())?,
+                        sql.argument(posting.template.as_str())?,
+                        sql.argument(identity.fields())?,
+                        sql.argument(Parameter {
+                            ty: Embedding::TYPE,
+                            value: vector.map_or(Value::Null, ColumnValue::to_value),
+                        })?,
+                    ])
+                },
+            )
+            .await?;
             let missing = missing.into_iter().map(|(identity, _)| identity);
             known.extend(self::known(conn, target, missing).await?);
         }
@@ -201,7 +213,7 @@ async fn known(
     let keys = sql.argument(keys)?;
     sql.push(&format!(
         "SELECT id, fields, vector FROM search_templates \
-         WHERE deleted_at IS NULL AND target = {target} AND key = ANY({keys}::bigint[])"
+         WHERE target = {target} AND key = ANY({keys}::bigint[])"
     ));
     let mut known = HashMap::new();
     for row in sql.fetch_all(conn).await? {
@@ -240,7 +252,7 @@ pub(super) async fn purge_unused_templates(
     let mut sql = Sql::new(
         "DELETE FROM search_templates AS t \
          WHERE NOT EXISTS (\
-           SELECT FROM search_kinds AS k WHERE k.deleted_at IS NULL AND k.template_id = t.id) \
+           SELECT FROM search_postings AS k WHERE k.template_id = t.id) \
          AND target = ",
     );
     sql.bind(target)?;

@@ -9,16 +9,14 @@ use tokio::sync::Semaphore;
 use super::compaction::merge_range;
 use super::orphans::purge_all_orphans;
 use super::postings_builder::SealedRecord;
-use super::summary::{FinishedSummary, SegmentSummary};
+use super::summary::SegmentSummary;
 use super::{Lock, lock, sealed_until, unseal};
 use crate::db::Sql;
 use crate::db::{CloseOnDrop, Session, TransactionScope};
 use crate::embedding::Embedding;
 use crate::error::Error;
 use crate::model::{ColumnDef, ColumnRole, Table, search_text, search_texts};
-use crate::tables::SealedSegment;
 use crate::value::ColumnType;
-use crate::write::insert;
 
 /// The number of ids in a segment by default: a scan of as many records takes
 /// some tens of milliseconds.
@@ -57,7 +55,7 @@ pub struct Sealer {
     /// visible.
     awaited: Option<(Vec<String>, i64)>,
     /// Whether the records of the last segment had few templates.
-    has_kinds: bool,
+    has_postings: bool,
     /// The permit to open an extra connection. There is only one: however long
     /// opening takes, steps do not start more and more of them.
     opening: Arc<Semaphore>,
@@ -132,7 +130,7 @@ impl Sealer {
             segment,
             settled: None,
             awaited: None,
-            has_kinds: true,
+            has_postings: true,
             opening: Arc::new(Semaphore::new(1)),
         })
     }
@@ -287,7 +285,7 @@ impl Sealer {
         (first_id, last_id): (i64, i64),
         known: i64,
     ) -> Result<Vec<SegmentSummary>, Error> {
-        let (table, has_kinds, mut end) = (self.table, self.has_kinds, last_id);
+        let (table, has_postings, mut end) = (self.table, self.has_postings, last_id);
         let mut others = Vec::new();
         while let Some(last_id) = self.end(end.saturating_add(1), known)
             && let Some(mut session) = extra.pop()
@@ -295,13 +293,13 @@ impl Sealer {
             let first_id = end + 1;
             end = last_id;
             others.push(tokio::spawn(async move {
-                let read = summarise(table, session.conn(), first_id, last_id, has_kinds);
+                let read = summarise(table, session.conn(), first_id, last_id, has_postings);
                 let summary = read.await?;
                 session.release();
                 Ok::<_, Error>(summary)
             }));
         }
-        let own = summarise(table, conn, first_id, last_id, has_kinds);
+        let own = summarise(table, conn, first_id, last_id, has_postings);
         let mut summaries = vec![own.await?];
         for other in others {
             let ended = other.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
@@ -319,10 +317,11 @@ impl Sealer {
     ) -> Result<u64, Error> {
         let mut rows = 0;
         for summary in summaries {
-            self.has_kinds = summary.has_postings();
+            self.has_postings = summary.has_postings();
             rows += summary.rows as u64;
             let (first_id, last_id) = (summary.first_id, summary.last_id);
-            store(self.table, &mut *conn, summary).await?;
+            let summary = summary.finish();
+            summary.store(&mut *conn, self.table.name).await?;
             let after = last_id.saturating_add(1);
             let first = after - SEGMENTS_PER_MERGE * self.segment;
             if after.rem_euclid(SEGMENTS_PER_MERGE * self.segment) == 0 && first < first_id {
@@ -375,7 +374,7 @@ impl Sealer {
         );
         let mut sql = Sql::new(&format!(
             "SELECT coalesce((SELECT max({id}) FROM {from}) < first_id, FALSE) AS is_restarted \
-             FROM sealed_segments WHERE deleted_at IS NULL AND rows > 0 AND target = "
+             FROM sealed_segments WHERE NOT is_tombstone AND rows > 0 AND target = "
         ));
         sql.bind(self.table.name)?;
         sql.push(" ORDER BY last_id DESC LIMIT 1");
@@ -450,32 +449,15 @@ async fn summarise(
     conn: &mut PgConnection,
     first_id: i64,
     last_id: i64,
-    has_kinds: bool,
+    has_postings: bool,
 ) -> Result<SegmentSummary, Error> {
-    let mut summary = SegmentSummary::new(first_id, last_id, !has_kinds);
+    let mut summary = SegmentSummary::new(first_id, last_id, !has_postings);
     read(table, conn, &mut summary).await?;
-    if has_kinds && !summary.has_postings() {
+    if has_postings && !summary.has_postings() {
         summary = SegmentSummary::new(first_id, last_id, true);
         read(table, conn, &mut summary).await?;
     }
     Ok(summary)
-}
-
-/// Stores a summary, in a transaction that has the lock.
-async fn store(
-    table: &'static Table,
-    conn: &mut PgConnection,
-    summary: SegmentSummary,
-) -> Result<(), Error> {
-    let FinishedSummary {
-        segment,
-        blocks,
-        postings,
-    } = summary.finish(table.name);
-    insert(conn, &blocks).await?;
-    postings.store(conn, table.name).await?;
-    SealedSegment::records().create(&mut *conn, segment).await?;
-    Ok(())
 }
 
 /// Adds the records of its range to a summary.

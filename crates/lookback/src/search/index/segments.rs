@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 
 /// The tables of summaries by `target` and ids.
-const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_kinds"];
+const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_postings"];
 
 /// The table of templates, which belong to no range of ids.
 const TEMPLATES: &str = "search_templates";
@@ -33,7 +33,7 @@ pub async fn unseal(conn: &mut PgConnection, table: &'static Table) -> Result<()
         "WITH {deleting} SELECT count(*) FROM removed_segments"
     ));
     sql.execute(transaction.conn()).await?;
-    for summaries in ["search_blocks", "search_kinds", TEMPLATES] {
+    for summaries in ["search_blocks", "search_postings", TEMPLATES] {
         let mut sql = Sql::new(&format!("DELETE FROM {summaries} WHERE target = "));
         sql.bind(table.name)?;
         sql.execute(transaction.conn()).await?;
@@ -62,7 +62,7 @@ pub(super) async fn sealed_range(
 ) -> Result<Option<(i64, i64)>, Error> {
     let mut sql = Sql::new(
         "SELECT min(first_id) AS first_id, max(last_id) AS last_id \
-         FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
+         FROM sealed_segments WHERE NOT is_tombstone AND target = ",
     );
     sql.bind(table.name)?;
     let Some(row) = sql.fetch_optional(conn).await? else {
@@ -78,7 +78,7 @@ pub(crate) async fn sealed_until(
     table: &'static Table,
 ) -> Result<Option<i64>, Error> {
     let mut sql = Sql::new(
-        "SELECT max(last_id) AS last_id FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
+        "SELECT max(last_id) AS last_id FROM sealed_segments WHERE NOT is_tombstone AND target = ",
     );
     sql.bind(table.name)?;
     let row = sql.fetch_optional(conn).await?;
@@ -94,7 +94,7 @@ pub(crate) async fn first_sealed_id_within(
     let mut sql = Sql::default();
     let within = push_within(&mut sql, table, ids)?;
     sql.push(&format!(
-        "SELECT min(first_id) FROM sealed_segments WHERE deleted_at IS NULL AND {within}"
+        "SELECT min(first_id) FROM sealed_segments WHERE NOT is_tombstone AND {within}"
     ));
     one(conn, sql).await
 }
@@ -122,7 +122,7 @@ pub(crate) async fn sealed_rows(
     sql.push(&format!(
         "SELECT coalesce(sum(rows), 0)::bigint AS rows, \
          coalesce(bool_and(first_id >= {from} AND last_id < {to}), false) AS own \
-         FROM sealed_segments WHERE deleted_at IS NULL AND last_id >= {from} \
+         FROM sealed_segments WHERE NOT is_tombstone AND last_id >= {from} \
          AND first_id < {to} AND target = "
     ));
     sql.bind(table.name)?;
@@ -172,7 +172,7 @@ pub(crate) async fn segment_totals(
 ) -> Result<SegmentTotals, Error> {
     let mut sql = Sql::new(
         "SELECT coalesce(sum(rows), 0)::bigint AS rows, min(oldest) AS oldest, \
-         max(newest) AS newest FROM sealed_segments WHERE deleted_at IS NULL AND target = ",
+         max(newest) AS newest FROM sealed_segments WHERE NOT is_tombstone AND target = ",
     );
     sql.bind(table.name)?;
     let row = row(conn, sql).await?;
@@ -200,7 +200,7 @@ pub(crate) async fn has_records_before(
     let (target, cutoff) = (sql.argument(table.name)?, sql.argument(cutoff)?);
     sql.push(&format!(
         "SELECT EXISTS (SELECT FROM sealed_segments \
-         WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff}"
+         WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff}"
     ));
     push_segments_outside(&mut sql, outside)?;
     let (from, id) = (table.quoted(), table.column_of(ColumnRole::Id).quoted());
@@ -268,7 +268,7 @@ pub(crate) async fn oldest_sealed(
     outside: &[(i64, i64)],
 ) -> Result<Option<DateTime<Utc>>, Error> {
     let mut sql =
-        Sql::new("SELECT min(oldest) FROM sealed_segments WHERE deleted_at IS NULL AND target = ");
+        Sql::new("SELECT min(oldest) FROM sealed_segments WHERE NOT is_tombstone AND target = ");
     sql.bind(table.name)?;
     push_segments_outside(&mut sql, outside)?;
     if let Some(cutoff) = cutoff {
@@ -292,7 +292,7 @@ pub(crate) async fn oldest_in_straddling_segments(
         "SELECT min(r.made) FROM sealed_segments CROSS JOIN LATERAL (\
            SELECT min({created_at}) AS made FROM {from} \
            WHERE {id} BETWEEN first_id AND last_id AND {created_at} >= {cutoff}) AS r \
-         WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} AND newest >= {cutoff}",
+         WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff} AND newest >= {cutoff}",
         created_at = table.column_of(ColumnRole::CreatedAt).quoted(),
         from = table.quoted(),
         id = table.column_of(ColumnRole::Id).quoted(),
@@ -321,11 +321,11 @@ pub(crate) async fn recount_segments(
     sql.push(&format!(
         "WITH counted AS (\
            UPDATE sealed_segments AS s \
-           SET rows = k.rows, oldest = k.oldest, newest = k.newest, updated_at = now() \
+           SET rows = k.rows, oldest = k.oldest, newest = k.newest \
            FROM (\
              SELECT g.id, r.* FROM (\
                SELECT id, first_id, last_id FROM sealed_segments \
-               WHERE deleted_at IS NULL AND target = {target} AND oldest < {cutoff} \
+               WHERE NOT is_tombstone AND target = {target} AND oldest < {cutoff} \
                  AND first_id > {after} ORDER BY first_id LIMIT {limit}) AS g \
              CROSS JOIN LATERAL (\
                SELECT count(*) AS rows, min({created_at}) AS oldest, max({created_at}) AS newest \

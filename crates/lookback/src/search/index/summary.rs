@@ -1,11 +1,13 @@
 //! The summary of a segment: its blocks and postings.
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 
 use super::bloom_filter::{BloomFilter, FILTER_BITS, TrigramSet};
+use super::insert_rows::insert_rows;
 use super::postings_builder::{PostingsBuilder, SealedRecord};
-use crate::tables::{NewSealedSegment, NewSearchBlock};
-use crate::value::Bytes;
+use crate::db::Sql;
+use crate::error::Error;
 
 /// The number of records in a block, and of set bits at which it ends. A word
 /// of four letters that no record has is then found in one block of sixty, and
@@ -129,27 +131,25 @@ impl SegmentSummary {
         self.postings.len() <= MIN_TEMPLATE_LIMIT.max(self.rows / 4)
     }
 
-    pub(super) fn finish(mut self, target: &str) -> FinishedSummary {
+    pub(super) fn finish(mut self) -> FinishedSummary {
         self.end_block(self.last_id);
-        let has_kinds = self.has_postings();
+        let has_postings = self.has_postings();
         let blocks = self.blocks.into_iter().map(|mut block| {
-            if let Some(texts) = block.texts.filter(|_| !has_kinds) {
+            if let Some(texts) = block.texts.filter(|_| !has_postings) {
                 block.masked.add_all(&texts);
             }
-            let bytes = Bytes(block.masked.as_bytes().to_vec());
-            NewSearchBlock::new(target, block.first_id, block.last_id, has_kinds, bytes)
+            (block.first_id, block.last_id, block.masked)
         });
-        let rows = i64::try_from(self.rows).unwrap_or(i64::MAX);
-        let trigrams = Bytes(self.trigrams.into_bytes());
-        let (first_id, last_id) = (self.first_id, self.last_id);
-        let mut segment =
-            NewSealedSegment::new(target, first_id, last_id, rows, has_kinds, trigrams);
-        segment.oldest = self.oldest;
-        segment.newest = self.newest;
         FinishedSummary {
-            segment,
+            first_id: self.first_id,
+            last_id: self.last_id,
+            rows: i64::try_from(self.rows).unwrap_or(i64::MAX),
+            oldest: self.oldest,
+            newest: self.newest,
+            has_postings,
+            trigrams: self.trigrams,
             blocks: blocks.collect(),
-            postings: if has_kinds {
+            postings: if has_postings {
                 self.postings
             } else {
                 PostingsBuilder::default()
@@ -158,11 +158,68 @@ impl SegmentSummary {
     }
 }
 
-/// The rows to store for a segment.
+/// The summary of all records of a segment.
 #[derive(Debug)]
 pub(super) struct FinishedSummary {
-    pub(super) segment: NewSealedSegment,
-    pub(super) blocks: Vec<NewSearchBlock>,
+    first_id: i64,
+    last_id: i64,
+    rows: i64,
+    oldest: Option<DateTime<Utc>>,
+    newest: Option<DateTime<Utc>>,
+    has_postings: bool,
+    trigrams: TrigramSet,
+    /// The first and the last id of each block, and its tokens.
+    blocks: Vec<(i64, i64, BloomFilter)>,
     /// Empty if there are too many.
-    pub(super) postings: PostingsBuilder,
+    postings: PostingsBuilder,
+}
+
+impl FinishedSummary {
+    /// Stores the summary, in a transaction that has the lock.
+    pub(super) async fn store(self, conn: &mut PgConnection, target: &str) -> Result<(), Error> {
+        let columns = [
+            "target",
+            "first_id",
+            "last_id",
+            "has_templates",
+            "bloom_filter",
+        ];
+        insert_rows(
+            conn,
+            "search_blocks",
+            columns,
+            &self.blocks,
+            |block, sql| {
+                let (first_id, last_id, tokens) = block;
+                Ok([
+                    sql.argument(target)?,
+                    sql.argument(first_id)?,
+                    sql.argument(last_id)?,
+                    sql.argument(self.has_postings)?,
+                    sql.argument(tokens.as_bytes())?,
+                ])
+            },
+        )
+        .await?;
+        self.postings.store(conn, target).await?;
+        let mut sql = Sql::default();
+        let values = [
+            sql.argument(target)?,
+            sql.argument(self.first_id)?,
+            sql.argument(self.last_id)?,
+            sql.argument(self.rows)?,
+            sql.argument(self.oldest)?,
+            sql.argument(self.newest)?,
+            sql.argument(self.has_postings)?,
+            sql.argument(self.trigrams.into_bytes())?,
+        ];
+        sql.push(&format!(
+            "INSERT INTO sealed_segments \
+               (target, first_id, last_id, rows, oldest, newest, has_postings, trigrams) \
+             VALUES ({})",
+            values.join(", ")
+        ));
+        sql.execute(conn).await?;
+        Ok(())
+    }
 }

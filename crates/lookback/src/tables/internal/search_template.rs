@@ -1,43 +1,33 @@
 //! `search_templates`
 
-use chrono::{DateTime, Utc};
-
 use crate::embedding::Embedding;
 use crate::model;
-use crate::value::Hidden;
 
-/// What records have in common whose texts differ in numbers and ids alone, and
-/// whose vectors are the same: each once for a table, however many records have
-/// it. Which do is in [`SearchKind`](crate::tables::SearchKind)s.
+/// The common text and vector of records that differ only in numbers and ids.
+///
+/// Stored once for a table, however many records have it.
+/// [`SearchPosting`](super::SearchPosting)s have the ids of these.
 #[model(
     table = "search_templates",
-    search(),
+    schema_only,
+    constraint("search_templates_pkey", "PRIMARY KEY (id)"),
     index("search_templates_target_idx", "(target, key)")
 )]
-pub struct SearchTemplate {
+pub(crate) struct SearchTemplate {
     /// Primary key.
-    pub id: i64,
+    #[column(identity = "always")]
+    pub(crate) id: i64,
     /// The table of the records.
-    #[column(not_blank, max_bytes = 63)]
-    pub target: String,
-    /// A hash of the fields and the vector, by which it is found again.
-    pub key: i64,
+    pub(crate) target: String,
+    /// A hash of the fields and the vector, which finds the template.
+    pub(crate) key: i64,
     /// The text of the records in lower case, with a `0` for each run of letters
     /// and digits that has a digit. Empty for texts that are too long to keep.
-    #[column(max_bytes = 8192)]
-    pub template: String,
-    /// Their search fields as they are spelt, one by one, with a `0` for each
-    /// such run: what has no `0` is what the field of each of them is. None for
-    /// texts that are too long to keep.
-    pub fields: Vec<String>,
+    pub(crate) template: String,
+    /// The search fields as they are spelt, with a `0` for each such run. A field
+    /// without a `0` is the same in all records. Empty for texts that are too long
+    /// to keep.
+    pub(crate) fields: Vec<String>,
     /// The vector of the records, if they have one.
-    pub vector: Hidden<Option<Embedding>>,
-    /// When the record was made.
-    pub created_at: DateTime<Utc>,
-    /// When the record was last changed.
-    pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
-    pub deleted_at: Hidden<Option<DateTime<Utc>>>,
-    /// Always null: these records are not searched.
-    pub embedding: Hidden<Option<Embedding>>,
+    pub(crate) vector: Option<Embedding>,
 }

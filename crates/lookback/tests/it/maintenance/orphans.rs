@@ -170,16 +170,16 @@ async fn kill_halfway(pool: &PgPool, id: i64) {
 async fn left(pool: &PgPool, id: i64) -> (i64, i64) {
     let below = format!(
         "SELECT (SELECT count(*) FROM search_blocks WHERE last_id < {id}) \
-           + (SELECT count(*) FROM search_kinds WHERE last_id < {id})"
+           + (SELECT count(*) FROM search_postings WHERE last_id < {id})"
     );
     let unused = "SELECT count(*) FROM search_templates AS t \
-        WHERE NOT EXISTS (SELECT FROM search_kinds WHERE template_id = t.id)";
+        WHERE NOT EXISTS (SELECT FROM search_postings WHERE template_id = t.id)";
     (number(pool, &below).await, number(pool, unused).await)
 }
 
 async fn segments(pool: &PgPool) -> Vec<(i64, i64)> {
     sqlx::query_as(
-        "SELECT first_id, last_id FROM sealed_segments WHERE deleted_at IS NULL ORDER BY first_id",
+        "SELECT first_id, last_id FROM sealed_segments WHERE NOT is_tombstone ORDER BY first_id",
     )
     .fetch_all(pool)
     .await
@@ -355,7 +355,7 @@ async fn sealing_ids_of_a_dropped_partition_ignores_its_orphans() {
         segments(&db.pool).await,
         [(0, 49), (50, 999), (1_000, 1_049), (1_050, 1_099)]
     );
-    let of_old = "SELECT count(*) FROM search_kinds WHERE last_id BETWEEN 8 AND 999";
+    let of_old = "SELECT count(*) FROM search_postings WHERE last_id BETWEEN 8 AND 999";
     assert_eq!(number(&db.pool, of_old).await, 0);
     let twice = "SELECT count(*) FROM search_blocks AS a JOIN search_blocks AS b \
         ON a.id < b.id AND a.first_id <= b.last_id AND b.first_id <= a.last_id";
@@ -380,7 +380,7 @@ async fn prune_deletes_the_summaries_of_a_dropped_partition() {
     })
     .await;
     assert!(task.is_finished());
-    for side in ["sealed_segments", "search_blocks", "search_kinds"] {
+    for side in ["sealed_segments", "search_blocks", "search_postings"] {
         let of_it = format!("SELECT count(*) FROM {side} WHERE first_id >= 500 AND last_id < 1000");
         assert_eq!(number(&db.pool, &of_it).await, 0, "{side}");
     }
@@ -391,7 +391,7 @@ async fn prune_deletes_the_summaries_of_a_dropped_partition() {
     let db = filled(2_340, 300, 0).await;
     kill_halfway(&db.pool, 600).await;
     assert_eq!(segments(&db.pool).await[0], (300, 599));
-    let of_it = "SELECT count(*) FROM search_kinds WHERE first_id >= 300 AND last_id < 500";
+    let of_it = "SELECT count(*) FROM search_postings WHERE first_id >= 300 AND last_id < 500";
     assert_eq!(number(&db.pool, of_it).await, 0);
     compare(&db.pool, "half-way").await;
     let done = prune_before(db.pool.clone(), 600).await;

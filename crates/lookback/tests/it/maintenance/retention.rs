@@ -264,7 +264,7 @@ async fn prune_by_age_drops_partitions_with_their_summaries() {
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-09T08:00:00Z)
 "#);
-    for side in ["sealed_segments", "search_blocks", "search_kinds"] {
+    for side in ["sealed_segments", "search_blocks", "search_postings"] {
         let of = |ids: &str| format!("SELECT count(*) FROM {side} WHERE target = 'logs' AND {ids}");
         assert_eq!(number(&db.pool, &of("first_id < 200")).await, 0, "{side}");
         assert!(number(&db.pool, &of("first_id >= 200")).await > 0, "{side}");
@@ -337,7 +337,7 @@ async fn prune_by_age_deletes_overdue_rows_of_partitions_that_stay() {
     for kept in [
         "sealed_segments",
         "search_blocks",
-        "search_kinds",
+        "search_postings",
         "search_templates",
     ] {
         let kept =
@@ -365,7 +365,7 @@ async fn prune_by_size_drops_the_oldest_partitions() {
     let sides = number(
         &db.pool,
         "SELECT (SELECT sum(pg_column_size(b.*)) FROM search_blocks b)::bigint \
-        + (SELECT coalesce(sum(pg_column_size(k.*)), 0) FROM search_kinds k)::bigint \
+        + (SELECT coalesce(sum(pg_column_size(k.*)), 0) FROM search_postings k)::bigint \
         + (SELECT coalesce(sum(pg_column_size(t.*)), 0) FROM search_templates t)::bigint \
         + (SELECT sum(pg_column_size(s.*)) FROM sealed_segments s)::bigint",
     )

@@ -117,7 +117,7 @@ async fn search_before_while_and_after_sealing_finds_same() {
         for (event, asked) in &then {
             happen(&mut conn, &mut sealer, event).await;
             let sealed: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM sealed_segments WHERE deleted_at IS NULL")
+                sqlx::query_scalar("SELECT count(*) FROM sealed_segments WHERE NOT is_tombstone")
                     .fetch_one(&mut *conn)
                     .await
                     .unwrap();
@@ -312,7 +312,7 @@ async fn search_with_numbers_phrases_and_times_finds_same_as_scan() {
     }
     assert_eq!(segments[0], 3);
     let stored: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT first_id, last_id FROM sealed_segments WHERE deleted_at IS NULL ORDER BY first_id",
+        "SELECT first_id, last_id FROM sealed_segments WHERE NOT is_tombstone ORDER BY first_id",
     )
     .fetch_all(&mut *conn)
     .await
