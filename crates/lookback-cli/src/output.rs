@@ -368,7 +368,7 @@ mod tests {
     use super::{Cell, bytes, cut, escaped_json, grouped, mark, printable};
 
     #[test]
-    fn numbers_are_grouped() {
+    fn grouped_separates_thousands() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(16_000), "16,000");
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_short() {
+    fn bytes_rounds_down_to_largest_unit() {
         let of = |numbers: &[u64]| numbers.iter().map(|n| bytes(*n)).collect::<Vec<_>>();
         assert_eq!(
             of(&[
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn recorded_text_cannot_steer_the_terminal() {
+    fn printable_replaces_control_characters() {
         assert_eq!(
             printable("a\u{1b}[2Jb\r\nc\u{202e}d"),
             "a\u{fffd}[2Jb\u{fffd}⏎c\u{fffd}d"
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn json_cannot_steer_the_terminal_and_says_the_same() {
+    fn escaped_json_escapes_control_characters_and_keeps_value() {
         let value = serde_json::json!({"a\u{202e}": "\u{9b}2J\u{7f}\u{2066}é\u{1b}\n"});
         let json = escaped_json(&value.to_string());
         assert_eq!(json, r#"{"a\u202e":"\u009b2J\u007f\u2066é\u001b\n"}"#);
@@ -414,14 +414,14 @@ mod tests {
     }
 
     #[test]
-    fn text_is_cut_by_columns_not_by_characters() {
+    fn cut_counts_columns_not_characters() {
         assert_eq!(cut("connection refused", 11), "connection…");
         assert_eq!(cut("日本語テキスト", 7), "日本語…");
         assert_eq!(cut("short", 5), "short");
     }
 
     #[test]
-    fn ranges_are_marked_where_their_letters_are() {
+    fn marks_of_printable_cell_cover_same_letters() {
         let cell = Cell::new("a\u{1b}\nwas REFUSED")
             .marks(vec![0..1, 7..14])
             .printable();

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn user_has_folders_in_home() {
+    fn user_layout_is_in_home() {
         let layout = standard(&[("HOME", "/home/ann")], false).unwrap();
         assert_eq!(layout.installations(), "/home/ann/.cache/lookback/postgres");
         assert_eq!(layout.server(), "/home/ann/.local/share/lookback/server");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_and_empty_values_count_as_unset() {
+    fn layout_treats_relative_and_empty_variables_as_unset() {
         let env = [
             ("HOME", "/h"),
             ("XDG_CACHE_HOME", ""),

@@ -171,7 +171,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn program_is_read_to_its_end_and_killed_at_its_limit() {
+    fn run_reads_output_to_end_and_kills_at_timeout() {
         let root = Path::new("/");
         let sh = Path::new("/bin/sh");
         let script = ["-c", "read -r a; echo $a $PGHOST; echo no >&2; exit 3"];
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_stays_open_is_an_error() {
+    fn receive_of_output_that_stays_open_times_out() {
         let (send, output) = mpsc::channel();
         let error = receive(&output, Duration::ZERO).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

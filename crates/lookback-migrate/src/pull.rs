@@ -271,7 +271,7 @@ mod tests {
     use super::{PullOptions, rust_code};
 
     #[test]
-    fn nothing_is_a_module_too() {
+    fn rust_code_of_empty_schema_is_a_module() {
         let code = rust_code(&Schema::default(), &PullOptions::default());
         insta::assert_snapshot!(code.text, @"
         //! The tables of a database, as `lookback db pull` found them.
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_said_is_told() {
+    fn rust_code_of_enum_without_values_notes_omission() {
         let mut schema = Schema::default();
         schema.enums.insert(Name::new("nothing"), Vec::new());
         let code = rust_code(&schema, &PullOptions::default());

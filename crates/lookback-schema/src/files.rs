@@ -576,7 +576,7 @@ mod tests {
     use crate::syntax::Name;
 
     #[test]
-    fn each_file_undoes_itself_and_nothing_else() {
+    fn reversal_of_file_undoes_only_that_file() {
         let mut table = Table {
             columns: vec![Column::new("a", "integer".parse().unwrap())],
             ..Table::default()

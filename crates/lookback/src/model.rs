@@ -120,7 +120,7 @@ mod tests {
     use super::{edit_distance, nearest};
 
     #[test]
-    fn the_nearest_name_is_the_one_meant() {
+    fn nearest_finds_misspelled_name() {
         let names = ["source", "level", "message", "meta"];
         assert_eq!(nearest("mesage", names.into_iter()), Some("message"));
         assert_eq!(nearest("lvl", names.into_iter()), Some("level"));

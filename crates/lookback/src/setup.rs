@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said_with_the_sql_to_run() {
+    fn missing_or_old_pgvector_gives_sql_to_run() {
         insta::assert_snapshot!(
             [
                 said(18, Some("0.8.6"), Some("0.8.6")),

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_text_between_the_markers_is_replaced() {
+    fn replaced_changes_only_text_between_markers() {
         let old = "a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n";
         let new = replaced(old, "x", "| new |\n").unwrap();
         assert_eq!(
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_groups_and_significant_digits() {
+    fn format_number_prints_groups_and_significant_digits() {
         let numbers = [
             0.0,
             0.0123,

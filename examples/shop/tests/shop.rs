@@ -49,7 +49,7 @@ fn migrations_match_the_models() {
 }
 
 #[test]
-fn all_migrations_of_the_folder_are_compiled_in() {
+fn compiled_migrations_equal_files_in_folder() {
     let files = Migrations::folder(&folder()).unwrap();
     let names = |migrations: &Migrations| -> Vec<String> {
         let names = migrations.files().iter().map(|file| file.up().name());
@@ -135,7 +135,7 @@ async fn order_of_an_unknown_product_names_the_field() {
 }
 
 #[tokio::test]
-async fn tables_of_lookback_are_beside_those_of_the_shop() {
+async fn lookback_and_shop_tables_share_one_database() {
     let database = testkit::empty_database().await;
     assert!(db(&["migrate"], Some(&database)).status.success());
     let mut conn = database.pool.acquire().await.unwrap();

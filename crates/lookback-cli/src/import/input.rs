@@ -209,7 +209,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn different_paths_have_different_names() {
+    fn path_as_name_of_distinct_paths_is_distinct() {
         use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt as _;
 

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_field_is_named() {
+    fn too_large_names_field_and_limit() {
         let wrong = |text: &str| too_large(text, Log::TABLE).expect("JSON").join("; ");
         let x = "x".repeat(LARGE);
         assert_eq!(wrong(&format!("{{\"message\": \"{x}\"}}")), "");

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn skipping_and_reading_reach_the_same_mark() {
+    fn lines_skip_reaches_same_mark_as_reading() {
         let text = b"one\ntwo\nthree\n";
         let mut read = lines(text);
         for _ in 0..2 {

@@ -359,7 +359,7 @@ mod tests {
     use crate::args::Kind;
 
     #[test]
-    fn invalid_line_has_a_problem() {
+    fn field_names_of_invalid_line_names_problem() {
         let wrong = |bytes: &[u8]| field_names(bytes).expect_err("not an object").into_text();
         insta::assert_snapshot!(
             [
@@ -383,7 +383,7 @@ is not JSON: expected value at column 1
     }
 
     #[test]
-    fn kind_is_detected_by_the_fields() {
+    fn kind_of_detects_kind_by_field_names() {
         let kind = |text: &str| kind_of(&field_names(text.as_bytes()).expect("an object"));
         assert_eq!(
             kind(r#"{"message": "m", "level": "info"}"#),

@@ -75,7 +75,7 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 /// Keys that a JSON library keeps for itself are keys like any other, and numbers
 /// keep every digit on their way in and out.
 #[tokio::test]
-async fn keys_and_numbers_are_stored_as_given() {
+async fn import_keeps_reserved_keys_and_long_numbers() {
     let lookback = Lookback::new().await;
     let meta = r#"{"$serde_json::private::Number":"1","$serde_json::private::RawValue":"[","n":12345678901234567890.10}"#;
     lookback.write(

@@ -238,7 +238,7 @@ async fn exported_windows_keep_fractions_and_bytes() {
 }
 
 #[tokio::test]
-async fn file_appears_once_it_is_complete() {
+async fn export_file_appears_only_when_complete() {
     let lookback = three_logs().await;
     let files = || {
         let entries = std::fs::read_dir(lookback.folder()).unwrap();
@@ -309,7 +309,7 @@ async fn file_appears_once_it_is_complete() {
 }
 
 #[tokio::test]
-async fn memory_does_not_grow_with_the_number_of_records() {
+async fn export_memory_does_not_grow_with_record_count() {
     let lookback = Lookback::new().await;
     // 300 incompressible bytes in each message.
     lookback
@@ -360,7 +360,7 @@ fn peak_memory(lookback: &Lookback, format: &str, limit: u32) -> u64 {
 }
 
 #[tokio::test]
-async fn reader_may_close_the_pipe() {
+async fn export_to_closed_pipe_succeeds() {
     let lookback = Lookback::new().await;
     lookback
         .execute(

@@ -38,7 +38,7 @@ fn other_names(schema: &mut Schema) {
 }
 
 #[test]
-fn without_a_terminal_the_flags_are_named_and_nothing_is_written() {
+fn generate_without_terminal_names_flags_and_writes_nothing() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
     transcript!(lookback.run(&["db", "generate"]), @"
@@ -69,7 +69,7 @@ fn without_a_terminal_the_flags_are_named_and_nothing_is_written() {
 }
 
 #[test]
-fn each_answer_is_taken_and_the_next_run_finds_nothing() {
+fn generate_with_every_decision_flag_leaves_no_difference() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
     let call = [
@@ -136,7 +136,7 @@ fn each_answer_is_taken_and_the_next_run_finds_nothing() {
 }
 
 #[test]
-fn an_index_and_a_constraint_keep_what_they_are_under_another_name() {
+fn generate_for_new_index_and_constraint_names_renames_them() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| {
         let logs = s.tables.get_mut(&Name::new("logs")).unwrap();
@@ -160,7 +160,7 @@ fn an_index_and_a_constraint_keep_what_they_are_under_another_name() {
 }
 
 #[test]
-fn what_a_type_becomes_is_asked_for_in_the_file_and_said_by_using() {
+fn generate_for_type_change_writes_cast_or_using_expression() {
     let edit = |s: &mut Schema| {
         let metrics = s.tables.get_mut(&Name::new("metrics")).unwrap();
         for column in &mut metrics.columns {
@@ -200,7 +200,7 @@ fn what_a_type_becomes_is_asked_for_in_the_file_and_said_by_using() {
 /// A column that refuses null comes without a question, in a way that a table
 /// with rows survives; `--fill` says what they get.
 #[test]
-fn a_column_that_refuses_null_is_filled_or_checked() {
+fn generate_for_new_not_null_column_fills_or_validates() {
     for flags in [&[][..], &["--fill", "metrics.traffic_count=0"]] {
         let lookback = Lookback::with(None);
         behind(&lookback, |s| without(s, "metrics", "traffic_count"));
@@ -232,7 +232,7 @@ fn a_column_that_refuses_null_is_filled_or_checked() {
 }
 
 #[test]
-fn a_flag_that_is_wrong_is_a_wrong_call() {
+fn generate_with_invalid_flag_is_a_usage_error() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     transcript!(lookback.run(&["db", "generate", "--rename", "logs.message"]), @"
@@ -282,7 +282,7 @@ fn a_flag_that_is_wrong_is_a_wrong_call() {
 }
 
 #[tokio::test]
-async fn a_database_that_drifted_fails_the_check() {
+async fn check_of_drifted_database_prints_difference_and_fails() {
     let lookback = Lookback::new().await;
     behind(&lookback, |_| {});
     transcript!(lookback.run(&["db", "check"]), @"
@@ -320,7 +320,7 @@ async fn a_database_that_drifted_fails_the_check() {
 }
 
 #[test]
-fn models_that_are_ahead_fail_the_check() {
+fn check_with_models_ahead_of_snapshot_fails() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| {
         let metrics = s.tables.get_mut(&Name::new("metrics")).unwrap();
@@ -349,7 +349,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 
 #[cfg(unix)]
 #[test]
-fn on_a_terminal_each_question_is_asked() {
+fn generate_on_terminal_asks_whether_renamed_or_dropped() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
     // A slip of the pen is asked again.
@@ -392,7 +392,7 @@ fn on_a_terminal_each_question_is_asked() {
 
 #[cfg(unix)]
 #[test]
-fn without_an_answer_nothing_is_written() {
+fn generate_without_answer_writes_nothing() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
     // Control-D: the end of what is typed.
@@ -404,7 +404,7 @@ fn without_an_answer_nothing_is_written() {
 }
 
 #[test]
-fn what_was_forgotten_in_the_folder_is_said() {
+fn check_of_folder_with_missing_or_duplicate_file_fails() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     lookback.run(&["db", "generate", "trace"]).succeeded();
@@ -445,7 +445,7 @@ fn what_was_forgotten_in_the_folder_is_said() {
 }
 
 #[test]
-fn a_version_that_is_given_is_taken_if_it_is_later() {
+fn generate_with_version_requires_a_later_one() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     for version in ["20261124100000", "7"] {
@@ -504,7 +504,7 @@ fn names(lookback: &Lookback) -> Vec<String> {
 
 /// One of them writes; the others find it done, or in the middle of it.
 #[test]
-fn of_several_at_once_one_writes() {
+fn concurrent_generates_write_one_migration() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     let before = names(&lookback).len();
@@ -529,7 +529,7 @@ fn of_several_at_once_one_writes() {
 /// No file may be larger than a few hundred bytes, as on a disk that is full.
 #[cfg(unix)]
 #[test]
-fn a_full_disk_leaves_the_folder_as_it_was() {
+fn generate_on_full_disk_leaves_folder_unchanged() {
     let lookback = Lookback::with(None);
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     let before = names(&lookback);

@@ -112,7 +112,7 @@ $ lookback import empty.jsonl
 }
 
 #[tokio::test]
-async fn kind_is_detected_or_required() {
+async fn import_detects_kind_or_requires_it() {
     let lookback = Lookback::new().await;
     let first = REQUESTS.lines().next().unwrap();
     lookback

@@ -100,7 +100,7 @@ async fn paths_of_standard_input_are_read() {
 }
 
 #[tokio::test]
-async fn unnamed_input_does_not_match_a_name() {
+async fn reserved_or_blank_import_name_is_a_usage_error() {
     let lookback = Lookback::new().await;
     lookback
         .run_with(&["import", "-"], lines(0..3).as_bytes())

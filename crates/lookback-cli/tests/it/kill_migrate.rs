@@ -189,7 +189,7 @@ struct Counts {
 }
 
 #[tokio::test]
-async fn a_killed_migration_is_finished_by_the_next_run() {
+async fn killed_migrate_is_finished_by_next_run() {
     let folder = folder();
     let db = testkit::empty_database().await;
     let begun = Instant::now();
@@ -218,7 +218,7 @@ async fn a_killed_migration_is_finished_by_the_next_run() {
 }
 
 #[tokio::test]
-async fn a_migration_whose_server_was_killed_is_finished_by_the_next_run() {
+async fn migrate_with_killed_server_is_finished_by_next_run() {
     let folder = folder();
     let own = KillableServer::new();
     let mut running = own.start();

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use crate::support::{self, Lookback, transcript};
 
 #[tokio::test]
-async fn migrations_are_applied_once_and_shown() {
+async fn migrate_applies_built_in_migrations_once() {
     let lookback = Lookback::with(Some(testkit::empty_database().await));
     transcript!(lookback.run(&["logs", "list"]), @"
 $ lookback logs list
@@ -47,7 +47,7 @@ $ lookback db status --json
 }
 
 #[test]
-fn a_time_to_wait_is_at_most_a_day() {
+fn migrate_with_lock_timeout_over_a_day_is_refused() {
     let lookback = Lookback::with(None);
     let call = ["db", "migrate", "--lock-timeout", "18446744073709551615"];
     let ran = lookback.run(&call).failed(2);
@@ -65,7 +65,7 @@ async fn shop(files: &[(&str, &str)]) -> Lookback {
 }
 
 #[tokio::test]
-async fn a_folder_is_migrated_and_reverted() {
+async fn migrate_and_revert_with_dir_run_files_of_folder() {
     let lookback = shop(&[
         ("1_orders.sql", "CREATE TABLE orders (id int);\n"),
         (
@@ -150,7 +150,7 @@ async fn a_folder_is_migrated_and_reverted() {
 }
 
 #[tokio::test]
-async fn a_failure_says_where_and_what_the_database_is_like() {
+async fn failed_migrate_reports_line_and_database_state() {
     let lookback = shop(&[
         (
             "1_orders.sql",
@@ -206,7 +206,7 @@ async fn a_failure_says_where_and_what_the_database_is_like() {
 }
 
 #[tokio::test]
-async fn of_five_processes_one_applies_and_the_others_wait() {
+async fn concurrent_migrates_apply_each_file_once() {
     let lookback = shop(&[
         (
             "1_t.sql",
@@ -250,7 +250,7 @@ async fn of_five_processes_one_applies_and_the_others_wait() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn an_interrupted_migration_leaves_nothing_half_done() {
+async fn interrupted_migrate_rolls_back_its_file() {
     let lookback = shop(&[("1_t.sql", "CREATE TABLE t ();\nSELECT pg_sleep(600);")]).await;
     let child = lookback
         .command(&["db", "migrate", "--dir", "m"])

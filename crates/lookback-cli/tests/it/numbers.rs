@@ -36,7 +36,7 @@ async fn shop() -> Lookback {
 }
 
 #[tokio::test]
-async fn statistics_are_computed_by_group() {
+async fn stats_computes_measures_by_group() {
     let lookback = shop().await;
     transcript!(lookback.run(&["requests", "stats"]), @r#"
 $ lookback requests stats
@@ -145,7 +145,7 @@ $ lookback logs list --limit 3 --before next
 }
 
 #[tokio::test]
-async fn records_deleted_long_ago_are_purged() {
+async fn purge_deletes_only_records_deleted_before_age() {
     let lookback = shop().await;
     let pool = &lookback.db.as_ref().unwrap().pool;
     // On any day of a test run the first are older than 30,000 days, and the others are not.

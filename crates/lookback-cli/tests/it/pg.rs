@@ -90,7 +90,7 @@ fn all_commands_share_one_server() {
 }
 
 #[test]
-fn folder_without_programs_is_an_error() {
+fn pg_bin_without_programs_is_an_error() {
     let private = PrivateServer::new();
     let empty = private.lookback.folder().to_str().unwrap().to_owned();
     let ran = private.lookback.run(&[

@@ -22,7 +22,7 @@ async fn shop() -> Lookback {
 }
 
 #[tokio::test]
-async fn models_are_printed() {
+async fn pull_prints_models() {
     let lookback = shop().await;
     transcript!(lookback.run(&["db", "pull"]), @r#"
     $ lookback db pull
@@ -86,7 +86,7 @@ async fn models_are_printed() {
 }
 
 #[tokio::test]
-async fn models_are_written_to_a_file_and_not_over_one() {
+async fn pull_with_out_writes_only_a_new_file() {
     let lookback = shop().await;
     let call = ["db", "pull", "--schema", "archive", "--out", "models.rs"];
     transcript!(lookback.run(&call), @"
@@ -124,7 +124,7 @@ async fn models_are_written_to_a_file_and_not_over_one() {
 
 /// With Lookback's own models, whose migrations are written again here.
 #[tokio::test]
-async fn what_is_there_is_recorded_as_applied() {
+async fn baseline_records_migrations_once_database_matches() {
     let lookback = Lookback::new().await;
     let sql = "DROP TABLE _sqlx_migrations";
     lookback

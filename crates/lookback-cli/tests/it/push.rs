@@ -30,7 +30,7 @@ async fn rows(lookback: &Lookback, sql: &str) -> String {
 const SETTINGS: &str = "SELECT name, value FROM settings";
 
 #[tokio::test]
-async fn nothing_is_made_before_it_is_agreed_to() {
+async fn push_without_yes_changes_nothing() {
     let lookback = drifted(&[
         "ALTER TABLE logs DROP COLUMN trace_id",
         "CREATE TABLE of_another AS SELECT 1 AS n",
@@ -87,7 +87,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 }
 
 #[tokio::test]
-async fn data_is_lost_only_where_that_is_said() {
+async fn push_that_drops_column_requires_allow_data_loss() {
     let lookback = drifted(&[
         "ALTER TABLE settings ADD COLUMN note text",
         "UPDATE settings SET note = 'kept'",
@@ -133,7 +133,7 @@ async fn data_is_lost_only_where_that_is_said() {
 }
 
 #[tokio::test]
-async fn what_was_renamed_is_asked_for_and_keeps_its_rows() {
+async fn push_of_renamed_column_requires_rename_and_keeps_rows() {
     let lookback = drifted(&["ALTER TABLE settings RENAME COLUMN value TO content"]).await;
     transcript!(lookback.run(&["db", "push", "--yes"]), @"
     $ lookback db push --yes
@@ -150,7 +150,7 @@ async fn what_was_renamed_is_asked_for_and_keeps_its_rows() {
 }
 
 #[tokio::test]
-async fn rows_that_do_not_fit_are_refused_and_left_alone() {
+async fn push_of_not_null_on_null_rows_requires_fill() {
     let lookback = drifted(&[
         "ALTER TABLE settings ALTER COLUMN value DROP NOT NULL",
         "INSERT INTO settings (name) VALUES ('empty')",
@@ -196,7 +196,7 @@ async fn rows_that_do_not_fit_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn values_that_do_not_fit_the_new_type_are_refused_and_using_says_how() {
+async fn push_of_type_change_with_invalid_values_requires_using() {
     let lookback = drifted(&[
         "ALTER TABLE metrics ALTER COLUMN p50_latency TYPE text USING p50_latency || ' ms'",
         "INSERT INTO metrics (window_start, window_end, endpoint, p50_latency, p95_latency, \
@@ -227,7 +227,7 @@ async fn values_that_do_not_fit_the_new_type_are_refused_and_using_says_how() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
+async fn push_drops_removed_table_only_with_allow_data_loss() {
     // The snapshot knows it, so that it is no stranger.
     let lookback = drifted(&["CREATE TABLE old AS SELECT 1 AS n"]).await;
     let migrations = lookback.folder().join("migrations");
@@ -273,7 +273,7 @@ async fn a_table_that_is_gone_from_the_models_stays_unless_it_is_named() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn on_a_terminal_a_push_is_agreed_to() {
+async fn push_on_terminal_asks_for_confirmation() {
     let lookback = drifted(&["ALTER TABLE logs DROP COLUMN trace_id"]).await;
     let no = lookback.run_typing(&["db", "push"], "\n").failed(130);
     assert!(no.err.contains("nothing was changed"), "{}", no.err);
@@ -294,7 +294,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 
 /// Without a snapshot nobody knows that the table was once of the models.
 #[tokio::test]
-async fn a_table_under_another_name_is_pointed_at() {
+async fn push_of_similar_table_warns_of_possible_rename() {
     let lookback = drifted(&["ALTER TABLE settings RENAME TO options"]).await;
     let ran = lookback.run(&["db", "push", "--explain"]).succeeded();
     assert!(

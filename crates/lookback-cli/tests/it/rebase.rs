@@ -72,7 +72,7 @@ fn late(schema: &mut Schema, table: &str) {
 }
 
 #[test]
-fn two_branches_are_put_one_after_the_other() {
+fn rebase_of_two_branches_makes_one_sequence() {
     let base = models(|s| {
         late(s, "logs");
         late(s, "request_snapshots");
@@ -120,7 +120,7 @@ fn two_branches_are_put_one_after_the_other() {
 }
 
 #[test]
-fn what_does_not_go_together_is_generated_anew() {
+fn rebase_with_regenerate_resolves_conflicting_branches() {
     let base = models(|s| {
         late(s, "logs");
         late(s, "request_snapshots");
@@ -201,7 +201,7 @@ migrations/meta/20261124130000.json
 }
 
 #[test]
-fn a_rebase_that_was_killed_is_finished() {
+fn killed_rebase_is_finished_by_next_generate() {
     let lookback = Lookback::with(None);
     let migrations = lookback.folder().join("migrations");
     write(&migrations, &models(|_| {}), "10:00");

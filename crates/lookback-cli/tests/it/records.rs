@@ -31,7 +31,7 @@ async fn shop() -> Lookback {
 }
 
 #[tokio::test]
-async fn lists_are_filtered_ordered_and_paged() {
+async fn list_filters_orders_and_pages() {
     let lookback = shop().await;
     transcript!(lookback.run(&["logs", "list"]), @"
 $ lookback logs list
@@ -201,7 +201,7 @@ $ lookback logs similar 99
 
 /// With colour, matches are bold.
 #[tokio::test]
-async fn matches_are_highlighted() {
+async fn search_with_color_highlights_matches() {
     let lookback = shop().await;
     let output = lookback
         .command(&["logs", "search", "gatewy"])
@@ -358,7 +358,7 @@ ID  TIME                      STATUS  DURATION  STAGE       METHOD  PATH
 }
 
 #[tokio::test]
-async fn closed_output_is_not_a_failure() {
+async fn list_to_closed_pipe_succeeds() {
     let lookback = shop().await;
     let mut child = lookback
         .command(&["logs", "list", "--json"])

@@ -17,7 +17,7 @@ const COMMANDS: [&[&str]; 10] = [
 ];
 
 #[tokio::test]
-async fn every_command_without_tables_hints_at_migrations() {
+async fn commands_without_tables_hint_at_migrations() {
     let lookback = Lookback::with(Some(testkit::empty_database().await));
     for call in COMMANDS {
         let ran = lookback.run(call).failed(1);

@@ -5,7 +5,7 @@ use crate::support::{Lookback, transcript};
 const LOG: &str = r#"{"source": "API", "level": "info", "message": "started"}"#;
 
 #[tokio::test]
-async fn quiet_says_nothing_of_what_went_well() {
+async fn quiet_omits_messages_of_success() {
     let lookback = Lookback::new().await;
     lookback.write("logs.jsonl", LOG);
     transcript!(lookback.run(&["import", "logs.jsonl", "--quiet"]), @"
@@ -59,7 +59,7 @@ ID  TIME  LEVEL  SOURCE  MESSAGE
 }
 
 #[tokio::test]
-async fn verbose_says_settings_server_and_time() {
+async fn verbose_prints_settings_server_and_time() {
     let lookback = Lookback::new().await;
     lookback.write("lookback.toml", "timeout = \"5m\"\n");
     transcript!(lookback.run(&["-v", "logs", "list"]), @"
@@ -74,7 +74,7 @@ ID  TIME  LEVEL  SOURCE  MESSAGE
 }
 
 #[tokio::test]
-async fn verbose_says_what_caused_an_error() {
+async fn verbose_prints_cause_of_an_error() {
     let lookback = Lookback::new().await;
     lookback.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no more' USING ERRCODE = 'P0001', DETAIL = 'secret'; END $$").await;
     lookback
@@ -119,7 +119,7 @@ fn verbose_shows_no_password() {
 }
 
 #[test]
-fn quiet_with_verbose_is_a_wrong_call() {
+fn quiet_with_verbose_is_a_usage_error() {
     let lookback = Lookback::with(None);
     transcript!(lookback.run(&["-q", "config", "-v"]), @"
 $ lookback -q config -v

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_default_version() {
+    fn default_version_is_read_from_control_file() {
         for (text, expected) in [
             (
                 "comment = 'x'\ndefault_version = '0.8.6'\nrelocatable = true\n",

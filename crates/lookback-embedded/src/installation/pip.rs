@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_path_has_no_pip() {
+    fn pip_find_on_empty_path_is_not_found() {
         let error = Pip::find(OsStr::new("")).unwrap_err();
         assert!(error.is_not_found());
         assert_eq!(error.remedy(), Some(Remedy::ProvidePostgres));

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn star_matches_part_of_one_name() {
+    fn expand_matches_star_within_one_name() {
         let dir = tempfile::tempdir().unwrap();
         for name in ["pg@18/bin", "pg@16/bin", "other/bin"] {
             fs::create_dir_all(dir.path().join(name)).unwrap();

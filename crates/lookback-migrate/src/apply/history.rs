@@ -243,7 +243,7 @@ mod tests {
     use super::{Direction, ScriptProgress};
 
     #[test]
-    fn progress_reads_back() {
+    fn script_progress_round_trips_through_encode() {
         for direction in [Direction::Up, Direction::Down] {
             for done in [0, 1, 2, 70_000] {
                 for begun in [false, true] {

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_came_meanwhile_keep_it_from_writing() {
+    fn journal_with_files_added_meanwhile_writes_nothing() {
         for newer in ["6_c.sql", "7_c.sql", "6_b.sql"] {
             let (there, folder) = folder(&["5_a.sql", newer]);
             // The one that wrote it down, and one that found it.
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_wrote_itself_does_not_keep_it_from_the_rest() {
+    fn journal_with_files_it_wrote_itself_is_finished() {
         let (there, folder) = folder(&["5_a.sql"]);
         fs::write(there.path().join("6_b.sql"), "2").unwrap();
         folder.replace(NAME, &journal().to_json()).unwrap();

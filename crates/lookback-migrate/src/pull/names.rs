@@ -246,7 +246,7 @@ mod tests {
     use super::{TypeNames, fields, variants};
 
     #[test]
-    fn a_table_gives_its_rows_their_name() {
+    fn type_names_of_tables_are_valid_rust() {
         for (table, rust) in [
             ("logs", "Log"),
             ("request_snapshots", "RequestSnapshot"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tables_have_two_names() {
+    fn type_names_of_different_tables_are_distinct() {
         let mut names = TypeNames::default();
         let mut name = |schema: Option<&str>, table: &str, full| {
             names.table(&Name::within(schema, table), full)
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_keeps_its_name_where_it_can() {
+    fn fields_keep_column_names_that_are_valid_rust() {
         let columns = [
             "user_id", "userId", "type", "self", "2fa", "Odd name", "odd_name", "日", "a__b", "_",
             "größe", "gen", "new", "Self",
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_variants() {
+    fn variants_of_labels_are_distinct_valid_rust() {
         let labels = [
             "open",
             "it's ok",

@@ -188,7 +188,7 @@ mod tests {
     use super::string;
 
     #[test]
-    fn a_string_is_raw_where_that_saves_escapes() {
+    fn string_is_raw_literal_where_that_saves_escapes() {
         for (text, rust) in [
             ("it's", "\"it's\""),
             ("a \"b\"", "r#\"a \"b\"\"#"),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn sql_is_as_by_hand_where_that_means_the_same() {
+    fn by_hand_simplifies_printed_sql_of_same_meaning() {
         for (printed, by_hand) in [
             (
                 "CASE\n    WHEN a THEN 'b  c'\nEND",

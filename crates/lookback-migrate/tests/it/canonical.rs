@@ -635,7 +635,7 @@ fn scope() -> Scope {
 /// Those that differ from what was written until the server is asked are
 /// listed: the list can only become shorter.
 #[tokio::test]
-async fn every_form_is_read_as_it_was_foretold() {
+async fn canonical_equals_introspection_of_applied_schema() {
     let (_db, mut conn) = ground().await;
     let server = server_version(&mut conn).await;
     let written = forms(server);
@@ -714,7 +714,7 @@ async fn catalog(conn: &mut PgConnection) -> Vec<String> {
 /// While another session has the tables locked against everything, and after
 /// which nothing is there that was not.
 #[tokio::test]
-async fn nothing_is_touched_and_nothing_is_left() {
+async fn canonical_needs_no_table_locks_and_leaves_no_objects() {
     let (db, mut conn) = ground().await;
     let schema = {
         let mut schema = one_table(
@@ -791,7 +791,7 @@ async fn nothing_is_touched_and_nothing_is_left() {
 
 /// The table and the part of it, in the words of the server.
 #[tokio::test]
-async fn what_the_server_refuses_is_named() {
+async fn canonical_of_invalid_schema_names_the_object() {
     let (_db, mut conn) = ground().await;
     let mut said = Vec::new();
     let columns = [("id", "integer"), ("t", "text")];
@@ -882,7 +882,7 @@ async fn what_the_server_refuses_is_named() {
 
 /// Then there is no place to make the schema in.
 #[tokio::test]
-async fn without_the_rights_the_schema_is_as_given() {
+async fn canonical_without_privileges_returns_schema_unchanged() {
     let (_db, mut conn) = ground().await;
     let schema = one_table(&[("n", "integer")], &[("c", "CHECK (n IN (1, 2))")]);
     let text = |schema: &Schema| schema.tables[&Name::new("orders")].constraints["c"].to_string();

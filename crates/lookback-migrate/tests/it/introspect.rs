@@ -105,7 +105,7 @@ fn scope() -> Scope {
 }
 
 #[tokio::test]
-async fn all_that_a_schema_can_say_is_read() {
+async fn introspect_reads_all_that_a_schema_describes() {
     let (_db, mut conn) = everything().await;
     let live = read(&mut conn, &scope()).await.unwrap();
     assert_eq!(live.invalid_indexes, []);
@@ -125,7 +125,7 @@ async fn all_that_a_schema_can_say_is_read() {
 
 /// As on servers that keep extensions in a schema of their own.
 #[tokio::test]
-async fn what_extensions_brought_is_printed_without_their_schema() {
+async fn introspect_prints_extension_objects_without_their_schema() {
     let db = testkit::empty_database().await;
     let mut conn = connect(&db).await;
     conn.execute(
@@ -196,7 +196,7 @@ async fn what_extensions_brought_is_printed_without_their_schema() {
 }
 
 #[tokio::test]
-async fn only_what_is_asked_for_is_read() {
+async fn introspect_with_scope_reads_only_its_objects() {
     let (_db, mut conn) = everything().await;
     let all = introspect(&mut conn, &scope()).await.unwrap();
     let mut part = all.clone();
@@ -213,7 +213,7 @@ async fn only_what_is_asked_for_is_read() {
 /// Within the caller's transaction, its tables are seen, and it goes on with
 /// its own search path; outside, nothing is left of ours.
 #[tokio::test]
-async fn the_callers_transaction_goes_on() {
+async fn introspect_in_transaction_keeps_it_and_its_search_path() {
     let db = testkit::empty_database().await;
     let mut conn = connect(&db).await;
     let path = async |conn: &mut PgConnection| -> String {
@@ -264,7 +264,7 @@ async fn the_callers_transaction_goes_on() {
 
 /// Reported beside the schema: half-built indexes, and what a schema cannot say.
 #[tokio::test]
-async fn what_is_not_in_the_schema_is_told() {
+async fn introspection_notes_invalid_indexes_and_unsupported_objects() {
     let db = testkit::empty_database().await;
     let mut conn = connect(&db).await;
     conn.execute("CREATE TABLE t (a int, b int); INSERT INTO t VALUES (1), (1)")

@@ -159,7 +159,7 @@ fn three_branches() -> (Repository, Schema) {
 }
 
 #[test]
-fn branches_are_put_one_after_the_other_and_no_sql_changes() {
+fn rebase_of_branches_changes_snapshots_and_no_sql() {
     let (repository, all) = three_branches();
     let folder = repository.folder();
     let before = repository.files();
@@ -204,7 +204,7 @@ fn branches_are_put_one_after_the_other_and_no_sql_changes() {
 }
 
 #[test]
-fn killed_at_any_time_it_is_finished_by_the_next_run() {
+fn rebase_killed_at_any_step_finishes_on_next_run() {
     let (repository, all) = three_branches();
     let before = repository.files();
     let folder = repository.folder();
@@ -263,7 +263,7 @@ fn killed_at_any_time_it_is_finished_by_the_next_run() {
 
 /// A journal that comes with a merge cannot write outside of the folder.
 #[test]
-fn a_journal_writes_in_its_folder_only() {
+fn journal_with_path_outside_folder_is_refused() {
     let repository = Repository::new();
     for name in [
         "../1_x.sql",
@@ -308,7 +308,7 @@ fn in_conflict() -> (Repository, Schema) {
 }
 
 #[test]
-fn what_does_not_go_together_is_told_and_nothing_is_written() {
+fn rebase_of_conflict_names_it_and_writes_nothing() {
     let (repository, _) = in_conflict();
     let before = repository.files();
     let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
@@ -324,7 +324,7 @@ fn what_does_not_go_together_is_told_and_nothing_is_written() {
 }
 
 #[test]
-fn what_does_not_go_together_is_generated_anew_from_the_models() {
+fn rebase_regenerates_conflicting_migration_from_models() {
     for gone in [20261120110000_i64, 20261120120000] {
         let (repository, models) = in_conflict();
         let folder = repository.folder();
@@ -362,7 +362,7 @@ fn what_does_not_go_together_is_generated_anew_from_the_models() {
 }
 
 #[test]
-fn a_snapshot_that_is_missing_is_named() {
+fn rebase_with_missing_snapshot_names_it() {
     let (repository, _) = three_branches();
     fs::remove_file(repository.folder.path().join("meta/20261120100000.json")).unwrap();
     let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
@@ -377,7 +377,7 @@ fn a_snapshot_that_is_missing_is_named() {
 /// On a new database, on one that had the first branch only, on one that had
 /// another, and on one that had each: the same comes of it.
 #[tokio::test]
-async fn every_database_ends_as_the_newest_snapshot_has_it() {
+async fn rebased_migrations_bring_any_database_to_newest_snapshot() {
     for had in [None, Some(0), Some(1), Some(2)] {
         let repository = Repository::new();
         let start = repository.start();
@@ -433,7 +433,7 @@ async fn every_database_ends_as_the_newest_snapshot_has_it() {
 
 /// A database in which a regenerated migration was applied misses its file.
 #[tokio::test]
-async fn a_database_that_had_what_was_generated_anew_says_so() {
+async fn apply_where_regenerated_migration_was_applied_is_an_error() {
     let (repository, models) = in_conflict();
     let folder = repository.folder();
     let db = testkit::empty_database().await;

@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_or_for_nothing_is_refused() {
+    fn diff_with_duplicate_or_needless_decision_is_refused() {
         let path = |text: &str| text.parse().unwrap();
         let rename = (path("logs.msg"), path("message"));
         let mut decisions = Decisions {

@@ -119,7 +119,7 @@ const EDITS: [Edit; 12] = [
 ];
 
 #[test]
-fn changes_of_different_objects_are_both_made() {
+fn merge_of_changes_of_different_objects_makes_both() {
     for (at, one) in EDITS.iter().enumerate() {
         for other in &EDITS[at + 1..] {
             let mut both = shop();
@@ -136,7 +136,7 @@ fn changes_of_different_objects_are_both_made() {
 proptest! {
     /// In either order, after any number of others.
     #[test]
-    fn sets_of_changes_are_merged_in_any_order(owners in prop::collection::vec(0..3_u8, EDITS.len())) {
+    fn merge_of_disjoint_changes_is_independent_of_order(owners in prop::collection::vec(0..3_u8, EDITS.len())) {
         let made = |whose: &[u8]| {
             let mut schema = shop();
             for (edit, owner) in EDITS.iter().zip(&owners) {
@@ -170,7 +170,7 @@ fn conflicts(first: Edit, second: Edit) -> String {
 }
 
 #[test]
-fn the_same_change_cannot_be_made_twice() {
+fn merge_of_same_change_is_a_conflict() {
     let told = conflicts(EDITS[2], EDITS[2]);
     insta::assert_snapshot!(told, @"orders.orders_total_idx: create index orders.orders_total_idx in both");
     let told = conflicts(EDITS[10], EDITS[10]);
@@ -180,7 +180,7 @@ fn the_same_change_cannot_be_made_twice() {
 }
 
 #[test]
-fn what_both_change_is_told_with_what_each_does() {
+fn merge_conflict_names_change_of_each_side() {
     let told = conflicts(
         |s| column(s, "orders", "total").data_type = "bigint".parse().unwrap(),
         |s| drop_column(s, "orders", "total"),
@@ -214,7 +214,7 @@ fn what_both_change_is_told_with_what_each_does() {
 }
 
 #[test]
-fn what_one_uses_the_other_cannot_take_away() {
+fn merge_of_dropped_and_used_object_is_a_conflict() {
     let told = conflicts(
         |s| index(s, "orders", "orders_total_idx", "(total)"),
         |s| drop_column(s, "orders", "total"),
@@ -259,7 +259,7 @@ fn what_one_uses_the_other_cannot_take_away() {
 /// An unchanged column is rebuilt when one that it is computed from changes:
 /// with it goes what the other one made of it.
 #[test]
-fn what_is_made_anew_on_the_way_is_changed() {
+fn merge_with_use_of_rebuilt_column_is_a_conflict() {
     let mut base = shop();
     add(&mut base, "orders", "twice", "bigint");
     column(&mut base, "orders", "twice").fill = Fill::Stored("total * 2".parse().unwrap());
@@ -272,7 +272,7 @@ fn what_is_made_anew_on_the_way_is_changed() {
 }
 
 #[test]
-fn what_is_right_alone_may_be_wrong_together() {
+fn merge_with_invalid_result_is_a_conflict() {
     let told = conflicts(
         |s| index(s, "orders", "one_name", "(total)"),
         |s| index(s, "customers", "one_name", "(email)"),

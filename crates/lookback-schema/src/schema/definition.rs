@@ -578,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn constraints_are_written_as_they_are_read() {
+    fn constraints_round_trip_through_text() {
         for text in [
             "PRIMARY KEY (id)",
             "PRIMARY KEY (a, \"B b\") INCLUDE (c)",
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_are_written_as_they_are_read() {
+    fn indexes_round_trip_through_text() {
         for text in [
             "USING btree (a, b DESC, c NULLS FIRST, d DESC NULLS LAST)",
             "UNIQUE USING btree (lower(email)) WHERE deleted_at IS NULL",
@@ -631,14 +631,14 @@ mod tests {
     }
 
     #[test]
-    fn partition_keys_are_written_as_they_are_read() {
+    fn partition_keys_round_trip_through_text() {
         for text in ["RANGE (id)", "LIST (lower(a))", "HASH (a, (b + 1))"] {
             assert_eq!(text.parse::<PartitionBy>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_with_the_place() {
+    fn invalid_constraint_or_index_error_names_the_place() {
         let said = |text: &str| text.parse::<Constraint>().unwrap_err().to_string();
         let said = [
             said("CHEK (a > 0)"),

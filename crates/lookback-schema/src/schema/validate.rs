@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_with_an_odd_name_is_a_key_like_any_other() {
+    fn keys_of_quoted_column_names_are_valid() {
         let mut divided = table(&["Odd", "user"], &["PRIMARY KEY (\"Odd\", \"user\")"]);
         divided.partition_by = Some("RANGE (\"user\", \"Odd\")".parse().unwrap());
         let index = "UNIQUE USING btree (\"user\")".parse().unwrap();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_is_null_is_none() {
+    fn default_of_null_is_completed_to_no_default() {
         let mut t = table(&["a"], &[]);
         for null in ["NULL", "null::varchar(3)", "(CAST(NULL AS integer))"] {
             t.columns[0].fill = Fill::Default(null.parse().unwrap());

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_written_as_it_is_read() {
+    fn names_round_trip_through_text() {
         for text in [
             "orders",
             "sales.orders",

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_concurrent_index_is_taken_apart() {
+    fn statement_kind_parses_concurrent_index_statements() {
         assert_eq!(
             kind(
                 "create /* x */ UNIQUE index concurrently if not exists \"A b\"\"\" on only \
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_a_transaction_is_known_from_what_looks_like_it() {
+    fn statement_kind_tells_transaction_control_from_lookalikes() {
         use StatementKind::{Begin, CopyStream, End, Idempotent, NonTransactional, Plain};
         for (sql, expected) in [
             ("BEGIN", Begin),

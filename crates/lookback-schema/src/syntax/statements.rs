@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_semicolon_ends_a_statement_only_where_it_is_one() {
+    fn statements_ignore_semicolons_in_strings_comments_and_bodies() {
         assert_eq!(
             split(
                 "-- a; comment\nSELECT ';' /* ; /* ; */ */ ;;\n\nSELECT $x$ ; $x$, \"a;b\", E'\\';'"
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_said_with_its_line() {
+    fn statements_with_unclosed_quote_or_comment_name_the_line() {
         let said = |sql| statements(sql).unwrap_err().to_string();
         assert_eq!(
             said("SELECT 1;\nSELECT 'x"),

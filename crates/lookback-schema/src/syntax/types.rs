@@ -339,7 +339,7 @@ mod tests {
     use super::DataType;
 
     #[test]
-    fn every_spelling_is_read_as_the_one_that_is_printed() {
+    fn data_type_of_any_spelling_prints_canonical_form() {
         for (written, printed) in [
             ("INT", "integer"),
             ("int4[]", "integer[]"),
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_type_is_said() {
+    fn data_type_of_invalid_text_is_refused() {
         let said = |text: &str| text.parse::<DataType>().unwrap_err().to_string();
         assert_eq!(said(""), "`` is not a type: a type is missing");
         assert_eq!(

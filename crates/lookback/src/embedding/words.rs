@@ -259,7 +259,7 @@ mod tests {
     proptest! {
         /// ASCII takes a path of its own with the same result.
         #[test]
-        fn ascii_is_no_exception(texts in prop::collection::vec(
+        fn add_ascii_gives_same_sums_as_add_any(texts in prop::collection::vec(
             prop_oneof![
                 "[ -~\\t\\n\\x0b\\x0c\\r\\x1c]{0,60}",
                 "([A-Za-z]{2,9}|0x[0-9a-f]{4}|[a-z]{3}[0-9]{2}|user(id|name)?)([ =:/_.-]|, ){1,2}",

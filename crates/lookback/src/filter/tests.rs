@@ -19,7 +19,7 @@ fn parse(text: &str) -> Filter<Log> {
 }
 
 #[test]
-fn text_and_types_build_the_same_tree() {
+fn parse_builds_same_tree_as_typed_filters() {
     let message = Log::message;
     let id = Log::id;
     for (text, typed) in [
@@ -221,7 +221,7 @@ fn text_and_types_build_the_same_tree() {
 }
 
 #[test]
-fn several_come_together() {
+fn parse_all_and_from_query_combine_filters() {
     let all = Log::level().eq("error") & Log::source().eq("a&b c") & Log::id().is_in([1, 2]);
     assert_eq!(
         Filter::from_query("level=error&source=a%26b+c&&id__in=1%2c2").expect("a query"),
@@ -262,7 +262,7 @@ fn several_come_together() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_what_would_be_right() {
+fn parse_of_invalid_filter_names_problem_and_expected_form() {
     let long = format!("source={}", "x".repeat(2_000_000));
     let said = [
         refused::<Log>("level"),
@@ -317,7 +317,7 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
 }
 
 #[test]
-fn a_filter_that_grows_too_large_is_an_error_and_no_overflow() {
+fn to_text_of_too_large_filter_is_an_error() {
     let mut deep = Log::id().eq(1);
     for id in 0..20_000 {
         deep = !(deep | Log::id().eq(id)) & Log::id().ne(id);
@@ -349,7 +349,7 @@ fn a_filter_that_grows_too_large_is_an_error_and_no_overflow() {
 }
 
 #[test]
-fn text_tells_nothing_of_a_hidden_column() {
+fn to_text_of_hidden_column_is_an_error() {
     let hidden = User::password_hash().eq("$argon2id$secret") | User::email().eq("a");
     assert_eq!(
         hidden.to_text().expect_err("hidden").to_string(),
@@ -358,7 +358,7 @@ fn text_tells_nothing_of_a_hidden_column() {
 }
 
 #[test]
-fn a_path_has_at_most_a_hundred_keys() {
+fn json_path_over_100_keys_is_refused() {
     let keys = |count: usize| vec!["a"; count].join(".");
     let typed = |count| {
         let at = (0..count).fold(Log::meta().path("a"), |at, _| at.key("a"));
@@ -382,7 +382,7 @@ fn a_path_has_at_most_a_hundred_keys() {
 
 /// Each of these took the square of its length, minutes for the longest.
 #[test]
-fn long_text_is_read_once() {
+fn parse_scans_long_text_once() {
     let names = vec!["a"; 500_000].join(".");
     let error = refused::<Log>(&format!("{names}=1"));
     assert!(error.starts_with("a: is not a field of logs"), "{error}");
@@ -405,7 +405,7 @@ fn long_text_is_read_once() {
 }
 
 #[test]
-fn a_name_that_is_not_known_is_shown_in_part() {
+fn error_of_long_unknown_name_truncates_it() {
     let long = "x".repeat(1_000_000);
     for text in [
         format!("{long}=1"),
@@ -431,7 +431,7 @@ fn a_name_that_is_not_known_is_shown_in_part() {
 
 /// Filters, orders and aggregates take a field and what follows it apart alike.
 #[test]
-fn what_follows_a_field_is_split_off_in_one_way() {
+fn split_field_separates_field_and_lookup() {
     let split = |text| super::split_field(<Log as crate::Model>::TABLE, text);
     assert_eq!(split("created_at"), ("created_at", None));
     assert_eq!(split("created_at__gte"), ("created_at", Some("gte")));

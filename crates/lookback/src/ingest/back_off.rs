@@ -50,7 +50,7 @@ mod tests {
     use super::BackOff;
 
     #[test]
-    fn pauses_grow_up_to_the_longest() {
+    fn back_off_pauses_grow_up_to_the_longest() {
         let (first, longest) = (Duration::from_millis(10), Duration::from_millis(35));
         let mut back_off = BackOff::new((first, longest));
         for bound in [10, 20, 35, 35] {

@@ -69,7 +69,7 @@ mod tests {
     use crate::value::Value;
 
     #[test]
-    fn values_are_written_as_postgresql_prints_them() {
+    fn sql_literals_equal_those_of_postgresql() {
         let json = crate::json!({"long key": [1, 2.5, null], "b": {"a": "it's"}});
         let shown: Vec<String> = [
             Value::Bool(true),

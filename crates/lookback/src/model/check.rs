@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_field_and_the_limit() {
+    fn check_error_names_field_and_limit() {
         assert_eq!(
             problem::<Log>("message", Value::Text(" \n".into())),
             "message: must not be blank"
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_inside_json_gives_the_path() {
+    fn check_error_inside_json_names_the_path() {
         let meta = crate::json!({"user": {"names": ["a", "b\0"]}});
         assert_eq!(
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(meta))),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_measured_as_they_are_printed() {
+    fn check_measures_json_numbers_as_printed() {
         assert_eq!(digits("0"), Some((1, 0)));
         assert_eq!(digits("-12.5"), Some((2, 1)));
         assert_eq!(digits("1.5e3"), Some((4, 0)));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_as_deep_as_can_be_read_back() {
+    fn check_refuses_json_nested_over_100_deep() {
         let nested = |depth: usize| {
             let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
             let json: crate::Json = text.parse().expect("JSON");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_of_years_that_can_be_written() {
+    fn check_refuses_time_beyond_year_9999() {
         let at = |text: &str| {
             let time = text.parse().expect("a time");
             problem::<Log>("created_at", Value::Timestamptz(time))

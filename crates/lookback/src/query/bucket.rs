@@ -261,7 +261,7 @@ mod tests {
     use super::Bucket;
 
     #[test]
-    fn lengths_and_names_are_read() {
+    fn bucket_parses_lengths_and_names() {
         let read = |text: &str| text.parse::<Bucket>();
         assert_eq!(read("5m"), Ok(Bucket::minutes(5)));
         assert_eq!(read("30s"), Ok(Bucket::every(Duration::from_secs(30))));

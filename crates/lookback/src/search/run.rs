@@ -238,7 +238,7 @@ mod tests {
     use super::truncate_texts;
 
     #[test]
-    fn long_texts_leave_room_for_short_ones() {
+    fn truncate_texts_shortens_only_long_texts() {
         let texts = |lengths: &[usize]| -> Vec<String> {
             lengths.iter().map(|length| "é".repeat(*length)).collect()
         };

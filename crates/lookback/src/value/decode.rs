@@ -46,7 +46,7 @@ mod tests {
     use super::{ColumnType, Value};
 
     #[test]
-    fn what_was_encoded_is_read() {
+    fn decode_of_encoded_value_returns_it() {
         const TEXT: &ColumnType = &ColumnType::Text;
         let time = "2026-01-31T08:30:00.123456Z".parse().expect("a time");
         let json = crate::json!({"a": [1, 2.50, null, "x"]});

@@ -157,7 +157,7 @@ mod tests {
     use super::read;
 
     #[test]
-    fn every_form_is_the_time_it_says() {
+    fn read_of_any_time_format_returns_its_time() {
         let now = "2026-03-01T10:20:30.123456Z".parse().expect("a time");
         let same = |text: &str, time: &str| {
             let read = read(text, now).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn read_of_invalid_time_is_refused() {
         let now = "2026-03-01T10:20:30Z".parse().expect("a time");
         for text in [
             "",

@@ -63,7 +63,7 @@ fn near(a: Option<f64>, b: Option<f64>) -> bool {
 }
 
 #[tokio::test]
-async fn groups_and_measures_are_those_of_the_rows() {
+async fn aggregate_equals_groups_and_measures_of_rows() {
     let db = testkit::database().await;
     let mut runner = crate::random::runner(100);
     for _ in 0..runner.config().cases {
@@ -164,7 +164,7 @@ async fn check(pool: &PgPool, rows: &[Row], share: f64, least: i32) {
 }
 
 #[tokio::test]
-async fn the_top_groups_come_first_and_deleted_records_count_for_nothing() {
+async fn top_returns_largest_groups_without_deleted_records() {
     let db = testkit::database().await;
     let pool = &db.pool;
     for (source, lines) in [("API", 3), ("DB", 5), ("WORKER", 1), ("QUEUE", 5)] {
@@ -233,7 +233,7 @@ async fn the_top_groups_come_first_and_deleted_records_count_for_nothing() {
 }
 
 #[tokio::test]
-async fn days_begin_where_they_do_in_the_zone() {
+async fn bucket_in_zone_starts_days_at_local_midnight() {
     let db = testkit::database().await;
     let pool = &db.pool;
     // The night in which Berlin puts its clocks forward: Sunday is 23 hours long.
@@ -296,7 +296,7 @@ async fn days_begin_where_they_do_in_the_zone() {
 }
 
 #[tokio::test]
-async fn text_asks_for_the_same() {
+async fn group_by_text_with_text_measures_returns_json() {
     let db = testkit::database().await;
     let pool = &db.pool;
     insert(
@@ -432,7 +432,7 @@ async fn text_asks_for_the_same() {
 }
 
 #[tokio::test]
-async fn too_many_groups_are_refused_and_not_cut() {
+async fn aggregate_of_too_many_groups_is_refused() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let new: Vec<NewLog> = (0..10_001)

@@ -46,7 +46,7 @@ fn window(endpoint: &str, p50: i32) -> NewMetric {
 }
 
 #[tokio::test]
-async fn a_change_of_many_touches_what_the_filter_lets_through_and_nothing_else() {
+async fn update_all_changes_only_records_of_filter() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let new: Vec<NewLog> = (0..1_203)
@@ -123,7 +123,7 @@ async fn a_change_of_many_touches_what_the_filter_lets_through_and_nothing_else(
 }
 
 #[tokio::test]
-async fn a_change_of_many_is_all_or_nothing() {
+async fn update_all_is_all_or_nothing_and_requires_filter() {
     let db = testkit::database().await;
     let pool = &db.pool;
     for endpoint in ["GET /a", "GET /b"] {
@@ -209,7 +209,7 @@ async fn a_change_of_many_is_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn many_are_deleted_restored_and_purged_by_filter() {
+async fn delete_all_restore_all_and_purge_apply_the_filter() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let new: Vec<NewLog> = (0..30)
@@ -292,7 +292,7 @@ async fn many_are_deleted_restored_and_purged_by_filter() {
 }
 
 #[tokio::test]
-async fn an_upsert_inserts_or_changes() {
+async fn upsert_inserts_or_updates_by_key() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let key = Metric::metrics_endpoint_window_start_key();
@@ -396,7 +396,7 @@ async fn an_upsert_inserts_or_changes() {
 }
 
 #[tokio::test]
-async fn a_write_that_someone_came_before_is_a_conflict() {
+async fn write_with_outdated_if_updated_at_is_a_conflict() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let log = create(pool, "API", "first").await;
@@ -476,7 +476,7 @@ async fn a_write_that_someone_came_before_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn writes_of_many_are_in_the_callers_transaction() {
+async fn bulk_writes_in_transaction_roll_back_with_it() {
     let db = testkit::database().await;
     let pool = &db.pool;
     for n in 0..5 {
@@ -537,7 +537,7 @@ async fn writes_of_many_are_in_the_callers_transaction() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_restored_meanwhile_is_not_purged() {
+async fn purge_skips_record_restored_meanwhile() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let log = create(pool, "API", "deleted by mistake").await;
@@ -576,7 +576,7 @@ async fn a_record_that_is_restored_meanwhile_is_not_purged() {
 }
 
 #[tokio::test]
-async fn a_query_of_deleted_records_deletes_no_live_ones() {
+async fn delete_and_create_with_only_deleted_are_refused() {
     let db = testkit::database().await;
     let pool = &db.pool;
     create(pool, "API", "live").await;
@@ -598,7 +598,7 @@ async fn a_query_of_deleted_records_deletes_no_live_ones() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_named_and_can_be_deleted() {
+async fn unreadable_time_is_named_and_record_can_be_deleted() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let log = create(pool, "API", "from beyond").await;

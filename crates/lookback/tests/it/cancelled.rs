@@ -76,7 +76,7 @@ async fn open_transactions(db: &testkit::Database) -> i64 {
 }
 
 #[tokio::test]
-async fn a_pool_keeps_no_transaction_of_a_dropped_future() {
+async fn dropped_future_leaves_no_transaction_in_pool() {
     let db = filled().await;
     for operation in ALL {
         for microseconds in (0..300).step_by(25).chain([1_000, 3_000]) {
@@ -104,7 +104,7 @@ async fn a_pool_keeps_no_transaction_of_a_dropped_future() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_the_callers_stays_the_callers() {
+async fn dropped_future_leaves_transaction_of_caller_usable() {
     let db = filled().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let there = async |message: &str| {
@@ -148,7 +148,7 @@ async fn a_transaction_of_the_callers_stays_the_callers() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_failed_stays_failed() {
+async fn failed_transaction_of_caller_stays_failed() {
     let db = filled().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     for operation in ALL {

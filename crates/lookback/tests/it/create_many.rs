@@ -8,7 +8,7 @@ use lookback::{Level, Log, NewLog, NewRequestSnapshot, NewUser, RequestSnapshot,
 use crate::time;
 
 #[tokio::test]
-async fn a_copy_stores_what_an_insert_stores() {
+async fn create_many_stores_same_values_as_create() {
     let db = testkit::database().await;
     let new = NewRequestSnapshot::new(
         "PUT",
@@ -48,7 +48,7 @@ async fn a_copy_stores_what_an_insert_stores() {
 }
 
 #[tokio::test]
-async fn all_or_none_are_stored_and_every_bad_one_is_named() {
+async fn create_many_names_each_invalid_record_and_stores_none() {
     let db = testkit::database().await;
     let log = |message: &str| NewLog::new("API", Level::Info, message);
     let many: Vec<NewLog> = (0..20_000).map(|n| log(&format!("line {n}"))).collect();
@@ -78,7 +78,7 @@ async fn all_or_none_are_stored_and_every_bad_one_is_named() {
 
 /// An error that only the database finds has the place of the record, too.
 #[tokio::test]
-async fn a_refusal_of_the_database_names_the_record() {
+async fn create_many_refused_by_database_names_the_record() {
     let db = testkit::database().await;
     sqlx::query("ALTER TABLE logs ADD CONSTRAINT no_secrets CHECK (message <> 'secret')")
         .execute(&db.pool)
@@ -117,7 +117,7 @@ async fn a_refusal_of_the_database_names_the_record() {
 /// A dropped COPY stores nothing and does not come between the pool and its
 /// next user.
 #[tokio::test]
-async fn a_dropped_copy_leaves_the_pool_as_good_as_before() {
+async fn dropped_create_many_leaves_pool_usable() {
     let db = testkit::database().await;
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(1)
@@ -154,7 +154,7 @@ async fn a_dropped_copy_leaves_the_pool_as_good_as_before() {
 
 /// Few records are on their way at once, and wait for a lock there.
 #[tokio::test]
-async fn few_records_that_nobody_waits_for_any_more_are_not_stored() {
+async fn dropped_create_many_of_few_records_stores_none() {
     let db = testkit::database().await;
     let mut locking = db.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE logs IN SHARE MODE")

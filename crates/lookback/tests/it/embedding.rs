@@ -31,7 +31,7 @@ impl Mean {
 
 proptest! {
     #[test]
-    fn it_is_of_unit_length(text in "\\PC{1,80}") {
+    fn embedding_has_unit_length(text in "\\PC{1,80}") {
         match Embedding::of(&text) {
             Some(embedding) => {
                 prop_assert_eq!(embedding.as_slice().len(), DIMENSIONS);
@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn it_is_the_same_for_any_case_and_white_space(words in proptest::collection::vec("\\PC{1,12}", 1..8)) {
+    fn embedding_ignores_case_and_white_space(words in proptest::collection::vec("\\PC{1,12}", 1..8)) {
         let plain = Embedding::of(&words.join(" "));
         prop_assert_eq!(plain, Embedding::of(&words.join(" ")));
         prop_assert_eq!(plain, Embedding::of(&format!("\t{}\r\n", words.join(" \u{a0}\n "))));
@@ -52,7 +52,7 @@ proptest! {
     }
 
     #[test]
-    fn it_does_not_depend_on_the_order_of_words(mut words in proptest::collection::vec("[a-z]{1,9}", 1..9)) {
+    fn embedding_ignores_order_of_words(mut words in proptest::collection::vec("[a-z]{1,9}", 1..9)) {
         let forwards = Embedding::of(&words.join(" "));
         words.reverse();
         prop_assert_eq!(forwards, Embedding::of(&words.join(" ")));

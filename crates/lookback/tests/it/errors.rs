@@ -18,7 +18,7 @@ async fn two_logs(db: &testkit::Database) {
 }
 
 #[tokio::test]
-async fn too_long_is_a_timeout() {
+async fn exceeded_lock_statement_or_pool_timeout_is_timeout() {
     let db = testkit::database().await;
     two_logs(&db).await;
     let mut mine = db.pool.begin().await.unwrap();
@@ -56,7 +56,7 @@ async fn too_long_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unavailable() {
+async fn lost_or_absent_server_is_unavailable() {
     let db = testkit::database().await;
     two_logs(&db).await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_deadlock_may_be_tried_again() {
+async fn deadlock_error_is_retryable() {
     let db = testkit::database().await;
     two_logs(&db).await;
     let patch = || LogPatch::new().trace_id("t".to_owned());

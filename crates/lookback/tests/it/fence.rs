@@ -39,7 +39,7 @@ async fn ids(query: &QueryBuilder<Log>, db: &testkit::Database) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_page_of_an_hour_reads_no_more_than_that_hour() {
+async fn list_with_time_filter_reads_only_that_time() {
     let db = filled(200_000).await;
     let mut transaction = db.pool.begin().await.unwrap();
     let query = Log::records()
@@ -60,7 +60,7 @@ async fn a_page_of_an_hour_reads_no_more_than_that_hour() {
 }
 
 #[tokio::test]
-async fn pages_of_a_time_are_those_of_all_records_that_are_of_it() {
+async fn pages_with_time_filter_equal_records_of_that_time() {
     const ROWS: i64 = 6_000;
     let db = filled(ROWS).await;
     let time_of = |id: i64| if id % 97 == 0 { id / 2 } else { id };

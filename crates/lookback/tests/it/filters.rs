@@ -14,7 +14,7 @@ mod spelling;
 mod thing;
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_said() {
+async fn list_of_invalid_query_names_the_problem() {
     let db = testkit::database().await;
     let refused = async |query: lookback::QueryBuilder<Log>| {
         let error = query.list(&db.pool).await.unwrap_err();
@@ -41,7 +41,7 @@ order_by: does not go with a search, whose order is the best hit first
 }
 
 #[tokio::test]
-async fn pages_come_together_to_the_whole() {
+async fn pages_by_offset_add_up_to_whole_list() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = (0..95)
         .map(|n| NewLog::new("API", Level::Info, format!("line {}", n % 7)))
@@ -74,7 +74,7 @@ async fn pages_come_together_to_the_whole() {
 }
 
 #[tokio::test]
-async fn levels_are_ordered_by_how_much_they_matter() {
+async fn level_filter_and_order_follow_severity() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = [Level::Warn, Level::Error, Level::Debug, Level::Info]
         .map(|level| NewLog::new("API", level, "m"))
@@ -103,7 +103,7 @@ async fn levels_are_ordered_by_how_much_they_matter() {
 }
 
 #[tokio::test]
-async fn contains_is_of_strings_and_of_elements() {
+async fn contains_on_json_matches_substrings_and_elements() {
     let db = testkit::database().await;
     let tags = [
         json!(["a", "42", true]),
@@ -147,7 +147,7 @@ async fn contains_is_of_strings_and_of_elements() {
 }
 
 #[tokio::test]
-async fn a_time_that_cannot_be_read_is_an_error_and_no_panic() {
+async fn list_with_infinite_time_is_an_error() {
     let db = testkit::database().await;
     sqlx::query("INSERT INTO logs (source, level, message, created_at) VALUES ('s', 'info', 'm', 'infinity')")
         .execute(&db.pool)
@@ -167,7 +167,7 @@ async fn a_time_that_cannot_be_read_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn what_a_filter_shows_of_itself_hides_what_is_hidden() {
+fn debug_of_filter_hides_values_of_hidden_columns() {
     let filter = lookback::User::password_hash().eq("$argon2id$secret")
         & lookback::User::email().ne("ada@example.com");
     let query = lookback::User::records().filter(filter.clone());

@@ -51,7 +51,7 @@ pub(crate) enum State {
 }
 
 #[tokio::test]
-async fn a_table_of_ones_own_has_it_all() {
+async fn model_macro_generates_working_reads_and_writes() {
     let db = testkit::database().await;
     sqlx::query(
         "CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, title text NOT NULL \
@@ -107,7 +107,7 @@ async fn a_table_of_ones_own_has_it_all() {
 }
 
 #[test]
-fn the_description_is_that_of_the_struct() {
+fn model_macro_table_describes_the_struct() {
     let columns: Vec<String> = Note::TABLE
         .columns()
         .iter()
@@ -137,7 +137,7 @@ embedding vector(16) null hidden
 }
 
 #[test]
-fn mistakes_are_pointed_at() {
+fn model_macro_misuse_gives_expected_compiler_errors() {
     // `faketime cargo test`: see scripts/clock.c.
     if std::env::var("LD_PRELOAD").is_ok_and(|library| library.contains("faketime")) {
         eprintln!("left out: rustc hangs under libfaketime");

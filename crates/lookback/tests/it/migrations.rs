@@ -6,7 +6,7 @@ use lookback::migrate::{self, DEFAULT_LOCK_TIMEOUT, Migrations, built_in_migrati
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 #[tokio::test]
-async fn two_at_once_apply_each_migration_once() {
+async fn concurrent_runs_apply_each_migration_once() {
     let db = testkit::empty_database().await;
     let run = async || {
         let mut conn = PgConnection::connect(&db.url).await.unwrap();
@@ -26,7 +26,7 @@ async fn two_at_once_apply_each_migration_once() {
 }
 
 #[tokio::test]
-async fn whoever_holds_the_lock_is_named() {
+async fn run_with_held_migration_lock_names_holder() {
     let db = testkit::empty_database().await;
     let mut holder = PgConnection::connect(&db.url).await.unwrap();
     let lock = "SELECT pg_advisory_lock(hashtextextended('lookback migrate ' || current_schema(), 0)) AS mine";
@@ -43,7 +43,7 @@ async fn whoever_holds_the_lock_is_named() {
 }
 
 #[tokio::test]
-async fn without_the_right_to_create_pgvector_the_sql_is_given() {
+async fn run_without_privilege_to_create_pgvector_gives_sql() {
     let db = testkit::empty_database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let database: String = sqlx::query("SELECT current_database()::text AS name")
@@ -91,7 +91,7 @@ async fn without_the_right_to_create_pgvector_the_sql_is_given() {
 }
 
 #[tokio::test]
-async fn a_database_of_another_encoder_is_not_searched_in_silence() {
+async fn check_encoder_of_another_version_is_an_error() {
     let db = testkit::database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     lookback::setup::check_encoder(&mut conn).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_database_of_another_encoder_is_not_searched_in_silence() {
 }
 
 #[tokio::test]
-async fn a_changed_migration_is_noticed() {
+async fn run_with_changed_checksum_names_the_migration() {
     let db = testkit::database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     conn.execute("UPDATE _sqlx_migrations SET checksum = '\\x00'")
@@ -120,7 +120,7 @@ async fn a_changed_migration_is_noticed() {
 /// A run that is dropped half-way leaves its lock with its connection; the next
 /// run on it lets go of both.
 #[tokio::test]
-async fn a_dropped_run_is_made_good_by_the_next() {
+async fn run_releases_locks_left_by_dropped_run() {
     let db = testkit::empty_database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let lock =
@@ -140,7 +140,7 @@ async fn a_dropped_run_is_made_good_by_the_next() {
 }
 
 #[test]
-fn what_is_embedded_is_what_is_in_the_folder() {
+fn built_in_migrations_equal_files_in_folder() {
     let folder = Migrations::folder(std::path::Path::new("migrations")).unwrap();
     let embedded = built_in_migrations();
     let shown = |migrations: &Migrations| -> Vec<String> {

@@ -107,7 +107,7 @@ const TABLES: &[&str] = &[
 ];
 
 #[test]
-fn a_schema_is_made_of_models() {
+fn to_schema_describes_models_in_any_order() {
     let schema = Models::new()
         .model::<Order>()
         .model::<Country>()
@@ -125,7 +125,7 @@ fn a_schema_is_made_of_models() {
 
 /// What a model says of its columns is how its records are written and read.
 #[tokio::test]
-async fn a_table_of_any_name_and_type_is_written_and_read() {
+async fn model_with_quoted_names_and_any_types_round_trips() {
     let db = testkit::database().await;
     for sql in TABLES {
         sqlx::query(*sql).execute(&db.pool).await.unwrap();
@@ -277,7 +277,7 @@ mod mistakes {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_type_and_table() {
+    fn to_schema_of_invalid_models_names_type_and_table() {
         let models = Models::new()
             .model::<Order>()
             .model::<Country>()

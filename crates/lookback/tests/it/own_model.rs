@@ -72,7 +72,7 @@ fn ticket(number: i32, title: &str, customer: &str) -> NewTicket {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_left_to_the_database() {
+async fn create_with_omitted_columns_uses_database_defaults() {
     let db = database().await;
     let pool = &db.pool;
     let records = Ticket::records();
@@ -153,7 +153,7 @@ async fn what_is_left_out_is_left_to_the_database() {
 }
 
 #[tokio::test]
-async fn an_upsert_goes_by_any_unique_key() {
+async fn upsert_accepts_any_unique_key() {
     let db = database().await;
     let pool = &db.pool;
     let records = Ticket::records();
@@ -233,7 +233,7 @@ async fn an_upsert_goes_by_any_unique_key() {
 }
 
 #[tokio::test]
-async fn every_read_and_write_is_there_for_it() {
+async fn own_model_supports_every_read_and_write() {
     let db = database().await;
     let pool = &db.pool;
     let records = Ticket::records();
@@ -392,7 +392,7 @@ struct Reading {
 
 /// The vector of a record is the same, whichever way it came to be so.
 #[tokio::test]
-async fn created_changed_or_made_anew_the_vector_is_the_same() {
+async fn embedding_is_same_after_create_update_and_reembed() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();

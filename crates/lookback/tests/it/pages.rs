@@ -238,7 +238,7 @@ async fn check_pages(
 }
 
 #[tokio::test]
-async fn a_page_knows_where_it_is_and_how_many_there_are() {
+async fn page_has_cursors_and_total() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let row = GeneratedSchema {
@@ -296,7 +296,7 @@ async fn a_page_knows_where_it_is_and_how_many_there_are() {
 }
 
 #[tokio::test]
-async fn pages_by_offset_stay_in_step_below_an_id() {
+async fn pages_by_offset_below_an_id_ignore_new_records() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let row = |status| GeneratedSchema {
@@ -337,7 +337,7 @@ async fn pages_by_offset_stay_in_step_below_an_id() {
 }
 
 #[tokio::test]
-async fn a_cursor_is_of_its_list() {
+async fn cursor_of_another_list_is_refused() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let row = GeneratedSchema {
@@ -441,7 +441,7 @@ fn base64(text: &str) -> String {
 
 /// Cursors that were given out once lead to the same place in every version.
 #[tokio::test]
-async fn a_cursor_of_version_1_is_read() {
+async fn cursor_of_version_1_is_read() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let row = GeneratedSchema {
@@ -466,7 +466,7 @@ async fn a_cursor_of_version_1_is_read() {
 }
 
 #[tokio::test]
-async fn pages_of_a_search_stay_in_step_while_records_are_added() {
+async fn pages_of_search_ignore_new_records() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let lines = |from: usize, to: usize| -> Vec<lookback::NewLog> {

@@ -39,7 +39,7 @@ async fn live(conn: &mut PgConnection) -> Schema {
 }
 
 #[tokio::test]
-async fn a_database_is_pulled_as_the_module_that_is_committed() {
+async fn pull_of_database_equals_committed_module() {
     let (_db, mut conn) = empty().await;
     conn.execute(START).await.unwrap();
     let code = pull(&mut conn, &scope()).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_database_is_pulled_as_the_module_that_is_committed() {
 }
 
 #[tokio::test]
-async fn the_models_that_were_pulled_are_the_database() {
+async fn schema_of_pulled_models_equals_database() {
     let (_db, mut conn) = empty().await;
     conn.execute(START).await.unwrap();
     let live = live(&mut conn).await;
@@ -82,7 +82,7 @@ async fn the_models_that_were_pulled_are_the_database() {
 }
 
 #[tokio::test]
-async fn a_model_that_was_pulled_reads_and_writes_arrays() {
+async fn pulled_model_reads_and_writes_arrays() {
     let (_db, mut conn) = empty().await;
     conn.execute(START).await.unwrap();
     let first: i64 = sqlx::query_scalar(
@@ -111,7 +111,7 @@ async fn a_model_that_was_pulled_reads_and_writes_arrays() {
 }
 
 #[tokio::test]
-async fn the_models_that_were_pulled_make_the_same_database() {
+async fn migrations_of_pulled_models_create_same_database() {
     let (_before, mut conn) = empty().await;
     conn.execute(START).await.unwrap();
     let before = live(&mut conn).await;
@@ -148,7 +148,7 @@ async fn the_models_that_were_pulled_make_the_same_database() {
 
 /// The first migration makes what is there: it is recorded, and not run.
 #[tokio::test]
-async fn a_database_that_was_there_goes_on_with_migrations() {
+async fn baseline_of_existing_database_records_first_migrations() {
     let (_db, mut conn) = empty().await;
     conn.execute(START).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
@@ -188,7 +188,7 @@ async fn a_database_that_was_there_goes_on_with_migrations() {
 
 /// Lookback's own, of a database that was migrated.
 #[tokio::test]
-async fn lookbacks_own_tables_are_pulled_as_models() {
+async fn pull_of_built_in_tables_gives_built_in_models() {
     let db = testkit::database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let code = pull(&mut conn, &Scope::default()).await.unwrap();
@@ -205,7 +205,7 @@ async fn lookbacks_own_tables_are_pulled_as_models() {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_not_there_is_an_error() {
+async fn pull_of_missing_schema_is_an_error() {
     let (_db, mut conn) = empty().await;
     let scope = Scope::schemas(["public", "sails"]);
     let error = pull(&mut conn, &scope).await.unwrap_err();

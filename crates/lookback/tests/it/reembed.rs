@@ -38,7 +38,7 @@ async fn wrong(conn: &mut PgConnection) -> i64 {
 }
 
 #[tokio::test]
-async fn every_vector_is_made_anew_and_nothing_else_changes() {
+async fn reembed_recomputes_all_vectors_and_keeps_updated_at() {
     let (_db, mut conn) = of_another_encoder().await;
     let error = lookback::setup::check_encoder(&mut conn).await.unwrap_err();
     assert_eq!(error.remedy(), Some(Remedy::RecomputeVectors));
@@ -64,7 +64,7 @@ async fn every_vector_is_made_anew_and_nothing_else_changes() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_cut_short_is_gone_on_with() {
+async fn reembed_after_interrupted_run_recomputes_the_rest() {
     let (db, mut conn) = of_another_encoder().await;
     let batch_is_done = Notify::new();
     let mut say = |at: &Reembedded| {

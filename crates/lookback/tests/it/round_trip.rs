@@ -134,7 +134,7 @@ async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
 /// Every schema that is drawn is one: PostgreSQL takes it. What is read of it
 /// has nothing to be completed.
 #[test]
-fn what_is_read_is_complete() {
+fn introspected_schema_is_complete() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
     bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
@@ -153,7 +153,7 @@ fn what_is_read_is_complete() {
 /// What is read of a schema that was applied equals it, in the words of the
 /// server; those are the same whether it is there already or not.
 #[test]
-fn what_is_applied_is_read_back() {
+fn introspected_schema_equals_applied_one() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
     bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
@@ -195,7 +195,7 @@ fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
 /// with their new names, types and fills, are taken by the second one. They go
 /// there by way of text, without a migration.
 #[test]
-fn what_is_asked_of_a_migration_can_be_done() {
+fn rows_of_generated_pair_fit_second_schema() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
     bench.run(64, &strategy, async |conn, pair| {
@@ -226,7 +226,7 @@ fn what_is_asked_of_a_migration_can_be_done() {
 
 /// A migration leads from any schema to any other, keeps what stays, and back.
 #[test]
-fn a_migration_leads_where_it_should() {
+fn plan_migrates_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
     bench.run(120, &strategy, async |conn, pair| {
@@ -244,7 +244,7 @@ fn a_migration_leads_where_it_should() {
 /// The same by way of the files that are generated, and back by those that
 /// undo them.
 #[test]
-fn generated_files_lead_there_and_back() {
+fn generated_files_migrate_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
     let strategy = pair(bench.virtual_columns);
     bench.run(120, &strategy, async |conn, pair| {
@@ -296,7 +296,7 @@ fn same(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
 /// Two changes of one schema that are said to go together can be made one after
 /// the other, whichever is first, each as if the other were not there.
 #[test]
-fn what_is_merged_can_be_made_in_either_order() {
+fn merged_changes_can_be_applied_in_either_order() {
     let mut bench = Bench::new();
     let strategy = fork(bench.virtual_columns);
     let (merged, refused) = (std::cell::Cell::new(0_u32), std::cell::Cell::new(0_u32));
@@ -340,7 +340,7 @@ fn what_is_merged_can_be_made_in_either_order() {
 
 /// The same, of what the plans say of themselves.
 #[test]
-fn a_plan_makes_one_schema_of_the_other() {
+fn plan_apply_turns_one_schema_into_the_other() {
     let strategy = pair(true);
     let config = config(500);
     let seed = config.rng_seed;

@@ -104,7 +104,7 @@ async fn columns(
 }
 
 #[tokio::test]
-async fn the_tables_are_those_of_the_design() {
+async fn tables_have_the_columns_of_the_design() {
     let db = testkit::database().await;
     for (table, own) in DESIGN {
         let mut expected: Vec<(&str, &str, bool)> = vec![("id", "int8", false)];
@@ -138,7 +138,7 @@ async fn the_tables_are_those_of_the_design() {
 }
 
 #[tokio::test]
-async fn the_models_are_those_of_the_tables() {
+async fn models_have_the_columns_of_their_tables() {
     async fn compare(pool: &PgPool, table: &'static Table) {
         let rows = sqlx::query(
             "SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type, \
@@ -191,7 +191,7 @@ async fn the_models_are_those_of_the_tables() {
 /// Beside the columns: constraints, indexes, defaults, comments, partitions,
 /// read from the catalog and compared as definitions, not as text.
 #[tokio::test]
-async fn the_models_describe_the_whole_of_each_table() {
+async fn schema_of_models_equals_the_catalog() {
     let db = testkit::database().await;
     let schema = Models::lookback().to_schema().unwrap();
     assert_eq!(
@@ -318,7 +318,7 @@ async fn list(pool: &PgPool, sql: &'static str, table: &str) -> BTreeMap<String,
 }
 
 #[tokio::test]
-async fn every_constraint_that_a_model_explains_is_there() {
+async fn constraints_explained_by_models_exist() {
     let db = testkit::database().await;
     for table in [
         Log::TABLE,
@@ -344,7 +344,7 @@ async fn every_constraint_that_a_model_explains_is_there() {
 
 /// The database holds its own line, whatever writes to it.
 #[tokio::test]
-async fn the_database_itself_refuses_what_the_design_forbids() {
+async fn check_constraints_refuse_invalid_rows() {
     let db = testkit::database().await;
     let refused = [
         "INSERT INTO logs (source, level, message) VALUES ('s', 'verbose', 'm')",

@@ -22,7 +22,7 @@ async fn lines(pool: &PgPool, lines: usize) {
 }
 
 #[tokio::test]
-async fn rows_are_what_was_selected() {
+async fn select_returns_chosen_columns() {
     let db = testkit::database().await;
     let pool = &db.pool;
     lines(pool, 4).await;
@@ -71,7 +71,7 @@ async fn rows_are_what_was_selected() {
 }
 
 #[tokio::test]
-async fn fields_named_by_text_come_as_json() {
+async fn select_text_returns_fields_as_json() {
     let db = testkit::database().await;
     let pool = &db.pool;
     let window = NewMetric::new(
@@ -118,7 +118,7 @@ async fn fields_named_by_text_come_as_json() {
 }
 
 #[tokio::test]
-async fn a_stream_gives_every_record_and_the_connection_back() {
+async fn stream_returns_all_records_and_releases_connection() {
     let db = testkit::database().await;
     lines(&db.pool, 20_000).await;
     let pool = sqlx::postgres::PgPoolOptions::new()
@@ -183,7 +183,7 @@ async fn a_stream_gives_every_record_and_the_connection_back() {
 }
 
 #[tokio::test]
-async fn a_statement_that_is_cancelled_ends_the_stream() {
+async fn stream_of_cancelled_statement_ends_with_error() {
     let db = testkit::database().await;
     // More than any buffer between here and the server takes.
     sqlx::query(

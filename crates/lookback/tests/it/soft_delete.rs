@@ -3,7 +3,7 @@
 use lookback::{Filter, Level, Log, LogPatch, NewLog};
 
 #[tokio::test]
-async fn no_query_sees_or_touches_a_deleted_record() {
+async fn queries_exclude_deleted_records_by_default() {
     let db = testkit::database().await;
     let records = Log::records();
     let create =

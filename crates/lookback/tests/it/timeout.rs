@@ -43,7 +43,7 @@ async fn setting(conn: &mut PgConnection, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_read_ends_when_its_time_is_over() {
+async fn read_that_exceeds_timeout_is_stopped() {
     let db = filled().await;
     let pool = pool_of_one(&db).await;
     let _lock = locked(&db).await;
@@ -92,7 +92,7 @@ async fn every_read_ends_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn in_time_it_is_as_without_a_limit_and_leaves_nothing() {
+async fn read_within_timeout_leaves_settings_unchanged() {
     let db = filled().await;
     let pool = pool_of_one(&db).await;
     let logs = Log::records().timeout(LONG);
@@ -128,7 +128,7 @@ async fn in_time_it_is_as_without_a_limit_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn no_limit_is_the_servers_and_is_told_apart() {
+async fn read_without_timeout_obeys_statement_timeout_of_server() {
     let db = filled().await;
     let _lock = locked(&db).await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
@@ -142,7 +142,7 @@ async fn no_limit_is_the_servers_and_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_read_that_nobody_waits_for_is_stopped_by_the_server() {
+async fn dropped_read_with_timeout_is_stopped_by_server() {
     let db = filled().await;
     let pool = pool_of_one(&db).await;
     let lock = locked(&db).await;
@@ -174,7 +174,7 @@ async fn a_read_that_nobody_waits_for_is_stopped_by_the_server() {
 }
 
 #[tokio::test]
-async fn a_connection_of_the_callers_goes_on_after_a_dropped_read() {
+async fn connection_of_caller_is_usable_after_dropped_read() {
     let db = filled().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     for microseconds in [0, 200, 500, 900, 1_500, 3_000] {
@@ -187,7 +187,7 @@ async fn a_connection_of_the_callers_goes_on_after_a_dropped_read() {
 }
 
 #[tokio::test]
-async fn what_does_not_heed_a_limit_refuses_it() {
+async fn stream_and_writes_with_timeout_are_refused() {
     use futures_util::TryStreamExt as _;
     let db = filled().await;
     let logs = Log::records().timeout(LONG);

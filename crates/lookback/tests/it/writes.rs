@@ -18,7 +18,7 @@ fn log(message: &str) -> NewLog {
 }
 
 #[tokio::test]
-async fn a_record_comes_back_as_it_was_given() {
+async fn create_returns_record_as_given() {
     let db = testkit::database().await;
     let meta = json!({"big": 123_456_789_012_345_678_u64, "text": "ünï\u{1f600}", "list": [1, null, true]});
     let new = log("disk is full")
@@ -97,7 +97,7 @@ async fn json_numbers_keep_every_digit() {
 }
 
 #[tokio::test]
-async fn every_wrong_field_is_named_at_once() {
+async fn create_with_invalid_fields_names_each() {
     let db = testkit::database().await;
     let bad = NewLog::new("a\0b", Level::Info, "\t").meta(json!({"k": "v\0"}));
     let error = Log::records().create(&db.pool, bad).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn every_wrong_field_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn a_second_user_of_an_email_is_a_conflict() {
+async fn create_user_with_taken_email_is_a_conflict() {
     let db = testkit::database().await;
     let create = |email: &str| {
         let new = NewUser::new(email, "hash");
@@ -145,7 +145,7 @@ async fn a_second_user_of_an_email_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_patch_tells_absent_from_null() {
+async fn patch_distinguishes_absent_from_null() {
     let db = testkit::database().await;
     let new = NewRequestSnapshot::new("GET", "/a", time("2026-01-01T00:00:00Z"), "1", "test")
         .user_id("u1")
@@ -190,7 +190,7 @@ async fn a_patch_tells_absent_from_null() {
 }
 
 #[tokio::test]
-async fn the_embedding_follows_the_search_fields() {
+async fn embedding_is_updated_with_search_fields() {
     let db = testkit::database().await;
     let embedding = |id: i64| {
         let pool = db.pool.clone();
@@ -250,7 +250,7 @@ async fn the_embedding_follows_the_search_fields() {
 }
 
 #[tokio::test]
-async fn two_changes_at_once_end_in_one_embedding_of_both() {
+async fn concurrent_updates_give_embedding_of_both() {
     let db = testkit::database().await;
     let records = Log::records();
     for _ in 0..20 {
@@ -276,7 +276,7 @@ async fn two_changes_at_once_end_in_one_embedding_of_both() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_the_caller_holds_everything() {
+async fn writes_in_transaction_roll_back_with_it() {
     let db = testkit::database().await;
     let kept = Log::records().create(&db.pool, log("kept")).await.unwrap();
 
@@ -360,7 +360,7 @@ async fn queries_run_in_spawned_tasks() {
 }
 
 #[tokio::test]
-async fn hidden_columns_stay_inside() {
+async fn hidden_columns_are_not_in_json_debug_or_errors() {
     let db = testkit::database().await;
     let secret = "$argon2id$v=19$secret";
     let new = NewUser::new("ada@example.com", secret);
@@ -393,7 +393,7 @@ async fn hidden_columns_stay_inside() {
 }
 
 #[tokio::test]
-async fn without_migrations_the_error_says_so() {
+async fn list_without_tables_suggests_migrations() {
     let db = testkit::empty_database().await;
     let error = Log::records().list(&db.pool).await.unwrap_err();
     assert!(error.is_setup());

@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "0 has no place on a logarithmic scale")]
-    fn nothing_is_drawn_where_it_is_not() {
+    fn svg_of_single_zero_point_does_not_panic() {
         let mut growth = Growth::new("x", "rows", "ms");
         growth.point("a", 1, 0.0);
         svg(&growth, Scale::LogLog);

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_times_that_were_measured() {
+    fn percentiles_are_measured_times() {
         let mut times = Times::default();
         for milliseconds in [5, 1, 4, 2, 3] {
             times.push(Duration::from_millis(milliseconds));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_contest_keeps_its_order() {
+    async fn contest_keeps_order_of_first_runs() {
         let mut contest = Contest::new();
         for name in ["b", "a", "b"] {
             contest.time(name, async {}).await;

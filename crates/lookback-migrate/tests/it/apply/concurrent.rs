@@ -22,7 +22,7 @@ async fn shop(index: &str) -> Shop {
 }
 
 #[tokio::test]
-async fn a_failed_build_changes_nothing() {
+async fn failed_index_build_drops_index_and_stays_pending() {
     let mut shop = shop("CREATE UNIQUE INDEX CONCURRENTLY i\n  ON public.t (id);").await;
     shop.run("INSERT INTO t VALUES (7, 'again')").await;
     let ran = shop.migrate().await;
@@ -45,7 +45,7 @@ async fn a_failed_build_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_invalid_index_is_dropped_and_built() {
+async fn invalid_index_is_dropped_and_rebuilt() {
     for index in [
         "CREATE INDEX CONCURRENTLY i ON t (id)",
         // Without a look, this one would be passed over in silence.
@@ -63,7 +63,7 @@ async fn an_invalid_index_is_dropped_and_built() {
 
 /// A run that was killed between the build and the record of it.
 #[tokio::test]
-async fn an_index_that_is_there_is_recorded_and_not_built_again() {
+async fn existing_index_is_recorded_and_not_rebuilt() {
     for rest in [
         "i ON t (id)",
         "\"I\" ON t USING btree (lower(name) text_pattern_ops DESC NULLS LAST, id) INCLUDE (tags) WHERE id > 7 AND name IS NOT NULL",
@@ -96,7 +96,7 @@ async fn an_index_that_is_there_is_recorded_and_not_built_again() {
 }
 
 #[tokio::test]
-async fn another_index_of_the_name_is_an_error() {
+async fn index_with_same_name_and_other_definition_is_refused() {
     for (wanted, there) in [
         ("i ON t (id)", "CREATE INDEX i ON t (name)"),
         ("i ON t (id)", "CREATE UNIQUE INDEX i ON t (id)"),
@@ -137,7 +137,7 @@ async fn another_index_of_the_name_is_an_error() {
 
 /// It is no leftover: somebody is at it.
 #[tokio::test]
-async fn an_index_that_somebody_builds_is_waited_for() {
+async fn index_that_another_session_builds_is_awaited() {
     let mut shop = shop("CREATE INDEX CONCURRENTLY i ON t (id)").await;
     shop.options.lock_timeout = Duration::from_secs(60);
     let mut old = shop.another().await;
@@ -168,7 +168,7 @@ async fn an_index_that_somebody_builds_is_waited_for() {
 
 /// As PostgreSQL's manual has it for a REINDEX CONCURRENTLY that failed.
 #[tokio::test]
-async fn what_a_stopped_reindex_left_is_dropped() {
+async fn reindex_drops_indexes_left_by_interrupted_reindex() {
     for reindex in [
         "REINDEX INDEX CONCURRENTLY i",
         "REINDEX TABLE CONCURRENTLY t",

@@ -8,7 +8,7 @@ const ORDERS: (&str, &str) = (
 );
 
 #[tokio::test]
-async fn a_failed_file_is_rolled_back_and_says_where_it_failed() {
+async fn failed_file_is_rolled_back_with_line_in_error() {
     let mut said = Vec::new();
     for sql in [
         // The server gives the place, on the third line of the statement.
@@ -44,7 +44,7 @@ async fn a_failed_file_is_rolled_back_and_says_where_it_failed() {
 }
 
 #[tokio::test]
-async fn a_failure_of_the_first_file_leaves_the_database_as_it_was() {
+async fn failure_of_first_file_leaves_database_unchanged() {
     let mut shop = Shop::new(&[("1_a.sql", "SELECT 1 / 0")]).await;
     insta::assert_snapshot!(shop.migrate().await.error(), @"
     error: 1_a.sql, line 1 (statement 1 of 1): division by zero (SQLSTATE 22012)
@@ -54,7 +54,7 @@ async fn a_failure_of_the_first_file_leaves_the_database_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_has_rolled_back() {
+async fn lost_connection_rolls_back_the_file() {
     let mut shop = Shop::new(&[
         ORDERS,
         (
@@ -80,7 +80,7 @@ async fn a_connection_that_is_lost_has_rolled_back() {
 /// A run that is dropped leaves the file to the next run, on the same
 /// connection and on another.
 #[tokio::test]
-async fn a_dropped_run_leaves_nothing_half_done() {
+async fn dropped_apply_leaves_file_to_next_run() {
     let mut shop = Shop::new(&[
         ORDERS,
         (

@@ -17,7 +17,7 @@ fn refused(files: &[(&str, &[u8])]) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_a_folder_is_said_by_name() {
+fn migrations_folder_with_invalid_file_names_it() {
     let missing = Migrations::folder(Path::new("/nowhere/at/all")).unwrap_err();
     let all = [
         said(&missing),
@@ -33,7 +33,7 @@ fn what_is_wrong_with_a_folder_is_said_by_name() {
 }
 
 #[test]
-fn files_are_read_by_the_rules_of_sqlx() {
+fn migrations_folder_is_read_by_the_rules_of_sqlx() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     std::fs::create_dir(at("meta")).unwrap();
@@ -71,7 +71,7 @@ fn files_are_read_by_the_rules_of_sqlx() {
 
 /// Before the first of them is run, all are looked through.
 #[tokio::test]
-async fn a_file_that_cannot_be_run_is_found_before_any_is() {
+async fn apply_refuses_unsupported_file_before_running_any() {
     let mut said = Vec::new();
     for sql in [
         "SELECT 'open",

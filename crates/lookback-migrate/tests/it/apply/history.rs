@@ -58,7 +58,7 @@ async fn pending_files_are_applied_in_order_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_file_from_a_merged_branch_is_applied_with_a_word() {
+async fn file_older_than_newest_applied_is_applied_with_warning() {
     let mut shop = Shop::new(&[("1_a.sql", "SELECT 1"), ("5_e.sql", "SELECT 1")]).await;
     shop.migrate().await.ok();
     shop.write("3_c.sql", "CREATE TABLE c ()");
@@ -75,7 +75,7 @@ async fn a_file_from_a_merged_branch_is_applied_with_a_word() {
 }
 
 #[tokio::test]
-async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
+async fn edited_or_missing_applied_file_stops_apply() {
     let mut shop = Shop::new(&[("1_a.sql", "SELECT 1"), ("2_b_c.sql", "SELECT 2")]).await;
     shop.migrate().await.ok();
     shop.write("3_c.sql", "CREATE TABLE c ()");
@@ -106,7 +106,7 @@ async fn what_is_applied_and_has_no_file_or_another_stops_a_run() {
 
 /// As files are that pg_dump writes.
 #[tokio::test]
-async fn a_file_that_changes_the_search_path_changes_it_for_itself() {
+async fn search_path_cleared_by_file_is_restored_after_it() {
     let set = "SELECT pg_catalog.set_config('search_path', '', false); SET lock_timeout = 0;";
     let mut shop = Shop::new(&[
         ("1_a.sql", &format!("{set} CREATE TABLE public.a ();")),
@@ -126,7 +126,7 @@ async fn a_file_that_changes_the_search_path_changes_it_for_itself() {
 }
 
 #[tokio::test]
-async fn a_file_after_which_nothing_can_be_recorded_is_named() {
+async fn file_that_makes_transaction_read_only_is_named() {
     let sql = "CREATE TABLE a (); SET LOCAL transaction_read_only = on";
     let mut shop = Shop::new(&[("1_a.sql", sql)]).await;
     let error = shop.migrate().await.error();
@@ -139,7 +139,7 @@ async fn a_file_after_which_nothing_can_be_recorded_is_named() {
 
 /// One run of two files does what two runs do.
 #[tokio::test]
-async fn what_a_file_sets_is_undone_after_it() {
+async fn settings_changed_by_file_are_reset_before_next_file() {
     let mut shop = Shop::new(&[
         (
             "1_a.sql",
@@ -161,7 +161,7 @@ async fn what_a_file_sets_is_undone_after_it() {
 
 /// In a schema of its own, an application has a history of its own.
 #[tokio::test]
-async fn a_schema_has_its_own_history() {
+async fn apply_in_another_schema_uses_separate_history() {
     let mut shop = Shop::new(&[("1_a.sql", "CREATE TABLE a ()")]).await;
     shop.migrate().await.ok();
     shop.run("CREATE SCHEMA other; SET search_path = other")

@@ -40,7 +40,7 @@ async fn locked_shop() -> (Shop, PgConnection) {
 }
 
 #[tokio::test]
-async fn a_table_in_use_is_tried_again_until_it_is_free() {
+async fn locked_table_is_retried_until_released() {
     let (mut shop, mut holder) = locked_shop().await;
     let (free, mut is_free) = mpsc::unbounded_channel();
     let letting_go = async {
@@ -68,7 +68,7 @@ async fn a_table_in_use_is_tried_again_until_it_is_free() {
 }
 
 #[tokio::test]
-async fn who_holds_a_table_too_long_is_named() {
+async fn lock_timeout_error_names_holder_of_table() {
     let (mut shop, mut holder) = locked_shop().await;
     shop.options.lock_timeout = Duration::from_millis(300);
     let error = shop.migrate().await.error();
@@ -85,7 +85,7 @@ async fn who_holds_a_table_too_long_is_named() {
 }
 
 #[tokio::test]
-async fn a_deadlock_is_tried_again() {
+async fn deadlocked_file_is_retried() {
     let mut shop = Shop::new(&[("1_t.sql", "CREATE TABLE a (); CREATE TABLE b ()")]).await;
     shop.migrate().await.ok();
     shop.write(
@@ -121,7 +121,7 @@ async fn a_deadlock_is_tried_again() {
 
 /// Statements of a file without transaction are tried again one by one.
 #[tokio::test]
-async fn a_statement_without_transaction_is_tried_again() {
+async fn locked_statement_without_transaction_is_retried() {
     let (mut shop, mut holder) = locked_shop().await;
     shop.write(
         "2_c.sql",
@@ -142,7 +142,7 @@ async fn a_statement_without_transaction_is_tried_again() {
 }
 
 #[tokio::test]
-async fn who_is_migrating_is_named_while_waiting_and_at_the_end() {
+async fn wait_for_migration_lock_names_its_holder() {
     let mut shop = Shop::new(&[("1_t.sql", "CREATE TABLE t ()")]).await;
     let mut holder = shop.another().await;
     run(
@@ -173,7 +173,7 @@ async fn who_is_migrating_is_named_while_waiting_and_at_the_end() {
 
 /// With a blocking lock, a waiting process would keep the index from being built.
 #[tokio::test]
-async fn five_at_once_build_an_index_concurrently_once() {
+async fn concurrent_applies_build_each_index_once() {
     let shop = Shop::new(&[
         ("1_t.sql", "CREATE TABLE t AS SELECT * FROM generate_series(1, 10000) AS id"),
         ("2_i.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (id);"),

@@ -13,7 +13,7 @@ INSERT INTO a VALUES (3);
 ";
 
 #[tokio::test]
-async fn a_file_that_failed_goes_on_where_it_stopped() {
+async fn partly_applied_file_resumes_at_failed_statement() {
     let mut shop = Shop::new(&[("1_a.sql", THREE)]).await;
     let first = shop.migrate().await.error();
     assert_eq!(shop.status().await, "1 Partial { done: 2 }");
@@ -47,7 +47,7 @@ async fn a_file_that_failed_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_file_that_failed_at_once_is_as_if_it_had_never_begun() {
+async fn file_that_fails_at_first_statement_leaves_no_record() {
     let mut shop = Shop::new(&[("1_a.sql", "-- no-transaction\nVACUUM nothing")]).await;
     insta::assert_snapshot!(shop.migrate().await.error(), @r#"
     error: 1_a.sql, line 2 (statement 1 of 1): relation "nothing" does not exist (SQLSTATE 42P01)
@@ -58,7 +58,7 @@ async fn a_file_that_failed_at_once_is_as_if_it_had_never_begun() {
 }
 
 #[tokio::test]
-async fn a_transaction_within_a_file_is_all_or_nothing() {
+async fn transaction_within_file_is_rolled_back_on_failure() {
     let sql = "-- no-transaction
 CREATE TABLE a (id int);
 BEGIN;
@@ -81,7 +81,7 @@ INSERT INTO a VALUES (3);
 
 /// Killed within a statement of which nobody can say whether it took effect.
 #[tokio::test]
-async fn a_statement_in_doubt_is_left_to_a_person() {
+async fn statement_with_unknown_outcome_requires_manual_repair() {
     let sql = "-- no-transaction
 CREATE TABLE a (id int);
 DO $$ BEGIN INSERT INTO a VALUES (1); COMMIT; END $$;
@@ -138,7 +138,7 @@ INSERT INTO a VALUES (2);
 
 /// Killed between dropping an index and the record of it.
 #[tokio::test]
-async fn an_index_that_was_dropped_before_a_kill_is_passed_over() {
+async fn index_dropped_before_a_kill_is_skipped_on_resume() {
     let mut shop = Shop::new(&[
         (
             "1_a.sql",

@@ -57,7 +57,7 @@ async fn relay(n: usize, mut from: OwnedReadHalf, to: Ways, swap: Arc<AtomicUsiz
 }
 
 #[tokio::test]
-async fn a_connection_that_was_moved_to_another_session_is_noticed() {
+async fn connection_moved_to_another_session_stops_apply() {
     let mut shop = Shop::new(&[
         ("1_a.sql", "CREATE TABLE a ()"),
         ("2_b.sql", "CREATE TABLE b ()"),
@@ -94,7 +94,7 @@ async fn a_connection_that_was_moved_to_another_session_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_let_go_meanwhile_is_noticed() {
+async fn migration_lock_released_by_a_file_stops_apply() {
     let mut shop = Shop::new(&[
         ("1_a.sql", "SELECT pg_advisory_unlock_all()"),
         ("2_b.sql", "CREATE TABLE b ()"),
@@ -108,7 +108,7 @@ async fn a_lock_that_is_let_go_meanwhile_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_looks_like_a_pooler_is_warned_of() {
+async fn pooler_port_or_host_name_emits_warning() {
     let mut shop = Shop::new(&[]).await;
     for (url, expected) in [
         ("postgres://db.example:6432/shop", Some("db.example:6432")),

@@ -3,7 +3,7 @@
 use super::Shop;
 
 #[tokio::test]
-async fn the_newest_is_undone_by_its_down_file() {
+async fn revert_runs_down_file_of_newest_migration() {
     let mut shop = Shop::new(&[
         ("1_a.sql", "CREATE TABLE a (id int)"),
         ("2_b.up.sql", "CREATE TABLE b (id int)"),
@@ -40,7 +40,7 @@ async fn the_newest_is_undone_by_its_down_file() {
 }
 
 #[tokio::test]
-async fn a_revert_that_fails_leaves_the_migration_applied() {
+async fn failed_revert_leaves_migration_applied() {
     let mut shop = Shop::new(&[
         ("1_a.up.sql", "CREATE TABLE a (id int)"),
         ("1_a.down.sql", "DROP TABLE a; DROP TABLE b"),
@@ -76,7 +76,7 @@ async fn a_revert_that_fails_leaves_the_migration_applied() {
 }
 
 #[tokio::test]
-async fn what_is_applied_in_part_is_not_reverted() {
+async fn revert_of_partly_applied_migration_is_refused() {
     let mut shop = Shop::new(&[
         (
             "1_a.up.sql",

@@ -68,7 +68,7 @@ async fn by_us(shop: &mut Shop, target: i64) {
 }
 
 #[tokio::test]
-async fn either_goes_on_where_the_other_stopped() {
+async fn apply_and_sqlx_continue_each_others_migrations() {
     let mut ours = Shop::new(FILES).await;
     by_us(&mut ours, 5).await;
     let expected = state(&mut ours).await;
@@ -99,7 +99,7 @@ async fn either_goes_on_where_the_other_stopped() {
 }
 
 #[tokio::test]
-async fn either_reverts_what_the_other_applied() {
+async fn revert_and_sqlx_undo_each_others_migrations() {
     let mut shop = Shop::new(FILES).await;
     by_sqlx(&shop, 5).await;
     assert_eq!(shop.revert().await.ok().unwrap().version, 5);

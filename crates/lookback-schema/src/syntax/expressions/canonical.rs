@@ -823,7 +823,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_prints_equals_what_was_written() {
+    fn expression_equals_its_form_printed_by_server() {
         for (written, printed) in [
             ("now()", "CURRENT_TIMESTAMP"),
             (
@@ -908,7 +908,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_another_thing_differs() {
+    fn expressions_of_different_meaning_differ() {
         for (a, b) in [
             ("a + b * c", "(a + b) * c"),
             ("a - (b - c)", "a - b - c"),
@@ -934,7 +934,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_may_be_cast_to_its_type() {
+    fn is_same_default_ignores_cast_to_column_type() {
         let same = |a: &str, b: &str, ty: &str| {
             let (a, b) = (Expression::new(a).unwrap(), Expression::new(b).unwrap());
             a.is_same_default(&b, &ty.parse().unwrap())
@@ -953,7 +953,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_around_an_expression_is_no_part_of_it() {
+    fn expression_text_excludes_outer_comments_and_parentheses() {
         let text = |text: &str| Expression::new(text).unwrap().to_string();
         assert_eq!(text("/* why */ a > 0 -- because"), "a > 0");
         assert_eq!(text("a > /* all */ 0"), "a > /* all */ 0");
@@ -964,7 +964,7 @@ mod tests {
     }
 
     #[test]
-    fn qualified_names_are_renamed_and_nothing_else() {
+    fn with_renamed_qualified_renames_only_types_and_their_literals() {
         let pair = |from: &str, to: &str| (from.parse().unwrap(), to.parse().unwrap());
         let names = [pair("s.mood", "t.\"Mood\""), pair("public.mood", "mood")].into();
         let renamed = Expression::new(
@@ -979,7 +979,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_columns_are_columns_for_certain() {
+    fn plain_columns_excludes_names_that_may_not_be_columns() {
         for (text, columns) in [
             ("level IN ('a', 'b') AND NOT total >= 0", "level total"),
             ("lower(\"E mail\") <> coalesce(a, b)", "E mail a b"),
@@ -1007,7 +1007,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_renamed_and_nothing_else() {
+    fn with_renamed_columns_renames_only_columns() {
         let names = [("msg".to_owned(), "Message".to_owned())].into();
         let renamed = Expression::new("msg <> 'msg' AND msg(msg) = x::msg")
             .unwrap()
@@ -1020,7 +1020,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_expression_is_refused() {
+    fn expression_new_of_invalid_text_is_refused() {
         let said = |text: &str| Expression::new(text).unwrap_err().to_string();
         insta::assert_snapshot!([said(" "), said("a > (1"), said("a)"), said("'x"), said("1; drop table t")].join("\n"), @"
         `` is not an expression: it is empty

@@ -245,7 +245,7 @@ mod tests {
     };
 
     #[test]
-    fn places_never_change() {
+    fn bloom_filter_bits_are_unchanged() {
         assert_eq!(digit_token_bits("abcd"), [0; 0]);
         assert_eq!(digit_token_bits("12 345"), [0; 0]);
         assert_eq!(digit_token_bits("id 1234"), [10397, 7103, 3808, 513]);
@@ -268,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_has_the_pieces_of_each_of_its_parts(
+        fn bloom_filter_of_text_has_tokens_of_any_part(
             before in "[a-f0-9é \n-]{0,12}", part in "\\PC{0,20}|[a-c0-9.]{0,20}", after in "[a-f0-9é \n-]{0,12}",
         ) {
             let whole = format!("{before}{part}{after}");

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_together_are_listed_as_one_range_is() {
+    fn posting_sum_of_adjacent_ranges_equals_whole_range() {
         let most = FULL_POSTING as i64;
         for parts in [
             vec![0, 10, 20],
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_two_ranges_list_counts_once() {
+    fn posting_sum_of_overlapping_ranges_counts_records_once() {
         let (rows, ids) = sum([of(0, 10), of(5, 20), of(7, 8)]).stored();
         assert_eq!((rows, ids.len(), ids[0]), (20, 20, 19));
         let (rows, ids) = sum([of(0, 900), of(800, 1_200)]).stored();

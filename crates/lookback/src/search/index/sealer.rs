@@ -529,7 +529,7 @@ mod tests {
     use crate::{Log, Model as _};
 
     #[test]
-    fn a_segment_is_long_if_all_ids_up_to_the_next_multiple_are_known() {
+    fn sealer_end_is_long_segment_when_all_ids_known() {
         let sealer = Sealer::new(Log::TABLE, 100).unwrap();
         for (first_id, known, end) in [
             (0, 399, Some(399)),

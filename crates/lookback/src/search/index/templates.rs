@@ -104,7 +104,7 @@ mod tests {
     use super::{digit_runs, has_digit, template, templates_within};
 
     #[test]
-    fn numbers_and_ids_are_left_out() {
+    fn template_masks_numbers_and_ids() {
         let text = "blk_-7 from 10.0.0.1:50010 (é7d97b2, user42) ok\nAPI";
         assert_eq!(template(text), "blk_-0 from 0.0.0.0:0 (0, 0) ok\nAPI");
         let runs: Vec<&str> = digit_runs(text).collect();
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_in_a_text_is_in_its_template_or_left_out(
+        fn template_contains_any_part_of_text_unless_masked(
             before in "[a-c0-9 .-]{0,6}", part in "[a-cé0-9 .-]{0,8}", after in "[a-c0-9 .-]{0,6}",
         ) {
             let text = format!("{before}{part}{after}");

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_letter_leaves_a_piece() {
+    fn fragments_are_start_and_end_of_word() {
         assert_eq!(fragments("conection"), ["cone", "tion"]);
         assert_eq!(fragments("error"), ["err", "ror"]);
         assert_eq!(fragments("dead"), ["dea", "ead"]);
@@ -190,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn words_are_distinct_and_folded() {
+    fn query_words_are_distinct_and_folded() {
         let query = query("  Found child\tfound CHILD workerEnv.init() ");
         assert_eq!(query.words, ["found", "child", "workerenv", "init"]);
         assert_eq!(query.phrase, "found child found child workerenv.init()");
     }
 
     #[test]
-    fn the_words_to_fetch_by_are_chosen_from_all() {
+    fn fetch_words_are_chosen_from_all_words() {
         let short: String = ('a'..='z').map(|c| format!("{c}{c}{c} ")).collect();
         let query = query(&format!("{short} needles"));
         assert_eq!(query.words.len(), 24);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_fetched_by_words_that_tell_something() {
+    fn fetch_words_exclude_stop_words() {
         let fetched = |text| {
             query(text)
                 .fetch_words

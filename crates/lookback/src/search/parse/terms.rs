@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn words_phrases_and_exclusions_are_told_apart() {
+    fn terms_separate_words_phrases_and_exclusions() {
         let terms = terms("timeout \"connection refused\" -cache -\"slow query\" of blk_-7");
         assert_eq!(terms.words, ["timeout", "of", "blk_-7"]);
         assert_eq!(terms.phrases, ["connection refused"]);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_the_model_is_a_filter() {
+    fn term_with_field_of_model_is_a_filter() {
         let filters = |text| terms(text).filters;
         assert_eq!(filters("level:error"), [Log::level().eq(Level::Error).node]);
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_field_is_a_word() {
+    fn term_with_unknown_field_or_value_is_a_word() {
         for word in [
             "http://x",
             "foo:bar",
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_input_is_read_as_far_as_it_goes() {
+    fn terms_of_malformed_or_long_text_stay_within_limits() {
         assert_eq!(
             terms("\"connection refused").words,
             ["connection", "refused"]
@@ -274,7 +274,7 @@ mod tests {
     proptest! {
         /// Every text is parsed, and each term is a part of it.
         #[test]
-        fn every_text_is_read(text in "(\\PC|[\"\\-: \0]|level:|id:|-\"){0,60}") {
+        fn terms_of_any_text_are_parts_of_it(text in "(\\PC|[\"\\-: \0]|level:|id:|-\"){0,60}") {
             let Terms { words, phrases, without, .. } = terms(&text);
             for term in words.iter().chain(&phrases).chain(&without) {
                 prop_assert!(!term.trim().is_empty());
@@ -284,7 +284,7 @@ mod tests {
 
         /// Formatted terms parse to the same terms.
         #[test]
-        fn terms_are_read_back(
+        fn terms_round_trip_through_text(
             words in prop::collection::vec("[a-z0-9.]{1,8}", 0..4),
             phrases in prop::collection::vec("[a-z0-9:-][a-z0-9 :-]{0,8}", 0..4),
             without in prop::collection::vec("[a-z0-9]{1,8}", 0..4),

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn camel_case_is_words_too() {
+    fn words_split_camel_case() {
         assert_eq!(
             words("NameSystem.addBlock: 7"),
             [

@@ -225,7 +225,7 @@ mod tests {
 
     /// However long a text is, and however often it contains the words.
     #[test]
-    fn a_long_text_is_looked_at_in_its_start_and_some_places() {
+    fn compared_ranges_of_long_text_are_limited() {
         let words = ["needle", "haystack", "é"].map(str::to_owned);
         // Up to three bytes more on either side, to the boundary of a character.
         let around = |word: &String| MAX_DISTANT_PLACES * (word.len() + 2 * (CONTEXT + 3));
@@ -249,7 +249,7 @@ mod tests {
     /// A megabyte of long words, each containing one of the query, and a query
     /// with as many words as there may be.
     #[test]
-    fn few_words_of_a_long_text_are_compared() {
+    fn explain_compares_few_words_of_long_text() {
         const LENGTH: usize = 600;
         let word = |number: usize| format!("needle{number}{}", "x".repeat(LENGTH));
         let text = (0..1_500).map(word).collect::<Vec<_>>().join(" ");

@@ -79,7 +79,7 @@ mod tests {
     use crate::search::parse::text::lower;
 
     #[test]
-    fn letters_are_found_where_they_are_whatever_their_case() {
+    fn find_in_folded_text_ignores_case() {
         let text = "İstanbul ÅNGSTRÖM ångström";
         let folded = FoldedText::new(text);
         let found: Vec<&str> = folded.find("ångström").map(|range| &text[range]).collect();
@@ -91,14 +91,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranges_are_on_borders_and_hold_the_letters(text in "[a-zA-ZİßΣ é🦀]{0,20}", letters in "[a-zß é]{1,3}") {
+        fn find_ranges_are_on_char_boundaries_and_contain_letters(text in "[a-zA-ZİßΣ é🦀]{0,20}", letters in "[a-zß é]{1,3}") {
             for range in FoldedText::new(&text).find(&letters) {
                 prop_assert!(lower(&text[range]).contains(&letters));
             }
         }
 
         #[test]
-        fn merged_ranges_are_apart_and_cover_the_same(ranges in prop::collection::vec((0usize..30, 0usize..5), 0..10)) {
+        fn merged_ranges_are_disjoint_and_cover_the_same(ranges in prop::collection::vec((0usize..30, 0usize..5), 0..10)) {
             let ranges: Vec<_> = ranges.into_iter().map(|(start, length)| start..start + length + 1).collect();
             let merged = merged(ranges.clone());
             prop_assert!(merged.windows(2).all(|two| two[0].end < two[1].start));

@@ -236,7 +236,7 @@ mod tests {
     use crate::search::MatchKind;
 
     #[test]
-    fn endings_are_short_and_beginnings_are_not() {
+    fn is_inflection_accepts_only_short_endings() {
         for (word, other) in [
             ("finished", "finish"),
             ("closed", "close"),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_is_compared_by_its_start() {
+    fn trigrams_of_long_word_are_those_of_its_start() {
         let all = |length| super::trigrams(&"abc".repeat(length)).len();
         assert_eq!(all(10), 31);
         assert_eq!(all(1_000), super::MAX_SPELT + 1);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_word_before_its_start_before_parts_before_misspellings() {
+    fn word_matcher_ranks_exact_prefix_part_then_misspelling() {
         let mut matcher = WordMatcher::new(&["child".to_owned()]);
         let matched: Vec<_> = ["Child", "children", "grandchild", "chidl", "nothing"]
             .map(|word| matcher.matches(word)[0])

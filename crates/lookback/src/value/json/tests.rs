@@ -107,7 +107,7 @@ fn parse_of_bad_text_says_where() {
 }
 
 #[test]
-fn numbers_are_those_of_json() {
+fn json_number_parses_only_numbers_of_json() {
     for text in [
         "0",
         "-1",

@@ -37,7 +37,7 @@ async fn fold(db: &testkit::Database, collation: &str) -> Fold {
 }
 
 #[tokio::test]
-async fn answers_are_those_of_a_plain_evaluation() {
+async fn filter_finds_same_as_plain_evaluation() {
     let db = testkit::database().await;
     sqlx::raw_sql(CREATE).execute(&db.pool).await.unwrap();
     let folds = Rc::new(Folds {

@@ -12,7 +12,7 @@ async fn database() -> testkit::Database {
 }
 
 #[tokio::test]
-async fn arrays_are_stored_and_read_back() {
+async fn array_columns_round_trip() {
     let db = database().await;
     let at = crate::time("2026-01-31T08:30:00.123456Z");
     let mut new = NewThing::new("n", 1, [i64::MIN, 0, i64::MAX]);
@@ -71,7 +71,7 @@ async fn arrays_are_stored_and_read_back() {
 }
 
 #[tokio::test]
-async fn what_is_no_array_is_refused() {
+async fn invalid_array_is_refused() {
     let from_json = |json: Json| {
         let Json::Object(map) = json else {
             unreachable!()
@@ -148,7 +148,7 @@ async fn what_is_no_array_is_refused() {
 
 /// Words of a list stand for every type that they spell.
 #[tokio::test]
-async fn words_spell_elements_of_json() {
+async fn array_lookups_on_json_match_words_of_any_type() {
     let db = database().await;
     let docs = [
         json!({"l": ["a", 42]}),
@@ -208,7 +208,7 @@ struct Box {
 }
 
 #[tokio::test]
-async fn a_migration_makes_columns_of_arrays() {
+async fn migration_of_model_creates_array_columns() {
     use lookback::migrate::{Models, Scope, canonical, read};
 
     let db = testkit::database().await;

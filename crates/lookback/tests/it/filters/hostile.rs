@@ -52,7 +52,7 @@ const HOSTILE: [&str; 40] = [
 ];
 
 #[tokio::test]
-async fn values_arrive_as_values() {
+async fn hostile_filter_values_match_only_themselves() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = HOSTILE
         .map(|text| {
@@ -133,7 +133,7 @@ async fn values_arrive_as_values() {
 /// Where names, lookups, numbers, times and groups are expected, it is refused,
 /// or read as a value that finds nothing; never an error of the database.
 #[tokio::test]
-async fn what_is_no_value_is_refused() {
+async fn hostile_text_outside_of_values_is_refused() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = HOSTILE
         .map(|text| NewLog::new(text, Level::Info, "m"))
@@ -201,7 +201,7 @@ async fn what_is_no_value_is_refused() {
 /// Fields, stretches of time, zones, measures, keys and cursors are read from
 /// text, too: none of these is one, and every zone is a value.
 #[tokio::test]
-async fn what_is_no_name_is_refused() {
+async fn hostile_text_as_field_measure_or_cursor_is_refused() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = HOSTILE
         .map(|text| NewLog::new(text, Level::Info, "m"))
@@ -258,7 +258,7 @@ async fn what_is_no_name_is_refused() {
 
 /// As a document, a path of this many keys would overflow the stack.
 #[tokio::test]
-async fn a_path_is_not_endless() {
+async fn json_path_over_100_keys_is_refused() {
     let db = testkit::database().await;
     let text = vec!["a"; 400_000].join(".");
     for filter in [

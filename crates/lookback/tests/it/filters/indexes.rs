@@ -24,7 +24,7 @@ async fn scans(db: &testkit::Database, index: &str, filter: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn an_index_serves_what_it_can() {
+async fn filters_use_matching_indexes() {
     let db = testkit::database().await;
     sqlx::raw_sql(CREATE).execute(&db.pool).await.unwrap();
     sqlx::raw_sql(
@@ -60,7 +60,7 @@ async fn an_index_serves_what_it_can() {
 }
 
 #[tokio::test]
-async fn a_list_is_one_value_however_long() {
+async fn is_in_with_long_list_binds_one_value() {
     let db = testkit::database().await;
     let logs: Vec<NewLog> = (0..100)
         .map(|n| NewLog::new("API", Level::Info, format!("line {n}")))

@@ -179,7 +179,7 @@ async fn spilled_batch_in_doubt_is_stored_once() {
 
 /// Every version of the format stays readable.
 #[tokio::test]
-async fn files_of_the_first_version_are_read() {
+async fn spill_files_of_version_1_are_read() {
     let db = testkit::database().await;
     let folder = tempfile::tempdir().unwrap();
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/ingest/spill-v1");
