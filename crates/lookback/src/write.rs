@@ -5,10 +5,11 @@
 
 pub(crate) mod copy;
 mod insert;
+mod insert_many;
 mod row;
 
-pub(crate) use copy::{copy_all, omits_same_columns};
-pub(crate) use insert::{MAX_INSERT_VALUES, fit_one_insert, insert};
+pub(crate) use insert::MAX_INSERT_VALUES;
+pub(crate) use insert_many::insert_many;
 pub use row::check_new;
 pub(crate) use row::{
     bind_row, check_record, given_columns, insertable_columns, now, quoted_list, search_values,

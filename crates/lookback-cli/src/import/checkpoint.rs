@@ -115,35 +115,30 @@ impl Checkpoint {
         let (position, lines) = (number(end.position), number(end.lines));
         let stored = number(self.stored() + stored);
         let rejected = number(self.rejected() + rejected);
-        let query = match &self.state {
-            CheckpointState::Fresh { name } => sqlx::query(
+        let sql = match &self.state {
+            CheckpointState::Fresh { .. } => {
                 "INSERT INTO imports \
                    (position, lines, stored, rejected, prefix_sha256, finished_at, updated_at, \
                     created_at, name, target) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *",
-            )
-            .bind(position)
-            .bind(lines)
-            .bind(stored)
-            .bind(rejected)
-            .bind(end.sha256())
-            .bind(finished_at)
-            .bind(now)
-            .bind(name)
-            .bind(self.target()),
-            CheckpointState::Saved(import) => sqlx::query(
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *"
+            }
+            CheckpointState::Saved(_) => {
                 "UPDATE imports SET position = $1, lines = $2, stored = $3, rejected = $4, \
                    prefix_sha256 = $5, finished_at = $6, updated_at = $7 \
-                 WHERE id = $8 RETURNING *",
-            )
+                 WHERE id = $8 RETURNING *"
+            }
+        };
+        let query = sqlx::query(sql)
             .bind(position)
             .bind(lines)
             .bind(stored)
             .bind(rejected)
             .bind(end.sha256())
             .bind(finished_at)
-            .bind(now)
-            .bind(import.id),
+            .bind(now);
+        let query = match &self.state {
+            CheckpointState::Fresh { name } => query.bind(name).bind(self.target()),
+            CheckpointState::Saved(import) => query.bind(import.id),
         };
         let import = Import::from_row(&query.fetch_one(&mut **transaction).await?)?;
         Ok(Self {

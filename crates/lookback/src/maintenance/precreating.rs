@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::lock_retry::{self, LockRetry};
 use super::partition_layout::PartitionLayout;
@@ -157,6 +157,24 @@ async fn step_on(
     }
 }
 
+/// Begins a transaction that changes the partitions of a table, locks the table, and
+/// reads them; `None` if another process changes them, which the report tells.
+pub(super) async fn begin_change<'c>(
+    conn: &'c mut PgConnection,
+    table: &'static Table,
+    mode: &str,
+    report: &mut PrecreateReport,
+) -> Result<Option<(Transaction<'c, Postgres>, PartitionLayout)>, Error> {
+    let Some(mut transaction) = lock_retry::begin(conn, table, "partitions").await? else {
+        report.busy = true;
+        return Ok(None);
+    };
+    // The table first, in the order that everyone uses.
+    lock_retry::lock(&mut transaction, &table.quoted(), mode).await?;
+    let layout = PartitionLayout::read(&mut transaction, table).await?;
+    Ok(Some((transaction, layout)))
+}
+
 /// Creates the missing partitions, if no row of the default partition is in their ranges.
 async fn attach(
     conn: &mut PgConnection,
@@ -164,15 +182,13 @@ async fn attach(
     options: &PrecreateOptions,
     report: &mut PrecreateReport,
 ) -> Result<PrecreateStep, Error> {
-    let Some(mut transaction) = lock_retry::begin(conn, table, "partitions").await? else {
-        report.busy = true;
-        return Ok(PrecreateStep::Done);
-    };
     // PostgreSQL rejects a row that is on its way into the default partition when another partition
     // takes its id. So if ids are near, writers wait for a moment, and readers do not; if they are
     // far, only others that change the table wait.
-    lock_retry::lock(&mut transaction, &table.quoted(), "SHARE UPDATE EXCLUSIVE").await?;
-    let mut layout = PartitionLayout::read(&mut transaction, table).await?;
+    let change = begin_change(conn, table, "SHARE UPDATE EXCLUSIVE", report).await?;
+    let Some((mut transaction, mut layout)) = change else {
+        return Ok(PrecreateStep::Done);
+    };
     let first = layout
         .missing_ranges(options)
         .first()

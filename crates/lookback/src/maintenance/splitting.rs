@@ -22,7 +22,7 @@ use sqlx::{PgConnection, Row as _};
 use super::lock_retry;
 use super::partition_layout::PartitionLayout;
 use super::partitions::{self, Partition, qualified};
-use super::precreating::{PrecreateOptions, PrecreateReport, PrecreateStep};
+use super::precreating::{PrecreateOptions, PrecreateReport, PrecreateStep, begin_change};
 use crate::db::constraints::SPLIT_BOUND_PREFIX;
 use crate::db::{Sql, one};
 use crate::error::{Error, Remedy};
@@ -111,12 +111,10 @@ async fn set_bound(
     options: &PrecreateOptions,
     report: &mut PrecreateReport,
 ) -> Result<PrecreateStep, Error> {
-    let Some(mut transaction) = lock_retry::begin(conn, table, "partitions").await? else {
-        report.busy = true;
+    let change = begin_change(conn, table, "SHARE UPDATE EXCLUSIVE", report).await?;
+    let Some((mut transaction, layout)) = change else {
         return Ok(PrecreateStep::Done);
     };
-    lock_retry::lock(&mut transaction, &table.quoted(), "SHARE UPDATE EXCLUSIVE").await?;
-    let layout = PartitionLayout::read(&mut transaction, table).await?;
     let Some(default) = layout.default() else {
         transaction.rollback().await?;
         return Ok(PrecreateStep::More);
@@ -224,13 +222,10 @@ async fn replace_default(
     options: &PrecreateOptions,
     report: &mut PrecreateReport,
 ) -> Result<PrecreateStep, Error> {
-    let Some(mut transaction) = lock_retry::begin(conn, table, "partitions").await? else {
-        report.busy = true;
+    let change = begin_change(conn, table, "ACCESS EXCLUSIVE", report).await?;
+    let Some((mut transaction, layout)) = change else {
         return Ok(PrecreateStep::Done);
     };
-    // The table first, in the order that everyone uses.
-    lock_retry::lock(&mut transaction, &table.quoted(), "ACCESS EXCLUSIVE").await?;
-    let layout = PartitionLayout::read(&mut transaction, table).await?;
     let Some(default) = layout.default().cloned() else {
         transaction.rollback().await?;
         return Ok(PrecreateStep::More);

@@ -1,12 +1,10 @@
 //! Inserting many records.
 
-use sqlx::{Connection as _, PgConnection};
-
 use super::QueryBuilder;
 use crate::db::{CloseOnDrop, Db};
 use crate::error::{Error, FieldError};
-use crate::model::{ColumnValues, Model};
-use crate::write::{check_record, copy_all, fit_one_insert, insert, omits_same_columns};
+use crate::model::Model;
+use crate::write::{check_record, insert_many};
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts many records, all or none, and returns their number.
@@ -46,37 +44,7 @@ impl<M: Model> QueryBuilder<M> {
         if records.is_empty() {
             return Ok(0);
         }
-        let mut session = CloseOnDrop::new(db.into().session().await?);
-        let are_alike = records
-            .iter()
-            .all(|record| omits_same_columns(record, &records[0]));
-        if are_alike && fit_one_insert(records) && !session.conn().is_in_transaction() {
-            match insert_in_transaction(session.conn(), records).await {
-                // Nothing is stored. The error of a COPY names the record.
-                Err(error) if error.is_invalid() || error.is_conflict() => {}
-                Err(error) => return Err(error),
-                Ok(inserted) => {
-                    session.release();
-                    return Ok(inserted);
-                }
-            }
-        }
-        let copied = copy_all(session.conn(), records).await;
-        if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
-            session.release();
-        }
-        copied.map_err(|(before, error)| Error::from_driver(table, error).after_rows(before))
+        let session = CloseOnDrop::new(db.into().session().await?);
+        insert_many(session, records).await
     }
-}
-
-/// Inserts in a transaction: an `INSERT` by itself takes effect once it is sent,
-/// even if its future is dropped.
-async fn insert_in_transaction<N: ColumnValues>(
-    conn: &mut PgConnection,
-    records: &[N],
-) -> Result<u64, Error> {
-    let mut transaction = conn.begin().await?;
-    let inserted = insert(&mut transaction, records).await?;
-    transaction.commit().await?;
-    Ok(inserted)
 }

@@ -99,13 +99,7 @@ impl<M: Model> QueryBuilder<M> {
         self.check_only_filters("a record deleted by its id")?;
         self.check_no_timeout("a record deleted by its id")?;
         let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
-        self.push_where(&mut sql)?;
-        self.push_if_updated_at(&mut sql)?;
-        sql.push(&format!(
-            " AND {} = ",
-            table.column_of(ColumnRole::Id).quoted()
-        ));
-        sql.bind(id)?;
+        self.push_where_id(&mut sql, id)?;
         let mut session = db.into().session().await?;
         let conn = session.conn();
         let deleted = sql

@@ -188,8 +188,18 @@ impl<M: Model> QueryBuilder<M> {
         session: &mut Session<'_>,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let table = M::TABLE;
         let fenced = self.is_fenced(session.conn()).await?;
+        let rows = self
+            .list_statement(shape, fenced)?
+            .fetch_all(session.conn())
+            .await
+            .map_err(|error| Error::from_driver(M::TABLE, error))?;
+        self.page_of_rows(shape, &rows)
+    }
+
+    /// Writes the statement that reads a page and its total.
+    fn list_statement<S: Shape<M>>(&self, shape: &S, fenced: bool) -> Result<Sql, Error> {
+        let table = M::TABLE;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
@@ -211,28 +221,23 @@ impl<M: Model> QueryBuilder<M> {
             Some(start) => cursor::push_start(table, &self.order(), start, sql),
             None => Ok(()),
         })?;
-        let wanted = self.limit.unwrap_or(DEFAULT_LIMIT);
         // One record more than the page shows whether there is a next page.
-        let limit = number(
-            &mut sql,
-            match wanted {
-                0 => 0,
-                wanted => u64::from(wanted) + 1,
-            },
-        )?;
+        let limit = match self.page_size() {
+            0 => 0,
+            size => u64::from(size) + 1,
+        };
+        let limit = number(&mut sql, limit)?;
         let offset = number(&mut sql, self.offset)?;
 
-        let backwards = matches!(self.start, Some(PageStart::Before(_)));
-        let order: Vec<OrderBy> = if backwards {
-            self.order().into_iter().map(OrderBy::reversed).collect()
-        } else {
-            self.order()
-        };
-        let keys: Vec<OrderKey> = order.iter().map(|by| OrderKey::of(table, *by)).collect();
+        let mut order = self.order();
+        if self.is_backwards() {
+            order = order.into_iter().map(OrderBy::reversed).collect();
+        }
         // The keys are selected beside the columns: a key may not be among the columns, and
         // only the outermost ORDER BY is binding.
         let (mut kept, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
-        for (place, key) in keys.iter().enumerate() {
+        for (place, by) in order.into_iter().enumerate() {
+            let key = OrderKey::of(table, by);
             let (alias, direction) = (OrderKey::alias(place), key.by.direction(table));
             kept.push_str(&format!(", {} AS {alias}", key.sql));
             inner.push(format!("{} {direction}", key.sql));
@@ -243,10 +248,8 @@ impl<M: Model> QueryBuilder<M> {
             Count::All => format!("SELECT count(*) AS total FROM {from}{filter}"),
             Count::UpTo(0) => "SELECT NULL::bigint AS total".to_owned(),
             Count::UpTo(most) => {
-                let most = number(
-                    &mut sql,
-                    most.saturating_add(1).min(i64::MAX.unsigned_abs()),
-                )?;
+                let most = most.saturating_add(1).min(i64::MAX.unsigned_abs());
+                let most = number(&mut sql, most)?;
                 format!(
                     "SELECT count(*) AS total FROM (SELECT FROM {from}{filter} LIMIT {most}) AS capped"
                 )
@@ -266,29 +269,29 @@ impl<M: Model> QueryBuilder<M> {
             inner = inner.join(", "),
             outer = outer.join(", "),
         ));
-        let rows = sql
-            .fetch_all(session.conn())
-            .await
-            .map_err(|error| Error::from_driver(table, error))?;
+        Ok(sql)
+    }
 
+    /// Makes a page of the rows of a [`list_statement`](Self::list_statement).
+    fn page_of_rows<S: Shape<M>>(&self, shape: &S, rows: &[PgRow]) -> Result<Page<S::Row>, Error> {
+        let table = M::TABLE;
         // There is always one row, for the total; on an empty page its keys are NULL.
         let counted: Option<i64> = match rows.first() {
             Some(row) => row.try_get("__total")?,
             None => None,
         };
-        let id = OrderKey::alias(keys.len() - 1);
+        let id = OrderKey::alias(self.order().len() - 1);
         let mut found: Vec<&PgRow> = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             if row.try_get::<Option<i64>, _>(id.as_str())?.is_some() {
                 found.push(row);
             }
         }
-        let more = found.len() > wanted as usize;
-        found.truncate(wanted as usize);
-        if backwards {
+        let more = found.len() > self.page_size() as usize;
+        found.truncate(self.page_size() as usize);
+        if self.is_backwards() {
             found.reverse();
         }
-
         let total = match (counted.map(i64::unsigned_abs), self.count) {
             (Some(total), Count::UpTo(most)) if total > most => Total::AtLeast(most),
             (Some(total), _) => Total::Exact(total),
@@ -297,17 +300,7 @@ impl<M: Model> QueryBuilder<M> {
                 Total::AtLeast(if found.is_empty() { 0 } else { seen })
             }
         };
-        let keys = cursor::keys(table, &self.order());
-        let open = keys.iter().all(|key| key.is_visible(table));
-        let cursor_of = |row: Option<&&PgRow>, wanted: bool| -> Result<Option<Cursor>, Error> {
-            match row {
-                Some(row) if wanted && open => Ok(Some(Cursor::of_row(table, &keys, row)?)),
-                _ => Ok(None),
-            }
-        };
-        let came_after = matches!(self.start, Some(PageStart::After(_))) || self.offset > 0;
-        let next = cursor_of(found.last(), if backwards { true } else { more })?;
-        let previous = cursor_of(found.first(), if backwards { more } else { came_after })?;
+        let [next, previous] = self.cursors(&found, more)?;
         let mut data = Vec::with_capacity(found.len());
         for row in found {
             let read = shape.read(row).map_err(|error| {
@@ -322,6 +315,34 @@ impl<M: Model> QueryBuilder<M> {
             next,
             previous,
         })
+    }
+
+    /// Returns the cursors of the next and of the previous page; `more` tells that
+    /// there are records beyond the end that was read last.
+    fn cursors(&self, found: &[&PgRow], more: bool) -> Result<[Option<Cursor>; 2], Error> {
+        let table = M::TABLE;
+        let keys = cursor::keys(table, &self.order());
+        let is_open = keys.iter().all(|key| key.is_visible(table));
+        let cursor_of = |row: Option<&&PgRow>, exists: bool| -> Result<Option<Cursor>, Error> {
+            match row {
+                Some(row) if exists && is_open => Ok(Some(Cursor::of_row(table, &keys, row)?)),
+                _ => Ok(None),
+            }
+        };
+        let backwards = self.is_backwards();
+        let came_after = matches!(self.start, Some(PageStart::After(_))) || self.offset > 0;
+        Ok([
+            cursor_of(found.last(), backwards || more)?,
+            cursor_of(found.first(), if backwards { more } else { came_after })?,
+        ])
+    }
+
+    fn page_size(&self) -> u32 {
+        self.limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    fn is_backwards(&self) -> bool {
+        matches!(self.start, Some(PageStart::Before(_)))
     }
 
     /// Reads the rows of the records with these ids that the query matches, in the

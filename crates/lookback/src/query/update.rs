@@ -72,13 +72,7 @@ impl<M: Model> QueryBuilder<M> {
         let mut transaction = TransactionScope::begin(conn).await?;
         let summaries = Changes::begin(transaction.conn(), table).await?;
         let mut sql = select_search_fields(table);
-        self.push_where(&mut sql)?;
-        self.push_if_updated_at(&mut sql)?;
-        sql.push(&format!(
-            " AND {} = ",
-            table.column_of(ColumnRole::Id).quoted()
-        ));
-        sql.bind(id)?;
+        self.push_where_id(&mut sql, id)?;
         let kept = lock_search_fields(table, sql, transaction.conn()).await?;
         let Some((_, kept)) = kept.into_iter().next() else {
             return Err(self.not_found_or_changed(transaction.conn(), id).await);
@@ -249,14 +243,18 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
         push_changes(table, changes, &mut sql)?;
-        self.push_where(&mut sql)?;
-        self.push_if_updated_at(&mut sql)?;
-        sql.push(&format!(
-            " AND {} = ",
-            table.column_of(ColumnRole::Id).quoted()
-        ));
-        sql.bind(id)?;
+        self.push_where_id(&mut sql, id)?;
         Ok(sql)
+    }
+
+    /// Appends the condition of a write to one record: ` WHERE …` of the query, not
+    /// changed since the time of `if_updated_at`, and this id.
+    pub(super) fn push_where_id(&self, sql: &mut Sql, id: i64) -> Result<(), Error> {
+        self.push_where(sql)?;
+        self.push_if_updated_at(sql)?;
+        let column = M::TABLE.column_of(ColumnRole::Id);
+        sql.push(&format!(" AND {} = ", column.quoted()));
+        sql.bind(id)
     }
 
     /// Appends ` AND …`: not changed since the time of `if_updated_at`.
@@ -319,13 +317,7 @@ impl<M: Model> QueryBuilder<M> {
             self.selected(),
             table.quoted()
         ));
-        self.push_where(&mut sql)?;
-        self.push_if_updated_at(&mut sql)?;
-        sql.push(&format!(
-            " AND {} = ",
-            table.column_of(ColumnRole::Id).quoted()
-        ));
-        sql.bind(id)?;
+        self.push_where_id(&mut sql, id)?;
         fetch_record(sql, conn, table).await
     }
 }

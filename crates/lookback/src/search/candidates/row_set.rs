@@ -1,7 +1,7 @@
 //! Row sets: the rows that a search reads instead of the whole table.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
 use super::segment_range::SegmentRange;
 use crate::db::Sql;
@@ -109,9 +109,23 @@ pub(super) fn sealed_cte(target: &str, range: &str) -> String {
     )
 }
 
-/// Returns the ranges of records that are compared row by row; `None` if
-/// nothing is sealed.
-pub(super) fn row_by_row_ranges(
+/// The rows of a statement that begins with [`sealed_cte`], at least one, and the
+/// ranges of records that are compared row by row; `None` if nothing is sealed.
+pub(super) async fn fetch_with_ranges(
+    sql: Sql,
+    conn: &mut PgConnection,
+    table: &'static Table,
+    range: SegmentRange,
+) -> Result<Option<(Vec<PgRow>, Vec<(i64, i64)>)>, Error> {
+    let rows = sql.fetch_all(conn).await?;
+    let ranges = match rows.first() {
+        Some(row) => row_by_row_ranges(table, row, range)?,
+        None => None,
+    };
+    Ok(ranges.map(|ranges| (rows, ranges)))
+}
+
+fn row_by_row_ranges(
     table: &'static Table,
     row: &PgRow,
     range: SegmentRange,

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, Row as _};
 use super::postings::{
     PostingGroup, has_live_postings, live_postings, posting_ids, rows_in_scope, template_condition,
 };
-use super::row_set::{RowSet, row_by_row_ranges, sealed_cte};
+use super::row_set::{RowSet, fetch_with_ranges, sealed_cte};
 use super::segment_range::SegmentRange;
 use crate::db::Sql;
 use crate::embedding::Embedding;
@@ -140,13 +140,10 @@ impl NearGroups {
         wanted: i64,
     ) -> Result<Option<Self>, Error> {
         let sql = Self::statement(table, vector, scope, range, wanted)?;
-        let rows = sql.fetch_all(conn).await?;
-        let Some(row) = rows.first() else {
+        let Some((rows, unsealed)) = fetch_with_ranges(sql, conn, table, range).await? else {
             return Ok(None);
         };
-        let Some(unsealed) = row_by_row_ranges(table, row, range)? else {
-            return Ok(None);
-        };
+        let row = &rows[0];
         let all_groups: i64 = row.try_get("__group_count")?;
         let each: i32 = row.try_get("__each")?;
         let mut groups: BTreeMap<i32, PostingGroup> = BTreeMap::new();
@@ -274,11 +271,7 @@ impl OrderedPostings {
         templates: i64,
     ) -> Result<Option<Self>, Error> {
         let sql = Self::statement(table, vector, scope, range, templates)?;
-        let rows = sql.fetch_all(conn).await?;
-        let Some(row) = rows.first() else {
-            return Ok(None);
-        };
-        let Some(unsealed) = row_by_row_ranges(table, row, range)? else {
+        let Some((rows, unsealed)) = fetch_with_ranges(sql, conn, table, range).await? else {
             return Ok(None);
         };
         let mut groups: Vec<(f64, PostingGroup)> = Vec::new();

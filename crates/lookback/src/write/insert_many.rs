@@ -1,0 +1,54 @@
+//! Inserting many records, by `INSERT` or `COPY`.
+
+use sqlx::{Connection as _, PgConnection};
+
+use super::copy::{copy_all, omits_same_columns};
+use super::insert::{fit_one_insert, insert};
+use crate::db::CloseOnDrop;
+use crate::error::Error;
+use crate::model::{ColumnValues, Model as _};
+
+/// Inserts validated records, all or none, and returns their number.
+///
+/// A few of them are inserted by one `INSERT` in a transaction of its own, which
+/// takes less time than a COPY (see `insert.rs`). An error has the index of its
+/// record. If it is dropped, or the connection was lost, the connection is closed.
+pub(crate) async fn insert_many<N: ColumnValues>(
+    mut session: CloseOnDrop<'_>,
+    records: &[N],
+) -> Result<u64, Error> {
+    let Some(first) = records.first() else {
+        session.release();
+        return Ok(0);
+    };
+    let are_alike = records.iter().all(|one| omits_same_columns(one, first));
+    if are_alike && fit_one_insert(records) && !session.conn().is_in_transaction() {
+        match insert_in_transaction(session.conn(), records).await {
+            // Nothing is stored. The error of a COPY names the record.
+            Err(error) if error.is_invalid() || error.is_conflict() => {}
+            Err(error) => return Err(error),
+            Ok(inserted) => {
+                session.release();
+                return Ok(inserted);
+            }
+        }
+    }
+    let copied = copy_all(session.conn(), records).await;
+    if matches!(copied, Ok(_) | Err((_, sqlx::Error::Database(_)))) {
+        session.release();
+    }
+    let table = N::Model::TABLE;
+    copied.map_err(|(before, error)| Error::from_driver(table, error).after_rows(before))
+}
+
+/// Inserts in a transaction: an `INSERT` by itself takes effect once it is sent,
+/// even if its future is dropped.
+async fn insert_in_transaction<N: ColumnValues>(
+    conn: &mut PgConnection,
+    records: &[N],
+) -> Result<u64, Error> {
+    let mut transaction = conn.begin().await?;
+    let inserted = insert(&mut transaction, records).await?;
+    transaction.commit().await?;
+    Ok(inserted)
+}
