@@ -1,11 +1,9 @@
-//! Migrations for PostgreSQL: generated from a schema, reviewed as SQL, applied
-//! under a lock.
+//! Migrations for PostgreSQL: generated from a schema, reviewed as SQL, applied under a lock.
 //!
-//! The files are plain SQL for sqlx's migrator and its table, so that
-//! `sqlx migrate run` and `sqlx::migrate!` work on the same folder. Its own
-//! lock is not taken: a blocking advisory lock and `CREATE INDEX CONCURRENTLY`
-//! deadlock. Here the lock is polled until a deadline, and the session that
-//! holds it is named.
+//! The files are plain SQL for sqlx's migrator and its table, so that `sqlx migrate run` and
+//! `sqlx::migrate!` work on the same folder. This crate does not use sqlx's migration lock: a
+//! blocking advisory lock and `CREATE INDEX CONCURRENTLY` deadlock. It polls a lock of its own
+//! until a deadline and reports the session that holds it.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -24,6 +22,7 @@ mod check;
 mod error;
 mod event;
 mod files;
+mod from_row;
 mod generate;
 mod hooks;
 mod introspect;

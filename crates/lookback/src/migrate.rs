@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use lookback_schema::Schema;
 use sqlx::PgConnection;
-use sqlx::migrate::Migrator;
 
 use crate::embedding::DIMENSIONS;
 use crate::error::ErrorKind;
@@ -30,7 +29,7 @@ mod literal;
 mod models;
 mod reembed;
 
-pub use built_in::built_in_migrations;
+pub use built_in::{MIGRATOR, built_in_migrations};
 pub use lookback_migrate::{
     ApplyOptions, Baseline, BoxError, DEFAULT_LOCK_TIMEOUT, Error, Event, EventSink, Folder,
     GenerateOptions, Generated, Holder, HookFuture, Hooks, Introspection, Migration, MigrationFile,
@@ -41,13 +40,6 @@ pub use lookback_migrate::{
 };
 pub use models::Models;
 pub use reembed::{Reembedded, reembed};
-
-/// The migrations of the models of Lookback.
-pub static MIGRATOR: Migrator = {
-    let mut migrator = sqlx::migrate!("./migrations");
-    migrator.locking = false;
-    migrator
-};
 
 /// Applies the pending [`built_in_migrations`] and returns them, in order.
 ///

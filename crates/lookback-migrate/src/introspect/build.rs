@@ -1,4 +1,4 @@
-//! The rows of the catalog as a schema.
+//! Converts the rows of the catalog to a schema.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -13,7 +13,8 @@ use crate::error::{Error, SchemaError};
 use crate::introspect::Introspection;
 use crate::introspect::catalog::{CatalogRows, ColumnRow, ConstraintRow, IndexRow, TableRow};
 
-/// Builds the schema of the rows; names in `default` are unqualified.
+/// Builds the schema from the rows; names in the schema `default` are
+/// unqualified.
 pub(super) fn live(default: &str, rows: CatalogRows) -> Result<Introspection, Error> {
     let named = |schema: &str, name: &str| Name {
         schema: (schema != default).then(|| schema.to_owned()),
@@ -137,7 +138,7 @@ impl TableBuilder {
             _ if row.serial => Fill::Serial,
             (_, generated) => match (generated, expression().map_err(|error| wrong(&error))?) {
                 (_, None) => Fill::None,
-                // With a cast, the server keeps a default that is null.
+                // If a default of null has a cast, the server stores it.
                 ("", Some(expression)) if expression.is_null() => Fill::None,
                 ("", Some(expression)) => Fill::Default(expression),
                 ("s", Some(expression)) => Fill::Stored(expression),
@@ -174,7 +175,8 @@ impl TableBuilder {
         }
         match row.definition.parse() {
             Ok(mut constraint) => {
-                // As printed it has no schema if the search path leads there.
+                // The printed name has no schema if the search path contains
+                // it.
                 if let (Constraint::ForeignKey(key), Some(target)) = (&mut constraint, target) {
                     key.table = target;
                 }

@@ -1,15 +1,16 @@
-//! The queries to `pg_catalog`, each for all tables at once, and their rows.
+//! Queries to `pg_catalog`, each for all tables at once, and their rows.
 
 use std::collections::BTreeSet;
 
 use lookback_schema::Name;
 use sqlx::postgres::types::Oid;
-use sqlx::{FromRow, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use crate::error::{Error, SchemaError};
+use crate::from_row::from_row;
 use crate::introspect::{MIGRATIONS_TABLE, Scope};
 
-/// The rows of the catalog that are read.
+/// The rows that are read from the catalog.
 pub(super) struct CatalogRows {
     pub(super) extensions: Vec<String>,
     pub(super) schemas: Vec<String>,
@@ -18,19 +19,23 @@ pub(super) struct CatalogRows {
     pub(super) columns: Vec<ColumnRow>,
     pub(super) constraints: Vec<ConstraintRow>,
     pub(super) indexes: Vec<IndexRow>,
-    /// TableBuilder that are left out.
+    /// Tables that are left out because they inherit.
     pub(super) inheriting_tables: Vec<TableRow>,
 }
 
-#[derive(FromRow)]
 pub(super) struct EnumRow {
     pub(super) schema: String,
     pub(super) name: String,
     pub(super) labels: Vec<String>,
 }
 
-/// A table or a partition; what a partition is of comes before it.
-#[derive(FromRow)]
+from_row!(EnumRow {
+    schema,
+    name,
+    labels
+});
+
+/// A table or a partition; the parent of a partition comes before it.
 pub(super) struct TableRow {
     pub(super) oid: Oid,
     /// The table or partition that it is a partition of.
@@ -47,11 +52,26 @@ pub(super) struct TableRow {
     pub(super) options: Option<Vec<String>>,
     /// Whether it has row-level security.
     pub(super) has_row_security: bool,
-    /// Whether it has the columns of another table, whose partition it is not.
+    /// Whether it inherits from another table without being its partition.
     pub(super) inherits: bool,
 }
 
-#[derive(FromRow)]
+from_row!(TableRow {
+    oid,
+    parent,
+    schema,
+    name,
+    comment,
+    partition_by,
+    bound,
+    unlogged,
+    is_foreign,
+    typed,
+    options,
+    has_row_security,
+    inherits
+});
+
 pub(super) struct ColumnRow {
     pub(super) table_oid: Oid,
     pub(super) name: String,
@@ -67,7 +87,21 @@ pub(super) struct ColumnRow {
     pub(super) comment: Option<String>,
 }
 
-#[derive(FromRow)]
+from_row!(ColumnRow {
+    table_oid,
+    name,
+    data_type,
+    not_null,
+    identity,
+    generated,
+    expression,
+    serial,
+    has_default_sequence,
+    collation_schema,
+    collation,
+    comment
+});
+
 pub(super) struct ConstraintRow {
     pub(super) table_oid: Oid,
     pub(super) name: String,
@@ -78,7 +112,15 @@ pub(super) struct ConstraintRow {
     pub(super) kind: String,
 }
 
-#[derive(FromRow)]
+from_row!(ConstraintRow {
+    table_oid,
+    name,
+    definition,
+    target_schema,
+    target,
+    kind
+});
+
 pub(super) struct IndexRow {
     pub(super) table_oid: Oid,
     pub(super) schema: String,
@@ -86,6 +128,14 @@ pub(super) struct IndexRow {
     pub(super) definition: String,
     pub(super) valid: bool,
 }
+
+from_row!(IndexRow {
+    table_oid,
+    schema,
+    name,
+    definition,
+    valid
+});
 
 pub(crate) async fn current_schema(conn: &mut PgConnection) -> Result<String, Error> {
     let row = sqlx::query(

@@ -1,14 +1,14 @@
-//! Unsupported objects: those that a schema cannot describe.
+//! Finds unsupported objects, which a schema cannot describe.
 
 use std::collections::BTreeMap;
 
 use lookback_schema::Name;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 
 use crate::error::Error;
+use crate::from_row::from_row;
 use crate::introspect::Scope;
 
-#[derive(FromRow)]
 struct Row {
     kind: String,
     schema: String,
@@ -17,9 +17,16 @@ struct Row {
     of: Option<String>,
 }
 
+from_row!(Row {
+    kind,
+    schema,
+    name,
+    of
+});
+
 /// Lists the objects of the schemas `$1`, without those of extensions.
 ///
-/// Objects that introspection notes are not listed again.
+/// Objects that are in the notes of introspection are not listed again.
 const UNSUPPORTED_OBJECTS: &str = "WITH \
      ours AS (SELECT oid, nspname::text AS schema FROM pg_catalog.pg_namespace \
               WHERE nspname = ANY ($1)), \
@@ -91,7 +98,7 @@ const UNSUPPORTED_OBJECTS: &str = "WITH \
      WHERE NOT EXISTS (SELECT FROM brought AS b \
           WHERE b.classid = found.class AND b.objid = found.oid)";
 
-/// Lists the schemas with tables that are not among `$1`.
+/// Lists the schemas that have tables and are not in `$1`.
 const OTHER_SCHEMAS: &str = "SELECT n.nspname::text AS name, count(*) AS tables \
      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
      WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname <> ALL ($1) \

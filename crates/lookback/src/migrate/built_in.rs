@@ -1,11 +1,33 @@
 //! The built-in migrations, with their hooks: pgvector and the encoder version.
 
-use lookback_migrate::{HookFuture, Hooks, Migrations};
-use sqlx::{PgConnection, Row as _};
+use std::sync::LazyLock;
 
-use super::MIGRATOR;
+use lookback_migrate::{HookFuture, Hooks, Migrations};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{PgConnection, Row as _, SqlSafeStr as _};
+
 use crate::error::{Error, Remedy};
 use crate::setup::{CREATE_PGVECTOR, check_server, record_encoder, recorded_encoder};
+
+/// The version, the description and the SQL of each file. See `build.rs`.
+const FILES: &[(i64, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// The built-in migrations, as sqlx has them.
+pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let files = FILES.iter().map(|(version, description, sql)| {
+        let no_transaction = sql.starts_with("-- no-transaction");
+        Migration::new(
+            *version,
+            (*description).into(),
+            MigrationType::Simple,
+            (*sql).into_sql_str(),
+            no_transaction,
+        )
+    });
+    let mut migrator = Migrator::with_migrations(files.collect());
+    migrator.set_locking(false);
+    migrator
+});
 
 /// The built-in migrations: those of Lookback's own tables.
 pub fn built_in_migrations() -> Migrations {
