@@ -25,6 +25,7 @@ pub mod bench;
 mod database;
 mod killable_server;
 pub mod plans;
+pub mod proxy;
 pub mod sample;
 pub mod schemas;
 

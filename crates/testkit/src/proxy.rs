@@ -1,24 +1,32 @@
-//! A TCP proxy that cuts connections.
+//! A TCP proxy in front of a server, which records statements and cuts connections.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use testkit::sample::Random;
+use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-/// The `COMMIT` of a client: a simple query.
-const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+use crate::sample::Random;
+
+mod frontend;
+
+use frontend::Frontend;
 
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// Cut after this many bytes of the client: somewhere in a COPY.
     Bytes(u64),
+    /// Cut before the statement of this number, from 1, reaches the server.
+    BeforeStatement(u64),
+    /// The statement of this number reaches the server, and both ends are cut at once.
+    WithStatement(u64),
     /// Cut before the COMMIT of this number reaches the server.
     BeforeCommit(u64),
     /// The COMMIT reaches the server, and both ends are cut at once.
@@ -34,26 +42,30 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// The connection lasts as long as its ends.
-    pub(crate) const NONE: Self = Self::Bytes(u64::MAX);
+    pub const NONE: Self = Self::Bytes(u64::MAX);
 }
 
 /// A proxy in front of a server.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+#[derive(Debug)]
+pub struct Proxy {
+    /// The port on 127.0.0.1 that it accepts connections on.
+    pub port: u16,
     /// The address of the server, `None` while there is no server. It may change.
-    pub(crate) server: Arc<Mutex<Option<String>>>,
+    pub server: Arc<Mutex<Option<String>>>,
     /// Whether new connections are taken.
     open: Arc<AtomicBool>,
     cut: Arc<watch::Sender<()>>,
     /// The number of connections that were cut.
-    pub(crate) cuts: Arc<AtomicU64>,
+    pub cuts: Arc<AtomicU64>,
     /// The number of times each fault was met.
-    pub(crate) met: Arc<Mutex<std::collections::BTreeMap<String, u64>>>,
+    pub met: Arc<Mutex<BTreeMap<String, u64>>>,
+    /// The statements of all connections, in the order in which they came.
+    statements: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     /// Every connection has a fault that `draw` gives it.
-    pub(crate) async fn new(
+    pub async fn new(
         server: String,
         seed: u64,
         mut draw: impl FnMut(&mut Random) -> Fault + Send + 'static,
@@ -64,6 +76,7 @@ impl Proxy {
         let open = Arc::new(AtomicBool::new(true));
         let cut = Arc::new(watch::Sender::new(()));
         let met = Arc::new(Mutex::default());
+        let statements = Arc::new(Mutex::default());
         let server = Arc::new(Mutex::new(Some(server)));
         let proxy = Self {
             port,
@@ -72,6 +85,7 @@ impl Proxy {
             cut: Arc::clone(&cut),
             cuts: Arc::clone(&cuts),
             met: Arc::clone(&met),
+            statements: Arc::clone(&statements),
         };
         tokio::spawn(async move {
             let mut random = Random::new(seed);
@@ -95,9 +109,10 @@ impl Proxy {
                 // May fail for a client that has already disconnected.
                 let _ = client.set_nodelay(true).and(server.set_nodelay(true));
                 let (cuts, met) = (Arc::clone(&cuts), Arc::clone(&met));
+                let statements = Arc::clone(&statements);
                 tokio::spawn(async move {
                     let is_met = tokio::select! {
-                        is_met = pass(client, server, fault) => is_met,
+                        is_met = pass(client, server, fault, &statements) => is_met,
                         _ = cut.changed() => false,
                     };
                     if is_met {
@@ -112,32 +127,56 @@ impl Proxy {
         proxy
     }
 
+    /// A proxy in front of the database of a test, and options to connect through it.
+    pub async fn in_front_of(
+        database: &crate::Database,
+        seed: u64,
+        draw: impl FnMut(&mut Random) -> Fault + Send + 'static,
+    ) -> (Self, PgConnectOptions) {
+        let direct: PgConnectOptions = database.url.parse().unwrap();
+        let server = format!("{}:{}", direct.get_host(), direct.get_port());
+        let proxy = Self::new(server, seed, draw).await;
+        let through = direct.host("127.0.0.1").port(proxy.port);
+        (proxy, through)
+    }
+
+    /// Returns the statements that have passed since the last call.
+    pub fn take_statements(&self) -> Vec<String> {
+        std::mem::take(&mut *self.statements.lock().unwrap())
+    }
+
     /// Takes connections, as it does at first.
-    pub(crate) fn open(&self) {
+    pub fn open(&self) {
         self.open.store(true, Ordering::SeqCst);
     }
 
     /// Takes no new connections; those that are there go on.
-    pub(crate) fn take_no_more(&self) {
+    pub fn take_no_more(&self) {
         self.open.store(false, Ordering::SeqCst);
     }
 
     /// Takes no new connections, and cuts those that are there.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         self.take_no_more();
         self.cut.send_replace(());
     }
 }
 
 /// Passes bytes on until an end is closed, or the fault is met: then true.
-async fn pass(client: TcpStream, server: TcpStream, fault: Fault) -> bool {
+async fn pass(
+    client: TcpStream,
+    server: TcpStream,
+    fault: Fault,
+    statements: &Mutex<Vec<String>>,
+) -> bool {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let silent = Arc::new(Notify::new());
     // They end with this future, also when that is dropped.
     let mut answering = JoinSet::new();
     answering.spawn(answers(from_server, to_client, Arc::clone(&silent)));
-    let (met, to_server, from_client) = requests(from_client, to_server, fault, &silent).await;
+    let (met, to_server, from_client) =
+        requests(from_client, to_server, fault, &silent, statements).await;
     if !met {
         drop((to_server, from_client));
         let _ = answering.join_next().await;
@@ -161,7 +200,11 @@ async fn pass(client: TcpStream, server: TcpStream, fault: Fault) -> bool {
             // The server has committed once it answers or disconnects.
             let _ = from_server.read(&mut [0]).await;
         }
-        Fault::Bytes(_) | Fault::BeforeCommit(_) | Fault::WithCommit(_) => {}
+        Fault::Bytes(_)
+        | Fault::BeforeStatement(_)
+        | Fault::WithStatement(_)
+        | Fault::BeforeCommit(_)
+        | Fault::WithCommit(_) => {}
     }
     true
 }
@@ -208,39 +251,50 @@ async fn requests(
     mut to: OwnedWriteHalf,
     fault: Fault,
     silent: &Notify,
+    statements: &Mutex<Vec<String>>,
 ) -> (bool, OwnedWriteHalf, OwnedReadHalf) {
     let mut buffer = vec![0; 16 * 1024];
-    let (mut bytes, mut commits) = (0_u64, 0_u64);
+    let mut frontend = Frontend::default();
+    let (mut bytes, mut commits, mut executed) = (0_u64, 0_u64, 0_u64);
     loop {
         let length = match from.read(&mut buffer).await {
             Ok(length) if length > 0 => length,
             _ => return (false, to, from),
         };
         let chunk = &buffer[..length];
-        // It comes alone: a client that waits for the end of a COPY before it sends it.
-        let is_commit = chunk.ends_with(COMMIT);
-        commits += u64::from(is_commit);
-        let met = match fault {
-            Fault::Bytes(limit) if bytes + length as u64 > limit => {
-                let rest = usize::try_from(limit - bytes).unwrap();
-                let _ = to.write_all(&chunk[..rest]).await;
-                true
+        // The end of what still reaches the server, and whether its answer is awaited.
+        let mut cut: Option<(usize, bool)> = None;
+        for (at, statement) in frontend.statements(chunk) {
+            let is_commit = statement == "COMMIT";
+            executed += 1;
+            commits += u64::from(is_commit);
+            let found = match fault {
+                Fault::BeforeStatement(n) if executed == n => Some((at, false)),
+                Fault::WithStatement(n) if executed == n => Some((length, false)),
+                Fault::BeforeCommit(n) | Fault::HalfOpen(n) | Fault::Silent(n)
+                    if is_commit && commits == n =>
+                {
+                    Some((at, false))
+                }
+                Fault::WithCommit(n) if is_commit && commits == n => Some((length, false)),
+                Fault::BeforeAnswer(n) if is_commit && commits == n => Some((length, true)),
+                _ => None,
+            };
+            cut = cut.or(found);
+            if found.is_none_or(|(end, _)| end > at) {
+                statements.lock().unwrap().push(statement);
             }
-            Fault::BeforeCommit(n) | Fault::HalfOpen(n) | Fault::Silent(n) => {
-                is_commit && commits == n
-            }
-            Fault::WithCommit(n) if is_commit && commits == n => {
-                let _ = to.write_all(chunk).await;
-                true
-            }
-            Fault::BeforeAnswer(n) if is_commit && commits == n => {
+        }
+        if let Fault::Bytes(limit) = fault
+            && bytes + length as u64 > limit
+        {
+            cut = Some((usize::try_from(limit - bytes).unwrap(), false));
+        }
+        if let Some((end, awaits_answer)) = cut {
+            if awaits_answer {
                 silent.notify_one();
-                let _ = to.write_all(chunk).await;
-                true
             }
-            _ => false,
-        };
-        if met {
+            let _ = to.write_all(&chunk[..end]).await;
             return (true, to, from);
         }
         bytes += length as u64;

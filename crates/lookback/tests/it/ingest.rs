@@ -3,7 +3,6 @@
 mod fixtures;
 mod killed_server;
 mod lost_connections;
-mod proxy;
 mod rejected_rows;
 mod spill;
 mod workload;

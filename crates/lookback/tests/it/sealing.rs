@@ -8,8 +8,9 @@ use lookback::maintenance::sealing::{SealStep, Sealer, unseal};
 use lookback::{Level, Log, LogPatch, Model as _, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use testkit::proxy::{Fault, Proxy};
 
-use crate::maintenance::{END, terminate, until};
+use crate::maintenance::{END, until};
 
 /// Seals all full segments, however long others hold locks, and returns the steps
 /// that sealed something.
@@ -74,18 +75,6 @@ async fn found(pool: &PgPool, cost: &str) -> Vec<Vec<(i64, f32)>> {
     all
 }
 
-/// Opens a connection; returns it with its backend id.
-async fn connection(pool: &PgPool) -> (PgConnection, i32) {
-    let mut conn = PgConnection::connect_with(&pool.connect_options())
-        .await
-        .unwrap();
-    let pid = sqlx::query_scalar("SELECT pg_backend_pid()")
-        .fetch_one(&mut conn)
-        .await
-        .unwrap();
-    (conn, pid)
-}
-
 #[tokio::test]
 async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
     let db = testkit::database().await;
@@ -94,67 +83,30 @@ async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
         .await
         .unwrap();
     let expected = found(&db.pool, "1e300").await;
-    // Between any two writes of a segment.
-    for table in [
-        "search_templates",
-        "search_postings",
-        "search_blocks",
-        "sealed_segments",
-    ] {
-        let mut lock = db.pool.begin().await.unwrap();
-        sqlx::query(AssertSqlSafe(format!("LOCK TABLE {table} IN SHARE MODE")))
-            .execute(&mut *lock)
-            .await
-            .unwrap();
-        let (mut conn, pid) = connection(&db.pool).await;
-        let sealing = tokio::spawn(async move {
+    // Its connection is lost before each statement, and with it.
+    let mut number = 0;
+    'kill: loop {
+        number += 1;
+        for fault in [Fault::BeforeStatement(number), Fault::WithStatement(number)] {
+            let (proxy, through) = Proxy::in_front_of(&db, 1, move |_| fault).await;
+            let mut conn = PgConnection::connect_with(&through).await.unwrap();
             let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
-            sealer.step(&mut conn, END).await
-        });
-        until("a sealer that waits", async || {
-            assert!(!sealing.is_finished(), "{table}");
-            sqlx::query_scalar(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)",
-            )
-            .bind(pid)
-            .fetch_one(&db.pool)
-            .await
-            .unwrap()
-        })
-        .await;
-        terminate(&db.pool, pid).await;
-        assert!(sealing.await.unwrap().is_err(), "{table}");
-        lock.rollback().await.unwrap();
-        assert_eq!(sealed(&db.pool).await, 0, "{table}");
-        assert_eq!(found(&db.pool, "-1").await, expected, "{table}");
-    }
-    // And anywhere: a little later each time, until it ends before that.
-    let mut delay = Duration::ZERO;
-    loop {
-        let (mut conn, pid) = connection(&db.pool).await;
-        let killing = async {
-            tokio::time::sleep(delay).await;
-            terminate(&db.pool, pid).await;
-        };
-        let sealing = async {
-            let mut sealer = Sealer::new(Log::TABLE, 60).unwrap();
-            loop {
+            let is_done = loop {
                 match sealer.step(&mut conn, END).await {
                     Ok(SealStep::Sealed { .. } | SealStep::Busy) => {}
                     Ok(SealStep::Done { .. }) => break true,
                     Ok(step) => unreachable!("{step:?}"),
                     Err(_) => break false,
                 }
+            };
+            let statements = proxy.take_statements();
+            assert_eq!(found(&db.pool, "-1").await, expected, "{statements:#?}");
+            if is_done {
+                break 'kill;
             }
-        };
-        let ((), is_done) = tokio::join!(killing, sealing);
-        assert_eq!(found(&db.pool, "-1").await, expected, "after {delay:?}");
-        if is_done {
-            break;
         }
-        // On a slow machine, where a segment takes long, by more and more.
-        delay += Duration::from_millis(3) + delay / 5;
     }
+    assert!(number > 5, "it was lost before {number} statements only");
     let (segments, rows): (i64, i64) = sqlx::query_as(
         "SELECT count(*), sum(rows)::bigint FROM sealed_segments WHERE NOT is_tombstone",
     )
@@ -164,7 +116,7 @@ async fn sealer_killed_at_any_point_leaves_consistent_summaries() {
     assert_eq!((segments, rows), (10, 599));
 }
 
-/// However long opening takes.
+/// A connection that opens too slowly for one step is used by a later one.
 #[tokio::test]
 async fn sealer_keeps_slow_connection_for_later_step() {
     let db = testkit::database().await;
@@ -230,8 +182,8 @@ async fn sealer_waits_for_transactions_that_may_write_to_segment() {
     assert_eq!(hits.data[0].record.id, id);
 }
 
-/// Its transaction does not see segments that were sealed since, and so could not
-/// add to their summaries.
+/// The transaction does not see segments that were sealed since, and so could not add to
+/// their summaries.
 #[tokio::test]
 async fn update_with_stale_snapshot_is_refused() {
     let db = testkit::database().await;
@@ -246,7 +198,7 @@ async fn update_with_stale_snapshot_is_refused() {
         let begin = || AssertSqlSafe(format!("BEGIN ISOLATION LEVEL {isolation}"));
         let mut old = db.pool.begin_with(begin()).await.unwrap();
         Log::records().get(&mut old, 7).await.unwrap();
-        // The first time there are none, the second time others.
+        // The first time there are no segments yet, the second time there are others.
         let step = sealer.step(&mut conn, END).await.unwrap();
         assert!(matches!(step, SealStep::Sealed { .. }), "{step:?}");
         let error = Log::records()
@@ -368,7 +320,7 @@ async fn table_with_restarted_ids_is_sealed_again() {
         .await
         .unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
-    // The second time, fewer than were sealed before.
+    // The second time there are fewer records than were sealed before.
     for (message, count, expected) in [("the zebra", 450, 399), ("the giraffe", 250, 199)] {
         sqlx::query("TRUNCATE logs RESTART IDENTITY")
             .execute(&mut *conn)
@@ -429,8 +381,8 @@ async fn unseal_during_sealing_leaves_no_gap() {
     assert_eq!(gaps, 0);
 }
 
-/// After an operator's own `UPDATE`: an error that names the problem and its repair,
-/// and not silently fewer hits.
+/// An operator's own `UPDATE` leads to an error that names the problem and its repair, not
+/// silently to fewer hits.
 #[tokio::test]
 async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
     let db = testkit::database().await;
@@ -441,7 +393,7 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
         .execute(&mut *conn)
         .await
         .unwrap();
-    for (damage, problem) in [
+    for (corruption, problem) in [
         (
             "UPDATE search_blocks SET bloom_filter = '\\x00'",
             "search_blocks.bloom_filter or sealed_segments.trigrams is cut short",
@@ -465,7 +417,7 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
     ] {
         let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
         seal_all(&mut conn, &mut sealer).await;
-        sqlx::query(damage).execute(&mut *conn).await.unwrap();
+        sqlx::query(corruption).execute(&mut *conn).await.unwrap();
         let mut transaction = conn.begin().await.unwrap();
         let mut refused = 0;
         for search in [
@@ -474,8 +426,8 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
         ] {
             match search.hits(&mut transaction).await {
                 Err(error) => {
-                    assert!(error.is_setup(), "{damage}: {error:?}");
-                    assert!(error.to_string().contains(problem), "{damage}: {error}");
+                    assert!(error.is_setup(), "{corruption}: {error:?}");
+                    assert!(error.to_string().contains(problem), "{corruption}: {error}");
                     assert!(error.to_string().contains("summaries of logs"), "{error}");
                     let remedy = error.remedy().unwrap();
                     assert!(matches!(
@@ -485,13 +437,13 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
                     refused += 1;
                 }
                 // `similar_to` reads no Bloom filters.
-                Ok(_) => assert!(!problem.starts_with("segments"), "{damage}"),
+                Ok(_) => assert!(!problem.starts_with("segments"), "{corruption}"),
             }
             transaction.rollback().await.unwrap();
             transaction = conn.begin().await.unwrap();
         }
         transaction.rollback().await.unwrap();
-        assert!(refused > 0, "{damage}");
+        assert!(refused > 0, "{corruption}");
         lookback::maintenance::sealing::unseal(&mut conn, Log::TABLE)
             .await
             .unwrap();
@@ -499,7 +451,7 @@ async fn corrupt_summaries_are_refused_and_can_be_rebuilt() {
     assert_eq!(found(&db.pool, "-1").await, found(&db.pool, "1e300").await);
 }
 
-/// Silently it would be another cost than the intended one.
+/// Ignoring the value would silently apply another cost than the intended one.
 #[tokio::test]
 async fn scan_cost_that_is_nan_is_refused() {
     let db = testkit::database().await;
@@ -510,9 +462,9 @@ async fn scan_cost_that_is_nan_is_refused() {
         .execute(&mut *transaction)
         .await
         .unwrap();
-    for wrong in ["abc", "NaN", "2.500,0"] {
+    for invalid in ["abc", "NaN", "2.500,0"] {
         sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
-            .bind(wrong)
+            .bind(invalid)
             .execute(&mut *transaction)
             .await
             .unwrap();
@@ -523,7 +475,7 @@ async fn scan_cost_that_is_nan_is_refused() {
             let error = query.hits(&mut transaction).await.unwrap_err();
             assert!(error.is_invalid(), "{error:?}");
             assert_eq!(error.fields()[0].field, "lookback.scan_cost");
-            assert!(error.to_string().contains(wrong), "{error}");
+            assert!(error.to_string().contains(invalid), "{error}");
         }
     }
     // The caller's transaction is unchanged, and continues.
@@ -532,9 +484,9 @@ async fn scan_cost_that_is_nan_is_refused() {
         .await
         .unwrap();
     assert_eq!(jit, "on");
-    for right in ["", " 20000 ", "1e300", "-1"] {
+    for valid in ["", " 20000 ", "1e300", "-1"] {
         sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
-            .bind(right)
+            .bind(valid)
             .execute(&mut *transaction)
             .await
             .unwrap();

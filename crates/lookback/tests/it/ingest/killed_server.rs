@@ -14,8 +14,8 @@ use testkit::KillableServer;
 use testkit::sample::Random;
 
 use super::fixtures::{WAIT_LIMIT, within};
-use super::proxy::{Fault, Proxy};
 use super::workload::{Outcome, check, count, drive, reject_some, rows};
+use testkit::proxy::{Fault, Proxy};
 
 /// Stops the killing thread, also when the test fails.
 struct Over(Arc<AtomicBool>);

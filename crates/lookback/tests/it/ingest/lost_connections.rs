@@ -1,6 +1,5 @@
 //! Lost connections, at every point of a transaction and in either direction.
 
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,8 +9,8 @@ use lookback::ingest::{Writer, WriterBuilder};
 use sqlx::postgres::PgConnectOptions;
 
 use super::fixtures::{WAIT_LIMIT, numbered, stored, until, within};
-use super::proxy::{Fault, Proxy};
 use super::workload::{Outcome, check, count, drive, reject_some, rows};
+use testkit::proxy::{Fault, Proxy};
 
 /// Starts a writer with a short answer timeout; retries if a busy server exceeds it.
 async fn start(builder: impl Fn() -> WriterBuilder<Log>, to: PgConnectOptions) -> Writer<Log> {
@@ -27,22 +26,14 @@ async fn start(builder: impl Fn() -> WriterBuilder<Log>, to: PgConnectOptions) -
     }
 }
 
-/// Connection options for the database of a test, and the address of its server.
-fn server_of(db: &testkit::Database) -> (PgConnectOptions, String) {
-    let direct = PgConnectOptions::from_str(&db.url).unwrap();
-    let address = format!("{}:{}", direct.get_host(), direct.get_port());
-    (direct, address)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_connections_store_every_record_once() {
     let db = testkit::database().await;
     reject_some(&db.pool).await;
-    let (direct, server) = server_of(&db);
     let (_, seed) = crate::random::cases_and_seed(1);
     let has_started = Arc::new(AtomicBool::new(false));
     let faults = Arc::clone(&has_started);
-    let proxy = Proxy::new(server, seed, move |random| {
+    let (proxy, through) = Proxy::in_front_of(&db, seed, move |random| {
         // The writer starts without a fault.
         if !faults.load(Ordering::SeqCst) {
             return Fault::Bytes(3_000_000);
@@ -66,7 +57,7 @@ async fn lost_connections_store_every_record_once() {
             .back_off(Duration::from_millis(2), Duration::from_millis(50))
             .answer_timeout(Duration::from_secs(3))
     };
-    let writer = start(builder, direct.host("127.0.0.1").port(proxy.port)).await;
+    let writer = start(builder, through).await;
     has_started.store(true, Ordering::SeqCst);
     let outcomes = drive(&writer, 0, rows(60_000), &proxy.cuts, 25).await;
     let counters = writer.counters();
@@ -95,10 +86,9 @@ async fn lost_connections_store_every_record_once() {
 async fn lost_connection_with_short_timeout_terminates_its_server_process() {
     for fault in [Fault::HalfOpen(2), Fault::Silent(2)] {
         let db = testkit::database().await;
-        let (direct, server) = server_of(&db);
         let is_good = Arc::new(AtomicBool::new(false));
         let good = Arc::clone(&is_good);
-        let proxy = Proxy::new(server, 1, move |_| {
+        let (proxy, through) = Proxy::in_front_of(&db, 1, move |_| {
             if good.load(Ordering::SeqCst) {
                 Fault::NONE
             } else {
@@ -113,7 +103,7 @@ async fn lost_connection_with_short_timeout_terminates_its_server_process() {
                 .back_off(Duration::from_millis(5), Duration::from_millis(50))
                 .answer_timeout(Duration::from_secs(2))
         };
-        let writer = start(builder, direct.host("127.0.0.1").port(proxy.port)).await;
+        let writer = start(builder, through).await;
         let receipt = writer.submit(numbered(1)).await.unwrap();
         until("a connection that is lost", async || {
             proxy.cuts.load(Ordering::SeqCst) > 0

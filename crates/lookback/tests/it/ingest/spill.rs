@@ -17,8 +17,8 @@ use sqlx::postgres::PgConnectOptions;
 use testkit::sample::Random;
 
 use super::fixtures::{WAIT_LIMIT, number, numbered, stored, until, within};
-use super::proxy::{Fault, Proxy};
 use super::workload::{Outcome, check, count, drive_with, reject_some, rows};
+use testkit::proxy::{Fault, Proxy};
 
 fn options(folder: &Path) -> WriterBuilder<Log> {
     Writer::builder()
@@ -33,12 +33,8 @@ async fn proxy(
     db: &testkit::Database,
     draw: impl FnMut(&mut Random) -> Fault + Send + 'static,
 ) -> (Proxy, PgConnectOptions) {
-    let direct = PgConnectOptions::from_str(&db.url).unwrap();
-    let server = format!("{}:{}", direct.get_host(), direct.get_port());
     let (_, seed) = crate::random::cases_and_seed(1);
-    let proxy = Proxy::new(server, seed, draw).await;
-    let through = direct.host("127.0.0.1").port(proxy.port);
-    (proxy, through)
+    Proxy::in_front_of(db, seed, draw).await
 }
 
 fn files(folder: &Path) -> usize {
