@@ -10,21 +10,42 @@ mod templates;
 pub use lines::{line_time, log_lines};
 pub use searches::{Search, searches};
 
-/// A portable random number generator: SplitMix64.
+/// A portable random number generator, SplitMix64.
 ///
 /// Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", 2014.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    /// The numbers to return instead.
+    choices: Option<std::vec::IntoIter<u64>>,
+}
 
 impl Random {
     /// Creates a generator with this seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self {
+            state: seed,
+            choices: None,
+        }
+    }
+
+    /// Creates a generator of these numbers, then of zeros.
+    ///
+    /// With numbers of proptest, a value that is drawn from it shrinks with them:
+    /// write what draws it so that fewer and smaller numbers give a simpler value.
+    pub fn of_choices(choices: Vec<u64>) -> Self {
+        Self {
+            state: 0,
+            choices: Some(choices.into_iter()),
+        }
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        if let Some(choices) = &mut self.choices {
+            return choices.next().unwrap_or(0);
+        }
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)

@@ -1,23 +1,32 @@
-//! Every answer is that of a plain evaluation over the same rows.
+//! The results of filters, compared with a plain evaluation of the same rows.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 use std::time::Instant;
 
 use lookback::query::Total;
 use lookback::{Filter, QueryBuilder};
+use proptest::collection::vec;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use sqlx::PgPool;
 use testkit::sample::Random;
+use tokio::runtime::Runtime;
 
-use super::drawn::{Folds, tree};
+use super::drawn::{Folds, GeneratedFilter, tree};
 use super::plain::Fold;
 use super::spelling::percent_encoded;
 use super::thing::{CREATE, LETTERS, Thing, thing};
 
-/// Filters in all, and for each table that is drawn.
+/// The number of filters, in total and for each generated table.
 const CASES: u32 = 2_400;
-const FILTERS: u64 = 60;
+const FILTERS: u32 = 60;
 
-/// How the database folds each letter, in a collation.
+/// Rows of a table.
+const ROWS: usize = 40;
+
+/// Asks the database how it folds each letter in a collation.
 async fn fold(db: &testkit::Database, collation: &str) -> Fold {
     let mut fold = Fold::new();
     for letter in LETTERS
@@ -36,125 +45,180 @@ async fn fold(db: &testkit::Database, collation: &str) -> Fold {
     fold
 }
 
-#[tokio::test]
-async fn filter_finds_same_as_plain_evaluation() {
-    let db = testkit::database().await;
-    sqlx::raw_sql(CREATE).execute(&db.pool).await.unwrap();
-    let folds = Rc::new(Folds {
-        default: fold(&db, "\"default\"").await,
-        c: fold(&db, "\"C\"").await,
+#[test]
+fn filter_finds_same_as_plain_evaluation() {
+    let runtime = Runtime::new().unwrap();
+    let (db, folds) = runtime.block_on(async {
+        let db = testkit::database().await;
+        sqlx::raw_sql(CREATE).execute(&db.pool).await.unwrap();
+        let folds = Rc::new(Folds {
+            default: fold(&db, "\"default\"").await,
+            c: fold(&db, "\"C\"").await,
+        });
+        (db, folds)
     });
     assert_eq!((folds.default[&'É'], folds.c[&'É']), ('é', 'É'));
     let (cases, seed) = crate::random::cases_and_seed(CASES);
-    let tables = u64::from(cases).div_ceil(FILTERS);
+    let tables = cases.div_ceil(FILTERS);
     let started = Instant::now();
-    let (mut some, mut none, mut all) = (0, 0, 0);
+    let found = FoundCounts::default();
     for table in 0..tables {
-        let random = &mut Random::new(seed.wrapping_add(table));
-        let again = format!("table {table}; again with PROPTEST_RNG_SEED={seed}");
-        sqlx::query("TRUNCATE things")
-            .execute(&db.pool)
-            .await
-            .unwrap();
-        let new: Vec<_> = (0..40).map(|_| thing(random)).collect();
-        Thing::records().create_many(&db.pool, &new).await.unwrap();
-        let things = Thing::records()
-            .limit(100)
-            .list(&db.pool)
-            .await
-            .unwrap()
-            .data;
-        assert_eq!(things.len(), new.len());
-        for _ in 0..FILTERS {
-            let drawn = tree(random, &folds, 3);
-            let read = |text: &str| {
-                Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}; {again}"))
-            };
-            assert_eq!(read(&drawn.alone), drawn.typed, "{}; {again}", drawn.alone);
-            assert_eq!(
-                read(&format!("or({})", drawn.grouped)),
-                Filter::none() | drawn.typed.clone(),
-                "{again}"
-            );
-            let text = drawn.typed.to_text().unwrap();
-            assert_eq!(
-                read(&text),
-                drawn.typed,
-                "{} as {text}; {again}",
-                drawn.alone
-            );
-            let query = percent_encoded(&text);
-            assert_eq!(
-                Filter::from_query(&query).unwrap(),
-                drawn.typed,
-                "{query}; {again}"
-            );
-
-            let order = order(random);
-            let (limit, offset) = (random.below(50), random.below(20));
-            let mut expected: Vec<&Thing> = things.iter().filter(|t| (drawn.plain)(t)).collect();
-            let total = expected.len();
-            match total {
-                0 => none += 1,
-                40 => all += 1,
-                _ => some += 1,
-            }
-            expected.sort_by(|a, b| compared(&order, a, b));
-            let ids: Vec<i64> = expected
-                .iter()
-                .skip(usize::try_from(offset).unwrap())
-                .take(usize::try_from(limit).unwrap())
-                .map(|t| t.id)
-                .collect();
-            let query = Thing::records()
-                .filter(drawn.typed.clone())
-                .limit(u32::try_from(limit).unwrap())
-                .offset(offset);
-            let ordered = |query: QueryBuilder<Thing>| {
-                order
-                    .iter()
-                    .fold(query, |query, key| query.order_by_text(&key.text).unwrap())
-            };
-            let page = ordered(query.clone())
-                .list(&db.pool)
-                .await
-                .unwrap_or_else(|error| panic!("{text}: {error:?}; {again}"));
-            let found: Vec<i64> = page.data.iter().map(|t| t.id).collect();
-            if let Some(next) = &page.next {
-                let query = ordered(query.offset(0)).after(next);
-                let next = query.list(&db.pool).await.unwrap();
-                let from = usize::try_from(offset + limit).unwrap();
-                let expected = expected.iter().skip(from).map(|t| t.id);
-                let expected: Vec<i64> = expected.take(usize::try_from(limit).unwrap()).collect();
-                let after: Vec<i64> = next.data.iter().map(|t| t.id).collect();
-                assert_eq!(after, expected, "after the page of {text}; {again}");
-            }
-            if page.total != Total::Exact(total as u64) || found != ids {
-                let whole = Thing::records()
-                    .filter(drawn.typed.clone())
-                    .limit(100)
-                    .list(&db.pool)
-                    .await
-                    .unwrap();
-                let wrong: Vec<&Thing> = things
-                    .iter()
-                    .filter(|t| (drawn.plain)(t) != whole.data.iter().any(|found| found.id == t.id))
-                    .collect();
-                panic!(
-                    "{text}\norder {:?}\nfound {found:?} of {}\nnot {ids:?} of {total}\nwrong: {wrong:#?}\n{again}",
-                    order.iter().map(|key| &key.text).collect::<Vec<_>>(),
-                    page.total.value()
-                );
-            }
+        let seed = seed.wrapping_add(table.into());
+        let things = runtime.block_on(new_table(&db.pool, &mut Random::new(seed)));
+        let config = Config {
+            cases: FILTERS,
+            rng_seed: RngSeed::Fixed(seed),
+            ..crate::random::config(FILTERS)
+        };
+        let checked = TestRunner::new(config).run(&vec(any::<u64>(), 0..250), |choices| {
+            let random = &mut Random::of_choices(choices);
+            let filter = tree(random, &folds, 3);
+            let case = Case::new(random, &filter, &things);
+            found.count(case.expected.len());
+            case.check_text();
+            runtime.block_on(case.check_pages(&db.pool));
+            Ok(())
+        });
+        if let Err(error) = checked {
+            panic!("table {table}: {error}");
         }
     }
+    let [none, some, all] = found.0.map(|count| count.get());
     eprintln!(
-        "{} filters in {:.1} s ({some} found some, {none} none, {all} all); again with PROPTEST_RNG_SEED={seed}",
+        "{} filters in {:.1} s ({some} found some, {none} none, {all} all)",
         tables * FILTERS,
         started.elapsed().as_secs_f64(),
     );
-    // Filters that find nothing or everything would all be right.
+    // Filters that find nothing or everything would test little.
     assert!(some > (none + all) / 2);
+}
+
+/// The number of filters that found no row, some, and all.
+#[derive(Default)]
+struct FoundCounts([Cell<u32>; 3]);
+
+impl FoundCounts {
+    fn count(&self, rows: usize) {
+        let count = match rows {
+            0 => &self.0[0],
+            ROWS => &self.0[2],
+            _ => &self.0[1],
+        };
+        count.set(count.get() + 1);
+    }
+}
+
+/// Replaces the rows of the table.
+async fn new_table(pool: &PgPool, random: &mut Random) -> Vec<Thing> {
+    sqlx::query("TRUNCATE things").execute(pool).await.unwrap();
+    let new: Vec<_> = (0..ROWS).map(|_| thing(random)).collect();
+    Thing::records().create_many(pool, &new).await.unwrap();
+    let page = Thing::records().limit(100).list(pool).await.unwrap();
+    assert_eq!(page.data.len(), ROWS);
+    page.data
+}
+
+/// A filter, an order and a page, with the records that they have to find.
+struct Case<'t> {
+    filter: &'t GeneratedFilter,
+    things: &'t [Thing],
+    order: Vec<Key>,
+    limit: usize,
+    offset: usize,
+    expected: Vec<&'t Thing>,
+}
+
+impl<'t> Case<'t> {
+    fn new(random: &mut Random, filter: &'t GeneratedFilter, things: &'t [Thing]) -> Self {
+        let order = order(random);
+        let mut expected: Vec<&Thing> = things.iter().filter(|t| (filter.plain)(t)).collect();
+        expected.sort_by(|a, b| compared(&order, a, b));
+        Self {
+            filter,
+            things,
+            order,
+            limit: usize::try_from(random.below(50)).unwrap(),
+            offset: usize::try_from(random.below(20)).unwrap(),
+            expected,
+        }
+    }
+
+    /// Checks that each text of the filter is parsed as the typed one.
+    fn check_text(&self) {
+        let GeneratedFilter {
+            typed,
+            grouped,
+            alone,
+            ..
+        } = self.filter;
+        let parse = |text: &str| {
+            Filter::parse(text).unwrap_or_else(|error| panic!("cannot parse {text}: {error}"))
+        };
+        assert_eq!(parse(alone), *typed, "{alone}");
+        assert_eq!(
+            parse(&format!("or({grouped})")),
+            Filter::none() | typed.clone()
+        );
+        let text = typed.to_text().unwrap();
+        assert_eq!(parse(&text), *typed, "{alone} as {text}");
+        let query = percent_encoded(&text);
+        assert_eq!(Filter::from_query(&query).unwrap(), *typed, "{query}");
+    }
+
+    /// Checks the page and the one after it.
+    async fn check_pages(&self, pool: &PgPool) {
+        let text = &self.filter.alone;
+        let query = Thing::records()
+            .filter(self.filter.typed.clone())
+            .limit(u32::try_from(self.limit).unwrap());
+        let ordered = |query: QueryBuilder<Thing>| {
+            self.order
+                .iter()
+                .fold(query, |query, key| query.order_by_text(&key.text).unwrap())
+        };
+        let order: Vec<&String> = self.order.iter().map(|key| &key.text).collect();
+        let first = ordered(query.clone().offset(self.offset as u64));
+        let page = first
+            .list(pool)
+            .await
+            .unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        if ids(&page.data) != self.expected_ids(self.offset)
+            || page.total != Total::Exact(self.expected.len() as u64)
+        {
+            panic!(
+                "{text}, ordered by {order:?}\nfound {:?} of {}, expected {:?} of {}\n\
+                 records that the filter matches only here or there: {:#?}",
+                ids(&page.data),
+                page.total.value(),
+                self.expected_ids(self.offset),
+                self.expected.len(),
+                self.mismatches(pool).await,
+            );
+        }
+        if let Some(next) = &page.next {
+            let page = ordered(query).after(next).list(pool).await.unwrap();
+            let expected = self.expected_ids(self.offset + self.limit);
+            assert_eq!(ids(&page.data), expected, "after the page of {text}");
+        }
+    }
+
+    /// The ids of the page at this offset.
+    fn expected_ids(&self, offset: usize) -> Vec<i64> {
+        let page = self.expected.iter().skip(offset).take(self.limit);
+        page.map(|thing| thing.id).collect()
+    }
+
+    /// The records that only one of the two evaluations matches.
+    async fn mismatches(&self, pool: &PgPool) -> Vec<&Thing> {
+        let query = Thing::records().filter(self.filter.typed.clone());
+        let found = ids(&query.limit(100).list(pool).await.unwrap().data);
+        let is_mismatch = |thing: &&Thing| (self.filter.plain)(thing) != found.contains(&thing.id);
+        self.things.iter().filter(is_mismatch).collect()
+    }
+}
+
+fn ids(things: &[Thing]) -> Vec<i64> {
+    things.iter().map(|thing| thing.id).collect()
 }
 
 /// A column to order by.
@@ -220,7 +284,8 @@ fn order(random: &mut Random) -> Vec<Key> {
         .collect()
 }
 
-/// Null is last both ways unless it is to be first, and the newest id is first among equals.
+/// Compares two things: NULL is last in either direction unless it is to be first, and the
+/// newest id is first among equals.
 fn compared(order: &[Key], a: &Thing, b: &Thing) -> Ordering {
     let by_key = |key: &Key| match (key.compare)(a, b) {
         Some(found) if key.backwards => found.reverse(),

@@ -1,4 +1,4 @@
-//! Columns of arrays: made, stored, read, patched, checked and refused.
+//! Array columns: created, stored, read, patched, checked and refused.
 
 use lookback::json;
 use lookback::{Filter, Json, Model as _, QueryBuilder};
@@ -50,7 +50,7 @@ async fn array_columns_round_trip() {
         lookback::Json::from_serialize(&all[0]).unwrap()["tags"],
         json!(["a,b", "", "\"{NULL}\\", "é"])
     );
-    // PostgreSQL reads the same out of both ways in.
+    // PostgreSQL has the same values after `create` and after `create_many`.
     let texts: Vec<(String, i64)> = sqlx::query_as(
         "SELECT tags::text, cardinality(numbers)::bigint FROM things WHERE tags IS NOT NULL",
     )
@@ -90,7 +90,7 @@ async fn invalid_array_is_refused() {
     blank.tags = Some(vec!["a".into(), "b\0".into()]);
     let mut large = NewThing::new("n", 1, []);
     large.tags = Some(vec![String::new(); 300_000]);
-    let said = [
+    let messages = [
         refused("tags", json!("a")),
         refused("tags", json!(["a", null])),
         refused("tags", json!(["a", 5])),
@@ -112,9 +112,9 @@ async fn invalid_array_is_refused() {
             .unwrap_err()
             .to_string(),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 
-    // And what others stored: nulls among the elements, and more dimensions.
+    // Arrays that other programs stored: with NULL elements, or with more dimensions.
     let db = database().await;
     for (tags, problem) in [
         ("{a,NULL}", "element 1 of the array is null"),
@@ -146,7 +146,7 @@ async fn invalid_array_is_refused() {
     );
 }
 
-/// Words of a list stand for every type that they spell.
+/// A word of a list stands for values of every type that it spells.
 #[tokio::test]
 async fn array_lookups_on_json_match_words_of_any_type() {
     let db = database().await;
@@ -231,7 +231,7 @@ async fn migration_of_model_creates_array_columns() {
     let types: Vec<&str> = columns.iter().map(|(_, ty)| ty.as_str()).collect();
     assert_eq!(types, ["text[]", "integer[]", "boolean[]"]);
 
-    // What is there is what the model says, so that the next migration is empty.
+    // The database matches the model, so that the next migration is empty.
     let wanted = canonical(&mut conn, &schema).await.unwrap();
     let live = read(&mut conn, &Scope::default()).await.unwrap().schema;
     let (name, table) = wanted.tables.iter().next().unwrap();
@@ -246,7 +246,7 @@ async fn migration_of_model_creates_array_columns() {
         (vec!["a".to_owned(), "it's".to_owned()], vec![])
     );
     assert_eq!(made.marks, Some(vec![true, false]));
-    // The embedding is of the elements, whichever way they come to it.
+    // The embedding covers the elements, whether they were created or updated.
     let embedding = async || {
         let query = Box::records().with_hidden(Box::embedding());
         let found = query.get(&db.pool, made.id).await.unwrap();

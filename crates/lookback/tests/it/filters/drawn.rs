@@ -1,4 +1,4 @@
-//! Filters, drawn: as typed, as text, and in plain Rust.
+//! Generated filters: as typed filters, as text, and as plain Rust.
 
 use std::rc::Rc;
 
@@ -14,13 +14,13 @@ use super::thing::{
     KEYS, Mood, RATIOS, Shade, Thing, document, moment, number, scalar, tag, text, word,
 };
 
-/// A filter.
+/// A generated filter.
 #[derive(Clone)]
-pub(super) struct GeneratedSchema {
+pub(super) struct GeneratedFilter {
     pub(super) typed: Filter<Thing>,
-    /// As it stands in a group.
+    /// The text in a group.
     pub(super) grouped: String,
-    /// As it stands alone.
+    /// The text outside of a group.
     pub(super) alone: String,
     pub(super) plain: Plain,
 }
@@ -33,8 +33,8 @@ pub(super) struct Folds {
     pub(super) c: Fold,
 }
 
-/// A tree of filters.
-pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> GeneratedSchema {
+/// Generates a tree of filters.
+pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> GeneratedFilter {
     if depth == 0 || random.below(3) == 0 {
         return leaf(random, folds);
     }
@@ -42,14 +42,14 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Genera
         let inner = tree(random, folds, depth - 1);
         let plain = inner.plain;
         let text = format!("not({})", inner.grouped);
-        return GeneratedSchema {
+        return GeneratedFilter {
             typed: !inner.typed,
             alone: text.replacen("not(", "not=(", 1),
             grouped: text,
             plain: Rc::new(move |thing| !plain(thing)),
         };
     }
-    let members: Vec<GeneratedSchema> = (0..random.below(4))
+    let members: Vec<GeneratedFilter> = (0..random.below(4))
         .map(|_| tree(random, folds, depth - 1))
         .collect();
     let texts: Vec<String> = members
@@ -73,7 +73,7 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Genera
         )
     };
     let text = format!("{name}({})", texts.join(","));
-    GeneratedSchema {
+    GeneratedFilter {
         typed,
         alone: text.replacen('(', "=(", 1),
         grouped: text,
@@ -81,24 +81,24 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Genera
     }
 }
 
-/// A lookup of one value: in a group it is in quotes.
+/// Returns the text of a lookup with one value, alone and in a group, where it is quoted.
 fn one(key: &str, value: &str) -> (String, String) {
     (format!("{key}={value}"), format!("{key}={}", quoted(value)))
 }
 
-/// A lookup of a list.
+/// Returns the text of a lookup with a list, alone and in a group.
 fn list(key: &str, values: &[String]) -> (String, String) {
     let items: Vec<String> = values.iter().map(|value| quoted(value)).collect();
     let items = items.join(", ");
     (format!("{key}={items}"), format!("{key}=({items})"))
 }
 
-fn drawn(
+fn build(
     typed: Filter<Thing>,
     (alone, grouped): (String, String),
     plain: impl Fn(&Thing) -> bool + 'static,
-) -> GeneratedSchema {
-    GeneratedSchema {
+) -> GeneratedFilter {
+    GeneratedFilter {
         typed,
         alone,
         grouped,
@@ -106,7 +106,7 @@ fn drawn(
     }
 }
 
-fn leaf(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
+fn leaf(random: &mut Random, folds: &Rc<Folds>) -> GeneratedFilter {
     match random.below(16) {
         0 | 1 => pattern(random, folds),
         2 => null(random),
@@ -116,7 +116,7 @@ fn leaf(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     }
 }
 
-/// Equal, greater, less, in a list, between: of any column that has a value.
+/// Generates a comparison of a column: equal, greater, less, in a list, or between.
 macro_rules! comparison {
     ($random:expr, $handle:expr, $key:literal, $draw:expr, $write:expr, $of:expr) => {{
         let (handle, of) = ($handle, $of);
@@ -127,52 +127,52 @@ macro_rules! comparison {
         let texts: Vec<String> = vec![write(&first), write(&second)];
         let (a, b) = (first.clone(), second.clone());
         match $random.below(11) {
-            0 => drawn(handle.eq(first), one($key, &texts[0]), move |t| {
+            0 => build(handle.eq(first), one($key, &texts[0]), move |t| {
                 of(t).is_some_and(|v| v == a)
             }),
-            1 => drawn(handle.ne(first), one(&key("ne"), &texts[0]), move |t| {
+            1 => build(handle.ne(first), one(&key("ne"), &texts[0]), move |t| {
                 of(t).is_none_or(|v| v != a)
             }),
-            2 => drawn(handle.gt(first), one(&key("gt"), &texts[0]), move |t| {
+            2 => build(handle.gt(first), one(&key("gt"), &texts[0]), move |t| {
                 of(t).is_some_and(|v| v > a)
             }),
-            3 => drawn(handle.gte(first), one(&key("gte"), &texts[0]), move |t| {
+            3 => build(handle.gte(first), one(&key("gte"), &texts[0]), move |t| {
                 of(t).is_some_and(|v| v >= a)
             }),
-            4 => drawn(handle.lt(first), one(&key("lt"), &texts[0]), move |t| {
+            4 => build(handle.lt(first), one(&key("lt"), &texts[0]), move |t| {
                 of(t).is_some_and(|v| v < a)
             }),
-            5 => drawn(handle.lte(first), one(&key("lte"), &texts[0]), move |t| {
+            5 => build(handle.lte(first), one(&key("lte"), &texts[0]), move |t| {
                 of(t).is_some_and(|v| v <= a)
             }),
-            6 => drawn(
+            6 => build(
                 handle.is_in([first, second]),
                 list(&key("in"), &texts),
                 move |t| of(t).is_some_and(|v| v == a || v == b),
             ),
-            7 => drawn(
+            7 => build(
                 handle.not_in([first, second]),
                 list(&key("notin"), &texts),
                 move |t| of(t).is_none_or(|v| v != a && v != b),
             ),
-            8 => drawn(
+            8 => build(
                 handle.between(first, second),
                 list(&key("between"), &texts),
                 move |t| of(t).is_some_and(|v| v >= a && v <= b),
             ),
-            9 => drawn(
+            9 => build(
                 handle.not_between(first, second),
                 list(&key("notbetween"), &texts),
                 move |t| of(t).is_none_or(|v| v < a || v > b),
             ),
-            _ => drawn(handle.eq(first), one(&key("exact"), &texts[0]), move |t| {
+            _ => build(handle.eq(first), one(&key("exact"), &texts[0]), move |t| {
                 of(t).is_some_and(|v| v == a)
             }),
         }
     }};
 }
 
-fn value(random: &mut Random) -> GeneratedSchema {
+fn value(random: &mut Random) -> GeneratedFilter {
     let zone = FixedOffset::east_opt(if random.below(2) == 0 { 5_400 } else { -25_200 }).unwrap();
     let written = move |time: &DateTime<Utc>| time.with_timezone(&zone).to_rfc3339();
     match random.below(9) {
@@ -227,16 +227,16 @@ fn value(random: &mut Random) -> GeneratedSchema {
         ),
         7 => {
             let flag = random.below(2) == 0;
-            drawn(
+            build(
                 Thing::flag().ne(flag),
                 one("flag__ne", &flag.to_string()),
                 move |t| t.flag != Some(flag),
             )
         }
         _ => {
-            // Of the database's own collation: equal or not, its order is its own.
+            // A column with the database's own collation, whose order is not known here.
             let words: Vec<String> = (0..random.below(4)).map(|_| text(random)).collect();
-            drawn(
+            build(
                 Thing::text().is_in(words.iter().map(String::as_str)),
                 list("text__in", &words),
                 move |t| t.text.as_ref().is_some_and(|v| words.contains(v)),
@@ -245,24 +245,28 @@ fn value(random: &mut Random) -> GeneratedSchema {
     }
 }
 
-/// Patterns, with what they are in LIKE.
-fn pattern(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
+/// Generates a pattern lookup, with the LIKE pattern that it stands for.
+fn pattern(random: &mut Random, folds: &Rc<Folds>) -> GeneratedFilter {
     let part = word(random);
     let folds = folds.clone();
     let c = random.below(2) == 0;
     macro_rules! on {
         ($method:ident, $name:literal, $value:expr, $pattern:expr, $ignore_case:literal, $not:literal) => {{
             let (value, pattern) = ($value, $pattern);
-            let of = move |t: &Thing| match c {
-                true => Some(t.name.clone()),
-                false => t.text.clone(),
+            let of = move |t: &Thing| {
+                if c {
+                    Some(t.name.clone())
+                } else {
+                    t.text.clone()
+                }
             };
             let column = if c { "name" } else { "text" };
-            let typed = match c {
-                true => Thing::name().$method(&value),
-                false => Thing::text().$method(&value),
+            let typed = if c {
+                Thing::name().$method(&value)
+            } else {
+                Thing::text().$method(&value)
             };
-            drawn(
+            build(
                 typed,
                 one(&format!("{column}__{}", $name), &value),
                 move |t| {
@@ -330,10 +334,10 @@ fn pattern(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     }
 }
 
-fn null(random: &mut Random) -> GeneratedSchema {
-    let so = random.below(2) == 0;
+fn null(random: &mut Random) -> GeneratedFilter {
+    let is_null = random.below(2) == 0;
     let text = |column: &str| {
-        if so {
+        if is_null {
             one(&format!("{column}__isnull"), "true")
         } else {
             one(&format!("{column}__isnotnull"), "true")
@@ -342,10 +346,14 @@ fn null(random: &mut Random) -> GeneratedSchema {
     macro_rules! on {
         ($($column:ident)*) => {
             match random.below([$(stringify!($column)),*].len() as u64) {
-                $(n if n == place(stringify!($column)) => drawn(
-                    if so { Thing::$column().is_null() } else { Thing::$column().is_not_null() },
+                $(n if n == place(stringify!($column)) => build(
+                    if is_null {
+                        Thing::$column().is_null()
+                    } else {
+                        Thing::$column().is_not_null()
+                    },
                     text(stringify!($column)),
-                    move |t| t.$column.is_none() == so,
+                    move |t| t.$column.is_none() == is_null,
                 ),)*
                 _ => unreachable!(),
             }
@@ -360,7 +368,7 @@ fn null(random: &mut Random) -> GeneratedSchema {
     on!(text small flag shade mood tags times doc)
 }
 
-fn array(random: &mut Random) -> GeneratedSchema {
+fn array(random: &mut Random) -> GeneratedFilter {
     fn many<T>(random: &mut Random, make: impl Fn(&mut Random) -> T) -> Vec<T> {
         (0..random.below(4)).map(|_| make(random)).collect()
     }
@@ -372,31 +380,31 @@ fn array(random: &mut Random) -> GeneratedSchema {
             let text = |lookup: &str| list(&format!("{}__{lookup}", $key), &texts);
             let wanted = items.clone();
             match random.below(5) {
-                0 => drawn(
+                0 => build(
                     handle.array_contains(items),
                     text("arraycontains"),
                     move |t| {
                         of(t).is_some_and(|found| wanted.iter().all(|one| found.contains(one)))
                     },
                 ),
-                1 => drawn(
+                1 => build(
                     handle.array_contained(items),
                     text("arraycontained"),
                     move |t| {
                         of(t).is_some_and(|found| found.iter().all(|one| wanted.contains(one)))
                     },
                 ),
-                2 => drawn(
+                2 => build(
                     handle.array_overlaps(items),
                     text("arrayoverlaps"),
                     move |t| {
                         of(t).is_some_and(|found| found.iter().any(|one| wanted.contains(one)))
                     },
                 ),
-                3 => drawn(handle.eq(items), text("eq"), move |t| {
+                3 => build(handle.eq(items), text("eq"), move |t| {
                     of(t).is_some_and(|found| found == wanted)
                 }),
-                _ => drawn(handle.ne(items), text("ne"), move |t| {
+                _ => build(handle.ne(items), text("ne"), move |t| {
                     of(t).is_none_or(|found| found != wanted)
                 }),
             }
@@ -430,7 +438,7 @@ fn array(random: &mut Random) -> GeneratedSchema {
     }
 }
 
-fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
+fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedFilter {
     let path: Vec<String> = (0..1 + random.below(3))
         .map(|_| match random.below(4) {
             0 => (*random.pick(&["0", "1", "-1", "7"])).to_owned(),
@@ -464,13 +472,13 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
         found.is_some_and(|found| values.iter().any(|value| plain::same(&found, value)))
     };
     match random.below(16) {
-        // A word without quotes spells what it can.
+        // A word without quotes stands for every value that it spells.
         0 | 1 => {
             let text = word_of(&scalar(random));
             let values = plain::spelled(&text);
             let not = random.below(3) == 0;
             let typed = handle.is_in(values.clone());
-            drawn(
+            build(
                 if not { !typed } else { typed },
                 raw(if not { "ne" } else { "eq" }, &text),
                 move |t| not != is_in(at(t), &values),
@@ -483,7 +491,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
             let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
             let values: Vec<Json> = words.iter().flat_map(|word| plain::spelled(word)).collect();
             let items = words.join(",");
-            drawn(
+            build(
                 handle.not_in(values.clone()),
                 (
                     format!("{key}__notin={items}"),
@@ -492,13 +500,13 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
                 move |t| !is_in(at(t), &values),
             )
         }
-        // Types and all.
+        // Values with their types.
         3 | 4 => {
             let values: Vec<Json> = (0..random.below(3)).map(|_| document(random, 2)).collect();
             let items: Vec<String> = values.iter().map(Json::to_string).collect();
             let items = items.join(",");
             let typed = handle.is_in(values.clone());
-            drawn(
+            build(
                 typed,
                 (format!("{key}__is={items}"), format!("{key}__is=({items})")),
                 move |t| is_in(at(t), &values),
@@ -506,7 +514,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
         }
         5 => {
             let value = scalar(random);
-            drawn(
+            build(
                 handle.ne(value.clone()),
                 raw("isnot", &value.to_string()),
                 move |t| !is_in(at(t), std::slice::from_ref(&value)),
@@ -522,7 +530,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
                 2 => (handle.lt(value), "lt"),
                 _ => (handle.lte(value), "lte"),
             };
-            drawn(typed, raw(name, &text), move |t| {
+            build(typed, raw(name, &text), move |t| {
                 let found = at(t).and_then(|found| plain::compared(&found, &a));
                 found.is_some_and(|found| match lookup {
                     0 => found.is_gt(),
@@ -540,7 +548,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
             let items = format!("{},{}", low, written(&high));
             let not = random.below(2) == 0;
             let between = handle.between(low.clone(), high.clone());
-            drawn(
+            build(
                 if not { !between } else { between },
                 {
                     let lookup = if not { "notbetween" } else { "between" };
@@ -561,10 +569,10 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
                 },
             )
         }
-        10 => drawn(handle.exists(), raw("exists", "true"), move |t| {
+        10 => build(handle.exists(), raw("exists", "true"), move |t| {
             at(t).is_some()
         }),
-        11 => drawn(handle.is_null(), raw("isnull", "true"), move |t| {
+        11 => build(handle.is_null(), raw("isnull", "true"), move |t| {
             at(t).is_none_or(|found| found.is_null())
         }),
         12 => {
@@ -576,11 +584,11 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
             } else {
                 (handle.contains(&part), "contains")
             };
-            drawn(typed, raw(name, &quoted(&part)), move |t| match at(t) {
+            build(typed, raw(name, &quoted(&part)), move |t| match at(t) {
                 Some(Json::String(found)) => {
                     plain::like(&found, &pattern, ignore_case.then_some(&folds.default))
                 }
-                // The element as it is, in its case.
+                // An element matches as a whole, and only in its own case.
                 Some(Json::Array(found)) => {
                     !ignore_case && found.iter().any(|one| one.as_str() == Some(&part))
                 }
@@ -590,7 +598,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
         13 => {
             let values: Vec<Json> = (0..random.below(3)).map(|_| document(random, 1)).collect();
             let text = Json::Array(values.clone()).to_string();
-            drawn(
+            build(
                 handle.array_overlaps(values.clone()),
                 raw("arrayoverlaps", &text),
                 move |t| {
@@ -606,7 +614,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
             let holds =
                 |list: &[Json], one: &Json| list.iter().any(|value| plain::same(one, value));
             match random.below(2) {
-                0 => drawn(
+                0 => build(
                     handle.array_contains(values),
                     raw("arraycontains", &text),
                     move |t| match at(t) {
@@ -614,7 +622,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
                         _ => false,
                     },
                 ),
-                _ => drawn(
+                _ => build(
                     handle.array_contained(values),
                     raw("arraycontained", &text),
                     move |t| match at(t) {
@@ -627,7 +635,7 @@ fn in_json(random: &mut Random, folds: &Rc<Folds>) -> GeneratedSchema {
     }
 }
 
-/// The letters of a scalar, without quotes.
+/// Formats a scalar without quotes.
 fn word_of(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
@@ -635,7 +643,7 @@ fn word_of(json: &Json) -> String {
     }
 }
 
-/// As a filter takes it: a string in quotes.
+/// Formats a value for a filter: a string in quotes.
 fn written(json: &Json) -> String {
     match json {
         Json::String(text) => quoted(text),

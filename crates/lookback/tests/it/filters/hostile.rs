@@ -1,4 +1,4 @@
-//! Values arrive as values, whatever they spell and wherever they are given.
+//! Hostile texts stay values, wherever they are given.
 
 use lookback::json;
 use lookback::query::{TextMeasures, Total, UniqueKey, count};
@@ -6,7 +6,7 @@ use lookback::{Filter, Level, Log, Metric, NewLog};
 
 use super::spelling::{escaped, percent_encoded, quoted};
 
-/// What breaks out of a string, a pattern, a name, a number, a list, a group,
+/// Texts that break out of a string, a pattern, a name, a number, a list, a group,
 /// JSON, a path of JSON, or the encoding.
 const HOSTILE: [&str; 40] = [
     "'; DROP TABLE logs; --",
@@ -102,7 +102,7 @@ async fn hostile_filter_values_match_only_themselves() {
             let page = Log::records().filter(read).limit(100).list(&db.pool).await;
             let page = page.unwrap_or_else(|error| panic!("{filter}: {error:?}"));
             let sources: Vec<&str> = page.data.iter().map(|log| log.source.as_str()).collect();
-            // A part of another one is found with it.
+            // A text that is a part of another one finds that one, too.
             let exact = !filter.contains("contains=<")
                 && !filter.contains("value__contains")
                 && !filter.contains("value__startswith");
@@ -130,8 +130,8 @@ async fn hostile_filter_values_match_only_themselves() {
     untouched(&db).await;
 }
 
-/// Where names, lookups, numbers, times and groups are expected, it is refused,
-/// or read as a value that finds nothing; never an error of the database.
+/// In place of a name, a lookup, a number, a time or a group, a text is refused, or is a
+/// value that finds nothing. It never causes an error of the database.
 #[tokio::test]
 async fn hostile_text_outside_of_values_is_refused() {
     let db = testkit::database().await;
@@ -158,7 +158,7 @@ async fn hostile_text_outside_of_values_is_refused() {
             format!("{text}(level=error)"),
             format!("not({text}=1)"),
         ] {
-            // As a filter of its own, `or(id=1)` is one; a `%` is a byte in a URL.
+            // `or(id=1)` is a valid filter of its own; a `%` is a byte in a URL.
             if let Ok(read) = Filter::<Log>::parse(&filter) {
                 assert!(
                     text.starts_with("or(") || filter == "source__--=1",
@@ -173,7 +173,7 @@ async fn hostile_text_outside_of_values_is_refused() {
         }
         assert!(Log::records().order_by_text(text).is_err());
         assert!(Log::records().order_by_text(&format!("-{text}")).is_err());
-        // Whatever it is read as, the database takes it.
+        // The database accepts every filter that can be parsed.
         for filter in [
             format!("meta.{text}=1"),
             format!("meta.a={text}"),
@@ -198,8 +198,8 @@ async fn hostile_text_outside_of_values_is_refused() {
     untouched(&db).await;
 }
 
-/// Fields, stretches of time, zones, measures, keys and cursors are read from
-/// text, too: none of these is one, and every zone is a value.
+/// Fields, time buckets, zones, measures, keys and cursors are read from text, too. None of
+/// these texts is one, and every zone is a value.
 #[tokio::test]
 async fn hostile_text_as_field_measure_or_cursor_is_refused() {
     let db = testkit::database().await;
@@ -225,7 +225,7 @@ async fn hostile_text_as_field_measure_or_cursor_is_refused() {
             format!("created_at__day@{text}"),
             format!("created_at__day@Europe/Berlin{text}"),
         ] {
-            // What reads as a zone is for the database to know, or to refuse.
+            // The database decides whether a text is a time zone.
             match logs().group_by_text(&[&key]) {
                 Err(error) => refused(error),
                 Ok(grouped) => match grouped.aggregate(&db.pool, count()).await {
@@ -256,7 +256,7 @@ async fn hostile_text_as_field_measure_or_cursor_is_refused() {
     untouched(&db).await;
 }
 
-/// As a document, a path of this many keys would overflow the stack.
+/// A document of a path with this many keys would overflow the stack.
 #[tokio::test]
 async fn json_path_over_100_keys_is_refused() {
     let db = testkit::database().await;
@@ -275,7 +275,7 @@ async fn json_path_over_100_keys_is_refused() {
         error.to_string(),
         "meta: a path into JSON has at most 100 keys, not 400001"
     );
-    // The longest one is asked.
+    // The longest path is accepted.
     let at = (1..100).fold(Log::meta().key("a"), |at, _| at.key("a"));
     let deep = (0..100).fold(json!(1), |inner, _| json!({"a": inner}));
     let log = NewLog::new("deep", Level::Info, "m").meta(deep);

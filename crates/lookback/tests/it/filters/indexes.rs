@@ -5,7 +5,7 @@ use lookback::{Filter, Level, Log, NewLog};
 
 use super::thing::{CREATE, Thing};
 
-/// How often the index was used by a query for what this filter finds.
+/// Counts the scans of an index by a query with this filter.
 async fn scans(db: &testkit::Database, index: &str, filter: &str) -> i64 {
     let mut transaction = db.pool.begin().await.unwrap();
     // The table is small; a scan of it would be cheaper.
@@ -54,7 +54,7 @@ async fn filters_use_matching_indexes() {
     ] {
         assert!(scans(&db, index, filter).await > 0, "{filter}");
     }
-    // And where it could not, nothing is missed for want of it.
+    // Filters that the index cannot serve do not use it.
     assert_eq!(scans(&db, "by_doc", "doc.a.0=x").await, 0);
     assert_eq!(scans(&db, "by_doc", "not(doc.a=x)").await, 0);
 }
@@ -92,7 +92,7 @@ async fn is_in_with_long_list_binds_one_value() {
         "filter: holds more than 65000 values; many values of one field go into one list, by `in`"
     );
 
-    // As deep as can be, through the database.
+    // The deepest filter, in a query.
     let mut deep = Log::id().gte(1);
     for n in 0..31 {
         deep = (deep & Log::id().gte(1)) | Log::id().lt(n - 100);

@@ -1,4 +1,4 @@
-//! What filters mean, said once more without a database.
+//! A second implementation of filters, without a database.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use lookback::Json;
 /// How the database folds the case of each letter.
 pub(super) type Fold = BTreeMap<char, char>;
 
-/// LIKE, letter by letter; `\` takes the next one as it is.
+/// Matches a LIKE pattern letter by letter; `\` escapes the next letter.
 pub(super) fn like(text: &str, pattern: &str, fold: Option<&Fold>) -> bool {
     let folded = |text: &str| -> Vec<char> {
         let fold = |c: char| fold.and_then(|fold| fold.get(&c).copied()).unwrap_or(c);
@@ -28,7 +28,7 @@ fn matches(text: &[char], pattern: &[char]) -> bool {
     }
 }
 
-/// What is at a path: keys of objects, and places in arrays.
+/// Returns the value at a path of object keys and array indexes.
 pub(super) fn at<'a>(json: &'a Json, path: &[String]) -> Option<&'a Json> {
     path.iter().try_fold(json, |json, name| match json {
         Json::Object(map) => map.get(name),
@@ -42,7 +42,7 @@ pub(super) fn at<'a>(json: &'a Json, path: &[String]) -> Option<&'a Json> {
     })
 }
 
-/// Equal as `jsonb` is: `1` is `1.0`.
+/// Compares like `jsonb`: `1` equals `1.0`.
 pub(super) fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => thousandths(a) == thousandths(b),
@@ -58,7 +58,7 @@ pub(super) fn same(a: &Json, b: &Json) -> bool {
     }
 }
 
-/// Numbers by their size, strings by code points, and nothing else.
+/// Orders numbers by value and strings by code points, and nothing else.
 pub(super) fn compared(a: &Json, b: &Json) -> Option<Ordering> {
     match (a, b) {
         (Json::Number(a), Json::Number(b)) => Some(thousandths(a).cmp(&thousandths(b))),
@@ -67,7 +67,7 @@ pub(super) fn compared(a: &Json, b: &Json) -> Option<Ordering> {
     }
 }
 
-/// The numbers of these tests have no more than three decimals.
+/// Converts a number to thousandths: the numbers of these tests have at most three decimals.
 fn thousandths(number: &lookback::value::JsonNumber) -> i128 {
     let text = number.to_string().replace("e+", "e");
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((&text, "0"));
@@ -76,7 +76,7 @@ fn thousandths(number: &lookback::value::JsonNumber) -> i128 {
     digits * 10_i128.pow(exponent.parse().unwrap())
 }
 
-/// Every JSON value that a word of text stands for.
+/// Returns every JSON value that a word stands for.
 pub(super) fn spelled(word: &str) -> Vec<Json> {
     let string = Json::String(word.to_owned());
     match serde_json::from_str::<Json>(word) {

@@ -1,18 +1,18 @@
-//! How values are written in filters, said once more.
+//! A second implementation of quoting and escaping in filters.
 
-/// Text in quotes, which may hold anything.
+/// Quotes any text.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// The pattern of the text itself.
+/// Escapes a text as a pattern that matches only itself.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('%', "\\%")
         .replace('_', "\\_")
 }
 
-/// Every byte as `%` and two digits.
+/// Encodes every byte as `%` and two digits.
 pub(super) fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

@@ -1,4 +1,4 @@
-//! A model with a column of every kind, and how its values are drawn.
+//! A model with a column of every kind, and a generator of its values.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lookback::embedding::Embedding;
@@ -11,9 +11,9 @@ use testkit::sample::Random;
 #[model(table = "things", search())]
 pub(super) struct Thing {
     pub(super) id: i64,
-    /// Of the database's own collation.
+    /// A column with the database's own collation.
     pub(super) text: Option<String>,
-    /// Of the collation "C".
+    /// A column with the collation "C".
     #[column(collate = "C")]
     pub(super) name: String,
     pub(super) small: Option<i32>,
@@ -35,7 +35,7 @@ pub(super) struct Thing {
     pub(super) embedding: Hidden<Option<Embedding>>,
 }
 
-/// An enum that is text, in an order that is not that of the alphabet.
+/// An enum that is stored as text, in an order that is not alphabetical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ColumnEnum)]
 pub(super) enum Shade {
     White,
@@ -63,9 +63,9 @@ pub(super) const CREATE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'very \"
      embedding vector(16)); \
      CREATE INDEX ON things USING gin (doc jsonb_path_ops)";
 
-/// What texts are made of: letters that have another case, letters whose other
-/// case is not one letter or not ASCII, what means something in a pattern, in
-/// a list or in a group, and a letter outside of the basic plane.
+/// Letters of generated texts: letters that have another case, letters whose other case
+/// is not one letter or not ASCII, letters with a meaning in a pattern, a list or a
+/// group, and letters outside of the basic plane.
 pub(super) const LETTERS: [&str; 24] = [
     "a", "A", "b", "B", "é", "É", "ß", "Ж", "ж", "Σ", "σ", "𐐀", "𐐨", "%", "_", "\\", "\"", ",",
     "(", ")", "'", " ", "=", "[",
@@ -76,7 +76,7 @@ pub(super) fn word(random: &mut Random) -> String {
     (0..length).map(|_| *random.pick(&LETTERS)).collect()
 }
 
-/// Words of which others are parts.
+/// Generates texts, some of which are parts of others.
 pub(super) fn text(random: &mut Random) -> String {
     match random.below(4) {
         0 => (*random.pick(&["abc", "ABC", "aBc%", "Émile", "éMILE", "жук", "ЖУК"])).to_owned(),
