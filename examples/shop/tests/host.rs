@@ -22,8 +22,8 @@ struct Measured {
     rest: std::collections::BTreeMap<String, f64>,
 }
 
-/// The feature `arbitrary_precision` of `serde_json` makes these fail, in every
-/// crate of an application of which one asks for it.
+/// These types cannot be read if any crate of an application enables the feature
+/// `arbitrary_precision` of `serde_json`.
 #[test]
 fn floats_in_tagged_untagged_and_flattened_types_are_read() {
     let shapes: Vec<Shape> = serde_json::from_str(

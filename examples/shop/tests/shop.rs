@@ -109,7 +109,7 @@ open orders of ada: 1
     assert_eq!(
         open(&database),
         first.replace("ada: 1", "ada: 2"),
-        "what is there is found, and nothing is made twice"
+        "existing records are found, and none is created twice"
     );
     assert_eq!(
         Product::records()

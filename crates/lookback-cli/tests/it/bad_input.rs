@@ -1,4 +1,4 @@
-//! Invalid input: rejected with the name of its field, and nothing of it stored.
+//! Invalid input: rejected with the name of its field, and not stored.
 
 use serde_json::json;
 
@@ -72,8 +72,8 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
     assert_eq!(lookback.read("rejects.jsonl"), &lines[..good]);
 }
 
-/// Keys that a JSON library keeps for itself are keys like any other, and numbers
-/// keep every digit on their way in and out.
+/// Keys that a JSON library reserves are ordinary keys, and numbers keep every digit when
+/// they are imported and printed.
 #[tokio::test]
 async fn import_keeps_reserved_keys_and_long_numbers() {
     let lookback = Lookback::new().await;

@@ -1,4 +1,4 @@
-//! `lookback completions` and `lookback man`: what the program says about itself.
+//! `lookback completions` and `lookback man`.
 
 use std::process::Command;
 

@@ -426,7 +426,7 @@ async fn next_export_removes_the_file_of_a_killed_one_and_not_of_a_running_one()
     assert_eq!(
         unfinished(),
         2,
-        "the running one's, and the notes: {names:?}"
+        "the file of the running export, and the notes: {names:?}"
     );
     lock.rollback().await.unwrap();
     assert!(running.wait().unwrap().success());

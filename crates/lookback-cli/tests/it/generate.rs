@@ -1,13 +1,12 @@
-//! `lookback db generate` and `db check`: folders and databases that are not as
-//! the models are.
+//! `lookback db generate` and `db check`, with folders and databases that differ from the
+//! models.
 
 use lookback_schema::{Column, Fill, Name, Schema};
 
 use crate::rebase::{models, without, write};
 use crate::support::{Lookback, transcript};
 
-/// A folder whose newest snapshot is that of the models before `edit` was taken
-/// back, for a program with this database.
+/// Writes a folder of migrations whose newest schema snapshot is that of the edited models.
 fn behind(lookback: &Lookback, edit: impl FnOnce(&mut Schema)) {
     write(
         &lookback.folder().join("migrations"),
@@ -25,7 +24,7 @@ fn rename_column(schema: &mut Schema, table: &str, from: &str, to: &str) {
     }
 }
 
-/// The old name of everything that has one, and what the models call it.
+/// Gives a table, two columns and an enum value of the models other names.
 fn other_names(schema: &mut Schema) {
     rename_column(schema, "imports", "prefix_sha256", "prefix");
     let imports = schema.tables.remove(&Name::new("imports")).unwrap();
@@ -49,7 +48,7 @@ fn generate_without_terminal_names_flags_and_writes_nothing() {
     ! the column metrics.traffic is gone, and metrics.traffic_count is new: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
     [exit code 2]
     ");
-    // The answers to some lead to the next questions.
+    // The answers to some questions lead to the next ones.
     let tables = [
         "--rename",
         "loads=imports",
@@ -197,8 +196,8 @@ fn generate_for_type_change_writes_cast_or_using_expression() {
     }
 }
 
-/// A column that refuses null comes without a question, in a way that a table
-/// with rows survives; `--fill` says what they get.
+/// A new NOT NULL column needs no decision: it can be added to a table with rows; `--fill`
+/// gives their value.
 #[test]
 fn generate_for_new_not_null_column_fills_or_validates() {
     for flags in [&[][..], &["--fill", "metrics.traffic_count=0"]] {
@@ -352,7 +351,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 fn generate_on_terminal_asks_whether_renamed_or_dropped() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
-    // A slip of the pen is asked again.
+    // A question with an invalid answer is asked again.
     let ran = lookback.run_typing(
         &["db", "generate", "names", "--version", "20261124110000"],
         "1\n1\n7\nd\n1\n",
@@ -395,7 +394,7 @@ fn generate_on_terminal_asks_whether_renamed_or_dropped() {
 fn generate_without_answer_writes_nothing() {
     let lookback = Lookback::with(None);
     behind(&lookback, other_names);
-    // Control-D: the end of what is typed.
+    // Control-D: the end of the input.
     let ran = lookback
         .run_typing(&["db", "generate"], "\u{4}")
         .failed(130);
@@ -420,27 +419,27 @@ fn check_of_folder_with_missing_or_duplicate_file_fails() {
 
     let again = migrations.join(format!("{version}_again.sql"));
     std::fs::copy(file, &again).unwrap();
-    let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
-    assert!(said.contains("have the same version"), "{said}");
+    let message = lookback.run(&["db", "check", "--offline"]).failed(1).err;
+    assert!(message.contains("have the same version"), "{message}");
     std::fs::remove_file(again).unwrap();
 
     let text = std::fs::read(file).unwrap();
     std::fs::remove_file(file).unwrap();
     for command in [&["db", "check", "--offline"][..], &["db", "generate"]] {
-        let said = lookback.run(command).failed(1).err;
+        let message = lookback.run(command).failed(1).err;
         assert!(
-            said.contains(&format!("a file of version {version}, which is missing")),
-            "{said}"
+            message.contains(&format!("a file of version {version}, which is missing")),
+            "{message}"
         );
     }
     std::fs::write(file, text).unwrap();
     lookback.run(&["db", "check", "--offline"]).succeeded();
 
     std::fs::remove_file(migrations.join("meta/20261124100000.json")).unwrap();
-    let said = lookback.run(&["db", "check", "--offline"]).failed(1).err;
+    let message = lookback.run(&["db", "check", "--offline"]).failed(1).err;
     assert!(
-        said.contains("follows meta/20261124100000.json, which is missing"),
-        "{said}"
+        message.contains("follows meta/20261124100000.json, which is missing"),
+        "{message}"
     );
 }
 
@@ -450,9 +449,9 @@ fn generate_with_version_requires_a_later_one() {
     behind(&lookback, |s| without(s, "logs", "trace_id"));
     for version in ["20261124100000", "7"] {
         let call = ["db", "generate", "trace", "--version", version];
-        let said = lookback.run(&call).failed(1).err;
+        let message = lookback.run(&call).failed(1).err;
         assert_eq!(
-            said,
+            message,
             format!(
                 "error: version {version} must be later than 20261124100000, the latest in migrations\n\
                  hint: give a later version, or none to use the time\n"
@@ -468,7 +467,7 @@ fn generate_with_version_requires_a_later_one() {
     lookback
         .run(&["db", "generate", "trace", "--version", "0"])
         .failed(2);
-    // No time, as in a folder that counts its files.
+    // The next number, as in a folder that counts its files.
     transcript!(lookback.run(&["db", "generate", "trace", "--version", "20261124100001"]), @"
     $ lookback db generate trace --version 20261124100001
     migrations/20261124100001_trace.sql
@@ -482,7 +481,7 @@ fn generate_with_version_requires_a_later_one() {
     $ lookback db generate fill --empty --version 99990101000000
     migrations/99990101000000_fill.sql
     ");
-    // Without one it is later all the same.
+    // Without --version it is later than the latest, too.
     transcript!(lookback.run(&["db", "generate", "fill", "--empty"]), @"
     $ lookback db generate fill --empty
     migrations/99990101000001_fill.sql
@@ -502,7 +501,7 @@ fn names(lookback: &Lookback) -> Vec<String> {
     names
 }
 
-/// One of them writes; the others find it done, or in the middle of it.
+/// One process writes the migration; the others find it written, or being written.
 #[test]
 fn concurrent_generates_write_one_migration() {
     let lookback = Lookback::with(None);
@@ -526,7 +525,7 @@ fn concurrent_generates_write_one_migration() {
     lookback.run(&["db", "check", "--offline"]).succeeded();
 }
 
-/// No file may be larger than a few hundred bytes, as on a disk that is full.
+/// A limit of a few hundred bytes for each file acts like a full disk.
 #[cfg(unix)]
 #[test]
 fn generate_on_full_disk_leaves_folder_unchanged() {
@@ -546,10 +545,10 @@ fn generate_on_full_disk_leaves_folder_unchanged() {
         .output()
         .unwrap();
     assert_eq!(limited.status.code(), Some(1));
-    let said = String::from_utf8(limited.stderr).unwrap();
+    let message = String::from_utf8(limited.stderr).unwrap();
     assert!(
-        said.contains("cannot write migrations/meta/generate."),
-        "{said}"
+        message.contains("cannot write migrations/meta/generate."),
+        "{message}"
     );
     assert_eq!(names(&lookback), before);
     lookback.run(&["db", "generate"]).succeeded();

@@ -28,7 +28,7 @@ async fn killed_import_resumes_after_whole_batches() {
             .number("SELECT coalesce(max(stored), 0) FROM imports")
             .await
     };
-    // So that no machine finishes before it is killed.
+    // Slows the import down, so that it does not finish before it is killed.
     lookback
         .execute(
             "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql \
@@ -137,7 +137,7 @@ async fn interrupted_import_prints_how_much_is_stored() {
     std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
     lookback.wait_for("SELECT count(*) FROM logs", 2).await;
     interrupt(&child);
-    // With the input still open, as no more may come.
+    // With the input still open, though no more lines may come.
     let output = child.wait_with_output().unwrap();
     drop(input);
     let err = String::from_utf8(output.stderr).unwrap();

@@ -109,7 +109,7 @@ impl Chance {
     }
 }
 
-/// `few`, or a share of PROPTEST_CASES if that is set.
+/// Returns `few`, or a share of PROPTEST_CASES if that is set.
 fn rounds(few: u64, share: u64) -> u64 {
     let cases = std::env::var("PROPTEST_CASES").ok();
     let cases = cases.and_then(|cases| cases.parse::<u64>().ok());
@@ -152,14 +152,14 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Finishes by the next run, or after the step that its hint names.
+/// Finishes the migrations by the next run, or after the step that its hint names.
 async fn finish(url: &str, folder: &tempfile::TempDir, counts: &mut Counts) {
     for _ in 0..3 {
         let output = migrate(url, folder).output().unwrap();
         let err = err(&output);
         counts.resumed += err.matches("resuming ").count();
         counts.dropped += err.matches("dropped the INVALID").count();
-        counts.there += err.matches("already exists, valid").count();
+        counts.existing += err.matches("already exists, valid").count();
         counts.waited += usize::from(err.contains("waiting for process"));
         if output.status.success() {
             return;
@@ -174,16 +174,16 @@ async fn finish(url: &str, folder: &tempfile::TempDir, counts: &mut Counts) {
         let way = ways[usize::from(happened.is_empty())];
         lines(url, way).await;
     }
-    panic!("it never ends");
+    panic!("the migrations are never finished");
 }
 
-/// Counts of the states that the kills met, to show that they met some.
+/// Counts of the states that the kills met, printed to show that they met some.
 #[derive(Debug, Default)]
 struct Counts {
     kills: usize,
     resumed: usize,
     dropped: usize,
-    there: usize,
+    existing: usize,
     waited: usize,
     in_doubt: usize,
 }
@@ -240,7 +240,7 @@ async fn migrate_with_killed_server_is_finished_by_next_run() {
         chance.wait().await;
         testkit::kill(&running);
         counts.kills += 1;
-        // It ends by itself: with an error, or it was done before.
+        // The program ends by itself: with an error, or because it was done before.
         let output = child.wait_with_output().unwrap();
         let err = err(&output);
         assert!(output.status.success() || err.contains("error: "), "{err}");

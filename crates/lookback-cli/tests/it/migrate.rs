@@ -17,20 +17,11 @@ $ lookback logs list
 $ lookback db status
 VERSION         STATE    DESCRIPTION
 20261123000000  pending  create tables
-20261123162102  pending  index common filters
-20261123162103  pending  index common filters metrics window start idx
-20261123191540  pending  seal and ingest
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @r#"
 $ lookback db migrate
 ! applying 20261123000000_create_tables.sql
 ! applied 20261123000000_create_tables.sql in [time] ms
-! applying 20261123162102_index_common_filters.sql
-! applied 20261123162102_index_common_filters.sql in [time] ms
-! applying 20261123162103_index_common_filters_metrics_window_start_idx.sql
-! applied 20261123162103_index_common_filters_metrics_window_start_idx.sql in [time] ms
-! applying 20261123191540_seal_and_ingest.sql
-! applied 20261123191540_seal_and_ingest.sql in [time] ms
 "#);
     transcript!(lookback.run(&["db", "migrate"]), @"
 $ lookback db migrate
@@ -41,7 +32,7 @@ $ lookback db migrate
         .await;
     transcript!(lookback.run(&["db", "status", "--json"]), @r#"
 $ lookback db status --json
-{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000},{"applied_at":"2026-03-01T00:00:00Z","description":"index common filters","file":"20261123162102_index_common_filters.sql","state":"applied","version":20261123162102},{"applied_at":"2026-03-01T00:00:00Z","description":"index common filters metrics window start idx","file":"20261123162103_index_common_filters_metrics_window_start_idx.sql","state":"applied","version":20261123162103},{"applied_at":"2026-03-01T00:00:00Z","description":"seal and ingest","file":"20261123191540_seal_and_ingest.sql","state":"applied","version":20261123191540}]}
+{"data":[{"applied_at":"2026-03-01T00:00:00Z","description":"create tables","file":"20261123000000_create_tables.sql","state":"applied","version":20261123000000}]}
 "#);
     lookback.run(&["logs", "list"]).succeeded();
 }
@@ -140,7 +131,7 @@ async fn migrate_and_revert_with_dir_run_files_of_folder() {
     ! hint: give a folder of migrations that this user may read and write: --dir DIR
     [exit code 1]
     ");
-    // Lookback's own are not those of this database.
+    // The built-in migrations are not those of this database.
     transcript!(lookback.run(&["db", "migrate"]), @"
     $ lookback db migrate
     ! error: migration 1 (orders) is applied, but has no file

@@ -6,7 +6,7 @@ use crate::support::Lookback;
 
 /// A private PostgreSQL for one test, stopped at its end.
 ///
-/// It has the programs of the other tests.
+/// It runs the same PostgreSQL programs as the other tests.
 struct PrivateServer {
     lookback: Lookback,
     base: PathBuf,

@@ -32,8 +32,8 @@ async fn pull_prints_models() {
     //! changes in them as migrations.
 
     use lookback::migrate::Models;
-    use lookback::{ColumnEnum, model};
     use lookback::value::Opaque;
+    use lookback::{ColumnEnum, model};
 
     /// A row of the table `countries`.
     #[model(
@@ -122,7 +122,7 @@ async fn pull_with_out_writes_only_a_new_file() {
     ");
 }
 
-/// With Lookback's own models, whose migrations are written again here.
+/// Uses the built-in models, whose migrations are generated again here.
 #[tokio::test]
 async fn baseline_records_migrations_once_database_matches() {
     let lookback = Lookback::new().await;

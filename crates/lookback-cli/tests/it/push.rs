@@ -1,4 +1,4 @@
-//! `lookback db push`, into databases that are not as the models are.
+//! `lookback db push`, into databases that differ from the models.
 
 use lookback_schema::{Column, Name, Table};
 use sqlx::Row as _;
@@ -6,7 +6,7 @@ use sqlx::Row as _;
 use crate::rebase::{models, write};
 use crate::support::{Lookback, transcript};
 
-/// A database of the models in which this was done, too.
+/// Makes a database of the models, and runs these statements in it.
 async fn drifted(statements: &[&str]) -> Lookback {
     let lookback = Lookback::new().await;
     for sql in statements {
@@ -15,7 +15,7 @@ async fn drifted(statements: &[&str]) -> Lookback {
     lookback
 }
 
-/// All that a table holds, as text.
+/// Reads all rows of a query as text.
 async fn rows(lookback: &Lookback, sql: &str) -> String {
     let sql = format!(
         "SELECT coalesce(string_agg(t::text, ' ' ORDER BY t::text), '-') AS rows FROM ({sql}) AS t"
@@ -154,17 +154,17 @@ async fn push_of_not_null_on_null_rows_requires_fill() {
     let lookback = drifted(&[
         "ALTER TABLE settings ALTER COLUMN value DROP NOT NULL",
         "INSERT INTO settings (name) VALUES ('empty')",
-        "ALTER TABLE settings DROP COLUMN created_at",
+        "ALTER TABLE ingest_lanes DROP COLUMN updated_at",
     ])
     .await;
     let before = rows(&lookback, SETTINGS).await;
     transcript!(lookback.run(&["db", "push", "--yes"]), @r#"
     $ lookback db push --yes
+    ALTER TABLE ingest_lanes ADD COLUMN updated_at timestamp with time zone DEFAULT now() NOT NULL;
+
     -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is read
     -- may fail on existing rows: rows whose settings.value is null
     ALTER TABLE settings ALTER COLUMN value SET NOT NULL;
-
-    ALTER TABLE settings ADD COLUMN created_at timestamp with time zone DEFAULT now() NOT NULL;
     ! error: refuse null in settings.value: column "value" of relation "settings" contains null values (SQLSTATE 23502)
     ! hint: nothing was changed; the statement was:
     !     ALTER TABLE settings ALTER COLUMN value SET NOT NULL
@@ -172,19 +172,19 @@ async fn push_of_not_null_on_null_rows_requires_fill() {
     [exit code 1]
     "#);
     assert_eq!(rows(&lookback, SETTINGS).await, before);
-    // All of it is one transaction: what came before it is not there either.
-    let made = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'settings'::regclass AND attname = 'created_at'";
+    // The push is one transaction: changes before the failed one are rolled back, too.
+    let made = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'ingest_lanes'::regclass AND attname = 'updated_at'";
     assert_eq!(lookback.number(made).await, 0);
     transcript!(lookback.run(&["db", "push", "--yes", "--fill", "settings.value='none'"]), @"
     $ lookback db push --yes --fill settings.value='none'
+    ALTER TABLE ingest_lanes ADD COLUMN updated_at timestamp with time zone DEFAULT now() NOT NULL;
+
     -- locks the table: ROW EXCLUSIVE (reads go on, writes to the same rows wait) while the rows are written
     UPDATE settings SET value = 'none' WHERE value IS NULL;
 
     -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is read
     -- may fail on existing rows: rows whose settings.value is null
     ALTER TABLE settings ALTER COLUMN value SET NOT NULL;
-
-    ALTER TABLE settings ADD COLUMN created_at timestamp with time zone DEFAULT now() NOT NULL;
     ! made 3 changes
     ");
     assert_eq!(
@@ -228,7 +228,7 @@ async fn push_of_type_change_with_invalid_values_requires_using() {
 
 #[tokio::test]
 async fn push_drops_removed_table_only_with_allow_data_loss() {
-    // The snapshot knows it, so that it is no stranger.
+    // The schema snapshot has the table, so that it is not a foreign one.
     let lookback = drifted(&["CREATE TABLE old AS SELECT 1 AS n"]).await;
     let migrations = lookback.folder().join("migrations");
     let known = models(|s| {
@@ -292,7 +292,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
     ");
 }
 
-/// Without a snapshot nobody knows that the table was once of the models.
+/// Without a schema snapshot it is unknown that the table once belonged to the models.
 #[tokio::test]
 async fn push_of_similar_table_warns_of_possible_rename() {
     let lookback = drifted(&["ALTER TABLE settings RENAME TO options"]).await;

@@ -1,4 +1,4 @@
-//! `lookback db generate --rebase`, in folders that two branches left.
+//! `lookback db generate --rebase`, in folders merged from two branches.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use lookback_schema::{Column, Name, Schema};
 
 use crate::support::{Lookback, transcript};
 
-/// The schema of the program's own models, changed.
+/// Returns the schema of the built-in models, edited.
 pub(crate) fn models(edit: impl FnOnce(&mut Schema)) -> Schema {
     let mut schema = Models::lookback().to_schema().unwrap();
     edit(&mut schema);
@@ -44,8 +44,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The folder `migrations`, once two branches that started from `base` came to
-/// `first` and `second`.
+/// Makes a folder `migrations`, merged from two branches that lead from `base` to `first`
+/// and to `second`.
 fn merged(base: &Schema, first: &Schema, second: &Schema) -> Lookback {
     let lookback = Lookback::with(None);
     let migrations = lookback.folder().join("migrations");
@@ -54,7 +54,7 @@ fn merged(base: &Schema, first: &Schema, second: &Schema) -> Lookback {
         let branch = tempfile::tempdir().unwrap();
         let start = lookback.folder().join("migrations");
         copy(&start, branch.path());
-        // What the other branch has is not there yet.
+        // This branch does not have the migrations of the other one yet.
         for path in std::fs::read_dir(branch.path().join("meta")).unwrap() {
             let path = path.unwrap().path();
             if !path.ends_with("20261124100000.json") {
@@ -125,7 +125,7 @@ fn rebase_with_regenerate_resolves_conflicting_branches() {
         late(s, "logs");
         late(s, "request_snapshots");
     });
-    // The one has the column under another type, the other as the models have it.
+    // One branch has the column with another type, the other one as in the models.
     let text = "varchar(32)".parse().unwrap();
     let first = models(|s| {
         late(s, "logs");

@@ -397,7 +397,6 @@ $ lookback db reembed
 ! logs: changed the vector of 3 of 5 rows
 ! metrics: changed the vector of 0 of 0 rows
 ! request_snapshots: changed the vector of 0 of 0 rows
-! imports: changed the vector of 0 of 0 rows
 ");
     transcript!(lookback.run(&["logs", "search", "gateway"]), @"
 $ lookback logs search gateway
@@ -429,15 +428,18 @@ $ lookback logs list --timeout 50ms
             .env("LOOKBACK_TIMEOUT", "50ms")
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains("nothing within 50 ms"), "{call:?}: {said}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            message.contains("nothing within 50 ms"),
+            "{call:?}: {message}"
+        );
         // The hint has no option that the command lacks.
         assert!(
-            !said.contains("total") && !said.contains("offset"),
-            "{said}"
+            !message.contains("total") && !message.contains("offset"),
+            "{message}"
         );
-        assert_eq!(said.contains("filter"), call[1] != "get", "{said}");
-        assert!(said.contains("--timeout 5m"), "{said}");
+        assert_eq!(message.contains("filter"), call[1] != "get", "{message}");
+        assert!(message.contains("--timeout 5m"), "{message}");
         assert_eq!(output.status.code(), Some(1));
     }
 }

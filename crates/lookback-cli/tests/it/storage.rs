@@ -229,13 +229,13 @@ async fn prune_that_deletes_nothing_explains_why() {
     assert_eq!(blockers[0]["partition"], "logs_default");
     assert_eq!(blockers[0]["reason"], "default_partition");
     assert_eq!(blockers[0]["oldest"], json!(null));
-    // The advice helps.
+    // The hint helps.
     lookback.run(&["storage", "seal", "logs"]).succeeded();
     let call = ["storage", "prune", "logs", "--older-than", "30d", "--json"];
     let json = lookback.run(&call).succeeded().json();
     let blockers = &json["data"][0]["blockers"];
     assert_eq!(blockers[0]["reason"], "takes_inserts");
-    // A tenth older, and they are deleted.
+    // Records that are a tenth older are deleted.
     let call = ["storage", "prune", "logs", "--older-than", "28d", "--json"];
     let json = lookback.run(&call).succeeded().json();
     assert_eq!(json["data"][0]["expired_rows"], 3);
@@ -312,7 +312,7 @@ async fn check_passes_with_partitions() {
     let lookback = filled().await;
     lookback.run(&["storage", "seal"]).succeeded();
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
-    for (command, said) in [
+    for (command, expected) in [
         (
             vec!["db", "check"],
             "the database and the newest schema snapshot match",
@@ -322,7 +322,7 @@ async fn check_passes_with_partitions() {
     ] {
         let command = [command, vec!["--dir", migrations]].concat();
         let ran = lookback.run(&command).succeeded();
-        assert!(ran.err.contains(said), "{ran:?}");
+        assert!(ran.err.contains(expected), "{ran:?}");
     }
     let pulled = lookback.run(&["db", "pull"]).succeeded();
     assert!(!pulled.out.contains("logs_p0"), "{}", pulled.out);
@@ -340,7 +340,6 @@ $ lookback storage reembed
 ! logs: changed the vector of 140,000 of 140,000 rows
 ! metrics: changed the vector of 0 of 2 rows
 ! request_snapshots: changed the vector of 0 of 0 rows
-! imports: changed the vector of 0 of 0 rows
 ! sealing all records again
 ! logs: 8 segments sealed, 131,071 records; 8,929 ids left, less than a segment
 ! request_snapshots: nothing to do

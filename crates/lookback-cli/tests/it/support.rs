@@ -18,7 +18,7 @@ pub(crate) struct Lookback {
 }
 
 impl Lookback {
-    /// With a migrated database.
+    /// Returns the program with a migrated database.
     pub(crate) async fn new() -> Self {
         Self::with(Some(testkit::database().await))
     }
@@ -66,7 +66,7 @@ impl Lookback {
         Ran::new(arguments, output)
     }
 
-    /// With this on standard input.
+    /// Runs the program with this standard input.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
         let mut child = self
             .command(arguments)
@@ -80,7 +80,7 @@ impl Lookback {
         Ran::new(arguments, child.wait_with_output().unwrap())
     }
 
-    /// On a terminal on which this is typed.
+    /// Runs the program on a terminal on which this is typed.
     #[cfg(unix)]
     pub(crate) fn run_typing(&self, arguments: &[&str], typed: &str) -> Ran {
         let terminal = nix::pty::openpty(None, None).unwrap();
@@ -123,7 +123,7 @@ impl Lookback {
             .unwrap();
     }
 
-    /// Keeps everyone from the logs until it is dropped.
+    /// Locks the logs against reads and writes until the lock is dropped.
     pub(crate) async fn lock_logs(&self) -> sqlx::Transaction<'static, sqlx::Postgres> {
         let mut lock = self.db.as_ref().unwrap().pool.begin().await.unwrap();
         sqlx::query("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
@@ -133,7 +133,7 @@ impl Lookback {
         lock
     }
 
-    /// One number from the database.
+    /// Reads a number from the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         sqlx::query(AssertSqlSafe(format!("SELECT ({sql})::bigint AS number")))
             .fetch_one(&self.db.as_ref().unwrap().pool)
@@ -150,7 +150,8 @@ pub(crate) fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(pid, signal).unwrap();
 }
 
-/// Whether a variable reaches the program: its time zone, and what changes its clock.
+/// Whether a variable is passed to the program: its time zone, and variables that change its
+/// clock.
 fn is_kept(name: &std::ffi::OsStr) -> bool {
     let name = name.to_string_lossy();
     ["TZ", "LD_PRELOAD", "LOOKBACK_CLOCK"].contains(&&*name) || name.contains("FAKE")
@@ -192,7 +193,7 @@ impl Ran {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// The call and all that it printed.
+    /// The call and its output.
     pub(crate) fn transcript(&self) -> String {
         let mut text = format!("{}\n{}", self.call, self.out);
         for line in self.err.lines() {

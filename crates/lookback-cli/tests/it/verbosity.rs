@@ -110,12 +110,12 @@ fn verbose_shows_no_password() {
         .env("DATABASE_URL", url)
         .output()
         .unwrap();
-    let said = String::from_utf8(ran.stderr).unwrap();
+    let message = String::from_utf8(ran.stderr).unwrap();
     assert!(
-        said.contains("detail: database_url is postgres://me:***@127.0.0.1:1/shop"),
-        "{said}"
+        message.contains("detail: database_url is postgres://me:***@127.0.0.1:1/shop"),
+        "{message}"
     );
-    assert!(!said.contains("s3cret"), "{said}");
+    assert!(!message.contains("s3cret"), "{message}");
 }
 
 #[test]

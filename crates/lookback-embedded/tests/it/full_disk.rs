@@ -64,7 +64,7 @@ fn failed_start_shows_the_end_of_the_log() {
 struct Mount(PathBuf);
 
 impl Mount {
-    /// Mounts it; `None` if this caller cannot mount.
+    /// Mounts the file system; `None` if this caller cannot mount.
     fn new(folder: &Path, options: &str) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount

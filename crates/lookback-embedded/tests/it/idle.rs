@@ -15,7 +15,7 @@ use crate::support::{
 const IDLE: u64 = 2;
 
 fn is_removed(place: &TestServer) -> bool {
-    // Nor under the name that it has while it is removed.
+    // The folder has another name, with the same start, while it is removed.
     names(place.folder.path())
         .iter()
         .all(|name| !name.starts_with("server"))
@@ -67,8 +67,8 @@ fn folder_of_a_killed_server_is_removed() {
 fn connected_client_keeps_the_server_running() {
     let place = TestServer::new();
     let url = place.start().url();
-    // Until the watchdog, which connects to the database postgres, has looked twice as often as it
-    // would have without this client.
+    // Runs until the watchdog, which connects to the database postgres, has checked twice as often
+    // as it would without this client.
     let looks = "DO $$
         DECLARE first int := (SELECT sessions FROM pg_stat_database WHERE datname = 'postgres');
         BEGIN

@@ -75,7 +75,7 @@ fn new_database_meets_the_requirements() {
         "lookback|lookback"
     );
     assert_eq!(query(&url, "SHOW server_encoding"), "UTF8");
-    // An older one depends on the system's locales for it.
+    // An older PostgreSQL depends on the system's locales for this.
     if installation().version().major() >= 17 {
         assert_eq!(query(&url, "SELECT upper('ä'), 'ä' ~ '\\w'"), "Ä|t");
     }
@@ -112,7 +112,7 @@ fn restart_keeps_data_url_and_port() {
         let after = after.unwrap();
         assert!(after.was_started());
         assert_eq!(query(&after.url(), "SELECT answer FROM kept"), "42");
-        // Another program may have taken the port meanwhile; not every time.
+        // Another program may have taken the port meanwhile, but not every time.
         let moved = |event: &Event| matches!(event, Event::PortChanged { .. });
         if attempt == 10 || !events.iter().any(moved) {
             assert_eq!(after.url(), before.url());
@@ -180,7 +180,7 @@ fn log_tail_returns_the_last_lines() {
     let server = place.server();
     let url = start(&server).url();
     query(&url, "DO $$ BEGIN RAISE LOG 'the last words'; END $$");
-    // After it come two lines about it, and others of a busy server.
+    // Two lines about the statement follow, and others of a busy server.
     let tail = server.log_tail(20).unwrap();
     assert!(tail.contains("LOG:  the last words"), "{tail}");
     assert_eq!(server.log_tail(3).unwrap().lines().count(), 3);

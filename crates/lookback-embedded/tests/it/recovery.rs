@@ -31,7 +31,7 @@ fn killed_server_restarts_with_its_commits() {
     let before = start(&server);
     query(&before.url(), "CREATE TABLE kept AS SELECT 42 AS answer");
     assert!(kill(before.pid()));
-    until("it is seen to be gone", || is_stopped(&server));
+    until("its status is stopped", || is_stopped(&server));
 
     let after = start(&server);
     assert!(after.was_started());
@@ -111,7 +111,7 @@ fn start_after_a_killed_initdb_creates_the_database() {
 #[test]
 fn orphaned_initdb_is_killed() {
     let place = TestServer::new();
-    // It ends with this test at the latest.
+    // The script ends with this test at the latest.
     let endless = "mkdir \"$2/base\"; echo $$ >\"$2/new\"; mv \"$2/new\" \"$2/pid\"
         while [ -e \"$0\" ]; do mkdir \"$2/base/1\"; rmdir \"$2/base/1\"; done";
     let endless = with_program(place.folder.path(), "initdb", endless);

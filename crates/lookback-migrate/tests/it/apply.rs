@@ -1,4 +1,4 @@
-//! Applying a folder of migrations, as any application has them.
+//! Applying an application's folder of migrations.
 
 mod concurrent;
 mod failures;
@@ -24,7 +24,7 @@ struct Shop {
     options: ApplyOptions,
 }
 
-/// What a run returned, and what it told.
+/// The result and the events of a run.
 struct Ran<T> {
     result: Result<T, Error>,
     events: Vec<Event>,
@@ -63,34 +63,34 @@ impl Shop {
     }
 
     async fn migrate(&mut self) -> Ran<Vec<Migration>> {
-        self.migrate_telling(|_| {}).await
+        self.migrate_with(|_| {}).await
     }
 
-    async fn migrate_telling(
+    async fn migrate_with(
         &mut self,
-        mut hear: impl FnMut(&Event) + Send,
+        mut on_event: impl FnMut(&Event) + Send,
     ) -> Ran<Vec<Migration>> {
         let migrations = self.migrations();
         let mut events = Vec::new();
-        let mut tell = |event: Event| {
-            hear(&event);
+        let mut sink = |event: Event| {
+            on_event(&event);
             events.push(event);
         };
         let result =
-            lookback_migrate::apply(&mut self.conn, &migrations, &self.options, &mut tell).await;
+            lookback_migrate::apply(&mut self.conn, &migrations, &self.options, &mut sink).await;
         Ran { result, events }
     }
 
     async fn revert(&mut self) -> Ran<Option<Migration>> {
         let migrations = self.migrations();
         let mut events = Vec::new();
-        let mut tell = |event| events.push(event);
+        let mut sink = |event| events.push(event);
         let result =
-            lookback_migrate::revert(&mut self.conn, &migrations, &self.options, &mut tell).await;
+            lookback_migrate::revert(&mut self.conn, &migrations, &self.options, &mut sink).await;
         Ran { result, events }
     }
 
-    /// The states, as lines.
+    /// The states of the migrations, as lines.
     async fn status(&mut self) -> String {
         let migrations = self.migrations();
         let all = lookback_migrate::status(&mut self.conn, &migrations)
@@ -109,8 +109,8 @@ impl Shop {
         lines(&mut self.conn, sql).await
     }
 
-    /// Version, description and success of the recorded migrations; checksums
-    /// are held against the files.
+    /// Version, description and success of the recorded migrations; their checksums are
+    /// compared with the files.
     async fn records(&mut self) -> String {
         let records = "SELECT concat_ws(' ', version, description, success, \
                        CASE WHEN success THEN execution_time > 0 ELSE execution_time < 0 END) \
@@ -128,15 +128,15 @@ impl<T: std::fmt::Debug> Ran<T> {
     /// The error with its hint, as the program prints them.
     #[track_caller]
     fn error(self) -> String {
-        said(&self.result.unwrap_err())
+        message(&self.result.unwrap_err())
     }
 
-    fn told(&self, event: impl Fn(&Event) -> bool) -> bool {
+    fn has_event(&self, event: impl Fn(&Event) -> bool) -> bool {
         self.events.iter().any(event)
     }
 }
 
-fn said(error: &Error) -> String {
+fn message(error: &Error) -> String {
     let hint = error.remedy().map(|remedy| remedy.to_string());
     format!(
         "error: {error}\nhint: {}",
@@ -159,7 +159,7 @@ async fn lines(conn: &mut PgConnection, sql: &str) -> String {
     lines.join("\n")
 }
 
-/// Waits until the query gives this.
+/// Waits until a query returns this.
 async fn until(conn: &mut PgConnection, sql: &str, expected: &str) {
     for _ in 0..3_000 {
         if lines(conn, sql).await == expected {

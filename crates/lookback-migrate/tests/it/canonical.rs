@@ -1,4 +1,4 @@
-//! Schemas in the words of the server.
+//! The canonical form of schemas.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use lookback_migrate::{Scope, canonical, introspect};
 use lookback_schema::{Column, Constraint, Expression, Fill, Name, Schema, Table};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
-/// A type, and a default of it: each form that the manual shows for `DEFAULT`
+/// Types, each with a default: every form that the manual shows for `DEFAULT`
 /// (CREATE TABLE, ALTER TABLE, "Default Values", "Identity Columns",
-/// "Constants", "Type Casts", "Date/Time Types", …), in other words.
+/// "Constants", "Type Casts", "Date/Time Types", …), reworded.
 const DEFAULTS: &[(&str, &str)] = &[
     ("integer", "7"),
     ("integer", "-7"),
@@ -261,7 +261,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("integer", "odd.\"Tax\"(rate => 2)"),
 ];
 
-/// Columns for the checks to be of.
+/// Columns that the checks refer to.
 const COLUMNS: &[(&str, &str)] = &[
     ("price", "numeric"),
     ("discounted", "numeric(10,2)"),
@@ -296,8 +296,8 @@ const COLUMNS: &[(&str, &str)] = &[
     ("Odd name", "text"),
 ];
 
-/// Each form of the condition of a check that the manual shows ("Check
-/// Constraints", and the operators and functions of its chapter 9).
+/// Conditions of checks: every form that the manual shows ("Check Constraints",
+/// and the operators and functions of its chapter 9).
 const CHECKS: &[&str] = &[
     "price > 0",
     "price > 0 AND price > discounted",
@@ -497,7 +497,7 @@ const CHECKS: &[&str] = &[
     "xmlparse(content t) IS DOCUMENT",
 ];
 
-/// Generated columns, by type.
+/// Types and expressions of generated columns.
 const GENERATED: &[(&str, &str)] = &[
     ("numeric", "n / 2.54"),
     ("integer", "n * 2"),
@@ -523,21 +523,21 @@ const GENERATED: &[(&str, &str)] = &[
     ("character varying(5)", "t"),
 ];
 
-/// A database in which the forms make sense.
-const GROUND: &str = "SET TimeZone = 'UTC'; CREATE EXTENSION vector; CREATE SCHEMA odd; CREATE SEQUENCE numbers; \
+/// Creates the objects that the forms refer to.
+const SETUP: &str = "SET TimeZone = 'UTC'; CREATE EXTENSION vector; CREATE SCHEMA odd; CREATE SEQUENCE numbers; \
      CREATE SEQUENCE odd.\"Numbers\"; \
      CREATE FUNCTION default_tax(rate int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT rate'; \
      CREATE FUNCTION odd.\"Tax\"(rate int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT rate'";
 
-async fn ground() -> (testkit::Database, PgConnection) {
+async fn prepared_database() -> (testkit::Database, PgConnection) {
     let db = testkit::empty_database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
-    conn.execute(GROUND).await.unwrap();
+    conn.execute(SETUP).await.unwrap();
     (db, conn)
 }
 
 fn version_of(expression: &str) -> i32 {
-    // Newer than the oldest server.
+    // Syntax that the oldest server does not have.
     if ["0x", "1_000", "IS JSON", "IS NOT JSON"]
         .iter()
         .any(|new| expression.contains(new))
@@ -554,7 +554,7 @@ fn column(name: String, ty: &str, fill: impl FnOnce(Expression) -> Fill, text: &
     column
 }
 
-/// All forms, as one schema.
+/// Returns all forms as one schema.
 fn forms(server: i32) -> Schema {
     let plain = |(name, ty): &(&str, &str)| Column::new(*name, ty.parse().unwrap());
     let fit = |text: &str| version_of(text) <= server;
@@ -631,19 +631,18 @@ fn scope() -> Scope {
     Scope::schemas(["odd"])
 }
 
-/// Every form of the manual, applied, is read as the server prints it beforehand.
-/// Those that differ from what was written until the server is asked are
-/// listed: the list can only become shorter.
+/// Every form of the manual is introspected as `canonical` predicts it. The snapshot
+/// lists the forms that differ from the written ones: it can only become shorter.
 #[tokio::test]
 async fn canonical_equals_introspection_of_applied_schema() {
-    let (_db, mut conn) = ground().await;
+    let (_db, mut conn) = prepared_database().await;
     let server = server_version(&mut conn).await;
     let written = forms(server);
-    let foretold = canonical(&mut conn, &written).await.unwrap();
+    let predicted = canonical(&mut conn, &written).await.unwrap();
     run(&mut conn, &written).await;
     let read = introspect(&mut conn, &scope()).await.unwrap();
-    assert_eq!(read.enums, foretold.enums);
-    for (name, table) in &foretold.tables {
+    assert_eq!(read.enums, predicted.enums);
+    for (name, table) in &predicted.tables {
         for column in &table.columns {
             assert_eq!(read.tables[name].column(&column.name), Some(column));
         }
@@ -654,19 +653,19 @@ async fn canonical_equals_introspection_of_applied_schema() {
     for (name, table) in &written.tables {
         let read = &read.tables[name];
         for column in &table.columns {
-            let there = read.column(&column.name).unwrap();
-            if there != column {
-                differ.push(format!("{} | {}", text(&column.fill), text(&there.fill)));
+            let found = read.column(&column.name).unwrap();
+            if found != column {
+                differ.push(format!("{} | {}", text(&column.fill), text(&found.fill)));
             }
         }
         for (name, constraint) in &table.constraints {
-            let there = &read.constraints[name];
-            if there != constraint {
-                differ.push(format!("{constraint} | {there}"));
+            let found = &read.constraints[name];
+            if found != constraint {
+                differ.push(format!("{constraint} | {found}"));
             }
         }
     }
-    // Other versions print a few of them otherwise.
+    // Other versions print a few forms differently.
     if server / 10_000 == 18 {
         insta::assert_snapshot!(differ.join("\n"));
     }
@@ -711,11 +710,11 @@ async fn catalog(conn: &mut PgConnection) -> Vec<String> {
     .unwrap()
 }
 
-/// While another session has the tables locked against everything, and after
-/// which nothing is there that was not.
+/// Another session has locked the tables against any use, and the catalog is the same
+/// afterwards.
 #[tokio::test]
 async fn canonical_needs_no_table_locks_and_leaves_no_objects() {
-    let (db, mut conn) = ground().await;
+    let (db, mut conn) = prepared_database().await;
     let schema = {
         let mut schema = one_table(
             &[("id", "integer"), ("email", "citext"), ("owner", "integer")],
@@ -770,7 +769,7 @@ async fn canonical_needs_no_table_locks_and_leaves_no_objects() {
     assert!(table.open_partitions && printed.extensions.contains("citext"));
     assert_eq!(catalog(&mut conn).await, before);
 
-    // In a transaction of the caller, which goes on.
+    // In the caller's transaction, which continues.
     conn.execute("BEGIN; CREATE TABLE kept (a int)")
         .await
         .unwrap();
@@ -789,14 +788,14 @@ async fn canonical_needs_no_table_locks_and_leaves_no_objects() {
     assert_eq!(catalog(&mut conn).await, before);
 }
 
-/// The table and the part of it, in the words of the server.
+/// The error has the table, the part of it, and the server's message.
 #[tokio::test]
 async fn canonical_of_invalid_schema_names_the_object() {
-    let (_db, mut conn) = ground().await;
-    let mut said = Vec::new();
+    let (_db, mut conn) = prepared_database().await;
+    let mut messages = Vec::new();
     let columns = [("id", "integer"), ("t", "text")];
     let good = || one_table(&columns, &[("a_check", "CHECK (id > 0)")]);
-    let mut wrong = vec![
+    let mut invalid = vec![
         one_table(
             &columns,
             &[("a_check", "CHECK (id > 0)"), ("b_check", "CHECK (it > 0)")],
@@ -807,7 +806,7 @@ async fn canonical_of_invalid_schema_names_the_object() {
     ];
     let mut schema = good();
     schema.extensions.insert("no_such".to_owned());
-    wrong.push(schema);
+    invalid.push(schema);
     let edits: [fn(&mut Table); 5] = [
         |table| table.columns[0].fill = Fill::Default("'seven'".parse().unwrap()),
         |table| table.columns[1].fill = Fill::Stored("now()::text".parse().unwrap()),
@@ -830,7 +829,7 @@ async fn canonical_of_invalid_schema_names_the_object() {
     for edit in edits {
         let mut schema = good();
         edit(schema.tables.get_mut(&Name::new("orders")).unwrap());
-        wrong.push(schema);
+        invalid.push(schema);
     }
     let mut schema = one_table(&columns, &[]);
     let table = schema.tables.remove(&Name::new("orders")).unwrap();
@@ -845,15 +844,16 @@ async fn canonical_of_invalid_schema_names_the_object() {
     schema
         .tables
         .insert(Name::within(Some("odd"), "orders"), target);
-    wrong.push(schema.completed().unwrap());
+    invalid.push(schema.completed().unwrap());
 
-    for schema in wrong {
+    for schema in invalid {
         let error = canonical(&mut conn, &schema).await.unwrap_err();
         assert!(error.is_schema(), "{error:?}");
-        said.push(error.to_string());
+        messages.push(error.to_string());
     }
-    // In the words of the newest PostgreSQL: 16 says more of an extension, and less of a key.
-    let said = said
+    // As the newest PostgreSQL prints it: 16 prints more about an extension, and less about a
+    // key.
+    let messages = messages
         .join("\n")
         .lines()
         .map(|line| line.split(": Could not open").next().unwrap_or(line))
@@ -863,7 +863,7 @@ async fn canonical_of_invalid_schema_names_the_object() {
             r#"Key columns "t" and "id" are of"#,
             r#"Key columns "t" of the referencing table and "id" of the referenced table are of"#,
         );
-    insta::assert_snapshot!(said, @r#"
+    insta::assert_snapshot!(messages, @r#"
     table orders, check b_check: column "it" does not exist
     table orders, check unlike: operator does not exist: text > integer
     table orders, column c: type "colour" does not exist
@@ -876,14 +876,14 @@ async fn canonical_of_invalid_schema_names_the_object() {
     table orders, partition p: invalid input syntax for type integer: "x"
     table odd.orders, foreign key fk: foreign key constraint "fk" cannot be implemented: Key columns "t" of the referencing table and "id" of the referenced table are of incompatible types: text and integer.
     "#);
-    // The connection is as good as before.
+    // The connection is still usable.
     canonical(&mut conn, &good()).await.unwrap();
 }
 
-/// Then there is no place to make the schema in.
+/// Without privileges the schema cannot be created anywhere.
 #[tokio::test]
 async fn canonical_without_privileges_returns_schema_unchanged() {
-    let (_db, mut conn) = ground().await;
+    let (_db, mut conn) = prepared_database().await;
     let schema = one_table(&[("n", "integer")], &[("c", "CHECK (n IN (1, 2))")]);
     let text = |schema: &Schema| schema.tables[&Name::new("orders")].constraints["c"].to_string();
     let printed = canonical(&mut conn, &schema).await.unwrap();

@@ -4,7 +4,7 @@ use lookback_migrate::{Introspection, Scope, introspect, read};
 use lookback_schema::{Name, Snapshot};
 use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
-/// Something of everything that a schema can say, and of what is left alone.
+/// Every kind of object that a schema describes, and unsupported objects.
 const EVERYTHING: &str = r#"
 CREATE EXTENSION vector;
 CREATE EXTENSION citext;
@@ -73,7 +73,7 @@ CREATE INDEX events_kind ON events (kind);
 CREATE INDEX only_of_the_partition ON events_default (kind, at);
 CREATE TABLE refers (id bigint, kind text, at date, FOREIGN KEY (id, kind, at) REFERENCES events);
 
--- What is left alone.
+-- Unsupported objects.
 CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY);
 CREATE TABLE heir () INHERITS (users);
 CREATE VIEW a_view AS SELECT 1 AS one;
@@ -117,13 +117,16 @@ async fn introspect_reads_all_that_a_schema_describes() {
         ]
     );
     let completed = live.schema.clone().completed().unwrap();
-    assert_eq!(completed, live.schema, "nothing goes without saying");
+    assert_eq!(
+        completed, live.schema,
+        "the introspected schema is complete"
+    );
     let snapshot = Snapshot::new(vec![1], None, live.schema);
     assert_eq!(Snapshot::from_json(&snapshot.to_json()).unwrap(), snapshot);
     insta::assert_snapshot!(snapshot.to_json());
 }
 
-/// As on servers that keep extensions in a schema of their own.
+/// Some servers keep extensions in a schema of their own.
 #[tokio::test]
 async fn introspect_prints_extension_objects_without_their_schema() {
     let db = testkit::empty_database().await;
@@ -175,7 +178,7 @@ async fn introspect_prints_extension_objects_without_their_schema() {
       }
     }
     "#);
-    // The other way round: what is default is not named, whatever the search path.
+    // The reverse: the default schema is not printed, whatever the search path is.
     let scope = Scope::schemas(["public"]);
     let schema = introspect(&mut conn, &scope).await.unwrap();
     assert_eq!(
@@ -210,8 +213,8 @@ async fn introspect_with_scope_reads_only_its_objects() {
     assert_eq!(Scope::of([&all]).tables.unwrap().len(), all.tables.len());
 }
 
-/// Within the caller's transaction, its tables are seen, and it goes on with
-/// its own search path; outside, nothing is left of ours.
+/// Inside the caller's transaction its tables are visible, and its search path is kept.
+/// Outside of one, no setting remains.
 #[tokio::test]
 async fn introspect_in_transaction_keeps_it_and_its_search_path() {
     let db = testkit::empty_database().await;
@@ -240,7 +243,7 @@ async fn introspect_in_transaction_keeps_it_and_its_search_path() {
     assert_eq!(path(&mut transaction).await, before);
     transaction.commit().await.unwrap();
 
-    // One that the driver does not know of.
+    // A transaction that the driver does not know of.
     conn.execute("BEGIN; CREATE TABLE another (a int)")
         .await
         .unwrap();
@@ -262,7 +265,7 @@ async fn introspect_in_transaction_keeps_it_and_its_search_path() {
     );
 }
 
-/// Reported beside the schema: half-built indexes, and what a schema cannot say.
+/// Invalid indexes and unsupported objects are reported beside the schema.
 #[tokio::test]
 async fn introspection_notes_invalid_indexes_and_unsupported_objects() {
     let db = testkit::empty_database().await;

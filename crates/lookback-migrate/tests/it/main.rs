@@ -8,7 +8,7 @@ mod introspect;
 mod rebase;
 mod scenarios;
 
-/// A time that reads the same in every test.
+/// Parses a time.
 fn time(text: &str) -> chrono::DateTime<chrono::Utc> {
     text.parse().expect("a time")
 }

@@ -1,5 +1,5 @@
-//! Migrations of two branches, put in one sequence: real folders, and the
-//! real server for what comes of them.
+//! Rebasing migrations of two branches: with real folders, and with a real server that
+//! applies the results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::time;
 
-/// What branches start from: two tables.
+/// The schema from which branches start: two tables.
 fn shop() -> Schema {
     let mut shop = Schema::default();
     for name in ["customers", "orders"] {
@@ -51,7 +51,7 @@ fn index(schema: &mut Schema, table: &str, name: &str) {
     table.indexes.insert(name.to_owned(), index);
 }
 
-/// A folder to which branches add, each as if it were alone.
+/// A folder to which branches add migrations, each without the others.
 struct Repository {
     folder: tempfile::TempDir,
     base: Schema,
@@ -71,8 +71,8 @@ impl Repository {
         Folder::new(self.folder.path())
     }
 
-    /// A branch that goes on from the base: when each migration is generated,
-    /// and the models of that time.
+    /// Adds a branch that starts from the base. Each migration has the time at which it
+    /// is generated, and its models.
     fn branch(&self, base: &Path, migrations: &[(&str, &Schema)]) {
         let branch = tempfile::tempdir().unwrap();
         copy(base, branch.path());
@@ -86,7 +86,7 @@ impl Repository {
         copy(branch.path(), self.folder.path());
     }
 
-    /// What is there before branches go on.
+    /// Copies the folder from which branches start.
     fn start(&self) -> tempfile::TempDir {
         let start = tempfile::tempdir().unwrap();
         copy(self.folder.path(), start.path());
@@ -128,7 +128,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Two branches of two migrations each, whose times are mixed, and a third one.
+/// Two branches of two migrations each, with interleaved times, and a third branch.
 fn three_branches() -> (Repository, Schema) {
     let repository = Repository::new();
     let base = repository.base.clone();
@@ -168,7 +168,7 @@ fn rebase_of_branches_changes_snapshots_and_no_sql() {
 
     let rebase = Rebase::plan(&folder, &[]).unwrap();
     assert_eq!(rebase.schema(), all);
-    assert_eq!(repository.files(), before, "it was only looked at");
+    assert_eq!(repository.files(), before, "a plan changes no file");
     rebase.write(&folder).unwrap();
 
     let after = repository.files();
@@ -181,7 +181,7 @@ fn rebase_of_branches_changes_snapshots_and_no_sql() {
         after.keys().collect::<Vec<_>>(),
         before.keys().collect::<Vec<_>>()
     );
-    // The first of all is as it was, and each follows the one before it.
+    // The first snapshot is unchanged, and each one follows the one before it.
     let snapshots = folder.snapshots().unwrap();
     let parents: Vec<_> = snapshots.iter().map(|s| s.parent).collect();
     let versions: Vec<_> = snapshots.iter().map(|s| Some(s.version)).collect();
@@ -191,7 +191,7 @@ fn rebase_of_branches_changes_snapshots_and_no_sql() {
     let unchanged = unchanged.filter(|(name, _)| name.ends_with(".json"));
     assert_eq!(unchanged.count(), 2, "the base, and the first after it");
 
-    // Nothing is left: to rebase, to generate, to check.
+    // Nothing remains to be rebased, generated or checked.
     assert!(Rebase::plan(&folder, &[]).unwrap().is_empty());
     let options = GenerateOptions::default();
     let generated = lookback_migrate::generate(&folder, &all, &options, at("15:00")).unwrap();
@@ -218,7 +218,7 @@ fn rebase_killed_at_any_step_finishes_on_next_run() {
         changed.iter().map(|name| (*name, &after[*name])).collect();
     let journal = serde_json::json!({ "write": write, "remove": [] }).to_string();
 
-    // It is killed once this many files are written.
+    // The rebase is killed after it has written this many files.
     for done in 0..=changed.len() {
         for (name, text) in &before {
             fs::write(repository.folder.path().join(name), text).unwrap();
@@ -237,7 +237,7 @@ fn rebase_killed_at_any_step_finishes_on_next_run() {
             "{error}"
         );
         assert!(folder.is_half_written().unwrap());
-        // Nor is it applied.
+        // The folder is not applied, either.
         let error = Migrations::folder(folder.path()).unwrap_err();
         assert!(
             error.to_string().contains("stopped while writing"),
@@ -251,7 +251,7 @@ fn rebase_killed_at_any_step_finishes_on_next_run() {
                 .is_empty()
         );
     }
-    // One that was killed before it was decided leaves a file that nobody reads.
+    // A rebase that is killed before it is decided leaves a file that is never read.
     for (name, text) in &before {
         fs::write(repository.folder.path().join(name), text).unwrap();
     }
@@ -287,8 +287,8 @@ fn journal_with_path_outside_folder_is_refused() {
     }
 }
 
-/// Both add an index on a column that one of them takes away.
-fn in_conflict() -> (Repository, Schema) {
+/// One branch adds an index on a column that the other one drops.
+fn conflicting_branches() -> (Repository, Schema) {
     let repository = Repository::new();
     let base = repository.base.clone();
     let start = repository.start();
@@ -309,7 +309,7 @@ fn in_conflict() -> (Repository, Schema) {
 
 #[test]
 fn rebase_of_conflict_names_it_and_writes_nothing() {
-    let (repository, _) = in_conflict();
+    let (repository, _) = conflicting_branches();
     let before = repository.files();
     let error = Rebase::plan(&repository.folder(), &[]).unwrap_err();
     assert!(error.is_generate());
@@ -325,11 +325,11 @@ fn rebase_of_conflict_names_it_and_writes_nothing() {
 
 #[test]
 fn rebase_regenerates_conflicting_migration_from_models() {
-    for gone in [20261120110000_i64, 20261120120000] {
-        let (repository, models) = in_conflict();
+    for regenerated in [20261120110000_i64, 20261120120000] {
+        let (repository, models) = conflicting_branches();
         let folder = repository.folder();
-        let rebase = Rebase::plan(&folder, &[gone]).unwrap();
-        // Not decided yet: nothing is written.
+        let rebase = Rebase::plan(&folder, &[regenerated]).unwrap();
+        // The name is invalid: nothing is written.
         let before = repository.files();
         let mut options = GenerateOptions::default();
         options.name = Some("no name".to_owned());
@@ -346,12 +346,14 @@ fn rebase_regenerates_conflicting_migration_from_models() {
         assert!(generated.files.iter().all(|file| file.exists()));
         let names: Vec<String> = repository.files().into_keys().collect();
         assert!(
-            !names.iter().any(|name| name.contains(&gone.to_string())),
+            !names
+                .iter()
+                .any(|name| name.contains(&regenerated.to_string())),
             "{names:?}"
         );
-        // What follows it on its branch goes with it.
+        // The migration that follows it on its branch is removed with it.
         let with_it = names.iter().any(|name| name.contains("20261120130000"));
-        assert_eq!(with_it, gone == 20261120110000, "{names:?}");
+        assert_eq!(with_it, regenerated == 20261120110000, "{names:?}");
         assert!(
             lookback_migrate::check_models(&folder, &models)
                 .unwrap()
@@ -374,8 +376,8 @@ fn rebase_with_missing_snapshot_names_it() {
     );
 }
 
-/// On a new database, on one that had the first branch only, on one that had
-/// another, and on one that had each: the same comes of it.
+/// Covers a new database, and databases with the first branch, with the second one, and
+/// with both.
 #[tokio::test]
 async fn rebased_migrations_bring_any_database_to_newest_snapshot() {
     for had in [None, Some(0), Some(1), Some(2)] {
@@ -392,7 +394,7 @@ async fn rebased_migrations_bring_any_database_to_newest_snapshot() {
         ];
         let db = testkit::empty_database().await;
         let mut conn = PgConnection::connect(&db.url).await.unwrap();
-        // What the database had before the merge.
+        // The migrations that the database had before the merge.
         if let Some(had) = had {
             let alone = Repository {
                 folder: repository.start(),
@@ -434,7 +436,7 @@ async fn rebased_migrations_bring_any_database_to_newest_snapshot() {
 /// A database in which a regenerated migration was applied misses its file.
 #[tokio::test]
 async fn apply_where_regenerated_migration_was_applied_is_an_error() {
-    let (repository, models) = in_conflict();
+    let (repository, models) = conflicting_branches();
     let folder = repository.folder();
     let db = testkit::empty_database().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();

@@ -1,4 +1,4 @@
-//! Numbers about many records, against the same worked out in Rust.
+//! Aggregates, compared with the same values computed in Rust.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use sqlx::PgPool;
 
 use crate::time;
 
-/// Status, duration, where from, seconds after a start.
+/// Status, duration, index of the geo source, seconds after the start.
 type Row = (Option<i32>, Option<i32>, Option<usize>, i64);
 
 async fn insert(pool: &PgPool, rows: &[Row]) {
@@ -37,7 +37,7 @@ async fn insert(pool: &PgPool, rows: &[Row]) {
         .unwrap();
 }
 
-/// As PostgreSQL's `percentile_cont`.
+/// Computes a percentile like PostgreSQL's `percentile_cont`.
 fn percentile(sorted: &[i32], share: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     #[allow(
@@ -114,7 +114,7 @@ async fn check(pool: &PgPool, rows: &[Row], share: f64, least: i32) {
         .await
         .unwrap();
 
-    // Null sorts last: a place beyond all of them.
+    // NULL sorts last: it gets an index beyond all sources.
     let mut groups: BTreeMap<(usize, DateTime<Utc>), Vec<&Row>> = BTreeMap::new();
     for row in rows
         .iter()
@@ -195,7 +195,7 @@ async fn top_returns_largest_groups_without_deleted_records() {
         )
     );
     assert_eq!(worst[3].1.0, Some(Level::Debug));
-    // Levels in the order of how much they matter, not of the alphabet.
+    // Levels are ordered by severity, not alphabetically.
     let levels = Log::records()
         .group_by(Log::level())
         .aggregate(pool, count())
@@ -236,7 +236,7 @@ async fn top_returns_largest_groups_without_deleted_records() {
 async fn bucket_in_zone_starts_days_at_local_midnight() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    // The night in which Berlin puts its clocks forward: Sunday is 23 hours long.
+    // Berlin puts its clocks forward in this night: Sunday is 23 hours long.
     let rows: Vec<Row> = (0..72)
         .map(|hour| (None, None, None, hour * 3_600))
         .collect();
@@ -279,14 +279,14 @@ async fn bucket_in_zone_starts_days_at_local_midnight() {
         assert!(error.is_invalid(), "{error:?}");
         error.to_string()
     };
-    let said = [
+    let messages = [
         refused(Bucket::every(Duration::ZERO)).await,
         refused(Bucket::every(Duration::from_nanos(1_500))).await,
         refused(Bucket::hours(u32::MAX)).await,
         refused(Bucket::hours(1).in_zone("Europe/Berlin")).await,
         refused(Bucket::day().in_zone("Europe/Atlantis'; DROP TABLE logs")).await,
     ];
-    insta::assert_snapshot!(said.join("\n"), @r#"
+    insta::assert_snapshot!(messages.join("\n"), @r#"
     timestamp: 0ns is not a length in whole microseconds from 1 µs to 100 years
     timestamp: 1.5µs is not a length in whole microseconds from 1 µs to 100 years
     timestamp: 15461882262000s is not a length in whole microseconds from 1 µs to 100 years
@@ -359,7 +359,7 @@ async fn group_by_text_with_text_measures_returns_json() {
         .create_many(pool, &[window, other])
         .await
         .unwrap();
-    // A rate is a fraction here too, not what is stored for it.
+    // An aggregate of a rate is a fraction, not the stored integer.
     let rate = Metric::error_rate();
     assert_eq!(
         Metric::records()
@@ -380,7 +380,7 @@ async fn group_by_text_with_text_measures_returns_json() {
             .unwrap_err()
             .to_string()
     };
-    let said = [
+    let messages = [
         keys(&["levle"]),
         keys(&["level__1h"]),
         keys(&["created_at__1fortnight"]),
@@ -413,7 +413,7 @@ async fn group_by_text_with_text_measures_returns_json() {
             .unwrap_err()
             .to_string(),
     ];
-    insta::assert_snapshot!(said.join("\n"), @r"
+    insta::assert_snapshot!(messages.join("\n"), @r"
     levle: is not a field of logs; did you mean level?
     level__1h: level is not a time, and has no stretches to group by; write level
     created_at__1fortnight: `1fortnight` is not a length such as 30s, 5m, 1h or 7d, or day, week, month, quarter or year

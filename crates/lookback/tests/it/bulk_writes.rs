@@ -1,5 +1,4 @@
-//! Writes of many records by filter, upserts, and writes that someone else
-//! came before.
+//! Writes of many records by filter, upserts, and conflicting writes.
 
 use std::time::{Duration, Instant};
 
@@ -61,24 +60,25 @@ async fn update_all_changes_only_records_of_filter() {
     Log::records().create_many(pool, &new).await.unwrap();
     let dead = create(pool, "DB", "deleted before").await;
     Log::records().delete(pool, dead.id).await.unwrap();
-    let of_db = Log::records().filter(Log::source().eq("DB"));
-    let before = of_db.clone().limit(1_000).list(pool).await.unwrap().data;
+    let db_logs = Log::records().filter(Log::source().eq("DB"));
+    let before = db_logs.clone().limit(1_000).list(pool).await.unwrap().data;
 
-    // A field that is not searched: the vectors stay.
+    // `meta` is not a search field: the embeddings stay.
     let vector = embedding(pool, before[0].id).await;
-    let marked = of_db
+    let marked = db_logs
         .update_all(pool, LogPatch::new().meta(json!({"seen": true})))
         .await
         .unwrap();
     assert_eq!(marked, 401);
     assert_eq!(embedding(pool, before[0].id).await, vector);
-    // One of three that are: each record has its own vector, more than one batch of them.
-    let changed = of_db
+    // `source` is one of three search fields: each record gets its own embedding, in more
+    // than one batch.
+    let changed = db_logs
         .update_all(pool, LogPatch::new().source("STORE"))
         .await
         .unwrap();
     assert_eq!(changed, 401);
-    assert_eq!(of_db.count(pool).await.unwrap().value(), 0);
+    assert_eq!(db_logs.count(pool).await.unwrap().value(), 0);
     let after = Log::records()
         .filter(Log::source().eq("STORE"))
         .with_hidden(Log::embedding())
@@ -99,7 +99,7 @@ async fn update_all_changes_only_records_of_filter() {
             "{text}"
         );
     }
-    // All three: one vector for all.
+    // All three search fields: one embedding for all records.
     let patch = LogPatch::new()
         .source("S")
         .level(Level::Warn)
@@ -132,7 +132,7 @@ async fn update_all_is_all_or_nothing_and_requires_filter() {
             .await
             .unwrap();
     }
-    // The second clashes with the first: its endpoint is a search field.
+    // The second record conflicts with the first; `endpoint` is a search field.
     let all = Metric::records().filter(Filter::all());
     let patch = lookback::MetricPatch::new().endpoint("GET /c");
     let clash = all.update_all(pool, patch).await.unwrap_err();
@@ -148,7 +148,7 @@ async fn update_all_is_all_or_nothing_and_requires_filter() {
         0
     );
 
-    // Neither a filter nor every record: refused, whatever the write.
+    // Without a filter, every bulk write is refused.
     let missing = [
         Log::records()
             .update_all(pool, LogPatch::new().source("x"))
@@ -226,7 +226,7 @@ async fn delete_all_restore_all_and_purge_apply_the_filter() {
         deleted.list(pool).await.unwrap().data
     };
     let at = times().await;
-    // Again, over those that are deleted: the first time stays.
+    // Deleting deleted records again keeps their first `deleted_at`.
     assert_eq!(
         all.clone().with_deleted().delete_all(pool).await.unwrap(),
         20
@@ -242,19 +242,24 @@ async fn delete_all_restore_all_and_purge_apply_the_filter() {
     assert_eq!(first.restore_all(pool).await.unwrap(), 10);
     assert_eq!(all.count(pool).await.unwrap().value(), 10);
 
-    // Those deleted long enough ago, and no live one.
+    // `purge` removes records deleted before the cutoff, and no live ones.
     let month_ago = chrono::Utc::now() - TimeDelta::days(30);
     sqlx::query("UPDATE logs SET deleted_at = $1 WHERE id <= 9 AND source <> 's0'")
         .bind(month_ago - TimeDelta::days(10))
         .execute(pool)
         .await
         .unwrap();
-    let of_s1 = Log::records().filter(Log::source().eq("s1"));
+    let s1_logs = Log::records().filter(Log::source().eq("s1"));
     assert_eq!(
-        of_s1.clone().limit(1).purge(pool, month_ago).await.unwrap(),
+        s1_logs
+            .clone()
+            .limit(1)
+            .purge(pool, month_ago)
+            .await
+            .unwrap(),
         1
     );
-    assert_eq!(of_s1.purge(pool, month_ago).await.unwrap(), 2);
+    assert_eq!(s1_logs.purge(pool, month_ago).await.unwrap(), 2);
     assert_eq!(Log::records().purge(pool, month_ago).await.unwrap(), 3);
     assert_eq!(Log::records().purge(pool, month_ago).await.unwrap(), 0);
     assert_eq!(
@@ -309,7 +314,10 @@ async fn upsert_inserts_or_updates_by_key() {
     assert!(!second.created);
     assert_eq!(second.record.id, first.record.id);
     assert_eq!(second.record.p50_latency, 15);
-    assert_eq!(second.record.request_size, None, "left out, and so null");
+    assert_eq!(
+        second.record.request_size, None,
+        "an omitted field becomes NULL"
+    );
     assert_eq!(second.record.created_at, first.record.created_at);
     assert!(second.record.updated_at > first.record.updated_at);
     assert!(
@@ -320,7 +328,7 @@ async fn upsert_inserts_or_updates_by_key() {
             .created
     );
 
-    // A deleted record has given its key away.
+    // A deleted record does not hold its unique key.
     records.delete(pool, first.record.id).await.unwrap();
     let third = records
         .upsert(pool, window("GET /", 16), key)
@@ -328,7 +336,7 @@ async fn upsert_inserts_or_updates_by_key() {
         .unwrap();
     assert!(third.created && third.record.id != first.record.id);
 
-    // By an expression: the embedding follows.
+    // A key on an expression; the embedding is updated.
     let by_email = User::users_email_key();
     let ada = User::records()
         .upsert(pool, NewUser::new("Ada@x.org", "one"), by_email)
@@ -347,7 +355,7 @@ async fn upsert_inserts_or_updates_by_key() {
         Embedding::of("ada@x.org admin")
     );
 
-    // Twenty at once: one inserts.
+    // Exactly one of twenty concurrent upserts inserts.
     let tasks = (0..20).map(|n| {
         let pool = pool.clone();
         tokio::spawn(async move {
@@ -367,11 +375,11 @@ async fn upsert_inserts_or_updates_by_key() {
         1
     );
 
-    let wrong = records
+    let invalid = records
         .upsert(pool, window(" ", -1), key)
         .await
         .unwrap_err();
-    assert_eq!(wrong.fields().len(), 2);
+    assert_eq!(invalid.fields().len(), 2);
     insta::assert_snapshot!(
         [
             UniqueKey::<Metric>::named("metrics_endpoint_key").unwrap_err(),
@@ -453,7 +461,7 @@ async fn write_with_outdated_if_updated_at_is_a_conflict() {
         .await
         .unwrap();
 
-    // Of two that read the same, one wins.
+    // Exactly one of several concurrent writes of the same version succeeds.
     let log = create(pool, "API", "raced").await;
     let mine = Log::records().if_updated_at(log.updated_at);
     let write = |n: usize| {
@@ -497,7 +505,7 @@ async fn bulk_writes_in_transaction_roll_back_with_it() {
     assert!(logs.len() == 5 && logs.iter().all(|log| log.source == "API"));
     assert_eq!(embedding(pool, 1).await, Embedding::of("line 0 API info"));
 
-    // A vector recomputed from jsonb is the one that a new record would have.
+    // An embedding recomputed from jsonb equals that of a new record.
     let body = json!({"order": {"items": ["boots", "scarf"]}, "paid": true});
     let at = time("2026-01-01T00:00:00Z");
     let new = NewRequestSnapshot::new("POST", "/orders", at, "1", "test").body(body);
@@ -551,7 +559,7 @@ async fn purge_skips_record_restored_meanwhile() {
         let later = chrono::Utc::now() + TimeDelta::days(1);
         tokio::spawn(async move { records.purge(&pool, later).await })
     };
-    // Until it waits for the lock of the record.
+    // Wait until `purge` waits for the record's lock.
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let waiting: bool = sqlx::query_scalar(
@@ -609,7 +617,7 @@ async fn unreadable_time_is_named_and_record_can_be_deleted() {
         .await
         .unwrap();
     let records = Log::records();
-    let told = [
+    let errors = [
         records.list(pool).await.unwrap_err(),
         records.get(pool, log.id).await.unwrap_err(),
         records
@@ -640,7 +648,7 @@ async fn unreadable_time_is_named_and_record_can_be_deleted() {
             .await
             .unwrap_err(),
     ];
-    insta::assert_snapshot!(told.map(|error| error.to_string()).join("\n"), @r#"
+    insta::assert_snapshot!(errors.map(|error| error.to_string()).join("\n"), @r#"
 created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
 created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
 created_at of record 1 of logs cannot be read: the time is infinity, or beyond what can be read
@@ -649,7 +657,7 @@ created_at of the stored record of logs cannot be read: the time is infinity, or
 created_at of a group of logs cannot be read: the time is infinity, or beyond what can be read
 created_at of all records of logs cannot be read: the time is infinity, or beyond what can be read
 "#);
-    // It was stored, as the error says.
+    // The update was stored, as its error says.
     let source = records
         .clone()
         .select(Log::source())

@@ -1,5 +1,4 @@
-//! Futures that are dropped half-way: nothing of theirs is left in a pool, nor
-//! in the caller's transaction.
+//! Dropped futures leave nothing behind in a pool or in the caller's transaction.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +7,13 @@ use lookback::{Filter, Level, Log, LogPatch, NewLog};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// What takes more than one statement.
+/// An operation of more than one statement.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Update,
     UpdateAll,
     Search,
-    Like,
+    SimilarTo,
     CreateMany,
     Stream,
 }
@@ -23,7 +22,7 @@ const ALL: [Operation; 6] = [
     Operation::Update,
     Operation::UpdateAll,
     Operation::Search,
-    Operation::Like,
+    Operation::SimilarTo,
     Operation::CreateMany,
     Operation::Stream,
 ];
@@ -42,7 +41,7 @@ impl Operation {
                 .await
                 .map(drop),
             Self::Search => logs.search("refused").hits(db).await.map(drop),
-            Self::Like => logs.similar_to(1).list(db).await.map(drop),
+            Self::SimilarTo => logs.similar_to(1).list(db).await.map(drop),
             Self::CreateMany => logs.create_many(db, &[log("copied")]).await.map(drop),
             Self::Stream => {
                 use futures_util::TryStreamExt as _;
@@ -89,10 +88,10 @@ async fn dropped_future_leaves_no_transaction_in_pool() {
             let _ = tokio::time::timeout(short, operation.run(&pool)).await;
             let message = format!("{operation:?} after {microseconds}");
             let new = Log::records().create(&pool, log(&message)).await.unwrap();
-            // Seen by others at once: it was committed.
+            // Another connection sees the record: it was committed.
             let seen = Log::records().get(&db.pool, new.id).await;
             assert!(seen.is_ok(), "{message}");
-            // A server that is busy learns of a connection's end a little later.
+            // A busy server notices a closed connection a little later.
             let deadline = Instant::now() + Duration::from_secs(120);
             while open_transactions(&db).await > 0 {
                 assert!(Instant::now() < deadline, "{message}");
@@ -107,14 +106,14 @@ async fn dropped_future_leaves_no_transaction_in_pool() {
 async fn dropped_future_leaves_transaction_of_caller_usable() {
     let db = filled().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
-    let there = async |message: &str| {
+    let exists = async |message: &str| {
         let query = Log::records().filter(Log::message().eq(message));
         query.exists(&db.pool).await.unwrap()
     };
-    // A COPY that is dropped takes its connection with it, as documented.
+    // A dropped COPY closes its connection, as documented.
     for operation in ALL
         .into_iter()
-        .filter(|of| !matches!(of, Operation::CreateMany))
+        .filter(|operation| !matches!(operation, Operation::CreateMany))
     {
         for commit in [true, false] {
             let (before, after) = (
@@ -139,7 +138,7 @@ async fn dropped_future_leaves_transaction_of_caller_usable() {
                 transaction.rollback().await.unwrap();
             }
             assert_eq!(
-                (there(&before).await, there(&after).await),
+                (exists(&before).await, exists(&after).await),
                 (commit, commit),
                 "{before}"
             );
@@ -161,7 +160,7 @@ async fn failed_transaction_of_caller_stays_failed() {
         transaction.rollback().await.unwrap();
     }
     assert_eq!(Log::records().count(&db.pool).await.unwrap().value(), 300);
-    // A connection that is no transaction's works as a pool's does.
+    // A connection outside a transaction works like one of a pool.
     for operation in ALL {
         operation.run(&mut conn).await.unwrap();
     }

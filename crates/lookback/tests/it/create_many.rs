@@ -76,7 +76,7 @@ async fn create_many_names_each_invalid_record_and_stores_none() {
     );
 }
 
-/// An error that only the database finds has the place of the record, too.
+/// An error that only the database finds names the record's index, too.
 #[tokio::test]
 async fn create_many_refused_by_database_names_the_record() {
     let db = testkit::database().await;
@@ -104,7 +104,7 @@ async fn create_many_refused_by_database_names_the_record() {
         "record 2, email: is the e-mail of another user"
     );
     assert_eq!(User::records().count(&db.pool).await.unwrap().value(), 0);
-    // The connection is as good as before.
+    // The connection is still usable.
     assert_eq!(
         Log::records()
             .create_many(&db.pool, &[log("a")])
@@ -114,8 +114,7 @@ async fn create_many_refused_by_database_names_the_record() {
     );
 }
 
-/// A dropped COPY stores nothing and does not come between the pool and its
-/// next user.
+/// A dropped COPY stores nothing and does not block the pool's next user.
 #[tokio::test]
 async fn dropped_create_many_leaves_pool_usable() {
     let db = testkit::database().await;
@@ -152,7 +151,7 @@ async fn dropped_create_many_leaves_pool_usable() {
     assert_eq!((total - 1) % 20_000, 0, "a dropped COPY stored a part");
 }
 
-/// Few records are on their way at once, and wait for a lock there.
+/// Few records are sent at once, in a statement that waits for a lock.
 #[tokio::test]
 async fn dropped_create_many_of_few_records_stores_none() {
     let db = testkit::database().await;

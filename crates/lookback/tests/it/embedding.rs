@@ -4,12 +4,12 @@ use lookback::embedding::{DIMENSIONS, ENCODER_VERSION, Embedding};
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-fn of(text: &str) -> Embedding {
+fn embed(text: &str) -> Embedding {
     Embedding::of(text).expect("words")
 }
 
 fn similarity(a: &str, b: &str) -> f32 {
-    of(a).cosine(&of(b))
+    embed(a).cosine(&embed(b))
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +59,7 @@ proptest! {
     }
 }
 
-/// In 16 dimensions one pair of words may lie anywhere; of many pairs, the
-/// misspelt ones are near and the others are not.
+/// Compares means over many pairs: in 16 dimensions a single pair may lie anywhere.
 #[test]
 fn misspelt_word_stays_near() {
     let words = [
@@ -101,7 +100,7 @@ fn misspelt_word_stays_near() {
     );
 }
 
-/// Different words for the same thing, whose letters are equally far apart.
+/// Compares synonyms with unrelated words whose spelling is equally far apart.
 #[test]
 fn words_with_similar_meaning_are_near() {
     let pairs = [
@@ -150,9 +149,9 @@ fn paraphrase_is_near() {
     assert!(near > 0.6 && near > far + 0.4, "{near} {far}");
 }
 
-/// Whatever numbers, addresses and ids they contain.
+/// Numbers, addresses and ids hardly change an embedding.
 #[test]
-fn lines_that_differ_in_ids_have_same_embedding() {
+fn lines_that_differ_in_ids_have_similar_embedding() {
     for (a, b) in [
         (
             "Received block blk_-1608999687919862906 of size 67108864 from 10.250.19.102",
@@ -171,14 +170,14 @@ fn lines_that_differ_in_ids_have_same_embedding() {
     }
 }
 
-/// However it is written.
+/// Camel case, an underscore, a space or no separator make no difference.
 #[test]
 fn compound_is_near_its_words() {
-    assert_eq!(of("workerThread"), of("worker thread"));
-    assert_eq!(of("workerthread"), of("worker_thread"));
+    assert_eq!(embed("workerThread"), embed("worker thread"));
+    assert_eq!(embed("workerthread"), embed("worker_thread"));
 }
 
-/// The table is the one that the training wrote down.
+/// Compares the committed table with the checksum that the training recorded.
 #[test]
 fn table_matches_training_output() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/embedding");
@@ -193,7 +192,7 @@ fn table_matches_training_output() {
     assert_eq!(record["bytes"], table.len());
 }
 
-/// Every letter that Unicode has in two cases.
+/// Covers every letter that Unicode has in two cases.
 #[test]
 fn letters_of_both_cases_have_same_embedding() {
     let mut letters = 0;
@@ -205,9 +204,9 @@ fn letters_of_both_cases_have_same_embedding() {
         }
         if c.to_lowercase().ne(c.to_uppercase()) {
             letters += 1;
-            let of = Embedding::of(&text);
-            assert_eq!(of, Embedding::of(&lower), "{c:?}");
-            assert_eq!(of, Embedding::of(&upper), "{c:?}");
+            let embedding = Embedding::of(&text);
+            assert_eq!(embedding, Embedding::of(&lower), "{c:?}");
+            assert_eq!(embedding, Embedding::of(&upper), "{c:?}");
         }
     }
     assert!(letters > 2_500, "{letters}");
@@ -223,12 +222,12 @@ fn text_without_word_has_no_embedding() {
 
 #[test]
 fn embedding_ignores_numbers_and_not_words() {
-    assert_eq!(of("order 17 sent"), of("order 98 sent"));
-    assert_ne!(of("order 17 sent"), of("order 17 lost"));
+    assert_eq!(embed("order 17 sent"), embed("order 98 sent"));
+    assert_ne!(embed("order 17 sent"), embed("order 17 lost"));
 }
 
-/// Golden vectors of version 2: every platform and compiler gives the same, to the
-/// bit. A change is a new version.
+/// Compares golden vectors bit by bit: every platform and compiler computes the same.
+/// A change needs a new version.
 #[test]
 fn vectors_of_version_2_are_unchanged() {
     assert_eq!(ENCODER_VERSION, 2);

@@ -1,4 +1,4 @@
-//! The kinds of errors, as the real server and the real network make them.
+//! Error kinds, as a real server and a real network cause them.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::io::AsyncReadExt as _;
 
-/// The bytes of a client's first message.
+/// Length of a client's first message, in bytes.
 const SSL_REQUEST: usize = 8;
 
 async fn two_logs(db: &testkit::Database) {
@@ -24,7 +24,7 @@ async fn exceeded_lock_statement_or_pool_timeout_is_timeout() {
     let mut mine = db.pool.begin().await.unwrap();
     Log::records().delete(&mut mine, 1).await.unwrap();
 
-    // A lock that is not given, and a statement that takes too long.
+    // A lock that is not granted, and a statement that takes too long.
     for setting in [
         "SET lock_timeout = '50ms'",
         "SET statement_timeout = '50ms'",
@@ -34,7 +34,7 @@ async fn exceeded_lock_statement_or_pool_timeout_is_timeout() {
         let error = Log::records().delete(&mut theirs, 1).await.unwrap_err();
         assert!(error.is_timeout() && error.is_retryable(), "{error:?}");
     }
-    // A pool with nothing left to give. To connect may take longer than it waits for one.
+    // A pool without a free connection. Connecting may take longer than its acquire timeout.
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(Duration::from_millis(100))
@@ -69,13 +69,13 @@ async fn lost_or_absent_server_is_unavailable() {
         .execute(&db.pool)
         .await
         .unwrap();
-    // First its last words, then nobody there.
+    // First the server's last message, then a closed connection.
     for _ in 0..2 {
         let error = Log::records().get(&mut conn, 1).await.unwrap_err();
         assert!(error.is_unavailable() && error.is_retryable(), "{error:?}");
     }
 
-    // Taken, so that nobody else gets the port, and nobody listens.
+    // A bound socket that does not listen; no other program gets its port.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -88,11 +88,11 @@ async fn lost_or_absent_server_is_unavailable() {
     assert!(!error.to_string().contains("SELECT"));
     drop(socket);
 
-    // One that closes every connection at once, as a pooler without a server does.
+    // A listener that closes every connection at once, like a pooler without a server.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let closing = tokio::spawn(async move {
-        // Without having read what came, which is a reset; and after it, which is an end.
+        // Closing before reading the request is a reset; closing after it is an end of file.
         for read in [0, SSL_REQUEST, 0, SSL_REQUEST] {
             let (mut client, _) = listener.accept().await.unwrap();
             let _ = client.read_exact(&mut vec![0; read]).await;

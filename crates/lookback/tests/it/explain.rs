@@ -1,7 +1,6 @@
-//! The plans of common queries: each is served by an index.
+//! Plans of common queries: an index serves each.
 //!
-//! What is snapshotted is which nodes a plan has, and which indexes, not what
-//! they cost.
+//! A snapshot has the nodes and the indexes of a plan, not its costs.
 
 use chrono::TimeDelta;
 use lookback::query::{Bucket, count};
@@ -92,12 +91,12 @@ async fn common_queries_use_an_index() {
     fill(&db).await;
     let start = time("2026-01-01T00:00:00Z");
     let middle = start + TimeDelta::seconds(LINES / 2);
-    let mut said = String::new();
+    let mut output = String::new();
     macro_rules! plans {
         ($($what:literal: $query:expr;)+) => {$(
             let (outcome, plan) = testkit::plans::explain(&db, $query).await;
             outcome.unwrap();
-            said.push_str(&format!("{}\n{plan}\n", $what));
+            output.push_str(&format!("{}\n{plan}\n", $what));
         )+};
     }
     let newest = Log::records().without_total();
@@ -152,7 +151,7 @@ async fn common_queries_use_an_index() {
             Log::records().update(conn, 777, lookback::LogPatch::new().trace_id(None)).await
         };
     }
-    insta::assert_snapshot!(said, @r"
+    insta::assert_snapshot!(output, @r"
     a record by its id
       Index Scan of logs_default_pkey, bounded
 
@@ -264,8 +263,7 @@ async fn common_queries_use_an_index() {
     ");
 }
 
-/// How often the pages of a connection were read by a plan that was kept, and by
-/// one that was made for the values.
+/// Counts the generic and the custom plans that read the pages of a connection.
 async fn plans_of_pages(conn: &mut PgConnection) -> (i64, i64) {
     sqlx::query_as(
         "SELECT coalesce(sum(generic_plans), 0)::bigint, coalesce(sum(custom_plans), 0)::bigint \
@@ -289,8 +287,8 @@ async fn generic_plan_is_kept_if_best_for_all_values() {
     let levels = [vec!["error"], vec!["error", "info"], vec!["warn"]];
     let start = time("2026-01-01T00:00:00Z");
 
-    // Without values, from the first time on; also for a level, which is written: of each
-    // of them, the rare and those that are not there, there is a plan of its own.
+    // Without bound values the plan is generic from the first time on. This includes a filter
+    // on levels, which are literals: common, rare and absent ones have plans of their own.
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     for _ in 0..10 {
         newest.list(&mut conn).await.unwrap();
@@ -305,11 +303,11 @@ async fn generic_plan_is_kept_if_best_for_all_values() {
         }
     }
     assert_eq!(plans_of_pages(&mut conn).await, (50, 0));
-    // In another order they are the same values.
-    let turned = newest
+    // The same values in another order are the same statement.
+    let reordered = newest
         .clone()
         .filter(Log::level().is_in(["info", "error", "info"]));
-    turned.list(&mut conn).await.unwrap();
+    reordered.list(&mut conn).await.unwrap();
     let statements: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE $1")
             .bind("%\"level\" IN (%")
@@ -318,7 +316,7 @@ async fn generic_plan_is_kept_if_best_for_all_values() {
             .unwrap();
     assert_eq!(statements, 1);
 
-    // PostgreSQL looks at five plans of their own before it keeps one.
+    // PostgreSQL makes five custom plans before it keeps a generic one.
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     for cursor in &cursors {
         let after = newest.clone().after(cursor.clone());
@@ -328,8 +326,8 @@ async fn generic_plan_is_kept_if_best_for_all_values() {
     }
     assert_eq!(plans_of_pages(&mut conn).await, (30, 10));
 
-    // Of what is common and what is rare, of a time, far from the start: the size is bound, so
-    // that a plan for any value is dear, and each size is the same statement.
+    // Filters on a common value, a rare value and a time, and large offsets: the page size is
+    // bound, so that a generic plan is expensive, and each size is the same statement.
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     for n in 0..10 {
         let hour = start + TimeDelta::hours(n);

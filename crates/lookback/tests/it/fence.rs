@@ -1,4 +1,4 @@
-//! Lists of a time, newest id first.
+//! Lists with a time filter, newest id first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lookback::{Filter, Log, QueryBuilder};
@@ -10,7 +10,7 @@ fn start() -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
-/// Lines a second apart, some of them written down much later.
+/// Makes lines one second apart, some of them inserted much later.
 async fn filled(rows: i64) -> testkit::Database {
     let db = testkit::database().await;
     sqlx::query(
@@ -47,7 +47,7 @@ async fn list_with_time_filter_reads_only_that_time() {
         .limit(20)
         .without_total();
     let page = query.list(&mut transaction).await.unwrap();
-    // 4,000 / 2 … are of that hour too, and came later.
+    // Some ids from 8,000 on are of that hour, too: their time is that of half the id.
     assert_eq!(page.data[0].id, 15_132);
     let read: i64 = sqlx::query_scalar(
         "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables \
@@ -73,7 +73,7 @@ async fn pages_with_time_filter_equal_records_of_that_time() {
         if errors {
             query = query.filter(Log::level().eq("error"));
         }
-        let right: Vec<i64> = (1..=ROWS)
+        let expected: Vec<i64> = (1..=ROWS)
             .rev()
             .filter(|id| (from..to).contains(&time_of(*id)) && (!errors || id % 10 == 0))
             .collect();
@@ -84,17 +84,17 @@ async fn pages_with_time_filter_equal_records_of_that_time() {
                 Some(cursor) => query.clone().after(&cursor),
             };
             let page = page.list(&db.pool).await.unwrap();
-            assert_eq!(page.total.value(), right.len() as u64);
+            assert_eq!(page.total.value(), expected.len() as u64);
             found.extend(page.data.iter().map(|log| log.id));
             next = page.next;
             if next.is_none() {
                 break;
             }
         }
-        assert_eq!(found, right, "from {from} to {to}");
-        let offset = right.len() / 3;
+        assert_eq!(found, expected, "from {from} to {to}");
+        let offset = expected.len() / 3;
         let some = ids(&query.clone().offset(offset as u64), &db).await;
-        let end = right.len().min(offset + 70);
-        assert_eq!(some, right[offset..end]);
+        let end = expected.len().min(offset + 70);
+        assert_eq!(some, expected[offset..end]);
     }
 }

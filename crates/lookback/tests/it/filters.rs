@@ -21,7 +21,7 @@ async fn list_of_invalid_query_names_the_problem() {
         assert!(error.is_invalid());
         error.to_string()
     };
-    let said = [
+    let messages = [
         refused(Log::records().limit(10_001)).await,
         refused(Log::records().offset(u64::MAX)).await,
         refused(Log::records().filter(Log::level().eq("verbose"))).await,
@@ -30,7 +30,7 @@ async fn list_of_invalid_query_names_the_problem() {
         refused(Log::records().search("a").order_by(Log::id().asc())).await,
     ]
     .join("\n");
-    insta::assert_snapshot!(said, @r"
+    insta::assert_snapshot!(messages, @r"
 limit: 10001 is more than 10000; read page by page
 offset: is beyond the last record of any table
 level: `verbose` is not one of debug, info, warn, error

@@ -1,11 +1,11 @@
-//! `#[model]` for a table of one's own, and the mistakes it points at.
+//! `#[model]` for an application's table, and the compiler errors for its misuse.
 
 use chrono::{DateTime, Utc};
 use lookback::embedding::Embedding;
 use lookback::value::{Hidden, Problem};
 use lookback::{ColumnEnum, Model as _, model};
 
-/// What an application's own model looks like.
+/// A model as an application writes it.
 #[model(
     table = "notes",
     search(title, body),
@@ -23,7 +23,7 @@ pub(crate) struct Note {
     pub title: String,
     /// The text.
     pub body: Option<String>,
-    /// How it is coming on.
+    /// The progress.
     #[column(default = State::InProgress)]
     pub state: State,
     /// Stars, from 0 to 5.
@@ -140,12 +140,12 @@ embedding vector(16) null hidden
 fn model_macro_misuse_gives_expected_compiler_errors() {
     // `faketime cargo test`: see scripts/clock.c.
     if std::env::var("LD_PRELOAD").is_ok_and(|library| library.contains("faketime")) {
-        eprintln!("left out: rustc hangs under libfaketime");
+        eprintln!("skipped: rustc hangs under libfaketime");
         return;
     }
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/model_with_everything.rs");
-    // The words around ours are the compiler's, and change with its version.
+    // The compiler's own words around these messages change with its version.
     let version = std::process::Command::new("rustc")
         .arg("--version")
         .output()
@@ -156,7 +156,8 @@ fn model_macro_misuse_gives_expected_compiler_errors() {
     for case in std::fs::read_dir("tests/ui").unwrap() {
         let path = case.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        // This one shows lines of std where a toolchain has its source, as with rust-analyzer.
+        // The errors of this case show lines of std if the toolchain has its source, as with
+        // rust-analyzer.
         let is_whole = name != "fail_type_of_another_form.rs" || !has_source_of_std();
         if name.starts_with("fail_") && name.ends_with(".rs") && is_whole {
             cases.compile_fail(&path);

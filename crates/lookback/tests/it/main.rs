@@ -35,7 +35,7 @@ mod soft_delete;
 mod timeout;
 mod writes;
 
-/// A time that reads the same in every test.
+/// Parses a time.
 fn time(text: &str) -> chrono::DateTime<chrono::Utc> {
     text.parse().expect("a time")
 }

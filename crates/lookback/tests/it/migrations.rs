@@ -1,4 +1,4 @@
-//! Applying migrations, and what stands in the way.
+//! Applying migrations, and its errors.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn run_without_privilege_to_create_pgvector_gives_sql() {
         "{hint}"
     );
 
-    // Somebody who may runs it; then the role itself can migrate.
+    // A role with the privilege runs the SQL; then the first role can migrate.
     conn.execute("RESET ROLE").await.unwrap();
     conn.execute("CREATE EXTENSION vector").await.unwrap();
     conn.execute(AssertSqlSafe(format!("SET ROLE {role}")))
@@ -117,8 +117,7 @@ async fn run_with_changed_checksum_names_the_migration() {
     assert!(error.to_string().contains("20261123000000"), "{error}");
 }
 
-/// A run that is dropped half-way leaves its lock with its connection; the next
-/// run on it lets go of both.
+/// A dropped run leaves its lock on the connection; the next run there releases both.
 #[tokio::test]
 async fn run_releases_locks_left_by_dropped_run() {
     let db = testkit::empty_database().await;
@@ -134,7 +133,7 @@ async fn run_releases_locks_left_by_dropped_run() {
         .unwrap()
         .get("held");
     assert_eq!(held, 0);
-    // No time to wait, and all of it.
+    // The shortest and the longest lock timeout.
     migrate::run(&mut conn, Duration::ZERO).await.unwrap();
     migrate::run(&mut conn, Duration::MAX).await.unwrap();
 }

@@ -7,7 +7,7 @@ use lookback::migrate::Models;
 use lookback::value::{Hidden, Opaque};
 use lookback::{ColumnEnum, Model as _, model};
 
-/// A model with everything that one can own.
+/// A model with everything that a model can have.
 #[model(
     table = "Orders",
     schema = "sales",
@@ -82,7 +82,7 @@ struct Country {
     number: i32,
 }
 
-/// The tables of these two, as one would write them by hand.
+/// The tables of these two models, written by hand.
 const TABLES: &[&str] = &[
     "CREATE EXTENSION IF NOT EXISTS citext",
     "CREATE SCHEMA sales",
@@ -113,17 +113,17 @@ fn to_schema_describes_models_in_any_order() {
         .model::<Country>()
         .to_schema()
         .unwrap();
-    let turned = Models::new()
+    let reordered = Models::new()
         .model::<Country>()
         .model::<Order>()
         .to_schema()
         .unwrap();
-    assert_eq!(schema, turned);
+    assert_eq!(schema, reordered);
     let json = lookback::schema::Snapshot::new(vec![1], None, schema).to_json();
     insta::assert_snapshot!(json);
 }
 
-/// What a model says of its columns is how its records are written and read.
+/// Records are written and read as the column attributes of their model say.
 #[tokio::test]
 async fn model_with_quoted_names_and_any_types_round_trips() {
     let db = testkit::database().await;
@@ -190,7 +190,7 @@ async fn model_with_quoted_names_and_any_types_round_trips() {
         .await
         .unwrap();
     assert_eq!(found.data.len(), 2);
-    // Its vectors can be recomputed; only those that differ are written.
+    // Embeddings can be recomputed; only those that differ are written.
     let mut conn = db.pool.acquire().await.unwrap();
     sqlx::raw_sql(r#"UPDATE sales."Orders" SET embedding = NULL WHERE note LIKE '%bottles%'"#)
         .execute(&mut *conn)

@@ -1,6 +1,6 @@
-//! A model that is not Lookback's, with what its tables do not have: defaults of
-//! the database, an enum type, text whose case does not matter, a unique key
-//! that deleted records hold on to.
+//! An application's model with features that the built-in tables lack: database
+//! defaults, an enum type, case-insensitive text, a unique key that deleted records
+//! keep.
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
@@ -91,7 +91,7 @@ async fn create_with_omitted_columns_uses_database_defaults() {
     let given = records.create(pool, given).await.unwrap();
     assert_eq!((given.urgency, given.token.as_str()), (Urgency::High, "t"));
 
-    // In one batch some are given and some not, and all or none are stored.
+    // Records of one batch may give or omit a column; all of them are stored, or none.
     let batch = |from: i32| -> Vec<NewTicket> {
         (from..from + 40)
             .map(|n| {
@@ -144,7 +144,7 @@ async fn create_with_omitted_columns_uses_database_defaults() {
     );
     assert_eq!(clash.fields()[0].problem, "is taken");
     assert_eq!(records.count(pool).await.unwrap().value(), 42);
-    // From JSON, too.
+    // Columns may be omitted in JSON, too.
     let new: NewTicket = serde_json::from_value(
         serde_json::json!({"number": 3, "title": "x", "customer": "y", "urgency": "high"}),
     )
@@ -170,14 +170,14 @@ async fn upsert_accepts_any_unique_key() {
         ("Printer burnt", Urgency::Urgent)
     );
 
-    // By a name that is no name of a function; its text knows no case.
+    // A key whose name is not a valid function name; its text is case-insensitive.
     let by_customer = lookback::query::UniqueKey::<Ticket>::named("Tickets customer key").unwrap();
     let third = records
         .upsert(pool, ticket(9, "Printer burnt", "ada"), by_customer)
         .await
         .unwrap();
     assert_eq!((third.record.id, third.record.number), (first.record.id, 9));
-    // One key is that of the upsert, the other is not.
+    // A conflict with another key than that of the upsert is an error.
     records
         .create(pool, ticket(10, "Other", "Bob").token("taken"))
         .await
@@ -187,10 +187,10 @@ async fn upsert_accepts_any_unique_key() {
     assert!(clash.is_conflict(), "{clash}");
     assert!(
         lookback::query::UniqueKey::<Ticket>::named("tickets_sort_key").is_err(),
-        "checked too late"
+        "a deferrable key is checked too late"
     );
 
-    // A deleted record holds on to its number.
+    // A deleted record keeps its number.
     records.delete(pool, first.record.id).await.unwrap();
     let held = records
         .upsert(pool, ticket(9, "New", "Cy"), by_number)
@@ -248,7 +248,7 @@ async fn own_model_supports_every_read_and_write() {
         .collect();
     records.create_many(pool, &new).await.unwrap();
 
-    // An enum type is ordered as it is declared; pages go by it.
+    // Pages are ordered by an enum type, in the order of its declaration.
     let by_urgency = records.clone().order_by(Ticket::urgency().desc()).limit(4);
     let mut page = by_urgency.list(pool).await.unwrap();
     let mut seen: Vec<i64> = Vec::new();
@@ -274,7 +274,7 @@ async fn own_model_supports_every_read_and_write() {
         (streamed[0].urgency, streamed[24].urgency),
         (Urgency::Urgent, Urgency::Low)
     );
-    // By text that knows no case, in whichever the cursor has it.
+    // Pages are ordered by case-insensitive text, whatever its case in the cursor.
     let by_customer = records.clone().order_by(Ticket::customer().asc()).limit(20);
     let first = by_customer.list(pool).await.unwrap();
     assert_eq!(
@@ -367,7 +367,7 @@ async fn own_model_supports_every_read_and_write() {
     );
 }
 
-/// A reading of a meter: search fields that are no text.
+/// A reading of a meter, with search fields that are not text.
 #[model(
     table = "readings",
     search(meter, number, ratio, at, proof, marks, steps, ratios, what),
@@ -390,7 +390,6 @@ struct Reading {
     embedding: Hidden<Option<Embedding>>,
 }
 
-/// The vector of a record is the same, whichever way it came to be so.
 #[tokio::test]
 async fn embedding_is_same_after_create_update_and_reembed() {
     let db = testkit::database().await;

@@ -1,5 +1,5 @@
-//! Order, and pages by cursor: every record that stays is on one page, once,
-//! whatever happens between the pages.
+//! Order, and pages by cursor: every surviving record is on exactly one page,
+//! whatever is written between the reads.
 
 use std::cmp::Ordering;
 
@@ -13,9 +13,9 @@ use sqlx::PgPool;
 
 use crate::time;
 
-/// What a record is ordered by here.
+/// The values of a record that these tests order by.
 #[derive(Clone, Debug)]
-struct GeneratedSchema {
+struct GeneratedRow {
     status: Option<i32>,
     duration: Option<i32>,
     path: usize,
@@ -32,7 +32,7 @@ const GEO: [GeoSource; 4] = [
     GeoSource::None,
 ];
 
-fn drawn() -> impl Strategy<Value = GeneratedSchema> {
+fn generated_row() -> impl Strategy<Value = GeneratedRow> {
     (
         proptest::option::of(200..203_i32),
         proptest::option::of(0..3_i32),
@@ -41,19 +41,17 @@ fn drawn() -> impl Strategy<Value = GeneratedSchema> {
         proptest::option::of(-1..2_i8),
         0..3_i64,
     )
-        .prop_map(
-            |(status, duration, path, geo, lat, seconds)| GeneratedSchema {
-                status,
-                duration,
-                path,
-                geo,
-                lat,
-                seconds,
-            },
-        )
+        .prop_map(|(status, duration, path, geo, lat, seconds)| GeneratedRow {
+            status,
+            duration,
+            path,
+            geo,
+            lat,
+            seconds,
+        })
 }
 
-impl GeneratedSchema {
+impl GeneratedRow {
     fn record(&self) -> NewRequestSnapshot {
         let at = time("2026-01-01T00:00:00Z") + TimeDelta::seconds(self.seconds);
         let mut new = NewRequestSnapshot::new("GET", PATHS[self.path], at, "1", "test");
@@ -65,10 +63,10 @@ impl GeneratedSchema {
     }
 }
 
-/// A column to order by, which way, and where null goes.
-type Drawing = (u8, bool, bool);
+/// A column to order by, whether it descends, and whether NULL comes first.
+type OrderBy = (u8, bool, bool);
 
-fn order_of((column, descending, nulls_first): Drawing) -> Order<RequestSnapshot> {
+fn order_of((column, descending, nulls_first): OrderBy) -> Order<RequestSnapshot> {
     macro_rules! order {
         ($column:ident) => {
             match descending {
@@ -93,12 +91,12 @@ fn order_of((column, descending, nulls_first): Drawing) -> Order<RequestSnapshot
     }
 }
 
-fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Ordering {
+fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[OrderBy]) -> Ordering {
     fn placed<T>(
         a: Option<T>,
         b: Option<T>,
         by: impl Fn(&T, &T) -> Ordering,
-        (_, descending, nulls_first): Drawing,
+        (_, descending, nulls_first): OrderBy,
     ) -> Ordering {
         match (a, b) {
             (None, None) => Ordering::Equal,
@@ -113,15 +111,15 @@ fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Orde
     let place = |source: Option<GeoSource>| {
         source.map(|source| GEO.iter().position(|known| *known == source).unwrap())
     };
-    for drawing in orders {
-        let found = match drawing.0 {
-            0 => placed(a.status_code, b.status_code, Ord::cmp, *drawing),
-            1 => placed(a.duration, b.duration, Ord::cmp, *drawing),
-            2 => placed(Some(&a.path), Some(&b.path), std::cmp::Ord::cmp, *drawing),
-            3 => placed(place(a.geo_source), place(b.geo_source), Ord::cmp, *drawing),
-            4 => placed(a.geo_lat, b.geo_lat, f64::total_cmp, *drawing),
-            5 => placed(Some(a.timestamp), Some(b.timestamp), Ord::cmp, *drawing),
-            _ => placed(Some(a.id), Some(b.id), Ord::cmp, *drawing),
+    for order in orders {
+        let found = match order.0 {
+            0 => placed(a.status_code, b.status_code, Ord::cmp, *order),
+            1 => placed(a.duration, b.duration, Ord::cmp, *order),
+            2 => placed(Some(&a.path), Some(&b.path), std::cmp::Ord::cmp, *order),
+            3 => placed(place(a.geo_source), place(b.geo_source), Ord::cmp, *order),
+            4 => placed(a.geo_lat, b.geo_lat, f64::total_cmp, *order),
+            5 => placed(Some(a.timestamp), Some(b.timestamp), Ord::cmp, *order),
+            _ => placed(Some(a.id), Some(b.id), Ord::cmp, *order),
         };
         if found.is_ne() {
             return found;
@@ -130,8 +128,8 @@ fn compare(a: &RequestSnapshot, b: &RequestSnapshot, orders: &[Drawing]) -> Orde
     b.id.cmp(&a.id)
 }
 
-async fn insert(pool: &PgPool, rows: &[GeneratedSchema]) {
-    let new: Vec<NewRequestSnapshot> = rows.iter().map(GeneratedSchema::record).collect();
+async fn insert(pool: &PgPool, rows: &[GeneratedRow]) {
+    let new: Vec<NewRequestSnapshot> = rows.iter().map(GeneratedRow::record).collect();
     RequestSnapshot::records()
         .create_many(pool, &new)
         .await
@@ -148,10 +146,10 @@ async fn pages_by_cursor_neither_skip_nor_repeat() {
     let mut runner = crate::random::runner(60);
     for _ in 0..runner.config().cases {
         let strategy = (
-            proptest::collection::vec(drawn(), 0..40),
+            proptest::collection::vec(generated_row(), 0..40),
             proptest::collection::vec((0..7_u8, any::<bool>(), any::<bool>()), 0..4),
             1..12_u32,
-            proptest::collection::vec(drawn(), 0..12),
+            proptest::collection::vec(generated_row(), 0..12),
         );
         let (rows, orders, limit, late) = strategy.new_tree(&mut runner).unwrap().current();
         sqlx::query("TRUNCATE request_snapshots")
@@ -164,15 +162,15 @@ async fn pages_by_cursor_neither_skip_nor_repeat() {
 
 async fn check_pages(
     pool: &PgPool,
-    rows: &[GeneratedSchema],
-    orders: &[Drawing],
+    rows: &[GeneratedRow],
+    orders: &[OrderBy],
     limit: u32,
-    late: &[GeneratedSchema],
+    late: &[GeneratedRow],
 ) {
     insert(pool, rows).await;
     let mut query: QueryBuilder<RequestSnapshot> = RequestSnapshot::records().limit(limit);
-    for drawing in orders {
-        query = query.order_by(order_of(*drawing));
+    for order in orders {
+        query = query.order_by(order_of(*order));
     }
     let what = format!("{rows:?}\n{orders:?} by {limit}, late {late:?}");
 
@@ -184,14 +182,14 @@ async fn check_pages(
     assert_eq!(in_order, ids(&expected), "order of {what}");
     let streamed: Vec<RequestSnapshot> = {
         let mut all = RequestSnapshot::records();
-        for drawing in orders {
-            all = all.order_by(order_of(*drawing));
+        for order in orders {
+            all = all.order_by(order_of(*order));
         }
         all.stream(pool).try_collect().await.unwrap()
     };
     assert_eq!(in_order, ids(&streamed), "stream of {what}");
 
-    // Forward, while records are added before and behind the reader.
+    // Forward, while records are inserted before and after the current page.
     let (mut seen, mut late) = (Vec::new(), late.chunks(3));
     let mut page = query.list(pool).await.unwrap();
     assert_eq!(page.previous, None, "{what}");
@@ -206,17 +204,17 @@ async fn check_pages(
             None => break page,
         }
     };
-    let of_before = |seen: &[i64]| -> Vec<i64> {
-        let there = |id: &&i64| in_order.contains(id);
-        seen.iter().filter(there).copied().collect()
+    let initial = |seen: &[i64]| -> Vec<i64> {
+        let is_initial = |id: &&i64| in_order.contains(id);
+        seen.iter().filter(is_initial).copied().collect()
     };
     let mut once = seen.clone();
     once.sort_unstable();
     once.dedup();
     assert_eq!(once.len(), seen.len(), "repeated: {what}");
-    assert_eq!(of_before(&seen), in_order, "{what}");
+    assert_eq!(initial(&seen), in_order, "{what}");
 
-    // And back, while those that came late are deleted.
+    // Backward, while the late records are deleted.
     let mut back = last.data;
     back.reverse();
     let mut seen = ids(&back);
@@ -234,14 +232,14 @@ async fn check_pages(
     }
     let mut backwards = in_order.clone();
     backwards.reverse();
-    assert_eq!(of_before(&seen), backwards, "backwards: {what}");
+    assert_eq!(initial(&seen), backwards, "backwards: {what}");
 }
 
 #[tokio::test]
 async fn page_has_cursors_and_total() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = GeneratedSchema {
+    let row = GeneratedRow {
         status: Some(200),
         duration: None,
         path: 0,
@@ -299,7 +297,7 @@ async fn page_has_cursors_and_total() {
 async fn pages_by_offset_below_an_id_ignore_new_records() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = |status| GeneratedSchema {
+    let row = |status| GeneratedRow {
         status: Some(status),
         duration: None,
         path: 0,
@@ -340,7 +338,7 @@ async fn pages_by_offset_below_an_id_ignore_new_records() {
 async fn cursor_of_another_list_is_refused() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = GeneratedSchema {
+    let row = GeneratedRow {
         status: None,
         duration: Some(7),
         path: 1,
@@ -382,7 +380,7 @@ async fn cursor_of_another_list_is_refused() {
     limit: 10001 is more than 10000; read page by page
     "
     );
-    // What PostgreSQL cannot hold does not get as far as PostgreSQL.
+    // Values that PostgreSQL cannot store are refused before they reach it.
     let by_time = lookback::Log::records().order_by(lookback::Log::created_at().desc());
     let by_meta = lookback::Log::records().order_by(lookback::Log::meta().desc());
     for (query, cursor) in [
@@ -401,18 +399,19 @@ async fn cursor_of_another_list_is_refused() {
             "{error}"
         );
     }
-    // Cut anywhere, or with a letter changed, it is refused or a place; nothing worse.
+    // A cursor that is truncated or has a changed letter is a position, or is refused as
+    // invalid.
     let text = by_path.list(pool).await.unwrap().next.unwrap().to_string();
     for at in 0..text.len() {
         let mut changed = text.clone();
         changed.replace_range(at..=at, if &text[at..=at] == "A" { "B" } else { "A" });
-        for wrong in [&text[..at], &changed] {
-            if let Err(error) = by_path.clone().after(wrong).list(pool).await {
-                assert!(error.is_invalid(), "{wrong}: {error}");
+        for corrupt in [&text[..at], &changed] {
+            if let Err(error) = by_path.clone().after(corrupt).list(pool).await {
+                assert!(error.is_invalid(), "{corrupt}: {error}");
             }
         }
     }
-    // The order by a hidden column has no cursors: they would show its values.
+    // A list ordered by a hidden column has no cursors: they would show its values.
     for email in ["a@x", "b@x"] {
         let user = lookback::NewUser::new(email, "hash");
         lookback::User::records().create(pool, user).await.unwrap();
@@ -423,7 +422,7 @@ async fn cursor_of_another_list_is_refused() {
     assert_eq!(by_hash.list(pool).await.unwrap().next, None);
 }
 
-/// Base64 for URLs, by hand: the alphabet of RFC 4648, section 5.
+/// Encodes Base64 for URLs, with the alphabet of RFC 4648, section 5.
 fn base64(text: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut encoded = String::new();
@@ -439,12 +438,12 @@ fn base64(text: &str) -> String {
     encoded
 }
 
-/// Cursors that were given out once lead to the same place in every version.
+/// Cursors of earlier versions lead to the same position in every later one.
 #[tokio::test]
 async fn cursor_of_version_1_is_read() {
     let db = testkit::database().await;
     let pool = &db.pool;
-    let row = GeneratedSchema {
+    let row = GeneratedRow {
         status: Some(200),
         duration: None,
         path: 1,
@@ -503,7 +502,7 @@ async fn pages_of_search_ignore_new_records() {
             }
         };
         assert_eq!(seen, whole);
-        // Back again, the first page being what is left.
+        // Backward; the first page has the remaining hits.
         let mut back: Vec<i64> = last.data.iter().map(|hit| hit.record.id).collect();
         let mut previous = last.previous;
         while let Some(at) = previous {
@@ -513,7 +512,7 @@ async fn pages_of_search_ignore_new_records() {
             previous = page.previous;
         }
         assert_eq!(back, whole);
-        // Records that came later are on no page of this cursor, and not counted.
+        // The cursor belongs to this search: another search and a list refuse it.
         let next = query.list(pool).await.unwrap().next.unwrap();
         let other = logs.clone().search("another").after(&next).list(pool).await;
         assert!(other.unwrap_err().is_invalid());

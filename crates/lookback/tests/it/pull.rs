@@ -1,4 +1,4 @@
-//! `pull`: a database as models, and those as the same database.
+//! `pull`: from a database to models, and from these to the same database.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +11,7 @@ use lookback::migrate::{
 use lookback_schema::{Decisions, Schema, diff};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// What is pulled of the database that `start.sql` makes; written again with
-/// `PULL=overwrite`.
+/// The models pulled from the database of `start.sql`; `PULL=overwrite` rewrites them.
 #[allow(dead_code, unreachable_pub, reason = "generated")]
 mod shop;
 
@@ -28,7 +27,7 @@ fn scope() -> Scope {
     Scope::schemas(["sales", "Odd schema"])
 }
 
-/// What leads from one to the other, as SQL; nothing if they are the same.
+/// Returns the SQL that turns one schema into the other; it is empty if they are equal.
 fn difference(from: &Schema, to: &Schema) -> String {
     let decisions = Decisions::assuming_drops();
     diff(from, to, &decisions).unwrap().sql()
@@ -74,10 +73,10 @@ async fn schema_of_pulled_models_equals_database() {
     conn.execute(START).await.unwrap();
     let live = live(&mut conn).await;
     let models = shop::models().to_schema().unwrap();
-    let models_in_its_words = canonical(&mut conn, &models).await.unwrap();
-    assert_eq!(difference(&live, &models_in_its_words), "");
-    assert_eq!(models_in_its_words, live);
-    // The server said all that there is to say.
+    let canonical_models = canonical(&mut conn, &models).await.unwrap();
+    assert_eq!(difference(&live, &canonical_models), "");
+    assert_eq!(canonical_models, live);
+    // There is no difference without the canonical form, either.
     assert_eq!(difference(&live, &models), "");
 }
 
@@ -135,7 +134,7 @@ async fn migrations_of_pulled_models_create_same_database() {
     let after = live(&mut conn).await;
     assert_eq!(difference(&before, &after), "");
     assert_eq!(after, before);
-    // And is pulled as the same text, but for what models do not own.
+    // Both are pulled as the same text, except for notes on what models cannot describe.
     let columns = |schema: &Schema| -> Vec<Vec<String>> {
         let tables = schema.tables.values();
         tables
@@ -146,7 +145,7 @@ async fn migrations_of_pulled_models_create_same_database() {
     assert_eq!(rust_code(&after).text, rust_code(&before).text);
 }
 
-/// The first migration makes what is there: it is recorded, and not run.
+/// The first migration creates what exists already: it is recorded, not run.
 #[tokio::test]
 async fn baseline_of_existing_database_records_first_migrations() {
     let (_db, mut conn) = empty().await;
@@ -186,7 +185,6 @@ async fn baseline_of_existing_database_records_first_migrations() {
     assert_eq!(applied.unwrap().len(), 0);
 }
 
-/// Lookback's own, of a database that was migrated.
 #[tokio::test]
 async fn pull_of_built_in_tables_gives_built_in_models() {
     let db = testkit::database().await;
@@ -194,7 +192,7 @@ async fn pull_of_built_in_tables_gives_built_in_models() {
     let code = pull(&mut conn, &Scope::default()).await.unwrap();
     insta::assert_snapshot!(code.text);
     assert_eq!(code.notes, [""; 0]);
-    // Its partitions are open, which no database tells.
+    // The models have open partitions, which a database does not record.
     let schema = introspect(&mut conn, &Scope::default()).await.unwrap();
     assert_eq!(code.text, rust_code(&schema).text);
     let mut models = Models::lookback().to_schema().unwrap();

@@ -1,14 +1,14 @@
-//! How many cases properties are tried with, and which.
+//! Number and seed of the cases of property tests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// `make test-long` asks every property for more than these have time for.
+/// Upper limit: `make test-long` asks for more cases than these tests have time for.
 const MOST_CASES: u32 = 10_000;
 
-/// The same cases every time, so that what passes here passes everywhere;
-/// others when `PROPTEST_CASES` asks for more.
+/// Returns a configuration with a fixed seed, so that a test passes everywhere or nowhere.
+/// If `PROPTEST_CASES` is set, the seed is another each time.
 pub(crate) fn config(cases: u32) -> Config {
     const SEED: u64 = 20_261_123;
     let mut config = Config {
@@ -25,16 +25,15 @@ pub(crate) fn config(cases: u32) -> Config {
     config
 }
 
-/// A runner whose cases are drawn by hand, for what awaits in each of them.
-/// Prints how to have the same ones again.
+/// Returns a runner for async tests, which draw their cases themselves. Prints the seed.
 pub(crate) fn runner(cases: u32) -> TestRunner {
     let config = config(cases);
     seed_of(&config);
     TestRunner::new(config)
 }
 
-/// How many cases, and a seed for them, for what draws by other means. Prints
-/// how to have the same ones again.
+/// Returns a number of cases and a seed, for tests with another generator. Prints the
+/// seed.
 pub(crate) fn cases_and_seed(cases: u32) -> (u32, u64) {
     let config = config(cases);
     (config.cases, seed_of(&config))

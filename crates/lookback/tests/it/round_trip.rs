@@ -1,4 +1,4 @@
-//! Random schemas, made on the server, read back and changed into each other.
+//! Random schemas: created on the server, introspected, and migrated into each other.
 
 use std::time::Instant;
 
@@ -51,8 +51,7 @@ impl Bench {
         }
     }
 
-    /// Runs `case` for as many values as the configuration says, at least
-    /// `cases`; says how many there were in a second.
+    /// Runs `case` for the configured number of values, at least `cases`; prints the rate.
     fn run<S: proptest::strategy::Strategy>(
         &mut self,
         cases: u32,
@@ -68,7 +67,7 @@ impl Bench {
             self.runtime.block_on(async {
                 let mut conn = conn.lock().await;
                 reset(&mut conn).await;
-                // Every case leaves the rows of its catalog dead.
+                // Every case leaves dead rows in the catalog.
                 count.set(count.get() + 1);
                 if count.get().is_multiple_of(200) {
                     conn.execute(VACUUM).await.unwrap();
@@ -78,7 +77,7 @@ impl Bench {
         });
         let seconds = started.elapsed().as_secs_f64();
         eprintln!(
-            "{cases} cases, {:.1} in a second; again with PROPTEST_RNG_SEED={seed}",
+            "{cases} cases, {:.1} per second; again with PROPTEST_RNG_SEED={seed}",
             f64::from(cases) / seconds
         );
         if let Err(error) = result {
@@ -131,8 +130,8 @@ async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
     }
 }
 
-/// Every schema that is drawn is one: PostgreSQL takes it. What is read of it
-/// has nothing to be completed.
+/// PostgreSQL accepts every generated schema, and completing the introspected one
+/// changes nothing.
 #[test]
 fn introspected_schema_is_complete() {
     let mut bench = Bench::new();
@@ -150,31 +149,31 @@ fn introspected_schema_is_complete() {
     });
 }
 
-/// What is read of a schema that was applied equals it, in the words of the
-/// server; those are the same whether it is there already or not.
+/// An introspected schema equals the canonical form of the applied one. This form is the
+/// same whether the schema exists already or not.
 #[test]
 fn introspected_schema_equals_applied_one() {
     let mut bench = Bench::new();
     let strategy = schema(bench.virtual_columns);
     bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
-        let words = words(conn, &schema).await?;
+        let expected = canonical_form(conn, &schema).await?;
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;
-        proptest::prop_assert_eq!(&live.enums, &words.enums);
-        same_tables(&live, &words)?;
-        same_tables(&live, &self::words(conn, &schema).await?)?;
-        same_tables(&live, &self::words(conn, &live).await?)?;
+        proptest::prop_assert_eq!(&live.enums, &expected.enums);
+        same_tables(&live, &expected)?;
+        same_tables(&live, &canonical_form(conn, &schema).await?)?;
+        same_tables(&live, &canonical_form(conn, &live).await?)?;
         Ok(())
     });
 }
 
-async fn words(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, TestCaseError> {
+async fn canonical_form(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, TestCaseError> {
     canonical(conn, schema)
         .await
         .map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
-/// That they are equal, or which part is not.
+/// Checks that the tables are equal; an error names the part that is not.
 fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
     for (name, table) in &wanted.tables {
         let Some(read) = live.tables.get(name) else {
@@ -191,9 +190,8 @@ fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What is drawn can be asked of a migration: the rows of the first schema,
-/// with their new names, types and fills, are taken by the second one. They go
-/// there by way of text, without a migration.
+/// The second schema accepts the rows of the first one, with their new names, types and
+/// fills, so that a migration is possible. The rows are copied as text, without one.
 #[test]
 fn rows_of_generated_pair_fit_second_schema() {
     let mut bench = Bench::new();
@@ -224,7 +222,7 @@ fn rows_of_generated_pair_fit_second_schema() {
     });
 }
 
-/// A migration leads from any schema to any other, keeps what stays, and back.
+/// The plan keeps the values of surviving columns.
 #[test]
 fn plan_migrates_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
@@ -235,14 +233,13 @@ fn plan_migrates_any_schema_to_another_and_back() {
         let before = survivors(conn, &pair, true).await?;
         migrate(conn, &pair, &decisions(&pair)).await?;
         proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
-        run(conn, &emptied(&pair.to)).await?;
+        run(conn, &truncate_all(&pair.to)).await?;
         let back = pair.reversed();
         migrate(conn, &back, &decisions(&back)).await
     });
 }
 
-/// The same by way of the files that are generated, and back by those that
-/// undo them.
+/// Runs the generated files, and then their reversals.
 #[test]
 fn generated_files_migrate_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
@@ -251,7 +248,7 @@ fn generated_files_migrate_any_schema_to_another_and_back() {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
         let before = survivors(conn, &pair, true).await?;
-        let (was, wanted) = (live(conn).await?, words(conn, &pair.to).await?);
+        let (was, wanted) = (live(conn).await?, canonical_form(conn, &pair.to).await?);
         let mut decisions = decisions(&pair);
         decisions.one_transaction = false;
         let files = planned(&was, &wanted, &decisions)?.files(&was, "change");
@@ -267,7 +264,7 @@ fn generated_files_migrate_any_schema_to_another_and_back() {
         }
         same(&live(conn).await?, &wanted).map_err(with_files)?;
         proptest::prop_assert_eq!(before, survivors(conn, &pair, false).await?);
-        run(conn, &emptied(&pair.to)).await?;
+        run(conn, &truncate_all(&pair.to)).await?;
         for file in files.iter().rev() {
             let back = file
                 .reversal()
@@ -293,8 +290,8 @@ fn same(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
     same_tables(live, wanted)
 }
 
-/// Two changes of one schema that are said to go together can be made one after
-/// the other, whichever is first, each as if the other were not there.
+/// Two changes that `merge` accepts can be applied in either order, each planned without
+/// the other.
 #[test]
 fn merged_changes_can_be_applied_in_either_order() {
     let mut bench = Bench::new();
@@ -323,13 +320,13 @@ fn merged_changes_can_be_applied_in_either_order() {
                 }
             }
             let live = live(conn).await?;
-            let words = words(conn, &wanted).await?;
-            proptest::prop_assert_eq!(&live.enums, &words.enums);
-            same_tables(&live, &words)?;
+            let expected = canonical_form(conn, &wanted).await?;
+            proptest::prop_assert_eq!(&live.enums, &expected.enums);
+            same_tables(&live, &expected)?;
         }
         Ok(())
     });
-    // A merge that refuses everything would be right, too.
+    // Without this, a `merge` that refuses everything would pass.
     assert!(
         merged.get() > refused.get() / 4,
         "{} merged, {} refused",
@@ -338,7 +335,7 @@ fn merged_changes_can_be_applied_in_either_order() {
     );
 }
 
-/// The same, of what the plans say of themselves.
+/// Checks `Plan::apply`, without a database.
 #[test]
 fn plan_apply_turns_one_schema_into_the_other() {
     let strategy = pair(true);
@@ -373,14 +370,14 @@ fn planned(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, Te
     diff(from, to, decisions).map_err(|error| TestCaseError::fail(error.to_string()))
 }
 
-/// Makes the second schema of the first one, which is there, in one
-/// transaction, and sees that it is.
+/// Migrates the existing first schema to the second in one transaction, and checks the
+/// result.
 async fn migrate(
     conn: &mut PgConnection,
     pair: &Pair,
     decisions: &Decisions,
 ) -> Result<(), TestCaseError> {
-    let (was, wanted) = (live(conn).await?, words(conn, &pair.to).await?);
+    let (was, wanted) = (live(conn).await?, canonical_form(conn, &pair.to).await?);
     let plan = planned(&was, &wanted, decisions)?;
     let with_plan =
         |error: TestCaseError| TestCaseError::fail(format!("{error}\n-- the plan\n{}", plan.sql()));
@@ -402,8 +399,8 @@ async fn migrate(
     same_tables(&made, &wanted).map_err(with_plan)
 }
 
-/// No rows: what the way back would need to be told of them is not known.
-fn emptied(schema: &Schema) -> Vec<String> {
+/// Returns statements that delete all rows, as the way back has no decisions about them.
+fn truncate_all(schema: &Schema) -> Vec<String> {
     let tables: Vec<String> = schema.tables.keys().map(ToString::to_string).collect();
     if tables.is_empty() {
         return Vec::new();
@@ -411,7 +408,7 @@ fn emptied(schema: &Schema) -> Vec<String> {
     vec![format!("TRUNCATE {} CASCADE", tables.join(", "))]
 }
 
-/// What is known of a pair, as a person would say it.
+/// Returns the decisions that a person would make about a pair.
 fn decisions(pair: &Pair) -> Decisions {
     let within = |name: &Name, part: &str| ObjectPath::within(name, part);
     let renames = pair
@@ -424,7 +421,7 @@ fn decisions(pair: &Pair) -> Decisions {
             Rename::Column(name, from, to) | Rename::Label(name, from, to) => {
                 Some((within(&name, &from), within(&name, &to)))
             }
-            // Those are found without a word.
+            // The diff finds these without a decision.
             Rename::Constraint(..) | Rename::Index(..) => None,
         })
         .collect();
@@ -436,7 +433,7 @@ fn decisions(pair: &Pair) -> Decisions {
             Dropped::Column(name, part) | Dropped::Label(name, part) => within(&name, &part),
         })
         .collect();
-    let said = |what: Vec<(Name, String, String)>| {
+    let expressions = |what: Vec<(Name, String, String)>| {
         what.into_iter()
             .map(|(name, column, sql)| (within(&name, &column), Expression::new(sql).unwrap()))
             .collect()
@@ -444,8 +441,8 @@ fn decisions(pair: &Pair) -> Decisions {
     let mut decisions = Decisions::default();
     decisions.renames = renames;
     decisions.drops = drops;
-    decisions.fills = said(pair.fills());
-    decisions.usings = said(pair.usings());
+    decisions.fills = expressions(pair.fills());
+    decisions.usings = expressions(pair.usings());
     decisions.one_transaction = true;
     decisions
 }
@@ -512,7 +509,7 @@ async fn paste(
     Ok(())
 }
 
-/// The values that stay, table by table.
+/// Reads the surviving values, table by table.
 async fn survivors(
     conn: &mut PgConnection,
     pair: &Pair,

@@ -1,5 +1,4 @@
-//! The tables in the database are those of the design, and those of the
-//! models.
+//! The tables in the database match the design and the models.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use lookback::table::{ColumnRole, Table};
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
 use sqlx::{PgPool, Row as _};
 
-/// Name, type, null or not.
+/// Name, type, nullable.
 type Column = (&'static str, &'static str, bool);
 
 /// The tables of the design.
@@ -188,8 +187,8 @@ async fn models_have_the_columns_of_their_tables() {
     }
 }
 
-/// Beside the columns: constraints, indexes, defaults, comments, partitions,
-/// read from the catalog and compared as definitions, not as text.
+/// Compares constraints, indexes, defaults, comments and partitions with the catalog, as
+/// definitions and not as text.
 #[tokio::test]
 async fn schema_of_models_equals_the_catalog() {
     let db = testkit::database().await;
@@ -306,7 +305,7 @@ async fn schema_of_models_equals_the_catalog() {
     }
 }
 
-/// Pairs of text, by the first.
+/// Returns pairs of text as a map.
 async fn list(pool: &PgPool, sql: &'static str, table: &str) -> BTreeMap<String, String> {
     let query = if sql.contains("$1") {
         sqlx::query(sql).bind(table.to_owned())
@@ -342,7 +341,7 @@ async fn constraints_explained_by_models_exist() {
     }
 }
 
-/// The database holds its own line, whatever writes to it.
+/// The database checks rows itself, whichever program writes them.
 #[tokio::test]
 async fn check_constraints_refuse_invalid_rows() {
     let db = testkit::database().await;

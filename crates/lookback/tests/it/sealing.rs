@@ -297,7 +297,7 @@ async fn concurrent_sealers_seal_each_segment_once() {
     assert_eq!(segments, 14);
 }
 
-/// Waits for a task that goes on until it has found all that it looks for.
+/// Waits for a task that ends once it has found everything.
 async fn within<T>(task: tokio::task::JoinHandle<T>) -> T {
     tokio::time::timeout(END, task).await.unwrap().unwrap()
 }

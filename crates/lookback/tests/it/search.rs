@@ -145,7 +145,7 @@ async fn search_matches_every_search_field() {
     }
 }
 
-/// However many better hits the filter excludes.
+/// The filter excludes thousands of better hits.
 #[tokio::test]
 async fn search_with_filter_applies_it_before_any_limit() {
     let db = testkit::database().await;
@@ -176,7 +176,7 @@ async fn search_with_filter_applies_it_before_any_limit() {
         .await
         .unwrap();
     assert!(matches!(all.total, Total::AtLeast(_)), "{:?}", all.total);
-    // Of equal hits, the newest first.
+    // Equal hits are ordered newest first.
     let ids: Vec<i64> = all.data.iter().map(|log| log.id).collect();
     assert_eq!(ids, (4_952..=5_001).rev().collect::<Vec<i64>>());
 }
@@ -198,7 +198,7 @@ async fn search_for_nonsense_finds_nothing() {
     assert!(found(&db.pool, "xqzvvk").await.is_empty());
 }
 
-/// Among generated log lines.
+/// Searches generated log lines.
 #[tokio::test]
 async fn search_for_any_word_of_line_finds_it() {
     let db = testkit::database().await;

@@ -147,13 +147,13 @@ async fn stream_returns_all_records_and_releases_connection() {
         .unwrap();
     assert_eq!(page, [(19_996,), (19_992,)]);
 
-    // Dropped early, or never read, it leaves a pool that works.
+    // A stream that is dropped early, or never read, leaves a working pool.
     for taken in [0, 1, 700] {
         let some: Vec<_> = Log::records().stream(&pool).take(taken).collect().await;
         assert_eq!(some.len(), taken);
         assert_eq!(query.count(&pool).await.unwrap().value(), 5_000);
     }
-    // And so does one in the caller's transaction.
+    // A stream in the caller's transaction leaves it usable.
     let mut transaction = pool.begin().await.unwrap();
     let new = NewLog::new("API", Level::Error, "not committed");
     let new = Log::records().create(&mut transaction, new).await.unwrap();
@@ -168,10 +168,10 @@ async fn stream_returns_all_records_and_releases_connection() {
     let refused: Vec<_> = refused.collect().await;
     assert!(refused[0].as_ref().unwrap_err().is_invalid());
     assert_eq!(refused.len(), 1);
-    let wrong = Log::records().filter(Log::level().eq("loud")).stream(&pool);
-    let wrong: Vec<_> = wrong.collect().await;
-    assert!(wrong.len() == 1 && wrong[0].as_ref().unwrap_err().is_invalid());
-    // An error of the server in the middle ends it, and the rows before it count.
+    let invalid = Log::records().filter(Log::level().eq("loud")).stream(&pool);
+    let invalid: Vec<_> = invalid.collect().await;
+    assert!(invalid.len() == 1 && invalid[0].as_ref().unwrap_err().is_invalid());
+    // A server error ends the stream; the rows before it are returned.
     sqlx::query("UPDATE logs SET created_at = 'infinity' WHERE id = 500")
         .execute(&pool)
         .await
@@ -185,7 +185,7 @@ async fn stream_returns_all_records_and_releases_connection() {
 #[tokio::test]
 async fn stream_of_cancelled_statement_ends_with_error() {
     let db = testkit::database().await;
-    // More than any buffer between here and the server takes.
+    // More than any buffer between client and server holds.
     sqlx::query(
         "INSERT INTO logs (source, level, message) \
          SELECT 'API', 'info', repeat('long ', 2000) FROM generate_series(1, 8000)",
@@ -206,7 +206,7 @@ async fn stream_of_cancelled_statement_ends_with_error() {
         .await
         .unwrap();
     let rest: Vec<_> = logs.collect().await;
-    // The server had sent some, and said why there are no more.
+    // The server sent some rows, and then the reason why there are no more.
     let error = rest.last().unwrap().as_ref().unwrap_err();
     assert!(error.is_timeout(), "{error}");
 }

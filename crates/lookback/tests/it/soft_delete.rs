@@ -1,4 +1,4 @@
-//! A deleted record is not there, whatever the query.
+//! Queries do not see deleted records.
 
 use lookback::{Filter, Level, Log, LogPatch, NewLog};
 
@@ -95,7 +95,7 @@ async fn queries_exclude_deleted_records_by_default() {
             .is_not_found()
     );
 
-    // Asked for, it is there.
+    // With `with_deleted` the record is found.
     let deleted = records
         .clone()
         .with_deleted()

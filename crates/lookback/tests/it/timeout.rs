@@ -1,4 +1,4 @@
-//! Reads that may take only so long.
+//! Reads with a timeout.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool};
 const SHORT: Duration = Duration::from_millis(60);
 const LONG: Duration = Duration::from_secs(60);
 
-/// A table whose readers wait until the lock is dropped.
+/// Locks the table; its readers wait until the lock is dropped.
 async fn locked(db: &testkit::Database) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut lock = db.pool.begin().await.unwrap();
     lock.execute("LOCK TABLE logs IN ACCESS EXCLUSIVE MODE")
@@ -82,7 +82,7 @@ async fn read_that_exceeds_timeout_is_stopped() {
         );
         assert_eq!(error.remedy(), Some(Remedy::NarrowQuery));
     }
-    // The pool's only connection is as good as before.
+    // The pool's only connection is usable, and its settings are unchanged.
     let mut conn = pool.acquire().await.unwrap();
     assert_eq!(setting(&mut conn, "statement_timeout").await, "0");
     assert_eq!(
@@ -115,7 +115,7 @@ async fn read_within_timeout_leaves_settings_unchanged() {
     let found = logs.clone().search("refused");
     assert_eq!(found.list(&mut transaction).await.unwrap().data.len(), 20);
     assert_eq!(setting(&mut transaction, "statement_timeout").await, "19s");
-    // What Lookback itself refuses leaves the transaction whole, and the setting as it was.
+    // An error of Lookback itself leaves the transaction usable and the setting unchanged.
     assert!(
         logs.get(&mut transaction, 99)
             .await
@@ -153,7 +153,7 @@ async fn dropped_read_with_timeout_is_stopped_by_server() {
         let dropped = tokio::time::timeout(SHORT, query.list(&pool)).await;
         dropped.unwrap_err();
     }
-    // It would wait for its lock for a minute; the server looks each second.
+    // The read would wait for its lock for a minute; the server checks its client each second.
     let waiting = async || -> i64 {
         sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity \
@@ -163,10 +163,10 @@ async fn dropped_read_with_timeout_is_stopped_by_server() {
         .await
         .unwrap()
     };
-    let mut looks = 0;
+    let mut checks = 0;
     while waiting().await > 0 {
-        looks += 1;
-        assert!(looks < 100, "the server still works on it after 10 s");
+        checks += 1;
+        assert!(checks < 100, "the server still runs the read after 10 s");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     drop(lock);

@@ -1,4 +1,4 @@
-//! `create`, `update`, and where they run.
+//! `create` and `update`, with a pool, a connection and a transaction.
 
 use std::time::Duration;
 
@@ -137,7 +137,7 @@ async fn create_user_with_taken_email_is_a_conflict() {
     assert_eq!(error.to_string(), "email: is the e-mail of another user");
     assert_eq!(error.fields()[0].field, "email");
 
-    // A deleted user's e-mail is free; then the deleted one cannot come back.
+    // The e-mail of a deleted user is free; once it is taken, that user cannot be restored.
     User::records().delete(&db.pool, ada.id).await.unwrap();
     create("ada@example.com").await.unwrap();
     let error = User::records().restore(&db.pool, ada.id).await.unwrap_err();
@@ -197,7 +197,7 @@ async fn embedding_is_updated_with_search_fields() {
         async move {
             let query = Log::records().with_hidden(Log::embedding());
             let log = query.get(&pool, id).await.unwrap();
-            log.embedding.into_inner().expect("it was asked for")
+            log.embedding.into_inner().expect("a requested column")
         }
     };
     let id = Log::records()
@@ -223,7 +223,7 @@ async fn embedding_is_updated_with_search_fields() {
         Embedding::of("disk is empty API error")
     );
 
-    // JSON feeds it too, the same way whether given or read back.
+    // The embedding covers JSON, too, in the same way whether given or read back.
     let body = json!({"order": {"id": 12.50, "note": "grüße\n"}, "list": [null, true]});
     let new = NewRequestSnapshot::new("POST", "/orders", time("2026-01-01T00:00:00Z"), "1", "test")
         .body(body.clone());
@@ -301,7 +301,7 @@ async fn writes_in_transaction_roll_back_with_it() {
     records.delete(&mut transaction, inner.id).await.unwrap();
     records.restore(&mut transaction, inner.id).await.unwrap();
     assert_eq!(records.count(&mut transaction).await.unwrap().value(), 4);
-    // What Lookback finds wrong itself leaves the transaction as it is.
+    // An error of Lookback's own checks leaves the transaction usable.
     assert!(records.create(&mut transaction, log(" ")).await.is_err());
     assert!(
         records
@@ -328,7 +328,7 @@ async fn writes_in_transaction_roll_back_with_it() {
     assert_eq!(records.count(&mut *connection).await.unwrap().value(), 2);
 }
 
-/// A future of a query can move between threads, as a server needs it.
+/// The future of a query is `Send`, as a server requires.
 #[tokio::test]
 async fn queries_run_in_spawned_tasks() {
     let db = testkit::database().await;
@@ -400,7 +400,7 @@ async fn list_without_tables_suggests_migrations() {
     assert_eq!(error.remedy(), Some(Remedy::RunMigrations));
 }
 
-/// What goes in comes out: the deepest JSON that is taken can be read back.
+/// The deepest JSON that is accepted can be read back.
 #[tokio::test]
 async fn json_at_its_limits_can_be_read_back() {
     let db = testkit::database().await;

@@ -1,4 +1,4 @@
-//! Indexes that are built CONCURRENTLY, and what failed builds leave.
+//! Indexes built CONCURRENTLY, and leftovers of failed builds.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn failed_index_build_drops_index_and_stays_pending() {
     let mut shop = shop("CREATE UNIQUE INDEX CONCURRENTLY i\n  ON public.t (id);").await;
     shop.run("INSERT INTO t VALUES (7, 'again')").await;
     let ran = shop.migrate().await;
-    assert!(ran.told(
+    assert!(ran.has_event(
         |event| matches!(event, Event::DroppedInvalidIndex { index } if index == "public.i")
     ));
     insta::assert_snapshot!(ran.error(), @r#"
@@ -48,20 +48,20 @@ async fn failed_index_build_drops_index_and_stays_pending() {
 async fn invalid_index_is_dropped_and_rebuilt() {
     for index in [
         "CREATE INDEX CONCURRENTLY i ON t (id)",
-        // Without a look, this one would be passed over in silence.
+        // Without a check, this statement would silently skip the invalid index.
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY public.\"t\" (id)",
     ] {
         let mut shop = shop(index).await;
         shop.run("CREATE INDEX i ON t (name); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass")
             .await;
         let ran = shop.migrate().await;
-        assert!(ran.told(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
+        assert!(ran.has_event(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
         ran.ok();
         assert_eq!(shop.lines(INDEXES).await, "i true false");
     }
 }
 
-/// A run that was killed between the build and the record of it.
+/// A run was killed between the build and its record.
 #[tokio::test]
 async fn existing_index_is_recorded_and_not_rebuilt() {
     for rest in [
@@ -79,7 +79,7 @@ async fn existing_index_is_recorded_and_not_rebuilt() {
         let before = shop.lines(oid).await;
         let ran = shop.migrate().await;
         assert!(
-            ran.told(|event| matches!(event, Event::IndexExists { .. })),
+            ran.has_event(|event| matches!(event, Event::IndexExists { .. })),
             "{rest}: {:?}",
             ran.events
         );
@@ -97,7 +97,7 @@ async fn existing_index_is_recorded_and_not_rebuilt() {
 
 #[tokio::test]
 async fn index_with_same_name_and_other_definition_is_refused() {
-    for (wanted, there) in [
+    for (wanted, existing) in [
         ("i ON t (id)", "CREATE INDEX i ON t (name)"),
         ("i ON t (id)", "CREATE UNIQUE INDEX i ON t (id)"),
         ("i ON t (id)", "CREATE INDEX i ON t (id DESC)"),
@@ -114,7 +114,7 @@ async fn index_with_same_name_and_other_definition_is_refused() {
         ),
     ] {
         let mut shop = shop(&format!("CREATE INDEX CONCURRENTLY {wanted}")).await;
-        shop.run(there).await;
+        shop.run(existing).await;
         let error = shop.migrate().await.error();
         insta::allow_duplicates! {
             insta::assert_snapshot!(error, @"
@@ -122,9 +122,9 @@ async fn index_with_same_name_and_other_definition_is_refused() {
             hint: drop it (DROP INDEX CONCURRENTLY public.i) or give the new one another name
             ");
         }
-        assert_eq!(shop.status().await, "1 Applied\n2 Pending", "{there}");
+        assert_eq!(shop.status().await, "1 Applied\n2 Pending", "{existing}");
     }
-    // A table of the name: the server's own words.
+    // A table with this name: the error is the server's.
     let mut shop = shop("CREATE INDEX CONCURRENTLY i ON t (id)").await;
     shop.run("CREATE TABLE i ()").await;
     assert!(
@@ -135,7 +135,7 @@ async fn index_with_same_name_and_other_definition_is_refused() {
     );
 }
 
-/// It is no leftover: somebody is at it.
+/// The index is not a leftover: another session is still building it.
 #[tokio::test]
 async fn index_that_another_session_builds_is_awaited() {
     let mut shop = shop("CREATE INDEX CONCURRENTLY i ON t (id)").await;
@@ -143,30 +143,30 @@ async fn index_that_another_session_builds_is_awaited() {
     let mut old = shop.another().await;
     run(&mut old, "BEGIN; INSERT INTO t VALUES (0)").await;
     let mut builder = shop.another().await;
-    let mut looking = shop.another().await;
+    let mut observer = shop.another().await;
     let building = tokio::spawn(async move {
         run(&mut builder, "CREATE INDEX CONCURRENTLY i ON t (id)").await;
     });
-    until(&mut looking, INDEXES, "i false false").await;
+    until(&mut observer, INDEXES, "i false false").await;
     let (free, mut is_free) = tokio::sync::mpsc::unbounded_channel();
-    let letting_go = async {
+    let releasing = async {
         is_free.recv().await.unwrap();
         run(&mut old, "COMMIT").await;
     };
-    let migrating = shop.migrate_telling(move |event| {
+    let migrating = shop.migrate_with(move |event| {
         if matches!(event, Event::Retrying { .. }) {
             let _ = free.send(());
         }
     });
-    let (ran, ()) = tokio::join!(migrating, letting_go);
+    let (ran, ()) = tokio::join!(migrating, releasing);
     building.await.unwrap();
-    assert!(!ran.told(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
-    assert!(ran.told(|event| matches!(event, Event::IndexExists { .. })));
+    assert!(!ran.has_event(|event| matches!(event, Event::DroppedInvalidIndex { .. })));
+    assert!(ran.has_event(|event| matches!(event, Event::IndexExists { .. })));
     ran.ok();
     assert_eq!(shop.lines(INDEXES).await, "i true false");
 }
 
-/// As PostgreSQL's manual has it for a REINDEX CONCURRENTLY that failed.
+/// PostgreSQL's manual recommends this after a failed REINDEX CONCURRENTLY.
 #[tokio::test]
 async fn reindex_drops_indexes_left_by_interrupted_reindex() {
     for reindex in [

@@ -9,17 +9,17 @@ const ORDERS: (&str, &str) = (
 
 #[tokio::test]
 async fn failed_file_is_rolled_back_with_line_in_error() {
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     for sql in [
-        // The server gives the place, on the third line of the statement.
+        // The server gives a position, on the third line of the statement.
         "-- two statements\nCREATE TABLE made ();\n\nALTER TABLE orders\n  ADD COLUMN a int,\n  ADD COLUMN b nonsense;",
-        // Detail.
+        // The server's detail.
         "CREATE TABLE made ();\nINSERT INTO orders VALUES (1, 'é');",
         // The server's hint.
         "CREATE TABLE made ();\nSELECT stat FROM orders;",
-        // In a block: where.
+        // In a block: the server's context.
         "CREATE TABLE made ();\nDO $$\nBEGIN\n  RAISE EXCEPTION 'no';\nEND $$;",
-        // Needs to be without a transaction.
+        // A statement that cannot run in a transaction.
         "CREATE TABLE made ();\nCREATE INDEX CONCURRENTLY i ON orders (state);",
         // At COMMIT.
         "CREATE TABLE made ();\nCREATE TABLE lines (id int REFERENCES orders DEFERRABLE INITIALLY DEFERRED);\n\
@@ -28,7 +28,7 @@ async fn failed_file_is_rolled_back_with_line_in_error() {
         let mut shop = Shop::new(&[ORDERS, ("20260102000000_next.sql", sql)]).await;
         let ran = shop.migrate().await;
         assert!(ran.result.as_ref().unwrap_err().is_statement());
-        said.push(ran.error());
+        messages.push(ran.error());
         assert_eq!(
             shop.lines("SELECT to_regclass('made') IS NULL").await,
             "true"
@@ -36,11 +36,11 @@ async fn failed_file_is_rolled_back_with_line_in_error() {
         assert_eq!(shop.records().await, "20260101000000 orders t t");
         assert_eq!(shop.lines("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()").await, "0");
 
-        // Corrected, it is applied.
+        // The corrected file is applied.
         shop.write("20260102000000_next.sql", "CREATE TABLE made ();");
         assert_eq!(shop.migrate().await.ok().len(), 1);
     }
-    insta::assert_snapshot!(said.join("\n\n"));
+    insta::assert_snapshot!(messages.join("\n\n"));
 }
 
 #[tokio::test]

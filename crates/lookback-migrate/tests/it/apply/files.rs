@@ -1,10 +1,10 @@
-//! What a folder of migrations may hold.
+//! The files of a folder of migrations.
 
 use std::path::Path;
 
 use lookback_migrate::Migrations;
 
-use super::{Shop, said};
+use super::{Shop, message};
 
 fn refused(files: &[(&str, &[u8])]) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -13,14 +13,14 @@ fn refused(files: &[(&str, &[u8])]) -> String {
     }
     let error = Migrations::folder(folder.path()).unwrap_err();
     assert!(error.is_folder());
-    said(&error).replace(&folder.path().display().to_string(), "[folder]")
+    message(&error).replace(&folder.path().display().to_string(), "[folder]")
 }
 
 #[test]
 fn migrations_folder_with_invalid_file_names_it() {
     let missing = Migrations::folder(Path::new("/nowhere/at/all")).unwrap_err();
     let all = [
-        said(&missing),
+        message(&missing),
         refused(&[("1_a.sql", b""), ("01_b.up.sql", b"")]),
         refused(&[("1_a.down.sql", b"")]),
         refused(&[("orders.sql", b"")]),
@@ -69,10 +69,10 @@ fn migrations_folder_is_read_by_the_rules_of_sqlx() {
     "#);
 }
 
-/// Before the first of them is run, all are looked through.
+/// All files are checked before the first one is run.
 #[tokio::test]
 async fn apply_refuses_unsupported_file_before_running_any() {
-    let mut said = Vec::new();
+    let mut messages = Vec::new();
     for sql in [
         "SELECT 'open",
         "\\d orders",
@@ -86,12 +86,12 @@ async fn apply_refuses_unsupported_file_before_running_any() {
             ("2_wrong.sql", sql),
         ])
         .await;
-        said.push(shop.migrate().await.error());
+        messages.push(shop.migrate().await.error());
         assert_eq!(
             shop.lines("SELECT to_regclass('orders') IS NULL").await,
             "true"
         );
         assert_eq!(shop.records().await, "");
     }
-    insta::assert_snapshot!(said.join("\n\n"));
+    insta::assert_snapshot!(messages.join("\n\n"));
 }

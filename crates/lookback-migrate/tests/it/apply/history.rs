@@ -1,4 +1,4 @@
-//! What is applied against what the files say.
+//! Applied migrations, compared with the files.
 
 use lookback_migrate::Event;
 
@@ -20,7 +20,7 @@ async fn pending_files_are_applied_in_order_and_recorded() {
         .await
         .unwrap();
     assert_eq!(pending.len(), 3);
-    // Looking changes nothing.
+    // `pending` changes nothing.
     assert_eq!(
         shop.lines("SELECT to_regclass('_sqlx_migrations') IS NULL")
             .await,
@@ -29,7 +29,7 @@ async fn pending_files_are_applied_in_order_and_recorded() {
     assert_eq!(shop.status().await, "1 Pending\n2 Pending\n3 Pending");
 
     let ran = shop.migrate().await;
-    let told: Vec<String> = ran
+    let events: Vec<String> = ran
         .events
         .iter()
         .map(|event| match event {
@@ -38,7 +38,7 @@ async fn pending_files_are_applied_in_order_and_recorded() {
             other => format!("{other:?}"),
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(events.join("\n"), @"
     applying 1_orders.sql
     applied 1_orders.sql
     applying 2_fill.sql
@@ -92,7 +92,7 @@ async fn edited_or_missing_applied_file_stops_apply() {
         .await
         .unwrap_err();
     let missing = shop.migrate().await.error();
-    assert_eq!(super::said(&dry), missing);
+    assert_eq!(super::message(&dry), missing);
 
     insta::assert_snapshot!(format!("{edited}\n\n{missing}"), @"
     error: 1_a.sql was changed after it was applied
@@ -104,7 +104,7 @@ async fn edited_or_missing_applied_file_stops_apply() {
     assert_eq!(shop.lines("SELECT to_regclass('c') IS NULL").await, "true");
 }
 
-/// As files are that pg_dump writes.
+/// Files that pg_dump writes clear the search path.
 #[tokio::test]
 async fn search_path_cleared_by_file_is_restored_after_it() {
     let set = "SELECT pg_catalog.set_config('search_path', '', false); SET lock_timeout = 0;";
@@ -137,7 +137,7 @@ async fn file_that_makes_transaction_read_only_is_named() {
     assert_eq!(shop.lines("SELECT to_regclass('a') IS NULL").await, "true");
 }
 
-/// One run of two files does what two runs do.
+/// One run of two files has the result of two runs.
 #[tokio::test]
 async fn settings_changed_by_file_are_reset_before_next_file() {
     let mut shop = Shop::new(&[

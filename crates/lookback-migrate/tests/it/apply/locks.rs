@@ -1,4 +1,4 @@
-//! What others hold: the lock of migrations, and locks of tables.
+//! Locks that other sessions hold: the migration lock, and locks of tables.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{Shop, lines, run, until};
 const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' \
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// Who waits for an advisory lock that is waited for, not asked for.
+/// Counts sessions that wait for an advisory lock, and do not poll it.
 const WAITING_FOR_THIRD: &str = "SELECT count(*) FROM pg_locks WHERE NOT granted \
                        AND locktype = 'advisory' \
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// Masks what differs from run to run.
+/// Masks process ids and times.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     let mut rest = text;
@@ -43,12 +43,12 @@ async fn locked_shop() -> (Shop, PgConnection) {
 async fn locked_table_is_retried_until_released() {
     let (mut shop, mut holder) = locked_shop().await;
     let (free, mut is_free) = mpsc::unbounded_channel();
-    let letting_go = async {
+    let releasing = async {
         is_free.recv().await.unwrap();
         is_free.recv().await.unwrap();
         run(&mut holder, "COMMIT").await;
     };
-    let migrating = shop.migrate_telling(move |event| {
+    let migrating = shop.migrate_with(move |event| {
         if let Event::Retrying {
             file,
             line,
@@ -57,13 +57,13 @@ async fn locked_table_is_retried_until_released() {
         } = event
         {
             assert_eq!((file.as_str(), *line), ("2_c.sql", 2));
-            // None any more, if it is let go of while they are looked up.
+            // There is no holder if the lock is released while the holders are looked up.
             let is_mine = |holder: &lookback_migrate::Holder| holder.query.contains("mine");
             assert!(holders.first().is_none_or(is_mine), "{holders:?}");
             let _ = free.send(());
         }
     });
-    let (ran, ()) = tokio::join!(migrating, letting_go);
+    let (ran, ()) = tokio::join!(migrating, releasing);
     assert_eq!(ran.ok().len(), 1);
 }
 
@@ -96,9 +96,9 @@ async fn deadlocked_file_is_retried() {
     shop.options.statement_lock_timeout = Duration::from_secs(60);
     let mut other = shop.another().await;
     let mut third = shop.another().await;
-    let mut looking = shop.another().await;
-    let mut looking_first = shop.another().await;
-    // The migration comes last to what it waits for, and so it is the one that finds the deadlock.
+    let mut observer = shop.another().await;
+    let mut first_observer = shop.another().await;
+    // The migration begins to wait last, and so it is the one that detects the deadlock.
     run(&mut third, "BEGIN; SELECT pg_advisory_xact_lock(1)").await;
     run(
         &mut other,
@@ -106,20 +106,20 @@ async fn deadlocked_file_is_retried() {
     )
     .await;
     let crossing = async { run(&mut other, "LOCK TABLE a; COMMIT").await };
-    let letting_go = async {
-        until(&mut looking, WAITING, "1").await;
+    let releasing = async {
+        until(&mut observer, WAITING, "1").await;
         run(&mut third, "COMMIT").await;
     };
     let starting = async {
-        until(&mut looking_first, WAITING_FOR_THIRD, "1").await;
-        tokio::join!(crossing, letting_go);
+        until(&mut first_observer, WAITING_FOR_THIRD, "1").await;
+        tokio::join!(crossing, releasing);
     };
     let (ran, ()) = tokio::join!(shop.migrate(), starting);
-    assert!(ran.told(|event| matches!(event, Event::Retrying { line: 3, .. })));
+    assert!(ran.has_event(|event| matches!(event, Event::Retrying { line: 3, .. })));
     assert_eq!(ran.ok().len(), 1);
 }
 
-/// Statements of a file without transaction are tried again one by one.
+/// Statements of a file without transaction are retried individually.
 #[tokio::test]
 async fn locked_statement_without_transaction_is_retried() {
     let (mut shop, mut holder) = locked_shop().await;
@@ -128,16 +128,16 @@ async fn locked_statement_without_transaction_is_retried() {
         "-- no-transaction\nCREATE TABLE made ();\nALTER TABLE t ADD COLUMN c int;\nVACUUM FULL t",
     );
     let (free, mut is_free) = mpsc::unbounded_channel();
-    let letting_go = async {
+    let releasing = async {
         is_free.recv().await.unwrap();
         run(&mut holder, "COMMIT").await;
     };
-    let migrating = shop.migrate_telling(move |event| {
+    let migrating = shop.migrate_with(move |event| {
         if matches!(event, Event::Retrying { line: 3, .. }) {
             let _ = free.send(());
         }
     });
-    let (ran, ()) = tokio::join!(migrating, letting_go);
+    let (ran, ()) = tokio::join!(migrating, releasing);
     assert_eq!(ran.ok().len(), 1);
 }
 
@@ -152,7 +152,7 @@ async fn wait_for_migration_lock_names_its_holder() {
     .await;
     shop.options.lock_timeout = Duration::from_millis(300);
     let ran = shop.migrate().await;
-    // Once, and not at each attempt.
+    // The event is emitted once, and not at each attempt.
     let [
         Event::WaitingForLock {
             holder: Some(named),
@@ -184,12 +184,12 @@ async fn concurrent_applies_build_each_index_once() {
     let runs: Vec<_> = (0..5)
         .map(|_| {
             let (migrations, url) = (shop.migrations(), shop.db.url.clone());
-            // A task of its own: the future can be sent.
+            // A spawned task, as the future is `Send`.
             tokio::spawn(async move {
                 let mut conn = PgConnection::connect(&url).await.unwrap();
                 let options = ApplyOptions::default();
-                let mut tell = |_| {};
-                let applied = lookback_migrate::apply(&mut conn, &migrations, &options, &mut tell);
+                let mut sink = |_| {};
+                let applied = lookback_migrate::apply(&mut conn, &migrations, &options, &mut sink);
                 applied.await.unwrap().len()
             })
         })

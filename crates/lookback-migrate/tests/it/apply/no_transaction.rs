@@ -1,4 +1,4 @@
-//! Files without transaction: where they stop, and how they go on.
+//! Files without transaction: where they stop, and how they resume.
 
 use lookback_migrate::Event;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -18,7 +18,7 @@ async fn partly_applied_file_resumes_at_failed_statement() {
     let first = shop.migrate().await.error();
     assert_eq!(shop.status().await, "1 Partial { done: 2 }");
     assert_eq!(shop.records().await, "1 a f t");
-    // To sqlx it is what it is.
+    // sqlx refuses the partly applied file.
     let migrator = Migrator::new(shop.folder.path()).await.unwrap();
     let refused = migrator.run(&shop.db.pool).await;
     assert!(
@@ -26,18 +26,18 @@ async fn partly_applied_file_resumes_at_failed_statement() {
         "{refused:?}"
     );
 
-    // What took effect cannot be changed any more.
+    // Statements that took effect cannot be changed any more.
     shop.write("1_a.sql", &THREE.replace("VALUES (1)", "VALUES (7)"));
     let changed = shop.migrate().await.error();
-    // Nor can the file become one with a transaction.
+    // The file cannot become one with a transaction, either.
     shop.write("1_a.sql", &THREE.replace("-- no-transaction", "--"));
     let transaction = shop.migrate().await.error();
     insta::assert_snapshot!([first, changed, transaction].join("\n\n"));
 
-    // The rest can.
+    // The later statements can be changed.
     shop.write("1_a.sql", &THREE.replace("INTO b", "INTO a"));
     let ran = shop.migrate().await;
-    assert!(ran.told(|event| matches!(event, Event::Resuming { done: 2, .. })));
+    assert!(ran.has_event(|event| matches!(event, Event::Resuming { done: 2, .. })));
     ran.ok();
     assert_eq!(shop.lines("SELECT id FROM a ORDER BY id").await, "1\n2\n3");
     assert_eq!(shop.records().await, "1 a t t");
@@ -79,7 +79,7 @@ INSERT INTO a VALUES (3);
     assert_eq!(shop.lines("SELECT id FROM a ORDER BY id").await, "1\n2\n3");
 }
 
-/// Killed within a statement of which nobody can say whether it took effect.
+/// A run was killed during a statement, and it is unknown whether this took effect.
 #[tokio::test]
 async fn statement_with_unknown_outcome_requires_manual_repair() {
     let sql = "-- no-transaction
@@ -90,7 +90,7 @@ INSERT INTO a VALUES (2);
     for took_effect in [false, true] {
         let mut shop = Shop::new(&[("1_a.sql", &sql.replace("2", "(2, 2)"))]).await;
         shop.migrate().await.error();
-        // Done: 2 statements. As if it had been killed in the second.
+        // Two statements are done; the record is that of a run killed during the second one.
         shop.run("UPDATE _sqlx_migrations SET execution_time = -1 - 2 - 1")
             .await;
         if !took_effect {
@@ -136,7 +136,7 @@ INSERT INTO a VALUES (2);
     }
 }
 
-/// Killed between dropping an index and the record of it.
+/// A run was killed between dropping an index and its record.
 #[tokio::test]
 async fn index_dropped_before_a_kill_is_skipped_on_resume() {
     let mut shop = Shop::new(&[
@@ -156,9 +156,9 @@ async fn index_dropped_before_a_kill_is_skipped_on_resume() {
     )
     .await;
     let ran = shop.migrate().await;
-    assert!(ran.told(|event| matches!(event, Event::IndexAlreadyDropped { .. })));
+    assert!(ran.has_event(|event| matches!(event, Event::IndexAlreadyDropped { .. })));
     ran.ok();
-    // Without a kill it is a mistake.
+    // Without a killed run, the missing index is an error.
     shop.write("3_i.sql", "-- no-transaction\nDROP INDEX CONCURRENTLY i");
     assert!(
         shop.migrate()

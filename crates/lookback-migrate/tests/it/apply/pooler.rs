@@ -1,4 +1,4 @@
-//! Behind a pooler of transactions, which moves a connection between sessions.
+//! Applying through a transaction pooler, which moves a connection between sessions.
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
-use super::{Shop, said};
+use super::{Shop, message};
 
-/// The ways to both clients, or to both sessions of the server.
-type Ways = Arc<[Mutex<Option<OwnedWriteHalf>>; 2]>;
+/// The write halves to both clients, or to both sessions of the server.
+type Writers = Arc<[Mutex<Option<OwnedWriteHalf>>; 2]>;
 
-/// Serves two clients; client `n` has session `n ^ swap` of the server. To be
-/// changed while both are idle. Returns its port.
+/// Serves two clients; client `n` has session `n ^ swap` of the server, and `swap` may
+/// change while both are idle. Returns the port.
 async fn pooler(server: (String, u16), swap: Arc<AtomicUsize>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let (to_clients, to_servers) = (Ways::default(), Ways::default());
+    let (to_clients, to_servers) = (Writers::default(), Writers::default());
     tokio::spawn(async move {
         for n in 0..2 {
             let (client, _) = listener.accept().await.unwrap();
@@ -40,11 +40,11 @@ async fn pooler(server: (String, u16), swap: Arc<AtomicUsize>) -> u16 {
     port
 }
 
-async fn relay(n: usize, mut from: OwnedReadHalf, to: Ways, swap: Arc<AtomicUsize>) {
+async fn relay(n: usize, mut from: OwnedReadHalf, to: Writers, swap: Arc<AtomicUsize>) {
     let mut buffer = vec![0; 65_536];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let mut way = to[n ^ swap.load(Ordering::SeqCst)].lock().await;
-        if way
+        let mut writer = to[n ^ swap.load(Ordering::SeqCst)].lock().await;
+        if writer
             .as_mut()
             .unwrap()
             .write_all(&buffer[..length])
@@ -72,14 +72,14 @@ async fn connection_moved_to_another_session_stops_apply() {
     let other = options.connect().await.unwrap();
 
     let migrations = shop.migrations();
-    let mut tell = |event: Event| {
+    let mut sink = |event: Event| {
         if matches!(&event, Event::Applying { file } if file == "2_b.sql") {
             swap.store(1, Ordering::SeqCst);
         }
     };
     let options = ApplyOptions::default();
-    let applied = lookback_migrate::apply(&mut moved, &migrations, &options, &mut tell);
-    let error = said(&applied.await.unwrap_err());
+    let applied = lookback_migrate::apply(&mut moved, &migrations, &options, &mut sink);
+    let error = message(&applied.await.unwrap_err());
     insta::with_settings!({filters => vec![(r"process \d+", "process [pid]")]}, {
         insta::assert_snapshot!(error, @"
         error: cannot begin 2_b.sql: the connection is now to server process [pid], and server process [pid] holds the migration lock
@@ -88,7 +88,7 @@ async fn connection_moved_to_another_session_stops_apply() {
     });
     assert_eq!(shop.status().await, "1 Applied\n2 Pending");
     assert_eq!(shop.lines("SELECT to_regclass('b') IS NULL").await, "true");
-    // The lock is with the session that is now the other's.
+    // The session that holds the lock belongs to the other connection now.
     drop((moved, other));
     shop.migrate().await.ok();
 }

@@ -1,4 +1,4 @@
-//! Undoing the newest migration.
+//! Reverting the newest migration.
 
 use super::Shop;
 

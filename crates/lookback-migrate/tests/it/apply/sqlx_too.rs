@@ -1,4 +1,4 @@
-//! The same folder, run by sqlx and by us.
+//! One folder, applied by sqlx and by Lookback.
 
 use sqlx::migrate::Migrator;
 
@@ -53,7 +53,7 @@ async fn by_sqlx(shop: &Shop, target: i64) {
 }
 
 /// Applies the files up to this version.
-async fn by_us(shop: &mut Shop, target: i64) {
+async fn by_lookback(shop: &mut Shop, target: i64) {
     let later: Vec<_> = FILES
         .iter()
         .filter(|(name, _)| name[..4].parse::<i64>().unwrap() > target)
@@ -70,29 +70,29 @@ async fn by_us(shop: &mut Shop, target: i64) {
 #[tokio::test]
 async fn apply_and_sqlx_continue_each_others_migrations() {
     let mut ours = Shop::new(FILES).await;
-    by_us(&mut ours, 5).await;
+    by_lookback(&mut ours, 5).await;
     let expected = state(&mut ours).await;
     assert_eq!(expected.lines().count(), 5 + 2 + 9 + 1, "{expected}");
     by_sqlx(&ours, 5).await;
 
     for first in 0..=5 {
         let mut shop = Shop::new(FILES).await;
-        by_us(&mut shop, first).await;
+        by_lookback(&mut shop, first).await;
         by_sqlx(&shop, 5).await;
         assert_eq!(
             state(&mut shop).await,
             expected,
-            "we up to {first}, then sqlx"
+            "Lookback up to {first}, then sqlx"
         );
         assert_eq!(shop.migrate().await.ok(), []);
 
         let mut shop = Shop::new(FILES).await;
         by_sqlx(&shop, first).await;
-        by_us(&mut shop, 5).await;
+        by_lookback(&mut shop, 5).await;
         assert_eq!(
             state(&mut shop).await,
             expected,
-            "sqlx up to {first}, then we"
+            "sqlx up to {first}, then Lookback"
         );
         by_sqlx(&shop, 5).await;
     }
@@ -109,7 +109,7 @@ async fn revert_and_sqlx_undo_each_others_migrations() {
         shop.status().await,
         "1 Applied\n2 Applied\n3 Applied\n4 Pending\n5 Pending"
     );
-    by_us(&mut shop, 5).await;
+    by_lookback(&mut shop, 5).await;
     migrator.undo(&shop.db.pool, 4).await.unwrap();
     assert_eq!(shop.revert().await.ok().unwrap().version, 4);
 }

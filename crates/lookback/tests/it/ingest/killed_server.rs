@@ -70,7 +70,7 @@ async fn killed_server_keeps_acknowledged_records_once() {
         let (mut random, writer) = (Random::new(seed), writer.clone());
         move || {
             while !over.load(Ordering::SeqCst) {
-                // However slow the machine is, the writer makes progress between two kills.
+                // The writer makes progress between two kills, even on a slow machine.
                 if kills.load(Ordering::SeqCst) % 2 == 0 {
                     let goal = writer.counters().written + 1 + random.below(2_000);
                     let begun = Instant::now();

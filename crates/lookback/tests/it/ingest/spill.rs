@@ -163,7 +163,7 @@ async fn spilled_batch_in_doubt_is_stored_once() {
         }
         within("a close", writer.close()).await.unwrap();
         drop(writer);
-        // It is committed before the connection is cut, or not at all.
+        // The batch is committed before the connection is cut, or not at all.
         let before = stored(&db.pool).await.len();
         assert_eq!(before > 0, fault == Fault::BeforeAnswer(2));
         let next = next_of(folder.path(), &db.pool).await;
@@ -322,7 +322,7 @@ impl Process {
         let begun = Instant::now();
         while !condition(self) {
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "it ended by itself: {ended:?}");
+            assert!(ended.is_none(), "the process ended by itself: {ended:?}");
             assert!(
                 begun.elapsed() < WAIT_LIMIT,
                 "not within {WAIT_LIMIT:?}: {what}"
@@ -331,10 +331,10 @@ impl Process {
         }
     }
 
-    /// Kills it, and returns the outcomes reported to it.
+    /// Kills the process, and returns the outcomes that it printed.
     fn kill(mut self) -> Vec<(i64, Outcome)> {
         let ended = self.child.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended by itself: {ended:?}");
+        assert!(ended.is_none(), "the process ended by itself: {ended:?}");
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.reading.take().unwrap().join().unwrap()
@@ -342,7 +342,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// It does not outlive a test that fails.
+    /// Kills the process, also if the test fails.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

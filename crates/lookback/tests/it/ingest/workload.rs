@@ -70,7 +70,7 @@ pub(crate) async fn drive(
     drive_with(writer, from, rows, faults, least_faults, |_, _| {}).await
 }
 
-/// The same, with a callback for each outcome.
+/// Like `drive`, with a callback for each outcome.
 pub(crate) async fn drive_with(
     writer: &Writer<Log>,
     from: i64,

@@ -186,7 +186,7 @@ async fn full_queue_waits_or_drops() {
         }
         assert!(
             begun.elapsed() < WAIT_LIMIT,
-            "it accepts more and more: {now}"
+            "the writer accepts more and more: {now}"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -37,8 +37,8 @@ fn word(number: i64) -> String {
         .collect()
 }
 
-/// The line with this id. The partition that begins with `many` has templates that
-/// no other has, more of them than a search looks at.
+/// The line with this id. The partition that begins with `many` has templates of its
+/// own, and more of them than a search reads.
 fn line(id: i64, many: i64) -> NewLog {
     let message = match ((many..many + IDS).contains(&id), id % 5) {
         (true, 0..3) => format!("gate {} is open, number {id}", word(id)),
@@ -93,7 +93,7 @@ async fn sealing(pool: &PgPool) -> Transaction<'static, Postgres> {
 const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
-/// How long a prune waits for it before it leaves the rest to others.
+/// How long a prune waits for this lock before it leaves the rest to others.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A plan to delete lines older than this one.
@@ -113,7 +113,7 @@ async fn prune_before(pool: PgPool, id: i64) -> PruneReport {
         .unwrap()
 }
 
-/// The same, started while a segment is being sealed.
+/// Like `prune_before`, started while a segment is being sealed.
 async fn prune_after_sealing(pool: &PgPool, id: i64) -> PruneReport {
     let begun = Instant::now();
     let lock = sealing(pool).await;
@@ -155,9 +155,9 @@ async fn kill_halfway(pool: &PgPool, id: i64) {
         task.is_finished() || number(pool, WAITING).await > 0
     })
     .await;
-    // At any point of its lock retry: it may be pausing between two attempts.
+    // Killed at any point of its lock retry: it may be pausing between two attempts.
     terminate(pool, pid).await;
-    // It has failed, or had left the rest to others before: both leave the same.
+    // The prune has failed, or had left the rest to others before: the result is the same.
     let _ = task.await.unwrap();
     for name in names {
         let there = format!("SELECT count(*) FROM pg_class WHERE relname = '{name}'");
@@ -230,7 +230,7 @@ async fn compare(pool: &PgPool, when: &str) {
         .unwrap();
     for id in ids {
         let query = records.clone().similar_to(id).limit(30);
-        queries.push((format!("like {id}"), query));
+        queries.push((format!("similar to {id}"), query));
     }
     for (what, query) in queries {
         let expected = hits(pool, &query, "1e300").await;
@@ -259,7 +259,7 @@ async fn searches_and_updates_ignore_orphans() {
 
     execute(&db.pool, BACK).await;
     compare(&db.pool, "with one that came back").await;
-    // A change of it waits only while a segment is sealed.
+    // An update of this record waits only while a segment is sealed.
     let change = |pool: PgPool, word: &str| {
         let patch = LogPatch::new().message(format!("the {word} is back"));
         async move { Log::records().update(&pool, 7, patch).await }
@@ -338,7 +338,7 @@ async fn orphans_of_a_killed_prune_are_deleted_by_the_next_maintenance() {
     }
 }
 
-/// Nothing of the table is sealed any more, and ids that were once sealed come back.
+/// No segment of the table is sealed any more, and ids that were once sealed are used again.
 #[tokio::test]
 async fn sealing_ids_of_a_dropped_partition_ignores_its_orphans() {
     let db = filled(1_020, 50, 0).await;
@@ -368,7 +368,7 @@ async fn sealing_ids_of_a_dropped_partition_ignores_its_orphans() {
 #[tokio::test]
 async fn prune_deletes_the_summaries_of_a_dropped_partition() {
     let db = filled(2_340, 50, IDS).await;
-    // The first partition stays.
+    // The first partition is not dropped.
     let newer = hour(2_000).to_rfc3339();
     let newer = format!("UPDATE logs SET created_at = '{newer}' WHERE id = 9");
     execute(&db.pool, &newer).await;

@@ -107,7 +107,8 @@ logs_p0000000000000400 400..500 0
 logs_default -..- 0
 ");
         } else {
-            // Ids continue beyond it, where no insert came while its rows were read.
+            // Ids continue beyond the split partition, where nothing was inserted while its rows
+            // were read.
             insta::assert_snapshot!(layout(&db.pool).await, @"
 logs_p0000000000000000 -..1099511628100 250
 logs_p0001099511628100 1099511628100..1099511628200 10
@@ -145,7 +146,7 @@ async fn precreate_with_rows_beyond_the_last_partition_splits_them_off() {
             .await
             .unwrap();
         if options.max_locked_split_bytes > 0 {
-            // And a record with an id of a dropped partition.
+            // There is also a record with an id of a dropped partition.
             execute(&db.pool, "DROP TABLE logs_p0000000000000000").await;
             execute(
                 &db.pool,
@@ -253,8 +254,8 @@ async fn inserts_during_a_split_succeed() {
     }
 }
 
-/// No id is rejected, however many are assigned between two steps of a split: here more
-/// than fit in many partitions, at every step.
+/// No id is rejected, whatever number is assigned between two steps of a split: here more
+/// than many partitions hold, at every step.
 #[tokio::test]
 async fn inserts_after_a_split_that_stopped_at_any_step_succeed() {
     let db = testkit::database().await;
@@ -362,8 +363,8 @@ async fn search_finds_sealed_records_on_both_sides_of_skipped_ids() {
     }
 }
 
-/// PostgreSQL rejects a row that is on its way into the default partition when another
-/// partition takes its id.
+/// PostgreSQL rejects a row that is being inserted into the default partition when another
+/// partition is created for its id.
 #[tokio::test]
 async fn precreate_waits_for_inserts_into_the_default_partition() {
     for before in [0, 250] {
@@ -488,7 +489,7 @@ async fn split_with_ids_near_its_bound_chooses_a_later_one() {
         .create_many(&db.pool, &lines(0..250))
         .await
         .unwrap();
-    // As a killed process has left it.
+    // The state that a killed process leaves.
     execute(
         &db.pool,
         "ALTER TABLE logs_default \

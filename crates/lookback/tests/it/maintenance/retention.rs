@@ -185,7 +185,7 @@ async fn interrupted_freeze_is_continued() {
     assert_eq!(number(&db.pool, "SELECT count(*) FROM logs").await, 350);
 }
 
-/// None fails because another one was faster.
+/// No freeze fails because another one was faster.
 #[tokio::test]
 async fn concurrent_freezes_of_the_same_partitions_succeed() {
     let db = filled().await;
@@ -259,7 +259,7 @@ async fn prune_by_age_drops_partitions_with_their_summaries() {
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, year, hour(400)).await, @"
 [] expired 0 soft-deleted 0 oldest remaining Some(2026-01-01T01:00:00Z)
 ");
-    // The first two, and a part of the third, which stays.
+    // The first two partitions, and a part of the third, which is not dropped.
     let policy = RetentionPolicy::default().older_than(100 * DAY);
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(250 + 2_400)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-09T08:00:00Z)
@@ -269,7 +269,7 @@ async fn prune_by_age_drops_partitions_with_their_summaries() {
         assert_eq!(number(&db.pool, &of("first_id < 200")).await, 0, "{side}");
         assert!(number(&db.pool, &of("first_id >= 200")).await > 0, "{side}");
     }
-    // All are old; the partition that takes inserts stays.
+    // All records are old; the partition that takes inserts is not dropped.
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(351 + 2_400)).await, @r#"
 ["logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
 "#);
@@ -305,7 +305,7 @@ async fn prune_by_age_deletes_overdue_rows_of_partitions_that_stay() {
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(320 + 240)).await, @r#"
 ["logs_p0000000000000000 99", "logs_p0000000000000100 100", "logs_p0000000000000200 100"] expired 0 soft-deleted 0 oldest remaining Some(2026-01-13T12:00:00Z)
 "#);
-    // Now the first of them are, and all that are too old are deleted.
+    // Now the first of them are a day older, and all that are too old are deleted.
     insta::assert_snapshot!(plan_and_prune(&db.pool, Log::TABLE, policy, hour(330 + 240)).await, @"
 [] expired 30 soft-deleted 0 oldest remaining Some(2026-01-14T18:00:00Z)
 ");
@@ -483,7 +483,7 @@ async fn writers_continue_while_a_prune_waits_for_a_reader() {
         task.is_finished() || number(&db.pool, waiting).await > 0
     })
     .await;
-    // They would wait for the prune, and it for the reader, which stays until they are done.
+    // Writers behind the prune would wait for the reader, which stays until they are done.
     let writing = async {
         for _ in 0..5 {
             let lines = super::lines(0..2);

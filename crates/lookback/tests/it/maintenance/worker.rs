@@ -212,10 +212,10 @@ async fn failing_worker_reports_the_error_and_retries() {
     execute(&db.pool, "ALTER TABLE away RENAME TO sealed_segments").await;
     until_stats(&mut worker, |stats| stats.last_error.is_none()).await;
     worker.stop().await;
-    let mut wrong = options();
-    wrong.tables = vec![User::TABLE];
+    let mut invalid = options();
+    invalid.tables = vec![User::TABLE];
     assert!(
-        MaintenanceWorker::spawn(db.pool.clone(), wrong)
+        MaintenanceWorker::spawn(db.pool.clone(), invalid)
             .is_err_and(|error: Error| error.is_invalid())
     );
 }

@@ -24,7 +24,7 @@ async fn shop() -> testkit::Database {
 /// ends.
 async fn hits(db: &testkit::Database, query: QueryBuilder<Log>) -> Hits<Log> {
     let hits = tokio::time::timeout(END, query.hits(&db.pool)).await;
-    hits.expect("an end").unwrap()
+    hits.expect("a search that ends").unwrap()
 }
 
 async fn ids(db: &testkit::Database, search: &str) -> Vec<i64> {

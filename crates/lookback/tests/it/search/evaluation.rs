@@ -96,7 +96,7 @@ fn term() -> impl Strategy<Value = Term> {
     ]
 }
 
-fn written(terms: &[Term]) -> String {
+fn search_text(terms: &[Term]) -> String {
     let terms: Vec<String> = terms
         .iter()
         .map(|term| match term {
@@ -142,31 +142,31 @@ pub(super) enum Deleted {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct GeneratedSearch {
     terms: Vec<Term>,
     filter: usize,
     deleted: Deleted,
 }
 
-pub(super) fn asked() -> impl Strategy<Value = Asked> {
+pub(super) fn generated_search() -> impl Strategy<Value = GeneratedSearch> {
     let deleted = prop_oneof![
         4 => Just(Deleted::Without),
         1 => Just(Deleted::With),
         1 => Just(Deleted::Only),
     ];
     let terms = prop::collection::vec(term(), 1..4);
-    (terms, 0..FILTERS.len(), deleted).prop_map(|(terms, filter, deleted)| Asked {
+    (terms, 0..FILTERS.len(), deleted).prop_map(|(terms, filter, deleted)| GeneratedSearch {
         terms,
         filter,
         deleted,
     })
 }
 
-impl Asked {
+impl GeneratedSearch {
     pub(super) fn query(&self) -> lookback::QueryBuilder<Log> {
         let query = Log::records()
             .filter(FILTERS[self.filter].0())
-            .search(written(&self.terms))
+            .search(search_text(&self.terms))
             .limit(1_000);
         match self.deleted {
             Deleted::Without => query,
@@ -181,7 +181,7 @@ impl Asked {
     }
 
     /// Whether a row passes filters, phrases and exclusions.
-    fn leaves(&self, id: i64, row: &Row) -> bool {
+    fn passes(&self, id: i64, row: &Row) -> bool {
         let lower = row.lower();
         let is_there = match self.deleted {
             Deleted::Without => !row.deleted,
@@ -218,9 +218,9 @@ impl Asked {
             .collect()
     }
 
-    /// The words that make a hit: of three letters or more and no stop word, if there
-    /// are such; otherwise all.
-    fn telling(&self) -> BTreeSet<String> {
+    /// The words that make a hit: those of three letters or more that are not stop
+    /// words, or all words if there are none of these.
+    fn significant(&self) -> BTreeSet<String> {
         let typed = self.typed();
         let mut words: BTreeSet<String> = typed
             .iter()
@@ -231,15 +231,15 @@ impl Asked {
         if words.is_empty() {
             return typed.iter().map(|word| (*word).to_owned()).collect();
         }
-        let tells = |word: &String| word.chars().count() >= 3 && word != "the";
-        if words.iter().any(tells) {
-            words.retain(tells);
+        let is_significant = |word: &String| word.chars().count() >= 3 && word != "the";
+        if words.iter().any(is_significant) {
+            words.retain(is_significant);
         }
         words
     }
 
-    /// Fragments of which a text with the word, misspelt or not, has one.
-    fn pieces(word: &str) -> Vec<String> {
+    /// Fragments of a word: a text with the word, misspelt or not, has one of them.
+    fn fragments(word: &str) -> Vec<String> {
         let letters: Vec<char> = word.chars().collect();
         if letters.len() <= 3 || letters.iter().all(char::is_ascii_digit) {
             return vec![word.to_owned()];
@@ -250,8 +250,8 @@ impl Asked {
     }
 
     /// Whether a row that passes must be a hit, and whether it may be, as documented.
-    /// Between them decides the similarity of two words, which depends on the table of
-    /// the encoder, which is not public.
+    /// In between, the similarity of two words decides: it depends on the encoder's table,
+    /// which is not public.
     fn bounds(&self, row: &Row) -> (bool, bool) {
         let lower = row.lower();
         let typed = self.typed();
@@ -262,19 +262,19 @@ impl Asked {
         if has_phrase || typed.is_empty() {
             return (true, true);
         }
-        let telling = self.telling();
-        let has_word = telling.iter().any(|word| lower.contains(word));
-        let has_piece = telling
+        let significant = self.significant();
+        let has_word = significant.iter().any(|word| lower.contains(word));
+        let has_fragment = significant
             .iter()
-            .flat_map(|word| Self::pieces(word))
-            .any(|piece| lower.contains(&piece));
+            .flat_map(|word| Self::fragments(word))
+            .any(|fragment| lower.contains(&fragment));
         let query = Embedding::of(&typed.join(" "));
         let text = Embedding::of(&row.texts().join(" "));
         let is_near = query
             .zip(text)
             .is_some_and(|(query, text)| query.cosine(&text) > 0.4999);
-        // Of more than eight words, the longest fetch rows.
-        (has_word && telling.len() <= 8, has_piece || is_near)
+        // With more than eight words, the longest fetch rows.
+        (has_word && significant.len() <= 8, has_fragment || is_near)
     }
 }
 
@@ -282,9 +282,9 @@ impl Asked {
 async fn search_finds_same_as_plain_evaluation() {
     let db = testkit::database().await;
     let mut runner = crate::random::runner(20);
-    let drawn = (rows(), prop::collection::vec(asked(), 12));
+    let strategy = (rows(), prop::collection::vec(generated_search(), 12));
     for _ in 0..runner.config().cases {
-        let (rows, asked) = drawn.new_tree(&mut runner).unwrap().current();
+        let (rows, generated) = strategy.new_tree(&mut runner).unwrap().current();
         sqlx::query("TRUNCATE logs RESTART IDENTITY")
             .execute(&db.pool)
             .await
@@ -299,38 +299,38 @@ async fn search_finds_same_as_plain_evaluation() {
                 Log::records().delete(&db.pool, id).await.unwrap();
             }
         }
-        for asked in &asked {
-            check(&db, &rows, asked).await;
+        for generated in &generated {
+            check(&db, &rows, generated).await;
         }
     }
 }
 
-async fn check(db: &testkit::Database, rows: &[Row], asked: &Asked) {
-    let query = asked.query();
+async fn check(db: &testkit::Database, rows: &[Row], generated: &GeneratedSearch) {
+    let query = generated.query();
     let all = query.clone().list(&db.pool).await.unwrap();
     let ids: Vec<i64> = all.data.iter().map(|log| log.id).collect();
     let found: BTreeSet<i64> = ids.iter().copied().collect();
     assert_eq!(found.len(), ids.len());
     for (id, row) in (1..).zip(rows) {
         let is_found = found.contains(&id);
-        if !asked.leaves(id, row) {
-            assert!(!is_found, "{asked:?} finds {id}, {row:?}");
+        if !generated.passes(id, row) {
+            assert!(!is_found, "{generated:?} finds {id}, {row:?}");
             continue;
         }
-        let (must, may) = asked.bounds(row);
-        assert!(is_found || !must, "{asked:?} leaves out {id}, {row:?}");
-        assert!(!is_found || may, "{asked:?} finds {id}, {row:?}");
+        let (must, may) = generated.bounds(row);
+        assert!(is_found || !must, "{generated:?} leaves out {id}, {row:?}");
+        assert!(!is_found || may, "{generated:?} finds {id}, {row:?}");
         // Exactly, by the rules of the library for one row without a database.
         let embedding = Embedding::of(&row.texts().join(" "));
-        let search = written(&asked.terms);
+        let search = search_text(&generated.terms);
         let expected = lookback::__private::finds::<Log>(&search, &row.texts(), embedding.as_ref());
-        assert_eq!(is_found, expected, "{asked:?}: {id}, {row:?}");
+        assert_eq!(is_found, expected, "{generated:?}: {id}, {row:?}");
     }
-    assert_eq!(all.total.value(), ids.len() as u64, "{asked:?}");
-    // More words than rows are fetched by make the total a floor.
+    assert_eq!(all.total.value(), ids.len() as u64, "{generated:?}");
+    // The total is a floor if there are more words than fetch rows.
     assert!(
-        all.total.is_exact() || asked.telling().len() > 8,
-        "{asked:?}"
+        all.total.is_exact() || generated.significant().len() > 8,
+        "{generated:?}"
     );
 
     // Consecutive pages equal one long page, and hits are in its order.
@@ -353,5 +353,5 @@ async fn check(db: &testkit::Database, rows: &[Row], asked: &Asked) {
             None => break,
         }
     }
-    assert_eq!(paged, ids, "{asked:?}");
+    assert_eq!(paged, ids, "{generated:?}");
 }

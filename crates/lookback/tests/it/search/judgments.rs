@@ -1,4 +1,5 @@
-//! The quality of a search, on judgments of the log of an invented shop. `make bench-search` measures it on real logs.
+//! The quality of a search, on judgments of the log of an invented shop.
+//! `make bench-search` measures it on real logs.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ struct Judged {
     keys: Vec<String>,
 }
 
-/// The number of queries of a class that must find a relevant line among the
+/// The share of the queries of a class that must find a relevant line among the
 /// first five.
 const FLOORS: [(&str, f64); 5] = [
     ("exact", 1.0),

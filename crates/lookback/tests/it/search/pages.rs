@@ -12,7 +12,7 @@ async fn store(pool: &sqlx::PgPool, messages: impl IntoIterator<Item = &str>) {
     Log::records().create_many(pool, &logs).await.unwrap();
 }
 
-/// Candidates that are no hits count for the IDF of a word, the same on every page.
+/// Candidates that are not hits count for the IDF of a word, equally on every page.
 #[tokio::test]
 async fn pages_by_cursor_equal_one_long_page() {
     let db = testkit::database().await;
@@ -35,7 +35,7 @@ async fn pages_by_cursor_equal_one_long_page() {
     assert_eq!(paged, all);
 }
 
-/// However many distinct lines are near.
+/// All of 150 distinct near lines are hits.
 #[tokio::test]
 async fn search_finds_all_near_lines_while_they_are_few() {
     let db = testkit::database().await;

@@ -174,11 +174,11 @@ async fn search_restores_local_settings_of_caller() {
     assert_eq!(
         kept,
         Total::Exact(2),
-        "what the caller wrote before the search is kept"
+        "the caller's write before the search is kept"
     );
 }
 
-/// However often another line is repeated: as a lexical and as a vector candidate.
+/// The copies of other lines are lexical and vector candidates, too.
 #[tokio::test]
 async fn search_finds_rare_line_among_copies() {
     let db = testkit::database().await;

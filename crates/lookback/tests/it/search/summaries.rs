@@ -12,7 +12,7 @@ use proptest::strategy::ValueTree as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgConnection};
 
-use super::evaluation::{Asked, Row, asked, rows, sentence};
+use super::evaluation::{GeneratedSearch, Row, generated_search, rows, sentence};
 use crate::maintenance::END;
 use crate::sealing::seal_all;
 
@@ -101,38 +101,41 @@ async fn search_before_while_and_after_sealing_finds_same() {
     // Short segments, so that no block contains all words.
     let segment = prop_oneof![1..5_i64, 1..70_i64];
     let first = rows().prop_map(|rows| vec![Event::Add(rows), Event::Seal]);
-    let then = prop::collection::vec((event(), prop::collection::vec(asked(), 3)), 4..12);
-    let drawn = (segment, first, then);
+    let then = prop::collection::vec(
+        (event(), prop::collection::vec(generated_search(), 3)),
+        4..12,
+    );
+    let strategy = (segment, first, then);
     let (mut searches, mut by_summaries) = (0, 0);
     for _ in 0..runner.config().cases {
-        let (segment, first, then) = drawn.new_tree(&mut runner).unwrap().current();
+        let (segment, first, then) = strategy.new_tree(&mut runner).unwrap().current();
         conn.execute("TRUNCATE logs RESTART IDENTITY")
             .await
             .unwrap();
         sealing::unseal(&mut conn, Log::TABLE).await.unwrap();
         let mut sealer = Sealer::new(Log::TABLE, segment).unwrap();
         for event in &first {
-            happen(&mut conn, &mut sealer, event).await;
+            apply_event(&mut conn, &mut sealer, event).await;
         }
-        for (event, asked) in &then {
-            happen(&mut conn, &mut sealer, event).await;
+        for (event, generated) in &then {
+            apply_event(&mut conn, &mut sealer, event).await;
             let sealed: i64 =
                 sqlx::query_scalar("SELECT count(*) FROM sealed_segments WHERE NOT is_tombstone")
                     .fetch_one(&mut *conn)
                     .await
                     .unwrap();
-            for asked in asked {
+            for generated in generated {
                 searches += 1;
                 by_summaries += u32::from(sealed > 0);
-                compare(&mut conn, &asked.query(), &format!("{asked:?}")).await;
+                compare(&mut conn, &generated.query(), &format!("{generated:?}")).await;
             }
-            compare_similar(&mut conn, asked).await;
+            compare_similar(&mut conn, generated).await;
         }
     }
     assert!(by_summaries > searches / 3, "{by_summaries} of {searches}");
 }
 
-async fn happen(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
+async fn apply_event(conn: &mut PgConnection, sealer: &mut Sealer, event: &Event) {
     let ids: Vec<i64> = sqlx::query_scalar("SELECT id FROM logs ORDER BY id")
         .fetch_all(&mut *conn)
         .await
@@ -199,7 +202,7 @@ async fn hits(conn: &mut PgConnection, query: &QueryBuilder<Log>, cost: &str) ->
     query.hits(conn).await.unwrap()
 }
 
-async fn compare(conn: &mut PgConnection, query: &QueryBuilder<Log>, asked: &str) {
+async fn compare(conn: &mut PgConnection, query: &QueryBuilder<Log>, label: &str) {
     let expected = hits(conn, query, "1e300").await;
     let found = hits(conn, query, "-1").await;
     let ranked = |hits: &Hits<Log>| -> Vec<(i64, f32)> {
@@ -208,24 +211,24 @@ async fn compare(conn: &mut PgConnection, query: &QueryBuilder<Log>, asked: &str
             .map(|hit| (hit.record.id, hit.score))
             .collect()
     };
-    assert_eq!(ranked(&found), ranked(&expected), "{asked}");
-    assert_eq!(found.total, expected.total, "{asked}");
+    assert_eq!(ranked(&found), ranked(&expected), "{label}");
+    assert_eq!(found.total, expected.total, "{label}");
 }
 
-async fn compare_similar(conn: &mut PgConnection, asked: &[Asked]) {
-    let like: Option<i64> = sqlx::query_scalar(
+async fn compare_similar(conn: &mut PgConnection, generated: &[GeneratedSearch]) {
+    let newest: Option<i64> = sqlx::query_scalar(
         "SELECT max(id) FROM logs WHERE deleted_at IS NULL AND embedding IS NOT NULL",
     )
     .fetch_one(&mut *conn)
     .await
     .unwrap();
-    for asked in asked {
-        let Some(like) = like else { return };
-        let query = asked.unsearched().with_deleted().limit(30);
+    for generated in generated {
+        let Some(newest) = newest else { return };
+        let query = generated.unsearched().with_deleted().limit(30);
         compare(
             conn,
-            &query.similar_to(like),
-            &format!("like {like}, {asked:?}"),
+            &query.similar_to(newest),
+            &format!("similar to {newest}, {generated:?}"),
         )
         .await;
     }
@@ -293,7 +296,7 @@ async fn search_with_numbers_phrases_and_times_finds_same_as_scan() {
     let records = Log::records();
     records.create_many(&mut *conn, &lines).await.unwrap();
     let mut sealer = Sealer::new(Log::TABLE, 100).unwrap();
-    // Several at once, and long ones among them: all connections are open by now.
+    // Several segments at once, some of them long; all connections are open.
     let pool = PgPoolOptions::new()
         .min_connections(3)
         .max_connections(3)
