@@ -1,4 +1,4 @@
-//! The configuration: flag, then environment, then `lookback.toml`, then default.
+//! The configuration: a flag, then the environment, then `lookback.toml`, then a default.
 
 use std::env;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::args::Options;
 use crate::failure::Failure;
 use crate::retention::{Age, Retention, RetentionSection, Size};
 
-/// The configuration in force.
+/// The effective configuration.
 #[derive(Debug)]
 pub(crate) struct Config {
     pub(crate) database_url: Setting<String>,
@@ -43,7 +43,7 @@ impl ReadTimeout {
             _ => return None,
         };
         let time = Duration::from_millis(number.checked_mul(milliseconds)?);
-        // The maximum of PostgreSQL's setting.
+        // The largest value of PostgreSQL's setting.
         (time.as_millis() <= i32::MAX.unsigned_abs().into()).then_some(Self(time))
     }
 }
@@ -196,7 +196,7 @@ impl Config {
 }
 
 impl ConfigFile {
-    /// Reads the file given explicitly, or the one in this folder, if there is one.
+    /// Reads the given file, or the file in the current folder if it exists.
     fn read(options: &Options) -> Result<(PathBuf, Self), Failure> {
         let named = options
             .config
@@ -223,11 +223,11 @@ impl ConfigFile {
 }
 
 impl ConfigFile {
-    /// Rejects settings that are allowed only in a file given explicitly.
+    /// Rejects settings that are allowed only in an explicitly given file.
     ///
-    /// A file that happens to be in this folder may be a stranger's: it must not
-    /// choose programs, an account, or a data folder, whose `postgresql.conf`
-    /// names programs too.
+    /// A file in the current folder may come from another person. It must not choose programs, an
+    /// account, or a data folder, because the `postgresql.conf` in a data folder contains programs,
+    /// too.
     fn check_implicit(&self, path: &Path) -> Result<(), Failure> {
         let forbidden = [
             ("data_dir", self.data_dir.is_some()),
@@ -261,7 +261,7 @@ fn parse_file(path: &Path, text: &str) -> Result<ConfigFile, Failure> {
     })
 }
 
-/// Formats an error with its position, without the line, which may contain a password.
+/// Formats an error with its position, without the line, because it may contain a password.
 fn describe_error(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     match before {
@@ -296,7 +296,7 @@ fn first_set<T>(
     }
 }
 
-/// Reads a variable of the environment; an empty one counts as not set.
+/// Reads an environment variable; an empty one counts as not set.
 fn variable(name: &str) -> Result<Option<String>, Failure> {
     match env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),

@@ -47,7 +47,7 @@ pub(crate) async fn connect_to(
         .application_name("lookback");
     let mut options = unbracket_host(options);
     if matches!(origin, Origin::Default) {
-        // The private server has no TLS, whatever PGSSLMODE requires of others.
+        // The private server has no TLS, even if `PGSSLMODE` requires it.
         options = options.ssl_mode(PgSslMode::Disable);
     }
     let connect_failure = |problem: &str| {
@@ -87,7 +87,7 @@ fn version(connection: &PgConnection) -> String {
 
 /// Creates a connection pool, after a first connection to check the options.
 pub(crate) async fn pool(config: &Config, most: u32) -> Result<PgPool, Failure> {
-    // A pool would not explain a failure as well.
+    // The error of a single connection is clearer than that of a pool.
     let (connection, options) = connect_to(config).await?;
     connection.close().await?;
     Ok(lazy_pool(options, most))
@@ -101,7 +101,7 @@ pub(crate) fn lazy_pool(options: PgConnectOptions, most: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Warns if the vectors in the database come from another encoder.
+/// Prints a warning if the vectors in the database are from another encoder.
 pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
     match lookback::setup::check_encoder(conn).await {
         Err(error) if error.is_setup() => {
@@ -110,7 +110,7 @@ pub(crate) async fn warn_about_encoder(conn: &mut PgConnection) {
                 output::advice(&remedy::library::hint(&remedy));
             }
         }
-        // Other errors will fail the command itself.
+        // The command itself will report other errors.
         _ => {}
     }
 }
@@ -120,7 +120,7 @@ pub(crate) fn private_server(config: &Config) -> Result<(Layout, Server), Failur
     let standard = Layout::standard(|name| env::var_os(name), is_root());
     let layout = match (&config.data_dir.value, standard) {
         (Some(base), Ok(standard)) => Layout::new(standard.installations(), base),
-        // Without a home folder, everything is in the given folder.
+        // Without a home folder, all files are in the given folder.
         (Some(base), Err(_)) => Layout::new(base.join("postgres"), base),
         (None, standard) => standard?,
     };
@@ -165,7 +165,7 @@ pub(crate) fn without_password(url: &str) -> String {
 
 /// The reason why a database URL is invalid.
 ///
-/// It is shown instead of the URL, which may contain a password anywhere.
+/// It is printed instead of the URL, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InvalidUrl {
     NotAUrl,
@@ -201,8 +201,8 @@ fn parse_url(url: &str) -> Result<url::Url, InvalidUrl> {
     else {
         return Err(InvalidUrl::NotAUrl);
     };
-    // A `/`, `?` or `#` in a password ends the authority part of the URL for a
-    // parser: the rest would be taken for a path and shown.
+    // To a URL parser, a `/`, `?` or `#` in a password ends the authority part: the rest of the
+    // password would be parsed as a path and printed.
     let is_ambiguous = rest
         .rsplit_once('@')
         .is_some_and(|(user, _)| user.contains(['/', '?', '#', '@']));

@@ -1,5 +1,4 @@
-//! How a command fails: the kind decides the exit code, and advice stands on
-//! a line of its own.
+//! Failures of commands: the kind decides the exit code, and a hint is printed on its own line.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -8,7 +7,7 @@ use crate::output;
 
 pub(crate) mod remedy;
 
-/// A command that did not do what it was called for.
+/// The error of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: Kind,
@@ -16,19 +15,19 @@ pub(crate) struct Failure {
     hint: Option<String>,
     /// The chain of causes, printed with `--verbose`.
     causes: Vec<String>,
-    /// Whether a table or a right may be missing.
+    /// Whether the cause may be a missing table or privilege.
     is_of_setup: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The call is wrong.
+    /// The command was called incorrectly.
     Usage,
-    /// The call is right, and it failed.
+    /// The command was called correctly, but failed.
     Failed,
     /// The command was interrupted.
     Interrupted,
-    /// The reader of the output has gone; nothing is printed.
+    /// The reader of the output has closed it; nothing is printed.
     BrokenPipe,
 }
 
@@ -45,19 +44,19 @@ impl Failure {
         Self::new(Kind::Interrupted, message.into())
     }
 
-    /// The same, as the fault of the call.
+    /// Turns the failure into wrong usage.
     pub(crate) fn into_usage(mut self) -> Self {
         self.kind = Kind::Usage;
         self
     }
 
-    /// The same, with advice.
+    /// Sets the hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, with this advice after any that it has.
+    /// Appends a hint after existing ones.
     pub(crate) fn and_hint(self, hint: &str) -> Self {
         let all = match &self.hint {
             Some(first) => format!("{first}; {hint}"),
@@ -66,19 +65,19 @@ impl Failure {
         self.hint(all)
     }
 
-    /// The same, with what caused another failure.
+    /// Copies the causes of another failure.
     pub(crate) fn caused_as(mut self, other: Self) -> Self {
         self.causes = other.causes;
         self
     }
 
-    /// The same, with what caused this error.
+    /// Sets the causes to those of `error`.
     pub(crate) fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
         self.causes = causes(error);
         self
     }
 
-    /// Whether a table or a right may be missing.
+    /// Whether the cause may be a missing table or privilege.
     pub(crate) fn is_of_setup(&self) -> bool {
         self.is_of_setup
     }
@@ -93,7 +92,7 @@ impl Failure {
         }
     }
 
-    /// Says what went wrong, and returns the exit code.
+    /// Prints the failure and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
         if self.kind != Kind::BrokenPipe {
             output::error(&self.message);
@@ -107,7 +106,7 @@ impl Failure {
         ExitCode::from(match self.kind {
             Kind::Usage => 2,
             Kind::Failed => 1,
-            // As a shell reports a program that a signal ended.
+            // The exit code that a shell reports for a program ended by SIGINT.
             Kind::Interrupted => 130,
             Kind::BrokenPipe => 0,
         })
@@ -116,7 +115,7 @@ impl Failure {
 
 impl From<lookback::Error> for Failure {
     fn from(error: lookback::Error) -> Self {
-        // The message of the server is in both, and in the driver's error again.
+        // Such a message already contains that of the server, which the driver's error repeats.
         let is_complete = error.sqlstate().is_some() || error.is_migration();
         let message = if is_complete {
             error.to_string()
@@ -176,8 +175,8 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// An error and what caused it, each once: some errors say their source in
-/// their own words.
+/// Formats an error with its sources, each once: some errors already contain the message of their
+/// source.
 pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -192,8 +191,8 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     message
 }
 
-/// What caused an error, from the nearest cause on, and what the server says of it
-/// beside its message. Not its `DETAIL`, which repeats values of records.
+/// The causes of an error, nearest first, with the server's additional fields. Its `DETAIL` is left
+/// out, because it repeats values of records.
 fn causes(error: &dyn std::error::Error) -> Vec<String> {
     let mut causes = Vec::new();
     let mut source = error.source();
@@ -208,7 +207,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
             .filter_map(|(what, name)| name.map(|name| format!("{what} {name}")))
             .collect::<Vec<_>>();
             causes.push(format!("the server refused it: {}", told.join(", ")));
-            // What is behind it says the same again.
+            // The sources of this one repeat the same message.
             break;
         }
         causes.push(format!("caused by: {error}"));

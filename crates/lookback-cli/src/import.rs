@@ -1,9 +1,9 @@
-//! `lookback import`: JSON lines into the database, batch by batch.
+//! `lookback import`: imports JSON lines into the database, batch by batch.
 //!
-//! One thread reads and checks lines and groups them into batches ([`reader`]).
-//! This task stores each batch ([`mod@store`]) together with the progress of the
-//! import ([`checkpoint`]) in one transaction. So however the process ends, the
-//! database has whole batches, and knows which.
+//! One thread reads and checks lines and groups them into batches ([`reader`]). This task stores
+//! each batch ([`mod@store`]) together with the progress of the import ([`checkpoint`]) in one
+//! transaction. So the database always contains whole batches and knows which ones, no matter how
+//! the process ends.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -41,10 +41,10 @@ use rejects::Rejects;
 use report::{Report, Summary};
 use store::{StoredBatch, store};
 
-/// Batches that are read ahead of the current one.
+/// The number of batches that are read ahead of the current one.
 const MAX_BATCHES_AHEAD: usize = 1;
 
-/// The time to finish the current batch after an interrupt.
+/// The time limit for finishing the current batch after an interrupt.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
@@ -53,8 +53,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     let (mut conn, options) = database::connect_to(config).await?;
     lookback::setup::check_server(&mut conn).await?;
     lookback::setup::check_encoder(&mut conn).await?;
-    // A server that continues the statement of a process that is gone would keep its lock. Not
-    // every server supports the check; then it notices at its next answer.
+    // Without this check, the server would continue the statement of a dead process and keep its
+    // lock. On servers without support for it, the server notices when it sends its next response.
     let check = "SET client_connection_check_interval = '2s'";
     let _ = sqlx::query(check).execute(&mut conn).await;
     checkpoint::lock(&mut conn, &input).await?;
@@ -88,7 +88,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         }
         ImportStart::Fresh => {
             if lines.mark().position > 0 {
-                // The content differs, which only reading it showed.
+                // Only reading the content showed that it differs.
                 lines = Lines::new(input.reader()?);
             }
             let kind = match args.kind {
@@ -109,7 +109,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
                 .await
         }
     };
-    // It may be killed at any time, and after a failure the user does not have to wait for it.
+    // The worker may be killed at any time, and the user should not wait for it after a failure.
     if ended.is_ok() {
         let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
     }
@@ -118,8 +118,8 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
 
 /// Starts a worker that pre-creates partitions and seals stored records.
 ///
-/// The import does not fail if the worker does: the records are complete without
-/// it, and a role that can only insert lacks the privileges for it.
+/// A failure of the worker does not fail the import: the records are complete without the worker,
+/// and a role that can only insert lacks the privileges for it.
 fn maintenance_worker(kind: Kind, options: PgConnectOptions) -> Result<MaintenanceWorker, Failure> {
     let mut maintenance = MaintenanceOptions::default();
     maintenance.tables = match kind {
@@ -132,17 +132,17 @@ fn maintenance_worker(kind: Kind, options: PgConnectOptions) -> Result<Maintenan
 
 /// The start of an import.
 enum ImportStart {
-    /// At the beginning.
+    /// Starts at the beginning.
     Fresh,
-    /// Where an earlier one stopped.
+    /// Continues where an earlier import stopped.
     Resumed(Import),
-    /// Nowhere: an earlier one stored everything.
+    /// Has nothing to do: an earlier import stored everything.
     Done(Import),
 }
 
-/// Determines where to start after an earlier import of an input with this name.
+/// Determines the start after an earlier import of an input with the same name.
 ///
-/// It reads the part that was imported then, to verify that it is the same.
+/// Reads the part that was already imported, to verify that it is unchanged.
 fn resume_point(
     args: &ImportArgs,
     input: &Input,
@@ -225,9 +225,9 @@ fn report_already_imported(
 #[derive(Debug)]
 enum ImportEnd {
     Done,
-    /// Before an incomplete last line.
+    /// The last line is incomplete; the import stopped before it.
     Unfinished,
-    /// At an invalid line.
+    /// The import stopped at an invalid line.
     Stopped(Rejected),
     Interrupted,
 }
@@ -273,7 +273,7 @@ type Batches<M> = mpsc::Receiver<Result<Batch<<M as Model>::New>, Failure>>;
 
 /// Spawns a thread that reads batches.
 ///
-/// It ends when the receiver is dropped; if it waits for input, it ends with the
+/// The thread ends when the receiver is dropped. While it waits for input, it ends only with the
 /// process.
 fn spawn_reader<M: Model>(lines: Lines, rules: ReadOptions) -> Batches<M> {
     let (sender, batches) = mpsc::channel(MAX_BATCHES_AHEAD);
@@ -324,7 +324,7 @@ impl ImportRun<'_> {
                     }
                 }
             };
-            // Not stored in time: the database rolls it back with the connection.
+            // The batch was not stored in time: the database rolls it back with the connection.
             let Some(stored) = stored else {
                 return Ok(ImportEnd::Interrupted);
             };
@@ -347,7 +347,7 @@ impl ImportRun<'_> {
     }
 }
 
-/// Waits for an interrupted import to store its batch, until a timeout or a second interrupt.
+/// Waits until the current batch is stored, or until a timeout or a second interrupt.
 async fn finish_batch<T>(storing: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         stored = tokio::time::timeout(INTERRUPT_TIMEOUT, storing) => stored.ok(),

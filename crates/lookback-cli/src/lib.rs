@@ -1,5 +1,4 @@
-//! The command line of Lookback, as a library: the binary `lookback` is one
-//! call of [`main`].
+//! The command line of Lookback as a library: the binary `lookback` only calls [`main`].
 //!
 //! Data goes to standard output, messages to standard error. The exit code is 0
 //! for success, 1 for a failure, 2 for wrong usage.
@@ -33,8 +32,8 @@ pub fn main() -> ExitCode {
 
 /// Runs the commands of `lookback db` for the models of another application.
 ///
-/// Its migrations are in the folder `migrations` of the working directory. This
-/// is all that its binary `db` needs.
+/// Its migrations are in the folder `migrations` of the working directory. A binary `db` needs
+/// nothing but this call.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -69,7 +68,7 @@ fn with_arguments<C: Parser>(
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            // If this cannot be printed, an error about it cannot be either.
+            // If this cannot be printed, an error about it cannot be printed either.
             let _ = error.print();
             return ExitCode::from(code);
         }
@@ -90,7 +89,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// What is in force, said as a detail.
+/// Loads the configuration, and prints it as details.
 fn configured(options: &Options) -> Result<Config, Failure> {
     let config = Config::load(options)?;
     commands::config::tell(&config);
@@ -103,7 +102,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         verbosity = command.verbosity(verbosity);
     }
     output::set_verbosity(verbosity);
-    // Not for commands that are about the program alone: those run whatever is configured.
+    // Commands about the program itself run with any configuration, so they do not load it.
     let config = || configured(&cli.options);
     runtime()?.block_on(async {
         match cli.command {

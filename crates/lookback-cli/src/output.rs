@@ -1,6 +1,6 @@
 //! Output of commands: data to standard output, messages to standard error.
 //!
-//! Colour is only for a terminal, and never the only sign of a meaning.
+//! Colour is used on a terminal only, and never as the only sign of a meaning.
 //!
 //! | message | `--quiet` | by default | `--verbose` |
 //! |---|---|---|---|
@@ -26,23 +26,23 @@ pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 pub(crate) const CYAN: Style = AnsiColor::Cyan.on_default();
 
-/// How much is printed on standard error.
+/// The amount of messages on standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verbosity {
     /// Warnings and errors.
     Quiet,
-    /// What was done, and progress, too.
+    /// Results and progress, too.
     #[default]
     Normal,
     /// Details, too.
     Verbose,
 }
 
-/// Of the process, as standard error is: threads that no command passes a value
-/// to print there, such as the one that starts PostgreSQL.
+/// The verbosity of the whole process, like standard error itself. Threads that get no value from a
+/// command print there, too, for example the one that starts PostgreSQL.
 static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
 
-/// Sets how much is printed from now on; a second call changes nothing.
+/// Sets the verbosity; a second call has no effect.
 pub(crate) fn set_verbosity(verbosity: Verbosity) {
     let _ = VERBOSITY.set(verbosity);
 }
@@ -51,32 +51,32 @@ fn says(verbosity: Verbosity) -> bool {
     VERBOSITY.get().copied().unwrap_or_default() >= verbosity
 }
 
-/// Says why a command failed.
+/// Prints why a command failed.
 pub(crate) fn error(message: &str) {
     talk(RED, "error", message);
 }
 
-/// Says what the caller should look at, though the command goes on.
+/// Prints a warning; the command continues.
 pub(crate) fn warning(message: &str) {
     talk(YELLOW, "warning", message);
 }
 
-/// Says what to do about an error or a warning.
+/// Prints a hint on an error or a warning.
 pub(crate) fn advice(message: &str) {
     talk(CYAN, "hint", message);
 }
 
-/// Says what may be done next.
+/// Prints a hint on a possible next step.
 pub(crate) fn hint(message: &str) {
     if says(Verbosity::Normal) {
         talk(CYAN, "hint", message);
     }
 }
 
-/// Says what was done.
+/// Prints a result.
 pub(crate) fn note(message: &str) {
     if says(Verbosity::Normal) {
-        // A message that cannot be printed is not a reason to fail.
+        // A message that cannot be printed is no reason to fail.
         let _ = writeln!(anstream::stderr(), "{}", printable_lines(message));
     }
 }
@@ -98,7 +98,7 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(anstream::stdout(), "{text}")
 }
 
-/// Prints data of several lines, as it is.
+/// Prints data of several lines unchanged.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     write!(anstream::stdout(), "{text}")
 }
@@ -118,11 +118,11 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> 
 
 /// Escapes the characters of JSON that control a terminal.
 ///
-/// Outside of strings JSON has no such characters, so that an escape is valid.
+/// JSON has no such characters outside of strings, so an escape is valid.
 pub(crate) fn escaped_json(json: &str) -> String {
     json.chars().fold(String::new(), |mut escaped, c| {
         if is_unsafe(c) {
-            // Writing to a string does not fail, and all of these are below U+10000.
+            // Writing to a string cannot fail, and all these characters are below U+10000.
             let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
             escaped.push(c);
@@ -131,7 +131,7 @@ pub(crate) fn escaped_json(json: &str) -> String {
     })
 }
 
-/// Returns the width of the terminal; `None` if the output is not one.
+/// Returns the width of the terminal; `None` if the output is no terminal.
 pub(crate) fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
@@ -144,7 +144,7 @@ pub(crate) fn width() -> Option<usize> {
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) style: Style,
-    /// Ranges of bytes in bold, in order and disjoint; for the last column only.
+    /// Byte ranges to print in bold, in order and disjoint; for the last column only.
     pub(crate) marks: Vec<Range<usize>>,
 }
 
@@ -162,13 +162,13 @@ impl Cell {
         self
     }
 
-    /// Applies [`printable`] and moves the marks along.
+    /// Applies [`printable`] and moves the marks accordingly.
     fn printable(&self) -> Self {
         let mut text = String::with_capacity(self.text.len());
         let mut marks: Vec<Range<usize>> = Vec::with_capacity(self.marks.len());
         let mut read = 0;
         for mark in &self.marks {
-            // Ranges are in order, so that each piece is read once.
+            // The ranges are in order, so each part is read once.
             let (Some(before), Some(marked)) =
                 (self.text.get(read..mark.start), self.text.get(mark.clone()))
             else {
@@ -201,7 +201,7 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
     noted_table(headings, rows, &[])
 }
 
-/// Prints a table with lines below each row: `notes` has those of each row.
+/// Prints a table with lines below each row; `notes` contains the lines of each row.
 pub(crate) fn noted_table(
     headings: &[&str],
     rows: &[Vec<Cell>],
@@ -260,13 +260,13 @@ pub(crate) fn noted_table(
     out.flush()
 }
 
-/// Formats these ranges in bold, as far as the text goes.
+/// Formats these ranges in bold, up to the end of the text.
 fn mark(text: &str, ranges: &[Range<usize>]) -> String {
     let mut marked = String::with_capacity(text.len() + 16);
     let mut written = 0;
     for range in ranges {
         let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
-        // The cut of a text may be within a range.
+        // The end of a truncated text may be within a range.
         if let (Some(before), Some(bold)) = (text.get(written..start), text.get(start..end))
             && !bold.is_empty()
         {
@@ -279,7 +279,7 @@ fn mark(text: &str, ranges: &[Range<usize>]) -> String {
 
 /// Returns the text on one line, without characters that control a terminal.
 ///
-/// Recorded text comes from strangers.
+/// Recorded text comes from untrusted sources.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -307,7 +307,7 @@ fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Cuts the text to `room` columns, with an ellipsis.
+/// Truncates the text to `room` columns, with an ellipsis.
 fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -338,7 +338,7 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Formats a count with its noun, given in the singular: 1 record, 16,000 records.
+/// Formats a count with its noun, which is given in the singular: 1 record, 16,000 records.
 pub(crate) fn counted(number: u64, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),

@@ -1,4 +1,4 @@
-//! The privileges that a command requires, named when it fails without them.
+//! The privileges that a command requires, listed when it fails without them.
 
 use std::collections::BTreeMap;
 
@@ -34,12 +34,12 @@ pub(crate) fn on_summaries(rights: &'static [&'static str]) -> impl Iterator<Ite
     SUMMARIES.into_iter().map(move |table| (table, rights))
 }
 
-/// Replaces a failure by one that names missing privileges, if any are.
+/// Replaces a failure by one that lists missing privileges, if there are any.
 pub(crate) async fn explain(config: &Config, failure: Failure, needs: &[Required]) -> Failure {
     if !failure.is_of_setup() {
         return failure;
     }
-    // On a new connection: the transaction of the other one has failed.
+    // On a new connection, because the transaction of the other one has failed.
     let Ok(mut conn) = database::connect(config).await else {
         return failure;
     };
@@ -110,7 +110,7 @@ async fn find_missing(
     Ok(told(&role, &missing, &owners))
 }
 
-/// Describes what is missing; `None` if nothing is.
+/// Describes missing privileges; `None` if none is missing.
 fn told(
     role: &str,
     missing: &[(&str, Vec<&str>)],

@@ -1,4 +1,4 @@
-//! Retention policies: their syntax, and the configured ones.
+//! Retention policies: their syntax and their configuration.
 
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +40,7 @@ const SIZE_UNITS: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// Parses a whole number and its unit, as a number of the smallest one.
+/// Parses an integer with a unit, and converts it to the smallest unit.
 fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (unit, factor) = units.iter().find(|(unit, _)| text.ends_with(unit))?;
     let number = text.strip_suffix(unit)?.trim_end();
@@ -104,7 +104,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Formats a number in the largest unit that gives a whole number.
+/// Formats a number in the largest unit that gives an integer.
 fn write_quantity(
     f: &mut fmt::Formatter<'_>,
     number: u64,
@@ -164,7 +164,7 @@ pub(crate) struct Retention {
 }
 
 impl RetentionSection {
-    /// Returns the policy of one table, without that of all tables.
+    /// Returns the policy of one table, without the policy for all tables.
     fn of(&self, table: StorageTable) -> (Option<Age>, Option<Size>, Option<Age>) {
         match table {
             StorageTable::Logs | StorageTable::Requests => {
@@ -189,7 +189,7 @@ impl RetentionSection {
 impl Retention {
     /// Returns the configured policy of a table.
     ///
-    /// By the environment, then for the table, then for all tables.
+    /// The environment comes first, then the table's policy, then the policy for all tables.
     pub(crate) fn of(&self, table: StorageTable) -> RetentionPolicy {
         fn chosen<T: Copy>(all: &Setting<T>, own: Option<T>) -> Option<T> {
             match all.origin {
@@ -224,8 +224,7 @@ fn policy(
 }
 
 impl PruneArgs {
-    /// The policy for a table: the limits on the command line, or the configured ones if
-    /// there are none.
+    /// The policy for a table: the limits on the command line, otherwise the configured ones.
     pub(crate) fn policy(&self, table: StorageTable, configured: &Retention) -> RetentionPolicy {
         if self.has_limits() {
             policy(
@@ -272,7 +271,7 @@ mod tests {
         }
         assert_eq!("1 GiB".parse(), Ok(Size(1 << 30)));
         assert_eq!("10gb".parse(), Ok(Size(10_000_000_000)));
-        for wrong in [
+        for invalid in [
             "",
             "d",
             "30",
@@ -283,10 +282,10 @@ mod tests {
             "99999999999999w",
             "1000001w",
         ] {
-            assert!(wrong.parse::<Age>().is_err(), "{wrong}");
+            assert!(invalid.parse::<Age>().is_err(), "{invalid}");
         }
-        for wrong in ["", "GB", "50", "-1GB", "1.5GB", "99999999999TB"] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        for invalid in ["", "GB", "50", "-1GB", "1.5GB", "99999999999TB"] {
+            assert!(invalid.parse::<Size>().is_err(), "{invalid}");
         }
     }
 }

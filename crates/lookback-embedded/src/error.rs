@@ -3,14 +3,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The reason why there is no server.
+/// An error of finding, fetching, starting or stopping a PostgreSQL.
 ///
-/// `Display` names what failed, where, and what was expected, in one line or with the last lines
-/// of a program's output below it. It shows no password. The next step is
-/// [`Error::remedy`], which the program words.
+/// `Display` describes what failed, where, and what was expected. It is one line, or one line
+/// followed by the last lines of a program's output. It contains no password. The next step is
+/// [`Error::remedy`], which the calling program formats.
 pub struct Error(Box<ErrorKind>);
 
-/// The next step after an [`Error`]; the program words it in its own options and commands.
+/// The next step after an [`Error`]; the program formats it with its own options and commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
@@ -23,13 +23,13 @@ pub enum Remedy {
     },
     /// Free some space, or choose a base folder on another disk.
     FreeSpace,
-    /// Give a folder with a suitable PostgreSQL, or none to have one found.
+    /// Give a folder with a suitable PostgreSQL, or leave it out to have one found.
     ChooseInstallation,
     /// Use a running server, give a PostgreSQL, or make `pip` and a network available.
     ProvidePostgres,
     /// Clear pip's cache and retry; after that, as [`Remedy::ProvidePostgres`].
     ClearPipCache,
-    /// Create the account that was given, or give none.
+    /// Create the given account, or give no account.
     CreateAccount,
     /// Create an account for the server: there is none to choose from.
     CreateSystemAccount,
@@ -52,9 +52,9 @@ pub enum Remedy {
         /// Its process id.
         pid: u32,
     },
-    /// Give another port, or none to have a free one chosen.
+    /// Give another port, or leave it out to have a free one chosen.
     ChoosePort,
-    /// Stop the running server first, or give no port to use it where it is.
+    /// Stop the running server first, or give no port to use its current one.
     StopServer,
     /// Use PostgreSQL of another major version, migrate the data, or move it away.
     UseMajor {
@@ -68,7 +68,7 @@ pub enum Remedy {
 /// The kinds of [`Error`], with the values in their messages.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    /// `variable` was looked at before `HOME`.
+    /// `variable` was tried before `HOME`.
     #[error(
         "no place for PostgreSQL's files is known: {variable} and HOME are not set to an \
          absolute path"
@@ -245,7 +245,7 @@ impl Error {
         }
     }
 
-    /// Whether the given port is taken, or is not that of the running server.
+    /// Whether the given port is in use, or is not that of the running server.
     #[must_use]
     pub fn is_port_conflict(&self) -> bool {
         matches!(
@@ -254,13 +254,13 @@ impl Error {
         )
     }
 
-    /// Whether the data folder was made by another major version of PostgreSQL.
+    /// Whether the data folder was created by another major version of PostgreSQL.
     #[must_use]
     pub fn is_version_mismatch(&self) -> bool {
         matches!(*self.0, ErrorKind::OtherMajor { .. })
     }
 
-    /// Whether the base folder lacks something that no start can create again.
+    /// Whether the base folder lacks a file that a start cannot create again.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         matches!(*self.0, ErrorKind::Damaged { .. })
@@ -275,7 +275,7 @@ impl Error {
         )
     }
 
-    /// The next step, unless the message is all there is to say.
+    /// The next step; `None` if the message is enough.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match &*self.0 {

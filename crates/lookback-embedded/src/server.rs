@@ -25,9 +25,9 @@ use postmaster::{PidFile, Postmaster};
 use tools::Tools;
 use watchdog::WatchdogDecision;
 
-/// The superuser of every server.
+/// The superuser of each server.
 const SUPERUSER: &str = "lookback";
-/// The database that every server has.
+/// The database of each server.
 const DATABASE: &str = "lookback";
 
 /// A private PostgreSQL, identified by its base folder; creating a value has no effect.
@@ -49,17 +49,17 @@ pub struct Server {
 pub struct EphemeralOptions {
     /// The time without a client connection after which the server stops itself.
     ///
-    /// In whole seconds and at least one; 60 s by default. Every [`Server::start`] restarts it.
-    /// It has to be longer than it takes to connect after a start, and than the longest pause
-    /// in which nobody is connected.
+    /// In whole seconds, at least one; 60 s by default. Each [`Server::start`] restarts it. It must
+    /// be longer than connecting takes after a start, and longer than the longest pause without a
+    /// connection.
     pub idle_timeout: Duration,
     /// Whether stopping the server removes the base folder; true by default.
     ///
-    /// Both when it stops itself and by [`Server::stop`].
+    /// That is when it stops itself, and in [`Server::stop`].
     pub remove_on_stop: bool,
-    /// Whether commits are durable, as on any other server; false by default.
+    /// Whether commits are durable, as on a normal server; false by default.
     ///
-    /// For benchmarks.
+    /// Meant for benchmarks.
     pub durable: bool,
 }
 
@@ -112,7 +112,7 @@ impl RunningServer {
         self.database_url(DATABASE)
     }
 
-    /// The URL of another database of this server, by a name that needs no escape in a URL.
+    /// The URL of another database of this server; `database` must need no escape in a URL.
     #[must_use]
     pub fn database_url(&self, database: &str) -> String {
         let (password, port) = (self.password.reveal(), self.port);
@@ -131,7 +131,7 @@ impl RunningServer {
         self.pid
     }
 
-    /// Whether this call started the server; false if it was running.
+    /// Whether this call started the server; false if it was already running.
     #[must_use]
     pub fn was_started(&self) -> bool {
         self.started
@@ -142,7 +142,7 @@ impl RunningServer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerStatus {
-    /// It is not running, or does not exist yet.
+    /// It is not running, or was never created.
     Stopped,
     /// It is starting or stopping, and accepts no connections.
     NotReady {
@@ -166,12 +166,12 @@ pub enum StopOutcome {
 impl Server {
     /// Creates a handle for the server with this base folder, without starting it.
     ///
-    /// The standard one is [`Layout::server`](crate::Layout::server). As root the folder must be
-    /// one that other accounts can enter.
+    /// The standard folder is [`Layout::server`](crate::Layout::server). If the caller is root,
+    /// other accounts must be able to enter the folder.
     pub fn new(base: impl Into<PathBuf>) -> Self {
         let base = base.into();
         Self {
-            // Only an empty path cannot be made absolute; using it fails.
+            // Only an empty path cannot be made absolute; using it fails later.
             base: std::path::absolute(&base).unwrap_or(base),
             port: None,
             user: None,
@@ -180,14 +180,14 @@ impl Server {
         }
     }
 
-    /// Listens on this port; by default on the one it had last, or a free one.
+    /// Listens on this port; by default on the last used one, or on a free one.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// Runs as this account of the system; only root can choose another than its own.
+    /// Runs as this system account; only root can choose an account other than its own.
     ///
     /// By default, root runs it as the owner of an existing data folder, then `lookback`, then
     /// `postgres`, then a new `lookback`, then `nobody`.
@@ -200,21 +200,21 @@ impl Server {
     /// Makes it a server for tests: fast, not durable, and stopped when idle.
     ///
     /// `fsync`, `synchronous_commit` and `full_page_writes` are off unless
-    /// [`EphemeralOptions::durable`] is set, and there are 300 connections. The server stops
-    /// itself when idle, even if every process that used it was killed.
+    /// [`EphemeralOptions::durable`] is set. There are 300 connections. The server stops itself
+    /// when idle, even if all processes that used it were killed.
     ///
-    /// Two small `sh` processes watch it. They end with the server, at the latest after the
-    /// idle timeout.
+    /// Two small `sh` processes watch it. They end with the server, or at the latest after the idle
+    /// timeout.
     #[must_use]
     pub fn ephemeral(mut self, options: EphemeralOptions) -> Self {
         self.ephemeral = Some(options);
         self
     }
 
-    /// Sets the timeout of each wait; 60 s by default.
+    /// Sets the time limit of each wait; 60 s by default.
     ///
-    /// There are waits for another process that starts or stops the server, for PostgreSQL to be
-    /// ready, and for it to end.
+    /// The waits are for another process that starts or stops the server, for PostgreSQL to become
+    /// ready, and for PostgreSQL to end.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -227,13 +227,13 @@ impl Server {
         &self.base
     }
 
-    /// The path of PostgreSQL's log, which exists once the server was started.
+    /// The path of PostgreSQL's log, which exists after the first start.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.base.join("server.log")
     }
 
-    /// Reads the last lines of the log; empty if there is none.
+    /// Reads the last lines of the log; empty if the log does not exist.
     ///
     /// # Errors
     ///
@@ -242,11 +242,12 @@ impl Server {
         log::tail(&self.log_path(), lines)
     }
 
-    /// Returns the current status, without a lock, a change or a wait.
+    /// Returns the current status; takes no lock, changes nothing and does not wait.
     ///
     /// # Errors
     ///
-    /// If its files cannot be read; [`Error::is_damaged`] if it runs and its password is missing.
+    /// If its files cannot be read; [`Error::is_damaged`] if it runs but its password file is
+    /// missing.
     pub fn status(&self) -> Result<ServerStatus> {
         match Postmaster::inspect(&self.data())? {
             Postmaster::Alive(file) => match accepting_port(&file) {
@@ -259,23 +260,23 @@ impl Server {
         }
     }
 
-    /// Starts the server unless it is running, and creates what is missing.
+    /// Starts the server unless it is running, and creates missing files.
     ///
-    /// A new base folder is enough. Calls from any number of threads and processes share one
-    /// server, which keeps running when the caller ends, however it ends.
+    /// The base folder may be new. Concurrent calls from threads and processes share one server.
+    /// The server keeps running when the caller ends in any way.
     ///
     /// # Errors
     ///
-    /// After an error nothing incomplete is left: an existing data folder is unchanged, a new one
-    /// is complete or absent.
+    /// An error leaves nothing incomplete: an existing data folder is unchanged, and a new one is
+    /// complete or absent.
     pub fn start(
         &self,
         installation: &Installation,
         on_event: &dyn Fn(&Event),
     ) -> Result<RunningServer> {
-        // An ephemeral server may stop itself at any moment of this, if this thread is delayed for
-        // the idle timeout. `cancel_idle_stop` returns afterwards whether that happened; then the
-        // folder may be gone, the result of `launch` is about another server, and the loop retries.
+        // An ephemeral server may stop itself at any moment here, if this thread is delayed for the
+        // idle timeout. `cancel_idle_stop` returns whether that happened. In that case the folder
+        // may be deleted, the result of `launch` belongs to another server, and the loop retries.
         let started_at = Instant::now();
         loop {
             let lock = self.lock_base("starting the server", on_event)?;
@@ -295,8 +296,8 @@ impl Server {
                 return Ok(running.clone());
             }
             let found = running.is_none_or(|running| !running.started);
-            // A server that was found running was about to stop, and one with a watchdog may have been
-            // stopped since `cancel_idle_stop`.
+            // A server that was found running may have been about to stop, and a server with a
+            // watchdog may have been stopped since `cancel_idle_stop`.
             if started_at.elapsed() >= self.timeout || !(found || self.has_watchdog()) {
                 return Err(self.exited_error()?);
             }
@@ -354,7 +355,7 @@ impl Server {
         }
     }
 
-    /// Ensures that no watchdog is about to stop the server, and returns what one has decided.
+    /// Makes sure that no watchdog is about to stop the server; returns its decision, if any.
     fn cancel_idle_stop(&self, lock: &Lock) -> Result<WatchdogDecision> {
         if self.has_watchdog() {
             watchdog::renew_lease(&self.base, lock)
@@ -369,7 +370,7 @@ impl Server {
         self.ephemeral.is_some() || watchdog::was_started(&self.base)
     }
 
-    /// Starts the server unless it is running; `None` if it has ended meanwhile.
+    /// Starts the server unless it is running; `None` if it ended during the call.
     ///
     /// The caller holds the lock.
     fn launch(
@@ -395,7 +396,7 @@ impl Server {
         let Some(running) = running else {
             return Ok(None);
         };
-        // Also for a server that was running: its start may have been killed before this step.
+        // Also for a running server: its start may have been killed before this step.
         launch::save_port(&self.base, running.port)?;
         if let Some(options) = &self.ephemeral {
             let account = account::select(self.user.as_deref(), &data, on_event)?;
@@ -416,7 +417,7 @@ impl Server {
         }
     }
 
-    /// Waits until a live server accepts connections; `None` if it has ended.
+    /// Waits until a live server accepts connections; `None` if it ended.
     fn wait_ready(&self, file: &PidFile, started: bool) -> Result<Option<RunningServer>> {
         let started_at = Instant::now();
         let pid = file.pid;
@@ -458,7 +459,8 @@ impl Server {
             Err(e) => return Err(Error::io("stop the server in", &data)(e.into())),
         }
         let started_at = Instant::now();
-        // It removes `postmaster.pid` before it ends, and leaves its working folder only at its end.
+        // A server removes `postmaster.pid` before it ends, but keeps its working folder until the
+        // end.
         while postmaster::is_alive(pid, &data) {
             if started_at.elapsed() >= self.timeout {
                 return Err(self.timeout_error(pid, "stopped"));
@@ -500,7 +502,7 @@ impl Server {
         let suffix = format!(".removed.{}", std::process::id());
         let renamed_base = folder::with_suffix(&self.base, &suffix);
         match fs::rename(&self.base, &renamed_base) {
-            // The watchdog was faster.
+            // The watchdog has already removed it.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed.map_err(Error::io("remove", &self.base))?,
         }
@@ -508,7 +510,7 @@ impl Server {
     }
 }
 
-/// Returns the port, if the server reports that it is ready and the port accepts connections.
+/// Returns the port if the server reports that it is ready and the port accepts connections.
 fn accepting_port(file: &PidFile) -> Option<u16> {
     let port = file.port.filter(|_| file.ready)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -61,13 +61,14 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
     });
 
-    // PostgreSQL has no pattern matching for an enum type.
+    // PostgreSQL has no pattern matching for enum types.
     let text = pg_type
         .is_none()
         .then(|| quote! {
             impl ::lookback::value::Text for #name {}
 
-            // Nor is the type of its arrays known without a query.
+            // The OID of an enum's array type is not known without a query
+            // either.
             impl ::lookback::value::ArrayElement for #name {
                 fn from_binary(
                     bytes: &[u8],
@@ -165,7 +166,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     })
 }
 
-/// Parses the `type` of `#[column_enum(type = "…")]`, if there is one.
+/// Parses the `type` of `#[column_enum(type = "…")]`, if it is given.
 fn pg_type(input: &DeriveInput, diagnostics: &mut Diagnostics) -> Option<LitStr> {
     const USAGE: &str = "expected type = \"name\" or type = \"schema.name\" on the enum";
     let read =
@@ -187,7 +188,7 @@ fn label(variant: &Variant, diagnostics: &mut Diagnostics) -> LitStr {
     })
 }
 
-/// Parses the only option that `#[column_enum(…)]` has here.
+/// Parses the only option of `#[column_enum(…)]` at this place.
 fn attribute(
     attributes: &[Attribute],
     known: &str,

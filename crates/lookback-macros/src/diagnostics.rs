@@ -23,7 +23,7 @@ impl Diagnostics {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Returns the value, if there are no errors.
+    /// Returns `value` if there are no errors.
     pub(crate) fn into_result<T>(self, value: T) -> syn::Result<T> {
         match self.0 {
             Some(error) => Err(error),
@@ -33,8 +33,8 @@ impl Diagnostics {
 
     /// Parses the options `name …, name …` to the end.
     ///
-    /// An error in one does not hide those of the next. `usage` is the error
-    /// where a name is missing.
+    /// An error in one option does not hide errors in the next. `usage` is the
+    /// message where a name is missing.
     pub(crate) fn parse_options(
         &mut self,
         tokens: TokenStream,
@@ -100,12 +100,12 @@ pub(crate) fn parse_parenthesized<T>(
             Err(content.error("unexpected token after the arguments"))
         }
     });
-    // The caller's parser would report left-over tokens once more.
+    // Otherwise the caller's parser would report the remaining tokens again.
     while !content.is_empty() && content.parse::<TokenTree>().is_ok() {}
     result
 }
 
-/// Stores the value of an option that must be given at most once.
+/// Stores the value of an option that may be given only once.
 pub(crate) fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
@@ -139,7 +139,7 @@ impl<T: FromStr<Err = lookback_schema::Error>> Sql<T> {
     }
 }
 
-/// Checks that PostgreSQL takes a name as it is, without truncating it.
+/// Checks that PostgreSQL accepts a name without truncating it.
 pub(crate) fn check_name(literal: &LitStr) -> syn::Result<()> {
     let name = literal.value();
     let problem = if name.is_empty() {

@@ -1,7 +1,7 @@
-//! `#[model]`: parse, check, expand.
+//! `#[model]`: parses, checks and expands a struct.
 //!
-//! [`input`] parses, with [`options`] of the struct and [`field`]s; [`check`] checks
-//! the parts against each other; [`expand`](self::expand::expand) generates the code.
+//! [`input`] parses the struct, with its [`options`] and [`field`]s. [`check`] checks that the
+//! parts fit each other. [`expand`](self::expand::expand) generates the code.
 
 use proc_macro2::TokenStream;
 
@@ -21,7 +21,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> TokenStream {
     match input::Model::parse(attribute, item.clone()) {
         Ok(model) => expand::expand(&model),
         Err(error) => {
-            // Keeps the struct itself, so that its users cause no further errors.
+            // Keeps the struct itself, so that code that uses it causes no further errors.
             let item = input::without_attributes(item);
             let error = error.into_compile_error();
             quote::quote!(#item #error)

@@ -1,4 +1,4 @@
-//! Applying pending migrations, each file in a transaction.
+//! Applies pending migrations, each file in a transaction.
 
 use std::time::{Duration, Instant};
 
@@ -28,23 +28,23 @@ pub use baseline::{Baseline, baseline};
 pub use revert::revert;
 pub use status::{Migration, MigrationState, pending, status};
 
-/// How long [`apply`] waits by default for another process that is migrating.
+/// The default wait of [`apply`] for another process that applies migrations.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of [`apply`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ApplyOptions {
-    /// The longest wait for another process that is migrating; 60 s by default.
+    /// The longest wait for another process that applies migrations; 60 s by default.
     ///
-    /// Attempts that find a table locked may take as long together.
+    /// Retries after lock conflicts on tables may take the same time in total.
     pub lock_timeout: Duration,
     /// The longest wait of a statement for a table lock; 2 s by default.
     ///
-    /// Other sessions queue behind it meanwhile. A statement with `CONCURRENTLY`
-    /// has no limit, and blocks no session.
+    /// Other sessions queue behind the statement during this wait. A statement with `CONCURRENTLY`
+    /// has no limit, because it blocks no session.
     pub statement_lock_timeout: Duration,
-    /// The options of the connection, for a [warning](Event::Pooler) about poolers.
+    /// The connection options, used for a [warning](Event::Pooler) about poolers.
     pub connected_to: Option<PgConnectOptions>,
 }
 
@@ -59,9 +59,9 @@ impl Default for ApplyOptions {
 }
 
 impl ApplyOptions {
-    /// Host and port, if they look like those of a pooler.
+    /// Host and port, if they look like those of a connection pooler.
     ///
-    /// These are PgBouncer's port and those of hosting services.
+    /// Known are PgBouncer's port and the ports of hosting services.
     fn pooler(&self) -> Option<(String, u16)> {
         let to = self.connected_to.as_ref()?;
         let (host, port) = (to.get_host(), to.get_port());
@@ -71,28 +71,27 @@ impl ApplyOptions {
 
 /// Applies the pending migrations and returns them, in order.
 ///
-/// Each file is applied in a transaction, together with its row in sqlx's table
-/// (`_sqlx_migrations`, or [another](Migrations::in_table)): it is applied or it
-/// is not. A file that starts with
-/// `-- no-transaction` is run statement by statement, and a later run resumes
-/// it where it stopped.
+/// Each file is applied in one transaction that also writes its row in sqlx's table
+/// (`_sqlx_migrations`, or [another](Migrations::in_table)). So a file is either applied completely
+/// or not at all. A file that starts with `-- no-transaction` is run statement by statement; a
+/// later run resumes it where it stopped.
 ///
-/// One process at a time applies: the others wait and then find nothing to do.
+/// Only one process at a time applies migrations. Others wait for it and then find nothing to do.
 ///
 /// # Errors
 ///
-/// - [`Error::is_statement`] if a statement failed: it names the file and the
-///   line, gives the server's own words, and says what state the database is in.
-/// - [`Error::is_locked`] if another process holds the lock, which is named.
+/// - [`Error::is_statement`] if a statement failed. The error has the file, the line, the server's
+///   message and the state of the database.
+/// - [`Error::is_locked`] if another process holds the lock. The error names it.
 /// - [`Error::is_history`] if an applied file was changed or is missing.
-/// - [`Error::is_script`] if a file is not SQL.
+/// - [`Error::is_script`] if a file is not valid SQL.
 /// - [`Error::is_hook`] if a [hook](crate::Hooks) of the migrations failed.
 ///
 /// # Cancellation
 ///
-/// Dropped before it is done, it leaves every file applied or not applied, and
-/// one without transaction for the next run to finish. The lock stays with the
-/// connection: close it, or run again on it.
+/// If the future is dropped early, every file is either applied or not applied. A file without a
+/// transaction is finished by the next run. The connection keeps the lock: close it, or run again
+/// on it.
 pub async fn apply(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -106,7 +105,7 @@ pub async fn apply(
     run.end(result).await
 }
 
-/// The work on a connection that holds the lock.
+/// A run on a connection that holds the lock.
 struct Run<'a> {
     conn: &'a mut PgConnection,
     events: EventSink<'a>,
@@ -146,7 +145,7 @@ impl<'a> Run<'a> {
 
     /// Releases the lock.
     async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
-        // The lock goes with the connection at the latest; the first error is the one to tell.
+        // Closing the connection also releases the lock, so the first error is returned.
         let ended = self.session.end(self.conn).await;
         let value = result?;
         ended?;
@@ -204,7 +203,7 @@ impl<'a> Run<'a> {
         Ok(files.iter().map(applied).collect())
     }
 
-    /// Refuses a file that is partly applied and now has a transaction.
+    /// Rejects a partly applied file that no longer runs without a transaction.
     fn check_not_partial(
         file: &MigrationFile,
         record: Option<&HistoryRecord>,
@@ -265,7 +264,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), AttemptError> {
         let begun = Instant::now();
         let mut transaction = self.conn.begin().await?;
-        // Within the transaction: from here on no pooler moves it.
+        // Checked in the transaction: from here on a pooler cannot switch the session.
         self.session.check(&mut transaction, script.name()).await?;
         let timeout = milliseconds(self.options.statement_lock_timeout);
         query("SELECT set_config('lock_timeout', $1, true)")
@@ -274,7 +273,7 @@ impl<'a> Run<'a> {
             .await?;
         for (at, step) in steps.iter().enumerate() {
             if let Err(error) = raw(&mut transaction, step.sql).await {
-                // A connection that is lost has rolled back, too.
+                // A lost connection is rolled back by the server, too.
                 let _ = transaction.rollback().await;
                 return Err(AttemptError::At(Some(at), error));
             }
@@ -286,7 +285,7 @@ impl<'a> Run<'a> {
             }
             Direction::Down => self.table.delete(&mut transaction, file.version()).await,
         };
-        // The file may have left a role or a mode in which nothing can be recorded.
+        // A role or mode that the file has set may forbid recording it.
         recorded.map_err(|error| AttemptError::At(None, error))?;
         let committed = transaction.commit().await;
         committed.map_err(|error| AttemptError::At(None, error))
@@ -304,7 +303,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Waits after an attempt that found a lock taken, or returns its holders.
+    /// Waits before a retry after a lock conflict, or returns the holders of the lock.
     async fn wait(
         &mut self,
         script: &Script,
@@ -337,15 +336,15 @@ const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The outcome of waiting for a lock.
 enum WaitOutcome {
-    /// Another attempt.
+    /// Make another attempt.
     Again,
-    /// Giving up; these sessions hold locks.
+    /// Give up; these sessions hold locks.
     Enough(Vec<Holder>),
 }
 
 /// The reason why an attempt failed.
 enum AttemptError {
-    /// The statement at this place, or `COMMIT`.
+    /// The statement with this index failed; `None` for `COMMIT`.
     At(Option<usize>, sqlx::Error),
     Other(Error),
 }
@@ -362,22 +361,22 @@ impl From<sqlx::Error> for AttemptError {
     }
 }
 
-/// Runs a statement of a file as it is, by the simple protocol.
+/// Runs a statement of a file unchanged, by the simple query protocol.
 async fn raw(conn: &mut PgConnection, sql: &str) -> Result<(), sqlx::Error> {
     let sql = AssertSqlSafe(sql.to_owned());
     sqlx::raw_sql(sql).execute(conn).await?;
     Ok(())
 }
 
-/// The time as a value of `lock_timeout`, which must not be 0.
+/// Formats a time as a value of `lock_timeout`, which must not be 0.
 fn milliseconds(time: Duration) -> String {
     let most = i32::MAX.unsigned_abs().into();
     let milliseconds = time.as_millis().clamp(1, most);
     format!("{milliseconds}ms")
 }
 
-/// A query that leaves no prepared statement: a migration may discard them, and
-/// a pooler loses them.
+/// Creates a query without a prepared statement: a migration may discard prepared statements, and a
+/// pooler loses them.
 fn query(sql: impl SqlSafeStr) -> Query<'static, Postgres, PgArguments> {
     sqlx::query(sql).persistent(false)
 }

@@ -1,4 +1,4 @@
-//! Schemas in canonical form, as the server prints them.
+//! Converts schemas to canonical form, as the server prints them.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,25 @@ mod scratch_schemas;
 
 /// Converts a schema to canonical form, as this server prints it.
 ///
-/// Types, expressions, bounds and definitions of a live database that mean the
-/// same are then equal. For that, the schema is created without rows in schemas
-/// of other names, in a scratch transaction (or a savepoint in the caller's
-/// transaction). No existing table is touched or locked; foreign keys to tables
-/// that are not in `schema` stay as they are given.
+/// After that, types, expressions, bounds and definitions that mean the same are equal to those of
+/// a live database. The schema is created without rows, in schemas with other names, in a scratch
+/// transaction. If the caller has a transaction, that is a savepoint in it. No existing table is
+/// changed or locked. Foreign keys to tables that are not in `schema` stay as given.
 ///
-/// If the role may not create schemas or extensions, or the server is
-/// read-only, `schema` is returned unchanged, and a diff may show differences
-/// that mean nothing.
+/// If the role may not create schemas or extensions, or if the server is read-only, `schema` is
+/// returned unchanged. A diff may then show differences that have no effect.
 ///
 /// # Errors
 ///
-/// [`Error::is_schema`] if the server refuses something of the schema, naming
-/// the table and the column, constraint or index, with the server's words;
-/// otherwise those of the database.
+/// [`Error::is_schema`] if the server rejects a part of the schema. The error has the table, the
+/// column, constraint or index, and the server's message. Otherwise those of the database.
 pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
     let mut transaction = ScratchTransaction::begin(conn, "BEGIN").await?;
     let result = in_scratch(transaction.conn(), schema).await;
     transaction.end(result).await
 }
 
-/// Whether [`canonical`] has what it needs: the right to create schemas, and a
-/// server that is not read-only.
+/// Whether [`canonical`] can work: the role may create schemas, and the server is not read-only.
 ///
 /// # Errors
 ///
@@ -70,7 +66,7 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         schemas: scratch.schemas().iter().skip(1).cloned().collect(),
         ..Scope::default()
     };
-    // Functions and the like are not created: they are found where they are.
+    // Functions, for example, are not created: the existing ones are used.
     let also = [default];
     set_search_path(conn, scratch.default_schema(), &also, &schema.schemas).await?;
     if !create_extensions(conn, schema).await? {
@@ -83,7 +79,7 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         .map(|printed| merge_canonical(schema, printed))
 }
 
-/// Creates the extensions; false if the role may not.
+/// Creates the extensions; returns `false` if the role may not.
 async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<bool, Error> {
     for name in &schema.extensions {
         let sql = format!("CREATE EXTENSION IF NOT EXISTS {} CASCADE", quoted(name));
@@ -115,7 +111,7 @@ async fn create(
     }
     for (name, table) in &there.tables {
         let sql = create_table(name, table)?;
-        // Apart: a text with a syntax error is not run at all.
+        // Sent alone: the server runs no part of a text with a syntax error.
         execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
         let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
         if let Err(refusal) = execute(conn, sql).await {
@@ -160,7 +156,7 @@ fn create_table(name: &Name, table: &Table) -> Result<String, Error> {
     Ok(statements.collect::<Vec<_>>().join("; "))
 }
 
-/// The part of the table that the server refuses, and its error.
+/// Finds the part of a table that the server rejects, and its error.
 async fn find_refused_part(
     conn: &mut PgConnection,
     name: &Name,
@@ -179,7 +175,7 @@ async fn find_refused_part(
     Ok((String::new(), whole))
 }
 
-/// The table with one part at a time, and the columns that the part needs.
+/// Splits a table into its parts, each with the columns that it needs.
 fn parts(table: &Table) -> Vec<(String, Table)> {
     let bare = |column: &lookback_schema::Column| lookback_schema::Column {
         collation: column.collation.clone(),
@@ -224,7 +220,7 @@ fn parts(table: &Table) -> Vec<(String, Table)> {
     parts
 }
 
-/// The given schema with the printed definitions, where there are any.
+/// The given schema, with the definitions that the server printed.
 fn merge_canonical(given: &Schema, mut printed: Schema) -> Schema {
     let mut schema = given.clone();
     for (name, table) in &mut schema.tables {
@@ -259,7 +255,7 @@ impl ServerError {
         is_change_forbidden(&self.0)
     }
 
-    /// The error with the refused object, if the server refused it.
+    /// Adds the rejected object to the error, if the server reported it.
     fn about(self, what: &str) -> Error {
         if server_error(&self.0).is_none() {
             return self.into();

@@ -1,4 +1,4 @@
-//! Checking that models, files and database match.
+//! Checks that models, files and database match.
 
 use lookback_schema::{Decisions, Plan, Schema, diff};
 use sqlx::PgConnection;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::files::Folder;
 use crate::introspect::{Scope, introspect};
 
-/// Decisions under which a comparison asks nothing: removed objects are dropped.
+/// Decisions that leave no question open: removed objects count as dropped.
 fn plain() -> Decisions {
     Decisions::assuming_drops()
 }
@@ -19,7 +19,7 @@ fn plain() -> Decisions {
 ///
 /// # Errors
 ///
-/// A folder that cannot be read, or two branches in it.
+/// A folder that cannot be read or that has two branches.
 pub fn check_models(folder: &Folder, models: &Schema) -> Result<Plan, Error> {
     let snapshot = folder
         .newest()?
@@ -31,11 +31,11 @@ pub fn check_models(folder: &Folder, models: &Schema) -> Result<Plan, Error> {
 /// Compares the database with the newest snapshot.
 ///
 /// The plan leads from the database to the snapshot, and is empty if they match.
-/// Tables that the snapshot does not have are ignored.
+/// Tables that are not in the snapshot are ignored.
 ///
 /// # Errors
 ///
-/// A folder that cannot be read, or two branches in it; those of the database.
+/// A folder that cannot be read or that has two branches; those of the database.
 pub async fn check_database(folder: &Folder, conn: &mut PgConnection) -> Result<Plan, Error> {
     let snapshot = folder
         .newest()?

@@ -22,11 +22,10 @@ pub(crate) use schema::{ColumnNeed, SchemaError};
 pub(crate) use script::{ScriptError, ScriptProblem};
 pub use statement::StatementError;
 
-/// A migration that could not be read, generated or applied.
+/// An error of reading, generating or applying a migration.
 ///
-/// Its kind is asked by predicates, such as [`is_locked`](Self::is_locked), so
-/// that more kinds may come. Its text says what is wrong; [`Remedy`] says what
-/// to do next.
+/// Predicates such as [`is_locked`](Self::is_locked) test its kind, so that kinds can be added. Its
+/// message describes the problem; [`Remedy`] describes what to do next.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<ErrorKind>);
@@ -54,7 +53,7 @@ enum ErrorKind {
 }
 
 impl Error {
-    /// Makes the error of a [hook](crate::Hooks) one of this crate.
+    /// Wraps the error of a [hook](crate::Hooks).
     pub fn from_hook(source: impl Into<BoxError>) -> Self {
         Self(Box::new(ErrorKind::Hook(source.into())))
     }
@@ -72,32 +71,32 @@ impl Error {
         }
     }
 
-    /// Whether another session is in the way, or the migration lock was lost.
+    /// Whether another session blocks the run, or the migration lock was lost.
     pub fn is_locked(&self) -> bool {
         matches!(*self.0, ErrorKind::Lock(_))
     }
 
-    /// Whether what is recorded as applied does not fit the files.
+    /// Whether the recorded migrations do not match the files.
     pub fn is_history(&self) -> bool {
         matches!(*self.0, ErrorKind::History(_))
     }
 
-    /// Whether a file is not SQL that can be applied.
+    /// Whether a file is not valid SQL or cannot be applied.
     pub fn is_script(&self) -> bool {
         matches!(*self.0, ErrorKind::Script(_))
     }
 
-    /// Whether the folder of migrations cannot be used as it is.
+    /// Whether the migrations folder is invalid or cannot be used.
     pub fn is_folder(&self) -> bool {
         matches!(*self.0, ErrorKind::Folder(_))
     }
 
-    /// Whether a migration cannot be generated from what was given.
+    /// Whether a migration cannot be generated from the given input.
     pub fn is_generate(&self) -> bool {
         matches!(*self.0, ErrorKind::Generate(_))
     }
 
-    /// Whether a schema cannot be read, or is not taken by the server.
+    /// Whether a schema cannot be read, or the server rejects it.
     pub fn is_schema(&self) -> bool {
         matches!(*self.0, ErrorKind::Schema(_))
     }
@@ -107,12 +106,12 @@ impl Error {
         matches!(*self.0, ErrorKind::Hook(_))
     }
 
-    /// Whether the driver failed, or the server refused a statement of this crate.
+    /// Whether the driver failed, or the server rejected a statement of this crate.
     pub fn is_driver(&self) -> bool {
         matches!(*self.0, ErrorKind::Driver(_))
     }
 
-    /// The renames and drops that have to be decided before a plan can be made.
+    /// The renames and drops to decide before a plan can be computed.
     pub fn questions(&self) -> &[Question] {
         match &*self.0 {
             ErrorKind::Generate(GenerateError::Undecided(questions)) => questions,
@@ -120,7 +119,7 @@ impl Error {
         }
     }
 
-    /// The next thing to do, where that is known.
+    /// The next step, if it is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match &*self.0 {
             ErrorKind::Driver(_) | ErrorKind::Hook(_) => None,
@@ -134,11 +133,11 @@ impl Error {
         }
     }
 
-    /// The error of the driver, or this error if it is of another kind.
+    /// Returns the error of the driver, if there is one.
     ///
     /// # Errors
     ///
-    /// This error, if the driver did not cause it.
+    /// This error, if it has another kind.
     pub fn into_driver(self) -> Result<sqlx::Error, Self> {
         match *self.0 {
             ErrorKind::Driver(error) => Ok(error),
@@ -146,11 +145,11 @@ impl Error {
         }
     }
 
-    /// The error of a hook, or this error if it is of another kind.
+    /// Returns the error of a hook, if there is one.
     ///
     /// # Errors
     ///
-    /// This error, if no hook caused it.
+    /// This error, if it has another kind.
     pub fn into_hook(self) -> Result<BoxError, Self> {
         match *self.0 {
             ErrorKind::Hook(error) => Ok(error),

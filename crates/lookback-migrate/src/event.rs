@@ -1,4 +1,4 @@
-//! Events of applying migrations.
+//! Events that are sent while migrations are applied.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,69 +6,71 @@ use std::time::Duration;
 /// The function that receives events.
 pub type EventSink<'a> = &'a mut (dyn FnMut(Event) + Send);
 
-/// Something that happened while migrations were applied.
+/// An event that is sent while migrations are applied.
 ///
 /// Its text is a sentence without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The connection looks as if it were to a pooler.
+    /// The connection seems to go through a pooler.
     Pooler {
         /// The host.
         host: String,
         /// The port.
         port: u16,
     },
-    /// Another process is migrating; sent at once, and every ten seconds.
+    /// Another process applies migrations; sent at once and then every ten
+    /// seconds.
     WaitingForLock {
         /// The session that holds the lock; `None` if it was just released.
         holder: Option<Holder>,
     },
-    /// A file is older than the newest that is applied.
+    /// A file is older than the newest applied one.
     OutOfOrder {
         /// The file.
         file: String,
-        /// The newest version that is applied.
+        /// The newest applied version.
         newest: i64,
     },
     /// A partly applied file is resumed.
     Resuming {
         /// The file.
         file: String,
-        /// How many of its statements took effect before.
+        /// The number of its statements that took effect before.
         done: usize,
     },
-    /// A file begins.
+    /// A file is started.
     Applying {
         /// The file.
         file: String,
     },
-    /// A lock was not free; another attempt follows after a pause.
+    /// A lock was not available; a retry follows after a pause.
     ///
-    /// It repeats the file, or the statement of a file without transaction.
+    /// The retry repeats the file, or the statement of a file without a
+    /// transaction.
     Retrying {
         /// The file.
         file: String,
         /// The line of the statement.
         line: usize,
-        /// The transactions that hold locks on tables, the oldest first.
+        /// The transactions that hold table locks, oldest first.
         holders: Vec<Holder>,
         /// The pause.
         pause: Duration,
     },
-    /// An index that a failed build had left was dropped.
+    /// An index left by a failed build was dropped.
     DroppedInvalidIndex {
         /// The index, with its schema.
         index: String,
     },
-    /// An index existed already, valid and with the same definition.
+    /// An index already exists, valid and with the same definition.
     ///
-    /// An earlier run was ended after building it.
+    /// An earlier run was stopped after it built the index.
     IndexExists {
         /// The index, with its schema.
         index: String,
     },
-    /// An index was dropped already: an earlier run was ended after it.
+    /// An index was already dropped: an earlier run was stopped after that.
     IndexAlreadyDropped {
         /// The index, as written.
         index: String,
@@ -77,14 +79,14 @@ pub enum Event {
     Applied {
         /// The file.
         file: String,
-        /// How long it took.
+        /// The duration.
         time: Duration,
     },
-    /// A migration was reverted, and is no longer recorded.
+    /// A migration was reverted and is no longer recorded.
     Reverted {
-        /// The file that undid it.
+        /// The file that reverted it.
         file: String,
-        /// How long it took.
+        /// The duration.
         time: Duration,
     },
 }
@@ -93,13 +95,13 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The process of the server.
+    /// The server process of the session.
     pub pid: i32,
     /// The `application_name` of the client.
     pub program: String,
-    /// The statement it is running, or ran last, cut to one short line.
+    /// The statement that it runs or ran last, shortened to one line.
     pub query: String,
-    /// The time since when, as the server prints it.
+    /// The start time, as the server prints it.
     pub since: String,
 }
 
@@ -187,7 +189,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// The sessions that hold locks, as lines.
+/// Formats sessions that hold locks, one per line.
 pub(crate) struct Listed<'a>(pub(crate) &'a [Holder]);
 
 impl fmt::Display for Listed<'_> {

@@ -1,4 +1,4 @@
-//! Generating migration files from a schema.
+//! Generates migration files from a schema.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::files::Folder;
 use crate::files::journal::Journal;
 use crate::rebase::snapshot_name;
 
-/// An upper limit for the files of a migration, each with a version of its own.
+/// The largest number of files of a migration, each with its own version.
 const MAX_FILES: i64 = 1_000_000;
 
 /// Options of [`generate`].
@@ -21,9 +21,9 @@ pub struct GenerateOptions {
     pub name: Option<String>,
     /// Decisions that the schemas leave open.
     pub decisions: Decisions,
-    /// Whether each file gets one that reverts it.
+    /// Whether each file gets another one that reverts it.
     pub reversible: bool,
-    /// The version of the first file, later than the others; the time if `None`.
+    /// The version of the first file, later than existing ones; the time if `None`.
     pub version: Option<i64>,
 }
 
@@ -35,29 +35,29 @@ pub struct Generated {
     pub plan: Plan,
     /// The files that were written, the snapshot last; empty if nothing changed.
     pub files: Vec<PathBuf>,
-    /// The risks of applying them, with the name of the file.
+    /// The risks of applying the files, with the file names.
     pub risks: Vec<(String, Risk)>,
 }
 
 /// Generates the migration from the newest snapshot of `folder` to `models`.
 ///
-/// Writes its files with a snapshot. Needs no database.
+/// Writes the files of the migration and a snapshot. Needs no database.
 ///
-/// `now` gives the versions: `YYYYMMDDhhmmss` in UTC, and later than every
-/// file that is there; or [`GenerateOptions::version`] does.
+/// Versions are `now` as `YYYYMMDDhhmmss` in UTC, and later than those of all existing files.
+/// [`GenerateOptions::version`] sets them instead.
 ///
 /// # Errors
 ///
-/// [`Error::is_generate`] if the version is not later than those of the folder, or
-/// [`Error::questions`] have to be decided; [`Error::is_folder`] if the folder
-/// cannot be read or written, or has migrations of two branches.
+/// [`Error::is_generate`] if the version is not later than those of the folder, or if there are
+/// [`Error::questions`] to decide; [`Error::is_folder`] if the folder cannot be read or written, or
+/// has migrations of two branches.
 pub fn generate(
     folder: &Folder,
     models: &Schema,
     options: &GenerateOptions,
     now: DateTime<Utc>,
 ) -> Result<Generated, Error> {
-    // In this order: the commit finds files written after the versions were read.
+    // In this order, the commit detects files that were written after the versions were read.
     let last = folder.last_version()?;
     let first = later_version(folder, last, options.version, now)?;
     let newest = folder.newest()?;
@@ -77,13 +77,13 @@ pub fn generate(
 /// A migration that is not written yet.
 pub(super) struct Draft {
     pub(super) plan: Plan,
-    /// Names and texts, the snapshot last; none if there is nothing to do.
+    /// File names and texts, the snapshot last; empty if nothing changes.
     pub(super) files: Vec<(String, String)>,
     risks: Vec<(String, Risk)>,
 }
 
 impl Draft {
-    /// The result once it is written to `folder`.
+    /// The result of writing it to `folder`.
     pub(super) fn generated(&self, folder: &Folder) -> Generated {
         let names = self.files.iter().map(|(name, _)| name);
         Generated {
@@ -96,7 +96,7 @@ impl Draft {
 
 /// Drafts the migration from the schema of `parent` to `models`.
 ///
-/// Its files have the versions from `first` on.
+/// Its files get the versions from `first` on.
 pub(super) fn draft(
     parent: Option<&Snapshot>,
     models: &Schema,
@@ -155,7 +155,7 @@ fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {
 
 /// Writes an empty file for a handwritten change of data.
 ///
-/// Its version is the given one, or the time.
+/// Its version is the given one or the current time.
 ///
 /// # Errors
 ///
@@ -178,7 +178,7 @@ pub fn generate_empty(
 ///
 /// # Errors
 ///
-/// [`Error::is_generate`], with what would be right as its remedy.
+/// [`Error::is_generate`], with a remedy that describes a valid name.
 pub fn check_name(name: &str) -> Result<(), Error> {
     validated_name(name).map(|_| ())
 }
@@ -198,8 +198,8 @@ fn validated_name(name: &str) -> Result<String, Error> {
 
 /// The version of the next file.
 ///
-/// It is the given one, if that is later than those of the folder. Without one,
-/// it is the time, or one more than the latest version if that is later.
+/// The given version, if it is later than those of the folder. Without one, the time, or the latest
+/// version plus one if that is later.
 pub(super) fn next_version(
     folder: &Folder,
     given: Option<i64>,

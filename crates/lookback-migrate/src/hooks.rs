@@ -1,4 +1,4 @@
-//! Work around the files of a set of migrations.
+//! Hooks that run before and after the files of a set of migrations.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,12 +11,12 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The future that a hook returns: `Box::pin(async move { … })`.
 pub type HookFuture<'a> = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send + 'a>>;
 
-/// Work around the files of a set of migrations, such as creating an extension.
+/// Hooks of a set of migrations, for example to create an extension.
 ///
-/// Each function does nothing by default. A run ends with the first one that
-/// fails, and [`Error::into_hook`](crate::Error::into_hook) gives its
-/// error back. [`Migrations::with_hooks`](crate::Migrations::with_hooks) adds
-/// them to a set; only [`apply`](crate::apply()) calls them.
+/// By default, each function does nothing. A run ends with the first hook that fails;
+/// [`Error::into_hook`](crate::Error::into_hook) returns its error.
+/// [`Migrations::with_hooks`](crate::Migrations::with_hooks) adds hooks to a set. Only
+/// [`apply`](crate::apply()) calls them.
 ///
 /// ```
 /// use lookback_migrate::{HookFuture, Hooks};
@@ -41,7 +41,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Runs under the lock, once the files are known to be applicable.
+    /// Runs under the lock, after the files are checked.
     fn before_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
         let _ = conn;
         Box::pin(async { Ok(()) })
@@ -54,7 +54,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
     }
 }
 
-/// The hooks of migrations that need none.
+/// The hooks of a set of migrations without any.
 #[derive(Debug)]
 pub(crate) struct NoHooks;
 

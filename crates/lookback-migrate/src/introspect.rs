@@ -1,4 +1,4 @@
-//! The schema of a live database, from its catalog.
+//! Reads the schema of a live database from its catalog.
 
 use std::collections::BTreeSet;
 
@@ -13,30 +13,30 @@ mod catalog;
 
 pub(crate) use catalog::{current_schema, set_search_path};
 
-/// The table in which sqlx's migrator records what is applied.
+/// The table in which sqlx's migrator records applied migrations.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
-/// The objects of a database that are read.
+/// The objects of a database to read.
 ///
-/// Anything else is not in the resulting schema, so that no plan drops it. By
-/// default, the tables and enums of the default schema are read.
+/// Other objects are not in the resulting schema, so that no plan drops them. By default, the
+/// tables and enums of the default schema are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Scope {
-    /// The schema whose names are written unqualified.
+    /// The schema whose objects get unqualified names.
     ///
     /// `None` means the first one of the connection's `search_path`.
     pub default_schema: Option<String>,
     /// The schemas to read besides the default one.
     pub schemas: BTreeSet<String>,
-    /// The tables to read; `None` for all. Partitions come with their table.
+    /// The tables to read; `None` for all. Partitions are read with their table.
     pub tables: Option<BTreeSet<Name>>,
     /// The enums to read; `None` for all.
     pub enums: Option<BTreeSet<Name>>,
 }
 
 impl Scope {
-    /// The tables and enums of the default schema and of these schemas.
+    /// Selects the tables and enums of the default schema and of these schemas.
     pub fn schemas(names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             schemas: names.into_iter().map(Into::into).collect(),
@@ -44,7 +44,7 @@ impl Scope {
         }
     }
 
-    /// The tables and enums of these schemas, and no others.
+    /// Selects the tables and enums in these schemas, and no others.
     pub fn of<'a>(schemas: impl IntoIterator<Item = &'a Schema>) -> Self {
         let (mut named, mut tables, mut enums) =
             (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -67,18 +67,17 @@ impl Scope {
     }
 }
 
-/// The schema of a live database, and notes on what it leaves out.
+/// The schema of a live database, and notes on objects that it leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Introspection {
-    /// Its schema.
+    /// The schema.
     pub schema: Schema,
-    /// Indexes that a failed `CREATE INDEX CONCURRENTLY` left.
+    /// Indexes left by a failed `CREATE INDEX CONCURRENTLY`.
     ///
-    /// They serve no query and are not in the schema.
+    /// They are used by no query and are not in the schema.
     pub invalid_indexes: Vec<Name>,
-    /// The objects that a [`Schema`] cannot describe, or only in part, as
-    /// sentences.
+    /// Sentences on objects that a [`Schema`] cannot describe, or only in part.
     pub notes: Vec<String>,
 }
 
@@ -95,19 +94,17 @@ pub async fn introspect(conn: &mut PgConnection, scope: &Scope) -> Result<Schema
 ///
 /// The number of queries does not depend on the number of tables.
 ///
-/// Views, functions, triggers, sequences, foreign tables, tables that inherit
-/// without being partitions, objects of extensions, the table of applied
-/// migrations, and objects that only a partition has are not read. Names are printed without the default schema, and what
-/// extensions brought without the schema that they are in, unless it is one of
-/// those that are read.
+/// Not read are views, functions, triggers, sequences, foreign tables, tables that inherit without
+/// being partitions, objects of extensions, the table of applied migrations, and objects that only
+/// a partition has. Names in the default schema are printed without it. Names of extension objects
+/// are printed without their schema, unless that is one of the schemas to read.
 ///
-/// Everything is read in one transaction: its own, or the caller's transaction.
-/// Nothing is changed.
+/// Everything is read in one transaction: its own, or the caller's transaction. Nothing is changed.
 ///
 /// # Errors
 ///
-/// Those of the database; [`Error::is_schema`] if there is no default schema, or
-/// a column is of a form that this version does not know.
+/// Those of the database; [`Error::is_schema`] if there is no default schema, or if a column has a
+/// form that this version does not support.
 pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Introspection, Error> {
     const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     let mut transaction = ScratchTransaction::begin(conn, BEGIN).await?;
@@ -115,9 +112,9 @@ pub async fn read(conn: &mut PgConnection, scope: &Scope) -> Result<Introspectio
     transaction.end(result).await
 }
 
-/// Reads in the caller's transaction, and changes its `search_path`.
-/// Functions and the like in the schemas `also` are printed without them;
-/// `named` are those of extensions that are printed with theirs.
+/// Reads in the caller's transaction, and changes its `search_path`. Functions and other objects in
+/// the schemas `also` are printed without the schema. Extension objects in the schemas `named` are
+/// printed with it.
 pub(crate) async fn read_here(
     conn: &mut PgConnection,
     scope: &Scope,

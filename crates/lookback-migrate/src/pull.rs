@@ -1,4 +1,4 @@
-//! Pulling models from an existing database.
+//! Generates models from an existing database.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,11 @@ mod table;
 mod text;
 mod unsupported_objects;
 
-/// Conventions of the models that are written.
+/// Conventions of the generated models.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PullOptions {
-    /// How many dimensions the common column `embedding` has.
+    /// The number of dimensions of the common column `embedding`.
     pub dimensions: usize,
     /// Whether the application pre-creates a partition, by table and partition name.
     pub is_precreated: fn(&str, &str) -> bool,
@@ -43,22 +43,20 @@ impl Default for PullOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RustCode {
-    /// The text of the module, laid out as `rustfmt` does it.
+    /// The text of the module, formatted as by `rustfmt`.
     pub text: String,
-    /// The objects that are not in it, as sentences.
+    /// Sentences on the objects that are not in it.
     pub notes: Vec<String>,
 }
 
-/// Reads a database and writes models for it, as [`rust_code`] does.
+/// Reads a database and generates models for it, as [`rust_code`] does.
 ///
-/// The notes name everything of these schemas that models do not have, such as
-/// views and functions, and schemas with tables that were not read. Nothing is
-/// changed.
+/// The notes name all objects of these schemas that models cannot describe, such as views and
+/// functions, and other schemas with tables. Nothing is changed.
 ///
 /// # Errors
 ///
-/// Those of [`read`](crate::read); [`Error::is_schema`] if a schema of
-/// `scope` is not there.
+/// Those of [`read`](crate::read); [`Error::is_schema`] if a schema of `scope` does not exist.
 pub async fn pull(
     conn: &mut PgConnection,
     scope: &Scope,
@@ -111,12 +109,12 @@ fn remove_precreated_partitions(schema: &mut Schema, options: &PullOptions) {
     }
 }
 
-/// Writes a schema as a Rust module: a `#[model]` for each table, an enum for
-/// each enum type, and `fn models() -> Models` with all of them.
+/// Generates a Rust module from a schema: a `#[model]` for each table, an enum for each enum type,
+/// and `fn models() -> Models` with all of them.
 ///
-/// A table with the five common columns as every model has them becomes one
-/// that is read and written, any other is `schema_only`. What a model does not
-/// express is in a note, and in a comment of the module.
+/// A table with the five common columns of every model becomes a model with records; any other
+/// table becomes a `schema_only` model. A note and a comment in the module list what a model cannot
+/// express.
 ///
 /// ```
 /// use lookback_migrate::{PullOptions, rust_code};
@@ -132,12 +130,12 @@ pub fn rust_code(schema: &Schema, options: &PullOptions) -> RustCode {
     write_module(schema, Vec::new(), options)
 }
 
-/// Writes the module, with `notes` of what was left out before.
+/// Generates the module, with `notes` on objects that were left out before.
 fn write_module(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) -> RustCode {
     let dimensions = options.dimensions;
     let mut names = TypeNames::default();
     let mut tables = Vec::new();
-    // A table is read and written or not whatever its enums are called.
+    // The kind of a model does not depend on the names of its enums.
     let known = enums::named(schema, &mut TypeNames::default(), &mut Vec::new());
     let known = Types::new(known, dimensions);
     for (name, table) in &schema.tables {
@@ -189,7 +187,7 @@ fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
 
 /// The `use` lines for the types of the fields.
 fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
-    // The words of `Hidden<Option<DateTime<Utc>>>`.
+    // The identifiers in a type such as `Hidden<Option<DateTime<Utc>>>`.
     let words: BTreeSet<&str> = models
         .iter()
         .flat_map(Model::types)
@@ -208,7 +206,7 @@ fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
         };
         names.iter().copied().filter(is_used).collect()
     };
-    // In the order of rustfmt.
+    // In rustfmt's order.
     for (path, names) in [
         ("lookback::embedding", used(&["Embedding"])),
         ("lookback::migrate", used(&["Models"])),
@@ -224,7 +222,7 @@ fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
     text
 }
 
-/// The function `models`, without what follows from the models themselves.
+/// Generates the function `models`, without parts that the models imply.
 fn models_function(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) -> String {
     let mut without = Schema {
         tables: models
@@ -240,7 +238,7 @@ fn models_function(schema: &Schema, models: &[Model<'_>], enums: &enums::Enums) 
     }
     let known = match without.clone().completed() {
         Ok(known) => known,
-        // Then all of them are named.
+        // In that case all objects are named.
         Err(_) => without,
     };
     let mut calls = Vec::new();

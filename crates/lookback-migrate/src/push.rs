@@ -1,4 +1,4 @@
-//! Pushing a schema into a database, for development.
+//! Pushes a schema into a database, for development.
 
 use lookback_schema::{Change, Decisions, Name, Plan, Risk, Schema};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
@@ -10,13 +10,14 @@ use crate::sqlstate;
 
 /// The live schema and the models' schema, both in canonical form.
 ///
-/// [`lookback_schema::diff`] compares them. Tables of the database that neither
-/// `models` nor `known` (the newest snapshot) has are in neither, unless
-/// `decisions` rename them.
+/// [`lookback_schema::diff`] compares them. A database table is left out if
+/// neither `models` nor `known` (the newest snapshot) has it, unless
+/// `decisions` renames it.
 ///
 /// # Errors
 ///
-/// Those of the database; an expression of the models that it refuses.
+/// Those of the database; an expression of the models that the database
+/// rejects.
 pub async fn comparable_schemas(
     conn: &mut PgConnection,
     models: &Schema,
@@ -25,7 +26,7 @@ pub async fn comparable_schemas(
 ) -> Result<(Schema, Schema), Error> {
     let mut scope = Scope::of([models, known]);
     for (from, _) in &decisions.renames {
-        // A column is no table: then there is none of that name.
+        // The path of a column gives a name that no table has.
         if let Ok(name) = from.to_string().parse::<Name>() {
             scope.schemas.extend(name.schema.clone());
             scope.tables.get_or_insert_default().insert(name.clone());
@@ -37,10 +38,11 @@ pub async fn comparable_schemas(
     Ok((live, wanted))
 }
 
-/// The tables that `plan` creates, each with a similar one of the database.
+/// Lists the tables that `plan` creates, each with a similar table of the
+/// database.
 ///
-/// A similar table is in no model and has most of the columns: it may be the
-/// same one under another name.
+/// A similar table is in no model and has most of the columns. It may be the
+/// same table with another name.
 ///
 /// # Errors
 ///
@@ -100,11 +102,11 @@ pub fn objects_losing_data(plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a plan that loses data of an object that is not named.
+/// Rejects a plan that loses data of an object that is not in `allowed`.
 ///
 /// # Errors
 ///
-/// [`Error::is_generate`], with each object in its remedy.
+/// [`Error::is_generate`], with all objects in its remedy.
 pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
     let lost: Vec<String> = objects_losing_data(plan)
         .into_iter()
@@ -118,12 +120,12 @@ pub fn check_data_loss(plan: &Plan, allowed: &[String]) -> Result<(), Error> {
 
 /// Executes a plan in one transaction.
 ///
-/// `allow_data_loss` names each object that may lose data. No row is changed
-/// or removed to make a change fit.
+/// `allow_data_loss` lists the objects that may lose data. No row is changed or
+/// deleted to make a change possible.
 ///
 /// # Errors
 ///
-/// Those of [`check_data_loss`]; [`Error::is_schema`] if the database refuses a
+/// Those of [`check_data_loss`]; [`Error::is_schema`] if the database rejects a
 /// statement. Nothing is changed then.
 pub async fn push(
     conn: &mut PgConnection,
@@ -134,7 +136,8 @@ pub async fn push(
     let mut transaction = conn.begin().await?;
     for step in &plan.steps {
         for statement in step.change.statements() {
-            // The differ writes it: names in quotes, expressions of the models.
+            // The diff creates the statement: names are quoted, expressions are
+            // from the models.
             if let Err(error) = transaction.execute(AssertSqlSafe(statement.as_str())).await {
                 return Err(refused(&step.change, &statement, error));
             }
@@ -158,7 +161,7 @@ fn refused(change: &Change, statement: &str, source: sqlx::Error) -> Error {
     .into()
 }
 
-/// The expression that the existing rows need before the change fits.
+/// The expression that existing rows need before the change is possible.
 fn needed(change: &Change, code: &str) -> Option<ColumnNeed> {
     let object = change.object();
     match change {

@@ -1,4 +1,4 @@
-//! Migrations that were generated on several branches, in one sequence.
+//! Puts migrations that were generated on several branches in one sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use crate::files::folder::version_of;
 use crate::files::journal::Journal;
 use crate::generate::{GenerateOptions, Generated, draft, next_version};
 
-/// The plan that puts the snapshots of a folder in one sequence.
+/// A plan that puts the snapshots of a folder in one sequence.
 ///
-/// The sequence is that of their versions, in which a new database gets the
-/// files. A migration changes the difference between its parent's snapshot and
-/// its own. One that moves behind another gets that as its parent, and a schema
-/// with both changes. Its SQL stays as it is.
+/// The order is that of the versions, in which a new database applies the
+/// files. The change of a migration is the difference between its parent's
+/// snapshot and its own. A migration that is moved behind another gets that one
+/// as its parent, and a schema with both changes. Its SQL is not changed.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Rebase {
@@ -25,21 +25,21 @@ pub struct Rebase {
     pub rewritten: Vec<Snapshot>,
     /// The snapshots that are removed with their files, to be regenerated.
     pub removed: Vec<Snapshot>,
-    /// The newest snapshot that is kept.
+    /// The newest snapshot that stays.
     newest: Option<Snapshot>,
 }
 
 impl Rebase {
     /// Plans the rebase of the snapshots of `folder`; writes nothing.
     ///
-    /// `regenerate` has the versions of migrations to remove. Those that follow
-    /// them on their branch are removed, too.
+    /// `regenerate` contains the versions of migrations to remove. Migrations
+    /// that follow them on their branch are removed, too.
     ///
     /// # Errors
     ///
     /// [`Error::is_generate`] with each object that two branches change, and what
     /// each does, and for a version in `regenerate` that is on no branch;
-    /// [`Error::is_folder`] for a snapshot that follows one which is not there.
+    /// [`Error::is_folder`] for a snapshot whose parent is missing.
     pub fn plan(folder: &Folder, regenerate: &[i64]) -> Result<Self, Error> {
         let snapshots = folder.snapshots()?;
         let known = in_order(&snapshots)?;
@@ -79,7 +79,7 @@ impl Rebase {
         Err(GenerateError::Conflicts(conflicts).into())
     }
 
-    /// Puts a snapshot behind the newest.
+    /// Puts a snapshot behind the newest one.
     fn follow(
         &mut self,
         snapshot: &Snapshot,
@@ -115,18 +115,18 @@ impl Rebase {
         Ok(())
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the plan changes nothing.
     pub fn is_empty(&self) -> bool {
         self.rewritten.is_empty() && self.removed.is_empty()
     }
 
-    /// The schema after all migrations that stay.
+    /// The schema after all migrations that are kept.
     pub fn schema(&self) -> Schema {
         let schema = self.newest.as_ref().map(|newest| newest.schema.clone());
         schema.unwrap_or_default()
     }
 
-    /// The names of handwritten files that come after a removed one.
+    /// The names of handwritten files that come after a removed migration.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Rebase {
         Ok(names)
     }
 
-    /// The files that are written, and those that are removed.
+    /// The files to write and the files to remove.
     ///
     /// # Errors
     ///
@@ -158,8 +158,8 @@ impl Rebase {
         Ok((written, journal.remove.iter().map(path).collect()))
     }
 
-    /// Writes all of it, or nothing. If the process is killed while writing,
-    /// [`Folder::finish`] does the rest.
+    /// Writes all files or none. If the process is killed while writing,
+    /// [`Folder::finish`] completes the change.
     ///
     /// # Errors
     ///
@@ -168,11 +168,12 @@ impl Rebase {
         self.journal(folder)?.commit(folder)
     }
 
-    /// Writes it, with the migration from the snapshots that stay to `models`.
+    /// Writes the plan, and the migration from the remaining snapshots to
+    /// `models`.
     ///
     /// # Errors
     ///
-    /// Those of [`generate`](crate::generate()). Nothing is written then.
+    /// Those of [`generate`](crate::generate()); then nothing is written.
     pub fn generate(
         &self,
         folder: &Folder,
@@ -214,7 +215,7 @@ pub(super) fn snapshot_name(version: i64) -> String {
     format!("meta/{version}.json")
 }
 
-/// The snapshots by version, after checking their parents and files.
+/// Checks parents and files of the snapshots, and returns them by version.
 fn in_order(snapshots: &[Snapshot]) -> Result<BTreeMap<i64, &Snapshot>, Error> {
     let mut known = BTreeMap::new();
     let mut files: BTreeMap<i64, i64> = BTreeMap::new();
@@ -249,7 +250,7 @@ fn is_linear(snapshots: &[Snapshot]) -> bool {
     })
 }
 
-/// The versions of snapshots to remove: those asked for, and their followers.
+/// The versions of the snapshots to remove: requested ones and their followers.
 fn removed(snapshots: &[Snapshot], regenerate: &[i64]) -> Result<BTreeSet<i64>, Error> {
     let mut removed = BTreeSet::new();
     for wanted in regenerate {
@@ -263,8 +264,8 @@ fn removed(snapshots: &[Snapshot], regenerate: &[i64]) -> Result<BTreeSet<i64>, 
                 gone.insert(snapshot.version);
             }
         }
-        // Of a migration that every other one of its time follows or is
-        // followed by, nothing was generated beside it.
+        // If all other migrations come before or after this one, no migration
+        // was generated on another branch beside it.
         let beside = |snapshot: &&Snapshot| {
             !gone.contains(&snapshot.version)
                 && !found.is_some_and(|found| follows(snapshots, found, snapshot.version))
@@ -277,7 +278,7 @@ fn removed(snapshots: &[Snapshot], regenerate: &[i64]) -> Result<BTreeSet<i64>, 
     Ok(removed)
 }
 
-/// Whether a snapshot comes after the one of this version.
+/// Whether a snapshot comes after the one with this version.
 fn follows(snapshots: &[Snapshot], snapshot: &Snapshot, version: i64) -> bool {
     let mut parent = snapshot.parent;
     while let Some(this) = parent {

@@ -9,15 +9,15 @@ use crate::sqlstate::is_no_transaction;
 ///
 /// It is rolled back by [`end`](Self::end), and when it is dropped.
 pub(crate) enum ScratchTransaction<'c> {
-    /// One that the driver knows of.
+    /// A transaction that the driver has started.
     Known(Transaction<'c, Postgres>),
-    /// A savepoint in a transaction that was begun with `BEGIN` as a query.
+    /// A savepoint in a transaction that was started with a `BEGIN` query.
     Unknown(&'c mut PgConnection),
 }
 
 impl<'c> ScratchTransaction<'c> {
-    /// Begins one by the statement `begin`, or a savepoint if the caller has a
-    /// transaction.
+    /// Starts a transaction with the statement `begin`, or a savepoint if the
+    /// caller already has a transaction.
     pub(crate) async fn begin(
         conn: &'c mut PgConnection,
         begin: &'static str,
@@ -34,7 +34,7 @@ impl<'c> ScratchTransaction<'c> {
         }
     }
 
-    /// The connection in it.
+    /// The connection of the transaction.
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
         match self {
             Self::Known(transaction) => transaction,
@@ -42,8 +42,8 @@ impl<'c> ScratchTransaction<'c> {
         }
     }
 
-    /// Rolls back, and returns `result`. Its error comes before that of the
-    /// rollback.
+    /// Rolls back and returns `result`. An error in `result` comes before an
+    /// error of the rollback.
     pub(crate) async fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
         let undone = match self {
             Self::Known(transaction) => transaction.rollback().await,

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgDatabaseError;
 
-/// The class of values that do not fit.
+/// The class of values that do not fit a type.
 pub(crate) const DATA_EXCEPTION: &str = "22";
 pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
 pub(crate) const ACTIVE_SQL_TRANSACTION: &str = "25001";
@@ -11,26 +11,26 @@ pub(crate) const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
 pub(crate) const DEADLOCK_DETECTED: &str = "40P01";
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub(crate) const DATATYPE_MISMATCH: &str = "42804";
-/// A table or index, a type, schema or extension, and a column that exists already.
+/// Duplicate table or index; duplicate type, schema or extension; duplicate column.
 pub(crate) const DUPLICATES: [&str; 3] = ["42P07", "42710", "42701"];
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 pub(crate) const QUERY_CANCELED: &str = "57014";
-/// The class of sessions that the server or an administrator has ended: 57P01 and others.
+/// The class of sessions ended by the server or an administrator, such as 57P01.
 pub(crate) const SESSION_ENDED: &str = "57P";
 
-/// The error of the server, if the driver's error is one.
+/// The error of the server, if the driver's error contains one.
 pub(crate) fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
     error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref())
 }
 
-/// The SQLSTATE of an error of the server.
+/// The SQLSTATE of a server error.
 pub(crate) fn code(error: &sqlx::Error) -> Option<&str> {
     server_error(error).map(PgDatabaseError::code)
 }
 
-/// Whether a lock was not free, and another attempt may find it so.
+/// Whether a lock was not available, so that a retry may succeed.
 pub(crate) fn is_lock_conflict(error: &sqlx::Error) -> bool {
     matches!(code(error), Some(LOCK_NOT_AVAILABLE | DEADLOCK_DETECTED))
 }
@@ -40,7 +40,7 @@ pub(crate) fn is_connection_lost(error: &sqlx::Error) -> bool {
     code(error).is_none_or(|code| code.starts_with(SESSION_ENDED))
 }
 
-/// Whether the role or the server allows no such change.
+/// Whether the role or the server forbids the change.
 pub(crate) fn is_change_forbidden(error: &sqlx::Error) -> bool {
     matches!(
         code(error),
@@ -48,7 +48,7 @@ pub(crate) fn is_change_forbidden(error: &sqlx::Error) -> bool {
     )
 }
 
-/// Whether a savepoint was refused because there is no transaction.
+/// Whether a savepoint was rejected because there is no transaction.
 pub(crate) fn is_no_transaction(error: &sqlx::Error) -> bool {
     code(error) == Some(NO_ACTIVE_SQL_TRANSACTION)
 }

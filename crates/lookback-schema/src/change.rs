@@ -1,5 +1,5 @@
-//! One change of a schema: typed, so that it can be shown, weighed, written as
-//! SQL and applied to a [`Schema`](crate::Schema).
+//! One typed change of a schema. A change can be displayed, checked for risks,
+//! written as SQL and applied to a [`Schema`](crate::Schema).
 
 use crate::schema::{Column, Constraint, Index, Partition, Table};
 use crate::syntax::DataType;
@@ -38,31 +38,31 @@ pub enum Change {
         name: Name,
         /// The value.
         value: String,
-        /// The value it comes after; first if none.
+        /// The value that it comes after; `None` puts it first.
         after: Option<String>,
-        /// The value it comes before, where it is the first.
+        /// The value that it comes before, if it is the first.
         before: Option<String>,
     },
     /// `ALTER TYPE … RENAME VALUE`
     RenameEnumValue {
         /// The type.
         name: Name,
-        /// The value now.
+        /// The old value.
         from: String,
-        /// The value then.
+        /// The new value.
         to: String,
     },
     /// `ALTER TYPE … RENAME TO`, and `SET SCHEMA`
     RenameEnum {
-        /// The name now.
+        /// The old name.
         from: Name,
-        /// The name then.
+        /// The new name.
         to: Name,
     },
     /// `DROP TYPE`
     DropEnum(Name),
-    /// `CREATE TABLE`, with its primary key and checks, without other
-    /// constraints and indexes
+    /// `CREATE TABLE` with its primary key and checks; other constraints and
+    /// indexes are changes of their own
     CreateTable {
         /// The table.
         name: Name,
@@ -73,9 +73,9 @@ pub enum Change {
     DropTable(Name),
     /// `ALTER TABLE … RENAME TO`, and `SET SCHEMA`
     RenameTable {
-        /// The name now.
+        /// The old name.
         from: Name,
-        /// The name then.
+        /// The new name.
         to: Name,
     },
     /// `ALTER TABLE … ADD COLUMN`
@@ -100,9 +100,9 @@ pub enum Change {
     RenameColumn {
         /// The table.
         table: Name,
-        /// The name now.
+        /// The old name.
         from: String,
-        /// The name then.
+        /// The new name.
         to: String,
     },
     /// `ALTER COLUMN … TYPE`
@@ -111,15 +111,15 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// The type now.
+        /// The old type.
         from: DataType,
-        /// The type then.
+        /// The new type.
         to: DataType,
-        /// The collation then, if not that of the type.
+        /// The new collation, if it is not that of the type.
         collation: Option<Name>,
-        /// The conversion of a value, if an assignment cast does not do it.
+        /// The conversion of a value, if an assignment cast is not enough.
         using: Option<Expression>,
-        /// The removed values of an enum that is recreated under its name.
+        /// The removed values, if an enum is recreated under the same name.
         without: Option<Vec<String>>,
     },
     /// `ALTER COLUMN … SET DEFAULT`
@@ -144,7 +144,7 @@ pub enum Change {
         table: Name,
         /// The column.
         column: String,
-        /// A check of the same is valid: the rows need not be read.
+        /// Whether a valid check already proves it, so that no rows are read.
         proved: bool,
     },
     /// `ALTER COLUMN … DROP NOT NULL`
@@ -154,7 +154,7 @@ pub enum Change {
         /// The column.
         column: String,
     },
-    /// `UPDATE … SET … WHERE … IS NULL`: the value of rows that have none
+    /// `UPDATE … SET … WHERE … IS NULL`: replaces nulls in existing rows
     FillNulls {
         /// The table.
         table: Name,
@@ -164,10 +164,11 @@ pub enum Change {
         value: Expression,
         /// Whether a constraint of the table is deferred.
         ///
-        /// It is set to immediate, as no table is altered while one is pending.
+        /// Such constraints are set to immediate first: PostgreSQL does not
+        /// alter a table while one of its checks is pending.
         deferred: bool,
     },
-    /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, going on after the
+    /// `ALTER COLUMN … ADD GENERATED … AS IDENTITY`, which continues after the
     /// largest value
     AddIdentity {
         /// The table.
@@ -193,7 +194,7 @@ pub enum Change {
         /// The column.
         column: String,
     },
-    /// A sequence that the column owns and takes its default from
+    /// A sequence that the column owns and gets its default from
     AddSerial {
         /// The table.
         table: Name,
@@ -204,14 +205,14 @@ pub enum Change {
         /// The sequence.
         sequence: Name,
     },
-    /// The default and the sequence of a serial column gone
+    /// Drops the default and the sequence of a serial column
     DropSerial {
         /// The table.
         table: Name,
         /// The column.
         column: String,
     },
-    /// `ALTER COLUMN … DROP EXPRESSION`: its values stay
+    /// `ALTER COLUMN … DROP EXPRESSION`, which keeps the values
     DropExpression {
         /// The table.
         table: Name,
@@ -227,8 +228,8 @@ pub enum Change {
         /// The constraint.
         constraint: Constraint,
     },
-    /// `ADD CONSTRAINT … USING INDEX`: a key of an index that is there, which
-    /// gets the name of the key
+    /// `ADD CONSTRAINT … USING INDEX`: makes a key from an existing index,
+    /// which gets the name of the key
     AttachKey {
         /// The table.
         table: Name,
@@ -257,9 +258,9 @@ pub enum Change {
     RenameConstraint {
         /// The table.
         table: Name,
-        /// The name now.
+        /// The old name.
         from: String,
-        /// The name then.
+        /// The new name.
         to: String,
     },
     /// `CREATE INDEX`
@@ -270,7 +271,7 @@ pub enum Change {
         name: String,
         /// The index.
         index: Index,
-        /// Without blocking writers, outside a transaction.
+        /// Whether it is built outside a transaction, without blocking writers.
         concurrently: bool,
     },
     /// `DROP INDEX`
@@ -284,9 +285,9 @@ pub enum Change {
     RenameIndex {
         /// The table.
         table: Name,
-        /// The name now.
+        /// The old name.
         from: String,
-        /// The name then.
+        /// The new name.
         to: String,
     },
     /// `CREATE TABLE … PARTITION OF`
@@ -298,38 +299,39 @@ pub enum Change {
         /// Its definition.
         partition: Partition,
     },
-    /// `DETACH PARTITION`: it is a table of its own
+    /// `DETACH PARTITION`: turns the partition into a table of its own
     DetachPartition {
         /// The partitioned table.
         table: Name,
         /// The partition.
         name: Name,
     },
-    /// `INSERT … SELECT`: the rows of a table into another with the same
-    /// columns, and the first one dropped
+    /// `INSERT … SELECT`: moves the rows of a table into another with the same
+    /// columns, then drops the first
     MoveRows {
-        /// The table that goes.
+        /// The table that is emptied and dropped.
         from: Name,
-        /// The table that takes the rows.
+        /// The table that gets the rows.
         to: Name,
-        /// The columns, and what each gets of a row.
+        /// The columns, and the expression that gives each its value.
         columns: Vec<(String, Expression)>,
-        /// The columns with sequences, and whether they had them in the old table.
+        /// The columns with sequences, and whether the old table had them, too.
         ///
-        /// A sequence continues after the largest value, or after its last one.
+        /// The sequence then continues after its last value, otherwise after
+        /// the largest value.
         counted: Vec<(String, bool)>,
-        /// As of `FillNulls`.
+        /// As in `FillNulls`.
         deferred: bool,
-        /// Whether the table itself is recreated, and not one of its partitions.
+        /// Whether the whole table is recreated, not one of its partitions.
         remade: bool,
     },
     /// `COMMENT ON`
     SetComment {
         /// The table.
         table: Name,
-        /// The column; the table itself if none.
+        /// The column; `None` for the table itself.
         column: Option<String>,
-        /// The comment; none to take it away.
+        /// The comment; `None` removes it.
         comment: Option<String>,
     },
 }
@@ -384,7 +386,7 @@ impl Change {
         }
     }
 
-    /// The table or type it is about.
+    /// The table or type that it changes.
     pub(crate) fn owner(&self) -> Option<&Name> {
         match self {
             Self::CreateSchema(_) | Self::CreateExtension(_) => None,

@@ -1,4 +1,4 @@
-//! From one schema to another: what is different, as an ordered plan.
+//! Compares two schemas and returns their differences as an ordered plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,15 @@ pub use decisions::{Decisions, DiffError, ObjectPath, Question};
 
 /// Computes the changes from `from` to `to`.
 ///
-/// They can be made in this order, in one transaction. Equal schemas give an
-/// empty plan.
+/// The changes are valid in this order and in one transaction. Equal schemas give an empty plan.
 ///
 /// Extensions, schemas and, where [`Table::open_partitions`] is set, partitions
 /// that only `from` has are kept.
 ///
 /// # Errors
 ///
-/// [`DiffError::Questions`] if an object may have been renamed or dropped, and
-/// `decisions` do not tell.
+/// [`DiffError::Questions`] if an object may have been renamed or dropped, and `decisions` does not
+/// settle it.
 pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, DiffError> {
     decisions.check(from, to)?;
     let renamed = rename::resolve(from, to, decisions)?;
@@ -82,8 +81,8 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
 }
 
 struct Differ<'a> {
-    /// `from` with everything renamed that was renamed, and without what was
-    /// dropped: what is left has the names of `to`.
+    /// `from` after all renames and without dropped objects: the remaining objects have the names
+    /// of `to`.
     old: Schema,
     to: &'a Schema,
     decisions: &'a Decisions,
@@ -97,12 +96,12 @@ struct Differ<'a> {
     indexes: Vec<Change>,
     references: Vec<Change>,
     last: Vec<Change>,
-    /// Enums that are recreated, and the temporary name of the old one.
+    /// Enums that are recreated, each with the temporary name of the old one.
     swapped: BTreeMap<Name, Name>,
     /// Tables that are recreated.
     rebuilt: BTreeSet<Name>,
-    /// Names that nothing can have for a while: those of both schemas, and of
-    /// what is aside while others take its name.
+    /// Names that cannot be used for temporary objects: those of both schemas, and those of objects
+    /// that are renamed for a while.
     in_use: BTreeSet<Name>,
 }
 
@@ -128,7 +127,7 @@ impl Differ<'_> {
 
     // Enums.
 
-    /// Values that went, or that are in another order, cannot be altered away.
+    /// PostgreSQL can neither remove a value of an enum nor change the order of values.
     fn find_swapped_enums(&mut self, old: &Schema) {
         for (name, values) in &self.to.enums {
             let Some(before) = old.enums.get(name) else {
@@ -147,7 +146,7 @@ impl Differ<'_> {
         }
     }
 
-    /// A value that was added cannot be used before the transaction ends.
+    /// An added value cannot be used before its transaction ends.
     fn uses_new_value(&self, name: &Name, before: &[String], values: &[String]) -> bool {
         let new: Vec<&String> = values
             .iter()
@@ -250,7 +249,7 @@ impl Differ<'_> {
     }
 
     fn drop_table(&mut self, name: &Name, table: &Table) {
-        // Tables may refer to each other: first the references, then the tables.
+        // Tables may refer to each other: references are dropped before the tables.
         self.drop_references(name, table);
         self.drops.push(Change::DropTable(name.clone()));
     }
@@ -263,9 +262,9 @@ impl Differ<'_> {
         }
     }
 
-    /// Finds the tables whose partition key changes, or a type in it.
+    /// Finds the tables whose partition key, or a type in it, changes.
     ///
-    /// Neither can be altered.
+    /// PostgreSQL can alter neither.
     fn find_rebuilt_tables(&mut self, old: &Schema) {
         for (name, table) in &self.to.tables {
             let Some(before) = old.tables.get(name) else {
@@ -353,7 +352,7 @@ impl Differ<'_> {
         self.add_references(name, after);
     }
 
-    /// The value of a column from a row of the old table.
+    /// The expression that converts a value of the old table to the new column.
     fn value_of(&self, table: &Name, old: &Column, new: &Column) -> Option<Expression> {
         let same =
             old.data_type == new.data_type && !self.swapped.contains_key(&old.data_type.name);
@@ -397,7 +396,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether another table, or a type, changes under this one.
+    /// Whether a change of another table or of a type may affect this table.
     fn is_touched_from_outside(&self, table: &Table) -> bool {
         let swapped = table
             .columns
@@ -410,7 +409,7 @@ impl Differ<'_> {
         swapped || refers
     }
 
-    /// Columns whose type changes, or that an expression cannot see as they were.
+    /// Columns whose type changes, and generated columns that depend on them.
     fn retyped(&self, before: &Table, after: &Table) -> BTreeSet<String> {
         let mut retyped: BTreeSet<String> = after
             .columns
@@ -424,7 +423,7 @@ impl Differ<'_> {
             })
             .map(|column| column.name.clone())
             .collect();
-        // A generated column of such a column is recreated, and so are its own users.
+        // A generated column that uses such a column is recreated; so are its own dependents.
         let remade: Vec<String> = after
             .columns
             .iter()
@@ -489,7 +488,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether a constraint that is the same in both is in the way of others.
+    /// Whether an unchanged constraint must be dropped and added because of a column.
     fn must_be_remade(
         &self,
         table: &Name,
@@ -524,7 +523,7 @@ impl Differ<'_> {
         }
     }
 
-    /// Whether the key that a foreign key needs goes, if only for a while.
+    /// Whether the key that a foreign key refers to is dropped, even for a while.
     fn key_is_remade(&self, table: &Name, references: &[String]) -> bool {
         if self.rebuilt.contains(table) {
             return true;
@@ -562,7 +561,7 @@ impl Differ<'_> {
                 || before.column(column).is_none()
                 || after.column(column).is_none()
         });
-        // No partition is taken off while its rows are referred to.
+        // A partition cannot be detached while foreign keys refer to its rows.
         let rows_move = before
             .partitions
             .iter()
@@ -605,7 +604,7 @@ impl Differ<'_> {
         after: &Table,
         retyped: &BTreeSet<String>,
     ) {
-        // Generated columns go first and come last: they need the others.
+        // Generated columns are dropped first and added last: they depend on the others.
         let mut drops = Vec::new();
         let mut late = Vec::new();
         for column in &before.columns {
@@ -657,8 +656,8 @@ impl Differ<'_> {
         self.columns.extend(late);
     }
 
-    /// A column that refuses null, where the rows get what is no default: made
-    /// of their other columns, say.
+    /// Adds a column that refuses null and whose existing rows get a computed value, for example
+    /// from other columns.
     fn add_filled(&self, table: &Name, column: &Column, value: Expression) -> [Change; 3] {
         let nullable = Column {
             not_null: false,
@@ -714,7 +713,7 @@ impl Differ<'_> {
                     });
                 }
                 Fill::Stored(_) | Fill::Virtual(_) => {
-                    // Before the columns that it is made of change.
+                    // Must run before the columns in the expression change.
                     self.clear.push(Change::DropExpression {
                         table: table_name(),
                         column: column(),
@@ -790,8 +789,7 @@ impl Differ<'_> {
 
     /// The name that PostgreSQL gives the sequence of a serial column.
     ///
-    /// If it is taken, another one: sequences keep their names when tables are
-    /// renamed.
+    /// Another name if that one is in use: sequences keep their names when tables are renamed.
     fn sequence(&mut self, table: &Name, column: &str) -> Name {
         let free = free(&format!("{}_{column}", table.name), "_seq", |candidate| {
             self.in_use.contains(&table.beside(candidate))
@@ -801,7 +799,7 @@ impl Differ<'_> {
         sequence
     }
 
-    /// Whether a constraint of the table waits for the end of the transaction.
+    /// Whether the table has a constraint that is checked at the end of the transaction.
     fn waits(&self, table: &Name) -> bool {
         let table = self.old.tables.get(table);
         table.is_some_and(|table| {
@@ -847,7 +845,7 @@ impl Differ<'_> {
 
     // Partitions.
 
-    /// A free name for what makes room.
+    /// Reserves a free temporary name for an object that has to give up its name.
     fn aside(&mut self, name: &Name) -> Name {
         let free = name.beside(free(&name.name, "__old", |candidate| {
             self.in_use.contains(&name.beside(candidate))
@@ -856,7 +854,7 @@ impl Differ<'_> {
         free
     }
 
-    /// The names of partitions, and of theirs, made free for those that come.
+    /// Renames partitions, and their own partitions, to free the names for new ones.
     fn set_aside(&mut self, partitions: &BTreeMap<Name, Partition>) -> Vec<Change> {
         let mut changes = Vec::new();
         for (name, partition) in partitions {
@@ -905,8 +903,8 @@ impl Differ<'_> {
                 });
             }
         }
-        // The columns as they are at that time: what goes is gone, what is
-        // altered is not altered yet.
+        // The columns at that time: dropped columns no longer exist, and altered columns are not
+        // altered yet.
         let columns: Vec<(String, Expression)> = before
             .columns
             .iter()
@@ -935,7 +933,7 @@ impl Differ<'_> {
     }
 }
 
-/// The sequences of columns, as they are named when those are made.
+/// The names that PostgreSQL gives the sequences of new columns.
 fn sequences(schema: &Schema) -> BTreeSet<Name> {
     let tables = schema.tables.iter();
     let counted = tables.flat_map(|(name, table)| {
@@ -951,7 +949,7 @@ fn sequences(schema: &Schema) -> BTreeSet<Name> {
         .collect()
 }
 
-/// Whether a column cannot become the other by being altered.
+/// Whether a column must be recreated because PostgreSQL cannot alter it.
 fn is_regenerated(old: &Column, new: &Column) -> bool {
     match (old.fill.generated(), new.fill.generated()) {
         (None, None) => false,
@@ -963,8 +961,8 @@ fn is_regenerated(old: &Column, new: &Column) -> bool {
     }
 }
 
-/// Whether a column is dropped and added: its values follow from others that
-/// change, or it cannot be altered.
+/// Whether a column is dropped and added: it cannot be altered, or it is generated from columns
+/// that change.
 fn remade(old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
     let follows = |column: &Column| {
         column.fill.generated().is_some_and(|expression| {
@@ -976,14 +974,14 @@ fn remade(old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
     is_regenerated(old, new) || (new.fill.generated().is_some() && follows(new))
 }
 
-/// Whether a partition is left where it is.
+/// Whether a partition is left unchanged.
 fn partition_stays(before: &Table, after: &Table, name: &Name, was: &Partition) -> bool {
     let comes = after
         .partitions
         .iter()
         .any(|(name, now)| before.partitions.get(name) != Some(now));
     match after.partitions.get(name) {
-        // The rows of the default partition may belong in one that comes.
+        // Rows of the default partition may belong in a new partition.
         Some(now) => now == was && !(was.is_default() && comes),
         None => after.open_partitions,
     }
@@ -1011,7 +1009,7 @@ fn drop_index(table: &Name, name: &str) -> Change {
     }
 }
 
-/// The error of a decision about an object that does not exist.
+/// The error for a decision about an object that does not exist.
 pub(crate) fn unknown(what: &str, path: &ObjectPath) -> Error {
     Error::new(format!("cannot {what} {path}: there is no such object"))
 }

@@ -14,7 +14,7 @@ impl Error {
         }
     }
 
-    /// Adds the object in front.
+    /// Puts the name of the object before the problem.
     pub(crate) fn of(self, what: impl std::fmt::Display) -> Self {
         Self::new(format!("{what}: {}", self.problem))
     }

@@ -1,6 +1,6 @@
-//! A plan as migration files.
+//! Splits a plan into migration files.
 //!
-//! Changes that need an earlier transaction, or none, get files of their own.
+//! Changes that need an earlier transaction, or none, get their own files.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ mod reversal;
 pub struct File {
     /// The words of its name.
     pub name: String,
-    /// Whether it runs outside a transaction; then it is one statement.
+    /// Whether it runs outside a transaction; then it has exactly one statement.
     pub no_transaction: bool,
     /// The changes that it makes.
     pub plan: Plan,
-    /// The plan that it is a part of, and the number of files before it.
+    /// The plan that this file is a part of, and the number of files before it.
     whole: Arc<Whole>,
     before: usize,
 }
 
-/// All files of a plan. Each file has the whole and not the schema before it:
-/// a copy of the schema for each file would take longer than all the rest.
+/// All files of a plan, shared by them. A file does not store the schema before it: copying a
+/// schema per file would take most of the time.
 #[derive(Debug, PartialEq, Eq)]
 struct Whole {
     /// The schema before the first.
@@ -39,7 +39,7 @@ struct Whole {
     plans: Vec<Plan>,
 }
 
-/// The stages of a plan, in order. Every file is a transaction of its own.
+/// The stages of a plan, in order. Each file is one transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     /// A value added to an enum cannot be used before its transaction ends.
@@ -47,9 +47,9 @@ enum Stage {
     Main,
     /// Rows are read without blocking writers, after the main file's locks are released.
     Validate,
-    /// Types that values were proved to fit.
+    /// Columns get a narrower type once a check has proved that all values fit.
     Narrow,
-    /// An index built without keeping writers waiting: one file each.
+    /// An index is built without blocking writers: one file for each.
     Index,
     /// Replaced indexes are dropped; keys, and references to them, are added.
     Keys,
@@ -59,13 +59,12 @@ enum Stage {
 impl Plan {
     /// Splits the plan into files that are safe for large tables in use.
     ///
-    /// Checks and foreign keys are added `NOT VALID` and
-    /// validated in a later file, a column refuses null after a check has
-    /// proved that it has none, indexes and the indexes of keys are built
-    /// `CONCURRENTLY`, each in a file without a transaction. An index or key
-    /// that changes stays until the new one is built.
+    /// Checks and foreign keys are added `NOT VALID` and validated in a later file. A column
+    /// becomes `NOT NULL` after a check has proved that it has no nulls. Indexes, and the indexes
+    /// of keys, are built `CONCURRENTLY`, each in a file without a transaction. A changed index or
+    /// key stays until its replacement is built.
     ///
-    /// `from` is the schema before it, `name` the words of the file names.
+    /// `from` is the schema before the plan, `name` the words of the file names.
     pub fn files(&self, from: &Schema, name: &str) -> Vec<File> {
         let to = self.apply(from.clone());
         let mut stager = Stager {
@@ -144,7 +143,7 @@ impl File {
         format!("{head}{}", self.plan.sql())
     }
 
-    /// The schema before it.
+    /// The schema before this file.
     fn before(&self) -> Schema {
         let earlier = self.whole.plans.iter().take(self.before);
         earlier.fold(self.whole.from.clone(), |schema, plan| plan.apply(schema))
@@ -153,26 +152,26 @@ impl File {
 
 struct Stager {
     created: BTreeSet<Name>,
-    /// Those of them that hold no rows.
+    /// Created tables that hold no rows.
     new: BTreeSet<Name>,
     partitioned: BTreeSet<Name>,
-    /// Tables that get a key, or a unique index, after the main file.
+    /// Tables that get a key or a unique index after the main file.
     late_keys: BTreeSet<Name>,
     /// Indexes and keys that are dropped once their replacement is built.
     replacements: Replacements,
-    /// The schema afterwards.
+    /// The schema after the plan.
     to: Schema,
-    /// Whether an enum gets a value.
+    /// Whether the plan adds a value to an enum.
     adds_values: bool,
-    /// The new names of enums, and those on the way to them.
+    /// The new names of enums, and their temporary names.
     renamed_enums: BTreeSet<Name>,
-    /// Tables of which a generated column goes, if only to come back.
+    /// Tables with a generated column that is dropped, even if it is added again.
     regenerated: BTreeSet<Name>,
-    /// Columns that refuse null after the main file.
+    /// Columns that become `NOT NULL` after the main file.
     late_not_null: BTreeSet<(Name, String)>,
-    /// Columns that get their type after the main file.
+    /// Columns whose type changes after the main file.
     narrowed: BTreeSet<(Name, String)>,
-    /// Names that no check has that stays only for a while.
+    /// Names that a temporary check cannot have.
     in_use: BTreeSet<Name>,
     staged: Vec<(Stage, Change)>,
 }
@@ -201,7 +200,7 @@ impl Stager {
             Change::CreateSchema(_) | Change::RenameEnumValue { .. } if self.adds_values => {
                 self.push(Stage::Values, change.clone());
             }
-            // Not one that is only set aside.
+            // An enum that only gets a temporary name is not renamed here.
             Change::RenameEnum { to, .. }
                 if self.adds_values && self.renamed_enums.contains(to) =>
             {
@@ -225,7 +224,7 @@ impl Stager {
                     );
                 }
             }
-            // Of a partitioned table: over the type that the column has in the end.
+            // An index of a partitioned table is built on the final type of the column.
             Change::CreateIndex { table, index, .. }
                 if self
                     .narrowed
@@ -305,8 +304,7 @@ impl Stager {
         }
     }
 
-    /// Whether other columns are made of this one: they are written with it, at
-    /// once.
+    /// Whether generated columns use this one: PostgreSQL rewrites them at once.
     fn generate_from(&self, table: &Name, column: &str) -> bool {
         let is_of = |e: Option<&Expression>| e.is_some_and(|e| e.mentions(column));
         let comes = self.to.tables.get(table).is_some_and(|table| {
@@ -337,7 +335,7 @@ impl Stager {
             name: name.to_owned(),
         };
         match constraint {
-            // The table is written again then, and its rows are read anyway.
+            // The change of type rewrites the table and reads all rows anyway.
             Constraint::Check { .. } | Constraint::Exclude(_)
                 if self.is_about_narrowed(table, constraint) =>
             {
@@ -355,7 +353,7 @@ impl Stager {
                 } else {
                     (Stage::Main, Stage::Validate)
                 };
-                // PostgreSQL takes no such reference of a partitioned table unvalidated.
+                // PostgreSQL accepts no `NOT VALID` reference of a partitioned table.
                 if is_partitioned || key.not_valid {
                     self.push(stage, add(constraint.clone()));
                 } else {
@@ -409,16 +407,16 @@ impl Stager {
         })
     }
 
-    /// Whether a reference may need a key that comes after the main file.
+    /// Whether a reference may need a key that is added after the main file.
     ///
-    /// A key is also recreated when the type of a column in it changes.
+    /// A key is also recreated if the type of one of its columns changes.
     fn refers_late(&self, from: &Name, to: &Name) -> bool {
         let mut narrowed = self.narrowed.iter().map(|(table, _)| table);
         self.late_keys.contains(to) || narrowed.any(|table| table == from || table == to)
     }
 
-    /// Builds an index without keeping writers waiting. The name it has till
-    /// the old one is gone.
+    /// Builds an index without blocking writers. Returns its name, which is temporary if it
+    /// replaces an index.
     fn build(&mut self, table: &Name, name: &str, index: Index) -> String {
         let place = (table.clone(), name.to_owned());
         let name = self.replacements.get(&place).cloned().unwrap_or(place.1);
@@ -434,8 +432,8 @@ impl Stager {
         name
     }
 
-    /// Refuse null after a check has proved that there is none: the rows are
-    /// read once, and not under a lock that keeps everybody waiting.
+    /// Makes a column `NOT NULL` after a check has proved that it has no nulls. The rows are read
+    /// once, under a lock that does not block other sessions.
     fn not_null(&mut self, table: &Name, column: &str) {
         let Ok(condition) = Expression::new(format!("{} IS NOT NULL", quoted(column))) else {
             return;
@@ -454,7 +452,7 @@ impl Stager {
         self.push(Stage::Narrow, drop_constraint(table, &name));
     }
 
-    /// A check, for as long as it takes. Its name.
+    /// Adds and validates a temporary check, and returns its name.
     fn prove(
         &mut self,
         table: &Name,
@@ -489,7 +487,7 @@ impl Stager {
     }
 
     fn files(mut self, from: &Schema, name: &str) -> Vec<File> {
-        // Stable: within a stage the order of the plan stays.
+        // The sort is stable: changes of a stage stay in the order of the plan.
         self.staged.sort_by_key(|(stage, _)| *stage);
         let mut groups: Vec<(Stage, Vec<Change>)> = Vec::new();
         for (stage, change) in self.staged {

@@ -1,5 +1,6 @@
-//! The schema of a PostgreSQL database as data: compared, planned, and written
-//! as SQL. No I/O, no driver, no clock: values in, values out, and the same
+//! The schema of a PostgreSQL database as data. Schemas are compared,
+//! differences are planned, and plans are written as SQL. The crate has no I/O,
+//! no driver and no clock: its functions map values to values, and the same
 //! input gives the same bytes.
 
 mod change;

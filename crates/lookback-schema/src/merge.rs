@@ -1,4 +1,4 @@
-//! Two schemas that went on from the same one, made one.
+//! Merges two schemas that have a common ancestor.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -13,27 +13,27 @@ mod object;
 
 use object::{Changes, Did, Object};
 
-/// Why two changes of a schema cannot both be made as they are.
+/// A reason why two changes of a schema cannot both be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Conflict {
     /// An object that one side changes, and the other changes differently or uses.
     Object {
-        /// The object, such as `logs.message`.
+        /// The object, for example `logs.message`.
         object: String,
-        /// The change of the first.
+        /// The change of the first side.
         first: String,
-        /// The change of the second.
+        /// The change of the second side.
         second: String,
     },
-    /// Both make the same change, and it can be made only once.
+    /// Both sides make the same change, which can be made only once.
     Same {
         /// The object.
         object: String,
-        /// The change of both.
+        /// The change that both make.
         both: String,
     },
-    /// Each is right, and both together are not.
+    /// Each change is valid alone, but not both together.
     Together(String),
 }
 
@@ -60,16 +60,14 @@ impl fmt::Display for Conflict {
 
 /// Merges the changes from `base` to `first` and those from `base` to `second`.
 ///
-/// They must be about different objects and give the same schema in either
-/// order.
+/// The two sides must change different objects and give the same schema in either order.
 ///
-/// Extensions and schemas may come in both: they are created where they are
-/// not there. A renamed column or table counts as one that was dropped and one
-/// that came, since the schemas do not say more.
+/// Both sides may add the same extensions and schemas: these are created only if they do not exist.
+/// A renamed column or table counts as dropped and added, because schemas do not record renames.
 ///
 /// # Errors
 ///
-/// Every conflict.
+/// All conflicts.
 pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, Vec<Conflict>> {
     let one = Side::new(base, first);
     let other = Side::new(base, second);
@@ -118,7 +116,7 @@ pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, V
         let together = |error: crate::Error| Conflict::Together(error.to_string());
         errors.into_iter().map(together).collect::<Vec<_>>()
     })?;
-    // The changes by object are checked against the changes of the plans.
+    // The merge by object is checked against the plans of both sides.
     for (side, start) in [(&other, first), (&one, second)] {
         let left = plan(&side.plan.apply(start.clone()), &merged);
         let wrong = |step: &crate::PlanStep| Conflict::Together(step.change.summary());
@@ -129,7 +127,7 @@ pub fn merge(base: &Schema, first: &Schema, second: &Schema) -> Result<Schema, V
     Ok(merged)
 }
 
-/// One of the two, and how it came about.
+/// One of the two schemas, with its changes.
 struct Side<'a> {
     base: &'a Schema,
     to: &'a Schema,
@@ -150,7 +148,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// The changed objects that depend on changed objects of `other`, in pairs.
+    /// Pairs of changed objects: one of this side, and one of `other` that it uses.
     fn uses_what_changed_in(&self, other: &Self) -> BTreeSet<(Object, Object)> {
         let mut found = BTreeSet::new();
         for user in self.changes.0.keys() {
@@ -176,13 +174,13 @@ impl<'a> Side<'a> {
         self.describe(object, did.unwrap_or(Did::Alter { users: true }))
     }
 
-    /// The changes of the object, in the words of the plan.
+    /// Describes the changes of the object in the words of the plan.
     fn describe(&self, object: &Object, did: Did) -> String {
         let steps: Vec<String> = self
             .plan
             .steps
             .iter()
-            // A recreated enum existed before.
+            // A recreated enum existed before, so its creation is not described.
             .filter(|step| {
                 let recreated = matches!(did, Did::Alter { .. })
                     && matches!(step.change, Change::CreateEnum { .. });
@@ -202,11 +200,11 @@ fn plan(from: &Schema, to: &Schema) -> Plan {
         assume_drops: true,
         ..Decisions::default()
     };
-    // Nothing is asked where everything that went is gone.
+    // With assumed drops a diff has no questions.
     diff(from, to, &decisions).unwrap_or_default()
 }
 
-/// Merges a set that both changed.
+/// Merges a set that both sides changed.
 fn both(
     base: &BTreeSet<String>,
     first: &BTreeSet<String>,

@@ -1,5 +1,5 @@
-//! The schema itself: what models, schema snapshots and live databases all
-//! become, and the only thing that is compared.
+//! The schema type. Models, schema snapshots and live databases are all
+//! converted to it, and only schemas are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,19 +24,19 @@ pub use partition::{Partition, PartitionBy, PartitionStrategy};
 ///
 /// Views, functions, triggers, domains and sequences are not part of it.
 ///
-/// In JSON every list is in a fixed order and what is not set is left out, so
-/// that two versions of a file differ where the schemas do.
+/// The JSON form has every list in a fixed order and leaves out unset fields,
+/// so that two files differ exactly where the schemas do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
-    /// Extensions that must be there. They are created and never dropped:
-    /// others may use them.
+    /// Extensions that must exist. They are created but never dropped, because
+    /// other programs may use them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub extensions: BTreeSet<String>,
-    /// Schemas besides the default one. Created and never dropped.
+    /// Schemas besides the default one. They are created but never dropped.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub schemas: BTreeSet<String>,
-    /// Enum types: their labels, in their order.
+    /// Enum types with their labels, in order.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub enums: BTreeMap<Name, Vec<String>>,
     /// Tables.
@@ -45,8 +45,8 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// The names of tables, partitions, indexes, keys and enums: no two of one
-    /// database schema have the same.
+    /// The names of tables, partitions, indexes, keys and enums. Each is unique
+    /// in its database schema.
     pub(crate) fn names_in_use(&self) -> BTreeSet<Name> {
         let mut names: BTreeSet<Name> = self.enums.keys().cloned().collect();
         for (name, table) in &self.tables {
@@ -63,8 +63,8 @@ impl Schema {
     }
 }
 
-/// A table. The order of its columns is that of a new table and is not
-/// compared: PostgreSQL adds columns at the end only.
+/// A table. The order of its columns applies to a new table only and is not
+/// compared, because PostgreSQL adds columns at the end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
@@ -73,10 +73,10 @@ pub struct Table {
     /// Primary key, unique, foreign key, check and exclusion constraints, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub constraints: BTreeMap<String, Constraint>,
-    /// Indexes that belong to no constraint, by name.
+    /// Indexes that do not belong to a constraint, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub indexes: BTreeMap<String, Index>,
-    /// How its rows are divided, for a partitioned table.
+    /// The partition key, for a partitioned table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_by: Option<PartitionBy>,
     /// Its partitions, by name.
@@ -117,13 +117,14 @@ impl PartialEq for Table {
 impl Eq for Table {}
 
 impl Table {
-    /// The column of this name.
+    /// The column with this name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The expressions that may name a value of the enum `name`: the defaults
-    /// of its columns, and those that have such a column or the type in them.
+    /// The expressions that may contain a value of the enum `name`: the
+    /// defaults of its columns, and expressions with such a column or with the
+    /// type.
     pub(crate) fn expressions_of_type(&self, name: &Name) -> Vec<&Expression> {
         let typed: Vec<&Column> = (self.columns.iter())
             .filter(|column| column.data_type.name == *name)
@@ -166,7 +167,7 @@ impl Table {
         all
     }
 
-    /// Whether the string literal `text` is in the bounds of a partition.
+    /// Whether the bounds of a partition contain the string literal `text`.
     pub(crate) fn bounds_mention(&self, text: &str) -> bool {
         let mut partitions: Vec<&Partition> = self.partitions.values().collect();
         while let Some(partition) = partitions.pop() {
@@ -202,7 +203,7 @@ pub struct Column {
     /// Whether it refuses null.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_null: bool,
-    /// Where its value is from when an insert gives none.
+    /// The source of its value when an insert gives none.
     #[serde(default, skip_serializing_if = "Fill::is_none")]
     pub fill: Fill,
     /// The collation, if it is not that of the type.
@@ -248,7 +249,7 @@ impl PartialEq for Column {
 
 impl Eq for Column {}
 
-/// Where the value of a column is from when an insert gives none.
+/// The source of a column's value when an insert gives none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fill {
@@ -261,12 +262,12 @@ pub enum Fill {
     IdentityAlways,
     /// `GENERATED BY DEFAULT AS IDENTITY`
     IdentityByDefault,
-    /// `serial`: a sequence that the column owns, and a default that takes
-    /// from it.
+    /// `serial`: a sequence that the column owns, and a default that reads the
+    /// next value from it.
     Serial,
     /// `GENERATED ALWAYS AS (…) STORED`
     Stored(Expression),
-    /// `GENERATED ALWAYS AS (…) VIRTUAL`, of PostgreSQL 18.
+    /// `GENERATED ALWAYS AS (…) VIRTUAL`, since PostgreSQL 18.
     Virtual(Expression),
 }
 
@@ -275,7 +276,7 @@ impl Fill {
         *self == Self::None
     }
 
-    /// Whether this means the same as `other` for a column of that type.
+    /// Whether this means the same as `other` for a column of type `ty`.
     pub fn is_same(&self, other: &Self, ty: &DataType) -> bool {
         match (self, other) {
             (Self::Default(a), Self::Default(b)) => a.is_same_default(b, ty),

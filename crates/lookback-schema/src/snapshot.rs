@@ -1,4 +1,4 @@
-//! Schema snapshots: the schema after a migration, as a file.
+//! Schema snapshots: files with the schema after a migration.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::schema::Schema;
 
-/// The version of the format that is written. Older ones stay readable.
+/// The format version of new files. Older versions stay readable.
 pub const FORMAT: u32 = 1;
 
-/// The schema after a migration, and the migration it follows.
+/// The schema after a migration, and the migration that it follows.
 ///
-/// There is no central list of migrations: each snapshot names its parent, so
-/// that two branches merge without a conflict, and that both went on from the
-/// same parent is seen afterwards.
+/// There is no central list of migrations. Each snapshot names its parent, so that two branches
+/// merge without a conflict. Two snapshots with the same parent are detected afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
@@ -42,7 +41,7 @@ pub struct SnapshotHeader {
 }
 
 impl SnapshotHeader {
-    /// Reads it from a file, skipping the schema, which is most of it.
+    /// Reads the header from a file and skips the schema, the largest part.
     ///
     /// # Errors
     ///
@@ -53,7 +52,7 @@ impl SnapshotHeader {
 }
 
 impl Snapshot {
-    /// The snapshot of a change that took these files.
+    /// Creates the snapshot of a change with these files.
     pub fn new(files: Vec<i64>, parent: Option<i64>, schema: Schema) -> Self {
         Self {
             format: FORMAT,
@@ -64,25 +63,25 @@ impl Snapshot {
         }
     }
 
-    /// Reads a file.
+    /// Parses a snapshot file.
     ///
     /// # Errors
     ///
-    /// A text that is not a snapshot, with its line; a newer format.
+    /// A text that is not a snapshot, with the line; a newer format.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         read(text, |snapshot: &Self| snapshot.format)
     }
 
     /// The text of the file: always the same for the same snapshot.
     pub fn to_json(&self) -> String {
-        // Only a map with keys that are not strings cannot be written, and names are strings.
+        // Only a map whose keys are not strings fails to serialize; here keys are names.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text
     }
 }
 
-/// Reads a file with a format; a newer format is reported before other errors.
+/// Parses a file with a format version; a newer version is reported before other errors.
 fn read<T: DeserializeOwned>(text: &str, format: impl Fn(&T) -> u32) -> Result<T, Error> {
     #[derive(Deserialize)]
     struct Format {
@@ -115,9 +114,9 @@ mod tests {
     #[test]
     fn header_of_a_snapshot_has_its_version_and_parent() {
         let snapshot = Snapshot::new(vec![7, 8], Some(3), Schema::default());
-        let place = SnapshotHeader::from_json(&snapshot.to_json()).unwrap();
+        let header = SnapshotHeader::from_json(&snapshot.to_json()).unwrap();
         assert_eq!(
-            (place.version, place.parent),
+            (header.version, header.parent),
             (snapshot.version, snapshot.parent)
         );
     }
@@ -128,14 +127,14 @@ mod tests {
             r#"{"format": 99}"#,
             r#"{"format": 99, "version": 1, "parent": null, "files": [1], "schema": {}}"#,
         ] {
-            let place = SnapshotHeader::from_json(text).unwrap_err().to_string();
+            let header = SnapshotHeader::from_json(text).unwrap_err().to_string();
             let snapshot = Snapshot::from_json(text).unwrap_err().to_string();
-            assert!(place.contains("is of format 99"), "{place}");
-            assert_eq!(place, snapshot);
+            assert!(header.contains("is of format 99"), "{header}");
+            assert_eq!(header, snapshot);
         }
         for text in ["", "{}", r#"{"format": 1}"#] {
-            let place = SnapshotHeader::from_json(text).unwrap_err().to_string();
-            assert!(place.starts_with("not a schema snapshot: "), "{place}");
+            let header = SnapshotHeader::from_json(text).unwrap_err().to_string();
+            assert!(header.starts_with("not a schema snapshot: "), "{header}");
         }
     }
 }

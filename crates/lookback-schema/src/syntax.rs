@@ -1,4 +1,4 @@
-//! The grammar of PostgreSQL, as far as definitions and migrations need it.
+//! The part of PostgreSQL's grammar that definitions and migrations need.
 
 mod expressions;
 mod lexer;

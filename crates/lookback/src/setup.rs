@@ -142,7 +142,7 @@ pub(crate) async fn record_encoder(conn: &mut PgConnection) -> Result<(), Error>
 mod tests {
     use super::pgvector;
 
-    fn said(server: u32, installed: Option<&str>, available: Option<&str>) -> String {
+    fn outcome(server: u32, installed: Option<&str>, available: Option<&str>) -> String {
         match pgvector(server, "shop", installed, available) {
             Ok(()) => "fine".to_owned(),
             Err(error) => format!("{error}\n  {}", error.remedy().unwrap()),
@@ -153,13 +153,13 @@ mod tests {
     fn missing_or_old_pgvector_gives_sql_to_run() {
         insta::assert_snapshot!(
             [
-                said(18, Some("0.8.6"), Some("0.8.6")),
-                said(15, None, Some("0.8.4")),
-                said(14, Some("0.8.6"), Some("0.8.6")),
-                said(16, None, None),
-                said(16, None, Some("0.4.4")),
-                said(16, Some("0.8.0"), Some("0.8.5")),
-                said(16, Some("0.8.0"), Some("0.8.0")),
+                outcome(18, Some("0.8.6"), Some("0.8.6")),
+                outcome(15, None, Some("0.8.4")),
+                outcome(14, Some("0.8.6"), Some("0.8.6")),
+                outcome(16, None, None),
+                outcome(16, None, Some("0.4.4")),
+                outcome(16, Some("0.8.0"), Some("0.8.5")),
+                outcome(16, Some("0.8.0"), Some("0.8.0")),
             ]
             .join("\n")
         );

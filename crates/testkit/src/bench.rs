@@ -1,8 +1,7 @@
 //! Shared parts of the benchmarks.
 //!
-//! Times and their percentiles; a report as a table and as
-//! `target/bench/<name>.json`; growth as a table and as a plot; and raw COPY, the
-//! baseline of writing.
+//! They are times with percentiles; a report as a table and as `target/bench/<name>.json`; growth
+//! as a table and as a plot; and raw COPY, the baseline for writing.
 //!
 //! ```no_run
 //! # async fn work() {}
@@ -45,7 +44,7 @@ pub use plot::{Scale, plot, svg};
 pub use report::{Report, Target};
 pub use times::{Contest, Times};
 
-/// Returns the number of rows to measure with: `ROWS`, or `or`.
+/// Returns the number of rows to measure: `ROWS`, or the value `or`.
 ///
 /// # Panics
 ///
@@ -60,7 +59,7 @@ pub fn rows(or: u64) -> u64 {
     }
 }
 
-/// Returns the path of a folder or file in the repository, whatever the working folder.
+/// Returns the path of a folder or file in the repository, for any working folder.
 pub fn workspace(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -73,8 +72,8 @@ pub fn workspace(path: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// If the file cannot be read or written, and, with nothing changed, unless it
-/// has each of the two lines once and in this order.
+/// If the file cannot be read or written, or unless it has each of the two lines once and in this
+/// order; then nothing is changed.
 pub fn replace_between(path: &str, name: &str, text: &str) -> Result<(), String> {
     let file = workspace(path);
     let old = std::fs::read_to_string(&file).map_err(|error| format!("{path}: {error}"))?;
@@ -106,7 +105,7 @@ fn replaced(old: &str, name: &str, text: &str) -> Result<String, String> {
     }
 }
 
-/// Formats a number with its significant digits, in groups of three.
+/// Formats a number with its significant digits in groups of three.
 pub fn format_number(number: f64) -> String {
     let decimals = match number.abs() {
         size if size >= 100.0 || size == 0.0 => 0,

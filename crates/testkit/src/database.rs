@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, 
 
 /// A database for one test, dropped when the test passes.
 ///
-/// When the test fails it is kept for as long as the server runs.
+/// If the test fails, the database is kept for as long as the server runs.
 pub struct Database {
     /// A pool of connections to it.
     pub pool: PgPool,
@@ -30,7 +30,7 @@ pub struct Database {
 /// The time without a test after which the server stops.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The longest wait for a new database or a server; only failures take this long.
+/// The longest wait for a new database or a server; only failures take that long.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The prefixes of database names; for tests, the server's time follows.
@@ -77,7 +77,7 @@ pub fn server_url() -> &'static str {
 
 /// Returns the folder of the tests' PostgreSQL programs, and their version.
 ///
-/// It is the pinned version, fetched if necessary, or the one in the folder
+/// This is the pinned version, fetched if necessary, or the version in the folder
 /// `LOOKBACK_PG_BIN`.
 ///
 /// # Panics
@@ -103,7 +103,7 @@ pub(crate) fn find_installation() -> Installation {
 
 fn start_server() -> String {
     let options = EphemeralOptions::default().idle_timeout(IDLE);
-    // It has no TLS, whatever PGSSLMODE requires of others.
+    // The server has no TLS, even if `PGSSLMODE` requires it.
     Server::new(server_folder())
         .ephemeral(options)
         .timeout(PATIENCE)
@@ -115,7 +115,7 @@ fn start_server() -> String {
 
 /// Keeps a connection open for the life of this process.
 ///
-/// The server stops without connections for a while, as during a test that only
+/// The server stops after a while without connections, for example during a test that only
 /// compiles.
 fn keep_running(url: &str) {
     let url = url.to_owned();
@@ -137,8 +137,8 @@ fn keep_running(url: &str) {
 
 /// Returns the base folder of the server, one for each user, checkout and PostgreSQL.
 ///
-/// It is in the folder for temporary files, which the user that runs PostgreSQL
-/// for root can enter.
+/// It is in the folder for temporary files. The user that runs PostgreSQL for root can enter that
+/// folder.
 fn server_folder() -> PathBuf {
     let key = key_of(&(
         env!("CARGO_MANIFEST_DIR"),
@@ -155,7 +155,7 @@ fn key_of(value: &impl Hash) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Connects to the server's own database; waits while all connections are taken.
+/// Connects to the server's own database; waits while all connections are in use.
 async fn admin() -> PgConnection {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -179,7 +179,8 @@ fn has_code(error: &sqlx::Error, code: &str) -> bool {
 async fn template() -> String {
     static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
     NAME.get_or_init(|| async {
-        // Named by its contents: other migrations or another encoder give another template.
+        // The name is a hash of its contents: other migrations or another encoder give another
+        // template.
         let checksums: Vec<_> = lookback::migrate::MIGRATOR
             .iter()
             .map(|migration| &migration.checksum)
@@ -201,7 +202,7 @@ async fn template() -> String {
         .and_then(|row| row.try_get("ready"))
         .expect("a look at the databases");
         if !ready {
-            // An incomplete one was left behind by a process that was killed.
+            // A killed process may have left an incomplete template behind.
             drop_database(&mut admin, &name).await;
             create_database(&mut admin, &name, None).await;
             let mut conn = PgConnection::connect(&url_of(&name))
@@ -242,7 +243,7 @@ async fn reap(admin: &mut PgConnection) {
             .and_then(|rest| rest.split('_').next())
             .and_then(|time| time.parse::<i64>().ok());
         if made.is_none_or(|made| made + OLD < now) {
-            // Without force: another process may have connected since.
+            // Without `FORCE`: another process may have connected in the meantime.
             let _ = admin
                 .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name}")))
                 .await;
@@ -311,7 +312,7 @@ fn url_of(name: &str) -> String {
     format!("{before}/{name}{query}")
 }
 
-/// Returns the time of the server in seconds, as clocks of clients may differ.
+/// Returns the server's time in seconds, because the clocks of clients may differ.
 async fn now(admin: &mut PgConnection) -> i64 {
     sqlx::query("SELECT extract(epoch FROM clock_timestamp())::bigint AS now")
         .fetch_one(admin)
@@ -343,7 +344,7 @@ impl Drop for Database {
             return;
         }
         let name = self.name.clone();
-        // A new runtime, because that of the test may be shutting down.
+        // A new runtime, because the test's runtime may be shutting down.
         let dropped = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -1,4 +1,4 @@
-//! A PostgreSQL for one test, to be killed.
+//! A PostgreSQL server for one test, which the test kills.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use lookback_embedded::{EphemeralOptions, RunningServer, Server, ignore_events};
 
 use crate::database::find_installation;
 
-/// A server for one test, which is stopped and removed at the end.
+/// A server for one test, which is stopped and removed when the test ends.
 #[derive(Debug)]
 pub struct KillableServer {
     server: Server,
@@ -40,7 +40,7 @@ impl KillableServer {
         let mut folder = tempfile::Builder::new();
         folder.prefix("lookback-kill-");
         let folder = folder.tempdir().unwrap();
-        // The user that runs PostgreSQL for root has to enter it, whatever the umask is.
+        // The user that runs PostgreSQL for root must be able to enter it, whatever the umask.
         #[cfg(unix)]
         {
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -56,9 +56,9 @@ impl KillableServer {
         }
     }
 
-    /// Starts it, after the last process of a killed one has ended.
+    /// Starts it after the last process of a killed server has ended.
     ///
-    /// It uses the previous port, if that is free. It blocks the thread.
+    /// It uses the previous port if that is free. It blocks the thread.
     ///
     /// # Panics
     ///

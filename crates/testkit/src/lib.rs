@@ -8,11 +8,10 @@
 //! # }
 //! ```
 //!
-//! All tests of a machine share one private PostgreSQL. It stops itself when no
-//! test has been connected for a while, also when the tests were killed.
-//! `LOOKBACK_PG_BIN` is the folder of another PostgreSQL to start;
-//! `LOOKBACK_TEST_DATABASE_URL` is a server to use instead: as a superuser, on this
-//! machine, with the settings of a new one and a locale of UTF-8.
+//! All tests of a machine share one private PostgreSQL. It stops itself after a while without a
+//! connected test, even if the tests were killed. `LOOKBACK_PG_BIN` is the folder of another
+//! PostgreSQL to start. `LOOKBACK_TEST_DATABASE_URL` is a server to use instead. The user must be a
+//! superuser, and the server must be on this machine, with default settings and a UTF-8 locale.
 
 #![expect(
     clippy::expect_used,

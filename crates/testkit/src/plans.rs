@@ -1,4 +1,4 @@
-//! The plans of the statements that a query runs.
+//! Reads the plans of the statements that a query runs.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex};
@@ -14,11 +14,11 @@ use crate::Database;
 
 /// Runs a closure on a connection and returns the plans of its statements.
 ///
-/// Each node is a line, indented by depth, with its index or its table.
+/// Each node is a line, indented by its depth, with its index or its table.
 ///
 /// # Panics
 ///
-/// If the server has no `auto_explain`, whose notices the plans are read from.
+/// If the server has no `auto_explain`: the plans are read from its notices.
 pub async fn explain<T>(
     db: &Database,
     run: impl AsyncFnOnce(&mut PgConnection) -> T,
@@ -43,7 +43,7 @@ pub async fn explain<T>(
     run.with_subscriber(notices).await
 }
 
-/// The notices of the server, which the driver emits as events of `tracing`.
+/// The server's notices, which the driver emits as `tracing` events.
 #[derive(Default)]
 struct Notices(Arc<Mutex<Vec<String>>>);
 
@@ -67,7 +67,7 @@ impl Subscriber for Notices {
             let plan: Value = serde_json::from_str(plan).ok()?;
             let mut nodes = String::new();
             write_node(&plan["Plan"], 1, &mut nodes);
-            // The driver's queries for unknown types.
+            // Skips the driver's queries for unknown types.
             (!nodes.contains(" of pg_")).then_some(nodes)
         });
         if let Some(plan) = plan {
@@ -113,7 +113,7 @@ fn write_node(node: &Value, depth: usize, out: &mut String) {
         depth * 2,
         if of.is_some() { " of " } else { "" },
         of.unwrap_or(""),
-        // A range of the index, and not all of it.
+        // The scan reads a range of the index, not all of it.
         if node["Index Cond"].is_string() {
             ", bounded"
         } else {

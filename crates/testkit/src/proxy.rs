@@ -18,30 +18,30 @@ mod frontend;
 
 use frontend::Frontend;
 
-/// How a connection ends.
+/// A way in which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Cut after this many bytes of the client: somewhere in a COPY.
+    /// Cut after this number of bytes from the client, for example within a COPY.
     Bytes(u64),
-    /// Cut before the statement of this number, from 1, reaches the server.
+    /// Cut before the statement with this number, from 1, reaches the server.
     BeforeStatement(u64),
-    /// The statement of this number reaches the server, and both ends are cut at once.
+    /// The statement with this number reaches the server, and both ends are cut at once.
     WithStatement(u64),
-    /// Cut before the COMMIT of this number reaches the server.
+    /// Cut before the COMMIT with this number reaches the server.
     BeforeCommit(u64),
     /// The COMMIT reaches the server, and both ends are cut at once.
     WithCommit(u64),
-    /// The COMMIT reaches the server, which has answered when both ends are cut;
-    /// the answer does not reach the client.
+    /// The COMMIT reaches the server, and both ends are cut after the server has responded. The
+    /// response does not reach the client.
     BeforeAnswer(u64),
-    /// The client is cut off before a COMMIT; the server never learns of it.
+    /// The client is cut off before a COMMIT; the server does not notice.
     HalfOpen(u64),
-    /// From this COMMIT on nothing passes, and neither end notices.
+    /// From this COMMIT on no bytes are forwarded, and neither end notices.
     Silent(u64),
 }
 
 impl Fault {
-    /// The connection lasts as long as its ends.
+    /// No fault: the connection lasts until an end closes it.
     pub const NONE: Self = Self::Bytes(u64::MAX);
 }
 
@@ -50,21 +50,21 @@ impl Fault {
 pub struct Proxy {
     /// The port on 127.0.0.1 that it accepts connections on.
     pub port: u16,
-    /// The address of the server, `None` while there is no server. It may change.
+    /// The address of the server; `None` while the server is down. It may change.
     pub server: Arc<Mutex<Option<String>>>,
-    /// Whether new connections are taken.
+    /// Whether new connections are accepted.
     open: Arc<AtomicBool>,
     cut: Arc<watch::Sender<()>>,
     /// The number of connections that were cut.
     pub cuts: Arc<AtomicU64>,
-    /// The number of times each fault was met.
+    /// The number of times that each fault happened.
     pub met: Arc<Mutex<BTreeMap<String, u64>>>,
-    /// The statements of all connections, in the order in which they came.
+    /// The statements of all connections, in order of arrival.
     statements: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    /// Every connection has a fault that `draw` gives it.
+    /// Creates a proxy. `draw` chooses the fault of each connection.
     pub async fn new(
         server: String,
         seed: u64,
@@ -91,11 +91,12 @@ impl Proxy {
             let mut random = Random::new(seed);
             loop {
                 let Ok((client, _)) = listener.accept().await else {
-                    // One that was gone before it was taken, or no more files for a moment.
+                    // The client disconnected before `accept`, or the process has too many open
+                    // files for a moment.
                     tokio::time::sleep(Duration::from_millis(5)).await;
                     continue;
                 };
-                // First, so that none slips through between the look and a cut.
+                // Subscribed first, so that a cut after the check of `open` is not missed.
                 let mut cut = cut.subscribe();
                 if !open.load(Ordering::SeqCst) {
                     continue;
@@ -127,7 +128,7 @@ impl Proxy {
         proxy
     }
 
-    /// A proxy in front of the database of a test, and options to connect through it.
+    /// Creates a proxy in front of a test's database, and options to connect through it.
     pub async fn in_front_of(
         database: &crate::Database,
         seed: u64,
@@ -140,29 +141,29 @@ impl Proxy {
         (proxy, through)
     }
 
-    /// Returns the statements that have passed since the last call.
+    /// Returns the statements that were forwarded since the last call.
     pub fn take_statements(&self) -> Vec<String> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
-    /// Takes connections, as it does at first.
+    /// Accepts connections again.
     pub fn open(&self) {
         self.open.store(true, Ordering::SeqCst);
     }
 
-    /// Takes no new connections; those that are there go on.
+    /// Accepts no new connections; existing ones continue.
     pub fn take_no_more(&self) {
         self.open.store(false, Ordering::SeqCst);
     }
 
-    /// Takes no new connections, and cuts those that are there.
+    /// Accepts no new connections, and cuts existing ones.
     pub fn close(&self) {
         self.take_no_more();
         self.cut.send_replace(());
     }
 }
 
-/// Passes bytes on until an end is closed, or the fault is met: then true.
+/// Forwards bytes until an end closes; returns true if the fault happened.
 async fn pass(
     client: TcpStream,
     server: TcpStream,
@@ -172,7 +173,7 @@ async fn pass(
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let silent = Arc::new(Notify::new());
-    // They end with this future, also when that is dropped.
+    // The tasks end with this future, also when it is dropped.
     let mut answering = JoinSet::new();
     answering.spawn(answers(from_server, to_client, Arc::clone(&silent)));
     let (met, to_server, from_client) =
@@ -184,7 +185,7 @@ async fn pass(
     }
     match fault {
         Fault::HalfOpen(_) => {
-            // The answers of the server are read no more; its socket stays open.
+            // The server's responses are no longer read, but its socket stays open.
             silent.notify_one();
             let (from_server, to_client) = ends(&mut answering).await;
             drop((to_client, from_client));
@@ -197,7 +198,7 @@ async fn pass(
         }
         Fault::BeforeAnswer(_) => {
             let (mut from_server, _to_client) = ends(&mut answering).await;
-            // The server has committed once it answers or disconnects.
+            // The server has committed once it responds or disconnects.
             let _ = from_server.read(&mut [0]).await;
         }
         Fault::Bytes(_)
@@ -209,14 +210,14 @@ async fn pass(
     true
 }
 
-/// The halves of the connection, from the task that forwards answers once it is stopped.
+/// Stops the task that forwards responses, and returns its halves of the connection.
 async fn ends(
     answering: &mut JoinSet<(OwnedReadHalf, OwnedWriteHalf)>,
 ) -> (OwnedReadHalf, OwnedWriteHalf) {
     answering.join_next().await.unwrap().unwrap()
 }
 
-/// Keeps sockets open until the test is over.
+/// Keeps sockets open until the test ends.
 fn hold(sockets: impl Send + 'static) {
     tokio::spawn(async move {
         let _sockets = sockets;
@@ -262,7 +263,7 @@ async fn requests(
             _ => return (false, to, from),
         };
         let chunk = &buffer[..length];
-        // The end of what still reaches the server, and whether its answer is awaited.
+        // The end of the bytes that still reach the server, and whether its response is awaited.
         let mut cut: Option<(usize, bool)> = None;
         for (at, statement) in frontend.statements(chunk) {
             let is_commit = statement == "COMMIT";

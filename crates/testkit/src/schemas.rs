@@ -1,4 +1,4 @@
-//! Random schemas with all features of a [`Schema`], for property tests.
+//! Random schemas that use all features of a [`Schema`], for property tests.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub fn schema(virtual_columns: bool) -> impl Strategy<Value = GeneratedSchema> {
 
 /// Generates two schemas that PostgreSQL accepts.
 ///
-/// The second is the first after a few changes of every kind, or an unrelated one.
+/// The second is the first with a few changes of any kind, or an unrelated schema.
 pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
     numbers().prop_map(move |numbers| {
         let mut draw = Draw::new(&numbers, virtual_columns);

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output;
 
 pub(crate) fn run(shell: Shell) -> Result<(), Failure> {
-    // Into memory first: clap panics if what it writes to is closed.
+    // Written to memory first: clap panics if its output is closed.
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "lookback", &mut script);
     output::text(&String::from_utf8_lossy(&script))?;

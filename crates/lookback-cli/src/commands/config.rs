@@ -64,7 +64,7 @@ fn settings(config: &Config) -> [SettingRow; 9] {
     ]
 }
 
-/// Says as details what was set, and by what.
+/// Prints the settings and their origins as details.
 pub(crate) fn tell(config: &Config) {
     for (name, value, from) in settings(config) {
         if let Some(value) = value

@@ -23,10 +23,10 @@ pub(crate) mod reembed;
 
 pub(crate) use decisions::flags_for;
 
-/// The application whose tables they are.
+/// The application that the tables belong to.
 pub(crate) struct Application {
     pub(crate) models: Models,
-    /// The migrations that are used by default.
+    /// The default migrations.
     pub(crate) migrations: fn() -> Result<Migrations, migrate::Error>,
 }
 
@@ -269,7 +269,7 @@ fn say(event: Event) {
     }
 }
 
-/// Ends the work at Ctrl-C.
+/// Stops the work on Ctrl-C.
 ///
 /// The connection is closed, which rolls back an open transaction.
 async fn interruptible<T>(

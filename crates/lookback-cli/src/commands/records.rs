@@ -1,4 +1,4 @@
-//! `list`, `export`, `search`, `like`, `stats`, `get`, `delete`, `purge` and `restore`, for any
+//! `list`, `export`, `search`, `similar`, `stats`, `get`, `delete`, `purge` and `restore`, for any
 //! model.
 
 use lookback::query::{Cursor, Total};
@@ -277,7 +277,7 @@ impl<'a> PageCursors<'a> {
     }
 }
 
-/// Converts the error of a query: an invalid query is wrong usage.
+/// Converts the error of a query: an invalid query counts as wrong usage.
 fn query_failure(error: Error) -> Failure {
     if error.is_invalid() {
         usage(error)
@@ -286,7 +286,7 @@ fn query_failure(error: Error) -> Failure {
     }
 }
 
-/// Converts the error of a list, for which more options make it faster.
+/// Converts the error of a list; a slow list gets a hint about options that make it faster.
 fn list_failure(error: Error) -> Failure {
     if error.is_too_slow() {
         Failure::from(error).hint(
@@ -313,7 +313,7 @@ fn check_fields(fields: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints how many records there are.
+/// Prints the number of records.
 fn print_count<M: TableRow>(shown: usize, total: Total, cursors: PageCursors<'_>) {
     output::note(&match total.value() {
         0 => format!("no {} found", M::COMMAND),
@@ -325,7 +325,7 @@ fn print_count<M: TableRow>(shown: usize, total: Total, cursors: PageCursors<'_>
             M::COMMAND,
         ),
     });
-    // For people; programs read the JSON.
+    // For users on a terminal; programs read the JSON.
     if let (Some(next), Some(_)) = (cursors.next, output::width()) {
         output::hint(&format!("the next page: --after {next}"));
     }
@@ -351,7 +351,7 @@ fn envelope(
     ])))
 }
 
-/// Wraps a value as the `data` of an answer, with every digit of its numbers.
+/// Wraps a value as the `data` of a response, with all digits of its numbers.
 fn data(value: &impl Serialize) -> Result<Json, Failure> {
     let data = Json::from_serialize(value)?;
     Ok(Json::Object(JsonMap::from([("data".to_owned(), data)])))
@@ -380,7 +380,7 @@ fn usage(error: Error) -> Failure {
     Failure::usage(error.to_string())
 }
 
-/// Adds a hint if words without quotes were taken for filters.
+/// Adds a hint if words without quotes were parsed as filters.
 fn quote_hint<M: TableRow>(failure: Failure, words: &str, page: &PageArgs) -> Failure {
     if page.filters.iter().all(|filter| filter.contains('=')) {
         return failure;
@@ -399,7 +399,7 @@ fn found<T>(result: Result<T, Error>, id: i64, with_deleted: bool) -> Result<T, 
             Failure::failed(error.to_string())
                 .hint(format!("if record {id} is deleted, add --with-deleted"))
         } else if error.is_too_slow() {
-            // A get has no filters to add.
+            // `get` has no filters that could be added.
             Failure::from(error).hint("give it more time: --timeout 5m")
         } else {
             error.into()

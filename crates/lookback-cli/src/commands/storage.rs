@@ -65,7 +65,7 @@ async fn execute(config: &Config, command: StorageCommand) -> Result<(), Failure
     }
 }
 
-/// Returns the given table, or all that are sealed.
+/// Returns the given table, or all sealed tables.
 fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
     match kind {
         Some(Kind::Logs) => vec![Log::TABLE],

@@ -1,4 +1,4 @@
-//! `lookback users`: `create`, and the commands of all records.
+//! `lookback users`: `create`, and the commands for all records.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 

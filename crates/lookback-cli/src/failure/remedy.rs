@@ -1,4 +1,4 @@
-//! Hints: the remedies of the libraries, in commands and flags of this program.
+//! Hints: remedies of the libraries as commands and flags of this program.
 
 pub(super) mod embedded;
 pub(crate) mod library;

@@ -100,7 +100,7 @@ impl Checkpoint {
         }
     }
 
-    /// Writes the checkpoint after a batch, in the transaction that stores the batch.
+    /// Writes the checkpoint after a batch, in the transaction of the batch.
     pub(crate) async fn advance(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
@@ -190,7 +190,7 @@ pub(crate) async fn find_earlier(
 pub(crate) async fn lock(conn: &mut PgConnection, input: &Input) -> Result<(), Failure> {
     const LOCK: &str =
         "SELECT pg_try_advisory_lock(hashtextextended('lookback import ' || $1, 0)) AS got";
-    /// Long enough for the server to notice that the last import was killed.
+    /// The time within which the server notices that the last import was killed.
     const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
     let Some(name) = input.known_name() else {
         return Ok(());

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// The input of an import, opened once.
 ///
-/// A file that is replaced meanwhile is not mixed with its replacement.
+/// If the file is replaced during the import, the new content is not read.
 #[derive(Debug)]
 pub(crate) struct Input {
     source: InputSource,
@@ -21,7 +21,7 @@ pub(crate) struct Input {
 
 #[derive(Debug)]
 enum InputSource {
-    /// Read once, from its current position: standard input, a pipe, a device.
+    /// A source that is read once, from its current position: standard input, a pipe, a device.
     Stream(Option<File>),
     /// A regular file, which has a length and can be read again.
     File { file: File, length: u64 },
@@ -56,7 +56,7 @@ impl Input {
             return Err("is a folder, not a file".to_owned());
         }
         let identity = Identity::of(&metadata);
-        // Only a regular file has a length, and the same content next time.
+        // Only a regular file has a length, and the same content when it is read again.
         if !metadata.is_file() {
             return Ok(Self {
                 source: InputSource::Stream(Some(file)),
@@ -65,7 +65,7 @@ impl Input {
                 identity,
             });
         }
-        // A file that was removed, or was never in a folder, has no path.
+        // A file that was deleted, or was never in a folder, has no path.
         let known = || path.canonicalize().ok().map(|path| path_as_name(&path));
         Ok(Self {
             source: InputSource::File {
@@ -108,7 +108,7 @@ impl Input {
         &self.shown
     }
 
-    /// Whether it can be read again.
+    /// Whether the input can be read again.
     pub(crate) fn is_file(&self) -> bool {
         matches!(self.source, InputSource::File { .. })
     }
@@ -129,7 +129,7 @@ impl Input {
 
 /// The stored name of an unnamed input.
 ///
-/// No given name is equal to it, so that no later import matches.
+/// No other name is equal to it, so that no later import matches.
 const UNNAMED: &str = "-";
 
 fn checked_name(name: &str) -> Result<String, Failure> {
@@ -146,8 +146,8 @@ fn checked_name(name: &str) -> Result<String, Failure> {
 
 /// Converts a full path to text, with bytes that are not UTF-8 as `\xff`.
 ///
-/// Two paths never have the same text: the second form does not begin with `/`,
-/// and has its backslashes doubled.
+/// Two paths never have the same text: the second form does not start with `/` and has its
+/// backslashes doubled.
 fn path_as_name(path: &Path) -> String {
     if let Some(text) = path.to_str() {
         return text.to_owned();
@@ -156,14 +156,14 @@ fn path_as_name(path: &Path) -> String {
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         name.push_str(&chunk.valid().replace('\\', "\\\\"));
         for byte in chunk.invalid() {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(name, "\\x{byte:02x}");
         }
     }
     name
 }
 
-/// The identity of a file, whatever its path.
+/// The identity of a file, independent of its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: u64,

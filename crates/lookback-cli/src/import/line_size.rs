@@ -1,6 +1,6 @@
-//! Checks of the field sizes of long lines, before their values are built.
+//! Checks the field sizes of long lines before their values are created.
 //!
-//! A value in memory is many times as large as its text.
+//! A value needs many times as much memory as its text.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use lookback::value::ColumnType;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Lines with more bytes are checked; for shorter ones a second pass is not worth it.
+/// Longer lines are checked; for shorter ones a second pass is not worth it.
 pub(crate) const LARGE: usize = 1024 * 1024;
 
 /// Finds the fields that exceed the limits of the table, each with its problem.
@@ -42,9 +42,9 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
     Ok(problems)
 }
 
-/// Calls `found` with the name and the size of every field of an object.
+/// Calls `found` with the name and the size of each field of an object.
 ///
-/// It is not called for other JSON values.
+/// Does nothing for other JSON values.
 pub(crate) fn fields(text: &str, found: impl FnMut(&str, usize)) -> serde_json::Result<()> {
     if !text.trim_start().starts_with('{') {
         return serde_json::from_str::<&RawValue>(text).map(drop);
@@ -76,9 +76,9 @@ impl<'de, F: FnMut(&str, usize)> Visitor<'de> for FieldVisitor<F> {
     }
 }
 
-/// Counts the bytes of a value, without its white space, commas and colons.
+/// Counts the bytes of a value without white space, commas and colons.
 ///
-/// The text is JSON; strings count without their escapes.
+/// The text must be JSON; strings count without their escapes.
 fn size(text: &str) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut size) = (0, 0);
@@ -90,7 +90,7 @@ fn size(text: &str) -> usize {
                 size += length + QUOTE_BYTES;
                 at = end;
             }
-            // `false` counts as `null` and `true` do.
+            // `false` counts like `null` and `true`.
             b'f' => {
                 size += "null".len();
                 at += "alse".len();
@@ -102,7 +102,7 @@ fn size(text: &str) -> usize {
     size
 }
 
-/// The place of a string's closing quote, and the length of its text.
+/// The position of a string's closing quote, and the length of its text.
 fn string(bytes: &[u8], start: usize) -> (usize, usize) {
     let (mut at, mut length) = (start, 0);
     while let Some(&byte) = bytes.get(at) {
@@ -112,7 +112,7 @@ fn string(bytes: &[u8], start: usize) -> (usize, usize) {
                 let code = std::str::from_utf8(&bytes[at + 2..(at + 6).min(bytes.len())])
                     .ok()
                     .and_then(|digits| u32::from_str_radix(digits, 16).ok());
-                // Half of a pair is half of the four bytes of its character.
+                // One half of a surrogate pair counts as half of the four bytes of its character.
                 length += code.and_then(char::from_u32).map_or(2, char::len_utf8);
                 at += 6;
             }
@@ -155,20 +155,20 @@ mod tests {
 
     #[test]
     fn too_large_names_field_and_limit() {
-        let wrong = |text: &str| too_large(text, Log::TABLE).expect("JSON").join("; ");
+        let problems = |text: &str| too_large(text, Log::TABLE).expect("JSON").join("; ");
         let x = "x".repeat(LARGE);
-        assert_eq!(wrong(&format!("{{\"message\": \"{x}\"}}")), "");
+        assert_eq!(problems(&format!("{{\"message\": \"{x}\"}}")), "");
         assert_eq!(
-            wrong(&format!("{{\"message\": \"{x}y\", \"level\": 1}}")),
+            problems(&format!("{{\"message\": \"{x}y\", \"level\": 1}}")),
             "message: is 1048577 bytes long; at most 1048576 are taken"
         );
         let meta = "1,".repeat(8 * LARGE);
         assert_eq!(
-            wrong(&format!("{{\"meta\": [{meta}1]}}")),
+            problems(&format!("{{\"meta\": [{meta}1]}}")),
             "meta: is 8388611 bytes long; at most 8388608 are taken"
         );
         assert_eq!(
-            wrong(&format!("{{\"text\": \"{x}\"}}")),
+            problems(&format!("{{\"text\": \"{x}\"}}")),
             "text: is not a field of logs"
         );
     }

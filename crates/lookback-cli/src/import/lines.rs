@@ -1,4 +1,4 @@
-//! Lines of an input, with the position and the hash of everything before.
+//! Reads the lines of an input, with the position and the hash of the bytes before.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -8,11 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 /// The maximum length of a line; the rest of a longer one is skipped.
 ///
-/// Well beyond the largest valid record, so that the error names the field and not
-/// the line.
+/// It is far above the largest valid record, so that an error reports the field, not the line.
 pub(crate) const MAX_LINE: usize = 128 * 1024 * 1024;
 
-/// A position in the input, and the hash of everything before it.
+/// A position in the input, and the hash of the bytes before it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mark {
     pub(crate) position: u64,
@@ -27,23 +26,23 @@ impl Mark {
     }
 }
 
-/// A line, without its end.
+/// A line, without its line end.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// From 1.
+    /// The number of the line, from 1.
     pub(crate) number: u64,
     pub(crate) bytes: Vec<u8>,
-    /// Whether it was longer than [`MAX_LINE`], and so is cut.
+    /// Whether it was longer than [`MAX_LINE`] and is therefore truncated.
     pub(crate) cut: bool,
     /// Whether it has a line end; an incomplete last line may have none.
     pub(crate) ended: bool,
-    /// The bytes with the line end, and with those cut off.
+    /// The number of bytes, with the line end and the truncated part.
     length: u64,
     /// The hash state after the line.
     hash: Sha256,
 }
 
-/// Reads lines; the position moves only by [`Lines::pass`].
+/// Reads lines; only [`Lines::pass`] moves the position.
 pub(crate) struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
     /// Lines that were put back.
@@ -69,7 +68,7 @@ impl Lines {
         &self.passed
     }
 
-    /// Skips this many bytes; false if the input has fewer.
+    /// Skips this number of bytes; returns false if the input has fewer.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<bool> {
         while self.passed.position < bytes {
             let chunk = self.reader.fill_buf()?;
@@ -102,14 +101,14 @@ impl Lines {
         }
     }
 
-    /// Moves the position after a line, which must be the next one.
+    /// Moves the position behind a line, which must be the next one.
     pub(crate) fn pass(&mut self, line: &Line) {
         self.passed.position += line.length;
         self.passed.lines += 1;
         self.passed.hash.clone_from(&line.hash);
     }
 
-    /// Puts lines back, in front of those to come.
+    /// Puts lines back before the lines that come next.
     pub(crate) fn put_back(&mut self, lines: Vec<Line>) {
         for line in lines.into_iter().rev() {
             self.ahead.push_front(line);
@@ -162,7 +161,7 @@ fn hexadecimal(hash: Sha256) -> String {
     hash.finalize()
         .iter()
         .fold(String::new(), |mut text, byte| {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         })

@@ -1,4 +1,4 @@
-//! ImportProgress of an import, on a terminal.
+//! Progress of an import, on a terminal.
 
 use indicatif::ProgressBar;
 
@@ -19,7 +19,7 @@ const MAX_SHOWN: usize = 20;
 impl ImportProgress {
     /// Creates a bar over `length` bytes, or a spinner if that is unknown.
     ///
-    /// Both show on a terminal only.
+    /// Both are shown on a terminal only.
     pub(crate) fn new(length: Option<u64>, position: u64) -> Self {
         let bar = match length {
             Some(length) => output::bar_at(position, length),

@@ -1,4 +1,4 @@
-//! Parsing of lines into batches of records.
+//! Parses lines into batches of records.
 
 use lookback::error::FieldError;
 use lookback::table::ColumnValues;
@@ -45,7 +45,7 @@ impl Outcome {
 /// A line of the input, unchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct SourceLine {
-    /// From 1.
+    /// The number of the line, from 1.
     pub(crate) number: u64,
     pub(crate) bytes: Vec<u8>,
     /// The position before this line, if the import stops there.
@@ -60,7 +60,7 @@ pub(crate) struct Rejected {
 }
 
 impl Rejected {
-    /// Creates it for a record that the database rejected.
+    /// Creates one for a record that the database rejected.
     pub(crate) fn by_database(line: SourceLine, error: &lookback::Error) -> Self {
         let alone = |field: &FieldError| {
             let mut field = field.clone();
@@ -79,7 +79,7 @@ impl Rejected {
     }
 }
 
-/// The maximum bytes of lines in a batch, whatever the number of records.
+/// The maximum bytes of lines in a batch, for any number of records.
 const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Options of reading.
@@ -90,11 +90,11 @@ pub(crate) struct ReadOptions {
     pub(crate) on_error: OnError,
     /// Whether a later import can continue the same input.
     ///
-    /// If so, an incomplete last line is left for it.
+    /// An incomplete last line is then left for the later import.
     pub(crate) resumable: bool,
 }
 
-/// Reads batches and passes each to `take`, until that returns false.
+/// Reads batches and passes each to `take`, until `take` returns false.
 pub(crate) fn read<N: ColumnValues>(
     mut lines: Lines,
     options: ReadOptions,
@@ -206,7 +206,7 @@ impl From<JsonError> for LineError {
     fn from(error: JsonError) -> Self {
         Self::NotJson(format!(
             "is not JSON: {}",
-            // JSON lines have one line each.
+            // A JSON line is a single line, so the line number is always 1.
             error.to_string().replace("line 1 column", "column")
         ))
     }
@@ -255,7 +255,7 @@ fn object(text: &str) -> Result<JsonMap, LineError> {
     }
 }
 
-/// Formats where the bytes are not UTF-8, and in which field.
+/// Describes the position and the field of bytes that are not UTF-8.
 fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     let at = error.valid_up_to();
     let problem = format!(
@@ -266,7 +266,7 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
     if bytes.len() > LARGE {
         return problem;
     }
-    // Replaces the first invalid byte by a mark, to find its field.
+    // Replaces the first invalid byte with a mark, to find its field.
     const MARK: &str = "\u{fffd}";
     let mut text = String::from_utf8_lossy(&bytes[..at]).replace(MARK, "?");
     text.push_str(MARK);
@@ -286,7 +286,7 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
 
 /// Detects the kind of records by the first line with an object.
 pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
-    /// The maximum number of lines to look at before giving up.
+    /// The number of lines to read before giving up.
     const MAX_LINES: usize = 100;
     let mut seen = Vec::new();
     let mut bytes = 0;
@@ -360,15 +360,15 @@ mod tests {
 
     #[test]
     fn field_names_of_invalid_line_names_problem() {
-        let wrong = |bytes: &[u8]| field_names(bytes).expect_err("not an object").into_text();
+        let problem = |bytes: &[u8]| field_names(bytes).expect_err("not an object").into_text();
         insta::assert_snapshot!(
             [
-                wrong(b"{\"message\": \"a\xffb\", \"level\": \"info\"}"),
-                wrong(b"{\"meta\": {\"deep\": [\"\xc3\x28\"]}, \"message\": \"x\"}"),
-                wrong(b"\xff\xfe"),
-                wrong(b"{\"message\": "),
-                wrong(b"[1, 2]"),
-                wrong(b"plain text"),
+                problem(b"{\"message\": \"a\xffb\", \"level\": \"info\"}"),
+                problem(b"{\"meta\": {\"deep\": [\"\xc3\x28\"]}, \"message\": \"x\"}"),
+                problem(b"\xff\xfe"),
+                problem(b"{\"message\": "),
+                problem(b"[1, 2]"),
+                problem(b"plain text"),
             ]
             .join("\n"),
             @r#"

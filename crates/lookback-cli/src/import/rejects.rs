@@ -22,7 +22,7 @@ struct RejectsFile {
 impl Rejects {
     /// Opens the file for appending: a resumed import adds its rejected lines.
     ///
-    /// The file must not be the input itself, which would be read endlessly.
+    /// The file must not be the input itself, or the import would never end.
     pub(crate) fn open(path: Option<&Path>, input: &Input) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self(None));
@@ -53,7 +53,7 @@ impl Rejects {
 
     /// Writes lines, before their batch is stored.
     ///
-    /// After a crash a line may be there twice, and none is lost.
+    /// After a crash, a line may be in the file twice, but none is lost.
     pub(crate) fn write(&mut self, rejected: &[Rejected]) -> Result<(), Failure> {
         let Some(output) = &mut self.0 else {
             return Ok(());
@@ -86,7 +86,7 @@ impl RejectsFile {
     }
 }
 
-/// Checks at the start that the file can be created later, for its first line.
+/// Checks at the start that the file can be created when its first line comes.
 fn check_folder(path: &Path) -> Result<(), Failure> {
     let folder = path
         .parent()

@@ -28,7 +28,7 @@ pub(crate) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Prints how the import ended, and how much is stored.
+    /// Prints how the import ended and the number of stored records.
     pub(crate) fn print(&self, ended: Result<ImportEnd, Failure>) -> Result<(), Failure> {
         if self.args.json {
             self.print_json(matches!(ended, Ok(ImportEnd::Done)))?;
@@ -87,7 +87,7 @@ impl Report<'_> {
     }
 
     fn resume(&self) -> &'static str {
-        // An unnamed input cannot be identified by a later import.
+        // A later import cannot identify an unnamed input.
         match (self.input.known_name(), self.checkpoint.lines()) {
             (_, 0) => "to continue: the same command",
             (Some(_), _) => "to continue: the same command with --resume",

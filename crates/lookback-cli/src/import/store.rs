@@ -1,4 +1,4 @@
-//! Storing of a batch.
+//! Stores a batch.
 
 use lookback::{Model, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
@@ -51,12 +51,12 @@ pub(crate) async fn store<M: Model>(
     }
     rejected.sort_by_key(|bad| bad.line.number);
 
-    // Before the lines count as processed: one may be written twice, and none is lost.
+    // Written before the lines count as processed: a line may be written twice, but none is lost.
     rejects.write(&rejected)?;
     if let Outcome::Stopped(bad) = &outcome {
         rejects.write(std::slice::from_ref(bad))?;
     }
-    // An import that stopped before its first line is not worth a row.
+    // An import that stopped before its first line needs no row.
     if end.position > 0 || outcome.is_end() {
         let advanced = checkpoint
             .advance(
@@ -82,23 +82,23 @@ pub(crate) async fn store<M: Model>(
 #[derive(Default)]
 struct InsertResult {
     stored: u64,
-    /// By their index, in order.
+    /// The rejected records by index, in order.
     rejected: Vec<(usize, lookback::Error)>,
 }
 
-/// The number of records up to which they are sent singly after a rejection.
+/// The largest number of records that are sent singly after a rejection.
 ///
-/// A COPY ends with two small packets, and TCP holds the second one back until
-/// the first is acknowledged, which takes some 40 ms on Linux (2026-11, sqlx 0.9
-/// sets no `TCP_NODELAY`): the time of as many single inserts.
+/// A COPY ends with two small packets. TCP holds the second one back until the first one is
+/// acknowledged, which takes about 40 ms on Linux (2026-11, sqlx 0.9 sets no `TCP_NODELAY`). The
+/// same number of single inserts takes that long, too.
 const MAX_SINGLE_INSERTS: usize = 64;
 
-/// Inserts records without those that the database rejects.
+/// Inserts records except for those that the database rejects.
 ///
-/// With [`OnError::Stop`], only those before the first of them. A rejection rolls
-/// back everything sent with the record, so the number sent together is halved
-/// after each rejection, and doubled after each success. However many are
-/// rejected, a record is sent a few times on average.
+/// With [`OnError::Stop`], only records before the first rejected one are inserted. A rejection
+/// rolls back all records that were sent together. So the number of records sent together is halved
+/// after each rejection and doubled after each success. On average a record is sent only a few
+/// times, for any number of rejections.
 async fn insert_records<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[M::New],
@@ -149,7 +149,7 @@ async fn insert_records<M: Model>(
 }
 
 impl InsertResult {
-    /// Sends the records from this index on; true if none is rejected.
+    /// Sends the records from this index on; returns true if none is rejected.
     async fn insert_singly<M: Model>(
         &mut self,
         transaction: &mut Transaction<'_, Postgres>,
@@ -175,14 +175,14 @@ impl InsertResult {
 
 enum SendOutcome {
     All(u64),
-    /// Because of the record at this index.
+    /// None was stored, because of the record at this index.
     None {
         row: usize,
         error: lookback::Error,
     },
 }
 
-/// Sends records, all or none of them, in a savepoint of the transaction.
+/// Sends records in a savepoint of the transaction: either all or none are stored.
 async fn send<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
     records: &[M::New],

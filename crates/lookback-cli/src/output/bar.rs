@@ -11,9 +11,9 @@ pub(crate) fn bar(length: u64) -> ProgressBar {
     bar_at(0, length)
 }
 
-/// Creates a bar of which some steps are already done.
+/// Creates a bar with some steps already done.
 pub(crate) fn bar_at(position: u64, length: u64) -> ProgressBar {
-    // Set before it is drawn: a later jump would count as speed.
+    // Set before it is drawn, because a later jump would count as speed.
     shown(
         ProgressBar::new(length).with_position(position),
         "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}",
@@ -29,7 +29,7 @@ fn shown(bar: ProgressBar, template: &str) -> ProgressBar {
     if !says(Verbosity::Normal) {
         return ProgressBar::hidden();
     }
-    // Templates are constants; an invalid one would give the default style.
+    // Templates are constants; an invalid one would result in the default style.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

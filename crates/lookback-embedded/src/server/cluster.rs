@@ -7,10 +7,10 @@ use super::{DATABASE, SUPERUSER, orphans};
 use crate::process::ProgramOutput;
 use crate::{Error, ErrorKind, Event, Result, folder};
 
-/// Creates the data folder if there is none, and checks its version otherwise.
+/// Creates the data folder if it does not exist; otherwise checks its version.
 ///
-/// It is created under another name and renamed when complete, so that an interrupted start
-/// leaves nothing that looks like a database.
+/// The folder is created under another name and renamed when it is complete. An interrupted start
+/// then leaves nothing that looks like a database.
 pub(crate) fn prepare(
     base: &Path,
     tools: &Tools<'_>,

@@ -9,7 +9,7 @@ use super::tools::Tools;
 use super::{Server, log};
 use crate::{Error, ErrorKind, Event, Result, folder};
 
-/// The number of retries with another port, if other programs take the chosen one first.
+/// The number of retries with another port, if other programs use the chosen one first.
 const MAX_PORT_ATTEMPTS: usize = 5;
 
 /// Starts the server on a complete data folder. The caller holds the lock.
@@ -23,7 +23,7 @@ pub(crate) fn launch(
     let mut ports = 0;
     loop {
         match Postmaster::inspect(&data)? {
-            // Started by a start that was killed: its `pg_ctl` continued.
+            // An earlier start was killed, but its `pg_ctl` continued and started the server.
             Postmaster::Alive(file) => return Ok(file),
             Postmaster::Stale => {
                 let file = data.join("postmaster.pid");
@@ -67,15 +67,16 @@ struct StartFailure {
 /// The reason of a failed start, which determines the next attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum FailureReason {
-    /// Another program has the port.
+    /// Another program uses the port.
     Port,
-    /// Processes or memory of a killed server are left.
+    /// Processes or shared memory of a killed server still exist.
     Leftovers,
     Other,
 }
 
 impl FailureReason {
-    /// Determines it by the log, whose messages are in English because `lc_messages` is C.
+    /// Determines the reason from the log, whose messages are in English because `lc_messages` is
+    /// C.
     fn from_log(log: &str) -> Self {
         let has = |text| log.contains(text);
         if has("could not bind") && has("Address already in use") {
@@ -134,7 +135,7 @@ fn saved_port(base: &Path) -> Result<Option<u16>> {
     Ok(text.and_then(|text| text.trim().parse().ok()))
 }
 
-/// Chooses the saved port if it is free, or else any free one.
+/// Chooses the saved port if it is free, otherwise any free one.
 fn choose_port(base: &Path, on_event: &dyn Fn(&Event)) -> Result<u16> {
     let last = saved_port(base)?;
     if let Some(port) = last.filter(|port| is_port_free(*port)) {

@@ -7,19 +7,19 @@ use crate::{Error, Result};
 /// The number of bytes at the end of a log that are read to find its last lines.
 const TAIL_BYTES: u64 = 256 * 1024;
 
-/// Reads the last lines of a log; empty if there is none.
+/// Reads the last lines of a log; empty if the log does not exist.
 pub(crate) fn tail(path: &Path, lines: usize) -> Result<String> {
     let text = since(path, len(path).saturating_sub(TAIL_BYTES))?;
     let all: Vec<&str> = text.lines().collect();
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// The length of a log; 0 if there is none.
+/// The length of a log; 0 if the log does not exist.
 pub(crate) fn len(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
-/// Reads a log from a position on; empty if there is none.
+/// Reads a log from a position on; empty if the log does not exist.
 pub(crate) fn since(path: &Path, position: u64) -> Result<String> {
     let mut file = match File::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(tail(&path, 0).unwrap(), "");
         assert_eq!(since(&path, 4).unwrap(), "c\n");
 
-        // Only the end of a long one is read, wherever that cuts a character.
+        // Only the end of a long log is read, even if this cuts a character.
         fs::write(&path, "ä".repeat(300_000) + "\nthe end\n").unwrap();
         assert_eq!(tail(&path, 1).unwrap(), "the end");
     }

@@ -7,11 +7,11 @@ use super::postmaster::processes_on;
 use crate::process::POLL_INTERVAL;
 use crate::{Error, ErrorKind, Remedy, Result, folder};
 
-/// Removes the unfinished data folder of a start that was killed, if there is one.
+/// Removes the unfinished data folder of a killed start, if it exists.
 ///
-/// The caller holds the lock, so nobody waits for an `initdb` that still works there. It would
-/// continue to its end, because it does not notice that nobody reads its output, and so it is
-/// killed. Its children, and the server that creates the database, end with their input, and
+/// The caller holds the lock, so an `initdb` that still works there belongs to no running start. It
+/// does not notice that its output is not read and would continue to its end, so it is killed. Its
+/// children, and the server that creates the database, end when their input ends, and clean up.
 /// clean up.
 pub(crate) fn remove_unfinished(new: &Path, timeout: Duration) -> Result<()> {
     let started_at = Instant::now();
@@ -38,7 +38,7 @@ pub(crate) fn remove_unfinished(new: &Path, timeout: Duration) -> Result<()> {
             }
             Some(_) => {}
             None => match folder::remove(new) {
-                // A process of another account may not be visible.
+                // A process of another account may be invisible.
                 Err(e) if e.io_kind() == Some(io::ErrorKind::DirectoryNotEmpty) && !timed_out => {}
                 removed => return removed,
             },
@@ -52,7 +52,7 @@ pub(crate) fn remove_unfinished(new: &Path, timeout: Duration) -> Result<()> {
 fn kill(pid: u32) {
     use nix::sys::signal::{Signal, kill};
     if let Ok(pid) = i32::try_from(pid) {
-        // If it has ended meanwhile, or cannot be killed, the next look at the processes shows it.
+        // If it has already ended or cannot be killed, the next check of the processes shows that.
         let _ = kill(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }
 }

@@ -18,7 +18,7 @@ impl Password {
         ))
     }
 
-    /// Reads it from a file; `None` if there is no such file or it is empty.
+    /// Reads it from a file; `None` if the file does not exist or is empty.
     pub(crate) fn read(file: &Path) -> Result<Option<Self>> {
         let text = folder::read(file)?;
         let text = text.map(|text| text.trim().to_owned());

@@ -7,7 +7,7 @@ use crate::{Error, Result, folder};
 
 const POSTGRES: &str = "postgres";
 
-/// The contents of `postmaster.pid`, see PostgreSQL's `src/include/utils/pidfile.h`.
+/// The contents of `postmaster.pid`; see PostgreSQL's `src/include/utils/pidfile.h`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PidFile {
     pub(crate) pid: u32,
@@ -32,19 +32,18 @@ impl PidFile {
 /// Whether a server runs on a data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Postmaster {
-    /// There is no `postmaster.pid`.
+    /// `postmaster.pid` does not exist.
     Absent,
-    /// It names a process that is a server on this folder.
+    /// The file contains a process that is a server on this folder.
     Alive(PidFile),
-    /// It names a process that is gone.
+    /// The file contains a process that no longer exists.
     ///
-    /// PostgreSQL removes the file itself, and checks first that no orphaned child still has the
-    /// shared memory.
+    /// PostgreSQL removes the file itself. Before that it checks that no orphaned child still uses
+    /// the shared memory.
     Dead,
-    /// It is empty, or its process id belongs to another program or a zombie now.
+    /// The file is empty, or its process id now belongs to another program or a zombie.
     ///
-    /// PostgreSQL would refuse to start. No process works on the folder, so the file can be
-    /// removed.
+    /// PostgreSQL would refuse to start. No process uses the folder, so the file can be removed.
     Stale,
 }
 
@@ -72,7 +71,7 @@ impl Postmaster {
 
 /// Whether a process is a server on the data folder.
 ///
-/// Also one that has removed its `postmaster.pid` and is about to end.
+/// This includes a server that has removed its `postmaster.pid` and is about to end.
 pub(crate) fn is_alive(pid: u32, data: &Path) -> bool {
     fs::metadata(data).is_ok_and(|data| identify(pid, POSTGRES, &data) == ProcessIdentity::Ours)
 }
@@ -86,7 +85,7 @@ enum ProcessIdentity {
 
 /// Identifies a process by its program and its working folder.
 ///
-/// The working folder of a server or of `initdb` is the data folder as long as it lives.
+/// The working folder of a server or of `initdb` is the data folder until the process ends.
 #[cfg(target_os = "linux")]
 fn identify(pid: u32, program: &str, data: &fs::Metadata) -> ProcessIdentity {
     let process = Path::new("/proc").join(pid.to_string());
@@ -96,13 +95,13 @@ fn identify(pid: u32, program: &str, data: &fs::Metadata) -> ProcessIdentity {
     let ours = name.trim() == program
         && match fs::metadata(process.join("cwd")) {
             Ok(cwd) => folder::is_same_file(&cwd, data),
-            // Root without CAP_SYS_PTRACE, as in most containers, may not look at the
-            // processes of other users that closely.
+            // Root without CAP_SYS_PTRACE, as in most containers, cannot inspect processes of other
+            // users.
             Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
                 fs::metadata(&process).is_ok_and(|meta| meta.uid() == data.uid())
                     && looks_like_ours(&process, data)
             }
-            // A zombie, which PostgreSQL would take for a live process.
+            // A zombie, which PostgreSQL would count as a live process.
             Err(_) => false,
         };
     if ours {
@@ -112,10 +111,10 @@ fn identify(pid: u32, program: &str, data: &fs::Metadata) -> ProcessIdentity {
     }
 }
 
-/// Identifies a process by what every account can see of it: its command line.
+/// Identifies a process by its command line, which every account can read.
 ///
-/// A server and `initdb` have their folder there. A server's children do not, and count if they
-/// are orphans.
+/// The command line of a server and of `initdb` contains the folder. That of a server's children
+/// does not; they count if they are orphans.
 #[cfg(target_os = "linux")]
 fn looks_like_ours(process: &Path, data: &fs::Metadata) -> bool {
     let command = fs::read_to_string(process.join("cmdline")).unwrap_or_default();
@@ -131,7 +130,7 @@ fn looks_like_ours(process: &Path, data: &fs::Metadata) -> bool {
     fs::metadata(folder).is_ok_and(|meta| folder::is_same_file(&meta, data))
 }
 
-/// Whether any server, or a child of one, uses the data folder.
+/// Whether a server, or a child of one, uses the data folder.
 #[cfg(target_os = "linux")]
 fn in_use(data: &fs::Metadata) -> bool {
     find_processes(POSTGRES, data).is_none_or(|pids| !pids.is_empty())
@@ -154,7 +153,7 @@ pub(crate) fn processes_on(program: &str, data: &Path) -> Vec<u32> {
         .unwrap_or_default()
 }
 
-/// Lists the same by their command lines, as there is no `/proc`.
+/// Lists the same by their command lines, on systems without `/proc`.
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) fn processes_on(program: &str, data: &Path) -> Vec<u32> {
     use crate::process;
@@ -174,7 +173,7 @@ pub(crate) fn processes_on(_: &str, _: &Path) -> Vec<u32> {
     Vec::new()
 }
 
-/// Identifies a process by its program alone, as there is no `/proc`.
+/// Identifies a process by its program only, on systems without `/proc`.
 #[cfg(all(unix, not(target_os = "linux")))]
 fn identify(pid: u32, program: &str, _: &fs::Metadata) -> ProcessIdentity {
     use crate::process;
@@ -192,7 +191,7 @@ fn in_use(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Assumes the process is ours: on Windows PostgreSQL's own checks have to do.
+/// Assumes that the process is ours: on Windows only PostgreSQL's own checks exist.
 #[cfg(not(unix))]
 fn identify(_: u32, _: &str, _: &fs::Metadata) -> ProcessIdentity {
     ProcessIdentity::Ours

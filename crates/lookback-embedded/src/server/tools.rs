@@ -8,7 +8,7 @@ use crate::error::{ErrorKind, is_disk_full};
 use crate::process::{self, ProgramOutput};
 use crate::{Error, Installation, Result, folder};
 
-/// The longest time for a program: that of initdb on a slow disk.
+/// The time limit of a program: that of `initdb` on a slow disk.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// PostgreSQL's programs, run for one server as the account that owns it.
@@ -44,7 +44,7 @@ impl<'a> Tools<'a> {
         command
     }
 
-    /// Runs a command to its end, whatever its exit status.
+    /// Runs a command until it ends, with any exit status.
     pub(crate) fn run(&self, command: &mut Command, input: &str) -> Result<ProgramOutput> {
         let limit = PROGRAM_TIMEOUT.max(self.timeout.saturating_mul(2));
         process::run(command, input, limit)
@@ -60,7 +60,7 @@ impl<'a> Tools<'a> {
 
     /// Checks that the server's account can enter the base folder and run the programs.
     ///
-    /// It runs one, because mode bits alone do not decide.
+    /// It runs one of the programs, because not only mode bits decide.
     pub(crate) fn check_access(&self) -> Result<()> {
         let Some(account) = &self.account else {
             return Ok(());
@@ -87,7 +87,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Creates the error of a program that failed, with its last lines and those of `log`.
+    /// Creates the error of a failed program, with its last lines and those of `log`.
     pub(crate) fn failure(
         &self,
         tool: &str,

@@ -4,20 +4,21 @@
 //! *stopper* runs as the server's account, because `pg_ctl` refuses root: it waits at a pipe
 //! for the command `stop`, or for the watch's end.
 //!
-//! A server is idle if it reports that no client is connected, or if its process is gone. A live
-//! server that does not answer counts as busy: on a slow machine that is the likelier reason.
+//! A server is idle if it reports that no client is connected, or if its process no longer exists.
+//! A live server that does not respond counts as busy: on a slow machine that is the likelier
+//! reason.
 //!
-//! A start and the watch's decision may race. `sh` cannot take part in the lock (there is no
-//! `flock` program on macOS), so the protocol is: a start writes a new `lease` and then looks for
+//! A start and the watch's decision may race. `sh` cannot take part in the lock, because macOS has
+//! no `flock` program. The protocol is therefore: a start writes a new `lease` and then looks for
 //! the folder `stopping`; the watch creates `stopping` and then reads `lease` again. Whichever
-//! comes first, at least one sees the other: the watch cancels its decision if the lease is new,
-//! and the start waits until `stopping` or the whole base folder is gone. The watch also cancels
-//! it if the server is still alive after all, and retries later. It renames the base folder before
-//! it removes it, so a folder is never half removed under its name.
+//! comes first, at least one sees the other. The watch cancels its decision if the lease is new.
+//! The start waits until `stopping` or the whole base folder is deleted. The watch also cancels its
+//! decision if the server is still alive after the stop, and retries later. It renames the base
+//! folder before it removes it, so a partly removed folder never has the original name.
 //!
-//! The lock on the file `watchdog` shows that the watch is alive: it inherits the open file, and
-//! the system releases the lock at its end. When it ends by its own decision it leaves `stopping`
-//! behind: a start removes a marker without a live watch.
+//! The lock on the file `watchdog` shows that the watch is alive: the watch inherits the open file,
+//! and the system releases the lock when the watch ends. A watch that ends by its own decision
+//! leaves `stopping` behind; a start removes a marker without a live watch.
 
 use std::io;
 use std::path::Path;
@@ -34,17 +35,17 @@ use crate::{Error, ErrorKind, Result, folder};
 
 /// The longest wait for a decision of the watch, which gives `pg_ctl` a minute.
 ///
-/// It includes a reserve for a machine on which all of it takes much longer than it should.
+/// It includes a reserve for a very slow machine.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The decision of a watch during a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WatchdogDecision {
-    /// Nothing.
+    /// No decision.
     None,
-    /// To stop the server: carried out or cancelled, and over in either case.
+    /// Stop the server. The stop is over, either carried out or cancelled.
     Stop,
-    /// To stop the server, and the base folder was removed.
+    /// Stop the server. The base folder was removed, too.
     Remove,
 }
 
@@ -53,7 +54,7 @@ pub(crate) fn was_started(base: &Path) -> bool {
     base.join("watchdog").exists()
 }
 
-/// Restarts the idle timeout and waits for a decision in progress.
+/// Restarts the idle timeout and waits for a pending decision.
 ///
 /// The caller holds `lock`.
 pub(crate) fn renew_lease(base: &Path, lock: &Lock) -> Result<WatchdogDecision> {
@@ -134,15 +135,15 @@ fn shell(script: &str) -> Command {
 fn detach(command: &mut Command, base: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
-    // Waits only for the shell that puts the script into the background.
+    // Waits only for the shell that starts the script in the background.
     let status = command.stderr(Stdio::null()).status();
     status.map_err(Error::io("watch", base)).map(|_| ())
 }
 
 /// Returns a text that no other start writes.
 ///
-/// The time distinguishes processes with the same id, and the count starts within one process,
-/// for which the time may stand still.
+/// The time distinguishes processes with the same id. The counter distinguishes starts within one
+/// process, for which the time may be equal.
 fn lease_token(now: SystemTime) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Checks of the parts of a model against each other.
+//! Checks that the parts of a model fit each other.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +68,7 @@ fn check_common(model: &Model, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Rejects fields with the name of a function that each model has.
+/// Rejects fields whose name is a function of every model.
 fn check_functions(model: &Model, diagnostics: &mut Diagnostics) {
     for (name, purpose) in [
         ("records", "its QueryBuilder"),
@@ -113,7 +113,7 @@ fn check_search(model: &Model, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Checks a model that is for migrations only, without queries or inserts.
+/// Checks a model that is for migrations only, without queries and inserts.
 fn check_schema_only(model: &Model, diagnostics: &mut Diagnostics) {
     for name in &model.search {
         diagnostics.at(
@@ -261,8 +261,8 @@ pub(crate) fn wire_type(ty: &DataType) -> Option<&'static str> {
 
 fn check_names(model: &Model, diagnostics: &mut Diagnostics) {
     let options = &model.options;
-    // An index and a check constraint may have the same name, but not an index and
-    // a key, which has an index too, or a partition.
+    // A check constraint may have the name of an index. An index, a key (which has an index, too)
+    // and a partition need different names.
     let constraints = options.constraints.iter().map(|named| &named.name);
     let keys = options
         .constraints
@@ -299,7 +299,7 @@ fn check_names(model: &Model, diagnostics: &mut Diagnostics) {
 
 /// Checks that a sealed model has search fields, and no unique key other than `id`.
 ///
-/// An upsert by another key would change text without its summary.
+/// An upsert by another key would change text without unsealing its summary.
 fn check_sealed(model: &Model, diagnostics: &mut Diagnostics) {
     let options = &model.options;
     let Some(sealed) = &options.sealed else {
@@ -373,7 +373,7 @@ fn check_definitions(model: &Model, columns: &BTreeSet<String>, diagnostics: &mu
     }
 }
 
-/// Columns that every table has (manual, 5.6 "System Columns").
+/// Columns of every table (PostgreSQL manual, 5.6 "System Columns").
 const SYSTEM_COLUMNS: [&str; 6] = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"];
 
 struct DefinitionChecker<'a> {
@@ -433,7 +433,7 @@ impl DefinitionChecker<'_> {
     }
 
     fn check_expression(&mut self, span: Span, expression: &Expression) {
-        // The name of the table stands for the whole row.
+        // The name of the table denotes the whole row.
         let mut columns = expression.plain_columns();
         columns.retain(|name| *name != self.table && !SYSTEM_COLUMNS.contains(&name.as_str()));
         self.check_columns(span, &columns);

@@ -1,4 +1,4 @@
-//! The definition of the table, for migrations: `impl SchemaModel`.
+//! Generates the table definition for migrations: `impl SchemaModel`.
 
 use proc_macro2::TokenStream;
 use quote::quote;

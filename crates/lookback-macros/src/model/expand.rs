@@ -1,4 +1,4 @@
-//! Code generation for a checked model.
+//! Generates the code of a checked model.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -51,7 +51,7 @@ fn row_type(model: &Model) -> TokenStream {
     }
 }
 
-/// Generates `Log::records()`, and a function for each column, such as `Log::level()`.
+/// Generates `Log::records()`, and a function for each column, for example `Log::level()`.
 fn column_functions(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
@@ -223,7 +223,7 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     column
 }
 
-/// Generates the insert type, such as `NewLog`.
+/// Generates the insert type, for example `NewLog`.
 fn insert_type(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
@@ -369,7 +369,7 @@ fn insert_type(model: &Model) -> TokenStream {
     }
 }
 
-/// Generates the patch type, such as `LogPatch`.
+/// Generates the patch type, for example `LogPatch`.
 fn patch_type(model: &Model) -> TokenStream {
     let name = &model.item.ident;
     let visibility = &model.item.vis;
@@ -459,9 +459,9 @@ fn patch_type(model: &Model) -> TokenStream {
     }
 }
 
-/// Generates the impls of both insert and patch type.
+/// Generates the impls that both the insert and the patch type have.
 ///
-/// They are `ColumnValues`, `Deserialize`, and a `Debug` that shows no hidden value.
+/// These are `ColumnValues`, `Deserialize`, and a `Debug` that shows no hidden value.
 fn shared_impls<'a>(
     model: &Ident,
     ty: &Ident,

@@ -1,4 +1,4 @@
-//! A field of a model with its `#[column(…)]`.
+//! Parses a field of a model with its `#[column(…)]`.
 
 use proc_macro2::TokenStream;
 use syn::ext::IdentExt as _;
@@ -16,7 +16,7 @@ use crate::diagnostics::{
     Diagnostics, Sql, check_name, parse_parenthesized, parse_string, set_once,
 };
 
-/// One field, and so one column.
+/// A field, and so a column.
 pub(crate) struct ModelField {
     pub(crate) name: Ident,
     pub(crate) visibility: Visibility,
@@ -31,7 +31,7 @@ pub(crate) struct ModelField {
     pub(crate) options: ColumnOptions,
 }
 
-/// The role of a column; the five common columns have one by their name.
+/// The role of a column; the names of the five common columns determine theirs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ColumnRole {
     Id,
@@ -75,7 +75,7 @@ pub(crate) struct ColumnOptions {
     pub(crate) given: Vec<Ident>,
 }
 
-/// The source of a value that an insert does not give.
+/// The source of a value if an insert gives none.
 pub(crate) enum Fill {
     Default(Sql<Expression>),
     IdentityAlways,
@@ -161,7 +161,7 @@ impl ModelField {
         }
     }
 
-    /// Whether Lookback neither reads nor writes the column.
+    /// Whether Lookback can neither read nor write the column.
     pub(crate) fn is_opaque(&self) -> bool {
         let Type::Path(path) = &self.value else {
             return false;
@@ -170,13 +170,13 @@ impl ModelField {
         last.is_some_and(|segment| segment.ident == "Opaque")
     }
 
-    /// Whether the database alone gives the column its values.
+    /// Whether only the database writes the column.
     pub(crate) fn is_generated(&self) -> bool {
         let fill = self.options.fill.as_ref().map(|(_, fill)| fill);
         !matches!(fill, None | Some(Fill::Default(_)))
     }
 
-    /// Whether the database has a value when an insert gives none.
+    /// Whether the database provides a value if an insert gives none.
     pub(crate) fn is_filled(&self) -> bool {
         self.options.fill.is_some()
     }

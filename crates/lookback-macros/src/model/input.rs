@@ -1,4 +1,4 @@
-//! Parsing of `#[model]` into a checked [`Model`].
+//! Parses `#[model]` into a [`Model`].
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -39,7 +39,7 @@ impl Model {
         let mut options = Options::parse(attribute, &mut diagnostics);
         let schema_only = options.schema_only.is_some();
         let table = options.table.take();
-        // One that is present and invalid has been reported.
+        // An option that is present but invalid was already reported.
         let missing = |name: &str| !options.given.iter().any(|given| given == name);
         if missing("table") {
             diagnostics.at(item.ident.span(), NAMES_TABLE);
@@ -84,16 +84,16 @@ impl Model {
         readable.enumerate()
     }
 
-    /// The fields of the insert type: those that neither Lookback nor the database fills.
+    /// The fields of the insert type: neither Lookback nor the database sets them.
     pub(crate) fn settable(&self) -> impl Iterator<Item = (usize, &ModelField)> {
         self.readable().filter(|(_, field)| {
             matches!(field.role, ColumnRole::Plain | ColumnRole::CreatedAt) && !field.is_generated()
         })
     }
 
-    /// Whether the database fills the field of a new record that leaves it out.
+    /// Whether the database provides a value if a new record leaves out the field.
     ///
-    /// Never a search field: its text would be in no embedding.
+    /// Never a search field: its text would be missing in the embedding.
     pub(crate) fn has_database_default(&self, field: &ModelField) -> bool {
         matches!(&field.options.fill, Some((_, Fill::Default(_))))
             && field.options.default.is_none()
@@ -118,7 +118,7 @@ impl Model {
             .filter_map(|(name, problem)| Some((name, problem.as_ref()?)))
     }
 
-    /// The field of this name.
+    /// The field with this name.
     pub(crate) fn field(&self, name: &Ident) -> Option<&ModelField> {
         self.fields.iter().find(|field| field.name == *name)
     }

@@ -13,9 +13,9 @@ use super::input::Model;
 /// A unique key.
 struct Key {
     name: String,
-    /// The column that a conflict is reported for: the first one.
+    /// The column of conflict errors: the first one.
     column: String,
-    /// The conflict target, after `ON CONFLICT`, that infers this key and no other.
+    /// The target after `ON CONFLICT`, from which PostgreSQL infers this key and no other.
     target: String,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn definitions(model: &Model) -> TokenStream {
     quote!(&[#(#keys),*])
 }
 
-/// Generates a function for each key whose name is an identifier, and not that of a field.
+/// Generates a function for each key whose name is an identifier and not a field.
 pub(super) fn functions(model: &Model) -> TokenStream {
     let visibility = &model.item.vis;
     let functions = keys(model)

@@ -119,7 +119,7 @@ impl Options {
     }
 }
 
-/// Returns the name as it is, or unquoted if it is in quotes, as for one with a dot.
+/// Returns the table name; a quoted one, needed for a dot, without its quotes.
 fn table_name(table: LitStr) -> syn::Result<LitStr> {
     let text = table.value();
     if text.starts_with('"')
@@ -134,7 +134,7 @@ fn table_name(table: LitStr) -> syn::Result<LitStr> {
     Ok(table)
 }
 
-/// Rejects a name such as `sales.orders`, which is meant as schema and table.
+/// Rejects a name such as `sales.orders`, which is meant as a schema and a table.
 fn check_table(table: &LitStr) -> syn::Result<()> {
     check_name(table)?;
     let text = table.value();
@@ -225,6 +225,6 @@ fn check_bound(bound: &LitStr) -> syn::Result<()> {
     if text != "default" && !text.starts_with("for values ") {
         return Err(syn::Error::new(bound.span(), PARTITION));
     }
-    // Parsed like an expression: balanced parentheses and quotes, and no second statement.
+    // Parsed like an expression: parentheses and quotes are balanced, and there is one statement.
     Sql::<lookback_schema::Expression>::parse(bound.clone()).map(drop)
 }

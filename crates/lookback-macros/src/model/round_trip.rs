@@ -1,6 +1,6 @@
-//! A round trip: code of `lookback::migrate::rust_code` describes the schema it was generated from.
+//! A round-trip test: code from `lookback::migrate::rust_code` describes the original schema.
 //!
-//! For any schema, without compiling the code.
+//! It covers random schemas, without compiling the code.
 
 use std::collections::BTreeMap;
 
@@ -78,18 +78,18 @@ fn with_common_columns(drawn: Schema) -> Schema {
                 ..Column::new(*column, ty.parse().unwrap())
             });
         }
-        // A column that Lookback does not write must have a default or be nullable.
+        // Lookback does not write opaque columns: they need a default or must be nullable.
         for column in &mut table.columns {
             column.not_null &= column.fill != Fill::None;
         }
         let primary = "PRIMARY KEY (id)".parse().unwrap();
         table.constraints.insert(key, primary);
     }
-    // Table names of 63 bytes may result in keys with the same name.
+    // Table names of 63 bytes may lead to keys with the same name.
     schema.completed().unwrap_or(drawn)
 }
 
-/// An enum of the generated code: its name in the database, variants and labels.
+/// An enum of the generated code: its database name, variants and labels.
 struct EnumDefinition {
     name: Name,
     labels: Vec<(String, String)>,
@@ -253,7 +253,7 @@ fn partitions(
     partitions.iter().map(of).collect()
 }
 
-/// Parses a name as `Models` does: as SQL if it is in quotes, or else as it is.
+/// Parses a name as `Models` does: as SQL if it has quotes, otherwise literally.
 fn named(beside: Option<&Name>, text: &str) -> Name {
     if text.contains('"') {
         text.parse().unwrap()
@@ -351,7 +351,7 @@ fn value(default: &Expr, ty: &Type, enums: &Enums) -> Result<Expression, String>
         }
         number => {
             let written = number.to_token_stream().to_string().replace("- ", "-");
-            // `Models` writes the number 1.0 as 1.
+            // `Models` formats the number 1.0 as 1.
             match written.parse::<f64>() {
                 Ok(number) if written.contains('.') => Some(number.to_string()),
                 _ => Some(written),

@@ -1,4 +1,4 @@
-//! Recording migrations as applied, for a database that has their tables.
+//! Records migrations as applied, for a database that already has their tables.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::files::{Folder, Migrations};
 /// The outcome of [`baseline`].
 #[derive(Clone, Debug)]
 pub enum Baseline {
-    /// These are recorded as applied, in order.
+    /// The migrations that are now recorded as applied, in order.
     Recorded(Vec<Migration>),
-    /// The database differs from the migrations; the plan would change it.
+    /// The database differs from the migrations; this plan would change it.
     Differs(Plan),
 }
 
@@ -26,7 +26,7 @@ pub enum Baseline {
 /// The database must match the newest schema snapshot of the folder. Nothing
 /// else is changed. The effects of handwritten files are not checked.
 ///
-/// They are recorded in `table`, by default in sqlx's table.
+/// The migrations are recorded in `table`, by default in sqlx's table.
 ///
 /// # Errors
 ///

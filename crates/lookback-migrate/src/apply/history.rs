@@ -1,10 +1,10 @@
-//! The history table: sqlx's `_sqlx_migrations`, unless another one is named.
+//! The history table: sqlx's `_sqlx_migrations`, unless another one is set.
 //!
-//! A row of a migration that is applied is as sqlx writes it. While a file
-//! without transaction is being run its row says `success = false`, which to
-//! sqlx means "partially applied": its `execution_time` is below zero and
-//! counts the statements that took effect, and its checksum is that of the file
-//! up to there. So the next run goes on where a killed one was.
+//! The row of an applied migration is as sqlx writes it. While a file without a
+//! transaction runs, its row has `success = false`, which means "partially
+//! applied" in sqlx. Its `execution_time` is then negative and encodes the
+//! number of statements that took effect. Its checksum covers the file up to
+//! that point. The next run uses this to resume where a killed run stopped.
 
 use std::time::Duration;
 
@@ -24,17 +24,17 @@ pub(super) struct HistoryRecord {
     pub(super) description: String,
     pub(super) applied_at: DateTime<Utc>,
     pub(super) checksum: Vec<u8>,
-    /// `None` for one that is applied.
+    /// `None` for an applied migration.
     pub(super) progress: Option<ScriptProgress>,
 }
 
-/// The progress of a file without transaction.
+/// The progress of a file without a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ScriptProgress {
     pub(super) direction: Direction,
-    /// How many statements took effect.
+    /// The number of statements that took effect.
     pub(super) done: usize,
-    /// Whether the next one was begun, with an unknown outcome.
+    /// Whether the next statement was started, with an unknown outcome.
     pub(super) begun: bool,
 }
 
@@ -44,11 +44,11 @@ pub(super) enum Direction {
     Down,
 }
 
-/// Below this, the count is of the file that undoes the migration.
+/// Smaller values count statements of the file that reverts the migration.
 const DOWN: i64 = -(1 << 40);
 
 impl ScriptProgress {
-    /// As `execution_time`: -1 for nothing, as sqlx writes it.
+    /// Encodes the progress as `execution_time`: -1 for nothing, as in sqlx.
     pub(super) fn encode(self) -> i64 {
         let count = i64::try_from(self.done * 2 + usize::from(self.begun)).unwrap_or(i64::MAX >> 1);
         match self.direction {
@@ -71,12 +71,12 @@ impl ScriptProgress {
     }
 }
 
-/// The history table, by its full name: a migration may change the search path.
+/// The history table, with its schema: a migration may change the search path.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryTable(String);
 
 impl HistoryTable {
-    /// Finds the table of this name, written as in SQL.
+    /// Finds the table with this name, which has SQL syntax.
     pub(super) async fn find(conn: &mut PgConnection, name: &str) -> Result<Option<Self>, Error> {
         let row = query(
             "SELECT format('%I.%I', space.nspname, class.relname) AS name FROM pg_class AS class \
@@ -94,7 +94,7 @@ impl HistoryTable {
         if let Some(table) = Self::find(conn, name).await? {
             return Ok(table);
         }
-        // sqlx writes the name into its SQL as it is.
+        // sqlx puts the name into its SQL without quotes.
         let name = checked(name)?;
         conn.ensure_migrations_table(&name)
             .await
@@ -144,7 +144,7 @@ impl HistoryTable {
         Ok(())
     }
 
-    /// Records the progress of a file without transaction.
+    /// Records the progress of a file without a transaction.
     pub(super) async fn set_progress(
         &self,
         conn: &mut PgConnection,
@@ -165,7 +165,7 @@ impl HistoryTable {
         Ok(())
     }
 
-    /// Records that a file without transaction is applied.
+    /// Records that a file without a transaction is applied.
     pub(super) async fn set_applied(
         &self,
         conn: &mut PgConnection,
@@ -195,12 +195,12 @@ impl HistoryTable {
         Ok(())
     }
 
-    /// The SQL that forgets a migration, for a person to run.
+    /// The SQL that removes the record of a migration, for a user to run.
     pub(super) fn delete_sql(&self, version: i64) -> String {
         format!("DELETE FROM {} WHERE version = {version}", self.0)
     }
 
-    /// The SQL that records this progress, for a person to run.
+    /// The SQL that records this progress, for a user to run.
     pub(super) fn progress_sql(
         &self,
         version: i64,
@@ -223,7 +223,7 @@ impl HistoryTable {
     }
 }
 
-/// The name of a table, in quotes where it needs them.
+/// Formats the name of a table, in quotes where it needs them.
 fn checked(name: &str) -> Result<String, Error> {
     match name.parse::<Name>() {
         Ok(name) => Ok(name.to_string()),
@@ -257,7 +257,7 @@ mod tests {
                 }
             }
         }
-        // What sqlx writes before it knows the time.
+        // The value that sqlx writes before it knows the time.
         let nothing = ScriptProgress {
             direction: Direction::Up,
             done: 0,

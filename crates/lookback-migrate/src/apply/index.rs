@@ -1,5 +1,5 @@
-//! Indexes that are built CONCURRENTLY: a build that fails or is killed leaves
-//! an INVALID index, which costs every write and serves no query.
+//! Builds indexes with `CONCURRENTLY`. A build that fails or is killed leaves an INVALID index,
+//! which slows down writes and is used by no query.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use crate::event::{Event, Holder};
 use crate::files::Script;
 use crate::sqlstate::{is_connection_lost, is_lock_conflict};
 
-/// A build is over for `pg_stat_progress_create_index` just before its commit makes
-/// the index valid: what is not being built is looked at once more after this.
+/// The pause before an index without a running build is checked again. A build disappears from
+/// `pg_stat_progress_create_index` shortly before its commit makes the index valid.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// An index of the table that has the name.
+/// An index of the table with the requested name.
 #[derive(Debug, PartialEq)]
 struct FoundIndex {
     oid: i64,
-    /// With its schema, quoted.
+    /// The name with its schema, quoted.
     name: String,
     valid: bool,
 }
@@ -35,13 +35,13 @@ const FIND_INDEX: &str = "SELECT class.oid::bigint AS oid, \
      JOIN pg_index AS index ON index.indexrelid = class.oid AND index.indrelid = owner.oid \
      WHERE owner.oid = to_regclass($1) AND class.relname = $2::text::name";
 
-/// Finds out whether a session is building this index.
+/// Checks whether a session is building this index.
 ///
-/// A role that may not see other sessions sees only that they build something.
+/// A role without the right to see other sessions only sees that a build runs.
 const IS_BEING_BUILT: &str = "SELECT EXISTS (SELECT FROM pg_stat_progress_create_index \
      WHERE datname = current_database() AND (index_relid = $1::bigint::oid OR relid IS NULL)) AS busy";
 
-/// All that makes an index what it is, apart from its name and its table.
+/// Reads the whole definition of an index, except for its name and its table.
 const DEFINITION: &str = "SELECT concat_ws(' | ', method.amname, index.indisunique, \
      index.indnullsnotdistinct, index.indnkeyatts, \
      (SELECT string_agg(pg_get_indexdef(index.indexrelid, place, true), ', ' ORDER BY place) \
@@ -52,7 +52,7 @@ const DEFINITION: &str = "SELECT concat_ws(' | ', method.amname, index.indisuniq
      FROM pg_index AS index JOIN pg_class AS class ON class.oid = index.indexrelid \
      JOIN pg_am AS method ON method.oid = class.relam ";
 
-/// Finds the indexes that a stopped REINDEX CONCURRENTLY left.
+/// Finds the indexes left by a `REINDEX CONCURRENTLY` that was stopped.
 ///
 /// PostgreSQL manual, REINDEX, "Rebuilding Indexes Concurrently".
 const REINDEX_LEFTOVERS: &str = "SELECT format('%I.%I', space.nspname, class.relname) AS name \
@@ -65,7 +65,7 @@ const REINDEX_LEFTOVERS: &str = "SELECT format('%I.%I', space.nspname, class.rel
        WHERE busy.relid = index.indrelid) ORDER BY name";
 
 impl Run<'_> {
-    /// Builds an index, or finds it built.
+    /// Builds an index unless a valid one with the same definition exists.
     pub(super) async fn build(
         &mut self,
         script: &Script,
@@ -124,7 +124,7 @@ impl Run<'_> {
         }
     }
 
-    /// Drops the index that a failed build left, and describes that.
+    /// Drops the index left by a failed build, and returns a note about it.
     async fn clean_up(&mut self, index: &ConcurrentIndex<'_>) -> Option<String> {
         let left = match self.find_index(index).await {
             Ok(found) => found.filter(|found| !found.valid)?,
@@ -171,10 +171,10 @@ impl Run<'_> {
         look.fetch_one(&mut *self.conn).await?.try_get("busy")
     }
 
-    /// Whether an index has the definition that a statement gives.
+    /// Whether an existing index has the definition in a statement.
     ///
-    /// The statement is run on an empty table with the same columns, in a scratch
-    /// transaction, and the server's definitions are compared.
+    /// The statement is run on an empty table with the same columns, in a scratch transaction; then
+    /// the server's definitions are compared.
     async fn has_definition(
         &mut self,
         found: &FoundIndex,
@@ -203,7 +203,7 @@ impl Run<'_> {
         Ok(of(&there)? == of(&wanted)?)
     }
 
-    /// Drops the indexes that a stopped REINDEX CONCURRENTLY left.
+    /// Drops the indexes left by a `REINDEX CONCURRENTLY` that was stopped.
     pub(super) async fn drop_reindex_leftovers(&mut self, name: &str) -> Result<(), sqlx::Error> {
         let left = self.reindex_leftovers(name).await?;
         if left.is_empty() {

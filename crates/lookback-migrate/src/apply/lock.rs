@@ -1,4 +1,4 @@
-//! The migration lock, which one process at a time holds, and its session.
+//! The migration lock, held by one process at a time, and its session.
 
 use std::time::{Duration, Instant};
 
@@ -15,21 +15,21 @@ pub(super) struct LockSession {
     pid: i32,
     key: i64,
     role: String,
-    /// Parameters that are not as the session began with them.
+    /// Parameters that were already changed when the run began.
     settings: Vec<(String, String)>,
     check_interval: Option<String>,
 }
 
-/// One key for each database (advisory locks are of a database) and schema.
+/// Reads the lock key, one for each database and schema. Advisory locks are local to a database.
 const SESSION: &str = "SELECT pg_backend_pid() AS pid, \
      hashtextextended('lookback migrate ' || coalesce(current_schema(), ''), 0) AS key, \
      current_setting('role') AS role, \
      current_setting('client_connection_check_interval', true) AS check_interval";
 
-/// Reads the parameters that were set since the session began.
+/// Reads the parameters that were set in this session.
 const SETTINGS: &str = "SELECT name, setting FROM pg_settings WHERE source = 'session'";
 
-/// Finds the session that holds the lock of this key.
+/// Finds the session that holds the lock with this key.
 const HOLDER: &str = "SELECT pid, coalesce(activity.application_name, '') AS program, \
      coalesce(activity.query, '') AS query, \
      coalesce(activity.query_start::text, '') AS since \
@@ -42,7 +42,7 @@ const IS_MINE: &str = "SELECT EXISTS (SELECT FROM pg_locks AS held \
      AND held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 \
      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
      AND (held.classid::bigint << 32 | held.objid::bigint) = $1) AS mine";
-/// Transactions with locks on tables of the database, the oldest first.
+/// Finds transactions with table locks in this database, oldest first.
 const BLOCKERS: &str = "SELECT pid, coalesce(application_name, '') AS program, \
      coalesce(query, '') AS query, coalesce(xact_start::text, '') AS since \
      FROM pg_stat_activity AS activity \
@@ -52,7 +52,7 @@ const BLOCKERS: &str = "SELECT pid, coalesce(application_name, '') AS program, \
      ORDER BY xact_start LIMIT 3";
 
 impl LockSession {
-    /// Takes the lock, waiting for it.
+    /// Waits for the lock and takes it.
     pub(super) async fn start(
         conn: &mut PgConnection,
         options: &ApplyOptions,
@@ -70,8 +70,8 @@ impl LockSession {
             check_interval: row.try_get("check_interval")?,
         };
         session.lock(conn, options.lock_timeout, events).await?;
-        // If this process is killed, the server notices within a second and ends
-        // its statement, and the lock is released. Not every platform can.
+        // If this process is killed, the server notices within a second, cancels its statement and
+        // releases the lock. Not every platform supports that.
         if session.check_interval.is_some() {
             let set = "SELECT set_config('client_connection_check_interval', '1s', false)";
             let _ = query(set).execute(&mut *conn).await;
@@ -95,7 +95,7 @@ impl LockSession {
         const REPORT_INTERVAL: Duration = Duration::from_secs(10);
         let begun = Instant::now();
         let mut reported: Option<Instant> = None;
-        // Locks of a session count: one that a dropped run left would stay behind this one.
+        // Session locks are counted: a lock left by a dropped run would outlive this run.
         self.unlock(conn).await?;
         loop {
             let row = query("SELECT pg_try_advisory_lock($1) AS got")
@@ -106,7 +106,7 @@ impl LockSession {
                 return Ok(());
             }
             let is_over = begun.elapsed() >= timeout;
-            // Sent at least once, even if this process is late.
+            // Reported at least once, even if this process is late.
             let is_due = match reported {
                 Some(reported) => !is_over && reported.elapsed() >= REPORT_INTERVAL,
                 None => !timeout.is_zero(),
@@ -130,7 +130,7 @@ impl LockSession {
         row.as_ref().map(holder).transpose()
     }
 
-    /// Releases the lock as often as this session holds it.
+    /// Releases the lock as many times as this session holds it.
     async fn unlock(&self, conn: &mut PgConnection) -> Result<(), Error> {
         while self.is_held(conn).await? {
             query("SELECT pg_advisory_unlock($1)")
@@ -141,13 +141,13 @@ impl LockSession {
         Ok(())
     }
 
-    /// Whether the session that the connection is to now holds the lock.
+    /// Whether the current session of the connection holds the lock.
     async fn is_held(&self, conn: &mut PgConnection) -> Result<bool, Error> {
         let row = query(IS_MINE).bind(self.key).fetch_one(conn).await?;
         Ok(row.try_get("mine")?)
     }
 
-    /// Checks that this is the session that took the lock, and still holds it.
+    /// Checks that the session is the same and still holds the lock.
     pub(super) async fn check(&self, conn: &mut PgConnection, file: &str) -> Result<(), Error> {
         let row = query("SELECT pg_backend_pid() AS pid")
             .fetch_one(&mut *conn)
@@ -168,10 +168,10 @@ impl LockSession {
         Ok(())
     }
 
-    /// Resets what a file set for the session.
+    /// Resets the settings that a file changed for the session.
     ///
-    /// Parameters that no module has declared are not restored, as the
-    /// server does not list them; they are gone.
+    /// Custom parameters that no module has declared are lost: the server does not list them, so
+    /// they cannot be restored.
     pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
         query("SELECT set_config('role', $1, false)")
             .bind(&self.role)
@@ -188,7 +188,7 @@ impl LockSession {
         Ok(())
     }
 
-    /// Releases the lock, and restores the session.
+    /// Releases the lock and restores the session.
     pub(super) async fn end(self, conn: &mut PgConnection) -> Result<(), Error> {
         self.reset(conn).await?;
         if let Some(interval) = &self.check_interval {
@@ -201,7 +201,7 @@ impl LockSession {
     }
 }
 
-/// Finds the sessions that may hold locks on tables.
+/// Finds the sessions that may hold table locks.
 pub(super) async fn blockers(conn: &mut PgConnection) -> Result<Vec<Holder>, Error> {
     let rows = query(BLOCKERS).fetch_all(conn).await?;
     rows.iter().map(holder).collect()

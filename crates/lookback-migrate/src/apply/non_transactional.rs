@@ -1,4 +1,4 @@
-//! Applying files without transaction, and recording each statement.
+//! Applies files without a transaction and records each statement.
 
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use crate::sqlstate::{is_connection_lost, is_lock_conflict};
 
 /// The reason why a statement failed.
 pub(super) enum StepError {
-    /// The server's error, and a note on what was done about it.
+    /// The server's error, and a note on the cleanup after it.
     Sql(sqlx::Error, Option<String>),
-    /// The same for a lock that these sessions hold.
+    /// The same for a lock conflict, with the sessions that hold locks.
     Locked(sqlx::Error, Option<String>, Vec<Holder>),
     Other(Error),
 }
@@ -34,17 +34,17 @@ impl From<Error> for StepError {
     }
 }
 
-/// The position in a file that is being run.
+/// The position in a file that is run.
 struct ScriptPosition<'a> {
     file: &'a MigrationFile,
     script: &'a Script,
     steps: &'a [ScriptStatement<'a>],
     direction: Direction,
-    /// The statement, from 0.
+    /// The index of the statement, from 0.
     at: usize,
-    /// Whether an earlier run was ended within this statement.
+    /// Whether an earlier run stopped within this statement.
     was_begun: bool,
-    /// Whether the file has begun a transaction of its own.
+    /// Whether the file has started a transaction of its own.
     open: bool,
     /// Whether `lock_timeout` is off; `None` before it is set.
     waits_for_locks: Option<bool>,
@@ -68,7 +68,7 @@ impl<'a> ScriptPosition<'a> {
 }
 
 impl Run<'_> {
-    /// Runs a file without transaction, resuming an earlier run.
+    /// Runs a file without a transaction, resuming an earlier run.
     pub(super) async fn step_by_step(
         &mut self,
         file: &MigrationFile,
@@ -233,7 +233,7 @@ impl Run<'_> {
         }
     }
 
-    /// Runs a statement outside of a transaction.
+    /// Runs a statement outside of a transaction, with retries after lock conflicts.
     async fn run_with_retries(&mut self, place: &ScriptPosition<'_>) -> Result<(), StepError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -248,7 +248,7 @@ impl Run<'_> {
         }
     }
 
-    /// Waits after an error if another attempt may help; returns it otherwise.
+    /// Waits if a retry may help; otherwise returns the error.
     async fn wait_before_retry(
         &mut self,
         place: &ScriptPosition<'_>,
@@ -270,7 +270,7 @@ impl Run<'_> {
         }
     }
 
-    /// Sets `lock_timeout` if it changes, so that a file may set its own.
+    /// Sets `lock_timeout` only when it changes, so that a file may set its own.
     async fn set_lock_timeout(
         &mut self,
         place: &mut ScriptPosition<'_>,
@@ -310,7 +310,7 @@ impl Run<'_> {
         noted.await
     }
 
-    /// Makes the error of a failed statement, with the state of the database.
+    /// Creates the error of a failed statement, with the state of the database.
     async fn describe_error(&mut self, place: &ScriptPosition<'_>, error: StepError) -> Error {
         let (error, note, holders) = match error {
             StepError::Sql(error, note) => (error, note, None),
@@ -336,7 +336,7 @@ impl Run<'_> {
         }
     }
 
-    /// Records the progress of the file, and returns it.
+    /// Records the progress of the file and returns it.
     async fn settle_progress(&mut self, place: &ScriptPosition<'_>) -> Result<usize, Error> {
         if place.open {
             raw(self.conn, "ROLLBACK").await?;

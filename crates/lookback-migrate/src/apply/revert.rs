@@ -1,4 +1,4 @@
-//! Reverting the newest migration.
+//! Reverts the newest migration.
 
 use sqlx::PgConnection;
 
@@ -10,14 +10,14 @@ use crate::error::{Error, HistoryError};
 use crate::event::{Event, EventSink};
 use crate::files::Migrations;
 
-/// Reverts the newest applied migration by its `.down.sql`, and returns it.
+/// Reverts the newest applied migration with its `.down.sql`, and returns it.
 ///
-/// `None` if none is applied.
+/// Returns `None` if no migration is applied.
 ///
 /// # Errors
 ///
-/// As [`apply`](crate::apply()), and [`Error::is_history`] if the migration has
-/// no file that undoes it.
+/// As for [`apply`](crate::apply()), and [`Error::is_history`] if the migration
+/// has no file that reverts it.
 pub async fn revert(
     conn: &mut PgConnection,
     migrations: &Migrations,
@@ -54,7 +54,7 @@ impl Run<'_> {
             return Err(HistoryError::NotReversible { file: name() }.into());
         };
         let steps = statements::read(down)?;
-        // The state of the database after a failure.
+        // The file that describes the state of the database after a failure.
         self.newest = Some(file.up().name().to_owned());
         (self.events)(Event::Applying {
             file: down.name().to_owned(),

@@ -1,4 +1,4 @@
-//! The statements of a file, all checked before any of them is run.
+//! Reads the statements of a file and checks all of them before any is run.
 
 use lookback_schema::{StatementKind, statement_kind, statements};
 
@@ -12,11 +12,11 @@ pub(crate) struct ScriptStatement<'a> {
     pub(crate) sql: &'a str,
     pub(crate) line: usize,
     pub(crate) kind: StatementKind<'a>,
-    /// Where it ends in the file.
+    /// The byte after its end in the file.
     end: usize,
 }
 
-/// Reads the statements of a file, and checks that they can be run.
+/// Reads the statements of a file and checks that they can be run.
 pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
     let at_line = |line: usize, problem: ScriptProblem| ScriptError {
         file: script.name().to_owned(),
@@ -27,7 +27,7 @@ pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
         at_line(error.line, ScriptProblem::NotSql(error.problem))
     };
     let mut steps = Vec::new();
-    // The line of a BEGIN without its end.
+    // The line of a `BEGIN` that has no end yet.
     let mut open = None;
     for statement in statements(script.sql()).map_err(not_sql)? {
         let kind = statement_kind(statement.sql).map_err(not_sql)?;
@@ -50,7 +50,7 @@ pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
             sql: statement.sql,
             line,
             kind,
-            // Both are of the same text.
+            // Both pointers are into the same text.
             end: statement.sql.as_ptr().addr() - script.sql().as_ptr().addr() + statement.sql.len(),
         });
     }
@@ -62,13 +62,13 @@ pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
 
 /// The checksum of a file up to the end of its first `done` statements.
 ///
-/// These took effect; the rest may be corrected.
+/// These statements took effect; the rest of the file may be corrected.
 pub(crate) fn checksum_of(script: &Script, steps: &[ScriptStatement<'_>], done: usize) -> Vec<u8> {
     let end = done.checked_sub(1).and_then(|last| steps.get(last));
     checksum(&script.sql()[..end.map_or(0, |step| step.end)])
 }
 
-/// The line of the position that the server gives, in characters from 1.
+/// Converts the server's position, in characters from 1, to a line.
 pub(crate) fn line_at(step: &ScriptStatement<'_>, position: usize) -> usize {
     let before = step.sql.chars().take(position.saturating_sub(1));
     step.line + before.filter(|c| *c == '\n').count()

@@ -37,14 +37,15 @@ pub enum MigrationState {
     Edited,
     /// Applied, and its file is missing.
     Missing,
-    /// Partly applied: a file without transaction was stopped.
+    /// Partly applied: a file without a transaction was stopped.
     Partial {
-        /// How many of its statements took effect for certain.
+        /// The number of its statements that certainly took effect.
         done: usize,
     },
-    /// Partly reverted: a `.down.sql` without transaction was stopped.
+    /// Partly reverted: a `.down.sql` without a transaction was stopped.
     PartlyReverted {
-        /// How many statements of the `.down.sql` took effect for certain.
+        /// The number of statements of the `.down.sql` that certainly took
+        /// effect.
         done: usize,
     },
 }
@@ -64,13 +65,13 @@ impl MigrationState {
 }
 
 impl Migration {
-    /// Whether it is applied, and its file unchanged.
+    /// Whether it is applied and its file is unchanged.
     pub fn is_applied(&self) -> bool {
         self.state == MigrationState::Applied
     }
 }
 
-/// Lists every migration that has a file or is applied, by version.
+/// Lists all migrations that have a file or are applied, by version.
 ///
 /// # Errors
 ///
@@ -86,12 +87,12 @@ pub async fn status(
     Ok(compare(migrations, &records))
 }
 
-/// Lists the files that are to be applied, in order.
+/// Lists the files to apply, in order.
 ///
 /// # Errors
 ///
-/// As [`apply`](crate::apply()) has them: if an applied file was changed or is
-/// missing, and those of the database.
+/// As for [`apply`](crate::apply()): an applied file was changed or is missing;
+/// and those of the database.
 pub async fn pending<'m>(
     conn: &mut PgConnection,
     migrations: &'m Migrations,

@@ -1,4 +1,4 @@
-//! Names of the schemas in which a schema is created for its canonical form.
+//! Names of the temporary schemas in which a canonical form is created.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,20 @@ use lookback_schema::{
 
 use crate::error::{Error, SchemaError};
 
-/// The scratch schemas, each standing for one of the original schemas.
+/// The scratch schemas, one for each original schema.
 pub(super) struct ScratchSchemas {
     /// The scratch name of the default schema, then of the others in order.
     names: Vec<String>,
-    /// The schemas that they stand for.
+    /// The original schemas, in the same order.
     originals: Vec<String>,
-    /// Enums and tables, with and without the name of the default schema.
+    /// The scratch names of enums and tables, with and without the default
+    /// schema.
     renamed: BTreeMap<Name, Name>,
 }
 
 impl ScratchSchemas {
-    /// Named by the process of the server: two at a time do not wait for each
-    /// other.
+    /// Creates the names with the process id of the server session, so that two
+    /// sessions do not block each other.
     pub(super) fn new(pid: i32, default: &str, schema: &Schema) -> Self {
         let others = schema.schemas.iter().filter(|name| *name != default);
         let originals: Vec<String> = std::iter::once(default.to_owned())
@@ -76,7 +77,7 @@ impl ScratchSchemas {
         }
     }
 
-    /// The schema with its names there.
+    /// The schema with all names in the scratch schemas.
     pub(super) fn renamed_schema(&self, schema: &Schema) -> Schema {
         let tables = schema.tables.iter();
         Schema {
@@ -179,9 +180,9 @@ impl ScratchSchemas {
         *expression = expression.with_renamed_qualified(&self.renamed);
     }
 
-    /// Restores the original names, also inside of expressions.
+    /// Restores the original names, also in expressions.
     ///
-    /// Nothing else has the names of the scratch schemas in it.
+    /// The names of the scratch schemas occur nowhere else.
     pub(super) fn restore_names(&self, read: &Schema) -> Result<Schema, Error> {
         let mut json = serde_json::to_string(read).map_err(SchemaError::Unprintable)?;
         for (name, original) in self.names.iter().zip(&self.originals) {
@@ -193,7 +194,7 @@ impl ScratchSchemas {
         Ok(serde_json::from_str(&json).map_err(SchemaError::Unprintable)?)
     }
 
-    /// A text without the names of these schemas.
+    /// Removes the names of the scratch schemas from a text.
     pub(super) fn strip_names(&self, text: &str) -> String {
         let mut text = text.replace(&format!("{}.", self.names[0]), "");
         for (name, original) in self.names.iter().zip(&self.originals).skip(1) {

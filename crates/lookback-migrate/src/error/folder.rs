@@ -1,4 +1,4 @@
-//! Folders of migrations that are not valid.
+//! Errors of invalid migration folders.
 
 use std::io;
 use std::path::{Path, PathBuf};

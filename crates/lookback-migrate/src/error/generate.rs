@@ -1,4 +1,4 @@
-//! Migrations that cannot be generated from the given schemas and options.
+//! Errors of generating migrations from the given schemas and options.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Records of applied migrations that do not match the files.
+//! Errors of recorded migrations that do not match the files.
 
 use super::Remedy;
 
@@ -27,7 +27,7 @@ pub(crate) enum HistoryError {
     StatementsEdited {
         file: String,
         done: usize,
-        /// The SQL that forgets the migration.
+        /// The SQL that removes the record of the migration.
         forget: String,
     },
     #[error(
@@ -39,7 +39,7 @@ pub(crate) enum HistoryError {
         line: usize,
         statement: usize,
         statements: usize,
-        /// The SQL that records that it took effect, and that it did not.
+        /// The SQL to record that it took effect, or that it did not.
         done: String,
         not_done: String,
     },

@@ -1,4 +1,4 @@
-//! Locks that other sessions hold, and a lost migration lock.
+//! Errors of locks held by other sessions, and of a lost migration lock.
 
 use std::time::Duration;
 

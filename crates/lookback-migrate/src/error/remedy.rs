@@ -7,10 +7,10 @@ use lookback_schema::Question;
 
 use crate::event::{Holder, Listed};
 
-/// The next thing to do about an [`Error`](crate::Error).
+/// The next step after an [`Error`](crate::Error).
 ///
-/// Its text names no command and no flag. A program with commands of its own
-/// words the variants that they answer itself.
+/// Its text contains no command and no flag. A program with commands of its own
+/// formats the variants for which it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
@@ -18,7 +18,7 @@ pub enum Remedy {
     RunAgain,
     /// Do the same again: nothing was written.
     RunAgainUnchanged,
-    /// Apply again: it finds out what is applied.
+    /// Apply again: the next run finds out what is already applied.
     ApplyAgain,
     /// Apply again, with a longer `statement_timeout`.
     ApplyAgainWithTime,
@@ -40,7 +40,7 @@ pub enum Remedy {
         /// The sessions that hold locks on tables.
         holders: Vec<Holder>,
     },
-    /// Connect to the server itself and not through a pooler of transactions.
+    /// Connect to the server directly, not through a transaction pooler.
     ConnectDirectly,
     /// Keep the migration from releasing the lock.
     KeepLock,
@@ -53,20 +53,21 @@ pub enum Remedy {
     GenerateMigrations,
     /// Finish generating.
     FinishGenerating,
-    /// Record as applied what the database has already, or correct the file.
+    /// Record migrations that the database already has as applied, or correct
+    /// the file.
     CorrectOrBaseline,
-    /// Correct the file, or what it found in the database.
+    /// Correct the file, or the data that it does not fit.
     CorrectFile,
-    /// Run the statement as a role that may.
+    /// Run the statement with a role that has the privilege.
     Grant,
-    /// Give the statement a file of its own, without a transaction.
+    /// Move the statement to a file of its own, without a transaction.
     MoveOutOfTransaction,
 
     /// Correct the SQL; no file was applied.
     CorrectScript,
-    /// Take `BEGIN` and `COMMIT` out, or make the file one without a transaction.
+    /// Remove `BEGIN` and `COMMIT`, or mark the file `-- no-transaction`.
     RemoveTransaction,
-    /// Commit the transaction that the file begins.
+    /// Commit the transaction that the file starts.
     CommitTransaction,
     /// Replace the `COPY` from the client.
     ReplaceCopy,
@@ -81,18 +82,20 @@ pub enum Remedy {
 
     /// Restore the file and write another migration for the change.
     RestoreEditedFile,
-    /// Use the files that the database was migrated by, or another table.
+    /// Use the files that the database was migrated with, or another history
+    /// table.
     UseOriginalFiles,
     /// Revert with the files that were applied.
     RevertWithOriginalFiles,
-    /// Write a migration that changes it back.
+    /// Write a migration that reverses it.
     WriteReverseMigration,
-    /// Put `-- no-transaction` back.
+    /// Restore the line `-- no-transaction`.
     RestoreNoTransaction,
-    /// Restore the statements that took effect, or forget them.
+    /// Restore the statements that took effect, or remove the record of the
+    /// migration.
     #[non_exhaustive]
     RestoreStatements {
-        /// The SQL that forgets the migration.
+        /// The SQL that removes the record of the migration.
         forget: String,
     },
     /// Find out whether a statement took effect, and record it.
@@ -103,10 +106,10 @@ pub enum Remedy {
         /// The SQL to run if it did not.
         not_done: String,
     },
-    /// Let the search path lead to the table.
+    /// Include the schema of the table in the search path.
     SetSearchPath,
 
-    /// Name a folder of migrations that can be read and written.
+    /// Give the path of a migrations folder that can be read and written.
     NameFolder,
     /// Give the file the name of a migration.
     RenameFile,
@@ -122,7 +125,7 @@ pub enum Remedy {
         /// The schema snapshot of the one to remove, if it is known.
         snapshot: Option<String>,
     },
-    /// Add the file that makes what another one undoes.
+    /// Add the file that applies what another file reverts.
     #[non_exhaustive]
     AddUpFile {
         /// The version.
@@ -133,10 +136,11 @@ pub enum Remedy {
     /// Restore a file from the history of the repository.
     #[non_exhaustive]
     RestoreFile {
-        /// The name of the file, where it is another one than the error names.
+        /// The name of the file, if it is not the one in the error.
         name: Option<String>,
     },
-    /// Restore a file, or remove what was generated with it and generate again.
+    /// Restore a file, or remove everything generated with it and generate
+    /// again.
     RestoreOrRegenerate,
     /// Restore the folder from the history of the repository.
     RestoreFolder,
@@ -144,7 +148,7 @@ pub enum Remedy {
     Rebase,
     /// Rebase and generate one of the migrations again.
     Regenerate,
-    /// Name a migration that was generated on one branch only.
+    /// Give the version of a migration that was generated on one branch only.
     NameBranchVersion,
 
     /// Decide what was renamed and what was dropped.
@@ -153,17 +157,17 @@ pub enum Remedy {
         /// The questions.
         questions: Vec<Question>,
     },
-    /// Name objects as the schema has them.
+    /// Use the names of objects in the schema.
     NameObject,
-    /// Write the file that undoes the migration by hand.
+    /// Write the reverting file of the migration by hand.
     WriteDownFile,
     /// Use letters, digits and `_` in the name of a migration.
     UseMigrationName,
-    /// Use the name of a table.
+    /// Use a valid name of a table.
     UseTableName,
-    /// Give a later version, or none.
+    /// Give a later version, or leave it out.
     UseLaterVersion,
-    /// Give a smaller version, or none.
+    /// Give a smaller version, or leave it out.
     UseSmallerVersion,
     /// Allow the loss of data.
     #[non_exhaustive]
@@ -172,35 +176,35 @@ pub enum Remedy {
         objects: Vec<String>,
     },
 
-    /// Correct the model, or the rows in its way.
+    /// Correct the model, or the rows that it does not fit.
     #[non_exhaustive]
     CorrectChange {
-        /// The statement that was refused.
+        /// The rejected statement.
         statement: String,
     },
-    /// Decide what rows get that have no value.
+    /// Decide which value rows without one get.
     #[non_exhaustive]
     FillRows {
-        /// The statement that was refused.
+        /// The rejected statement.
         statement: String,
         /// The column.
         column: String,
     },
-    /// Decide how values become values of the new type.
+    /// Decide how values are converted to the new type.
     #[non_exhaustive]
     ConvertRows {
-        /// The statement that was refused.
+        /// The rejected statement.
         statement: String,
         /// The column.
         column: String,
     },
-    /// Correct the part of the model that the server refuses.
+    /// Correct the part of the model that the server rejects.
     CorrectModel,
     /// Create a schema of the search path, or set another search path.
     CreateSchema,
-    /// Name a schema of the database.
+    /// Give the name of a schema in the database.
     NameSchema,
-    /// Leave the table out.
+    /// Exclude the table.
     ExcludeTable,
     /// Report a defect.
     Report,

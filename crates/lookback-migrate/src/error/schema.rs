@@ -1,4 +1,4 @@
-//! Schemas that cannot be read, or that the server refuses.
+//! Errors of schemas that cannot be read or that the server rejects.
 
 use crate::sqlstate::server_error;
 
@@ -20,15 +20,16 @@ pub(crate) enum SchemaError {
     ChangeRefused {
         change: String,
         code: String,
-        /// The statement that was refused.
+        /// The rejected statement.
         statement: String,
-        /// The column whose rows do not fit.
+        /// The column whose existing rows do not fit.
         column: Option<ColumnNeed>,
         source: sqlx::Error,
     },
 }
 
-/// The expression that existing rows need before a change fits.
+/// The kind of expression that existing rows need before the change is
+/// possible.
 #[derive(Clone, Debug)]
 pub(crate) enum ColumnNeed {
     Fill(String),
@@ -57,7 +58,7 @@ impl SchemaError {
     }
 }
 
-/// The server's message, with the SQLSTATE if it is given, and the detail.
+/// The server's message with its detail, and with `code` if that is given.
 fn detailed(error: &sqlx::Error, code: Option<&String>) -> String {
     let Some(refusal) = server_error(error) else {
         return error.to_string();

@@ -1,4 +1,4 @@
-//! Files whose SQL cannot be applied.
+//! Errors of files whose SQL cannot be applied.
 
 use super::Remedy;
 

@@ -1,4 +1,4 @@
-//! A statement of a migration that failed.
+//! Errors of statements in a migration.
 
 use std::fmt;
 
@@ -10,19 +10,20 @@ use crate::event::Holder;
 use crate::files::Script;
 use crate::sqlstate::{self, server_error};
 
-/// A failed statement: where, the server's message, and the database's state.
+/// A failed statement with its position, the server's message and the
+/// database's state.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StatementError {
     /// The name of the file.
     pub file: String,
-    /// The line that the server gives, or the first one of the statement.
+    /// The line reported by the server, or the first line of the statement.
     ///
     /// `None` for a file that failed in `COMMIT`.
     pub line: Option<usize>,
     /// The number of the statement in the file, from 1.
     pub statement: Option<usize>,
-    /// How many statements the file has.
+    /// The number of statements in the file.
     pub statements: usize,
     /// The SQLSTATE; `None` if the connection was lost.
     pub code: Option<String>,
@@ -41,7 +42,7 @@ pub struct StatementError {
 }
 
 impl StatementError {
-    /// `at` is the place of the statement; `None` for the end of the file.
+    /// `at` is the index of the statement; `None` for the end of the file.
     pub(crate) fn new(
         script: &Script,
         steps: &[ScriptStatement<'_>],

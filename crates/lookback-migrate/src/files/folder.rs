@@ -17,12 +17,12 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder at `path`.
+    /// Uses the folder at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -31,10 +31,10 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read or is not a snapshot; two snapshots that follow
-    /// the same one, as two branches leave them.
+    /// A file that cannot be read or is not a snapshot; two snapshots with the same parent, which
+    /// two branches leave behind.
     pub fn newest(&self) -> Result<Option<Snapshot>, Error> {
-        // The headers of the others are enough, and much faster to read.
+        // The headers of the other snapshots are enough, and much faster to read.
         let mut places = self.read_all(SnapshotHeader::from_json)?;
         places.sort_by_key(|(_, place)| place.version);
         self.check_complete(&places)?;
@@ -56,9 +56,9 @@ impl Folder {
         }
     }
 
-    /// Checks that no snapshot and no file is missing, and no version double.
+    /// Checks that no snapshot and no file is missing and no version is used twice.
     ///
-    /// They get lost in merges and clean-ups.
+    /// Files get lost in merges and clean-ups.
     fn check_complete(&self, places: &[(PathBuf, SnapshotHeader)]) -> Result<(), Error> {
         let mut files: BTreeMap<i64, String> = BTreeMap::new();
         for name in self.names()? {
@@ -103,7 +103,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Every snapshot, in the order of their versions.
+    /// Reads all snapshots, ordered by version.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Folder {
         Ok(snapshots)
     }
 
-    /// Reads every snapshot by `read`, in no order.
+    /// Reads all snapshots with `read`, in no particular order.
     fn read_all<T>(&self, read: Read<T>) -> Result<Vec<(PathBuf, T)>, Error> {
         self.refuse_half_written()?;
         let meta = self.path.join("meta");
@@ -138,8 +138,8 @@ impl Folder {
         Ok(all)
     }
 
-    /// Whether [`generate`](crate::generate()) or a [`Rebase`](crate::Rebase) was
-    /// killed while it wrote.
+    /// Whether [`generate`](crate::generate()) or a [`Rebase`](crate::Rebase) was killed while it
+    /// wrote files.
     ///
     /// # Errors
     ///
@@ -148,7 +148,7 @@ impl Folder {
         Ok(Journal::read(self)?.is_some())
     }
 
-    /// Refuses a folder in which only some files of a change are written.
+    /// Returns an error if only some files of a change are written.
     pub(crate) fn refuse_half_written(&self) -> Result<(), Error> {
         if self.is_half_written()? {
             let folder = self.path.clone();
@@ -169,14 +169,14 @@ impl Folder {
         }
     }
 
-    /// The largest version of any file; 0 in an empty folder.
+    /// The largest version of all files; 0 for an empty folder.
     pub(crate) fn last_version(&self) -> Result<i64, Error> {
         let names = self.names()?;
         let versions = names.iter().filter_map(|name| version_of(name));
         Ok(versions.max().unwrap_or(0))
     }
 
-    /// The names of all that is in it.
+    /// The names of all entries of the folder.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
@@ -191,7 +191,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Writes a file of the folder that must not exist yet.
+    /// Writes a file to the folder that must not exist yet.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.path.join(name);
         if path.exists() {
@@ -200,7 +200,7 @@ impl Folder {
         self.replace(name, text)
     }
 
-    /// Writes or replaces a file of the folder atomically.
+    /// Writes or replaces a file in the folder atomically.
     pub(crate) fn replace(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         self.write_beside(name, text, |beside, path| fs::rename(beside, path))
     }
@@ -210,7 +210,7 @@ impl Folder {
         self.write_beside(name, text, |beside, path| {
             match fs::hard_link(beside, path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-                // Not every file system has links.
+                // Not every file system supports hard links.
                 Err(_) => fs::rename(beside, path),
                 Ok(()) => fs::remove_file(beside),
             }
@@ -227,7 +227,7 @@ impl Folder {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| cannot("create", parent, error))?;
         }
-        // First beside it: a file that is half written is never there under its name.
+        // Written under a temporary name first: a partial file never has its final name.
         let beside = path.with_extension(format!("{}.tmp", std::process::id()));
         let written = fs::write(&beside, text).map_err(|error| cannot("write", &beside, error));
         let moved = written

@@ -1,4 +1,4 @@
-//! Journals: several files changed as one, which a later process can finish.
+//! A journal for changing several files as one, which a later process can finish.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,30 +10,30 @@ use super::Folder;
 use super::folder::{cannot, version_of};
 use crate::error::{Error, FolderError};
 
-/// The file of the journal; not `.json`, as it is not a snapshot.
+/// The file of the journal; not `.json`, because it is not a snapshot.
 pub(crate) const NAME: &str = "meta/generate.journal";
 
 /// Files to write and files to remove, by their names in the folder.
 ///
-/// Finishing it twice is the same as finishing it once.
+/// Finishing a journal twice has the same effect as finishing it once.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Journal {
     pub(crate) write: BTreeMap<String, String>,
     pub(crate) remove: BTreeSet<String>,
-    /// The newest version of the folder that the files follow: if others came
-    /// meanwhile, nothing is done.
+    /// The newest version of the folder when the files were generated. If there are newer files
+    /// now, nothing is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<i64>,
 }
 
 impl Journal {
-    /// Reads the journal that an earlier run did not finish.
+    /// Reads the journal of an interrupted run.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, Error> {
         let path = folder.path().join(NAME);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            // Errors of the folder are reported when it is read.
+            // Other errors are reported when the folder is read.
             Err(error)
                 if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory]
                     .contains(&error.kind()) =>
@@ -57,29 +57,27 @@ impl Journal {
         Ok(Some(journal))
     }
 
-    /// Writes new files through the journal, unless others came first.
+    /// Writes new files through the journal, unless another process was faster.
     ///
-    /// Several programs may generate at the same time.
-    ///
-    /// As long as the journal is there no other one can be written, so that this
-    /// process and another one that finds it decide the same.
+    /// Several processes may generate at the same time. While a journal exists, no other can be
+    /// written. So this process and another one that finds the journal make the same decision.
     pub(crate) fn claim(&self, folder: &Folder) -> Result<(), Error> {
         folder.claim(NAME, &self.to_json())?;
         self.finish(folder)
     }
 
-    /// Writes the journal, which decides that the change is made, and finishes it.
+    /// Writes the journal, which commits the change, and finishes it.
     pub(crate) fn commit(&self, folder: &Folder) -> Result<(), Error> {
         folder.replace(NAME, &self.to_json())?;
         self.finish(folder)
     }
 
     fn to_json(&self) -> String {
-        // A map of strings can be written.
+        // Serializing a map of strings cannot fail.
         serde_json::to_string_pretty(self).unwrap_or_default()
     }
 
-    /// Makes the changes, or the rest of them.
+    /// Makes the remaining changes.
     pub(crate) fn finish(&self, folder: &Folder) -> Result<(), Error> {
         if self.is_overtaken(folder)? {
             remove(folder, NAME)?;
@@ -97,7 +95,7 @@ impl Journal {
 
     /// Whether the folder has newer files than the journal expects.
     ///
-    /// Files as the journal itself writes them do not count.
+    /// Files that the journal itself has written do not count.
     fn is_overtaken(&self, folder: &Folder) -> Result<bool, Error> {
         let Some(after) = self.after else {
             return Ok(false);
@@ -125,7 +123,7 @@ fn remove(folder: &Folder, name: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether it is a file that is generated, and nowhere but in the folder.
+/// Whether it is the name of a generated file directly in the folder.
 fn is_generated_name(name: &str) -> bool {
     let (file, end) = match name.strip_prefix("meta/") {
         Some(file) => (file, ".json"),
@@ -140,14 +138,14 @@ fn is_generated_name(name: &str) -> bool {
 mod tests {
     use super::{Folder, Journal, NAME, fs};
 
-    /// A folder with these files, of one byte each.
+    /// Makes a folder with these files, of one byte each.
     fn folder(names: &[&str]) -> (tempfile::TempDir, Folder) {
-        let there = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         for name in names {
-            fs::write(there.path().join(name), "1").unwrap();
+            fs::write(dir.path().join(name), "1").unwrap();
         }
-        let folder = Folder::new(there.path());
-        (there, folder)
+        let folder = Folder::new(dir.path());
+        (dir, folder)
     }
 
     /// Writes `6_b.sql`, if 5 is the newest version.
@@ -162,8 +160,8 @@ mod tests {
     #[test]
     fn journal_with_files_added_meanwhile_writes_nothing() {
         for newer in ["6_c.sql", "7_c.sql", "6_b.sql"] {
-            let (there, folder) = folder(&["5_a.sql", newer]);
-            // The one that wrote it down, and one that found it.
+            let (dir, folder) = folder(&["5_a.sql", newer]);
+            // In the run that wrote the journal, and in a run that found it.
             for found in [false, true] {
                 let error = if found {
                     folder.replace(NAME, &journal().to_json()).unwrap();
@@ -172,7 +170,7 @@ mod tests {
                     journal().claim(&folder).unwrap_err()
                 };
                 assert!(error.is_folder(), "{error}");
-                assert_eq!(fs::read(there.path().join(newer)).unwrap(), b"1");
+                assert_eq!(fs::read(dir.path().join(newer)).unwrap(), b"1");
                 assert!(!folder.is_half_written().unwrap());
             }
         }
@@ -180,11 +178,11 @@ mod tests {
 
     #[test]
     fn journal_with_files_it_wrote_itself_is_finished() {
-        let (there, folder) = folder(&["5_a.sql"]);
-        fs::write(there.path().join("6_b.sql"), "2").unwrap();
+        let (dir, folder) = folder(&["5_a.sql"]);
+        fs::write(dir.path().join("6_b.sql"), "2").unwrap();
         folder.replace(NAME, &journal().to_json()).unwrap();
         folder.finish().unwrap();
         assert!(!folder.is_half_written().unwrap());
-        assert_eq!(fs::read(there.path().join("6_b.sql")).unwrap(), b"2");
+        assert_eq!(fs::read(dir.path().join("6_b.sql")).unwrap(), b"2");
     }
 }

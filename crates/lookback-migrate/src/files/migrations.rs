@@ -1,4 +1,4 @@
-//! Sets of migrations: their names, files and SQL.
+//! Sets of migrations, with their names, files and SQL.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,11 +15,10 @@ use crate::hooks::{Hooks, NoHooks};
 
 /// A set of migrations, embedded in the program or read from a folder.
 ///
-/// The rules are sqlx's, so that `sqlx migrate run` and `sqlx::migrate!` take
-/// the same folder: `<version>_<description>.sql`, or `.up.sql` with
-/// `.down.sql` to undo it; the version is a number. A file that starts with
-/// `-- no-transaction` is run without one. Folders inside and files of other
-/// kinds are ignored.
+/// The rules are sqlx's, so that `sqlx migrate run` and `sqlx::migrate!` accept the same folder. A
+/// file is named `<version>_<description>.sql`, or `.up.sql` with a `.down.sql` that reverts it;
+/// the version is a number. A file that starts with `-- no-transaction` is run without a
+/// transaction. Subfolders and other files are ignored.
 #[derive(Clone, Debug)]
 pub struct Migrations {
     files: Vec<MigrationFile>,
@@ -36,7 +35,7 @@ pub struct MigrationFile {
     down: Option<Script>,
 }
 
-/// A file of SQL.
+/// An SQL file.
 #[derive(Clone, Debug)]
 pub struct Script {
     name: String,
@@ -48,7 +47,7 @@ pub struct Script {
 impl Migrations {
     /// The migrations that `sqlx::migrate!` embedded in the program.
     ///
-    /// If the migrator names a table, they are recorded [there](Self::in_table).
+    /// If the migrator sets a table name, they are recorded [there](Self::in_table).
     pub fn embedded(migrator: &'static Migrator) -> Self {
         let mut files: BTreeMap<i64, MigrationFile> = BTreeMap::new();
         let of_type = |down| {
@@ -80,8 +79,8 @@ impl Migrations {
     ///
     /// # Errors
     ///
-    /// [`Error::is_folder`] if the folder or a file cannot be read, if a name is
-    /// not right, or if two files are of one version; the message names them.
+    /// [`Error::is_folder`] if the folder or a file cannot be read, if a name is not valid, or if
+    /// two files have the same version; the message names the files.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         Folder::new(path).refuse_half_written()?;
         let mut names = Vec::new();
@@ -89,7 +88,7 @@ impl Migrations {
         for entry in entries {
             let entry = entry.map_err(|error| unreadable(path, error))?;
             let path = entry.path();
-            // A link counts as what it leads to.
+            // A symbolic link counts as its target.
             let is_file = fs::metadata(&path)
                 .map_err(|error| unreadable(&path, error))?
                 .is_file();
@@ -106,7 +105,7 @@ impl Migrations {
             let (version, description, kind) = read_name(&shown).ok_or_else(|| bad_name(&shown))?;
             let file = path.join(&name);
             let sql = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
-            // PostgreSQL would take it for a word, and sqlx `-- no-transaction` for a remark.
+            // PostgreSQL would read the mark as a word, and sqlx would miss `-- no-transaction`.
             if sql.starts_with('\u{feff}') {
                 return Err(FolderError::ByteOrderMark { path: file }.into());
             }
@@ -153,19 +152,19 @@ impl Migrations {
         })
     }
 
-    /// Records them in a table of that name instead of `_sqlx_migrations`.
+    /// Records the migrations in the table `name` instead of `_sqlx_migrations`.
     ///
-    /// Two sets in one schema of a database need two tables: a recorded migration
-    /// that is not in the set counts as missing.
+    /// Two sets in one schema of a database need two tables: a recorded migration that is not in
+    /// the set counts as missing.
     ///
-    /// The name is as SQL has it, as in sqlx's own `table-name`.
+    /// The name has SQL syntax, as in sqlx's own `table-name`.
     #[must_use]
     pub fn in_table(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.table = name.into();
         self
     }
 
-    /// The name of the table in which they are recorded.
+    /// The name of the history table.
     pub(crate) fn table(&self) -> &str {
         &self.table
     }
@@ -179,7 +178,7 @@ impl Migrations {
         self.files.iter().find(|file| file.version == version)
     }
 
-    /// Adds work around the files.
+    /// Adds hooks that run before and after the files.
     #[must_use]
     pub fn with_hooks(mut self, hooks: impl Hooks + 'static) -> Self {
         self.hooks = Arc::new(hooks);
@@ -224,7 +223,7 @@ impl Script {
     }
 
     fn embedded(migration: &SqlxMigration) -> Self {
-        // sqlx keeps the words of the name, and not the name.
+        // sqlx stores the words of the name, but not the name itself.
         let words = migration.description.replace(' ', "_");
         let end = migration.migration_type.suffix();
         Self {
@@ -250,21 +249,21 @@ impl Script {
         &self.checksum
     }
 
-    /// Whether it is run without a transaction around it.
+    /// Whether it is run without a transaction.
     pub fn no_transaction(&self) -> bool {
         self.no_transaction
     }
 }
 
-/// The checksum that sqlx has for this SQL.
+/// The checksum that sqlx computes for this SQL.
 pub(crate) fn checksum(sql: &str) -> Vec<u8> {
     let sql = AssertSqlSafe(sql.to_owned()).into_sql_str();
     let migration = SqlxMigration::new(0, "".into(), MigrationType::Simple, sql, false);
     migration.checksum.into_owned()
 }
 
-/// Version, description and type, by sqlx's rules. It passes over a name without
-/// `_`; here that is an error, too.
+/// Parses version, description and type by sqlx's rules. sqlx ignores a name without `_`; here that
+/// is an error, too.
 fn read_name(name: &str) -> Option<(i64, String, MigrationType)> {
     let (version, rest) = name.split_once('_')?;
     let version = version.parse().ok().filter(|version| *version > 0)?;

@@ -152,8 +152,8 @@ pub(crate) async fn current_schema(conn: &mut PgConnection) -> Result<String, Er
     }
 }
 
-/// Sets it for the transaction: the default schema, `also`, and those of
-/// extensions that are not among `named`.
+/// Sets the search path for the transaction: the schema `default`, the schemas
+/// `also`, and the schemas of extensions that are not in `named`.
 pub(crate) async fn set_search_path(
     conn: &mut PgConnection,
     default: &str,
@@ -163,7 +163,7 @@ pub(crate) async fn set_search_path(
     let mut first = vec![default.to_owned()];
     first.extend(also.iter().cloned());
     let named: Vec<String> = named.iter().cloned().collect();
-    // The schema of temporary tables comes last, or it would come first.
+    // The schema of temporary tables is put last: by default the server puts it first.
     sqlx::query(
         "SELECT set_config('search_path', ( \
            SELECT string_agg(quote_ident(path.name), ', ' ORDER BY path.place, path.name) \
@@ -189,7 +189,7 @@ const EXTENSIONS: &str =
 const SCHEMAS: &str = "SELECT nspname::text AS name FROM pg_catalog.pg_namespace \
      WHERE nspname = ANY ($1)";
 
-/// Reads enums: `$1` schemas, `$2` and `$3` schema and name of each, null for all.
+/// Reads the enums in the schemas `$1`: those with schema `$2` and name `$3`, or all if null.
 const ENUMS: &str = "SELECT n.nspname::text AS schema, t.typname::text AS name, \
        array(SELECT e.enumlabel::text FROM pg_catalog.pg_enum AS e \
              WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels \
@@ -237,9 +237,9 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
 
 /// Reads the columns of the tables `$1`.
 ///
-/// A sequence is a default one if it has no options. A serial is a column whose default takes from a
-/// sequence that the column owns (`pg_depend` of type `a`); the server prints
-/// its name without the `E` that `format` puts before a backslash.
+/// A sequence is a default one if it has no options. A serial column is one whose default reads a
+/// sequence that the column owns (`pg_depend` of type `a`). The server prints the sequence's name
+/// without the `E` that `format` puts before a backslash.
 const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, \
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS data_type, a.attnotnull AS not_null, \
        a.attidentity::text AS identity, a.attgenerated::text AS generated, \
@@ -275,8 +275,8 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
 
 /// Reads the constraints that are declared on the tables `$1`.
 ///
-/// A foreign key to a partitioned table has more, one for each partition. Since PostgreSQL 18, NOT
-/// NULL is one too; of interest is one that does not hold for all rows.
+/// A foreign key to a partitioned table has further constraints, one for each partition. Since
+/// PostgreSQL 18, NOT NULL is a constraint, too; it is read only if it is not valid for all rows.
 const CONSTRAINTS: &str = "SELECT c.conrelid AS table_oid, c.conname::text AS name, \
        pg_catalog.pg_get_constraintdef(c.oid) AS definition, \
        tn.nspname::text AS target_schema, t.relname::text AS target, c.contype::text AS kind \
@@ -287,9 +287,9 @@ const CONSTRAINTS: &str = "SELECT c.conrelid AS table_oid, c.conname::text AS na
        AND (c.contype IN ('p', 'u', 'f', 'c', 'x') OR (c.contype = 'n' AND NOT c.convalidated)) \
      ORDER BY c.conrelid, c.conname";
 
-/// Reads the indexes of the tables `$1` that belong to no constraint.
+/// Reads the indexes of the tables `$1` that do not belong to a constraint.
 ///
-/// The invalid ones of their partitions (`$2`) are read, too.
+/// Invalid indexes of their partitions (`$2`) are read, too.
 const INDEXES: &str = "SELECT i.indrelid AS table_oid, n.nspname::text AS schema, \
        c.relname::text AS name, \
        pg_catalog.pg_get_indexdef(i.indexrelid) AS definition, i.indisvalid AS valid \
@@ -369,7 +369,7 @@ impl CatalogRows {
     }
 }
 
-/// The schemas and names of those that are wanted; nothing for all.
+/// The schemas and names of the requested objects; `None` for all.
 fn wanted(
     default: &str,
     names: Option<&BTreeSet<Name>>,

@@ -1,4 +1,4 @@
-//! Columns as fields.
+//! Converts columns to fields.
 
 use lookback_schema::{Column, DataType, Expression, Fill, Name, literal};
 
@@ -16,7 +16,7 @@ pub(super) struct Field {
 }
 
 impl Field {
-    /// The field of a full model, or of a `schema_only` one.
+    /// Creates the field of a full model or of a `schema_only` one.
     pub(super) fn new(column: &Column, name: String, full: bool, types: &Types) -> Self {
         let mut items = Vec::new();
         if name.trim_start_matches("r#") != column.name {
@@ -37,7 +37,8 @@ impl Field {
             format!("Option<{}>", value.rust)
         };
         if full && column.data_type == types.embedding {
-            // A vector is not shown, as that of the common column is not.
+            // Vectors are hidden in debug output, like the common column
+            // `embedding`.
             ty = format!("Hidden<{ty}>");
         }
         let enumeration = value.enumeration;
@@ -49,7 +50,7 @@ impl Field {
         }
     }
 
-    /// One of the common columns of a model, whose type and default are known.
+    /// Creates a common column of a model, whose type and default are known.
     pub(super) fn common(column: &Column, ty: &str) -> Self {
         Self {
             name: column.name.clone(),
@@ -72,7 +73,7 @@ impl std::fmt::Display for Field {
 /// The Rust type of a value that is not null.
 struct RustType {
     rust: String,
-    /// Whether the type of the column follows from it.
+    /// Whether the Rust type alone determines the type of the column.
     tells_type: bool,
     enumeration: Option<Name>,
 }
@@ -111,8 +112,8 @@ fn rust_type(ty: &DataType, full: bool, types: &Types) -> RustType {
     }
 }
 
-/// Whether a model that is read and written takes arrays of this type: those of
-/// `ArrayElement`, none of whose elements is null.
+/// Whether a full model supports arrays of this type: it implements
+/// `ArrayElement`, and no element is null.
 fn is_array_element(ty: &DataType) -> bool {
     let name = ty.name.name.as_str();
     ty.name.schema.is_none()
@@ -162,7 +163,7 @@ fn value_type(ty: &DataType, types: &Types) -> Option<RustType> {
     })
 }
 
-/// The type as people write it, if it is read as the same.
+/// A shorter spelling of the type that parses to the same type.
 fn short(ty: &DataType) -> String {
     const SHORT: &[(&str, &str)] = &[
         ("character varying", "varchar"),
@@ -214,7 +215,7 @@ fn fill(column: &Column, ty: &RustType, full: bool, types: &Types) -> Option<Ite
     }
 }
 
-/// A literal without the cast to the type of its column, which changes nothing.
+/// Removes a redundant cast of a literal to the type of its column.
 fn without_cast(default: &Expression, ty: &DataType) -> Expression {
     let element = |array| DataType {
         modifiers: None,
@@ -233,7 +234,7 @@ fn without_cast(default: &Expression, ty: &DataType) -> Expression {
     }
 }
 
-/// The default as a Rust value, if that gives the same default again.
+/// The default as a Rust value, if the value gives the same default.
 fn rust_default(
     default: &Expression,
     data_type: &DataType,
@@ -284,7 +285,7 @@ fn rust_default(
     }
 }
 
-/// The name of a collation: as it is, or in quotes with its schema.
+/// Formats the name of a collation, quoted if it has a schema or a quote.
 fn as_given(name: &Name) -> String {
     if name.schema.is_none() && !name.name.contains('"') {
         name.name.clone()

@@ -1,4 +1,4 @@
-//! Enum types as enums of Rust.
+//! Converts enum types to Rust enums.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use super::text::{self, Item, attribute};
 /// The enum types that models have, by their names.
 pub(super) type Enums = BTreeMap<Name, Enum>;
 
-/// The types of the database that have names of their own in Rust.
+/// The types of the database that have Rust names of their own.
 pub(super) struct Types {
     pub(super) enums: Enums,
     /// The type of the common column `embedding`.
@@ -28,16 +28,16 @@ impl Types {
     }
 }
 
-/// An enum of Rust; written out by its `Display`.
+/// A Rust enum; its `Display` writes the code.
 pub(super) struct Enum {
     name: Name,
     /// The name of the Rust enum.
     pub(super) rust: String,
-    /// The labels, and their variants.
+    /// The labels and their variants.
     pub(super) labels: Vec<(String, String)>,
 }
 
-/// The enums of a schema; a note for one that models cannot have.
+/// Names the enums of a schema; adds a note for each that models cannot have.
 pub(super) fn named(schema: &Schema, names: &mut TypeNames, notes: &mut Vec<String>) -> Enums {
     let mut enums = Enums::new();
     for (name, labels) in &schema.enums {
@@ -59,7 +59,7 @@ pub(super) fn named(schema: &Schema, names: &mut TypeNames, notes: &mut Vec<Stri
 }
 
 impl Enum {
-    /// The variant of a label, with the name of the enum.
+    /// The Rust path of the variant for a label.
     pub(super) fn variant(&self, label: &str) -> Option<String> {
         let found = self.labels.iter().find(|(known, _)| known == label);
         found.map(|(_, variant)| format!("{}::{variant}", self.rust))

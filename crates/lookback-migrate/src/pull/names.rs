@@ -1,14 +1,14 @@
-//! Names of the database as names of Rust.
+//! Converts names of the database to Rust names.
 
 use std::collections::BTreeSet;
 
 use lookback_schema::Name;
 
-/// The names of types that are taken.
+/// The names of types that are in use.
 #[derive(Default)]
 pub(super) struct TypeNames(BTreeSet<String>);
 
-/// Names that the module uses, and that a struct would hide.
+/// Names that the module uses and that a struct of the same name would hide.
 #[rustfmt::skip]
 const USED: &[&str] = &[
     "AsRef", "Box", "Bytes", "Clone", "ColumnEnum", "Copy", "DateTime", "Debug", "Default",
@@ -18,8 +18,8 @@ const USED: &[&str] = &[
 ];
 
 impl TypeNames {
-    /// A name for the rows of a table. With a full model come the types for its
-    /// inserts and patches.
+    /// Chooses the name of a table's struct. A full model also reserves the
+    /// names of its insert and patch types.
     pub(super) fn table(&mut self, name: &Name, full: bool) -> String {
         let words = words(&name.name);
         let one = camel(&singular(&words), "Table");
@@ -40,7 +40,7 @@ impl TypeNames {
         })
     }
 
-    /// A name for an enum.
+    /// Chooses the name of an enum.
     pub(super) fn enumeration(&mut self, name: &Name) -> String {
         let plain = camel(&words(&name.name), "Enum");
         let schema = camel(&words(name.schema.as_deref().unwrap_or_default()), "");
@@ -52,7 +52,7 @@ impl TypeNames {
         self.first(&candidates, |name| vec![name.to_owned()])
     }
 
-    /// The first free candidate, or the first one with a number.
+    /// The first free candidate, or the first candidate with a number.
     fn first(&mut self, candidates: &[String], claims: impl Fn(&str) -> Vec<String>) -> String {
         let numbered = (2_u32..).map(|number| format!("{}{number}", candidates[0]));
         for name in candidates.iter().cloned().chain(numbered) {
@@ -69,10 +69,10 @@ impl TypeNames {
     }
 }
 
-/// The columns of a table, or the labels of an enum, as names of Rust: each as
-/// it is where it can be.
+/// Converts columns of a table or labels of an enum to Rust names. A name that
+/// is valid in Rust stays as it is.
 ///
-/// `taken` are names that it may not have; they are written with `_`.
+/// Names in `taken` are not available; such a name gets a `_` at its end.
 pub(super) fn fields(columns: &[&str], taken: &[&str]) -> Vec<String> {
     let mut used: BTreeSet<String> = taken.iter().map(|name| (*name).to_owned()).collect();
     let mut found: Vec<Option<String>> = columns
@@ -110,7 +110,7 @@ pub(super) fn fields(columns: &[&str], taken: &[&str]) -> Vec<String> {
     found.into_iter().flatten().map(written).collect()
 }
 
-/// The labels of an enum as variants.
+/// Converts the labels of an enum to variants.
 pub(super) fn variants(labels: &[String]) -> Vec<String> {
     let mut used = BTreeSet::new();
     let mut found = Vec::new();
@@ -129,7 +129,7 @@ pub(super) fn variants(labels: &[String]) -> Vec<String> {
     found
 }
 
-/// Keywords of Rust, of every edition.
+/// Keywords of all Rust editions.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do",
@@ -139,7 +139,7 @@ const KEYWORDS: &[&str] = &[
     "use", "virtual", "where", "while", "yield",
 ];
 
-/// Those that `r#` makes no names of.
+/// Keywords that cannot be raw identifiers.
 const NEVER_RAW: &[&str] = &["crate", "self", "super"];
 
 /// Whether the compiler accepts the name without a warning, or it is a keyword.
@@ -153,12 +153,13 @@ fn is_snake_case(name: &str) -> bool {
         && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Whether it is a digit, or a letter that no Unicode normalization changes.
+/// Whether it is a digit, or a letter that Unicode normalization does not
+/// change.
 fn is_letter_or_digit(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ')
 }
 
-/// The words of a name: `order items`, `order_items`, `OrderItems`.
+/// Splits a name into words: `order items`, `order_items`, `OrderItems`.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let chars: Vec<char> = name.chars().collect();
@@ -187,7 +188,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The words as the name of a type; `instead` if there are none.
+/// Joins the words to a type name; returns `instead` if there are none.
 fn camel(words: &[String], instead: &str) -> String {
     if words.is_empty() {
         return instead.to_owned();
@@ -209,7 +210,7 @@ fn with_letter(name: String) -> String {
     }
 }
 
-/// The words with the last one for one thing, as far as endings tell.
+/// Puts the last word into the singular, as far as its ending shows how.
 fn singular(words: &[String]) -> Vec<String> {
     const ALIKE: &[&str] = &["news", "series", "species"];
     let mut words = words.to_vec();

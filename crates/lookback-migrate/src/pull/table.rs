@@ -1,4 +1,4 @@
-//! Tables as structs.
+//! Converts tables to structs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +15,9 @@ use super::text::{self, Item, attribute, by_hand};
 
 /// The kind of model for a table.
 pub(super) enum ModelKind {
-    /// A model that is read and written.
+    /// A model with records that can be read and written.
     Full,
-    /// A description for migrations, with the reason if it has the common columns.
+    /// A model for migrations only; with a reason if it has the common columns.
     SchemaOnly(Option<String>),
 }
 
@@ -27,7 +27,7 @@ impl ModelKind {
     }
 }
 
-/// The common columns of a model, and the Rust type of each.
+/// The common columns of a model, with their Rust types.
 const COMMON: [(&str, &str); 5] = [
     ("id", "i64"),
     ("created_at", "DateTime<Utc>"),
@@ -36,12 +36,12 @@ const COMMON: [(&str, &str); 5] = [
     ("embedding", "Hidden<Option<Embedding>>"),
 ];
 
-/// Fields that a full model cannot have: functions of that name are made, and
-/// names that their code uses.
+/// Field names that a full model cannot have: generated functions have these names, or generated
+/// code uses them.
 const MADE: [&str; 4] = ["new", "records", "__input", "__record"];
 
-/// The name of a table as an attribute has it: in quotes where it would be
-/// taken for a schema and a name, or for one in quotes.
+/// Formats a table name for an attribute. It is quoted if it would otherwise be parsed as a schema
+/// and a name, or as a quoted name.
 fn table_name(name: &str) -> String {
     let plain = |part: &str| quoted(part) == part;
     let dotted = name.split_once('.');
@@ -53,7 +53,7 @@ fn table_name(name: &str) -> String {
     }
 }
 
-/// Whether a table can be read and written.
+/// The kind of model for a table.
 pub(super) fn kind(table: &Table, types: &Types) -> ModelKind {
     if COMMON.iter().any(|(name, _)| table.column(name).is_none()) {
         return ModelKind::SchemaOnly(None);
@@ -82,7 +82,7 @@ pub(super) fn kind(table: &Table, types: &Types) -> ModelKind {
     ModelKind::Full
 }
 
-/// A common column as a model describes it, with the comment that it has.
+/// A common column as a model defines it, with the comment of `column`.
 fn common(column: &Column, types: &Types) -> Option<Column> {
     let (ty, fill) = match column.name.as_str() {
         "id" => (DataType::named("bigint"), Fill::IdentityAlways),
@@ -109,7 +109,7 @@ fn needs_value(column: &Column, types: &Types) -> bool {
     column.not_null && column.fill == Fill::None && is_opaque(&column.data_type, types)
 }
 
-/// A table as a struct; written out by its `Display`.
+/// A table as a struct; its `Display` writes the code.
 pub(super) struct Model<'a> {
     pub(super) name: &'a Name,
     pub(super) table: &'a Table,
@@ -168,7 +168,7 @@ impl<'a> Model<'a> {
         self.fields.iter().map(|field| field.ty.as_str())
     }
 
-    /// The enums that its fields name.
+    /// The enums that its fields use.
     pub(super) fn enums(&self) -> impl Iterator<Item = &Name> {
         self.fields
             .iter()
@@ -211,8 +211,8 @@ impl<'a> Model<'a> {
         items
     }
 
-    /// Whether a model has this constraint without a word: its primary key,
-    /// named as PostgreSQL does it.
+    /// Whether a model implies this constraint: its primary key, with the name that PostgreSQL
+    /// gives it.
     fn is_implied(&self, name: &str, constraint: &Constraint) -> bool {
         let mut usual = self.name.name.clone();
         while usual.len() > MAX_NAME_BYTES - "_pkey".len() {
@@ -228,7 +228,7 @@ fn named(kind: &'static str, name: &str, sql: &str) -> Item {
     Item::List(kind, texts.into())
 }
 
-/// An index as one writes it by hand, if it means the same.
+/// Removes `USING btree` from an index, if the meaning stays the same.
 fn without_btree(sql: &str) -> String {
     let short = sql.replacen("USING btree ", "", 1);
     match (sql.parse::<Index>(), short.parse::<Index>()) {
@@ -246,7 +246,7 @@ fn partitions<'a>(
     partitions: &'a BTreeMap<Name, Partition>,
 ) -> impl Iterator<Item = Item> + 'a {
     partitions.iter().map(|(name, partition)| {
-        // As it is where it stands beside its table; else in quotes, with its schema.
+        // Without quotes if it is in the schema of its table; otherwise quoted, with its schema.
         let beside = name.schema == table.schema && !name.name.contains('"');
         let shown = if beside {
             name.name.clone()
@@ -263,7 +263,7 @@ fn partitions<'a>(
     })
 }
 
-/// The name with every part in quotes, which attributes read as SQL.
+/// The name with every part quoted, which attributes parse as SQL.
 pub(super) fn in_quotes(name: &Name) -> String {
     let part = |part: &str| format!("\"{}\"", part.replace('"', "\"\""));
     match &name.schema {

@@ -1,27 +1,26 @@
-//! Rust code in the layout of `rustfmt` (style edition 2024).
+//! Formats Rust code like `rustfmt` (style edition 2024).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Arguments of an attribute stand in one line up to this width
-/// (`attr_fn_like_width`).
+/// The largest width of attribute arguments on one line (`attr_fn_like_width`).
 const ATTRIBUTE_WIDTH: usize = 70;
 
-/// Calls after each other stand in one line up to this width (`chain_width`).
+/// The largest width of a chain of calls on one line (`chain_width`).
 const CHAIN_WIDTH: usize = 60;
 
 const LINE_WIDTH: usize = 100;
 
 /// An argument of an attribute.
 pub(super) enum Item {
-    /// As it is.
+    /// Text that is written unchanged.
     Plain(String),
     /// `name(item, …)`
     List(&'static str, Vec<Self>),
 }
 
 impl Item {
-    /// `name = "value"`
+    /// Creates `name = "value"`.
     pub(super) fn text(name: &str, value: &str) -> Self {
         Self::Plain(format!("{name} = {}", string(value)))
     }
@@ -43,7 +42,8 @@ impl fmt::Display for Item {
     }
 }
 
-/// `#[name(item, …)]`, with the line breaks that it needs, and one at its end.
+/// Formats `#[name(item, …)]`, with the necessary line breaks and one at the
+/// end.
 pub(super) fn attribute(name: &str, items: &[Item], indent: usize) -> String {
     let mut out = " ".repeat(indent);
     out.push_str("#[");
@@ -52,12 +52,12 @@ pub(super) fn attribute(name: &str, items: &[Item], indent: usize) -> String {
     out
 }
 
-/// `around` is the width of what stands around it in its line.
+/// `around` is the width of the other text on its line.
 fn write_list(name: &str, items: &[Item], indent: usize, around: usize, out: &mut String) {
     let line = joined(items);
     let width = line.chars().count();
     let all = indent + around + name.len() + "()".len() + width;
-    // One item alone may fill the line; on a field, with a column to spare.
+    // A single item may fill the line; on a field it leaves one column free.
     let fits = match items.len() {
         1 => all + usize::from(indent > 0) <= LINE_WIDTH,
         _ => width <= ATTRIBUTE_WIDTH && all <= LINE_WIDTH,
@@ -80,14 +80,14 @@ fn joined(items: &[Item]) -> String {
     items.join(", ")
 }
 
-/// `start.call.call`, as the body of a function.
+/// Formats `start.call.call` as the body of a function.
 pub(super) fn chain(start: &str, calls: &[String]) -> String {
     let parts: Vec<&str> = [start]
         .into_iter()
         .chain(calls.iter().map(String::as_str))
         .collect();
     let line = parts.join(".");
-    // One call alone may fill the line.
+    // A single call may fill the line.
     let width = match calls.len() {
         1 => LINE_WIDTH - 4,
         _ => CHAIN_WIDTH,
@@ -98,7 +98,7 @@ pub(super) fn chain(start: &str, calls: &[String]) -> String {
     format!("    {}\n", parts.join("\n        ."))
 }
 
-/// `text` as a string of Rust: raw where that saves escapes.
+/// Formats `text` as a Rust string literal, raw if that avoids escapes.
 pub(super) fn string(text: &str) -> String {
     let plain = |c: char| !c.is_control() && !turns_text_around(c);
     if !text.chars().all(plain) {
@@ -123,20 +123,22 @@ pub(super) fn string(text: &str) -> String {
     format!("r{hashes}\"{text}\"{hashes}")
 }
 
-/// Characters that the compiler refuses in a string: the text would not read
-/// as it is.
+/// Whether the compiler rejects the character in a string: it is invisible or
+/// changes the visible order of the text.
 fn turns_text_around(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// `text` as it can stand in a remark.
+/// Formats `text` for a comment.
 pub(super) fn remark(text: &str) -> String {
     text.replace(|c: char| c.is_control() || turns_text_around(c), " ")
 }
 
-/// Printed SQL as people write it, if it parses to the same `T`.
+/// Formats printed SQL as a person would write it, if it parses to the same
+/// `T`.
 ///
-/// That is without line breaks and casts of strings to text, and with `IN`.
+/// That is without line breaks and without casts of strings to text, and with
+/// `IN`.
 pub(super) fn by_hand<T: FromStr + PartialEq>(printed: &str) -> String {
     let mut sql = printed.to_owned();
     for change in [one_line, without_casts, with_in] {
@@ -157,7 +159,7 @@ fn one_line(sql: &str) -> String {
 }
 
 fn without_casts(sql: &str) -> String {
-    // The type ends there: not `::text[]`.
+    // Only where the type ends: `::text[]` is another type.
     let mut out = sql.to_owned();
     for after in [")", "]", ",", " "] {
         out = out.replace(&format!("'::text{after}"), &format!("'{after}"));

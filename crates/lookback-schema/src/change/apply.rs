@@ -1,4 +1,4 @@
-//! A change made to a schema: what the database is after it.
+//! Applies a change to a schema.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::schema::{Column, Constraint, Fill, Schema, Table};
 use crate::syntax::Name;
 
 impl Change {
-    /// Makes the change to `schema`. One that is about what is not there does
-    /// nothing.
+    /// Applies the change to `schema`. A change of an object that does not
+    /// exist does nothing.
     pub fn apply(&self, schema: &mut Schema) {
         match self {
             Self::CreateSchema(name) => {
@@ -175,7 +175,7 @@ fn moved<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 }
 
 impl Schema {
-    /// A value of an enum under another name, wherever it is used.
+    /// Renames a value of an enum wherever it is used.
     pub(crate) fn rename_value(&mut self, name: &Name, from: &str, to: &str) {
         if let Some(values) = self.enums.get_mut(name) {
             for value in values.iter_mut().filter(|value| *value == from) {
@@ -188,7 +188,7 @@ impl Schema {
         }
     }
 
-    /// An enum under another name, wherever it is used.
+    /// Renames an enum wherever it is used.
     pub(crate) fn rename_enum(&mut self, from: &Name, to: &Name) {
         if let Some(values) = self.enums.remove(from) {
             self.enums.insert(to.clone(), values);
@@ -212,7 +212,7 @@ impl Schema {
         }
     }
 
-    /// A table under another name, wherever it is used.
+    /// Renames a table wherever it is used.
     pub(crate) fn rename_table(&mut self, from: &Name, to: &Name) {
         if let Some(table) = self.tables.remove(from) {
             self.tables.insert(to.clone(), table);
@@ -232,13 +232,13 @@ impl Schema {
         }
     }
 
-    /// A column under another name, wherever it is used.
+    /// Renames a column wherever it is used.
     pub(crate) fn rename_column(&mut self, table: &Name, from: &str, to: &str) {
         let names: BTreeMap<String, String> = [(from.to_owned(), to.to_owned())].into();
         self.rename_columns(table, &names);
     }
 
-    /// Columns under other names, all at once.
+    /// Renames several columns at once.
     pub(crate) fn rename_columns(&mut self, table: &Name, names: &BTreeMap<String, String>) {
         for other in self.tables.values_mut() {
             for constraint in other.constraints.values_mut() {
@@ -274,8 +274,9 @@ impl Table {
         self.each_expression(|expression| *expression = expression.with_renamed_columns(names));
     }
 
-    /// Strings that are labels of the enum `name`: in the defaults of its
-    /// columns, and in expressions that have one of its columns or casts.
+    /// Renames string literals that are labels of the enum `name`: in the
+    /// defaults of its columns, and in expressions with one of its columns or a
+    /// cast to it.
     fn rename_literals(&mut self, name: &Name, names: &BTreeMap<String, String>) {
         let of_type: Vec<String> = self
             .columns
@@ -297,7 +298,7 @@ impl Table {
         });
     }
 
-    /// Every list of columns of its constraints and indexes.
+    /// Calls `change` for each list of columns in its constraints and indexes.
     fn each_column_list(&mut self, mut change: impl FnMut(&mut Vec<String>)) {
         for constraint in self.constraints.values_mut() {
             match constraint {
@@ -318,7 +319,8 @@ impl Table {
         }
     }
 
-    /// Every expression of its columns, constraints, indexes and partitions.
+    /// Calls `change` for each expression of its columns, constraints, indexes
+    /// and partitions.
     fn each_expression(&mut self, mut change: impl FnMut(&mut crate::Expression)) {
         for column in &mut self.columns {
             match &mut column.fill {

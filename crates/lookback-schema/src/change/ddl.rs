@@ -1,15 +1,15 @@
-//! The one place where SQL is written.
+//! Writes changes as SQL; no other module of this crate does.
 
 use crate::change::Change;
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
 use crate::syntax::{Name, literal, quoted, quoted_list};
 
-/// Checks deferred constraints, as no table is altered while one is pending.
+/// Checks deferred constraints: no table is altered while a check is pending.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 
-/// Makes hidden rows an error.
+/// Turns hidden rows into an error.
 ///
-/// Rows that a policy hides would be dropped with the old table.
+/// Rows that a policy hides would be lost when the old table is dropped.
 const ALL_ROWS: &str = "SET LOCAL row_security = off";
 
 impl Change {
@@ -243,7 +243,8 @@ impl Change {
                     sql.push(NOW.to_owned());
                 }
                 sql.push(if columns.is_empty() {
-                    // Rows of defaults, as many as there were.
+                    // All columns get their defaults; only the number of rows
+                    // is kept.
                     format!("INSERT INTO {to} SELECT FROM {from}")
                 } else {
                     format!(
@@ -389,7 +390,8 @@ fn add_column(table: &Name, column: &Column, existing: Option<&str>) -> Vec<Stri
     let mut definition = column_definition(column);
     if let Some(existing) = existing {
         let existing = default(existing);
-        // As a default the value costs nothing: no row is written again.
+        // A default for existing rows is stored in the catalog: no row is
+        // rewritten.
         definition = match definition.strip_suffix(" NOT NULL") {
             Some(front) => format!("{front} DEFAULT {existing} NOT NULL"),
             None => format!("{definition} DEFAULT {existing}"),
@@ -406,7 +408,8 @@ fn add_column(table: &Name, column: &Column, existing: Option<&str>) -> Vec<Stri
     sql
 }
 
-/// The expression of a default, in parentheses where the grammar needs them.
+/// Puts the expression of a default in parentheses where the grammar needs
+/// them.
 fn default(expression: &str) -> String {
     const LOOSE: [&str; 14] = [
         "and", "or", "not", "is", "isnull", "notnull", "in", "between", "like", "ilike", "similar",
@@ -436,8 +439,8 @@ fn identity(always: bool) -> &'static str {
     if always { "ALWAYS" } else { "BY DEFAULT" }
 }
 
-/// The same for a table that takes the place of another: no number that the old
-/// one gave is given again.
+/// Continues the sequence of the replaced table `from` in `to`, so that no
+/// number is used twice.
 fn go_on_as(from: &Name, to: &Name, column: &str) -> String {
     let column_name = literal(column);
     format!(
@@ -459,7 +462,7 @@ fn go_on_after_the_largest(table: &Name, column: &str) -> String {
     )
 }
 
-/// The name of the sequence is known to the database alone.
+/// Drops the sequence by a query: only the database knows its name.
 fn drop_serial(table: &Name, column: &str) -> Vec<String> {
     let column_name = quoted(column);
     vec![

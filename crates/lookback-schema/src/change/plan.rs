@@ -24,7 +24,7 @@ pub struct PlanStep {
     pub risks: Vec<Risk>,
 }
 
-/// The tables that `changes` create and fill with no rows.
+/// The tables that `changes` create and do not fill with rows.
 pub(crate) fn new_tables<'a>(changes: impl Iterator<Item = &'a Change> + Clone) -> BTreeSet<Name> {
     let filled: BTreeSet<&Name> = changes
         .clone()
@@ -42,9 +42,9 @@ pub(crate) fn new_tables<'a>(changes: impl Iterator<Item = &'a Change> + Clone) 
 }
 
 impl Plan {
-    /// The changes with their risks.
+    /// Creates a plan of the changes with their risks.
     ///
-    /// A table that is new in the plan has no rows, and so no risks.
+    /// A table that the plan creates has no rows, and so no risks.
     pub(crate) fn of(changes: Vec<Change>, new: &BTreeSet<Name>) -> Self {
         let steps = changes.into_iter().map(|change| {
             let is_new = change.owner().is_some_and(|table| new.contains(table));
@@ -61,7 +61,7 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// The schema after all of it.
+    /// Applies all changes to `schema`.
     #[must_use]
     pub fn apply(&self, mut schema: Schema) -> Schema {
         for step in &self.steps {
@@ -70,13 +70,13 @@ impl Plan {
         schema
     }
 
-    /// The SQL, a comment over each risky step.
+    /// The SQL, with a comment before each risky step.
     pub fn sql(&self) -> String {
         let steps: Vec<String> = self.steps.iter().map(PlanStep::sql).collect();
         steps.join("\n")
     }
 
-    /// A name for it, of `a`-`z`, `0`-`9` and `_`, from its first change.
+    /// A name for the plan, of `a`-`z`, `0`-`9` and `_`, from its first change.
     pub fn name(&self) -> String {
         let quiet = |step: &&PlanStep| {
             !matches!(
@@ -114,11 +114,11 @@ impl Plan {
 }
 
 impl PlanStep {
-    /// The SQL, a comment for each risk before it.
+    /// The SQL, with a comment for each risk before it.
     pub fn sql(&self) -> String {
         let mut sql = String::new();
         for risk in &self.risks {
-            // A name may have any character in it, and a comment ends with its line.
+            // A name may contain a line break, which would end the comment.
             let risk = risk.to_string().replace(['\n', '\r'], " ");
             sql.push_str(&format!("-- {risk}\n"));
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::change::{Change, TypeChange};
 use crate::schema::{Constraint, Fill};
 
-/// A risk of a change. A change without one takes its lock only briefly.
+/// A risk of a change. A change without a risk holds its lock only briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Risk {
@@ -13,28 +13,28 @@ pub enum Risk {
     Locks {
         /// The lock.
         lock: Lock,
-        /// For how long.
+        /// A clause that describes how long it is held.
         during: &'static str,
     },
-    /// Rows that are there may refuse it; then nothing is changed.
+    /// Existing rows may make the change fail; then nothing is changed.
     MayFail(String),
-    /// Data is gone afterwards.
+    /// The change deletes data.
     LosesData(String),
 }
 
-/// A lock on a table (manual, 13.3.1), of those that keep others waiting.
+/// A table lock that makes other sessions wait (PostgreSQL manual, 13.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lock {
-    /// No reads and no writes.
+    /// Blocks reads and writes.
     AccessExclusive,
-    /// No writes.
+    /// Blocks writes.
     Share,
-    /// No writes, on both tables.
+    /// Blocks writes, on both tables.
     ShareRowExclusive,
-    /// Others read and write; no other change of the table.
+    /// Allows reads and writes, and blocks other changes of the table.
     ShareUpdateExclusive,
-    /// The rows that are written are locked.
+    /// Locks the rows that are written.
     RowExclusive,
 }
 
@@ -65,7 +65,7 @@ const SCAN: &str = "while every row is read";
 const BUILD: &str = "while the index is built";
 
 impl Change {
-    /// The risks of making it to a table that holds rows.
+    /// The risks of this change for a table with rows.
     pub fn risks(&self) -> Vec<Risk> {
         let exclusive = |during| Risk::Locks {
             lock: Lock::AccessExclusive,
@@ -117,7 +117,7 @@ impl Change {
                 let Some(without) = without else {
                     return risks;
                 };
-                // The type is the same but for the values that went.
+                // Only the removed values differ between the two types.
                 risks.retain(|risk| !matches!(risk, Risk::MayFail(_)));
                 if !without.is_empty() {
                     risks.push(Risk::MayFail(format!(
@@ -211,7 +211,7 @@ fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
 
 /// Whether a default calls a function that may be volatile.
 ///
-/// Then every row has to be written.
+/// PostgreSQL then rewrites every row.
 fn calls_a_function(expression: &str) -> bool {
     let stable = [
         "now",

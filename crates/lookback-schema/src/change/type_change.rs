@@ -1,16 +1,16 @@
-//! From one type of a column to another: how, and at what cost.
+//! Conversions of a column from one type to another, and their risks.
 
 use crate::change::{Lock, Risk};
 use crate::syntax::DataType;
 use crate::syntax::Expression;
 
-/// A change of type, weighed.
+/// A change of the type of a column.
 pub(crate) struct TypeChange<'a> {
     from: &'a DataType,
     to: &'a DataType,
 }
 
-/// Whole numbers, from the smallest: name, smallest and largest value.
+/// Integer types, smallest first: name, smallest and largest value.
 const WHOLE: [(&str, i64, i64); 3] = [
     ("smallint", i16::MIN as i64, i16::MAX as i64),
     ("integer", i32::MIN as i64, i32::MAX as i64),
@@ -40,8 +40,8 @@ impl<'a> TypeChange<'a> {
         Self { from, to }
     }
 
-    /// The `USING` it takes, if an assignment does not do: through the text of
-    /// the value where there is no shorter way.
+    /// The `USING` expression, if an assignment is not enough. If there is no direct conversion,
+    /// the value is converted through its text.
     pub(crate) fn using(&self, column: &str) -> Option<Expression> {
         if self.is_assignment() {
             return None;
@@ -57,7 +57,7 @@ impl<'a> TypeChange<'a> {
         } else {
             format!("{column}::text{array}::{to}")
         };
-        // A name and two types: it is an expression.
+        // It consists of a name and two types, so it is a valid expression.
         Expression::new(way).ok()
     }
 
@@ -65,7 +65,7 @@ impl<'a> TypeChange<'a> {
     fn is_assignment(&self) -> bool {
         let both = |names: &[&str]| is_one_of(self.from, names) && is_one_of(self.to, names);
         if self.from.array != self.to.array {
-            // A list is assigned to text, and to nothing else.
+            // An array can be assigned to text only.
             return self.from.array && is_one_of(self.to, &TEXTS);
         }
         self.from.name == self.to.name
@@ -94,14 +94,14 @@ impl<'a> TypeChange<'a> {
         }
     }
 
-    /// A condition that the values meet if they fit the narrower type.
+    /// The condition that values meet if they fit the narrower type.
     pub(crate) fn guard(&self, column: &str) -> Option<Expression> {
         if self.from.array || self.to.array {
             return None;
         }
         let column = crate::syntax::quoted(column);
         let condition = if let Some(length) = self.narrower_length() {
-            // Blanks at the end of `character` are padding, and cut without an error.
+            // Blanks at the end of `character` are padding, which is cut off without an error.
             format!("char_length({column}) <= {length}")
         } else {
             let rank = |ty: &DataType| WHOLE.iter().position(|(name, ..)| ty.is_builtin(name));
@@ -115,7 +115,7 @@ impl<'a> TypeChange<'a> {
         Expression::new(condition).ok()
     }
 
-    /// The new length of a text that was longer.
+    /// The new length limit of a text, if the old one was longer.
     fn narrower_length(&self) -> Option<u32> {
         let texts = is_one_of(self.from, &TEXTS) && is_one_of(self.to, &TEXTS);
         let length = |ty: &DataType| {
@@ -163,7 +163,7 @@ impl<'a> TypeChange<'a> {
         risks
     }
 
-    /// Only the catalog changes.
+    /// Whether only the catalog changes and no row is rewritten.
     fn keeps_every_value_as_it_is(&self) -> bool {
         if self.from == self.to {
             return true;
@@ -197,12 +197,12 @@ impl<'a> TypeChange<'a> {
         match (number(self.from), number(self.to)) {
             (_, None) => true,
             (Some(from), Some(to)) => to >= from,
-            // Times have six digits without a word about it.
+            // Times without a modifier have six fractional digits.
             (None, Some(to)) => is_one_of(self.from, &TIMES) && to >= 6,
         }
     }
 
-    /// More digits before the point, as many after it.
+    /// Whether there are more digits before the point and as many after it.
     fn numeric_grows(&self) -> bool {
         match (precision(self.from), precision(self.to)) {
             (_, None) => true,
@@ -211,7 +211,7 @@ impl<'a> TypeChange<'a> {
         }
     }
 
-    /// The loss of the conversion, in words.
+    /// The data that the conversion loses, in words.
     fn loses(&self) -> Option<&'static str> {
         let (from, to) = (self.from, self.to);
         let floating = |ty: &DataType| is_one_of(ty, &["real", "double precision"]);
@@ -294,7 +294,7 @@ fn is_interval(ty: &DataType) -> bool {
     ty.name.schema.is_none() && ty.name.name.starts_with("interval")
 }
 
-/// The digits of a `numeric(p,s)`, and those after the point.
+/// The total digits of a `numeric(p,s)`, and the digits after the point.
 fn precision(ty: &DataType) -> Option<(i32, i32)> {
     let (precision, scale) = ty.modifiers.as_deref()?.split_once(',')?;
     ty.is_builtin("numeric").then_some(())?;

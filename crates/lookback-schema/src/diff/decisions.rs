@@ -1,4 +1,4 @@
-//! Decisions that two schemas leave open.
+//! Decisions that a comparison of two schemas leaves open.
 
 use std::fmt;
 use std::str::FromStr;
@@ -98,23 +98,22 @@ impl FromStr for ObjectPath {
 pub struct Decisions {
     /// Renamed tables, columns, enums and values.
     pub renames: Vec<(ObjectPath, ObjectPath)>,
-    /// Dropped ones, though something else was added.
+    /// Objects that were dropped, although a similar one was added.
     pub drops: Vec<ObjectPath>,
     /// The values of existing rows in columns that become `NOT NULL`.
     pub fills: Vec<(ObjectPath, Expression)>,
-    /// The conversions of the values of columns to their new types.
+    /// The expressions that convert values of columns to their new types.
     pub usings: Vec<(ObjectPath, Expression)>,
-    /// Whether everything that is gone counts as dropped.
+    /// Whether every missing object counts as dropped.
     pub assume_drops: bool,
     /// Whether all changes are made in one transaction.
     ///
-    /// A value that is added to an enum cannot be used in it.
+    /// A value that is added to an enum cannot be used in the same transaction.
     pub one_transaction: bool,
 }
 
 impl Decisions {
-    /// Decisions under which a diff has no questions: everything that is gone counts
-    /// as dropped.
+    /// Decisions that leave no question open: every missing object counts as dropped.
     pub fn assuming_drops() -> Self {
         Self {
             assume_drops: true,
@@ -122,7 +121,7 @@ impl Decisions {
         }
     }
 
-    /// Refuses fills that no column needs.
+    /// Rejects fills that no column needs.
     ///
     /// `old` is the first schema with the names of `to`.
     pub(crate) fn check_needed(&self, old: &Schema, to: &Schema) -> Result<(), DiffError> {
@@ -134,7 +133,7 @@ impl Decisions {
                     .get(&table)
                     .map(|t| t.column(path.last()).cloned())
             };
-            // In a table that is new there are no rows.
+            // A new table has no rows.
             Some((column(old)?, column(to)??))
         };
         for (path, _) in &self.fills {
@@ -149,9 +148,9 @@ impl Decisions {
         Ok(())
     }
 
-    /// The path that `target` stands for, in the first schema and in the second.
+    /// The path that `target` stands for, in the first and in the second schema.
     ///
-    /// For a column or a value, the last part is enough.
+    /// The last part of the path is enough for a column or a value.
     fn targets(
         &self,
         path: &ObjectPath,
@@ -181,7 +180,7 @@ impl Decisions {
         find(&self.usings, &ObjectPath::within(table, column))
     }
 
-    /// Refuses decisions about objects that do not exist.
+    /// Rejects decisions about objects that do not exist.
     pub(crate) fn check(&self, from: &Schema, to: &Schema) -> Result<(), DiffError> {
         let old = paths(from);
         let new = paths(to);
@@ -267,14 +266,14 @@ fn paths(schema: &Schema) -> Vec<ObjectPath> {
 pub struct Question {
     /// `table`, `column`, `enum` or `value`.
     pub kind: &'static str,
-    /// The object that is gone.
+    /// The object that is missing in the new schema.
     pub gone: ObjectPath,
     /// The new objects that it may have become.
     pub candidates: Vec<ObjectPath>,
 }
 
 impl Question {
-    /// The name of a candidate in a rename: for a column or a value, the last part.
+    /// The name of a candidate in a rename; only the last part for a column or a value.
     pub fn new_name(&self, candidate: &ObjectPath) -> String {
         match self.kind {
             "table" | "enum" => candidate.to_string(),
@@ -359,8 +358,8 @@ mod tests {
         insta::assert_snapshot!(refused(&decisions), @"cannot fill logs.message: the column does not become NOT NULL");
         decisions.fills.clear();
         let both = table(&["msg", "message"]);
-        let said = diff(&both, &table(&["message"]), &decisions).unwrap_err();
-        insta::assert_snapshot!(said, @"cannot rename logs.msg to message: logs.message exists already; if it is dropped, decide that, too");
+        let error = diff(&both, &table(&["message"]), &decisions).unwrap_err();
+        insta::assert_snapshot!(error, @"cannot rename logs.msg to message: logs.message exists already; if it is dropped, decide that, too");
         decisions.renames[0].1 = path("mesage");
         insta::assert_snapshot!(refused(&decisions), @"cannot rename logs.msg to mesage: there is no such new object");
     }

@@ -1,4 +1,4 @@
-//! Renames, which are settled before anything is compared.
+//! Renames, which are resolved before the schemas are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::diff::{Decisions, DiffError, ObjectPath, Question};
 use crate::schema::{Schema, Table};
 use crate::syntax::{Name, free};
 
-/// The old schema under its new names, and the changes that make it so.
+/// The old schema with its new names, and the changes that rename it.
 pub(super) struct Resolved {
     pub(super) schema: Schema,
     pub(super) renames: Renames,
@@ -94,7 +94,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The tables that are in both: their old and their new names.
+    /// The tables that both schemas have, as pairs of old and new name.
     fn tables(&mut self, to: &Schema) -> Vec<(Name, Name)> {
         let old: Vec<Name> = self.schema.tables.keys().cloned().collect();
         let new: Vec<Name> = to.tables.keys().cloned().collect();
@@ -187,7 +187,7 @@ impl Resolver<'_> {
         self.changes.push(change);
     }
 
-    /// Which of `old` are which of `new` under another name.
+    /// Pairs objects of `old` with objects of `new` that have another name.
     fn pair<T: Clone + Ord + Named>(
         &mut self,
         kind: &'static str,
@@ -271,7 +271,8 @@ fn beside(name: &Name, in_use: &BTreeSet<Name>) -> Name {
 
 /// Orders renames so that each new name is free.
 ///
-/// A temporary name is used where two are swapped, or the name is still taken.
+/// An object gets a temporary name if two names are swapped, or if its new name
+/// is still in use.
 fn in_order<T: Clone + Ord>(
     mut renames: Vec<(T, T)>,
     taken: &BTreeSet<T>,
@@ -288,8 +289,8 @@ fn in_order<T: Clone + Ord>(
             ordered.push((from, to));
             continue;
         }
-        // Whatever has the name steps aside: to come back under its own new
-        // name, or to be dropped.
+        // The object with that name gets a temporary name. Later it gets its
+        // own new name, or it is dropped.
         let aside = renames[0].1.clone();
         let free = temporary(&aside);
         taken.remove(&aside);

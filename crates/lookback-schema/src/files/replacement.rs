@@ -1,6 +1,6 @@
-//! Replacing indexes and keys whose definition changes.
+//! Replaces indexes and keys whose definition changes.
 //!
-//! The new one is built beside the old one, which works until they are swapped.
+//! The new one is built beside the old one, which stays in use until then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,14 +48,14 @@ pub(super) fn replacements(plan: &Plan, from: &Schema, to: &Schema) -> Replaceme
     replacements
 }
 
-/// The index or key to be replaced.
+/// The index or key that is replaced.
 enum Old {
     Index(Index),
     Key(Vec<String>),
 }
 
 impl Schema {
-    /// The index or key that `change` drops: its table, its name, what it is.
+    /// The index or key that `change` drops, with its table and its name.
     fn goes<'c>(&self, change: &'c Change) -> Option<(&'c Name, &'c String, Old)> {
         match change {
             Change::DropIndex { table, name } => {
@@ -77,9 +77,10 @@ impl Schema {
 }
 
 impl Old {
-    /// Whether it must be dropped before the change, or is dropped by it.
+    /// Whether it must be dropped before `change`, or is dropped by it.
     ///
-    /// The table or a column changes, or a foreign key would use the other key.
+    /// That is so if its table or one of its columns changes, or if a new
+    /// foreign key might use it instead of its replacement.
     fn is_in_the_way_of(&self, of: &Name, change: &Change) -> bool {
         match change {
             Change::AlterType { table, column, .. }

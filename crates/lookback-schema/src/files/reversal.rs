@@ -11,11 +11,11 @@ use crate::schema::Schema;
 use crate::syntax::Name;
 
 impl File {
-    /// The plan that reverts the file.
+    /// Creates the plan that reverts the file.
     ///
     /// # Errors
     ///
-    /// None for a plan of this crate: the reverted objects exist.
+    /// None for a plan of this crate: the objects to revert exist.
     pub fn reversal(&self) -> Result<Plan, Error> {
         let before = self.before();
         let after = self.plan.apply(before.clone());
@@ -28,7 +28,8 @@ impl File {
         diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))
     }
 
-    /// The text of the file for this plan, its [`reversal`](Self::reversal).
+    /// The text of the reverting file for `back`, a
+    /// [`reversal`](Self::reversal).
     pub fn reversal_sql(&self, back: &Plan) -> String {
         if back.is_empty() {
             return "-- There is nothing to revert.\n".to_owned();
@@ -44,9 +45,9 @@ impl File {
     }
 }
 
-/// The renames that revert those of `plan`, without temporary names.
+/// The renames that undo those of `plan`, without temporary names.
 fn renames_back(plan: &Plan, before: &Schema, after: &Schema) -> Vec<(ObjectPath, ObjectPath)> {
-    // By the name now: the name then.
+    // New name to old name.
     let mut owners: BTreeMap<Name, Name> = (before.tables.keys().chain(before.enums.keys()))
         .map(|name| (name.clone(), name.clone()))
         .collect();

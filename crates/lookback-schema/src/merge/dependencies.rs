@@ -7,7 +7,8 @@ use crate::schema::{Column, Constraint, ForeignKey, Schema, Table};
 use crate::syntax::Name;
 
 impl Object {
-    /// The objects of `schema` that it relies on; none if it is not there.
+    /// The objects of `schema` that this one depends on; none if it does not
+    /// exist.
     pub(super) fn uses(&self, schema: &Schema) -> BTreeSet<Self> {
         let mut uses = Uses {
             schema,
@@ -28,7 +29,7 @@ impl Object {
             }
             Self::Column(table, name) => {
                 uses.add_table(table);
-                // Rows that are moved to other partitions are moved with the
+                // Rows that move to other partitions are copied with the
                 // columns of that time.
                 uses.found.insert(Self::PartitionBy(table.clone()));
                 uses.found.insert(Self::Partitions(table.clone()));
@@ -94,8 +95,8 @@ impl Uses<'_> {
         }
     }
 
-    /// The columns of the table of which `mentions` is true, and their types:
-    /// an expression may have a value of an enum in it.
+    /// Adds the columns of the table for which `mentions` is true, and their
+    /// types: an expression may contain a value of an enum.
     fn columns(&mut self, name: &Name, table: &Table, mentions: impl Fn(&str) -> bool) {
         for column in table.columns.iter().filter(|c| mentions(&c.name)) {
             self.found

@@ -1,4 +1,4 @@
-//! The objects of a schema: what is changed as a whole.
+//! The objects of a schema, each of which is changed as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,12 +10,12 @@ use crate::syntax::{Name, quoted};
 
 /// An object that is changed as a whole.
 ///
-/// The order is that of copying changes: a table before its parts.
+/// The order is that of copying changes: a table comes before its parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Object {
     Enum(Name),
     Table(Name),
-    /// How the rows of a table are divided.
+    /// The partition key of a table.
     PartitionBy(Name),
     Partitions(Name),
     /// A column, without its comment.
@@ -32,7 +32,7 @@ pub(super) enum Did {
     Create,
     Drop,
     Alter {
-        /// Whether it matters to what uses the object.
+        /// Whether the change affects objects that use this one.
         users: bool,
     },
 }
@@ -47,7 +47,7 @@ impl fmt::Display for Did {
     }
 }
 
-/// As flags name it.
+/// As the command-line flags name it.
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -65,7 +65,7 @@ impl fmt::Display for Object {
 }
 
 impl Object {
-    /// With what it is.
+    /// The name with its kind before it.
     pub(super) fn described(&self) -> String {
         let kind = match self {
             Self::Enum(_) => "enum",
@@ -84,7 +84,7 @@ impl Object {
         matches!(self, Self::TableComment(_) | Self::ColumnComment(..))
     }
 
-    /// Whether the change is one of this object.
+    /// Whether `change` changes this object.
     pub(super) fn is_of(&self, change: &Change) -> bool {
         let comment = matches!(change, Change::SetComment { .. });
         let kind = match self {
@@ -119,7 +119,7 @@ impl Object {
         kind && comment == self.is_comment() && change.object() == self.to_string()
     }
 
-    /// Whether it is the same in both.
+    /// Whether the object is the same in both schemas.
     pub(super) fn same_in(&self, one: &Schema, other: &Schema) -> bool {
         fn same<'s, T: PartialEq + 's>(
             one: &'s Schema,
@@ -154,7 +154,7 @@ impl Object {
         }
     }
 
-    /// Makes it in `to` what it is in `from`.
+    /// Copies the object from `from` to `to`; removes it if `from` lacks it.
     pub(super) fn copy(&self, from: &Schema, to: &mut Schema) {
         match self {
             Self::Enum(name) => put(&mut to.enums, name, from.enums.get(name)),
@@ -237,7 +237,7 @@ impl Changes {
     pub(super) fn between(from: &Schema, to: &Schema) -> Self {
         let mut changes = Self::default();
         changes.each(&from.enums, &to.enums, Object::Enum, |before, after| {
-            // Added values change no user; other changes make a new type.
+            // Added values affect no user of the enum; other changes create a new type.
             let mut kept = after.iter();
             !before.iter().all(|value| kept.any(|other| other == value))
         });
@@ -311,7 +311,7 @@ impl Changes {
         if before.comment != after.comment {
             self.add(Object::TableComment(name.clone()), altered);
         }
-        // A column of a partition key cannot be altered: the table is recreated.
+        // The column of a partition key cannot be altered: the table is recreated.
         let divides = before.partition_by.as_ref().is_some_and(|by| {
             before.columns.iter().any(|old| {
                 by.keys.iter().any(|key| key.expression.mentions(&old.name))

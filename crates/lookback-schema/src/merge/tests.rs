@@ -1,4 +1,4 @@
-//! Shops that two people change at the same time.
+//! Merging schemas that two people change at the same time.
 
 use proptest::prelude::*;
 
@@ -75,7 +75,7 @@ fn edited(edit: Edit) -> Schema {
     schema.completed().unwrap()
 }
 
-/// Changes that have nothing to do with each other.
+/// Changes that are independent of each other.
 const EDITS: [Edit; 12] = [
     |s| add(s, "orders", "weight", "integer"),
     |s| add(s, "orders", "color", "text"),
@@ -134,7 +134,7 @@ fn merge_of_changes_of_different_objects_makes_both() {
 }
 
 proptest! {
-    /// In either order, after any number of others.
+    /// The changes are merged in either order, and with other ones before them.
     #[test]
     fn merge_of_disjoint_changes_is_independent_of_order(owners in prop::collection::vec(0..3_u8, EDITS.len())) {
         let made = |whose: &[u8]| {
@@ -149,7 +149,7 @@ proptest! {
         let (first, second) = (made(&[0]), made(&[1]));
         prop_assert_eq!(merge(&shop(), &first, &second), Ok(made(&[0, 1])));
         prop_assert_eq!(merge(&shop(), &second, &first), Ok(made(&[0, 1])));
-        // A third, and one that changed nothing.
+        // A third change, and a schema without changes.
         prop_assert_eq!(merge(&shop(), &made(&[0, 1]), &made(&[2])), Ok(made(&[0, 1, 2])));
         prop_assert_eq!(merge(&shop(), &first, &shop()), Ok(first.clone()));
         prop_assert_eq!(merge(&shop(), &shop(), &first), Ok(first));
@@ -158,40 +158,40 @@ proptest! {
 
 fn conflicts(first: Edit, second: Edit) -> String {
     let (first, second) = (edited(first), edited(second));
-    let told = |found: Result<Schema, Vec<Conflict>>| {
+    let message = |found: Result<Schema, Vec<Conflict>>| {
         let conflicts = found.unwrap_err();
         let lines: Vec<String> = conflicts.iter().map(ToString::to_string).collect();
         lines.join("\n")
     };
-    let there = merge(&shop(), &first, &second);
+    let merged = merge(&shop(), &first, &second);
     // They conflict in either order.
     assert!(merge(&shop(), &second, &first).is_err());
-    told(there)
+    message(merged)
 }
 
 #[test]
 fn merge_of_same_change_is_a_conflict() {
-    let told = conflicts(EDITS[2], EDITS[2]);
-    insta::assert_snapshot!(told, @"orders.orders_total_idx: create index orders.orders_total_idx in both");
-    let told = conflicts(EDITS[10], EDITS[10]);
-    insta::assert_snapshot!(told, @"notes: create table notes in both");
-    let told = conflicts(EDITS[4], EDITS[4]);
-    insta::assert_snapshot!(told, @"customers.born: drop column customers.born in both");
+    let message = conflicts(EDITS[2], EDITS[2]);
+    insta::assert_snapshot!(message, @"orders.orders_total_idx: create index orders.orders_total_idx in both");
+    let message = conflicts(EDITS[10], EDITS[10]);
+    insta::assert_snapshot!(message, @"notes: create table notes in both");
+    let message = conflicts(EDITS[4], EDITS[4]);
+    insta::assert_snapshot!(message, @"customers.born: drop column customers.born in both");
 }
 
 #[test]
 fn merge_conflict_names_change_of_each_side() {
-    let told = conflicts(
+    let message = conflicts(
         |s| column(s, "orders", "total").data_type = "bigint".parse().unwrap(),
         |s| drop_column(s, "orders", "total"),
     );
-    insta::assert_snapshot!(told, @"orders.total: change type of orders.total from integer to bigint in the first, drop column orders.total in the second");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"orders.total: change type of orders.total from integer to bigint in the first, drop column orders.total in the second");
+    let message = conflicts(
         |s| index(s, "orders", "i", "(total)"),
         |s| index(s, "orders", "i", "(note)"),
     );
-    insta::assert_snapshot!(told, @"orders.i: create index orders.i in both, each in another way");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"orders.i: create index orders.i in both, each in another way");
+    let message = conflicts(
         |s| {
             s.enums
                 .get_mut(&Name::new("state"))
@@ -205,22 +205,22 @@ fn merge_conflict_names_change_of_each_side() {
                 .push("b".to_owned());
         },
     );
-    insta::assert_snapshot!(told, @"state: add value state.a in the first, add value state.b in the second");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"state: add value state.a in the first, add value state.b in the second");
+    let message = conflicts(
         |s| column(s, "orders", "total").comment = Some("cents".to_owned()),
         |s| column(s, "orders", "total").comment = Some("euros".to_owned()),
     );
-    insta::assert_snapshot!(told, @"orders.total: comment on orders.total in both, each in another way");
+    insta::assert_snapshot!(message, @"orders.total: comment on orders.total in both, each in another way");
 }
 
 #[test]
 fn merge_of_dropped_and_used_object_is_a_conflict() {
-    let told = conflicts(
+    let message = conflicts(
         |s| index(s, "orders", "orders_total_idx", "(total)"),
         |s| drop_column(s, "orders", "total"),
     );
-    insta::assert_snapshot!(told, @"orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"orders.total: create index orders.orders_total_idx in the first, drop column orders.total in the second");
+    let message = conflicts(
         |s| {
             s.tables.remove(&Name::new("customers"));
         },
@@ -233,31 +233,31 @@ fn merge_of_dropped_and_used_object_is_a_conflict() {
             );
         },
     );
-    insta::assert_snapshot!(told, @"customers: drop table customers in the first, add foreign key orders.orders_customer_fkey in the second");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"customers: drop table customers in the first, add foreign key orders.orders_customer_fkey in the second");
+    let message = conflicts(
         |s| {
             s.tables.remove(&Name::new("orders"));
         },
         |s| add(s, "orders", "weight", "integer"),
     );
-    insta::assert_snapshot!(told, @"orders: drop table orders in the first, add column orders.weight in the second");
-    // A value that went is a new type, and who has the old one is not asked.
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"orders: drop table orders in the first, add column orders.weight in the second");
+    // A removed value makes a new type, whichever columns have the old one.
+    let message = conflicts(
         |s| {
             s.enums.get_mut(&Name::new("state")).unwrap().remove(0);
         },
         |s| add(s, "customers", "state", "state"),
     );
-    insta::assert_snapshot!(told, @"state: change enum state in the first, add column customers.state in the second");
-    let told = conflicts(
+    insta::assert_snapshot!(message, @"state: change enum state in the first, add column customers.state in the second");
+    let message = conflicts(
         |s| column(s, "orders", "total").data_type = "text".parse().unwrap(),
         |s| constraint(s, "orders", "total_check", "CHECK (total > 0)"),
     );
-    insta::assert_snapshot!(told, @"orders.total: change type of orders.total from integer to text in the first, add check orders.total_check in the second");
+    insta::assert_snapshot!(message, @"orders.total: change type of orders.total from integer to text in the first, add check orders.total_check in the second");
 }
 
-/// An unchanged column is rebuilt when one that it is computed from changes:
-/// with it goes what the other one made of it.
+/// A generated column is rebuilt when a column that it is computed from changes. This
+/// would drop what the other change adds to it.
 #[test]
 fn merge_with_use_of_rebuilt_column_is_a_conflict() {
     let mut base = shop();
@@ -273,9 +273,9 @@ fn merge_with_use_of_rebuilt_column_is_a_conflict() {
 
 #[test]
 fn merge_with_invalid_result_is_a_conflict() {
-    let told = conflicts(
+    let message = conflicts(
         |s| index(s, "orders", "one_name", "(total)"),
         |s| index(s, "customers", "one_name", "(email)"),
     );
-    insta::assert_snapshot!(told, @"both together: table orders: there are two tables, indexes or keys of the name one_name");
+    insta::assert_snapshot!(message, @"both together: table orders: there are two tables, indexes or keys of the name one_name");
 }

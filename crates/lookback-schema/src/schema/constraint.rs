@@ -1,4 +1,4 @@
-//! Constraints of a table. Written and read as PostgreSQL prints them
+//! Constraints of a table, parsed and formatted as PostgreSQL prints them
 //! (`pg_get_constraintdef`).
 
 use std::fmt;
@@ -18,9 +18,9 @@ pub enum Constraint {
     Check {
         /// The condition that must not be false.
         expression: Expression,
-        /// Not for tables that inherit.
+        /// Whether tables that inherit do not get it.
         no_inherit: bool,
-        /// Not yet held against the rows that were there before it.
+        /// Whether rows that existed before it are not checked yet.
         not_valid: bool,
     },
     /// `FOREIGN KEY (…) REFERENCES …`
@@ -34,11 +34,11 @@ pub enum Constraint {
 pub struct Key {
     /// The columns, in order.
     pub columns: Vec<String>,
-    /// Two nulls are the same (unique constraints only).
+    /// Whether two nulls count as equal (unique constraints only).
     pub nulls_not_distinct: bool,
-    /// Columns that are only stored with it.
+    /// Columns that its index stores besides the key.
     pub include: Vec<String>,
-    /// When it is checked.
+    /// The time at which it is checked.
     pub deferral: Deferral,
 }
 
@@ -51,67 +51,67 @@ pub struct ForeignKey {
     pub table: Name,
     /// The columns they refer to.
     pub references: Vec<String>,
-    /// `MATCH FULL`: all columns are null or none.
+    /// `MATCH FULL`: either all columns are null or none is.
     pub match_full: bool,
     /// The action on an update of the key.
     pub on_update: Action,
     /// The action on a deletion.
     pub on_delete: Action,
-    /// The columns that a deletion sets, if not all of them.
+    /// The columns that a deletion sets; empty for all.
     pub set_columns: Vec<String>,
-    /// When it is checked.
+    /// The time at which it is checked.
     pub deferral: Deferral,
-    /// Not yet held against the rows that were there before it.
+    /// Whether rows that existed before it are not checked yet.
     pub not_valid: bool,
 }
 
-/// The referential action on the rows that refer to a row.
+/// The action on referring rows when a key is updated or deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Action {
-    /// It is refused, at the end of the statement or transaction.
+    /// Refuses the change, at the end of the statement or transaction.
     #[default]
     NoAction,
-    /// It is refused at once.
+    /// Refuses the change at once.
     Restrict,
-    /// They change, or go, with it.
+    /// Updates or deletes the referring rows, too.
     Cascade,
-    /// Their columns are set to null.
+    /// Sets the referring columns to null.
     SetNull,
-    /// Their columns are set to their defaults.
+    /// Sets the referring columns to their defaults.
     SetDefault,
 }
 
-/// No two rows for which every operator is true.
+/// An exclusion constraint: no two rows may satisfy all operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclusion {
     /// The access method, such as `gist`.
     pub method: String,
     /// The compared columns and expressions, with their operators.
     pub elements: Vec<(IndexKey, String)>,
-    /// Columns that are only stored with it.
+    /// Columns that its index stores besides the elements.
     pub include: Vec<String>,
     /// Storage parameters of its index, sorted by name.
     pub with: Vec<(String, String)>,
-    /// Which rows it is about.
+    /// The condition of the rows that it applies to.
     pub predicate: Option<Expression>,
-    /// When it is checked.
+    /// The time at which it is checked.
     pub deferral: Deferral,
 }
 
-/// When a constraint is checked.
+/// The time at which a constraint is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deferral {
-    /// At once, always.
+    /// Always at once.
     #[default]
     NotDeferrable,
-    /// At once, unless the transaction asks for its end.
+    /// At once, unless the transaction defers it with `SET CONSTRAINTS`.
     Deferrable,
     /// At the end of the transaction.
     InitiallyDeferred,
 }
 
 impl Constraint {
-    /// The same constraint, held against all rows.
+    /// The same constraint, validated against all rows.
     #[must_use]
     pub fn validated(mut self) -> Self {
         match &mut self {
@@ -122,7 +122,7 @@ impl Constraint {
         self
     }
 
-    /// When it is held against rows.
+    /// The time at which it is checked.
     pub(crate) fn deferral(&self) -> Deferral {
         match self {
             Self::PrimaryKey(key) | Self::Unique(key) => key.deferral,
@@ -132,7 +132,7 @@ impl Constraint {
         }
     }
 
-    /// Whether it is not yet held against all rows.
+    /// Whether existing rows are not validated yet.
     pub fn is_not_valid(&self) -> bool {
         match self {
             Self::Check { not_valid, .. } => *not_valid,
@@ -141,9 +141,10 @@ impl Constraint {
         }
     }
 
-    /// Whether `CREATE TABLE` makes it. Of two keys that are alike that keeps
-    /// one, and of a check that is not valid it makes one that is: those are
-    /// added afterwards, as is what refers to other tables.
+    /// Whether it is a part of `CREATE TABLE`. Other constraints are added
+    /// afterwards. Of two identical keys, `CREATE TABLE` keeps only one. A
+    /// check that is not valid would become valid. A foreign key may refer to a
+    /// table that does not exist yet.
     pub(crate) fn comes_with_its_table(&self) -> bool {
         match self {
             Self::PrimaryKey(_) => true,
@@ -152,7 +153,7 @@ impl Constraint {
         }
     }
 
-    /// Whether it needs an index that PostgreSQL makes with it.
+    /// Whether PostgreSQL creates an index for it.
     pub fn has_index(&self) -> bool {
         matches!(
             self,
@@ -235,7 +236,7 @@ impl fmt::Display for ForeignKey {
 }
 
 impl Exclusion {
-    /// Whether a column of this name is anywhere in it.
+    /// Whether it contains a column of this name.
     pub(crate) fn mentions(&self, column: &str) -> bool {
         let keys = self.elements.iter().map(|(key, _)| &key.expression);
         keys.chain(&self.predicate).any(|e| e.mentions(column))
@@ -272,7 +273,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// With a space before it, unless it is the usual one.
+/// Formats it with a space in front; the default one is left out.
 impl fmt::Display for Deferral {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -21,7 +21,7 @@ pub struct CreateIndex {
     pub name: String,
     /// The table.
     pub table: Name,
-    /// Built without blocking writers.
+    /// Whether it is built without blocking writers.
     pub concurrently: bool,
     /// The index.
     pub index: Index,
@@ -57,7 +57,9 @@ impl FromStr for Index {
 impl FromStr for CreateIndex {
     type Err = Error;
 
-    /// Reads `CREATE [UNIQUE] INDEX [CONCURRENTLY] [IF NOT EXISTS] name ON
+    /// Parses a `CREATE INDEX` statement.
+    ///
+    /// It is `CREATE [UNIQUE] INDEX [CONCURRENTLY] [IF NOT EXISTS] name ON
     /// [ONLY] table …`.
     fn from_str(text: &str) -> Result<Self, Error> {
         whole(text, "an index", |reader| {
@@ -82,7 +84,7 @@ impl FromStr for CreateIndex {
 impl FromStr for PartitionBy {
     type Err = Error;
 
-    /// Reads `RANGE (…)`, `LIST (…)` and `HASH (…)`.
+    /// Parses `RANGE (…)`, `LIST (…)` and `HASH (…)`.
     fn from_str(text: &str) -> Result<Self, Error> {
         whole(text, "a partition key", |reader| {
             let strategy = if reader.word("range") {
@@ -120,7 +122,7 @@ macro_rules! as_text {
 }
 as_text!(Constraint, Index, PartitionBy);
 
-/// Reads all of `text`.
+/// Parses all of `text`.
 fn whole<'a, T>(
     text: &'a str,
     what: &str,
@@ -317,7 +319,7 @@ impl<'a> Reader<'a> {
         self.comma_separated(Self::index_key)
     }
 
-    /// A key that ends before the token at `end`.
+    /// Parses a key that ends before the token at `end`.
     fn index_key(&mut self, end: usize) -> Result<IndexKey, Error> {
         let expression = match self.peek() {
             Some(token) if token.is("(") => self.parenthesised_expression()?,
@@ -385,7 +387,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `WITH (name = value, …)`, sorted by name.
+    /// Parses `WITH (name = value, …)`, sorted by name.
     fn with(&mut self) -> Result<Vec<(String, String)>, Error> {
         if !self.word("with") {
             return Ok(Vec::new());
@@ -429,7 +431,7 @@ impl<'a> Reader<'a> {
         self.comma_separated(|reader, _| Ok(reader.name()?.name))
     }
 
-    /// Parses a list in parentheses; each item ends at the token it is given.
+    /// Parses a list in parentheses; each item ends at the given token.
     fn comma_separated<T>(
         &mut self,
         mut item: impl FnMut(&mut Self, usize) -> Result<T, Error>,
@@ -458,7 +460,7 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// The place of the comma that ends the item here, or `close`.
+    /// The position of the comma that ends the current item, or `close`.
     fn item_end(&self, close: usize) -> usize {
         let mut at = self.at;
         while at < close {
@@ -474,7 +476,7 @@ impl<'a> Reader<'a> {
         close
     }
 
-    /// `(expression)`, without parentheses that change nothing.
+    /// Parses `(expression)`, without redundant parentheses.
     fn parenthesised_expression(&mut self) -> Result<Expression, Error> {
         if !self.peek().is_some_and(|token| token.is("(")) {
             return Err(self.unexpected("`(`"));
@@ -486,7 +488,7 @@ impl<'a> Reader<'a> {
         Ok(expression)
     }
 
-    /// The expression from here up to the token at `end`.
+    /// Parses the expression up to the token at `end`.
     fn expression_until(&mut self, end: usize) -> Result<Expression, Error> {
         let (mut first, mut last) = (self.at, end);
         while last > first + 1
@@ -503,7 +505,7 @@ impl<'a> Reader<'a> {
         Expression::new(&self.text[self.found[first].start..self.found[last - 1].end()])
     }
 
-    /// `name`, or `schema.name`.
+    /// Parses `name` or `schema.name`.
     fn name(&mut self) -> Result<Name, Error> {
         let first = self.name_part()?;
         if self.peek().is_some_and(|token| token.is(".")) {
@@ -639,20 +641,20 @@ mod tests {
 
     #[test]
     fn invalid_constraint_or_index_error_names_the_place() {
-        let said = |text: &str| text.parse::<Constraint>().unwrap_err().to_string();
-        let said = [
-            said("CHEK (a > 0)"),
-            said("CHECK a > 0"),
-            said("CHECK (a > 0"),
-            said("CHECK ()"),
-            said("UNIQUE (a b)"),
-            said("FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING"),
-            said("PRIMARY KEY (a) WHERE b"),
+        let error = |text: &str| text.parse::<Constraint>().unwrap_err().to_string();
+        let errors = [
+            error("CHEK (a > 0)"),
+            error("CHECK a > 0"),
+            error("CHECK (a > 0"),
+            error("CHECK ()"),
+            error("UNIQUE (a b)"),
+            error("FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING"),
+            error("PRIMARY KEY (a) WHERE b"),
             "USING gin".parse::<Index>().unwrap_err().to_string(),
             "(a) WHERE".parse::<Index>().unwrap_err().to_string(),
         ]
         .join("\n");
-        insta::assert_snapshot!(said, @"
+        insta::assert_snapshot!(errors, @"
         `CHEK (a > 0)` does not read as a constraint: PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY or EXCLUDE is expected at `CHEK`
         `CHECK a > 0` does not read as a constraint: `(` is expected at `a`
         `CHECK (a > 0` does not read as a constraint: a `(` is not closed

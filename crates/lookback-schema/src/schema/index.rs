@@ -1,5 +1,5 @@
-//! Indexes of a table. Written and read as what PostgreSQL prints after the
-//! name of the table (`pg_get_indexdef`).
+//! Indexes of a table, parsed and formatted as PostgreSQL prints the part after
+//! the name of the table (`pg_get_indexdef`).
 
 use std::fmt;
 
@@ -10,19 +10,19 @@ use crate::syntax::{Name, quoted};
 /// An index, without its name and its table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// No two rows have the same key.
+    /// Whether no two rows may have the same key.
     pub unique: bool,
     /// The access method, such as `btree`, `gin` or `hnsw`.
     pub method: String,
     /// The indexed columns and expressions, in order.
     pub keys: Vec<IndexKey>,
-    /// Columns that are only stored with it.
+    /// Columns that are stored besides the keys.
     pub include: Vec<String>,
-    /// Two nulls are the same (unique indexes only).
+    /// Whether two nulls count as equal (unique indexes only).
     pub nulls_not_distinct: bool,
     /// Storage parameters, sorted by name.
     pub with: Vec<(String, String)>,
-    /// Which rows are in it, for a partial index.
+    /// The condition of the indexed rows, for a partial index.
     pub predicate: Option<Expression>,
 }
 
@@ -35,9 +35,9 @@ pub struct IndexKey {
     pub collation: Option<Name>,
     /// The operator class with its parameters, if it is not the default one.
     pub opclass: Option<String>,
-    /// From the largest to the smallest.
+    /// Whether it is sorted from the largest to the smallest.
     pub descending: bool,
-    /// Nulls before the others. Without a word about it: if descending.
+    /// Whether nulls come first; by default they do if the key is descending.
     pub nulls_first: bool,
 }
 
@@ -54,8 +54,8 @@ impl IndexKey {
     }
 }
 
-/// `[UNIQUE] USING method (keys) …`. In `CREATE INDEX`, `UNIQUE` stands before
-/// the name; here it stands in front.
+/// Formats `[UNIQUE] USING method (keys) …`. In `CREATE INDEX`, `UNIQUE` is
+/// before the name of the index; here it is first.
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.unique {
@@ -66,7 +66,7 @@ impl fmt::Display for Index {
 }
 
 impl Index {
-    /// All that follows the name of the table in `CREATE INDEX`.
+    /// Everything after the name of the table in `CREATE INDEX`.
     pub(crate) fn body(&self) -> impl fmt::Display {
         struct Body<'a>(&'a Index);
         impl fmt::Display for Body<'_> {
@@ -95,7 +95,7 @@ impl Index {
         }
     }
 
-    /// Whether a column of this name is anywhere in it.
+    /// Whether it contains a column of this name.
     pub fn mentions(&self, column: &str) -> bool {
         self.keys.iter().any(|key| key.expression.mentions(column))
             || self.include.iter().any(|name| name == column)

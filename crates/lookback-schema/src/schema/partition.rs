@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::index::IndexKey;
 
-/// How the rows of a table are divided. Written and read as PostgreSQL prints
-/// it (`pg_get_partkeydef`): `RANGE (id)`.
+/// The partition key of a table, parsed and formatted as PostgreSQL prints it
+/// (`pg_get_partkeydef`): `RANGE (id)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionBy {
-    /// By what rule.
+    /// The strategy.
     pub strategy: PartitionStrategy,
-    /// By which columns or expressions.
+    /// The columns or expressions.
     pub keys: Vec<IndexKey>,
 }
 
-/// The rule by which rows are divided.
+/// The partitioning strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionStrategy {
-    /// From a value up to another.
+    /// By ranges of values.
     Range,
     /// By lists of values.
     List,
@@ -50,7 +50,7 @@ impl fmt::Display for PartitionBy {
 pub struct Partition {
     /// `DEFAULT`, or `FOR VALUES …` (`pg_get_expr(relpartbound)`).
     pub bound: String,
-    /// How its own rows are divided further.
+    /// Its own partition key, if it is partitioned further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_by: Option<PartitionBy>,
     /// Its own partitions, by name.
@@ -59,7 +59,7 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// A partition of this bound, not divided further.
+    /// A partition with this bound that is not partitioned further.
     pub fn new(bound: impl Into<String>) -> Self {
         Self {
             bound: bound.into(),
@@ -68,7 +68,8 @@ impl Partition {
         }
     }
 
-    /// Whether it takes the rows that no other does.
+    /// Whether it is the default partition, which gets the rows of no other
+    /// one.
     pub fn is_default(&self) -> bool {
         self.bound.trim().eq_ignore_ascii_case("default")
     }
@@ -84,8 +85,8 @@ impl PartialEq for Partition {
 
 impl Eq for Partition {}
 
-/// A bound in one spelling: PostgreSQL prints numbers in quotes (`FROM ('1')`)
-/// and adds casts of strings.
+/// A bound in a uniform spelling: PostgreSQL prints numbers in quotes
+/// (`FROM ('1')`) and adds casts to strings.
 fn bound_form(bound: &str) -> String {
     let Ok(found) = crate::syntax::tokens(bound) else {
         return bound.to_owned();

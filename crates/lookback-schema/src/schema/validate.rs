@@ -1,4 +1,4 @@
-//! A schema with what goes without saying, and what is wrong with one.
+//! Completes a schema with its implied parts and reports its errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::schema::{Constraint, Fill, Index, Schema, Table};
 use crate::syntax::DataType;
 use crate::syntax::{Name, check};
 
-/// Types and operator classes that an extension brings.
+/// Types and operator classes of extensions, with the extension.
 const FROM_EXTENSIONS: &[(&str, &str)] = &[
     ("vector", "vector"),
     ("halfvec", "vector"),
@@ -20,16 +20,15 @@ const FROM_EXTENSIONS: &[(&str, &str)] = &[
 ];
 
 impl Schema {
-    /// The same schema with what goes without saying: columns of a primary key
-    /// and identities refuse null, a default that is null is none, a foreign key without columns refers to the
-    /// primary key, the schemas and extensions that are used are there.
+    /// Completes the schema with its implied parts. Columns of a primary key and identity columns
+    /// become `NOT NULL`. A default of null is removed. A foreign key without columns refers to the
+    /// primary key. Schemas and extensions that are used are added.
     ///
     /// # Errors
     ///
-    /// Everything that PostgreSQL would refuse and can be seen from here: names
-    /// that are too long or there twice, columns that are not there, a second
-    /// primary key, a foreign key to what is not a key, a key of a partitioned
-    /// table without its partition columns.
+    /// All errors that PostgreSQL would report and that are visible here: names that are too long
+    /// or used twice, columns that do not exist, a second primary key, a foreign key that does not
+    /// refer to a key, a key of a partitioned table without its partition columns.
     pub fn completed(mut self) -> Result<Self, Vec<Error>> {
         let mut errors = Vec::new();
         self.complete_references(&mut errors);
@@ -112,14 +111,14 @@ impl Schema {
                 need(opclass.split('(').next().unwrap_or(opclass));
             }
         }
-        // An enum of that name is the database's own type.
+        // An enum of that name is a type of the schema, not of an extension.
         needed.retain(|name| !self.enums.contains_key(&Name::new(name.as_str())));
         self.extensions.extend(needed);
     }
 
     fn check(&self, errors: &mut Vec<Error>) {
         let mut add = |result: Result<(), Error>| errors.extend(result.err());
-        // Tables, partitions, indexes and the indexes of constraints share one space of names.
+        // Tables, partitions, indexes and the indexes of constraints share one namespace.
         let mut relations: BTreeSet<Name> = BTreeSet::new();
         for (name, labels) in &self.enums {
             add(check("enum", &name.name));
@@ -239,7 +238,7 @@ impl Table {
         for column in &mut self.columns {
             let filled = column.fill.is_identity() || column.fill == Fill::Serial;
             column.not_null |= filled || key.contains(&column.name);
-            // The server keeps no default that is null: there is one without.
+            // The server does not store a default of null.
             if matches!(&column.fill, Fill::Default(default) if default.is_null()) {
                 column.fill = Fill::None;
             }
@@ -316,7 +315,7 @@ impl Table {
             }
             return;
         };
-        // A table that is divided by an expression has no key at all.
+        // A table that is partitioned by an expression can have no key.
         let columns: Vec<String> = partition_by
             .keys
             .iter()
@@ -391,8 +390,11 @@ mod tests {
         .unwrap();
 
         divided.partition_by = Some("RANGE ((\"user\" + 1))".parse().unwrap());
-        let said = completed([("divided", divided)]).unwrap_err();
-        assert!(said.contains("partitioned by (\"user\" + 1)"), "{said}");
+        let message = completed([("divided", divided)]).unwrap_err();
+        assert!(
+            message.contains("partitioned by (\"user\" + 1)"),
+            "{message}"
+        );
     }
 
     #[test]

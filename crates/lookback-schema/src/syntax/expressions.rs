@@ -1,4 +1,4 @@
-//! Expressions of SQL, equal when they mean the same.
+//! SQL expressions that are equal when they mean the same.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,13 +15,12 @@ use crate::syntax::{Token, TokenKind, tokens};
 
 mod canonical;
 
-/// An expression of SQL: a default, a check, the key of an index.
+/// An SQL expression: a default, a check or the key of an index.
 ///
-/// Two are equal if they differ only in what PostgreSQL does not keep: white
-/// space, comments, the case of keywords, parentheses that change nothing,
-/// `now()` for `CURRENT_TIMESTAMP`, `IN (…)` for `= ANY (ARRAY[…])`, `BETWEEN`
-/// for two comparisons, `LIKE` for `~~`, another name of a type, a cast of a
-/// string to text. The text is kept as it was given, without remarks around it.
+/// Two expressions are equal if they differ only in what PostgreSQL does not keep: white space,
+/// comments, the case of keywords, redundant parentheses, `now()` for `CURRENT_TIMESTAMP`, `IN (…)`
+/// for `= ANY (ARRAY[…])`, `BETWEEN` for two comparisons, `LIKE` for `~~`, another name of a type,
+/// or a cast of a string to text. The text is kept as given, without comments around it.
 #[derive(Clone)]
 pub struct Expression {
     text: String,
@@ -29,12 +28,12 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Takes the text of an expression.
+    /// Parses the text of an expression.
     ///
     /// # Errors
     ///
-    /// Text that is not one expression: nothing, quotes or parentheses that are
-    /// not closed, more than one statement.
+    /// Text that is not exactly one expression: empty text, quotes or parentheses that are not
+    /// closed, more than one statement.
     pub fn new(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
         let text = text.trim().to_owned();
@@ -43,14 +42,13 @@ impl Expression {
         balanced(&found)
             .map_err(|why| Error::new(format!("`{text}` is not an expression: {why}")))?;
         let canonical = canonical::canonical(&found);
-        // A remark at the end would take with it what is written after the expression.
+        // A comment at the end would hide SQL that is written after the expression.
         let (start, end) = (found[0].start, found[found.len() - 1].end());
         let text = text[start..end].to_owned();
         Ok(Self { text, canonical })
     }
 
-    /// Takes the text that a server prints: without the parentheses around the
-    /// whole of it, which change nothing.
+    /// Parses the text that a server prints, without redundant parentheses around the whole of it.
     ///
     /// # Errors
     ///
@@ -74,19 +72,19 @@ impl Expression {
         }
     }
 
-    /// The text, as it was given.
+    /// The text as given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is null, of whatever type.
+    /// Whether it is null, of any type.
     pub fn is_null(&self) -> bool {
         self.canonical == "null"
     }
 
-    /// Whether this and `other` are equal as defaults of a column of that type.
+    /// Whether this and `other` are equal as defaults of a column of type `ty`.
     ///
-    /// A cast of a literal to it changes nothing.
+    /// A cast of a literal to that type makes no difference.
     pub fn is_same_default(&self, other: &Self, ty: &DataType) -> bool {
         self == other || self.default_form(ty) == other.default_form(ty)
     }
@@ -98,24 +96,23 @@ impl Expression {
         }
     }
 
-    /// The name of the column, if it is one and nothing else.
+    /// The name of the column, if the expression is only a column.
     pub fn as_column(&self) -> Option<String> {
         let found = self.lexed();
         (found.len() == 1).then(|| column_at(&found, 0)).flatten()
     }
 
-    /// Whether a column of this name is in it.
+    /// Whether it contains a column of this name.
     pub fn mentions(&self, column: &str) -> bool {
         self.columns().any(|name| name == column)
     }
 
-    /// Whether it can be the default of a column: it is about no column, and is
-    /// no query.
+    /// Whether it can be the default of a column: it contains no column and is no query.
     pub(crate) fn is_a_default(&self) -> bool {
         self.columns().next().is_none() && !self.lexed().iter().any(|token| token.is_word("select"))
     }
 
-    /// Whether the type of this name may be in it.
+    /// Whether it may contain the type of this name.
     pub(crate) fn mentions_type(&self, name: &Name) -> bool {
         let quoted = quoted(&name.name);
         self.lexed()
@@ -123,15 +120,15 @@ impl Expression {
             .any(|token| token.is_word(&name.name) || token.text == quoted)
     }
 
-    /// Whether the string literal `text` is in it.
+    /// Whether it contains the string literal `text`.
     pub fn mentions_literal(&self, text: &str) -> bool {
         self.lexed()
             .iter()
             .any(|token| token.kind == TokenKind::String && is_literal(token.text, text))
     }
 
-    /// Whether it stands as the key of an index without parentheses: the name
-    /// of a column, or the call of a function.
+    /// Whether an index key needs no parentheses around it: it is the name of a column or the call
+    /// of a function.
     pub(crate) fn is_name_or_call(&self) -> bool {
         let found = self.lexed();
         let Some(first) = found.first() else {
@@ -163,7 +160,7 @@ impl Expression {
         closing(&found, open) == Some(found.len() - 1)
     }
 
-    /// The possible column names in it, without functions and types.
+    /// The names in it that may be columns, without functions and types.
     fn columns(&self) -> impl Iterator<Item = String> {
         let found = self.lexed();
         let names: Vec<String> = (0..found.len())
@@ -172,9 +169,8 @@ impl Expression {
         names.into_iter()
     }
 
-    /// The names in it that can be nothing but columns: what is compared, what
-    /// stands alone in parentheses or in a list of arguments. Other columns may
-    /// be in it too.
+    /// The names in it that can only be columns: operands of comparisons, and names that are alone
+    /// in parentheses or in a list of arguments. It may contain other columns, too.
     pub fn plain_columns(&self) -> Vec<String> {
         let found = self.lexed();
         (0..found.len())
@@ -183,7 +179,7 @@ impl Expression {
             .collect()
     }
 
-    /// The same expression after columns were renamed.
+    /// The same expression after columns are renamed.
     #[must_use]
     pub fn with_renamed_columns(&self, names: &BTreeMap<String, String>) -> Self {
         self.rewritten(|found, at| {
@@ -207,7 +203,7 @@ impl Expression {
         })
     }
 
-    /// Renames types and tables that are written with a schema.
+    /// Renames types and tables that have a schema in front.
     #[must_use]
     pub fn with_renamed_qualified(&self, names: &BTreeMap<Name, Name>) -> Self {
         self.rewritten_spans(|found, at| {
@@ -225,7 +221,7 @@ impl Expression {
         })
     }
 
-    /// The same expression after a type was renamed that values are cast to.
+    /// The same expression after a type in its casts is renamed.
     #[must_use]
     pub(crate) fn with_renamed_type(&self, from: &Name, to: &Name) -> Self {
         self.rewritten_spans(|found, at| {
@@ -247,8 +243,8 @@ impl Expression {
         self.rewritten_spans(|found, at| Some((1, replace(found, at)?)))
     }
 
-    /// With other text for some of its tokens: for how many from one on, and
-    /// which.
+    /// Replaces runs of tokens. `replace` returns the number of tokens from a position on and their
+    /// new text.
     fn rewritten_spans(
         &self,
         replace: impl Fn(&[Token<'_>], usize) -> Option<(usize, String)>,
@@ -268,17 +264,17 @@ impl Expression {
             }
         }
         text.push_str(&self.text[copied..]);
-        // Names and literals in, names and literals out: it is an expression still.
+        // Names and literals replace names and literals, so the text is still an expression.
         Self::new(text).unwrap_or_else(|_| self.clone())
     }
 
-    /// The tokens; [`new`](Self::new) has seen that there are some.
+    /// The tokens; [`new`](Self::new) has checked that there are some.
     fn lexed(&self) -> Vec<Token<'_>> {
         tokens(&self.text).unwrap_or_default()
     }
 }
 
-/// The name at `at`, if it can be that of a column.
+/// The name at `at`, if it can be the name of a column.
 fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
     let token = found[at];
     let name = unquoted(token.kind, token.text)?;
@@ -291,12 +287,12 @@ fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
     (!function && !qualifies && !is_type && !keyword).then_some(name)
 }
 
-/// Whether the name at `at` is an operand by itself.
+/// Whether the name at `at` is an operand.
 ///
-/// It may be a part of a type, of a time zone or of another phrase instead.
+/// Otherwise it may be a part of a type, of a time zone or of another phrase.
 fn stands_alone(found: &[Token<'_>], at: usize) -> bool {
     let before = at.checked_sub(1).map(|at| &found[at]);
-    // As in `IS NOT UNKNOWN`, which names no column.
+    // For example `IS NOT UNKNOWN`, which contains no column.
     let after_is = at.checked_sub(2).is_some_and(|at| found[at].is_word("is"));
     let begins = before.is_none_or(|token| {
         ["(", "[", ","].iter().any(|mark| token.is(mark))
@@ -328,7 +324,7 @@ fn in_modifiers(found: &[Token<'_>], at: usize) -> bool {
         })
 }
 
-/// The place of the parenthesis that closes the one at `open`.
+/// The position of the parenthesis that closes the one at `open`.
 pub(crate) fn closing(found: &[Token<'_>], open: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (at, token) in found.iter().enumerate().skip(open) {
@@ -344,7 +340,7 @@ pub(crate) fn closing(found: &[Token<'_>], open: usize) -> Option<usize> {
     None
 }
 
-/// Whether a comma stands in it outside of parentheses.
+/// Whether it has a comma outside of parentheses.
 fn is_list(found: &[Token<'_>]) -> bool {
     let mut at = 0;
     while at < found.len() {
@@ -430,8 +426,8 @@ impl<'de> Deserialize<'de> for Expression {
     }
 }
 
-/// Whether a literal is the string `text`: as it is written here, or as the
-/// server prints it, without an `E` for its backslashes.
+/// Whether a literal is the string `text`, as written by this crate or as printed by the server,
+/// which writes backslashes without an `E`.
 fn is_literal(literal: &str, text: &str) -> bool {
     literal == crate::syntax::literal(text) || literal == format!("'{}'", text.replace('\'', "''"))
 }

@@ -1,4 +1,4 @@
-//! SQL as tokens, by the rules of PostgreSQL (manual, 4.1 "Lexical Structure").
+//! Splits SQL into tokens (PostgreSQL manual, 4.1 "Lexical Structure").
 
 use thiserror::Error;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token<'a> {
     pub(crate) kind: TokenKind,
-    /// As written, quotes included.
+    /// The text as written, with quotes.
     pub(crate) text: &'a str,
     /// The position of its first byte.
     pub(crate) start: usize,
@@ -27,7 +27,7 @@ pub(crate) enum TokenKind {
     Number,
     /// `$1`.
     Parameter,
-    /// An operator, `::` and `:=` among them.
+    /// An operator, including `::` and `:=`.
     Operator,
     /// One of `( ) [ ] , ; . :`.
     Punctuation,
@@ -157,7 +157,7 @@ impl<'a> Lexer<'a> {
     fn skip_blank(&mut self) -> Result<(), LexError> {
         loop {
             match (self.peek(0), self.peek(1)) {
-                // A byte order mark is what an editor puts before the text.
+                // Some editors put a byte order mark before the text.
                 (Some(0xEF), Some(0xBB)) if self.at == 0 => self.at += '\u{feff}'.len_utf8(),
                 (Some(byte), _) if byte.is_ascii_whitespace() || byte == 0x0B => self.at += 1,
                 (Some(b'-'), Some(b'-')) => self.skip_while(|byte| byte != b'\n'),
@@ -167,7 +167,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `/* … */`, which nest.
+    /// Skips `/* … */`, which can be nested.
     fn block_comment(&mut self) -> Result<(), LexError> {
         let start = self.at;
         let mut depth = 0_usize;
@@ -190,7 +190,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// From a quote to its partner; a doubled one stands for itself.
+    /// Reads up to the closing quote; a doubled quote is a part of the text.
     fn quoted(&mut self, quote: u8, escapes: bool) -> Result<TokenKind, LexError> {
         let start = self.at;
         self.at += 1;
@@ -213,7 +213,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// `$1`, or `$tag$ … $tag$`.
+    /// Reads `$1`, or `$tag$ … $tag$`.
     fn dollar(&mut self) -> Result<TokenKind, LexError> {
         let start = self.at;
         if self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) {
@@ -275,7 +275,7 @@ impl<'a> Lexer<'a> {
             }
             self.at += 1;
         }
-        // Longer operators end in + or - only if they hold one of these.
+        // Longer operators end in + or - only if they contain one of these.
         let special =
             |text: &str| text.contains(['~', '!', '@', '#', '%', '^', '&', '|', '`', '?']);
         while self.at - start > 1 {

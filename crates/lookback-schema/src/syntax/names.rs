@@ -1,4 +1,4 @@
-//! Names of things in a database.
+//! Names of database objects.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,15 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::Error;
 use crate::syntax::{TokenKind, tokens};
 
-/// The longest name PostgreSQL keeps; it cuts longer ones off without an error.
+/// The longest name in PostgreSQL; longer names are cut off without an error.
 pub const MAX_NAME_BYTES: usize = 63;
 
 /// The name of a table or a type.
 ///
-/// It has a schema, unless that is the default one (the first of the search
-/// path).
+/// The default schema (the first one of the search path) is left out.
 ///
-/// Written and read as SQL has it: `orders`, `sales.orders`, `"Odd name"`.
+/// Parsed and formatted as in SQL: `orders`, `sales.orders`, `"Odd name"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
     /// The schema; `None` for the default one.
@@ -27,7 +26,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// A name in the default schema, as it is: not quoted, not folded.
+    /// A name in the default schema, taken literally: not quoted, not folded.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             schema: None,
@@ -35,7 +34,7 @@ impl Name {
         }
     }
 
-    /// A name in a schema, both as they are.
+    /// A name in a schema, both taken literally.
     pub fn within(schema: Option<impl Into<String>>, name: impl Into<String>) -> Self {
         Self {
             schema: schema.map(Into::into),
@@ -96,7 +95,7 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
-/// The name that a token stands for.
+/// The name that a token denotes.
 pub(crate) fn unquoted(kind: TokenKind, text: &str) -> Option<String> {
     match kind {
         TokenKind::Word => Some(text.to_lowercase()),
@@ -108,7 +107,7 @@ pub(crate) fn unquoted(kind: TokenKind, text: &str) -> Option<String> {
     }
 }
 
-/// `name` as an identifier in SQL: in quotes only where it needs them.
+/// Formats `name` as an SQL identifier, in quotes only if it needs them.
 pub fn quoted(name: &str) -> Cow<'_, str> {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
@@ -122,24 +121,25 @@ pub fn quoted(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// `names` as a list of identifiers.
+/// Formats `names` as a list of identifiers.
 pub(crate) fn quoted_list<S: AsRef<str>>(names: &[S]) -> String {
     let names: Vec<_> = names.iter().map(|name| quoted(name.as_ref())).collect();
     names.join(", ")
 }
 
-/// `text` as a string in SQL.
+/// Formats `text` as an SQL string.
 pub fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') {
-        // Right whatever standard_conforming_strings is.
+        // This form is right for every value of `standard_conforming_strings`.
         format!("E'{}'", doubled.replace('\\', "\\\\"))
     } else {
         format!("'{doubled}'")
     }
 }
 
-/// Joins `name` and `suffix`, truncating `name` to the length of names.
+/// Joins `name` and `suffix`, truncating `name` to the maximal length of a
+/// name.
 pub(crate) fn shortened(name: &str, suffix: &str) -> String {
     let mut end = name.len().min(MAX_NAME_BYTES.saturating_sub(suffix.len()));
     while !name.is_char_boundary(end) {
@@ -148,8 +148,8 @@ pub(crate) fn shortened(name: &str, suffix: &str) -> String {
     format!("{}{suffix}", &name[..end])
 }
 
-/// `name` and then `suffix`, and a number where that is taken: long names may
-/// be cut to the same.
+/// Joins `name` and `suffix`, and adds a number if the result is in use: long
+/// names may become equal when they are cut off.
 pub(crate) fn free(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let mut candidate = shortened(name, suffix);
     let mut number = 2;
@@ -160,7 +160,7 @@ pub(crate) fn free(name: &str, suffix: &str, is_taken: impl Fn(&str) -> bool) ->
     candidate
 }
 
-/// Checks the length of a name, and that it is not empty.
+/// Checks that a name is neither empty nor too long.
 pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
     if name.is_empty() {
         return Err(Error::new(format!("{what} has an empty name")));
@@ -178,9 +178,8 @@ pub(crate) fn check(what: &str, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Keywords that cannot be, or cannot everywhere be, a name without quotes:
-/// all but the unreserved ones (PostgreSQL 18, `src/include/parser/kwlist.h`).
-/// Sorted.
+/// Keywords that, at least in some places, need quotes to be a name: all but
+/// the unreserved ones (PostgreSQL 18, `src/include/parser/kwlist.h`). Sorted.
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric",
@@ -206,7 +205,7 @@ const KEYWORDS: &[&str] = &[
     "xmlserialize", "xmltable",
 ];
 
-/// Whether a word without quotes is one of those: not the name of a column.
+/// Whether a word without quotes is such a keyword, so not a column name.
 pub(crate) fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&word).is_ok()
 }
@@ -235,8 +234,8 @@ mod tests {
             "Sales.Orders".parse::<Name>().unwrap().to_string(),
             "sales.orders"
         );
-        for wrong in ["", "a.b.c", "a b", "'a'", "a."] {
-            assert!(wrong.parse::<Name>().is_err(), "{wrong}");
+        for invalid in ["", "a.b.c", "a b", "'a'", "a."] {
+            assert!(invalid.parse::<Name>().is_err(), "{invalid}");
         }
         assert_eq!(quoted("größe"), "\"größe\"");
         assert_eq!(literal("it's a \\"), "E'it''s a \\\\'");

@@ -1,4 +1,4 @@
-//! The kind of a statement, which decides how it is run.
+//! Classifies statements by the way they are run.
 
 use crate::syntax::lexer::{LexError, Token, TokenKind, tokens};
 
@@ -8,11 +8,11 @@ use crate::syntax::lexer::{LexError, Token, TokenKind, tokens};
 pub enum StatementKind<'a> {
     /// A statement that can run in a transaction.
     Plain,
-    /// The begin of a transaction.
+    /// The start of a transaction.
     Begin,
     /// The end of a transaction: `COMMIT`, `ROLLBACK` and their other names.
     End {
-        /// Whether it is `AND CHAIN`.
+        /// Whether it has `AND CHAIN`.
         chain: bool,
     },
     /// `CREATE INDEX CONCURRENTLY`
@@ -21,7 +21,7 @@ pub enum StatementKind<'a> {
     DropIndex(&'a str),
     /// `REINDEX INDEX` or `TABLE CONCURRENTLY`.
     Reindex {
-        /// Whether it names a table, and not an index.
+        /// Whether it names a table instead of an index.
         table: bool,
         /// The name, as written.
         name: &'a str,
@@ -30,22 +30,22 @@ pub enum StatementKind<'a> {
     ///
     /// `VACUUM`, `SET` and the like.
     Idempotent,
-    /// A statement that may not run in a transaction, nor twice.
+    /// A statement that can neither run in a transaction nor run twice.
     ///
     /// `CALL`, `DO`, `CREATE DATABASE` and the like.
     NonTransactional,
-    /// `COPY … FROM STDIN` or `TO STDOUT`, which has no client.
+    /// `COPY … FROM STDIN` or `TO STDOUT`, for which a migration has no client.
     CopyStream,
 }
 
 /// The parts of a `CREATE INDEX CONCURRENTLY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConcurrentIndex<'a> {
-    /// Whether it is `UNIQUE`.
+    /// Whether it has `UNIQUE`.
     pub unique: bool,
-    /// Whether it is `IF NOT EXISTS`.
+    /// Whether it has `IF NOT EXISTS`.
     pub if_not_exists: bool,
-    /// The name as the catalog has it; `None` if the server is to choose one.
+    /// The name in the catalog; `None` if the server chooses one.
     pub name: Option<String>,
     /// The table, as written.
     pub table: &'a str,
@@ -54,7 +54,8 @@ pub struct ConcurrentIndex<'a> {
 }
 
 impl StatementKind<'_> {
-    /// Whether it is `… CONCURRENTLY`, which waits long and blocks no session.
+    /// Whether it has `CONCURRENTLY`: such a statement waits long and blocks no
+    /// session.
     pub fn is_concurrent(&self) -> bool {
         matches!(
             self,
@@ -184,7 +185,7 @@ impl<'a> Words<'a, '_> {
         }
     }
 
-    /// A name with its schema, as written.
+    /// Reads a name with its schema, as written.
     fn path(&mut self) -> &'a str {
         let Some(first) = self.tokens.get(self.at) else {
             return "";
@@ -225,10 +226,11 @@ impl<'a> Words<'a, '_> {
     }
 }
 
-/// A name as the catalog has it: without quotes, or in small letters.
+/// The name in the catalog: unquoted, or in lower case.
 fn catalog_name(token: &Token<'_>) -> String {
     match token.kind {
-        // The lexer has seen both quotes; `U&"…"` has more of them before it.
+        // The lexer has checked both quotes; `U&"…"` has more characters before
+        // them.
         TokenKind::Quoted if token.text.starts_with('"') => {
             token.text[1..token.text.len() - 1].replace("\"\"", "\"")
         }

@@ -1,4 +1,4 @@
-//! A file of SQL as its statements.
+//! Splits a file of SQL into statements.
 
 use crate::syntax::lexer::{LexError, Token, line_of, tokens};
 
@@ -11,9 +11,9 @@ pub struct Statement<'a> {
     pub line: usize,
 }
 
-/// The statements of `sql`, in order. Semicolons in strings, comments,
-/// parentheses and SQL-standard function bodies (`BEGIN ATOMIC … END`) end
-/// nothing.
+/// Splits `sql` into its statements, in order. Semicolons in strings, comments,
+/// parentheses and SQL-standard function bodies (`BEGIN ATOMIC … END`) do not
+/// end a statement.
 ///
 /// # Errors
 ///
@@ -39,7 +39,7 @@ pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
         } else if token.is(")") {
             parentheses = parentheses.saturating_sub(1);
         } else if is_routine(&current) {
-            // `BEGIN ATOMIC` opens the body; within it, CASE ends in END too.
+            // `BEGIN ATOMIC` opens the body; in it, `CASE` has an `END`, too.
             if token.is_word("atomic") && current.last().is_some_and(|last| last.is_word("begin"))
                 || token.is_word("case") && blocks > 0
             {
@@ -54,10 +54,10 @@ pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
     Ok(found)
 }
 
-/// Counts lines while it goes through a file, once.
+/// Counts lines in a single pass over a file.
 struct Lines<'a> {
     sql: &'a str,
-    /// As far as it has come, and the line of that.
+    /// The position so far, and its line.
     at: usize,
     line: usize,
 }
@@ -74,7 +74,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// `CREATE [OR REPLACE] FUNCTION` or `PROCEDURE`.
+/// Whether it is `CREATE [OR REPLACE] FUNCTION` or `PROCEDURE`.
 fn is_routine(tokens: &[Token<'_>]) -> bool {
     let mut words = tokens.iter();
     let mut next = words.next();
@@ -119,16 +119,16 @@ mod tests {
 
     #[test]
     fn statements_with_unclosed_quote_or_comment_name_the_line() {
-        let said = |sql| statements(sql).unwrap_err().to_string();
+        let error = |sql| statements(sql).unwrap_err().to_string();
         assert_eq!(
-            said("SELECT 1;\nSELECT 'x"),
+            error("SELECT 1;\nSELECT 'x"),
             "line 2: a string that is not closed"
         );
-        assert_eq!(said("/* /* */"), "line 1: a comment that is not closed");
+        assert_eq!(error("/* /* */"), "line 1: a comment that is not closed");
         assert_eq!(
-            said("\n\n$a$ b"),
+            error("\n\n$a$ b"),
             "line 3: a dollar-quoted string that is not closed"
         );
-        assert_eq!(said("\"a"), "line 1: a name in quotes that is not closed");
+        assert_eq!(error("\"a"), "line 1: a name in quotes that is not closed");
     }
 }

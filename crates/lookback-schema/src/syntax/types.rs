@@ -10,16 +10,16 @@ use crate::error::Error;
 use crate::syntax::{Name, unquoted};
 use crate::syntax::{Token, TokenKind, tokens};
 
-/// The type of a column, in the one spelling that PostgreSQL prints: `int4`,
-/// `int` and `integer` are all read as `integer`.
+/// The type of a column in PostgreSQL's spelling: `int4`, `int` and `integer`
+/// are all parsed as `integer`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataType {
-    /// The type, or that of the elements of an array. A built-in type of
-    /// several words has them all: `timestamp with time zone`.
+    /// The type, or the type of the elements of an array. A built-in type may
+    /// have several words: `timestamp with time zone`.
     pub name: Name,
     /// The text in the parentheses, as in `numeric(10,2)` and `vector(16)`.
     pub modifiers: Option<String>,
-    /// Whether it is an array. PostgreSQL keeps neither sizes nor dimensions.
+    /// Whether it is an array. PostgreSQL stores neither sizes nor dimensions.
     pub array: bool,
 }
 
@@ -33,7 +33,8 @@ impl DataType {
         }
     }
 
-    /// Reads a type from the front of `found`; gives how many tokens it took.
+    /// Parses a type at the start of `found`; also returns the number of its
+    /// tokens.
     pub(crate) fn read(found: &[Token<'_>]) -> Result<(Self, usize), Error> {
         Reader { found, at: 0 }.read()
     }
@@ -50,7 +51,8 @@ impl From<&str> for Name {
     }
 }
 
-/// Built-in names of several words, or that are keywords: printed as they are.
+/// Built-in names that have several words or are keywords; formatted without
+/// quotes.
 const BARE: &[&str] = &[
     "bigint",
     "bit",
@@ -77,7 +79,7 @@ impl fmt::Display for DataType {
             && (BARE.contains(&name.as_str())
                 || name == "interval"
                 || name.starts_with("interval "));
-        // The modifiers of a time stand in the middle of its name.
+        // The modifiers of a time are in the middle of its name.
         let (head, tail) = match name.find(" with") {
             Some(at) if bare && self.modifiers.is_some() => name.split_at(at),
             _ => (name.as_str(), ""),
@@ -153,7 +155,8 @@ impl<'a> Reader<'_, 'a> {
         Ok((ty, self.at))
     }
 
-    /// The name, and whether it was written without quotes and schema.
+    /// Parses the name; also returns whether it was written without quotes and
+    /// schema.
     fn name(&mut self) -> Result<(Name, bool), Error> {
         let token = self.peek().ok_or_else(|| Error::new("a type is missing"))?;
         let first = unquoted(token.kind, token.text)
@@ -192,7 +195,7 @@ impl<'a> Reader<'_, 'a> {
         Ok((Name::new(name), true))
     }
 
-    /// Parses the words after the parentheses, and fills in default modifiers.
+    /// Parses the words after the parentheses and adds default modifiers.
     fn rest_of_builtin(&mut self, ty: &mut DataType) {
         match ty.name.name.as_str() {
             "time" | "timestamp" => {
@@ -223,7 +226,7 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
-    /// `interval [fields] [(p)]`, and `interval(p)`.
+    /// Parses `interval [fields] [(p)]` and `interval(p)`.
     fn interval(&mut self, ty: &mut DataType) -> Result<(), Error> {
         ty.modifiers = self.parenthesised()?;
         let field = |reader: &mut Self| {
@@ -264,7 +267,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(())
     }
 
-    /// Parses the text in the parentheses, without white space.
+    /// Parses the text in parentheses, without white space.
     fn parenthesised(&mut self) -> Result<Option<String>, Error> {
         if !self.take("(") {
             return Ok(None);
@@ -316,7 +319,7 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// The name PostgreSQL prints for a name it also reads (manual, table 8.1).
+/// The name that PostgreSQL prints for an alias (PostgreSQL manual, table 8.1).
 fn alias(name: &str) -> &str {
     match name {
         "int" | "int4" => "integer",
@@ -370,14 +373,14 @@ mod tests {
 
     #[test]
     fn data_type_of_invalid_text_is_refused() {
-        let said = |text: &str| text.parse::<DataType>().unwrap_err().to_string();
-        assert_eq!(said(""), "`` is not a type: a type is missing");
+        let error = |text: &str| text.parse::<DataType>().unwrap_err().to_string();
+        assert_eq!(error(""), "`` is not a type: a type is missing");
         assert_eq!(
-            said("text text"),
+            error("text text"),
             "`text text` is not a type: `text` is too much"
         );
         assert_eq!(
-            said("varchar(10"),
+            error("varchar(10"),
             "`varchar(10` is not a type: `(` of a type needs its `)`"
         );
     }

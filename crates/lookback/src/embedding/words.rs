@@ -257,7 +257,7 @@ mod tests {
     }
 
     proptest! {
-        /// ASCII takes a path of its own with the same result.
+        /// ASCII has a code path of its own, with the same result.
         #[test]
         fn add_ascii_gives_same_sums_as_add_any(texts in prop::collection::vec(
             prop_oneof![

@@ -1,4 +1,4 @@
-//! Filters as text and as typed columns, and the errors of wrong ones.
+//! Filters as text and as typed columns, and the errors of invalid ones.
 
 use crate::json;
 
@@ -8,7 +8,7 @@ fn refused<M: crate::Model>(text: &str) -> String {
     Filter::<M>::parse(text).expect_err(text).to_string()
 }
 
-/// Each mistake on a line.
+/// Formats each error on a line.
 fn listed(error: &crate::Error) -> String {
     let fields = error.fields().iter();
     fields.map(|field| format!("{field}\n")).collect()
@@ -254,17 +254,17 @@ fn parse_all_and_from_query_combine_filters() {
         )
     );
     let error = Filter::<Log>::from_query("levle=error&id=x&source=%zz&%ff=1&level=warn")
-        .expect_err("four are wrong");
+        .expect_err("four errors");
     insta::assert_snapshot!(listed(&error));
     let error = Filter::<Log>::parse("or(levle=(a,\")\"),id=x,not(created_at=noon),source=a)")
-        .expect_err("three are wrong");
+        .expect_err("three errors");
     insta::assert_snapshot!(listed(&error));
 }
 
 #[test]
 fn parse_of_invalid_filter_names_problem_and_expected_form() {
     let long = format!("source={}", "x".repeat(2_000_000));
-    let said = [
+    let messages = [
         refused::<Log>("level"),
         refused::<Log>(""),
         refused::<Log>("levle=error"),
@@ -313,7 +313,7 @@ fn parse_of_invalid_filter_names_problem_and_expected_form() {
         refused::<User>("password_hash__like=$argon%"),
         refused::<Log>("embedding__isnull=true"),
     ];
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(messages.join("\n"));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn to_text_of_too_large_filter_is_an_error() {
         wide.to_text().expect_err("too wide").to_string(),
         "filter: asks more than 1000 things; many values of one field go into one list, by `in`"
     );
-    // What is only long is not deep, from either side.
+    // A long chain is not deep, whichever side it grows on.
     let left = (0..900).fold(Filter::none(), |all, id| all | Log::id().eq(id));
     let right = (0..900)
         .rev()
@@ -365,22 +365,22 @@ fn json_path_over_100_keys_is_refused() {
         at.eq(1)
     };
     assert_eq!(parse(&format!("meta.{}__is=1", keys(100))), typed(99));
-    let said = "a path into JSON has at most 100 keys, not";
+    let message = "a path into JSON has at most 100 keys, not";
     assert_eq!(
         typed(100).to_text().expect_err("101 keys").to_string(),
-        format!("meta: {said} 101")
+        format!("meta: {message} 101")
     );
     // Long enough to overflow the stack as a document.
     let error = typed(500_000).to_text().expect_err("too many").to_string();
-    assert_eq!(error, format!("meta: {said} 500001"));
+    assert_eq!(error, format!("meta: {message} 500001"));
     let shown = format!("meta.{}…", &keys(100)[..55]);
     let error = refused::<Log>(&format!("meta.{}=1", keys(500_000)));
-    assert_eq!(error, format!("{shown}: {said} 500000"));
+    assert_eq!(error, format!("{shown}: {message} 500000"));
     let error = refused::<Log>(&format!("or(id=1,meta.{}=1)", keys(500_000)));
-    assert_eq!(error, format!("{shown}: {said} 500000"));
+    assert_eq!(error, format!("{shown}: {message} 500000"));
 }
 
-/// Each of these took the square of its length, minutes for the longest.
+/// Each of these texts once took time with the square of its length: minutes for the longest.
 #[test]
 fn parse_scans_long_text_once() {
     let names = vec!["a"; 500_000].join(".");
@@ -429,7 +429,7 @@ fn error_of_long_unknown_name_truncates_it() {
     assert!(error.to_string().len() < 1_000);
 }
 
-/// Filters, orders and aggregates take a field and what follows it apart alike.
+/// Filters, orders and aggregates separate a field from its lookup in the same way.
 #[test]
 fn split_field_separates_field_and_lookup() {
     let split = |text| super::split_field(<Log as crate::Model>::TABLE, text);

@@ -218,7 +218,7 @@ mod tests {
     fn problem<M: Model>(field: &str, value: Value<'_>) -> String {
         let column = M::TABLE.column(field).expect("a column of the model");
         match check(column, &value) {
-            Ok(()) => "taken".to_owned(),
+            Ok(()) => "accepted".to_owned(),
             Err(error) => error.to_string(),
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         );
         assert_eq!(
             problem::<RequestSnapshot>("status_code", Value::Null),
-            "taken"
+            "accepted"
         );
         assert_eq!(
             problem::<RequestSnapshot>("geo_lat", Value::Float8(90.5)),
@@ -255,7 +255,7 @@ mod tests {
         );
         assert_eq!(
             problem::<RequestSnapshot>("geo_lon", Value::Float8(-180.0)),
-            "taken"
+            "accepted"
         );
         assert_eq!(
             problem::<RequestSnapshot>("duration", Value::Int4(-1)),
@@ -287,7 +287,7 @@ mod tests {
             let json: crate::Json = text.parse().expect("JSON");
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
         };
-        assert_eq!(json("1e131071"), "taken");
+        assert_eq!(json("1e131071"), "accepted");
         assert_eq!(
             json("1e131072"),
             "meta: is a number too large or too fine for PostgreSQL jsonb"
@@ -303,7 +303,7 @@ mod tests {
             let json: crate::Json = text.parse().expect("JSON");
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(json)))
         };
-        assert_eq!(nested(100), "taken");
+        assert_eq!(nested(100), "accepted");
         assert!(nested(102).ends_with("is nested more than 100 deep"));
     }
 
@@ -313,7 +313,7 @@ mod tests {
             let time = text.parse().expect("a time");
             problem::<Log>("created_at", Value::Timestamptz(time))
         };
-        assert_eq!(at("2026-01-31T08:30:00Z"), "taken");
+        assert_eq!(at("2026-01-31T08:30:00Z"), "accepted");
         assert_eq!(
             at("9999-12-31T23:59:59-23:59"),
             "created_at: is not of the years 1 to 9999"

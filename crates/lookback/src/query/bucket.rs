@@ -271,7 +271,7 @@ mod tests {
             read("day@Europe/Berlin"),
             Ok(Bucket::day().in_zone("Europe/Berlin"))
         );
-        for wrong in [
+        for invalid in [
             "",
             "m",
             "0m",
@@ -282,7 +282,7 @@ mod tests {
             "9µ",
             "99999999999999999d",
         ] {
-            assert!(read(wrong).is_err(), "{wrong}");
+            assert!(read(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -235,12 +235,12 @@ mod tests {
         ] {
             assert!(read(text, now).is_err(), "{text}");
         }
-        let said = |text| read(text, now).expect_err(text).to_string();
+        let error = |text| read(text, now).expect_err(text).to_string();
         insta::assert_snapshot!(
             [
-                said("noon"),
-                said("-999999d"),
-                said("2026-01-31T08:30:00 01:00")
+                error("noon"),
+                error("-999999d"),
+                error("2026-01-31T08:30:00 01:00")
             ]
             .join("\n")
         );

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgPoolCopyExt as _;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 
-/// The columns of `logs` without `deleted_at`, and the id, which the server generates.
+/// The columns of `logs` except `deleted_at` and the id, which the server generates.
 const COLUMNS: &str = "source, level, message, meta, trace_id, created_at, updated_at, embedding";
 
 /// The size of a chunk of COPY data.
@@ -12,11 +12,11 @@ const CHUNK: usize = 256 * 1024;
 
 /// Creates a table with the columns of `logs` and a primary key.
 ///
-/// It has no checks and no other index.
+/// The table has no checks and no other index.
 ///
 /// # Panics
 ///
-/// If there is one of this name, or no `logs`.
+/// If a table of this name exists, or `logs` does not.
 pub async fn create_bare_table(pool: &PgPool, table: &str) {
     let sql = format!(
         "CREATE TABLE {table} (LIKE logs INCLUDING DEFAULTS); \
@@ -42,13 +42,13 @@ pub async fn copy_out(pool: &PgPool) -> Vec<u8> {
     .unwrap()
 }
 
-/// Writes the bytes of [`copy_out`] by one COPY.
+/// Writes the bytes of [`copy_out`] with one COPY.
 ///
-/// Into `logs`, or into a table of [`create_bare_table`].
+/// The table is `logs`, or one created by [`create_bare_table`].
 ///
 /// # Panics
 ///
-/// If the server refuses them.
+/// If the server rejects them.
 pub async fn copy_in(pool: &PgPool, table: &str, bytes: &[u8]) {
     let statement = format!("COPY {table} ({COLUMNS}) FROM STDIN (FORMAT binary)");
     let mut copy = pool.copy_in_raw(&statement).await.unwrap();

@@ -1,4 +1,4 @@
-//! A line chart as SVG, for light and for dark pages.
+//! Draws a line chart as SVG, for light and dark pages.
 
 use std::fmt::Write as _;
 
@@ -17,10 +17,10 @@ const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
 /// The area of the lines: left, top, right, bottom.
 const PLOT_AREA: [f64; 4] = [72.0, 52.0, 560.0, 364.0];
-/// Colours that are distinct on white and on black, also for the colour-blind.
+/// Colours that are distinct on white and on black, also for colour-blind readers.
 ///
-/// After Okabe and Ito, "Color Universal Design", 2008; with other dashes from the
-/// sixth on.
+/// From Okabe and Ito, "Color Universal Design", 2008. From the sixth series on, lines have other
+/// dashes.
 const COLOURS: [&str; 6] = [
     "#0b84c4", "#d55e00", "#009e73", "#c264a0", "#a08000", "#7f7f7f",
 ];
@@ -94,7 +94,7 @@ pub fn svg(growth: &Growth, scale: Scale) -> String {
             short(tick)
         );
     }
-    // Names beside the ends of their lines, moved apart where they would overlap.
+    // Names are beside the ends of their lines, and are moved apart if they overlap.
     let mut names = Vec::new();
     for (number, (name, points)) in growth.series().iter().enumerate() {
         let mut points = points.clone();
@@ -231,7 +231,7 @@ impl Axis {
     }
 }
 
-/// Returns the next 1, 2 or 5 times a power of ten, at or below and at or above.
+/// Returns the nearest values of the form 1, 2 or 5 times a power of ten, below and above.
 fn logarithmic(value: f64) -> (f64, f64) {
     let power = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -243,7 +243,7 @@ fn logarithmic(value: f64) -> (f64, f64) {
     )
 }
 
-/// Returns a round distance between about six grid lines.
+/// Returns a round distance that gives about six grid lines.
 fn step(high: f64) -> f64 {
     if high <= 0.0 {
         return 1.0;
@@ -251,7 +251,7 @@ fn step(high: f64) -> f64 {
     logarithmic(high / 6.0).0
 }
 
-/// Formats a number with a unit: `1 M` for a million.
+/// Formats a number with a unit, for example `1 M` for a million.
 fn short(number: f64) -> String {
     match number {
         number if number >= 1e9 => format!("{} G", trimmed(number / 1e9)),
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "0 has no place on a logarithmic scale")]
-    fn svg_of_single_zero_point_does_not_panic() {
+    fn svg_of_zero_on_logarithmic_scale_panics() {
         let mut growth = Growth::new("x", "rows", "ms");
         growth.point("a", 1, 0.0);
         svg(&growth, Scale::LogLog);

@@ -16,7 +16,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns 1 if the target is just met, more if it is exceeded.
+    /// Returns 1 if the target is just met, and more if it is exceeded.
     fn share(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(target) => value / target,
@@ -41,7 +41,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// The figures of a benchmark, for people and for programs.
+/// The figures of a benchmark, for readers and for programs.
 #[derive(Debug)]
 pub struct Report {
     name: String,
@@ -78,7 +78,7 @@ impl Report {
         self.notes.insert(name.to_owned(), value.into());
     }
 
-    /// Adds times; with the number of units (such as rows) per time, also as a rate.
+    /// Adds times; with a number of units (such as rows) per time, also as a rate.
     pub fn figure(&mut self, name: &str, times: &Times, units: Option<u64>) {
         self.figures.push(Figure {
             name: name.to_owned(),
@@ -106,7 +106,7 @@ impl Report {
 
     /// Prints the tables and writes `target/bench/<name>.json`.
     ///
-    /// The `ratio` there is the one farthest from its target.
+    /// The file's `ratio` is the one farthest from its target.
     ///
     /// # Panics
     ///

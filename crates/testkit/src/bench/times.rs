@@ -1,4 +1,4 @@
-//! Measured times, and contests of several candidates measured in turn.
+//! Measured times, and comparisons of candidates that are measured in turn.
 
 use std::time::{Duration, Instant};
 
@@ -25,8 +25,8 @@ impl Times {
         self.0.len()
     }
 
-    /// The seconds that this percentage of the times does not exceed, by the
-    /// nearest rank.
+    /// The time in seconds that this percentage of the times does not exceed
+    /// (nearest rank).
     ///
     /// # Panics
     ///
@@ -45,7 +45,7 @@ impl Times {
         sorted[rank.clamp(1, sorted.len()) - 1]
     }
 
-    /// Seconds of the median.
+    /// The median in seconds.
     ///
     /// # Panics
     ///
@@ -54,7 +54,7 @@ impl Times {
         self.percentile(50.0)
     }
 
-    /// Seconds that 19 of 20 do not exceed.
+    /// The time in seconds that 19 of 20 times do not exceed.
     ///
     /// # Panics
     ///
@@ -63,7 +63,7 @@ impl Times {
         self.percentile(95.0)
     }
 
-    /// Seconds of the fastest, which other work disturbed least.
+    /// The fastest time in seconds, which other work disturbed least.
     ///
     /// # Panics
     ///
@@ -73,18 +73,18 @@ impl Times {
     }
 }
 
-/// Times of several things that are measured in turn, in the order in which
-/// they were first measured.
+/// The times of several candidates that are measured in turn, ordered by their
+/// first measurement.
 #[derive(Clone, Debug, Default)]
 pub struct Contest(Vec<(String, Times)>);
 
 impl Contest {
-    /// Nothing measured yet.
+    /// Creates a contest without times.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits for the work of one of them and takes in how long that was.
+    /// Waits for the work of a candidate and adds its time.
     pub async fn time<T>(&mut self, name: &str, work: impl Future<Output = T>) -> T {
         let clock = Instant::now();
         let done = work.await;
@@ -92,7 +92,7 @@ impl Contest {
         done
     }
 
-    /// Takes in a time of one of them.
+    /// Adds a time of a candidate.
     pub fn push(&mut self, name: &str, time: Duration) {
         if let Some((_, times)) = self.0.iter_mut().find(|(known, _)| known == name) {
             times.push(time);
@@ -103,7 +103,7 @@ impl Contest {
         }
     }
 
-    /// The times of one of them.
+    /// The times of a candidate.
     ///
     /// # Panics
     ///
@@ -116,7 +116,7 @@ impl Contest {
         times
     }
 
-    /// All of them.
+    /// The times of all candidates.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Times)> {
         self.0.iter().map(|(name, times)| (&**name, times))
     }

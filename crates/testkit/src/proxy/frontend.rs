@@ -1,6 +1,6 @@
-//! The statements in what a client of PostgreSQL sends.
+//! Finds the statements in the messages of a PostgreSQL client.
 //!
-//! The messages are in the PostgreSQL manual, "Frontend/Backend Protocol", section
+//! The messages are described in the PostgreSQL manual, "Frontend/Backend Protocol", section
 //! "Message Formats".
 
 use std::collections::HashMap;
@@ -8,14 +8,14 @@ use std::collections::HashMap;
 /// The code of a `StartupMessage` of protocol 3.
 const PROTOCOL_3: i32 = 3 << 16;
 
-/// Reads the messages of one client as they come, in parts of any size.
+/// Reads the messages of one client as they arrive, in parts of any size.
 #[derive(Debug, Default)]
 pub(super) struct Frontend {
-    /// Whether the messages have types: after the `StartupMessage`.
+    /// Whether messages have a type byte, as they do after the `StartupMessage`.
     has_started: bool,
-    /// The start of a message whose end has not come yet.
+    /// The start of a message whose end has not arrived yet.
     partial: Vec<u8>,
-    /// The bytes of a message that are still to be skipped.
+    /// The remaining bytes of a message that is skipped.
     skip: usize,
     /// The SQL of prepared statements, by name.
     prepared: HashMap<Vec<u8>, String>,
@@ -24,8 +24,8 @@ pub(super) struct Frontend {
 }
 
 impl Frontend {
-    /// Returns the statements that a part executes, each with the place in the part
-    /// before which the server does not execute it.
+    /// Returns the statements that a part executes. Each has the position in the part up to which
+    /// the server does not execute it.
     pub(super) fn statements(&mut self, part: &[u8]) -> Vec<(usize, String)> {
         let mut found = Vec::new();
         let mut at = 0;
@@ -51,7 +51,7 @@ impl Frontend {
             at += taken;
             if taken == missing {
                 let message = std::mem::take(&mut self.partial);
-                // The message may have begun in an earlier part.
+                // The message may have started in an earlier part.
                 let start = at.saturating_sub(message.len());
                 found.extend(self.read(&message).map(|statement| (start, statement)));
             }
@@ -59,20 +59,19 @@ impl Frontend {
         found
     }
 
-    /// The bytes after the header, which has the length of itself and these.
+    /// The number of bytes after the header, whose length field counts itself and them.
     fn body_length(&self) -> usize {
         let from = usize::from(self.has_started);
         let length: [u8; 4] = self.partial[from..from + 4].try_into().unwrap();
         usize::try_from(i32::from_be_bytes(length)).unwrap() - 4
     }
 
-    /// Whether the message that begins is read: the others, such as the data of a
-    /// COPY, are skipped.
+    /// Whether the current message is parsed. Others, for example the data of a COPY, are skipped.
     fn is_read(&self) -> bool {
         !self.has_started || b"QPBE".contains(&self.partial[0])
     }
 
-    /// Reads a whole message, and returns the statement that it executes.
+    /// Parses a whole message, and returns the statement that it executes.
     fn read(&mut self, message: &[u8]) -> Option<String> {
         if !self.has_started {
             let code: [u8; 4] = message[4..8].try_into().unwrap();

@@ -1,4 +1,4 @@
-//! Any number of log lines, each generated from the seed and its position alone.
+//! Generates any number of log lines, each from the seed and its position only.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -16,17 +16,17 @@ use super::{Random, start};
 pub(super) const MILLISECONDS: u64 = 250;
 /// The number of lines over which a trace is spread.
 const TRACE: u64 = 12;
-/// The number of rare words; the commonest of them are less rare.
+/// The number of rare words; the most common of them are less rare.
 const RARE_WORDS: u64 = 1_000;
 
 /// Generates the lines `first..first + count` of an endless log.
 ///
 /// They depend on the seed and their positions only.
 ///
-/// Shaped like real logs: some 250 templates of 20 sources, as often as Zipf's
-/// law says, mostly `info`; numbers, addresses, ids, names, paths and times
-/// that vary; each fourth line belongs to a trace; three in a thousand have a
-/// rare word, one in a thousand is a stack trace. A line each 250 milliseconds,
+/// They resemble real logs. There are about 250 templates of 20 sources, with frequencies by Zipf's
+/// law, mostly `info`. Numbers, addresses, ids, names, paths and times vary. Every fourth line
+/// belongs to a trace. Three in a thousand have a rare word, and one in a thousand is a stack
+/// trace. There is a line every 250 milliseconds, from 2026-01-01. No lines are kept in memory.
 /// from 2026-01-01. Nothing is held in memory.
 pub fn log_lines(
     seed: u64,
@@ -69,7 +69,7 @@ pub(super) fn log_line(seed: u64, position: u64) -> NewLog {
     line
 }
 
-/// Returns the trace of a line, for lines that belong to one.
+/// Returns the trace of a line that belongs to one.
 pub(super) fn trace_id(seed: u64, position: u64) -> String {
     let mut random = at(!seed, position / TRACE);
     format!("{:016x}{:016x}", random.next(), random.next())
@@ -95,7 +95,7 @@ pub(super) static KINDS: LazyLock<LineTemplates> = LazyLock::new(|| {
             texts.into_iter().map(|text| (*source, *level, text))
         })
         .collect();
-    // In an order unrelated to their text, except for faults, which are rarer than the rest.
+    // The order is unrelated to the text, except for faults, which are rarer than the rest.
     let mut random = Random::new(0);
     templates.sort_by_cached_key(|(_, level, _)| {
         let behind = match level {
@@ -214,7 +214,7 @@ fn push(slot: &str, out: &mut String, random: &mut Random) {
     written.unwrap();
 }
 
-/// Generates a word of four syllables that is in few lines.
+/// Generates a word of four syllables that occurs in few lines.
 pub(super) fn rare_word(random: &mut Random) -> String {
     let end = 1 + random.below(RARE_WORDS);
     let mut of_word = Random::new(random.below(end));
@@ -224,7 +224,7 @@ pub(super) fn rare_word(random: &mut Random) -> String {
 fn stack_trace(random: &mut Random) -> (&'static str, Level, String) {
     let (fault, text) = mostly(random, FAULTS);
     let mut message = format!("{fault}: {}", fill(text, random));
-    // One of a few call paths, with line numbers.
+    // Uses one of a few call paths, with line numbers.
     let mut way = Random::new(random.below(40));
     for _ in 0..3 + way.below(9) {
         let (module, function) = (way.pick(MODULES), way.pick(FUNCTIONS));

@@ -6,7 +6,7 @@ use super::lines::{MILLISECONDS, fill, line_time, log_line, rare_word, trace_id}
 use super::templates::{PARAPHRASES, TEMPLATES};
 use super::{Random, lines::KINDS};
 
-/// A search text, and filters.
+/// A search text with filters.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// The class of the query: `common`, `rare`, `mixed`, `part`, `id`, `typo` or
@@ -16,14 +16,14 @@ pub struct Search {
     pub words: String,
     /// Filters such as `level=error`, for `Filter::parse_all`.
     ///
-    /// Two searches in three have none.
+    /// Two of three searches have none.
     pub filters: Vec<String>,
 }
 
 /// Generates endless searches over lines `0..lines` of [`log_lines`](super::log_lines)`(data, …)`.
 ///
-/// They are deterministic by seed. Those for ids, and a part of the others, come
-/// from an existing line; a misspelling or a paraphrase may have no lexical match.
+/// They are deterministic by seed. Searches for ids, and some of the others, come from an existing
+/// line. A misspelling or a paraphrase may have no lexical match.
 pub fn searches(seed: u64, data: u64, lines: u64) -> impl Iterator<Item = Search> + Send {
     let mut random = Random::new(seed);
     std::iter::repeat_with(move || search(&mut random, data, lines))
@@ -65,7 +65,7 @@ fn filters(random: &mut Random, data: u64, lines: u64, position: u64) -> Vec<Str
         0 => vec!["level=error".to_owned()],
         1 => vec![format!("source={}", random.pick(&KINDS.templates).0)],
         2 => {
-            // An hour, a day or a tenth of all there is, whichever is least.
+            // An hour, a day or a tenth of all lines, whichever is shortest.
             let hour = 3_600_000 / MILLISECONDS;
             let length = (*random.pick(&[hour, 24 * hour])).min(lines / 10).max(1);
             let first = random.below(lines.saturating_sub(length).max(1));
@@ -84,7 +84,7 @@ fn filters(random: &mut Random, data: u64, lines: u64, position: u64) -> Vec<Str
     }
 }
 
-/// Returns the words of three or more letters and nothing else.
+/// Returns the words of a text with three or more letters and no digits.
 fn content_words(text: &str) -> Vec<String> {
     let words = text.split(|c: char| !c.is_ascii_alphabetic() && !c.is_ascii_digit());
     let of_letters = |word: &&str| word.len() > 2 && word.chars().all(char::is_alphabetic);
@@ -110,7 +110,7 @@ fn part(random: &mut Random, word: &str) -> String {
     }
 }
 
-/// Returns the longest word of a text with a digit, or else the longest.
+/// Returns the longest word of a text with a digit, otherwise the longest word.
 fn id(random: &mut Random, text: &str) -> String {
     let mut words: Vec<&str> = text.split_whitespace().collect();
     words.retain(|word| word.len() > 2 && word.contains(|c: char| c.is_ascii_digit()));
@@ -121,7 +121,7 @@ fn id(random: &mut Random, text: &str) -> String {
     }
 }
 
-/// Misspells: one letter wrong, missing or doubled, or two swapped.
+/// Misspells a word: one letter is wrong, missing or doubled, or two are swapped.
 fn typo(random: &mut Random, words: &str) -> String {
     let mut letters: Vec<char> = words.chars().collect();
     let at = usize::try_from(random.below(letters.len().saturating_sub(1).max(1) as u64));

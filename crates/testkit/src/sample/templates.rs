@@ -1,7 +1,7 @@
 //! The texts of the sample log lines.
 //!
-//! `[a|b]` is expanded to a template for each; `{n}` and similar slots are filled in
-//! for each line, see `fill` in `lines.rs`.
+//! `[a|b]` expands to one template each; `{n}` and similar slots are filled for each line, see
+//! `fill` in `lines.rs`.
 
 use lookback::Level::{self, Debug, Error, Info, Warn};
 
@@ -425,7 +425,7 @@ pub(super) const TEMPLATES: &[(&str, Level, &str)] = &[
     ),
 ];
 
-/// Lines with one of many rare words in them.
+/// Lines that contain one of many rare words.
 pub(super) const RARE: &[(&str, Level, &str)] = &[
     (
         "config",
@@ -594,7 +594,7 @@ pub(super) const SYLLABLES: &[&str] = &[
     "sel", "tu", "vex", "wim", "yas", "zol",
 ];
 
-/// Questions in other words than those of the lines.
+/// Questions with other words than those of the lines.
 pub(super) const PARAPHRASES: &[&str] = &[
     "could not log in",
     "login attempts rejected",

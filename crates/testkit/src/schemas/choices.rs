@@ -2,8 +2,9 @@
 
 /// A sequence of numbers from proptest, which determines the choices.
 ///
-/// After its end, zeros follow; zero is always the simplest choice. So a case
-/// shrinks with its numbers: fewer and smaller ones give a simpler schema.
+/// Zeros follow after its end, and zero is always the simplest choice. So a
+/// case shrinks with its numbers: fewer and smaller numbers give a simpler
+/// schema.
 #[derive(Debug)]
 pub(super) struct Choices<'a> {
     numbers: &'a [u16],
@@ -36,12 +37,12 @@ impl<'a> Choices<'a> {
         self.below(n) == n - 1
     }
 
-    /// Picks one; the first is the simplest.
+    /// Picks an item; the first one is the simplest.
     pub(super) fn pick<'t, T>(&mut self, of: &'t [T]) -> &'t T {
         &of[self.below(of.len())]
     }
 
-    /// Picks one, if there are any.
+    /// Picks an item; `None` if the list is empty.
     pub(super) fn any<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
         (!of.is_empty()).then(|| &of[self.below(of.len())])
     }

@@ -1,6 +1,6 @@
-//! The SQL that creates a schema in an empty database.
+//! Writes the SQL that creates a schema in an empty database.
 //!
-//! Independent of the generator of migrations, so that tests can compare both.
+//! It is independent of the migration generator, so that tests can compare both.
 
 use lookback_schema::{
     Column, Constraint, Fill, Index, Name, Partition, PartitionBy, Schema, Table, literal, quoted,
@@ -77,8 +77,7 @@ fn tables(name: &Name, table: &Table, sql: &mut Vec<String>) {
 
 /// Whether a constraint must be added after `CREATE TABLE`.
 ///
-/// That statement merges two keys on the same columns, and takes checks that are
-/// `NOT VALID` as valid.
+/// That statement merges two keys on the same columns, and makes `NOT VALID` checks valid.
 fn is_added_later(constraint: &Constraint) -> bool {
     matches!(
         constraint,

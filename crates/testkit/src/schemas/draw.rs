@@ -1,4 +1,4 @@
-//! Generation of a random schema, part by part.
+//! Generates a random schema, part by part.
 
 use std::collections::BTreeSet;
 
@@ -61,11 +61,11 @@ const COMMENTS: &[&str] = &["plain", "it's \"so\"", "two\nlines", "back\\slash; 
 pub(super) struct Draw<'a> {
     pub(super) choices: Choices<'a>,
     pub(super) schema: Schema,
-    /// Names of relations and types in use, now or earlier.
+    /// Names that relations and types have or had.
     used: BTreeSet<String>,
-    /// Names of columns in use, now or earlier, in any table.
+    /// Names that columns have or had, in any table.
     ///
-    /// In the first schema, two tables may have the same.
+    /// In the first schema, two tables may have columns of the same name.
     used_columns: BTreeSet<String>,
     pub(super) editing: bool,
     virtual_columns: bool,
@@ -93,7 +93,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// Uses other choices with the same names in use.
+    /// Continues with other choices and the same names in use.
     pub(super) fn again<'b>(&self, numbers: &'b [u16]) -> Draw<'b> {
         Draw {
             choices: Choices::new(numbers),
@@ -175,7 +175,7 @@ impl<'a> Draw<'a> {
     pub(super) fn label(&mut self, taken: &[String]) -> String {
         let wanted = *self.choices.pick(LABELS);
         let used = &mut self.used;
-        // Dropped labels are not reused, so that they are not taken for the old ones.
+        // Labels of dropped values are not reused: they would look like the old ones.
         let name = free(wanted, |name| {
             taken.iter().any(|label| label == name) || used.contains(&format!("label {name}"))
         });
@@ -210,7 +210,7 @@ impl<'a> Draw<'a> {
                 ..DataType::named(name)
             };
         }
-        // The first ones are chosen half of the time.
+        // In half of the cases only the first kinds are considered.
         let among = if self.choices.one_in(2) {
             KINDS
         } else {
@@ -319,7 +319,7 @@ impl<'a> Draw<'a> {
         name
     }
 
-    /// Makes it a partitioned table, if it has a suitable column.
+    /// Turns it into a partitioned table, if it has a suitable column.
     pub(super) fn divide(&mut self, name: &Name, table: &mut Table) {
         let fit: Vec<(&str, &str)> = table
             .columns
@@ -424,18 +424,18 @@ impl<'a> Draw<'a> {
         (!columns.is_empty()).then_some(columns)
     }
 
-    /// Existing rows have no distinct values in a new column.
+    /// Whether a key may use the column: in a new one, existing rows have no distinct values.
     fn is_old_or_not_editing(&self, table: &Table, name: &str) -> bool {
         let nullable = table.column(name).is_some_and(|column| !column.not_null);
         !self.editing || !self.used_columns.contains(&format!("new {name}")) || nullable
     }
 
-    /// Records that existing rows have no value of their own in it.
+    /// Records that existing rows have no values of their own in the column.
     pub(super) fn mark_new(&mut self, column: &str) {
         self.used_columns.insert(format!("new {column}"));
     }
 
-    /// Records that its values are not distinct or not of its type, so that it is not a key.
+    /// Records that the column's values are not distinct or not of its type, so it cannot be a key.
     pub(super) fn mark_dull(&mut self, column: &str) {
         self.used_columns.insert(format!("dull {column}"));
     }
@@ -812,7 +812,7 @@ impl<'a> Draw<'a> {
 
     /// Adds a foreign key between two tables for which `may` returns true.
     ///
-    /// Rows of the one can refer to the other then.
+    /// `may` must ensure that rows of one table can refer to the other.
     pub(super) fn add_foreign_key(&mut self, may: impl Fn(&Name, &Name) -> bool) {
         let names: Vec<Name> = self.schema.tables.keys().cloned().collect();
         let (Some(from), Some(to)) = (
@@ -837,7 +837,7 @@ impl<'a> Draw<'a> {
         let mut table = self.schema.tables[&from].clone();
         let mut columns: Vec<String> = Vec::new();
         for wanted in &references {
-            // Its values in every row are those of its type.
+            // Each row has the value of its type in it.
             let plain = |column: &&Column| {
                 column.fill.generated().is_none() && self.facts(&column.data_type).key
             };
@@ -930,8 +930,8 @@ fn free(wanted: &str, taken: impl Fn(&str) -> bool) -> String {
     while taken(&name) {
         number += 1;
         let suffix = number.to_string();
-        // The array type of a table's rows has its name with an underscore before it, truncated
-        // to the same length: a table cannot have a name for which that is in use.
+        // The array type of a table's rows has the table's name with an underscore in front,
+        // truncated to the same length. A table cannot have a name for which that is in use.
         name = format!("{}{suffix}", cut(MAX_NAME_BYTES - 1 - suffix.len()));
     }
     name

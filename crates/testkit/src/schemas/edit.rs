@@ -174,9 +174,9 @@ impl<'a> Edit<'a> {
             .remove(&(name.clone(), column.to_owned()));
     }
 
-    /// Removes users of a column: generated columns, constraints, indexes.
+    /// Removes objects that use a column: generated columns, constraints and indexes.
     ///
-    /// Keys only if `keys`.
+    /// Keys are removed only if `keys` is true.
     fn forget_users(&mut self, name: &Name, column: &str, keys: bool) {
         let Some(table) = self.draw.schema.tables.get_mut(name) else {
             return;
@@ -257,8 +257,8 @@ impl<'a> Edit<'a> {
 
     /// Swaps the names of two columns.
     ///
-    /// Not of a new one and an old one: if the old one is dropped later, the new one
-    /// would look like it.
+    /// A new and an old column are not swapped: if the old one is dropped later, the new one would
+    /// look like it.
     fn swap_columns(&mut self) {
         let was = |edit: &Edit<'_>, name: &Name, column: &str| {
             let place = (name.clone(), column.to_owned());
@@ -355,7 +355,7 @@ impl<'a> Edit<'a> {
         let Some(column) = self.column(&place).cloned() else {
             return;
         };
-        // One conversion of a column, not a chain of them.
+        // A column is converted only once, not in a chain.
         let before = self.before(&place);
         if before.is_some_and(|before| before.data_type != column.data_type) {
             return;
@@ -427,7 +427,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Generates a default, unless existing rows would get it in a key.
+    /// Generates a default, unless existing rows would get it as a key value.
     fn default_for(&mut self, place: &(Name, String), column: &Column) -> Fill {
         if self.draw.is_new(&place.1) {
             if self.is_key(&place.0, &place.1) {
@@ -699,7 +699,7 @@ impl<'a> Edit<'a> {
         self.rename_table_to(&old, &new);
     }
 
-    /// Swaps the names of two tables; as with columns, of existing ones only.
+    /// Swaps the names of two existing tables; new ones are excluded as for columns.
     fn swap_tables(&mut self) {
         let (first, second) = (self.any_table(), self.any_table());
         let (Some(first), Some(second)) = (first, second) else {
@@ -755,7 +755,7 @@ impl<'a> Edit<'a> {
             return;
         };
         let labels = self.draw.schema.enums[&name].clone();
-        // An original partition stays, for its rows.
+        // One label of the first schema stays, for existing rows.
         let old = |label: &String| {
             self.origins
                 .labels
@@ -964,7 +964,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Makes a plain column generated from another one.
+    /// Turns a plain column into a generated one.
     fn generate_column(&mut self) {
         let found = self.any_column(|edit, name, column| {
             let table = &edit.draw.schema.tables[name];
@@ -992,7 +992,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Makes a partitioned table plain, or a plain one without keys partitioned.
+    /// Removes the partitioning of a table, or partitions a plain table without keys.
     fn divide_or_unite(&mut self) {
         self.in_table(|draw, name, table| {
             let is_key = |constraint: &Constraint| {
@@ -1026,7 +1026,7 @@ impl<'a> Edit<'a> {
         let Some(place) = found else {
             return;
         };
-        // Not a formerly plain one: its type may differ.
+        // Not a column that was plain before: its type may differ.
         let was_generated = self
             .before(&place)
             .is_none_or(|before| before.fill.generated().is_some());

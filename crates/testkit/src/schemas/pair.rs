@@ -16,15 +16,15 @@ use super::rows::{any_value, fill, keys, values};
 pub struct Origins {
     /// Tables.
     pub tables: BTreeMap<Name, Name>,
-    /// Columns of tables that stay: by the table's new name and the new name.
+    /// Columns of kept tables, by the new names of table and column.
     pub columns: BTreeMap<(Name, String), String>,
-    /// Constraints, as columns.
+    /// Constraints, like columns.
     pub constraints: BTreeMap<(Name, String), String>,
-    /// Indexes, as columns.
+    /// Indexes, like columns.
     pub indexes: BTreeMap<(Name, String), String>,
     /// Enums.
     pub enums: BTreeMap<Name, Name>,
-    /// Values of enums that stay: by the enum's new name and the new name.
+    /// Values of kept enums, by the new names of enum and value.
     pub labels: BTreeMap<(Name, String), String>,
 }
 
@@ -49,7 +49,7 @@ impl Origins {
         origins
     }
 
-    /// Removes mappings of objects that do not exist.
+    /// Removes mappings of objects that no longer exist.
     pub(super) fn prune(&mut self, schema: &Schema) {
         let tables = &schema.tables;
         self.tables.retain(|name, _| tables.contains_key(name));
@@ -112,7 +112,7 @@ pub struct Pair {
 
 /// A renamed object.
 ///
-/// Parts are named with their table or enum, by its name in the first schema.
+/// Parts have the name of their table or enum in the first schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rename {
     /// A table.
@@ -129,7 +129,7 @@ pub enum Rename {
     Label(Name, String, String),
 }
 
-/// A dropped object, by its names in the first schema.
+/// A dropped object, by its name in the first schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dropped {
     /// A table.
@@ -142,16 +142,16 @@ pub enum Dropped {
     Label(Name, String),
 }
 
-/// A table of both schemas, and queries for its kept values.
+/// A table of both schemas, with queries for its kept values.
 ///
-/// Both return the same rows of texts, before and after.
+/// Both queries return the same rows of text.
 #[derive(Clone, Debug)]
 pub struct Survivor {
     /// Its name in the second schema.
     pub table: Name,
-    /// The query in the first.
+    /// The query in the first schema.
     pub before: String,
-    /// The query in the second.
+    /// The query in the second schema.
     pub after: String,
 }
 
@@ -265,9 +265,9 @@ impl Pair {
         drops
     }
 
-    /// Returns the SQL of a value for each NOT NULL column without one in existing rows.
+    /// Returns SQL values for NOT NULL columns that existing rows have no value for.
     ///
-    /// By its names in the second schema.
+    /// Names are those of the second schema.
     pub fn fills(&self) -> Vec<(Name, String, String)> {
         let mut fills = Vec::new();
         for (name, origin) in &self.origins.tables {
@@ -291,9 +291,9 @@ impl Pair {
         fills
     }
 
-    /// Returns the SQL that converts each column whose type change has no assignment cast.
+    /// Returns SQL conversions for columns whose type change has no assignment cast.
     ///
-    /// By its names in the second schema, which the SQL uses too.
+    /// Names are those of the second schema, also in the SQL.
     pub fn usings(&self) -> Vec<(Name, String, String)> {
         let mut usings = Vec::new();
         for (name, column, from, to) in self.changed_types() {
@@ -310,7 +310,7 @@ impl Pair {
         usings
     }
 
-    /// Returns the kept columns with another type; a renamed enum is the same type.
+    /// Returns kept columns with another type; a renamed enum counts as the same type.
     fn changed_types(
         &self,
     ) -> Vec<(
@@ -338,7 +338,7 @@ impl Pair {
 
     /// Returns the statements that insert rows into the first schema.
     ///
-    /// The second schema accepts the rows too. Triggers are off while they run, which
+    /// The second schema accepts these rows, too. Triggers are off while the statements run, which
     /// requires a superuser.
     pub fn rows(&self) -> Vec<String> {
         let mut keyed = keys(&self.from);
@@ -360,7 +360,7 @@ impl Pair {
         fill(&self.from, &keyed, &labels)
     }
 
-    /// Returns the kept tables, and queries for their values before and after.
+    /// Returns the kept tables, with queries for their values before and after.
     pub fn survivors(&self) -> Vec<Survivor> {
         self.surviving_columns()
             .into_iter()

@@ -11,10 +11,10 @@ const ROWS: usize = 3;
 
 /// Returns the statements that fill every table with a few rows.
 ///
-/// Columns of a key, here or in one of `keys`, have a value in every row; other
-/// nullable columns are sometimes NULL. Only labels in `labels` are used, for the
-/// enums in it. Triggers are off while the statements run, and with them foreign
-/// keys, as the referenced rows may follow later. This requires a superuser.
+/// Columns of a key, here or in one of `keys`, have a value in every row; other nullable columns
+/// are sometimes NULL. Enums in `labels` use only the labels listed there. Triggers, and so foreign
+/// keys, are off while the statements run, because a referenced row may be inserted later. This
+/// requires a superuser.
 pub(super) fn fill(
     schema: &Schema,
     keys: &BTreeSet<(Name, String)>,
@@ -115,7 +115,7 @@ pub(super) fn keys(schema: &Schema) -> BTreeSet<(Name, String)> {
 
 /// Returns a query for the values of a table as sorted texts.
 ///
-/// It has one column of text, from these expressions.
+/// The query has one text column, made of these expressions.
 pub(super) fn values(table: &Name, expressions: &[String]) -> String {
     let parts: Vec<String> = expressions
         .iter()

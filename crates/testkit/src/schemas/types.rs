@@ -1,9 +1,9 @@
-//! The types of random columns, with values, defaults and checks of each.
+//! The types of random columns, with values, defaults and checks.
 //!
-//! Every value and default of a type satisfies every check of it, also after a
-//! [conversion](CONVERSIONS) to another type. Values are computed from the number of
-//! the row: two columns whose types convert have the same value in the same row, so
-//! that a foreign key between them holds.
+//! Every value and default of a type satisfies every check of the type, also after a
+//! [conversion](CONVERSIONS) to another type. Values depend on the number of the row: two columns
+//! whose types convert have the same value in the same row, so that a foreign key between them is
+//! valid.
 
 /// A type, and SQL for it.
 ///
@@ -16,7 +16,7 @@ pub(super) struct Kind {
     pub(super) value: &'static str,
     /// Whether each row has a distinct value, before and after conversions.
     ///
-    /// Only then it may be a key.
+    /// Only such a column can be a key.
     pub(super) key: bool,
     /// Whether btree indexes support it.
     pub(super) ordered: bool,
@@ -24,7 +24,7 @@ pub(super) struct Kind {
     pub(super) defaults: &'static [&'static str],
     /// Checks that hold for every value.
     pub(super) checks: &'static [&'static str],
-    /// Checks and generated columns of one type are valid for its whole family.
+    /// The family: checks and generated columns of a type are valid for all its types.
     pub(super) family: &'static str,
 }
 

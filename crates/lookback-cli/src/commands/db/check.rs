@@ -28,7 +28,8 @@ pub(super) async fn database(folder: &Folder, conn: &mut PgConnection) -> Result
     )
 }
 
-/// Warns of unsupported objects, and of definitions that could not be compared.
+/// Prints warnings about unsupported objects, and about definitions that could
+/// not be compared.
 pub(super) async fn tell_more(
     conn: &mut PgConnection,
     scope: &Scope,

@@ -1,4 +1,4 @@
-//! Decisions on renames, drops and conversions: from flags, or asked on a terminal.
+//! Decisions on renames, drops and conversions, from flags or from prompts on a terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -8,7 +8,7 @@ use crate::args::DecisionArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// The flags as decisions.
+/// Converts the flags to decisions.
 pub(super) fn from_flags(args: &DecisionArgs) -> Result<Decisions, Failure> {
     let mut decisions = Decisions::default();
     for text in &args.rename {
@@ -50,9 +50,9 @@ fn expression(flag: &str, text: &str, example: &str) -> Result<(ObjectPath, Expr
     Ok((path(column)?, sql))
 }
 
-/// The plan, after asking open questions on a terminal.
+/// Computes the plan, with prompts for open questions on a terminal.
 ///
-/// Elsewhere, the error names the flags.
+/// Without a terminal, the error lists the flags.
 pub(super) fn settle(
     from: &Schema,
     to: &Schema,
@@ -82,7 +82,7 @@ pub(super) fn settle(
     }
 }
 
-/// The flags that answer these questions.
+/// The flags that settle these questions.
 pub(crate) fn flags_for(questions: &[Question]) -> String {
     let lines: Vec<String> = questions
         .iter()

@@ -18,7 +18,7 @@ pub(super) struct How<'a> {
 }
 
 impl How<'_> {
-    /// Asks open questions.
+    /// Prompts for open questions.
     pub(super) fn settled(self, from: &Schema, to: &Schema) -> Result<GenerateOptions, Failure> {
         let mut decisions = decisions::from_flags(self.decisions)?;
         decisions::settle(from, to, &mut decisions)?;

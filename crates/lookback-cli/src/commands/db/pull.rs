@@ -33,7 +33,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Writes a new file; existing models are edited by hand, and not overwritten.
+/// Writes a new file. Existing models may be edited by hand, so they are not
+/// overwritten.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     File::create_new(path)?.write_all(text.as_bytes())
 }

@@ -19,7 +19,7 @@ pub(super) struct How {
     pub(super) allow_data_loss: Vec<String>,
 }
 
-/// Refuses `db push` in production: its changes are in no reviewed file.
+/// Rejects `db push` in production: its changes are in no reviewed file.
 pub(super) fn refuse_production() -> Result<(), Failure> {
     let stage = std::env::var("LOOKBACK_STAGE").unwrap_or_default();
     if stage.eq_ignore_ascii_case("production") {

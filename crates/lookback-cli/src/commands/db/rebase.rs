@@ -92,7 +92,7 @@ fn tell(
     Ok(())
 }
 
-/// Reports whether a migration has to be generated next.
+/// Prints whether a migration has to be generated next.
 fn then(args: &RebaseArgs, rebase: &Rebase, models: &Schema) -> Result<(), Failure> {
     let decisions = Decisions::assuming_drops();
     let is_current = diff(&rebase.schema(), models, &decisions).is_ok_and(|plan| plan.is_empty());

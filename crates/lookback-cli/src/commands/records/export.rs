@@ -1,8 +1,7 @@
 //! `export`: all records, in constant memory.
 //!
-//! Rows come from a stream of the library, an encoder converts them to bytes, and
-//! a thread writes the bytes, so that a blocked reader delays the rows, and not
-//! Ctrl-C.
+//! Rows come from a stream of the library. An encoder converts them to bytes, and a thread writes
+//! the bytes. So a blocked reader delays the rows, but not Ctrl-C.
 
 use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
@@ -26,9 +25,9 @@ mod temp_files;
 
 use target::Target;
 
-/// The bytes after which the output is sent to the thread.
+/// The number of bytes after which output is sent to the thread.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// Rows between two updates of the progress.
+/// The number of rows between two updates of the progress.
 const PROGRESS_ROWS: u64 = 1_000;
 
 /// Converts rows to bytes.
@@ -36,7 +35,7 @@ trait Encoder: Send {
     /// Appends a row, or buffers it.
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure>;
 
-    /// Appends the buffered rest and the end of the format.
+    /// Appends the buffered rows and the end of the format.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
@@ -66,7 +65,7 @@ pub(super) async fn run<M: Model + TableRow>(
         query = query.limit(limit);
     }
     let select = query.select_text(&names).map_err(usage)?;
-    // All exist, as `select_text` checked; `deleted_at` may be one.
+    // All columns exist, as `select_text` has checked; `deleted_at` may be one of them.
     let columns: Vec<&'static ColumnDef> = names
         .iter()
         .filter_map(|name| {
@@ -121,7 +120,7 @@ pub(super) async fn run<M: Model + TableRow>(
     Ok(())
 }
 
-/// Returns the given format, or the one of the file's extension.
+/// Returns the given format, or the format for the file's extension.
 fn format_of(args: &ExportArgs) -> Result<Format, Failure> {
     let extension = args.out.as_ref().and_then(|file| file.extension());
     let format = match (
@@ -170,7 +169,7 @@ fn encoder(
     })
 }
 
-/// The progress of an export to a file, on a terminal.
+/// The progress of an export to a file, shown on a terminal.
 struct ExportProgress(ProgressBar);
 
 impl ExportProgress {

@@ -1,4 +1,4 @@
-//! `search` and `like`: hits with their explanation.
+//! `search` and `similar`: hits with their explanation.
 
 use lookback::search::{Hit, WordMatch};
 use lookback::{Json, Model, QueryBuilder, json};

@@ -1,4 +1,4 @@
-//! `purge`: deletes permanently the records that were deleted long ago.
+//! `purge`: permanently deletes records that were soft-deleted long ago.
 
 use chrono::{DateTime, Utc};
 use lookback::maintenance::cutoff_clock;
@@ -11,7 +11,7 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output;
 
-/// Records in a batch, each followed by a line of progress.
+/// The number of records in a batch; a progress line follows each batch.
 const BATCH_ROWS: u32 = 10_000;
 
 pub(super) async fn run<M: Model + TableRow>(
@@ -20,7 +20,7 @@ pub(super) async fn run<M: Model + TableRow>(
     filters: &[String],
     json: bool,
 ) -> Result<(), Failure> {
-    // Rejects an invalid age before it connects to the database for the time.
+    // Rejects an invalid age before connecting to the database, whose clock is used later.
     deleted_before::<M>(older_than, Utc::now())?;
     let query = filter_query::<M>(filters)?;
     let mut conn = database::connect(config).await?;
@@ -35,7 +35,7 @@ pub(super) async fn run<M: Model + TableRow>(
         if batch < u64::from(BATCH_ROWS) {
             break;
         }
-        // Each batch is committed: after an interrupt, the next purge continues from here.
+        // Each batch is committed: after an interrupt, the next purge continues there.
         output::note(&format!(
             "{} {} purged",
             output::grouped(purged),
@@ -53,9 +53,9 @@ pub(super) async fn run<M: Model + TableRow>(
     Ok(())
 }
 
-/// Creates the filter for records that were deleted longer ago than this.
+/// Creates the filter for records that were soft-deleted earlier than this age.
 fn deleted_before<M: Model>(age: &str, now: DateTime<Utc>) -> Result<Filter<M>, Failure> {
-    // In a filter, a minus means ago.
+    // A minus in a time filter means "ago".
     Filter::parse_all_at([format!("deleted_at__lt=-{age}")], now)
         .ok()
         .filter(|_| age.starts_with(|c: char| c.is_ascii_digit()))

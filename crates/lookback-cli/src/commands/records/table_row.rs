@@ -7,9 +7,9 @@ use crate::output::{Cell, DIM, RED, YELLOW};
 
 /// A model whose records are printed as rows of a table.
 pub(crate) trait TableRow: Model {
-    /// The word for one record, in a message.
+    /// The noun for one record in messages.
     const NAME: &'static str;
-    /// The command, which is also the word for many records.
+    /// The command name, which is also the noun for several records.
     const COMMAND: &'static str;
     /// The headings of the table.
     const HEADINGS: &'static [&'static str];
@@ -107,7 +107,7 @@ impl TableRow for User {
 
 /// Formats a time in UTC, with microseconds if it has them.
 fn time(time: impl serde::Serialize) -> Cell {
-    // In the format of JSON, which can be pasted into a filter.
+    // The same format as in JSON, which can be pasted into a filter.
     let text = serde_json::to_value(time)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

@@ -32,7 +32,7 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
                     after += is;
                     break;
                 }
-                // Another process is sealing, which takes less than a second per segment.
+                // Another process seals, which takes less than a second per segment.
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
             bar.inc(1);

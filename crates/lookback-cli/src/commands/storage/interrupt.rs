@@ -1,4 +1,4 @@
-//! Ctrl-C: the first stops after the current step, the second at once.
+//! Ctrl-C: the first one stops after the current step, the second one at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Fails if it was interrupted, with a hint how to continue.
+    /// Returns an error if it was interrupted, with a hint on how to continue.
     pub(super) fn check(&self, command: &str) -> Result<(), Failure> {
         if self.is_set() {
             Err(Failure::interrupted("interrupted").hint(format!(

@@ -26,14 +26,14 @@ pub(super) const ALL: [StorageTable; 4] = [
     StorageTable::Users,
 ];
 
-/// The plan for a table, and what was skipped when it was carried out.
+/// The plan for a table, and the partitions that were skipped.
 pub(super) struct PlannedTable {
     table: &'static Table,
     pub(super) plan: PrunePlan,
-    /// Time of the oldest record that the plan leaves.
+    /// The time of the oldest record that the plan keeps.
     oldest_remaining: Option<DateTime<Utc>>,
     policy: RetentionPolicy,
-    /// Why nothing is deleted, if nothing is.
+    /// The reasons why nothing is deleted; empty if something is.
     blockers: Vec<RetentionBlocker>,
     /// Partitions of the plan that were not dropped.
     skipped: Vec<String>,
@@ -58,7 +58,7 @@ impl PlannedTable {
         })
     }
 
-    /// Finds out why nothing is deleted, if nothing is.
+    /// Finds the reasons if the plan deletes nothing.
     async fn find_blockers(&mut self, conn: &mut PgConnection) -> Result<(), Failure> {
         if self.plan.is_empty() {
             let (policy, plan) = (&self.policy, &self.plan);
@@ -67,7 +67,7 @@ impl PlannedTable {
         Ok(())
     }
 
-    /// The plan alone, for `storage status`.
+    /// The plan as JSON, without results, for `storage status`.
     pub(super) fn plan_as_json(&self) -> Value {
         let plan = &self.plan;
         let partitions: Vec<Value> = plan
@@ -110,7 +110,7 @@ pub(super) fn table_of(table: StorageTable) -> &'static Table {
     }
 }
 
-/// The permissions that it needs.
+/// The privileges that the command needs.
 pub(super) fn needs(args: &PruneArgs) -> Vec<Required> {
     let named = args.table.map(|table| vec![table]);
     let tables = named.unwrap_or_else(|| ALL.to_vec());
@@ -170,7 +170,7 @@ pub(super) async fn run(config: &Config, args: &PruneArgs) -> Result<(), Failure
     show(args, &all)
 }
 
-/// Deletes what the plan covers; afterwards the plan lists what was deleted.
+/// Deletes what the plan covers; afterwards the plan contains what was deleted.
 async fn carry_out(
     conn: &mut PgConnection,
     planned: &mut PlannedTable,
@@ -261,7 +261,7 @@ fn show_blockers(planned: &PlannedTable) {
     }
 }
 
-/// Says why a partition is kept.
+/// Describes why a partition is kept.
 fn explain(table: &Table, blocker: &RetentionBlocker) -> String {
     let (table, partition) = (table.name(), &blocker.partition);
     let (problem, and_old) = match blocker.oldest {

@@ -15,8 +15,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let tables = super::tables(None);
     {
         let mut conn = pool.acquire().await?;
-        // Before, so that no search compares with old vectors: an unsealed record is found by its
-        // own. And after, as a maintenance worker may have sealed old and new vectors together.
+        // Unsealed first, so that no search compares with old vectors: an unsealed record is found
+        // by its own vector. Unsealed again afterwards, because a maintenance worker may have
+        // sealed old and new vectors together.
         for table in &tables {
             sealing::unseal(&mut conn, table).await?;
         }

@@ -16,7 +16,7 @@ use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, counted, grouped};
 
-/// The wait for transactions that may still write records of a segment.
+/// The longest wait for transactions that may still write records of a segment.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The interval of checking whether another process has finished.

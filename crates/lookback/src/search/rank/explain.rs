@@ -223,7 +223,7 @@ mod tests {
     use crate::search::rank::{Ranked, Ranking};
     use crate::{Log, Model as _};
 
-    /// However long a text is, and however often it contains the words.
+    /// Texts of any length, with the words in any number of places.
     #[test]
     fn compared_ranges_of_long_text_are_limited() {
         let words = ["needle", "haystack", "é"].map(str::to_owned);
@@ -232,7 +232,7 @@ mod tests {
         let most = MAX_COMPARED + words.iter().map(around).sum::<usize>();
         for text in [
             "a needle in a haystack, été ".repeat(50_000),
-            // Without an end of a word.
+            // One word without an end.
             "needle".repeat(200_000),
             "haystacké".repeat(150_000),
         ] {
@@ -246,8 +246,8 @@ mod tests {
         }
     }
 
-    /// A megabyte of long words, each containing one of the query, and a query
-    /// with as many words as there may be.
+    /// A megabyte of long words, each of which contains a word of the query, and a query
+    /// with the maximum number of words.
     #[test]
     fn explain_compares_few_words_of_long_text() {
         const LENGTH: usize = 600;

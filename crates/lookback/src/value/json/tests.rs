@@ -163,7 +163,7 @@ proptest! {
         let ours = text.parse::<Json>();
         match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) => prop_assert_eq!(serde_json::Value::from(ours.expect(&text)), value),
-            // A number beyond `f64` is one here.
+            // A number beyond `f64` is a valid number here.
             Err(error) if error.to_string().contains("out of range") => {
                 prop_assert!(ours.is_ok());
             }

@@ -87,7 +87,8 @@ fn writer(out: &mut Vec<u8>) -> Writer<&mut Vec<u8>> {
         .from_writer(out)
 }
 
-/// Whether spreadsheets interpret a text as a formula (OWASP, "CSV Injection").
+/// Whether spreadsheets would parse a text as a formula (OWASP, "CSV
+/// Injection").
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }

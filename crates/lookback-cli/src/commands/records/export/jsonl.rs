@@ -24,7 +24,7 @@ impl JsonLinesEncoder {
 impl Encoder for JsonLinesEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         let start = out.len();
-        // In the order of the columns, which a map does not keep.
+        // A map does not keep the order of the columns.
         for (place, name) in self.columns.iter().enumerate() {
             out.extend_from_slice(if place == 0 { b"{" } else { b"," });
             serde_json::to_writer(&mut *out, name)?;

@@ -1,7 +1,7 @@
 //! Apache Parquet, with the types of the columns.
 //!
-//! Rows are buffered for one row group at a time, which bounds the memory: the
-//! columns of a row group are stored sequentially in the file.
+//! Rows are buffered for one row group at a time, because the columns of a row group are stored
+//! sequentially in the file. This limits the memory.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +28,7 @@ const MAX_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 pub(super) struct ParquetEncoder {
     file: Option<SerializedFileWriter<SharedBuffer>>,
-    /// Bytes that the file has written and the export has not taken yet.
+    /// Bytes that the file has written and that the export has not read yet.
     written: SharedBuffer,
     columns: Vec<Column>,
     rows: usize,
@@ -46,7 +46,7 @@ impl ParquetEncoder {
             .with_fields(fields?)
             .build()
             .map_err(write_failure)?;
-        // Page indexes would all stay in memory until the end.
+        // Page indexes would stay in memory until the end.
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -127,7 +127,7 @@ enum Values {
 
 impl Column {
     fn new(def: &'static ColumnDef) -> Self {
-        // A whole number that represents a fraction is exported as the fraction.
+        // An integer that represents a fraction is exported as the fraction.
         let is_scaled = (def.scale() - 1.0).abs() > f64::EPSILON;
         let values = match def.column_type() {
             ColumnType::Int4 | ColumnType::Int8 if is_scaled => Values::Float8(Vec::new()),
@@ -138,7 +138,7 @@ impl Column {
             ColumnType::Timestamptz => Values::Time(Vec::new()),
             ColumnType::Text | ColumnType::Enum(_) => Values::Text(Vec::new()),
             ColumnType::Bytea => Values::Bytes(Vec::new()),
-            // `jsonb`, vectors, arrays, and any other type: as JSON output has them.
+            // `jsonb`, vectors, arrays and all other types, as in JSON output.
             _ => Values::Json(Vec::new()),
         };
         Self {
@@ -272,7 +272,7 @@ fn write_values<T: DataType>(
     column.close().map_err(write_failure)
 }
 
-/// A buffer that the file writes to and the export takes from.
+/// A buffer that the file writes to and the export reads from.
 #[derive(Clone, Default)]
 struct SharedBuffer(Arc<Mutex<Vec<u8>>>);
 

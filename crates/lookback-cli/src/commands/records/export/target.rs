@@ -18,7 +18,7 @@ const MAX_QUEUED_CHUNKS: usize = 4;
 /// The target of an export.
 pub(super) enum Target {
     Stdout,
-    /// A device or a named pipe, which cannot be replaced.
+    /// A device or a named pipe, which cannot be replaced by another file.
     Device {
         file: File,
         path: PathBuf,
@@ -30,12 +30,12 @@ pub(super) enum Target {
     },
 }
 
-/// A file that gets its name once it is complete.
+/// A file that gets its final name when it is complete.
 pub(super) struct PendingFile {
     /// Removed when dropped.
     written: TempPath,
     path: PathBuf,
-    /// Holds the lock that shows others that this process is alive.
+    /// Its lock shows other processes that this process is alive.
     _lock: File,
 }
 
@@ -51,7 +51,7 @@ impl Target {
                 path.display()
             )));
         }
-        // Follows links: /dev/stdout is one.
+        // Follows links, for example `/dev/stdout`.
         if let Ok(there) = path.metadata()
             && !there.is_file()
         {
@@ -158,10 +158,10 @@ enum Destination {
 impl ExportWriter {
     /// Sends the output to the thread; waits while too many chunks are queued.
     pub(super) async fn send(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        // In chunks, which the queue counts: a row group is large.
+        // In chunks, because the queue counts chunks: a row group is large.
         for piece in out.chunks(CHUNK_BYTES) {
             if self.chunks.send(piece.to_vec()).await.is_err() {
-                // The thread has ended, and returns the reason.
+                // The thread has ended; joining it returns the reason.
                 return Err(self
                     .join()
                     .err()
@@ -172,7 +172,7 @@ impl ExportWriter {
         Ok(())
     }
 
-    /// Waits until all is written, and renames the file to its target.
+    /// Waits until all bytes are written, and renames the file to its target.
     pub(super) async fn finish(mut self) -> Result<(), Failure> {
         let (closed, _) = mpsc::channel(1);
         self.chunks = closed;
@@ -210,7 +210,7 @@ impl ExportWriter {
             Some(Ok(Err(error))) => Err(match &self.destination {
                 Destination::File { pending, .. } => write_failure(&pending.path, &error),
                 Destination::Device(path) => write_failure(path, &error),
-                // The reader has closed the pipe, which is not a failure.
+                // The reader has closed the pipe, which is no failure.
                 Destination::Stdout if error.kind() == io::ErrorKind::BrokenPipe => error.into(),
                 Destination::Stdout => write_failure(Path::new("standard output"), &error),
             }),
@@ -219,12 +219,12 @@ impl ExportWriter {
     }
 }
 
-/// Gives a temporary file, which only its owner can read, the usual permissions.
+/// Gives a temporary file the permissions of a new file; until then only its owner can read it.
 fn apply_umask(file: &Path) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        // The umask shows only in the permissions of a new file.
+        // Only the permissions of a new file show the umask.
         let sample = tempfile::Builder::new()
             .prefix(temp_files::PREFIX)
             .permissions(std::fs::Permissions::from_mode(0o666))
@@ -232,7 +232,7 @@ fn apply_umask(file: &Path) {
         if let Ok(permissions) =
             sample.and_then(|sample| Ok(sample.as_file().metadata()?.permissions()))
         {
-            // If that fails, only its owner can read the file.
+            // If this fails, only the owner can read the file.
             let _ = std::fs::set_permissions(file, permissions);
         }
     }
