@@ -129,7 +129,7 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
-/// A transaction that several statements commit in.
+/// The transaction that several statements belong to.
 #[derive(Debug)]
 pub(crate) enum TransactionScope<'s> {
     /// A transaction of the operation itself.
@@ -156,7 +156,8 @@ impl<'s> TransactionScope<'s> {
         }
     }
 
-    /// Commits now, or leaves it to the caller's transaction.
+    /// Commits a transaction of its own; leaves the commit of another one to the
+    /// caller.
     pub(crate) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Own(transaction) => transaction.commit().await,

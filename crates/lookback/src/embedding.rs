@@ -1,4 +1,4 @@
-//! Embeddings: 16 numbers that are close together for texts of similar meaning.
+//! Embeddings: vectors of 16 numbers that are close for texts of similar meaning.
 
 mod table;
 mod words;
@@ -12,14 +12,14 @@ use sqlx::Postgres;
 use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
 use words::Sums;
 
-/// The number of dimensions.
+/// The number of dimensions of an embedding: 16.
 pub const DIMENSIONS: usize = table::STORED;
 
 /// The version of the encoder, recorded in the database. Vectors of different
 /// versions are not comparable.
 pub const ENCODER_VERSION: u32 = 2;
 
-/// A vector of unit length made from text.
+/// The embedding of a text, a vector of unit length.
 ///
 /// ```
 /// use lookback::embedding::Embedding;
@@ -34,42 +34,46 @@ pub const ENCODER_VERSION: u32 = 2;
 ///
 /// # The encoding, version 2
 ///
-/// A table of 30,000 words and 8,192 buckets of runs of characters is part of
-/// the library. It was learned once from technical text (`make train-encoder`,
-/// `docs/search.md`): of each row 16 numbers are used here, and a factor that
+/// The library contains a table of 30,000 words and of 8,192 buckets for runs of
+/// characters. It was trained once, on technical text (`make train-encoder`,
+/// `docs/search.md`). An embedding uses 16 numbers of each row, and a factor that
 /// is large for rare words and small for frequent ones.
 ///
-/// 1. Text is split at white space. Letters are folded, character by
-///    character, to lower, to upper and to lower case (`ẞ`, `ß` and `SS` are one).
-///    Each piece is split into its runs of letters and digits, and a run into
-///    its words: the letters between the digits.
-/// 2. A word that the table knows counts by its row. Another of 6 to 32 ASCII
-///    letters that is made of the 8,192 most frequent words, each of 3 letters
-///    or more, counts by theirs (`workerenv`): by the fewest there can be and,
-///    of as many, the more frequent. Any other counts by the mean over the runs
-///    of 3 and of 4 characters of `<word>`, its first 64 characters.
-/// 3. Digits count nothing. In a run with digits, neither do words of less than
-///    3 bytes, words that the table does not know, nor any if all its letters
-///    are of `abcdefx`: lines that differ in numbers, addresses or ids are alike.
-/// 4. A row is found by a hash: FNV-1a with 64 bits over the UTF-8 bytes (a
-///    word starts from another basis than a run of characters), then the
-///    finaliser of MurmurHash3. Of a word the low 16 bits are the slot to look
-///    in first and the high 32 bits tell it from others; of a run the low 13
-///    bits are the bucket.
-/// 5. Sums of factor times number are integers, so that no order of words
-///    changes them; a mean is rounded towards zero. Words beyond the first
-///    8 KiB are left out. The sums are divided by their length. If all are
-///    zero, as for numbers alone, the vector is the first dimension.
+/// 1. Text is split at white space. Each character is folded to lower, to upper
+///    and again to lower case, so that `ẞ`, `ß` and `SS` are equal. Each piece is
+///    split into runs of letters and digits, and each run into words: the letters
+///    between the digits.
+/// 2. A word in the table contributes its row. Another word may be a compound
+///    (`workerenv`), which contributes the rows of its parts. A compound has 6 to
+///    32 ASCII letters, and each part has at least 3 letters and is one of the
+///    8,192 most frequent words. The encoder uses the fewest possible parts and,
+///    among splits of as many parts, the more frequent ones. Any other word
+///    contributes the mean of the rows of all runs of 3 and of 4 characters in
+///    `<word>`, of which only the first 64 characters count.
+/// 3. Digits contribute nothing. In a run with digits, these words contribute
+///    nothing either: words of less than 3 bytes, words that are neither in the
+///    table nor compounds, and all words of a run whose letters are all among
+///    `abcdefx`. So lines that differ only in numbers, addresses or ids have equal
+///    embeddings.
+/// 4. A hash finds the row: FNV-1a with 64 bits over the UTF-8 bytes, then the
+///    finaliser of MurmurHash3. Words start from another basis than runs of
+///    characters. For a word, the low 16 bits are the first slot to look in, and
+///    the high 32 bits distinguish it from other words. For a run of characters,
+///    the low 13 bits are the bucket.
+/// 5. Sums of factor times number are integers, so the order of words does not
+///    change them. A mean is rounded towards zero. Words beyond the first 8 KiB
+///    are ignored. The sums are divided by their length as a vector. If all are
+///    zero, as for numbers alone, the embedding is the unit vector of the first
+///    dimension.
+/// A text of white space alone has no embedding: NULL, not a vector of zeros.
 ///
-/// A text without a word, a digit or a sign has no embedding: null, not zero.
-///
-/// Every step is exact or correctly rounded, so that the vector is the same on
-/// every platform. A change to any of it is a new [`ENCODER_VERSION`].
+/// Every step is exact or correctly rounded, so an embedding is the same on every
+/// platform. Any change of the encoding needs a new [`ENCODER_VERSION`].
 #[derive(Clone, Copy, PartialEq)]
 pub struct Embedding([f32; DIMENSIONS]);
 
 impl Embedding {
-    /// Encodes a text; `None` without a word.
+    /// Encodes a text; `None` if it is empty or white space alone.
     pub fn of(text: &str) -> Option<Self> {
         let mut encoder = Encoder::default();
         encoder.add(text);
@@ -194,7 +198,7 @@ impl TryFrom<Vec<f32>> for Embedding {
 }
 
 impl ColumnValue for Embedding {
-    // The type of the column and the length of the array, the same number twice.
+    // The same number as `DIMENSIONS`.
     const TYPE: ColumnType = ColumnType::Vector(16);
 
     fn to_value(&self) -> Value<'_> {

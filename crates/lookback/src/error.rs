@@ -1,4 +1,4 @@
-//! The error of the library, and what to do about it.
+//! The error type of the library, and its remedies.
 
 use std::fmt;
 use std::io;
@@ -15,59 +15,65 @@ pub use field::FieldError;
 pub(crate) use kind::ErrorKind;
 pub use remedy::Remedy;
 
-/// What went wrong, and with which field.
+/// An error of the library.
 ///
-/// Its kind is asked by predicates ([`is_not_found`](Self::is_not_found),
+/// Predicates tell its kind ([`is_not_found`](Self::is_not_found),
 /// [`is_conflict`](Self::is_conflict), [`is_invalid`](Self::is_invalid), …), so
-/// that more kinds may come. Its text says what is wrong; [`Remedy`] says what
-/// to do next. No message shows SQL or the value of a hidden column.
+/// that more kinds can be added. Its text states the problem, and a [`Remedy`]
+/// the next step. No message contains SQL or the value of a hidden column.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(Box<ErrorKind>);
 
 impl Error {
-    /// There is no record of this id, or it is deleted and the query did not ask
-    /// for deleted ones.
+    /// Whether no record has this id.
+    ///
+    /// A deleted record is not found either, unless the query includes deleted
+    /// ones.
     pub fn is_not_found(&self) -> bool {
         matches!(*self.0, ErrorKind::NotFound { .. })
     }
 
-    /// The record clashes with another one, or was changed since it was read.
+    /// Whether the record conflicts with another one, or has changed since it
+    /// was read.
     pub fn is_conflict(&self) -> bool {
         matches!(*self.0, ErrorKind::Conflict(_))
     }
 
-    /// Fields, filters or options are not right; nothing was stored. See
-    /// [`fields`](Self::fields).
+    /// Whether fields, filters or options are invalid. Nothing was stored.
+    ///
+    /// See [`fields`](Self::fields).
     pub fn is_invalid(&self) -> bool {
         matches!(*self.0, ErrorKind::Invalid { .. })
     }
 
-    /// The database lacks something that Lookback needs. See
-    /// [`remedy`](Self::remedy).
+    /// Whether the database lacks something that Lookback needs.
+    ///
+    /// See [`remedy`](Self::remedy).
     pub fn is_setup(&self) -> bool {
         matches!(*self.0, ErrorKind::Setup { .. })
     }
 
-    /// The role of the connection lacks a right.
+    /// Whether the role of the connection lacks a permission.
     pub fn is_permission_denied(&self) -> bool {
         self.sqlstate() == Some(sqlstate::INSUFFICIENT_PRIVILEGE)
     }
 
-    /// A migration failed. See [`migration`](Self::migration).
+    /// Whether a migration failed. See [`migration`](Self::migration).
     #[cfg(feature = "migrate")]
     pub fn is_migration(&self) -> bool {
         matches!(*self.0, ErrorKind::Migration(_))
     }
 
-    /// The models describe no schema that PostgreSQL would accept.
+    /// Whether PostgreSQL would reject the schema that the models describe.
     #[cfg(feature = "migrate")]
     pub fn is_schema(&self) -> bool {
         matches!(*self.0, ErrorKind::Schema { .. })
     }
 
-    /// The database did not answer in time; this holds for what
-    /// [`is_too_slow`](Self::is_too_slow), too.
+    /// Whether the database did not answer in time.
+    ///
+    /// It includes every error that [`is_too_slow`](Self::is_too_slow).
     pub fn is_timeout(&self) -> bool {
         matches!(
             *self.0,
@@ -75,27 +81,32 @@ impl Error {
         )
     }
 
-    /// A read took longer than its [`timeout`](crate::QueryBuilder::timeout) and
-    /// was stopped. A retry would take as long: see [`remedy`](Self::remedy).
+    /// Whether a read exceeded its [`timeout`](crate::QueryBuilder::timeout).
+    ///
+    /// The server stopped the read. A retry would take as long: see
+    /// [`remedy`](Self::remedy).
     pub fn is_too_slow(&self) -> bool {
         matches!(*self.0, ErrorKind::TooSlow { .. })
     }
 
-    /// A transaction of `REPEATABLE READ` or `SERIALIZABLE` was to change a text
-    /// that is searched, and began before records were sealed: it cannot see
-    /// their summaries. Nothing was changed. It
+    /// Whether the snapshot of a transaction is older than the search summaries.
+    ///
+    /// A transaction of `REPEATABLE READ` or `SERIALIZABLE` was to change a
+    /// search field, and began before records were sealed: it cannot see their
+    /// summaries. Nothing was changed. The error
     /// [is retryable](Self::is_retryable).
     pub fn is_stale_snapshot(&self) -> bool {
         matches!(*self.0, ErrorKind::StaleSnapshot { .. })
     }
 
-    /// The database cannot be reached.
+    /// Whether the database cannot be reached.
     pub fn is_unavailable(&self) -> bool {
         matches!(*self.0, ErrorKind::Database(DatabaseError::Unavailable(_)))
     }
 
-    /// A record holds what the type of its column does not; only another program
-    /// can have written it.
+    /// Whether a stored value does not fit the type of its column.
+    ///
+    /// Only another program can have written it.
     pub fn is_unreadable(&self) -> bool {
         matches!(
             *self.0,
@@ -103,20 +114,25 @@ impl Error {
         )
     }
 
-    /// A [`Writer`](crate::ingest::Writer) did not store a record, for no fault
-    /// of the record: its queue is full, it is closed, or it gave up.
+    /// Whether a [`Writer`](crate::ingest::Writer) did not store a record, for
+    /// no fault of the record.
+    ///
+    /// The queue was full, or the writer was closed, was dropped, or gave up. If
+    /// the record may be stored nevertheless, the message says so.
     pub fn is_not_written(&self) -> bool {
         matches!(*self.0, ErrorKind::NotWritten { .. })
     }
 
-    /// A file or a thread of a [`Writer`](crate::ingest::Writer) failed.
+    /// Whether a file or a thread of a [`Writer`](crate::ingest::Writer) failed.
     pub fn is_io(&self) -> bool {
         matches!(*self.0, ErrorKind::Io { .. })
     }
 
-    /// A retry may succeed: the database did not answer in time or cannot be
-    /// reached, or another transaction was in the way. In a caller's
-    /// transaction, all of it has to be retried.
+    /// Whether a retry may succeed.
+    ///
+    /// The database did not answer in time or cannot be reached, or another
+    /// transaction was in the way. In the caller's transaction, the caller must
+    /// retry the whole transaction.
     pub fn is_retryable(&self) -> bool {
         match &*self.0 {
             ErrorKind::StaleSnapshot { .. }
@@ -130,8 +146,10 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE of a statement that the server refused for a reason that has
-    /// no predicate of its own.
+    /// Returns the SQLSTATE of a statement that the server rejected.
+    ///
+    /// `None` for an error of another kind, such as an invalid field, a conflict
+    /// or a timeout.
     pub fn sqlstate(&self) -> Option<&str> {
         match &*self.0 {
             ErrorKind::Database(DatabaseError::Refused { code, .. }) => Some(code),
@@ -139,7 +157,7 @@ impl Error {
         }
     }
 
-    /// The wrong fields of an invalid record, or the clashing one.
+    /// Returns the invalid fields, or the field of a conflict.
     pub fn fields(&self) -> &[FieldError] {
         match &*self.0 {
             ErrorKind::Invalid { fields, .. } => fields,
@@ -148,7 +166,7 @@ impl Error {
         }
     }
 
-    /// The migration that failed.
+    /// Returns the error of a migration that failed.
     #[cfg(feature = "migrate")]
     pub fn migration(&self) -> Option<&lookback_migrate::Error> {
         match &*self.0 {
@@ -157,7 +175,7 @@ impl Error {
         }
     }
 
-    /// The next thing to do, where that is known.
+    /// Returns the next step, if it is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match &*self.0 {
             ErrorKind::Setup { remedy, .. } => Some(remedy.clone()),
@@ -179,7 +197,7 @@ impl Error {
         &self.0
     }
 
-    /// The error of the driver, or this error if it is of another kind.
+    /// Returns the error of the driver, or this error if it is of another kind.
     pub(crate) fn into_driver(self) -> Result<sqlx::Error, Self> {
         match *self.0 {
             ErrorKind::Database(DatabaseError::Driver(source)) => Ok(source),
@@ -191,12 +209,12 @@ impl Error {
         ErrorKind::NotFound { table, id }.into()
     }
 
-    /// Fields that are not right.
+    /// Creates the error of invalid fields.
     pub(crate) fn invalid(table: &'static str, fields: Vec<FieldError>) -> Self {
         ErrorKind::Invalid { table, fields }.into()
     }
 
-    /// One field or option that is not right.
+    /// Creates the error of one invalid field or option.
     pub(crate) fn invalid_field(
         table: &'static str,
         field: impl Into<String>,
@@ -205,12 +223,12 @@ impl Error {
         Self::invalid(table, vec![FieldError::new(field, problem)])
     }
 
-    /// A record that clashes with another one.
+    /// Creates the error of a record that conflicts with another one.
     pub(crate) fn conflict(field: FieldError) -> Self {
         ErrorKind::Conflict(field).into()
     }
 
-    /// Something that the database lacks, and what to do about it.
+    /// Creates the error of something that the database lacks, with its remedy.
     pub(crate) fn setup(problem: impl Into<String>, remedy: Remedy) -> Self {
         ErrorKind::Setup {
             problem: problem.into(),
@@ -219,7 +237,7 @@ impl Error {
         .into()
     }
 
-    /// A table of migrations that were not applied.
+    /// Creates the error of a missing table, whose migrations were not applied.
     pub(crate) fn no_table(table: &str) -> Self {
         Self::setup(
             format!("the database has no table {table}"),
@@ -227,7 +245,8 @@ impl Error {
         )
     }
 
-    /// A record that a writer did not store, for no fault of the record.
+    /// Creates the error of a record that a writer did not store, for no fault
+    /// of the record.
     pub(crate) fn not_written(table: &'static str, reason: impl Into<String>) -> Self {
         ErrorKind::NotWritten {
             table,
@@ -237,7 +256,8 @@ impl Error {
         .into()
     }
 
-    /// A record that a writer did not store, because of this error.
+    /// Creates the error of a record that a writer gave up because of this
+    /// error.
     pub(crate) fn gave_up(table: &'static str, error: Arc<Self>) -> Self {
         ErrorKind::NotWritten {
             table,
@@ -251,7 +271,7 @@ impl Error {
         ErrorKind::Io { problem, source }.into()
     }
 
-    /// Moves an error of the whole table to this field.
+    /// Moves the errors of the whole table to this field.
     pub(crate) fn with_field(mut self, field: &str) -> Self {
         if let ErrorKind::Invalid { table, fields } = &mut *self.0 {
             for wrong in fields.iter_mut().filter(|wrong| wrong.field == *table) {
@@ -261,7 +281,7 @@ impl Error {
         self
     }
 
-    /// Removes the places in a batch.
+    /// Removes the indexes of records in a batch.
     pub(crate) fn of_one_row(mut self) -> Self {
         for field in self.fields_mut() {
             field.row = None;
@@ -269,7 +289,7 @@ impl Error {
         self
     }
 
-    /// Moves the places of records on by the number of records before this part.
+    /// Adds the number of records before this part to the indexes of records.
     pub(crate) fn after_rows(mut self, before: usize) -> Self {
         for row in self.fields_mut().iter_mut().filter_map(|f| f.row.as_mut()) {
             *row += before;

@@ -269,9 +269,9 @@ impl<M: Model> Writer<M> {
 
     /// Accepts no more records, writes those it has, and stops.
     ///
-    /// Further calls, on any clone, wait for the same. While the database is away this
-    /// waits for it, unless there is a spill, which then receives all remaining records;
-    /// dropping the writer does not wait.
+    /// Further calls, on any clone, wait for the same. While the database cannot be reached,
+    /// this waits for it, unless there is a spill, which then receives all remaining records.
+    /// Dropping the writer does not wait.
     ///
     /// # Errors
     ///
@@ -397,7 +397,7 @@ impl<M: Model> Shared<M> {
         self.progress.stop();
     }
 
-    /// Whether a batch may go to the spill: the database is away, and the folder has room.
+    /// Whether a batch may go to the spill: no lane can store, and the folder has room.
     fn may_spill(&self) -> bool {
         self.spill.as_ref().is_some_and(Spill::has_room) && self.is_away()
     }

@@ -1,8 +1,8 @@
-//! Migrations of Lookback's models, and of any other application.
+//! Migrations of Lookback's models, and of any other models of an application.
 //!
-//! The tools are those of the crate `lookback-migrate`, which an application
-//! without Lookback can use by themselves. Here they know its models, and the
-//! migrations of its own tables.
+//! The functions come from the crate `lookback-migrate`, which an application
+//! without Lookback can use by itself. This module adds Lookback's models and
+//! the migrations of its own tables.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -45,8 +45,8 @@ pub use reembed::{Reembedded, reembed};
 ///
 /// # Errors
 ///
-/// Those of [`apply`], and [`is_setup`](crate::Error::is_setup) if the server
-/// lacks pgvector or the right to create it is missing.
+/// Those of [`apply`]; [`is_setup`](crate::Error::is_setup) if the server lacks
+/// pgvector, or the role may not create it.
 pub async fn run(
     conn: &mut PgConnection,
     lock_timeout: Duration,
@@ -56,25 +56,27 @@ pub async fn run(
     Ok(apply(conn, &built_in_migrations(), &options, &mut |_| {}).await?)
 }
 
-/// Reads a database and writes models for it, as [`rust_code`] does.
+/// Reads a database and generates models for it, as [`rust_code`] does.
 ///
-/// The notes name everything of these schemas that models do not have, such as
-/// views and functions, and schemas with tables that were not read. Nothing is
-/// changed.
+/// The notes name everything in these schemas that models cannot express, such
+/// as views and functions, and schemas with tables that were not read. The
+/// database is not changed.
 ///
 /// # Errors
 ///
-/// Those of [`read`]; [`Error::is_schema`] if a schema of `scope` is not there.
+/// Those of [`read`]; [`Error::is_schema`] if a schema of `scope` does not
+/// exist.
 pub async fn pull(conn: &mut PgConnection, scope: &Scope) -> Result<RustCode, Error> {
     lookback_migrate::pull(conn, scope, &pull_options()).await
 }
 
-/// Writes a schema as a Rust module: a `#[model]` for each table, an enum for
-/// each enum type, and `fn models() -> Models` with all of them.
+/// Generates a Rust module from a schema.
 ///
-/// A table with the five common columns as every model has them becomes one
-/// that is read and written, any other is `schema_only`. What a model does not
-/// express is in a note, and in a comment of the module.
+/// It has a `#[model]` for each table, an enum for each enum type, and `fn
+/// models() -> Models` with all models. If a table has the five common columns
+/// exactly as every model has them, its model can be read and written. Any
+/// other model is `schema_only`. A note, and a comment in the module, name
+/// everything that a model cannot express.
 ///
 /// ```
 /// use lookback::migrate::{Models, rust_code};

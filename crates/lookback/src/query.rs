@@ -60,8 +60,8 @@ pub const MAX_LIMIT: u32 = 10_000;
 /// [`with_deleted`](Self::with_deleted) or
 /// [`only_deleted`](Self::only_deleted) is set.
 ///
-/// A query holds no connection: each `async` method takes `&pool`, `&mut
-/// connection` or `&mut transaction`.
+/// A query holds no connection: each `async` method accepts `&pool`, `&mut connection` or
+/// `&mut transaction`.
 ///
 /// ```no_run
 /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -280,9 +280,8 @@ impl<M: Model> QueryBuilder<M> {
     /// Limits the time of each statement of a read.
     ///
     /// The server stops a statement that takes longer, and the error
-    /// [`is_too_slow`](Error::is_too_slow); its [`remedy`](Error::remedy) says what to
-    /// do. Without a limit, or with zero, the server's own `statement_timeout`
-    /// applies.
+    /// [`is_too_slow`](Error::is_too_slow); its [`remedy`](Error::remedy) has the next
+    /// step. Without a limit, or with zero, the server's own `statement_timeout` applies.
     ///
     /// The limit is set in a transaction of the read itself, so that the connection
     /// of a pool does not keep it; that costs three short round trips. In the
@@ -365,10 +364,12 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// Writes the condition that neither a record nor another of its template passes
-    /// the filters. It has the filters on search fields that are the same for all
-    /// records of a template, since they are not NULL and have no digit; nothing if
-    /// there are none.
+    /// Writes the condition that neither a record nor another of its template passes the
+    /// filters.
+    ///
+    /// It has the filters on search fields that are not NULL and have no digit, because
+    /// they are the same for all records of a template. It writes nothing if there are no
+    /// such filters.
     fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         let table = M::TABLE;
         for node in &self.filter {
@@ -488,7 +489,7 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// The columns to read: the visible ones, and the hidden ones asked for.
+    /// Returns the columns to read: the visible ones, and the selected hidden ones.
     fn selected(&self) -> String {
         M::TABLE
             .columns

@@ -1,4 +1,4 @@
-//! What a database must have before Lookback uses it.
+//! Checks of a database before Lookback uses it.
 
 use sqlx::{PgConnection, Row as _};
 
@@ -8,21 +8,24 @@ use crate::error::{Error, Remedy};
 /// The oldest major version of PostgreSQL that is supported.
 pub const MIN_POSTGRESQL: u32 = 15;
 
-/// The oldest pgvector that is supported: earlier ones have faults in their
-/// indexes under vacuum and in parallel builds.
+/// The oldest version of pgvector that is supported.
+///
+/// Earlier versions have bugs in their indexes, under vacuum and in parallel
+/// builds.
 pub const MIN_PGVECTOR: (u32, u32, u32) = (0, 8, 4);
 
-/// Creates pgvector in a database.
+/// The statement that creates pgvector in a database.
 pub(crate) const CREATE_PGVECTOR: &str = "CREATE EXTENSION vector;";
 const UPDATE_PGVECTOR: &str = "ALTER EXTENSION vector UPDATE;";
 
-/// Checks that the server is a supported PostgreSQL with a supported pgvector,
-/// installed or ready to be.
+/// Checks that the server is a supported PostgreSQL with a supported pgvector.
+///
+/// pgvector must be installed in the database, or available on the server.
 ///
 /// # Errors
 ///
-/// [`Error::is_setup`], with the SQL to run and by whom in its
-/// [`remedy`](Error::remedy).
+/// [`Error::is_setup`] otherwise; its [`remedy`](Error::remedy) has the SQL to
+/// run, and who must run it. Those of the database.
 pub async fn check_server(conn: &mut PgConnection) -> Result<(), Error> {
     let row = sqlx::query(
         "SELECT current_setting('server_version_num')::int AS version, \
@@ -91,19 +94,22 @@ fn pgvector(
     }
 }
 
-/// The numbers of `0.8.4`; whatever does not read as a number is 0.
+/// Parses a version such as `0.8.4`. A part that is not a number counts as 0.
 fn parse_version(version: &str) -> (u32, u32, u32) {
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     (next(), next(), next())
 }
 
-/// Checks that the vectors in the database were made by this version of the
-/// encoder: vectors of two versions cannot be compared.
+/// Checks that this version of the encoder computed the vectors in the
+/// database.
+///
+/// Vectors of different versions are not comparable. The check passes if the
+/// database has no record of a version.
 ///
 /// # Errors
 ///
-/// [`Error::is_setup`] if they were not.
+/// [`Error::is_setup`] if another version computed them; those of the database.
 pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
     match recorded_encoder(conn).await? {
         Some(version) if version != ENCODER_VERSION.to_string() => Err(Error::setup(

@@ -1,8 +1,6 @@
-//! Values of columns: what a Rust type is stored as, read from text and JSON,
-//! and encoded for PostgreSQL.
+//! Values of columns: their types, parsing from text and JSON, and encoding for PostgreSQL.
 
-// There is one encoding: a bound parameter and a field of a binary COPY are made by
-// the same function.
+// One function encodes both a bound parameter and a field of a binary COPY.
 
 use std::borrow::Cow;
 
@@ -55,10 +53,11 @@ pub enum ColumnType {
     Bytea,
     /// `vector(n)` of pgvector
     Vector(u16),
-    /// An enum type: its name as written in SQL, `mood` or `sales.mood`.
+    /// An enum type. Holds its name as written in SQL, `mood` or `sales.mood`.
     Enum(&'static str),
-    /// An array of one dimension, `text[]`, without null elements: the type of
-    /// its elements, which is one of those above.
+    /// An array of one dimension without null elements, such as `text[]`.
+    ///
+    /// Holds the type of its elements, which is one of those above.
     Array(&'static Self),
 }
 
@@ -80,8 +79,9 @@ impl ColumnType {
         }
     }
 
-    /// The longest value taken when the model gives no `max_bytes`: 1 MiB of
-    /// text, 8 MiB of JSON or bytes.
+    /// The maximum size of a value in bytes, if the model sets no `max_bytes`.
+    ///
+    /// It is 8 MiB for JSON and bytes, and 1 MiB for every other type.
     pub const fn default_max_bytes(self) -> usize {
         match self {
             Self::Jsonb | Self::Bytea => 8 * 1024 * 1024,
@@ -122,8 +122,9 @@ impl ColumnType {
         }
     }
 
-    /// The type of the elements of a list of values of this type that is bound
-    /// as one array, if there can be one.
+    /// Returns the element type for binding a list of values of this type as one array.
+    ///
+    /// Labels of an enum type are bound as text. `None` for vectors and arrays.
     pub(crate) fn list_element(self) -> Option<&'static Self> {
         match self {
             Self::Bool => Some(&Self::Bool),
@@ -139,8 +140,10 @@ impl ColumnType {
     }
 }
 
-/// Checks that a field goes with a column of another type, read and written in
-/// the binary form of `column`; used by generated code, while that is compiled.
+/// Checks that a field fits a column whose model sets another `type`.
+///
+/// Generated code calls it at compile time. The field is read and written in the binary
+/// form of `column`.
 #[doc(hidden)]
 pub const fn check_stored_as(field: ColumnType, column: ColumnType) {
     use ColumnType as T;
@@ -160,7 +163,7 @@ pub const fn check_stored_as(field: ColumnType, column: ColumnType) {
     );
 }
 
-/// The value of a column, borrowed where it can be.
+/// The value of a column, borrowed where possible.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
@@ -184,12 +187,12 @@ pub enum Value<'a> {
     Bytea(Cow<'a, [u8]>),
     /// `vector`
     Vector(Cow<'a, [f32]>),
-    /// An array: the type of its elements, and the elements, none of them null
+    /// An array: the type of its elements, and the elements, none of which is NULL
     Array(&'static ColumnType, Vec<Self>),
 }
 
 impl Value<'_> {
-    /// The same value, borrowing nothing.
+    /// Converts into a value that borrows nothing.
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Self::Null => Value::Null,
@@ -208,7 +211,7 @@ impl Value<'_> {
         }
     }
 
-    /// Appends the binary form of the value, without a length.
+    /// Appends the binary form of the value, without a length prefix.
     pub(crate) fn encode_into(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         match self {
             Self::Null => Ok(IsNull::Yes),
@@ -220,7 +223,8 @@ impl Value<'_> {
             Self::Timestamptz(value) => Encode::<Postgres>::encode_by_ref(value, buffer),
             Self::Jsonb(value) => {
                 // Version 1 of the binary format of jsonb, then the text. The driver's own
-                // encoding leaves a note to patch the version, which a COPY has no use for.
+                // encoding registers a later change of the version byte, which a COPY does
+                // not apply.
                 buffer.push(1);
                 value.write_to(buffer);
                 Ok(IsNull::No)
@@ -240,7 +244,7 @@ impl Value<'_> {
     }
 }
 
-/// A value on its way to PostgreSQL as a parameter of a known type.
+/// A value that is sent to PostgreSQL as a parameter of a known type.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameter<'a> {
     pub(crate) ty: ColumnType,

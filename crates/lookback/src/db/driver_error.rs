@@ -1,4 +1,4 @@
-//! Errors of the driver in the words of the library.
+//! Translation of driver errors into errors of the library.
 
 use std::fmt;
 
@@ -113,7 +113,7 @@ impl From<sqlx::Error> for Error {
 /// position in its source follows.
 const CLOSED_AT_ONCE: &str = "unexpected response from SSLRequest: 0x00";
 
-/// The error of a constraint that maintenance has put on a partition.
+/// Translates the error of a constraint that maintenance has added to a partition.
 fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option<Error> {
     let constraint = refusal.constraint()?;
     if constraint == TIME_RANGE {

@@ -7,7 +7,7 @@ use sqlx_core::transaction::TransactionManager as _;
 use super::{CloseOnDrop, Sql};
 use crate::error::Error;
 
-/// The account that the driver keeps of transactions.
+/// The driver's transaction manager, which knows whether a transaction is open.
 type Transactions = <Postgres as sqlx::Database>::TransactionManager;
 
 /// A connection that [`LocalSettings`] can be set on.
@@ -31,9 +31,9 @@ impl Connected for CloseOnDrop<'_> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalSetting<'a> {
     pub(crate) name: &'static str,
-    /// `None` to restore it only: it is set later.
+    /// `None` for a setting that is set later, and only restored here.
     pub(crate) value: Option<&'a str>,
-    /// An SQL condition without which it is not set.
+    /// An SQL condition: the setting is set only if it is true.
     pub(crate) condition: Option<&'static str>,
 }
 
@@ -49,9 +49,9 @@ impl<'a> LocalSetting<'a> {
 
 /// A guard for the settings of one transaction.
 ///
-/// Outside a transaction it begins one, which is rolled back at the end and with
-/// it the settings: nothing may be written in it. In the caller's transaction the
-/// previous settings are restored, without a savepoint (see
+/// Outside a transaction, the guard begins one. At the end it rolls back that
+/// transaction, and the settings with it: nothing may be written in it. In the caller's
+/// transaction, the guard restores the previous settings. It sets no savepoint (see
 /// [`TransactionScope`](super::TransactionScope)).
 pub(crate) struct LocalSettings<C: Connected> {
     /// `None` once it has ended.

@@ -1,4 +1,4 @@
-//! A statement being written: text, and the values bound to it.
+//! A statement that is being built: its text, and the values bound to it.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use crate::error::Error;
 use crate::model::ColumnDef;
 use crate::value::{Json, Parameter, Value};
 
-/// A statement being written.
+/// A statement that is being built.
 ///
-/// Text comes from this crate and from models; whatever a caller gives is
-/// bound, but for [numbers](Self::written) that the planner has to see. That is
-/// what makes it right to call the text safe in [`query`](Self::query) and
-/// [`define`](Self::define), the places that do.
+/// The text comes from this crate and from models. The values of callers are
+/// bound, except for [numbers](Self::written) that the planner must see. So
+/// [`query`](Self::query) and [`define`](Self::define), and no other places, may
+/// mark the text as safe.
 #[derive(Debug, Default)]
 pub(crate) struct Sql {
     text: String,
@@ -41,11 +41,11 @@ impl fmt::Display for Fragment {
     }
 }
 
-/// What the planner expects of a statement.
+/// The planner's estimates for a statement.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) rows: f64,
-    /// In the planner's unit: one page that is read in order.
+    /// In the planner's unit: reading one page sequentially.
     pub(crate) cost: f64,
 }
 
@@ -58,7 +58,8 @@ impl Sql {
         }
     }
 
-    /// Says that the text will hardly come again: it is not kept prepared.
+    /// Marks the text as unlikely to be used again: it is not kept as a prepared
+    /// statement.
     pub(crate) fn once(mut self) -> Self {
         self.once = true;
         self
@@ -68,7 +69,7 @@ impl Sql {
         self.text.push_str(text);
     }
 
-    /// Binds a value and writes its placeholder.
+    /// Binds a value and appends its placeholder.
     pub(crate) fn bind<'q, T>(&mut self, value: T) -> Result<(), Error>
     where
         T: Encode<'q, Postgres> + Type<Postgres>,
@@ -78,7 +79,7 @@ impl Sql {
         Ok(())
     }
 
-    /// Binds a value of a column and writes its placeholder.
+    /// Binds a value of a column and appends its placeholder.
     pub(crate) fn bind_value(&mut self, column: &ColumnDef, value: Value<'_>) -> Result<(), Error> {
         self.bind(Parameter {
             ty: column.ty,
@@ -90,7 +91,8 @@ impl Sql {
         Ok(())
     }
 
-    /// Binds a value and returns its placeholder, to be written more than once.
+    /// Binds a value and returns its placeholder, which may be written more than
+    /// once.
     pub(crate) fn argument<'q, T>(&mut self, value: T) -> Result<String, Error>
     where
         T: Encode<'q, Postgres> + Type<Postgres>,
@@ -107,31 +109,34 @@ impl Sql {
         Ok(format!("${}", self.arguments.len()))
     }
 
-    /// A number as text, for the size of a page in a statement whose plan is to
-    /// be kept.
+    /// Formats a number as text, for a page size in a statement whose plan is
+    /// kept.
     ///
-    /// PostgreSQL keeps a plan for all values of a prepared statement only if it
-    /// takes it to be no dearer than a plan for each; and it takes any number of
-    /// rows that is bound for a tenth of the table. So a page whose size is bound
-    /// is planned each time, which for ten partitions takes longer than reading
-    /// it. Each number is a statement of its own, of which the driver keeps 100
-    /// on a connection, those that were run last: for numbers that are few, as
-    /// sizes of pages are, and not for offsets or ids.
+    /// PostgreSQL keeps one plan for all values of a prepared statement only if
+    /// it estimates that plan to cost no more than a plan for each. For a bound
+    /// limit, it estimates a tenth of the table. So a page with a bound size is
+    /// planned each time, and for ten partitions planning takes longer than
+    /// reading the page.
+    ///
+    /// Each number makes a statement of its own. On each connection the driver
+    /// keeps the 100 statements that were run last. So use this for numbers with
+    /// few distinct values, such as page sizes, and not for offsets or ids.
     pub(crate) fn written(number: u64) -> String {
         number.to_string()
     }
 
-    /// Whether nothing has been written.
+    /// Returns whether nothing has been written.
     pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// How many values are bound.
+    /// Returns the number of bound values.
     pub(crate) fn bound(&self) -> usize {
         self.arguments.len()
     }
 
-    /// Writes a part of the statement apart from it, with its values bound here.
+    /// Writes a part of the statement separately, with its values bound to the
+    /// statement.
     pub(crate) fn fragment(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<(), Error>,
@@ -142,7 +147,7 @@ impl Sql {
         written.map(|()| Fragment(fragment))
     }
 
-    /// Binds a value of a column, to be written more than once.
+    /// Binds a value of a column; the fragment may be written more than once.
     pub(crate) fn value(
         &mut self,
         column: &ColumnDef,
@@ -170,8 +175,9 @@ impl Sql {
         self.query().fetch_optional(conn).await
     }
 
-    /// What the planner expects of the statement, which is not run. `None` if it
-    /// does not say.
+    /// Returns the planner's estimates for the statement, without running it.
+    ///
+    /// `None` if the plan does not have them.
     pub(crate) async fn expected(
         mut self,
         conn: &mut PgConnection,
@@ -185,13 +191,15 @@ impl Sql {
             .map(|(rows, cost)| Expected { rows, cost }))
     }
 
-    /// Runs a statement that returns no rows, and tells how many it touched.
+    /// Runs a statement that returns no rows, and returns the number of affected
+    /// rows.
     pub(crate) async fn execute(self, conn: &mut PgConnection) -> Result<u64, sqlx::Error> {
         Ok(self.query().execute(conn).await?.rows_affected())
     }
 
-    /// Runs statements that take no values, all or none of them, in one message:
-    /// definitions, which no plan is kept of.
+    /// Runs statements without bound values, all or none of them, in one message.
+    ///
+    /// It is for definitions, for which no plan is kept.
     pub(crate) async fn define(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         debug_assert_eq!(self.bound(), 0, "a definition takes no values");
         sqlx::raw_sql(AssertSqlSafe(self.text))
@@ -200,7 +208,7 @@ impl Sql {
         Ok(())
     }
 
-    /// The rows as they arrive.
+    /// Streams the rows as they arrive.
     pub(crate) fn fetch(
         self,
         conn: &mut PgConnection,

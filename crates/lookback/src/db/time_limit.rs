@@ -11,8 +11,9 @@ use crate::model::Table;
 /// How often the server checks that the client is still connected, in ms.
 const CHECK_INTERVAL: &str = "1000";
 
-/// Whether the server can see that a client has gone: only on some systems, and
-/// setting the interval on another is an error.
+/// Whether the server can detect that a client has disconnected.
+///
+/// Only some systems can. On others, setting the interval is an error.
 const SEES_CLIENTS: &str = "version() ILIKE '%linux%'";
 
 /// A session in which no statement takes longer than a limit.
@@ -21,7 +22,7 @@ pub(crate) struct Limited<'c>(LimitState<'c>);
 enum LimitState<'c> {
     /// Without a limit, for one statement.
     Plain(Session<'c>),
-    /// Without a limit, for several that belong together.
+    /// Without a limit, for several statements that belong together.
     CloseOnDrop(CloseOnDrop<'c>),
     Limited(Limit<'c>),
     /// Between two of the others.
@@ -70,8 +71,10 @@ impl<'c> Limited<'c> {
         }
     }
 
-    /// Returns the session, for several statements: if it is dropped before it ends,
-    /// it does not go back to a pool.
+    /// Returns the session, for several statements.
+    ///
+    /// If the session is dropped before it ends, its connection does not return to the
+    /// pool.
     pub(crate) fn whole(&mut self) -> &mut Session<'c> {
         self.0 = match std::mem::replace(&mut self.0, LimitState::Changing) {
             LimitState::Plain(session) => LimitState::CloseOnDrop(CloseOnDrop::new(session)),
@@ -84,7 +87,7 @@ impl<'c> Limited<'c> {
         self.session().conn()
     }
 
-    /// Ends the limit and returns the outcome: the session is as it was before.
+    /// Ends the limit, restores the session, and returns the outcome.
     pub(crate) async fn end<T>(
         self,
         table: &'static Table,
@@ -99,7 +102,8 @@ impl<'c> Limited<'c> {
             LimitState::Limited(limit) => limit,
         };
         let outcome = outcome.map_err(|error| {
-            // The server may have a lower limit, and a person may cancel a statement.
+            // A lower limit of the server, or another user, may have cancelled the
+            // statement.
             if error.is_timeout() && limit.since.elapsed() >= limit.timeout {
                 return ErrorKind::TooSlow {
                     table: table.name,
@@ -117,14 +121,15 @@ impl<'c> Limited<'c> {
         match (outcome, ended) {
             (Ok(value), Ok(())) => Ok(value),
             (Ok(_), Err(error)) => Err(error.into()),
-            // In a transaction that failed nothing can be set, and it will be rolled back.
+            // A failed transaction accepts no settings, and will be rolled back.
             (Err(error), _) => Err(error),
         }
     }
 }
 
-/// Formats a timeout for the server, which counts milliseconds in 31 bits, and takes
-/// zero as no limit.
+/// Formats a timeout in milliseconds, as a number of 31 bits.
+///
+/// The minimum is 1, because zero means no limit to the server.
 fn milliseconds(timeout: Duration) -> String {
     timeout
         .as_millis()

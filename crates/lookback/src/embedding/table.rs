@@ -1,7 +1,8 @@
 //! The table of the encoder, which `make train-encoder` writes.
 //! `tools/train-encoder/table.py` describes its format.
 
-/// The dimensions that are stored and indexed, and all dimensions.
+/// The number of dimensions that are stored and indexed; `FULL` is the number
+/// of all.
 pub(super) const STORED: usize = 16;
 pub(super) const FULL: usize = 96;
 
@@ -17,7 +18,7 @@ const HEADS: usize = FACTORS + 2 * ROWS;
 const TAILS: usize = HEADS + STORED * ROWS;
 const BYTES: usize = TAILS + (FULL - STORED) * ROWS;
 
-/// A file of another length does not compile.
+/// A table file of another length is a compile error.
 static TABLE: &[u8; BYTES] = include_bytes!("table.bin");
 
 /// FNV-1a's offset basis, and another one so that a word of three letters is
@@ -55,7 +56,7 @@ impl Row {
         self.0
     }
 
-    /// Adds factor times numbers to the first `N` dimensions: 16 or 96.
+    /// Adds the factor times the numbers to the first `N` dimensions: 16 or 96.
     pub(super) fn add_to<const N: usize>(self, sums: &mut [i32; N]) {
         let row = usize::from(self.0);
         let factor = i32::from(u16_at(FACTORS + 2 * row));

@@ -6,8 +6,8 @@ const MAX_BYTES: usize = 8 * 1024;
 const MAX_WORD: usize = 64;
 /// The lengths of the runs of characters of an unknown word.
 const GRAMS: [usize; 2] = [3, 4];
-/// Limits of a compound: of 6 to 32 letters, each of its words of 3 or more and
-/// among the 8,192 most frequent.
+/// The limits of a compound: 6 to 32 letters, in words of 3 letters or more,
+/// which are among the 8,192 most frequent.
 const MAX_MADE: usize = 32;
 const MIN_PART: usize = 3;
 const PART_RANKS: u16 = 8_192;
@@ -85,7 +85,7 @@ impl<const N: usize> Sums<N> {
             }
             self.empty = false;
             folded.clear();
-            // A character may fold to several: folded first, then split.
+            // Folding comes before splitting: a character may fold to several.
             piece.chars().for_each(|c| fold(c, &mut folded));
             for run in folded.split(|c: char| !c.is_alphanumeric()) {
                 self.add_run(run);
@@ -204,7 +204,8 @@ impl Made {
                 let Some(row) = hash.row().filter(|row| row.rank() < PART_RANKS) else {
                     continue;
                 };
-                // One word fewer outweighs any frequency.
+                // A split into fewer words costs less, whatever their
+                // frequency.
                 let cost = before + (1 << 16) + u32::from(row.rank());
                 if best[end].is_none_or(|(least, ..)| cost < least) {
                     best[end] = Some((cost, start, row));
@@ -239,8 +240,8 @@ fn fold(c: char, folded: &mut String) {
     } else if c.is_ascii() {
         folded.push(c.to_ascii_lowercase());
     } else {
-        // To lower case first: the capital ẞ has no upper case but itself, and its lower case ß has
-        // SS.
+        // Lower case comes first: the capital ẞ is its own upper case, and the
+        // upper case of its lower case ß is SS.
         let upper = c.to_lowercase().flat_map(char::to_uppercase);
         folded.extend(upper.flat_map(char::to_lowercase));
     }

@@ -1,4 +1,4 @@
-//! Errors of the driver and refusals of the server.
+//! Errors of the driver, and statements that the server rejected.
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -8,7 +8,8 @@ pub(crate) enum DatabaseError {
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
 
-    /// The server refused, for a reason that has no kind of its own.
+    /// The server rejected the statement, for a reason that has no kind of its
+    /// own.
     #[error("the database refused: {message} (SQLSTATE {code})")]
     Refused {
         /// The message of the server.
@@ -18,10 +19,10 @@ pub(crate) enum DatabaseError {
         source: sqlx::Error,
     },
 
-    /// A stored value is none of its column's type.
+    /// A stored value does not fit the type of its column.
     #[error("{column} of {record} cannot be read: {source}")]
     Unreadable {
-        /// The record, in words, and whether a change of it is stored.
+        /// The record in words, and whether its change was stored.
         record: String,
         column: String,
         source: sqlx::error::BoxDynError,

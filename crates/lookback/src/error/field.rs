@@ -1,21 +1,21 @@
-//! A wrong field.
+//! Errors of fields.
 
 use std::fmt;
 
-/// One wrong field.
+/// The error of one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FieldError {
-    /// The place of the record in a batch, from 0; `None` for a record alone.
+    /// The index of the record in a batch, from 0; `None` for a single record.
     pub row: Option<usize>,
-    /// The field, with its path for a place inside JSON.
+    /// The field; for a value inside JSON, with the path to it.
     pub field: String,
-    /// What is wrong, and what would be right.
+    /// The problem, and what was expected.
     pub problem: String,
 }
 
 impl FieldError {
-    /// Creates an error of a record alone.
+    /// Creates the error of a field of a single record.
     pub fn new(field: impl Into<String>, problem: impl fmt::Display) -> Self {
         Self {
             row: None,
@@ -24,7 +24,7 @@ impl FieldError {
         }
     }
 
-    /// Sets the place of the record in a batch.
+    /// Sets the index of the record in a batch.
     #[must_use]
     pub fn at_row(mut self, row: usize) -> Self {
         self.row = Some(row);

@@ -4,17 +4,17 @@ use std::fmt;
 
 /// The next thing to do about an [`Error`](crate::Error).
 ///
-/// Its text names no command and no flag. A program with commands of its own
-/// words the variants that they answer itself.
+/// Its text names no command and no flag. A program with commands of its own writes
+/// its own text for the variants that these commands solve.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Remedy {
     /// Apply the pending migrations.
     RunMigrations,
-    /// Do what this remedy of a migration says.
+    /// Follow this remedy of a migration.
     #[cfg(feature = "migrate")]
     Migration(lookback_migrate::Remedy),
-    /// Use the owner of the tables, or have the owner grant the right.
+    /// Run it as the owner of the tables, or have the owner grant the permission.
     Grant,
     /// Use a newer PostgreSQL.
     UseNewerPostgres,
@@ -22,7 +22,7 @@ pub enum Remedy {
     /// statement in the database.
     #[non_exhaustive]
     InstallPgvector {
-        /// The least version of pgvector.
+        /// The oldest supported version of pgvector.
         version: String,
         /// The major version of the server.
         server: u32,
@@ -58,7 +58,7 @@ pub enum Remedy {
     DeleteStrayRows {
         /// The default partition.
         partition: String,
-        /// The first id of the records that stay.
+        /// The first id that stays: records with smaller ids are deleted.
         before: i64,
     },
     /// Raise the `MAXVALUE` of the sequence of ids.

@@ -1,4 +1,4 @@
-//! The SQLSTATEs that are told apart (PostgreSQL manual, appendix A).
+//! The SQLSTATEs that errors distinguish (PostgreSQL manual, appendix A).
 
 /// Class: data exceptions.
 pub(crate) const DATA: &str = "22";
@@ -8,7 +8,7 @@ pub(crate) const NUMERIC_OUT_OF_RANGE: &str = "22003";
 pub(crate) const LENGTH_MISMATCH: &str = "22026";
 /// Array subscript error: a bit beyond the end of a bit string.
 pub(crate) const SUBSCRIPT_ERROR: &str = "2202E";
-/// A sequence is at its end.
+/// A sequence has reached its end.
 pub(crate) const SEQUENCE_LIMIT: &str = "2200H";
 
 /// Class: integrity constraints.
@@ -24,7 +24,8 @@ pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Class: the connection.
 pub(crate) const CONNECTION: &str = "08";
-/// Shut down by an administrator, crashed, starting or stopping, full.
+/// The server was shut down, crashed, is starting or stopping, or has too many
+/// connections.
 pub(crate) const UNAVAILABLE: [&str; 4] = ["57P01", "57P02", "57P03", "53300"];
 
 pub(crate) const SERIALIZATION_FAILURE: &str = "40001";

@@ -211,8 +211,10 @@ fn format_value(column: &ColumnDef, value: &Value<'_>) -> FormattedValue {
     }
 }
 
-/// An element of several types is the word that stands for all of them. If every
-/// element has one type, a JSON array gives the types.
+/// Formats the elements of an array.
+///
+/// If every element has one type, they are a JSON array, which has the types.
+/// Otherwise they are words, each of which stands for all types of its element.
 fn format_elements(groups: &[Vec<Json>]) -> FormattedValue {
     if groups.iter().all(|group| group.len() == 1) {
         FormattedValue::Json(Json::Array(groups.iter().flatten().cloned().collect()).to_string())

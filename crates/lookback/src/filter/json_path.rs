@@ -1,4 +1,4 @@
-//! Typed filters of places in JSON: `Log::meta().path("user.id").eq(42)`.
+//! Typed filters on values inside JSON: `Log::meta().path("user.id").eq(42)`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,16 +8,16 @@ use crate::filter::{Comparison, Filter, Pattern, Relation, Test, key};
 use crate::model::Model;
 use crate::value::{Json, Problem};
 
-/// A place in a JSON column of `M`.
+/// A path to a value in a JSON column of `M`.
 ///
-/// Made by [`Column::path`](crate::query::Column::path),
-/// [`key`](crate::query::Column::key). A name
-/// finds the key of an object; a whole number also finds an element of an
+/// [`Column::path`](crate::query::Column::path) and
+/// [`Column::key`](crate::query::Column::key) create it. A name selects the
+/// value of a key in an object. A whole number also selects an element of an
 /// array, from 0, or from the end with `-1`.
 ///
-/// Types count: `eq(42)` is not `eq("42")`, and `1` is `1.0`. Numbers are
-/// greater and less than numbers alone, and strings than strings alone, by
-/// Unicode code points; so a filter never fails on what happens to be there.
+/// Types matter: `eq(42)` does not match `"42"`, but `1` equals `1.0`. A number
+/// is greater or less than other numbers only, and a string than other strings
+/// only, by Unicode code points. So no stored value makes a filter fail.
 ///
 /// ```
 /// use lookback::{Filter, Log};
@@ -43,8 +43,9 @@ impl<M: Model> JsonPath<M> {
         }
     }
 
-    /// The place at this path from here: names with dots between them; one that
-    /// holds a dot or a quote in quotes, as in text.
+    /// Extends the path by names with dots between them.
+    ///
+    /// A name that contains a dot or a quote is in quotes, as in text filters.
     pub fn path(mut self, path: &str) -> Self {
         self.path = self.path.and_then(|mut before| {
             before.extend(key::parse_path(path)?);
@@ -53,7 +54,7 @@ impl<M: Model> JsonPath<M> {
         self
     }
 
-    /// The value of this key, whatever is in its name.
+    /// Extends the path by this key. The name is taken literally.
     pub fn key(mut self, name: &str) -> Self {
         if let Ok(path) = &mut self.path {
             path.push(name.to_owned());
@@ -61,131 +62,136 @@ impl<M: Model> JsonPath<M> {
         self
     }
 
-    /// The element of an array at this place, from 0; from the end with `-1`.
+    /// Extends the path by an index into an array, from 0; from the end with
+    /// `-1`.
     pub fn index(self, index: i32) -> Self {
         self.key(&index.to_string())
     }
 
-    /// Is this value, its type included.
+    /// The value equals this one, and has the same type.
     pub fn eq(self, value: impl Into<Json>) -> Filter<M> {
         self.is_in([value])
     }
 
-    /// Is not this value, or is not there.
+    /// The value does not equal this one, or is missing.
     pub fn ne(self, value: impl Into<Json>) -> Filter<M> {
         !self.eq(value)
     }
 
-    /// Is one of these values, their types included.
+    /// The value equals one of these, and has the same type.
     pub fn is_in<T: Into<Json>>(self, values: impl IntoIterator<Item = T>) -> Filter<M> {
         let values = values.into_iter().map(Into::into).collect();
         self.test(Ok(JsonTest::In(values)))
     }
 
-    /// Is none of these values, or is not there.
+    /// The value equals none of these, or is missing.
     pub fn not_in<T: Into<Json>>(self, values: impl IntoIterator<Item = T>) -> Filter<M> {
         !self.is_in(values)
     }
 
-    /// Is a number greater than this one, or a string after this one.
+    /// The value is a number greater than this one, or a string after this one.
     pub fn gt(self, value: impl Into<Json>) -> Filter<M> {
         self.compare(Comparison::Gt, value)
     }
 
-    /// Is this value, or one that [`gt`](Self::gt) finds.
+    /// The value equals this one, or matches [`gt`](Self::gt).
     pub fn gte(self, value: impl Into<Json>) -> Filter<M> {
         self.compare(Comparison::Gte, value)
     }
 
-    /// Is a number less than this one, or a string before this one.
+    /// The value is a number less than this one, or a string before this one.
     pub fn lt(self, value: impl Into<Json>) -> Filter<M> {
         self.compare(Comparison::Lt, value)
     }
 
-    /// Is this value, or one that [`lt`](Self::lt) finds.
+    /// The value equals this one, or matches [`lt`](Self::lt).
     pub fn lte(self, value: impl Into<Json>) -> Filter<M> {
         self.compare(Comparison::Lte, value)
     }
 
-    /// Is one of these two numbers or strings, or between them.
+    /// The value is between these two numbers or two strings, inclusive.
     pub fn between(self, low: impl Into<Json>, high: impl Into<Json>) -> Filter<M> {
         self.clone().gte(low) & self.lte(high)
     }
 
-    /// Is not between these, or is not of their type.
+    /// The value is not between these two, has another type, or is missing.
     pub fn not_between(self, low: impl Into<Json>, high: impl Into<Json>) -> Filter<M> {
         !self.between(low, high)
     }
 
-    /// Is there, if only as null.
+    /// The value is present, even as `null`.
     pub fn exists(self) -> Filter<M> {
         self.test(Ok(JsonTest::Exists))
     }
 
-    /// Is not there, or null.
+    /// The value is missing, or `null`.
     pub fn is_null(self) -> Filter<M> {
         self.test(Ok(JsonTest::IsNull))
     }
 
-    /// Is there, and not null.
+    /// The value is present, and not `null`.
     pub fn is_not_null(self) -> Filter<M> {
         !self.is_null()
     }
 
-    /// Is a string that matches this pattern, as [`Column::like`](crate::query::Column::like).
+    /// The value is a string that matches this pattern, as in
+    /// [`Column::like`](crate::query::Column::like).
     pub fn like(self, pattern: &str) -> Filter<M> {
         self.test(Pattern::new(pattern, false).map(JsonTest::Like))
     }
 
-    /// As [`like`](Self::like), whatever the case of the letters.
+    /// As [`like`](Self::like), ignoring case.
     pub fn ilike(self, pattern: &str) -> Filter<M> {
         self.test(Pattern::new(pattern, true).map(JsonTest::Like))
     }
 
-    /// Is a string that starts with this one.
+    /// The value is a string that starts with this text, taken literally.
     pub fn starts_with(self, text: &str) -> Filter<M> {
         self.literal(false, text, true, false)
     }
 
-    /// As [`starts_with`](Self::starts_with), whatever the case of the letters.
+    /// As [`starts_with`](Self::starts_with), ignoring case.
     pub fn istarts_with(self, text: &str) -> Filter<M> {
         self.literal(false, text, true, true)
     }
 
-    /// Is a string that ends with this one.
+    /// The value is a string that ends with this text, taken literally.
     pub fn ends_with(self, text: &str) -> Filter<M> {
         self.literal(true, text, false, false)
     }
 
-    /// As [`ends_with`](Self::ends_with), whatever the case of the letters.
+    /// As [`ends_with`](Self::ends_with), ignoring case.
     pub fn iends_with(self, text: &str) -> Filter<M> {
         self.literal(true, text, false, true)
     }
 
-    /// Is a string with this one in it, or an array with this string among its
-    /// elements. For elements of other types, see
+    /// The value is a string that contains this text, or an array with this
+    /// string.
+    ///
+    /// The text is taken literally. For elements of other types, see
     /// [`array_contains`](Self::array_contains).
     pub fn contains(self, text: &str) -> Filter<M> {
         self.clone().literal(true, text, true, false) | self.array_contains([text])
     }
 
-    /// Is a string with this one in it, whatever the case of the letters. Of
-    /// arrays it is never true.
+    /// The value is a string that contains this text, ignoring case.
+    ///
+    /// It does not match arrays.
     pub fn icontains(self, text: &str) -> Filter<M> {
         self.literal(true, text, true, true)
     }
 
-    /// Is an array that holds all of these.
+    /// The value is an array that contains all of these values.
     pub fn array_contains<T: Into<Json>>(self, values: impl IntoIterator<Item = T>) -> Filter<M> {
         self.array(Relation::Contains, values)
     }
 
-    /// Is an array that holds nothing but these.
+    /// The value is an array that contains only these values.
     pub fn array_contained<T: Into<Json>>(self, values: impl IntoIterator<Item = T>) -> Filter<M> {
         self.array(Relation::Contained, values)
     }
 
-    /// Is an array that holds one of these.
+    /// The value is an array that contains at least one of these values.
     pub fn array_overlaps<T: Into<Json>>(self, values: impl IntoIterator<Item = T>) -> Filter<M> {
         self.array(Relation::Overlaps, values)
     }

@@ -5,11 +5,13 @@ use crate::model::json_problem;
 use crate::value::time::time_problem;
 use crate::value::{Json, Problem, Value};
 
-/// The longest path into JSON: no record is nested deeper. The SQL looks for the
-/// value at a path as a document of that depth, too, and walks over one recurse.
+/// The maximum number of keys in a path into JSON.
+///
+/// No record is nested deeper. The SQL also compares with a document of that
+/// depth, and functions that walk over a document recurse.
 const MAX_KEYS: usize = 100;
 
-/// The longest list.
+/// The maximum length of a list.
 const MAX_LIST: usize = 1_000_000;
 
 impl Test {

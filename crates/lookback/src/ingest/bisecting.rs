@@ -1,4 +1,4 @@
-//! Bisecting a batch of which PostgreSQL rejects rows, until each bad row is known.
+//! Bisecting a batch: if PostgreSQL rejects rows of it, until each bad row is known.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct RejectedRow {
 }
 
 /// Sends the rows of a group: by COPY, or by `INSERT` for a few rows (see
-/// `write/few.rs`).
+/// `write/insert.rs`).
 pub(super) async fn send(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -65,8 +65,10 @@ async fn copy(conn: &mut PgConnection, statement: &str, bytes: &[u8]) -> Result<
     Ok(())
 }
 
-/// Up to this many rows are sent one by one once a row of their batch was rejected: the
-/// importer has the reason (`lookback-cli/src/import/store.rs`).
+/// The maximum number of rows that are sent one by one after a row of their batch was
+/// rejected.
+///
+/// The importer does the same, and has the reason (`lookback-cli/src/import/store.rs`).
 const MAX_SINGLE_ROWS: usize = 64;
 
 /// Stores a batch without its rejected rows, in a transaction.

@@ -142,10 +142,10 @@ impl<M: Model> WriterBuilder<M> {
         self
     }
 
-    /// Keeps batches in a folder while the database is away; off by default.
+    /// Keeps batches in a folder while the database cannot be reached; off by default.
     ///
     /// Up to this many bytes are written there if memory has no room, and at a
-    /// [`close`](Writer::close) that finds the database away. This writer stores them, or
+    /// [`close`](Writer::close) that cannot reach the database. This writer stores them, or
     /// the next one with the folder. Only one writer at a time can use it.
     ///
     /// A spilled record is not acknowledged: that still means committed.

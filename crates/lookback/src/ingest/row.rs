@@ -11,7 +11,7 @@ use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model as _};
 use crate::value::{Json, JsonMap, Parameter, Value};
 use crate::write::insertable_columns;
 
-/// The fields of a row: NULL or the bytes of a value.
+/// Splits a row into its fields: NULL, or the bytes of a value.
 fn fields(row: &[u8]) -> Option<Vec<Option<&[u8]>>> {
     let (count, mut rest) = row.split_first_chunk::<2>()?;
     let count = usize::try_from(i16::from_be_bytes(*count)).ok()?;
@@ -104,7 +104,7 @@ fn is_visible(column: &ColumnDef) -> bool {
     !column.hidden && matches!(column.role, ColumnRole::Plain | ColumnRole::CreatedAt)
 }
 
-/// A value as the insert type reads it.
+/// Converts a value to JSON, in the form that the insert type reads.
 fn json(column: &ColumnDef, value: &Value<'_>) -> Json {
     match value {
         Value::Null => Json::Null,

@@ -1,14 +1,14 @@
-//! The spill: batches on disk while the database is away.
+//! The spill: batches on disk while the database cannot be reached.
 //!
-//! A folder holds a file for each batch, `<number>.batch`, besides `lock`, which the
-//! process that uses the folder holds, and `id`, the name of its lane. A file is written
-//! under a temporary name, synced and renamed, and the folder is synced: it is complete
-//! or absent. A temporary file of a killed process was not handed over yet and is
-//! removed.
+//! A folder holds a file for each batch, `<number>.batch`. It also holds `lock`, which the
+//! process that uses the folder locks; `id`, the name of its lane; and `last`, the greatest
+//! number so far. A file is written under a temporary name, synced and renamed, and the
+//! folder is synced: the file is complete or absent. A temporary file of a killed process
+//! was not handed over yet and is removed.
 //!
-//! Files are stored in the order of their numbers by a lane of their own, which advances
-//! its number in `ingest_lanes` to that of the file: so the next writer with the folder
-//! knows which are stored. Such rows are never deleted.
+//! A lane of the spill stores the files in the order of their numbers. It advances its
+//! number in `ingest_lanes` to that of the file, so that the next writer with the folder
+//! knows which files are stored. The rows of these lanes are never deleted.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File, TryLockError};
@@ -168,7 +168,7 @@ impl Spill {
 
     /// The greatest number assigned so far.
     ///
-    /// Numbers are never reused: the lane would take the new file for the old one.
+    /// Numbers are never reused: the lane would mistake the new file for the old one.
     fn last_number(&self) -> io::Result<i64> {
         match fs::read_to_string(self.folder.join("last")) {
             Ok(text) => text
@@ -249,7 +249,7 @@ impl Spill {
         Ok((bytes.len(), replay))
     }
 
-    /// The first batch with its waiting callers; `None` if there is none and no more come.
+    /// Waits for the first batch, with its waiting callers; `None` if no more come.
     pub(super) async fn first(&self) -> Option<io::Result<SpilledBatch>> {
         loop {
             {

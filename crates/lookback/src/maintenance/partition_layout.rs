@@ -45,9 +45,10 @@ impl PartitionLayout {
         ranges.next_back().map(|last| last.to.unwrap_or(i64::MAX))
     }
 
-    /// The end of the partition of this id.
+    /// Returns the end of the partition of this id.
     ///
-    /// `None` for the default partition, and for one whose name was not given here.
+    /// `None` for the default partition, and for one whose name this module did not
+    /// generate.
     pub(super) fn managed_end(&self, id: i64) -> Option<i64> {
         self.partitions
             .iter()
@@ -118,7 +119,7 @@ impl PartitionLayout {
 
     /// Appends the statement that attaches a table.
     ///
-    /// PostgreSQL takes no parameters for bounds; these are numbers.
+    /// PostgreSQL accepts no parameters for bounds; these are numbers.
     pub(super) fn push_attach(&self, sql: &mut Sql, quoted: &str, from: Option<i64>, to: i64) {
         let from = from.map_or("MINVALUE".to_owned(), |from| format!("'{from}'"));
         sql.push(&format!(
@@ -181,7 +182,7 @@ fn partition_name(table: &str, first: i64) -> String {
     name + &suffix
 }
 
-/// Whether a partition has a name that was given here.
+/// Whether this module generated the name of a partition.
 #[cfg(feature = "migrate")]
 pub(crate) fn is_managed_name(table: &str, partition: &str) -> bool {
     let first = partition

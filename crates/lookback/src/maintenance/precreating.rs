@@ -157,8 +157,10 @@ async fn step_on(
     }
 }
 
-/// Begins a transaction that changes the partitions of a table, locks the table, and
-/// reads them; `None` if another process changes them, which the report tells.
+/// Begins a transaction that changes the partitions of a table, locks the table, and reads
+/// them.
+///
+/// `None` if another process changes them; the report then says so.
 pub(super) async fn begin_change<'c>(
     conn: &'c mut PgConnection,
     table: &'static Table,

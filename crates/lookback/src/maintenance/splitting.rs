@@ -121,7 +121,7 @@ async fn set_bound(
     };
     let now = SplitBound::find(&mut transaction, default).await?;
     if now.as_ref().map(|now| &now.name) != near.as_ref().map(|near| &near.name) {
-        // Another process was faster.
+        // Another process set a bound first.
         transaction.rollback().await?;
         return Ok(PrecreateStep::More);
     }
@@ -357,7 +357,7 @@ impl DefaultSwap<'_> {
     }
 }
 
-/// Whether a partition that takes inserts is so long that it was a default partition.
+/// Whether a partition that receives inserts is so long that it was a default partition.
 fn extends_far(to: i64, newest_id: i64, options: &PrecreateOptions) -> bool {
     to.saturating_sub(newest_id) > options.ids_per_partition.max(BOUND_DISTANCE / 2)
 }

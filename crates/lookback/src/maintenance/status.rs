@@ -18,25 +18,25 @@ pub struct StorageStatus {
     /// Its partitions in the order of their ids, the default partition last; none for a
     /// table that is not partitioned.
     pub partitions: Vec<(Partition, PartitionState)>,
-    /// Its rows, soft-deleted ones included.
+    /// The number of its rows, soft-deleted ones included.
     ///
     /// Sealed rows are those counted when they were sealed, or when some of them were
     /// pruned by age; they include rows that were hard-deleted since.
     pub rows: u64,
     /// Whether all [`rows`](Self::rows) were counted just now: none is sealed.
     pub rows_are_exact: bool,
-    /// Size of its rows on disk.
+    /// The size of its rows on disk, in bytes.
     pub table_bytes: u64,
-    /// Size of its indexes.
+    /// The size of its indexes, in bytes.
     pub index_bytes: u64,
-    /// Size of the search summaries of its sealed records.
+    /// The size of the search summaries of its sealed records, in bytes.
     pub search_bytes: u64,
-    /// Rows that are not sealed, which a search reads one by one; 0 for a model that is
-    /// not `sealed`.
+    /// The number of rows that are not sealed, which a search reads one by one; 0 for a
+    /// model that is not `sealed`.
     pub unsealed_rows: u64,
-    /// Time of the oldest record.
+    /// The time of the oldest record.
     pub oldest: Option<DateTime<Utc>>,
-    /// Time of the newest record.
+    /// The time of the newest record.
     pub newest: Option<DateTime<Utc>>,
 }
 
@@ -44,11 +44,11 @@ pub struct StorageStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PartitionState {
-    /// Takes rows that belong to no other partition.
+    /// Receives rows that belong to no other partition.
     Default,
     /// No id has reached it yet.
     Precreated,
-    /// Takes inserts, or is not sealed yet.
+    /// Receives inserts, or is not sealed yet.
     Hot,
     /// All its ids are sealed.
     Sealed,
@@ -71,7 +71,7 @@ impl PartitionState {
         }
     }
 
-    /// The state as a word, such as `hot`.
+    /// Returns the state as a word, such as `hot`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
@@ -84,7 +84,7 @@ impl PartitionState {
 }
 
 impl StorageStatus {
-    /// Its size on disk, with indexes and search summaries.
+    /// Returns its size on disk in bytes, with indexes and search summaries.
     pub fn bytes(&self) -> u64 {
         self.table_bytes + self.index_bytes + self.search_bytes
     }

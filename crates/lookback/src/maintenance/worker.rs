@@ -1,4 +1,4 @@
-//! The maintenance worker: a background task that does all of this.
+//! The maintenance worker: a background task that does all maintenance.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::model::{Model as _, Table};
 use crate::search::index::{DEFAULT_SEGMENT, SealStep, Sealer};
 use crate::tables::{Log, RequestSnapshot};
 
-/// How long sealing goes on, apart from its last step, before partitions are checked again.
+/// How long sealing continues, apart from its last step, before partitions are checked again.
 const ROUND_LIMIT: Duration = Duration::from_secs(1);
 
 /// Sealing is far behind with more unsealed segments than this.
@@ -56,7 +56,7 @@ pub struct MaintenanceOptions {
     /// The retention policies, applied every [`prune_interval`](Self::prune_interval);
     /// none by default.
     pub retention: Vec<(&'static Table, RetentionPolicy)>,
-    /// 10 minutes by default.
+    /// The time between two rounds of pruning; 10 minutes by default.
     pub prune_interval: Duration,
 }
 
@@ -78,19 +78,19 @@ impl Default for MaintenanceOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaintenanceStats {
-    /// Partitions created, by pre-creating or splitting.
+    /// The number of partitions created, by pre-creating or splitting.
     pub created_partitions: u64,
-    /// Segments sealed.
+    /// The number of segments sealed.
     pub sealed_segments: u64,
-    /// Records in them.
+    /// The number of records in them.
     pub sealed_rows: u64,
-    /// Ids of all its tables that were not sealed at its last check.
+    /// The number of ids of all its tables that were not sealed at its last check.
     pub unsealed_ids: u64,
-    /// Partitions frozen.
+    /// The number of partitions frozen.
     pub frozen_partitions: u64,
-    /// Partitions dropped by pruning.
+    /// The number of partitions dropped by pruning.
     pub dropped_partitions: u64,
-    /// Rounds that found nothing to do.
+    /// The number of rounds that found nothing to do.
     pub idle_rounds: u64,
     /// The error of the last round, which is retried; `None` once a round succeeded.
     pub last_error: Option<String>,
@@ -214,7 +214,7 @@ impl WorkerTask {
 
     /// Maintains each table, then prunes; returns whether there was anything to do.
     ///
-    /// A failure for one table does not keep others from their turn.
+    /// A failure for one table does not prevent the maintenance of others.
     async fn round(&mut self, sealers: &mut [Sealer]) -> Result<bool, Error> {
         let mut did = false;
         let mut failed = None;

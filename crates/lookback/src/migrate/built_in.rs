@@ -12,7 +12,7 @@ use crate::setup::{CREATE_PGVECTOR, check_server, record_encoder, recorded_encod
 /// The version, the description and the SQL of each file. See `build.rs`.
 const FILES: &[(i64, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
-/// The built-in migrations, as sqlx has them.
+/// The built-in migrations, as a migrator of sqlx.
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let files = FILES.iter().map(|(version, description, sql)| {
         let no_transaction = sql.starts_with("-- no-transaction");
@@ -29,7 +29,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     migrator
 });
 
-/// The built-in migrations: those of Lookback's own tables.
+/// Returns the built-in migrations: those of Lookback's own tables.
 pub fn built_in_migrations() -> Migrations {
     Migrations::embedded(&MIGRATOR).with_hooks(BuiltIn)
 }

@@ -1,11 +1,11 @@
-//! A Rust value as the default of a column, in SQL.
+//! SQL literals of Rust values, for the defaults of columns.
 
 use lookback_schema::literal;
 
 use crate::value::{Json, Value};
 
-/// The literal of a value, written as PostgreSQL prints it where there is a
-/// choice.
+/// Formats a value as a literal; if there are several forms, as PostgreSQL
+/// prints it.
 pub(super) fn sql(value: &Value<'_>) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
@@ -35,8 +35,8 @@ pub(super) fn sql(value: &Value<'_>) -> String {
     }
 }
 
-/// JSON as `jsonb` prints it: a space after each comma and colon, short keys
-/// before long ones.
+/// Formats JSON as `jsonb` prints it: a space after each comma and colon, short
+/// keys before long ones.
 fn write_json(json: &Json, text: &mut String) {
     match json {
         Json::Array(items) => {

@@ -1,4 +1,4 @@
-//! From models to the schema they describe.
+//! The schema that models describe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -18,8 +18,9 @@ use crate::tables::{
 };
 use crate::value::{ColumnType, ColumnValue, Value};
 
-/// The models of an application, from which its migrations are made. No
-/// database is needed.
+/// The models of an application, from which its migrations are generated.
+///
+/// No database is needed.
 ///
 /// ```
 /// use lookback::migrate::Models;
@@ -46,17 +47,17 @@ pub struct Models {
     enums: Vec<(&'static str, ColumnType, &'static [&'static str])>,
     extensions: BTreeSet<String>,
     schemas: BTreeSet<String>,
-    /// Whether Lookback's own models are among them.
+    /// Whether they are Lookback's own models.
     pub(super) own: bool,
 }
 
 impl Models {
-    /// No models.
+    /// Creates an empty set of models.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The models of Lookback itself.
+    /// Returns Lookback's own models.
     pub fn lookback() -> Self {
         let own = Self {
             own: true,
@@ -83,7 +84,9 @@ impl Models {
     }
 
     /// Adds the enum type of a [`ColumnEnum`](crate::ColumnEnum) that no field
-    /// has as its type. Those of fields are there without it.
+    /// uses.
+    ///
+    /// The enum types of fields are included without it.
     #[must_use]
     pub fn enum_type<E: ColumnValue>(mut self) -> Self {
         let name = std::any::type_name::<E>();
@@ -92,37 +95,40 @@ impl Models {
         self
     }
 
-    /// Adds an extension that has to be there. Those of the types and operator
-    /// classes that Lookback knows (`vector`, `citext`, `hstore`, `ltree`,
-    /// `pg_trgm`) are there without it.
+    /// Adds an extension that the database must have.
+    ///
+    /// The extensions of the types and operator classes that Lookback knows
+    /// (`vector`, `citext`, `hstore`, `ltree`, `pg_trgm`) are included without
+    /// it.
     #[must_use]
     pub fn extension(mut self, name: impl Into<String>) -> Self {
         self.extensions.insert(name.into());
         self
     }
 
-    /// Adds a schema that no model is in. Those of models are there without it.
+    /// Adds a schema without models. The schemas of models are included without
+    /// it.
     #[must_use]
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schemas.insert(name.into());
         self
     }
 
-    /// The tables that are read and written.
+    /// Returns the tables of models that can be read and written.
     pub(super) fn tables(&self) -> impl Iterator<Item = &'static crate::model::Table> {
         self.definitions
             .iter()
             .filter_map(|definition| definition.read)
     }
 
-    /// The schema that the models describe.
+    /// Returns the schema that the models describe.
     ///
     /// # Errors
     ///
     /// [`Error::is_schema`] with every problem, each with the Rust type and its
-    /// table: what PostgreSQL would refuse and can be seen without it, such as
-    /// two models of one table, a foreign key to what is not unique, or two
-    /// enums of one name.
+    /// table. These are problems that PostgreSQL would reject and that are
+    /// found without it, such as two models of one table, a foreign key to
+    /// columns that are not unique, or two enums of one name.
     pub fn to_schema(&self) -> Result<Schema, Error> {
         let mut reader = Reader::default();
         for (rust, ty, labels) in &self.enums {
@@ -163,7 +169,7 @@ impl Models {
     }
 }
 
-/// The text of an error, with the Rust type of the table it is about.
+/// Formats an error, with the Rust type of the table that it concerns.
 fn describe(error: &lookback_schema::Error, models: &BTreeMap<Name, &'static str>) -> String {
     let text = error.to_string();
     let found = models.iter().find_map(|(table, model)| {
@@ -176,11 +182,11 @@ fn describe(error: &lookback_schema::Error, models: &BTreeMap<Name, &'static str
 #[derive(Default)]
 struct Reader {
     tables: BTreeMap<Name, Table>,
-    /// The Rust type that gave an enum first, and the labels.
+    /// The Rust type that first used each enum, and the labels.
     enums: BTreeMap<Name, (String, Vec<String>)>,
     models: BTreeMap<Name, &'static str>,
     problems: Vec<String>,
-    /// The Rust type that is being read, and its table.
+    /// The Rust type that is being converted, and its table.
     about: String,
 }
 
@@ -259,7 +265,7 @@ impl Reader {
         })
     }
 
-    /// A default that is the same each time, as a literal.
+    /// Returns a default that is the same for all records, as a literal.
     fn default_of(&mut self, name: &str, value: fn() -> Value<'static>) -> Option<Expression> {
         let found = value();
         if found != value() || matches!(found, Value::Timestamptz(_)) {
@@ -296,7 +302,8 @@ impl Reader {
         partitions
     }
 
-    /// A plain name beside that table, or a quoted name of SQL.
+    /// Parses a plain name, in the schema of that table, or a quoted name in
+    /// SQL.
     fn name(&mut self, beside: Option<&Name>, text: &str) -> Option<Name> {
         if text.contains('"') {
             return self.read(text, text);
@@ -325,8 +332,10 @@ impl Reader {
         }
     }
 
-    /// Reads a definition of `of`. The macro has read it before, so that it is
-    /// wrong only in code that no macro wrote.
+    /// Parses a definition of `of`.
+    ///
+    /// The macro has already parsed it, so it is invalid only in code that no
+    /// macro generated.
     fn read<T: FromStr<Err = lookback_schema::Error>>(
         &mut self,
         of: &str,

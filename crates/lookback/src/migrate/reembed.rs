@@ -10,7 +10,7 @@ use crate::model::{ColumnRole, Table, encoder_texts};
 use crate::setup::record_encoder;
 use crate::write::search_values;
 
-/// Rows read, and locked, at a time.
+/// The number of rows that are read, and locked, at a time.
 const BATCH: i64 = 2_000;
 
 /// The progress of [`reembed`] in one table.
@@ -19,11 +19,11 @@ const BATCH: i64 = 2_000;
 pub struct Reembedded {
     /// The table.
     pub table: &'static str,
-    /// Rows that were read.
+    /// The number of rows read so far.
     pub done: u64,
-    /// Rows at the start.
+    /// The number of rows at the start.
     pub rows: u64,
-    /// Rows whose vector changed.
+    /// The number of rows whose vector changed.
     pub changed: u64,
 }
 

@@ -203,7 +203,7 @@ impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
 impl<M: Model> Measures<M> for Aggregate<M, i64> {}
 impl<M: Model, T: ColumnValue> Measures<M> for Aggregate<M, Option<T>> {}
 
-/// A query that returns a row for each group of records, made by
+/// A query that returns a row for each group of records, created by
 /// [`QueryBuilder::group_by`].
 #[derive(Clone)]
 pub struct Grouped<M, K> {

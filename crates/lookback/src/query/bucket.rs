@@ -169,7 +169,7 @@ impl FromStr for Bucket {
     }
 }
 
-/// The start of the bucket of a column of times, made by [`Column::bucket`].
+/// The start of the bucket of a column of times, created by [`Column::bucket`].
 pub struct Bucketed<M, N> {
     column: usize,
     bucket: Bucket,

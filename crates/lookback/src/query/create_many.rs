@@ -21,7 +21,7 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// # Cancellation
     ///
-    /// If it is dropped before it is done, it stores nothing. The caller's
+    /// If the future is dropped before it is done, nothing is stored. The caller's
     /// connection or transaction is then in the middle of a COPY and has to be
     /// closed; the connection of a pool is closed automatically.
     pub async fn create_many<'c>(

@@ -17,12 +17,11 @@ use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 /// A position in a list: the next page is after it, the previous page before it.
 ///
 /// Records that are added or deleted meanwhile do not move it.
-/// [`Page::next`](super::Page::next) and
-/// [`Page::previous`](super::Page::previous) give one;
-/// [`after`](super::QueryBuilder::after) and
-/// [`before`](super::QueryBuilder::before) take it, also as text: letters,
-/// digits, `-` and `_`, which fit into a URL. It contains the values that its
-/// record is ordered by, and anyone can decode it. It is valid for every query of
+/// [`Page::next`](super::Page::next) and [`Page::previous`](super::Page::previous)
+/// return one. [`after`](super::QueryBuilder::after) and
+/// [`before`](super::QueryBuilder::before) accept it, also as text. The text has
+/// letters, digits, `-` and `_`, which fit into a URL. It contains the values that
+/// its record is ordered by, and anyone can decode it. It is valid for every query of
 /// the same table, order and search.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(String);

@@ -200,7 +200,7 @@ impl<M: Model> QueryBuilder<M> {
             .map_err(|error| Error::from_driver(table, error))
     }
 
-    /// The same query of live records only: deleted records keep their first time of
+    /// Returns the query restricted to live records: deleted records keep their first time of
     /// deletion.
     fn live(&self) -> Result<Self, Error> {
         self.check_not_only_deleted("records to delete")?;

@@ -15,16 +15,18 @@ use crate::filter::{Node, Test};
 use crate::model::{ColumnRole, Model};
 use crate::search::Time;
 
-/// The most records of that time that PostgreSQL may expect, and the highest cost
-/// of reading them, in its units: reading a million records costs
-/// 50,000 and takes 0.2 s, an hour of 14,400 by a BRIN index 27,000 and 16 ms
-/// (PostgreSQL 18, November 2026).
+/// The maximum number of records of that time that the planner may estimate, and the maximum
+/// cost of reading them, in its units.
+///
+/// Reading a million records costs 50,000 and takes 0.2 s. Reading an hour of 14,400 by a
+/// BRIN index costs 27,000 and takes 16 ms (PostgreSQL 18, November 2026).
 const RECORDS: f64 = 50_000.0;
 const COST: f64 = 100_000.0;
 
 impl<M: Model> QueryBuilder<M> {
-    /// Whether to read the records behind a fence. Asks the planner, and only for a
-    /// query by id with a filter on time.
+    /// Whether to read the records behind a fence.
+    ///
+    /// It reads the planner's estimates, and only for a query by id with a filter on time.
     pub(super) async fn is_fenced(&self, conn: &mut PgConnection) -> Result<bool, Error> {
         let table = M::TABLE;
         let mut times = Vec::new();

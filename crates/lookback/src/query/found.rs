@@ -283,8 +283,9 @@ impl<M: Model> QueryBuilder<M> {
         scan.finish(near).await
     }
 
-    /// Writes the statement for a page of the records nearest to one: the nearest are
-    /// read from the row set that summaries name, and all are counted.
+    /// Writes the statement for a page of the records nearest to one.
+    ///
+    /// The nearest are read from the row set that summaries name, and all are counted.
     fn similar_statement(
         &self,
         id: i64,
@@ -300,7 +301,7 @@ impl<M: Model> QueryBuilder<M> {
             Some(row_set) => row_set.from(table, &mut sql)?,
             None => table.quoted(),
         };
-        // Bound, and not read by a subquery: a distributed table takes it no other way.
+        // A bound value and not a subquery: a distributed table supports no other form.
         let vector = sql.value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
         // One more than the page, which shows whether there is another.
         let (itself, limit, offset) = (

@@ -46,14 +46,14 @@ pub enum Total {
 }
 
 impl Total {
-    /// The number.
+    /// Returns the number.
     pub fn value(self) -> u64 {
         match self {
             Self::Exact(value) | Self::AtLeast(value) => value,
         }
     }
 
-    /// Whether the number is exact and not a lower bound.
+    /// Returns whether the number is exact and not a lower bound.
     pub fn is_exact(self) -> bool {
         matches!(self, Self::Exact(_))
     }

@@ -19,7 +19,7 @@ use crate::value::Hidden;
 use crate::value::{ColumnValue, Json};
 
 impl<M: Model> QueryBuilder<M> {
-    /// The record with this id.
+    /// Reads the record with this id.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// The first record in order, if there is any.
+    /// Reads the first record in order, if there is any.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(page.data.into_iter().next())
     }
 
-    /// The number of records on all pages.
+    /// Counts the records on all pages.
     ///
     /// It is exact, unless [`total_up_to`](Self::total_up_to) limits counting or a
     /// search has more candidates than it looks at.
@@ -82,7 +82,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(self.clone().limit(0).list(db).await?.total)
     }
 
-    /// Whether the query matches any record. Stops at the first one.
+    /// Returns whether the query matches any record. Stops at the first one.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// A page of records, and the total.
+    /// Reads a page of records, and the total.
     ///
     /// # Errors
     ///
@@ -204,8 +204,8 @@ impl<M: Model> QueryBuilder<M> {
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
         let filter = sql.fragment(|sql| self.push_where(sql))?;
-        // One plan is the best for all values if there are none, or only the id that the page
-        // starts after. With others it may not be: for a rare time or name, a plan for any
+        // One plan is the best for all values if there are none, or only the id at which the
+        // page starts. With other values it may not be: for a rare time or name, a plan for any
         // value reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
@@ -272,7 +272,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(sql)
     }
 
-    /// Makes a page of the rows of a [`list_statement`](Self::list_statement).
+    /// Builds a page from the rows of a [`list_statement`](Self::list_statement).
     fn page_of_rows<S: Shape<M>>(&self, shape: &S, rows: &[PgRow]) -> Result<Page<S::Row>, Error> {
         let table = M::TABLE;
         // There is always one row, for the total; on an empty page its keys are NULL.
@@ -317,8 +317,8 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// Returns the cursors of the next and of the previous page; `more` tells that
-    /// there are records beyond the end that was read last.
+    /// Returns the cursors of the next and of the previous page; `more` states whether there
+    /// are records beyond the end that was read last.
     fn cursors(&self, found: &[&PgRow], more: bool) -> Result<[Option<Cursor>; 2], Error> {
         let table = M::TABLE;
         let keys = cursor::keys(table, &self.order());

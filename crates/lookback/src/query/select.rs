@@ -328,7 +328,7 @@ impl<M: Model, S: Selection<M>> Selection<M> for &S {
     }
 }
 
-/// A query of selected columns, made by [`QueryBuilder::select`].
+/// A query of selected columns, created by [`QueryBuilder::select`].
 #[derive(Clone)]
 pub struct Select<M, S> {
     pub(super) query: QueryBuilder<M>,
@@ -380,7 +380,7 @@ impl<M: Model> QueryBuilder<M> {
 }
 
 impl<M: Model, S: Columns<M>> Select<M, S> {
-    /// A page of rows, and the total.
+    /// Reads a page of rows, and the total.
     ///
     /// # Errors
     ///
@@ -389,7 +389,7 @@ impl<M: Model, S: Columns<M>> Select<M, S> {
         self.query.page(db.into(), &Selected(&self.selection)).await
     }
 
-    /// The first row in order, if there is any.
+    /// Reads the first row in order, if there is any.
     ///
     /// # Errors
     ///
@@ -400,7 +400,7 @@ impl<M: Model, S: Columns<M>> Select<M, S> {
         Ok(page.data.into_iter().next())
     }
 
-    /// The row of the record with this id.
+    /// Reads the row of the record with this id.
     ///
     /// # Errors
     ///

@@ -21,10 +21,10 @@ impl<M: Model> QueryBuilder<M> {
     /// Streams the records in order, in constant memory: all of them unless a limit is
     /// set.
     ///
-    /// All records are of the moment at which the stream begins. If it is dropped
-    /// before its end, it closes its connection to a pool, so that the server stops
-    /// sending; the caller's connection reads the remaining rows when it is next
-    /// used.
+    /// All records are of the moment at which the stream begins. If the stream is
+    /// dropped before its end, it closes its connection to a pool, so that the server
+    /// stops sending. A connection of the caller stays open, and reads the remaining
+    /// rows when it is next used.
     ///
     /// ```no_run
     /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
@@ -55,7 +55,7 @@ impl<M: Model, S: Columns<M> + Clone + 'static> Select<M, S> {
     }
 }
 
-/// A stream of records, made by [`QueryBuilder::stream`].
+/// A stream of records, created by [`QueryBuilder::stream`].
 #[must_use = "a stream does nothing unless it is read"]
 pub struct Records<'c, R> {
     slot: Slot<R>,

@@ -26,10 +26,11 @@ impl<M: Model> QueryBuilder<M> {
     ///
     /// # Errors
     ///
-    /// [`Error::is_not_found`], [`Error::is_invalid`] with every invalid field,
-    /// [`Error::is_conflict`] if it violates a unique key, or has changed since [`if_updated_at`](Self::if_updated_at); [`Error::is_stale_snapshot`] for a search
-    /// field of a `sealed` model, in a transaction of `REPEATABLE READ` or
-    /// `SERIALIZABLE` that began before records were sealed.
+    /// [`Error::is_not_found`]; [`Error::is_invalid`] with every invalid field;
+    /// [`Error::is_conflict`] if it violates a unique key, or has changed since
+    /// [`if_updated_at`](Self::if_updated_at); [`Error::is_stale_snapshot`] for a search field
+    /// of a `sealed` model, in a transaction of `REPEATABLE READ` or `SERIALIZABLE` that began
+    /// before records were sealed.
     pub async fn update<'c>(
         &self,
         db: impl Into<Db<'c>>,
@@ -96,10 +97,9 @@ impl<M: Model> QueryBuilder<M> {
     /// Updates every record that the query matches, all or none, and returns their
     /// number.
     ///
-    /// As with [`update`](Self::update), a change of a search field changes the
-    /// embedding: then the records are read in batches, and locked until all are
-    /// updated. If it is dropped half-way in the caller's transaction, some records
-    /// may be updated: roll back.
+    /// As with [`update`](Self::update), a change of a search field changes the embedding: then
+    /// the records are read in batches, and locked until all are updated. If the future is
+    /// dropped half-way in the caller's transaction, some records may be updated: roll back.
     ///
     /// # Errors
     ///

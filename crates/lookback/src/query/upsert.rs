@@ -42,7 +42,7 @@ impl<M: Model> UniqueKey<M> {
         }
     }
 
-    /// The unique key of this name.
+    /// Returns the unique key of this name.
     ///
     /// # Errors
     ///

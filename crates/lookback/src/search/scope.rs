@@ -24,10 +24,10 @@ pub(crate) type Time<'a> = (Comparison, &'a Value<'static>);
 impl<'a> Scope<'a> {
     /// Creates a scope.
     ///
-    /// `where_clause` writes ` WHERE …`; `template_exclusion` writes a
+    /// `where_clause` writes ` WHERE …`. `template_exclusion` writes a
     /// condition on a record that is true if no record of the same template can
-    /// pass, or nothing if the filters do not say. All of `times` hold for each
-    /// record.
+    /// pass; it writes nothing if the filters do not determine it. All of
+    /// `times` hold for each record.
     pub(crate) fn new(
         where_clause: PushSql<'a>,
         template_exclusion: PushSql<'a>,
@@ -50,8 +50,8 @@ impl<'a> Scope<'a> {
         (self.where_clause)(sql)
     }
 
-    /// Writes the condition that no record of the same template is in the scope;
-    /// nothing if the filters do not say.
+    /// Writes the condition that no record of the same template is in the
+    /// scope; nothing if the filters do not determine it.
     pub(crate) fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         (self.template_exclusion)(sql)
     }

@@ -1,8 +1,8 @@
-//! The tables that Lookback keeps for itself.
+//! Lookback's internal tables.
 //!
-//! Models for the migrations only: their SQL is in the rooms that own them
-//! (`search/index.rs`, `ingest/connection.rs`, `setup.rs`), and that of `imports` in
-//! the program.
+//! The models are for migrations only. The modules that use the tables have the
+//! SQL (`search/index.rs`, `ingest/connection.rs`, `setup.rs`); the
+//! command-line program has that of `imports`.
 
 mod import;
 mod ingest_lane;

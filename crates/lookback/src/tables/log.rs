@@ -51,7 +51,7 @@ pub struct Log {
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// When the record was deleted; NULL for a live record.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
     /// The vector of message, source and level.
     pub embedding: Hidden<Option<Embedding>>,

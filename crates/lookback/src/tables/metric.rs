@@ -58,14 +58,15 @@ pub struct Metric {
     /// Bytes of all responses.
     #[column(range(0, i64::MAX), comment = "bytes of all responses")]
     pub response_size: Option<i64>,
-    /// The distribution of the latencies, from which windows are merged.
+    /// A sketch of the latency distribution, used to merge windows; at most 64
+    /// KiB.
     #[column(max_bytes = 65_536)]
     pub latency_sketch: Option<Bytes>,
-    /// When the record was made.
+    /// When the record was created.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// When the record was deleted; NULL for a live record.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
     /// The vector of the endpoint.
     pub embedding: Hidden<Option<Embedding>>,

@@ -50,11 +50,11 @@ pub struct RequestSnapshot {
     /// The path, without the query.
     #[column(not_blank, max_bytes = 65_536)]
     pub path: String,
-    /// The query parameters.
+    /// The query parameters, at most 8 MiB.
     pub query: Option<Json>,
-    /// The body of the request.
+    /// The body of the request, at most 8 MiB.
     pub body: Option<Json>,
-    /// The headers of the request.
+    /// The headers of the request, at most 8 MiB.
     pub headers: Option<Json>,
     /// The id of the user who made the request, in the application.
     #[column(max_bytes = 1024)]
@@ -67,12 +67,12 @@ pub struct RequestSnapshot {
     /// Where the application runs, such as `production`.
     #[column(max_bytes = 1024)]
     pub stage: String,
-    /// The HTTP status, from 100 to 599; null if there was no response.
+    /// The HTTP status, from 100 to 599; NULL if there was no response.
     #[column(range(100, 599))]
     pub status_code: Option<i32>,
-    /// The body of the response.
+    /// The body of the response, at most 8 MiB.
     pub response_body: Option<Json>,
-    /// The headers of the response.
+    /// The headers of the response, at most 8 MiB.
     pub response_headers: Option<Json>,
     /// Milliseconds from the request to the end of the response.
     #[column(range(0, i32::MAX as i64), comment = "milliseconds")]
@@ -97,11 +97,11 @@ pub struct RequestSnapshot {
     /// The W3C trace id, which connects the request to its log lines.
     #[column(max_bytes = 128)]
     pub trace_id: Option<String>,
-    /// When the record was made.
+    /// When the record was created.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// When the record was deleted; NULL for a live record.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
     /// The vector of method, path, query, bodies and user.
     pub embedding: Hidden<Option<Embedding>>,

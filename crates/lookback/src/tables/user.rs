@@ -28,11 +28,11 @@ pub struct User {
     /// The permissions of the user.
     #[column(default = UserRole::User)]
     pub role: UserRole,
-    /// When the record was made.
+    /// When the record was created.
     pub created_at: DateTime<Utc>,
     /// When the record was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When the record was deleted.
+    /// When the record was deleted; NULL for a live record.
     pub deleted_at: Hidden<Option<DateTime<Utc>>>,
     /// The vector of e-mail and role.
     pub embedding: Hidden<Option<Embedding>>,

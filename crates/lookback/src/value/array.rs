@@ -1,6 +1,7 @@
 //! Columns of PostgreSQL arrays.
 //!
-//! The format: PostgreSQL's source, `array_send` in `utils/adt/arrayfuncs.c`.
+//! The format is that of `array_send` in PostgreSQL's source
+//! (`utils/adt/arrayfuncs.c`).
 
 use chrono::{DateTime, Utc};
 use sqlx::Postgres;
@@ -10,19 +11,21 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgValueFormat, PgValueRef
 
 use super::{ColumnType, ColumnValue, Json, Problem, Value};
 
-/// A column value that an array can hold: `Vec<T>` is a column of `text[]`,
-/// `integer[]` and so on, of one dimension and without null elements.
+/// A column value that can be an element of an array column.
+///
+/// `Vec<T>` is a column of type `text[]`, `integer[]` and so on. Arrays have
+/// one dimension and no null elements.
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold an array of `{Self}`",
     note = "arrays are of String, i32, i64, f64, bool, DateTime<Utc>, or an enum with \
             #[derive(ColumnEnum)] that is stored as text; for anything else take Json"
 )]
 pub trait ArrayElement: ColumnValue + PgHasArrayType {
-    /// Reads an element in the binary form of PostgreSQL.
+    /// Decodes an element from PostgreSQL's binary format.
     ///
     /// # Errors
     ///
-    /// Bytes that are none of this type.
+    /// The bytes are not a value of this type.
     fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError>;
 }
 
@@ -32,7 +35,7 @@ pub trait ArrayElement: ColumnValue + PgHasArrayType {
     note = "`array_contains`, `array_contained` and `array_overlaps` are for columns of `Vec<T>`"
 )]
 pub trait Array: ColumnValue {
-    /// What it is an array of.
+    /// The type of the elements.
     type Element: ArrayElement;
 }
 
@@ -101,7 +104,8 @@ impl<T: ArrayElement> ColumnValue for Vec<T> {
             .collect()
     }
 
-    /// A JSON array: lists of a filter are read element by element.
+    /// Parses a JSON array. The lists of filters are parsed item by item
+    /// instead.
     fn from_text(text: &str) -> Result<Self, Problem> {
         let json = serde_json::from_str(text)
             .map_err(|_| Problem::unreadable(text, "an array in JSON, such as [\"a\", \"b\"]"))?;
@@ -123,8 +127,10 @@ impl<T: ArrayElement> ColumnValue for Vec<T> {
     }
 }
 
-/// The binary form: dimensions, whether there are nulls, the type of the
-/// elements, the length and first index, and each element with its length.
+/// Appends the binary form of an array.
+///
+/// It has the number of dimensions, a flag for nulls, the type of the elements,
+/// the length, the first index, and each element with its length.
 pub(super) fn encode(
     element: &ColumnType,
     items: &[Value<'_>],
@@ -150,7 +156,8 @@ pub(super) fn encode(
     Ok(IsNull::No)
 }
 
-/// The types built in have fixed numbers (`pg_type.dat` of PostgreSQL).
+/// Returns the OID of a built-in type, which is fixed (`pg_type.dat` in
+/// PostgreSQL).
 fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
     match element {
         ColumnType::Bool => Ok(16),
@@ -165,7 +172,7 @@ fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
     }
 }
 
-/// The bytes of each element.
+/// Splits the binary form of an array into the bytes of each element.
 pub(super) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>, BoxDynError> {
     let mut rest = bytes;
     let mut take = |count: usize| -> Result<&[u8], BoxDynError> {

@@ -1,4 +1,4 @@
-//! The Rust types a column can hold.
+//! The Rust types of column values.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,13 @@ use sqlx::postgres::{PgValueFormat, PgValueRef};
 
 use super::{ColumnType, Json, Problem, Value};
 
-/// A Rust type that a column can hold, without null: `Option` around it makes
-/// the column nullable.
+/// A Rust type that a column can store; `Option` makes the column nullable.
 ///
-/// Implemented here for `bool`, `i32`, `i64`, `f64`, `String`,
-/// [`DateTime<Utc>`], [`Json`], [`Bytes`](crate::value::Bytes),
-/// [`Embedding`](crate::embedding::Embedding) and [`ErrorRate`](crate::value::ErrorRate), and for
-/// `Vec` of an [`ArrayElement`](crate::value::ArrayElement); for enums of your own by
-/// `#[derive(ColumnEnum)]`.
+/// Implemented for `bool`, `i32`, `i64`, `f64`, `String`, [`DateTime<Utc>`], [`Json`],
+/// [`Bytes`](crate::value::Bytes), [`Embedding`](crate::embedding::Embedding),
+/// [`ErrorRate`](crate::value::ErrorRate), and `Vec` of an
+/// [`ArrayElement`](crate::value::ArrayElement). `#[derive(ColumnEnum)]` implements it for your
+/// own enums.
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold `{Self}`",
     label = "not the type of a column",
@@ -37,70 +36,73 @@ pub trait ColumnValue:
     /// The PostgreSQL type.
     const TYPE: ColumnType;
 
-    /// How many of what the value stands for is one as stored: 1, unless the
-    /// number stored is of another unit, such as errors per million for a
-    /// fraction (0.000001). Averages are told in these.
+    /// The size of one stored unit, in units of the Rust value; 1 by default.
+    ///
+    /// [`ErrorRate`](crate::value::ErrorRate) stores errors per million requests, so its scale
+    /// is 0.000001. Sums, averages and percentiles are multiplied by it.
     const SCALE: f64 = 1.0;
 
-    /// Every value as stored, for a type that has a list of them.
+    /// Every value as stored, for a type with a fixed list of values; otherwise empty.
     const VARIANTS: &'static [&'static str] = &[];
 
-    /// The value as it is stored.
+    /// Returns the value as it is stored.
     fn to_value(&self) -> Value<'_>;
 
-    /// Reads the value as the database sent it.
+    /// Decodes the value that the database sent.
     ///
     /// # Errors
     ///
-    /// A value of another type, or one that the Rust type cannot hold.
+    /// The value has another type, or the Rust type cannot represent it.
     fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
         <Self as sqlx::Decode<'_, Postgres>>::decode(value)
     }
 
-    /// Reads the value from text, as filters in a URL or on a command line give it.
+    /// Parses the value from text, as in filters in a URL or on a command line.
     ///
     /// # Errors
     ///
-    /// What the text should be, if it is no value of this type.
+    /// The text is not a value of this type. The error states the expected form.
     fn from_text(text: &str) -> Result<Self, Problem>;
 
     /// Reads the value from JSON.
     ///
     /// # Errors
     ///
-    /// What the JSON should be, if it is no value of this type.
+    /// The JSON is not a value of this type. The error states the expected form.
     fn from_json(json: Json) -> Result<Self, Problem>;
 
-    /// Writes a value, as it is stored, so that [`from_text`](Self::from_text)
-    /// reads it.
+    /// Formats a stored value as text that [`from_text`](Self::from_text) parses.
     fn text_of(value: &Value<'_>) -> String {
         super::text::text_of(value)
     }
 }
 
-/// A column value that is written as a word: filters take a plain string for
-/// it.
+/// A column value whose text form is a word, such as a `String` or an enum.
+///
+/// Filters accept a plain string for it.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` does not take a string",
     note = "a string is for columns of String or of an enum with #[derive(ColumnEnum)]; give a value of the column's own type"
 )]
 pub trait TextLike: ColumnValue {}
 
-/// A column value that is stored as `text`, and so matches patterns.
+/// A column value that is stored as `text`. Filters can match it with patterns.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` is not `text` and matches no pattern",
     note = "`like`, `contains`, `starts_with` and their kind are for columns stored as text; arrays have `array_contains`"
 )]
 pub trait Text: TextLike {}
 
-/// A column value that has an order: `gt`, `gte`, `lt`, `lte` and `between`.
+/// A column value that has an order.
+///
+/// Filters support `gt`, `gte`, `lt`, `lte` and `between` for it.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` has no order: nothing in it is greater or less",
     note = "`gt`, `gte`, `lt`, `lte` and `between` are for numbers, times, text and enums"
 )]
 pub trait Ordered: ColumnValue {}
 
-/// A column value that has parts, which are reached by a path: JSON.
+/// A column value with inner values that have a path: JSON.
 #[diagnostic::on_unimplemented(
     message = "a column of `{Self}` has no paths into it",
     note = "`path` and `key` are for columns of Json"
@@ -256,7 +258,7 @@ impl ColumnValue for Json {
     }
 }
 
-/// The time as PostgreSQL keeps it: whole microseconds, the rest cut off.
+/// Truncates a time to whole microseconds, the precision of PostgreSQL.
 pub(crate) fn to_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(6)
 }

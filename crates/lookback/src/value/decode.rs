@@ -1,11 +1,12 @@
-//! A value from its binary form: what [`Value::encode_into`] wrote.
+//! Decoding of values from their binary form, which [`Value::encode_into`]
+//! writes.
 
 use sqlx::error::BoxDynError;
 
 use super::{ColumnType, Json, Value, array, time};
 
 impl<'a> Value<'a> {
-    /// Reads the binary form of a value that is not null.
+    /// Decodes the binary form of a value that is not NULL.
     pub(crate) fn decode(ty: ColumnType, bytes: &'a [u8]) -> Result<Self, BoxDynError> {
         Ok(match ty {
             ColumnType::Bool => Self::Bool(<[u8; 1]>::try_from(bytes)? != [0]),

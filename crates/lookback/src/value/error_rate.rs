@@ -6,9 +6,10 @@ use sqlx::Postgres;
 
 use crate::value::{ColumnType, ColumnValue, Json, Ordered, Problem, Value};
 
-/// The share of requests that ended in an error: a decimal fraction from 0 to
-/// 1 in Rust, JSON, text and filters, stored as an integer counting errors per
-/// million requests.
+/// The share of requests that ended in an error.
+///
+/// It is a fraction from 0 to 1 in Rust, JSON, text and filters. The database
+/// stores it as an integer, in errors per million requests.
 ///
 /// An error is a status of 500 or more, or no response.
 ///
@@ -26,11 +27,11 @@ pub struct ErrorRate(i32);
 impl ErrorRate {
     const MILLION: i32 = 1_000_000;
 
-    /// The rate of this fraction, rounded to the nearest millionth.
+    /// Creates a rate from a fraction, rounded to the nearest millionth.
     ///
     /// # Errors
     ///
-    /// A fraction below 0, above 1, or not a number.
+    /// The fraction is below 0, above 1, or NaN.
     pub fn new(fraction: f64) -> Result<Self, Problem> {
         if (0.0..=1.0).contains(&fraction) {
             #[allow(clippy::cast_possible_truncation, reason = "at most a million")]
@@ -44,8 +45,11 @@ impl ErrorRate {
         }
     }
 
-    /// The rate of `errors` in `requests`, rounded down, but never down to
-    /// zero; no requests is a rate of 0.
+    /// Computes the rate of `errors` in `requests`, rounded down to a
+    /// millionth.
+    ///
+    /// If there is any error, the rate is at least a millionth. It is 0 without
+    /// requests, and 1 if there are more errors than requests.
     pub fn of(errors: u64, requests: u64) -> Self {
         if requests == 0 {
             return Self(0);
@@ -56,12 +60,12 @@ impl ErrorRate {
         Self(i32::try_from(per_million.max(floor)).unwrap_or(Self::MILLION))
     }
 
-    /// The fraction, from 0 to 1.
+    /// Returns the fraction, from 0 to 1.
     pub fn fraction(self) -> f64 {
         f64::from(self.0) / f64::from(Self::MILLION)
     }
 
-    /// Errors per million requests, as stored.
+    /// Returns the errors per million requests, as stored.
     pub fn per_million(self) -> i32 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! The types of columns that are not plain: hidden ones, patches, bytes.
+//! Special types of columns: hidden and opaque columns, patches and bytes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,20 @@ use sqlx::Postgres;
 
 use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
 
-/// A column that is read only when a query asks for it by
-/// [`with_hidden`](crate::QueryBuilder::with_hidden), and that is never shown:
-/// not by `Debug`, not in JSON.
+/// A column value that a query reads only on request, and that is never shown.
+///
+/// [`with_hidden`](crate::QueryBuilder::with_hidden) reads it. `Debug` and JSON
+/// do not contain it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Hidden<T>(Option<T>);
 
 impl<T> Hidden<T> {
-    /// The value, or `None` if the query did not ask for it.
+    /// Returns the value; `None` if the query did not read it.
     pub fn get(&self) -> Option<&T> {
         self.0.as_ref()
     }
 
-    /// The value, or `None` if the query did not ask for it.
+    /// Returns the value; `None` if the query did not read it.
     pub fn into_inner(self) -> Option<T> {
         self.0
     }
@@ -41,13 +42,15 @@ impl<T> fmt::Debug for Hidden<T> {
     }
 }
 
-/// The field of a column that Lookback neither reads nor writes, such as a
-/// stored `tsvector`: it is part of the table and of its migrations, and never
-/// selected or set.
+/// The field type of a column that Lookback neither reads nor writes.
 ///
-/// It needs a type, and a value that comes from elsewhere: `Option<Opaque>` for
-/// a column that may be null, or one that the database fills. It says nothing
-/// of what the column holds: read from the database, it is `Opaque`, or `None`.
+/// An example is a stored `tsvector`. The column is part of the table and of
+/// its migrations, but queries neither select nor set it.
+///
+/// The column needs a `type`, and a source of its values: either the database
+/// fills it, or it is nullable, with a field of type `Option<Opaque>`. A record
+/// that was read never has the value: an `Opaque` field holds nothing, and an
+/// `Option<Opaque>` is `None`.
 ///
 /// ```
 /// # use chrono::{DateTime, Utc};
@@ -67,21 +70,21 @@ impl<T> fmt::Debug for Hidden<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Opaque;
 
-/// What a patch does with one field.
+/// The change of one field by a patch.
 ///
-/// Absent is not null: a field that a patch keeps is untouched, and a nullable
-/// field can be set to `None`.
+/// Keeping a field differs from setting it to NULL. A nullable field has a
+/// `Patch<Option<T>>`, and `Set(None)` sets it to NULL.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Patch<T> {
     /// Leaves the field as it is.
     #[default]
     Keep,
-    /// Gives the field this value.
+    /// Sets the field to this value.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// The new value, if there is one.
+    /// Returns the new value; `None` if the patch keeps the field.
     pub fn as_set(&self) -> Option<&T> {
         match self {
             Self::Keep => None,
@@ -90,7 +93,7 @@ impl<T> Patch<T> {
     }
 }
 
-/// Bytes, as stored in a `bytea` column; base64 in JSON and text.
+/// The bytes of a `bytea` column. In JSON and text they are base64.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Bytes(pub Vec<u8>);
 

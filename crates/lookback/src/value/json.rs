@@ -19,9 +19,9 @@ pub use parse::JsonError;
 /// A JSON value, as stored in a `jsonb` column.
 ///
 /// Numbers keep every digit, as in PostgreSQL: `1.10` stays `1.10`, and
-/// `12345678901234567890.5` is not rounded. `serde_json::Value` does that only
-/// with a feature that changes how other code of an application reads numbers;
-/// this type needs none. A `serde_json::Value` converts into it:
+/// `12345678901234567890.5` is not rounded. `serde_json::Value` does that only with a
+/// feature that changes how other code of an application reads numbers. This type needs
+/// no feature. A `serde_json::Value` converts into it:
 ///
 /// ```
 /// use lookback::{Json, json};
@@ -34,8 +34,8 @@ pub use parse::JsonError;
 /// # Ok::<(), lookback::value::JsonError>(())
 /// ```
 ///
-/// Two numbers are equal if they are written the same way: `1` is not `1.0`
-/// here. Filters compare as PostgreSQL does, where it is.
+/// Two numbers are equal if their text is the same: `1` does not equal `1.0`. PostgreSQL
+/// evaluates filters, and there `1` equals `1.0`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Json {
     /// `null`
@@ -56,10 +56,10 @@ pub enum Json {
 /// A JSON object, ordered by key.
 pub type JsonMap = BTreeMap<String, Json>;
 
-/// Makes a [`Json`] from a literal, with the syntax of `serde_json::json!`.
+/// Creates a [`Json`] from a literal, with the syntax of `serde_json::json!`.
 ///
-/// Values put into it go by way of `serde_json::Value`: a [`JsonNumber`] among
-/// them is rounded to the nearest `f64`.
+/// Rust values in the literal are converted through `serde_json::Value`. This rounds a
+/// [`JsonNumber`] to the nearest `f64`.
 #[macro_export]
 macro_rules! json {
     ($($json:tt)+) => {
@@ -93,7 +93,7 @@ impl Json {
         matches!(self, Self::Object(_))
     }
 
-    /// Returns the value of a boolean.
+    /// Returns the value of a boolean; `None` for other types.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
@@ -101,7 +101,7 @@ impl Json {
         }
     }
 
-    /// Returns a number that is an `i64`.
+    /// Returns an integer in the range of an `i64`; `None` for other values.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Number(number) => number.as_i64(),
@@ -109,7 +109,7 @@ impl Json {
         }
     }
 
-    /// Returns a number that is a `u64`.
+    /// Returns an integer in the range of a `u64`; `None` for other values.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Number(number) => number.as_u64(),
@@ -117,7 +117,7 @@ impl Json {
         }
     }
 
-    /// Returns the nearest `f64` of a number, if it is finite.
+    /// Returns the nearest `f64` of a number; `None` if it is infinite or not a number.
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Self::Number(number) => number.as_f64(),
@@ -125,7 +125,7 @@ impl Json {
         }
     }
 
-    /// Returns the text of a string.
+    /// Returns the text of a string; `None` for other types.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -133,7 +133,7 @@ impl Json {
         }
     }
 
-    /// Returns the elements of an array.
+    /// Returns the elements of an array; `None` for other types.
     pub fn as_array(&self) -> Option<&Vec<Self>> {
         match self {
             Self::Array(items) => Some(items),
@@ -141,7 +141,7 @@ impl Json {
         }
     }
 
-    /// Returns the members of an object.
+    /// Returns the members of an object; `None` for other types.
     pub fn as_object(&self) -> Option<&JsonMap> {
         match self {
             Self::Object(map) => Some(map),
@@ -149,13 +149,13 @@ impl Json {
         }
     }
 
-    /// Returns the member of an object with this key.
+    /// Returns the member of an object with this key; `None` if it is missing.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_object()?.get(key)
     }
 }
 
-/// The member of an object, or `null` if there is none.
+/// Returns the member of an object; `null` if it is missing.
 impl Index<&str> for Json {
     type Output = Self;
 
@@ -164,7 +164,7 @@ impl Index<&str> for Json {
     }
 }
 
-/// The element of an array, or `null` if there is none.
+/// Returns the element of an array; `null` if it is missing.
 impl Index<usize> for Json {
     type Output = Self;
 
@@ -190,7 +190,7 @@ impl fmt::Debug for Json {
     }
 }
 
-/// Reads JSON from text.
+/// Parses JSON from text.
 impl FromStr for Json {
     type Err = JsonError;
 
@@ -200,20 +200,20 @@ impl FromStr for Json {
 }
 
 impl Json {
-    /// Reads JSON from UTF-8 text.
+    /// Parses JSON from UTF-8 text.
     ///
     /// # Errors
     ///
-    /// Text that is not JSON, with the line and column.
+    /// The text is not JSON. The error has the line and column.
     pub fn from_slice(bytes: &[u8]) -> Result<Self, JsonError> {
         parse::parse_bytes(bytes)
     }
 
-    /// Makes JSON of any value that can be serialized.
+    /// Serializes a value as JSON.
     ///
     /// # Errors
     ///
-    /// A value that JSON has no form for, such as a map whose keys are not text.
+    /// JSON has no form for the value, such as a map whose keys are not text.
     pub fn from_serialize(value: &impl ::serde::Serialize) -> Result<Self, JsonError> {
         parse::parse(&serde_json::to_string(value)?)
     }
@@ -268,7 +268,8 @@ impl Type<Postgres> for Json {
 
 impl<'r> Decode<'r, Postgres> for Json {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        // Of `json` and of text the form is the text; `jsonb` has its version before it.
+        // The binary form of `json` and of text is the text; `jsonb` has a version
+        // before it.
         let is_jsonb = *value.type_info() == Self::type_info();
         match (value.format(), value.as_bytes()?) {
             (PgValueFormat::Binary, [1, text @ ..]) if is_jsonb => Ok(Self::from_slice(text)?),
@@ -304,7 +305,7 @@ from! {
     JsonMap => |value| Self::Object(value),
 }
 
-/// Makes a number, or `null` of one that is not finite: JSON has no form for it.
+/// Converts a number; NaN and infinity become `null`, because JSON cannot express them.
 impl From<f64> for Json {
     fn from(value: f64) -> Self {
         JsonNumber::from_f64(value).map_or(Self::Null, Self::Number)
@@ -334,7 +335,7 @@ impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Json {
     }
 }
 
-/// Makes `null` of `None`.
+/// Converts a value; `None` becomes `null`.
 impl<T: Into<Self>> From<Option<T>> for Json {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
@@ -359,8 +360,10 @@ impl From<serde_json::Value> for Json {
     }
 }
 
-/// Makes the nearest value: numbers that are neither an `i64` nor a `u64` are
-/// rounded to an `f64`, and `null` beyond its range.
+/// Converts to the nearest value.
+///
+/// Numbers that are neither an `i64` nor a `u64` are rounded to an `f64`. Numbers beyond
+/// its range become `null`.
 impl From<Json> for serde_json::Value {
     fn from(json: Json) -> Self {
         match json {

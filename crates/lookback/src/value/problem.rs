@@ -1,23 +1,23 @@
-//! What is wrong with one value.
+//! The problem with one value.
 
 use std::fmt;
 
 use super::Json;
 
-/// What is wrong with one value, in words that say what would be right.
+/// A problem with one value, which states what was expected.
 ///
-/// It names no field: the caller that knows the field puts its name in front.
+/// It names no field: the caller knows the field, and adds its name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Problem(String);
 
 impl Problem {
-    /// A problem in the given words, which continue "`field`: …".
+    /// Creates a problem from words that continue "`field`: …".
     pub fn new(words: impl Into<String>) -> Self {
         Self(words.into())
     }
 
-    /// `text` is none of `allowed`.
+    /// Creates the problem of a `text` that is not one of `allowed`.
     pub fn not_one_of(text: &str, allowed: &[&str]) -> Self {
         Self(format!(
             "{} is not one of {}",
@@ -26,12 +26,12 @@ impl Problem {
         ))
     }
 
-    /// `text` does not read as `expected`.
+    /// Creates the problem of a `text` that does not parse as `expected`.
     pub fn unreadable(text: &str, expected: &str) -> Self {
         Self(format!("{} is not {expected}", Quoted(text)))
     }
 
-    /// `json` is of another kind than `expected`.
+    /// Creates the problem of a `json` that is not of the `expected` type.
     pub fn wrong_json(json: &Json, expected: &str) -> Self {
         let found = match json {
             Json::Null => "null".to_owned(),
@@ -45,7 +45,7 @@ impl Problem {
     }
 }
 
-/// Text in back-quotes, cut to a length that fits an error message.
+/// Text in back-quotes, truncated to 60 characters for an error message.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {

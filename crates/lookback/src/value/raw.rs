@@ -1,5 +1,7 @@
-//! Values as they are stored, whatever the Rust type of their column: read
-//! from a row by the type in the database, and kept as JSON in a cursor.
+//! Values as stored, independent of the Rust type of their column.
+//!
+//! They are read from a row by the type in the database, and kept as JSON in a
+//! cursor.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -11,7 +13,7 @@ use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
 use super::{ArrayElement, ColumnType, ColumnValue as _, Json, JsonNumber, Value};
 
 impl Value<'static> {
-    /// Reads the value of a column of this type.
+    /// Reads a column of this type from a row.
     pub(crate) fn read(row: &PgRow, name: &str, ty: ColumnType) -> Result<Self, sqlx::Error> {
         fn decode<'r, T: Decode<'r, Postgres>>(value: PgValueRef<'r>) -> Result<T, BoxDynError> {
             T::decode(value)
@@ -44,7 +46,7 @@ impl Value<'static> {
         })
     }
 
-    /// Reads what [`Value::to_raw_json`] wrote of a value of this type.
+    /// Parses the output of [`Value::to_raw_json`] for a value of this type.
     pub(crate) fn from_raw_json(json: &Json, ty: ColumnType) -> Option<Self> {
         match json.as_array()?.as_slice() {
             [] => Some(Self::Null),
@@ -55,7 +57,7 @@ impl Value<'static> {
 
     fn from_raw(value: &Json, ty: ColumnType) -> Option<Self> {
         let number = |json: &Json| match json {
-            // Not a number in JSON: infinite, or none.
+            // Infinity and NaN, which JSON cannot express, are strings.
             Json::String(text) => text.parse::<f64>().ok().filter(|n| !n.is_finite()),
             other => other.as_f64(),
         };
@@ -119,8 +121,10 @@ fn read_array(
 }
 
 impl Value<'_> {
-    /// The value as JSON: none in an array for null, else one. A time is a
-    /// number of microseconds, bytes are base64.
+    /// Converts the value to JSON: an empty array for NULL, otherwise an array
+    /// of one.
+    ///
+    /// A time is a number of microseconds since 1970, and bytes are base64.
     pub(crate) fn to_raw_json(&self) -> Json {
         match self {
             Self::Null => Json::Array(Vec::new()),

@@ -1,4 +1,4 @@
-//! Values as text that reads back as the same value.
+//! Formatting of values as text that parses back to the same value.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,21 +1,22 @@
-//! Times as a filter is given them: at a moment, or so long before now.
+//! Parsing of times in filters: absolute, or relative to now.
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use sqlx::error::BoxDynError;
 
 use super::{Problem, to_microseconds};
 
-/// What can be written, for an error.
+/// The accepted forms, for an error.
 pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-31 (midnight UTC), \
      -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, or seconds or milliseconds \
      since 1970";
 
-/// What RFC 3339 can write: anything else could not be read back as text.
+/// Checks that RFC 3339 can express a time. Otherwise its text could not be
+/// parsed.
 pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
     (!(1..=9999).contains(&time.year())).then_some("is not of the years 1 to 9999")
 }
 
-/// Reads a time; `now` is the moment that relative ones are counted from.
+/// Parses a time. Relative times are relative to `now`.
 pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
     let midnight = |days: u64| {
         let date = now.date_naive().checked_sub_days(Days::new(days));
@@ -45,8 +46,10 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Prob
     }
 }
 
-/// A date and time of ISO 8601 with a zone: `T`, `t` or a space between them,
-/// seconds and their fraction optional, and `Z`, `z`, `+01:00`, `+0100` or `+01`.
+/// Parses a date and time in ISO 8601 with a zone.
+///
+/// `T`, `t` or a space separates the two. Seconds and their fraction are
+/// optional. The zone is `Z`, `z`, `+01:00`, `+0100` or `+01`.
 fn absolute(text: &str) -> Option<DateTime<Utc>> {
     if !text.is_ascii() || text.len() < 17 {
         return None;
@@ -64,7 +67,7 @@ fn absolute(text: &str) -> Option<DateTime<Utc>> {
         .map(|time| time.and_utc())
 }
 
-/// Minutes east of UTC.
+/// Parses a zone, and returns minutes east of UTC.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
@@ -91,15 +94,18 @@ fn date(text: &str) -> Option<DateTime<Utc>> {
     Some(calendar(text)?.and_time(NaiveTime::MIN).and_utc())
 }
 
-/// `2026-01-31`, of ten characters: a year of two digits is a mistake.
+/// Parses `2026-01-31`. It must have ten characters: a year of two digits is a
+/// mistake.
 fn calendar(text: &str) -> Option<NaiveDate> {
     (text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()))
         .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
         .flatten()
 }
 
-/// Since 1970: seconds of 9 to 11 digits (from 1973 on), with a fraction if
-/// need be, or milliseconds of 12 to 14.
+/// Parses a number of seconds or milliseconds since 1970.
+///
+/// A number of 9 to 11 digits is seconds (from 1973 on), with an optional
+/// fraction. A number of 12 to 14 digits is milliseconds.
 fn epoch(text: &str) -> Option<DateTime<Utc>> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -117,7 +123,7 @@ fn epoch(text: &str) -> Option<DateTime<Utc>> {
     }
 }
 
-/// `-15m`, `+2h`: so much before or after now.
+/// Parses a time relative to now, such as `-15m` or `+2h`.
 fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let sign = match text.chars().next()? {
         '-' => -1,
@@ -140,8 +146,9 @@ fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     now.checked_add_signed(TimeDelta::try_seconds(sign * seconds)?)
 }
 
-/// As PostgreSQL sends it. By way of the number: the driver's own decoding
-/// panics at `infinity`, which is the largest number.
+/// Decodes a time from PostgreSQL's binary format.
+///
+/// The driver's own decoding panics at `infinity`, which is the largest number.
 pub(super) fn from_binary(bytes: &[u8]) -> Result<DateTime<Utc>, BoxDynError> {
     // Microseconds since 2000-01-01 (PostgreSQL's source, datatype/timestamp.h).
     const EPOCH: i64 = 946_684_800_000_000;

@@ -10,9 +10,10 @@ use crate::model::{ColumnValues, Model as _};
 
 /// Inserts validated records, all or none, and returns their number.
 ///
-/// A few of them are inserted by one `INSERT` in a transaction of its own, which
-/// takes less time than a COPY (see `insert.rs`). An error has the index of its
-/// record. If it is dropped, or the connection was lost, the connection is closed.
+/// A small number of records is inserted by one `INSERT` in a transaction of its
+/// own, which takes less time than a COPY (see `insert.rs`). An error has the
+/// index of its record. If the future is dropped, or the connection was lost, the
+/// connection is closed.
 pub(crate) async fn insert_many<N: ColumnValues>(
     mut session: CloseOnDrop<'_>,
     records: &[N],

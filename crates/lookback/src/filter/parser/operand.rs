@@ -15,7 +15,7 @@ pub(super) enum OperandSyntax {
     Quotable,
     /// Items with commas between them.
     List,
-    /// The same, or a JSON array.
+    /// Items with commas between them, or a JSON array.
     Array,
     /// A JSON value.
     Json,

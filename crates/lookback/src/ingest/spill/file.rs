@@ -38,7 +38,7 @@ pub(super) struct Header {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::ingest) struct InDoubtBatch {
     pub(in crate::ingest) lane: String,
-    /// The number that the lane of the spill has when the batch is stored.
+    /// The number that this lane has if it stored the batch.
     pub(in crate::ingest) number: i64,
 }
 

@@ -25,14 +25,15 @@ pub struct PrunePlan {
     pub table: &'static str,
     /// The partitions to drop, the oldest first.
     pub partitions: Vec<PartitionDrop>,
-    /// Rows to delete because of their age, in no partition or in one that stays.
+    /// The number of rows to delete because of their age, in no partition or in one
+    /// that stays.
     pub expired_rows: u64,
-    /// Soft-deleted rows to purge from partitions that stay.
+    /// The number of soft-deleted rows to purge from partitions that stay.
     pub soft_deleted_rows: u64,
     pub(super) scope: PruneScope,
 }
 
-/// The cutoffs of a plan, and what was known of the table when it was made.
+/// The cutoffs of a plan, and the facts about the table when it was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PruneScope {
     pub(super) created_before: Option<DateTime<Utc>>,
@@ -50,10 +51,10 @@ pub(super) struct PruneScope {
 pub struct PartitionDrop {
     /// The name of the partition.
     pub name: String,
-    /// Its rows, soft-deleted ones included; for a sealed partition as they were
+    /// The number of its rows, soft-deleted ones included; for a sealed partition, as
     /// counted when it was sealed.
     pub rows: u64,
-    /// Its size on disk, with indexes.
+    /// Its size on disk in bytes, with indexes.
     pub bytes: u64,
     /// Whether all its records are too old; otherwise it is dropped for its size.
     pub is_expired: bool,
@@ -61,13 +62,13 @@ pub struct PartitionDrop {
 }
 
 impl PrunePlan {
-    /// All rows that the plan deletes.
+    /// Returns the number of all rows that the plan deletes.
     pub fn rows(&self) -> u64 {
         let dropped: u64 = self.partitions.iter().map(|partition| partition.rows).sum();
         dropped + self.expired_rows + self.soft_deleted_rows
     }
 
-    /// Bytes that dropping the partitions returns to the disk.
+    /// Returns the number of bytes that dropping the partitions returns to the disk.
     ///
     /// Space of rows that are deleted one by one is reused by later rows of the
     /// same table.
@@ -168,7 +169,7 @@ async fn droppable_partitions(
     }
     let mut droppable = Vec::new();
     for mut partition in partitions {
-        // It takes inserts, or will.
+        // It receives inserts, or will.
         if partition.is_default || partition.to.is_none_or(|to| to > scope.newest_id) {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How long, and how much of, the records of a table are kept.
+/// How long, and up to which size, the records of a table are kept.
 ///
 /// A limit that is `None` deletes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

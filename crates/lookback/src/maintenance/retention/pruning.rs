@@ -26,11 +26,11 @@ const ORPHAN_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneReport {
-    /// Partitions that were dropped.
+    /// The number of partitions that were dropped.
     pub dropped_partitions: u64,
-    /// Rows that were deleted, those of dropped partitions included.
+    /// The number of rows that were deleted, those of dropped partitions included.
     pub deleted_rows: u64,
-    /// Bytes that were returned to the disk.
+    /// The number of bytes that were returned to the disk.
     pub freed_bytes: u64,
     /// Partitions of the plan that were not dropped: they have received newer records,
     /// have changed, or another process works on them.
@@ -52,9 +52,9 @@ pub(super) type OnProgress<'a> = &'a mut (dyn FnMut(&PruneReport) -> ControlFlow
 /// prune, or [`compact`](crate::maintenance::compact).
 ///
 /// Dropping a partition locks the table for everyone, for some milliseconds. Locks are
-/// waited for at most 200 ms at a time. All of it runs on one connection, outside of the
-/// caller's transaction. On the connection that made the plan, the catalog need not be
-/// read again.
+/// waited for at most 200 ms at a time. All work runs on one connection, outside the
+/// caller's transaction. On the connection that computed the plan, the catalog need not
+/// be read again.
 ///
 /// # Errors
 ///

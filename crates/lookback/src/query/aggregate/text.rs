@@ -1,5 +1,5 @@
 //! Keys and measures of groups from text, for a program that gets them from its
-//! user.
+//! users.
 
 use super::super::bucket::{Bucket, push_bucket};
 use super::super::select::{Cells, Selection, Terms};

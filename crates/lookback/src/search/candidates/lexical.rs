@@ -253,7 +253,8 @@ impl LexicalGroups {
             "TRUE"
         };
         let count = tokens.words.len();
-        // Each part once, whatever the planner knows of tables that were filled a moment ago.
+        // Computes each part once, regardless of missing statistics on newly
+        // filled tables.
         sql.push(&format!(
             "WITH templates AS MATERIALIZED (\
                SELECT t.id, coalesce((nullif(t.vector <=> {vector}, 'NaN') * {DISTANCE_STEPS})::int, 3 * {DISTANCE_STEPS}) AS distance_step, \

@@ -39,7 +39,7 @@ impl PostingGroup {
 
 /// Writes the query of a template's records in a segment range.
 ///
-/// `ids` are the newest `each` of them, and `is_truncated` says whether there
+/// `ids` are the newest `each` of them, and `is_truncated` states whether there
 /// may be others.
 pub(super) fn posting_ids(template: &str, each: &str, range: &str) -> String {
     // The wanted postings are chosen from the index alone. Sums are of integers, since those of
@@ -71,8 +71,9 @@ pub(super) fn live_postings(range: &str) -> String {
 }
 
 /// Writes ` AND …`: the condition that a template has [`live_postings`] in a
-/// segment range. Without a range, every template has some but those of
-/// orphans.
+/// segment range.
+///
+/// Without a range, every template has some, except for templates of orphans.
 pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> String {
     // Looked up for each template, instead of read for all.
     let has = format!(
@@ -90,8 +91,8 @@ pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> St
     }
 }
 
-/// Writes ` AND …`: the condition that a template, `t`, may be that of a record
-/// in the scope; nothing if the filters do not say.
+/// Writes ` AND …`: the condition that a template, `t`, may be the template of
+/// a record in the scope. Writes nothing if the filters do not determine it.
 pub(super) fn template_condition(
     table: &'static Table,
     scope: &Scope<'_>,

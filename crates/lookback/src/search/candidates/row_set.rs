@@ -79,13 +79,13 @@ pub(super) fn unsealed_ranges(first: i64, until: i64) -> [(i64, i64); 2] {
     [before, beyond]
 }
 
-/// The aggregate that tells whether segments end after their start and do not
+/// The aggregate that returns whether segments end after their start and do not
 /// overlap. There may be gaps between them, where partitions were dropped.
 pub(super) const SEGMENTS_ARE_DISJOINT: &str = "bool_and(first_id <= last_id) \
     AND sum(last_id::numeric - first_id + 1) <= max(last_id)::numeric - min(first_id) + 1";
 
 /// Rejects segments that are not [`SEGMENTS_ARE_DISJOINT`], by the column
-/// `__are_disjoint`: unsealed records could be taken for sealed ones.
+/// `__are_disjoint`: unsealed records could be mistaken for sealed ones.
 pub(super) fn check_disjoint(table: &'static Table, row: &PgRow) -> Result<(), Error> {
     match row.try_get("__are_disjoint")? {
         Some(false) => Err(corruption(

@@ -82,7 +82,7 @@ impl Token {
         }
     }
 
-    /// Returns the column of a segment that tells whether its templates may
+    /// Returns the column of a segment that states whether its templates may
     /// mask it.
     fn column(&self) -> String {
         format!("p{}", self.number)
@@ -157,8 +157,8 @@ impl QueryTokens {
         self.words.iter().any(|word| word.whole.has_digit) || self.has_digit_phrase()
     }
 
-    /// Returns whether blocks tell how much of a word a record may have: only
-    /// words with a digit count, if there are any.
+    /// Returns whether blocks determine how much of a word a record may have:
+    /// only words with a digit count, if there are any.
     pub(super) fn counts_in_blocks(&self, index: usize) -> bool {
         self.words[index].whole.has_digit || !self.words.iter().any(|word| word.whole.has_digit)
     }

@@ -179,7 +179,7 @@ const TEMPLATES_THEN: i64 = 4_000;
 const IDS_PER_TEMPLATE: usize = 100;
 
 /// Finds the row set of the `wanted` records in a scope that are nearest to a
-/// vector, the newest of equals first; `None` if it takes a scan.
+/// vector, the newest of equals first; `None` if a scan is necessary.
 pub(crate) async fn nearest_rows(
     conn: &mut PgConnection,
     table: &'static Table,

@@ -101,7 +101,7 @@ async fn merge_slice(
          WHERE target = {target} AND first_id BETWEEN {first} AND {last} AND last_id <= {last} \
            AND last_id >= {from} \
          RETURNING template_id, first_id, last_id, rows, newest_ids",
-        // Not of orphans: see `orphans.rs`.
+        // Excludes orphans: see `orphans.rs`.
         from = first_sealed_id(&target),
     ));
     let mut merged: HashMap<i64, Posting> = HashMap::new();

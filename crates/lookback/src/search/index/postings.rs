@@ -18,7 +18,7 @@ pub(super) struct Posting {
     pub(super) first_id: i64,
     /// The greatest id of them.
     pub(super) last_id: i64,
-    /// The number of records, which may exceed that of the ids.
+    /// The number of records, which may exceed the number of ids.
     rows: i64,
     /// Whether the ids are complete.
     is_full: bool,

@@ -18,7 +18,7 @@ use crate::value::{ColumnValue, Parameter, Value};
 #[derive(Debug, Default)]
 pub(super) struct PostingsBuilder {
     postings: HashMap<TemplateIdentity, PendingPosting>,
-    /// That of the record that is being added.
+    /// The identity of the record that is being added.
     own: TemplateIdentity,
 }
 
@@ -36,7 +36,7 @@ const END: char = '\0';
 
 #[derive(Debug)]
 struct PendingPosting {
-    /// Of the whole text, in lower case.
+    /// The template of the whole text, in lower case.
     template: String,
     vector: Option<Embedding>,
     rows: usize,

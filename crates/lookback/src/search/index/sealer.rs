@@ -186,10 +186,9 @@ impl Sealer {
     /// Takes an extra connection of the pool: an idle one, or a new one if it
     /// opens quickly.
     ///
-    /// One that opens slowly goes to the pool and is there for a later step:
-    /// otherwise every step would open one in vain, just when the server is
-    /// busy. `None` if there is none, for whatever reason: the step continues
-    /// without it.
+    /// A connection that opens slowly goes to the pool, for a later step. Otherwise every step
+    /// would open one in vain, just when the server is busy. `None` if there is no connection,
+    /// for any reason: the step continues without it.
     async fn extra_connection(&self, pool: &PgPool) -> Option<CloseOnDrop<'static>> {
         let acquired = if pool.num_idle() > 0 {
             pool.acquire().await

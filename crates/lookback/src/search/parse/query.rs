@@ -13,7 +13,7 @@ pub(crate) struct Query {
     pub(in crate::search) phrases: Vec<String>,
     /// The words as typed, with single spaces between them.
     pub(in crate::search) all: String,
-    /// The same in lower case.
+    /// `all` in lower case.
     phrase: String,
     /// The distinct words in lower case, in order, that rank hits.
     pub(in crate::search) words: Vec<String>,
@@ -148,11 +148,14 @@ const STOP_WORDS: [&str; 37] = [
     "our",
 ];
 
-/// Returns the start and the end of a word of six characters or more, at least
-/// one character apart from eight on, so that one wrong letter or two swapped
-/// letters leave one of them intact; the first and the last three characters of
-/// a word of four or five. Returns none for shorter words and for digits, which
-/// must match as they are: a number with another digit is another number.
+/// Returns the fragments of a word: its start and its end.
+///
+/// In a word of six characters or more, one wrong letter leaves one of the two
+/// intact. From seven characters on, they are at least one character apart, so
+/// that two swapped letters leave one intact, too. In a word of four or five,
+/// they are the first and the last three characters. A shorter word, a word
+/// with punctuation and a number have none, and must match as they are: a
+/// number with another digit is another number.
 fn fragments(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     if letters.len() <= MIN_FRAGMENT

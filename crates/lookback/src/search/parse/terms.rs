@@ -19,7 +19,7 @@ pub(crate) struct Terms {
 }
 
 /// The length, in bytes, at which a text is cut, at the last white space before
-/// it. A longer text is a document, and its start says what it is about.
+/// it. A longer text is a document, and its start contains its subject.
 const MAX_BYTES: usize = 4096;
 
 /// The number of phrases, exclusions and fields together, each a condition for

@@ -125,7 +125,7 @@ impl<'a> Explainer<'a> {
         found
     }
 
-    /// Words contain no punctuation; it is found as it is.
+    /// Finds punctuation literally, because words contain none.
     fn find_punctuation<'t>(&self, texts: &'t [String], found: &mut [Vec<Occurrence<'t>>]) {
         for (field, text) in texts.iter().enumerate() {
             for (index, punctuation) in self.query.words.iter().enumerate() {

@@ -75,7 +75,7 @@ impl Words {
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
-    /// Writes the same for groups of `rows` rows.
+    /// Writes the IDF of each word among groups of `rows` rows.
     pub(in crate::search) fn weights_of_rows(words: usize) -> String {
         let of_word = |index: usize| {
             format!(

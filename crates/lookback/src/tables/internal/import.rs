@@ -6,8 +6,8 @@ use crate::model;
 
 /// The progress of the import of one input.
 ///
-/// Changed in the transaction that stores a batch, so that it is correct whenever
-/// the importing process was killed.
+/// Updated in the transaction that stores a batch, so that it is correct even
+/// after the importing process was killed.
 #[model(
     table = "imports",
     schema_only,
@@ -20,18 +20,18 @@ pub(crate) struct Import {
     pub(crate) id: i64,
     /// The input: the full path of a file, or a name given by the caller.
     pub(crate) name: String,
-    /// The table that takes the records.
+    /// The table that receives the records.
     pub(crate) target: String,
-    /// The bytes of the input that are processed.
+    /// The number of bytes of the input that were processed.
     pub(crate) position: i64,
-    /// The lines of the input that are processed.
+    /// The number of lines of the input that were processed.
     pub(crate) lines: i64,
-    /// The records stored.
+    /// The number of records stored.
     pub(crate) stored: i64,
-    /// The lines rejected.
+    /// The number of lines rejected.
     pub(crate) rejected: i64,
-    /// SHA-256, in hexadecimal, of the bytes up to `position`, by which the same
-    /// input is recognised.
+    /// SHA-256, in hexadecimal, of the bytes up to `position`. It identifies
+    /// the input.
     pub(crate) prefix_sha256: String,
     /// When the end of the input was reached.
     pub(crate) finished_at: Option<DateTime<Utc>>,

@@ -6,8 +6,8 @@ use crate::model;
 
 /// The number of the last batch that a connection of a writer has stored.
 ///
-/// Changed in the transaction that stores the batch, so that a writer that lost
-/// its connection can tell whether the batch was stored.
+/// Updated in the transaction that stores the batch. A writer that lost its
+/// connection reads it to find out whether the batch was stored.
 #[model(
     table = "ingest_lanes",
     schema_only,

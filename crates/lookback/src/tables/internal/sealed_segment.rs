@@ -33,9 +33,9 @@ pub(crate) struct SealedSegment {
     /// The number of its records, as last counted: when it was sealed, or when
     /// retention deleted some of them.
     pub(crate) rows: i64,
-    /// The time of the oldest of these.
+    /// The time of the oldest of these records.
     pub(crate) oldest: Option<DateTime<Utc>>,
-    /// The time of the newest of these.
+    /// The time of the newest of these records.
     pub(crate) newest: Option<DateTime<Utc>>,
     /// Whether it has postings. Without them, where records have too many
     /// templates, a search compares each record.

@@ -1,36 +1,36 @@
-//! Numbers of JSON, as they are written.
+//! JSON numbers, stored as their text.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::JsonError;
 
-/// A number in JSON, as it is written: `1.10` and `1e400` keep their digits.
+/// A JSON number, stored as its text: `1.10` and `1e400` keep their digits.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct JsonNumber(Box<str>);
 
 impl JsonNumber {
-    /// Makes a number of text that is one.
+    /// Creates a number from text that is known to be one.
     pub(super) fn from_valid(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// Makes a number, or nothing of one that is not finite.
+    /// Creates a number from a float; `None` for NaN and infinity.
     pub fn from_f64(value: f64) -> Option<Self> {
         serde_json::Number::from_f64(value).map(Self::from)
     }
 
-    /// Returns the number as it is written.
+    /// Returns the text of the number.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the number if it is a whole one in the range of an `i64`.
+    /// Returns the number, if its text is an integer in the range of an `i64`.
     pub fn as_i64(&self) -> Option<i64> {
         self.0.parse().ok()
     }
 
-    /// Returns the number if it is a whole one in the range of a `u64`.
+    /// Returns the number, if its text is an integer in the range of a `u64`.
     pub fn as_u64(&self) -> Option<u64> {
         self.0.parse().ok()
     }
@@ -62,7 +62,7 @@ impl From<serde_json::Number> for JsonNumber {
     }
 }
 
-/// Reads a number as JSON writes it.
+/// Parses a number in the syntax of JSON.
 impl FromStr for JsonNumber {
     type Err = JsonError;
 

@@ -1,7 +1,7 @@
-//! From text to JSON.
+//! Parsing JSON.
 //!
-//! `serde_json` checks the text, without a value of it. The value is then built
-//! from text that is known to be right.
+//! `serde_json` validates the text, without building a value. The value is then
+//! built from the validated text.
 
 use std::fmt;
 
@@ -49,13 +49,13 @@ impl std::error::Error for JsonError {
     }
 }
 
-/// The deepest nesting that is read, which is that of `serde_json`.
+/// The maximum depth of nesting, the same as in `serde_json`.
 const MAX_DEPTH: usize = 127;
 
 pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Json, JsonError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => parse(text),
-        // It says where.
+        // The error of `serde_json` has the position.
         Err(_) => match serde_json::from_slice::<serde_json::Value>(bytes) {
             Err(error) => Err(error.into()),
             Ok(_) => Err(JsonError::expected("UTF-8")),
@@ -69,15 +69,16 @@ pub(super) fn parse(text: &str) -> Result<Json, JsonError> {
     if let Some(json) = builder.value(0) {
         return Ok(json);
     }
-    // Escapes of half a character, and nesting, are not looked at before.
+    // The validation covers neither lone surrogate escapes nor the depth of
+    // nesting.
     match serde_json::from_str::<serde_json::Value>(text) {
         Err(error) => Err(error.into()),
         Ok(_) => Err(JsonError::expected("JSON")),
     }
 }
 
-/// Builds a value from checked text. `None` stands for what the check let
-/// through.
+/// Builds a value from validated text. `None` for an error that the validation
+/// does not find.
 struct Builder<'a> {
     rest: &'a str,
 }
@@ -128,7 +129,7 @@ impl<'a> Builder<'a> {
             if !self.take_if(b':') {
                 return None;
             }
-            // Of a key that stands there twice the last value counts, as in `jsonb`.
+            // If a key occurs twice, the last value counts, as in `jsonb`.
             map.insert(key, self.value(depth)?);
             if !self.take_if(b',') {
                 return self.take_if(b'}').then_some(map);
@@ -183,7 +184,7 @@ impl<'a> Builder<'a> {
         self.rest = self.rest.trim_start_matches([' ', '\n', '\r', '\t']);
     }
 
-    /// Moves on by bytes that end a character, and returns them.
+    /// Skips text up to a character boundary, and returns it.
     fn advance(&mut self, bytes: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(bytes);
         self.rest = rest;

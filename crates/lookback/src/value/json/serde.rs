@@ -1,5 +1,5 @@
-//! [`Json`] for serde: with every digit to and from `serde_json`, with the
-//! nearest `f64` elsewhere.
+//! [`Json`] in serde: exact with `serde_json`, with the nearest `f64`
+//! elsewhere.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ impl Serialize for Json {
 
 impl Serialize for JsonNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // `-0` is a whole number, and written otherwise.
+        // `-0` is parsed as an integer, but formatted differently.
         if let Some(number) = self.as_i64().filter(|number| Self::from(*number) == *self) {
             return serializer.serialize_i64(number);
         }
@@ -52,7 +52,7 @@ impl Serialize for JsonNumber {
             Some(number) if is_exact || !serializer.is_human_readable() => {
                 serializer.serialize_f64(number)
             }
-            // `serde_json` writes it as it is.
+            // `serde_json` writes the raw text.
             _ => RawValue::from_string(self.as_str().to_owned())
                 .map_err(serde::ser::Error::custom)?
                 .serialize(serializer),
@@ -60,9 +60,10 @@ impl Serialize for JsonNumber {
     }
 }
 
-/// The name by which `serde_json` is asked for the text of a value instead of
-/// its parts (its `RawValue`, feature `raw_value`). A deserializer that does not
-/// know it gives the value itself.
+/// The name by which `serde_json` recognises a request for the text of a value.
+///
+/// It is the name of its `RawValue` (feature `raw_value`). A deserializer that
+/// does not know it passes the value itself.
 const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'de> Deserialize<'de> for Json {
@@ -71,7 +72,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Reads a value inside another one whose text is not to be had.
+/// Deserializes a nested value, whose text is not available.
 struct Inner;
 
 impl<'de> DeserializeSeed<'de> for Inner {
@@ -83,7 +84,7 @@ impl<'de> DeserializeSeed<'de> for Inner {
 }
 
 struct JsonVisitor {
-    /// Whether a map may be the text of a value.
+    /// Whether a map may hold the text of a value.
     is_raw: bool,
 }
 
