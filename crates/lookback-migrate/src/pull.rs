@@ -166,18 +166,18 @@ fn write_module(schema: &Schema, mut notes: Vec<String>, options: &PullOptions) 
 
 /// The comment at the top of the module, with the notes.
 fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
-    let mut text = "//! The tables of a database, as `lookback db pull` found them.\n\
+    let mut text = "//! The tables of a database.\n\
          //!\n\
-         //! From here on they are the source, to be edited by hand: `db generate` writes what\n\
-         //! changes in them as migrations.\n"
+         //! From here on they are the source, edited by hand: migrations are generated from\n\
+         //! their changes.\n"
         .to_owned();
     if models.iter().any(Model::is_full) {
         text.push_str(
-            "//! Which fields feed `embedding` no database tells: name them in `search(…)`.\n",
+            "//! A database does not store which fields feed `embedding`: name them in `search(…)`.\n",
         );
     }
     if !notes.is_empty() {
-        text.push_str("\n// What the database has, and these models have not or not quite:\n");
+        text.push_str("\n// Objects of the database that these models lack or simplify:\n");
         for note in notes {
             text.push_str(&format!("// - {}\n", text::remark(note)));
         }
@@ -272,10 +272,10 @@ mod tests {
     fn rust_code_of_empty_schema_is_a_module() {
         let code = rust_code(&Schema::default(), &PullOptions::default());
         insta::assert_snapshot!(code.text, @"
-        //! The tables of a database, as `lookback db pull` found them.
+        //! The tables of a database.
         //!
-        //! From here on they are the source, to be edited by hand: `db generate` writes what
-        //! changes in them as migrations.
+        //! From here on they are the source, edited by hand: migrations are generated from
+        //! their changes.
 
         use lookback::migrate::Models;
 

@@ -26,10 +26,10 @@ async fn pull_prints_models() {
     let lookback = shop().await;
     transcript!(lookback.run(&["db", "pull"]), @r#"
     $ lookback db pull
-    //! The tables of a database, as `lookback db pull` found them.
+    //! The tables of a database.
     //!
-    //! From here on they are the source, to be edited by hand: `db generate` writes what
-    //! changes in them as migrations.
+    //! From here on they are the source, edited by hand: migrations are generated from
+    //! their changes.
 
     use lookback::migrate::Models;
     use lookback::value::Opaque;

@@ -1,10 +1,10 @@
-//! The tables of a database, as `lookback db pull` found them.
+//! The tables of a database.
 //!
-//! From here on they are the source, to be edited by hand: `db generate` writes what
-//! changes in them as migrations.
-//! Which fields feed `embedding` no database tells: name them in `search(…)`.
+//! From here on they are the source, edited by hand: migrations are generated from
+//! their changes.
+//! A database does not store which fields feed `embedding`: name them in `search(…)`.
 
-// What the database has, and these models have not or not quite:
+// Objects of the database that these models lack or simplify:
 // - table cache has storage parameters, which are not in the schema: fillfactor=70
 // - table cache is unlogged, which is not in the schema
 // - table heirs is left out: it inherits from another, which is not in the schema
