@@ -178,7 +178,7 @@ impl Change {
                 let (kind, deferral) = match constraint {
                     Constraint::PrimaryKey(key) => ("PRIMARY KEY", key.deferral),
                     Constraint::Unique(key) => ("UNIQUE", key.deferral),
-                    _ => unreachable!("only keys are attached: stage.rs makes no others"),
+                    _ => unreachable!("only keys are attached: files.rs makes no others"),
                 };
                 let (name, index) = (quoted(name), quoted(index));
                 alter(

@@ -116,7 +116,13 @@ fn read_array(
         ColumnType::Int8 => of::<i64>(value),
         ColumnType::Float8 => of::<f64>(value),
         ColumnType::Timestamptz => of::<DateTime<Utc>>(value),
-        _ => of::<String>(value),
+        ColumnType::Text | ColumnType::Enum(_) => of::<String>(value),
+        other @ (ColumnType::Jsonb
+        | ColumnType::Bytea
+        | ColumnType::Vector(_)
+        | ColumnType::Array(_)) => {
+            Err(format!("arrays of {} are not supported", other.sql()).into())
+        }
     }
 }
 

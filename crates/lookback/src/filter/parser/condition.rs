@@ -185,7 +185,11 @@ impl ConditionBuilder {
             ColumnType::Int4 => i32::from_text(text).map(Value::Int4),
             ColumnType::Int8 => i64::from_text(text).map(Value::Int8),
             ColumnType::Float8 => f64::from_text(text).map(Value::Float8),
-            other => unreachable!("{} is no ArrayElement", other.sql()),
+            ColumnType::Enum(_)
+            | ColumnType::Jsonb
+            | ColumnType::Bytea
+            | ColumnType::Vector(_)
+            | ColumnType::Array(_) => unreachable!("{} is no ArrayElement", of.sql()),
         }
     }
 }
