@@ -15,13 +15,13 @@ use crate::model::{ColumnRole, Table, quote_identifier};
 pub struct Partition {
     /// Its name.
     pub name: String,
-    /// Its first id; `None` if there is no lower bound, as in the default partition.
+    /// The first id; `None` without a lower bound, as for the default partition.
     pub from: Option<i64>,
-    /// The first id after it; `None` if there is no upper bound.
+    /// The first id after it; `None` without an upper bound.
     pub to: Option<i64>,
-    /// Whether it takes rows that belong to no other partition.
+    /// Whether it receives the rows that belong to no other partition.
     pub is_default: bool,
-    /// Its size on disk, with indexes.
+    /// The size on disk in bytes, with indexes.
     pub bytes: u64,
     /// The planner's estimate of its rows: 0 before the first `ANALYZE`.
     pub estimated_rows: u64,
@@ -86,7 +86,8 @@ pub async fn partitions(
     partitions.ok_or_else(|| not_partitioned_by_id(table))
 }
 
-/// The same, or `None` for a table that is not partitioned; sizes are 0 without `with_sizes`.
+/// Lists the partitions; `None` for a table that is not partitioned. Sizes are 0 without
+/// `with_sizes`.
 pub(super) async fn list_partitions(
     conn: &mut PgConnection,
     table: &'static Table,
@@ -204,10 +205,13 @@ pub(super) async fn newest_id(
     table: &'static Table,
 ) -> Result<i64, Error> {
     let id = table.column_of(ColumnRole::Id);
-    let mut sql = Sql::new("SELECT coalesce(greatest(pg_sequence_last_value(");
+    // Before PostgreSQL 18, the function fails for a role without a right on the sequence.
+    let mut sql = Sql::new("SELECT coalesce(greatest(CASE WHEN has_sequence_privilege(");
+    push_sequence(&mut sql, table)?;
+    sql.push(", 'USAGE, SELECT') THEN pg_sequence_last_value(");
     push_sequence(&mut sql, table)?;
     sql.push(&format!(
-        "), (SELECT max({}) FROM {})), 0)",
+        ") END, (SELECT max({}) FROM {})), 0)",
         id.quoted(),
         table.quoted()
     ));

@@ -246,6 +246,52 @@ async fn update_with_stale_snapshot_is_refused() {
     new.commit().await.unwrap();
 }
 
+/// The sequence tells whether segments were sealed since the transaction began.
+#[tokio::test]
+async fn update_with_old_snapshot_and_no_right_on_sequence_is_refused() {
+    let db = testkit::database().await;
+    Log::records()
+        .create_many(&db.pool, &lines(0, 20))
+        .await
+        .unwrap();
+    let name: String = sqlx::query_scalar("SELECT current_database()::text")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    let role = format!("{name}_writer");
+    let rights = format!(
+        "CREATE ROLE {role}; \
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"
+    );
+    sqlx::raw_sql(AssertSqlSafe(rights))
+        .execute(&db.pool)
+        .await
+        .unwrap();
+    for (isolation, is_allowed) in [("READ COMMITTED", true), ("REPEATABLE READ", false)] {
+        let begin = format!("BEGIN ISOLATION LEVEL {isolation}");
+        let mut transaction = db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}")))
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        let patch = LogPatch::new().message("the zebra is late");
+        let updated = Log::records().update(&mut transaction, 7, patch).await;
+        match updated {
+            Ok(log) => assert!(is_allowed, "{log:?}"),
+            Err(error) => {
+                assert!(!is_allowed && error.is_setup(), "{error:?}");
+                assert_eq!(error.remedy(), Some(Remedy::Grant));
+            }
+        }
+        transaction.rollback().await.unwrap();
+    }
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    sqlx::raw_sql(AssertSqlSafe(drop))
+        .execute(&db.pool)
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn concurrent_sealers_seal_each_segment_once() {
     let db = testkit::database().await;

@@ -7,9 +7,9 @@ use super::bloom_filter::{BloomFilter, TrigramSet};
 use super::postings_builder::{PostingsBuilder, SealedRecord};
 use super::segments::sealed_range;
 use super::{Lock, corruption, lock};
-use crate::db::Sql;
+use crate::db::{Sql, one};
 use crate::embedding::Embedding;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Remedy};
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 
@@ -27,8 +27,9 @@ impl Changes {
     ///
     /// # Errors
     ///
-    /// [`Error::is_stale_snapshot`] in a transaction whose snapshot is older than a segment
-    /// that was sealed since: it would take the record for an unsealed one.
+    /// [`Error::is_stale_snapshot`] in a transaction whose snapshot is older
+    /// than a segment that was sealed since: it would mistake the record for an
+    /// unsealed one.
     pub(crate) async fn begin(
         conn: &mut PgConnection,
         table: &'static Table,
@@ -116,19 +117,29 @@ impl Changes {
 /// than the snapshot contains. Ids of an interrupted sealing count too, until
 /// another one is done; the last segment is therefore marked as deleted and not
 /// removed (`orphans.rs`).
+///
+/// # Errors
+///
+/// [`Error::is_setup`] if the role of such a transaction has no right on the
+/// sequence of these ids: it cannot know.
 async fn is_snapshot_stale(conn: &mut PgConnection) -> Result<bool, Error> {
-    let sql = Sql::new(
-        "SELECT CASE WHEN current_setting('transaction_isolation') IN ('repeatable read', 'serializable') \
-           THEN coalesce(\
-             pg_sequence_last_value(pg_get_serial_sequence('sealed_segments', 'id')::regclass) \
+    const SEQUENCE: &str = "pg_get_serial_sequence('sealed_segments', 'id')::regclass";
+    let sql = Sql::new(&format!(
+        "SELECT CASE \
+           WHEN current_setting('transaction_isolation') NOT IN ('repeatable read', 'serializable') \
+             THEN FALSE \
+           WHEN has_sequence_privilege({SEQUENCE}, 'USAGE, SELECT') \
+             THEN coalesce(pg_sequence_last_value({SEQUENCE}) \
                > (SELECT coalesce(max(id), 0) FROM sealed_segments), FALSE) \
-           ELSE FALSE END AS is_stale",
-    );
-    let row = sql.fetch_optional(conn).await?;
-    Ok(row
-        .map(|row| row.try_get("is_stale"))
-        .transpose()?
-        .unwrap_or(false))
+           END"
+    ));
+    one::<Option<bool>>(conn, sql).await?.ok_or_else(|| {
+        Error::setup(
+            "the role has no right on the sequence of sealed_segments.id, which a transaction of \
+             this isolation level reads before it changes a searched text",
+            Remedy::Grant,
+        )
+    })
 }
 
 /// A record after its change.
