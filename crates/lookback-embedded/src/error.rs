@@ -159,7 +159,7 @@ pub(crate) enum ErrorKind {
         waited: Duration,
     },
 
-    #[error("port {port} on 127.0.0.1 is taken by another program")]
+    #[error("port {port} on 127.0.0.1 is in use by another program")]
     PortTaken { port: u16 },
 
     #[error(

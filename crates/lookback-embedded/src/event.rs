@@ -104,7 +104,7 @@ impl fmt::Display for Event {
                 }
             }
             Self::PortChanged { from, to } => {
-                write!(f, "port {from} is taken by another program, using {to}")
+                write!(f, "port {from} is in use by another program, using {to}")
             }
             Self::StalePidRemoved { file } => write!(
                 f,

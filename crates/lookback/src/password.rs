@@ -42,7 +42,7 @@ pub fn hash(password: &str) -> Result<String, PasswordError> {
     }
     if password.len() > MAX_BYTES {
         return Err(PasswordError(format!(
-            "password: is {} bytes long; at most {MAX_BYTES} are taken",
+            "password: is {} bytes long, over the limit of {MAX_BYTES}",
             password.len()
         )));
     }

@@ -415,7 +415,7 @@ impl<M: Model> QueryBuilder<M> {
             Some((field, _)) => Err(Error::invalid_field(
                 M::TABLE.name,
                 *field,
-                format!("does not go with {what}"),
+                format!("cannot be combined with {what}"),
             )),
             None => Ok(()),
         }
@@ -430,7 +430,7 @@ impl<M: Model> QueryBuilder<M> {
             Err(Error::invalid_field(
                 M::TABLE.name,
                 "filter",
-                format!("is missing; it says which {what}, and Filter::all() means every one"),
+                format!("is required; use Filter::all() for every one of the {what}"),
             ))
         } else {
             Ok(())
@@ -443,7 +443,9 @@ impl<M: Model> QueryBuilder<M> {
             Some(_) => Err(Error::invalid_field(
                 M::TABLE.name,
                 "if_updated_at",
-                format!("does not go with {what}: it is of one record, written by its id"),
+                format!(
+                    "cannot be combined with {what}: it applies to a write of one record by its id"
+                ),
             )),
             None => Ok(()),
         }
@@ -455,7 +457,9 @@ impl<M: Model> QueryBuilder<M> {
             Some(_) => Err(Error::invalid_field(
                 M::TABLE.name,
                 "timeout",
-                format!("does not go with {what}; it is for reads of a page or a number"),
+                format!(
+                    "cannot be combined with {what}; it applies only to reads of pages and counts"
+                ),
             )),
             None => Ok(()),
         }
@@ -467,7 +471,7 @@ impl<M: Model> QueryBuilder<M> {
             Deleted::Only => Err(Error::invalid_field(
                 M::TABLE.name,
                 "only_deleted",
-                format!("does not go with {what}, which are live"),
+                format!("cannot be combined with {what}, which are live"),
             )),
             Deleted::With | Deleted::Without => Ok(()),
         }
@@ -484,7 +488,7 @@ impl<M: Model> QueryBuilder<M> {
             Err(Error::invalid_field(
                 M::TABLE.name,
                 "filter",
-                format!("does not go with {what}"),
+                format!("cannot be combined with {what}"),
             ))
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn too_large(text: &str, table: &Table) -> serde_json::Result<Vec<Str
             };
             if size > column.max_bytes() {
                 problems.push(format!(
-                    "{name}: is {size} bytes long; at most {} are taken",
+                    "{name}: is {size} bytes long, over the limit of {}",
                     column.max_bytes()
                 ));
             }
@@ -160,12 +160,12 @@ mod tests {
         assert_eq!(problems(&format!("{{\"message\": \"{x}\"}}")), "");
         assert_eq!(
             problems(&format!("{{\"message\": \"{x}y\", \"level\": 1}}")),
-            "message: is 1048577 bytes long; at most 1048576 are taken"
+            "message: is 1048577 bytes long, over the limit of 1048576"
         );
         let meta = "1,".repeat(8 * LARGE);
         assert_eq!(
             problems(&format!("{{\"meta\": [{meta}1]}}")),
-            "meta: is 8388611 bytes long; at most 8388608 are taken"
+            "meta: is 8388611 bytes long, over the limit of 8388608"
         );
         assert_eq!(
             problems(&format!("{{\"text\": \"{x}\"}}")),

@@ -50,8 +50,8 @@ async fn invalid_lines_are_reported_and_written_to_rejects() {
 $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 1: message: must not be blank
 ! warning: line 2: level: `verbose` is not one of debug, info, warn, error
-! warning: line 3: message: holds a NUL character (at byte 1), which PostgreSQL text cannot
-! warning: line 4: meta.k.0: holds a NUL character, which PostgreSQL jsonb cannot
+! warning: line 3: message: contains a NUL character (at byte 1), which PostgreSQL text cannot store
+! warning: line 4: meta.k.0: contains a NUL character, which PostgreSQL jsonb cannot store
 ! warning: line 5: meta.k: is a number too large or too fine for PostgreSQL jsonb
 ! warning: line 6: is not JSON: EOF while parsing an object at column 47
 ! warning: line 7: is not JSON: expected value at column 1
@@ -62,7 +62,7 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 12: embedding: is filled in by Lookback and cannot be given; id: is filled in by Lookback and cannot be given
 ! warning: line 13: is not JSON: unexpected end of hex escape at column 52
 ! warning: line 14: message: is not valid UTF-8 (byte 0xff at column 47)
-! warning: line 15: message: is 83886080 bytes long; at most 1048576 are taken
+! warning: line 15: message: is 83886080 bytes long, over the limit of 1048576
 ! warning: line 16: is not JSON: recursion limit exceeded at column 128
 ! bad.jsonl: 1 records into logs in [time] ([rate] records/s); 16 lines rejected, written to rejects.jsonl
 "#);
@@ -349,7 +349,7 @@ async fn long_line_does_not_exhaust_memory() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{err}");
     assert!(
-        err.contains("line 1: meta: is 20971523 bytes long; at most 8388608 are taken"),
+        err.contains("line 1: meta: is 20971523 bytes long, over the limit of 8388608"),
         "{err}"
     );
     assert!(

@@ -43,9 +43,9 @@ fn generate_without_terminal_names_flags_and_writes_nothing() {
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
     ! error: cannot tell renames from drops
-    ! hint: the value user_role.owner is gone, and user_role.admin is new: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
-    ! the table loads is gone, and imports is new: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
-    ! the column metrics.traffic is gone, and metrics.traffic_count is new: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    ! hint: the value user_role.owner was removed, and user_role.admin added: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
+    ! the table loads was removed, and imports added: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
+    ! the column metrics.traffic was removed, and metrics.traffic_count added: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
     [exit code 2]
     ");
     // The answers to some questions lead to the next ones.
@@ -59,8 +59,8 @@ fn generate_without_terminal_names_flags_and_writes_nothing() {
     transcript!(lookback.run(&call), @"
     $ lookback db generate --rename loads=imports --rename user_role.owner=admin
     ! error: cannot tell renames from drops
-    ! hint: the column metrics.traffic is gone, and metrics.traffic_count is new: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
-    ! the column loads.prefix is gone, and loads.prefix_sha256 is new: if it was renamed, add --rename 'loads.prefix=prefix_sha256'; if it was dropped, add --drop 'loads.prefix'
+    ! hint: the column metrics.traffic was removed, and metrics.traffic_count added: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
+    ! the column loads.prefix was removed, and loads.prefix_sha256 added: if it was renamed, add --rename 'loads.prefix=prefix_sha256'; if it was dropped, add --drop 'loads.prefix'
     [exit code 2]
     ");
     let files = std::fs::read_dir(lookback.folder().join("migrations")).unwrap();
@@ -184,12 +184,12 @@ fn generate_for_type_change_writes_cast_or_using_expression() {
         match flags {
             [] => insta::assert_snapshot!(text, @"
             -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-            -- may fail on existing rows: values of metrics.p50_latency that are no integer
+            -- may fail on existing rows: values of metrics.p50_latency that cannot be converted to integer
             ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer;
             "),
             _ => insta::assert_snapshot!(text, @"
             -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-            -- may fail on existing rows: values of metrics.p50_latency that are no integer
+            -- may fail on existing rows: values of metrics.p50_latency that cannot be converted to integer
             ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING length(p50_latency);
             "),
         }

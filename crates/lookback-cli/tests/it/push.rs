@@ -50,7 +50,7 @@ CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS 
 
     -- locks the table: SHARE (no writes) while the index is built
     CREATE INDEX logs_trace_id_idx ON logs USING btree (trace_id) WHERE trace_id IS NOT NULL;
-    ! error: cannot ask: there is no terminal
+    ! error: cannot prompt: there is no terminal
     ! hint: add --yes to make these changes, or --explain to see them only
     [exit code 2]
     ");
@@ -138,7 +138,7 @@ async fn push_of_renamed_column_requires_rename_and_keeps_rows() {
     transcript!(lookback.run(&["db", "push", "--yes"]), @"
     $ lookback db push --yes
     ! error: cannot tell renames from drops
-    ! hint: the column settings.content is gone, and settings.value is new: if it was renamed, add --rename 'settings.content=value'; if it was dropped, add --drop 'settings.content'
+    ! hint: the column settings.content was removed, and settings.value added: if it was renamed, add --rename 'settings.content=value'; if it was dropped, add --drop 'settings.content'
     [exit code 2]
     ");
     transcript!(lookback.run(&["db", "push", "--yes", "--rename", "settings.content=value"]), @"
@@ -207,7 +207,7 @@ async fn push_of_type_change_with_invalid_values_requires_using() {
     transcript!(lookback.run(&["db", "push", "--yes"]), @r#"
     $ lookback db push --yes
     -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-    -- may fail on existing rows: values of metrics.p50_latency that are no integer
+    -- may fail on existing rows: values of metrics.p50_latency that cannot be converted to integer
     ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING p50_latency::integer;
     ! error: change type of metrics.p50_latency from text to integer: invalid input syntax for type integer: "7 ms" (SQLSTATE 22P02)
     ! hint: nothing was changed; the statement was:
@@ -219,7 +219,7 @@ async fn push_of_type_change_with_invalid_values_requires_using() {
     transcript!(lookback.run(&["db", "push", "--yes", "--using", using]), @"
     $ lookback db push --yes --using metrics.p50_latency=rtrim(p50_latency, ' ms')::integer
     -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-    -- may fail on existing rows: values of metrics.p50_latency that are no integer
+    -- may fail on existing rows: values of metrics.p50_latency that cannot be converted to integer
     ALTER TABLE metrics ALTER COLUMN p50_latency TYPE integer USING rtrim(p50_latency, ' ms')::integer;
     ! made 1 change
     ");

@@ -412,7 +412,7 @@ async fn slow_read_is_stopped_with_a_hint() {
     let _lock = lookback.lock_logs().await;
     transcript!(lookback.run(&["logs", "list", "--timeout", "50ms"]), @"
 $ lookback logs list --timeout 50ms
-! error: logs: nothing within [time] ms, so the read was stopped
+! error: logs: the read took longer than 50 ms and was stopped
 ! hint: narrow it by created_at or by another filter, leave the total out (--total none), go by --after instead of a large --offset, or give it more time: --timeout 5m
 [exit code 1]
 ");
@@ -430,7 +430,7 @@ $ lookback logs list --timeout 50ms
             .unwrap();
         let message = String::from_utf8(output.stderr).unwrap();
         assert!(
-            message.contains("nothing within 50 ms"),
+            message.contains("took longer than 50 ms"),
             "{call:?}: {message}"
         );
         // The hint has no option that the command lacks.

@@ -62,7 +62,7 @@ pub(super) fn kind(table: &Table, types: &Types) -> ModelKind {
         match common(column, types) {
             Some(wanted) if wanted != *column => {
                 return ModelKind::SchemaOnly(Some(format!(
-                    "its column {} is not as every model that is read and written has it",
+                    "its column {} differs from the one that every model with queries needs",
                     column.name
                 )));
             }

@@ -164,7 +164,7 @@ impl Change {
             Self::MoveRows { remade, .. } => {
                 let mut risks = vec![
                     exclusive(REWRITE),
-                    Risk::MayFail("rows that no partition takes".to_owned()),
+                    Risk::MayFail("rows that belong to no partition".to_owned()),
                 ];
                 if *remade {
                     risks.push(Risk::LosesData(format!(

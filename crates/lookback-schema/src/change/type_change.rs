@@ -156,7 +156,7 @@ impl<'a> TypeChange<'a> {
         }
         if !self.always_succeeds() {
             risks.push(Risk::MayFail(format!(
-                "values of {object} that are no {}",
+                "values of {object} that cannot be converted to {}",
                 self.to
             )));
         }

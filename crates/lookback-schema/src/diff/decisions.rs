@@ -192,7 +192,7 @@ impl Decisions {
             let (there, renamed) = self.targets(path, target, from);
             if !new.contains(&renamed) {
                 let problem =
-                    format!("cannot rename {path} to {target}: there is no such new object");
+                    format!("cannot rename {path} to {target}: no new object has this name");
                 return Err(DiffError::Decision(Error::new(problem)));
             }
             let moves = self.renames.iter().any(|(from, _)| *from == there);
@@ -292,7 +292,7 @@ impl fmt::Display for Question {
         let new: Vec<String> = candidates.iter().map(ToString::to_string).collect();
         write!(
             f,
-            "the {kind} {gone} is gone, and {} is new: was it renamed or dropped?",
+            "the {kind} {gone} was removed, and {} added: was it renamed or dropped?",
             new.join(", ")
         )
     }
@@ -361,6 +361,6 @@ mod tests {
         let error = diff(&both, &table(&["message"]), &decisions).unwrap_err();
         insta::assert_snapshot!(error, @"cannot rename logs.msg to message: logs.message exists already; if it is dropped, decide that, too");
         decisions.renames[0].1 = path("mesage");
-        insta::assert_snapshot!(refused(&decisions), @"cannot rename logs.msg to mesage: there is no such new object");
+        insta::assert_snapshot!(refused(&decisions), @"cannot rename logs.msg to mesage: no new object has this name");
     }
 }

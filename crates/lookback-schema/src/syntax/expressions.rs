@@ -369,7 +369,7 @@ fn balanced(found: &[Token<'_>]) -> Result<(), String> {
         } else if token.is(")") || token.is("]") {
             let partner = if token.is(")") { "(" } else { "[" };
             if open.pop() != Some(partner) {
-                return Err(format!("a `{}` closes nothing", token.text));
+                return Err(format!("unmatched `{}`", token.text));
             }
         }
     }

@@ -41,7 +41,7 @@ impl Error {
         let known = known.or_else(|| {
             let name = refusal.constraint()?;
             let key = table.keys.iter().find(|key| key.name == name)?;
-            let problem = format!("is that of another record (unique key {name})");
+            let problem = format!("is already used by another record (unique key {name})");
             Some(FieldError::new(key.field, problem))
         });
         let field_error = known.unwrap_or_else(|| {
@@ -128,7 +128,7 @@ fn maintenance_error(table: &'static Table, refusal: &PgDatabaseError) -> Option
     let before = constraint.strip_prefix(SPLIT_BOUND_PREFIX)?;
     Some(Error::setup(
         format!(
-            "the default partition of {} takes no ids from {before} on: its split was interrupted",
+            "the default partition of {} accepts no ids from {before} on: its split was interrupted",
             table.name
         ),
         Remedy::FinishSplit { table: table.name },

@@ -28,6 +28,6 @@ pub(crate) enum DatabaseError {
         source: sqlx::error::BoxDynError,
     },
 
-    #[error("talking to the database failed")]
+    #[error("the connection to the database failed")]
     Driver(#[source] sqlx::Error),
 }

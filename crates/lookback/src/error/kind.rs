@@ -34,15 +34,13 @@ pub(crate) enum ErrorKind {
     #[error("{}", problems.join("\n"))]
     Schema { problems: Vec<String> },
 
-    #[error("{table}: nothing within {}, so the read was stopped", Seconds(*timeout))]
+    #[error("{table}: the read took longer than {} and was stopped", Seconds(*timeout))]
     TooSlow {
         table: &'static str,
         timeout: Duration,
     },
 
-    #[error(
-        "{table}: records may have been sealed since the transaction began, which it cannot see"
-    )]
+    #[error("{table}: the transaction cannot see records that were sealed after it began")]
     StaleSnapshot { table: &'static str },
 
     #[error("{table}: not written: {reason}")]

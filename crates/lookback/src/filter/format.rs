@@ -26,7 +26,7 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
         Node::Test { column, .. } => {
             let column = &table.columns[*column];
             if !key::is_open(column) {
-                let problem = "is hidden, and text does not ask about it";
+                let problem = "is hidden; text filters cannot use it";
                 errors.push(FieldError::new(column.name, problem));
             }
         }

@@ -69,7 +69,7 @@ pub(super) fn parse(
 ) -> Result<Tree, Vec<FieldError>> {
     let usage = || vec![FieldError::new(field_or_filter(text), USAGE)];
     if text.len() > MAX_TEXT {
-        let problem = format!("is {} bytes long; at most {MAX_TEXT} are taken", text.len());
+        let problem = format!("is {} bytes long, over the limit of {MAX_TEXT}", text.len());
         return Err(vec![FieldError::new("filter", problem)]);
     }
     let mut lexer = Lexer::new(text);
@@ -213,7 +213,7 @@ impl GroupParser {
             Group::Not => match (members.next(), members.next()) {
                 (Some(member), None) => Ok(member.not()),
                 _ => Err(Problem::new(format!(
-                    "the group that ends before character {} is `not` of one filter; of several, \
+                    "the group that ends before character {} must have one filter in `not`; for several, \
                      write not(and(…)) or not(or(…))",
                     lexer.position()
                 ))),

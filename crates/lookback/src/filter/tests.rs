@@ -329,7 +329,7 @@ fn to_text_of_too_large_filter_is_an_error() {
     let wide = (0..20_000).fold(Filter::none(), |wide, id| wide | Log::id().eq(id));
     assert_eq!(
         wide.to_text().expect_err("too wide").to_string(),
-        "filter: asks more than 1000 things; many values of one field go into one list, by `in`"
+        "filter: must have at most 1000 conditions; for many values of one field, use `in`"
     );
     // A long chain is not deep, whichever side it grows on.
     let left = (0..900).fold(Filter::none(), |all, id| all | Log::id().eq(id));
@@ -353,7 +353,7 @@ fn to_text_of_hidden_column_is_an_error() {
     let hidden = User::password_hash().eq("$argon2id$secret") | User::email().eq("a");
     assert_eq!(
         hidden.to_text().expect_err("hidden").to_string(),
-        "password_hash: is hidden, and text does not ask about it"
+        "password_hash: is hidden; text filters cannot use it"
     );
 }
 

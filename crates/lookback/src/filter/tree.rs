@@ -96,7 +96,7 @@ impl Pattern {
         let trailing = text.chars().rev().take_while(|c| *c == '\\').count();
         if trailing % 2 == 1 {
             return Err(Problem::new(
-                "the pattern ends in \\, which takes the character after it; write \\\\ for one \\",
+                "the pattern ends in \\, which escapes the next character; write \\\\ for one \\",
             ));
         }
         Ok(Self {
@@ -232,7 +232,7 @@ impl Tree {
             format!("is nested more than {MAX_DEPTH} deep")
         } else if self.tests > MAX_TESTS {
             format!(
-                "asks more than {MAX_TESTS} things; many values of one field go into one list, by \
+                "must have at most {MAX_TESTS} conditions; for many values of one field, use \
                  `in`"
             )
         } else {

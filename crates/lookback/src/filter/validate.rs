@@ -69,7 +69,9 @@ fn validate_list_length(length: usize) -> Result<(), Problem> {
 
 fn validate_text(text: &str) -> Result<(), Problem> {
     if text.contains('\0') {
-        return Err(Problem::new("holds a NUL character, which no record does"));
+        return Err(Problem::new(
+            "contains a NUL character, which no record contains",
+        ));
     }
     Ok(())
 }

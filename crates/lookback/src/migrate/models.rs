@@ -198,7 +198,7 @@ impl Reader {
             self.wrong(if before == definition.model {
                 "the model is given twice".to_owned()
             } else {
-                format!("the table is that of {before} already")
+                format!("the table already belongs to {before}")
             });
         }
         let mut table = Table {

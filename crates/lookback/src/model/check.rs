@@ -19,7 +19,7 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             }
             if let Some(at) = nul(text) {
                 return refuse(format!(
-                    "holds a NUL character (at byte {at}), which PostgreSQL text cannot"
+                    "contains a NUL character (at byte {at}), which PostgreSQL text cannot store"
                 ));
             }
             if column.not_blank && text.trim().is_empty() {
@@ -115,7 +115,7 @@ fn in_range(number: i64, column: &ColumnDef) -> Result<(), FieldError> {
 fn too_long(bytes: usize, column: &ColumnDef) -> Option<String> {
     (bytes > column.max_bytes).then(|| {
         format!(
-            "is {bytes} bytes long; at most {} are taken",
+            "is {bytes} bytes long, over the limit of {}",
             column.max_bytes
         )
     })
@@ -151,7 +151,9 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
     let text = |text: &str, size: &mut usize| {
         *size += text.len() + 2;
         match nul(text) {
-            Some(_) => Err("holds a NUL character, which PostgreSQL jsonb cannot".to_owned()),
+            Some(_) => {
+                Err("contains a NUL character, which PostgreSQL jsonb cannot store".to_owned())
+            }
             None => Ok(()),
         }
     };
@@ -231,11 +233,11 @@ mod tests {
         );
         assert_eq!(
             problem::<Log>("message", Value::Text("a\0b".into())),
-            "message: holds a NUL character (at byte 1), which PostgreSQL text cannot"
+            "message: contains a NUL character (at byte 1), which PostgreSQL text cannot store"
         );
         assert_eq!(
             problem::<Log>("message", Value::Text("x".repeat(80_000_000).into())),
-            "message: is 80000000 bytes long; at most 1048576 are taken"
+            "message: is 80000000 bytes long, over the limit of 1048576"
         );
         assert_eq!(
             problem::<Log>("message", Value::Null),
@@ -268,7 +270,7 @@ mod tests {
         let meta = crate::json!({"user": {"names": ["a", "b\0"]}});
         assert_eq!(
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(meta))),
-            "meta.user.names.1: holds a NUL character, which PostgreSQL jsonb cannot"
+            "meta.user.names.1: contains a NUL character, which PostgreSQL jsonb cannot store"
         );
     }
 
@@ -293,7 +295,11 @@ mod tests {
             "meta: is a number too large or too fine for PostgreSQL jsonb"
         );
         let many = format!("[{}]", ["1e131071"; 100].join(","));
-        assert!(json(&many).contains("at most 8388608"), "{}", json(&many));
+        assert!(
+            json(&many).contains("over the limit of 8388608"),
+            "{}",
+            json(&many)
+        );
     }
 
     #[test]
@@ -316,7 +322,7 @@ mod tests {
         assert_eq!(at("2026-01-31T08:30:00Z"), "accepted");
         assert_eq!(
             at("9999-12-31T23:59:59-23:59"),
-            "created_at: is not of the years 1 to 9999"
+            "created_at: must be in the years 1 to 9999"
         );
     }
 }

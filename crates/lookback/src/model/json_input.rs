@@ -105,7 +105,7 @@ impl JsonInput {
     fn unknown(&self, name: &str) -> String {
         if let Some(column) = self.table.column(name) {
             return match column.role {
-                ColumnRole::CreatedAt => "is set when the record is made".to_owned(),
+                ColumnRole::CreatedAt => "is set when the record is created".to_owned(),
                 ColumnRole::Plain => "is filled in by the database and cannot be given".to_owned(),
                 _ => "is filled in by Lookback and cannot be given".to_owned(),
             };

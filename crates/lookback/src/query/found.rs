@@ -142,11 +142,11 @@ impl<M: Model> QueryBuilder<M> {
         match (terms, self.similar_to) {
             (Some(_), Some(_)) => refuse(
                 "similar_to",
-                "does not go with a search; leave one of them out",
+                "cannot be combined with a search; leave one of them out",
             ),
             (None, Some(_)) if !self.order.is_empty() => refuse(
                 "order_by",
-                "does not go with similar_to, whose order is the nearest first",
+                "cannot be combined with similar_to, whose order is the nearest first",
             ),
             (None, Some(id)) => Ok(PageSource::Found(self.clone(), SearchTarget::SimilarTo(id))),
             (None, None) => Ok(PageSource::Ordered(self.clone())),
@@ -158,7 +158,7 @@ impl<M: Model> QueryBuilder<M> {
                     None => Ok(PageSource::Ordered(narrowed)),
                     Some(_) if !self.order.is_empty() => refuse(
                         "order_by",
-                        "does not go with a search, whose order is the best hit first",
+                        "cannot be combined with a search, whose order is the best hit first",
                     ),
                     Some(query) => Ok(PageSource::Found(narrowed, SearchTarget::Words(query))),
                 }
@@ -417,7 +417,7 @@ impl<M: Model> QueryBuilder<M> {
                 table.name,
                 "similar_to",
                 format!(
-                    "record {id} has an embedding of zeros, which nothing is near to; update the record, or choose another"
+                    "record {id} has an embedding of zeros, which has no similar records; update the record, or choose another"
                 ),
             ));
         }

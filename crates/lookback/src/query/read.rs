@@ -157,7 +157,7 @@ impl<M: Model> QueryBuilder<M> {
         if self.start.is_some() && self.offset > 0 {
             return refuse(
                 "offset",
-                "does not go with a cursor; give one of them".into(),
+                "cannot be combined with a cursor; give one of them".into(),
             );
         }
         Ok(())

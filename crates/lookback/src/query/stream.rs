@@ -110,14 +110,14 @@ impl<M: Model> QueryBuilder<M> {
             return Err(Error::invalid_field(
                 table.name,
                 "search",
-                "does not go with a stream; list what it finds, page by page",
+                "cannot be combined with a stream; list what it finds, page by page",
             ));
         }
         if self.similar_to.is_some() {
             return Err(Error::invalid_field(
                 table.name,
                 "similar_to",
-                "does not go with a stream; list what is like it, page by page",
+                "cannot be combined with a stream; list similar records page by page",
             ));
         }
         self.check_no_if_updated_at("a stream")?;
@@ -127,7 +127,7 @@ impl<M: Model> QueryBuilder<M> {
             return Err(Error::invalid_field(
                 table.name,
                 "before",
-                "does not go with a stream, which goes forward; give after",
+                "cannot be combined with a stream, which only reads forward; use after",
             ));
         }
         self.check_offset()?;

@@ -138,7 +138,7 @@ impl<M: Model> QueryBuilder<M> {
             None => Err(Error::conflict(FieldError::new(
                 key.field,
                 format!(
-                    "is that of a {} record (unique key {})",
+                    "is already used by a {} record (unique key {})",
                     match self.deleted {
                         Deleted::Only => "live",
                         _ => "deleted",

@@ -118,7 +118,7 @@ impl<T: ArrayElement> ColumnValue for Vec<T> {
         };
         let read = |(index, item): (usize, Json)| match item {
             Json::Null => Err(Problem::new(format!(
-                "element {index} is null; an array here holds values only"
+                "element {index} is null; elements of an array must not be null"
             ))),
             item => T::from_json(item)
                 .map_err(|problem| Problem::new(format!("element {index} {problem}"))),
@@ -148,7 +148,7 @@ pub(super) fn encode(
         let start = buffer.len();
         buffer.extend_from_slice(&0_i32.to_be_bytes());
         if matches!(item.encode_into(buffer)?, IsNull::Yes) {
-            return Err("an array here holds no null".into());
+            return Err("elements of an array must not be null".into());
         }
         let length = i32::try_from(buffer.len() - start - 4)?;
         buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
@@ -168,7 +168,7 @@ fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
         ColumnType::Float8 => Ok(701),
         ColumnType::Timestamptz => Ok(1184),
         ColumnType::Jsonb => Ok(3802),
-        other => Err(format!("there is no array of {} here", other.sql()).into()),
+        other => Err(format!("arrays of {} are not supported", other.sql()).into()),
     }
 }
 

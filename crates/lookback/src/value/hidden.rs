@@ -54,7 +54,9 @@ impl<T> fmt::Debug for Hidden<T> {
 ///
 /// ```
 /// # use chrono::{DateTime, Utc};
-/// # use lookback::{Embedding, Hidden, Opaque, model};
+/// # use lookback::embedding::Embedding;
+/// # use lookback::model;
+/// # use lookback::value::{Hidden, Opaque};
 /// #[model(table = "pages", search(title), index("pages_words_idx", "USING gin (words)"))]
 /// pub struct Page {
 ///     pub id: i64,

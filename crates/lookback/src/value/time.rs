@@ -13,7 +13,7 @@ pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-
 /// Checks that RFC 3339 can express a time. Otherwise its text could not be
 /// parsed.
 pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
-    (!(1..=9999).contains(&time.year())).then_some("is not of the years 1 to 9999")
+    (!(1..=9999).contains(&time.year())).then_some("must be in the years 1 to 9999")
 }
 
 /// Parses a time. Relative times are relative to `now`.

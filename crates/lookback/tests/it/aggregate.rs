@@ -423,11 +423,11 @@ async fn group_by_text_with_text_measures_returns_json() {
     path__avg: avg is not worked out of text (it has distinct, min, max)
     duration__p101: is not a percentile from p0 to p100
     body__max: max is not worked out of jsonb (it has distinct)
-    measures: names nothing to work out; give at least one, such as count
+    measures: must have at least one measure, such as count
     password_hash: is not a field of users, which has id, email, role, created_at, updated_at, deleted_at
     error_rate: 95 is not a share from 0 to 1, such as 0.95
-    search: does not go with numbers about many records
-    limit: does not go with groups of records
+    search: cannot be combined with numbers about many records
+    limit: cannot be combined with groups of records
     ");
 }
 

@@ -194,17 +194,17 @@ async fn update_all_is_all_or_nothing_and_requires_filter() {
     ];
     assert!(missing.iter().all(lookback::Error::is_invalid));
     insta::assert_snapshot!(missing.map(|error| error.to_string()).join("\n"), @r"
-    filter: is missing; it says which records to change, and Filter::all() means every one
-    filter: is missing; it says which records to delete, and Filter::all() means every one
-    filter: is missing; it says which records to restore, and Filter::all() means every one
-    filter: is missing; it says which records to delete, and Filter::all() means every one
-    limit: does not go with records to delete
-    search: does not go with records to delete
-    if_updated_at: does not go with records to delete: it is of one record, written by its id
-    filter: does not go with a record to create
-    offset: does not go with records to create
-    limit: does not go with a record read by its id
-    if_updated_at: does not go with records to list: it is of one record, written by its id
+    filter: is required; use Filter::all() for every one of the records to change
+    filter: is required; use Filter::all() for every one of the records to delete
+    filter: is required; use Filter::all() for every one of the records to restore
+    filter: is required; use Filter::all() for every one of the records to delete
+    limit: cannot be combined with records to delete
+    search: cannot be combined with records to delete
+    if_updated_at: cannot be combined with records to delete: it applies to a write of one record by its id
+    filter: cannot be combined with a record to create
+    offset: cannot be combined with records to create
+    limit: cannot be combined with a record read by its id
+    if_updated_at: cannot be combined with records to list: it applies to a write of one record by its id
     ");
 }
 

@@ -69,7 +69,7 @@ async fn create_many_names_each_invalid_record_and_stores_none() {
         .await
         .unwrap_err();
     assert!(error.is_invalid());
-    insta::assert_snapshot!(error, @"record 1, message: must not be blank; record 3, source: holds a NUL character (at byte 0), which PostgreSQL text cannot; record 3, message: must not be blank");
+    insta::assert_snapshot!(error, @"record 1, message: must not be blank; record 3, source: contains a NUL character (at byte 0), which PostgreSQL text cannot store; record 3, message: must not be blank");
     assert_eq!(
         Log::records().count(&db.pool).await.unwrap().value(),
         20_000

@@ -34,9 +34,9 @@ async fn list_of_invalid_query_names_the_problem() {
 limit: 10001 is more than 10000; read page by page
 offset: is beyond the last record of any table
 level: `verbose` is not one of debug, info, warn, error
-message: the pattern ends in \, which takes the character after it; write \\ for one \
-similar_to: does not go with a search; leave one of them out
-order_by: does not go with a search, whose order is the best hit first
+message: the pattern ends in \, which escapes the next character; write \\ for one \
+similar_to: cannot be combined with a search; leave one of them out
+order_by: cannot be combined with a search, whose order is the best hit first
 ");
 }
 

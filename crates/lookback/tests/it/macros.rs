@@ -85,7 +85,7 @@ async fn model_macro_generates_working_reads_and_writes() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "title: is 33 bytes long; at most 20 are taken; stars: 6 is not from 0 to 5"
+        "title: is 33 bytes long, over the limit of 20; stars: 6 is not from 0 to 5"
     );
     let found = Note::records()
         .filter(Note::state().eq("in_progress") & Note::stars().gte(3))

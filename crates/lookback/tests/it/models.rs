@@ -289,7 +289,7 @@ mod mistakes {
         assert!(error.is_schema());
         insta::assert_snapshot!(error, @r#"
         Plain: it is stored as text; an enum type has a name: #[column_enum(type = "…")]
-        Land (table sales.countries): the table is that of Country already
+        Land (table sales.countries): the table already belongs to Country
         Land (table sales.countries): the enum type sales.mood has the values bad here, and it's ok, very_happy in Order (table sales."Orders")
         Time (table times): column at: its default differs for each record; give the database one, too: #[column(default = …, sql_default = "now()")]
         Order (table sales."Orders"): the model is given twice

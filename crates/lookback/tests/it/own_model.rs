@@ -199,7 +199,7 @@ async fn upsert_accepts_any_unique_key() {
     assert!(held.is_conflict());
     assert_eq!(
         held.to_string(),
-        "number: is that of a deleted record (unique key tickets_number_key)"
+        "number: is already used by a deleted record (unique key tickets_number_key)"
     );
     let still = records
         .clone()

@@ -374,7 +374,7 @@ async fn cursor_of_another_list_is_refused() {
     after: is not a cursor; give one that a page of this list came with
     before: is not a cursor; give one that a page of this list came with
     after: is a cursor of another version of Lookback
-    offset: does not go with a cursor; give one of them
+    offset: cannot be combined with a cursor; give one of them
     after: is a cursor of another list than this search
     after: is a cursor of another table, not of logs
     limit: 10001 is more than 10000; read page by page

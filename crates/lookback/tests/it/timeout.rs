@@ -78,7 +78,7 @@ async fn read_that_exceeds_timeout_is_stopped() {
         assert!(!error.is_retryable(), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "logs: nothing within 60 ms, so the read was stopped"
+            "logs: the read took longer than 60 ms and was stopped"
         );
         assert_eq!(error.remedy(), Some(Remedy::NarrowQuery));
     }

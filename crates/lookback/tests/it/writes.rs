@@ -102,7 +102,7 @@ async fn create_with_invalid_fields_names_each() {
     let bad = NewLog::new("a\0b", Level::Info, "\t").meta(json!({"k": "v\0"}));
     let error = Log::records().create(&db.pool, bad).await.unwrap_err();
     assert!(error.is_invalid());
-    insta::assert_snapshot!(error, @"source: holds a NUL character (at byte 1), which PostgreSQL text cannot; message: must not be blank; meta.k: holds a NUL character, which PostgreSQL jsonb cannot");
+    insta::assert_snapshot!(error, @"source: contains a NUL character (at byte 1), which PostgreSQL text cannot store; message: must not be blank; meta.k: contains a NUL character, which PostgreSQL jsonb cannot store");
     let window = NewMetric::new(
         time("2026-01-01T00:00:30Z"),
         time("2026-01-01T00:01:30Z"),

@@ -94,7 +94,10 @@ pub(crate) fn flags_for(questions: &[Question]) -> String {
                 ..
             } = question;
             let new: Vec<String> = candidates.iter().map(ToString::to_string).collect();
-            let mut line = format!("the {kind} {gone} is gone, and {} is new: ", new.join(", "));
+            let mut line = format!(
+                "the {kind} {gone} was removed, and {} added: ",
+                new.join(", ")
+            );
             for candidate in candidates {
                 let name = question.new_name(candidate);
                 line.push_str(&format!(

@@ -80,7 +80,7 @@ pub(super) fn show(plan: &Plan) -> io::Result<()> {
 
 fn confirmed() -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("cannot ask: there is no terminal")
+        return Err(Failure::usage("cannot prompt: there is no terminal")
             .hint("add --yes to make these changes, or --explain to see them only"));
     }
     anstream::eprint!("Make these changes? [y/N] ");

@@ -281,7 +281,7 @@ fn explain(table: &Table, blocker: &RetentionBlocker) -> String {
             grouped(to.unsigned_abs())
         ),
         BlockerReason::TakesInserts { .. } => format!(
-            "{table}: {problem}, and is kept because it takes all inserts from its first id on"
+            "{table}: {problem}, and is kept because it receives all inserts from its first id on"
         ),
         BlockerReason::DefaultPartition => format!(
             "{table}: {problem}, and is kept as the default partition: lookback storage seal \

@@ -10,7 +10,7 @@ ALTER TABLE sales VALIDATE CONSTRAINT sales_twice__fits;
 
 -- file: change_finish
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of sales.twice that are no integer
+-- may fail on existing rows: values of sales.twice that cannot be converted to integer
 ALTER TABLE sales ALTER COLUMN twice TYPE integer;
 
 ALTER TABLE sales DROP CONSTRAINT sales_twice__fits;

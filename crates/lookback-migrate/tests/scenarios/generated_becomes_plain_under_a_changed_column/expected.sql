@@ -10,7 +10,7 @@ ALTER TABLE sales VALIDATE CONSTRAINT sales_price__fits;
 
 -- file: change_finish
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of sales.price that are no smallint
+-- may fail on existing rows: values of sales.price that cannot be converted to smallint
 ALTER TABLE sales ALTER COLUMN price TYPE smallint;
 
 ALTER TABLE sales DROP CONSTRAINT sales_price__fits;

@@ -2,7 +2,7 @@
 ALTER TABLE orders DROP COLUMN double;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of orders.total that are no integer
+-- may fail on existing rows: values of orders.total that cannot be converted to integer
 ALTER TABLE orders ALTER COLUMN total TYPE integer;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again

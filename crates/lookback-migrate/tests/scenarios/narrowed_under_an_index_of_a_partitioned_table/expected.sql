@@ -10,7 +10,7 @@ ALTER TABLE logs VALIDATE CONSTRAINT logs_b__fits;
 
 -- file: change_finish
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of logs.b that are no integer
+-- may fail on existing rows: values of logs.b that cannot be converted to integer
 ALTER TABLE logs ALTER COLUMN b TYPE integer;
 
 ALTER TABLE logs DROP CONSTRAINT logs_b__fits;

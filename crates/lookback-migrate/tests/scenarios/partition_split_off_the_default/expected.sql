@@ -10,7 +10,7 @@ CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('1') TO ('10');
 CREATE TABLE logs_default PARTITION OF logs DEFAULT;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: rows that no partition takes
+-- may fail on existing rows: rows that belong to no partition
 SET LOCAL row_security = off;
 INSERT INTO logs (id, a) OVERRIDING SYSTEM VALUE SELECT id, a FROM logs_default__old;
 DROP TABLE logs_default__old;

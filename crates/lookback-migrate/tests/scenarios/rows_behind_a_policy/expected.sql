@@ -8,7 +8,7 @@ CREATE TABLE logs (
 CREATE TABLE logs_default PARTITION OF logs DEFAULT;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: rows that no partition takes
+-- may fail on existing rows: rows that belong to no partition
 -- LOSES DATA: what no model has of logs: its triggers, grants and policies
 SET LOCAL row_security = off;
 INSERT INTO logs (id, source) OVERRIDING SYSTEM VALUE SELECT id, source FROM logs__old;

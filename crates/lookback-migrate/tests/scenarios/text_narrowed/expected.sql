@@ -8,7 +8,7 @@ ALTER TABLE logs VALIDATE CONSTRAINT logs_a__fits;
 
 -- file: change_finish
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of logs.a that are no character varying(5)
+-- may fail on existing rows: values of logs.a that cannot be converted to character varying(5)
 ALTER TABLE logs ALTER COLUMN a TYPE character varying(5);
 
 ALTER TABLE logs DROP CONSTRAINT logs_a__fits;

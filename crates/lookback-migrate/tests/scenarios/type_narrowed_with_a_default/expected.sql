@@ -8,7 +8,7 @@ ALTER TABLE orders VALIDATE CONSTRAINT orders_total__fits;
 
 -- file: change_finish
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
--- may fail on existing rows: values of orders.total that are no integer
+-- may fail on existing rows: values of orders.total that cannot be converted to integer
 ALTER TABLE orders ALTER COLUMN total TYPE integer;
 
 ALTER TABLE orders DROP CONSTRAINT orders_total__fits;

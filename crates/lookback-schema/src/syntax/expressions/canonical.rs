@@ -1025,7 +1025,7 @@ mod tests {
         insta::assert_snapshot!([error(" "), error("a > (1"), error("a)"), error("'x"), error("1; drop table t")].join("\n"), @"
         `` is not an expression: it is empty
         `a > (1` is not an expression: a `(` is not closed
-        `a)` is not an expression: a `)` closes nothing
+        `a)` is not an expression: unmatched `)`
         `'x` is not an expression: line 1: a string that is not closed
         `1; drop table t` is not an expression: it holds a semicolon
         ");

@@ -116,7 +116,7 @@ impl ConditionBuilder {
                 let (low, high) = (json_operand(&low), json_operand(&high));
                 if low.is_number() != high.is_number() {
                     return Err(Problem::new(
-                        "is between two numbers or two strings; a number in quotes is a string",
+                        "must have two numbers or two strings; a number in quotes is a string",
                     ));
                 }
                 let low = test(JsonTest::Compare(Comparison::Gte, low))?;
@@ -206,7 +206,7 @@ fn pair(raw: RawOperand) -> Result<(Word, Word), Problem> {
     match (items.next(), items.next(), items.next()) {
         (Some(low), Some(high), None) => Ok((low, high)),
         _ => Err(Problem::new(format!(
-            "takes the smallest and the largest value, between=1,5, and not {count} of them"
+            "must have the smallest and the largest value, between=1,5; got {count}"
         ))),
     }
 }

@@ -144,7 +144,7 @@ impl TextMeasures {
             Err(Error::invalid_field(
                 table.name,
                 "measures",
-                "names nothing to work out; give at least one, such as count",
+                "must have at least one measure, such as count",
             ))
         } else {
             Ok(Self(read))

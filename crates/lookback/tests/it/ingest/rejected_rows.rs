@@ -80,7 +80,7 @@ async fn batch_with_rows_that_fail_a_check_stores_the_others() {
     assert!(
         outcomes
             .iter()
-            .any(|outcomes| outcomes.starts_with("message: holds a NUL character"))
+            .any(|outcomes| outcomes.starts_with("message: contains a NUL character"))
     );
     let check = "violates check constraint \"odd\"";
     assert!(

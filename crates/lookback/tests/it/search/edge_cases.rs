@@ -145,7 +145,7 @@ async fn search_of_filters_alone_lists_in_requested_order() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "order_by: does not go with a search, whose order is the best hit first"
+        "order_by: cannot be combined with a search, whose order is the best hit first"
     );
 }
 

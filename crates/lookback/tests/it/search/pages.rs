@@ -99,7 +99,7 @@ async fn zero_embedding_is_near_nothing() {
             .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "similar_to: record 2 has an embedding of zeros, which nothing is near to; update the record, or choose another"
+            "similar_to: record 2 has an embedding of zeros, which has no similar records; update the record, or choose another"
         );
     }
 }

@@ -86,7 +86,7 @@ async fn similar_to_without_usable_embedding_is_error() {
         .unwrap_err();
     assert_eq!(
         both.to_string(),
-        "similar_to: does not go with a search; leave one of them out"
+        "similar_to: cannot be combined with a search; leave one of them out"
     );
     let ordered = Log::records()
         .similar_to(1)
