@@ -65,6 +65,7 @@ pub const ENCODER_VERSION: u32 = 2;
 ///    are ignored. The sums are divided by their length as a vector. If all are
 ///    zero, as for numbers alone, the embedding is the unit vector of the first
 ///    dimension.
+///
 /// A text of white space alone has no embedding: NULL, not a vector of zeros.
 ///
 /// Every step is exact or correctly rounded, so an embedding is the same on every

@@ -17,6 +17,7 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stderr,
+    clippy::missing_panics_doc,
     reason = "test code: a test without its database can only panic"
 )]
 
