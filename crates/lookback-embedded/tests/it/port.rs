@@ -18,7 +18,7 @@ fn taken_given_port_is_an_error() {
     let error = start_error(&place.server().port(port));
     assert!(error.is_port_conflict(), "{error:?}");
     assert_eq!(error.remedy(), Some(Remedy::ChoosePort));
-    let expected = format!("port {port} on 127.0.0.1 is taken");
+    let expected = format!("port {port} on 127.0.0.1 is in use");
     assert!(error.to_string().starts_with(&expected), "{error}");
 
     // Another program may take the free port before the server does.
