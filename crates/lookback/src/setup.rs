@@ -127,7 +127,8 @@ pub async fn check_encoder(conn: &mut PgConnection) -> Result<(), Error> {
 pub(crate) async fn recorded_encoder(conn: &mut PgConnection) -> Result<Option<String>, Error> {
     let row = sqlx::query("SELECT value FROM settings WHERE name = 'encoder_version'")
         .fetch_optional(conn)
-        .await?;
+        .await
+        .map_err(|error| Error::of_internal_table("settings", error))?;
     Ok(row.map(|row| row.try_get("value")).transpose()?)
 }
 

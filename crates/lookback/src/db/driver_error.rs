@@ -68,6 +68,17 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Translates the error of a statement on one internal table. A missing table is
+    /// recognised by its SQLSTATE, whatever the language of the server's messages.
+    pub(crate) fn of_internal_table(table: &str, source: sqlx::Error) -> Self {
+        match Self::from(source) {
+            error if error.sqlstate() == Some(sqlstate::UNDEFINED_TABLE) => Self::no_table(table),
+            error => error,
+        }
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         if let Some(refusal) = postgres_error(&source) {

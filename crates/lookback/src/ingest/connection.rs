@@ -215,9 +215,8 @@ pub(super) async fn delete_lane(conn: &mut PgConnection, row: i64) -> Result<(),
 /// Translates an error of a statement on `ingest_lanes`, whatever the language of the
 /// server's message.
 fn lane_error(error: sqlx::Error) -> Error {
-    let error = Error::from(error);
+    let error = Error::of_internal_table(LANES, error);
     match error.sqlstate() {
-        Some(sqlstate::UNDEFINED_TABLE) => Error::no_table(LANES),
         Some(sqlstate::UNIQUE_VIOLATION) => {
             Error::conflict(FieldError::new("name", "is the name of a lane already"))
         }
