@@ -246,7 +246,7 @@ impl ConfigFile {
             "the configuration file {path} sets {name}, which is allowed only in a file given explicitly"
         ))
         .hint(format!(
-            "if the file is yours: --config {path} or LOOKBACK_CONFIG; or set --{flag} or LOOKBACK_{variable} instead"
+            "if you trust the file, add --config {path} or set LOOKBACK_CONFIG={path}; otherwise use --{flag} or LOOKBACK_{variable}"
         )))
     }
 }

@@ -52,14 +52,14 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 2: level: `verbose` is not one of debug, info, warn, error
 ! warning: line 3: message: contains a NUL character (at byte 1), which PostgreSQL text cannot store
 ! warning: line 4: meta.k.0: contains a NUL character, which PostgreSQL jsonb cannot store
-! warning: line 5: meta.k: is a number too large or too fine for PostgreSQL jsonb
+! warning: line 5: meta.k: is a number too large or too precise for PostgreSQL jsonb
 ! warning: line 6: is not JSON: EOF while parsing an object at column 47
 ! warning: line 7: is not JSON: expected value at column 1
 ! warning: line 8: must be a JSON object such as {"message": "…"}
 ! warning: line 9: source: must be a string, not the number 7; level: is required, not null; message: is required; mesage: is not a field of logs; did you mean message?
 ! warning: line 10: created_at: `yesterday` is not a time with its zone, such as 2026-01-31T08:30:00Z
 ! warning: line 11: created_at: `2026-01-01 00:00:00` is not a time with its zone, such as 2026-01-31T08:30:00Z
-! warning: line 12: embedding: is filled in by Lookback and cannot be given; id: is filled in by Lookback and cannot be given
+! warning: line 12: embedding: is filled in by Lookback and cannot be set; id: is filled in by Lookback and cannot be set
 ! warning: line 13: is not JSON: unexpected end of hex escape at column 52
 ! warning: line 14: message: is not valid UTF-8 (byte 0xff at column 47)
 ! warning: line 15: message: is 83886080 bytes long, over the limit of 1048576

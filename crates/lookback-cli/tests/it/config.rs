@@ -141,7 +141,7 @@ fn programs_are_set_only_by_an_explicit_file() {
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
 ! error: the configuration file lookback.toml sets pg_bin, which is allowed only in a file given explicitly
-! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-bin or LOOKBACK_PG_BIN instead
+! hint: if you trust the file, add --config lookback.toml or set LOOKBACK_CONFIG=lookback.toml; otherwise use --pg-bin or LOOKBACK_PG_BIN
 [exit code 2]
 ");
     transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
@@ -161,7 +161,7 @@ timeout                       30s    default
     transcript!(lookback.run(&["pg", "start"]), @"
 $ lookback pg start
 ! error: the configuration file lookback.toml sets pg_user, which is allowed only in a file given explicitly
-! hint: if the file is yours: --config lookback.toml or LOOKBACK_CONFIG; or set --pg-user or LOOKBACK_PG_USER instead
+! hint: if you trust the file, add --config lookback.toml or set LOOKBACK_CONFIG=lookback.toml; otherwise use --pg-user or LOOKBACK_PG_USER
 [exit code 2]
 ");
     let ran = lookback

@@ -77,7 +77,7 @@ SOURCE  COUNT
 "#);
     transcript!(lookback.run(&["logs", "stats", "message__avg"]), @r#"
 $ lookback logs stats message__avg
-! error: message__avg: avg is not worked out of text (it has distinct, min, max)
+! error: message__avg: avg is not an aggregate of text (it has distinct, min, max)
 [exit code 2]
 "#);
     transcript!(lookback.run(&["logs", "stats", "--by", "created_at__5x"]), @r#"

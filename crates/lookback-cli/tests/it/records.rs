@@ -89,7 +89,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 ");
     transcript!(lookback.run(&["logs", "list", "levle=info", "id__in=1,x", "or(source=DB"]), @"
 $ lookback logs list levle=info id__in=1,x or(source=DB
-! error: levle: is not a field of logs; did you mean level?; id__in: `x` is not a whole number of 64 bits; or: at character 13, expected `,` or `)`, found the end
+! error: levle: is not a field of logs; did you mean level?; id__in: `x` is not a whole number of 64 bits; or: at character 13, expected `,` or `)`, got the end
 [exit code 2]
 ");
     let json = lookback

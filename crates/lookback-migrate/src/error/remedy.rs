@@ -18,7 +18,7 @@ pub enum Remedy {
     RunAgain,
     /// Do the same again: nothing was written.
     RunAgainUnchanged,
-    /// Apply again: the next run finds out what is already applied.
+    /// Apply again: the next run detects what is already applied.
     ApplyAgain,
     /// Apply again, with a longer `statement_timeout`.
     ApplyAgainWithTime,
@@ -159,7 +159,7 @@ pub enum Remedy {
     },
     /// Use the names of objects in the schema.
     NameObject,
-    /// Write the reverting file of the migration by hand.
+    /// Write the `.down.sql` file of the migration by hand.
     WriteDownFile,
     /// Use letters, digits and `_` in the name of a migration.
     UseMigrationName,
@@ -215,7 +215,7 @@ impl fmt::Display for Remedy {
         f.write_str(match self {
             Self::RunAgain => "run it again",
             Self::RunAgainUnchanged => "nothing was written; run it again",
-            Self::ApplyAgain => "run it again: it finds out what is applied",
+            Self::ApplyAgain => "run it again: it detects what is already applied",
             Self::ApplyAgainWithTime => {
                 "run it again; if statement_timeout cancelled it, raise that first"
             }

@@ -310,7 +310,7 @@ async fn introspection_notes_invalid_indexes_and_unsupported_objects() {
         insta::assert_snapshot!(notes.join("\n"), @"
         table heir is left out: it inherits from another, which is not in the schema
         table t: b_there NOT NULL b NOT VALID holds for new rows only and is read as if it held for all
-        table t: the constraint unheld is left out: `CHECK ((a > 0)) NOT ENFORCED` does not read as a constraint: `NOT` is too much
+        table t: the constraint unheld is left out: cannot parse `CHECK ((a > 0)) NOT ENFORCED` as a constraint: unexpected `NOT`
         table tuned has row-level security, which is not in the schema
         table tuned has storage parameters, which are not in the schema: fillfactor=70
         table tuned: the sequence of id has options, which are not in the schema

@@ -128,13 +128,13 @@ fn whole<'a, T>(
     what: &str,
     read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let of = || format!("`{text}` does not read as {what}");
+    let of = || format!("cannot parse `{text}` as {what}");
     let found = tokens(text).map_err(|error| Error::new(error.to_string()).of(of()))?;
     let mut reader = Reader { text, found, at: 0 };
     let result = read(&mut reader).map_err(|error| error.of(of()))?;
     match reader.peek() {
         None => Ok(result),
-        Some(rest) => Err(Error::new(format!("`{}` is too much", rest.text)).of(of())),
+        Some(rest) => Err(Error::new(format!("unexpected `{}`", rest.text)).of(of())),
     }
 }
 
@@ -561,8 +561,8 @@ impl<'a> Reader<'a> {
 
     fn unexpected(&self, wanted: &str) -> Error {
         match self.peek() {
-            Some(token) => Error::new(format!("{wanted} is expected at `{}`", token.text)),
-            None => Error::new(format!("{wanted} is expected at the end")),
+            Some(token) => Error::new(format!("expected {wanted}, got `{}`", token.text)),
+            None => Error::new(format!("expected {wanted}, got the end")),
         }
     }
 }
@@ -655,15 +655,15 @@ mod tests {
         ]
         .join("\n");
         insta::assert_snapshot!(errors, @"
-        `CHEK (a > 0)` does not read as a constraint: PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY or EXCLUDE is expected at `CHEK`
-        `CHECK a > 0` does not read as a constraint: `(` is expected at `a`
-        `CHECK (a > 0` does not read as a constraint: a `(` is not closed
-        `CHECK ()` does not read as a constraint: an expression is missing
-        `UNIQUE (a b)` does not read as a constraint: `,` or `)` is expected at `b`
-        `FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING` does not read as a constraint: NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT is expected at `NOTHING`
-        `PRIMARY KEY (a) WHERE b` does not read as a constraint: `WHERE` is too much
-        `USING gin` does not read as an index: `(` is expected at the end
-        `(a) WHERE` does not read as an index: an expression is missing
+        cannot parse `CHEK (a > 0)` as a constraint: expected PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY or EXCLUDE, got `CHEK`
+        cannot parse `CHECK a > 0` as a constraint: expected `(`, got `a`
+        cannot parse `CHECK (a > 0` as a constraint: a `(` is not closed
+        cannot parse `CHECK ()` as a constraint: an expression is missing
+        cannot parse `UNIQUE (a b)` as a constraint: expected `,` or `)`, got `b`
+        cannot parse `FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING` as a constraint: expected NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT, got `NOTHING`
+        cannot parse `PRIMARY KEY (a) WHERE b` as a constraint: unexpected `WHERE`
+        cannot parse `USING gin` as an index: expected `(`, got the end
+        cannot parse `(a) WHERE` as an index: an expression is missing
         ");
     }
 }

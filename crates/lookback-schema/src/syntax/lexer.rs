@@ -185,7 +185,7 @@ impl<'a> Lexer<'a> {
                     }
                 }
                 (Some(_), _) => self.at += 1,
-                (None, _) => return Err(self.error(start, "a comment that is not closed")),
+                (None, _) => return Err(self.error(start, "unterminated comment")),
             }
         }
     }
@@ -197,9 +197,9 @@ impl<'a> Lexer<'a> {
         loop {
             match self.peek(0) {
                 None if quote == b'"' => {
-                    return Err(self.error(start, "a name in quotes that is not closed"));
+                    return Err(self.error(start, "unterminated quoted identifier"));
                 }
-                None => return Err(self.error(start, "a string that is not closed")),
+                None => return Err(self.error(start, "unterminated string")),
                 Some(b'\\') if escapes => self.at += 2,
                 Some(byte) if byte == quote => {
                     self.at += 1;
@@ -233,7 +233,7 @@ impl<'a> Lexer<'a> {
                 self.at += length + tag.len();
                 Ok(TokenKind::String)
             }
-            None => Err(self.error(start, "a dollar-quoted string that is not closed")),
+            None => Err(self.error(start, "unterminated dollar-quoted string")),
         }
     }
 

@@ -68,7 +68,7 @@ impl StatementKind<'_> {
 ///
 /// # Errors
 ///
-/// A string, name or comment that is not closed.
+/// An unterminated string, quoted identifier or comment.
 pub fn statement_kind(sql: &str) -> Result<StatementKind<'_>, LexError> {
     let tokens = tokens(sql)?;
     let words = Words {

@@ -17,7 +17,7 @@ pub struct Statement<'a> {
 ///
 /// # Errors
 ///
-/// A string, name or comment that is not closed, with its line.
+/// An unterminated string, quoted identifier or comment, with its line.
 pub fn statements(sql: &str) -> Result<Vec<Statement<'_>>, LexError> {
     let mut found = Vec::new();
     let mut current: Vec<Token<'_>> = Vec::new();
@@ -120,15 +120,12 @@ mod tests {
     #[test]
     fn statements_with_unclosed_quote_or_comment_name_the_line() {
         let error = |sql| statements(sql).unwrap_err().to_string();
-        assert_eq!(
-            error("SELECT 1;\nSELECT 'x"),
-            "line 2: a string that is not closed"
-        );
-        assert_eq!(error("/* /* */"), "line 1: a comment that is not closed");
+        assert_eq!(error("SELECT 1;\nSELECT 'x"), "line 2: unterminated string");
+        assert_eq!(error("/* /* */"), "line 1: unterminated comment");
         assert_eq!(
             error("\n\n$a$ b"),
-            "line 3: a dollar-quoted string that is not closed"
+            "line 3: unterminated dollar-quoted string"
         );
-        assert_eq!(error("\"a"), "line 1: a name in quotes that is not closed");
+        assert_eq!(error("\"a"), "line 1: unterminated quoted identifier");
     }
 }

@@ -112,7 +112,7 @@ impl FromStr for DataType {
         let (ty, taken) = Self::read(&found).map_err(|error| wrong(format!(": {error}")))?;
         match found.get(taken) {
             None => Ok(ty),
-            Some(rest) => Err(wrong(format!(": `{}` is too much", rest.text))),
+            Some(rest) => Err(wrong(format!(": unexpected `{}`", rest.text))),
         }
     }
 }
@@ -377,7 +377,7 @@ mod tests {
         assert_eq!(error(""), "`` is not a type: a type is missing");
         assert_eq!(
             error("text text"),
-            "`text text` is not a type: `text` is too much"
+            "`text text` is not a type: unexpected `text`"
         );
         assert_eq!(
             error("varchar(10"),

@@ -80,7 +80,7 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
                 pair.push_grouped(text);
             }
         }
-        Node::Searched(_) => unreachable!("a search puts it into its query, and into no filter"),
+        Node::Searched(_) => unreachable!("only searches contain it, and filters do not"),
         Node::Invalid(_) => unreachable!("`unformattable` found it"),
     }
 }

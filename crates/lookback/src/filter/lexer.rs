@@ -71,7 +71,7 @@ impl<'a> Lexer<'a> {
             Some(_) => Quoted(self.rest()).to_string(),
         };
         Problem::new(format!(
-            "at character {}, expected {what}, found {found}",
+            "at character {}, expected {what}, got {found}",
             self.position()
         ))
     }
@@ -114,7 +114,7 @@ impl<'a> Lexer<'a> {
             }
         }
         Err(Problem::new(format!(
-            "the quote at character {} has no end",
+            "the quote at character {} is not closed",
             start.position()
         )))
     }

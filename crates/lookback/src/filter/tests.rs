@@ -344,7 +344,7 @@ fn to_text_of_too_large_filter_is_an_error() {
         .expect_err("too many");
     assert_eq!(
         many.to_string(),
-        "id: a list takes at most 1000000 values, not 1000001"
+        "id: a list must have at most 1000000 values, got 1000001"
     );
 }
 
@@ -365,7 +365,7 @@ fn json_path_over_100_keys_is_refused() {
         at.eq(1)
     };
     assert_eq!(parse(&format!("meta.{}__is=1", keys(100))), typed(99));
-    let message = "a path into JSON has at most 100 keys, not";
+    let message = "a path into JSON must have at most 100 keys, got";
     assert_eq!(
         typed(100).to_text().expect_err("101 keys").to_string(),
         format!("meta: {message} 101")

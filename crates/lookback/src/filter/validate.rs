@@ -28,7 +28,7 @@ impl Test {
             Self::Json(path, test) => {
                 if path.len() > MAX_KEYS {
                     return Err(Problem::new(format!(
-                        "a path into JSON has at most {MAX_KEYS} keys, not {}",
+                        "a path into JSON must have at most {MAX_KEYS} keys, got {}",
                         path.len()
                     )));
                 }
@@ -61,7 +61,7 @@ impl JsonTest {
 fn validate_list_length(length: usize) -> Result<(), Problem> {
     if length > MAX_LIST {
         return Err(Problem::new(format!(
-            "a list takes at most {MAX_LIST} values, not {length}"
+            "a list must have at most {MAX_LIST} values, got {length}"
         )));
     }
     Ok(())

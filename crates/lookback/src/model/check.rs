@@ -166,7 +166,7 @@ fn walk(json: &Json, depth: usize, path: &mut Vec<String>, size: &mut usize) -> 
             // As `jsonb` prints it: `1e5` is stored and read as `100000`.
             let (before, after) = digits(number.as_str())
                 .filter(|(before, after)| *before <= MAX_WHOLE && *after <= MAX_FRACTION)
-                .ok_or("is a number too large or too fine for PostgreSQL jsonb")?;
+                .ok_or("is a number too large or too precise for PostgreSQL jsonb")?;
             *size += usize::try_from(before + after).unwrap_or(usize::MAX);
             Ok(())
         }
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(json("1e131071"), "accepted");
         assert_eq!(
             json("1e131072"),
-            "meta: is a number too large or too fine for PostgreSQL jsonb"
+            "meta: is a number too large or too precise for PostgreSQL jsonb"
         );
         let many = format!("[{}]", ["1e131071"; 100].join(","));
         assert!(

@@ -106,8 +106,8 @@ impl JsonInput {
         if let Some(column) = self.table.column(name) {
             return match column.role {
                 ColumnRole::CreatedAt => "is set when the record is created".to_owned(),
-                ColumnRole::Plain => "is filled in by the database and cannot be given".to_owned(),
-                _ => "is filled in by Lookback and cannot be given".to_owned(),
+                ColumnRole::Plain => "is filled in by the database and cannot be set".to_owned(),
+                _ => "is filled in by Lookback and cannot be set".to_owned(),
             };
         }
         let taken = || {

@@ -29,7 +29,7 @@ pub trait Keys<M: Model>: Selection<M> {}
 /// The aggregates of each group: [`count()`], a method of a column such as
 /// [`avg`](Column::avg), or a tuple of up to eight.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not worked out of many records of `{M}`",
+    message = "`{Self}` is not an aggregate of records of `{M}`",
     note = "give count(), or min, max, avg, sum, percentile or count_distinct of a column, \
             or a tuple of them"
 )]
@@ -286,8 +286,8 @@ impl<M: Model> QueryBuilder<M> {
         measures: A,
     ) -> Result<A::Row, Error> {
         let table = M::TABLE;
-        self.check_only_filters("numbers about many records")?;
-        self.check_no_if_updated_at("numbers about many records")?;
+        self.check_only_filters("aggregates")?;
+        self.check_no_if_updated_at("aggregates")?;
         let mut sql = Sql::default();
         let shape = Selected(&measures);
         let list = Shape::<M>::list(&shape, &mut sql)?;
@@ -361,7 +361,7 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         let rows = session.end(table, rows).await?;
         if rows.len() > MAX_LIMIT as usize {
             return refuse(format!(
-                "makes more than {MAX_LIMIT} groups; filter, take longer stretches of time, \
+                "makes more than {MAX_LIMIT} groups; add a filter, use longer time buckets, \
                  or ask for the top ones"
             ));
         }

@@ -415,18 +415,18 @@ async fn group_by_text_with_text_measures_returns_json() {
     ];
     insta::assert_snapshot!(messages.join("\n"), @r"
     levle: is not a field of logs; did you mean level?
-    level__1h: level is not a time, and has no stretches to group by; write level
+    level__1h: level is not a time, and has no time buckets; write level
     created_at__1fortnight: `1fortnight` is not a length such as 30s, 5m, 1h or 7d, or day, week, month, quarter or year
     group_by: names no field; give at least one
-    total: is not a measure; write count, or field__avg, field__p95 and the like
-    duration__mean: mean is not worked out of integer; did you mean max? (it has distinct, min, max, avg, sum, p50, p95, p99)
-    path__avg: avg is not worked out of text (it has distinct, min, max)
+    total: must be an aggregate, such as count, field__avg or field__p95
+    duration__mean: mean is not an aggregate of integer; did you mean max? (it has distinct, min, max, avg, sum, p50, p95, p99)
+    path__avg: avg is not an aggregate of text (it has distinct, min, max)
     duration__p101: is not a percentile from p0 to p100
-    body__max: max is not worked out of jsonb (it has distinct)
+    body__max: max is not an aggregate of jsonb (it has distinct)
     measures: must have at least one measure, such as count
     password_hash: is not a field of users, which has id, email, role, created_at, updated_at, deleted_at
     error_rate: 95 is not a share from 0 to 1, such as 0.95
-    search: cannot be combined with numbers about many records
+    search: cannot be combined with aggregates
     limit: cannot be combined with groups of records
     ");
 }

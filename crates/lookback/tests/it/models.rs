@@ -226,7 +226,7 @@ async fn model_with_quoted_names_and_any_types_round_trips() {
     let error = serde_json::from_str::<NewOrder>(r#"{"email": "e", "double": 1, "words": 2}"#);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "double: is filled in by the database and cannot be given; words: is not a field of \
+        "double: is filled in by the database and cannot be set; words: is not a field of \
          Orders, which has email, country, note, Odd name, total, new, type, created_at"
     );
     let json = r#"{"email": "e", "Odd name": "it's ok", "new": true, "type": null}"#;

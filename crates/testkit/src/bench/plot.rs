@@ -162,7 +162,7 @@ impl Axis {
         for value in values {
             assert!(
                 value > 0.0 || scale == Scale::Linear,
-                "{value} has no place on a logarithmic scale"
+                "cannot plot {value} on a logarithmic scale"
             );
             low = low.min(value);
             high = high.max(value);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "0 has no place on a logarithmic scale")]
+    #[should_panic(expected = "cannot plot 0 on a logarithmic scale")]
     fn svg_of_zero_on_logarithmic_scale_panics() {
         let mut growth = Growth::new("x", "rows", "ms");
         growth.point("a", 1, 0.0);

@@ -67,7 +67,7 @@ async fn lost_connection_rolls_back_the_file() {
     insta::assert_snapshot!(error, @"
     error: 20260102000000_next.sql, line 2 (statement 2 of 2): terminating connection due to administrator command (SQLSTATE 57P01)
         state: rolled back; the database is as after 20260101000000_orders.sql
-    hint: run it again: it finds out what is applied
+    hint: run it again: it detects what is already applied
     ");
     shop.conn = shop.another().await;
     assert_eq!(

@@ -1026,7 +1026,7 @@ mod tests {
         `` is not an expression: it is empty
         `a > (1` is not an expression: a `(` is not closed
         `a)` is not an expression: unmatched `)`
-        `'x` is not an expression: line 1: a string that is not closed
+        `'x` is not an expression: line 1: unterminated string
         `1; drop table t` is not an expression: it holds a semicolon
         ");
     }

@@ -42,7 +42,7 @@ impl TextKeys {
             let bucket = match bucket {
                 Some(_) if def.ty != ColumnType::Timestamptz => {
                     return Err(refuse(format!(
-                        "{name} is not a time, and has no stretches to group by; write {name}"
+                        "{name} is not a time, and has no time buckets; write {name}"
                     )));
                 }
                 Some(bucket) => Some(
@@ -128,7 +128,7 @@ impl TextMeasures {
                     return Err(Error::invalid_field(
                         table.name,
                         text,
-                        "is not a measure; write count, or field__avg, field__p95 and the like",
+                        "must be an aggregate, such as count, field__avg or field__p95",
                     ));
                 }
                 (name, Some(function)) => {
@@ -188,7 +188,7 @@ fn function_named(column: &ColumnDef, name: &str) -> Result<AggregateFunction, S
         .map(|near| format!("; did you mean {near}?"))
         .unwrap_or_default();
     Err(format!(
-        "{name} is not worked out of {}{near} (it has {})",
+        "{name} is not an aggregate of {}{near} (it has {})",
         column.ty.sql(),
         offered.join(", ")
     ))

@@ -273,7 +273,7 @@ async fn json_path_over_100_keys_is_refused() {
     let error = query.list(&db.pool).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "meta: a path into JSON has at most 100 keys, not 400001"
+        "meta: a path into JSON must have at most 100 keys, got 400001"
     );
     // The longest path is accepted.
     let at = (1..100).fold(Log::meta().key("a"), |at, _| at.key("a"));
