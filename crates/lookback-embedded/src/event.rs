@@ -16,7 +16,7 @@ pub enum Event {
     },
     /// Another process or thread holds a lock; the call continues when it is released.
     WaitingForLock {
-        /// The lock.
+        /// The lock file.
         lock: PathBuf,
         /// The description that the holder wrote into the lock file.
         holder: String,

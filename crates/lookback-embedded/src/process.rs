@@ -19,7 +19,7 @@ pub(crate) struct ProgramOutput {
     pub(crate) stderr: String,
 }
 
-/// Creates a command with an environment of its own.
+/// Creates a command with a separate environment.
 ///
 /// `PG*` variables of the caller have no effect, and messages are in English.
 pub(crate) fn clean_command(program: &Path, home: &Path) -> Command {

@@ -47,7 +47,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
         Box::pin(async { Ok(()) })
     }
 
-    /// Runs under the lock, after the last pending file.
+    /// Runs under the lock, after the last pending file was applied.
     fn after_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
         let _ = conn;
         Box::pin(async { Ok(()) })

@@ -62,7 +62,7 @@ pub enum Change {
     /// `DROP TYPE`
     DropEnum(Name),
     /// `CREATE TABLE` with its primary key and checks; other constraints and
-    /// indexes are changes of their own
+    /// indexes are separate changes
     CreateTable {
         /// The table.
         name: Name,
@@ -299,7 +299,7 @@ pub enum Change {
         /// Its definition.
         partition: Partition,
     },
-    /// `DETACH PARTITION`: turns the partition into a table of its own
+    /// `DETACH PARTITION`: turns the partition into a separate table
     DetachPartition {
         /// The partitioned table.
         table: Name,

@@ -54,8 +54,8 @@ fn main() {
         }
     }
 
-    let mut report = Report::new("encode", "messages a second on one core");
-    report.note("limit, messages a second", LIMIT);
+    let mut report = Report::new("encode", "messages per second on one core");
+    report.note("limit, messages per second", LIMIT);
     match instructions() {
         Ok(count) => report.note("instructions a message", count),
         Err(problem) => report.note("instructions a message", format!("not counted: {problem}")),

@@ -58,7 +58,7 @@ async fn main() {
     // The bytes of a COPY of these rows, as written by the server.
     written(&db.pool, lines(rows)).await;
     let bytes = copy_out(&db.pool).await;
-    report.note("bytes a row", bytes.len() as u64 / rows);
+    report.note("bytes per row", bytes.len() as u64 / rows);
     create_bare_table(&db.pool, "plain").await;
 
     let mut contest = Contest::new();
@@ -120,13 +120,13 @@ async fn main() {
     let writer = rows as f64 / contest.times("writer, logs as migrated").median();
     let raw = rows as f64 / contest.times("raw COPY, primary key only").median();
     report.ratio(
-        "rows a second against raw COPY",
+        "rows per second against raw COPY",
         writer / raw,
         Target::AtLeast(0.7),
     );
     let indexed = more as f64 / indexed.median();
     report.ratio(
-        "rows a second against search indexes",
+        "rows per second against search indexes",
         writer / indexed,
         Target::AtLeast(50.0),
     );

@@ -15,7 +15,7 @@
 //!
 //! Both on two servers: that of the tests, which is not durable, and a durable one,
 //! like that of an application. Another connection reads one of the rows repeatedly:
-//! it shows when they are gone for everyone, and how long it was delayed.
+//! it shows when they are gone for other sessions, and how long it was delayed.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
@@ -104,7 +104,7 @@ async fn compare(on: &str, server: &str, ids: i64, report: &mut Report) {
     }
     let peer = contest.times(PEER).median();
     for (until, what) in [
-        ("until its rows are gone for everyone", PRUNE_GONE),
+        ("until its rows are gone for every query", PRUNE_GONE),
         ("until its space is free on the disk", PRUNE_FREE),
         ("until it returns, with orphans deleted", PRUNE),
     ] {

@@ -59,8 +59,8 @@ async fn main() {
     report.note("rows", most);
     report.note("searches", SEARCHES);
     let mut latency = Growth::new("Time of a search", "rows", "milliseconds");
-    let mut sealing = Growth::new("Sealing", "rows", "rows a second");
-    let mut space = Growth::new("Bytes a row", "rows", "bytes");
+    let mut sealing = Growth::new("Sealing", "rows", "rows per second");
+    let mut space = Growth::new("Bytes per row", "rows", "bytes");
     let mut there = 0;
     for rows in steps {
         load(&db.pool, there, rows).await;
@@ -140,7 +140,7 @@ async fn sizes(pool: &PgPool, rows: u64, space: &mut Growth) {
     };
     space.point("logs", rows, of("logs").await);
     space.point("blocks", rows, of("search_blocks").await);
-    space.point("kinds", rows, of("search_postings").await);
+    space.point("postings", rows, of("search_postings").await);
     space.point("templates", rows, of("search_templates").await);
 }
 
@@ -283,7 +283,7 @@ impl Measured {
         report.figure("search without filters", &self.plain, None);
         report.figure("search with filters", &self.filtered, None);
         report.figure(
-            "search at 4 a second, from when it was due",
+            "search at 4 per second, from when it was due",
             &self.at_a_rate,
             None,
         );

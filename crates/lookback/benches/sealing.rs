@@ -56,7 +56,7 @@ async fn main() {
     let mut growth = Growth::new(
         "Inserting while records are sealed",
         "rows",
-        "rows a second",
+        "rows per second",
     );
     let writer = Writer::<Log>::builder().start(&db.pool).await.unwrap();
     let worker = MaintenanceWorker::spawn(db.pool.clone(), MaintenanceOptions::default()).unwrap();
@@ -111,7 +111,7 @@ async fn main() {
     report.note("seconds to seal the rest", (sealed - written).as_secs_f64());
     let raw = lines.len() as f64 / raw.median();
     report.ratio(
-        "rows a second against raw COPY",
+        "rows per second against raw COPY",
         rows as f64 / written.as_secs_f64() / raw,
         Target::AtLeast(0.35),
     );

@@ -364,12 +364,12 @@ impl<M: Model> QueryBuilder<M> {
         Ok(())
     }
 
-    /// Writes the condition that neither a record nor another of its template passes the
-    /// filters.
+    /// Appends the condition that neither a record nor another one with its template
+    /// passes the filters.
     ///
     /// It has the filters on search fields that are not NULL and have no digit, because
-    /// they are the same for all records of a template. It writes nothing if there are no
-    /// such filters.
+    /// they are the same for all records of a template. Nothing is appended if there are
+    /// no such filters.
     fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         let table = M::TABLE;
         for node in &self.filter {

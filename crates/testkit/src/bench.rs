@@ -18,9 +18,9 @@
 //! report.note("rows", rows);
 //! report.contest(&contest, Some(rows));
 //! let ratio = contest.times("raw COPY").median() / contest.times("writer").median();
-//! report.ratio("rows a second against raw COPY", ratio, Target::AtLeast(0.7));
+//! report.ratio("rows per second against raw COPY", ratio, Target::AtLeast(0.7));
 //!
-//! let mut growth = Growth::new("Ingest", "rows", "rows a second");
+//! let mut growth = Growth::new("Ingest", "rows", "rows per second");
 //! growth.point("writer", 100_000, 200_000.0);
 //! report.growth(&growth);
 //! report.finish();

@@ -163,7 +163,9 @@ impl Proxy {
     }
 }
 
-/// Forwards bytes until an end closes; returns true if the fault happened.
+/// Forwards bytes until the client or the server closes its connection.
+///
+/// Returns whether the fault happened.
 async fn pass(
     client: TcpStream,
     server: TcpStream,

@@ -1,4 +1,4 @@
-//! Stores a batch.
+//! Stores a batch of imported records.
 
 use lookback::{Model, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};

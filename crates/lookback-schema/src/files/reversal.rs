@@ -28,7 +28,7 @@ impl File {
         diff(&after, &before, &decisions).map_err(|error| Error::new(error.to_string()))
     }
 
-    /// The text of the reverting file for `back`, a
+    /// The text of the `.down.sql` file for `back`, a
     /// [`reversal`](Self::reversal).
     pub fn reversal_sql(&self, back: &Plan) -> String {
         if back.is_empty() {

@@ -109,18 +109,18 @@ impl Sql {
         Ok(format!("${}", self.arguments.len()))
     }
 
-    /// Formats a number as text, for a page size in a statement whose plan is
-    /// kept.
+    /// Formats a number as a literal, such as the page size in a statement with
+    /// a generic plan.
     ///
-    /// PostgreSQL keeps one plan for all values of a prepared statement only if
-    /// it estimates that plan to cost no more than a plan for each. For a bound
-    /// limit, it estimates a tenth of the table. So a page with a bound size is
-    /// planned each time, and for ten partitions planning takes longer than
-    /// reading the page.
+    /// PostgreSQL caches a generic plan for a prepared statement only if it
+    /// estimates that plan to cost no more than custom plans. For a limit that
+    /// is a parameter, it assumes a tenth of the table. So a statement with such
+    /// a limit is planned each time, and with ten partitions planning takes
+    /// longer than reading the page.
     ///
-    /// Each number makes a statement of its own. On each connection the driver
-    /// keeps the 100 statements that were run last. So use this for numbers with
-    /// few distinct values, such as page sizes, and not for offsets or ids.
+    /// Each number makes a separate prepared statement. On each connection the
+    /// driver keeps the 100 most recently used ones. So use this for numbers
+    /// with few distinct values, such as page sizes, and not for offsets or ids.
     pub(crate) fn written(number: u64) -> String {
         number.to_string()
     }
@@ -199,7 +199,7 @@ impl Sql {
 
     /// Runs statements without bound values, all or none of them, in one message.
     ///
-    /// It is for definitions, for which no plan is kept.
+    /// It is for DDL, which needs no prepared statement.
     pub(crate) async fn define(self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
         debug_assert_eq!(self.bound(), 0, "a definition takes no values");
         sqlx::raw_sql(AssertSqlSafe(self.text))

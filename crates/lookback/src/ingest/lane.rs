@@ -460,8 +460,9 @@ impl Drop for InHand<'_> {
     }
 }
 
-/// Held by running lanes. Dropping the last one stops the writer: the runtime of its
-/// tasks may end before it.
+/// A guard that each running lane holds; dropping the last one stops the writer.
+///
+/// The tokio runtime may drop the tasks of the lanes before the writer is dropped.
 pub(super) struct Running<M: Model>(Arc<Shared<M>>);
 
 impl<M: Model> Running<M> {
@@ -478,7 +479,8 @@ impl<M: Model> Drop for Running<M> {
     }
 }
 
-/// Held by lanes that send batches from memory. Dropping the last one ends the spill.
+/// A guard that each lane with batches from memory holds; dropping the last one ends the
+/// spill.
 pub(super) struct Senders<M: Model>(Arc<Shared<M>>);
 
 impl<M: Model> Senders<M> {

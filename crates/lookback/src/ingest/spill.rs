@@ -1,8 +1,8 @@
 //! The spill: batches on disk while the database cannot be reached.
 //!
 //! A folder holds a file for each batch, `<number>.batch`. It also holds `lock`, which the
-//! process that uses the folder locks; `id`, the name of its lane; and `last`, the greatest
-//! number so far. A file is written under a temporary name, synced and renamed, and the
+//! process that uses the folder locks; `id`, the name of its lane; and `last`, the highest
+//! file number so far. A file is written under a temporary name, synced and renamed, and the
 //! folder is synced: the file is complete or absent. A temporary file of a killed process
 //! was not handed over yet and is removed.
 //!
@@ -166,9 +166,9 @@ impl Spill {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The greatest number assigned so far.
+    /// The highest file number assigned so far.
     ///
-    /// Numbers are never reused: the lane would mistake the new file for the old one.
+    /// File numbers are never reused: the lane would mistake the new file for the old one.
     fn last_number(&self) -> io::Result<i64> {
         match fs::read_to_string(self.folder.join("last")) {
             Ok(text) => text

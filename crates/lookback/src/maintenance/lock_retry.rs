@@ -1,5 +1,5 @@
 //! Lock retries: a lock is waited for briefly and requested again after a pause,
-//! because everyone who comes later queues behind a waiting request.
+//! because later requests of other sessions queue behind a waiting one.
 
 use std::time::{Duration, Instant};
 

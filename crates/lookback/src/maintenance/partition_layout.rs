@@ -103,7 +103,7 @@ impl PartitionLayout {
     /// Creates an empty table to attach.
     ///
     /// It is attached rather than created `PARTITION OF`, which would lock the table for
-    /// everyone.
+    /// all other sessions.
     pub(super) async fn create_table(
         &self,
         conn: &mut PgConnection,

@@ -171,7 +171,7 @@ pub(super) async fn begin_change<'c>(
         report.busy = true;
         return Ok(None);
     };
-    // The table first, in the order that everyone uses.
+    // The table first: all transactions lock in this order.
     lock_retry::lock(&mut transaction, &table.quoted(), mode).await?;
     let layout = PartitionLayout::read(&mut transaction, table).await?;
     Ok(Some((transaction, layout)))

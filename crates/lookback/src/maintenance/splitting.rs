@@ -1,15 +1,15 @@
 //! Splitting a default partition that has rows: it becomes a partition of their ids.
 //!
 //! PostgreSQL reads a table that is attached, to check that its rows belong there, and
-//! the default partition whenever another one is attached: under a lock that keeps
-//! everyone out. It reads neither if a `CHECK` proves it already. So a large default
+//! the default partition whenever another one is attached: under a lock that blocks all
+//! other sessions. It reads neither if a `CHECK` proves it already. So a large default
 //! partition gets such a constraint first, in steps that are committed separately and
 //! can be interrupted between any two:
 //!
 //! 1. `CHECK (id < bound) NOT VALID`. From then on, ids at or above the bound are
 //!    rejected, so it is [`BOUND_DISTANCE`] beyond the newest id: no insert reaches it,
 //!    at any rate and however late the next step comes.
-//! 2. `VALIDATE`, which reads the partition while everyone works.
+//! 2. `VALIDATE`, which reads the partition while other sessions work.
 //! 3. One transaction without reading: the partition is detached, renamed, attached up
 //!    to the bound, and another one becomes the default.
 //! 4. The sequence of the ids continues at the bound ([`skip_ids`]), where the next
@@ -33,7 +33,7 @@ const MAX_STRAY_ROWS: i64 = 100_000;
 
 /// How far a bound is beyond the newest id.
 ///
-/// At a million ids a second, it is reached after twelve days; and 8,000 splits keep ids
+/// At a million ids per second, it is reached after twelve days; and 8,000 splits keep ids
 /// below 2^53, which programs that read numbers as floats still tell apart.
 const BOUND_DISTANCE: i64 = 1 << 40;
 

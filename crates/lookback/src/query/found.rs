@@ -283,7 +283,7 @@ impl<M: Model> QueryBuilder<M> {
         scan.finish(near).await
     }
 
-    /// Writes the statement for a page of the records nearest to one.
+    /// Returns the statement for a page of the records nearest to one.
     ///
     /// The nearest are read from the row set that summaries name, and all are counted.
     fn similar_statement(
@@ -340,7 +340,7 @@ impl<M: Model> QueryBuilder<M> {
         Ok(sql)
     }
 
-    /// Writes ` WHERE …` for the records of the query that existed when a page was
+    /// Appends ` WHERE …` for the records of the query that existed when a page was
     /// first read.
     fn push_where_of(&self, window: &OffsetPage, sql: &mut Sql) -> Result<(), Error> {
         self.push_where(sql)?;

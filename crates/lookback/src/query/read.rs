@@ -197,16 +197,16 @@ impl<M: Model> QueryBuilder<M> {
         self.page_of_rows(shape, &rows)
     }
 
-    /// Writes the statement that reads a page and its total.
+    /// Returns the statement that reads a page and its total.
     fn list_statement<S: Shape<M>>(&self, shape: &S, fenced: bool) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::default();
         let list = shape.list(&mut sql)?;
         let before = sql.bound();
         let filter = sql.fragment(|sql| self.push_where(sql))?;
-        // One plan is the best for all values if there are none, or only the id at which the
-        // page starts. With other values it may not be: for a rare time or name, a plan for any
-        // value reads the table from its newest record.
+        // A generic plan is the best for all values if there are none, or only the id at which
+        // the page starts. With other values it may not be: for a rare time or name, a generic
+        // plan reads the table from its newest record.
         let keeps_plan = sql.bound() == before
             && self.offset == 0
             && (self.start.is_none() || self.order().len() == 1);

@@ -383,7 +383,7 @@ fn embedding_after(
     encoder.finish()
 }
 
-/// Begins a statement for [`lock_search_fields`], without a condition.
+/// Returns the `SELECT` for [`lock_search_fields`], without its `WHERE` clause.
 fn select_search_fields(table: &'static Table) -> Sql {
     let mut columns = vec![table.column_of(ColumnRole::Id).quoted()];
     columns.extend(encoder_texts(table));

@@ -45,12 +45,12 @@ impl<'a> Scope<'a> {
         self.times
     }
 
-    /// Writes ` WHERE …`.
+    /// Appends ` WHERE …`.
     pub(crate) fn push_where(&self, sql: &mut Sql) -> Result<(), Error> {
         (self.where_clause)(sql)
     }
 
-    /// Writes the condition that no record of the same template is in the
+    /// Appends the condition that no record of the same template is in the
     /// scope; nothing if the filters do not determine it.
     pub(crate) fn push_template_exclusion(&self, sql: &mut Sql) -> Result<(), Error> {
         (self.template_exclusion)(sql)

@@ -77,7 +77,7 @@ pub(super) struct RowSources {
     pub(super) vector: Option<RowSet>,
 }
 
-/// Writes the statement for the rows of a scope.
+/// Returns the statement for the rows of a scope.
 pub(super) fn candidates(
     table: &'static Table,
     query: &Query,

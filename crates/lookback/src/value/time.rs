@@ -5,7 +5,7 @@ use sqlx::error::BoxDynError;
 
 use super::{Problem, to_microseconds};
 
-/// The accepted forms, for an error.
+/// The accepted formats of a time, for error messages.
 pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-31 (midnight UTC), \
      -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, or seconds or milliseconds \
      since 1970";

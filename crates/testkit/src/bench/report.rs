@@ -126,7 +126,7 @@ impl Report {
             text += &format!("- {name}: {value}\n");
         }
         if !self.figures.is_empty() {
-            text += "\n| what | times | median | p95 | fastest | a second |\n";
+            text += "\n| what | times | median | p95 | fastest | per second |\n";
             text += "|---|---:|---:|---:|---:|---:|\n";
             for figure in &self.figures {
                 let Figure { name, times, units } = figure;

@@ -9,7 +9,7 @@ use super::create;
 use super::edit::{conversion, relabelled};
 use super::rows::{any_value, fill, keys, values};
 
-/// Names in the second schema, mapped to their names in the first.
+/// Names in the new schema, mapped to their names in the old one.
 ///
 /// An object without a mapping is new, or dropped.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,7 @@ pub struct Pair {
     pub from: Schema,
     /// The new schema.
     pub to: Schema,
-    /// The mapping of names.
+    /// The names in the new schema, mapped to those in the old one.
     pub origins: Origins,
 }
 

@@ -51,7 +51,7 @@ pub(super) type OnProgress<'a> = &'a mut (dyn FnMut(&PruneReport) -> ControlFlow
 /// afterwards: here or, after an interruption, by the maintenance worker, the next
 /// prune, or [`compact`](crate::maintenance::compact).
 ///
-/// Dropping a partition locks the table for everyone, for some milliseconds. Locks are
+/// Dropping a partition blocks all other sessions for some milliseconds. Locks are
 /// waited for at most 200 ms at a time. All work runs on one connection, outside the
 /// caller's transaction. On the connection that computed the plan, the catalog need not
 /// be read again.

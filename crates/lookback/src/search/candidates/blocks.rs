@@ -91,7 +91,7 @@ impl Blocks {
         Ok(Some((range.unsealed_ranges(first, until), blocks)))
     }
 
-    /// Writes the statement that ranks blocks.
+    /// Returns the statement that ranks blocks.
     fn statement(
         table: &'static Table,
         tokens: &QueryTokens,

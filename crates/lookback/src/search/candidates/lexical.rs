@@ -216,7 +216,7 @@ impl LexicalGroups {
         })
     }
 
-    /// Writes the statement that finds the groups.
+    /// Returns the statement that finds the groups.
     fn statement(
         table: &'static Table,
         query: &Query,
@@ -287,7 +287,9 @@ impl LexicalGroups {
         Ok(sql)
     }
 
-    /// Writes the signature of a template, which has no tokens with digits.
+    /// Returns the SQL for the signature of a template.
+    ///
+    /// Tokens with digits are not compared, because digits are masked in templates.
     fn signature(tokens: &QueryTokens, sql: &mut Sql) -> Result<String, Error> {
         let mut patterns = Vec::new();
         for word in &tokens.words {

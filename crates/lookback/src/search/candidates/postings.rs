@@ -37,7 +37,7 @@ impl PostingGroup {
     }
 }
 
-/// Writes the query of a template's records in a segment range.
+/// Returns a query for the records of a template in a segment range.
 ///
 /// `ids` are the newest `each` of them, and `is_truncated` states whether there
 /// may be others.
@@ -61,7 +61,7 @@ pub(super) fn posting_ids(template: &str, each: &str, range: &str) -> String {
     )
 }
 
-/// Writes ` AND …`: the condition that postings in a segment range are no
+/// Returns ` AND …`: the condition that postings in a segment range are not
 /// orphans.
 ///
 /// The CTE `sealed` must precede the statement. Postings below the first
@@ -70,7 +70,7 @@ pub(super) fn live_postings(range: &str) -> String {
     format!("{range} AND last_id >= (SELECT __first FROM sealed)")
 }
 
-/// Writes ` AND …`: the condition that a template has [`live_postings`] in a
+/// Returns ` AND …`: the condition that a template has [`live_postings`] in a
 /// segment range.
 ///
 /// Without a range, every template has some, except for templates of orphans.
@@ -91,8 +91,8 @@ pub(super) fn has_live_postings(template: &str, target: &str, range: &str) -> St
     }
 }
 
-/// Writes ` AND …`: the condition that a template, `t`, may be the template of
-/// a record in the scope. Writes nothing if the filters do not determine it.
+/// Returns ` AND …`: the condition that a record in the scope may have the
+/// template `t`. The text is empty if the filters do not determine it.
 pub(super) fn template_condition(
     table: &'static Table,
     scope: &Scope<'_>,
@@ -140,7 +140,7 @@ pub(super) async fn rows_in_scope(
         .collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// Writes the statement for [`rows_in_scope`].
+/// Returns the statement for [`rows_in_scope`].
 fn scope_statement(
     table: &'static Table,
     vector: Option<&Embedding>,

@@ -30,7 +30,7 @@ impl RowSet {
         Self { ranges, ids }
     }
 
-    /// Writes the item of the `FROM` list, under the alias of the table.
+    /// Returns the item of the `FROM` list, under the alias of the table.
     pub(crate) fn from(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
         let (id, from) = (table.column_of(ColumnRole::Id).quoted(), table.quoted());
         let first: Vec<i64> = self.ranges.iter().map(|(first, _)| *first).collect();
@@ -96,7 +96,7 @@ pub(super) fn check_disjoint(table: &'static Table, row: &PgRow) -> Result<(), E
     }
 }
 
-/// Writes the first CTE of a statement: the sealed ids, and the segments of a
+/// Returns the first CTE of a statement: the sealed ids, and the segments of a
 /// range that have no postings.
 pub(super) fn sealed_cte(target: &str, range: &str) -> String {
     format!(

@@ -41,7 +41,7 @@ impl SegmentRange {
         Ok(Self(Some(SegmentBounds { ids, until })))
     }
 
-    /// Writes the statement that reads the range of some times.
+    /// Returns the statement that reads the range of segments with these times.
     fn statement(table: &'static Table, times: &[Time<'_>]) -> Result<Sql, Error> {
         let mut sql = Sql::default();
         let condition = sql.fragment(|sql| {
@@ -69,7 +69,7 @@ impl SegmentRange {
         Ok(sql)
     }
 
-    /// Writes ` AND …`: the condition that `first_id` to `last_id` overlaps the
+    /// Returns ` AND …`: the condition that `first_id` to `last_id` overlaps the
     /// range.
     pub(super) fn condition(self, sql: &mut Sql) -> Result<String, Error> {
         Ok(match self.0 {

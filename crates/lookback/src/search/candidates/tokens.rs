@@ -64,9 +64,10 @@ impl Token {
         }
     }
 
-    /// Writes the condition that a block, `b`, of a segment, `s`, may contain
-    /// it. Without a digit, it counts outside of templates, if templates are
-    /// known.
+    /// Returns the SQL condition that a block may contain the token.
+    ///
+    /// `b` is the block and `s` its segment. A token without a digit counts only
+    /// outside of templates, if templates are known.
     fn block_condition(&self) -> String {
         let (masked_bits, text_bits) = (
             has("b.bloom_filter", &self.masked_bits),
@@ -163,12 +164,12 @@ impl QueryTokens {
         self.words[index].whole.has_digit || !self.words.iter().any(|word| word.whole.has_digit)
     }
 
-    /// Writes the signature of a block: the words that its records may have.
+    /// Returns the SQL for the signature of a block: the words that its records may have.
     pub(super) fn block_signature(&self) -> String {
         self.signature(&|token| token.block_condition())
     }
 
-    /// Writes columns of a segment for
+    /// Returns columns of a segment for
     /// [`block_signature`](Self::block_signature): for each token without a
     /// digit, whether templates may mask it. Each has a comma before it.
     pub(super) fn segment_columns(&self) -> String {
@@ -179,7 +180,7 @@ impl QueryTokens {
         self.tokens_without_digit().map(column).collect()
     }
 
-    /// Writes the condition that blocks of a segment, `s`, may contain any
+    /// Returns the SQL condition that blocks of the segment `s` may contain any
     /// token.
     pub(super) fn segment_condition(&self) -> String {
         if self.has_digit_words() {
@@ -197,13 +198,13 @@ impl QueryTokens {
         words.chain(&self.phrases).filter(|token| !token.has_digit)
     }
 
-    /// Writes a signature from the condition for each token.
+    /// Returns the SQL for a signature, from the condition for each token.
     pub(super) fn signature(&self, has: &dyn Fn(&Token) -> String) -> String {
         let words = self.words.iter();
         signature(words.map(|word| (has(&word.whole), word.tokens.iter().map(has).collect())))
     }
 
-    /// Writes the condition that a block may contain all phrases; outside of
+    /// Returns the SQL condition that a block may contain all phrases; outside of
     /// templates, if none has a digit.
     pub(super) fn block_has_phrases(&self) -> String {
         let any_has_digit = self.has_digit_phrase();
@@ -227,7 +228,7 @@ impl QueryTokens {
     }
 }
 
-/// Writes the condition that all of these bits are set.
+/// Returns the SQL condition that all of these bits are set.
 fn has(bytes: &str, bits: &[usize]) -> String {
     let bits: Vec<String> = bits
         .iter()

@@ -91,7 +91,7 @@ struct NearGroups {
 }
 
 impl NearGroups {
-    /// Writes the statement that finds the groups.
+    /// Returns the statement that finds the groups.
     fn statement(
         table: &'static Table,
         vector: &Embedding,
@@ -230,7 +230,7 @@ struct OrderedPostings {
 }
 
 impl OrderedPostings {
-    /// Writes the statement that finds the postings.
+    /// Returns the statement that finds the postings.
     fn statement(
         table: &'static Table,
         vector: &Embedding,

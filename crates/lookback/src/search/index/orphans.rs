@@ -23,16 +23,16 @@ use crate::model::Table;
 const AT_A_TIME: i64 = 50_000;
 const BLOCKS_AT_A_TIME: i64 = 10_000;
 
-/// Writes the least sealed id of a target, which is an SQL expression too; NULL
-/// if nothing is sealed.
+/// Returns a subquery for the least sealed id of a target; NULL if nothing is
+/// sealed. The target is an SQL expression, too.
 pub(super) fn first_sealed_id(target: &str) -> String {
     format!(
         "(SELECT min(first_id) FROM sealed_segments WHERE NOT is_tombstone AND target = {target})"
     )
 }
 
-/// Writes the condition that a target has orphans below an id, the least sealed
-/// one.
+/// Returns the SQL condition that a target has orphans below an id, the least
+/// sealed one.
 pub(crate) fn has_orphans_below(target: &str, from: &str) -> String {
     // One lookup in the index, which an `EXISTS` need not be.
     format!(
@@ -40,7 +40,7 @@ pub(crate) fn has_orphans_below(target: &str, from: &str) -> String {
     )
 }
 
-/// Writes the CTEs that delete the segments of a target that meet a condition.
+/// Returns the CTEs that delete the segments of a target that meet a condition.
 ///
 /// `removed_segments` has a row for each. The segment with the greatest id of
 /// all tables remains as a tombstone: see `is_snapshot_stale` in

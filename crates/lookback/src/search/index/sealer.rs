@@ -98,7 +98,7 @@ struct NextSegment {
     sealed: Option<i64>,
     first_id: i64,
     last_id: i64,
-    /// The greatest id of all.
+    /// The greatest id in the table, sealed or not.
     head: i64,
 }
 
@@ -206,8 +206,9 @@ impl Sealer {
         Some(CloseOnDrop::new(Session::Pooled(acquired.ok()?)))
     }
 
-    /// Seals the next segment, and one more on each extra session; takes the
-    /// sessions that it needs.
+    /// Seals the next segment, and one more on each extra session.
+    ///
+    /// Removes the sessions that it uses from `extra`.
     async fn seal_next(
         &mut self,
         conn: &mut PgConnection,

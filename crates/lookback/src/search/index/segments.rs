@@ -228,7 +228,7 @@ pub(crate) async fn has_records_before(
     one(conn, sql).await
 }
 
-/// Writes ` AND …`: the condition that an id is outside of all ranges.
+/// Appends ` AND …`: the condition that an id is outside of all ranges.
 pub(crate) fn push_records_outside(
     sql: &mut Sql,
     table: &'static Table,
@@ -247,7 +247,7 @@ pub(crate) fn push_records_outside(
     Ok(())
 }
 
-/// Writes ` AND …`: the condition that a segment is not within one of the ranges.
+/// Appends ` AND …`: the condition that a segment is not within one of the ranges.
 fn push_segments_outside(sql: &mut Sql, ranges: &[(i64, i64)]) -> Result<(), Error> {
     for (first, last) in ranges {
         sql.push(" AND NOT (first_id >= ");

@@ -1,11 +1,12 @@
 //! Templates: texts with their numbers and ids masked.
 
-/// Returns a text with each run of letters and digits that has a digit masked
-/// as `0`: numbers, ids, addresses. Lines of one place in a program have one
-/// template.
+/// Returns the template of a text: numbers, ids and addresses become `0`.
 ///
-/// A word without a digit that is in a text is in its template, or in one of
-/// the masked runs ([`digit_runs`]).
+/// Each run of letters and digits that contains a digit is masked. So log lines
+/// from the same place in a program have the same template.
+///
+/// A word of the text that has no digit is in the template, or in one of the
+/// masked runs ([`digit_runs`]).
 pub(crate) fn template(text: &str) -> String {
     let mut template = String::with_capacity(text.len());
     push_template(&mut template, text, |_| {});

@@ -5,8 +5,10 @@ use super::{
     VECTOR_PER_GROUP, VectorScan,
 };
 
-/// Writes the query of what was read: rows and least cosine from an index, and
-/// whether all near rows were found.
+/// Returns a query for the progress of a vector scan.
+///
+/// It gives the rows and the least cosine read from an index, and whether all
+/// near rows were found.
 pub(super) fn scanned(vector_scan: VectorScan) -> String {
     match vector_scan {
         VectorScan::Index => {
@@ -20,7 +22,7 @@ pub(super) fn scanned(vector_scan: VectorScan) -> String {
     }
 }
 
-/// Writes the common table expressions for the nearest rows.
+/// Builds the common table expressions for the nearest rows.
 pub(super) struct NearestRows<'a> {
     pub(super) id: &'a str,
     pub(super) distance: &'a str,

@@ -38,7 +38,7 @@ impl Words {
         Ok(Self { words })
     }
 
-    /// Writes the condition that a text contains any of them.
+    /// Returns the SQL condition that a text contains any of them.
     pub(super) fn any(&self, text: &str) -> String {
         let patterns = self.words.iter().flat_map(|word| {
             if word.fragments.is_empty() {
@@ -53,8 +53,8 @@ impl Words {
         format!("{text} LIKE ANY (ARRAY[{}])", patterns.join(", "))
     }
 
-    /// Writes the signature of a text, two bits per word: 2 for the word, 1 for
-    /// a fragment.
+    /// Returns the SQL for the signature of a text, two bits per word: 2 for the
+    /// word, 1 for a fragment.
     pub(super) fn signature(&self, text: &str) -> String {
         let like = |pattern: &String| format!("{text} LIKE {pattern}");
         let words = self.words.iter().map(|word| {
@@ -64,7 +64,7 @@ impl Words {
         signature(words)
     }
 
-    /// Writes the IDF of each word among the rows that have any.
+    /// Returns the SQL for the IDF of each word among the rows that have any.
     pub(in crate::search) fn weights(words: usize) -> String {
         let of_word = |index: usize| {
             format!(
@@ -75,7 +75,7 @@ impl Words {
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
-    /// Writes the IDF of each word among groups of `rows` rows.
+    /// Returns the SQL for the IDF of each word among groups of `rows` rows.
     pub(in crate::search) fn weights_of_rows(words: usize) -> String {
         let of_word = |index: usize| {
             format!(
@@ -86,16 +86,19 @@ impl Words {
         (0..words).map(of_word).collect::<Vec<_>>().join(", ")
     }
 
-    /// Writes the weighted sum of the words of a row; a fragment counts half.
+    /// Returns the SQL for the weighted sum of the words of a row.
+    ///
+    /// A fragment counts half.
     pub(in crate::search) fn score(words: impl Iterator<Item = usize>) -> String {
         let of_word = |index: usize| format!("((__signature >> {}) & 3) * w{index}", 2 * index);
         words.map(of_word).collect::<Vec<_>>().join(" + ")
     }
 }
 
-/// Writes a signature, two bits per word, from conditions for each word and
-/// each of its fragments. Without a fragment there is no word, which is the
-/// common case.
+/// Returns the SQL for a signature, two bits per word.
+///
+/// Its parts are the conditions for each word and each of its fragments. A text
+/// without a fragment does not have the word, which is the common case.
 pub(in crate::search) fn signature(words: impl Iterator<Item = (String, Vec<String>)>) -> String {
     let of_word = |(index, (whole, fragments)): (usize, (String, Vec<String>))| {
         let (word, fragment) = (2_i64 << (2 * index), 1_i64 << (2 * index));

@@ -1,5 +1,6 @@
-//! [`Json`] in serde: exact with `serde_json`, with the nearest `f64`
-//! elsewhere.
+//! Serialization and deserialization of [`Json`] with serde.
+//!
+//! Numbers are exact with `serde_json`, and the nearest `f64` in other formats.
 
 use std::fmt;
 
