@@ -21,11 +21,12 @@ mod cursor;
 mod delete;
 mod fence;
 mod found;
-mod offset_page;
+mod hit_page;
 mod order;
 mod page;
 mod read;
 
+mod search_page;
 mod select;
 mod stream;
 mod update;

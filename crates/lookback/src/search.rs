@@ -34,15 +34,16 @@ pub(crate) mod fixtures;
 mod scope;
 mod statement;
 
-pub(crate) use candidates::{RowSet, nearest_rows};
+pub(crate) use candidates::{Candidates, Coverage, RowSet, nearest_rows};
 pub use hit::{Highlight, Hit, MatchKind, Why, WordMatch};
 pub(crate) use parse::query::Query;
 pub(crate) use parse::terms::Terms;
 pub(crate) use rank::explain::Explainer;
-pub(crate) use rank::{Ranked, Ranking, rank};
-pub(crate) use run::candidates;
+pub(crate) use rank::{Ranked, compare, rank, score};
+pub(crate) use run::{candidates, covering_page};
 pub(crate) use scope::{Scope, Time};
 pub(crate) use statement::scan_settings::SearchSession;
+pub(crate) use statement::{CoveringPage, CoveringStart};
 
 /// Returns whether a search finds a record with these texts in its search
 /// fields.

@@ -5,17 +5,19 @@ use sqlx::postgres::PgRow;
 
 use super::Hits;
 use super::create::not_found;
-use super::offset_page::OffsetPage;
+use super::hit_page::{Cursors, HitKey, HitList, HitPage, HitStart, TakenHits};
+use super::search_page::newest_id;
 use super::select::{Shape, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, Page, QueryBuilder, Total};
 use crate::db::Sql;
 use crate::db::{Db, Session};
 use crate::embedding::Embedding;
 use crate::error::Error;
-use crate::hash::fnv1a;
 use crate::model::{ColumnRole, Model, Table, search_fields};
 use crate::search::index::map_summary_error;
-use crate::search::{self, Explainer, Highlight, Hit, Query, Scope, SearchSession, Terms, Why};
+use crate::search::{
+    self, Explainer, Highlight, Hit, Query, Ranked, Scope, SearchSession, Terms, Why,
+};
 use crate::value::ColumnValue;
 
 /// The source of a page.
@@ -110,20 +112,19 @@ impl<M: Model> QueryBuilder<M> {
         target: &SearchTarget,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let (ids, total, more, window): (Vec<i64>, Total, bool, OffsetPage) = match target {
+        let (ids, total, (next, previous)): (Vec<i64>, Total, Cursors) = match target {
             SearchTarget::Words(words) => {
-                let found = self.found(session, words).await?;
-                let ids = found.page.iter().map(|hit| hit.id).collect();
-                (ids, found.total, found.more, found.window)
+                let found = self.search_page(session, words).await?;
+                let ids = found.hits().map(|hit| hit.id).collect();
+                (ids, found.total, found.cursors(M::TABLE))
             }
             SearchTarget::SimilarTo(id) => {
                 let near = self.similar_page(session, *id).await?;
-                let ids = near.found.iter().map(|(id, _)| *id).collect();
-                (ids, near.total, near.more, near.window)
+                let ids = near.taken.hits.iter().map(|hit| hit.id).collect();
+                (ids, near.total, near.cursors(M::TABLE))
             }
         };
         let rows = self.rows_of(session, &ids, shape).await?;
-        let (next, previous) = window.beside(M::TABLE, more);
         Ok(Page {
             data: rows.into_iter().map(|(_, row)| row).collect(),
             total,
@@ -166,58 +167,15 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
-    /// Runs a search: fetches candidates, ranks them, and takes those of the
-    /// page.
-    async fn found(&self, session: &mut Session<'_>, query: &Query) -> Result<SearchPage, Error> {
-        let table = M::TABLE;
-        let text = self.search.as_deref().unwrap_or_default();
-        // Cursors of the search identify its text by a hash, and do not contain it.
-        let mut window = self.window(format!("search {:016x}", fnv1a(text.bytes())))?;
-        // Later records have greater ids: they are on no later page, and change no IDF.
-        if window.until.is_none() {
-            window.until = newest_id(table, session).await?;
-        }
-        let records = |sql: &mut Sql| self.push_where_of(&window, sql);
-        let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
-        let times = self.times();
-        let scope = Scope::new(&records, &exclusion, &times);
-        let found = search::candidates(
-            table,
-            query,
-            &scope,
-            window.end().saturating_add(1),
-            session.conn(),
-        )
-        .await?;
-        let ranking = search::rank(query, &found.candidates);
-        let count = ranking.hits.len() as u64;
-        let offset = usize::try_from(window.offset).unwrap_or(usize::MAX);
-        let page = ranking.hits.iter().copied();
-        let page: Vec<_> = page.skip(offset).take(window.limit as usize).collect();
-        let more = window.end() < count;
-        let total = match self.count {
-            Count::UpTo(0) => seen(&window, page.len(), more),
-            Count::UpTo(most) if count > most => Total::AtLeast(most),
-            _ if found.complete => Total::Exact(count),
-            _ => Total::AtLeast(count),
-        };
-        Ok(SearchPage {
-            page,
-            ranking,
-            more,
-            total,
-            window,
-        })
-    }
-
     async fn hits_of(&self, session: &mut Session<'_>, query: &Query) -> Result<Hits<M>, Error> {
-        let found = self.found(session, query).await?;
-        let mut explainer = Explainer::new(M::TABLE, query, &found.ranking);
-        let ids: Vec<i64> = found.page.iter().map(|hit| hit.id).collect();
-        let mut data = Vec::with_capacity(found.page.len());
+        let found = self.search_page(session, query).await?;
+        let mut explainer = Explainer::new(M::TABLE, query, &found.weights);
+        let page: Vec<&Ranked> = found.hits().collect();
+        let ids: Vec<i64> = page.iter().map(|hit| hit.id).collect();
+        let mut data = Vec::with_capacity(page.len());
         let shape = WithTexts(self.whole());
         for (index, (record, texts)) in self.rows_of(session, &ids, &shape).await? {
-            let ranked = &found.page[index];
+            let ranked = page[index];
             let (why, highlights) = explainer.explain(ranked, &texts);
             data.push(Hit {
                 record,
@@ -226,7 +184,7 @@ impl<M: Model> QueryBuilder<M> {
                 highlights,
             });
         }
-        let (next, previous) = found.window.beside(M::TABLE, found.more);
+        let (next, previous) = found.cursors(M::TABLE);
         Ok(Hits {
             data,
             total: found.total,
@@ -235,22 +193,25 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// Returns the ids of a page of the records nearest to one.
+    /// Returns a page of the records nearest to one.
     async fn similar_page(&self, session: &mut Session<'_>, id: i64) -> Result<SimilarPage, Error> {
         let table = M::TABLE;
         let from_driver = |error| Error::from_driver(table, error);
-        // A part of cursors, which stay readable: never changes.
-        let mut window = self.window(format!("like {id}"))?;
+        let page = self.hit_page(format!("near {id}"))?;
         let embedding = self.embedding_of(session, id).await?;
-        if window.until.is_none() {
-            window.until = newest_id(table, session).await?;
-        }
-        let records = |sql: &mut Sql| self.push_where_of(&window, sql);
+        let list = match page.cursor_list() {
+            Some(list) => list.clone(),
+            None => HitList {
+                until: newest_id(table, session).await?,
+                search: None,
+            },
+        };
+        let records = |sql: &mut Sql| self.push_where_of(&list, sql);
         let exclusion = |sql: &mut Sql| self.push_template_exclusion(sql);
         let times = self.times();
         let scope = Scope::new(&records, &exclusion, &times);
         let statement = |row_set: Option<&search::RowSet>| {
-            self.similar_statement(id, &embedding, &scope, &window, row_set)
+            self.similar_statement(id, &embedding, &scope, &page, row_set)
         };
         let mut scan = SearchSession::begin(table, session.conn())
             .await
@@ -258,10 +219,7 @@ impl<M: Model> QueryBuilder<M> {
         let near = async {
             let row_set = if scan.should_use_summaries(&scope).await? {
                 // The record itself is not counted.
-                let wanted = window
-                    .offset
-                    .saturating_add(window.with_next())
-                    .saturating_add(1);
+                let wanted = page.end().saturating_add(1);
                 let row_set = search::nearest_rows(scan.conn(), table, &embedding, wanted, &scope);
                 row_set
                     .await
@@ -270,17 +228,36 @@ impl<M: Model> QueryBuilder<M> {
                 None
             };
             let rows = statement(row_set.as_ref())?.fetch_all(scan.conn()).await;
-            let mut near = SimilarPage::read(&rows.map_err(from_driver)?, &window, self.count)?;
+            let near = NearRows::read(&rows.map_err(from_driver)?, &page, self.count)?;
             if scan.has_vector_index() && near.may_be_short {
                 // The index gave up before enough rows passed the filters.
                 scan.disable_index_scans().await.map_err(from_driver)?;
                 let rows = statement(None)?.fetch_all(scan.conn()).await;
-                near = SimilarPage::read(&rows.map_err(from_driver)?, &window, self.count)?;
+                return Ok(NearRows::read(
+                    &rows.map_err(from_driver)?,
+                    &page,
+                    self.count,
+                )?);
             }
             Ok(near)
         }
         .await;
-        scan.finish(near).await
+        let near = scan.finish(near).await?;
+        let taken = page.take(near.rows);
+        let total = match (near.total, self.count) {
+            (Some(total), _) => Total::Exact(total),
+            (None, Count::UpTo(most)) if most > 0 => Total::AtLeast(most),
+            (None, _) if taken.hits.is_empty() => Total::AtLeast(0),
+            (None, _) => {
+                Total::AtLeast(taken.place + taken.hits.len() as u64 + u64::from(taken.more))
+            }
+        };
+        Ok(SimilarPage {
+            page,
+            list,
+            taken,
+            total,
+        })
     }
 
     /// Returns the statement for a page of the records nearest to one.
@@ -291,7 +268,7 @@ impl<M: Model> QueryBuilder<M> {
         id: i64,
         embedding: &Embedding,
         scope: &Scope<'_>,
-        window: &OffsetPage,
+        page: &HitPage,
         row_set: Option<&search::RowSet>,
     ) -> Result<Sql, Error> {
         let table = M::TABLE;
@@ -303,12 +280,7 @@ impl<M: Model> QueryBuilder<M> {
         };
         // A bound value and not a subquery: a distributed table supports no other form.
         let vector = sql.value(table.column_of(ColumnRole::Embedding), embedding.to_value())?;
-        // One more than the page, which shows whether there is another.
-        let (itself, limit, offset) = (
-            sql.argument(id)?,
-            sql.argument(i64::try_from(window.with_next()).unwrap_or(i64::MAX))?,
-            sql.argument(i64::try_from(window.offset).unwrap_or(i64::MAX))?,
-        );
+        let itself = sql.argument(id)?;
         let (id, embedding) = (
             table.column_of(ColumnRole::Id).quoted(),
             table.column_of(ColumnRole::Embedding).quoted(),
@@ -318,6 +290,31 @@ impl<M: Model> QueryBuilder<M> {
             "{scope} AND {embedding} IS NOT NULL AND {id} <> {itself} \
              AND ({embedding} <=> {vector}) <> 'NaN'",
         );
+        let distance = format!("({embedding} <=> {vector})");
+        // In the order of an index, also for the page before a position: what is before
+        // it is read from the start.
+        let (bound, wanted) = match &page.start {
+            HitStart::First => (None, page.wanted()),
+            HitStart::After(position) => (Some((position.key, ">", "<")), page.wanted()),
+            HitStart::Before(position) => (Some((position.key, "<", ">")), position.place),
+        };
+        let bound = match bound {
+            Some((
+                HitKey::Near {
+                    distance: near,
+                    id: of,
+                },
+                beyond,
+                next,
+            )) => {
+                let (near, of) = (sql.argument(near)?, sql.argument(of)?);
+                format!(
+                    " AND ({distance} {beyond} {near} OR {distance} = {near} AND {id} {next} {of})"
+                )
+            }
+            _ => String::new(),
+        };
+        let limit = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
         let from = table.quoted();
         let count = match self.count {
             Count::All => format!("SELECT count(*) AS total FROM {from}{others}"),
@@ -333,30 +330,30 @@ impl<M: Model> QueryBuilder<M> {
         sql.push(&format!(
             "SELECT counted.total AS __total, page.* \
              FROM ({count}) AS counted \
-             LEFT JOIN LATERAL (SELECT {id} AS __id, 1 - ({embedding} <=> {vector}) AS __cosine \
-               FROM {nearest_from}{others} \
-               ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit} OFFSET {offset}) AS page ON TRUE",
+             LEFT JOIN LATERAL (SELECT {id} AS __id, {distance} AS __distance \
+               FROM {nearest_from}{others}{bound} \
+               ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit}) AS page ON TRUE",
         ));
         Ok(sql)
     }
 
     /// Appends ` WHERE …` for the records of the query that existed when a page was
     /// first read.
-    fn push_where_of(&self, window: &OffsetPage, sql: &mut Sql) -> Result<(), Error> {
+    pub(super) fn push_where_of(&self, list: &HitList, sql: &mut Sql) -> Result<(), Error> {
         self.push_where(sql)?;
-        window.push_until(M::TABLE, sql)
+        list.push_until(M::TABLE, sql)
     }
 
     async fn similar_hits(&self, session: &mut Session<'_>, id: i64) -> Result<Hits<M>, Error> {
         let near = self.similar_page(session, id).await?;
-        let ids: Vec<i64> = near.found.iter().map(|(id, _)| *id).collect();
+        let ids: Vec<i64> = near.taken.hits.iter().map(|row| row.id).collect();
         let records = self.rows_of(session, &ids, &self.whole()).await?;
         let data = records.into_iter().map(|(index, record)| {
             #[expect(
                 clippy::cast_possible_truncation,
                 reason = "the precision of the vectors themselves"
             )]
-            let cosine = near.found[index].1 as f32;
+            let cosine = (1.0 - near.taken.hits[index].distance) as f32;
             let why = Why {
                 similarity: Some(cosine),
                 ..Why::default()
@@ -369,7 +366,7 @@ impl<M: Model> QueryBuilder<M> {
             }
         });
         let data = data.collect();
-        let (next, previous) = near.window.beside(M::TABLE, near.more);
+        let (next, previous) = near.cursors(M::TABLE);
         Ok(Hits {
             data,
             total: near.total,
@@ -378,10 +375,10 @@ impl<M: Model> QueryBuilder<M> {
         })
     }
 
-    /// Returns which of the found records are on the page.
-    fn window(&self, of: String) -> Result<OffsetPage, Error> {
+    /// Returns the page of a list of hits that the query asks for.
+    pub(super) fn hit_page(&self, list: String) -> Result<HitPage, Error> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
-        OffsetPage::new(M::TABLE, of, self.offset, limit, self.start.as_ref())
+        HitPage::new(M::TABLE, list, self.offset, limit, self.start.as_ref())
     }
 
     /// Reads the embedding of a record that the query may see, filters aside.
@@ -444,84 +441,76 @@ impl<M: Model> Shape<M> for WithTexts {
     }
 }
 
-/// A page of a search.
-struct SearchPage {
-    page: Vec<search::Ranked>,
-    ranking: search::Ranking,
-    /// Whether there are hits beyond the page.
-    more: bool,
-    total: Total,
-    window: OffsetPage,
+/// A record near another.
+#[derive(Clone, Copy, Debug)]
+struct NearRow {
+    id: i64,
+    distance: f64,
 }
 
-/// A page of the nearest rows, and how many there are in all.
+/// A page of the nearest records.
 struct SimilarPage {
-    found: Vec<(i64, f64)>,
+    page: HitPage,
+    list: HitList,
+    taken: TakenHits<NearRow>,
     total: Total,
-    /// Whether there are rows beyond the page.
-    more: bool,
-    /// Whether the page may lack rows that were not read.
-    may_be_short: bool,
-    window: OffsetPage,
 }
 
 impl SimilarPage {
-    fn read(rows: &[PgRow], window: &OffsetPage, count: Count) -> Result<Self, sqlx::Error> {
-        let mut found: Vec<(i64, f64)> = Vec::with_capacity(rows.len());
+    fn cursors(&self, table: &'static Table) -> Cursors {
+        let key = |row: &NearRow| HitKey::Near {
+            distance: row.distance,
+            id: row.id,
+        };
+        self.page.cursors(table, &self.taken, &self.list, key)
+    }
+}
+
+/// The rows of a page, in order, and how many there are in all.
+struct NearRows {
+    rows: Vec<NearRow>,
+    /// `None` beyond the number that is counted.
+    total: Option<u64>,
+    /// Whether the page may lack rows that were not read.
+    may_be_short: bool,
+}
+
+impl NearRows {
+    fn read(rows: &[PgRow], page: &HitPage, count: Count) -> Result<Self, sqlx::Error> {
+        let mut found: Vec<NearRow> = Vec::with_capacity(rows.len());
         let mut counted = None;
         for row in rows {
             // There is always one row, for the total; on an empty page its id is NULL.
             counted = row.try_get::<Option<i64>, _>("__total")?;
             if let Some(id) = row.try_get("__id")? {
-                found.push((id, row.try_get("__cosine")?));
+                let distance = row.try_get("__distance")?;
+                found.push(NearRow { id, distance });
             }
         }
-        let counted = counted.map(i64::unsigned_abs);
-        let known = match (counted, count) {
-            (Some(total), Count::UpTo(most)) if total > most => None,
-            (counted, _) => counted,
+        let total = counted.map(i64::unsigned_abs);
+        let total = total.filter(|total| !matches!(count, Count::UpTo(most) if *total > most));
+        let place = match &page.start {
+            HitStart::First => 0,
+            HitStart::After(position) => position.place,
+            // All rows before it.
+            HitStart::Before(position) => {
+                return Ok(Self::sorted(found, total, |found| found < position.place));
+            }
         };
-        let wanted = known.map_or(window.with_next(), |known| {
-            window.with_next().min(known.saturating_sub(window.offset))
-        });
-        let may_be_short = (found.len() as u64) < wanted;
-        // The nearest first, and the newest of equals.
-        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-        let more = found.len() > window.limit as usize;
-        found.truncate(window.limit as usize);
-        Ok(Self {
-            total: match (known, count) {
-                (Some(total), _) => Total::Exact(total),
-                (None, Count::UpTo(most)) if most > 0 => Total::AtLeast(most),
-                (None, _) => seen(window, found.len(), more),
-            },
-            found,
-            more,
-            may_be_short,
-            window: window.clone(),
-        })
+        let wanted = page.wanted();
+        let wanted = total.map_or(wanted, |total| wanted.min(total.saturating_sub(place)));
+        Ok(Self::sorted(found, total, |found| found < wanted))
     }
-}
 
-/// Returns the total as far as the rows of a page show it.
-fn seen(window: &OffsetPage, found: usize, more: bool) -> Total {
-    Total::AtLeast(match found {
-        0 => 0,
-        found => window.offset + found as u64 + u64::from(more),
-    })
-}
-
-async fn newest_id(table: &'static Table, session: &mut Session<'_>) -> Result<Option<i64>, Error> {
-    let id = table.column_of(ColumnRole::Id).quoted();
-    let sql = Sql::new(&format!("SELECT max({id}) FROM {}", table.quoted()));
-    let row = sql
-        .fetch_optional(session.conn())
-        .await
-        .map_err(|error| Error::from_driver(table, error))?;
-    Ok(match row {
-        Some(row) => row.try_get(0)?,
-        None => None,
-    })
+    fn sorted(mut rows: Vec<NearRow>, total: Option<u64>, is_short: impl Fn(u64) -> bool) -> Self {
+        // The nearest first, and the newest of equals.
+        rows.sort_by(|a, b| a.distance.total_cmp(&b.distance).then(b.id.cmp(&a.id)));
+        Self {
+            may_be_short: is_short(rows.len() as u64),
+            rows,
+            total,
+        }
+    }
 }
 
 fn unexplained<M>(record: M) -> Hit<M> {
@@ -535,7 +524,7 @@ fn unexplained<M>(record: M) -> Hit<M> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scope, Sql};
+    use super::{HitList, Scope, Sql};
     use crate::embedding::Embedding;
     use crate::search::RowSet;
     use crate::search::fixtures::lines;
@@ -557,12 +546,15 @@ mod tests {
             ),
             ("similar_without_total", logs.without_total(), None),
         ] {
-            let mut window = query.window("like 7".to_owned()).unwrap();
-            window.until = Some(99);
-            let records = |sql: &mut Sql| query.push_where_of(&window, sql);
+            let page = query.hit_page("near 7".to_owned()).unwrap();
+            let list = HitList {
+                until: Some(99),
+                search: None,
+            };
+            let records = |sql: &mut Sql| query.push_where_of(&list, sql);
             let exclusion = |sql: &mut Sql| query.push_template_exclusion(sql);
             let scope = Scope::new(&records, &exclusion, &[]);
-            let sql = query.similar_statement(7, &vector, &scope, &window, row_set);
+            let sql = query.similar_statement(7, &vector, &scope, &page, row_set);
             insta::assert_snapshot!(name, lines(&sql.unwrap()));
         }
     }

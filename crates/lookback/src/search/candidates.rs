@@ -40,6 +40,30 @@ pub(crate) struct Candidate {
     pub(crate) presence: Vec<WordPresence>,
     /// The cosine of the embeddings, if both exist.
     pub(crate) cosine: Option<f32>,
+    pub(crate) coverage: Coverage,
+}
+
+/// How many of the words of a search a text contains. The numbers are those of
+/// the statements and of cursors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Coverage {
+    /// Not all.
+    #[default]
+    Partial = 0,
+    /// All, function words aside.
+    AllWords = 1,
+    /// All, next to each other as they were typed.
+    AsTyped = 2,
+}
+
+impl Coverage {
+    /// Reads a number.
+    pub(crate) fn from_number(number: i64) -> Option<Self> {
+        [Self::Partial, Self::AllWords, Self::AsTyped]
+            .into_iter()
+            .find(|coverage| *coverage as i64 == number)
+    }
 }
 
 /// Which part of a word a text contains.
@@ -59,4 +83,9 @@ pub(crate) struct Candidates {
     pub(crate) candidates: Vec<Candidate>,
     /// Whether these are all.
     pub(crate) complete: bool,
+    /// Whether more rows cover the search than are candidates: those with all its
+    /// words or, of a search for phrases, all with these.
+    pub(crate) more_covering: bool,
+    /// The number of covering rows, at least.
+    pub(crate) covering_rows: u64,
 }

@@ -4,15 +4,18 @@ pub(super) mod explain;
 mod fold;
 mod word;
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::candidates::{Candidate, WordPresence};
-use super::parse::query::{Query, is_significant};
+use super::candidates::{Candidate, Coverage, WordPresence};
+use super::parse::query::{Query, allows_partial_match, is_significant};
 use super::parse::text::{lower, words};
 use crate::embedding::{Embedding, Meaning};
-use word::{MISSPELLING_THRESHOLD, PART, WordMatcher, allows_partial_match};
+use word::{EXACT, MISSPELLING_THRESHOLD, PART, WordMatcher};
 
+/// The bonus for all words of the search: no text without one of them is ranked
+/// before it.
+const COVERAGE_BONUS: f32 = 1.0;
 /// The bonus for the words as typed, next to each other.
 const PHRASE_BONUS: f32 = 0.2;
 /// The weight of the similarity of all words to the whole text.
@@ -35,7 +38,7 @@ const MIN_SIMILARITY: f32 = 0.25;
 pub(crate) struct Ranking {
     pub(crate) hits: Vec<Ranked>,
     /// The weight of each word of the query; together 1.
-    pub(super) weights: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
 }
 
 /// A cache of meanings, by texts without their numbers.
@@ -76,19 +79,57 @@ pub(crate) struct Ranked {
     pub(crate) score: f32,
     /// The similarity of the text to the query, if both have a meaning.
     pub(crate) similarity: Option<f32>,
+    pub(crate) coverage: Coverage,
+}
+
+/// Compares a hit with the place of another in the order of hits: the best first,
+/// and the newest of equals.
+pub(crate) fn compare(hit: &Ranked, score: f32, id: i64) -> Ordering {
+    score.total_cmp(&hit.score).then(id.cmp(&hit.id))
 }
 
 /// Orders the candidates that are hits, the best first; the newest breaks ties.
 ///
-/// Each word of the query scores the best match in a text, weighted by its IDF
-/// among the candidates.
-pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
+/// Each word of the query scores the best match in a text, with the given weight or,
+/// without one, with its IDF among the candidates.
+pub(crate) fn rank(query: &Query, candidates: &[Candidate], weights: Option<&[f32]>) -> Ranking {
     let mut matcher = WordMatcher::new(&query.words);
     let matches: Vec<Vec<f32>> = candidates
         .iter()
         .map(|candidate| best_qualities(query, candidate, &mut matcher))
         .collect();
+    let weights = match weights.filter(|weights| weights.len() == query.words.len()) {
+        Some(weights) => weights.to_vec(),
+        None => weights_among(query, &matches),
+    };
+    let mut scorer = Scorer::new(query, &weights);
+    let mut hits: Vec<Ranked> = candidates
+        .iter()
+        .zip(&matches)
+        .filter_map(|(candidate, qualities)| {
+            let ranked = scorer.score(candidate, qualities);
+            is_hit(query, candidate, qualities, ranked.similarity).then_some(ranked)
+        })
+        .collect();
+    hits.sort_by(|a, b| compare(a, b.score, b.id));
+    Ranking { hits, weights }
+}
 
+/// Scores rows that are hits, in their order.
+pub(crate) fn score(query: &Query, rows: &[Candidate], weights: &[f32]) -> Vec<Ranked> {
+    let mut matcher = WordMatcher::new(&query.words);
+    let mut scorer = Scorer::new(query, weights);
+    rows.iter()
+        .map(|row| {
+            let qualities = best_qualities(query, row, &mut matcher);
+            scorer.score(row, &qualities)
+        })
+        .collect()
+}
+
+/// Returns the weight of each word: its IDF among the candidates with these
+/// qualities.
+fn weights_among(query: &Query, matches: &[Vec<f32>]) -> Vec<f32> {
     // Among candidates, not among all rows: what is common here is what was searched for.
     #[expect(
         clippy::cast_precision_loss,
@@ -99,7 +140,7 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
             .iter()
             .filter(|qualities| qualities[word] >= MATCH_THRESHOLD)
             .count();
-        let idf = (1.0 + (candidates.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
+        let idf = (1.0 + (matches.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
         if is_significant(&query.words[word]) {
             idf
         } else {
@@ -108,40 +149,47 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate]) -> Ranking {
     };
     let idfs: Vec<f32> = (0..query.words.len()).map(idf).collect();
     let all: f32 = idfs.iter().sum();
-    let weights: Vec<f32> = idfs.iter().map(|idf| idf / all).collect();
+    idfs.iter().map(|idf| idf / all).collect()
+}
 
-    let meaning = Meaning::of(&query.all);
-    let mut texts = MeaningCache::default();
-    let mut hits: Vec<Ranked> = candidates
-        .iter()
-        .zip(&matches)
-        .filter_map(|(candidate, qualities)| {
-            let similarity = texts.similarity(&meaning, candidate);
-            if !is_hit(query, candidate, qualities, similarity) {
-                return None;
-            }
-            let words: f32 = qualities
-                .iter()
-                .zip(&weights)
-                .map(|(quality, weight)| quality * weight)
-                .sum();
-            let mut fields = candidate.fields.iter();
-            let phrase = fields.any(|text| has_phrase(query, &lower(text)));
-            Some(Ranked {
-                id: candidate.id,
-                score: words
-                    + if phrase { PHRASE_BONUS } else { 0.0 }
-                    + similarity.map_or(0.0, |similarity| similarity * SIMILARITY_WEIGHT),
-                similarity,
-            })
-        })
-        .collect();
-    hits.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then(Reverse(a.id).cmp(&Reverse(b.id)))
-    });
-    Ranking { hits, weights }
+/// Scores rows by the qualities of their matches.
+struct Scorer<'a> {
+    query: &'a Query,
+    weights: &'a [f32],
+    meaning: Option<Meaning>,
+    texts: MeaningCache,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(query: &'a Query, weights: &'a [f32]) -> Self {
+        Self {
+            query,
+            weights,
+            meaning: Meaning::of(&query.all),
+            texts: MeaningCache::default(),
+        }
+    }
+
+    fn score(&mut self, candidate: &Candidate, qualities: &[f32]) -> Ranked {
+        let similarity = self.texts.similarity(&self.meaning, candidate);
+        let words: f32 = qualities
+            .iter()
+            .zip(self.weights)
+            .map(|(quality, weight)| quality * weight)
+            .sum();
+        let mut fields = candidate.fields.iter();
+        let phrase = fields.any(|text| has_phrase(self.query, &lower(text)));
+        let bonus = |has: bool, bonus: f32| if has { bonus } else { 0.0 };
+        Ranked {
+            id: candidate.id,
+            score: words
+                + bonus(candidate.coverage > Coverage::Partial, COVERAGE_BONUS)
+                + bonus(phrase, PHRASE_BONUS)
+                + similarity.map_or(0.0, |similarity| similarity.max(0.0) * SIMILARITY_WEIGHT),
+            similarity,
+            coverage: candidate.coverage,
+        }
+    }
 }
 
 /// Returns whether a row with these texts, and with `whole` as its text in
@@ -154,7 +202,7 @@ pub(super) fn finds(
 ) -> bool {
     let presence = query.fetch_words.iter().map(|word| {
         let has = |fragment: &String| whole.contains(fragment);
-        if whole.contains(&word.word) {
+        if contains(whole, &word.word) {
             WordPresence::Word
         } else if word.fragments.iter().any(has) {
             WordPresence::Fragment
@@ -171,6 +219,7 @@ pub(super) fn finds(
             .as_ref()
             .zip(embedding)
             .map(|(a, b)| a.cosine(b)),
+        coverage: Coverage::Partial,
     };
     let qualities = best_qualities(query, &candidate, &mut WordMatcher::new(&query.words));
     let similarity = MeaningCache::default().similarity(&Meaning::of(&query.all), &candidate);
@@ -216,22 +265,39 @@ fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatche
     }
     // The text may be truncated; what the database found in all of it counts.
     for (word, presence) in query.fetch_words.iter().zip(&candidate.presence) {
-        if *presence == WordPresence::Word && allows_partial_match(&word.word) {
-            best[word.index] = best[word.index].max(PART);
+        if *presence == WordPresence::Word {
+            let least = if allows_partial_match(&word.word) {
+                PART
+            } else {
+                EXACT
+            };
+            best[word.index] = best[word.index].max(least);
         }
     }
     best
 }
 
+/// Returns whether a text contains a word: as a whole word, if its parts are not
+/// selective.
+fn contains(text: &str, word: &str) -> bool {
+    if allows_partial_match(word) {
+        text.contains(word)
+    } else {
+        contains_whole(text, word)
+    }
+}
+
+/// Returns whether a text contains another, and not as a part of longer words.
+fn contains_whole(text: &str, phrase: &str) -> bool {
+    let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+    text.match_indices(phrase).any(|(at, found)| {
+        is_open(text[..at].chars().next_back()) && is_open(text[at + found.len()..].chars().next())
+    })
+}
+
 /// Returns whether a text in lower case contains the words as typed, and not as
 /// a part of longer words.
 pub(super) fn has_phrase(query: &Query, text: &str) -> bool {
-    let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
-    let has = |phrase: &str| {
-        text.match_indices(phrase).any(|(at, found)| {
-            is_open(text[..at].chars().next_back())
-                && is_open(text[at + found.len()..].chars().next())
-        })
-    };
-    query.phrase().is_some_and(has)
+    let phrase = query.phrase();
+    phrase.is_some_and(|phrase| contains_whole(text, phrase))
 }

@@ -3,12 +3,16 @@
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
-use super::candidates::{Candidate, Candidates, LexicalCandidates, VectorCandidates, WordPresence};
+use super::candidates::{
+    Candidate, Candidates, Coverage, LexicalCandidates, VectorCandidates, WordPresence,
+};
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
-use super::statement::{self, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS, RowSources, VectorScan};
+use super::statement::{
+    self, CoveringPage, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS, RowSources, VectorScan,
+};
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::index::map_summary_error;
@@ -27,12 +31,36 @@ pub(crate) async fn candidates(
         .map_err(from_driver)?;
     let fetched = fetch_best(table, query, scope, page, &mut session).await;
     let fetched = session.finish(fetched).await?;
+    let are_covering_all = fetched.counts_all_covering && !query.phrases.is_empty();
     Ok(Candidates {
-        complete: fetched.lexical_rows <= LEXICAL_LIMIT
+        complete: (fetched.lexical_rows <= LEXICAL_LIMIT || are_covering_all)
             && fetched.is_vector_complete
             && !query.has_unfetched_words,
+        more_covering: fetched.covering_rows > LEXICAL_LIMIT,
+        covering_rows: fetched.covering_rows.unsigned_abs(),
         candidates: fetched.candidates,
     })
+}
+
+/// Fetches a page of the rows of a scope with a coverage.
+pub(crate) async fn covering_page(
+    table: &'static Table,
+    query: &Query,
+    scope: &Scope<'_>,
+    page: CoveringPage,
+    conn: &mut PgConnection,
+) -> Result<Vec<Candidate>, Error> {
+    let from_driver = |error| Error::from_driver(table, error);
+    let mut session = SearchSession::begin(table, conn)
+        .await
+        .map_err(from_driver)?;
+    let fetched = async {
+        let statement = statement::covering(table, query, page, scope)?;
+        let rows = statement.fetch_all(session.conn()).await;
+        FetchedRows::read(query, &rows.map_err(from_driver)?).map_err(from_driver)
+    }
+    .await;
+    Ok(session.finish(fetched).await?.candidates)
 }
 
 /// Fetches by summaries if that is less work, otherwise from the whole table.
@@ -113,8 +141,18 @@ async fn fetch_from_row_sets(
             session,
         )
         .await?;
-        if lexical.is_enough(&fetched.signatures, page) {
+        let has_more_covering = fetched.covering_rows > LEXICAL_LIMIT;
+        let is_enough = lexical.is_enough(&fetched.signatures, page)
+            && (has_more_covering || !lexical.should_read_covering());
+        if is_enough && !has_more_covering && !lexical.has_all_covering_of_templates() {
+            // The newest of them, found by reading the table until there are enough.
+            let covering = lexical.read_covering(session.conn(), table, query, scope);
+            covering.await?;
+            continue;
+        }
+        if is_enough {
             fetched.is_vector_complete &= is_vector_all && lexical.is_all();
+            fetched.counts_all_covering = lexical.has_all_covering();
             return Ok(Some(fetched));
         }
         let more = lexical.read_more(session.conn(), table, query).await;
@@ -146,6 +184,10 @@ struct FetchedRows {
     signatures: Vec<i64>,
     /// The number of rows that contain a fragment, fetched or not.
     lexical_rows: i64,
+    /// The number of these that cover the search.
+    covering_rows: i64,
+    /// Whether no other rows cover it.
+    counts_all_covering: bool,
     /// The number of rows read from an index of embeddings, and their minimal
     /// cosine.
     index_rows: i64,
@@ -160,12 +202,19 @@ impl FetchedRows {
             candidates: Vec::with_capacity(rows.len()),
             signatures: Vec::with_capacity(rows.len()),
             lexical_rows: 0,
+            covering_rows: 0,
+            counts_all_covering: true,
             index_rows: 0,
             min_cosine: None,
             is_vector_complete: true,
         };
         for row in rows {
             fetched.lexical_rows = row.try_get("__lexical_rows")?;
+            fetched.covering_rows = if query.phrases.is_empty() {
+                row.try_get("__covering_rows")?
+            } else {
+                fetched.lexical_rows
+            };
             fetched.index_rows = row.try_get("__index_rows")?;
             fetched.is_vector_complete = row.try_get("__complete")?;
             fetched.min_cosine = row.try_get("__min_cosine")?;
@@ -186,6 +235,8 @@ impl FetchedRows {
                     .map(|index| presence(signature, index))
                     .collect(),
                 cosine,
+                coverage: Coverage::from_number(row.try_get::<i32, _>("__coverage")?.into())
+                    .unwrap_or_default(),
             });
         }
         fetched.candidates.sort_by_key(|candidate| candidate.id);

@@ -2,22 +2,28 @@
 //!
 //! ```text
 //! lexical         every row that has a fragment of a word, with its signature
+//!                 and its coverage: whether it has all words
 //! weights         the IDF of each word among them
 //! lexical_groups  the rows numbered within their group, newest first
-//! best_lexical    the best of them, the newest few of each group first
+//! best_lexical    the best of them: those with all words, and then the newest
+//!                 few of each group first
 //! vector_groups   the number of rows of each distance
 //! vector_rows     the rows of the nearest groups
 //! nearest         the nearest rows, the newest few of each group first
 //! ```
 //!
-//! Logs repeat. A group is the rows with the same signature and the same
+//! Logs repeat. A group is the rows with the same coverage, signature and
 //! cosine: lines that differ only in numbers have the same embedding. Without
 //! groups, one template would fill every place.
+//!
+//! If more rows have all words than are ranked, pages of them come from
+//! [`covering`], newest first.
 //!
 //! In reading order: [`words`] writes the conditions on words, [`nearest`] the
 //! part that finds near rows, and [`scan_settings`] the local settings of a
 //! search.
 
+mod covering;
 mod nearest;
 pub(super) mod scan_settings;
 mod words;
@@ -31,6 +37,8 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
+pub(crate) use covering::{CoveringPage, CoveringStart};
+pub(super) use covering::{covering, covering_ids};
 use nearest::NearestRows;
 pub(super) use words::{Words, signature};
 
@@ -108,7 +116,11 @@ pub(super) fn candidates(
     let signature = words.signature("__searched.__text");
     // A vector of zeros has no direction: its distance is NaN.
     let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
-    let lateral = format!("CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched");
+    let lateral = format!(
+        "CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
+         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed"
+    );
+    let coverage = words.coverage("__searched.__text", "__signature");
     let any = if query.phrases.is_empty() {
         format!(" AND ({})", words.any(&text))
     } else {
@@ -116,15 +128,15 @@ pub(super) fn candidates(
     };
     sql.push(&format!(
         "WITH lexical AS MATERIALIZED (\
-           SELECT {id} AS __id, {cosine} AS __cosine, {signature} AS __signature \
+           SELECT {id} AS __id, {cosine} AS __cosine, __signature, {coverage} AS __coverage \
            FROM {lexical_from} {lateral}{scope}{any}), \
          weights AS (SELECT {weights} FROM lexical), \
          lexical_groups AS (\
-           SELECT __id, __signature, __cosine, row_number() OVER (\
-             PARTITION BY __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
+           SELECT __id, __coverage, __signature, __cosine, row_number() OVER (\
+             PARTITION BY __coverage, __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
          best_lexical AS (\
            SELECT __id FROM lexical_groups CROSS JOIN weights \
-           ORDER BY (nth - 1) / {LEXICAL_PER_GROUP}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
+           ORDER BY __coverage DESC, (nth - 1) / {LEXICAL_PER_GROUP}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
            LIMIT {LEXICAL_LIMIT})",
         weights = Words::weights(query.fetch_words.len()),
         score = Words::score(0..query.fetch_words.len()),
@@ -149,8 +161,9 @@ pub(super) fn candidates(
     }
     sql.push(&format!(
         ", vector_scan AS ({scanned}) \
-         SELECT {id} AS __id, {signature} AS __signature, {cosine} AS __cosine, {fields} AS __fields, \
-           (SELECT count(*) FROM lexical) AS __lexical_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
+         SELECT {id} AS __id, __signature, {coverage} AS __coverage, {cosine} AS __cosine, {fields} AS __fields, \
+           (SELECT count(*) FROM lexical) AS __lexical_rows, \
+           (SELECT count(*) FROM lexical WHERE __coverage > 0) AS __covering_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
            (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete \
          FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),

@@ -8,6 +8,7 @@ use proptest::strategy::ValueTree as _;
 
 use crate::time;
 
+mod covering;
 mod edge_cases;
 mod evaluation;
 mod hits;

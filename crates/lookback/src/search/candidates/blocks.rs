@@ -14,9 +14,8 @@ use crate::search::statement::Words;
 /// The blocks that may contain words of a query, in ranked order.
 #[derive(Debug)]
 pub(super) struct Blocks {
-    /// First id, last id and the highest possible score of a record, the best
-    /// first.
-    ranked: Vec<(i64, i64, f64)>,
+    /// Those that may contain covering records first, and then by score.
+    ranked: Vec<RankedBlock>,
     /// The number of blocks, in the list or not.
     total: u64,
     /// The weight of each word.
@@ -32,11 +31,23 @@ pub(super) struct Blocks {
     has_digit_words: bool,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct RankedBlock {
+    ids: (i64, i64),
+    /// The highest possible score of a record.
+    score: f64,
+    /// Whether it may contain covering records.
+    covers: bool,
+}
+
 /// The number of blocks read first; then five times as many each time.
 const FIRST_BLOCKS: usize = 64;
 
 /// The number of blocks that are listed at first.
 const MAX_RANKED_BLOCKS: usize = 64 * 5 * 5 * 5;
+
+/// The number of blocks that are read for covering records, the newest first.
+const MAX_COVERING_BLOCKS: usize = 1_600;
 
 /// The number of sealed records above which a search need not read every block
 /// that could contain a hit.
@@ -76,7 +87,11 @@ impl Blocks {
         let mut blocks = Vec::with_capacity(rows.len());
         for row in &rows {
             if let Some(first) = row.try_get("first_id")? {
-                blocks.push((first, row.try_get("last_id")?, row.try_get("score")?));
+                blocks.push(RankedBlock {
+                    ids: (first, row.try_get("last_id")?),
+                    score: row.try_get("score")?,
+                    covers: row.try_get("covers")?,
+                });
             }
         }
         let blocks = Self {
@@ -118,21 +133,22 @@ impl Blocks {
                WHERE NOT is_tombstone AND target = {target}{within}), \
              blocks AS MATERIALIZED (\
                SELECT b.* FROM segments AS s CROSS JOIN LATERAL (\
-                 SELECT first_id, last_id, {signature} AS __signature, {has_phrases} AS __phrases FROM search_blocks AS b \
+                 SELECT first_id, last_id, {signature} AS __signature, {has_phrases} AS __phrases, {covers} AS covers FROM search_blocks AS b \
                  WHERE target = {target} \
                    AND first_id BETWEEN s.first_id AND s.last_id OFFSET 0) AS b \
                WHERE {in_segment} AND {any}), \
              weights AS MATERIALIZED (SELECT {weights} FROM blocks), \
              ranked AS (\
-               SELECT first_id, last_id, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
-               ORDER BY score DESC, first_id DESC LIMIT {ranked}) \
+               SELECT first_id, last_id, covers, ({score})::float8 AS score FROM blocks CROSS JOIN weights \
+               ORDER BY covers DESC, score DESC, first_id DESC LIMIT {ranked}) \
              SELECT sealed.*, weights.*, (SELECT count(*) FROM blocks) AS __block_count, ranked.* \
              FROM sealed CROSS JOIN weights LEFT JOIN ranked ON TRUE \
-             ORDER BY score DESC, first_id DESC",
+             ORDER BY covers DESC, score DESC, first_id DESC",
             columns = tokens.segment_columns(),
             signature = tokens.block_signature(),
             in_segment = tokens.segment_condition(),
             has_phrases = tokens.block_has_phrases(),
+            covers = tokens.block_covers(),
             // Templates locate phrases without a digit, but no word with one.
             any = match (tokens.phrases.is_empty(), tokens.has_digit_phrase()) {
                 (true, _) => "__signature > 0",
@@ -146,8 +162,20 @@ impl Blocks {
         Ok(sql)
     }
 
-    pub(super) fn read_blocks(&self) -> &[(i64, i64, f64)] {
-        &self.ranked[..self.read.min(self.ranked.len())]
+    /// Returns the ranges of ids of the blocks that are read.
+    pub(super) fn read_ranges(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let read = &self.ranked[..self.read.min(self.ranked.len())];
+        read.iter().map(|block| block.ids)
+    }
+
+    /// Returns whether every block that may contain covering records is read.
+    pub(super) fn are_all_covering_read(&self) -> bool {
+        self.is_all() || self.ranked.get(self.read).is_some_and(|next| !next.covers)
+    }
+
+    /// Returns whether more blocks should be read for covering records.
+    pub(super) fn should_read_covering(&self) -> bool {
+        self.read < MAX_COVERING_BLOCKS && !self.are_all_covering_read()
     }
 
     /// Returns whether every block is read.
@@ -165,9 +193,13 @@ impl Blocks {
     /// No other record may be better than as many rows as are ranked; or, in a
     /// large table, than those of the page, or than half of the best.
     pub(super) fn is_enough(&self, signatures: &[i64], page: usize) -> bool {
-        let Some((_, _, bound)) = self.ranked.get(self.read) else {
+        let unread = self.ranked.get(self.read..).unwrap_or_default();
+        if unread.is_empty() {
             return false;
-        };
+        }
+        // Those with covering records come first, whatever the score of the others.
+        let bound = unread.iter().map(|block| block.score);
+        let bound = bound.fold(0.0, f64::max);
         let score_of = |signature: &i64| -> f64 {
             let of_word = |(index, weight): (usize, &f64)| {
                 let presence = u8::try_from((signature >> (2 * index)) & 3).unwrap_or(0);
@@ -185,7 +217,7 @@ impl Blocks {
         let best = scores.iter().copied().fold(0.0, f64::max);
         self.sealed > LARGE_TABLE
             && (better >= page
-                || *bound < GOOD_ENOUGH * best
+                || bound < GOOD_ENOUGH * best
                 || (!self.has_digit_words && scores.len() >= page))
     }
 }

@@ -14,7 +14,9 @@ use crate::model::{ColumnRole, Table};
 use crate::search::index::templates::templates_within;
 use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
-use crate::search::statement::{DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, Words};
+use crate::search::statement::{
+    DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, Words, covering_ids,
+};
 use crate::value::{ColumnValue, Value};
 
 /// The number of rows that is enough to rank, if no other can be better.
@@ -29,6 +31,8 @@ pub(in crate::search) struct LexicalCandidates {
     ids: Vec<i64>,
     /// Whether these are all records whose template contains a fragment.
     has_all_groups: bool,
+    /// Whether these are all records whose template covers the search.
+    has_all_covering: bool,
     blocks: Blocks,
 }
 
@@ -47,25 +51,63 @@ impl LexicalCandidates {
         else {
             return Ok(None);
         };
-        let (mut ids, mut has_all_groups) = (Vec::new(), true);
+        let mut found = FoundInTemplates {
+            ids: Vec::new(),
+            is_all: true,
+            has_all_covering: true,
+        };
         if tokens.are_in_templates() {
             let of = (range, blocks.from);
-            let found = LexicalGroups::find(conn, table, query, &tokens, scope, of).await?;
-            let Some(found) = found else { return Ok(None) };
-            (ids, has_all_groups) = found;
+            match LexicalGroups::find(conn, table, query, &tokens, scope, of).await? {
+                Some(in_templates) => found = in_templates,
+                None => return Ok(None),
+            }
         }
         Ok(Some(Self {
             unsealed: unsealed.to_vec(),
             range,
-            ids,
-            has_all_groups,
+            ids: found.ids,
+            has_all_groups: found.is_all,
+            has_all_covering: found.has_all_covering,
             blocks,
         }))
     }
 
+    /// Adds all covering records of a scope, if they are few; otherwise the newest of
+    /// them. Returns their number.
+    pub(in crate::search) async fn read_covering(
+        &mut self,
+        conn: &mut PgConnection,
+        table: &'static Table,
+        query: &Query,
+        scope: &Scope<'_>,
+    ) -> Result<u64, Error> {
+        let sql = covering_ids(table, query, ENOUGH_ROWS as u64 + 1, scope)?;
+        let rows = sql.fetch_all(conn).await;
+        let rows = rows.map_err(|error| Error::from_driver(table, error))?;
+        for row in &rows {
+            self.ids.push(row.try_get("__id")?);
+        }
+        Ok(rows.len() as u64)
+    }
+
+    /// Returns whether every covering record is read, as far as templates determine it.
+    pub(in crate::search) fn has_all_covering_of_templates(&self) -> bool {
+        self.has_all_covering
+    }
+
+    /// Returns whether every covering record is read.
+    pub(in crate::search) fn has_all_covering(&self) -> bool {
+        self.has_all_covering && self.blocks.are_all_covering_read()
+    }
+
+    /// Returns whether more blocks should be read for covering records.
+    pub(in crate::search) fn should_read_covering(&self) -> bool {
+        self.blocks.should_read_covering()
+    }
+
     pub(in crate::search) fn row_set(&self) -> RowSet {
-        let blocks = self.blocks.read_blocks().iter();
-        let blocks = blocks.map(|(first, last, _)| (*first, *last));
+        let blocks = self.blocks.read_ranges();
         let ranges = self.unsealed.iter().copied().chain(blocks);
         RowSet::new(ranges.collect(), self.ids.clone())
     }
@@ -103,9 +145,26 @@ impl LexicalCandidates {
 /// Groups of records whose templates contain fragments.
 struct LexicalGroups {
     /// Grouped by signature and distance, the best first.
-    groups: Vec<PostingGroup>,
+    groups: Vec<LexicalGroup>,
     /// Whether there are no others.
     is_all: bool,
+}
+
+struct LexicalGroup {
+    postings: PostingGroup,
+    /// Whether its templates cover the search.
+    covers: bool,
+    /// The number of ids that are read.
+    each: usize,
+}
+
+/// The records of a scope that were found by their templates.
+struct FoundInTemplates {
+    ids: Vec<i64>,
+    /// Whether these are all whose template contains a fragment.
+    is_all: bool,
+    /// Whether these are all whose template covers the search.
+    has_all_covering: bool,
 }
 
 /// How much is read to find records from postings.
@@ -134,8 +193,7 @@ const EFFORTS: [Effort; 2] = [
 const MAX_ROWS_READ: usize = 100_000;
 
 impl LexicalGroups {
-    /// Finds the ids of records in the scope, from an id on, and whether they
-    /// are all whose template contains a fragment; `None` if the table must be
+    /// Finds the records in the scope, from an id on; `None` if the table must be
     /// scanned.
     async fn find(
         conn: &mut PgConnection,
@@ -144,25 +202,32 @@ impl LexicalGroups {
         tokens: &QueryTokens,
         scope: &Scope<'_>,
         of: (SegmentRange, i64),
-    ) -> Result<Option<(Vec<i64>, bool)>, Error> {
+    ) -> Result<Option<FoundInTemplates>, Error> {
         for effort in EFFORTS {
             let found = Self::read(conn, table, query, tokens, scope, of, effort).await?;
             let mut ids: Vec<i64> = Vec::new();
             let (mut useful, mut is_short, mut is_truncated, mut rows_read) = (0, false, false, 0);
+            let mut has_all_covering = true;
             let mut groups = found.groups.as_slice();
             while useful < ENOUGH_ROWS && !groups.is_empty() && rows_read < MAX_ROWS_READ {
                 let mut counted = 0;
                 let chunk = groups.iter().position(|group| {
-                    counted += group.ids.len();
+                    counted += group.postings.ids.len();
                     counted > 2 * ENOUGH_ROWS
                 });
                 let (chunk, rest) = groups.split_at(chunk.unwrap_or(groups.len()).max(1));
                 groups = rest;
-                let ids_of_chunk: Vec<i64> =
-                    chunk.iter().flat_map(|group| &group.ids).copied().collect();
+                let ids_of_chunk = chunk.iter().flat_map(|group| &group.postings.ids);
+                let ids_of_chunk: Vec<i64> = ids_of_chunk.copied().collect();
                 rows_read += ids_of_chunk.len();
                 let in_scope = rows_in_scope(conn, table, None, scope, ids_of_chunk).await?;
-                for group in chunk {
+                for LexicalGroup {
+                    postings: group,
+                    covers,
+                    ..
+                } in chunk
+                {
+                    has_all_covering &= !(*covers && group.is_truncated);
                     let passing = group
                         .ids
                         .iter()
@@ -176,7 +241,14 @@ impl LexicalGroups {
             }
             let is_exhausted = groups.is_empty() && found.is_all;
             if useful >= ENOUGH_ROWS || (is_exhausted && !is_short) {
-                return Ok(Some((ids, is_exhausted && !is_truncated)));
+                // Those that cover the search are the first of the groups.
+                let next = groups.first().or(found.groups.last());
+                has_all_covering &= is_exhausted || next.is_none_or(|next| !next.covers);
+                return Ok(Some(FoundInTemplates {
+                    ids,
+                    is_all: is_exhausted && !is_truncated,
+                    has_all_covering,
+                }));
             }
         }
         Ok(None)
@@ -193,22 +265,28 @@ impl LexicalGroups {
     ) -> Result<Self, Error> {
         let sql = Self::statement(table, query, tokens, scope, of, effort)?;
         let rows = sql.fetch_all(conn).await?;
-        let mut groups: Vec<PostingGroup> = Vec::new();
-        let (mut last, mut counted, mut each) = (None, 0, 0);
+        let mut groups: Vec<LexicalGroup> = Vec::new();
+        let (mut last, mut counted) = (None, 0);
+        let covering = tokens.covering_signature();
         for row in &rows {
             counted = row.try_get::<i64, _>("__groups")?;
-            each = row.try_get::<i64, _>("__each")?;
             let key: (i64, i32) = (row.try_get("__signature")?, row.try_get("distance_step")?);
             if last != Some(key) {
-                groups.push(PostingGroup::default());
+                groups.push(LexicalGroup {
+                    postings: PostingGroup::default(),
+                    covers: tokens.templates_cover()
+                        && (!tokens.phrases.is_empty() || key.0 == covering),
+                    each: usize::try_from(row.try_get::<i64, _>("__each")?).unwrap_or(usize::MAX),
+                });
                 last = Some(key);
             }
             if let Some(group) = groups.last_mut() {
-                group.add(row.try_get("is_truncated")?, row.try_get("ids")?);
+                let postings = &mut group.postings;
+                postings.add(row.try_get("is_truncated")?, row.try_get("ids")?);
             }
         }
         for group in &mut groups {
-            group.newest(usize::try_from(each).unwrap_or(usize::MAX));
+            group.postings.newest(group.each);
         }
         Ok(Self {
             is_all: groups.len() as i64 >= counted,
@@ -269,17 +347,20 @@ impl LexicalGroups {
              groups AS (SELECT __signature, distance_step, sum(rows)::bigint AS rows FROM templates GROUP BY 1, 2), \
              weights AS MATERIALIZED (SELECT {weights} FROM groups), \
              counted AS MATERIALIZED (\
-               SELECT count(*) AS __groups, \
+               SELECT count(*) AS __groups, coalesce(sum(rows) FILTER (WHERE __signature = {covering}), 0) <= {LEXICAL_LIMIT} AS __covers_few, \
                  {quarters} * CASE WHEN coalesce(sum(rows), 0) <= {LEXICAL_LIMIT} THEN {LEXICAL_LIMIT} \
-                   ELSE greatest({LEXICAL_PER_GROUP}, {LEXICAL_LIMIT} / count(*)) END / 4 AS __each FROM groups), \
+                   ELSE greatest({LEXICAL_PER_GROUP}, {LEXICAL_LIMIT} / count(*)) END / 4 AS __most FROM groups), \
              chosen AS (\
                SELECT __signature, distance_step, ({score})::float8 AS score FROM groups CROSS JOIN weights \
                ORDER BY score DESC, distance_step LIMIT {wanted}), \
              wanted AS MATERIALIZED (\
-               SELECT t.id, __signature, distance_step, score FROM chosen JOIN templates AS t USING (__signature, distance_step)) \
-             SELECT __groups, __each, __signature, distance_step, r.* FROM counted CROSS JOIN wanted AS t \
+               SELECT t.id, __signature, distance_step, score, __groups, \
+                 CASE WHEN __covers_few AND __signature = {covering} THEN greatest(__most, {LEXICAL_LIMIT}) ELSE __most END AS __each \
+               FROM counted CROSS JOIN chosen JOIN templates AS t USING (__signature, distance_step)) \
+             SELECT __groups, __each, __signature, distance_step, r.* FROM wanted AS t \
              CROSS JOIN LATERAL ({posting_ids}) AS r \
              ORDER BY score DESC, distance_step, __signature",
+            covering = tokens.covering_signature(),
             weights = Words::weights_of_rows(count),
             score = Words::score(0..count),
             posting_ids = posting_ids("t.id", "__each", &range),

@@ -13,6 +13,8 @@ use crate::search::statement::signature;
 pub(super) struct QueryTokens {
     pub(super) words: Vec<WordTokens>,
     pub(super) phrases: Vec<Token>,
+    /// The bits of the required words with a digit that blocks know as whole runs.
+    short_runs: Vec<Vec<usize>>,
 }
 
 pub(super) struct WordTokens {
@@ -125,8 +127,17 @@ impl QueryTokens {
                 words.push(WordTokens { whole, tokens });
             }
         }
-        let phrases = tokens.collect();
-        Self { words, phrases }
+        let is_short_run = |word: &&String| {
+            word.len() < 4 && has_digit(word) && word.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        let short_runs = query.required_words.iter().filter(is_short_run);
+        Self {
+            words,
+            phrases: tokens.collect(),
+            short_runs: short_runs
+                .map(|run| bloom_filter::short_run_bits(run).collect())
+                .collect(),
+        }
     }
 
     /// Creates the tokens of a query that is in lower case.
@@ -140,6 +151,41 @@ impl QueryTokens {
     /// it.
     pub(super) fn has_digit_phrase(&self) -> bool {
         self.phrases.iter().any(|phrase| phrase.has_digit)
+    }
+
+    /// Returns the SQL condition that a block, `b`, of a segment, `s`, may contain records
+    /// that cover the search: with all its phrases, or else with all its words.
+    ///
+    /// Of words with and without a digit, those with one decide.
+    pub(super) fn block_covers(&self) -> String {
+        if !self.phrases.is_empty() {
+            return self.block_has_phrases();
+        }
+        let has_digit = self.has_digit_words() || !self.short_runs.is_empty();
+        let words = self.words.iter().map(|word| &word.whole);
+        let words = words.filter(|word| word.has_digit || !has_digit);
+        let mut all: Vec<String> = words.map(Token::block_condition).collect();
+        all.extend(
+            self.short_runs
+                .iter()
+                .map(|bits| has("b.bloom_filter", bits)),
+        );
+        if all.is_empty() {
+            "FALSE".to_owned()
+        } else {
+            format!("({})", all.join(" AND "))
+        }
+    }
+
+    /// Returns whether templates may have all words of records that cover the search:
+    /// those with a digit are in none.
+    pub(super) fn templates_cover(&self) -> bool {
+        !self.phrases.is_empty() || !(self.has_digit_words() || !self.short_runs.is_empty())
+    }
+
+    /// Returns the signature of a template with all words.
+    pub(super) fn covering_signature(&self) -> i64 {
+        (0..self.words.len()).fold(0, |bits, index| bits | 2 << (2 * index))
     }
 
     /// Returns whether templates locate records.

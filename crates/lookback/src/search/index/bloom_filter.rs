@@ -112,6 +112,11 @@ pub(crate) fn digit_token_bits(text: &str) -> Vec<usize> {
     bits
 }
 
+/// Returns the bits of a run of fewer than four bytes with a digit, as a whole.
+pub(crate) fn short_run_bits(run: &str) -> impl Iterator<Item = usize> + '_ {
+    bits(TokenKind::Run, run.as_bytes())
+}
+
 /// Returns the bits of the letters of a text within a run with a digit, or
 /// within a text that is too long for a template.
 pub(crate) fn masked_trigram_bits(text: &str) -> impl Iterator<Item = usize> + '_ {

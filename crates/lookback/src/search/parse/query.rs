@@ -14,11 +14,14 @@ pub(crate) struct Query {
     /// The words as typed, with single spaces between them.
     pub(in crate::search) all: String,
     /// `all` in lower case.
-    phrase: String,
+    pub(in crate::search) phrase: String,
     /// The distinct words in lower case, in order, that rank hits.
     pub(in crate::search) words: Vec<String>,
     /// The words that fetch rows.
     pub(in crate::search) fetch_words: Vec<FetchWord>,
+    /// The words that a text must have to have all of them: no function words,
+    /// unless there are no others.
+    pub(in crate::search) required_words: Vec<String>,
     /// Whether there are significant words that fetch no row.
     pub(in crate::search) has_unfetched_words: bool,
     /// The embedding of all words.
@@ -65,7 +68,13 @@ impl Query {
         let all = typed.join(" ");
         let (mut fetch_words, has_unfetched_words) = fetch_words(&words);
         let words = ranked(words, &mut fetch_words);
+        let is_function_word = |word: &String| is_function_word(word);
+        let mut required_words = words.clone();
+        if !words.iter().all(is_function_word) {
+            required_words.retain(|word| !is_function_word(word));
+        }
         Self {
+            required_words,
             phrases: terms.phrases.clone(),
             phrase: lower(&all),
             embedding: Embedding::of(&all),
@@ -81,6 +90,11 @@ impl Query {
     pub(in crate::search) fn phrase(&self) -> Option<&str> {
         let is_one_word = self.words.len() == 1 && self.words[0] == self.phrase;
         (!is_one_word).then_some(self.phrase.as_str())
+    }
+
+    /// Returns whether every hit must contain a phrase.
+    pub(crate) fn has_phrases(&self) -> bool {
+        !self.phrases.is_empty()
     }
 
     /// Returns whether rows are also fetched by their embedding. With a phrase,
@@ -140,6 +154,27 @@ pub(in crate::search) fn is_significant(word: &str) -> bool {
     word.chars().count() >= MIN_FRAGMENT && !STOP_WORDS.contains(&word)
 }
 
+/// Returns whether a word has no meaning of its own: a text without it still has
+/// all words of a search.
+fn is_function_word(word: &str) -> bool {
+    STOP_WORDS.contains(&word) || SHORT_STOP_WORDS.contains(&word)
+}
+
+/// Returns whether a word may match as a part of a longer one, or misspelt: not
+/// two letters, which are in every other word, nor three digits, which are in
+/// every other id.
+pub(in crate::search) fn allows_partial_match(word: &str) -> bool {
+    let is_number = word.chars().all(char::is_numeric);
+    let least = if is_number { 4 } else { MIN_FRAGMENT };
+    word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
+}
+
+/// English words of one and two letters that are in every text.
+const SHORT_STOP_WORDS: [&str; 24] = [
+    "a", "i", "an", "as", "at", "be", "by", "do", "he", "if", "in", "is", "it", "me", "my", "no",
+    "of", "on", "or", "so", "to", "up", "us", "we",
+];
+
 /// English words that are in every text.
 const STOP_WORDS: [&str; 37] = [
     "the", "and", "for", "was", "were", "are", "not", "but", "with", "from", "that", "this", "has",
@@ -155,8 +190,12 @@ const STOP_WORDS: [&str; 37] = [
 /// that two swapped letters leave one intact, too. In a word of four or five,
 /// they are the first and the last three characters. A shorter word, a word
 /// with punctuation and a number have none, and must match as they are: a
-/// number with another digit is another number.
+/// number with another digit is another number. A word that matches only as a
+/// whole word is its own fragment: a row may have it as a part of another.
 fn fragments(word: &str) -> Vec<String> {
+    if !allows_partial_match(word) {
+        return vec![word.to_owned()];
+    }
     let letters: Vec<char> = word.chars().collect();
     if letters.len() <= MIN_FRAGMENT
         || !letters.iter().all(|c| c.is_alphanumeric())

@@ -8,7 +8,7 @@ use crate::model::Table;
 use crate::search::hit::{Highlight, MatchKind, Why, WordMatch};
 use crate::search::parse::query::Query;
 use crate::search::parse::text::{lower, words};
-use crate::search::rank::{Ranked, Ranking, has_phrase};
+use crate::search::rank::{Ranked, has_phrase};
 
 /// The bytes of a record's texts that are compared word by word: a start of
 /// each text, the same length of each. Beyond it, only places that contain the
@@ -41,11 +41,11 @@ struct Occurrence<'t> {
 }
 
 impl<'a> Explainer<'a> {
-    pub(crate) fn new(table: &'static Table, query: &'a Query, ranking: &'a Ranking) -> Self {
+    pub(crate) fn new(table: &'static Table, query: &'a Query, weights: &'a [f32]) -> Self {
         Self {
             table,
             query,
-            weights: &ranking.weights,
+            weights,
             matcher: WordMatcher::new(&query.words),
         }
     }
@@ -218,9 +218,10 @@ fn is_highlighted(found: &Occurrence<'_>, best: Option<Occurrence<'_>>) -> bool 
 mod tests {
     use super::{CONTEXT, Explainer, MAX_COMPARED, MAX_DISTANT_PLACES, compared_ranges};
     use crate::search::Terms;
+    use crate::search::candidates::Coverage;
     use crate::search::parse::query::Query;
+    use crate::search::rank::Ranked;
     use crate::search::rank::fold::FoldedText;
-    use crate::search::rank::{Ranked, Ranking};
     use crate::{Log, Model as _};
 
     /// Texts of any length, with the words in any number of places.
@@ -256,16 +257,14 @@ mod tests {
         let others: Vec<String> = (0..200).map(|number| "y".repeat(number + 1)).collect();
         let search = format!("needle {}", others.join(" "));
         let query = Query::new(&Terms::parse(Log::TABLE, &search));
-        let ranking = Ranking {
-            hits: Vec::new(),
-            weights: vec![0.0; query.words.len()],
-        };
+        let weights = vec![0.0; query.words.len()];
         let ranked = Ranked {
             id: 1,
             score: 1.0,
             similarity: None,
+            coverage: Coverage::Partial,
         };
-        let mut explainer = Explainer::new(Log::TABLE, &query, &ranking);
+        let mut explainer = Explainer::new(Log::TABLE, &query, &weights);
         let (why, _) = explainer.explain(&ranked, &[text]);
         assert_eq!(why.words[0].word, "needle");
         let compared = explainer.matcher.compared();

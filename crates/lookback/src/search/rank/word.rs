@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use crate::embedding::Meaning;
 use crate::search::hit::MatchKind;
+use crate::search::parse::query::allows_partial_match;
 use crate::search::parse::text::lower;
 
 /// Qualities of the word itself, the start of another, and a part of another.
-const EXACT: f32 = 1.0;
+pub(super) const EXACT: f32 = 1.0;
 const START: f32 = 0.9;
 pub(super) const PART: f32 = 0.8;
 /// The quality of the same start with another ending: `finished`, `finishing`.
@@ -41,15 +42,6 @@ impl Match {
         kind: MatchKind::Misspelling,
         quality: 0.0,
     };
-}
-
-/// Returns whether a word may match as a part of a longer one, or misspelt: not
-/// two letters, which are in every other word, nor three digits, which are in
-/// every other id.
-pub(super) fn allows_partial_match(word: &str) -> bool {
-    let mut letters = word.chars();
-    let least = if letters.all(char::is_numeric) { 4 } else { 3 };
-    word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
 }
 
 /// The characters of a word whose spelling is compared, as many as the encoder

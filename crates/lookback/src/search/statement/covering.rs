@@ -1,0 +1,125 @@
+//! The statement for a page of the rows with a coverage, newest first.
+
+use super::{MAX_RANKED_CHARS, Words};
+use crate::db::Sql;
+use crate::error::Error;
+use crate::model::{ColumnRole, Table};
+use crate::model::{search_fields, search_text};
+use crate::search::candidates::Coverage;
+use crate::search::parse::query::Query;
+use crate::search::scope::Scope;
+use crate::value::{ColumnValue, Value};
+
+/// A page of the rows with a coverage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CoveringPage {
+    pub(crate) coverage: Coverage,
+    /// Where the page starts or ends.
+    pub(crate) start: CoveringStart,
+    pub(crate) limit: u64,
+}
+
+impl CoveringPage {
+    /// Returns whether its rows come in reverse order.
+    pub(crate) fn is_backwards(&self) -> bool {
+        matches!(self.start, CoveringStart::Before(_) | CoveringStart::Oldest)
+    }
+}
+
+/// Where a page of rows, newest first, starts or ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CoveringStart {
+    /// With the newest row.
+    Newest,
+    /// After the row with this id.
+    After(i64),
+    /// It ends before the row with this id.
+    Before(i64),
+    /// It ends with the oldest row.
+    Oldest,
+}
+
+/// Returns the statement for a page of a scope. A page that ends before a row
+/// comes in reverse order.
+pub(in crate::search) fn covering(
+    table: &'static Table,
+    query: &Query,
+    page: CoveringPage,
+    scope: &Scope<'_>,
+) -> Result<Sql, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let embedding_column = table.column_of(ColumnRole::Embedding);
+    let embedding = embedding_column.quoted();
+    let text = search_text(table);
+    let mut sql = Sql::default();
+    let scope = sql.fragment(|sql| scope.push_where(sql))?;
+    let vector = query.embedding.as_ref();
+    let vector = sql.value(
+        embedding_column,
+        vector.map_or(Value::Null, ColumnValue::to_value),
+    )?;
+    let words = Words::bind(query, &mut sql)?;
+    let (bound, order) = match page.start {
+        CoveringStart::Newest => (String::new(), "DESC"),
+        CoveringStart::Oldest => (String::new(), "ASC"),
+        CoveringStart::After(after) => (format!(" AND {id} < {}", sql.argument(after)?), "DESC"),
+        CoveringStart::Before(before) => (format!(" AND {id} > {}", sql.argument(before)?), "ASC"),
+    };
+    let limit = sql.argument(i64::try_from(page.limit).unwrap_or(i64::MAX))?;
+    let coverage = page.coverage as u8;
+    // The patterns first: they compute the text once, and leave few rows.
+    let all = match page.coverage {
+        Coverage::Partial => String::new(),
+        Coverage::AllWords | Coverage::AsTyped => format!(" AND {}", words.all(&text)),
+    };
+    sql.push(&format!(
+        "SELECT {id} AS __id, __signature, {coverage} AS __coverage, \
+           1 - nullif({embedding} <=> {vector}, 'NaN') AS __cosine, {fields} AS __fields, \
+           0::bigint AS __lexical_rows, 0::bigint AS __covering_rows, 0::bigint AS __index_rows, \
+           NULL::float8 AS __min_cosine, TRUE AS __complete \
+         FROM {from} \
+         CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
+         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed{scope}{all}{bound} \
+           AND {has_coverage} = {coverage} \
+         ORDER BY {id} {order} LIMIT {limit}",
+        fields = search_fields(table, Some(MAX_RANKED_CHARS)),
+        from = table.quoted(),
+        signature = words.signature("__searched.__text"),
+        has_coverage = words.coverage("__searched.__text", "__signature"),
+    ));
+    Ok(sql)
+}
+
+/// Returns the statement for the ids of the newest rows that cover a search: of one
+/// for phrases, all rows of the scope.
+pub(in crate::search) fn covering_ids(
+    table: &'static Table,
+    query: &Query,
+    limit: u64,
+    scope: &Scope<'_>,
+) -> Result<Sql, Error> {
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let text = search_text(table);
+    let mut sql = Sql::default();
+    let scope = sql.fragment(|sql| scope.push_where(sql))?;
+    let words = Words::bind(query, &mut sql)?;
+    let limit = sql.argument(i64::try_from(limit).unwrap_or(i64::MAX))?;
+    let covers = if query.phrases.is_empty() {
+        format!(
+            " AND {} AND {} > 0",
+            words.all(&text),
+            words.coverage("__searched.__text", "__signature"),
+        )
+    } else {
+        String::new()
+    };
+    sql.push(&format!(
+        "SELECT {id} AS __id FROM {from} \
+         CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
+         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed{scope}{covers} \
+         ORDER BY {id} DESC LIMIT {limit}",
+        from = table.quoted(),
+        signature = words.signature("__searched.__text"),
+    ));
+    Ok(sql)
+}
