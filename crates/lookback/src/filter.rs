@@ -15,7 +15,7 @@ use std::ops;
 use chrono::{DateTime, Utc};
 
 use crate::error::{Error, FieldError};
-use crate::model::Model;
+use crate::model::{Model, Table};
 use crate::value::Problem;
 
 mod format;
@@ -36,6 +36,19 @@ pub(crate) use key::{searchable, split_field};
 pub use lookup::Lookup;
 use tree::Tree;
 pub(crate) use tree::{Comparison, Node, Pattern, Relation, Test};
+
+/// Parses the filter of a lookup and its value; `None` if it is not valid.
+pub(crate) fn parse_lookup(
+    table: &'static Table,
+    key: &str,
+    value: &str,
+    now: DateTime<Utc>,
+) -> Option<Node> {
+    let tree = parser::parse_pair(table, key, value, now).ok()?;
+    let mut errors = Vec::new();
+    tree.node.collect_invalid(&mut errors);
+    errors.is_empty().then_some(tree.node)
+}
 
 /// A condition on the records of `M`.
 ///

@@ -35,7 +35,7 @@ mod scope;
 mod statement;
 
 pub(crate) use candidates::{Candidates, Coverage, RowSet, nearest_rows};
-pub use hit::{Highlight, Hit, MatchKind, Why, WordMatch};
+pub use hit::{Highlight, Hit, MatchKind, Note, Why, WordMatch};
 pub(crate) use parse::query::Query;
 pub(crate) use parse::terms::Terms;
 pub(crate) use rank::explain::Explainer;
@@ -59,7 +59,15 @@ pub fn finds<M: crate::Model>(
     let terms = Terms::parse(M::TABLE, search);
     let whole = parse::text::lower(&texts.join("\n"));
     let has = |text: &String| whole.contains(&parse::text::lower(text));
-    if !terms.phrases.iter().all(has) || terms.without.iter().any(has) {
+    let excludes = |without: &parse::terms::Exclusion| {
+        let text = parse::text::lower(&without.text);
+        if without.is_option {
+            rank::contains_option(&whole, &text)
+        } else {
+            whole.contains(&text)
+        }
+    };
+    if !terms.phrases.iter().all(has) || terms.without.iter().any(excludes) {
         return false;
     }
     terms.is_only_filters() || rank::finds(&Query::new(&terms), texts, &whole, embedding)

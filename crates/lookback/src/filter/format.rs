@@ -30,7 +30,7 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
                 errors.push(FieldError::new(column.name, problem));
             }
         }
-        Node::Searched(_) | Node::Invalid(_) => {}
+        Node::Searched(_) | Node::SearchedOption(_) | Node::Invalid(_) => {}
     }
 }
 
@@ -80,7 +80,7 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
                 pair.push_grouped(text);
             }
         }
-        Node::Searched(_) => unreachable!("only searches contain it, and filters do not"),
+        Node::Searched(_) | Node::SearchedOption(_) => unreachable!("only searches contain it, and filters do not"),
         Node::Invalid(_) => unreachable!("`unformattable` found it"),
     }
 }

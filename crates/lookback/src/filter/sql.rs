@@ -89,6 +89,17 @@ impl Renderer<'_> {
                 self.sql.push(")");
                 Ok(())
             }
+            Node::SearchedOption(word) => {
+                let text = search_text(self.table);
+                self.sql.push(&format!("({text} LIKE lower("));
+                self.check_parameter_count()?;
+                self.sql.bind(Pattern::containing(word))?;
+                self.sql.push(&format!(") AND {text} ~ lower("));
+                self.check_parameter_count()?;
+                self.sql.bind(format!("(^|[^[:alnum:]-]){word}($|[^[:alnum:]])"))?;
+                self.sql.push("))");
+                Ok(())
+            }
             Node::Invalid(_) => unreachable!("`render` returned its error"),
         }
     }

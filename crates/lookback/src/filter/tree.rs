@@ -27,6 +27,9 @@ pub(crate) enum Node {
     },
     /// The text of the search fields contains this, ignoring case.
     Searched(String),
+    /// The text of the search fields contains this as a whole word that does not
+    /// follow a `-`, ignoring case.
+    SearchedOption(String),
     /// A condition that is not valid; it becomes an error when the query runs.
     Invalid(FieldError),
 }
@@ -253,7 +256,7 @@ impl Node {
                 columns.push(*column);
                 true
             }
-            Self::Searched(_) | Self::Invalid(_) => false,
+            Self::Searched(_) | Self::SearchedOption(_) | Self::Invalid(_) => false,
         }
     }
 
@@ -266,7 +269,7 @@ impl Node {
                 }
             }
             Self::Not(node) => node.collect_invalid(errors),
-            Self::Test { .. } | Self::Searched(_) => {}
+            Self::Test { .. } | Self::Searched(_) | Self::SearchedOption(_) => {}
             Self::Invalid(error) => errors.push(error.clone()),
         }
     }
@@ -299,6 +302,7 @@ impl Node {
                 }
             }
             Self::Searched(text) => write!(f, "searched {text:?}"),
+            Self::SearchedOption(text) => write!(f, "searched whole word {text:?}"),
             Self::Invalid(error) => write!(f, "{error}"),
         }
     }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::model::{ColumnRole, Model, Table, search_fields};
 use crate::search::index::map_summary_error;
 use crate::search::{
-    self, Explainer, Highlight, Hit, Query, Ranked, Scope, SearchSession, Terms, Why,
+    self, Explainer, Highlight, Hit, Note, Query, Ranked, Scope, SearchSession, Terms, Why,
 };
 use crate::value::ColumnValue;
 
@@ -65,6 +65,7 @@ impl<M: Model> QueryBuilder<M> {
         self.check_page()?;
         let about = self.about()?;
         let mut session = db.into().limited(self.timeout).await?;
+        let notes = self.notes();
         let hits = match &about {
             PageSource::Ordered(query) => query.hits_in_order(session.session()).await,
             PageSource::Found(query, SearchTarget::Words(words)) => {
@@ -74,7 +75,14 @@ impl<M: Model> QueryBuilder<M> {
                 query.similar_hits(session.whole(), *id).await
             }
         };
-        session.end(M::TABLE, hits).await
+        let hits = session.end(M::TABLE, hits).await?;
+        Ok(Hits { notes, ..hits })
+    }
+
+    /// Returns notes on how the search text was read.
+    fn notes(&self) -> Vec<Note> {
+        let text = self.search.as_deref();
+        text.map_or_else(Vec::new, |text| Terms::parse(M::TABLE, text).notes)
     }
 
     /// Returns records in order, as hits without reasons.
@@ -85,6 +93,7 @@ impl<M: Model> QueryBuilder<M> {
             total: page.total,
             next: page.next,
             previous: page.previous,
+            notes: Vec::new(),
         })
     }
 
@@ -190,6 +199,7 @@ impl<M: Model> QueryBuilder<M> {
             total: found.total,
             next,
             previous,
+            notes: Vec::new(),
         })
     }
 
@@ -227,6 +237,10 @@ impl<M: Model> QueryBuilder<M> {
             } else {
                 None
             };
+            if scan.has_unordered_index() && !matches!(page.start, HitStart::First) {
+                // Rows that come late would be on no page: they are before its start.
+                scan.disable_index_scans().await.map_err(from_driver)?;
+            }
             let rows = statement(row_set.as_ref())?.fetch_all(scan.conn()).await;
             let near = NearRows::read(&rows.map_err(from_driver)?, &page, self.count)?;
             if scan.has_vector_index() && near.may_be_short {
@@ -372,6 +386,7 @@ impl<M: Model> QueryBuilder<M> {
             total: near.total,
             next,
             previous,
+            notes: Vec::new(),
         })
     }
 

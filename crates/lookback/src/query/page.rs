@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Cursor;
-use crate::search::Hit;
+use crate::search::{Hit, Note};
 
 /// A page of records, and the total.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,8 @@ pub struct Hits<M> {
     pub next: Option<Cursor>,
     /// The cursor of the previous page.
     pub previous: Option<Cursor>,
+    /// Notes on how the search text was read.
+    pub notes: Vec<Note>,
 }
 
 /// A number of records.

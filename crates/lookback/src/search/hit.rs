@@ -91,6 +91,17 @@ impl fmt::Display for MatchKind {
     }
 }
 
+/// A note on how a search text was read, for the person who typed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// Records with this word or phrase are no hits: it was typed after a `-`.
+    Excluded(String),
+    /// A `field:value` that is searched as words: the model has no such field, or
+    /// the field has no such value.
+    NotAField(String),
+}
+
 /// The matches in a search field of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -295,6 +295,16 @@ fn contains_whole(text: &str, phrase: &str) -> bool {
     })
 }
 
+/// Returns whether a text contains a whole word that is not an option: not after a
+/// `-`.
+pub(super) fn contains_option(text: &str, word: &str) -> bool {
+    let is_open = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+    text.match_indices(word).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        is_open(before) && before != Some('-') && is_open(text[at + found.len()..].chars().next())
+    })
+}
+
 /// Returns whether a text in lower case contains the words as typed, and not as
 /// a part of longer words.
 pub(super) fn has_phrase(query: &Query, text: &str) -> bool {

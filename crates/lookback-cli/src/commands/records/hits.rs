@@ -1,6 +1,6 @@
 //! `search` and `similar`: hits with their explanation.
 
-use lookback::search::{Hit, WordMatch};
+use lookback::search::{Hit, Note, WordMatch};
 use lookback::{Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     let hits = query.hits(&mut conn).await.map_err(query_failure)?;
     let cursors = PageCursors::of(&hits.next, &hits.previous);
     database::warn_about_encoder(&mut conn).await;
+    print_notes::<M>(&hits.notes);
     if args.json {
         let data = hits
             .data
@@ -38,6 +39,22 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     output::noted_table(M::HEADINGS, &rows, &notes)?;
     print_count::<M>(hits.data.len(), hits.total, cursors);
     Ok(())
+}
+
+/// Prints how the search text was read, where a person might not expect it.
+fn print_notes<M: TableRow>(notes: &[Note]) {
+    for note in notes {
+        match note {
+            Note::Excluded(text) => output::note(&format!(
+                "excluded: records with {text:?}; to search for it, quote it: '\"-{text}\"'"
+            )),
+            Note::NotAField(term) => output::note(&format!(
+                "searched as words: {term:?} names no field of {}, or a value that it cannot have",
+                M::COMMAND
+            )),
+            _ => {}
+        }
+    }
 }
 
 /// Converts a record to cells, with highlights in the last one.

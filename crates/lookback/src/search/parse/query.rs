@@ -66,6 +66,9 @@ impl Query {
             words = distinct(typed.iter().copied());
         }
         let all = typed.join(" ");
+        // With the exclusions that may be a part of it.
+        let phrases = terms.phrases.iter().flat_map(|phrase| phrase.split_whitespace());
+        let as_typed: Vec<&str> = phrases.chain(terms.typed.iter().map(String::as_str)).collect();
         let (mut fetch_words, has_unfetched_words) = fetch_words(&words);
         let words = ranked(words, &mut fetch_words);
         let is_function_word = |word: &String| is_function_word(word);
@@ -76,7 +79,7 @@ impl Query {
         Self {
             required_words,
             phrases: terms.phrases.clone(),
-            phrase: lower(&all),
+            phrase: lower(&as_typed.join(" ")),
             embedding: Embedding::of(&all),
             all,
             fetch_words,

@@ -1,21 +1,48 @@
 //! The parser of a search text: words, `"phrases"`, `-without` and
 //! `field:value`. Pure. Every text is valid: what is none of these is a word.
 
-use crate::filter::{Comparison, Node, Pattern, Relation, Test, searchable};
-use crate::model::{ColumnDef, Table};
-use crate::value::{ColumnType, Value};
+use chrono::{DateTime, Utc};
+
+use crate::filter::Node;
+use crate::model::Table;
+use crate::search::hit::Note;
+use crate::search::parse::field;
+use crate::search::parse::query::allows_partial_match;
 
 /// A parsed search text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
     /// Words as typed, separated by white space.
     pub(crate) words: Vec<String>,
+    /// The words, and the exclusions that may be a part of a pasted text: `-X`.
+    pub(crate) typed: Vec<String>,
     /// Phrases that the text must contain.
     pub(crate) phrases: Vec<String>,
     /// Words and phrases that the text must not contain.
-    pub(crate) without: Vec<String>,
+    pub(crate) without: Vec<Exclusion>,
     /// Conditions on fields.
     pub(crate) filters: Vec<Node>,
+    /// Notes for the person who typed the text.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// A text that no hit contains.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exclusion {
+    pub(crate) text: String,
+    /// Whether it is excluded as a whole word only, and not after a `-`.
+    pub(crate) is_option: bool,
+}
+
+impl Exclusion {
+    fn into_node(self) -> Node {
+        let node = if self.is_option {
+            Node::SearchedOption(self.text)
+        } else {
+            Node::Searched(self.text)
+        };
+        Node::Not(Box::new(node))
+    }
 }
 
 /// The length, in bytes, at which a text is cut, at the last white space before
@@ -30,12 +57,17 @@ const MAX_CONDITIONS: usize = 32;
 impl Terms {
     /// Parses a search of the records of `table`.
     pub(crate) fn parse(table: &'static Table, text: &str) -> Self {
+        Self::parse_at(table, text, Utc::now())
+    }
+
+    /// Parses a search, whose relative times count from `now`.
+    fn parse_at(table: &'static Table, text: &str, now: DateTime<Utc>) -> Self {
         // No record contains NUL, so no word may.
         let text = cut(text).replace('\0', " ");
         let mut terms = Self::default();
         let mut rest = text.trim_start();
         while !rest.is_empty() {
-            rest = terms.take(table, rest).trim_start();
+            rest = terms.take(table, rest, now).trim_start();
         }
         terms
     }
@@ -53,16 +85,13 @@ impl Terms {
     /// Returns the conditions that every hit must meet.
     pub(crate) fn into_filters(self) -> Vec<Node> {
         let phrases = self.phrases.into_iter().map(Node::Searched);
-        let without = self
-            .without
-            .into_iter()
-            .map(|text| Node::Not(Box::new(Node::Searched(text))));
+        let without = self.without.into_iter().map(Exclusion::into_node);
         phrases.chain(without).chain(self.filters).collect()
     }
 
     /// Parses the term at the start of `rest`, which is not white space, and
     /// returns the text after it.
-    fn take<'a>(&mut self, table: &'static Table, rest: &'a str) -> &'a str {
+    fn take<'a>(&mut self, table: &'static Table, rest: &'a str, now: DateTime<Utc>) -> &'a str {
         let is_full =
             self.phrases.len() + self.without.len() + self.filters.len() >= MAX_CONDITIONS;
         let (negated, term) = match rest.strip_prefix('-') {
@@ -74,16 +103,17 @@ impl Terms {
         if let Some((phrase, after)) = quoted(term) {
             match (phrase.trim().is_empty(), negated) {
                 (true, _) => {}
-                (false, true) if !is_full => self.without.push(phrase.to_owned()),
+                (false, true) if !is_full => self.exclude(phrase, false),
                 (false, true) => {}
                 (false, false) if !is_full => self.phrases.push(phrase.to_owned()),
-                (false, false) => self
-                    .words
-                    .extend(phrase.split_whitespace().map(str::to_owned)),
+                (false, false) => phrase.split_whitespace().for_each(|word| self.word(word)),
             }
             return after;
         }
-        if !is_full && let Some((node, after)) = field(table, term) {
+        let field_term = field::split(term).filter(|_| !is_full);
+        if let Some((field_term, after)) = field_term
+            && let Some(node) = field_term.filter(table, now)
+        {
             self.filters.push(if negated {
                 Node::Not(Box::new(node))
             } else {
@@ -97,13 +127,32 @@ impl Terms {
         };
         // An unclosed quotation mark is ignored.
         let word = word.trim_start_matches('"');
+        if field_term.is_some() {
+            self.notes.push(Note::NotAField(word.to_owned()));
+        }
         match (word.is_empty(), negated) {
             (true, _) => {}
-            (false, true) if !is_full => self.without.push(word.to_owned()),
+            (false, true) if !is_full => self.exclude(word, is_option(word)),
             (false, true) => {}
-            (false, false) => self.words.push(word.to_owned()),
+            (false, false) => self.word(word),
         }
         after
+    }
+
+    fn word(&mut self, word: &str) {
+        self.words.push(word.to_owned());
+        self.typed.push(word.to_owned());
+    }
+
+    fn exclude(&mut self, text: &str, is_option: bool) {
+        if is_option {
+            self.typed.push(format!("-{text}"));
+        }
+        self.notes.push(Note::Excluded(text.to_owned()));
+        self.without.push(Exclusion {
+            text: text.to_owned(),
+            is_option,
+        });
     }
 }
 
@@ -117,70 +166,16 @@ fn cut(text: &str) -> &str {
         .map_or(kept, |at| &kept[..at])
 }
 
+/// Returns whether an excluded word may be an option or a number of a pasted text:
+/// `curl -X`, `code -1`.
+fn is_option(word: &str) -> bool {
+    let is_number = word.chars().all(char::is_numeric);
+    word.chars().all(char::is_alphanumeric) && (is_number || !allows_partial_match(word))
+}
+
 /// Splits a leading quoted text from the text after it, if it is closed.
-fn quoted(text: &str) -> Option<(&str, &str)> {
+pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix('"')?.split_once('"')
-}
-
-/// Parses a leading `field:value` into a filter: containment for text and
-/// arrays, `IN` for a list of enum values, otherwise equality. Returns `None`
-/// if the model has no such field, or the field cannot have such a value.
-fn field<'a>(table: &'static Table, text: &'a str) -> Option<(Node, &'a str)> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let (name, value) = text.split_once(':')?;
-    if name.is_empty() || !name.chars().all(is_name) {
-        return None;
-    }
-    let (value, after) = quoted(value)
-        .or_else(|| value.split_once(char::is_whitespace))
-        .unwrap_or((value, ""));
-    // Nothing to compare with, or an unclosed quotation mark.
-    if value.is_empty() || value.starts_with('"') {
-        return None;
-    }
-    let index = searchable(table, name).ok()?;
-    let column = &table.columns[index];
-    let test = match column.ty {
-        _ if !column.variants.is_empty() => one_of(column, value)?,
-        ColumnType::Text => Test::Like(Pattern::literal(true, value, true, true)),
-        ColumnType::Array(of) => {
-            let element = match of {
-                ColumnType::Text => Value::Text(value.to_owned().into()),
-                ColumnType::Int4 => Value::Int4(value.parse().ok()?),
-                ColumnType::Int8 => Value::Int8(value.parse().ok()?),
-                _ => return None,
-            };
-            Test::Array(Relation::Contains, Value::Array(of, vec![element]))
-        }
-        ColumnType::Jsonb | ColumnType::Bytea | ColumnType::Vector(_) => return None,
-        _ => Test::Compare(Comparison::Eq, (column.parse)(value).ok()?),
-    };
-    Some((
-        Node::Test {
-            column: index,
-            test,
-        },
-        after,
-    ))
-}
-
-/// Parses comma-separated variants of a column, ignoring case.
-fn one_of(column: &ColumnDef, values: &str) -> Option<Test> {
-    let named = |value: &str| {
-        let mut variants = column.variants.iter();
-        variants.find(|variant| variant.eq_ignore_ascii_case(value))
-    };
-    let values: Option<Vec<Value<'static>>> = values
-        .split(',')
-        .map(|value| (column.parse)(named(value)?).ok())
-        .collect();
-    let mut values = values?;
-    match values.len() {
-        1 => values
-            .pop()
-            .map(|value| Test::Compare(Comparison::Eq, value)),
-        _ => Some(Test::In(values)),
-    }
 }
 
 #[cfg(test)]
@@ -188,6 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Terms;
+    use crate::search::Note;
     use crate::{Filter, Level, Log, Metric, Model as _};
 
     fn terms(text: &str) -> Terms {
@@ -199,7 +195,8 @@ mod tests {
         let terms = terms("timeout \"connection refused\" -cache -\"slow query\" of blk_-7");
         assert_eq!(terms.words, ["timeout", "of", "blk_-7"]);
         assert_eq!(terms.phrases, ["connection refused"]);
-        assert_eq!(terms.without, ["cache", "slow query"]);
+        let without: Vec<&str> = terms.without.iter().map(|w| w.text.as_str()).collect();
+        assert_eq!(without, ["cache", "slow query"]);
         assert_eq!(terms.filters, []);
     }
 
@@ -240,6 +237,7 @@ mod tests {
             "level:",
             ":error",
             "meta:{}",
+            "meta.:1",
             "embedding:1",
             "--json",
             "-",
@@ -271,11 +269,36 @@ mod tests {
         assert_eq!(count, 32);
     }
 
+    /// Options and numbers of a pasted command are whole words, and no other text
+        /// after a `-` is.
+    #[test]
+    fn exclusion_of_option_or_number_is_a_whole_word() {
+        let excluded = |text: &str| -> Vec<(String, bool)> {
+            let without = terms(text).without.into_iter();
+            without.map(|without| (without.text, without.is_option)).collect()
+        };
+        let option = |text: &str| (text.to_owned(), true);
+        assert_eq!(excluded("curl -X GET https://shop"), [option("X")]);
+        assert_eq!(excluded("kubectl get pods -n shop"), [option("n")]);
+        assert_eq!(excluded("exit code -1"), [option("1")]);
+        assert_eq!(excluded("port -50011"), [option("50011")]);
+        assert_eq!(excluded("timeout -gateway"), [("gateway".to_owned(), false)]);
+        assert_eq!(excluded("a -\"1\""), [("1".to_owned(), false)]);
+        let typed = terms("curl -X GET -gateway").typed;
+        assert_eq!(typed, ["curl", "-X", "GET"]);
+        assert_eq!(
+            terms("x -n host:1").notes,
+            [Note::Excluded("n".to_owned()), Note::NotAField("host:1".to_owned())]
+        );
+        assert_eq!(terms("http://x level:error 10:45").notes, []);
+    }
+
     proptest! {
         /// Every text is parsed, and each term is a part of it.
         #[test]
         fn terms_of_any_text_are_parts_of_it(text in "(\\PC|[\"\\-: \0]|level:|id:|-\"){0,60}") {
             let Terms { words, phrases, without, .. } = terms(&text);
+            let without: Vec<String> = without.into_iter().map(|without| without.text).collect();
             for term in words.iter().chain(&phrases).chain(&without) {
                 prop_assert!(!term.trim().is_empty());
                 prop_assert!(text.replace('\0', " ").contains(term.as_str()));
@@ -294,7 +317,9 @@ mod tests {
                 .chain(without.iter().map(|word| format!("-{word}")))
                 .collect();
             let read = terms(&text.join(" "));
-            prop_assert_eq!(read, Terms { words, phrases, without, filters: Vec::new() });
+            let excluded: Vec<String> = read.without.iter().map(|without| without.text.clone()).collect();
+            prop_assert_eq!((read.words, read.phrases, excluded), (words, phrases, without));
+            prop_assert_eq!(read.filters, Vec::new());
         }
     }
 }

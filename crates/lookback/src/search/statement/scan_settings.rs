@@ -13,6 +13,7 @@ pub(crate) struct SearchSession<'c> {
     table: &'static Table,
     settings: LocalSettings<&'c mut PgConnection>,
     has_vector_index: bool,
+    has_unordered_index: bool,
 }
 
 /// Without iterative scans an index returns its nearest rows, and a filter may
@@ -53,19 +54,22 @@ impl<'c> SearchSession<'c> {
             // `pg_partition_tree` covers partitions at any depth.
             let table = sql.argument(table.quoted())?;
             Ok(format!(
-                "EXISTS (\
-                   SELECT FROM pg_index AS i \
+                "(SELECT array_agg(DISTINCT am.amname::text) \
+                   FROM pg_index AS i \
                    JOIN pg_class AS c ON c.oid = i.indexrelid \
                    JOIN pg_am AS am ON am.oid = c.relam \
                    WHERE am.amname IN ('hnsw', 'ivfflat') AND (i.indrelid = to_regclass({table}) \
                    OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass({table}))))\
-                 ) AS has_vector_index, "
+                 ) AS vector_indexes, "
             ))
         })
         .await?;
+        let indexes: Option<Vec<String>> = row.try_get("vector_indexes")?;
+        let indexes = indexes.unwrap_or_default();
         Ok(Self {
             table,
-            has_vector_index: row.try_get("has_vector_index")?,
+            has_vector_index: !indexes.is_empty(),
+            has_unordered_index: indexes.iter().any(|index| index == "ivfflat"),
             settings,
         })
     }
@@ -78,6 +82,11 @@ impl<'c> SearchSession<'c> {
     /// but not always all.
     pub(crate) fn has_vector_index(&self) -> bool {
         self.has_vector_index
+    }
+
+    /// Returns whether an index returns the nearest rows only approximately in order.
+    pub(crate) fn has_unordered_index(&self) -> bool {
+        self.has_unordered_index
     }
 
     /// Returns how the nearest rows are read.

@@ -1,0 +1,369 @@
+//! The forms of a word: the same letters, written in another way.
+//!
+//! PostgreSQL converts both sides of a comparison to lower case, by the rules of the
+//! database. They differ: a database of locale `C` has no lower case of `Å`, one of
+//! Turkish has another of `I`, and none knows that `e` with an accent is `é`. For
+//! words with such letters, regular expressions list the forms, and for texts that
+//! are not ASCII only.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+/// The accents that are not a letter of their own.
+const ACCENTS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36f}';
+
+/// The length of a word, in characters, up to which its forms are looked for.
+const MAX_LENGTH: usize = 64;
+
+/// Folds a text: no case, no accents, no ligatures. Passes each character of the
+/// folded text with the position of its letter in `text`.
+pub(in crate::search) fn fold_each(text: &str, mut push: impl FnMut(usize, char)) {
+    let mut letters = text.char_indices().peekable();
+    let mut cluster = String::new();
+    while let Some((at, letter)) = letters.next() {
+        let has_marks = letters.peek().is_some_and(|(_, next)| is_mark(*next));
+        if letter.is_ascii() && !has_marks {
+            push(at, letter.to_ascii_lowercase());
+            continue;
+        }
+        cluster.clear();
+        cluster.push(letter);
+        while let Some((_, mark)) = letters.next_if(|(_, next)| is_mark(*next)) {
+            cluster.push(mark);
+        }
+        for letter in cluster.nfc() {
+            fold_letter(letter, |folded| push(at, folded));
+        }
+    }
+}
+
+/// Returns the folded text.
+pub(in crate::search) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut folded = String::with_capacity(text.len());
+    fold_each(text, |_, letter| folded.push(letter));
+    folded
+}
+
+/// Returns whether a character modifies the letter before it.
+pub(in crate::search) fn is_mark(c: char) -> bool {
+    c >= *ACCENTS.start() && is_combining_mark(c)
+}
+
+fn fold_letter(letter: char, mut push: impl FnMut(char)) {
+    let ligature = match letter {
+        'œ' | 'Œ' => "oe",
+        'æ' | 'Æ' => "ae",
+        'ß' | 'ẞ' => "ss",
+        'þ' | 'Þ' => "th",
+        'ø' | 'Ø' => "o",
+        'ł' | 'Ł' => "l",
+        'đ' | 'Đ' | 'ð' | 'Ð' => "d",
+        'ı' => "i",
+        _ => "",
+    };
+    if !ligature.is_empty() {
+        ligature.chars().for_each(push);
+        return;
+    }
+    match letter {
+        // Latin, Greek and Cyrillic, ligatures, and letters of full width.
+        '\u{c0}'..='\u{52f}'
+        | '\u{1e00}'..='\u{1fff}'
+        | '\u{fb00}'..='\u{fb06}'
+        | '\u{ff01}'..='\u{ff5e}' => {
+            let parts = std::iter::once(letter).nfkd();
+            let parts = parts.filter(|part| !ACCENTS.contains(part));
+            for lower in parts.flat_map(char::to_lowercase) {
+                match lower {
+                    'ς' => push('σ'),
+                    accent if ACCENTS.contains(&accent) => {}
+                    lower => push(lower),
+                }
+            }
+        }
+        _ => letter.to_lowercase().for_each(push),
+    }
+}
+
+/// Returns whether a character is of a script that is written without spaces, or
+/// with few: a part of a run is a word.
+pub(in crate::search) fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{eff}' // Thai, Lao
+        | '\u{1000}'..='\u{109f}' // Myanmar
+        | '\u{1780}'..='\u{17ff}' // Khmer
+        | '\u{3040}'..='\u{312f}' // kana, Bopomofo
+        | '\u{31f0}'..='\u{31ff}'
+        | '\u{3400}'..='\u{4dbf}' // Han
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7af}' // Hangul
+        | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9f}'
+        | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Returns the regular expression of a typed text in other forms of the same
+/// letters: composed or not, in either case. `None` if it has none.
+pub(in crate::search) fn same_letters(typed: &str) -> Option<String> {
+    if typed.is_ascii() || typed.chars().count() > MAX_LENGTH {
+        return None;
+    }
+    let mut regex = String::new();
+    for letter in typed.nfc() {
+        if letter.is_ascii() && !letter.eq_ignore_ascii_case(&'i') {
+            push_literal(&mut regex, letter.to_ascii_lowercase());
+            continue;
+        }
+        let mut forms: Vec<String> = vec![letter.to_string()];
+        forms.push(letter.to_lowercase().collect());
+        forms.push(letter.to_uppercase().collect());
+        match letter {
+            'σ' | 'ς' | 'Σ' => forms.extend(["σ", "ς", "Σ"].map(str::to_owned)),
+            'i' | 'I' | 'ı' | 'İ' => {
+                forms.extend(["i", "ı", "İ", "i\u{307}"].map(str::to_owned));
+            }
+            _ => {}
+        }
+        let decomposed: Vec<String> = forms.iter().map(|form| form.nfd().collect()).collect();
+        forms.extend(decomposed);
+        push_alternatives(&mut regex, forms);
+    }
+    Some(regex)
+}
+
+/// Returns the regular expression of a folded word with accents, ligatures and the
+/// like, for texts that are not ASCII. `None` if it is too long, or has no letters.
+pub(in crate::search) fn near_letters(folded: &str) -> Option<String> {
+    let letters: Vec<char> = folded.chars().collect();
+    let has_forms = letters.iter().any(|letter| letter.is_alphabetic() && !is_unspaced(*letter));
+    if letters.len() > MAX_LENGTH || !has_forms {
+        return None;
+    }
+    let forms = unfolded();
+    let mut regex = String::new();
+    let mut rest = folded;
+    while let Some(letter) = rest.chars().next() {
+        // A ligature stands for several letters.
+        let ligature = forms
+            .iter()
+            .find(|(key, _)| key.chars().count() > 1 && rest.starts_with(key.as_str()));
+        let mut alternatives: Vec<String> = Vec::new();
+        let length = match ligature {
+            Some((key, ligatures)) => {
+                let spelt: String = key.chars().map(|letter| one_letter(forms, letter)).collect();
+                alternatives.push(spelt);
+                alternatives.extend(ligatures.chars().map(String::from));
+                key.len()
+            }
+            None => {
+                alternatives.push(one_letter(forms, letter));
+                letter.len_utf8()
+            }
+        };
+        if alternatives.len() == 1 {
+            regex.push_str(&alternatives[0]);
+        } else {
+            regex.push_str(&format!("(?:{})", alternatives.join("|")));
+        }
+        rest = &rest[length..];
+    }
+    Some(regex)
+}
+
+/// Returns the regular expression of a folded letter with any accents.
+fn one_letter(forms: &BTreeMap<String, String>, letter: char) -> String {
+    let mut regex = String::new();
+    match forms.get(letter.to_string().as_str()) {
+        Some(others) => regex.push_str(&format!("[{letter}{others}]")),
+        None => push_literal(&mut regex, letter),
+    }
+    if letter.is_alphabetic() && !is_unspaced(letter) {
+        regex.push_str("[\u{300}-\u{36f}]*");
+    }
+    regex
+}
+
+/// The letters that fold to others, by what they fold to.
+fn unfolded() -> &'static BTreeMap<String, String> {
+    static UNFOLDED: OnceLock<BTreeMap<String, String>> = OnceLock::new();
+    UNFOLDED.get_or_init(|| {
+        let blocks = [
+            '\u{c0}'..='\u{24f}',
+            '\u{370}'..='\u{52f}',
+            '\u{1e00}'..='\u{1fff}',
+            '\u{fb00}'..='\u{fb06}',
+        ];
+        let mut forms: BTreeMap<String, String> = BTreeMap::new();
+        for letter in blocks.into_iter().flatten() {
+            let folded = fold(&letter.to_string());
+            let is_word = !folded.is_empty() && folded.chars().all(char::is_alphanumeric);
+            if letter.is_alphabetic() && is_word && folded != letter.to_string() {
+                forms.entry(folded).or_default().push(letter);
+            }
+        }
+        forms
+    })
+}
+
+fn push_alternatives(regex: &mut String, mut forms: Vec<String>) {
+    forms.sort_unstable();
+    forms.dedup();
+    if let [form] = forms.as_slice() {
+        form.chars().for_each(|letter| push_literal(regex, letter));
+        return;
+    }
+    // The longest first is not needed: a regular expression of PostgreSQL tries all.
+    let forms = forms.iter().map(|form| {
+        let mut escaped = String::new();
+        form.chars().for_each(|letter| push_literal(&mut escaped, letter));
+        escaped
+    });
+    regex.push_str(&format!("(?:{})", forms.collect::<Vec<_>>().join("|")));
+}
+
+/// Appends a letter to a regular expression of PostgreSQL, literally.
+pub(in crate::search) fn push_literal(regex: &mut String, letter: char) {
+    if letter.is_ascii() && !letter.is_ascii_alphanumeric() {
+        regex.push('\\');
+    }
+    regex.push(letter);
+}
+
+/// The separators within an id.
+fn is_separator(c: char) -> bool {
+    matches!(c, '-' | ' ')
+}
+
+/// Returns an id without its separators, if a typed word is one with or without
+/// them: a UUID, or a number of a card or a phone.
+pub(in crate::search) fn id_of(typed: &str) -> Option<String> {
+    let number = typed.strip_prefix('+').unwrap_or(typed);
+    let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if !ends_well(number.chars().next()) || !ends_well(number.chars().next_back()) {
+        return None;
+    }
+    let compact: String = number.chars().filter(|c| !is_separator(*c)).collect();
+    let is_separated = compact.len() < number.len();
+    let is_number = compact.bytes().all(|byte| byte.is_ascii_digit());
+    let is_uuid = compact.len() == 32 && compact.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_long_number = is_number && (7..=19).contains(&compact.len());
+    let is_id = is_uuid || is_long_number && (is_separated || compact.len() >= 10);
+    (is_id && !number.contains("--")).then(|| compact.to_ascii_lowercase())
+}
+
+/// Returns the regular expression of an id with separators.
+pub(in crate::search) fn separated(id: &str) -> String {
+    let letters: Vec<String> = id.chars().map(String::from).collect();
+    letters.join("[- ]?")
+}
+
+/// Returns the ranges of a folded text that are an id, with or without separators.
+pub(in crate::search) fn find_id(text: &str, id: &str) -> Vec<std::ops::Range<usize>> {
+    let (text, id) = (text.as_bytes(), id.as_bytes());
+    let end_of = |start: usize| {
+        let mut at = start;
+        for (index, letter) in id.iter().enumerate() {
+            if index > 0 && text.get(at).is_some_and(|byte| is_separator(char::from(*byte))) {
+                at += 1;
+            }
+            if text.get(at) != Some(letter) {
+                return None;
+            }
+            at += 1;
+        }
+        Some(at)
+    };
+    let starts = (0..text.len()).filter(|at| id.first() == text.get(*at));
+    starts
+        .filter_map(|start| Some(start..end_of(start)?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{find_id, fold, fold_each, id_of, near_letters, same_letters, separated};
+
+    #[test]
+    fn fold_removes_case_accents_and_ligatures() {
+        for (text, folded) in [
+            ("Résumé", "resume"),
+            ("re\u{301}sume\u{301}", "resume"),
+            ("Œuvre", "oeuvre"),
+            ("STRASSE straße", "strasse strasse"),
+            ("ΟΔΟΣ οδός", "οδοσ οδοσ"),
+            ("İstanbul ISPARTA ısı", "istanbul isparta isi"),
+            ("ﬁle", "file"),
+            ("ＡＢＣ", "abc"),
+            ("が가ガ", "が가ガ"),
+            ("か\u{3099}", "が"),
+            ("Москва́", "москва"),
+            ("100%", "100%"),
+        ] {
+            assert_eq!(fold(text), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn regexes_list_forms_of_letters() {
+        assert_eq!(same_letters("plain"), None);
+        assert_eq!(same_letters("né").as_deref(), Some("n(?:E\u{301}|e\u{301}|É|é)"));
+        assert_eq!(near_letters("42"), None);
+        assert_eq!(near_letters("日本"), None);
+        let near = near_letters("oe1").unwrap();
+        assert!(near.starts_with("(?:[oº") || near.starts_with("(?:[oò"), "{near}");
+        assert!(near.ends_with("|Œ|œ)1"), "{near}");
+        assert_eq!(separated("12a"), "1[- ]?2[- ]?a");
+    }
+
+    #[test]
+    fn id_of_reads_uuids_cards_and_phones() {
+        let uuid = "550e8400e29b41d4a716446655440000";
+        assert_eq!(
+            id_of("550E8400-E29B-41D4-A716-446655440000").as_deref(),
+            Some(uuid)
+        );
+        assert_eq!(id_of(uuid).as_deref(), Some(uuid));
+        assert_eq!(
+            id_of("4111-1111-1111-1111").as_deref(),
+            Some("4111111111111111")
+        );
+        assert_eq!(id_of("+49-30-1234567").as_deref(), Some("49301234567"));
+        for word in ["node-77", "10.0.0.12", "50011", "a-b", "-1608999687", "2-1", "1608999687-"] {
+            assert_eq!(id_of(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn find_id_skips_separators() {
+        let text = "card 4111-1111 11111111, 4111111111111111";
+        let found: Vec<&str> = find_id(text, "4111111111111111")
+            .into_iter()
+            .map(|range| &text[range])
+            .collect();
+        assert_eq!(found, ["4111-1111 11111111", "4111111111111111"]);
+    }
+
+    proptest! {
+        #[test]
+        fn fold_is_idempotent_and_keeps_places(text in "[a-zA-ZéÉßœİΣς가が\u{301}\u{3099} -]{0,20}") {
+            let folded = fold(&text);
+            prop_assert_eq!(&fold(&folded), &folded);
+            let mut last = 0;
+            let mut letters = String::new();
+            fold_each(&text, |at, letter| {
+                assert!(text.is_char_boundary(at) && at >= last);
+                last = at;
+                letters.push(letter);
+            });
+            prop_assert_eq!(letters, folded);
+        }
+    }
+}
