@@ -9,6 +9,7 @@ pub mod error;
 pub mod filter;
 mod hash;
 pub mod ingest;
+mod letters;
 pub mod maintenance;
 #[cfg(feature = "migrate")]
 pub mod migrate;

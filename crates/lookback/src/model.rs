@@ -23,7 +23,9 @@ pub use definition::{
 #[cfg(feature = "migrate")]
 pub(crate) use definition::{FillDefinition, TypeSource};
 pub use json_input::JsonInput;
-pub(crate) use search_fields::{encoder_texts, search_fields, search_text, search_texts};
+pub(crate) use search_fields::{
+    encoder_texts, search_fields, search_is_not_ascii, search_text, search_texts,
+};
 pub use table::{ColumnDef, ColumnRole, Constraint, KeyDef, Table};
 
 /// A Rust type for the records of a table.

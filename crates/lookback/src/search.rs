@@ -70,5 +70,5 @@ pub fn finds<M: crate::Model>(
     if !terms.phrases.iter().all(has) || terms.without.iter().any(excludes) {
         return false;
     }
-    terms.is_only_filters() || rank::finds(&Query::new(&terms), texts, &whole, embedding)
+    terms.is_only_filters() || rank::finds(&Query::new(&terms), texts, embedding)
 }

@@ -80,7 +80,9 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
                 pair.push_grouped(text);
             }
         }
-        Node::Searched(_) | Node::SearchedOption(_) => unreachable!("only searches contain it, and filters do not"),
+        Node::Searched(_) | Node::SearchedOption(_) => {
+            unreachable!("only searches contain it, and filters do not")
+        }
         Node::Invalid(_) => unreachable!("`unformattable` found it"),
     }
 }

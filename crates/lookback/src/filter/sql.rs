@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
+use crate::letters::same_letters;
 use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Parameter, Value};
@@ -81,11 +82,18 @@ impl Renderer<'_> {
                 Ok(())
             }
             Node::Searched(text) => {
+                let searched = search_text(self.table);
                 // The database converts it to lower case, as in the index.
-                self.sql
-                    .push(&format!("{} LIKE lower(", search_text(self.table)));
+                self.sql.push(&format!("({searched} LIKE lower("));
                 self.check_parameter_count()?;
                 self.sql.bind(Pattern::containing(text))?;
+                self.sql.push(")");
+                if let Some(regex) = same_letters(text) {
+                    // It has both cases of each letter.
+                    self.sql.push(&format!(" OR {searched} ~ "));
+                    self.check_parameter_count()?;
+                    self.sql.bind(regex)?;
+                }
                 self.sql.push(")");
                 Ok(())
             }
@@ -96,7 +104,8 @@ impl Renderer<'_> {
                 self.sql.bind(Pattern::containing(word))?;
                 self.sql.push(&format!(") AND {text} ~ lower("));
                 self.check_parameter_count()?;
-                self.sql.bind(format!("(^|[^[:alnum:]-]){word}($|[^[:alnum:]])"))?;
+                self.sql
+                    .bind(format!("(^|[^[:alnum:]-]){word}($|[^[:alnum:]])"))?;
                 self.sql.push("))");
                 Ok(())
             }

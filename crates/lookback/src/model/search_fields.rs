@@ -14,6 +14,21 @@ pub(crate) fn search_text(table: &'static Table) -> String {
     }
 }
 
+/// Returns the SQL condition that a search field of a row is not of ASCII characters
+/// alone.
+pub(crate) fn search_is_not_ascii(table: &'static Table) -> String {
+    let fields = search_texts(table);
+    let fields = fields
+        .iter()
+        .map(|text| format!("octet_length({text}) > length({text})"));
+    let fields: Vec<String> = fields.collect();
+    if fields.is_empty() {
+        "FALSE".to_owned()
+    } else {
+        fields.join(" OR ")
+    }
+}
+
 /// The texts of the search fields of a row as an array, each truncated to a number
 /// of characters.
 pub(crate) fn search_fields(table: &'static Table, cut: Option<u32>) -> String {

@@ -9,9 +9,10 @@ use std::collections::HashMap;
 
 use super::candidates::{Candidate, Coverage, WordPresence};
 use super::parse::query::{Query, allows_partial_match, is_significant};
-use super::parse::text::{lower, words};
+use super::parse::text::words;
 use crate::embedding::{Embedding, Meaning};
-use word::{EXACT, MISSPELLING_THRESHOLD, PART, WordMatcher};
+use crate::letters::{find_id, fold};
+use word::{EXACT, MISSPELLING_THRESHOLD, Match, PART, WordMatcher};
 
 /// The bonus for all words of the search: no text without one of them is ranked
 /// before it.
@@ -178,7 +179,7 @@ impl<'a> Scorer<'a> {
             .map(|(quality, weight)| quality * weight)
             .sum();
         let mut fields = candidate.fields.iter();
-        let phrase = fields.any(|text| has_phrase(self.query, &lower(text)));
+        let phrase = fields.any(|text| has_phrase(self.query, &fold(text)));
         let bonus = |has: bool, bonus: f32| if has { bonus } else { 0.0 };
         Ranked {
             id: candidate.id,
@@ -192,17 +193,16 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// Returns whether a row with these texts, and with `whole` as its text in
-/// lower case, is a hit.
-pub(super) fn finds(
-    query: &Query,
-    texts: &[String],
-    whole: &str,
-    embedding: Option<&Embedding>,
-) -> bool {
+/// Returns whether a row with these texts is a hit.
+pub(super) fn finds(query: &Query, texts: &[String], embedding: Option<&Embedding>) -> bool {
+    let whole = &fold(&texts.join("\n"));
     let presence = query.fetch_words.iter().map(|word| {
-        let has = |fragment: &String| whole.contains(fragment);
-        if contains(whole, &word.word) {
+        let has = |fragment: &String| whole.contains(&fold(fragment));
+        let has_word = match word.is_id {
+            true => !find_id(whole, &word.word).is_empty(),
+            false => contains(whole, &word.word),
+        };
+        if has_word {
             WordPresence::Word
         } else if word.fragments.iter().any(has) {
             WordPresence::Fragment
@@ -266,10 +266,10 @@ fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatche
     // The text may be truncated; what the database found in all of it counts.
     for (word, presence) in query.fetch_words.iter().zip(&candidate.presence) {
         if *presence == WordPresence::Word {
-            let least = if allows_partial_match(&word.word) {
-                PART
-            } else {
-                EXACT
+            let least = match word.is_id {
+                true => Match::ID.quality,
+                false if allows_partial_match(&word.word) => PART,
+                false => EXACT,
             };
             best[word.index] = best[word.index].max(least);
         }

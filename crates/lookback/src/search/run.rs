@@ -86,7 +86,10 @@ async fn fetch_from_table(
     scope: &Scope<'_>,
     session: &mut SearchSession<'_>,
 ) -> Result<FetchedRows, Error> {
-    let all = RowSources::default();
+    let all = RowSources {
+        uses_text_index: session.has_text_index(),
+        ..RowSources::default()
+    };
     let vector_scan = session.vector_scan();
     let fetched = fetch(table, query, vector_scan, &all, scope, session).await?;
     let by_index = query.has_vector_candidates() && vector_scan == VectorScan::Index;
@@ -131,6 +134,7 @@ async fn fetch_from_row_sets(
         let sources = RowSources {
             lexical: Some(lexical.row_set()),
             vector: vector.clone(),
+            uses_text_index: false,
         };
         let mut fetched = fetch(
             table,

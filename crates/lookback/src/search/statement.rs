@@ -83,6 +83,9 @@ pub(super) struct RowSources {
     pub(super) lexical: Option<RowSet>,
     /// For vector candidates.
     pub(super) vector: Option<RowSet>,
+    /// Whether an index on the letters is to be used: it does not serve words with
+    /// accents.
+    pub(super) uses_text_index: bool,
 }
 
 /// Returns the statement for the rows of a scope.
@@ -122,7 +125,10 @@ pub(super) fn candidates(
     );
     let coverage = words.coverage("__searched.__text", "__signature");
     let any = if query.phrases.is_empty() {
-        format!(" AND ({})", words.any(&text))
+        format!(
+            " AND ({})",
+            words.any(table, &text, !sources.uses_text_index)
+        )
     } else {
         String::new()
     };
@@ -199,6 +205,7 @@ mod tests {
         let row_sets = RowSources {
             lexical: Some(RowSet::new(vec![(1, 9), (20, 29)], vec![12])),
             vector: Some(RowSet::new(vec![(1, 9)], Vec::new())),
+            uses_text_index: false,
         };
         for (name, text, vector_scan, sources) in [
             (

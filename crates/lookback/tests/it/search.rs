@@ -11,6 +11,7 @@ use crate::time;
 mod covering;
 mod edge_cases;
 mod evaluation;
+mod forms;
 mod hits;
 mod judgments;
 mod pages;

@@ -151,6 +151,7 @@ impl Blocks {
             covers = tokens.block_covers(),
             // Templates locate phrases without a digit, but no word with one.
             any = match (tokens.phrases.is_empty(), tokens.has_digit_phrase()) {
+                (true, _) if tokens.has_short_runs() => "(__signature > 0 OR covers)",
                 (true, _) => "__signature > 0",
                 (false, true) => "__phrases",
                 (false, false) if tokens.has_digit_words() => "(__phrases OR __signature > 0)",

@@ -6,10 +6,11 @@ use super::blocks::Blocks;
 use super::postings::{PostingGroup, posting_ids, rows_in_scope, template_condition};
 use super::row_set::RowSet;
 use super::segment_range::SegmentRange;
-use super::tokens::QueryTokens;
+use super::tokens::{QueryTokens, Token};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Pattern;
+use crate::letters::same_letters;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::templates::templates_within;
 use crate::search::parse::query::Query;
@@ -323,7 +324,12 @@ impl LexicalGroups {
                 .map(|text| Pattern::containing(text))
                 .collect();
             let within = sql.argument(within)?;
-            phrases.push_str(&format!(" AND template LIKE ANY ({within}::text[])"));
+            phrases.push_str(&format!(" AND (template LIKE ANY ({within}::text[])"));
+            if let Some(regex) = same_letters(&phrase.text) {
+                let regex = sql.argument(regex)?;
+                phrases.push_str(&format!(" OR template ~ {regex}"));
+            }
+            phrases.push(')');
         }
         let any = if tokens.phrases.is_empty() {
             "__signature > 0"
@@ -383,13 +389,24 @@ impl LexicalGroups {
             let known = patterns.iter().find(|(known, _)| known == text);
             known.map_or_else(|| "NULL".to_owned(), |(_, pattern)| pattern.clone())
         };
-        Ok(tokens.signature(&|token| {
+        let mut near = Vec::new();
+        for regex in tokens.near_letters() {
+            near.push((regex, sql.argument(regex.to_owned())?));
+        }
+        let has = |token: &Token| {
             if token.has_digit {
                 "FALSE".to_owned()
             } else {
                 format!("template LIKE {}", pattern(&token.text))
             }
-        }))
+        };
+        let has_near = |regex: &str| {
+            let (_, regex) = near.iter().find(|(known, _)| *known == regex)?;
+            Some(format!(
+                "(octet_length(template) > length(template) AND template ~ {regex})"
+            ))
+        };
+        Ok(tokens.signature(&has, &has_near))
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct QueryTokens {
 pub(super) struct WordTokens {
     pub(super) whole: Token,
     pub(super) tokens: Vec<Token>,
+    /// The regular expression of the word with accents.
+    near_letters: Option<String>,
 }
 
 /// A text, and the bits of the summaries of records that contain it.
@@ -41,6 +43,9 @@ pub(super) struct Token {
 /// The number of bits that are tested in a block: more are hardly more
 /// selective.
 const BITS_PER_TOKEN: usize = 8;
+
+/// The bytes of an id that stand together in most notations: of UUIDs and cards.
+const ID_GROUP: usize = 4;
 
 impl Token {
     fn of(number: usize, text: &str) -> Self {
@@ -85,6 +90,20 @@ impl Token {
         }
     }
 
+    /// Allows separators within the token: its first and its last four bytes stand
+    /// together.
+    fn separate(&mut self) {
+        let ends = [
+            self.text.get(..ID_GROUP),
+            self.text
+                .len()
+                .checked_sub(ID_GROUP)
+                .and_then(|at| self.text.get(at..)),
+        ];
+        let ends = ends.into_iter().flatten();
+        self.masked_bits = ends.flat_map(bloom_filter::digit_token_bits).collect();
+    }
+
     /// Returns the column of a segment that states whether its templates may
     /// mask it.
     fn column(&self) -> String {
@@ -108,7 +127,7 @@ impl QueryTokens {
     fn texts(query: &Query) -> Vec<&str> {
         let mut texts: Vec<&str> = Vec::new();
         for word in &query.fetch_words {
-            texts.push(&word.word);
+            texts.push(&word.typed);
             texts.extend(word.fragments.iter().map(String::as_str));
         }
         texts.extend(query.phrases.iter().map(String::as_str));
@@ -122,15 +141,24 @@ impl QueryTokens {
         let mut tokens = tokens.map(|(number, text)| Token::of(number, text));
         let mut words = Vec::new();
         for word in &query.fetch_words {
-            if let Some(whole) = tokens.next() {
+            if let Some(mut whole) = tokens.next() {
+                if word.is_id {
+                    whole.separate();
+                }
                 let tokens = tokens.by_ref().take(word.fragments.len()).collect();
-                words.push(WordTokens { whole, tokens });
+                let near_letters = word.near_letters.clone();
+                words.push(WordTokens {
+                    whole,
+                    tokens,
+                    near_letters,
+                });
             }
         }
         let is_short_run = |word: &&String| {
             word.len() < 4 && has_digit(word) && word.bytes().all(|b| b.is_ascii_alphanumeric())
         };
-        let short_runs = query.required_words.iter().filter(is_short_run);
+        let required = query.required.iter().map(|index| &query.words[*index]);
+        let short_runs = required.filter(is_short_run);
         Self {
             words,
             phrases: tokens.collect(),
@@ -161,7 +189,7 @@ impl QueryTokens {
         if !self.phrases.is_empty() {
             return self.block_has_phrases();
         }
-        let has_digit = self.has_digit_words() || !self.short_runs.is_empty();
+        let has_digit = self.has_digit_words() || self.has_short_runs();
         let words = self.words.iter().map(|word| &word.whole);
         let words = words.filter(|word| word.has_digit || !has_digit);
         let mut all: Vec<String> = words.map(Token::block_condition).collect();
@@ -180,7 +208,13 @@ impl QueryTokens {
     /// Returns whether templates may have all words of records that cover the search:
     /// those with a digit are in none.
     pub(super) fn templates_cover(&self) -> bool {
-        !self.phrases.is_empty() || !(self.has_digit_words() || !self.short_runs.is_empty())
+        !self.phrases.is_empty() || !(self.has_digit_words() || self.has_short_runs())
+    }
+
+    /// Returns whether the words have a short number, which blocks know as a whole run
+    /// only.
+    pub(super) fn has_short_runs(&self) -> bool {
+        self.phrases.is_empty() && !self.short_runs.is_empty()
     }
 
     /// Returns the signature of a template with all words.
@@ -212,7 +246,7 @@ impl QueryTokens {
 
     /// Returns the SQL for the signature of a block: the words that its records may have.
     pub(super) fn block_signature(&self) -> String {
-        self.signature(&|token| token.block_condition())
+        self.signature(&|token| token.block_condition(), &|_| None)
     }
 
     /// Returns columns of a segment for
@@ -229,7 +263,7 @@ impl QueryTokens {
     /// Returns the SQL condition that blocks of the segment `s` may contain any
     /// token.
     pub(super) fn segment_condition(&self) -> String {
-        if self.has_digit_words() {
+        if self.has_digit_words() || self.has_short_runs() {
             return "TRUE".to_owned();
         }
         let columns = self
@@ -244,10 +278,29 @@ impl QueryTokens {
         words.chain(&self.phrases).filter(|token| !token.has_digit)
     }
 
-    /// Returns the SQL for a signature, from the condition for each token.
-    pub(super) fn signature(&self, has: &dyn Fn(&Token) -> String) -> String {
+    /// Returns the regular expressions of words with accents.
+    pub(super) fn near_letters(&self) -> impl Iterator<Item = &str> {
         let words = self.words.iter();
-        signature(words.map(|word| (has(&word.whole), word.tokens.iter().map(has).collect())))
+        words.filter_map(|word| word.near_letters.as_deref())
+    }
+
+    /// Returns the SQL for a signature, from the condition for each token.
+    pub(super) fn signature(
+        &self,
+        has: &dyn Fn(&Token) -> String,
+        has_near: &dyn Fn(&str) -> Option<String>,
+    ) -> String {
+        let words = self.words.iter();
+        signature(words.map(|word| {
+            let mut fragments: Vec<String> = word.tokens.iter().map(has).collect();
+            if let Some(near) = word.near_letters.as_deref().and_then(has_near) {
+                if fragments.is_empty() {
+                    fragments.push(has(&word.whole));
+                }
+                fragments.push(near);
+            }
+            (has(&word.whole), fragments)
+        }))
     }
 
     /// Returns the SQL condition that a block may contain all phrases; outside of

@@ -33,7 +33,9 @@ pub(super) fn split(text: &str) -> Option<(FieldTerm<'_>, &str)> {
         Some((value, after)) => (Some(value), after),
         None => (
             None,
-            value.find(char::is_whitespace).map_or("", |at| &value[at..]),
+            value
+                .find(char::is_whitespace)
+                .map_or("", |at| &value[at..]),
         ),
     };
     let value = quoted.unwrap_or(&value[..value.len() - after.len()]);
@@ -267,7 +269,10 @@ mod tests {
                 "2026-03-01T11:00:00Z",
             ),
         ] {
-            let expected = [format!("created_at__gte={start}"), format!("created_at__lt={end}")];
+            let expected = [
+                format!("created_at__gte={start}"),
+                format!("created_at__lt={end}"),
+            ];
             let expected = filters::<Log>(&[&expected[0], &expected[1]]);
             assert_eq!(filter::<Log>(term), expected, "{term}");
         }
@@ -281,9 +286,18 @@ mod tests {
 
     #[test]
     fn field_term_ignores_case_of_names_and_reads_json_paths() {
-        assert_eq!(filter::<Log>("Level:ERROR"), filters::<Log>(&["level=error"]));
-        assert_eq!(filter::<Log>("severity:warn"), filters::<Log>(&["level=warn"]));
-        assert_eq!(filter::<Log>("meta.user:42"), filters::<Log>(&["meta.user=42"]));
+        assert_eq!(
+            filter::<Log>("Level:ERROR"),
+            filters::<Log>(&["level=error"])
+        );
+        assert_eq!(
+            filter::<Log>("severity:warn"),
+            filters::<Log>(&["level=warn"])
+        );
+        assert_eq!(
+            filter::<Log>("meta.user:42"),
+            filters::<Log>(&["meta.user=42"])
+        );
         assert_eq!(
             filter::<Log>("meta.took:>=1.5"),
             filters::<Log>(&["meta.took__gte=1.5"])
@@ -296,7 +310,16 @@ mod tests {
 
     #[test]
     fn text_without_a_field_is_no_field_term() {
-        for text in ["http://x", "10:45:01", "a::b", "level:", ":x", "C:\\x", "level:\"x", "a b:c"] {
+        for text in [
+            "http://x",
+            "10:45:01",
+            "a::b",
+            "level:",
+            ":x",
+            "C:\\x",
+            "level:\"x",
+            "a b:c",
+        ] {
             assert!(filter::<Log>(text).is_none(), "{text}");
         }
         for text in ["http://x", "10:45", "a::b", "level:"] {

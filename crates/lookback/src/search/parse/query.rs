@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use crate::embedding::Embedding;
+use crate::letters::{self, fold, is_unspaced};
 use crate::search::parse::terms::Terms;
-use crate::search::parse::text::{lower, runs};
+use crate::search::parse::text::runs;
 
 /// The words of a search.
 #[derive(Debug)]
@@ -13,15 +14,21 @@ pub(crate) struct Query {
     pub(in crate::search) phrases: Vec<String>,
     /// The words as typed, with single spaces between them.
     pub(in crate::search) all: String,
-    /// `all` in lower case.
-    pub(in crate::search) phrase: String,
-    /// The distinct words in lower case, in order, that rank hits.
+    /// The words and what else may be a part of a pasted text, as typed.
+    pub(in crate::search) typed: String,
+    /// `typed`, folded.
+    phrase: String,
+    /// The distinct words, folded, in order, that rank hits.
     pub(in crate::search) words: Vec<String>,
+    /// The words as typed.
+    pub(in crate::search) typed_words: Vec<String>,
+    /// Which of the words are ids that a text may have with separators.
+    pub(in crate::search) ids: Vec<bool>,
     /// The words that fetch rows.
     pub(in crate::search) fetch_words: Vec<FetchWord>,
-    /// The words that a text must have to have all of them: no function words,
-    /// unless there are no others.
-    pub(in crate::search) required_words: Vec<String>,
+    /// The indexes of the words that a text must have to have all of them: no
+    /// function words, unless there are no others.
+    pub(in crate::search) required: Vec<usize>,
     /// Whether there are significant words that fetch no row.
     pub(in crate::search) has_unfetched_words: bool,
     /// The embedding of all words.
@@ -31,7 +38,13 @@ pub(crate) struct Query {
 /// A word that fetches rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::search) struct FetchWord {
+    /// The word, folded.
     pub(in crate::search) word: String,
+    /// The word as typed, without the separators of an id.
+    pub(in crate::search) typed: String,
+    pub(in crate::search) is_id: bool,
+    /// The regular expression of the word with accents and the like.
+    pub(in crate::search) near_letters: Option<String>,
     /// Its index in the words of the query.
     pub(in crate::search) index: usize,
     /// Fragments of the word. A row with none of them has neither the word, nor
@@ -60,31 +73,36 @@ impl Query {
             .chain(&terms.words)
             .flat_map(|words| words.split_whitespace())
             .collect();
-        let mut words = distinct(typed.iter().flat_map(|word| runs(word)));
+        let mut words = distinct(typed.iter().map(|typed| TypedWord::all(typed)));
         if words.is_empty() {
             // Punctuation alone is searched for as it is.
-            words = distinct(typed.iter().copied());
+            words = distinct(typed.iter().map(|typed| [TypedWord::new(typed)]));
         }
         let all = typed.join(" ");
         // With the exclusions that may be a part of it.
-        let phrases = terms.phrases.iter().flat_map(|phrase| phrase.split_whitespace());
-        let as_typed: Vec<&str> = phrases.chain(terms.typed.iter().map(String::as_str)).collect();
+        let phrases = terms.phrases.iter();
+        let phrases = phrases.flat_map(|phrase| phrase.split_whitespace());
+        let as_typed = phrases.chain(terms.typed.iter().map(String::as_str));
+        let as_typed = as_typed.collect::<Vec<&str>>().join(" ");
         let (mut fetch_words, has_unfetched_words) = fetch_words(&words);
         let words = ranked(words, &mut fetch_words);
-        let is_function_word = |word: &String| is_function_word(word);
-        let mut required_words = words.clone();
-        if !words.iter().all(is_function_word) {
-            required_words.retain(|word| !is_function_word(word));
-        }
+        let has_other_words = words.iter().any(|word| !is_function_word(&word.word));
+        let required = words.iter().enumerate();
+        let required =
+            required.filter(|(_, word)| !has_other_words || !is_function_word(&word.word));
+        let required = required.map(|(index, _)| index).collect();
         Self {
-            required_words,
+            required,
             phrases: terms.phrases.clone(),
-            phrase: lower(&as_typed.join(" ")),
+            phrase: fold(&as_typed),
+            typed: as_typed,
             embedding: Embedding::of(&all),
             all,
             fetch_words,
             has_unfetched_words,
-            words,
+            ids: words.iter().map(|word| word.is_id).collect(),
+            typed_words: words.iter().map(|word| word.typed.clone()).collect(),
+            words: words.into_iter().map(|word| word.word).collect(),
         }
     }
 
@@ -107,21 +125,75 @@ impl Query {
     }
 }
 
-/// Returns the distinct words in lower case, in order.
-fn distinct<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+/// A word of a search.
+#[derive(Clone, Debug)]
+struct TypedWord {
+    /// Folded.
+    word: String,
+    /// As typed, without the separators of an id.
+    typed: String,
+    is_id: bool,
+}
+
+impl TypedWord {
+    fn new(typed: &str) -> Self {
+        Self {
+            word: fold(typed),
+            typed: typed.to_owned(),
+            is_id: false,
+        }
+    }
+
+    /// Returns the words of a typed text without blanks: an id, or its runs of letters
+    /// and digits.
+    fn all(typed: &str) -> Vec<Self> {
+        match letters::id_of(typed) {
+            Some(id) => vec![Self {
+                is_id: true,
+                ..Self::new(&id)
+            }],
+            None => runs(typed).map(Self::new).collect(),
+        }
+    }
+
+    /// Returns the fragments of the word and, of one with accents, those without.
+    fn fragments(&self) -> Vec<String> {
+        if self.is_id {
+            return Vec::new();
+        }
+        let own = fragments(&self.typed);
+        if self.word.eq_ignore_ascii_case(&self.typed) {
+            return own;
+        }
+        let or_whole = |fragments: Vec<String>, whole: &str| match fragments.is_empty() {
+            true => vec![whole.to_owned()],
+            false => fragments,
+        };
+        let folded = or_whole(fragments(&self.word), &self.word);
+        let mut all = or_whole(own, &self.typed);
+        all.extend(folded);
+        all.dedup();
+        all
+    }
+}
+
+/// Returns the distinct words, in order.
+fn distinct(words: impl Iterator<Item = impl IntoIterator<Item = TypedWord>>) -> Vec<TypedWord> {
     let mut known = HashSet::new();
-    let words = words.map(lower);
-    words.filter(|word| known.insert(word.clone())).collect()
+    let words = words.flatten();
+    words
+        .filter(|word| known.insert(word.word.clone()))
+        .collect()
 }
 
 /// Returns the words that rank hits: those that fetch rows, and the first of
 /// the others. Sets the places of the fetching words to their index among
 /// these.
-fn ranked(words: Vec<String>, fetched: &mut [FetchWord]) -> Vec<String> {
+fn ranked(words: Vec<TypedWord>, fetched: &mut [FetchWord]) -> Vec<TypedWord> {
     let mut others = MAX_RANKED_WORDS.saturating_sub(fetched.len());
     let mut ranked = Vec::with_capacity(words.len().min(MAX_RANKED_WORDS));
     for word in words {
-        match fetched.iter_mut().find(|fetched| fetched.word == word) {
+        match fetched.iter_mut().find(|fetched| fetched.word == word.word) {
             Some(fetched) => fetched.index = ranked.len(),
             None if others > 0 => others -= 1,
             None => continue,
@@ -133,17 +205,24 @@ fn ranked(words: Vec<String>, fetched: &mut [FetchWord]) -> Vec<String> {
 
 /// Returns the longest significant words, or the longest words if none is
 /// significant; and whether there are others.
-fn fetch_words(words: &[String]) -> (Vec<FetchWord>, bool) {
+fn fetch_words(words: &[TypedWord]) -> (Vec<FetchWord>, bool) {
     let length = |word: &str| word.chars().count();
-    let any_is_significant = words.iter().any(|word| is_significant(word));
+    let any_is_significant = words.iter().any(|word| is_significant(&word.word));
     let mut longest: Vec<FetchWord> = words
         .iter()
         .enumerate()
-        .filter(|(_, word)| is_significant(word) || !any_is_significant)
+        .filter(|(_, word)| is_significant(&word.word) || !any_is_significant)
         .map(|(index, word)| FetchWord {
-            word: word.clone(),
+            word: word.word.clone(),
+            typed: word.typed.clone(),
+            is_id: word.is_id,
+            near_letters: if word.is_id {
+                None
+            } else {
+                letters::near_letters(&word.word)
+            },
             index,
-            fragments: fragments(word),
+            fragments: word.fragments(),
         })
         .collect();
     longest.sort_by_key(|fetched| std::cmp::Reverse(length(&fetched.word)));
@@ -154,7 +233,8 @@ fn fetch_words(words: &[String]) -> (Vec<FetchWord>, bool) {
 
 /// Returns whether a word is no stop word and long enough to be selective.
 pub(in crate::search) fn is_significant(word: &str) -> bool {
-    word.chars().count() >= MIN_FRAGMENT && !STOP_WORDS.contains(&word)
+    let is_long = word.chars().count() >= MIN_FRAGMENT || word.contains(is_unspaced);
+    is_long && !STOP_WORDS.contains(&word)
 }
 
 /// Returns whether a word has no meaning of its own: a text without it still has
@@ -169,7 +249,9 @@ fn is_function_word(word: &str) -> bool {
 pub(in crate::search) fn allows_partial_match(word: &str) -> bool {
     let is_number = word.chars().all(char::is_numeric);
     let least = if is_number { 4 } else { MIN_FRAGMENT };
-    word.chars().count() >= least || !word.chars().any(char::is_alphanumeric)
+    word.chars().count() >= least
+        || word.contains(is_unspaced)
+        || !word.chars().any(char::is_alphanumeric)
 }
 
 /// English words of one and two letters that are in every text.
@@ -200,13 +282,23 @@ fn fragments(word: &str) -> Vec<String> {
         return vec![word.to_owned()];
     }
     let letters: Vec<char> = word.chars().collect();
-    if letters.len() <= MIN_FRAGMENT
+    // In a script without spaces, two characters are a word.
+    let least = if word.contains(is_unspaced) {
+        2
+    } else {
+        MIN_FRAGMENT
+    };
+    if letters.len() <= least
         || !letters.iter().all(|c| c.is_alphanumeric())
         || letters.iter().all(|c| c.is_numeric())
     {
         return Vec::new();
     }
-    let length = MIN_FRAGMENT.max((letters.len() - 1) / 2);
+    let length = if least == MIN_FRAGMENT {
+        MIN_FRAGMENT.max((letters.len() - 1) / 2)
+    } else {
+        least
+    };
     let end = letters.len() - length;
     vec![
         letters[..length].iter().collect(),

@@ -270,25 +270,33 @@ mod tests {
     }
 
     /// Options and numbers of a pasted command are whole words, and no other text
-        /// after a `-` is.
+    /// after a `-` is.
     #[test]
     fn exclusion_of_option_or_number_is_a_whole_word() {
         let excluded = |text: &str| -> Vec<(String, bool)> {
             let without = terms(text).without.into_iter();
-            without.map(|without| (without.text, without.is_option)).collect()
+            without
+                .map(|without| (without.text, without.is_option))
+                .collect()
         };
         let option = |text: &str| (text.to_owned(), true);
         assert_eq!(excluded("curl -X GET https://shop"), [option("X")]);
         assert_eq!(excluded("kubectl get pods -n shop"), [option("n")]);
         assert_eq!(excluded("exit code -1"), [option("1")]);
         assert_eq!(excluded("port -50011"), [option("50011")]);
-        assert_eq!(excluded("timeout -gateway"), [("gateway".to_owned(), false)]);
+        assert_eq!(
+            excluded("timeout -gateway"),
+            [("gateway".to_owned(), false)]
+        );
         assert_eq!(excluded("a -\"1\""), [("1".to_owned(), false)]);
         let typed = terms("curl -X GET -gateway").typed;
         assert_eq!(typed, ["curl", "-X", "GET"]);
         assert_eq!(
             terms("x -n host:1").notes,
-            [Note::Excluded("n".to_owned()), Note::NotAField("host:1".to_owned())]
+            [
+                Note::Excluded("n".to_owned()),
+                Note::NotAField("host:1".to_owned())
+            ]
         );
         assert_eq!(terms("http://x level:error 10:45").notes, []);
     }

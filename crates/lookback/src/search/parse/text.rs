@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::letters::is_mark;
+
 /// Returns the text in lower case, character by character: a final sigma is
 /// like any other.
 pub(in crate::search) fn lower(text: &str) -> String {
@@ -10,8 +12,14 @@ pub(in crate::search) fn lower(text: &str) -> String {
 
 /// Splits a text into its runs of letters and digits.
 pub(in crate::search) fn runs(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
+    text.split(|c: char| !is_in_word(c))
         .filter(|run| !run.is_empty())
+}
+
+/// Returns whether a character is a part of a word: a letter, a digit, or an accent
+/// of the letter before it.
+pub(in crate::search) fn is_in_word(c: char) -> bool {
+    c.is_alphanumeric() || is_mark(c)
 }
 
 /// Returns the ranges of the words of a text: its runs of letters and digits,
@@ -21,7 +29,7 @@ pub(in crate::search) fn words(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = None;
     for (at, c) in text.char_indices() {
-        match (c.is_alphanumeric(), start) {
+        match (is_in_word(c), start) {
             (true, None) => start = Some(at),
             (false, Some(from)) => {
                 push_run(text, from..at, &mut words);
@@ -96,7 +104,7 @@ mod tests {
         #[test]
         fn words_are_of_letters_and_digits(text in "\\PC{0,40}") {
             for word in words(&text) {
-                prop_assert!(!word.is_empty() && word.chars().all(char::is_alphanumeric));
+                prop_assert!(!word.is_empty() && word.chars().all(super::is_in_word));
             }
         }
     }

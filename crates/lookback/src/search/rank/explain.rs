@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::fold::{FoldedText, merged};
 use super::word::{MISSPELLING_THRESHOLD, Match, WordMatcher};
+use crate::letters::{find_id, fold, is_separator};
 use crate::model::Table;
 use crate::search::hit::{Highlight, MatchKind, Why, WordMatch};
 use crate::search::parse::query::Query;
@@ -57,7 +58,7 @@ impl<'a> Explainer<'a> {
         let best: Vec<Option<Occurrence<'_>>> = found.iter().map(|found| best(found)).collect();
         let matches = best.iter().enumerate().filter_map(|(index, best)| {
             best.map(|best| WordMatch {
-                word: self.query.words[index].clone(),
+                word: lower(&self.query.typed_words[index]),
                 kind: best.matched.kind,
                 field: self.field(best.field),
                 matched: best.word.to_owned(),
@@ -81,7 +82,7 @@ impl<'a> Explainer<'a> {
                 ranges.extend(here.flat_map(|found| self.range(index, found)));
             }
             for phrase in &self.query.phrases {
-                ranges.extend(folded[field].find(&lower(phrase)).take(MAX_HIGHLIGHTS));
+                ranges.extend(folded[field].find(&fold(phrase)).take(MAX_HIGHLIGHTS));
             }
             let ranges = merged(ranges);
             (!ranges.is_empty()).then(|| Highlight {
@@ -116,6 +117,23 @@ impl<'a> Explainer<'a> {
                             });
                         }
                     }
+                }
+            }
+        }
+        for (index, word) in self.query.words.iter().enumerate() {
+            for (field, text) in texts.iter().enumerate().filter(|_| self.query.ids[index]) {
+                for range in find_id(folded[field].lower(), word) {
+                    let range = folded[field].original(range);
+                    // As a whole, it was found above.
+                    if !text[range.clone()].contains(is_separator) {
+                        continue;
+                    }
+                    found[index].push(Occurrence {
+                        matched: Match::ID,
+                        field,
+                        word: &text[range.clone()],
+                        at: range.start,
+                    });
                 }
             }
         }

@@ -1,8 +1,11 @@
-//! Finding letters whatever their case, with their place in the original text.
+//! Finding letters whatever their case and accents, with their place in the original
+//! text.
 
 use std::ops::Range;
 
-/// A text in lower case that maps back to the original text.
+use crate::letters::fold_each;
+
+/// A folded text that maps back to the original text.
 pub(super) struct FoldedText {
     lower: String,
     /// For each byte of `lower`, the start of its character in the original
@@ -21,10 +24,10 @@ impl FoldedText {
         }
         let mut lower = String::with_capacity(text.len());
         let mut origins = Vec::with_capacity(text.len() + 1);
-        for (at, c) in text.char_indices() {
-            lower.extend(c.to_lowercase());
+        fold_each(text, |at, letter| {
+            lower.push(letter);
             origins.resize(lower.len(), at);
-        }
+        });
         origins.push(text.len());
         Self {
             lower,
@@ -44,17 +47,20 @@ impl FoldedText {
         letters: &'a str,
     ) -> impl Iterator<Item = Range<usize>> + use<'a> {
         let found = self.lower.match_indices(letters);
-        let range = |(at, found): (usize, &str)| {
-            let Some(origins) = &self.origins else {
-                return at..at + found.len();
-            };
-            let start = origins[at];
-            // A character with several in lower case is found whole.
-            let last = origins[at + found.len() - 1];
-            let end = origins[at..].iter().copied().find(|origin| *origin > last);
-            start..end.unwrap_or(start)
+        let found = found.filter(|(_, found)| !found.is_empty());
+        found.map(|(at, found)| self.original(at..at + found.len()))
+    }
+
+    /// Returns the range in the original text of a range that is not empty.
+    pub(super) fn original(&self, folded: Range<usize>) -> Range<usize> {
+        let Some(origins) = &self.origins else {
+            return folded;
         };
-        found.filter(|(_, found)| !found.is_empty()).map(range)
+        let start = origins[folded.start];
+        // A character that folds to several is found whole.
+        let last = origins[folded.end - 1];
+        let mut ends = origins[folded.start..].iter().copied();
+        start..ends.find(|origin| *origin > last).unwrap_or(start)
     }
 }
 
@@ -76,13 +82,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{FoldedText, merged};
-    use crate::search::parse::text::lower;
+    use crate::letters::fold;
 
     #[test]
     fn find_in_folded_text_ignores_case() {
         let text = "İstanbul ÅNGSTRÖM ångström";
         let folded = FoldedText::new(text);
-        let found: Vec<&str> = folded.find("ångström").map(|range| &text[range]).collect();
+        let found: Vec<&str> = folded.find("angstrom").map(|range| &text[range]).collect();
         assert_eq!(found, ["ÅNGSTRÖM", "ångström"]);
         assert_eq!(folded.find("i").next().map(|range| &text[range]), Some("İ"));
         assert_eq!(FoldedText::new("").find("a").count(), 0);
@@ -93,7 +99,7 @@ mod tests {
         #[test]
         fn find_ranges_are_on_char_boundaries_and_contain_letters(text in "[a-zA-ZİßΣ é🦀]{0,20}", letters in "[a-zß é]{1,3}") {
             for range in FoldedText::new(&text).find(&letters) {
-                prop_assert!(lower(&text[range]).contains(&letters));
+                prop_assert!(fold(&text[range]).contains(&letters));
             }
         }
 

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use crate::embedding::Meaning;
+use crate::letters::{fold, is_unspaced};
 use crate::search::hit::MatchKind;
 use crate::search::parse::query::allows_partial_match;
-use crate::search::parse::text::lower;
 
 /// Qualities of the word itself, the start of another, and a part of another.
 pub(super) const EXACT: f32 = 1.0;
@@ -36,6 +36,12 @@ impl Match {
     pub(super) const EXACT: Self = Self {
         kind: MatchKind::Exact,
         quality: EXACT,
+    };
+
+    /// The same id, with other separators.
+    pub(super) const ID: Self = Self {
+        kind: MatchKind::Exact,
+        quality: START,
     };
 
     const NONE: Self = Self {
@@ -105,6 +111,9 @@ impl QueryWord {
             }
             None => {}
         }
+        if self.word.contains(is_unspaced) {
+            return self.unspaced_match(other);
+        }
         let shared = self
             .trigrams
             .iter()
@@ -120,6 +129,19 @@ impl QueryWord {
 }
 
 impl QueryWord {
+    /// Compares the letters of a script without spaces: its words are pairs of letters.
+    fn unspaced_match(&self, other: &str) -> Match {
+        let letters: Vec<char> = self.word.chars().take(MAX_SPELT).collect();
+        let pairs: Vec<String> = letters.windows(2).map(String::from_iter).collect();
+        let shared = pairs.iter().filter(|pair| other.contains(pair.as_str()));
+        #[expect(clippy::cast_precision_loss, reason = "words have few letters")]
+        let share = shared.count() as f32 / pairs.len().max(1) as f32;
+        Match {
+            kind: MatchKind::Misspelling,
+            quality: share * MISSPELLING,
+        }
+    }
+
     /// Compares the meaning with another.
     fn similarity_match(&self, other: Option<&Meaning>) -> Option<Match> {
         let similarity = self.meaning.as_ref()?.similarity(other?);
@@ -155,7 +177,7 @@ impl WordMatcher {
     /// Compares a word of a text with each word of the query.
     pub(super) fn matches(&mut self, word: &str) -> &[Match] {
         if !self.known.contains_key(word) {
-            let folded = lower(word);
+            let folded = fold(word);
             let folded_trigrams = trigrams(&folded);
             let meaning = Meaning::of(word);
             let matches = self.words.iter().map(|query| {

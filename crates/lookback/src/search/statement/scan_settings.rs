@@ -14,6 +14,7 @@ pub(crate) struct SearchSession<'c> {
     settings: LocalSettings<&'c mut PgConnection>,
     has_vector_index: bool,
     has_unordered_index: bool,
+    has_text_index: bool,
 }
 
 /// Without iterative scans an index returns its nearest rows, and a filter may
@@ -54,22 +55,24 @@ impl<'c> SearchSession<'c> {
             // `pg_partition_tree` covers partitions at any depth.
             let table = sql.argument(table.quoted())?;
             Ok(format!(
-                "(SELECT array_agg(DISTINCT am.amname::text) \
+                "(SELECT array_agg(DISTINCT am.amname::text) FILTER (WHERE am.amname <> 'gin' OR i.indexprs IS NOT NULL) \
                    FROM pg_index AS i \
                    JOIN pg_class AS c ON c.oid = i.indexrelid \
                    JOIN pg_am AS am ON am.oid = c.relam \
-                   WHERE am.amname IN ('hnsw', 'ivfflat') AND (i.indrelid = to_regclass({table}) \
+                   WHERE am.amname IN ('hnsw', 'ivfflat', 'gin') AND (i.indrelid = to_regclass({table}) \
                    OR i.indrelid IN (SELECT relid FROM pg_partition_tree(to_regclass({table}))))\
-                 ) AS vector_indexes, "
+                 ) AS search_indexes, "
             ))
         })
         .await?;
-        let indexes: Option<Vec<String>> = row.try_get("vector_indexes")?;
+        let indexes: Option<Vec<String>> = row.try_get("search_indexes")?;
         let indexes = indexes.unwrap_or_default();
+        let has = |method: &str| indexes.iter().any(|index| index == method);
         Ok(Self {
             table,
-            has_vector_index: !indexes.is_empty(),
-            has_unordered_index: indexes.iter().any(|index| index == "ivfflat"),
+            has_vector_index: has("hnsw") || has("ivfflat"),
+            has_unordered_index: has("ivfflat"),
+            has_text_index: has("gin"),
             settings,
         })
     }
@@ -82,6 +85,11 @@ impl<'c> SearchSession<'c> {
     /// but not always all.
     pub(crate) fn has_vector_index(&self) -> bool {
         self.has_vector_index
+    }
+
+    /// Returns whether there is an index on an expression that may serve letters.
+    pub(in crate::search) fn has_text_index(&self) -> bool {
+        self.has_text_index
     }
 
     /// Returns whether an index returns the nearest rows only approximately in order.

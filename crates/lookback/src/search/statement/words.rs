@@ -3,6 +3,9 @@
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::Pattern;
+use crate::letters::{self, push_literal};
+use crate::model::Table;
+use crate::model::search_is_not_ascii;
 use crate::search::parse::query::{Query, allows_partial_match};
 
 /// Conditions on the words of a query.
@@ -20,6 +23,8 @@ struct Word {
     whole: Condition,
     /// Patterns of its fragments.
     fragments: Vec<String>,
+    /// The regular expression of the word with accents, for texts that are not ASCII.
+    near: Option<String>,
 }
 
 /// The condition that a text contains a word or a phrase.
@@ -28,40 +33,88 @@ struct Condition {
     pattern: String,
     /// The regular expression that it must match, too, so as to be no part of a
     /// longer word.
-    regex: Option<String>,
+    delimited: Option<String>,
+    /// The condition of another form.
+    other: Option<Form>,
+}
+
+/// Another form of a word: a regular expression, and a pattern that it implies.
+struct Form {
+    pattern: Option<String>,
+    regex: String,
 }
 
 impl Condition {
     /// Binds the condition for a word: as a whole word, if its parts are not
     /// selective.
-    fn of_word(word: &str, sql: &mut Sql) -> Result<Self, Error> {
-        let regex = (!allows_partial_match(word)).then(|| delimited(word));
-        Self::bind(word, regex, sql)
+    fn of_word(word: &str, is_id: bool, sql: &mut Sql) -> Result<Self, Error> {
+        if is_id {
+            let last = &word[word.len() - ID_GROUP..];
+            return Ok(Self {
+                pattern: pattern(word, sql)?,
+                delimited: None,
+                other: Some(Form {
+                    pattern: Some(pattern(last, sql)?),
+                    regex: regex(&letters::separated(word), sql)?,
+                }),
+            });
+        }
+        Self::bind(word, !allows_partial_match(word), sql)
     }
 
     /// Binds the condition for a phrase as whole words.
     fn of_phrase(phrase: &str, sql: &mut Sql) -> Result<Self, Error> {
-        let regex = (phrase.len() <= MAX_DELIMITED).then(|| delimited(phrase));
-        Self::bind(phrase, regex, sql)
+        Self::bind(phrase, phrase.len() <= MAX_DELIMITED, sql)
     }
 
-    fn bind(text: &str, regex: Option<String>, sql: &mut Sql) -> Result<Self, Error> {
-        let regex = regex.map(|regex| sql.argument(regex)).transpose()?;
+    fn bind(text: &str, is_delimited: bool, sql: &mut Sql) -> Result<Self, Error> {
+        let delimit = |letters: &str| match is_delimited {
+            true => delimited(text, letters),
+            false => letters.to_owned(),
+        };
+        let literal = is_delimited.then(|| delimit(&literal(text)));
+        let other = letters::same_letters(text).map(|letters| delimit(&letters));
         Ok(Self {
+            delimited: literal
+                .map(|literal| lower_regex(&literal, sql))
+                .transpose()?,
+            other: match other {
+                Some(letters) => Some(Form {
+                    pattern: None,
+                    regex: regex(&letters, sql)?,
+                }),
+                None => None,
+            },
             pattern: pattern(text, sql)?,
-            regex: regex.map(|regex| format!("lower({regex})")),
         })
     }
 
     fn of_text(&self, text: &str) -> String {
         let pattern = &self.pattern;
-        match &self.regex {
+        let itself = match &self.delimited {
             // The pattern first: it is much faster.
             Some(regex) => format!("({text} LIKE {pattern} AND {text} ~ {regex})"),
             None => format!("{text} LIKE {pattern}"),
+        };
+        match &self.other {
+            Some(other) => format!("({itself} OR {})", other.of_text(text)),
+            None => itself,
         }
     }
 }
+
+impl Form {
+    fn of_text(&self, text: &str) -> String {
+        let regex = &self.regex;
+        match &self.pattern {
+            Some(pattern) => format!("({text} LIKE {pattern} AND {text} ~ {regex})"),
+            None => format!("{text} ~ {regex}"),
+        }
+    }
+}
+
+/// The last digits of an id: they stand together in any notation of cards and UUIDs.
+const ID_GROUP: usize = 2;
 
 /// Binds the pattern of a text that contains another. The database converts both
 /// to lower case, by the same rules.
@@ -74,22 +127,37 @@ fn pattern(text: &str, sql: &mut Sql) -> Result<String, Error> {
 /// words.
 const MAX_DELIMITED: usize = 256;
 
-/// Returns the regular expression of a text that is not a part of longer words.
-fn delimited(text: &str) -> String {
-    let mut regex = String::with_capacity(2 * text.len());
+/// Returns the regular expression of the letters of a text, where they are not a part
+/// of longer words.
+fn delimited(text: &str, letters: &str) -> String {
+    let mut regex = String::with_capacity(letters.len() + 32);
     if text.starts_with(char::is_alphanumeric) {
         regex.push_str("(^|[^[:alnum:]])");
     }
-    for letter in text.chars() {
-        if letter.is_ascii() && !letter.is_ascii_alphanumeric() {
-            regex.push('\\');
-        }
-        regex.push(letter);
-    }
+    regex.push_str(letters);
     if text.ends_with(char::is_alphanumeric) {
         regex.push_str("($|[^[:alnum:]])");
     }
     regex
+}
+
+/// Returns the regular expression of a text as it is.
+fn literal(text: &str) -> String {
+    let mut regex = String::with_capacity(2 * text.len());
+    text.chars()
+        .for_each(|letter| push_literal(&mut regex, letter));
+    regex
+}
+
+/// Binds a regular expression, which the database converts to lower case.
+fn lower_regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
+    let regex = sql.argument(regex.to_owned())?;
+    Ok(format!("lower({regex})"))
+}
+
+/// Binds a regular expression that has both cases of its letters.
+fn regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
+    sql.argument(regex.to_owned())
 }
 
 impl Words {
@@ -97,32 +165,31 @@ impl Words {
         let mut words = Vec::new();
         let mut required_bits = 0;
         for (index, word) in query.fetch_words.iter().enumerate() {
-            if query.required_words.contains(&word.word) {
+            if query.required.contains(&word.index) {
                 required_bits |= 2 << (2 * index);
             }
             let fragments = word.fragments.iter();
+            let near = word.near_letters.as_ref();
             words.push(Word {
-                whole: Condition::of_word(&word.word, sql)?,
+                whole: Condition::of_word(&word.typed, word.is_id, sql)?,
                 fragments: fragments
                     .map(|fragment| pattern(fragment, sql))
                     .collect::<Result<_, Error>>()?,
+                near: near.map(|near| regex(near, sql)).transpose()?,
             });
         }
         let mut other_words = Vec::new();
-        for word in &query.required_words {
-            if !query
-                .fetch_words
-                .iter()
-                .any(|fetched| fetched.word == *word)
-            {
-                other_words.push(Condition::of_word(word, sql)?);
+        for index in &query.required {
+            if !query.fetch_words.iter().any(|word| word.index == *index) {
+                let word = &query.typed_words[*index];
+                other_words.push(Condition::of_word(word, query.ids[*index], sql)?);
             }
         }
         Ok(Self {
             words,
             required_bits,
             other_words,
-            phrase: Condition::of_phrase(&query.phrase, sql)?,
+            phrase: Condition::of_phrase(&query.typed, sql)?,
         })
     }
 
@@ -140,8 +207,8 @@ impl Words {
         )
     }
 
-    /// Returns the SQL condition that a text contains any of them.
-    pub(super) fn any(&self, text: &str) -> String {
+    /// Returns the SQL condition that the text of a row contains any of them.
+    pub(super) fn any(&self, table: &'static Table, text: &str, with_near: bool) -> String {
         let patterns = self.words.iter().flat_map(|word| {
             if word.fragments.is_empty() {
                 std::slice::from_ref(&word.whole.pattern)
@@ -152,7 +219,24 @@ impl Words {
         // Not one condition per pattern: each would compute the text again, which dominates for a
         // long text. An index serves this form as well.
         let patterns: Vec<&str> = patterns.map(String::as_str).collect();
-        format!("{text} LIKE ANY (ARRAY[{}])", patterns.join(", "))
+        let mut any = vec![format!("{text} LIKE ANY (ARRAY[{}])", patterns.join(", "))];
+        let others = self
+            .words
+            .iter()
+            .filter_map(|word| word.whole.other.as_ref());
+        any.extend(others.map(|form| form.of_text(text)));
+        let near: Vec<String> = self
+            .words
+            .iter()
+            .filter(|_| with_near)
+            .filter_map(|word| Some(format!("{text} ~ {}", word.near.as_ref()?)))
+            .collect();
+        if !near.is_empty() {
+            // Few rows are not ASCII, and an accent is not.
+            let is_not_ascii = search_is_not_ascii(table);
+            any.push(format!("(({is_not_ascii}) AND ({}))", near.join(" OR ")));
+        }
+        any.join(" OR ")
     }
 
     /// Returns the SQL condition that a text contains the letters of all required words.
@@ -162,8 +246,15 @@ impl Words {
         let required = required
             .map(|(_, word)| &word.whole)
             .chain(&self.other_words);
-        let patterns: Vec<&str> = required.map(|word| word.pattern.as_str()).collect();
-        format!("{text} LIKE ALL (ARRAY[{}])", patterns.join(", "))
+        let (other, plain): (Vec<&Condition>, Vec<&Condition>) =
+            required.partition(|word| word.other.is_some());
+        let patterns: Vec<&str> = plain.iter().map(|word| word.pattern.as_str()).collect();
+        let mut all = vec![format!(
+            "{text} LIKE ALL (ARRAY[{}]::text[])",
+            patterns.join(", ")
+        )];
+        all.extend(other.iter().map(|word| word.of_text(text)));
+        all.join(" AND ")
     }
 
     /// Returns the SQL for the signature of a text, two bits per word: 2 for the
@@ -171,7 +262,14 @@ impl Words {
     pub(super) fn signature(&self, text: &str) -> String {
         let like = |pattern: &String| format!("{text} LIKE {pattern}");
         let words = self.words.iter().map(|word| {
-            let fragments = word.fragments.iter().map(like).collect();
+            let mut fragments: Vec<String> = word.fragments.iter().map(like).collect();
+            if let Some(near) = &word.near {
+                if fragments.is_empty() {
+                    fragments.push(word.whole.of_text(text));
+                }
+                let is_not_ascii = format!("octet_length({text}) > length({text})");
+                fragments.push(format!("({is_not_ascii} AND {text} ~ {near})"));
+            }
             (word.whole.of_text(text), fragments)
         });
         signature(words)

@@ -1,0 +1,235 @@
+//! Words in other forms of the same letters: case, accents, scripts and ids.
+
+use lookback::maintenance::sealing::Sealer;
+use lookback::search::MatchKind;
+use lookback::{Level, Log, Model as _, NewLog};
+use sqlx::{Executor as _, PgConnection};
+
+use crate::sealing::seal_all;
+
+async fn store(conn: &mut PgConnection, messages: &[&str]) {
+    let logs: Vec<NewLog> = messages
+        .iter()
+        .map(|message| NewLog::new("API", Level::Info, *message))
+        .collect();
+    Log::records().create_many(conn, &logs).await.unwrap();
+}
+
+/// Returns the messages that a search finds, the best first.
+async fn found(conn: &mut PgConnection, search: &str) -> Vec<String> {
+    let page = Log::records().search(search).list(conn).await.unwrap();
+    page.data.into_iter().map(|log| log.message).collect()
+}
+
+const LETTERS: [&str; 10] = [
+    "résumé uploaded",
+    "resume uploaded",
+    "re\u{301}sume\u{301} by Zoe\u{308}",
+    "Œuvre complète",
+    "ΟΔΟΣ ΚΛΕΙΣΤΗ",
+    "οδός κλειστή",
+    "İSTANBUL reached",
+    "Straße gesperrt",
+    "ÅNGSTRÖM measured",
+    "ID CLOSED",
+];
+
+/// The exact form comes first, and other forms are found.
+async fn check_letters(conn: &mut PgConnection) {
+    for (search, first, others) in [
+        (
+            "résumé",
+            "résumé uploaded",
+            vec!["resume uploaded", "re\u{301}sume\u{301} by Zoe\u{308}"],
+        ),
+        (
+            "resume",
+            "resume uploaded",
+            vec!["résumé uploaded", "re\u{301}sume\u{301} by Zoe\u{308}"],
+        ),
+        ("Zoë", "re\u{301}sume\u{301} by Zoe\u{308}", vec![]),
+        ("oeuvre complete", "Œuvre complète", vec![]),
+        ("ŒUVRE", "Œuvre complète", vec![]),
+        ("οδοσ", "ΟΔΟΣ ΚΛΕΙΣΤΗ", vec!["οδός κλειστή"]),
+        ("ΟΔΟΣ", "ΟΔΟΣ ΚΛΕΙΣΤΗ", vec![]),
+        ("οδός", "οδός κλειστή", vec![]),
+        ("İSTANBUL", "İSTANBUL reached", vec![]),
+        ("istanbul", "İSTANBUL reached", vec![]),
+        ("strasse", "Straße gesperrt", vec![]),
+        ("ångström", "ÅNGSTRÖM measured", vec![]),
+        ("angstrom", "ÅNGSTRÖM measured", vec![]),
+        ("closed id", "ID CLOSED", vec![]),
+    ] {
+        let hits = found(conn, search).await;
+        assert_eq!(
+            hits.first().map(String::as_str),
+            Some(first),
+            "{search}: {hits:?}"
+        );
+        for other in others {
+            assert!(hits.iter().any(|hit| hit == other), "{search}: {hits:?}");
+        }
+    }
+    for phrase in [
+        "\"İSTANBUL\"",
+        "\"ÅNGSTRÖM m\"",
+        "\"ångström\"",
+        "\"ΟΔΟΣ\"",
+        "\"Œuvre\"",
+        "\"Zoë\"",
+    ] {
+        assert_eq!(found(conn, phrase).await.len(), 1, "{phrase}");
+    }
+    assert_eq!(found(conn, "measured -ångström").await.len(), 0);
+}
+
+#[tokio::test]
+async fn search_finds_other_case_accents_and_ligatures() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    store(&mut conn, &LETTERS).await;
+    check_letters(&mut conn).await;
+    // Again from the summaries.
+    seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 5).unwrap()).await;
+    conn.execute("SET lookback.scan_cost = '-1'").await.unwrap();
+    check_letters(&mut conn).await;
+}
+
+/// Locales differ in what a lower case is.
+#[tokio::test]
+async fn search_in_columns_of_other_collations_finds_the_same() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    // Every server has the first; the others depend on how it was built.
+    let collations: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT collname::text FROM pg_collation WHERE collencoding IN (-1, 6) \
+         AND collname IN ('C', 'POSIX', 'pg_c_utf8', 'ucs_basic', 'tr-TR-x-icu', 'tr_TR.utf8', 'en-US-x-icu')",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    assert!(collations.contains(&"C".to_owned()));
+    for collation in collations {
+        let sql = format!(
+            "TRUNCATE logs; ALTER TABLE logs ALTER message TYPE text COLLATE \"{collation}\", \
+             ALTER source TYPE text COLLATE \"{collation}\", ALTER level TYPE text COLLATE \"{collation}\""
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        store(&mut conn, &LETTERS).await;
+        check_letters(&mut conn).await;
+    }
+}
+
+/// Words of scripts that are written without spaces are parts of a run.
+#[tokio::test]
+async fn search_finds_words_of_scripts_without_spaces() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let lines = [
+        "データベース接続が拒否されました",
+        "数据库连接超时",
+        "사용자 로그인 오류가 발생했습니다",
+        "การเชื่อมต่อล้มเหลว",
+        "接続timeout",
+        "connection refused",
+    ];
+    store(&mut conn, &lines).await;
+    for sealed in [false, true] {
+        if sealed {
+            seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 3).unwrap()).await;
+            conn.execute("SET lookback.scan_cost = '-1'").await.unwrap();
+        }
+        for (search, expected) in [
+            ("拒否", vec![lines[0]]),
+            ("超时", vec![lines[1]]),
+            ("连接", vec![lines[1]]),
+            ("오류", vec![lines[2]]),
+            ("ล้มเหลว", vec![lines[3]]),
+            ("接続", vec![lines[4], lines[0]]),
+            ("接続拒否", vec![lines[0]]),
+            ("\"拒否\"", vec![lines[0]]),
+        ] {
+            let hits = Log::records()
+                .search(search)
+                .hits(&mut *conn)
+                .await
+                .unwrap();
+            let found: Vec<&str> = hits
+                .data
+                .iter()
+                .map(|hit| hit.record.message.as_str())
+                .collect();
+            assert_eq!(
+                found[..expected.len()],
+                expected,
+                "{search}, {sealed}: {found:?}"
+            );
+            assert!(hits.total.value() >= expected.len() as u64);
+            let best = &hits.data[0];
+            assert!(
+                !best.why.words.is_empty() || search.starts_with('"'),
+                "{search}"
+            );
+            let highlight = &best.highlights[0];
+            let marked = &highlight.text[highlight.ranges[0].clone()];
+            assert!(
+                marked.contains(search.trim_matches('"')) || search == "接続拒否",
+                "{marked}"
+            );
+        }
+    }
+}
+
+/// A UUID, or the number of a card or a phone, is found with and without separators,
+/// as typed first.
+#[tokio::test]
+async fn ids_with_and_without_separators_find_each_other() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    let lines = [
+        "order 550e8400-e29b-41d4-a716-446655440000 paid",
+        "order 550e8400e29b41d4a716446655440000 paid",
+        "order 550e8400-e29b-41d4-a716-446655440001 paid",
+        "card 4111-1111-1111-1111 charged",
+        "card 4111 1111 1111 1111 charged",
+        "card 4111111111111111 charged",
+        "card 4111-1111-1111-1112 charged",
+        "called +49-30-1234567",
+        "called 49301234567",
+    ];
+    store(&mut conn, &lines).await;
+    for sealed in [false, true] {
+        if sealed {
+            seal_all(&mut conn, &mut Sealer::new(Log::TABLE, 4).unwrap()).await;
+            conn.execute("SET lookback.scan_cost = '-1'").await.unwrap();
+        }
+        for (search, expected) in [
+            ("550e8400-e29b-41d4-a716-446655440000", vec![0, 1]),
+            ("550E8400E29B41D4A716446655440000", vec![1, 0]),
+            ("4111-1111-1111-1111", vec![3, 5, 4]),
+            ("4111111111111111", vec![5, 4, 3]),
+            ("+49-30-1234567", vec![7, 8]),
+            ("49301234567", vec![8, 7]),
+        ] {
+            let hits = Log::records()
+                .search(search)
+                .hits(&mut *conn)
+                .await
+                .unwrap();
+            let found: Vec<&str> = hits
+                .data
+                .iter()
+                .map(|hit| hit.record.message.as_str())
+                .collect();
+            let expected: Vec<&str> = expected.iter().map(|index| lines[*index]).collect();
+            assert_eq!(found, expected, "{search}, {sealed}");
+            for hit in &hits.data {
+                assert_eq!(hit.why.words[0].kind, MatchKind::Exact, "{search}");
+                assert!(!hit.highlights.is_empty(), "{search}");
+            }
+        }
+    }
+}
