@@ -7,11 +7,16 @@ use crate::syntax::Expression;
 use crate::syntax::{Name, quoted};
 
 mod apply;
+mod casts;
+mod conversion;
 mod ddl;
+mod effect;
+mod modifiers;
 mod plan;
 mod risk;
 mod type_change;
 
+pub use casts::{Cast, CastContext, casts};
 pub use plan::{Plan, PlanStep};
 pub(crate) use plan::{new_tables, slug};
 pub use risk::{Lock, Risk};
@@ -121,6 +126,8 @@ pub enum Change {
         using: Option<Expression>,
         /// The removed values, if an enum is recreated under the same name.
         without: Option<Vec<String>>,
+        /// Whether it is a column of a key, so that values that become equal make the change fail.
+        in_key: bool,
     },
     /// `ALTER COLUMN … SET DEFAULT`
     SetDefault {
@@ -383,6 +390,23 @@ impl Change {
                 Some(column) => within(table, column),
                 None => table.to_string(),
             },
+        }
+    }
+
+    /// Whether it converts values through their text, because there is no cast between the types.
+    pub fn reads_text(&self) -> bool {
+        match self {
+            Self::AlterType {
+                column,
+                from,
+                to,
+                using,
+                ..
+            } => {
+                let change = TypeChange::new(from, to);
+                change.reads_text() && *using == change.using(column)
+            }
+            _ => false,
         }
     }
 

@@ -840,7 +840,24 @@ impl Differ<'_> {
             collation: new.collation.clone(),
             using,
             without,
+            in_key: self.is_in_key(table, &new.name),
         });
+    }
+
+    /// Whether a column belongs to a key that stays.
+    fn is_in_key(&self, table: &Name, column: &str) -> bool {
+        let keys = |schema: &Schema| -> Option<Vec<String>> {
+            let constraints = schema.tables.get(table)?.constraints.iter();
+            let keys = constraints.filter(|(_, constraint)| match constraint {
+                Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                    key.columns.iter().any(|name| name == column)
+                }
+                _ => false,
+            });
+            Some(keys.map(|(name, _)| name.clone()).collect())
+        };
+        let (old, new) = (keys(&self.old), keys(self.to));
+        old.is_some_and(|old| new.is_some_and(|new| old.iter().any(|name| new.contains(name))))
     }
 
     // Partitions.

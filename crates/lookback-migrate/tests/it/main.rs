@@ -4,6 +4,7 @@
 
 mod apply;
 mod canonical;
+mod conversions;
 mod introspect;
 mod rebase;
 mod scenarios;

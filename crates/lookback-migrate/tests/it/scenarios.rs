@@ -34,9 +34,11 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    casts_of_the_server
     check_edited
     check_that_rows_break
     column_order
+    conversions_that_cut
     default_changed
     enum_renamed_under_an_index
     enum_value_added_and_used
@@ -54,6 +56,7 @@ scenarios! {
     identity_becomes_plain
     identity_of_a_column_that_was_null
     index_renamed
+    key_becomes_case_insensitive
     key_type_changed_under_a_reference
     names_of_63_bytes
     names_that_need_quotes

@@ -107,13 +107,17 @@ impl Change {
                 risks
             }
             Self::AlterType {
+                column,
                 from,
                 to,
                 using,
                 without,
+                in_key,
                 ..
             } => {
-                let mut risks = TypeChange::new(from, to).risks(&self.object(), using.as_ref());
+                let change = TypeChange::new(from, to);
+                let object = self.object();
+                let mut risks = change.risks(column, &object, using.as_ref(), *in_key);
                 let Some(without) = without else {
                     return risks;
                 };

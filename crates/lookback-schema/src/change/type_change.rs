@@ -1,8 +1,10 @@
 //! Conversions of a column from one type to another, and their risks.
 
+use crate::change::conversion::{Conversion, Route, base, conversion, is_known, is_string};
+use crate::change::modifiers::{number, numeric};
 use crate::change::{Lock, Risk};
 use crate::syntax::DataType;
-use crate::syntax::Expression;
+use crate::syntax::{Expression, quoted};
 
 /// A change of the type of a column.
 pub(crate) struct TypeChange<'a> {
@@ -17,81 +19,67 @@ const WHOLE: [(&str, i64, i64); 3] = [
     ("bigint", i64::MIN, i64::MAX),
 ];
 
-const NUMBERS: [&str; 6] = [
-    "smallint",
-    "integer",
-    "bigint",
-    "numeric",
-    "real",
-    "double precision",
-];
-const TEXTS: [&str; 5] = ["text", "character varying", "character", "citext", "bpchar"];
-const TIMES: [&str; 5] = [
-    "timestamp with time zone",
-    "timestamp without time zone",
-    "date",
-    "time with time zone",
-    "time without time zone",
-];
-const VECTORS: [&str; 3] = ["vector", "halfvec", "sparsevec"];
-
 impl<'a> TypeChange<'a> {
     pub(crate) fn new(from: &'a DataType, to: &'a DataType) -> Self {
         Self { from, to }
     }
 
-    /// The `USING` expression, if an assignment is not enough. If there is no direct conversion,
-    /// the value is converted through its text.
+    fn conversion(&self) -> Conversion {
+        conversion(self.from, self.to)
+    }
+
+    /// The `USING` expression, if an assignment is not enough.
+    ///
+    /// If there is no cast, the value is converted through its text.
     pub(crate) fn using(&self, column: &str) -> Option<Expression> {
-        if self.is_assignment() {
-            return None;
-        }
-        let column = crate::syntax::quoted(column);
-        let to = self.to;
-        let array = if self.from.array { "[]" } else { "" };
-        if self.from.array && is_one_of(to, &VECTORS) {
-            return Expression::new(format!("{column}::{to}")).ok();
-        }
-        let way = if self.from.array == to.array && is_one_of(self.from, &TEXTS) {
-            format!("{column}::{to}")
-        } else {
-            format!("{column}::text{array}::{to}")
-        };
-        // It consists of a name and two types, so it is a valid expression.
-        Expression::new(way).ok()
-    }
-
-    /// Whether every value of the old type is assigned to the new without a cast.
-    fn is_assignment(&self) -> bool {
-        let both = |names: &[&str]| is_one_of(self.from, names) && is_one_of(self.to, names);
-        if self.from.array != self.to.array {
-            // An array can be assigned to text only.
-            return self.from.array && is_one_of(self.to, &TEXTS);
-        }
-        self.from.name == self.to.name
-            || both(&NUMBERS)
-            || both(&TEXTS)
-            || both(&VECTORS)
-            || both(&["json", "jsonb"])
-            || both(&["inet", "cidr"])
-            || both(&["bit", "bit varying"])
-            || is_interval(self.from) && is_interval(self.to)
-            || self.times_are_assigned()
-            || (!self.from.array && is_one_of(self.to, &TEXTS))
-    }
-
-    fn times_are_assigned(&self) -> bool {
-        let time = |ty: &DataType| ty.name.name.starts_with("time ");
-        let both = is_one_of(self.from, &TIMES) && is_one_of(self.to, &TIMES);
-        both && match (time(self.from), time(self.to)) {
-            (false, false) | (true, true) => true,
-            (false, true) => {
-                !self.from.is_builtin("date")
-                    && (self.from.is_builtin("timestamp with time zone")
-                        || self.to.is_builtin("time without time zone"))
+        let column = quoted(column);
+        let to = self.target();
+        let sql = match self.conversion().route {
+            Route::Assign { .. } => return None,
+            Route::Cast => format!("{column}::{to}"),
+            Route::Via(between) => format!("{column}::{}::{to}", between.join("::")),
+            Route::Text => {
+                let array = if self.from.array && self.to.array {
+                    "[]"
+                } else {
+                    ""
+                };
+                format!("{column}::text{array}::{to}")
             }
-            (true, false) => false,
+            Route::JsonText => format!("({column} #>> '{{}}')::{to}"),
+            Route::ToJson => format!("to_{}({column})", base(self.to)),
+            Route::Wrap => {
+                let same = self.from.name == self.to.name;
+                let cast = if same {
+                    String::new()
+                } else {
+                    format!("::{to}")
+                };
+                format!("CASE WHEN {column} IS NOT NULL THEN ARRAY[{column}]{cast} END")
+            }
+        };
+        // It consists of a name and of types, so it is a valid expression.
+        Expression::new(sql).ok()
+    }
+
+    /// The type of a written cast. The length of a text is left to the assignment, which refuses a
+    /// text that is too long; a cast would cut it.
+    fn target(&self) -> String {
+        let array = if self.to.array { "[]" } else { "" };
+        match base(self.to) {
+            "character varying" => format!("character varying{array}"),
+            "character" => format!("bpchar{array}"),
+            _ => self.to.to_string(),
         }
+    }
+
+    /// Whether values are converted through their text, because there is no cast.
+    pub(crate) fn reads_text(&self) -> bool {
+        let conversion = self.conversion();
+        matches!(conversion.route, Route::Text | Route::JsonText)
+            && conversion.outcome.fails
+            && is_known(self.from)
+            && is_known(self.to)
     }
 
     /// The condition that values meet if they fit the narrower type.
@@ -99,7 +87,7 @@ impl<'a> TypeChange<'a> {
         if self.from.array || self.to.array {
             return None;
         }
-        let column = crate::syntax::quoted(column);
+        let column = quoted(column);
         let condition = if let Some(length) = self.narrower_length() {
             // Blanks at the end of `character` are padding, which is cut off without an error.
             format!("char_length({column}) <= {length}")
@@ -117,186 +105,299 @@ impl<'a> TypeChange<'a> {
 
     /// The new length limit of a text, if the old one was longer.
     fn narrower_length(&self) -> Option<u32> {
-        let texts = is_one_of(self.from, &TEXTS) && is_one_of(self.to, &TEXTS);
-        let length = |ty: &DataType| {
-            ty.modifiers
-                .as_deref()
-                .and_then(|text| text.parse::<u32>().ok())
-        };
-        let to = length(self.to).filter(|_| texts)?;
-        match length(self.from) {
+        let is_text = |ty: &DataType| is_string(ty) && base(ty) != "name";
+        let to = number(self.to).filter(|_| is_text(self.from) && is_text(self.to))?;
+        match number(self.from) {
             Some(from) if from <= to => None,
             _ => Some(to),
         }
     }
 
-    pub(crate) fn risks(&self, object: &str, using: Option<&Expression>) -> Vec<Risk> {
+    /// The risks for a column with the display name `object`.
+    ///
+    /// `in_key` says whether equal values make the change fail.
+    pub(crate) fn risks(
+        &self,
+        column: &str,
+        object: &str,
+        using: Option<&Expression>,
+        in_key: bool,
+    ) -> Vec<Risk> {
+        let exclusive = |during| Risk::Locks {
+            lock: Lock::AccessExclusive,
+            during,
+        };
+        let same_key = || Risk::MayFail(format!("rows whose {object} becomes equal"));
         let mut risks = Vec::new();
         if using.is_none() && self.keeps_every_value_as_it_is() {
+            if in_key && self.merges() {
+                risks.push(exclusive("while the index is built"));
+                risks.push(same_key());
+            }
             return risks;
         }
-        risks.push(Risk::Locks {
-            lock: Lock::AccessExclusive,
-            during: "while every row is written again",
-        });
-        if using.is_some_and(|how| {
-            !how.mentions(
-                object
-                    .rsplit('.')
-                    .next()
-                    .unwrap_or(object)
-                    .trim_matches('"'),
-            )
-        }) {
+        risks.push(exclusive("while every row is written again"));
+        if using.is_some_and(|how| !how.mentions(column)) {
             risks.push(Risk::LosesData(format!("the values of {object}")));
+            if in_key {
+                risks.push(same_key());
+            }
             return risks;
         }
-        if let Some(lost) = self.loses() {
+        let outcome = self.conversion().outcome;
+        if let Some((last, others)) = outcome.loses.split_last() {
+            let others = others.join(", ");
+            let lost = if others.is_empty() {
+                (*last).to_owned()
+            } else {
+                format!("{others} and {last}")
+            };
             risks.push(Risk::LosesData(format!("{lost} of {object}")));
         }
-        if !self.always_succeeds() {
-            risks.push(Risk::MayFail(format!(
-                "values of {object} that cannot be converted to {}",
-                self.to
-            )));
+        let own = using.is_none() || using == self.using(column).as_ref();
+        if outcome.fails {
+            let mut why = format!("values of {object} that cannot be converted to {}", self.to);
+            if own && self.reads_text() {
+                why.push_str(&format!(
+                    "; there is no cast from {}, so their text is read",
+                    self.from
+                ));
+            }
+            risks.push(Risk::MayFail(why));
+        }
+        if in_key && (!own || self.merges()) {
+            risks.push(same_key());
         }
         risks
     }
 
+    /// Whether different values may become equal ones.
+    fn merges(&self) -> bool {
+        let (from, to) = (self.from, self.to);
+        let becomes = |name: &str| base(to) == name && base(from) != name;
+        !self.conversion().outcome.loses.is_empty()
+            || becomes("citext")
+            || becomes("character")
+            || is_string(from) && !is_string(to)
+    }
+
     /// Whether only the catalog changes and no row is rewritten.
     fn keeps_every_value_as_it_is(&self) -> bool {
-        if self.from == self.to {
+        let (from, to) = (self.from, self.to);
+        if from == to {
             return true;
         }
-        if self.from.array != self.to.array {
+        if from.array || to.array {
             return false;
         }
-        let (from, to) = (self.from, self.to);
-        let wider_text = is_one_of(from, &["character varying", "text", "citext"])
-            && is_one_of(to, &["character varying", "text", "citext"])
-            && self.narrower_length().is_none();
-        let same = from.name == to.name;
-        wider_text
-            || (from.is_builtin("cidr") && to.is_builtin("inet"))
-            || (same && from.is_builtin("numeric") && self.numeric_grows())
-            || (same
-                && ["bit varying", "interval"]
-                    .iter()
-                    .any(|name| from.is_builtin(name))
-                && self.modifier_grows())
-            || (same && is_one_of(from, &TIMES) && self.modifier_grows())
-            || (same && is_one_of(from, &VECTORS) && to.modifiers.is_none())
+        let texts = ["character varying", "text", "citext"];
+        if texts.contains(&base(from)) && texts.contains(&base(to)) {
+            return self.narrower_length().is_none();
+        }
+        if base(from) != base(to) {
+            let binary = matches!(self.conversion().route, Route::Assign { binary: true });
+            return binary && to.modifiers.is_none();
+        }
+        match base(from) {
+            "numeric" => self.numeric_grows(),
+            "bit varying" => self.modifier_grows(),
+            "vector" | "halfvec" | "sparsevec" => to.modifiers.is_none(),
+            "interval" => self.conversion().outcome.loses.is_empty(),
+            name if name.starts_with("time") => self.conversion().outcome.loses.is_empty(),
+            _ => false,
+        }
     }
 
     fn modifier_grows(&self) -> bool {
-        let number = |ty: &DataType| {
-            ty.modifiers
-                .as_deref()
-                .map(|text| text.parse::<u32>().unwrap_or(0))
-        };
         match (number(self.from), number(self.to)) {
             (_, None) => true,
             (Some(from), Some(to)) => to >= from,
-            // Times without a modifier have six fractional digits.
-            (None, Some(to)) => is_one_of(self.from, &TIMES) && to >= 6,
+            (None, Some(_)) => false,
         }
     }
 
     /// Whether there are more digits before the point and as many after it.
     fn numeric_grows(&self) -> bool {
-        match (precision(self.from), precision(self.to)) {
+        match (numeric(self.from), numeric(self.to)) {
             (_, None) => true,
             (Some((p, s)), Some((p2, s2))) => s == s2 && p2 >= p,
             (None, Some(_)) => false,
         }
     }
+}
 
-    /// The data that the conversion loses, in words.
-    fn loses(&self) -> Option<&'static str> {
-        let (from, to) = (self.from, self.to);
-        let floating = |ty: &DataType| is_one_of(ty, &["real", "double precision"]);
-        let whole = |ty: &DataType| WHOLE.iter().any(|(name, ..)| ty.is_builtin(name));
-        if is_one_of(from, &NUMBERS) && is_one_of(to, &NUMBERS) {
-            let scale = |ty: &DataType| precision(ty).map(|(_, scale)| scale);
-            let fewer_digits = is_one_of(from, &["numeric"])
-                && is_one_of(to, &["numeric"])
-                && match (scale(from), scale(to)) {
-                    (_, None) => false,
-                    (None, Some(_)) => true,
-                    (Some(from), Some(to)) => to < from,
-                };
-            let rounded = (floating(from) || is_one_of(from, &["numeric"]))
-                && whole(to)
-                && !(from.is_builtin("numeric") && scale(from) == Some(0));
-            let approximate = !floating(from)
-                && floating(to)
-                && !from.is_builtin("smallint")
-                && (!from.is_builtin("integer") || to.is_builtin("real"));
-            let halved = from.is_builtin("double precision") && to.is_builtin("real");
-            let cut = floating(from) && precision(to).is_some();
-            return (fewer_digits || rounded || approximate || halved || cut).then_some("digits");
-        }
-        if is_one_of(from, &TIMES) && is_one_of(to, &TIMES) {
-            let time = |ty: &DataType| !ty.is_builtin("date");
-            let date = |ty: &DataType| !ty.name.name.starts_with("time ");
-            let zone = |ty: &DataType| ty.name.name.ends_with("with time zone");
-            if time(from) && !time(to) {
-                return Some("the time of day");
+#[cfg(test)]
+mod tests {
+    use super::TypeChange;
+    use crate::change::Risk;
+    use crate::syntax::DataType;
+
+    /// The conversion of a column `v`, and its risks in letters: `L` loses data, `F` may fail.
+    fn shown(from: &str, to: &str, in_key: bool) -> String {
+        let (from, to): (DataType, DataType) = (from.parse().unwrap(), to.parse().unwrap());
+        let change = TypeChange::new(&from, &to);
+        let using = change.using("v");
+        let mut line = match &using {
+            Some(using) => format!("{from} -> {to}: {using}"),
+            None => format!("{from} -> {to}: assigned"),
+        };
+        for risk in change.risks("v", "v", using.as_ref(), in_key) {
+            match risk {
+                Risk::LosesData(what) => line.push_str(&format!("; LOSES {what}")),
+                Risk::MayFail(why) => line.push_str(&format!("; FAILS {why}")),
+                Risk::Locks { .. } => {}
             }
-            if date(from) && !date(to) {
-                return Some("the date");
-            }
-            if zone(from) && !zone(to) {
-                return Some("the time zone");
-            }
-            return (!self.modifier_grows()).then_some("digits of the seconds");
         }
-        if from.is_builtin("vector") && to.is_builtin("halfvec") {
-            return Some("digits");
-        }
-        if is_one_of(from, &TEXTS) && (floating(to) || precision(to).is_some()) {
-            return Some("digits");
-        }
-        if (from.is_builtin("json") || is_one_of(from, &TEXTS)) && to.is_builtin("jsonb") {
-            return Some("white space, order and repeated keys");
-        }
-        None
+        line
     }
 
-    fn always_succeeds(&self) -> bool {
-        let (from, to) = (self.from, self.to);
-        if self.keeps_every_value_as_it_is() {
-            return true;
-        }
-        if from.array != to.array {
-            return is_one_of(to, &TEXTS) && to.modifiers.is_none();
-        }
-        let rank = |ty: &DataType| NUMBERS.iter().position(|name| ty.is_builtin(name));
-        if let (Some(a), Some(b)) = (rank(from), rank(to)) {
-            return b > a && to.modifiers.is_none() && !(from.is_builtin("numeric"));
-        }
-        if is_one_of(from, &TIMES) && is_one_of(to, &TIMES) {
-            return true;
-        }
-        if is_one_of(from, &["json"]) && is_one_of(to, &["jsonb"]) {
-            return false;
-        }
-        (is_one_of(to, &TEXTS) && to.modifiers.is_none())
-            || is_one_of(from, &["jsonb"]) && is_one_of(to, &["json"])
+    fn all(pairs: &[(&str, &str)]) -> String {
+        let lines = pairs.iter().map(|(from, to)| shown(from, to, false));
+        lines.collect::<Vec<_>>().join("\n")
     }
-}
 
-fn is_one_of(ty: &DataType, names: &[&str]) -> bool {
-    names.iter().any(|name| ty.is_builtin(name))
-}
+    #[test]
+    fn cast_of_server_is_used_where_it_has_one() {
+        insta::assert_snapshot!(all(&[
+            ("boolean", "integer"),
+            ("boolean", "bigint"),
+            ("boolean", "numeric(3,1)"),
+            ("boolean", "text"),
+            ("smallint", "boolean"),
+            ("bigint", "boolean"),
+            ("\"char\"", "smallint"),
+            ("money", "numeric(10,2)"),
+            ("money", "integer"),
+            ("smallint", "money"),
+            ("oid", "regclass"),
+            ("regtype", "numeric"),
+            ("text", "regclass"),
+            ("hstore", "jsonb"),
+            ("extra.hstore", "json"),
+            ("vector(3)", "real[]"),
+            ("vector", "double precision[]"),
+            ("extra.sparsevec(9)", "real[]"),
+            ("integer[]", "vector(3)"),
+            ("bit(8)", "integer"),
+            ("bit varying(8)", "bigint"),
+            ("bit varying(8)", "smallint"),
+            ("bit varying(8)[]", "integer[]"),
+            ("bit(1)", "boolean"),
+            ("bit(3)", "numeric"),
+            ("smallint", "bit varying(8)"),
+            ("bigint", "bit varying"),
+            ("integer", "bit(32)"),
+            ("smallint", "bit(16)"),
+            ("bigint", "bit varying(64)"),
+            ("integer", "bytea"),
+            ("int4range", "int4multirange"),
+            ("boolean[]", "bigint[]"),
+            ("text[]", "integer[]"),
+            ("box", "path"),
+            ("jsonb", "money"),
+            ("isbn", "ean13"),
+            ("xml", "text"),
+            ("date", "time"),
+            ("interval", "time"),
+            ("time", "interval"),
+            ("inet", "cidr"),
+            ("polygon", "point"),
+        ]));
+    }
 
-fn is_interval(ty: &DataType) -> bool {
-    ty.name.schema.is_none() && ty.name.name.starts_with("interval")
-}
+    #[test]
+    fn value_without_a_cast_is_read_from_its_text() {
+        insta::assert_snapshot!(all(&[
+            ("jsonb", "uuid"),
+            ("json", "date"),
+            ("jsonb", "text[]"),
+            ("uuid", "jsonb"),
+            ("text[]", "json"),
+            ("vector(3)", "jsonb"),
+            ("integer", "integer[]"),
+            ("uuid", "text[]"),
+            ("mood", "mood[]"),
+            ("integer[]", "integer"),
+            ("mood", "state"),
+            ("mood[]", "state[]"),
+            ("mood", "text"),
+            ("mood", "character varying(3)"),
+            ("text", "mood"),
+            ("numeric", "boolean"),
+            ("integer", "uuid"),
+        ]));
+    }
 
-/// The total digits of a `numeric(p,s)`, and the digits after the point.
-fn precision(ty: &DataType) -> Option<(i32, i32)> {
-    let (precision, scale) = ty.modifiers.as_deref()?.split_once(',')?;
-    ty.is_builtin("numeric").then_some(())?;
-    Some((precision.parse().ok()?, scale.parse().ok()?))
+    #[test]
+    fn conversion_that_cuts_values_loses_data() {
+        insta::assert_snapshot!(all(&[
+            ("interval", "interval(0)"),
+            ("interval(3)", "interval"),
+            ("interval", "interval day"),
+            ("interval day to second", "interval day to hour"),
+            ("interval year", "interval"),
+            ("timestamp", "timestamp(3)"),
+            ("timestamptz", "timestamp(0)"),
+            ("timestamp(3)", "timestamptz"),
+            ("timestamptz", "date"),
+            ("text", "\"char\""),
+            ("text[]", "\"char\"[]"),
+            ("character varying", "name"),
+            ("character varying(15)", "name"),
+            ("integer", "name"),
+            ("jsonb", "name"),
+            ("text", "bit(4)"),
+            ("text", "bit varying"),
+            ("integer", "bit(8)"),
+            ("bit(8)", "bit(4)"),
+            ("bit varying(8)", "bit varying(4)"),
+            ("numeric(10,2)", "numeric(8,1)"),
+            ("numeric(4,2)", "numeric(3,1)"),
+            ("numeric(4,2)", "numeric(6,2)"),
+            ("numeric(10,0)", "integer"),
+            ("numeric", "integer"),
+            ("integer", "numeric(12,3)"),
+            ("smallint", "numeric(8,3)"),
+            ("double precision", "numeric"),
+            ("real", "double precision"),
+            ("bigint", "double precision"),
+            ("numeric", "money"),
+            ("text", "date"),
+            ("text", "time(3)"),
+            ("text", "jsonb"),
+            ("vector(3)", "vector(4)"),
+            ("vector(3)", "halfvec(3)"),
+            ("xid8", "xid"),
+        ]));
+    }
+
+    #[test]
+    fn text_that_is_too_long_is_refused_and_not_cut() {
+        insta::assert_snapshot!(all(&[
+            ("text", "character varying(5)"),
+            ("text", "character varying(5)[]"),
+            ("text[]", "character(5)[]"),
+            ("jsonb", "character varying(5)"),
+            ("bigint", "character varying(20)"),
+            ("uuid", "character(35)"),
+            ("character varying(5)", "character varying(9)"),
+        ]));
+    }
+
+    #[test]
+    fn values_of_a_key_may_become_equal() {
+        let lines = [
+            ("text", "citext"),
+            ("character varying(20)", "citext"),
+            ("citext", "text"),
+            ("text", "character(9)"),
+            ("timestamptz", "date"),
+            ("numeric(9,2)", "numeric(9,1)"),
+            ("text", "integer"),
+            ("integer", "bigint"),
+            ("integer", "text"),
+        ];
+        let lines = lines.iter().map(|(from, to)| shown(from, to, true));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    }
 }

@@ -85,6 +85,13 @@ pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
 pub(super) fn show(plan: &Plan) {
     for step in &plan.steps {
         output::note(&step.change.summary());
+        if step.change.reads_text() {
+            let object = step.change.object();
+            output::hint(&format!(
+                "there is no cast between these types; to convert the values in your own way, \
+                 generate it with --using '{object}=SQL'"
+            ));
+        }
         if let Change::AddColumn {
             column,
             existing: None,
