@@ -12,7 +12,7 @@ pub(crate) use expressions::closing;
 pub use lexer::LexError;
 pub(crate) use lexer::{Token, TokenKind, tokens};
 pub use names::{MAX_NAME_BYTES, Name, literal, quoted};
-pub(crate) use names::{check, free, is_keyword, quoted_list, shortened, unquoted};
+pub(crate) use names::{check, free, is_keyword, is_reserved, quoted_list, shortened, unquoted};
 pub use statement_kind::{ConcurrentIndex, StatementKind, statement_kind};
 pub use statements::{Statement, statements};
 pub use types::DataType;

@@ -6,6 +6,7 @@ mod apply;
 mod canonical;
 mod conversions;
 mod introspect;
+mod keywords;
 mod rebase;
 mod scenarios;
 

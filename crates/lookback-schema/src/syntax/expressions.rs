@@ -20,11 +20,22 @@ mod canonical;
 /// Two expressions are equal if they differ only in what PostgreSQL does not keep: white space,
 /// comments, the case of keywords, redundant parentheses, `now()` for `CURRENT_TIMESTAMP`, `IN (…)`
 /// for `= ANY (ARRAY[…])`, `BETWEEN` for two comparisons, `LIKE` for `~~`, another name of a type,
-/// or a cast of a string to text. The text is kept as given, without comments around it.
+/// or a cast of a string to text. The column `"user"` and the keyword `user` are different. The
+/// text is kept as given, without comments around it.
 #[derive(Clone)]
 pub struct Expression {
     text: String,
     canonical: String,
+    names: Names,
+}
+
+/// The names in an expression.
+#[derive(Clone, Default)]
+struct Names {
+    /// Names that may be columns.
+    columns: Vec<String>,
+    /// Keywords without parentheses that have a value.
+    keywords: Vec<String>,
 }
 
 impl Expression {
@@ -42,10 +53,15 @@ impl Expression {
         balanced(&found)
             .map_err(|why| Error::new(format!("`{text}` is not an expression: {why}")))?;
         let canonical = canonical::canonical(&found);
+        let names = Names::of(&found);
         // A comment at the end would hide SQL that is written after the expression.
         let (start, end) = (found[0].start, found[found.len() - 1].end());
         let text = text[start..end].to_owned();
-        Ok(Self { text, canonical })
+        Ok(Self {
+            text,
+            canonical,
+            names,
+        })
     }
 
     /// Parses the text that a server prints, without redundant parentheses around the whole of it.
@@ -98,18 +114,25 @@ impl Expression {
 
     /// The name of the column, if the expression is only a column.
     pub fn as_column(&self) -> Option<String> {
-        let found = self.lexed();
-        (found.len() == 1).then(|| column_at(&found, 0)).flatten()
+        let only = self.lexed().len() == 1;
+        only.then(|| self.names.columns.first().cloned()).flatten()
     }
 
     /// Whether it contains a column of this name.
     pub fn mentions(&self, column: &str) -> bool {
-        self.columns().any(|name| name == column)
+        self.names.columns.iter().any(|name| name == column)
+    }
+
+    /// The keywords in it that have a value and no parentheses, such as `user` and `current_date`.
+    ///
+    /// A column of such a name has to be written in quotes.
+    pub fn keywords(&self) -> &[String] {
+        &self.names.keywords
     }
 
     /// Whether it can be the default of a column: it contains no column and is no query.
     pub(crate) fn is_a_default(&self) -> bool {
-        self.columns().next().is_none() && !self.lexed().iter().any(|token| token.is_word("select"))
+        self.names.columns.is_empty() && !self.lexed().iter().any(|token| token.is_word("select"))
     }
 
     /// Whether it may contain the type of this name.
@@ -138,7 +161,7 @@ impl Expression {
             return false;
         }
         if found.len() == 1 {
-            return column_at(&found, 0).is_some();
+            return self.as_column().is_some();
         }
         let open = match (found.get(1), found.get(3)) {
             (Some(next), _) if next.is("(") => 1,
@@ -160,30 +183,24 @@ impl Expression {
         closing(&found, open) == Some(found.len() - 1)
     }
 
-    /// The names in it that may be columns, without functions and types.
-    fn columns(&self) -> impl Iterator<Item = String> {
-        let found = self.lexed();
-        let names: Vec<String> = (0..found.len())
-            .filter_map(|at| column_at(&found, at))
-            .collect();
-        names.into_iter()
-    }
-
     /// The names in it that can only be columns: operands of comparisons, and names that are alone
     /// in parentheses or in a list of arguments. It may contain other columns, too.
     pub fn plain_columns(&self) -> Vec<String> {
         let found = self.lexed();
-        (0..found.len())
+        let columns = columns(&found).into_iter();
+        columns
             .filter(|at| stands_alone(&found, *at))
-            .filter_map(|at| column_at(&found, at))
+            .filter_map(|at| unquoted(found[at].kind, found[at].text))
             .collect()
     }
 
     /// The same expression after columns are renamed.
     #[must_use]
     pub fn with_renamed_columns(&self, names: &BTreeMap<String, String>) -> Self {
+        let columns = columns(&self.lexed());
         self.rewritten(|found, at| {
-            let name = column_at(found, at)?;
+            columns.contains(&at).then_some(())?;
+            let name = unquoted(found[at].kind, found[at].text)?;
             names.get(&name).map(|new| quoted(new).into_owned())
         })
     }
@@ -231,6 +248,10 @@ impl Expression {
             }
             let part = |at: usize| found.get(at).and_then(|t| unquoted(t.kind, t.text));
             let first = part(at)?;
+            // Without quotes, `time` is a type of PostgreSQL.
+            if found[at].kind == TokenKind::Word && crate::syntax::is_keyword(&first) {
+                return None;
+            }
             let (count, name) = match found.get(at + 1) {
                 Some(dot) if dot.is(".") => (3, Name::within(Some(first), part(at + 2)?)),
                 _ => (1, Name::new(first)),
@@ -274,17 +295,67 @@ impl Expression {
     }
 }
 
-/// The name at `at`, if it can be the name of a column.
-fn column_at(found: &[Token<'_>], at: usize) -> Option<String> {
+impl Names {
+    fn of(found: &[Token<'_>]) -> Self {
+        let named = |at: &usize| unquoted(found[*at].kind, found[*at].text);
+        match canonical::names(found) {
+            Some(names) => Self {
+                columns: (names.columns.iter().chain(&names.fields))
+                    .filter_map(named)
+                    .collect(),
+                keywords: names.keywords.iter().filter_map(named).collect(),
+            },
+            None => Self {
+                columns: guessed_columns(found).iter().filter_map(named).collect(),
+                keywords: Vec::new(),
+            },
+        }
+    }
+}
+
+/// The positions of the names that are columns.
+fn columns(found: &[Token<'_>]) -> Vec<usize> {
+    match canonical::names(found) {
+        Some(names) => names.columns,
+        None => guessed_columns(found),
+    }
+}
+
+/// The positions of the names that may be columns, in an expression with an unknown grammar.
+fn guessed_columns(found: &[Token<'_>]) -> Vec<usize> {
+    (0..found.len())
+        .filter(|at| may_be_column(found, *at))
+        .collect()
+}
+
+fn may_be_column(found: &[Token<'_>], at: usize) -> bool {
     let token = found[at];
-    let name = unquoted(token.kind, token.text)?;
+    let Some(name) = unquoted(token.kind, token.text) else {
+        return false;
+    };
     let after = found.get(at + 1);
     let before = at.checked_sub(1).map(|at| &found[at]);
     let function = after.is_some_and(|next| next.is("("));
     let qualifies = after.is_some_and(|next| next.is("."));
     let is_type = before.is_some_and(|last| last.is("::"));
     let keyword = token.kind == TokenKind::Word && crate::syntax::is_keyword(&name);
-    (!function && !qualifies && !is_type && !keyword).then_some(name)
+    // `EXTRACT (year FROM t)`
+    let is_field = after.is_some_and(|next| next.is_word("from"))
+        && before.is_some_and(|last| last.is("("))
+        && at
+            .checked_sub(2)
+            .is_some_and(|function| found[function].is_word("extract"));
+    // `t AT TIME ZONE 'UTC'`
+    let words = |start: Option<usize>| {
+        start.is_some_and(|start| {
+            ["at", "time", "zone"]
+                .iter()
+                .zip(start..)
+                .all(|(word, at)| found.get(at).is_some_and(|token| token.is_word(word)))
+        })
+    };
+    let is_zone = words(Some(at)) || words(at.checked_sub(2));
+    !function && !qualifies && !is_type && !keyword && !is_field && !is_zone
 }
 
 /// Whether the name at `at` is an operand.

@@ -205,18 +205,39 @@ const KEYWORDS: &[&str] = &[
     "xmlserialize", "xmltable",
 ];
 
-/// Whether a word without quotes is such a keyword, so not a column name.
+/// The keywords above that are a column without quotes: the grammar takes them for the name of a
+/// type or a function only where one may be. The server prints them in quotes. Sorted.
+#[rustfmt::skip]
+const COLUMN_NAMES: &[&str] = &[
+    "between", "bigint", "bit", "boolean", "char", "character", "coalesce", "dec", "decimal",
+    "exists", "extract", "float", "greatest", "grouping", "inout", "int", "integer", "interval",
+    "json", "json_array", "json_arrayagg", "json_exists", "json_object", "json_objectagg",
+    "json_query", "json_scalar", "json_serialize", "json_table", "json_value", "least",
+    "merge_action", "national", "nchar", "none", "normalize", "nullif", "numeric", "out",
+    "overlay", "position", "precision", "real", "row", "setof", "smallint", "substring", "time",
+    "timestamp", "treat", "trim", "values", "varchar", "xmlattributes", "xmlconcat", "xmlelement",
+    "xmlexists", "xmlforest", "xmlnamespaces", "xmlparse", "xmlpi", "xmlroot", "xmlserialize",
+    "xmltable",
+];
+
+/// Whether a word without quotes is such a keyword.
 pub(crate) fn is_keyword(word: &str) -> bool {
     KEYWORDS.binary_search(&word).is_ok()
 }
 
+/// Whether a word is a column only in quotes: without them, `user` is the name of the role.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    is_keyword(word) && COLUMN_NAMES.binary_search(&word).is_err()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{KEYWORDS, Name, literal, quoted};
+    use super::{COLUMN_NAMES, KEYWORDS, Name, is_keyword, literal, quoted};
 
     #[test]
     fn keywords_are_sorted() {
-        assert!(KEYWORDS.is_sorted());
+        assert!(KEYWORDS.is_sorted() && COLUMN_NAMES.is_sorted());
+        assert!(COLUMN_NAMES.iter().all(|word| is_keyword(word)));
     }
 
     #[test]

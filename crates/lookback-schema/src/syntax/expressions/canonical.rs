@@ -6,21 +6,39 @@
 
 use crate::syntax::DataType;
 use crate::syntax::{Token, TokenKind};
-use crate::syntax::{literal, unquoted};
+use crate::syntax::{is_reserved, literal, quoted, unquoted};
+
+mod calls;
 
 /// The canonical form of an expression.
 pub(super) fn canonical(found: &[Token<'_>]) -> String {
     match parse(found) {
-        Some(node) => node.text(),
+        Some((node, _)) => node.text(),
         None => as_tokens(found),
     }
+}
+
+/// The names in an expression, as positions of tokens.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names {
+    /// Columns.
+    pub(super) columns: Vec<usize>,
+    /// Fields of a value: `(address).city`. If the value is a whole row, they are columns.
+    pub(super) fields: Vec<usize>,
+    /// Keywords without parentheses that have a value: `user`, `current_date`.
+    pub(super) keywords: Vec<usize>,
+}
+
+/// The names in an expression; `None` if the parser does not know a part of it.
+pub(super) fn names(found: &[Token<'_>]) -> Option<Names> {
+    parse(found).map(|(_, names)| names)
 }
 
 /// The canonical form of the default of a column of type `ty`.
 pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
     let node = match parse(found) {
-        Some(node) if node.is_literal() => node.cast(ty.clone()),
-        Some(node) => node,
+        Some((node, _)) if node.is_literal() => node.cast(ty.clone()),
+        Some((node, _)) => node,
         None => return as_tokens(found),
     };
     match node {
@@ -37,14 +55,15 @@ pub(super) fn canonical_default(found: &[Token<'_>], ty: &DataType) -> String {
     }
 }
 
-fn parse(found: &[Token<'_>]) -> Option<Node> {
+fn parse(found: &[Token<'_>]) -> Option<(Node, Names)> {
     let mut parser = Parser {
         found,
         at: 0,
         depth: 0,
+        names: Names::default(),
     };
     let node = parser.expression(0)?;
-    (parser.at == found.len()).then_some(node)
+    (parser.at == found.len()).then_some((node, parser.names))
 }
 
 fn as_tokens(found: &[Token<'_>]) -> String {
@@ -52,6 +71,10 @@ fn as_tokens(found: &[Token<'_>]) -> String {
         .iter()
         .map(|token| match token.kind {
             TokenKind::Word => token.text.to_lowercase(),
+            TokenKind::Quoted => match unquoted(token.kind, token.text) {
+                Some(name) => quoted(&name).into_owned(),
+                None => token.text.to_owned(),
+            },
             _ => token.text.to_owned(),
         })
         .collect();
@@ -163,6 +186,7 @@ struct Parser<'t, 'a> {
     found: &'t [Token<'a>],
     at: usize,
     depth: usize,
+    names: Names,
 }
 
 // Binding strength of the operators, weakest first.
@@ -225,7 +249,12 @@ impl<'a> Parser<'_, 'a> {
             "or" => OR,
             "and" => AND,
             "is" | "isnull" | "notnull" => IS,
-            "between" | "in" | "like" | "ilike" | "similar" | "not" => RANGE,
+            "similar" => {
+                // `SUBSTRING (… SIMILAR … ESCAPE …)` has the word alone.
+                let to = self.found.get(self.at + 1)?;
+                return to.is_word("to").then_some(RANGE);
+            }
+            "between" | "in" | "like" | "ilike" | "not" | "overlaps" => RANGE,
             "operator" => OTHER,
             "at" => AT,
             "collate" => COLLATE,
@@ -249,7 +278,7 @@ impl<'a> Parser<'_, 'a> {
             SUBSCRIPT => self.subscript(&left),
             COLLATE => {
                 self.at += 1;
-                let name = self.qualified_name()?;
+                let name = dotted(&self.qualified_name()?);
                 Some(Node::Done(format!("(collate {} {name})", left.text())))
             }
             AT => {
@@ -401,6 +430,10 @@ impl<'a> Parser<'_, 'a> {
                 }
                 Some(binary(&left, operator, &pattern))
             }
+            "overlaps" => {
+                let right = self.expression(RANGE)?;
+                Some(binary(&left, "overlaps", &right))
+            }
             "similar" => {
                 self.take_word("to").then_some(())?;
                 let pattern = self.expression(RANGE)?;
@@ -424,7 +457,8 @@ impl<'a> Parser<'_, 'a> {
             let field = if token.is("*") {
                 "*".to_owned()
             } else {
-                unquoted(token.kind, token.text)?
+                self.names.fields.push(self.at - 1);
+                quoted(&unquoted(token.kind, token.text)?).into_owned()
             };
             return Some(Node::Done(format!("(field {} {field})", left.text())));
         }
@@ -486,14 +520,22 @@ impl<'a> Parser<'_, 'a> {
             | "session_user" | "user" | "current_catalog" | "current_schema" | "system_user"
                 if !opens =>
             {
+                self.names.keywords.push(self.at - 1);
                 Some(Node::Done(word))
             }
             "current_timestamp" | "current_time" | "localtime" | "localtimestamp" => {
+                self.names.keywords.push(self.at - 1);
                 let mut parts = vec![word];
                 if self.take("(") {
                     parts.push(list(&self.comma_list(")")?));
                 }
                 Some(Node::Done(parts.join(" ")))
+            }
+            "collation" if self.take_word("for") => {
+                self.take("(").then_some(())?;
+                let inner = self.expression(0)?;
+                self.take(")").then_some(())?;
+                Some(Node::Done(format!("(collation for {})", inner.text())))
             }
             "not" => {
                 let operand = self.expression(NOT)?;
@@ -527,102 +569,25 @@ impl<'a> Parser<'_, 'a> {
     /// Parses a column or a function, perhaps qualified, after its first token.
     fn reference(&mut self) -> Option<Node> {
         self.at -= 1;
+        let is_word = self.peek()?.kind == TokenKind::Word;
         let name = self.qualified_name()?;
-        if !self.take("(") {
-            return Some(Node::Done(name));
+        if self.take("(") {
+            return self.call(name, is_word);
         }
-        let name = name.strip_prefix("pg_catalog.").unwrap_or(&name).to_owned();
-        if name == "position" {
-            return self.position();
-        }
-        let mut arguments = self.arguments()?;
-        match name.as_str() {
-            "now" if arguments.is_empty() => {
-                return Some(Node::Done("current_timestamp".to_owned()));
-            }
-            // The default is both ends.
-            "trim" => {
-                let word = |word: &str| arguments.iter().any(|argument| argument == word);
-                let (sided, from) = (
-                    word("both") || word("leading") || word("trailing"),
-                    word("from"),
-                );
-                if !sided {
-                    arguments.insert(0, "both".to_owned());
-                }
-                if !from {
-                    arguments.insert(1, "from".to_owned());
-                }
-            }
-            _ => {}
-        }
-        // The type that a string gets as the first argument of these functions.
-        let of_first = match name.as_str() {
-            "nextval" | "currval" | "setval" => Some("regclass"),
-            "to_tsvector"
-            | "to_tsquery"
-            | "plainto_tsquery"
-            | "phraseto_tsquery"
-            | "websearch_to_tsquery"
-                if arguments.len() > 1 =>
-            {
-                Some("regconfig")
-            }
-            _ => None,
-        };
-        if let (Some(ty), Some(first)) = (of_first, arguments.first_mut())
-            && let Some(string) = first
-                .strip_prefix("(cast '")
-                .and_then(|rest| rest.strip_suffix(&format!(" {ty})")))
+        if let [word] = name.as_slice()
+            && is_word
+            && is_reserved(word)
         {
-            *first = format!("'{string}");
+            return None;
         }
-        Some(Node::Done(format!("({name}! {})", arguments.join(" "))))
-    }
-
-    /// Parses `POSITION(part IN whole)`, after its parenthesis.
-    fn position(&mut self) -> Option<Node> {
-        let part = self.expression(RANGE)?;
-        self.take_word("in").then_some(())?;
-        let whole = self.expression(RANGE)?;
-        self.take(")").then_some(())?;
-        Some(Node::Done(format!(
-            "(position! {} in {})",
-            part.text(),
-            whole.text()
-        )))
-    }
-
-    /// Parses arguments with commas, or with words as in `EXTRACT(year FROM t)`.
-    fn arguments(&mut self) -> Option<Vec<String>> {
-        let mut arguments = Vec::new();
-        loop {
-            if self.take(")") {
-                return Some(arguments);
-            }
-            if self.take(",") {
-                continue;
-            }
-            let token = self.peek()?;
-            let word = token.text.to_lowercase();
-            let between = [
-                "from", "for", "placing", "both", "leading", "trailing", "variadic", "distinct",
-            ];
-            if token.kind == TokenKind::Word && between.contains(&word.as_str()) {
-                self.at += 1;
-                arguments.push(word);
-                continue;
-            }
-            let named = self
-                .found
-                .get(self.at + 1)
-                .is_some_and(|next| next.is("=>") || next.is(":="));
-            if named {
-                self.at += 2;
-                arguments.push(format!("{word}=>"));
-            }
-            arguments.push(self.expression(0)?.text());
+        // `t.*` is the whole row.
+        let follows = |ahead: usize| self.found.get(self.at + ahead);
+        let whole_row = follows(0).is_some_and(|token| token.is("."))
+            && follows(1).is_some_and(|token| token.is("*"));
+        if !whole_row {
+            self.names.columns.push(self.at - 1);
         }
+        Some(Node::Done(dotted(&name)))
     }
 
     fn case(&mut self) -> Option<Node> {
@@ -688,7 +653,29 @@ impl<'a> Parser<'_, 'a> {
             return None;
         }
         self.at = start + taken + 1;
+        let ty = self.interval_fields(ty);
         Some(Node::String(string_content(string.text)?).cast(ty))
+    }
+
+    /// Parses the fields of `INTERVAL '1' YEAR`, after the string.
+    fn interval_fields(&mut self, ty: DataType) -> DataType {
+        if !ty.is_builtin("interval") || ty.modifiers.is_some() || ty.array {
+            return ty;
+        }
+        // A type is read from its first word, which is before the string.
+        let mut words = vec![Token {
+            kind: TokenKind::Word,
+            text: "interval",
+            start: 0,
+        }];
+        words.extend(self.found[self.at..].iter().copied());
+        match DataType::read(&words) {
+            Ok((with_fields, taken)) if with_fields.name != ty.name && !with_fields.array => {
+                self.at += taken - 1;
+                with_fields
+            }
+            _ => ty,
+        }
     }
 
     fn data_type(&mut self) -> Option<DataType> {
@@ -697,9 +684,9 @@ impl<'a> Parser<'_, 'a> {
         Some(ty)
     }
 
-    fn qualified_name(&mut self) -> Option<String> {
+    fn qualified_name(&mut self) -> Option<Vec<String>> {
         let token = self.next()?;
-        let mut name = unquoted(token.kind, token.text)?;
+        let mut name = vec![unquoted(token.kind, token.text)?];
         while self.peek().is_some_and(|next| next.is("."))
             && self
                 .found
@@ -708,8 +695,7 @@ impl<'a> Parser<'_, 'a> {
         {
             self.at += 1;
             let token = self.next()?;
-            name.push('.');
-            name.push_str(&unquoted(token.kind, token.text)?);
+            name.push(unquoted(token.kind, token.text)?);
         }
         Some(name)
     }
@@ -735,6 +721,12 @@ impl<'a> Parser<'_, 'a> {
         self.at += usize::from(taken);
         taken
     }
+}
+
+/// A name in its canonical form: `"user"` is a column, `user` is not.
+fn dotted(name: &[String]) -> String {
+    let parts: Vec<_> = name.iter().map(|part| quoted(part)).collect();
+    parts.join(".")
 }
 
 fn joined(binding: u8, left: Node, right: Node) -> Node {
@@ -898,6 +890,15 @@ mod tests {
             ("0xFF + 1_000 + .5", "((255 + 1000) + 0.5)"),
             ("t <> E'a\\tb\\'c'", "(t <> 'a\tb''c'::text)"),
             ("nextval('s')", "nextval('s'::regclass)"),
+            ("\"time\" > now()", "time > now()"),
+            ("substring(t, 1, 2)", "\"substring\"(t, 1, 2)"),
+            ("extract('Year' from t)", "EXTRACT(year FROM t)"),
+            (
+                "substring(t similar 'a' escape '#')",
+                "SUBSTRING(t SIMILAR 'a'::text ESCAPE '#'::text)",
+            ),
+            ("interval '1' year", "'1'::interval year"),
+            ("(a, b) overlaps (c, d)", "((a, b) OVERLAPS (c, d))"),
             (
                 "to_tsvector('english', t)",
                 "to_tsvector('english'::regconfig, t)",
@@ -928,6 +929,14 @@ mod tests {
             ("position(a in b)", "position(b in a)"),
             ("nextval('s')", "nextval('t')"),
             ("E'\\n'", "'n'"),
+            ("\"user\" <> ''", "user <> ''"),
+            ("\"current_date\" > d", "current_date > d"),
+            ("\"null\"", "null"),
+            ("\"true\"", "true"),
+            ("\"a.b\" > 1", "a.b > 1"),
+            ("extract(year from t)", "extract(month from t)"),
+            ("interval '1' year", "interval '1' month"),
+            ("normalize(t, nfc)", "normalize(t, nfd)"),
         ] {
             assert!(!same(a, b), "{a} | {b}");
         }
@@ -1004,6 +1013,79 @@ mod tests {
             let found = Expression::new(text).unwrap().plain_columns();
             assert_eq!(found.join(" "), columns, "{text}");
         }
+    }
+
+    /// Words of the grammar are no columns, whatever the columns are called.
+    #[test]
+    fn columns_are_told_from_words_of_the_grammar() {
+        let renamed = |text: &str| {
+            let names = [
+                "year", "at", "time", "zone", "nfc", "escape", "similar", "user", "document",
+                "name", "value", "local", "to", "yes", "unknown", "json",
+            ];
+            let names = names
+                .map(|name| (name.to_owned(), format!("{name}_2")))
+                .into();
+            let expression = Expression::new(text).unwrap();
+            expression.with_renamed_columns(&names).to_string()
+        };
+        for (text, wanted) in [
+            ("extract(year from at)", "extract(year from at_2)"),
+            ("extract(year from year)", "extract(year from year_2)"),
+            ("at at time zone zone", "at_2 at time zone zone_2"),
+            ("at at local > now()", "at_2 at local > now()"),
+            (
+                "normalize(name, nfc) = nfc",
+                "normalize(name_2, nfc) = nfc_2",
+            ),
+            ("name is nfc normalized", "name_2 is nfc normalized"),
+            (
+                "substring(name similar 'a' escape escape)",
+                "substring(name_2 similar 'a' escape escape_2)",
+            ),
+            (
+                "name like 'x' escape escape",
+                "name_2 like 'x' escape escape_2",
+            ),
+            ("trim(both from name)", "trim(both from name_2)"),
+            ("interval '1' year < year", "interval '1' year < year_2"),
+            ("time > time '10:00'", "time_2 > time '10:00'"),
+            ("cast(name as time) = time", "cast(name_2 as time) = time_2"),
+            ("user = \"user\"", "user = user_2"),
+            ("unknown is not unknown", "unknown_2 is not unknown"),
+            (
+                "xmlelement(name name, xmlattributes(name as year), value) is document",
+                "xmlelement(name name, xmlattributes(name_2 as year), value_2) is document",
+            ),
+            (
+                "xmlparse(document document) is not null",
+                "xmlparse(document document_2) is not null",
+            ),
+            (
+                "json_object('a' value value null on null)",
+                "json_object('a' value value_2 null on null)",
+            ),
+            (
+                "json_value(json, '$' returning time default time on error)",
+                "json_value(json_2, '$' returning time default time_2 on error)",
+            ),
+            (
+                "xmlserialize(content document as name)",
+                "xmlserialize(content document_2 as name)",
+            ),
+            ("make(year => year)", "make(year => year_2)"),
+            ("(t.*).year = t.year", "(t.*).year = t.year_2"),
+            ("(at).year = 1", "(at_2).year = 1"),
+            (
+                "case time when year then at else zone end",
+                "case time_2 when year_2 then at_2 else zone_2 end",
+            ),
+        ] {
+            assert_eq!(renamed(text), wanted);
+        }
+        let keywords = Expression::new("user = \"user\" and d < current_date").unwrap();
+        assert_eq!(keywords.keywords(), ["user", "current_date"]);
+        assert!(Expression::new("interval '1' year").unwrap().is_a_default());
     }
 
     #[test]
