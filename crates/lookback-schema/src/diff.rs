@@ -10,6 +10,7 @@ use crate::syntax::Expression;
 use crate::syntax::{Name, free, quoted, shortened};
 
 mod decisions;
+mod names;
 mod rename;
 
 pub use decisions::{Decisions, DiffError, ObjectPath, Question};

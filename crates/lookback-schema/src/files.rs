@@ -72,6 +72,7 @@ impl Plan {
             new: new_tables(self.steps.iter().map(|step| &step.change)),
             regenerated: self.regenerated(),
             adds_values: self.adds_values(),
+            early: self.early(),
             renamed_enums: self.renamed_enums(&to),
             partitioned: to
                 .tables
@@ -87,10 +88,37 @@ impl Plan {
             to,
             staged: Vec::new(),
         };
-        for step in &self.steps {
-            stager.stage(&step.change);
+        for (place, step) in self.steps.iter().enumerate() {
+            if place < stager.early {
+                stager.push(Stage::Values, step.change.clone());
+            } else {
+                stager.stage(&step.change);
+            }
         }
         stager.files(from, name)
+    }
+
+    /// The number of changes, the first ones, that free the new name of an enum: the enum is
+    /// renamed in the first file, so they belong there, too.
+    fn early(&self) -> usize {
+        let changes = || self.steps.iter().map(|step| &step.change).enumerate();
+        let mut early = 0;
+        if !self.adds_values() {
+            return early;
+        }
+        for (place, change) in changes() {
+            let Change::RenameEnum { to, .. } = change else {
+                continue;
+            };
+            let frees = |(_, change): (usize, &Change)| match change {
+                Change::RenameTable { from, .. } | Change::DropTable(from) => from == to,
+                _ => false,
+            };
+            if changes().take(place).any(frees) {
+                early = place;
+            }
+        }
+        early
     }
 
     fn adds_values(&self) -> bool {
@@ -163,6 +191,8 @@ struct Stager {
     to: Schema,
     /// Whether the plan adds a value to an enum.
     adds_values: bool,
+    /// The number of changes that belong in the first file because of the name of an enum.
+    early: usize,
     /// The new names of enums, and their temporary names.
     renamed_enums: BTreeSet<Name>,
     /// Tables with a generated column that is dropped, even if it is added again.

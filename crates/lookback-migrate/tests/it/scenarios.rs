@@ -41,6 +41,7 @@ scenarios! {
     columns_named_like_words_of_the_grammar
     conversions_that_cut
     default_changed
+    enum_gets_the_name_of_a_table
     enum_renamed_under_an_index
     enum_value_added_and_used
     enum_value_in_the_middle
@@ -59,7 +60,9 @@ scenarios! {
     index_renamed
     key_becomes_case_insensitive
     key_type_changed_under_a_reference
+    names_in_a_chain
     names_of_63_bytes
+    names_passed_on
     names_that_need_quotes
     names_with_a_line_break
     narrowed_under_an_index_of_a_partitioned_table
@@ -68,6 +71,7 @@ scenarios! {
     not_null_column_that_rows_do_not_have
     not_null_column_without_default
     opclass_changed
+    partition_names_passed_on
     partition_split_off_the_default
     partition_split_with_a_deferred_key
     partitioned_by_a_new_column
@@ -80,6 +84,8 @@ scenarios! {
     serial_becomes_identity
     table_becomes_partitioned
     table_renamed
+    table_replaced_by_another
+    tables_swap_names
     temporary_name_taken
     text_narrowed
     text_narrowed_where_rows_are_longer

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::change::Change;
+use crate::diff::names::{Rename, Renamer, SWAP};
 use crate::diff::{Decisions, DiffError, ObjectPath, Question};
 use crate::schema::{Schema, Table};
 use crate::syntax::{Name, free};
@@ -24,13 +25,19 @@ pub(super) fn resolve(
     decisions: &Decisions,
 ) -> Result<Resolved, DiffError> {
     let mut resolver = Resolver {
-        schema: from.clone(),
+        names: Renamer::new(from.clone(), to),
         decisions,
-        changes: Vec::new(),
         questions: Vec::new(),
     };
-    resolver.enums(to);
-    let tables = resolver.tables(to);
+    let enums = resolver.enums(from, to);
+    let tables = resolver.tables(from, to);
+    resolver
+        .names
+        .run(|rename| matches!(rename, Rename::Enum(..)));
+    resolver.values(&enums, to);
+    resolver
+        .names
+        .run(|rename| matches!(rename, Rename::Table(..)));
     for (old, new) in &tables {
         resolver.columns(old, new, to);
     }
@@ -38,40 +45,38 @@ pub(super) fn resolve(
         return Err(DiffError::Questions(resolver.questions));
     }
     resolver.owned(to);
+    resolver.free_names(to);
     Ok(Resolved {
-        schema: resolver.schema,
+        schema: resolver.names.schema,
         renames: Renames {
-            changes: resolver.changes,
+            changes: resolver.names.changes,
         },
     })
 }
 
 struct Resolver<'a> {
-    schema: Schema,
+    names: Renamer,
     decisions: &'a Decisions,
-    changes: Vec<Change>,
     questions: Vec<Question>,
 }
 
 impl Resolver<'_> {
-    fn enums(&mut self, to: &Schema) {
-        let old: Vec<Name> = self.schema.enums.keys().cloned().collect();
+    /// Finds the renames of enums. Returns their old names by the new ones.
+    fn enums(&mut self, from: &Schema, to: &Schema) -> BTreeMap<Name, Name> {
+        let old: Vec<Name> = from.enums.keys().cloned().collect();
         let new: Vec<Name> = to.enums.keys().cloned().collect();
-        let before = self.schema.enums.clone();
         let renames = self.pair("enum", &old, &new, ObjectPath::of, |gone, came| {
-            before.get(gone) == to.enums.get(came)
+            from.enums.get(gone) == to.enums.get(came)
         });
-        let original: BTreeMap<Name, Name> = renames
-            .iter()
-            .map(|(a, b)| (b.clone(), a.clone()))
-            .collect();
-        let taken: BTreeSet<Name> = old.iter().cloned().collect();
-        let in_use = self.in_use(to);
-        for (from, to) in in_order(renames, &taken, |name| beside(name, &in_use)) {
-            self.make(Change::RenameEnum { from, to });
+        for (from, to) in &renames {
+            self.names.add(Rename::Enum(from.clone(), to.clone()));
         }
+        renames.into_iter().map(|(from, to)| (to, from)).collect()
+    }
+
+    fn values(&mut self, original: &BTreeMap<Name, Name>, to: &Schema) {
         for (name, values) in &to.enums {
-            let Some(before) = self.schema.enums.get(name).cloned() else {
+            let Some(before) = self.names.schema.enums.get(name).cloned() else {
                 continue;
             };
             let was = original.get(name).unwrap_or(name).clone();
@@ -85,7 +90,7 @@ impl Resolver<'_> {
             let taken: BTreeSet<String> = before.into_iter().collect();
             let in_use = |value: &str| taken.contains(value) || values.iter().any(|v| v == value);
             for (from, to) in in_order(renames, &taken, |value| free(value, SWAP, in_use)) {
-                self.make(Change::RenameEnumValue {
+                self.names.make(Change::RenameEnumValue {
                     name: name.clone(),
                     from,
                     to,
@@ -94,9 +99,10 @@ impl Resolver<'_> {
         }
     }
 
-    /// The tables that both schemas have, as pairs of old and new name.
-    fn tables(&mut self, to: &Schema) -> Vec<(Name, Name)> {
-        let old: Vec<Name> = self.schema.tables.keys().cloned().collect();
+    /// Finds the renames of tables. Returns the tables that both schemas have, as pairs of old and
+    /// new name.
+    fn tables(&mut self, from: &Schema, to: &Schema) -> Vec<(Name, Name)> {
+        let old: Vec<Name> = from.tables.keys().cloned().collect();
         let new: Vec<Name> = to.tables.keys().cloned().collect();
         let renames = self.pair("table", &old, &new, ObjectPath::of, |_, _| false);
         let mut both: Vec<(Name, Name)> = old
@@ -107,11 +113,14 @@ impl Resolver<'_> {
             })
             .map(|name| (name.clone(), name.clone()))
             .collect();
-        both.extend(renames.clone());
-        let taken: BTreeSet<Name> = old.into_iter().collect();
-        let in_use = self.in_use(to);
-        for (from, to) in in_order(renames, &taken, |name| beside(name, &in_use)) {
-            self.make(Change::RenameTable { from, to });
+        both.extend(renames);
+        for name in &old {
+            if !both.iter().any(|(stays, _)| stays == name) {
+                self.names.drop(name);
+            }
+        }
+        for (from, to) in &both {
+            self.names.add(Rename::Table(from.clone(), to.clone()));
         }
         both
     }
@@ -124,8 +133,8 @@ impl Resolver<'_> {
                 .map(|column| column.name.clone())
                 .collect()
         };
-        let (Some(before), Some(after)) = (self.schema.tables.get(name), to.tables.get(name))
-        else {
+        let old = self.names.schema.tables.get(name);
+        let (Some(before), Some(after)) = (old, to.tables.get(name)) else {
             return;
         };
         let (before, after) = (names(before), names(after));
@@ -139,7 +148,7 @@ impl Resolver<'_> {
         let taken: BTreeSet<String> = before.into_iter().collect();
         let in_use = |column: &str| taken.contains(column) || after.iter().any(|c| c == column);
         for (from, to) in in_order(renames, &taken, |column| free(column, SWAP, in_use)) {
-            self.make(Change::RenameColumn {
+            self.names.make(Change::RenameColumn {
                 table: name.clone(),
                 from,
                 to,
@@ -152,39 +161,65 @@ impl Resolver<'_> {
     /// Neither way loses data, so no question is asked.
     fn owned(&mut self, to: &Schema) {
         for (name, after) in &to.tables {
-            let Some(before) = self.schema.tables.get(name).cloned() else {
+            let Some(before) = self.names.schema.tables.get(name).cloned() else {
                 continue;
             };
-            let table = || name.clone();
             for (from, to) in same_under_another_name(&before.constraints, &after.constraints) {
-                self.make(Change::RenameConstraint {
-                    table: table(),
-                    from,
-                    to,
-                });
+                self.names.add(Rename::Constraint(name.clone(), from, to));
             }
             for (from, to) in same_under_another_name(&before.indexes, &after.indexes) {
-                self.make(Change::RenameIndex {
-                    table: table(),
-                    from,
-                    to,
-                });
+                self.names.add(Rename::Index(name.clone(), from, to));
             }
             for (from, to) in same_under_another_name(&before.partitions, &after.partitions) {
-                self.make(Change::RenameTable { from, to });
+                self.names.add(Rename::Table(from, to));
             }
         }
+        self.names.run(|_| true);
     }
 
-    fn in_use(&self, to: &Schema) -> BTreeSet<Name> {
-        let mut names = self.schema.names_in_use();
-        names.append(&mut to.names_in_use());
-        names
-    }
-
-    fn make(&mut self, change: Change) {
-        change.apply(&mut self.schema);
-        self.changes.push(change);
+    /// Gives temporary names to enums and partitions whose names a new object gets: they are
+    /// dropped after it is created.
+    fn free_names(&mut self, to: &Schema) {
+        let partitions = |table: &Table| -> BTreeSet<Name> {
+            let mut names = BTreeSet::new();
+            let mut rest: Vec<_> = table.partitions.iter().collect();
+            while let Some((name, partition)) = rest.pop() {
+                names.insert(name.clone());
+                rest.extend(&partition.partitions);
+            }
+            names
+        };
+        // By name, the table that it is a partition of; none for a table or an enum.
+        let mut coming: BTreeMap<Name, Option<Name>> = BTreeMap::new();
+        coming.extend(to.enums.keys().map(|name| (name.clone(), None)));
+        for (name, table) in &to.tables {
+            coming.insert(name.clone(), None);
+            let of = partitions(table).into_iter();
+            coming.extend(of.map(|partition| (partition, Some(name.clone()))));
+        }
+        let schema = &self.names.schema;
+        let enums: Vec<Name> = (schema.enums.keys())
+            .filter(|name| !to.enums.contains_key(name) && coming.contains_key(name))
+            .cloned()
+            .collect();
+        let moved: Vec<Name> = (schema.tables.iter())
+            .flat_map(|(table, definition)| {
+                let direct = definition.partitions.keys();
+                direct.map(move |partition| (table, partition))
+            })
+            .filter(|(table, partition)| {
+                coming
+                    .get(*partition)
+                    .is_some_and(|of| of.as_ref() != Some(*table))
+            })
+            .map(|(_, partition)| partition.clone())
+            .collect();
+        for name in enums {
+            self.names.set_enum_aside(&name);
+        }
+        for name in moved {
+            self.names.set_partition_aside(&name);
+        }
     }
 
     /// Pairs objects of `old` with objects of `new` that have another name.
@@ -260,15 +295,6 @@ impl Named for String {
     }
 }
 
-/// The suffix of temporary names.
-const SWAP: &str = "__swap";
-
-fn beside(name: &Name, in_use: &BTreeSet<Name>) -> Name {
-    name.beside(free(&name.name, SWAP, |candidate| {
-        in_use.contains(&name.beside(candidate))
-    }))
-}
-
 /// Orders renames so that each new name is free.
 ///
 /// An object gets a temporary name if two names are swapped, or if its new name
@@ -303,16 +329,15 @@ fn in_order<T: Clone + Ord>(
     ordered
 }
 
+/// Pairs parts that have the definition of another one, which may have their name.
 fn same_under_another_name<K: Clone + Ord, V: PartialEq>(
     before: &BTreeMap<K, V>,
     after: &BTreeMap<K, V>,
 ) -> Vec<(K, K)> {
-    let mut came: Vec<(&K, &V)> = after
-        .iter()
-        .filter(|(name, _)| !before.contains_key(name))
-        .collect();
+    let stays = |name: &K| before.get(name) == after.get(name);
+    let mut came: Vec<(&K, &V)> = after.iter().filter(|(name, _)| !stays(name)).collect();
     let mut renames = Vec::new();
-    for (name, value) in before.iter().filter(|(name, _)| !after.contains_key(name)) {
+    for (name, value) in before.iter().filter(|(name, _)| !stays(name)) {
         if let Some(at) = came.iter().position(|(_, candidate)| *candidate == value) {
             renames.push((name.clone(), came.remove(at).0.clone()));
         }

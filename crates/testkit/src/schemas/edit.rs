@@ -40,7 +40,7 @@ impl<'a> Edit<'a> {
     }
 
     pub(super) fn edit(&mut self) {
-        match self.draw.choices.below(44) {
+        match self.draw.choices.below(47) {
             0..=3 => self.add_column(),
             4 | 5 => self.drop_column(),
             6 | 7 => self.rename_column(),
@@ -70,6 +70,8 @@ impl<'a> Edit<'a> {
             40 => self.swap_tables(),
             41 => self.generate_column(),
             42 => self.divide_or_unite(),
+            43 | 44 => self.swap_parts(),
+            45 => self.replace_table(),
             _ => self.change_collation(),
         }
         self.prune();
@@ -676,6 +678,77 @@ impl<'a> Edit<'a> {
                     .indexes
                     .extend(origin.map(|origin| ((name, new), origin)));
             }
+        }
+    }
+
+    /// Swaps the names of two constraints or indexes, of one table or of two.
+    fn swap_parts(&mut self) {
+        let parts = |edit: &Self| -> Vec<(Name, String, bool)> {
+            let tables = edit.draw.schema.tables.iter();
+            let parts = tables.flat_map(|(name, table)| {
+                let constraints = table.constraints.keys().map(|part| (part, false));
+                let indexes = table.indexes.keys().map(|part| (part, true));
+                let parts = constraints.chain(indexes);
+                parts.map(|(part, is_index)| (name.clone(), part.clone(), is_index))
+            });
+            parts.collect()
+        };
+        let all = parts(self);
+        let (first, second) = (
+            self.draw.choices.any(&all).cloned(),
+            self.draw.choices.any(&all).cloned(),
+        );
+        let (Some(first), Some(second)) = (first, second) else {
+            return;
+        };
+        if first.0.schema != second.0.schema || first == second {
+            return;
+        }
+        let meanwhile = self.draw.free("meanwhile");
+        let swapped = (first.1.clone(), second.1.clone());
+        self.rename_part_to(&first, &meanwhile);
+        self.rename_part_to(&second, &swapped.0);
+        self.rename_part_to(&(first.0, meanwhile, first.2), &swapped.1);
+    }
+
+    fn rename_part_to(&mut self, (name, old, is_index): &(Name, String, bool), new: &str) {
+        let Some(table) = self.draw.schema.tables.get_mut(name) else {
+            return;
+        };
+        let origins = if *is_index {
+            if let Some(index) = table.indexes.remove(old) {
+                table.indexes.insert(new.to_owned(), index);
+            }
+            &mut self.origins.indexes
+        } else {
+            if let Some(constraint) = table.constraints.remove(old) {
+                table.constraints.insert(new.to_owned(), constraint);
+            }
+            &mut self.origins.constraints
+        };
+        let origin = origins.remove(&(name.clone(), old.clone()));
+        origins.extend(origin.map(|origin| ((name.clone(), new.to_owned()), origin)));
+    }
+
+    /// Drops a table, and gives its name and those of its constraints to another one.
+    fn replace_table(&mut self) {
+        let (gone, other) = (self.any_table(), self.any_table());
+        let (Some(gone), Some(other)) = (gone, other) else {
+            return;
+        };
+        let both_old = self.is_old(&gone) && self.is_old(&other);
+        if gone == other || gone.schema != other.schema || !both_old {
+            return;
+        }
+        let Some(table) = self.draw.schema.tables.remove(&gone) else {
+            return;
+        };
+        self.prune();
+        self.rename_table_to(&other, &gone);
+        let parts = self.draw.schema.tables[&gone].clone();
+        let old: Vec<&String> = parts.constraints.keys().collect();
+        for (old, new) in old.into_iter().zip(table.constraints.keys()) {
+            self.rename_part_to(&(gone.clone(), old.clone(), false), new);
         }
     }
 

@@ -1,0 +1,1 @@
+SELECT k = 'b' FROM kinds;

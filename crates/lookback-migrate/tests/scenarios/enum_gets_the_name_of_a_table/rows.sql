@@ -1,0 +1,1 @@
+INSERT INTO kind VALUES (1, 'b', 'low');

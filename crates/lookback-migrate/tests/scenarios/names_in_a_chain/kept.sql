@@ -1,0 +1,1 @@
+SELECT second.v = 'one' AND third.w = 'zwei' FROM second, third;

@@ -1,0 +1,3 @@
+INSERT INTO first VALUES (1, 'one');
+INSERT INTO second VALUES (1, 'two', 'zwei');
+INSERT INTO third VALUES (1, 3);

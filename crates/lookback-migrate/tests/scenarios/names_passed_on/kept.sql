@@ -1,0 +1,1 @@
+SELECT (tone, seat) = ('red'::tone, 'a') FROM rooms;

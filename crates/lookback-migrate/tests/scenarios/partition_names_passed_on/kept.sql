@@ -1,0 +1,1 @@
+SELECT count(*) = 2 AND (SELECT count(*) FROM x) = 1 FROM rest;

@@ -1,0 +1,1 @@
+SELECT a = 'first' AND b = 'second' FROM spare, live;
