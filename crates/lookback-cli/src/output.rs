@@ -14,6 +14,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
+use lookback::value::ColumnValue as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 mod bar;
@@ -344,6 +346,11 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
         1 => format!("1 {what}"),
         number => format!("{} {what}s", grouped(number)),
     }
+}
+
+/// Formats a time as in the JSON of records: in UTC, or as `infinity`.
+pub(crate) fn time(time: DateTime<Utc>) -> String {
+    DateTime::<Utc>::text_of(&time.to_value())
 }
 
 /// Formats a number of bytes for people: 1.5 GB.

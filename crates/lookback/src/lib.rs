@@ -61,7 +61,7 @@ pub mod __private {
     };
     pub use crate::query::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
     pub use crate::search::finds;
-    pub use crate::value::check_stored_as;
+    pub use crate::value::{check_stored_as, serialize, serialize_nullable};
     pub use serde;
     pub use serde_json;
     pub use sqlx;

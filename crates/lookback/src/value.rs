@@ -18,6 +18,7 @@ mod hidden;
 mod json;
 mod problem;
 mod raw;
+mod shown;
 mod text;
 pub(crate) mod time;
 
@@ -29,7 +30,10 @@ pub use hidden::{Bytes, Hidden, Opaque, Patch};
 pub use json::{Json, JsonError, JsonMap, JsonNumber};
 pub use problem::Problem;
 pub(crate) use problem::Quoted;
+pub(crate) use shown::{Shown, json_of_float};
+pub use shown::{serialize, serialize_nullable};
 pub(crate) use text::text_of;
+pub(crate) use time::StoredTime;
 
 /// The PostgreSQL type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +183,7 @@ pub enum Value<'a> {
     Float8(f64),
     /// `text`, or the label of an enum type
     Text(Cow<'a, str>),
-    /// `timestamptz`
+    /// `timestamptz`; the least and the greatest `DateTime` are `-infinity` and `infinity`
     Timestamptz(DateTime<Utc>),
     /// `jsonb`
     Jsonb(Cow<'a, Json>),
@@ -220,7 +224,10 @@ impl Value<'_> {
             Self::Int8(value) => Encode::<Postgres>::encode_by_ref(value, buffer),
             Self::Float8(value) => Encode::<Postgres>::encode_by_ref(value, buffer),
             Self::Text(value) => Encode::<Postgres>::encode_by_ref(&value.as_ref(), buffer),
-            Self::Timestamptz(value) => Encode::<Postgres>::encode_by_ref(value, buffer),
+            Self::Timestamptz(value) => {
+                let stored = time::StoredTime::new(*value).ok_or("the time cannot be stored")?;
+                Encode::<Postgres>::encode_by_ref(&stored, buffer)
+            }
             Self::Jsonb(value) => {
                 // Version 1 of the binary format of jsonb, then the text. The driver's own
                 // encoding registers a later change of the version byte, which a COPY does

@@ -7,6 +7,7 @@ use lookback::{Log, Model as _, RequestSnapshot};
 use crate::args::{Kind, StorageCommand};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::output;
 use crate::privileges::{self, Required};
 
 mod compact;
@@ -76,7 +77,11 @@ fn tables(kind: Option<Kind>) -> Vec<&'static Table> {
 
 /// Formats a time for a cell.
 fn time(time: Option<DateTime<Utc>>) -> String {
-    time.map_or("-".to_owned(), |time| {
-        time.to_rfc3339_opts(SecondsFormat::Secs, true)
-    })
+    let Some(time) = time else {
+        return "-".to_owned();
+    };
+    if [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC].contains(&time) {
+        return output::time(time);
+    }
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -38,11 +38,22 @@ fn row_type(model: &Model) -> TokenStream {
         };
         if model_field.hidden || model_field.is_opaque() {
             field.attrs.push(syn::parse_quote!(#[serde(skip)]));
-        } else if let Some(name) = &model_field.options.name {
+            continue;
+        }
+        if let Some(name) = &model_field.options.name {
             field
                 .attrs
                 .push(syn::parse_quote!(#[serde(rename = #name)]));
         }
+        // The same form as in `read_json`, also for values that JSON cannot express.
+        let function = if model_field.nullable {
+            "::lookback::__private::serialize_nullable"
+        } else {
+            "::lookback::__private::serialize"
+        };
+        field
+            .attrs
+            .push(syn::parse_quote!(#[serde(serialize_with = #function)]));
     }
     quote! {
         #[derive(Debug, Clone, PartialEq, ::lookback::__private::serde::Serialize)]

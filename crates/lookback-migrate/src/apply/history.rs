@@ -108,7 +108,12 @@ impl HistoryTable {
         conn: &mut PgConnection,
     ) -> Result<Vec<HistoryRecord>, Error> {
         let rows = self
-            .query("SELECT * FROM {} ORDER BY version")
+            // The driver decodes no infinite time.
+            .query(
+                "SELECT version, description, success, checksum, execution_time, \
+                 least(greatest(installed_on, '0001-01-01'), '9999-12-31') AS installed_on \
+                 FROM {} ORDER BY version",
+            )
             .fetch_all(conn)
             .await?;
         let read = |row: &sqlx::postgres::PgRow| {

@@ -80,9 +80,6 @@ fn validate_value(value: &Value<'_>) -> Result<(), Problem> {
     match value {
         Value::Text(text) => validate_text(text),
         Value::Jsonb(json) => validate_json(json),
-        Value::Float8(number) if !number.is_finite() => {
-            Err(Problem::new("must be a finite number"))
-        }
         Value::Timestamptz(time) => match time_problem(time) {
             Some(problem) => Err(Problem::new(problem)),
             None => Ok(()),

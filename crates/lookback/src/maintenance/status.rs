@@ -8,6 +8,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::{self, sealed_until};
+use crate::value::StoredTime;
 
 /// The partitions, size and sealing progress of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,10 +176,12 @@ impl StorageStatus {
             return Ok(());
         };
         self.rows += row.try_get::<i64, _>("rows")?.unsigned_abs();
-        let (oldest, newest): (Option<DateTime<Utc>>, Option<DateTime<Utc>>) =
-            (row.try_get("oldest")?, row.try_get("newest")?);
-        self.oldest = self.oldest.into_iter().chain(oldest).min();
-        self.newest = self.newest.into_iter().chain(newest).max();
+        let time = |name: &str| -> Result<Option<DateTime<Utc>>, Error> {
+            let time: Option<StoredTime> = row.try_get(name)?;
+            Ok(time.map(StoredTime::time))
+        };
+        self.oldest = self.oldest.into_iter().chain(time("oldest")?).min();
+        self.newest = self.newest.into_iter().chain(time("newest")?).max();
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use lookback_schema::literal;
 
+use crate::value::time::infinity_name;
 use crate::value::{Json, Value};
 
 /// Formats a value as a literal; if there are several forms, as PostgreSQL
@@ -14,7 +15,10 @@ pub(super) fn sql(value: &Value<'_>) -> String {
         Value::Int8(number) => number.to_string(),
         Value::Float8(number) => number.to_string(),
         Value::Text(text) => literal(text),
-        Value::Timestamptz(time) => literal(&time.to_rfc3339()),
+        Value::Timestamptz(time) => match infinity_name(time) {
+            Some(name) => literal(name),
+            None => literal(&time.to_rfc3339()),
+        },
         Value::Jsonb(json) => {
             let mut text = String::new();
             write_json(json, &mut text);

@@ -314,15 +314,26 @@ mod tests {
     }
 
     #[test]
-    fn check_refuses_time_beyond_year_9999() {
+    fn check_refuses_time_that_postgresql_cannot_store() {
         let at = |text: &str| {
             let time = text.parse().expect("a time");
             problem::<Log>("created_at", Value::Timestamptz(time))
         };
         assert_eq!(at("2026-01-31T08:30:00Z"), "accepted");
+        assert_eq!(at("9999-12-31T23:59:59-23:59"), "accepted");
+        assert_eq!(at("-4713-11-24T00:00:00Z"), "accepted");
         assert_eq!(
-            at("9999-12-31T23:59:59-23:59"),
-            "created_at: must be in the years 1 to 9999"
+            at("-4713-11-23T23:59:59Z"),
+            "created_at: must not be before 24 November 4714 BC, the first day that PostgreSQL stores"
         );
+        for infinite in [
+            chrono::DateTime::<chrono::Utc>::MIN_UTC,
+            chrono::DateTime::<chrono::Utc>::MAX_UTC,
+        ] {
+            assert_eq!(
+                problem::<Log>("created_at", Value::Timestamptz(infinite)),
+                "accepted"
+            );
+        }
     }
 }

@@ -15,8 +15,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnDef, Model};
 use crate::query::{Column, NotNull, Nullable};
-use crate::value::ErrorRate;
-use crate::value::{ColumnValue, Ordered};
+use crate::value::{ColumnType, ColumnValue, ErrorRate, JsonNumber, Ordered};
 
 /// The keys of a group: columns and buckets of time, or a tuple of up to eight.
 #[diagnostic::on_unimplemented(
@@ -43,12 +42,26 @@ impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, Nullable> {}
     message = "there is no mean of `{Self}`",
     note = "avg, sum and percentile are of columns of numbers"
 )]
-pub trait Average: ColumnValue {}
+pub trait Average: ColumnValue {
+    /// The type of averages and sums: a float, or a number with every digit for `i64`.
+    type Result;
+}
 
-impl Average for i32 {}
-impl Average for i64 {}
-impl Average for f64 {}
-impl Average for ErrorRate {}
+impl Average for i32 {
+    type Result = f64;
+}
+
+impl Average for i64 {
+    type Result = JsonNumber;
+}
+
+impl Average for f64 {
+    type Result = f64;
+}
+
+impl Average for ErrorRate {
+    type Result = f64;
+}
 
 /// An aggregate of the records of each group, with a result of type `V`.
 pub struct Aggregate<M, V> {
@@ -101,20 +114,25 @@ impl<M: Model, T: Ordered, N> Column<M, T, N> {
 
 impl<M: Model, T: Average, N> Column<M, T, N> {
     /// The average, or `None` if there is no value. NULL is ignored.
-    pub fn avg(self) -> Aggregate<M, Option<f64>> {
+    ///
+    /// That of `i64` is computed as PostgreSQL's `numeric`, and has all its digits.
+    pub fn avg(self) -> Aggregate<M, Option<T::Result>> {
         Aggregate::new(AggregateFunction::Avg, self.index())
     }
 
-    /// The sum, or `None` if there is no value. It is a float, which is exact up to
+    /// The sum, or `None` if there is no value.
+    ///
+    /// That of `i64` is exact. Others are floats, which are exact for whole numbers up to
     /// 2^53.
-    pub fn sum(self) -> Aggregate<M, Option<f64>> {
+    pub fn sum(self) -> Aggregate<M, Option<T::Result>> {
         Aggregate::new(AggregateFunction::Sum, self.index())
     }
 
     /// The value that this share of the values, from 0 to 1, does not exceed, or
     /// `None` if there is no value.
     ///
-    /// It interpolates between two values, as PostgreSQL's `percentile_cont`.
+    /// It interpolates between two values, as PostgreSQL's `percentile_cont`. It is computed
+    /// with floats, and so is exact for whole numbers up to 2^53.
     pub fn percentile(self, share: f64) -> Aggregate<M, Option<f64>> {
         Aggregate::new(AggregateFunction::Percentile(share), self.index())
     }
@@ -138,6 +156,16 @@ impl AggregateCall {
             AggregateFunction::CountDistinct => format!("count(DISTINCT {name})"),
             AggregateFunction::Min => extreme("min", column),
             AggregateFunction::Max => extreme("max", column),
+            AggregateFunction::Sum if is_exact(column) => {
+                return push_exact(column, format!("sum({name})"), terms);
+            }
+            AggregateFunction::Avg if is_exact(column) => {
+                // `avg` has no fraction for numbers of 17 digits: a quotient has the scale of
+                // its numerator, at least.
+                let average =
+                    format!("sum({name}) * 1.0000000000000000 / nullif(count({name}), 0)");
+                return push_exact(column, average, terms);
+            }
             AggregateFunction::Sum => scaled(column, format!("sum({name})::float8")),
             AggregateFunction::Avg => scaled(column, format!("avg({name})::float8")),
             AggregateFunction::Percentile(share) => {
@@ -158,6 +186,38 @@ impl AggregateCall {
         terms.push(column, term);
         Ok(())
     }
+}
+
+/// Whether sums and averages of a column are exact: those of `bigint` are `numeric`.
+fn is_exact(column: &ColumnDef) -> bool {
+    column.ty == ColumnType::Int8 && (column.scale - 1.0).abs() < f64::EPSILON
+}
+
+/// Appends a `numeric`, which is read as text and ordered as a number.
+fn push_exact(column: &ColumnDef, term: String, terms: &mut Terms<'_>) -> Result<(), Error> {
+    terms.push(column, format!("({term})::text"));
+    if let Some(order) = terms.orders.last_mut() {
+        *order = term;
+    }
+    Ok(())
+}
+
+/// Reads a `numeric` from its text, without zeros at the end of a fraction.
+fn exact_number(cells: &mut Cells<'_>) -> Result<Option<JsonNumber>, sqlx::Error> {
+    let Some(text) = cells.nullable::<String>()? else {
+        return Ok(None);
+    };
+    let digits = match text.split_once('.') {
+        Some((whole, fraction)) => match fraction.trim_end_matches('0') {
+            "" => whole.to_owned(),
+            fraction => format!("{whole}.{fraction}"),
+        },
+        None => text,
+    };
+    let number = digits.parse();
+    number
+        .map(Some)
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 /// Scales a number to the unit that the column has in Rust.
@@ -200,6 +260,19 @@ impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
     }
 }
 
+impl<M: Model> Selection<M> for Aggregate<M, Option<JsonNumber>> {
+    type Row = Option<JsonNumber>;
+
+    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
+        self.call.push::<M>(terms)
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> Result<Option<JsonNumber>, sqlx::Error> {
+        exact_number(cells)
+    }
+}
+
+impl<M: Model> Measures<M> for Aggregate<M, Option<JsonNumber>> {}
 impl<M: Model> Measures<M> for Aggregate<M, i64> {}
 impl<M: Model, T: ColumnValue> Measures<M> for Aggregate<M, Option<T>> {}
 
@@ -347,9 +420,9 @@ impl<M: Model, K: Keys<M>> Grouped<M, K> {
         self.query.push_where(&mut sql)?;
         let places: Vec<String> = (1..=keys).map(|place| place.to_string()).collect();
         sql.push(&format!(" GROUP BY {}", places.join(", ")));
-        let mut order: Vec<String> = orders.into_iter().take(keys).collect();
+        let mut order: Vec<String> = orders[..keys].to_vec();
         if self.top.is_some() {
-            order.insert(0, format!("{} DESC NULLS LAST", keys + 1));
+            order.insert(0, format!("{} DESC NULLS LAST", orders[keys]));
         }
         let limit = self.top.unwrap_or(MAX_LIMIT + 1);
         sql.push(&format!(" ORDER BY {} LIMIT {limit}", order.join(", ")));

@@ -6,23 +6,22 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 
 use super::aggregate::Keys;
 use super::select::{Cells, Selection, Terms};
 use crate::error::Error;
-use crate::model::Model;
+use crate::model::{Model, nearest};
 use crate::query::{Column, NotNull, Nullable};
-use crate::value::Problem;
+use crate::value::{Problem, Quoted, time};
 
 /// The width and the start of the buckets of time that records are grouped by.
 ///
-/// Buckets of a fixed length are counted from Monday, 1 January 2001, 00:00 UTC.
-/// Calendar buckets begin as in a time zone: UTC, unless
-/// [`in_zone`](Self::in_zone) names another.
+/// Buckets of a fixed length are counted from Monday, 1 January 2001, 00:00. All begin as
+/// in a time zone: UTC, unless [`in_zone`](Self::in_zone) names another.
 ///
 /// As text: `30s`, `5m`, `1h`, `7d`; `day`, `week`, `month`, `quarter`, `year`,
-/// also with a zone: `day@Europe/Berlin`.
+/// also with a zone: `day@Europe/Berlin`, `6h@+05:30`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
     width: Width,
@@ -88,7 +87,9 @@ impl Bucket {
         }
     }
 
-    /// Begins calendar buckets as in this time zone, such as `Europe/Berlin`.
+    /// Begins buckets as in this time zone: a name such as `Europe/Berlin`, or an offset.
+    ///
+    /// The offset is that of ISO 8601, as in filters: `+02:00` is east of UTC.
     #[must_use]
     pub fn in_zone(mut self, zone: impl Into<Cow<'static, str>>) -> Self {
         self.zone = Some(zone.into());
@@ -96,18 +97,22 @@ impl Bucket {
     }
 
     /// Renders the start of the bucket of `column` as SQL.
+    ///
+    /// Times in the first years and the last year that PostgreSQL stores are in no bucket,
+    /// whose start it might not store: they are groups themselves.
     pub(super) fn render(&self, column: &str, terms: &mut Terms<'_>) -> Result<String, Problem> {
-        let bound = |bound: Result<String, Error>| {
-            bound.map_err(|_| Problem::new("is not something that can be bound"))
-        };
+        let start = self.render_start(column, terms)?;
+        Ok(format!(
+            "CASE WHEN {column} >= timestamptz '4600-01-01 00:00:00+00 BC' \
+             AND {column} < timestamptz '294276-01-01 00:00:00+00' \
+             THEN {start} ELSE {column} END"
+        ))
+    }
+
+    fn render_start(&self, column: &str, terms: &mut Terms<'_>) -> Result<String, Problem> {
+        let zone = self.bind_zone(terms)?;
         match self.width {
             Width::Fixed(length) => {
-                if self.zone.is_some() {
-                    return Err(Problem::new(
-                        "is of a fixed length, which no time zone changes; name a zone with \
-                         day, week, month, quarter or year",
-                    ));
-                }
                 // A longer one would overflow in date_bin.
                 let most = Duration::from_secs(100 * 366 * 86_400);
                 if length.subsec_nanos() % 1_000 != 0 || length.is_zero() || length > most {
@@ -116,18 +121,99 @@ impl Bucket {
                     )));
                 }
                 let seconds = bound(terms.sql.argument(length.as_secs_f64()))?;
+                let length = format!("make_interval(secs => {seconds})");
+                let Some(zone) = zone else {
+                    return Ok(format!(
+                        "date_bin({length}, {column}, timestamptz '2001-01-01 00:00:00+00')"
+                    ));
+                };
+                // The start, as the clocks there show it.
+                let local = format!("{column} AT TIME ZONE {zone}");
+                let start = format!("date_bin({length}, {local}, timestamp '2001-01-01 00:00:00')");
+                // When clocks are set back, they show an hour twice. It is the one from which
+                // as much time has passed as the clocks say, if there is one.
+                let passed = format!("{column} - (({local}) - {start})");
                 Ok(format!(
-                    "date_bin(make_interval(secs => {seconds}), {column}, \
-                     timestamptz '2001-01-01 00:00:00+00')"
+                    "CASE WHEN ({passed}) AT TIME ZONE {zone} = {start} THEN {passed} \
+                     ELSE {start} AT TIME ZONE {zone} END"
                 ))
             }
             Width::Calendar(name) => {
-                let zone = self.zone.as_deref().unwrap_or("UTC").to_owned();
-                let zone = bound(terms.sql.argument(zone))?;
+                let zone = match zone {
+                    Some(zone) => zone,
+                    None => bound(terms.sql.argument("UTC"))?,
+                };
                 Ok(format!("date_trunc('{name}', {column}, {zone})"))
             }
         }
     }
+
+    /// Renders the seconds that the zone is east of UTC at a time; `None` without a zone.
+    pub(super) fn render_offset(
+        &self,
+        time: &str,
+        terms: &mut Terms<'_>,
+    ) -> Result<Option<String>, Problem> {
+        let zone = self.bind_zone(terms)?;
+        Ok(zone.map(|zone| {
+            format!(
+                "CASE WHEN isfinite({time}) THEN extract(epoch FROM (({time}) AT TIME ZONE {zone}) \
+                 - (({time}) AT TIME ZONE 'UTC'))::integer END"
+            )
+        }))
+    }
+
+    fn bind_zone(&self, terms: &mut Terms<'_>) -> Result<Option<String>, Problem> {
+        let Some(zone) = &self.zone else {
+            return Ok(None);
+        };
+        bound(terms.sql.argument(server_zone(zone)?)).map(Some)
+    }
+
+    /// Whether a zone is named.
+    pub(super) fn has_zone(&self) -> bool {
+        self.zone.is_some()
+    }
+}
+
+fn bound(bound: Result<String, Error>) -> Result<String, Problem> {
+    bound.map_err(|_| Problem::new("is not something that can be bound"))
+}
+
+/// Converts a time zone to the text by which PostgreSQL knows it.
+///
+/// PostgreSQL reads `+02:00` and `UTC+2` as POSIX does: west of UTC. An offset is converted,
+/// and other texts with one are rejected.
+fn server_zone(zone: &str) -> Result<String, Problem> {
+    /// Names of the IANA database that have a digit, besides those in `Etc/`.
+    const WITH_DIGIT: [&str; 7] = [
+        "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0", "GMT+0", "GMT-0",
+    ];
+    if zone.is_empty() {
+        return Err(Problem::new(
+            "names no time zone after @; write one such as day@Europe/Berlin, or nothing",
+        ));
+    }
+    if let Some(minutes) = time::offset(zone) {
+        let west = if minutes > 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        return Ok(format!("<ISO>{west}{hours:02}:{minutes:02}"));
+    }
+    let is_name = zone
+        .chars()
+        .all(|c| c.is_ascii_alphabetic() || "/_-".contains(c));
+    let has_digit = |name: &&str| name.eq_ignore_ascii_case(zone);
+    let is_etc = zone
+        .get(..4)
+        .is_some_and(|start| start.eq_ignore_ascii_case("etc/"));
+    if is_name || is_etc || WITH_DIGIT.iter().any(has_digit) {
+        return Ok(zone.to_owned());
+    }
+    Err(Problem::new(format!(
+        "{} is not a time zone; write a name such as Europe/Berlin, or an offset from UTC such as \
+         +02:00 (east) or -05:00",
+        Quoted(zone)
+    )))
 }
 
 impl FromStr for Bucket {
@@ -136,11 +222,18 @@ impl FromStr for Bucket {
     fn from_str(text: &str) -> Result<Self, Problem> {
         const EXPECTED: &str =
             "a length such as 30s, 5m, 1h or 7d, or day, week, month, quarter or year";
-        let unreadable = || Problem::unreadable(text, EXPECTED);
+        let unreadable = || match nearest(text, CALENDAR.into_iter()) {
+            Some(near) => Problem::new(format!(
+                "{} is not {EXPECTED}; did you mean {near}?",
+                Quoted(text)
+            )),
+            None => Problem::unreadable(text, EXPECTED),
+        };
         let (name, zone) = match text.split_once('@') {
             Some((name, zone)) => (name, Some(zone)),
             None => (text, None),
         };
+        zone.map(server_zone).transpose()?;
         let bucket = match CALENDAR.into_iter().find(|known| *known == name) {
             Some(name) => Self::calendar(name),
             None => {
@@ -206,6 +299,39 @@ pub(super) fn push_bucket<M: Model>(
     Ok(())
 }
 
+/// Appends the start of a bucket, and its offset from UTC if the bucket has a zone.
+pub(super) fn push_bucket_with_offset<M: Model>(
+    column: usize,
+    bucket: &Bucket,
+    terms: &mut Terms<'_>,
+) -> Result<(), Error> {
+    push_bucket::<M>(column, bucket, terms)?;
+    let column = &M::TABLE.columns[column];
+    let start = terms.list.last().cloned().unwrap_or_default();
+    let offset = bucket
+        .render_offset(&start, terms)
+        .map_err(|problem| Error::invalid_field(M::TABLE.name, column.name, problem))?;
+    if let Some(offset) = offset {
+        terms.push(column, offset);
+    }
+    Ok(())
+}
+
+/// Formats the start of a bucket as its zone shows it, `2026-03-29T00:00:00+01:00`.
+///
+/// A zone that is off by seconds, as before time was standardized, is shown in UTC.
+pub(super) fn text_in_zone(start: DateTime<Utc>, offset: Option<i32>) -> String {
+    match offset
+        .filter(|seconds| seconds % 60 == 0)
+        .and_then(FixedOffset::east_opt)
+    {
+        Some(zone) => start
+            .with_timezone(&zone)
+            .to_rfc3339_opts(SecondsFormat::AutoSi, false),
+        None => time::text(&start),
+    }
+}
+
 impl<M: Model> Selection<M> for Bucketed<M, NotNull> {
     type Row = DateTime<Utc>;
 
@@ -258,7 +384,22 @@ impl<M: Model, N> fmt::Debug for Bucketed<M, N> {
 mod tests {
     use std::time::Duration;
 
-    use super::Bucket;
+    use super::{Bucket, server_zone};
+
+    #[test]
+    fn offset_of_zone_is_east_of_utc() {
+        for (zone, posix) in [
+            ("+02:00", "<ISO>-02:00"),
+            ("-0530", "<ISO>+05:30"),
+            ("+05", "<ISO>-05:00"),
+            ("Z", "<ISO>+00:00"),
+            ("Europe/Berlin", "Europe/Berlin"),
+            ("Etc/GMT+2", "Etc/GMT+2"),
+            ("EST5EDT", "EST5EDT"),
+        ] {
+            assert_eq!(server_zone(zone).as_deref(), Ok(posix), "{zone}");
+        }
+    }
 
     #[test]
     fn bucket_parses_lengths_and_names() {
@@ -271,6 +412,7 @@ mod tests {
             read("day@Europe/Berlin"),
             Ok(Bucket::day().in_zone("Europe/Berlin"))
         );
+        assert_eq!(read("6h@+05:30"), Ok(Bucket::hours(6).in_zone("+05:30")));
         for invalid in [
             "",
             "m",
@@ -281,6 +423,13 @@ mod tests {
             "fortnight",
             "9µ",
             "99999999999999999d",
+            "day@",
+            "day@UTC+2",
+            "day@+25:00",
+            "day@CET-1CEST",
+            "day@XYZ5",
+            "day@<A>-2",
+            "day@Europe/Berlin;",
         ] {
             assert!(read(invalid).is_err(), "{invalid}");
         }

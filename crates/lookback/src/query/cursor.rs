@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::Datelike as _;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row as _};
 
 use super::order::OrderBy;
 use crate::db::Sql;
 use crate::error::Error;
+use crate::hash::fnv1a;
 use crate::model::{ColumnRole, Table};
-use crate::value::{ColumnType, Json, Parameter, Problem, Value};
+use crate::value::{ColumnType, Json, Parameter, Problem, StoredTime, Value};
 
 /// A position in a list: the next page is after it, the previous page before it.
 ///
@@ -21,8 +22,9 @@ use crate::value::{ColumnType, Json, Parameter, Problem, Value};
 /// return one. [`after`](super::QueryBuilder::after) and
 /// [`before`](super::QueryBuilder::before) accept it, also as text. The text has
 /// letters, digits, `-` and `_`, which fit into a URL. It contains the values that
-/// its record is ordered by, and anyone can decode it. It is valid for every query of
-/// the same table, order and search.
+/// its record is ordered by, and anyone can decode it. A value of more than 256 bytes
+/// is left out and read from the record. It is valid for every query of the same table,
+/// order and search.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(String);
 
@@ -31,6 +33,16 @@ pub struct Cursor(String);
 pub(super) enum PageStart {
     After(String),
     Before(String),
+}
+
+impl PageStart {
+    /// The setting, and the text of the cursor.
+    fn field_and_text(&self) -> (&'static str, &str) {
+        match self {
+            Self::After(cursor) => ("after", cursor),
+            Self::Before(cursor) => ("before", cursor),
+        }
+    }
 }
 
 /// A key of an order, as SQL, with the type of its values.
@@ -82,7 +94,8 @@ impl Cursor {
     ) -> Result<Self, sqlx::Error> {
         let mut values = Vec::with_capacity(keys.len());
         for (place, key) in keys.iter().enumerate() {
-            values.push(Value::read(row, &OrderKey::alias(place), key.ty)?.to_raw_json());
+            let value = KeyValue::read(row, &OrderKey::alias(place), key.ty)?;
+            values.push(shortened(value.to_json()));
         }
         let order = order_of(table, keys);
         Ok(Self::encode(&Json::Array(vec![
@@ -125,12 +138,163 @@ impl Cursor {
     }
 }
 
-/// Decodes the values of the keys from the text of a cursor.
-fn values(
+/// A value of a key.
+#[derive(Clone, Debug, PartialEq)]
+enum KeyValue {
+    /// A time as it is stored: a page starts exactly there, even beyond a `DateTime`.
+    Time(StoredTime),
+    Other(Value<'static>),
+}
+
+impl KeyValue {
+    fn read(row: &PgRow, name: &str, ty: ColumnType) -> Result<Self, sqlx::Error> {
+        if ty == ColumnType::Timestamptz {
+            let time: Option<StoredTime> = row.try_get(name)?;
+            return Ok(time.map_or(Self::Other(Value::Null), Self::Time));
+        }
+        Value::read(row, name, ty).map(Self::Other)
+    }
+
+    /// Converts the value to JSON, which [`from_json`](Self::from_json) reads.
+    fn to_json(&self) -> Json {
+        match self {
+            Self::Time(time) => {
+                let text = time.to_cursor_text();
+                let number = text.parse().map(Json::Number);
+                Json::Array(vec![number.unwrap_or(Json::String(text))])
+            }
+            Self::Other(value) => value.to_raw_json(),
+        }
+    }
+
+    fn from_json(json: &Json, ty: ColumnType) -> Option<Self> {
+        if ty != ColumnType::Timestamptz {
+            return Value::from_raw_json(json, ty)
+                .filter(is_storable)
+                .map(Self::Other);
+        }
+        match json.as_array()?.as_slice() {
+            [] => Some(Self::Other(Value::Null)),
+            [Json::String(text)] => StoredTime::from_cursor_text(text).map(Self::Time),
+            [Json::Number(number)] => StoredTime::from_cursor_text(number.as_str()).map(Self::Time),
+            _ => None,
+        }
+    }
+
+    /// Binds the value and returns its placeholder; `None` for NULL.
+    fn bind(&self, key: &OrderKey, sql: &mut Sql) -> Result<Option<String>, Error> {
+        let placeholder = match self {
+            Self::Other(Value::Null) => return Ok(None),
+            Self::Time(time) => sql.argument(*time)?,
+            Self::Other(value) => sql.argument(Parameter {
+                ty: key.ty,
+                value: value.clone(),
+            })?,
+        };
+        let cast = key.cast.map(|ty| format!("::{ty}")).unwrap_or_default();
+        Ok(Some(placeholder + &cast))
+    }
+}
+
+/// The largest value in a cursor, in bytes of its JSON.
+const MAX_VALUE: usize = 256;
+
+/// Replaces a large value by a string, its digest: the value is read from the record.
+fn shortened(value: Json) -> Json {
+    let text = value.to_string();
+    if text.len() > MAX_VALUE {
+        Json::String(digest(&text))
+    } else {
+        value
+    }
+}
+
+fn digest(text: &str) -> String {
+    format!("{}-{:016x}", text.len(), fnv1a(text.bytes()))
+}
+
+/// Reads the values that a cursor leaves out, from its record; `None` if it has all.
+///
+/// # Errors
+///
+/// [`Error::is_invalid`] if the record was deleted for good, or one of the values has
+/// changed: the position is not known any more.
+pub(super) async fn resolve(
     table: &'static Table,
-    keys: &[OrderKey],
-    text: &str,
-) -> Result<Vec<Value<'static>>, Problem> {
+    order: &[OrderBy],
+    start: &PageStart,
+    conn: &mut PgConnection,
+) -> Result<Option<PageStart>, Error> {
+    let (field, text) = start.field_and_text();
+    let keys = keys(table, order);
+    // `push_start` reports an invalid cursor.
+    let Ok(cursor) = Cursor::decode(table, text) else {
+        return Ok(None);
+    };
+    let (Some(values), true) = (
+        cursor[3]
+            .as_array()
+            .filter(|values| values.len() == keys.len()),
+        cursor[2].as_str() == Some(&order_of(table, &keys)),
+    ) else {
+        return Ok(None);
+    };
+    let id = values
+        .last()
+        .and_then(|id| KeyValue::from_json(id, ColumnType::Int8));
+    let (Some(KeyValue::Other(Value::Int8(id))), true) = (id, values.iter().any(Json::is_string))
+    else {
+        return Ok(None);
+    };
+    let columns = keys.iter().enumerate();
+    let columns = columns.map(|(place, key)| format!("{} AS {}", key.sql, OrderKey::alias(place)));
+    let mut sql = Sql::new(&format!(
+        "SELECT {} FROM {} WHERE {} = ",
+        columns.collect::<Vec<_>>().join(", "),
+        table.quoted(),
+        table.column_of(ColumnRole::Id).quoted()
+    ));
+    sql.bind(id)?;
+    let row = sql
+        .fetch_optional(conn)
+        .await
+        .map_err(|error| Error::from_driver(table, error))?;
+    let lost = || {
+        let problem = format!(
+            "is a cursor of record {id}, which has another value since, or is deleted; start \
+             again at the first page"
+        );
+        Error::invalid_field(table.name, field, problem)
+    };
+    let row = row.ok_or_else(lost)?;
+    let mut all = Vec::with_capacity(values.len());
+    for (place, (key, value)) in keys.iter().zip(values).enumerate() {
+        all.push(match value {
+            Json::String(wanted) => {
+                let value = KeyValue::read(&row, &OrderKey::alias(place), key.ty)?.to_json();
+                if digest(&value.to_string()) != *wanted {
+                    return Err(lost());
+                }
+                value
+            }
+            value => value.clone(),
+        });
+    }
+    let whole = Json::Array(vec![
+        cursor[0].clone(),
+        cursor[1].clone(),
+        cursor[2].clone(),
+        Json::Array(all),
+    ]);
+    let whole = Cursor::encode(&whole).to_string();
+    Ok(Some(match start {
+        PageStart::After(_) => PageStart::After(whole),
+        PageStart::Before(_) => PageStart::Before(whole),
+    }))
+}
+
+/// Decodes the values of the keys from the text of a cursor.
+fn values(table: &'static Table, keys: &[OrderKey], text: &str) -> Result<Vec<KeyValue>, Problem> {
     let json = Cursor::decode(table, text)?;
     let order = order_of(table, keys);
     if json[2].as_str() != Some(&order) {
@@ -142,13 +306,13 @@ fn values(
             "is a cursor of a list {of}; this one is ordered by {order}"
         )));
     }
-    let values: Option<Vec<Value<'static>>> = json[3]
+    let values: Option<Vec<KeyValue>> = json[3]
         .as_array()
         .filter(|values| values.len() == keys.len())
         .and_then(|values| {
             keys.iter()
                 .zip(values)
-                .map(|(key, value)| Value::from_raw_json(value, key.ty).filter(is_storable))
+                .map(|(key, value)| KeyValue::from_json(value, key.ty))
                 .collect()
         });
     values.ok_or_else(|| Problem::new("is a cursor that was changed, or cut"))
@@ -166,8 +330,6 @@ fn is_storable(value: &Value<'_>) -> bool {
         }
     }
     match value {
-        // PostgreSQL's range begins in 4714 BC; Lookback writes the years 1 to 9999.
-        Value::Timestamptz(time) => (-4_713..=294_275).contains(&time.year()),
         Value::Jsonb(json) => !has_nul(json),
         _ => true,
     }
@@ -185,10 +347,7 @@ pub(super) fn push_start(
     start: &PageStart,
     sql: &mut Sql,
 ) -> Result<(), Error> {
-    let (field, cursor) = match start {
-        PageStart::After(cursor) => ("after", cursor),
-        PageStart::Before(cursor) => ("before", cursor),
-    };
+    let (field, cursor) = start.field_and_text();
     let mut keys = keys(table, order);
     let values = values(table, &keys, cursor)
         .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
@@ -200,17 +359,7 @@ pub(super) fn push_start(
     let keys = keys.as_slice();
     let mut bound = Vec::with_capacity(keys.len());
     for (key, value) in keys.iter().zip(&values) {
-        bound.push(match value {
-            Value::Null => None,
-            value => {
-                let placeholder = sql.argument(Parameter {
-                    ty: key.ty,
-                    value: value.clone(),
-                })?;
-                let cast = key.cast.map(|ty| format!("::{ty}")).unwrap_or_default();
-                Some(placeholder + &cast)
-            }
-        });
+        bound.push(value.bind(key, sql)?);
     }
     sql.push(" AND (");
     sql.push(&condition(keys, &bound));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgRow;
-use sqlx::{Row as _, ValueRef as _};
+use sqlx::{PgConnection, Row as _, ValueRef as _};
 
 use super::create::not_found;
 use super::cursor::{self, Cursor, OrderKey, PageStart};
@@ -16,7 +16,7 @@ use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{ColumnRole, Model};
 use crate::value::Hidden;
-use crate::value::{ColumnValue, Json};
+use crate::value::{ColumnValue, Json, Shown};
 
 impl<M: Model> QueryBuilder<M> {
     /// Reads the record with this id.
@@ -93,9 +93,18 @@ impl<M: Model> QueryBuilder<M> {
             return Ok(self.first(db).await?.is_some());
         }
         self.check_page()?;
+        let mut session = db.into().limited(self.timeout).await?;
+        let found = self.exists_on(session.conn()).await;
+        session.end(table, found).await
+    }
+
+    async fn exists_on(&self, conn: &mut PgConnection) -> Result<bool, Error> {
+        let table = M::TABLE;
+        let resolved = self.resolved(conn).await?;
+        let start = resolved.as_ref().unwrap_or(self).start.as_ref();
         let mut sql = Sql::new(&format!("SELECT EXISTS (SELECT FROM {}", table.quoted()));
         self.push_where(&mut sql)?;
-        if let Some(start) = &self.start {
+        if let Some(start) = start {
             cursor::push_start(table, &self.order(), start, &mut sql)?;
         }
         // A page with limit 0 has no record.
@@ -104,12 +113,11 @@ impl<M: Model> QueryBuilder<M> {
         sql.push(" OFFSET ");
         sql.bind(i64::try_from(self.offset).unwrap_or(i64::MAX))?;
         sql.push(")");
-        let mut session = db.into().limited(self.timeout).await?;
         let row = sql
-            .fetch_optional(session.conn())
+            .fetch_optional(conn)
             .await
-            .map_err(|error| Error::from_driver(table, error));
-        Ok(match session.end(table, row).await? {
+            .map_err(|error| Error::from_driver(table, error))?;
+        Ok(match row {
             Some(row) => row.try_get(0)?,
             None => false,
         })
@@ -189,12 +197,28 @@ impl<M: Model> QueryBuilder<M> {
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
         let fenced = self.is_fenced(session.conn()).await?;
-        let rows = self
+        let resolved = self.resolved(session.conn()).await?;
+        let rows = resolved
+            .as_ref()
+            .unwrap_or(self)
             .list_statement(shape, fenced)?
             .fetch_all(session.conn())
             .await
             .map_err(|error| Error::from_driver(M::TABLE, error))?;
         self.page_of_rows(shape, &rows)
+    }
+
+    /// Returns the query with a start that has all values of its cursor; `None` if this one
+    /// has them.
+    pub(super) async fn resolved(&self, conn: &mut PgConnection) -> Result<Option<Self>, Error> {
+        let Some(start) = &self.start else {
+            return Ok(None);
+        };
+        let start = cursor::resolve(M::TABLE, &self.order(), start, conn).await?;
+        Ok(start.map(|start| Self {
+            start: Some(start),
+            ..self.clone()
+        }))
     }
 
     /// Returns the statement that reads a page and its total.
@@ -420,7 +444,7 @@ pub fn read_json<T: ColumnValue + serde::Serialize>(
     name: &str,
 ) -> Result<Json, sqlx::Error> {
     let value: T = read(row, name)?;
-    Json::from_serialize(&value).map_err(|error| undecodable(name, error.into()))
+    Json::from_serialize(&Shown(&value)).map_err(|error| undecodable(name, error.into()))
 }
 
 /// Reads a hidden column, which may be missing from the row; used by generated

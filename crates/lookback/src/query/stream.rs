@@ -74,11 +74,24 @@ where
     S::Row: 'c,
 {
     let statement = query.statement(&shape);
+    let query = query.clone();
     let slot = Slot::default();
     let filled = Arc::clone(&slot);
     let work = async move {
         let mut session = CloseOnDrop::new(db.session().await?);
-        let mut rows = statement?.fetch(session.conn());
+        let statement = match query.resolved(session.conn()).await {
+            Ok(None) => statement,
+            Ok(Some(resolved)) => resolved.statement(&shape),
+            Err(error) => Err(error),
+        };
+        let statement = match statement {
+            Ok(statement) => statement,
+            Err(error) => {
+                session.release();
+                return Err(error);
+            }
+        };
+        let mut rows = statement.fetch(session.conn());
         let read = loop {
             match poll_fn(|context| rows.as_mut().poll_next(context)).await {
                 None => break Ok(()),

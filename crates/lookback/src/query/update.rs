@@ -12,6 +12,7 @@ use crate::error::{Error, FieldError};
 use crate::model::encoder_texts;
 use crate::model::{ColumnRole, ColumnValues, Model, Table, check};
 use crate::search::index::Changes;
+use crate::value::time::infinity_name;
 use crate::value::{ColumnValue, Value};
 use crate::write::{now, search_values};
 
@@ -294,8 +295,9 @@ impl<M: Model> QueryBuilder<M> {
         match changed.await {
             Ok(None) => not_found(table, id),
             Ok(Some(changed)) => {
-                let text = |time: chrono::DateTime<chrono::Utc>| {
-                    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+                let text = |time: chrono::DateTime<chrono::Utc>| match infinity_name(&time) {
+                    Some(name) => name.to_owned(),
+                    None => time.to_rfc3339_opts(SecondsFormat::Micros, true),
                 };
                 Error::conflict(FieldError::new(
                     table.column_of(ColumnRole::UpdatedAt).name,
@@ -360,8 +362,18 @@ fn push_changes(
     let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
     sql.push(&format!("{updated_at} = greatest("));
     sql.bind(now())?;
-    sql.push(&format!(", {updated_at} + interval '1 microsecond')"));
+    let kept = addable_time(&updated_at);
+    sql.push(&format!(", {kept} + interval '1 microsecond')"));
     Ok(())
+}
+
+/// A time in SQL, or NULL for one to which PostgreSQL adds nothing: an infinity, or its last
+/// year.
+pub(super) fn addable_time(time: &str) -> String {
+    format!(
+        "CASE WHEN isfinite({time}) AND {time} < timestamptz '294276-01-01 00:00:00+00' \
+         THEN {time} END"
+    )
 }
 
 /// The embedding after changes of a record with the search fields `kept`.

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use sqlx::Row as _;
 
 use super::create::STORED_RECORD;
+use super::update::addable_time;
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
@@ -112,8 +113,8 @@ impl<M: Model> QueryBuilder<M> {
         // Always later than the time of an insert, which distinguishes the two.
         let updated_at = table.column_of(ColumnRole::UpdatedAt).quoted();
         sql.push(&format!(
-            "{updated_at} = greatest(excluded.{updated_at}, kept.{updated_at}) \
-             + interval '1 microsecond'"
+            "{updated_at} = greatest(excluded.{updated_at}, {}) + interval '1 microsecond'",
+            addable_time(&format!("kept.{updated_at}"))
         ));
         let deleted_at = table.column_of(ColumnRole::DeletedAt).quoted();
         match self.deleted {

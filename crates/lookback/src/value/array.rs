@@ -75,7 +75,7 @@ impl ArrayElement for String {
 
 impl ArrayElement for DateTime<Utc> {
     fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        super::time::from_binary(bytes)
+        super::StoredTime::from_binary(bytes).map(super::StoredTime::time)
     }
 }
 

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::Postgres;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgValueFormat, PgValueRef};
+use sqlx::postgres::PgValueRef;
 
-use super::{ColumnType, Json, Problem, Value};
+use super::{ColumnType, Json, Problem, StoredTime, Value, time};
 
 /// A Rust type that a column can store; `Option` makes the column nullable.
 ///
@@ -178,9 +178,11 @@ impl ColumnValue for f64 {
     }
 
     fn from_text(text: &str) -> Result<Self, Problem> {
+        // A number with digits is not infinite, but too large.
+        let is_word = !text.contains(|c: char| c.is_ascii_digit());
         text.parse()
             .ok()
-            .filter(|number: &Self| number.is_finite())
+            .filter(|number: &Self| number.is_finite() || is_word)
             .ok_or_else(|| Problem::unreadable(text, "a number"))
     }
 
@@ -218,17 +220,19 @@ impl ColumnValue for DateTime<Utc> {
     }
 
     fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        if value.format() != PgValueFormat::Binary {
-            return <Self as sqlx::Decode<'_, Postgres>>::decode(value);
-        }
-        super::time::from_binary(value.as_bytes()?)
+        <StoredTime as sqlx::Decode<'_, Postgres>>::decode(value).map(StoredTime::time)
     }
 
     fn from_text(text: &str) -> Result<Self, Problem> {
         const EXPECTED: &str = "a time with its zone, such as 2026-01-31T08:30:00Z";
-        DateTime::parse_from_rfc3339(text)
-            .map(|time| to_microseconds(time.to_utc()))
-            .map_err(|_| Problem::unreadable(text, EXPECTED))
+        time::from_text(text).ok_or_else(|| {
+            if time::from_text(&format!("{text}Z")).is_some() {
+                return Problem::new(format!(
+                    "`{text}` has no time zone; write {text}Z for UTC, or an offset such as +01:00"
+                ));
+            }
+            Problem::unreadable(text, EXPECTED)
+        })
     }
 
     fn from_json(json: Json) -> Result<Self, Problem> {
@@ -260,5 +264,8 @@ impl ColumnValue for Json {
 
 /// Truncates a time to whole microseconds, the precision of PostgreSQL.
 pub(crate) fn to_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {
-    time.trunc_subsecs(6)
+    match time::infinity_name(&time) {
+        Some(_) => time,
+        None => time.trunc_subsecs(6),
+    }
 }

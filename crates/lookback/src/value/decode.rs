@@ -3,7 +3,7 @@
 
 use sqlx::error::BoxDynError;
 
-use super::{ColumnType, Json, Value, array, time};
+use super::{ColumnType, Json, StoredTime, Value, array};
 
 impl<'a> Value<'a> {
     /// Decodes the binary form of a value that is not NULL.
@@ -16,7 +16,7 @@ impl<'a> Value<'a> {
             ColumnType::Text | ColumnType::Enum(_) => {
                 Self::Text(std::str::from_utf8(bytes)?.into())
             }
-            ColumnType::Timestamptz => Self::Timestamptz(time::from_binary(bytes)?),
+            ColumnType::Timestamptz => Self::Timestamptz(StoredTime::from_binary(bytes)?.time()),
             ColumnType::Jsonb => {
                 let text = bytes.strip_prefix(&[1]).ok_or("jsonb of another version")?;
                 Self::Jsonb(std::borrow::Cow::Owned(Json::from_slice(text)?))

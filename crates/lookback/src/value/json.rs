@@ -272,9 +272,9 @@ impl<'r> Decode<'r, Postgres> for Json {
         // before it.
         let is_jsonb = *value.type_info() == Self::type_info();
         match (value.format(), value.as_bytes()?) {
-            (PgValueFormat::Binary, [1, text @ ..]) if is_jsonb => Ok(Self::from_slice(text)?),
+            (PgValueFormat::Binary, [1, text @ ..]) if is_jsonb => Ok(parse::parse_stored(text)?),
             (PgValueFormat::Binary, _) if is_jsonb => Err("unknown version of jsonb".into()),
-            (_, text) => Ok(Self::from_slice(text)?),
+            (_, text) => Ok(parse::parse_stored(text)?),
         }
     }
 }

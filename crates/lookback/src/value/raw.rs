@@ -10,7 +10,9 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgRow, PgValueRef};
 use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
 
-use super::{ArrayElement, ColumnType, ColumnValue as _, Json, JsonNumber, Value};
+use super::{
+    ArrayElement, ColumnType, ColumnValue as _, Json, JsonNumber, StoredTime, Value, time,
+};
 
 impl Value<'static> {
     /// Reads a column of this type from a row.
@@ -74,9 +76,11 @@ impl Value<'static> {
                 .filter(|text| !text.contains('\0'))
                 .map(|text| Self::Text(text.to_owned().into())),
             ColumnType::Timestamptz => value
-                .as_i64()
-                .and_then(DateTime::from_timestamp_micros)
-                .map(Self::Timestamptz),
+                .as_str()
+                .map(str::to_owned)
+                .or_else(|| value.is_number().then(|| value.to_string()))
+                .and_then(|text| StoredTime::from_cursor_text(&text))
+                .map(|stored| Self::Timestamptz(stored.time())),
             ColumnType::Jsonb => Some(Self::Jsonb(std::borrow::Cow::Owned(value.clone()))),
             ColumnType::Bytea => value
                 .as_str()
@@ -130,7 +134,8 @@ impl Value<'_> {
     /// Converts the value to JSON: an empty array for NULL, otherwise an array
     /// of one.
     ///
-    /// A time is a number of microseconds since 1970, and bytes are base64.
+    /// A time is a number of microseconds since 1970 or the name of an infinity, and
+    /// bytes are base64.
     pub(crate) fn to_raw_json(&self) -> Json {
         match self {
             Self::Null => Json::Array(Vec::new()),
@@ -150,7 +155,10 @@ impl Value<'_> {
             Self::Int8(value) => Json::from(*value),
             Self::Float8(value) => number(*value),
             Self::Text(text) => Json::from(text.as_ref()),
-            Self::Timestamptz(time) => Json::from(time.timestamp_micros()),
+            Self::Timestamptz(time) => match time::infinity_name(time) {
+                Some(name) => Json::from(name),
+                None => Json::from(time.timestamp_micros()),
+            },
             Self::Jsonb(json) => json.as_ref().clone(),
             Self::Bytea(bytes) => Json::from(BASE64.encode(bytes)),
             Self::Vector(numbers) => {

@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chrono::SecondsFormat;
 
-use super::{Json, Value};
+use super::shown::{json_of_float, non_finite_name};
+use super::{Json, Value, time};
 
 pub(crate) fn text_of(value: &Value<'_>) -> String {
     match value {
@@ -12,9 +12,12 @@ pub(crate) fn text_of(value: &Value<'_>) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int4(number) => number.to_string(),
         Value::Int8(number) => number.to_string(),
-        Value::Float8(number) => number.to_string(),
+        Value::Float8(number) => match non_finite_name(*number) {
+            Some(name) => name.to_owned(),
+            None => number.to_string(),
+        },
         Value::Text(text) => text.clone().into_owned(),
-        Value::Timestamptz(time) => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+        Value::Timestamptz(time) => time::text(time),
         Value::Jsonb(json) => json.to_string(),
         Value::Bytea(bytes) => BASE64.encode(bytes),
         Value::Vector(numbers) => {
@@ -30,7 +33,7 @@ fn json_of(value: &Value<'_>) -> Json {
         Value::Bool(value) => Json::from(*value),
         Value::Int4(number) => Json::from(*number),
         Value::Int8(number) => Json::from(*number),
-        Value::Float8(number) => Json::from(*number),
+        Value::Float8(number) => json_of_float(*number),
         other => Json::String(text_of(other)),
     }
 }

@@ -1,37 +1,107 @@
-//! Parsing of times in filters: absolute, or relative to now.
+//! Times: parsing of their text, absolute or relative to now, and their stored form.
+//!
+//! PostgreSQL stores `infinity` and `-infinity`, and the years from 4714 BC to 294276.
+//! A `DateTime` ends before that: its least and greatest values stand for the two
+//! infinities, and a finite time beyond them is read as the last microsecond before.
 
-use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{
+    DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, SubsecRound as _,
+    TimeDelta, Utc,
+};
+use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueFormat, PgValueRef};
+use sqlx::{Decode, Encode, Postgres, Type};
 
-use super::{Problem, to_microseconds};
+use super::Problem;
 
 /// The accepted formats of a time, for error messages.
 pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-31 (midnight UTC), \
-     -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, or seconds or milliseconds \
-     since 1970";
+     -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, infinity, or seconds or \
+     milliseconds since 1970";
 
-/// Checks that RFC 3339 can express a time. Otherwise its text could not be
-/// parsed.
-pub(crate) fn time_problem(time: &chrono::DateTime<chrono::Utc>) -> Option<&'static str> {
-    (!(1..=9999).contains(&time.year())).then_some("must be in the years 1 to 9999")
+const INFINITY: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
+const NEGATIVE_INFINITY: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
+
+/// The last microsecond of a `DateTime`; `INFINITY` is some nanoseconds later.
+const LAST: DateTime<Utc> = match DateTime::from_timestamp_micros(INFINITY.timestamp_micros()) {
+    Some(time) => time,
+    None => INFINITY,
+};
+
+/// The first time that PostgreSQL stores, in microseconds since 2000: 24 November 4714 BC.
+const FIRST: i64 = -211_813_488_000_000_000;
+
+/// The first time after those that PostgreSQL stores: the year 294277.
+const END: i64 = 9_223_371_331_200_000_000;
+
+/// Microseconds from 1970 to 2000, from which PostgreSQL counts (its source,
+/// `datatype/timestamp.h`).
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// The name of an infinite time; `None` for a finite one.
+pub(crate) fn infinity_name(time: &DateTime<Utc>) -> Option<&'static str> {
+    if *time == INFINITY {
+        Some("infinity")
+    } else if *time == NEGATIVE_INFINITY {
+        Some("-infinity")
+    } else {
+        None
+    }
+}
+
+fn named_infinity(text: &str) -> Option<DateTime<Utc>> {
+    match text {
+        "infinity" => Some(INFINITY),
+        "-infinity" => Some(NEGATIVE_INFINITY),
+        _ => None,
+    }
+}
+
+/// Formats a time in RFC 3339, or as `infinity` or `-infinity`. A year before 0 or after
+/// 9999 has its sign before it.
+pub(crate) fn text(time: &DateTime<Utc>) -> String {
+    match infinity_name(time) {
+        Some(name) => name.to_owned(),
+        None => time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+    }
+}
+
+/// Truncates a time to microseconds; `None` for the one that stands for `-infinity`.
+fn finite(time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    Some(time.trunc_subsecs(6)).filter(|time| *time != NEGATIVE_INFINITY)
+}
+
+/// Parses a time with its zone, and the other texts that [`text`] formats.
+pub(crate) fn from_text(text: &str) -> Option<DateTime<Utc>> {
+    let rfc3339 = || DateTime::parse_from_rfc3339(text).ok();
+    let signed = || {
+        text.starts_with(['+', '-'])
+            .then(|| absolute(text))
+            .flatten()
+    };
+    named_infinity(text)
+        .or_else(|| rfc3339().and_then(|time| finite(time.to_utc())))
+        .or_else(|| signed().and_then(finite))
+}
+
+/// Checks that PostgreSQL can store a time.
+pub(crate) fn time_problem(time: &DateTime<Utc>) -> Option<&'static str> {
+    StoredTime::new(*time)
+        .is_none()
+        .then_some("must not be before 24 November 4714 BC, the first day that PostgreSQL stores")
 }
 
 /// Parses a time. Relative times are relative to `now`.
 pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Problem> {
-    let midnight = |days: u64| {
-        let date = now.date_naive().checked_sub_days(Days::new(days));
-        date.map(|date| date.and_time(NaiveTime::MIN).and_utc())
-    };
-    let time = match text {
-        "now" => Some(now),
-        "today" => midnight(0),
-        "yesterday" => midnight(1),
-        _ => absolute(text)
-            .or_else(|| date(text))
-            .or_else(|| epoch(text))
-            .or_else(|| relative(text, now)),
-    };
-    match time.map(to_microseconds) {
+    if let Some(time) = named_infinity(text) {
+        return Ok(time);
+    }
+    let time = absolute(text)
+        .or_else(|| date(text))
+        .or_else(|| epoch(text))
+        .or_else(|| read_relative(text, now));
+    match time.and_then(finite) {
         Some(time) => match time_problem(&time) {
             None => Ok(time),
             Some(problem) => Err(Problem::new(problem)),
@@ -42,8 +112,56 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Prob
                 "`{text}` has a space where + was; in a URL, write %2B for +"
             )))
         }
+        None if absolute(&format!("{text}Z")).is_some() => Err(Problem::new(format!(
+            "`{text}` has no time zone; write {text}Z for UTC, or an offset such as +01:00"
+        ))),
+        None if has_named_zone(text) => Err(Problem::new(format!(
+            "`{text}` has a time zone by name; write its offset from UTC at that time, such as \
+             +01:00"
+        ))),
         None => Err(Problem::unreadable(text, FORMS)),
     }
+}
+
+/// Whether a date and a time are followed by the name of a zone: `2026-01-31 08:30 CET`.
+fn has_named_zone(text: &str) -> bool {
+    let Some(clock) = text
+        .get(10..)
+        .and_then(|rest| rest.strip_prefix(['T', 't', ' ']))
+    else {
+        return false;
+    };
+    let is_clock = |c: char| c.is_ascii_digit() || matches!(c, ':' | '.');
+    let zone = clock.trim_start_matches(is_clock);
+    calendar(&text[..10]).is_some()
+        && zone.len() < clock.len()
+        && zone.len() < 40
+        && zone
+            .trim_start_matches([' ', '['])
+            .starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// Parses a time relative to now: `now`, `today`, `yesterday`, or a distance such as `-15m`.
+pub(crate) fn read_relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let midnight = |days: u64| {
+        let date = now.date_naive().checked_sub_days(Days::new(days));
+        date.map(|date| date.and_time(NaiveTime::MIN).and_utc())
+    };
+    match text {
+        "now" => Some(now),
+        "today" => midnight(0),
+        "yesterday" => midnight(1),
+        _ => relative(text, now),
+    }
+}
+
+/// Whether a text starts as a date does: with a year and a month.
+pub(crate) fn starts_with_date(text: &str) -> bool {
+    let is_date = |c: (usize, u8)| match c.0 {
+        4 => c.1 == b'-',
+        _ => c.1.is_ascii_digit(),
+    };
+    text.len() >= 7 && text.bytes().take(7).enumerate().all(is_date)
 }
 
 /// Parses a date and time in ISO 8601 with a zone.
@@ -51,11 +169,10 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Prob
 /// `T`, `t` or a space separates the two. Seconds and their fraction are
 /// optional. The zone is `Z`, `z`, `+01:00`, `+0100` or `+01`.
 fn absolute(text: &str) -> Option<DateTime<Utc>> {
-    if !text.is_ascii() || text.len() < 17 {
+    if !text.is_ascii() {
         return None;
     }
-    let (day, rest) = text.split_at(10);
-    let rest = rest.strip_prefix(['T', 't', ' '])?;
+    let (day, rest) = text.split_once(['T', 't', ' '])?;
     let at = rest.find(['Z', 'z', '+', '-'])?;
     let (clock, zone) = rest.split_at(at);
     let clock = ["%H:%M:%S%.f", "%H:%M"]
@@ -68,11 +185,15 @@ fn absolute(text: &str) -> Option<DateTime<Utc>> {
 }
 
 /// Parses a zone, and returns minutes east of UTC.
-fn offset(zone: &str) -> Option<i64> {
+pub(crate) fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "Z" | "z") {
         return Some(0);
     }
-    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    let sign = match zone.chars().next()? {
+        '-' => -1,
+        '+' => 1,
+        _ => return None,
+    };
     let digits = zone.get(1..)?;
     let (hours, minutes) = match digits.len() {
         2 => (digits, "00"),
@@ -94,10 +215,20 @@ fn date(text: &str) -> Option<DateTime<Utc>> {
     Some(calendar(text)?.and_time(NaiveTime::MIN).and_utc())
 }
 
-/// Parses `2026-01-31`. It must have ten characters: a year of two digits is a
-/// mistake.
+/// Parses `2026-01-31`. The year must have four digits: one of two digits is a
+/// mistake. As in ISO 8601, a year before 0 and one after 9999 have a sign.
 fn calendar(text: &str) -> Option<NaiveDate> {
-    (text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()))
+    let (sign, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (text.as_bytes().first().copied(), digits),
+        None => (None, text),
+    };
+    let year = digits.find('-')?;
+    let is_year = match sign {
+        None => year == 4,
+        Some(b'-') => (4..=6).contains(&year),
+        Some(_) => (5..=6).contains(&year),
+    };
+    (is_year && digits.len() == year + 6 && digits.starts_with(|c: char| c.is_ascii_digit()))
         .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
         .flatten()
 }
@@ -146,22 +277,101 @@ fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     now.checked_add_signed(TimeDelta::try_seconds(sign * seconds)?)
 }
 
-/// Decodes a time from PostgreSQL's binary format.
+/// A time as PostgreSQL stores it: microseconds since 2000, or an infinity.
 ///
-/// The driver's own decoding panics at `infinity`, which is the largest number.
-pub(super) fn from_binary(bytes: &[u8]) -> Result<DateTime<Utc>, BoxDynError> {
-    // Microseconds since 2000-01-01 (PostgreSQL's source, datatype/timestamp.h).
-    const EPOCH: i64 = 946_684_800_000_000;
-    let microseconds = i64::from_be_bytes(bytes.try_into()?);
-    microseconds
-        .checked_add(EPOCH)
-        .and_then(DateTime::from_timestamp_micros)
-        .ok_or_else(|| "the time is infinity, or beyond what can be read".into())
+/// It holds every time that the server sends. The driver's own decoding of a `DateTime`
+/// panics at `infinity`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StoredTime(i64);
+
+impl StoredTime {
+    /// Converts a time; `None` if PostgreSQL cannot store it.
+    pub(crate) fn new(time: DateTime<Utc>) -> Option<Self> {
+        if time == INFINITY {
+            Some(Self(i64::MAX))
+        } else if time == NEGATIVE_INFINITY {
+            Some(Self(i64::MIN))
+        } else {
+            Self::finite(time.timestamp_micros().checked_sub(EPOCH)?)
+        }
+    }
+
+    fn finite(microseconds: i64) -> Option<Self> {
+        (FIRST..END)
+            .contains(&microseconds)
+            .then_some(Self(microseconds))
+    }
+
+    /// Converts to the nearest `DateTime`.
+    pub(crate) fn time(self) -> DateTime<Utc> {
+        match self.0 {
+            i64::MAX => INFINITY,
+            i64::MIN => NEGATIVE_INFINITY,
+            microseconds => microseconds
+                .checked_add(EPOCH)
+                .and_then(DateTime::from_timestamp_micros)
+                .unwrap_or(LAST),
+        }
+    }
+
+    pub(super) fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
+        Ok(Self(i64::from_be_bytes(bytes.try_into()?)))
+    }
+
+    /// Formats the time for a cursor: microseconds since 1970, or the name of an infinity.
+    pub(crate) fn to_cursor_text(self) -> String {
+        match self.0 {
+            i64::MAX => "infinity".to_owned(),
+            i64::MIN => "-infinity".to_owned(),
+            microseconds => (i128::from(microseconds) + i128::from(EPOCH)).to_string(),
+        }
+    }
+
+    /// Parses the text that [`to_cursor_text`](Self::to_cursor_text) formats.
+    pub(crate) fn from_cursor_text(text: &str) -> Option<Self> {
+        if let Some(time) = named_infinity(text) {
+            return Self::new(time);
+        }
+        let microseconds = text.parse::<i128>().ok()? - i128::from(EPOCH);
+        Self::finite(i64::try_from(microseconds).ok()?)
+    }
+}
+
+impl Type<Postgres> for StoredTime {
+    fn type_info() -> PgTypeInfo {
+        <DateTime<Utc> as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(ty: &PgTypeInfo) -> bool {
+        <DateTime<Utc> as Type<Postgres>>::compatible(ty)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for StoredTime {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        match value.format() {
+            PgValueFormat::Binary => Self::from_binary(value.as_bytes()?),
+            PgValueFormat::Text => {
+                let time = match named_infinity(value.as_str()?) {
+                    Some(time) => time,
+                    None => <DateTime<Utc> as Decode<'_, Postgres>>::decode(value)?,
+                };
+                Self::new(time).ok_or_else(|| "the time is beyond what can be read".into())
+            }
+        }
+    }
+}
+
+impl Encode<'_, Postgres> for StoredTime {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        buffer.extend_from_slice(&self.0.to_be_bytes());
+        Ok(IsNull::No)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::read;
+    use super::{END, EPOCH, FIRST, StoredTime, from_text, read, text};
 
     #[test]
     fn read_of_any_time_format_returns_its_time() {
@@ -203,6 +413,42 @@ mod tests {
         same("+2h", "2026-03-01T12:20:30.123456Z");
         same("-1d", "2026-02-28T10:20:30.123456Z");
         same("-2w", "2026-02-15T10:20:30.123456Z");
+        same("-0043-03-15", "-0043-03-15T00:00:00Z");
+        same("-4713-11-24T00:00:00Z", "-4713-11-24T00:00:00Z");
+        same("+12345-01-02T03:04:05+01:00", "+12345-01-02T02:04:05Z");
+    }
+
+    #[test]
+    fn text_of_any_stored_time_is_read_as_that_time() {
+        let now = chrono::Utc::now();
+        let stored = [i64::MIN, FIRST, -1, 0, EPOCH, i64::MAX].map(StoredTime);
+        let texts = stored.map(|time| text(&time.time()));
+        insta::assert_snapshot!(texts.join("\n"));
+        for (time, text) in stored.into_iter().zip(&texts) {
+            assert_eq!(
+                from_text(text).and_then(StoredTime::new),
+                Some(time),
+                "{text}"
+            );
+            let read = read(text, now).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(StoredTime::new(read), Some(time), "{text}");
+            let cursor = time.to_cursor_text();
+            assert_eq!(
+                StoredTime::from_cursor_text(&cursor),
+                Some(time),
+                "{cursor}"
+            );
+        }
+        // Beyond a `DateTime`: read as its last microsecond, which is not infinity.
+        let last = StoredTime(END - 1);
+        assert_eq!(text(&last.time()), "+262142-12-31T23:59:59.999999Z");
+        assert_eq!(
+            StoredTime::from_cursor_text(&last.to_cursor_text()),
+            Some(last)
+        );
+        for beyond in ["9224318016000000000", "-210866803200000001", "", "inf"] {
+            assert_eq!(StoredTime::from_cursor_text(beyond), None, "{beyond}");
+        }
     }
 
     #[test]
@@ -229,12 +475,18 @@ mod tests {
             "--1h",
             "-99999999999999999999d",
             "-9223372036854775807w",
-            "-999999d",
+            "-9999999d",
             "1769848200.",
             ".5",
             "-1769848200",
             "176984820000000000",
-            "infinity",
+            "Infinity",
+            "inf",
+            "12345-01-01",
+            "+0043-01-01",
+            "-43-01-01",
+            "-4713-11-23",
+            "-262143-01-01",
             "ünï-01-31T08:30Z",
             "2026-01-31T08:30:00Zzz",
             "９",
@@ -246,8 +498,11 @@ mod tests {
         insta::assert_snapshot!(
             [
                 error("noon"),
-                error("-999999d"),
-                error("2026-01-31T08:30:00 01:00")
+                error("-9999999d"),
+                error("2026-01-31T08:30:00 01:00"),
+                error("2026-01-31T08:30:00"),
+                error("2026-01-31 08:30 Europe/Berlin"),
+                error("2026-01-31T08:30:00[Europe/Berlin]")
             ]
             .join("\n")
         );

@@ -283,16 +283,140 @@ async fn bucket_in_zone_starts_days_at_local_midnight() {
         refused(Bucket::every(Duration::ZERO)).await,
         refused(Bucket::every(Duration::from_nanos(1_500))).await,
         refused(Bucket::hours(u32::MAX)).await,
-        refused(Bucket::hours(1).in_zone("Europe/Berlin")).await,
+        refused(Bucket::hours(1).in_zone("UTC+2")).await,
+        refused(Bucket::day().in_zone("")).await,
         refused(Bucket::day().in_zone("Europe/Atlantis'; DROP TABLE logs")).await,
+        refused(Bucket::day().in_zone("Europe/Atlantis")).await,
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
     timestamp: 0ns is not a length in whole microseconds from 1 µs to 100 years
     timestamp: 1.5µs is not a length in whole microseconds from 1 µs to 100 years
     timestamp: 15461882262000s is not a length in whole microseconds from 1 µs to 100 years
-    timestamp: is of a fixed length, which no time zone changes; name a zone with day, week, month, quarter or year
-    group_by: time zone "Europe/Atlantis'; DROP TABLE logs" not recognized
+    timestamp: `UTC+2` is not a time zone; write a name such as Europe/Berlin, or an offset from UTC such as +02:00 (east) or -05:00
+    timestamp: names no time zone after @; write one such as day@Europe/Berlin, or nothing
+    timestamp: `Europe/Atlantis\'; DROP TABLE logs` is not a time zone; write a name such as Europe/Berlin, or an offset from UTC such as +02:00 (east) or -05:00
+    group_by: time zone "Europe/Atlantis" not recognized
     "#);
+}
+
+/// The start of each bucket as text, with the number of its records.
+async fn starts(pool: &PgPool, key: &str) -> Vec<(String, i64)> {
+    let groups = RequestSnapshot::records().group_by_text(&[key]).unwrap();
+    let count = TextMeasures::parse::<RequestSnapshot>(&["count"]).unwrap();
+    let groups = groups.aggregate(pool, count).await.unwrap();
+    let each = groups.into_iter().map(|(key_values, measures)| {
+        (
+            key_values[key].as_str().unwrap().to_owned(),
+            measures["count"].as_i64().unwrap(),
+        )
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn bucket_with_offset_starts_and_is_shown_as_iso_8601_says() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    // From 20:00 UTC of 28 March.
+    let rows: Vec<Row> = (0..24)
+        .map(|hour| (None, None, None, hour * 3_600))
+        .collect();
+    insert(pool, &rows).await;
+    for (key, expected) in [
+        (
+            "timestamp__day@+02:00",
+            vec![
+                ("2026-03-28T00:00:00+02:00", 2),
+                ("2026-03-29T00:00:00+02:00", 22),
+            ],
+        ),
+        (
+            "timestamp__day@-0530",
+            vec![
+                ("2026-03-28T00:00:00-05:30", 10),
+                ("2026-03-29T00:00:00-05:30", 14),
+            ],
+        ),
+        (
+            "timestamp__12h@+05:30",
+            vec![
+                ("2026-03-29T00:00:00+05:30", 11),
+                ("2026-03-29T12:00:00+05:30", 12),
+                ("2026-03-30T00:00:00+05:30", 1),
+            ],
+        ),
+    ] {
+        let expected = expected
+            .iter()
+            .map(|(at, lines)| ((*at).to_owned(), *lines));
+        assert_eq!(
+            starts(pool, key).await,
+            expected.collect::<Vec<_>>(),
+            "{key}"
+        );
+    }
+    assert_eq!(
+        starts(pool, "timestamp__day@Z").await,
+        starts(pool, "timestamp__day@+00:00").await
+    );
+    assert_eq!(
+        starts(pool, "timestamp__day").await,
+        [
+            ("2026-03-28T00:00:00Z".to_owned(), 4),
+            ("2026-03-29T00:00:00Z".to_owned(), 20)
+        ]
+    );
+    assert_eq!(
+        starts(pool, "timestamp__week@Europe/Berlin").await,
+        [("2026-03-23T00:00:00+01:00".to_owned(), 24)]
+    );
+}
+
+#[tokio::test]
+async fn buckets_of_hours_in_zone_follow_its_clocks() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    // Two records an hour from 20:00 UTC of 28 March, when Berlin puts its clocks forward,
+    // and from 20:00 UTC of 24 October, when it puts them back.
+    let october = (time("2026-10-24T20:00:00Z") - time("2026-03-28T20:00:00Z")).num_seconds();
+    let rows: Vec<Row> = [0, october]
+        .into_iter()
+        .flat_map(|start| (0..16).map(move |half| (None, None, None, start + half * 1_800)))
+        .collect();
+    insert(pool, &rows).await;
+    let text = async |key: &str| -> String {
+        let starts = starts(pool, key).await.into_iter();
+        starts
+            .map(|(at, lines)| format!("{at} {lines}\n"))
+            .collect()
+    };
+    insta::assert_snapshot!(text("timestamp__6h@Europe/Berlin").await, @"
+    2026-03-28T18:00:00+01:00 6
+    2026-03-29T00:00:00+01:00 10
+    2026-10-24T18:00:00+02:00 4
+    2026-10-25T00:00:00+02:00 12
+    ");
+    // An hour that the clocks show twice is two groups; each record is in its own.
+    insta::assert_snapshot!(text("timestamp__1h@Europe/Berlin").await, @"
+    2026-03-28T21:00:00+01:00 2
+    2026-03-28T22:00:00+01:00 2
+    2026-03-28T23:00:00+01:00 2
+    2026-03-29T00:00:00+01:00 2
+    2026-03-29T01:00:00+01:00 2
+    2026-03-29T03:00:00+02:00 2
+    2026-03-29T04:00:00+02:00 2
+    2026-03-29T05:00:00+02:00 2
+    2026-10-24T22:00:00+02:00 2
+    2026-10-24T23:00:00+02:00 2
+    2026-10-25T00:00:00+02:00 2
+    2026-10-25T01:00:00+02:00 2
+    2026-10-25T02:00:00+02:00 2
+    2026-10-25T02:00:00+01:00 2
+    2026-10-25T03:00:00+01:00 2
+    2026-10-25T04:00:00+01:00 2
+    ");
+    let half_past = text("timestamp__1h@Asia/Kolkata").await;
+    assert!(half_past.starts_with("2026-03-29T01:00:00+05:30 1\n2026-03-29T02:00:00+05:30 2\n"));
 }
 
 #[tokio::test]
@@ -455,4 +579,52 @@ async fn aggregate_of_too_many_groups_is_refused() {
             .len(),
         10_000
     );
+}
+
+#[tokio::test]
+async fn sum_and_average_of_bigints_are_exact() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    for (source, id) in [
+        ("a", 9_007_199_254_740_993_i64),
+        ("a", 9_007_199_254_740_994),
+        ("b", 7),
+        ("c", i64::MAX),
+        ("c", i64::MAX - 1),
+    ] {
+        sqlx::query("INSERT INTO logs (id, source, level, message) OVERRIDING SYSTEM VALUE VALUES ($1, $2, 'info', 'm')")
+            .bind(id)
+            .bind(source)
+            .execute(pool)
+            .await
+            .unwrap();
+    }
+    let (sum, average) = Log::records()
+        .filter(Log::source().eq("a"))
+        .aggregate(pool, (Log::id().sum(), Log::id().avg()))
+        .await
+        .unwrap();
+    assert_eq!(sum.unwrap().as_str(), "18014398509481987");
+    assert_eq!(average.unwrap().as_str(), "9007199254740993.5");
+    let measures = TextMeasures::parse::<Log>(&["id__sum", "id__avg"]).unwrap();
+    let groups = Log::records()
+        .group_by(Log::source())
+        .top(2)
+        .aggregate(pool, measures)
+        .await
+        .unwrap();
+    let text: Vec<String> = groups
+        .into_iter()
+        .map(|(source, measures)| format!("{source} {}", lookback::Json::Object(measures)))
+        .collect();
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    c {"id__avg":9223372036854775806.5,"id__sum":18446744073709551613}
+    a {"id__avg":9007199254740993.5,"id__sum":18014398509481987}
+    "#);
+    let none = Log::records()
+        .filter(lookback::Filter::none())
+        .aggregate(pool, Log::id().sum())
+        .await
+        .unwrap();
+    assert_eq!(none, None);
 }

@@ -146,26 +146,6 @@ async fn contains_on_json_matches_substrings_and_elements() {
     assert_eq!(found(Log::meta().key("tags").contains("42")).await, "02");
 }
 
-#[tokio::test]
-async fn list_with_infinite_time_is_an_error() {
-    let db = testkit::database().await;
-    sqlx::query("INSERT INTO logs (source, level, message, created_at) VALUES ('s', 'info', 'm', 'infinity')")
-        .execute(&db.pool)
-        .await
-        .unwrap();
-    let error = Log::records().list(&db.pool).await.unwrap_err();
-    let mut message = String::new();
-    let mut cause: Option<&dyn std::error::Error> = Some(&error);
-    while let Some(error) = cause {
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    assert!(
-        message.contains("created_at") && message.contains("infinity"),
-        "{message}"
-    );
-}
-
 #[test]
 fn debug_of_filter_hides_values_of_hidden_columns() {
     let filter = lookback::User::password_hash().eq("$argon2id$secret")

@@ -14,6 +14,7 @@ mod create_many;
 mod embedding;
 mod errors;
 mod explain;
+mod extreme_values;
 mod fence;
 mod filters;
 mod ingest;

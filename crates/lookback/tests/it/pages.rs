@@ -525,3 +525,62 @@ async fn pages_of_search_ignore_new_records() {
             .unwrap();
     }
 }
+
+#[tokio::test]
+async fn cursor_of_long_text_is_short_and_keeps_its_place() {
+    use lookback::{Level, Log, LogPatch, NewLog};
+    let ids = |logs: &[Log]| logs.iter().map(|log| log.id).collect::<Vec<i64>>();
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let long = "x".repeat(200_000);
+    // In the order of their ids; two are equal.
+    let logs = ["a", "b", "b", "c", "d", "e"].map(|end| {
+        NewLog::new("API", Level::Info, format!("{long}{end}")).meta(lookback::json!([long, end]))
+    });
+    Log::records().create_many(pool, &logs).await.unwrap();
+    for order in [Log::message().asc(), Log::meta().asc()] {
+        let query = Log::records().order_by(order).limit(1);
+        let mut seen = Vec::new();
+        let mut page = query.list(pool).await.unwrap();
+        let last = loop {
+            seen.push(page.data[0].id);
+            let Some(next) = &page.next else { break page };
+            assert!(next.as_str().len() < 400, "{}", next.as_str().len());
+            let rest = query.clone().after(next).without_total();
+            assert!(rest.exists(pool).await.unwrap());
+            page = rest.list(pool).await.unwrap();
+        };
+        assert_eq!(seen, [1, 3, 2, 4, 5, 6]);
+        let before = query.clone().before(last.previous.as_ref().unwrap());
+        assert_eq!(ids(&before.list(pool).await.unwrap().data), [5]);
+    }
+
+    let query = Log::records().order_by(Log::message().asc()).limit(2);
+    let next = query.list(pool).await.unwrap().next.unwrap();
+    let rest = query.clone().after(&next);
+    // A record that is deleted softly has its place.
+    Log::records().delete(pool, 3).await.unwrap();
+    assert_eq!(ids(&rest.list(pool).await.unwrap().data), [2, 4]);
+    let streamed: Vec<_> = {
+        use futures_util::TryStreamExt as _;
+        rest.stream(pool).try_collect().await.unwrap()
+    };
+    assert_eq!(ids(&streamed), [2, 4]);
+    Log::records().restore(pool, 3).await.unwrap();
+    let patch = LogPatch::new().message(format!("{long}z"));
+    Log::records().update(pool, 3, patch).await.unwrap();
+    let changed = rest.list(pool).await.unwrap_err();
+    Log::records().hard_delete(pool, 3).await.unwrap();
+    let deleted = rest.list(pool).await.unwrap_err();
+    let streamed = {
+        use futures_util::TryStreamExt as _;
+        rest.stream(pool).try_collect::<Vec<_>>().await.unwrap_err()
+    };
+    for error in [changed, deleted, streamed] {
+        assert!(error.is_invalid());
+        assert_eq!(
+            error.to_string(),
+            "after: is a cursor of record 3, which has another value since, or is deleted; start again at the first page"
+        );
+    }
+}

@@ -82,7 +82,7 @@ impl PlannedTable {
             "dropped_partitions": partitions,
             "expired_rows": plan.expired_rows,
             "soft_deleted_rows": plan.soft_deleted_rows,
-            "oldest_remaining": self.oldest_remaining,
+            "oldest_remaining": self.oldest_remaining.map(output::time),
         })
     }
 
@@ -91,7 +91,7 @@ impl PlannedTable {
             json!({
                 "partition": blocker.partition,
                 "reason": blocker.reason.name(),
-                "oldest": blocker.oldest,
+                "oldest": blocker.oldest.map(output::time),
             })
         };
         let mut json = self.plan_as_json();

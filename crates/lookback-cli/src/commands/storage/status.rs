@@ -134,8 +134,8 @@ fn as_json(status: &StorageStatus, planned: Option<&PlannedTable>) -> Value {
             "search": status.search_bytes, "all": status.bytes(),
         },
         "unsealed_rows": status.unsealed_rows,
-        "oldest": status.oldest,
-        "newest": status.newest,
+        "oldest": status.oldest.map(output::time),
+        "newest": status.newest.map(output::time),
         "partitions": status.partitions.iter().map(partition).collect::<Vec<_>>(),
         "prune_plan": planned.map(PlannedTable::plan_as_json),
     })

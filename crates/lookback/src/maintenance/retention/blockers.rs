@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::maintenance::partitions::{self, Partition};
 use crate::model::{ColumnRole, Table};
 use crate::search::index;
+use crate::value::StoredTime;
 
 /// A partition that is not dropped, though some of its records are past their policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,5 +142,6 @@ async fn oldest_expired(
     } else {
         push_id_range(&mut sql, table, partition)?;
     }
-    Ok((row(conn, sql).await?.try_get("oldest")?, has_records))
+    let oldest: Option<StoredTime> = row(conn, sql).await?.try_get("oldest")?;
+    Ok((oldest.map(StoredTime::time), has_records))
 }

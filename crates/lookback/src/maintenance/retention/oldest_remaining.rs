@@ -9,6 +9,7 @@ use crate::db::{Sql, one};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::search::index::{self, sealed_until};
+use crate::value::StoredTime;
 
 /// Time of the oldest record that a plan leaves; `None` if it leaves none.
 ///
@@ -49,7 +50,8 @@ pub async fn oldest_remaining(
         sql.push(")");
     }
     push_remaining(&mut sql, table, plan)?;
-    let hot: Option<DateTime<Utc>> = one(conn, sql).await?;
+    let hot: Option<StoredTime> = one(conn, sql).await?;
+    let hot = hot.map(StoredTime::time);
     let dropped = merged_id_ranges(&plan.partitions);
     let cutoff = plan.scope.created_before.filter(|_| by_age);
     let straddling = match cutoff {

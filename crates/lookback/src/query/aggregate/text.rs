@@ -1,13 +1,15 @@
 //! Keys and measures of groups from text, for a program that gets them from its
 //! users.
 
-use super::super::bucket::{Bucket, push_bucket};
+use chrono::{DateTime, Utc};
+
+use super::super::bucket::{Bucket, push_bucket_with_offset, text_in_zone};
 use super::super::select::{Cells, Selection, Terms};
-use super::{AggregateCall, AggregateFunction, Keys, Measures};
+use super::{AggregateCall, AggregateFunction, Keys, Measures, exact_number, is_exact};
 use crate::error::Error;
 use crate::filter::{searchable, split_field};
 use crate::model::{ColumnDef, Model, nearest};
-use crate::value::{ColumnType, Json, JsonMap};
+use crate::value::{ColumnType, Json, JsonMap, json_of_float};
 
 /// Keys from text; each key is a JSON object.
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ impl<M: Model> Selection<M> for TextKeys {
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
         for key in &self.0 {
             match &key.bucket {
-                Some(bucket) => push_bucket::<M>(key.column, bucket, terms)?,
+                Some(bucket) => push_bucket_with_offset::<M>(key.column, bucket, terms)?,
                 None => terms.push_column(&M::TABLE.columns[key.column]),
             }
         }
@@ -86,7 +88,14 @@ impl<M: Model> Selection<M> for TextKeys {
     fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
         let mut keys = JsonMap::new();
         for key in &self.0 {
-            let value = cells.json(&M::TABLE.columns[key.column])?;
+            let value = match &key.bucket {
+                Some(bucket) if bucket.has_zone() => {
+                    let start = cells.nullable::<DateTime<Utc>>()?;
+                    let offset = cells.nullable::<i32>()?;
+                    start.map_or(Json::Null, |start| text_in_zone(start, offset).into())
+                }
+                _ => cells.json(&M::TABLE.columns[key.column])?,
+            };
             keys.insert(key.text.clone(), value);
         }
         Ok(keys)
@@ -212,7 +221,10 @@ impl<M: Model> Selection<M> for TextMeasures {
                     Json::from(cells.value::<i64>()?)
                 }
                 AggregateFunction::Min | AggregateFunction::Max => cells.json(column)?,
-                _ => cells.nullable::<f64>()?.map_or(Json::Null, Json::from),
+                AggregateFunction::Sum | AggregateFunction::Avg if is_exact(column) => {
+                    exact_number(cells)?.map_or(Json::Null, Json::Number)
+                }
+                _ => cells.nullable::<f64>()?.map_or(Json::Null, json_of_float),
             };
             measures.insert(text.clone(), value);
         }

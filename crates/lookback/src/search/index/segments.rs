@@ -10,6 +10,7 @@ use super::{Lock, lock};
 use crate::db::{Sql, TransactionScope, one, row};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
+use crate::value::StoredTime;
 
 /// The tables of summaries by `target` and ids.
 const SUMMARIES: [&str; 3] = ["sealed_segments", "search_blocks", "search_postings"];
@@ -178,8 +179,12 @@ pub(crate) async fn segment_totals(
     let row = row(conn, sql).await?;
     Ok(SegmentTotals {
         rows: row.try_get::<i64, _>("rows")?.unsigned_abs(),
-        oldest: row.try_get("oldest")?,
-        newest: row.try_get("newest")?,
+        oldest: row
+            .try_get::<Option<StoredTime>, _>("oldest")?
+            .map(StoredTime::time),
+        newest: row
+            .try_get::<Option<StoredTime>, _>("newest")?
+            .map(StoredTime::time),
     })
 }
 
@@ -275,7 +280,8 @@ pub(crate) async fn oldest_sealed(
         sql.push(" AND oldest >= ");
         sql.bind(cutoff)?;
     }
-    one(conn, sql).await
+    let oldest: Option<StoredTime> = one(conn, sql).await?;
+    Ok(oldest.map(StoredTime::time))
 }
 
 /// Returns the time of the oldest record from the cutoff on, in the segments that
@@ -298,7 +304,8 @@ pub(crate) async fn oldest_in_straddling_segments(
         id = table.column_of(ColumnRole::Id).quoted(),
     ));
     push_segments_outside(&mut sql, outside)?;
-    one(conn, sql).await
+    let oldest: Option<StoredTime> = one(conn, sql).await?;
+    Ok(oldest.map(StoredTime::time))
 }
 
 /// Counts the records of the first `limit` segments after an id whose oldest record

@@ -1,6 +1,5 @@
 //! The summary of a segment: its blocks and postings.
 
-use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::bloom_filter::{BloomFilter, FILTER_BITS, TrigramSet};
@@ -8,6 +7,7 @@ use super::insert_rows::insert_rows;
 use super::postings_builder::{PostingsBuilder, SealedRecord};
 use crate::db::Sql;
 use crate::error::Error;
+use crate::value::StoredTime;
 
 /// The number of records in a block, and of set bits at which it ends. A word
 /// of four letters that no record has is then found in one block of sixty, and
@@ -26,8 +26,8 @@ pub(super) struct SegmentSummary {
     pub(super) first_id: i64,
     pub(super) last_id: i64,
     pub(super) rows: usize,
-    oldest: Option<DateTime<Utc>>,
-    newest: Option<DateTime<Utc>>,
+    oldest: Option<StoredTime>,
+    newest: Option<StoredTime>,
     block: BlockBuilder,
     last_added: i64,
     blocks: Vec<BlockBuilder>,
@@ -86,7 +86,7 @@ impl SegmentSummary {
     }
 
     /// Adds a record.
-    pub(super) fn add(&mut self, created_at: DateTime<Utc>, record: &SealedRecord<'_>) {
+    pub(super) fn add(&mut self, created_at: StoredTime, record: &SealedRecord<'_>) {
         if self.block.is_full() {
             self.end_block(self.last_added);
         }
@@ -164,8 +164,8 @@ pub(super) struct FinishedSummary {
     first_id: i64,
     last_id: i64,
     rows: i64,
-    oldest: Option<DateTime<Utc>>,
-    newest: Option<DateTime<Utc>>,
+    oldest: Option<StoredTime>,
+    newest: Option<StoredTime>,
     has_postings: bool,
     trigrams: TrigramSet,
     /// The first and the last id of each block, and its tokens.

@@ -63,9 +63,26 @@ pub(super) fn parse_bytes(bytes: &[u8]) -> Result<Json, JsonError> {
     }
 }
 
+/// Parses a stored document, which may be nested deeper: an array or object below the
+/// deepest level is read as a string of its text.
+pub(super) fn parse_stored(bytes: &[u8]) -> Result<Json, JsonError> {
+    parse_bytes(bytes).or_else(|error| {
+        let text = std::str::from_utf8(bytes).map_err(|_| error)?;
+        let raw: &RawValue = serde_json::from_str(text)?;
+        let mut builder = Builder {
+            rest: raw.get(),
+            clips: true,
+        };
+        builder.value(0).ok_or(JsonError::expected("JSON"))
+    })
+}
+
 pub(super) fn parse(text: &str) -> Result<Json, JsonError> {
     let raw: &RawValue = serde_json::from_str(text)?;
-    let mut builder = Builder { rest: raw.get() };
+    let mut builder = Builder {
+        rest: raw.get(),
+        clips: false,
+    };
     if let Some(json) = builder.value(0) {
         return Ok(json);
     }
@@ -81,6 +98,8 @@ pub(super) fn parse(text: &str) -> Result<Json, JsonError> {
 /// does not find.
 struct Builder<'a> {
     rest: &'a str,
+    /// Whether values below the deepest level become strings.
+    clips: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -91,6 +110,9 @@ impl<'a> Builder<'a> {
             b't' => self.take("true", Json::Bool(true)),
             b'f' => self.take("false", Json::Bool(false)),
             b'"' => self.string().map(Json::String),
+            b'[' | b'{' if self.clips && depth == MAX_DEPTH => {
+                self.nested().map(|text| Json::String(text.to_owned()))
+            }
             b'[' => self.array(depth + 1).map(Json::Array),
             b'{' => self.object(depth + 1).map(Json::Object),
             _ => self.number().map(Json::Number),
@@ -158,6 +180,28 @@ impl<'a> Builder<'a> {
         } else {
             Some(quoted[1..at].to_owned())
         }
+    }
+
+    /// Takes the text of an array or object, however deep it is.
+    fn nested(&mut self) -> Option<&'a str> {
+        let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+        for (at, byte) in self.rest.bytes().enumerate() {
+            if in_string {
+                in_string = escaped || byte != b'"';
+                escaped = !escaped && byte == b'\\';
+                continue;
+            }
+            match byte {
+                b'"' => in_string = true,
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(self.advance(at + 1));
+            }
+        }
+        None
     }
 
     fn number(&mut self) -> Option<JsonNumber> {

@@ -7,10 +7,10 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use lookback::Json;
 use lookback::table::ColumnDef;
-use lookback::value::{ColumnType, JsonMap};
+use lookback::value::{ColumnType, ColumnValue as _, JsonMap};
 use parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type,
@@ -204,12 +204,14 @@ impl Column {
                 8
             }
             Values::Float8(all) => {
-                all.push(value.as_f64().ok_or_else(mismatch)?);
+                // NaN and the infinities are text in JSON.
+                let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+                all.push(number.ok_or_else(mismatch)?);
                 8
             }
             Values::Time(all) => {
-                let time = DateTime::parse_from_rfc3339(text()?).map_err(|_| mismatch())?;
-                all.push(time.timestamp_micros());
+                let time = DateTime::<Utc>::from_text(text()?).map_err(|_| mismatch())?;
+                all.push(microseconds(time));
                 8
             }
             Values::Text(all) => {
@@ -252,6 +254,20 @@ impl Column {
         }?;
         self.levels.clear();
         Ok(())
+    }
+}
+
+/// Converts a time to microseconds since 1970.
+///
+/// The format has no infinities. `infinity` is the greatest number and `-infinity` its
+/// negation, as in DuckDB.
+fn microseconds(time: DateTime<Utc>) -> i64 {
+    if time == DateTime::<Utc>::MAX_UTC {
+        i64::MAX
+    } else if time == DateTime::<Utc>::MIN_UTC {
+        -i64::MAX
+    } else {
+        time.timestamp_micros()
     }
 }
 
