@@ -30,6 +30,7 @@ mod pull;
 mod push;
 mod rebase;
 mod scratch_transaction;
+mod session_settings;
 mod sqlstate;
 
 pub use apply::{

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::canonical::canonical;
 use crate::error::{ColumnNeed, Error, GenerateError, SchemaError};
 use crate::introspect::{Scope, introspect};
-use crate::sqlstate;
+use crate::{session_settings, sqlstate};
 
 /// The live schema and the models' schema, both in canonical form.
 ///
@@ -134,6 +134,7 @@ pub async fn push(
 ) -> Result<(), Error> {
     check_data_loss(plan, allow_data_loss)?;
     let mut transaction = conn.begin().await?;
+    let earlier = session_settings::set_for_transaction(&mut transaction).await?;
     for step in &plan.steps {
         for statement in step.change.statements() {
             // The diff creates the statement: names are quoted, expressions are
@@ -143,6 +144,8 @@ pub async fn push(
             }
         }
     }
+    // In the caller's transaction they would hold until its end.
+    earlier.restore(&mut transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

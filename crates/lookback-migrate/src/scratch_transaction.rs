@@ -3,6 +3,7 @@
 use sqlx::{Connection as _, Executor as _, PgConnection, Postgres, Transaction};
 
 use crate::error::Error;
+use crate::session_settings;
 use crate::sqlstate::is_no_transaction;
 
 /// A transaction, or a savepoint in the caller's transaction.
@@ -19,6 +20,16 @@ impl<'c> ScratchTransaction<'c> {
     /// Starts a transaction with the statement `begin`, or a savepoint if the
     /// caller already has a transaction.
     pub(crate) async fn begin(
+        conn: &'c mut PgConnection,
+        begin: &'static str,
+    ) -> Result<Self, Error> {
+        let mut transaction = Self::begin_with_any_settings(conn, begin).await?;
+        // Until the end, which rolls them back.
+        session_settings::set_for_transaction(transaction.conn()).await?;
+        Ok(transaction)
+    }
+
+    async fn begin_with_any_settings(
         conn: &'c mut PgConnection,
         begin: &'static str,
     ) -> Result<Self, Error> {

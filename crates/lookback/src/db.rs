@@ -129,6 +129,21 @@ impl Drop for CloseOnDrop<'_> {
     }
 }
 
+/// Begins a transaction of the operation itself, whatever isolation level the role has by
+/// default: Lookback waits for rows that others change, and then sees their change.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Begins a transaction with [`BEGIN`], or a savepoint in the caller's transaction.
+pub(crate) async fn begin(
+    conn: &mut PgConnection,
+) -> Result<Transaction<'_, Postgres>, sqlx::Error> {
+    if conn.is_in_transaction() {
+        conn.begin().await
+    } else {
+        conn.begin_with(BEGIN).await
+    }
+}
+
 /// The transaction that several statements belong to.
 #[derive(Debug)]
 pub(crate) enum TransactionScope<'s> {
@@ -145,7 +160,7 @@ impl<'s> TransactionScope<'s> {
         if conn.is_in_transaction() {
             Ok(Self::Outer(conn))
         } else {
-            conn.begin().await.map(Self::Own)
+            conn.begin_with(BEGIN).await.map(Self::Own)
         }
     }
 

@@ -92,10 +92,22 @@ pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The name in `names` that is nearest to `wanted`, if it is similar enough.
+/// `text` as a literal in SQL, for every value of `standard_conforming_strings`.
+pub(crate) fn literal(text: &str) -> String {
+    let doubled = text.replace('\'', "''");
+    if text.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
+}
+
+/// The name in `names` that is nearest to `wanted`, if it is similar enough. Upper and lower
+/// case are the same.
 pub(crate) fn nearest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = &*wanted.to_lowercase();
     names
-        .map(|name| (edit_distance(wanted, name), name))
+        .map(|name| (edit_distance(wanted, &name.to_lowercase()), name))
         .filter(|(distance, name)| *distance <= 1 + name.len().min(wanted.len()) / 3)
         .min()
         .map(|(_, name)| name)

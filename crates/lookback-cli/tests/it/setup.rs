@@ -125,3 +125,77 @@ $ lookback logs search refused
 [exit code 2]
 ");
 }
+
+/// Settings that a role or a database may have, each of which changes the meaning or the
+/// text of SQL.
+const UNUSUAL_SETTINGS: [&str; 12] = [
+    "standard_conforming_strings = off",
+    "backslash_quote = on",
+    "transform_null_equals = on",
+    "array_nulls = off",
+    "datestyle = 'SQL, DMY'",
+    "intervalstyle = 'sql_standard'",
+    "timezone = 'Asia/Kolkata'",
+    "bytea_output = 'escape'",
+    "extra_float_digits = -15",
+    "quote_all_identifiers = on",
+    "default_transaction_isolation = 'serializable'",
+    "default_transaction_deferrable = on",
+];
+
+#[tokio::test]
+async fn settings_of_the_database_change_no_definition_and_no_result() {
+    let lookback = Lookback::with(Some(testkit::empty_database().await));
+    for setting in UNUSUAL_SETTINGS {
+        lookback
+            .execute(&format!(
+                "DO $do$ BEGIN EXECUTE format('ALTER DATABASE %I SET ', current_database()) \
+                 || $set${setting}$set$; END $do$"
+            ))
+            .await;
+    }
+    lookback.run(&["db", "migrate"]).succeeded();
+    let stored = "SELECT count(*) FROM pg_constraint WHERE conname = 'logs_message_check' \
+                  AND strpos(pg_get_constraintdef(oid), chr(92) || 'S') > 0 \
+                  AND conrelid = 'logs'::regclass";
+    assert_eq!(lookback.number(stored).await, 1);
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
+    lookback
+        .run(&["db", "check", "--dir", migrations])
+        .succeeded();
+
+    let lines: String = (0..40)
+        .map(|n| {
+            format!(
+                "{{\"source\": \"A\\\\P'I\", \"level\": \"info\", \"message\": \"sss {n}\", \
+                 \"meta\": {{\"at\": 0.30000000000000004}}, \
+                 \"created_at\": \"2026-02-01T00:00:{n:02}.123456Z\"}}\n"
+            )
+        })
+        .collect();
+    lookback.write("logs.jsonl", lines);
+    lookback.run(&["import", "logs.jsonl"]).succeeded();
+    lookback.run(&["storage", "seal"]).succeeded();
+    lookback
+        .run(&["storage", "prune", "--older-than", "36500d"])
+        .succeeded();
+    let ran = lookback
+        .run(&[
+            "logs",
+            "list",
+            "created_at=2026-02-01T00:00:07.123456Z",
+            "source=A\\P'I",
+            "level__in=info,warn",
+            "--json",
+        ])
+        .succeeded();
+    let found = &ran.json()["data"];
+    assert_eq!(found.as_array().unwrap().len(), 1, "{ran:#?}");
+    assert_eq!(found[0]["message"], "sss 7");
+    assert_eq!(found[0]["created_at"], "2026-02-01T00:00:07.123456Z");
+    assert_eq!(found[0]["meta"]["at"], 0.300_000_000_000_000_04);
+    let ran = lookback
+        .run(&["logs", "stats", "--by", "created_at__day", "--json"])
+        .succeeded();
+    assert!(ran.out.contains("2026-02-01T00:00:00Z"), "{ran:#?}");
+}

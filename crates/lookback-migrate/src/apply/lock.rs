@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row as _};
 use super::{ApplyOptions, query};
 use crate::error::{Error, LockError};
 use crate::event::{Event, EventSink, Holder};
+use crate::session_settings;
 
 /// A session that holds the lock, and its earlier settings.
 #[derive(Debug)]
@@ -76,12 +77,13 @@ impl LockSession {
             let set = "SELECT set_config('client_connection_check_interval', '1s', false)";
             let _ = query(set).execute(&mut *conn).await;
         }
-        let rows = query(SETTINGS).fetch_all(conn).await?;
+        let rows = query(SETTINGS).fetch_all(&mut *conn).await?;
         for row in rows {
             session
                 .settings
                 .push((row.try_get("name")?, row.try_get("setting")?));
         }
+        session_settings::set_for_session(conn).await?;
         Ok(session)
     }
 
@@ -168,11 +170,17 @@ impl LockSession {
         Ok(())
     }
 
-    /// Resets the settings that a file changed for the session.
+    /// Resets the settings that a file changed for the session to those that files run with.
+    pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
+        self.restore(conn).await?;
+        Ok(session_settings::set_for_session(conn).await?)
+    }
+
+    /// Resets the settings to those before the run.
     ///
     /// Custom parameters that no module has declared are lost: the server does not list them, so
     /// they cannot be restored.
-    pub(super) async fn reset(&self, conn: &mut PgConnection) -> Result<(), Error> {
+    async fn restore(&self, conn: &mut PgConnection) -> Result<(), Error> {
         query("SELECT set_config('role', $1, false)")
             .bind(&self.role)
             .execute(&mut *conn)
@@ -190,7 +198,7 @@ impl LockSession {
 
     /// Releases the lock and restores the session.
     pub(super) async fn end(self, conn: &mut PgConnection) -> Result<(), Error> {
-        self.reset(conn).await?;
+        self.restore(conn).await?;
         if let Some(interval) = &self.check_interval {
             let _ = query("SELECT set_config('client_connection_check_interval', $1, false)")
                 .bind(interval)

@@ -1,10 +1,10 @@
 //! Local settings: server settings that hold for one transaction.
 
 use sqlx::postgres::PgRow;
-use sqlx::{Connection as _, PgConnection, Postgres, Row as _};
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _, SqlSafeStr as _};
 use sqlx_core::transaction::TransactionManager as _;
 
-use super::{CloseOnDrop, Sql};
+use super::{BEGIN, CloseOnDrop, Sql};
 use crate::error::Error;
 
 /// The driver's transaction manager, which knows whether a transaction is open.
@@ -72,7 +72,7 @@ impl<C: Connected> LocalSettings<C> {
         let conn = connection.conn();
         let is_callers = conn.is_in_transaction();
         if !is_callers {
-            Transactions::begin(conn, None).await?;
+            Transactions::begin(conn, Some(BEGIN.into_sql_str())).await?;
         }
         let mut guard = Self {
             connection: Some(connection),

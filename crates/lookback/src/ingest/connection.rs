@@ -5,10 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
 use super::spill::LANE_PREFIX;
-use crate::db::{Sql, cutoff_clock};
+use crate::db::{Sql, begin, cutoff_clock};
 use crate::error::{Error, FieldError, sqlstate};
 use crate::setup::check_encoder;
 
@@ -71,7 +71,7 @@ pub(super) async fn read_batch_number(
     lost: Option<&ServerProcess>,
 ) -> Result<Option<(i64, i64)>, Error> {
     let wait = lock_wait(timeout);
-    let mut transaction = timed(timeout, conn.begin()).await?;
+    let mut transaction = timed(timeout, begin(conn)).await?;
     let limit = sqlx::query("SELECT set_config('lock_timeout', $1, true)")
         .bind(format!("{}ms", wait.as_millis()));
     timed(timeout, limit.execute(&mut *transaction)).await?;

@@ -18,6 +18,7 @@ use super::error_class::{ErrorClass, classify, classify_driver};
 use super::progress::{BatchProgress, Counts};
 use super::row::json_of_row;
 use super::spill::{InDoubtBatch, SpilledBatch};
+use crate::db::begin;
 use crate::error::Error;
 use crate::model::Model;
 use crate::value::JsonMap;
@@ -341,7 +342,9 @@ impl<M: Model> Lane<M> {
             attempt.doubt = None;
         }
         let driver = AttemptError::driver::<M>;
-        let mut transaction = timed(timeout, session.conn.begin()).await.map_err(driver)?;
+        let mut transaction = timed(timeout, begin(&mut session.conn))
+            .await
+            .map_err(driver)?;
         // First, so that readers of the number wait for the end of this transaction.
         let advanced = advance_batch_number(&mut transaction, session.row, number);
         timed(timeout, advanced).await?;
@@ -368,7 +371,9 @@ impl<M: Model> Lane<M> {
         match timed(timeout, transaction.commit()).await {
             Ok(()) => Ok(attempt.in_doubt.take().unwrap_or_default()),
             // A constraint is checked at the commit; the transaction is rolled back.
-            Err(error) if classify_driver(&error) == ErrorClass::Row && !attempt.bisect => {
+            Err(error)
+                if classify_driver(&error) == ErrorClass::Row && !attempt.bisect =>
+            {
                 attempt.in_doubt = None;
                 Err(AttemptError::RowsRejected)
             }

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
+use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 
-use crate::db::{Sql, row};
+use crate::db::{self, Sql, row};
 use crate::error::Error;
 use crate::model::Table;
 
@@ -61,11 +61,14 @@ pub(super) async fn begin<'c>(
     table: &'static Table,
     work: &str,
 ) -> Result<Option<Transaction<'c, Postgres>>, Error> {
-    let mut transaction = conn.begin().await?;
+    let mut transaction = db::begin(conn).await?;
     let mut sql = Sql::new("SELECT set_config('lock_timeout', ");
     sql.bind(format!("{}ms", LOCK_TIMEOUT.as_millis()))?;
     sql.push(", true), set_config('idle_in_transaction_session_timeout', '10s', true), ");
     sql.push("set_config('statement_timeout', '0', true), ");
+    // Definitions contain literals that the server prints and reads again.
+    sql.push("set_config('standard_conforming_strings', 'on', true), ");
+    sql.push("set_config('datestyle', 'ISO, MDY', true), set_config('timezone', 'UTC', true), ");
     sql.push("pg_try_advisory_xact_lock(hashtextextended('lookback storage ' || ");
     sql.bind(work)?;
     sql.push(" || ' ' || to_regclass(");

@@ -1,8 +1,8 @@
 //! Recomputing the vectors of another encoder.
 
-use sqlx::{Connection as _, PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _};
 
-use crate::db::Sql;
+use crate::db::{Sql, begin};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::Error;
 use crate::migrate::Models;
@@ -102,7 +102,7 @@ async fn batch(
         table.column_of(ColumnRole::Id),
         table.column_of(ColumnRole::Embedding),
     );
-    let mut transaction = conn.begin().await?;
+    let mut transaction = begin(conn).await?;
     let mut sql = Sql::new(&format!(
         "SELECT {}, {}, {} FROM {}",
         id.quoted(),

@@ -5,7 +5,7 @@
 
 use sqlx::postgres::PgRow;
 
-use super::quote_identifier;
+use super::{literal, quote_identifier};
 use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
 
 /// The table of a model.
@@ -298,8 +298,7 @@ impl ColumnDef {
         if !self.is_listed_text() {
             return None;
         }
-        let escaped = self.variants.iter().map(|name| name.replace('\'', "''"));
-        let listed: Vec<String> = escaped.map(|name| format!("'{name}'")).collect();
+        let listed: Vec<String> = self.variants.iter().map(|name| literal(name)).collect();
         Some(format!("ARRAY[{}]", listed.join(", ")))
     }
 
@@ -311,7 +310,7 @@ impl ColumnDef {
         }
         let name = self.variants.iter().find(|name| **name == text)?;
         let cast = self.cast.map(|ty| format!("::{ty}")).unwrap_or_default();
-        Some(format!("'{}'{cast}", name.replace('\'', "''")))
+        Some(format!("{}{cast}", literal(name)))
     }
 
     /// The expression that the column is ordered by, in SQL.

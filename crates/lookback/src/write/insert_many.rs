@@ -4,7 +4,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::copy::{copy_all, omits_same_columns};
 use super::insert::{fit_one_insert, insert};
-use crate::db::CloseOnDrop;
+use crate::db::{CloseOnDrop, begin};
 use crate::error::Error;
 use crate::model::{ColumnValues, Model as _};
 
@@ -48,7 +48,7 @@ async fn insert_in_transaction<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
 ) -> Result<u64, Error> {
-    let mut transaction = conn.begin().await?;
+    let mut transaction = begin(conn).await?;
     let inserted = insert(&mut transaction, records).await?;
     transaction.commit().await?;
     Ok(inserted)
