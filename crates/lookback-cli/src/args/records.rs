@@ -88,9 +88,9 @@ pub(crate) enum RecordCommand {
         #[arg(allow_negative_numbers = true)]
         id: i64,
 
-        /// Show it even if it is deleted
-        #[arg(long)]
-        with_deleted: bool,
+        /// A deleted record: not found, shown too, or the only kind that is shown
+        #[arg(long, value_enum, default_value_t = Deleted::Without)]
+        deleted: Deleted,
 
         /// Print JSON
         #[arg(long)]
@@ -107,9 +107,10 @@ pub(crate) enum RecordCommand {
         #[arg(long)]
         hard: bool,
 
-        /// With --hard: even if it is deleted already
-        #[arg(long, requires = "hard")]
-        with_deleted: bool,
+        /// With --hard: a record that is deleted already is not found, deleted too, or the only
+        /// kind that is deleted
+        #[arg(long, value_enum, requires = "hard", default_value_t = Deleted::Without)]
+        deleted: Deleted,
     },
 
     /// Delete permanently the records that were deleted long ago

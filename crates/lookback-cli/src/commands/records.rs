@@ -109,36 +109,24 @@ async fn execute<M: Model + Serialize + TableRow>(
             let query = query::<M>(config, &page)?.similar_to(id);
             hits::run(config, &query, &page, true).await
         }
-        RecordCommand::Get {
-            id,
-            with_deleted,
-            json,
-        } => {
-            let mut query = QueryBuilder::<M>::new().timeout(config.timeout());
-            if with_deleted {
-                query = query.with_deleted();
-            }
+        RecordCommand::Get { id, deleted, json } => {
+            let query = QueryBuilder::<M>::new().timeout(config.timeout());
+            let query = apply_deleted(query, deleted);
             let mut conn = database::connect(config).await?;
-            let record = found(query.get(&mut conn, id).await, id, with_deleted)?;
+            let record = found(query.get(&mut conn, id).await, id, deleted)?;
+            let record = with_deleted_at(&record, Json::from_serialize(&record)?);
             if json {
                 output::json(&data(&record)?)
             } else {
-                print_fields(&record)
+                print_fields(record)
             }
         }
-        RecordCommand::Delete {
-            id,
-            hard,
-            with_deleted,
-        } => {
-            let mut query = QueryBuilder::<M>::new();
-            if with_deleted {
-                query = query.with_deleted();
-            }
+        RecordCommand::Delete { id, hard, deleted } => {
+            let query = apply_deleted(QueryBuilder::<M>::new(), deleted);
             let mut conn = database::connect(config).await?;
             let name = M::NAME;
             if hard {
-                found(query.hard_delete(&mut conn, id).await, id, with_deleted)?;
+                found(query.hard_delete(&mut conn, id).await, id, deleted)?;
                 output::note(&format!("permanently deleted {name} {id}"));
             } else {
                 let deleted = query.delete(&mut conn, id).await;
@@ -177,7 +165,7 @@ async fn execute<M: Model + Serialize + TableRow>(
     }
 }
 
-fn query<M: Model>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
+fn query<M: TableRow>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
     let mut query = filter_query(&page.filters)?
         .limit(page.limit)
         .offset(page.offset)
@@ -200,11 +188,42 @@ fn filter_query<M: Model>(filters: &[String]) -> Result<QueryBuilder<M>, Failure
     Ok(query.filter(Filter::parse_all(filters).map_err(usage)?))
 }
 
-fn apply_deleted<M: Model>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder<M> {
+/// Sets which records a query sees. If they may be deleted, it reads when they were.
+fn apply_deleted<M: TableRow>(query: QueryBuilder<M>, deleted: Deleted) -> QueryBuilder<M> {
     match deleted {
         Deleted::Without => query,
-        Deleted::With => query.with_deleted(),
-        Deleted::Only => query.only_deleted(),
+        Deleted::With => M::read_deleted_at(query.with_deleted()),
+        Deleted::Only => M::read_deleted_at(query.only_deleted()),
+    }
+}
+
+/// Adds the time of deletion to the JSON of a record, if it was read.
+fn with_deleted_at<M: TableRow>(record: &M, mut json: Json) -> Json {
+    if let (Some(deleted_at), Json::Object(fields)) = (record.deleted_at(), &mut json) {
+        let time = deleted_at.map_or(Json::Null, |time| output::time(time).into());
+        fields.insert("deleted_at".to_owned(), time);
+    }
+    json
+}
+
+/// Inserts a column before the last one: when each record was deleted.
+///
+/// It does nothing for a query that reads no deleted records.
+fn insert_deleted_column<'a, M: TableRow>(
+    deleted: Deleted,
+    records: impl Iterator<Item = &'a M>,
+    headings: &mut Vec<&'static str>,
+    rows: &mut [Vec<Cell>],
+) {
+    if deleted == Deleted::Without {
+        return;
+    }
+    let place = headings.len().saturating_sub(1);
+    headings.insert(place, "DELETED");
+    for (row, record) in rows.iter_mut().zip(records) {
+        let time = record.deleted_at().flatten();
+        let text = time.map_or_else(|| "-".to_owned(), output::time);
+        row.insert(place, Cell::new(text).style(output::RED));
     }
 }
 
@@ -218,10 +237,17 @@ async fn list<M: Model + Serialize + TableRow>(
     database::warn_about_encoder(&mut conn).await;
     let cursors = PageCursors::of(&page.next, &page.previous);
     if args.json {
-        return output::json(&envelope(&page.data, page.total, cursors, args)?);
+        let data = page
+            .data
+            .iter()
+            .map(|record| Ok(with_deleted_at(record, Json::from_serialize(record)?)));
+        let data = data.collect::<Result<Vec<Json>, Failure>>()?;
+        return output::json(&envelope(&data, page.total, cursors, args)?);
     }
-    let rows: Vec<_> = page.data.iter().map(TableRow::cells).collect();
-    output::table(M::HEADINGS, &rows)?;
+    let mut headings = M::HEADINGS.to_vec();
+    let mut rows: Vec<_> = page.data.iter().map(TableRow::cells).collect();
+    insert_deleted_column(args.deleted, page.data.iter(), &mut headings, &mut rows);
+    output::table(&headings, &rows)?;
     print_count::<M>(page.data.len(), page.total, cursors);
     Ok(())
 }
@@ -358,8 +384,8 @@ fn data(value: &impl Serialize) -> Result<Json, Failure> {
 }
 
 /// Prints every visible field, one per line.
-fn print_fields(record: &impl Serialize) -> Result<(), Failure> {
-    let fields = match Json::from_serialize(record)? {
+fn print_fields(record: Json) -> Result<(), Failure> {
+    let fields = match record {
         Json::Object(fields) => fields,
         other => JsonMap::from([("value".to_owned(), other)]),
     };
@@ -380,24 +406,53 @@ fn usage(error: Error) -> Failure {
     Failure::usage(error.to_string())
 }
 
-/// Adds a hint if words without quotes were parsed as filters.
+/// Adds a hint if words without quotes were parsed as filters. Filters stay filters.
 fn quote_hint<M: TableRow>(failure: Failure, words: &str, page: &PageArgs) -> Failure {
-    if page.filters.iter().all(|filter| filter.contains('=')) {
+    let (filters, more): (Vec<&str>, Vec<&str>) = page
+        .filters
+        .iter()
+        .map(String::as_str)
+        .partition(|argument| argument.contains('='));
+    if more.is_empty() {
         return failure;
     }
-    failure.hint(format!(
-        "give all words as one argument: lookback {} search \"{words} {}\"",
+    let all: Vec<&str> = [words].into_iter().chain(more).collect();
+    let mut command = format!(
+        "lookback {} search {}",
         M::COMMAND,
-        page.filters.join(" ")
-    ))
+        in_shell_quotes(&all.join(" "))
+    );
+    for filter in filters {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:=/@+%".contains(c);
+        command.push(' ');
+        if filter.chars().all(is_plain) {
+            command.push_str(filter);
+        } else {
+            command.push_str(&in_shell_quotes(filter));
+        }
+    }
+    failure.hint(format!("give all words as one argument: {command}"))
+}
+
+/// Quotes an argument for a shell.
+fn in_shell_quotes(text: &str) -> String {
+    if text.contains(['"', '\\', '$', '`', '!']) {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    } else {
+        format!("\"{text}\"")
+    }
 }
 
 /// Adds a hint that a missing record may be deleted.
-fn found<T>(result: Result<T, Error>, id: i64, with_deleted: bool) -> Result<T, Failure> {
+fn found<T>(result: Result<T, Error>, id: i64, deleted: Deleted) -> Result<T, Failure> {
     result.map_err(|error| {
-        if error.is_not_found() && !with_deleted {
+        if error.is_not_found() && deleted == Deleted::Without {
             Failure::failed(error.to_string())
-                .hint(format!("if record {id} is deleted, add --with-deleted"))
+                .hint(format!("if record {id} is deleted, add --deleted with"))
+        } else if error.is_not_found() && deleted == Deleted::Only {
+            Failure::failed(error.to_string()).hint(format!(
+                "if record {id} is not deleted, leave out --deleted only"
+            ))
         } else if error.is_too_slow() {
             // `get` has no filters that could be added.
             Failure::from(error).hint("give it more time: --timeout 5m")

@@ -58,7 +58,7 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 8: must be a JSON object such as {"message": "…"}
 ! warning: line 9: source: must be a string, not the number 7; level: is required, not null; message: is required; mesage: is not a field of logs; did you mean message?
 ! warning: line 10: created_at: `yesterday` is not a time with its zone, such as 2026-01-31T08:30:00Z
-! warning: line 11: created_at: `2026-01-01 00:00:00` is not a time with its zone, such as 2026-01-31T08:30:00Z
+! warning: line 11: created_at: `2026-01-01 00:00:00` has no time zone; write 2026-01-01 00:00:00Z for UTC, or an offset such as +01:00
 ! warning: line 12: embedding: is filled in by Lookback and cannot be set; id: is filled in by Lookback and cannot be set
 ! warning: line 13: is not JSON: unexpected end of hex escape at column 52
 ! warning: line 14: message: is not valid UTF-8 (byte 0xff at column 47)

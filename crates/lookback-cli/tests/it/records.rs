@@ -274,19 +274,63 @@ $ lookback logs delete 4
     transcript!(lookback.run(&["logs", "get", "4"]), @"
 $ lookback logs get 4
 ! error: logs: no record 4
-! hint: if record 4 is deleted, add --with-deleted
+! hint: if record 4 is deleted, add --deleted with
 [exit code 1]
 ");
     lookback
-        .run(&["logs", "get", "4", "--with-deleted"])
-        .succeeded();
+        .execute("UPDATE logs SET deleted_at = '2026-02-01T12:00:00Z' WHERE id = 4")
+        .await;
+    for deleted in ["with", "only"] {
+        let shown = lookback
+            .run(&["logs", "get", "4", "--deleted", deleted])
+            .succeeded();
+        assert!(
+            shown.out.contains("deleted_at  2026-02-01T12:00:00Z"),
+            "{shown:#?}"
+        );
+        let json = lookback
+            .run(&["logs", "get", "4", "--deleted", deleted, "--json"])
+            .succeeded();
+        assert_eq!(json.json()["data"]["deleted_at"], "2026-02-01T12:00:00Z");
+    }
+    transcript!(lookback.run(&["logs", "get", "3", "--deleted", "only"]), @"
+$ lookback logs get 3 --deleted only
+! error: logs: no record 3
+! hint: if record 3 is not deleted, leave out --deleted only
+[exit code 1]
+");
     lookback.run(&["logs", "delete", "4"]).failed(1);
     transcript!(lookback.run(&["logs", "list", "--deleted", "only"]), @"
 $ lookback logs list --deleted only
-ID  TIME                  LEVEL  SOURCE  MESSAGE
-4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
+ID  TIME                  LEVEL  SOURCE  DELETED               MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎payment gateway timeout
 ! 1 of 1 logs
 ");
+    transcript!(lookback.run(&["logs", "list", "--deleted", "with", "--limit", "2", "id__lte=4"]), @"
+$ lookback logs list --deleted with --limit 2 id__lte=4
+ID  TIME                  LEVEL  SOURCE  DELETED               MESSAGE
+4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎payment gateway timeout
+3   2026-01-01T09:03:00Z  warn   DB      -                     slow query, 3200 ms
+! 2 of 4 logs
+");
+    let list = [
+        "logs",
+        "list",
+        "--deleted",
+        "with",
+        "--limit",
+        "2",
+        "id__lte=4",
+        "--json",
+    ];
+    let json = lookback.run(&list).succeeded().json();
+    assert_eq!(json["data"][0]["deleted_at"], "2026-02-01T12:00:00Z");
+    assert_eq!(json["data"][1]["deleted_at"], serde_json::Value::Null);
+    let search = ["logs", "search", "payment", "--deleted", "with", "--json"];
+    let json = lookback.run(&search).succeeded().json();
+    assert_eq!(json["data"][0]["deleted_at"], "2026-02-01T12:00:00Z");
+    let live = lookback.run(&["logs", "list", "--json"]).succeeded().json();
+    assert!(live["data"][0].get("deleted_at").is_none());
     transcript!(lookback.run(&["logs", "restore", "4"]), @"
 $ lookback logs restore 4
 ! restored log 4
@@ -301,7 +345,7 @@ $ lookback logs delete 4 --hard
 ! permanently deleted log 4
 ");
     lookback
-        .run(&["logs", "get", "4", "--with-deleted"])
+        .run(&["logs", "get", "4", "--deleted", "with"])
         .failed(1);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 4);
 }
@@ -497,4 +541,15 @@ async fn fields_must_have_distinct_names() {
             assert!(ran.err.contains("hint: "), "{ran:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn hint_on_words_without_quotes_keeps_filters() {
+    let lookback = shop().await;
+    transcript!(lookback.run(&["logs", "search", "payment", "level=error", "timeout", "or=(id=1,id=4)"]), @r#"
+    $ lookback logs search payment level=error timeout or=(id=1,id=4)
+    ! error: timeout: is not a filter; write field__lookup=value, such as level__eq=error, or a group, such as or=(level=error,level=warn)
+    ! hint: give all words as one argument: lookback logs search "payment timeout" level=error "or=(id=1,id=4)"
+    [exit code 2]
+    "#);
 }

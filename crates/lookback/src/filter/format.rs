@@ -164,6 +164,8 @@ impl FormattedPair {
 impl FormattedValue {
     fn standalone(&self) -> String {
         match self {
+            // A value that starts with a quote would end at the next one.
+            Self::Plain(value) if value.starts_with('"') => quoted(value),
             Self::Plain(value) | Self::Json(value) => value.clone(),
             Self::Quoted(value) => quoted(value),
             Self::List(values) => {
@@ -231,7 +233,7 @@ fn format_elements(groups: &[Vec<Json>]) -> FormattedValue {
 }
 
 /// Quotes the name of a key, unless it is plain.
-fn quote_key(text: &str) -> String {
+pub(super) fn quote_key(text: &str) -> String {
     let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         && !text.is_empty()
         && !text.starts_with('_')

@@ -1,6 +1,7 @@
 //! The key of a filter, left of the `=`: a field, a path into it, and a lookup.
 
 use crate::error::{Error, FieldError};
+use crate::filter::format::quote_key;
 use crate::filter::lexer::{Lexer, excerpt};
 use crate::filter::lookup::{DEFAULT, json_columns};
 use crate::model::{ColumnDef, ColumnRole, Table, nearest};
@@ -13,6 +14,18 @@ pub(super) struct FieldPath {
     pub(super) column: usize,
     /// The path into JSON; empty for the column itself.
     pub(super) path: Vec<String>,
+}
+
+impl FieldPath {
+    /// Formats the column and the path as in a key.
+    pub(super) fn to_text(&self, column: &ColumnDef) -> String {
+        let mut text = quote_key(column.name);
+        for key in &self.path {
+            text.push('.');
+            text.push_str(&quote_key(key));
+        }
+        text
+    }
 }
 
 /// Parses `field`, `field__lookup` or `field.key."odd key".0__lookup` into the
@@ -118,6 +131,30 @@ pub(super) fn is_open(column: &ColumnDef) -> bool {
 fn unknown(table: &'static Table, name: &str) -> FieldError {
     let open = table.columns.iter().filter(|column| is_open(column));
     let names: Vec<&str> = open.map(|column| column.name).collect();
+    if let Some((column, keys)) = name.split_once("__")
+        && table
+            .columns
+            .iter()
+            .any(|def| def.name == column && is_open(def) && def.ty == ColumnType::Jsonb)
+    {
+        let path = format!("{column}.{}", keys.replace("__", "."));
+        let problem = format!(
+            "is not a field of {}; a path into JSON has dots: {path}",
+            table.name
+        );
+        return FieldError::new(excerpt(name), problem);
+    }
+    if ["and", "or", "not"]
+        .iter()
+        .any(|group| name.eq_ignore_ascii_case(group))
+    {
+        let group = name.to_ascii_lowercase();
+        let problem = format!(
+            "is not a field of {}; did you mean a group, {group}=(…)?",
+            table.name
+        );
+        return FieldError::new(excerpt(name), problem);
+    }
     let problem = match nearest(name, names.iter().copied()) {
         Some(near) => format!("is not a field of {}; did you mean {near}?", table.name),
         None => format!(

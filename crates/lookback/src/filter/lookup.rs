@@ -303,6 +303,21 @@ pub(super) fn lookup_for(
             "the lookup {name} is not for {of}; it takes {}",
             offer()
         ))),
+        None if column.ty == ColumnType::Jsonb && !is_misspelled(name, names()) => {
+            let field = target.to_text(column);
+            let (name, last) = (excerpt(name), field.rsplit('.').next().unwrap_or_default());
+            let parent = field.strip_suffix(last).unwrap_or_default();
+            let in_quotes = if in_json && !last.contains('"') {
+                format!(", or the key with underscores, {parent}\"{last}__{name}\"")
+            } else {
+                String::new()
+            };
+            Err(Problem::new(format!(
+                "{name} is not a lookup; did you mean the key {name} in it, {field}.{name}{in_quotes}? \
+                 ({of} takes {})",
+                offer()
+            )))
+        }
         None => {
             let name = &excerpt(name);
             let near = nearest(name, names())
@@ -314,6 +329,15 @@ pub(super) fn lookup_for(
             )))
         }
     }
+}
+
+/// Whether a word is a misspelled lookup and not a key in JSON: the same but for case, or a
+/// long name with one mistake.
+fn is_misspelled<'a>(word: &str, mut names: impl Iterator<Item = &'a str>) -> bool {
+    names.any(|name| {
+        name.eq_ignore_ascii_case(word)
+            || (name.len() > 4 && nearest(word, std::iter::once(name)).is_some())
+    })
 }
 
 /// Names the JSON columns of a table, for an error.

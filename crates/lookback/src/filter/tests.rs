@@ -14,6 +14,10 @@ fn listed(error: &crate::Error) -> String {
     fields.map(|field| format!("{field}\n")).collect()
 }
 
+fn json_number(text: &str) -> crate::Json {
+    text.parse().expect(text)
+}
+
 fn parse(text: &str) -> Filter<Log> {
     Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
@@ -52,7 +56,15 @@ fn parse_builds_same_tree_as_typed_filters() {
             r#"source__in="say \"hi\"","\\""#,
             Log::source().is_in(["say \"hi\"", "\\"]),
         ),
-        ("source=\"a\",b", Log::source().eq("\"a\",b")),
+        ("source=\"a\"", Log::source().eq("a")),
+        ("source=a\"b\"", Log::source().eq("a\"b\"")),
+        (r#"source="\"a\",b""#, Log::source().eq("\"a\",b")),
+        (
+            "or(source=\"a\",source=b)",
+            Log::source().eq("a") | Log::source().eq("b"),
+        ),
+        ("source__in=\"a\"", Log::source().is_in(["a"])),
+        ("id=\"7\"", id().eq(7)),
         ("source=", Log::source().eq("")),
         ("message__like=%a_", message().like("%a_")),
         ("message__ilike=%a=b%", message().ilike("%a=b%")),
@@ -64,7 +76,8 @@ fn parse_builds_same_tree_as_typed_filters() {
         ("message__endswith=\\", message().ends_with("\\")),
         ("message__endswith=\\", message().like("%\\\\")),
         ("message__iendswith=x", message().iends_with("x")),
-        ("message__contains=\"x\"", message().contains("\"x\"")),
+        ("message__contains=\"x\"", message().contains("x")),
+        (r#"message__contains="\"x\"""#, message().contains("\"x\"")),
         ("message__icontains=x", message().icontains("x")),
         ("trace_id__isnull=true", Log::trace_id().is_null()),
         ("trace_id__isnull=false", Log::trace_id().is_not_null()),
@@ -125,6 +138,36 @@ fn parse_builds_same_tree_as_typed_filters() {
         ("meta.a__isnotnull=true", Log::meta().key("a").is_not_null()),
         ("meta.a__gt=5", Log::meta().key("a").gt(5)),
         ("meta.a__gt=\"5\"", Log::meta().key("a").gt("5")),
+        ("meta.a__gt=.5", Log::meta().key("a").gt(0.5)),
+        ("meta.a__gt=-.5", Log::meta().key("a").gt(-0.5)),
+        ("meta.a__gte=+5", Log::meta().key("a").gte(5)),
+        ("meta.a__lt=05", Log::meta().key("a").lt(5)),
+        (
+            "meta.a__lt=00.50",
+            Log::meta().key("a").lt(json_number("0.50")),
+        ),
+        ("meta.a__lte=5.", Log::meta().key("a").lte(5)),
+        (
+            "meta.a__lte=+1.e3",
+            Log::meta().key("a").lte(json_number("1e3")),
+        ),
+        (
+            "meta.a__between=.5,+5",
+            Log::meta().key("a").between(0.5, 5),
+        ),
+        (
+            "meta.a=05",
+            Log::meta().key("a").is_in([json!(5), json!("05")]),
+        ),
+        (
+            "meta.a__in=.5,-15m",
+            Log::meta()
+                .key("a")
+                .is_in([json!(0.5), json!(".5"), json!("-15m")]),
+        ),
+        ("meta.a__gt=\"-15m\"", Log::meta().key("a").gt("-15m")),
+        ("meta.a__gt=2026-01", Log::meta().key("a").gt("2026-01")),
+        ("meta.a__gt=v1.2", Log::meta().key("a").gt("v1.2")),
         (
             "meta.at__gte=2026-01-31",
             Log::meta().key("at").gte("2026-01-31"),
@@ -459,4 +502,52 @@ fn lookups_have_distinct_names_and_operations() {
             assert!(!is_same, "{} and {}", lookup.name(), other.name());
         }
     }
+}
+
+#[test]
+fn comparison_at_json_path_with_relative_time_or_odd_number_is_refused() {
+    let now = "2026-03-01T10:20:30Z".parse().expect("a time");
+    let error = |text: &str| {
+        let error = Filter::<Log>::parse_all_at([text], now).expect_err(text);
+        error.to_string()
+    };
+    insta::assert_snapshot!(
+        [
+            error("meta.at__gte=-15m"),
+            error("meta.at__lt=today"),
+            error("meta.at__between=-2h,now"),
+            error("or(meta.at__gt=+1d)"),
+            error("meta.ms__gt=10ms"),
+            error("meta.version__gte=1.2.3"),
+            error("meta.ms__gt=1_000"),
+            error("meta.ms__lt=-0x10"),
+            error("source=\"a\",b"),
+            error("source=\"a"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn misspelled_field_lookup_or_path_is_corrected() {
+    insta::assert_snapshot!(
+        [
+            "LEVEL=info",
+            "Level__EQ=info",
+            "level__EQ=info",
+            "level__iContains=x",
+            "OR=(level=info)",
+            "meta.user__id=7",
+            "meta.user.name__first=x",
+            "meta.user__contain=x",
+            "meta.user__GTE=7",
+            "meta__user=7",
+            "meta__user__id=7",
+            "meta__user__id__gte=7",
+            "created_at__gte=2026-01-31T08:30:00",
+            "created_at__gte=2026-01-31 08:30",
+        ]
+        .map(refused::<Log>)
+        .join("\n")
+    );
 }

@@ -4,7 +4,10 @@ use lookback::search::{Hit, Note, WordMatch};
 use lookback::{Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
-use super::{PageCursors, TableRow, envelope, print_count, query_failure};
+use super::{
+    PageCursors, TableRow, envelope, insert_deleted_column, print_count, query_failure,
+    with_deleted_at,
+};
 use crate::args::PageArgs;
 use crate::config::Config;
 use crate::database;
@@ -30,13 +33,16 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
             .collect::<Result<Vec<Json>, Failure>>()?;
         return output::json(&envelope(&data, hits.total, cursors, args)?);
     }
-    let rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
+    let mut headings = M::HEADINGS.to_vec();
+    let mut rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
+    let records = hits.data.iter().map(|hit| &hit.record);
+    insert_deleted_column(args.deleted, records, &mut headings, &mut rows);
     let notes: Vec<Vec<String>> = if explain {
         hits.data.iter().map(reasons).collect()
     } else {
         Vec::new()
     };
-    output::noted_table(M::HEADINGS, &rows, &notes)?;
+    output::noted_table(&headings, &rows, &notes)?;
     print_count::<M>(hits.data.len(), hits.total, cursors);
     Ok(())
 }
@@ -99,8 +105,8 @@ fn reasons<M>(hit: &Hit<M>) -> Vec<String> {
 }
 
 /// Converts a hit to JSON: the fields of the record, and `hit`.
-fn hit_json<M: Serialize>(hit: &Hit<M>) -> Result<Json, Failure> {
-    let mut record = Json::from_serialize(&hit.record)?;
+fn hit_json<M: Serialize + TableRow>(hit: &Hit<M>) -> Result<Json, Failure> {
+    let mut record = with_deleted_at(&hit.record, Json::from_serialize(&hit.record)?);
     let words: Vec<Json> = hit
         .why
         .words

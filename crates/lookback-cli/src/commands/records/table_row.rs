@@ -1,9 +1,10 @@
 //! The rows of each model in a printed table.
 
 use anstyle::Style;
-use lookback::{Level, Log, Metric, Model, RequestSnapshot, User};
+use chrono::{DateTime, Utc};
+use lookback::{Level, Log, Metric, Model, QueryBuilder, RequestSnapshot, User};
 
-use crate::output::{Cell, DIM, RED, YELLOW};
+use crate::output::{self, Cell, DIM, RED, YELLOW};
 
 /// A model whose records are printed as rows of a table.
 pub(crate) trait TableRow: Model {
@@ -15,12 +16,31 @@ pub(crate) trait TableRow: Model {
     const HEADINGS: &'static [&'static str];
     /// A row of the table.
     fn cells(&self) -> Vec<Cell>;
+    /// Makes a query read when each record was deleted.
+    fn read_deleted_at(query: QueryBuilder<Self>) -> QueryBuilder<Self>;
+    /// When the record was deleted; `None` if the query did not read it.
+    fn deleted_at(&self) -> Option<Option<DateTime<Utc>>>;
+}
+
+/// Implements the methods of [`TableRow`] on the time of deletion.
+macro_rules! deletion {
+    () => {
+        fn read_deleted_at(query: QueryBuilder<Self>) -> QueryBuilder<Self> {
+            query.with_hidden(Self::deleted_at())
+        }
+
+        fn deleted_at(&self) -> Option<Option<DateTime<Utc>>> {
+            self.deleted_at.get().copied()
+        }
+    };
 }
 
 impl TableRow for Log {
     const NAME: &'static str = "log";
     const COMMAND: &'static str = "logs";
     const HEADINGS: &'static [&'static str] = &["ID", "TIME", "LEVEL", "SOURCE", "MESSAGE"];
+
+    deletion!();
 
     fn cells(&self) -> Vec<Cell> {
         let level = match self.level {
@@ -45,6 +65,8 @@ impl TableRow for RequestSnapshot {
     const HEADINGS: &'static [&'static str] = &[
         "ID", "TIME", "STATUS", "DURATION", "STAGE", "METHOD", "PATH",
     ];
+
+    deletion!();
 
     fn cells(&self) -> Vec<Cell> {
         let status = match self.status_code {
@@ -71,6 +93,8 @@ impl TableRow for Metric {
         "ID", "WINDOW", "REQUESTS", "ERRORS", "P50 MS", "P95 MS", "P99 MS", "ENDPOINT",
     ];
 
+    deletion!();
+
     fn cells(&self) -> Vec<Cell> {
         let errors = if self.error_rate.per_million() > 0 {
             RED
@@ -95,6 +119,8 @@ impl TableRow for User {
     const COMMAND: &'static str = "users";
     const HEADINGS: &'static [&'static str] = &["ID", "CREATED", "ROLE", "EMAIL"];
 
+    deletion!();
+
     fn cells(&self) -> Vec<Cell> {
         vec![
             Cell::new(self.id.to_string()).style(DIM),
@@ -106,13 +132,9 @@ impl TableRow for User {
 }
 
 /// Formats a time in UTC, with microseconds if it has them.
-fn time(time: impl serde::Serialize) -> Cell {
+fn time(time: DateTime<Utc>) -> Cell {
     // The same format as in JSON, which can be pasted into a filter.
-    let text = serde_json::to_value(time)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_else(dash);
-    Cell::new(text).style(DIM)
+    Cell::new(output::time(time)).style(DIM)
 }
 
 fn optional(value: Option<i32>) -> String {

@@ -8,7 +8,7 @@ use crate::filter::lookup::{CONTAINS, Operation};
 use crate::filter::tree::{JsonTest, Node, Tree};
 use crate::filter::{Comparison, Lookup, Relation, Test};
 use crate::model::{ColumnDef, Table, json_problem};
-use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Value, time};
+use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Quoted, Value, time};
 
 /// Builds the tree of a filter.
 pub(super) fn tree(
@@ -104,16 +104,17 @@ impl ConditionBuilder {
         let test = |test| self.test(Test::Json(self.path.clone(), test));
         match operation {
             Operation::Compare(Comparison::Eq) => test(JsonTest::In(json_readings(&raw.one()))),
-            Operation::Compare(comparison) => {
-                test(JsonTest::Compare(comparison, json_operand(&raw.one())))
-            }
+            Operation::Compare(comparison) => test(JsonTest::Compare(
+                comparison,
+                self.json_operand(&raw.one())?,
+            )),
             Operation::In => test(JsonTest::In(
                 raw.many().iter().flat_map(json_readings).collect(),
             )),
             Operation::JsonIn => test(JsonTest::In(raw.json())),
             Operation::Between => {
                 let (low, high) = pair(raw)?;
-                let (low, high) = (json_operand(&low), json_operand(&high));
+                let (low, high) = (self.json_operand(&low)?, self.json_operand(&high)?);
                 if low.is_number() != high.is_number() {
                     return Err(Problem::new(
                         "must have two numbers or two strings; a number in quotes is a string",
@@ -143,6 +144,40 @@ impl ConditionBuilder {
                 test(JsonTest::Array(relation, groups))
             }
         }
+    }
+
+    /// The number that a word spells, or else the string.
+    ///
+    /// A place in JSON has numbers and strings, and no times. Text that looks like a number
+    /// or a relative time would be compared letter by letter, and is rejected.
+    fn json_operand(&self, item: &Word) -> Result<Json, Problem> {
+        let text = item.text.as_str();
+        if item.quoted {
+            return Ok(Json::String(text.to_owned()));
+        }
+        if let Some(number) = number(text) {
+            return Ok(number);
+        }
+        if let Some(time) = time::read_relative(text, self.now) {
+            return Err(Problem::new(format!(
+                "{} is a time relative to now, and the values at a place in JSON are numbers and \
+                 strings; write the time as the records do, such as {}, or the string \"{text}\" \
+                 in quotes",
+                Quoted(text),
+                time::text(&time),
+            )));
+        }
+        let looks_like_number = text
+            .trim_start_matches(['+', '-', '.'])
+            .starts_with(|c: char| c.is_ascii_digit());
+        if looks_like_number && !time::starts_with_date(text) {
+            return Err(Problem::new(format!(
+                "{} is neither a number nor a date; put it in quotes to compare it as text, \
+                 letter by letter",
+                Quoted(text)
+            )));
+        }
+        Ok(Json::String(text.to_owned()))
     }
 
     /// `isnull=false` is the opposite of `isnull=true`.
@@ -225,14 +260,30 @@ fn json_readings(item: &Word) -> Vec<Json> {
     other.into_iter().chain([string]).collect()
 }
 
-/// The number that a word spells, or else the string.
-fn json_operand(item: &Word) -> Json {
-    match number(&item.text) {
-        Some(number) if !item.quoted => number,
-        _ => Json::String(item.text.clone()),
-    }
-}
-
+/// The number that a word spells, also in forms that JSON does not have: `+5`, `05`, `.5`
+/// and `5.`.
 fn number(text: &str) -> Option<Json> {
-    text.parse().ok().map(Json::Number)
+    if let Ok(number) = text.parse() {
+        return Some(Json::Number(number));
+    }
+    let (minus, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (if text.starts_with('-') { "-" } else { "" }, digits),
+        None => ("", text),
+    };
+    let (mantissa, exponent) = match digits.find(['e', 'E']) {
+        Some(at) => digits.split_at(at),
+        None => (digits, ""),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    let point = if fraction.is_empty() { "" } else { "." };
+    // Anything but digits is rejected here.
+    let number = format!("{minus}{whole}{point}{fraction}{exponent}").parse();
+    number.ok().map(Json::Number)
 }

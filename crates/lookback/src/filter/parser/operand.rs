@@ -9,9 +9,9 @@ use crate::value::{ColumnType, Json, Problem};
 /// The syntax of the value of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OperandSyntax {
-    /// Text.
+    /// A word without quotes.
     Plain,
-    /// Text, or text in quotes, which is always a string.
+    /// Text, or text in quotes. At a path into JSON, quotes make it a string.
     Quotable,
     /// Items with commas between them.
     List,
@@ -31,8 +31,8 @@ impl OperandSyntax {
         match lookup.operand() {
             Operand::Value if is_array => Self::Array,
             Operand::Value if is_json => Self::Json,
-            Operand::Value if in_json => Self::Quotable,
-            Operand::Value | Operand::Flag => Self::Plain,
+            Operand::Value => Self::Quotable,
+            Operand::Flag => Self::Plain,
             Operand::Values if is_json => Self::JsonList,
             Operand::Values | Operand::Range => Self::List,
             Operand::Items => Self::Array,
@@ -71,7 +71,16 @@ impl RawOperand {
                     quoted: false,
                 })
             }
-            OperandSyntax::Quotable => Self::One(item(lexer, &[])?),
+            OperandSyntax::Quotable => {
+                let item = item(lexer, &[])?;
+                if !lexer.is_at_end() {
+                    return Err(lexer.unexpected(
+                        "the end after the quote (to start with a quote, write the value in \
+                         quotes, and \\\" for each quote in it)",
+                    ));
+                }
+                Self::One(item)
+            }
             OperandSyntax::Array if lexer.peek() == Some('[') => Self::Json(elements(lexer, &[])?),
             OperandSyntax::List | OperandSyntax::Array => Self::Many(items(lexer, None)?),
             OperandSyntax::Json => Self::Json(vec![json(lexer, &[])?]),

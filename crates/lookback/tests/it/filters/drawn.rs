@@ -9,7 +9,7 @@ use lookback::{Filter, Json};
 use testkit::sample::Random;
 
 use super::plain::{self, Fold};
-use super::spelling::{escaped, quoted};
+use super::spelling::{alone, escaped, quoted};
 use super::thing::{
     KEYS, Mood, RATIOS, Shade, Thing, document, moment, number, scalar, tag, text, word,
 };
@@ -83,7 +83,10 @@ pub(super) fn tree(random: &mut Random, folds: &Rc<Folds>, depth: u32) -> Genera
 
 /// Returns the text of a lookup with one value, alone and in a group, where it is quoted.
 fn one(key: &str, value: &str) -> (String, String) {
-    (format!("{key}={value}"), format!("{key}={}", quoted(value)))
+    (
+        format!("{key}={}", alone(value)),
+        format!("{key}={}", quoted(value)),
+    )
 }
 
 /// Returns the text of a lookup with a list, alone and in a group.

@@ -4,7 +4,7 @@ use lookback::json;
 use lookback::query::{TextMeasures, Total, UniqueKey, count};
 use lookback::{Filter, Level, Log, Metric, NewLog};
 
-use super::spelling::{escaped, percent_encoded, quoted};
+use super::spelling::{alone, escaped, percent_encoded, quoted};
 
 /// Texts that break out of a string, a pattern, a name, a number, a list, a group,
 /// JSON, a path of JSON, or the encoding.
@@ -68,10 +68,11 @@ async fn hostile_filter_values_match_only_themselves() {
         let (quote, escape) = (quoted(text), escaped(text));
         let json = json!(text).to_string();
         let found_by = [
-            format!("source={text}"),
+            format!("source={}", alone(text)),
+            format!("source={quote}"),
             format!("source__in={quote}"),
             format!("source__between={quote},{quote}"),
-            format!("source__like={escape}"),
+            format!("source__like={}", alone(&escape)),
             format!("message__like=<{escape}>"),
             format!("message__startswith=<{text}>"),
             format!("message__endswith=<{text}>"),

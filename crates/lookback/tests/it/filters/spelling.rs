@@ -5,6 +5,16 @@ pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
+/// Quotes a text where it would not be read as it is: at the start of a value a quote begins
+/// text in quotes.
+pub(super) fn alone(text: &str) -> String {
+    if text.starts_with('"') {
+        quoted(text)
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Escapes a text as a pattern that matches only itself.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
