@@ -77,6 +77,11 @@ impl Failure {
         self
     }
 
+    /// Whether the reader of the output has closed it.
+    pub(crate) fn is_of_closed_output(&self) -> bool {
+        self.kind == Kind::BrokenPipe
+    }
+
     /// Whether the cause may be a missing table or privilege.
     pub(crate) fn is_of_setup(&self) -> bool {
         self.is_of_setup

@@ -100,6 +100,15 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     writeln!(anstream::stdout(), "{text}")
 }
 
+/// Ignores that the reader of the output has closed it: for a command whose outcome
+/// does not depend on who reads.
+pub(crate) fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Prints data of several lines unchanged.
 pub(crate) fn text(text: &str) -> io::Result<()> {
     write!(anstream::stdout(), "{text}")

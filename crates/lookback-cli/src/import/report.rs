@@ -31,7 +31,12 @@ impl Report<'_> {
     /// Prints how the import ended and the number of stored records.
     pub(crate) fn print(&self, ended: Result<ImportEnd, Failure>) -> Result<(), Failure> {
         if self.args.json {
-            self.print_json(matches!(ended, Ok(ImportEnd::Done)))?;
+            let printed = self.print_json(matches!(ended, Ok(ImportEnd::Done)));
+            // The import has ended as it did, whoever reads the report.
+            match printed {
+                Err(failure) if failure.is_of_closed_output() => {}
+                printed => printed?,
+            }
         }
         let (total, resume) = (self.total(), self.resume());
         match ended {

@@ -312,6 +312,8 @@ async fn check_of_drifted_database_prints_difference_and_fails() {
     ! hint: apply what is pending (db migrate), or revert changes that were made by hand
     [exit code 1]
     ");
+    // Also if nobody reads the difference.
+    assert_eq!(lookback.run_unread(&["db", "check"]), Some(1));
     transcript!(lookback.run(&["db", "check", "--offline"]), @"
     $ lookback db check --offline
     ! the models and the newest schema snapshot match

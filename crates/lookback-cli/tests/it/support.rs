@@ -80,6 +80,20 @@ impl Lookback {
         Ran::new(arguments, child.wait_with_output().unwrap())
     }
 
+    /// Runs the program with a standard output that its reader has closed, and returns
+    /// the exit code.
+    pub(crate) fn run_unread(&self, arguments: &[&str]) -> Option<i32> {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = self.command(arguments);
+        let status = command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::null())
+            .status();
+        status.unwrap().code()
+    }
+
     /// Runs the program on a terminal on which this is typed.
     #[cfg(unix)]
     pub(crate) fn run_typing(&self, arguments: &[&str], typed: &str) -> Ran {

@@ -25,7 +25,11 @@ async fn keywords_are_those_of_the_server() {
         }
         assert_eq!(quoted(&word).starts_with('"'), category != "U", "{word}");
         let column = Expression::new(word.as_str()).unwrap().as_column();
-        assert_eq!(column.is_some(), category == "U" || category == "C", "{word}");
+        assert_eq!(
+            column.is_some(),
+            category == "U" || category == "C",
+            "{word}"
+        );
         let column = Expression::new(format!("\"{word}\"")).unwrap().as_column();
         assert_eq!(column, Some(word));
     }

@@ -371,9 +371,7 @@ impl<M: Model> Lane<M> {
         match timed(timeout, transaction.commit()).await {
             Ok(()) => Ok(attempt.in_doubt.take().unwrap_or_default()),
             // A constraint is checked at the commit; the transaction is rolled back.
-            Err(error)
-                if classify_driver(&error) == ErrorClass::Row && !attempt.bisect =>
-            {
+            Err(error) if classify_driver(&error) == ErrorClass::Row && !attempt.bisect => {
                 attempt.in_doubt = None;
                 Err(AttemptError::RowsRejected)
             }

@@ -36,7 +36,7 @@ pub(crate) async fn candidates(
         complete: (fetched.lexical_rows <= LEXICAL_LIMIT || are_covering_all)
             && fetched.is_vector_complete
             && !query.has_unfetched_words,
-        more_covering: fetched.covering_rows > LEXICAL_LIMIT,
+        more_covering: fetched.lists_covering,
         covering_rows: fetched.covering_rows.unsigned_abs(),
         candidates: fetched.candidates,
     })
@@ -54,13 +54,47 @@ pub(crate) async fn covering_page(
     let mut session = SearchSession::begin(table, conn)
         .await
         .map_err(from_driver)?;
-    let fetched = async {
-        let statement = statement::covering(table, query, page, scope)?;
-        let rows = statement.fetch_all(session.conn()).await;
-        FetchedRows::read(query, &rows.map_err(from_driver)?).map_err(from_driver)
+    let fetched = fetch_covering(table, query, scope, page, &mut session).await;
+    session.finish(fetched).await
+}
+
+/// Fetches from the row sets that the summaries name, until one fills the page;
+/// otherwise from the whole table, where there are many.
+async fn fetch_covering(
+    table: &'static Table,
+    query: &Query,
+    scope: &Scope<'_>,
+    page: CoveringPage,
+    session: &mut SearchSession<'_>,
+) -> Result<Vec<Candidate>, Error> {
+    let from_driver = |error| Error::from_driver(table, error);
+    let mut lexical = None;
+    // The words as typed are a phrase.
+    let phrase = (page.coverage == Coverage::AsTyped).then(|| query.as_phrase());
+    let wanted = phrase.as_ref().unwrap_or(query);
+    if session.should_use_summaries(scope).await? {
+        let found = LexicalCandidates::find(session.conn(), table, wanted, scope).await;
+        lexical = found.map_err(|error| map_summary_error(table, error))?;
     }
-    .await;
-    Ok(session.finish(fetched).await?.candidates)
+    loop {
+        let source = lexical.as_ref().map(LexicalCandidates::covering_source);
+        let statement = statement::covering(table, query, page, source.as_ref(), scope)?;
+        let rows = statement.fetch_all(session.conn()).await;
+        let rows = FetchedRows::read(query, &rows.map_err(from_driver)?).map_err(from_driver)?;
+        let rows = rows.candidates;
+        let is_full = rows.len() as u64 == page.limit && !page.is_backwards();
+        if is_full || source.is_none_or(|source| source.floor.is_none()) {
+            return Ok(rows);
+        }
+        lexical = match lexical {
+            Some(mut lexical) if lexical.should_read_covering() => {
+                let more = lexical.read_more(session.conn(), table, wanted).await;
+                more.map_err(|error| map_summary_error(table, error))?;
+                Some(lexical)
+            }
+            _ => None,
+        };
+    }
 }
 
 /// Fetches by summaries if that is less work, otherwise from the whole table.
@@ -145,15 +179,10 @@ async fn fetch_from_row_sets(
             session,
         )
         .await?;
-        let has_more_covering = fetched.covering_rows > LEXICAL_LIMIT;
+        // Beyond those that are ranked, they are listed by pages of their own.
+        fetched.lists_covering |= lexical.has_many_covering();
         let is_enough = lexical.is_enough(&fetched.signatures, page)
-            && (has_more_covering || !lexical.should_read_covering());
-        if is_enough && !has_more_covering && !lexical.has_all_covering_of_templates() {
-            // The newest of them, found by reading the table until there are enough.
-            let covering = lexical.read_covering(session.conn(), table, query, scope);
-            covering.await?;
-            continue;
-        }
+            && (fetched.lists_covering || !lexical.should_read_covering());
         if is_enough {
             fetched.is_vector_complete &= is_vector_all && lexical.is_all();
             fetched.counts_all_covering = lexical.has_all_covering();
@@ -190,6 +219,8 @@ struct FetchedRows {
     lexical_rows: i64,
     /// The number of these that cover the search.
     covering_rows: i64,
+    /// Whether more rows cover it than are ranked.
+    lists_covering: bool,
     /// Whether no other rows cover it.
     counts_all_covering: bool,
     /// The number of rows read from an index of embeddings, and their minimal
@@ -207,6 +238,7 @@ impl FetchedRows {
             signatures: Vec::with_capacity(rows.len()),
             lexical_rows: 0,
             covering_rows: 0,
+            lists_covering: false,
             counts_all_covering: true,
             index_rows: 0,
             min_cosine: None,
@@ -243,6 +275,7 @@ impl FetchedRows {
                     .unwrap_or_default(),
             });
         }
+        fetched.lists_covering = fetched.covering_rows > LEXICAL_LIMIT;
         fetched.candidates.sort_by_key(|candidate| candidate.id);
         Ok(fetched)
     }

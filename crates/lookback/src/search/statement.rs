@@ -38,7 +38,7 @@ use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
 use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
-pub(super) use covering::{covering, covering_ids};
+pub(super) use covering::{CoveringSource, covering};
 use nearest::NearestRows;
 pub(super) use words::{Words, signature};
 

@@ -73,9 +73,9 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Prints the SQL with its risks on standard output.
+/// Prints the SQL with its risks on standard output, if anybody reads it.
 pub(super) fn show(plan: &Plan) -> io::Result<()> {
-    output::line(plan.sql().trim_end())
+    output::unless_closed(output::line(plan.sql().trim_end()))
 }
 
 fn confirmed() -> Result<bool, Failure> {

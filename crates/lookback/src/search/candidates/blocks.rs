@@ -174,6 +174,20 @@ impl Blocks {
         self.is_all() || self.ranked.get(self.read).is_some_and(|next| !next.covers)
     }
 
+    /// Returns the id from which on every block that may contain covering records is
+    /// read; `None` if all are.
+    pub(super) fn covering_floor(&self) -> Option<i64> {
+        if self.are_all_covering_read() {
+            return None;
+        }
+        let unread = self.ranked.get(self.read..).unwrap_or_default();
+        let covering = unread.iter().filter(|block| block.covers);
+        let newest = covering.map(|block| block.ids.1.saturating_add(1)).max();
+        let is_listed = self.ranked.len() as u64 >= self.total
+            || self.ranked.last().is_some_and(|last| !last.covers);
+        Some(newest.filter(|_| is_listed).unwrap_or(i64::MAX))
+    }
+
     /// Returns whether more blocks should be read for covering records.
     pub(super) fn should_read_covering(&self) -> bool {
         self.read < MAX_COVERING_BLOCKS && !self.are_all_covering_read()

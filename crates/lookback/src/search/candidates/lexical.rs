@@ -16,7 +16,7 @@ use crate::search::index::templates::templates_within;
 use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
 use crate::search::statement::{
-    DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, Words, covering_ids,
+    CoveringSource, DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, Words,
 };
 use crate::value::{ColumnValue, Value};
 
@@ -32,8 +32,9 @@ pub(in crate::search) struct LexicalCandidates {
     ids: Vec<i64>,
     /// Whether these are all records whose template contains a fragment.
     has_all_groups: bool,
-    /// Whether these are all records whose template covers the search.
-    has_all_covering: bool,
+    /// The id from which on these are all records whose template covers the search;
+    /// `None` if there are no others.
+    covering_floor: Option<i64>,
     blocks: Blocks,
 }
 
@@ -55,7 +56,7 @@ impl LexicalCandidates {
         let mut found = FoundInTemplates {
             ids: Vec::new(),
             is_all: true,
-            has_all_covering: true,
+            covering_floor: None,
         };
         if tokens.are_in_templates() {
             let of = (range, blocks.from);
@@ -69,37 +70,28 @@ impl LexicalCandidates {
             range,
             ids: found.ids,
             has_all_groups: found.is_all,
-            has_all_covering: found.has_all_covering,
+            covering_floor: found.covering_floor,
             blocks,
         }))
     }
 
-    /// Adds all covering records of a scope, if they are few; otherwise the newest of
-    /// them. Returns their number.
-    pub(in crate::search) async fn read_covering(
-        &mut self,
-        conn: &mut PgConnection,
-        table: &'static Table,
-        query: &Query,
-        scope: &Scope<'_>,
-    ) -> Result<u64, Error> {
-        let sql = covering_ids(table, query, ENOUGH_ROWS as u64 + 1, scope)?;
-        let rows = sql.fetch_all(conn).await;
-        let rows = rows.map_err(|error| Error::from_driver(table, error))?;
-        for row in &rows {
-            self.ids.push(row.try_get("__id")?);
+    /// Returns the row set with the covering records from an id on.
+    pub(in crate::search) fn covering_source(&self) -> CoveringSource {
+        CoveringSource {
+            rows: self.row_set(),
+            floor: self.covering_floor.max(self.blocks.covering_floor()),
         }
-        Ok(rows.len() as u64)
-    }
-
-    /// Returns whether every covering record is read, as far as templates determine it.
-    pub(in crate::search) fn has_all_covering_of_templates(&self) -> bool {
-        self.has_all_covering
     }
 
     /// Returns whether every covering record is read.
     pub(in crate::search) fn has_all_covering(&self) -> bool {
-        self.has_all_covering && self.blocks.are_all_covering_read()
+        self.covering_floor.is_none() && self.blocks.are_all_covering_read()
+    }
+
+    /// Returns whether templates say that there are more covering records than are
+    /// ranked.
+    pub(in crate::search) fn has_many_covering(&self) -> bool {
+        self.covering_floor.is_some()
     }
 
     /// Returns whether more blocks should be read for covering records.
@@ -164,8 +156,9 @@ struct FoundInTemplates {
     ids: Vec<i64>,
     /// Whether these are all whose template contains a fragment.
     is_all: bool,
-    /// Whether these are all whose template covers the search.
-    has_all_covering: bool,
+    /// The id from which on these are all whose template covers the search; `None` if
+    /// there are no others.
+    covering_floor: Option<i64>,
 }
 
 /// How much is read to find records from postings.
@@ -208,7 +201,7 @@ impl LexicalGroups {
             let found = Self::read(conn, table, query, tokens, scope, of, effort).await?;
             let mut ids: Vec<i64> = Vec::new();
             let (mut useful, mut is_short, mut is_truncated, mut rows_read) = (0, false, false, 0);
-            let mut has_all_covering = true;
+            let mut covering_floor = None;
             let mut groups = found.groups.as_slice();
             while useful < ENOUGH_ROWS && !groups.is_empty() && rows_read < MAX_ROWS_READ {
                 let mut counted = 0;
@@ -228,7 +221,10 @@ impl LexicalGroups {
                     ..
                 } in chunk
                 {
-                    has_all_covering &= !(*covers && group.is_truncated);
+                    if *covers && group.is_truncated {
+                        let oldest = group.ids.last().copied().unwrap_or(i64::MAX);
+                        covering_floor = covering_floor.max(Some(oldest));
+                    }
                     let passing = group
                         .ids
                         .iter()
@@ -244,11 +240,13 @@ impl LexicalGroups {
             if useful >= ENOUGH_ROWS || (is_exhausted && !is_short) {
                 // Those that cover the search are the first of the groups.
                 let next = groups.first().or(found.groups.last());
-                has_all_covering &= is_exhausted || next.is_none_or(|next| !next.covers);
+                if !is_exhausted && next.is_some_and(|next| next.covers) {
+                    covering_floor = Some(i64::MAX);
+                }
                 return Ok(Some(FoundInTemplates {
                     ids,
                     is_all: is_exhausted && !is_truncated,
-                    has_all_covering,
+                    covering_floor,
                 }));
             }
         }

@@ -113,6 +113,14 @@ impl Query {
         (!is_one_word).then_some(self.phrase.as_str())
     }
 
+    /// Returns a query for the words as typed, as a phrase.
+    pub(in crate::search) fn as_phrase(&self) -> Self {
+        Self::new(&Terms {
+            phrases: vec![self.typed.clone()],
+            ..Terms::default()
+        })
+    }
+
     /// Returns whether every hit must contain a phrase.
     pub(crate) fn has_phrases(&self) -> bool {
         !self.phrases.is_empty()

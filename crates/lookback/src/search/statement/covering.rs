@@ -5,7 +5,7 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table};
 use crate::model::{search_fields, search_text};
-use crate::search::candidates::Coverage;
+use crate::search::candidates::{Coverage, RowSet};
 use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
 use crate::value::{ColumnValue, Value};
@@ -24,6 +24,15 @@ impl CoveringPage {
     pub(crate) fn is_backwards(&self) -> bool {
         matches!(self.start, CoveringStart::Before(_) | CoveringStart::Oldest)
     }
+}
+
+/// The rows that a page is read from, instead of the table.
+#[derive(Clone, Debug)]
+pub(in crate::search) struct CoveringSource {
+    pub(in crate::search) rows: RowSet,
+    /// The id from which on these are all that may have the coverage; `None` if there
+    /// are no others at all.
+    pub(in crate::search) floor: Option<i64>,
 }
 
 /// Where a page of rows, newest first, starts or ends.
@@ -45,6 +54,7 @@ pub(in crate::search) fn covering(
     table: &'static Table,
     query: &Query,
     page: CoveringPage,
+    source: Option<&CoveringSource>,
     scope: &Scope<'_>,
 ) -> Result<Sql, Error> {
     let id = table.column_of(ColumnRole::Id).quoted();
@@ -65,6 +75,16 @@ pub(in crate::search) fn covering(
         CoveringStart::After(after) => (format!(" AND {id} < {}", sql.argument(after)?), "DESC"),
         CoveringStart::Before(before) => (format!(" AND {id} > {}", sql.argument(before)?), "ASC"),
     };
+    let mut bound = bound;
+    let from = match source {
+        Some(source) => {
+            if let Some(floor) = source.floor {
+                bound.push_str(&format!(" AND {id} >= {}", sql.argument(floor)?));
+            }
+            source.rows.from(table, &mut sql)?
+        }
+        None => table.quoted(),
+    };
     let limit = sql.argument(i64::try_from(page.limit).unwrap_or(i64::MAX))?;
     let coverage = page.coverage as u8;
     // The patterns first: they compute the text once, and leave few rows.
@@ -83,43 +103,49 @@ pub(in crate::search) fn covering(
            AND {has_coverage} = {coverage} \
          ORDER BY {id} {order} LIMIT {limit}",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),
-        from = table.quoted(),
         signature = words.signature("__searched.__text"),
         has_coverage = words.coverage("__searched.__text", "__signature"),
     ));
     Ok(sql)
 }
 
-/// Returns the statement for the ids of the newest rows that cover a search: of one
-/// for phrases, all rows of the scope.
-pub(in crate::search) fn covering_ids(
-    table: &'static Table,
-    query: &Query,
-    limit: u64,
-    scope: &Scope<'_>,
-) -> Result<Sql, Error> {
-    let id = table.column_of(ColumnRole::Id).quoted();
-    let text = search_text(table);
-    let mut sql = Sql::default();
-    let scope = sql.fragment(|sql| scope.push_where(sql))?;
-    let words = Words::bind(query, &mut sql)?;
-    let limit = sql.argument(i64::try_from(limit).unwrap_or(i64::MAX))?;
-    let covers = if query.phrases.is_empty() {
-        format!(
-            " AND {} AND {} > 0",
-            words.all(&text),
-            words.coverage("__searched.__text", "__signature"),
-        )
-    } else {
-        String::new()
-    };
-    sql.push(&format!(
-        "SELECT {id} AS __id FROM {from} \
-         CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
-         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed{scope}{covers} \
-         ORDER BY {id} DESC LIMIT {limit}",
-        from = table.quoted(),
-        signature = words.signature("__searched.__text"),
-    ));
-    Ok(sql)
+#[cfg(test)]
+mod tests {
+    use super::{CoveringPage, CoveringSource, CoveringStart, covering};
+    use crate::search::fixtures::{lines, query, with_scope};
+    use crate::search::{Coverage, RowSet};
+    use crate::{Log, Model as _};
+
+    #[test]
+    fn statement_of_covering_page_is_unchanged() {
+        let row_set = CoveringSource {
+            rows: RowSet::new(vec![(1, 9)], vec![12]),
+            floor: Some(5),
+        };
+        for (name, text, coverage, start, source) in [
+            (
+                "covering_words",
+                "second line 33",
+                Coverage::AllWords,
+                CoveringStart::After(7),
+                None,
+            ),
+            (
+                "covering_phrase",
+                "\"Zoë\" 4111-1111-1111-1111",
+                Coverage::Partial,
+                CoveringStart::Before(7),
+                Some(&row_set),
+            ),
+        ] {
+            let page = CoveringPage {
+                coverage,
+                start,
+                limit: 21,
+            };
+            let query = query(text);
+            let sql = with_scope(|scope| covering(Log::TABLE, &query, page, source, scope));
+            insta::assert_snapshot!(name, lines(&sql.unwrap()));
+        }
+    }
 }

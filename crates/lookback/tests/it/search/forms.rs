@@ -3,7 +3,7 @@
 use lookback::maintenance::sealing::Sealer;
 use lookback::search::MatchKind;
 use lookback::{Level, Log, Model as _, NewLog};
-use sqlx::{Executor as _, PgConnection};
+use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use crate::sealing::seal_all;
 
@@ -118,6 +118,8 @@ async fn search_in_columns_of_other_collations_finds_the_same() {
             .execute(&mut *conn)
             .await
             .unwrap();
+        // Those of the columns as they were.
+        conn.clear_cached_statements().await.unwrap();
         store(&mut conn, &LETTERS).await;
         check_letters(&mut conn).await;
     }
