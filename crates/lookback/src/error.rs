@@ -186,6 +186,9 @@ impl Error {
             _ => match self.sqlstate()? {
                 sqlstate::UNDEFINED_TABLE => Some(Remedy::RunMigrations),
                 sqlstate::INSUFFICIENT_PRIVILEGE => Some(Remedy::Grant),
+                sqlstate::DUPLICATE_PREPARED_STATEMENT | sqlstate::UNKNOWN_PREPARED_STATEMENT => {
+                    Some(Remedy::KeepPreparedStatements)
+                }
                 _ => None,
             },
         }

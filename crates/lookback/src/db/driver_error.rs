@@ -6,7 +6,7 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::constraints::{SPLIT_BOUND_PREFIX, TIME_RANGE};
 use crate::error::{DatabaseError, Error, FieldError, Remedy, sqlstate};
-use crate::model::Table;
+use crate::model::{ColumnRole, Table, literal};
 
 impl Error {
     /// Translates the error of reading a record; `record` is its id or a description.
@@ -33,6 +33,25 @@ impl Error {
         };
         if let Some(error) = maintenance_error(table, refusal) {
             return error;
+        }
+        if is_sequence_behind(table, &source) {
+            return Self::setup(
+                format!(
+                    "the sequence of {}.{} is behind its table: it assigned an id that a record has",
+                    table.name,
+                    table.column_of(ColumnRole::Id).name
+                ),
+                Remedy::AdvanceSequence {
+                    table: table.name,
+                    statement: format!(
+                        "SELECT setval(pg_get_serial_sequence({}, {}), max({})) FROM {};",
+                        literal(&table.quoted()),
+                        literal(table.column_of(ColumnRole::Id).name),
+                        table.column_of(ColumnRole::Id).quoted(),
+                        table.quoted(),
+                    ),
+                },
+            );
         }
         let known = refusal
             .constraint()
@@ -117,6 +136,20 @@ impl From<sqlx::Error> for Error {
         }
         .into()
     }
+}
+
+/// Whether the sequence assigned an id that a record has.
+///
+/// Lookback assigns no ids itself, so the record that is inserted is not the cause. The
+/// detail of the error names the columns of the key as they are, in any language.
+pub(crate) fn is_sequence_behind(table: &'static Table, source: &sqlx::Error) -> bool {
+    let id = table.column_of(ColumnRole::Id);
+    let keys = [id.name.to_owned(), id.quoted()].map(|name| format!("({name})=("));
+    postgres_error(source).is_some_and(|refusal| {
+        let detail = refusal.detail().unwrap_or_default();
+        refusal.code() == sqlstate::UNIQUE_VIOLATION
+            && keys.iter().any(|key| detail.contains(key.as_str()))
+    })
 }
 
 /// The start of sqlx 0.9's error for a connection that was closed before the server

@@ -67,6 +67,16 @@ pub enum Remedy {
         /// The table.
         table: &'static str,
     },
+    /// Move the sequence of ids behind the greatest id of the table.
+    #[non_exhaustive]
+    AdvanceSequence {
+        /// The table.
+        table: &'static str,
+        /// The statement.
+        statement: String,
+    },
+    /// Keep prepared statements through the connection pooler, or connect without it.
+    KeepPreparedStatements,
     /// Narrow the query, or give it more time.
     NarrowQuery,
     /// Retry the transaction, or begin it as `READ COMMITTED`.
@@ -123,6 +133,17 @@ impl fmt::Display for Remedy {
             }
             Self::RaiseSequence { table } => {
                 return write!(f, "raise the MAXVALUE of the sequence of {table}.id");
+            }
+            Self::AdvanceSequence { table, statement } => {
+                return write!(
+                    f,
+                    "ids were copied into {table} by hand: move its sequence behind them:\n    {statement}"
+                );
+            }
+            Self::KeepPreparedStatements => {
+                "the connection pooler loses prepared statements: use PgBouncer 1.21 or newer with \
+                 max_prepared_statements above 0, its session mode, or a connection to the server \
+                 itself"
             }
             Self::NarrowQuery => {
                 "narrow it by created_at or by another filter, leave the total out or give it a \

@@ -19,6 +19,11 @@ pub(crate) const EXCLUSION_VIOLATION: &str = "23P01";
 pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
+/// A pooler sent a statement to a connection that already has one of this name.
+pub(crate) const DUPLICATE_PREPARED_STATEMENT: &str = "42P05";
+/// A pooler sent a statement to a connection on which it was not prepared.
+pub(crate) const UNKNOWN_PREPARED_STATEMENT: &str = "26000";
+
 pub(crate) const QUERY_CANCELED: &str = "57014";
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
 

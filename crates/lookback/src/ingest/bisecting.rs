@@ -163,12 +163,13 @@ impl Bisection<'_, '_> {
         to: usize,
     ) -> Result<Option<RejectedTogether>, sqlx::Error> {
         let bytes = [HEADER, &group.bytes[group.byte_range(from, to)], &TRAILER].concat();
-        let statement = statement(self.table, &group.columns);
+        let table = self.table;
+        let statement = statement(table, &group.columns);
         let work = async {
             let mut savepoint = self.transaction.begin().await?;
             match copy(&mut savepoint, &statement, &bytes).await {
                 Ok(()) => savepoint.commit().await.map(|()| None),
-                Err(error) => roll_back(savepoint, error).await.map(Some),
+                Err(error) => roll_back(table, savepoint, error).await.map(Some),
             }
         };
         let error = timed(self.timeout, work).await?;
@@ -185,7 +186,7 @@ impl Bisection<'_, '_> {
         group: &Group,
         rows: Range<usize>,
     ) -> Result<bool, sqlx::Error> {
-        let before = self.rejected_rows.len();
+        let (table, before) = (self.table, self.rejected_rows.len());
         for row in rows {
             let sql = match insert(self.table, group, row..row + 1) {
                 Ok(sql) => sql,
@@ -198,7 +199,7 @@ impl Bisection<'_, '_> {
                 let mut savepoint = self.transaction.begin().await?;
                 match sql.execute(&mut savepoint).await {
                     Ok(_) => savepoint.commit().await.map(|()| None),
-                    Err(error) => roll_back(savepoint, error).await.map(Some),
+                    Err(error) => roll_back(table, savepoint, error).await.map(Some),
                 }
             };
             if let Some(error) = timed(self.timeout, work).await? {
@@ -211,10 +212,11 @@ impl Bisection<'_, '_> {
 
 /// Rolls back to the savepoint if a row is the cause; passes on any other error.
 async fn roll_back(
+    table: &'static Table,
     savepoint: Transaction<'_, Postgres>,
     error: sqlx::Error,
 ) -> Result<sqlx::Error, sqlx::Error> {
-    match classify_driver(&error) {
+    match classify_driver(table, &error) {
         ErrorClass::Row => savepoint.rollback().await.map(|()| error),
         ErrorClass::Table | ErrorClass::Transient => Err(error),
     }

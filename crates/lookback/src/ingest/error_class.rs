@@ -2,7 +2,9 @@
 
 use sqlx::postgres::PgDatabaseError;
 
+use crate::db::is_sequence_behind;
 use crate::error::{Error, sqlstate};
+use crate::model::Table;
 
 /// The cause of a database error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +24,12 @@ pub(super) enum ErrorClass {
 /// | row | class 22 (data) except 2200H, class 23 (constraints), class 44 (check option), 54000 and 54001 (an index entry too large, JSON too deep), P0001 and P0004 (a trigger rejected it) |
 /// | table | 2200H (a sequence has reached its end), classes 0A, 28, 3D, 3F and 42 (missing table or column, no permission, missing database), and Lookback's own set-up errors |
 /// | transient | everything else: the connection, 40 (deadlock, serialization), 53 (disk, memory, connections), 55 (locks), 57 (shut down, cancelled, timed out), 25 (read-only, as while a standby takes over), 58 and XX (internal errors of the server) |
-pub(super) fn classify_driver(error: &sqlx::Error) -> ErrorClass {
+///
+/// An id that the sequence assigned and a record has is an error of the table, too.
+pub(super) fn classify_driver(table: &'static Table, error: &sqlx::Error) -> ErrorClass {
+    if is_sequence_behind(table, error) {
+        return ErrorClass::Table;
+    }
     let Some(error) = error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())

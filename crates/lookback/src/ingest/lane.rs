@@ -60,7 +60,7 @@ enum AttemptError {
 
 impl AttemptError {
     fn driver<M: Model>(error: sqlx::Error) -> Self {
-        let class = classify_driver(&error);
+        let class = classify_driver(M::TABLE, &error);
         Self::Failed(Error::from_driver(M::TABLE, error), class)
     }
 }
@@ -356,7 +356,7 @@ impl<M: Model> Lane<M> {
             for group in &batch.groups {
                 let sent = send(&mut transaction, M::TABLE, group);
                 if let Err(error) = timed(timeout, sent).await {
-                    if classify_driver(&error) == ErrorClass::Row {
+                    if classify_driver(M::TABLE, &error) == ErrorClass::Row {
                         timed(timeout, transaction.rollback())
                             .await
                             .map_err(driver)?;
@@ -371,7 +371,9 @@ impl<M: Model> Lane<M> {
         match timed(timeout, transaction.commit()).await {
             Ok(()) => Ok(attempt.in_doubt.take().unwrap_or_default()),
             // A constraint is checked at the commit; the transaction is rolled back.
-            Err(error) if classify_driver(&error) == ErrorClass::Row && !attempt.bisect => {
+            Err(error)
+                if classify_driver(M::TABLE, &error) == ErrorClass::Row && !attempt.bisect =>
+            {
                 attempt.in_doubt = None;
                 Err(AttemptError::RowsRejected)
             }

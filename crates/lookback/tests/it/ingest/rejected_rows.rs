@@ -220,3 +220,32 @@ async fn deadlocks_and_timeouts_reject_no_row() {
         execute(&db.pool, "TRUNCATE logs").await;
     }
 }
+
+/// Ids that were copied by hand are no fault of a row: the writer waits until the sequence
+/// has passed them.
+#[tokio::test]
+async fn row_that_gets_a_taken_id_is_not_rejected() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    execute(
+        pool,
+        "INSERT INTO logs (id, source, level, message, meta) OVERRIDING SYSTEM VALUE \
+         SELECT n, 'copied', 'info', 'by hand', '{\"n\": 99}' FROM generate_series(3, 8) AS n",
+    )
+    .await;
+    let new = [numbered(0), numbered(1), numbered(2)];
+    let error = Log::records().create_many(pool, &new).await.unwrap_err();
+    assert!(error.is_setup() && !error.is_conflict(), "{error:?}");
+    insta::assert_snapshot!(format!("{error}\n{}", error.remedy().unwrap()), @r#"
+    the sequence of logs.id is behind its table: it assigned an id that a record has
+    ids were copied into logs by hand: move its sequence behind them:
+        SELECT setval(pg_get_serial_sequence('"logs"', 'id'), max("id")) FROM "logs";
+    "#);
+    let (refused, _) = rejections(pool, 10..16).await;
+    assert!(refused.is_empty(), "{refused:?}");
+    let written = (10..16).map(|n| (n, 1));
+    assert_eq!(
+        stored(pool).await,
+        written.chain([(99, 6)]).collect::<Vec<_>>()
+    );
+}
