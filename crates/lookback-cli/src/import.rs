@@ -53,18 +53,20 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
     let (mut conn, options) = database::connect_to(config).await?;
     lookback::setup::check_server(&mut conn).await?;
     lookback::setup::check_encoder(&mut conn).await?;
-    // Without this check, the server would continue the statement of a dead process and keep its
-    // lock. On servers without support for it, the server notices when it sends its next response.
-    let check = "SET client_connection_check_interval = '2s'";
-    let _ = sqlx::query(check).execute(&mut conn).await;
-    checkpoint::lock(&mut conn, &input).await?;
-
     let earlier = checkpoint::find_earlier(&mut conn, &input).await?;
+    let earlier_id = earlier.as_ref().map(|import| import.id);
     let mut lines = Lines::new(input.reader()?);
-    let started = match earlier {
+    let mut started = match earlier {
         Some(import) => resume_point(&args, &input, &mut lines, import)?,
         None => ImportStart::Fresh,
     };
+    if matches!(started, ImportStart::Fresh) && !args.restart {
+        let same = checkpoint::find_same_content(&mut conn, &input, args.kind).await?;
+        if let Some((import, read)) = same {
+            lines = read;
+            started = continue_after(&args, &input, &mut lines, import)?;
+        }
+    }
     if let ImportStart::Done(import) | ImportStart::Resumed(import) = &started {
         let kind = checkpoint::kind(import)?;
         if args.kind.is_some_and(|given| given != kind) {
@@ -84,10 +86,10 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
                 grouped(import.lines.unsigned_abs()),
                 grouped(import.stored.unsigned_abs())
             ));
-            Checkpoint::resumed(import, kind)
+            Checkpoint::resumed(&input, import, kind, earlier_id)
         }
         ImportStart::Fresh => {
-            if lines.mark().position > 0 {
+            if input.is_file() || lines.mark().position > 0 {
                 // Only reading the content showed that it differs.
                 lines = Lines::new(input.reader()?);
             }
@@ -95,7 +97,7 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
                 Some(kind) => kind,
                 None => reader::detect(&mut lines, input.shown())?,
             };
-            Checkpoint::fresh(&input, kind)
+            Checkpoint::fresh(&input, kind, earlier_id)
         }
     };
 
@@ -149,7 +151,8 @@ fn resume_point(
     lines: &mut Lines,
     import: Import,
 ) -> Result<ImportStart, Failure> {
-    if args.restart {
+    // An import that stored nothing is none: another attempt begins at the first line.
+    if args.restart || (import.stored == 0 && !(import.is_finished && import.rejected == 0)) {
         return Ok(ImportStart::Fresh);
     }
     let same = lines.skip(import.position.unsigned_abs())?
@@ -176,8 +179,19 @@ fn resume_point(
         ))
         .hint("to import all of it: --restart"));
     }
+    continue_after(args, input, lines, import)
+}
+
+/// Determines the start after the part of an input that an earlier import has stored, under
+/// this name or another one.
+fn continue_after(
+    args: &ImportArgs,
+    input: &Input,
+    lines: &mut Lines,
+    import: Import,
+) -> Result<ImportStart, Failure> {
     let at_end = lines.at_end()?;
-    if at_end && import.finished_at.is_some() {
+    if at_end && import.is_finished {
         return Ok(ImportStart::Done(import));
     }
     if args.resume {
@@ -185,7 +199,18 @@ fn resume_point(
     }
     let records = grouped(import.stored.unsigned_abs());
     let taken = grouped(import.lines.unsigned_abs());
-    Err(if import.finished_at.is_some() {
+    if !import.is_of(input) {
+        return Err(Failure::failed(format!(
+            "the first {taken} lines of {} are stored ({records} records): they were imported as {}",
+            input.shown(),
+            import.shown_name()
+        ))
+        .hint(
+            "to import the lines after them: --resume (and --name for standard input); to import \
+             all of it again: --restart",
+        ));
+    }
+    Err(if import.is_finished {
         Failure::failed(format!(
             "{} has grown since it was imported: its first {taken} lines are stored ({records} records)",
             input.shown()
@@ -205,8 +230,13 @@ fn report_already_imported(
     input: &Input,
     import: &Import,
 ) -> Result<(), Failure> {
+    let other_name = if import.is_of(input) {
+        String::new()
+    } else {
+        format!(" as {}", import.shown_name())
+    };
     output::note(&format!(
-        "{} is already imported: {} records, {} lines rejected; to import it again: --restart",
+        "{} is already imported{other_name}: {} records, {} lines rejected; to import it again: --restart",
         input.shown(),
         grouped(import.stored.unsigned_abs()),
         grouped(import.rejected.unsigned_abs()),
@@ -225,6 +255,8 @@ fn report_already_imported(
 #[derive(Debug)]
 enum ImportEnd {
     Done,
+    /// All lines were rejected, and nothing is stored.
+    AllRejected,
     /// The last line is incomplete; the import stopped before it.
     Unfinished,
     /// The import stopped at an invalid line.
@@ -247,6 +279,7 @@ async fn import<M: Model>(
         summary: Summary::default(),
         checkpoint,
         conn,
+        input,
     };
     let clock = Instant::now();
     let batches = spawn_reader::<M>(
@@ -291,6 +324,7 @@ struct ImportRun<'a> {
     summary: Summary,
     checkpoint: &'a mut Checkpoint,
     conn: &'a mut PgConnection,
+    input: &'a Input,
 }
 
 impl ImportRun<'_> {
@@ -315,6 +349,7 @@ impl ImportRun<'_> {
                     self.checkpoint,
                     &mut self.rejects,
                     self.conn,
+                    self.input,
                 ));
                 tokio::select! {
                     stored = &mut storing => Some(stored?),
@@ -330,6 +365,9 @@ impl ImportRun<'_> {
             };
             self.count(&stored);
             match stored.outcome {
+                Outcome::End if self.checkpoint.stored() == 0 && self.checkpoint.rejected() > 0 => {
+                    return Ok(ImportEnd::AllRejected);
+                }
                 Outcome::End => return Ok(ImportEnd::Done),
                 Outcome::Unfinished => return Ok(ImportEnd::Unfinished),
                 Outcome::Stopped(bad) => return Ok(ImportEnd::Stopped(bad)),

@@ -1,42 +1,59 @@
 //! The progress of an import, stored in the database.
 
-use std::time::{Duration, Instant};
-
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use lookback::Model;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Postgres, Row as _, Transaction};
+use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;
-use super::lines::Mark;
+use super::lines::{Lines, Mark};
+use super::store::BEGIN;
 use crate::args::Kind;
 use crate::failure::Failure;
 
 /// A row of `imports`.
 #[derive(Clone, Debug)]
 pub(crate) struct Import {
-    id: i64,
+    pub(crate) id: i64,
+    name: String,
     pub(crate) target: String,
     pub(crate) position: i64,
     pub(crate) lines: i64,
     pub(crate) stored: i64,
     pub(crate) rejected: i64,
     pub(crate) prefix_sha256: String,
-    pub(crate) finished_at: Option<DateTime<Utc>>,
+    pub(crate) is_finished: bool,
 }
 
 impl Import {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get("id")?,
+            name: row.try_get("name")?,
             target: row.try_get("target")?,
             position: row.try_get("position")?,
             lines: row.try_get("lines")?,
             stored: row.try_get("stored")?,
             rejected: row.try_get("rejected")?,
             prefix_sha256: row.try_get("prefix_sha256")?,
-            finished_at: row.try_get("finished_at")?,
+            is_finished: row.try_get("is_finished")?,
         })
+    }
+}
+
+impl Import {
+    /// Whether a later import of this input finds it by its name.
+    pub(crate) fn is_of(&self, input: &Input) -> bool {
+        input.known_name() == Some(&*self.name)
+    }
+
+    /// The name for messages.
+    pub(crate) fn shown_name(&self) -> &str {
+        if self.name == super::input::UNNAMED {
+            "standard input"
+        } else {
+            &self.name
+        }
     }
 }
 
@@ -52,25 +69,97 @@ enum CheckpointState {
     /// Nothing is stored yet.
     Fresh {
         name: String,
+        /// Whether a later import can find this one by its name.
+        is_known: bool,
+        /// The id of the last import of this name, when this one began.
+        earlier: Option<i64>,
+        /// Lines that were rejected so far.
+        rejected: u64,
+        /// The import of the same content under another name, which this one continues.
+        continues: Option<Box<Import>>,
     },
     Saved(Box<Import>),
 }
 
 impl Checkpoint {
-    pub(crate) fn fresh(input: &Input, kind: Kind) -> Self {
+    pub(crate) fn fresh(input: &Input, kind: Kind, earlier: Option<i64>) -> Self {
         Self {
             kind,
             state: CheckpointState::Fresh {
                 name: input.name().to_owned(),
+                is_known: input.known_name().is_some(),
+                earlier,
+                rejected: 0,
+                continues: None,
             },
         }
     }
 
-    pub(crate) fn resumed(import: Import, kind: Kind) -> Self {
-        Self {
-            kind,
-            state: CheckpointState::Saved(Box::new(import)),
+    /// Counts rejected lines before the first record is stored: there is no row for them yet.
+    pub(crate) fn reject_before_first(&mut self, lines: u64) {
+        if let CheckpointState::Fresh { rejected, .. } = &mut self.state {
+            *rejected += lines;
         }
+    }
+
+    /// Whether another process has moved the position since this one read it.
+    ///
+    /// It takes the lock of the name until the transaction ends, and so works through a
+    /// connection pooler.
+    pub(crate) async fn is_overtaken(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+    ) -> Result<bool, sqlx::Error> {
+        let (name, expected) = match &self.state {
+            CheckpointState::Fresh {
+                is_known: false, ..
+            } => return Ok(false),
+            CheckpointState::Fresh { name, earlier, .. } => (name, earlier.map(|id| (id, None))),
+            CheckpointState::Saved(import) => {
+                if import.name == super::input::UNNAMED {
+                    return Ok(false);
+                }
+                let is_finished = import.is_finished;
+                let state = (import.position, is_finished);
+                (&import.name, Some((import.id, Some(state))))
+            }
+        };
+        lock(transaction, name).await?;
+        let newest = sqlx::query(NEWEST)
+            .bind(name)
+            .fetch_optional(&mut **transaction)
+            .await?;
+        let newest = newest.as_ref().map(Import::from_row).transpose()?;
+        Ok(match (newest, expected) {
+            (None, None) => false,
+            (Some(newest), Some((id, state))) => {
+                let moved =
+                    state.is_some_and(|state| state != (newest.position, newest.is_finished));
+                newest.id != id || moved
+            }
+            _ => true,
+        })
+    }
+
+    /// Continues an earlier import; one of another name keeps its row.
+    pub(crate) fn resumed(input: &Input, import: Import, kind: Kind, earlier: Option<i64>) -> Self {
+        if import.is_of(input) {
+            return Self {
+                kind,
+                state: CheckpointState::Saved(Box::new(import)),
+            };
+        }
+        let mut fresh = Self::fresh(input, kind, earlier);
+        if let CheckpointState::Fresh {
+            rejected,
+            continues,
+            ..
+        } = &mut fresh.state
+        {
+            *rejected = import.rejected.unsigned_abs();
+            *continues = Some(Box::new(import));
+        }
+        fresh
     }
 
     pub(crate) fn target(&self) -> &'static str {
@@ -90,12 +179,17 @@ impl Checkpoint {
     }
 
     pub(crate) fn rejected(&self) -> u64 {
-        self.saved(|import| import.rejected)
+        match &self.state {
+            CheckpointState::Fresh { rejected, .. } => *rejected,
+            CheckpointState::Saved(import) => import.rejected.unsigned_abs(),
+        }
     }
 
     fn saved(&self, number: impl Fn(&Import) -> i64) -> u64 {
         match &self.state {
-            CheckpointState::Fresh { .. } => 0,
+            CheckpointState::Fresh { continues, .. } => continues
+                .as_deref()
+                .map_or(0, |import| number(import).unsigned_abs()),
             CheckpointState::Saved(import) => number(import).unsigned_abs(),
         }
     }
@@ -120,12 +214,12 @@ impl Checkpoint {
                 "INSERT INTO imports \
                    (position, lines, stored, rejected, prefix_sha256, finished_at, updated_at, \
                     created_at, name, target) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *"
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9) RETURNING *, finished_at IS NOT NULL AS is_finished"
             }
             CheckpointState::Saved(_) => {
                 "UPDATE imports SET position = $1, lines = $2, stored = $3, rejected = $4, \
                    prefix_sha256 = $5, finished_at = $6, updated_at = $7 \
-                 WHERE id = $8 RETURNING *"
+                 WHERE id = $8 RETURNING *, finished_at IS NOT NULL AS is_finished"
             }
         };
         let query = sqlx::query(sql)
@@ -137,7 +231,7 @@ impl Checkpoint {
             .bind(finished_at)
             .bind(now);
         let query = match &self.state {
-            CheckpointState::Fresh { name } => query.bind(name).bind(self.target()),
+            CheckpointState::Fresh { name, .. } => query.bind(name).bind(self.target()),
             CheckpointState::Saved(import) => query.bind(import.id),
         };
         let import = Import::from_row(&query.fetch_one(&mut **transaction).await?)?;
@@ -168,7 +262,13 @@ pub(crate) fn kind(import: &Import) -> Result<Kind, Failure> {
         })
 }
 
+/// The newest import of a name.
+const NEWEST: &str = "SELECT *, finished_at IS NOT NULL AS is_finished \
+     FROM imports WHERE name = $1 ORDER BY id DESC LIMIT 1";
+
 /// Finds the last import of an input with this name.
+///
+/// It waits for a process that stores a batch of this input, or that was killed while it did.
 pub(crate) async fn find_earlier(
     conn: &mut PgConnection,
     input: &Input,
@@ -176,37 +276,99 @@ pub(crate) async fn find_earlier(
     let Some(name) = input.known_name() else {
         return Ok(None);
     };
-    let row = sqlx::query("SELECT * FROM imports WHERE name = $1 ORDER BY id DESC LIMIT 1")
+    let mut transaction = conn.begin_with(BEGIN).await?;
+    lock(&mut transaction, name).await.map_err(|error| {
+        if is_lock_timeout(&error) {
+            busy(input)
+        } else {
+            error.into()
+        }
+    })?;
+    let row = sqlx::query(NEWEST)
         .bind(name)
-        .fetch_optional(conn)
+        .fetch_optional(&mut *transaction)
         .await?;
+    transaction.commit().await?;
     Ok(row.as_ref().map(Import::from_row).transpose()?)
 }
 
-/// Locks the name of the input against other imports.
+/// Finds the import that has stored the longest part at the start of this file, under any
+/// name: the file was renamed or copied. Returns it with the lines after that part.
 ///
-/// The lock belongs to the connection: it is released as soon as the server
-/// notices that the process has ended.
-pub(crate) async fn lock(conn: &mut PgConnection, input: &Input) -> Result<(), Failure> {
-    const LOCK: &str =
-        "SELECT pg_try_advisory_lock(hashtextextended('lookback import ' || $1, 0)) AS got";
-    /// The time within which the server notices that the last import was killed.
-    const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-    let Some(name) = input.known_name() else {
-        return Ok(());
+/// The content of a stream cannot be read before it is imported.
+pub(crate) async fn find_same_content(
+    conn: &mut PgConnection,
+    input: &Input,
+    kind: Option<Kind>,
+) -> Result<Option<(Import, Lines)>, Failure> {
+    let Some(length) = input.length() else {
+        return Ok(None);
     };
-    let deadline = Instant::now() + LOCK_TIMEOUT;
-    loop {
-        let row = sqlx::query(LOCK).bind(name).fetch_one(&mut *conn).await?;
-        if row.try_get("got")? {
-            return Ok(());
+    let rows = sqlx::query(
+        "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
+         WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
+         ORDER BY position, finished_at IS NOT NULL, id",
+    )
+    .bind(i64::try_from(length).unwrap_or(i64::MAX))
+    .bind(kind.map(target))
+    .fetch_all(conn)
+    .await?;
+    let mut longest = None;
+    // Each part is read once, in the order of its length.
+    let mut lines = Lines::new(input.reader()?);
+    for row in &rows {
+        let import = Import::from_row(row)?;
+        if !lines.skip(import.position.unsigned_abs())? {
+            break;
         }
-        if Instant::now() >= deadline {
-            return Err(Failure::failed(format!(
-                "another process is importing {} right now",
-                input.shown()
-            )));
+        if lines.mark().sha256() == import.prefix_sha256 {
+            longest = Some(import);
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let Some(import) = longest else {
+        return Ok(None);
+    };
+    let mut lines = Lines::new(input.reader()?);
+    lines.skip(import.position.unsigned_abs())?;
+    Ok(Some((import, lines)))
+}
+
+/// The failure of an import that another process is storing.
+pub(crate) fn busy(input: &Input) -> Failure {
+    Failure::failed(format!(
+        "another process is importing {} right now",
+        input.shown()
+    ))
+}
+
+/// Locks a name against other imports until the transaction ends.
+///
+/// A lock of the session would stay on a connection of a pooler.
+async fn lock(transaction: &mut Transaction<'_, Postgres>, name: &str) -> Result<(), sqlx::Error> {
+    /// The time within which a batch ends, or the server notices that its process was killed.
+    const LOCK_TIMEOUT: &str = "10s";
+    let set = "SELECT set_config('lock_timeout', $1, true)";
+    let before: String = sqlx::query("SELECT current_setting('lock_timeout') AS before")
+        .fetch_one(&mut **transaction)
+        .await?
+        .try_get("before")?;
+    sqlx::query(set)
+        .bind(LOCK_TIMEOUT)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('lookback import ' || $1, 0))")
+        .bind(name)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query(set)
+        .bind(before)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Whether others held the lock for too long.
+pub(crate) fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "55P03")
 }

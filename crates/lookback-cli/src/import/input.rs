@@ -37,7 +37,7 @@ impl Input {
                 ));
             }
             return Ok(Self {
-                source: InputSource::Stream(None),
+                source: stdin_file().unwrap_or(InputSource::Stream(None)),
                 shown: "standard input".to_owned(),
                 name,
                 identity: Identity::of_stdin(),
@@ -127,10 +127,28 @@ impl Input {
     }
 }
 
+/// Standard input as a file, if it is one and nothing of it was read yet.
+#[cfg(unix)]
+fn stdin_file() -> Option<InputSource> {
+    use std::os::fd::AsFd as _;
+
+    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok()?;
+    (metadata.is_file() && file.stream_position().ok()? == 0).then(|| InputSource::File {
+        length: metadata.len(),
+        file,
+    })
+}
+
+#[cfg(not(unix))]
+fn stdin_file() -> Option<InputSource> {
+    None
+}
+
 /// The stored name of an unnamed input.
 ///
 /// No other name is equal to it, so that no later import matches.
-const UNNAMED: &str = "-";
+pub(super) const UNNAMED: &str = "-";
 
 fn checked_name(name: &str) -> Result<String, Failure> {
     if name.trim().is_empty() {

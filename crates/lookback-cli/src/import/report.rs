@@ -44,6 +44,16 @@ impl Report<'_> {
                 self.note();
                 Ok(())
             }
+            Ok(ImportEnd::AllRejected) => Err(Failure::failed(format!(
+                "{}: nothing was imported{}",
+                self.input.shown(),
+                self.rejected()
+            ))
+            .hint(format!(
+                "are these records of another kind than {}? give it by --kind; or correct the lines, \
+                 and import them again",
+                self.checkpoint.target()
+            ))),
             Ok(ImportEnd::Unfinished) => {
                 self.note();
                 output::warning(&format!(

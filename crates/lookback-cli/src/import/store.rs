@@ -3,11 +3,28 @@
 use lookback::{Model, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
+use super::input::Input;
 use super::reader::{Batch, Outcome, Rejected};
 use super::rejects::Rejects;
 use crate::args::OnError;
 use crate::failure::Failure;
+
+/// Begins the transaction of a batch, whatever isolation level the role has by default.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Makes the server notice within two seconds that this process was killed, where it can.
+const CHECK_CLIENT: &str = "SELECT CASE WHEN version() ILIKE '%linux%' \
+     THEN set_config('client_connection_check_interval', '2s', true) END";
+
+/// The failure of an import whose position another process has moved.
+fn overtaken(input: &Input) -> Failure {
+    Failure::failed(format!(
+        "another process is importing {}, too, and has stored the same lines",
+        input.shown()
+    ))
+    .hint("nothing is stored twice: let the other process continue, or stop it first")
+}
 
 /// The result of storing a batch.
 #[derive(Debug)]
@@ -29,6 +46,7 @@ pub(crate) async fn store<M: Model>(
     checkpoint: &mut Checkpoint,
     rejects: &mut Rejects,
     conn: &mut PgConnection,
+    input: &Input,
 ) -> Result<StoredBatch, Failure> {
     let Batch {
         records,
@@ -37,7 +55,16 @@ pub(crate) async fn store<M: Model>(
         mut end,
         mut outcome,
     } = batch;
-    let mut transaction = conn.begin().await?;
+    let mut transaction = conn.begin_with(BEGIN).await?;
+    // Without this check, the server would continue the statement of a dead process and keep its
+    // lock. On servers without support for it, the server notices when it sends its next response.
+    sqlx::query(CHECK_CLIENT).execute(&mut *transaction).await?;
+    match checkpoint.is_overtaken(&mut transaction).await {
+        Ok(false) => {}
+        Ok(true) => return Err(overtaken(input)),
+        Err(error) if is_lock_timeout(&error) => return Err(busy(input)),
+        Err(error) => return Err(error.into()),
+    }
     let inserted = insert_records::<M>(&mut transaction, &records, on_error).await?;
     for (row, error) in inserted.rejected {
         let bad = Rejected::by_database(lines[row].clone(), &error);
@@ -56,8 +83,15 @@ pub(crate) async fn store<M: Model>(
     if let Outcome::Stopped(bad) = &outcome {
         rejects.write(std::slice::from_ref(bad))?;
     }
-    // An import that stopped before its first line needs no row.
-    if end.position > 0 || outcome.is_end() {
+    // An import that stopped before its first line, or that has stored nothing of what it read,
+    // needs no row: another attempt begins at the first line, perhaps with another kind.
+    let rejected_in_all = checkpoint.rejected() + rejected.len() as u64;
+    let is_nothing =
+        checkpoint.stored() + inserted.stored == 0 && (rejected_in_all > 0 || !outcome.is_end());
+    if is_nothing {
+        transaction.rollback().await?;
+        checkpoint.reject_before_first(rejected.len() as u64);
+    } else {
         let advanced = checkpoint
             .advance(
                 &mut transaction,

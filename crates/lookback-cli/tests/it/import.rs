@@ -255,3 +255,277 @@ $ lookback import logs.jsonl
 [exit code 1]
 ");
 }
+
+const LOG: &str = r#"{"source": "API", "level": "info", "message": "m"}"#;
+
+#[tokio::test]
+async fn import_whose_lines_are_all_rejected_fails_and_is_not_remembered() {
+    let lookback = Lookback::new().await;
+    let requests: String = REQUESTS
+        .lines()
+        .take(7)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    lookback.write("all.jsonl", format!("\n{requests}"));
+    let wrong = [
+        "import",
+        "all.jsonl",
+        "--kind",
+        "logs",
+        "--on-error",
+        "skip",
+        "--batch",
+        "3",
+        "--quiet",
+    ];
+    let ran = lookback.run(&wrong).failed(1);
+    assert!(
+        ran.err.contains(
+            "error: all.jsonl: nothing was imported; 7 lines rejected\n\
+             hint: are these records of another kind than logs? give it by --kind; or correct the \
+             lines, and import them again\n"
+        ),
+        "{ran:#?}"
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
+    let json = lookback
+        .run(&[&wrong[..], &["--json"]].concat())
+        .failed(1)
+        .json();
+    assert_eq!(
+        json["data"],
+        json!({"stored": 0, "rejected": 7, "stored_in_all": 0, "rejected_in_all": 7, "lines": 0, "finished": false})
+    );
+    // Neither that attempt nor one that stopped at its first record blocks the right one.
+    lookback
+        .run(&["import", "all.jsonl", "--kind", "logs"])
+        .failed(1);
+    assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
+    lookback
+        .run(&["import", "all.jsonl", "--kind", "requests"])
+        .succeeded();
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM request_snapshots")
+            .await,
+        7
+    );
+
+    // Nor does a row that an earlier version left.
+    lookback.write("old.jsonl", format!("{LOG}\n"));
+    let path = lookback.folder().canonicalize().unwrap().join("old.jsonl");
+    lookback
+        .execute(&format!(
+            "INSERT INTO imports (name, target, position, lines, stored, rejected, prefix_sha256, finished_at) \
+             VALUES ('{}', 'request_snapshots', 51, 1, 0, 1, '{}', now())",
+            path.display(),
+            "0".repeat(64)
+        ))
+        .await;
+    lookback
+        .run(&["import", "old.jsonl", "--kind", "logs"])
+        .succeeded();
+    // Lines that are rejected before the first record are counted with the others.
+    lookback.write("late.jsonl", format!("x\ny\nz\n{LOG}\n"));
+    let late = [
+        "import",
+        "late.jsonl",
+        "--kind",
+        "logs",
+        "--on-error",
+        "skip",
+        "--batch",
+        "1",
+        "--json",
+    ];
+    let json = lookback.run(&late).succeeded().json();
+    assert_eq!(
+        (
+            &json["data"]["rejected_in_all"],
+            &json["data"]["stored_in_all"]
+        ),
+        (&json!(3), &json!(1))
+    );
+    // An empty file has nothing to reject.
+    lookback.write("empty.jsonl", "");
+    lookback.run(&["import", "empty.jsonl"]).succeeded();
+}
+
+#[tokio::test]
+async fn import_with_sequence_behind_its_table_stops_and_loses_nothing() {
+    let lookback = Lookback::new().await;
+    lookback
+        .execute(
+            "INSERT INTO logs (id, source, level, message) OVERRIDING SYSTEM VALUE \
+             SELECT n, 'copied', 'info', 'by hand' FROM generate_series(3, 6) AS n",
+        )
+        .await;
+    let lines: String = (0..6)
+        .map(|n| format!("{{\"source\": \"API\", \"level\": \"info\", \"message\": \"m{n}\"}}\n"))
+        .collect();
+    lookback.write("logs.jsonl", lines);
+    let ran = lookback
+        .run(&[
+            "import",
+            "logs.jsonl",
+            "--on-error",
+            "skip",
+            "--rejects",
+            "bad.jsonl",
+        ])
+        .failed(1);
+    assert_eq!(
+        ran.err,
+        "error: the sequence of logs.id is behind its table: it assigned an id that a record has\n\
+         hint: ids were copied into logs by hand: move its sequence behind them:\n    \
+         SELECT setval(pg_get_serial_sequence('\"logs\"', 'id'), max(\"id\")) FROM \"logs\";; \
+         nothing is stored; to continue: the same command\n"
+    );
+    assert!(!lookback.folder().join("bad.jsonl").exists());
+    assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
+    lookback
+        .execute(
+            "SELECT setval(pg_get_serial_sequence('\"logs\"', 'id'), max(\"id\")) FROM \"logs\"",
+        )
+        .await;
+    lookback.run(&["import", "logs.jsonl"]).succeeded();
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM logs WHERE source = 'API'")
+            .await,
+        6
+    );
+}
+
+/// As through a pooler in transaction mode, where no lock of a session holds.
+#[tokio::test]
+async fn concurrent_imports_of_one_file_store_each_line_once() {
+    let lookback = Lookback::new().await;
+    let lines: String = (0..400)
+        .map(|n| format!("{{\"source\": \"API\", \"level\": \"info\", \"message\": \"m{n}\"}}\n"))
+        .collect();
+    lookback.write("logs.jsonl", &lines);
+    let call = ["import", "logs.jsonl", "--batch", "10", "--resume"];
+    let children: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = lookback.command(&call);
+            command.stdin(std::process::Stdio::null());
+            command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() || err.contains("another process is importing logs.jsonl"),
+            "{err}"
+        );
+    }
+    lookback.run(&call).succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 400);
+    assert_eq!(
+        lookback
+            .number("SELECT count(DISTINCT message) FROM logs")
+            .await,
+        400
+    );
+    assert_eq!(
+        lookback
+            .number("SELECT count(*) FROM imports WHERE finished_at IS NOT NULL")
+            .await,
+        1
+    );
+    // No lock is left for a connection that a pooler keeps.
+    assert_eq!(
+        lookback.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())").await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn content_that_was_imported_under_another_name_is_recognised() {
+    let lookback = Lookback::new().await;
+    let line =
+        |n: usize| format!("{{\"source\": \"API\", \"level\": \"info\", \"message\": \"m{n}\"}}\n");
+    let lines = |range: std::ops::Range<usize>| range.map(line).collect::<String>();
+    lookback.write("app.log", lines(0..5));
+    lookback.run(&["import", "app.log"]).succeeded();
+    // Rotated: the old content has another name, and the name has new content.
+    lookback.write("app.log.1", lines(0..5));
+    lookback.write("app.log", lines(5..7));
+    lookback.run(&["import", "app.log"]).succeeded();
+    let folder = lookback.folder().canonicalize().unwrap();
+    let ran = lookback.run(&["import", "app.log.1"]).succeeded();
+    assert_eq!(
+        ran.err,
+        format!(
+            "app.log.1 is already imported as {}: 5 records, 0 lines rejected; to import it again: --restart\n",
+            folder.join("app.log").display()
+        )
+    );
+    // The old content comes back under its old name, and through standard input.
+    lookback.write("app.log", lines(0..5));
+    lookback.run(&["import", "app.log"]).succeeded();
+    let stdin = |arguments: &[&str], file: &str| {
+        let file = std::fs::File::open(lookback.folder().join(file)).unwrap();
+        let output = lookback.command(arguments).stdin(file).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, err) = stdin(&["import", "-"], "app.log.1");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(
+        err.starts_with("standard input is already imported as "),
+        "{err}"
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 7);
+
+    // A copy that has grown.
+    lookback.write("copy.log", lines(0..5) + &lines(7..9));
+    let ran = lookback.run(&["import", "copy.log"]).failed(1);
+    assert!(
+        ran.err.contains(
+            "the first 5 lines of copy.log are stored (5 records): they were imported as "
+        ) && ran.err.contains("--resume"),
+        "{ran:#?}"
+    );
+    let json = lookback
+        .run(&["import", "copy.log", "--resume", "--json"])
+        .succeeded()
+        .json();
+    assert_eq!(
+        json["data"],
+        json!({"stored": 2, "rejected": 0, "stored_in_all": 7, "rejected_in_all": 0, "lines": 7, "finished": true})
+    );
+    lookback.run(&["import", "copy.log"]).succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 9);
+    assert_eq!(
+        lookback
+            .number("SELECT count(DISTINCT message) FROM logs")
+            .await,
+        9
+    );
+
+    // Read from standard input first, then from a file.
+    lookback.write("piped.log", lines(20..23));
+    let (code, err) = stdin(&["import", "-"], "piped.log");
+    assert_eq!(code, Some(0), "{err}");
+    let ran = lookback.run(&["import", "piped.log"]).succeeded();
+    assert!(
+        ran.err
+            .starts_with("piped.log is already imported as standard input: 3 records"),
+        "{ran:#?}"
+    );
+    lookback
+        .run(&["import", "piped.log", "--restart"])
+        .succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 15);
+    // Other content at the start is other content.
+    lookback.write("other.log", lines(21..23) + &lines(0..5));
+    lookback.run(&["import", "other.log"]).succeeded();
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 22);
+}

@@ -87,7 +87,7 @@ async fn paths_of_standard_input_are_read() {
             .succeeded();
     }
     // A shell's <(…) and <<<…: a pipe, and a file that is removed already.
-    let path = lookback.write("removed", lines(0..3));
+    let path = lookback.write("removed", lines(3..6));
     let file = File::open(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     let ran = lookback
