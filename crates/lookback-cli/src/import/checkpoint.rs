@@ -369,6 +369,8 @@ async fn lock(transaction: &mut Transaction<'_, Postgres>, name: &str) -> Result
 
 /// Whether others held the lock for too long.
 pub(crate) fn is_lock_timeout(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == "55P03")
 }

@@ -56,7 +56,7 @@ impl Average for i64 {
 }
 
 impl Average for f64 {
-    type Result = f64;
+    type Result = Self;
 }
 
 impl Average for ErrorRate {
