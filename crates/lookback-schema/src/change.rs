@@ -219,6 +219,17 @@ pub enum Change {
         /// The column.
         column: String,
     },
+    /// `ALTER SEQUENCE … AS`: changes the type of the sequence of a serial column
+    AlterSequence {
+        /// The table.
+        table: Name,
+        /// The column.
+        column: String,
+        /// The old type.
+        from: DataType,
+        /// The new type.
+        to: DataType,
+    },
     /// `ALTER COLUMN … DROP EXPRESSION`, which keeps the values
     DropExpression {
         /// The table.
@@ -287,6 +298,27 @@ pub enum Change {
         table: Name,
         /// The name.
         name: String,
+    },
+    /// Remembers the settings of an index or key that is dropped and created again in this
+    /// transaction: comments, targets of statistics, and its use by `REPLICA IDENTITY` and `CLUSTER`
+    KeepIndexSettings {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+        /// The number of the index among those of the plan.
+        number: usize,
+    },
+    /// Gives these settings to the new index or key of the same name
+    RestoreIndexSettings {
+        /// The table.
+        table: Name,
+        /// The name.
+        name: String,
+        /// As in `KeepIndexSettings`.
+        number: usize,
+        /// Whether it is a key or an exclusion constraint now.
+        constraint: bool,
     },
     /// `ALTER INDEX … RENAME TO`
     RenameIndex {
@@ -369,6 +401,7 @@ impl Change {
             | Self::DropIdentity { table, column }
             | Self::AddSerial { table, column, .. }
             | Self::DropSerial { table, column }
+            | Self::AlterSequence { table, column, .. }
             | Self::DropExpression { table, column } => within(table, column),
             Self::RenameColumn { table, from, .. }
             | Self::RenameConstraint { table, from, .. }
@@ -378,6 +411,8 @@ impl Change {
             | Self::ValidateConstraint { table, name }
             | Self::DropConstraint { table, name }
             | Self::CreateIndex { table, name, .. }
+            | Self::KeepIndexSettings { table, name, .. }
+            | Self::RestoreIndexSettings { table, name, .. }
             | Self::DropIndex { table, name } => within(table, name),
             Self::CreatePartition { name, .. } | Self::DetachPartition { name, .. } => {
                 name.to_string()
@@ -391,6 +426,14 @@ impl Change {
                 None => table.to_string(),
             },
         }
+    }
+
+    /// Whether it changes nothing by itself, but belongs to the change of an index or key.
+    pub fn is_auxiliary(&self) -> bool {
+        matches!(
+            self,
+            Self::KeepIndexSettings { .. } | Self::RestoreIndexSettings { .. }
+        )
     }
 
     /// Whether it converts values through their text, because there is no cast between the types.
@@ -437,6 +480,7 @@ impl Change {
             | Self::DropIdentity { table, .. }
             | Self::AddSerial { table, .. }
             | Self::DropSerial { table, .. }
+            | Self::AlterSequence { table, .. }
             | Self::DropExpression { table, .. }
             | Self::AddConstraint { table, .. }
             | Self::AttachKey { table, .. }
@@ -445,6 +489,8 @@ impl Change {
             | Self::RenameConstraint { table, .. }
             | Self::CreateIndex { table, .. }
             | Self::DropIndex { table, .. }
+            | Self::KeepIndexSettings { table, .. }
+            | Self::RestoreIndexSettings { table, .. }
             | Self::RenameIndex { table, .. }
             | Self::CreatePartition { table, .. }
             | Self::DetachPartition { table, .. }
@@ -485,6 +531,9 @@ impl Change {
             Self::DropIdentity { .. } => format!("drop identity of {object}"),
             Self::AddSerial { .. } => format!("add sequence to {object}"),
             Self::DropSerial { .. } => format!("drop sequence of {object}"),
+            Self::AlterSequence { to, .. } => {
+                format!("change type of the sequence of {object} to {to}")
+            }
             Self::DropExpression { .. } => format!("keep values of {object}, generate no more"),
             Self::AddConstraint { constraint, .. } | Self::AttachKey { constraint, .. } => {
                 format!("add {} {object}", constraint.kind())
@@ -496,6 +545,8 @@ impl Change {
             }
             Self::CreateIndex { .. } => format!("create index {object}"),
             Self::DropIndex { .. } => format!("drop index {object}"),
+            Self::KeepIndexSettings { .. } => format!("keep settings of index {object}"),
+            Self::RestoreIndexSettings { .. } => format!("restore settings of index {object}"),
             Self::RenameIndex { to, .. } => format!("rename index {object} to {}", quoted(to)),
             Self::CreatePartition { .. } => format!("create partition {object}"),
             Self::DetachPartition { .. } => format!("detach partition {object}"),

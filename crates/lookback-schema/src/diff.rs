@@ -46,6 +46,7 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
         last: Vec::new(),
         swapped: BTreeMap::new(),
         rebuilt: BTreeSet::new(),
+        kept_indexes: 0,
         in_use: &(&from.names_in_use() | &to.names_in_use()) | &sequences(from),
     };
     differ.run();
@@ -101,6 +102,8 @@ struct Differ<'a> {
     swapped: BTreeMap<Name, Name>,
     /// Tables that are recreated.
     rebuilt: BTreeSet<Name>,
+    /// The number of indexes and keys whose settings are kept.
+    kept_indexes: usize,
     /// Names that cannot be used for temporary objects: those of both schemas, and those of objects
     /// that are renamed for a while.
     in_use: BTreeSet<Name>,
@@ -463,6 +466,9 @@ impl Differ<'_> {
                 });
                 continue;
             }
+            if constraint.has_index() {
+                self.keep_index_settings(name, constraint_name, after);
+            }
             let change = drop_constraint(name, constraint_name);
             if matches!(constraint, Constraint::ForeignKey(_)) {
                 self.clear.insert(0, change);
@@ -582,6 +588,7 @@ impl Differ<'_> {
             if after.indexes.get(index_name) == Some(index) && !touched {
                 continue;
             }
+            self.keep_index_settings(name, index_name, after);
             self.clear.push(drop_index(name, index_name));
         }
         for (index_name, index) in &after.indexes {
@@ -596,6 +603,30 @@ impl Differ<'_> {
                 concurrently: false,
             });
         }
+    }
+
+    /// Keeps the settings of an index or key that is dropped, if another one gets its name.
+    fn keep_index_settings(&mut self, table: &Name, name: &str, after: &Table) {
+        let constraint = after
+            .constraints
+            .get(name)
+            .is_some_and(Constraint::has_index);
+        if !constraint && !after.indexes.contains_key(name) {
+            return;
+        }
+        self.kept_indexes += 1;
+        let number = self.kept_indexes;
+        self.clear.push(Change::KeepIndexSettings {
+            table: table.clone(),
+            name: name.to_owned(),
+            number,
+        });
+        self.last.push(Change::RestoreIndexSettings {
+            table: table.clone(),
+            name: name.to_owned(),
+            number,
+            constraint,
+        });
     }
 
     fn alter_columns(
@@ -778,6 +809,17 @@ impl Differ<'_> {
                 }
                 Fill::None | Fill::Stored(_) | Fill::Virtual(_) => {}
             }
+        }
+        // The sequence of an identity follows its column by itself.
+        if let (Some(from), Some(to)) = (old.type_of_sequence(), new.type_of_sequence())
+            && from != to
+        {
+            self.columns.push(Change::AlterSequence {
+                table: table_name(),
+                column: column(),
+                from: from.clone(),
+                to: to.clone(),
+            });
         }
         if old.comment != new.comment {
             self.last.push(Change::SetComment {

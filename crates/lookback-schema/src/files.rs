@@ -83,6 +83,7 @@ impl Plan {
             late_keys: BTreeSet::new(),
             replacements: replacements(self, from, &to),
             late_not_null: BTreeSet::new(),
+            apart: BTreeSet::new(),
             narrowed: BTreeSet::new(),
             in_use: &from.names_in_use() | &to.names_in_use(),
             to,
@@ -199,6 +200,8 @@ struct Stager {
     regenerated: BTreeSet<Name>,
     /// Columns that become `NOT NULL` after the main file.
     late_not_null: BTreeSet<(Name, String)>,
+    /// Indexes and constraints that are created in a later file than their old ones are dropped.
+    apart: BTreeSet<(Name, String)>,
     /// Columns whose type changes after the main file.
     narrowed: BTreeSet<(Name, String)>,
     /// Names that a temporary check cannot have.
@@ -255,13 +258,21 @@ impl Stager {
                 }
             }
             // An index of a partitioned table is built on the final type of the column.
-            Change::CreateIndex { table, index, .. }
-                if self
-                    .narrowed
-                    .iter()
-                    .any(|(owner, c)| owner == table && index.mentions(c)) =>
+            Change::CreateIndex {
+                table, name, index, ..
+            } if self
+                .narrowed
+                .iter()
+                .any(|(owner, c)| owner == table && index.mentions(c)) =>
             {
+                self.apart.insert((table.clone(), name.clone()));
                 self.push(Stage::Narrow, change.clone());
+            }
+            Change::KeepIndexSettings { table, name, .. }
+            | Change::RestoreIndexSettings { table, name, .. } => {
+                if let Some(stage) = self.replaced_in(table, name, is_partitioned) {
+                    self.push(stage, change.clone());
+                }
             }
             Change::DropIndex { table, name } | Change::DropConstraint { table, name }
                 if !is_partitioned
@@ -326,11 +337,32 @@ impl Stager {
             Change::SetDefault { table, column, .. }
             | Change::AddIdentity { table, column, .. }
             | Change::AddSerial { table, column, .. }
+            | Change::AlterSequence { table, column, .. }
                 if self.narrowed.contains(&(table.clone(), column.clone())) =>
             {
                 self.push(Stage::Narrow, change.clone());
             }
             _ => self.push(Stage::Main, change.clone()),
+        }
+    }
+
+    /// The file in which an index or key is dropped and created again; `None` if these are two
+    /// files, between which nothing can be stored.
+    fn replaced_in(&self, table: &Name, name: &str, is_partitioned: bool) -> Option<Stage> {
+        let place = (table.clone(), name.to_owned());
+        if self.apart.contains(&place) {
+            return None;
+        }
+        let constraints = self.to.tables.get(table).map(|table| &table.constraints);
+        let excludes = constraints
+            .and_then(|constraints| constraints.get(name))
+            .is_some_and(|constraint| matches!(constraint, Constraint::Exclude(_)));
+        if is_partitioned || excludes {
+            Some(Stage::Main)
+        } else {
+            self.replacements
+                .contains_key(&place)
+                .then_some(Stage::Keys)
         }
     }
 
@@ -369,6 +401,7 @@ impl Stager {
             Constraint::Check { .. } | Constraint::Exclude(_)
                 if self.is_about_narrowed(table, constraint) =>
             {
+                self.apart.insert((table.clone(), name.to_owned()));
                 self.push(Stage::Narrow, add(constraint.clone()));
             }
             Constraint::Check {
@@ -517,6 +550,16 @@ impl Stager {
     }
 
     fn files(mut self, from: &Schema, name: &str) -> Vec<File> {
+        let restored: BTreeSet<usize> = (self.staged.iter())
+            .filter_map(|(_, change)| match change {
+                Change::RestoreIndexSettings { number, .. } => Some(*number),
+                _ => None,
+            })
+            .collect();
+        self.staged.retain(|(_, change)| match change {
+            Change::KeepIndexSettings { number, .. } => restored.contains(number),
+            _ => true,
+        });
         // The sort is stable: changes of a stage stay in the order of the plan.
         self.staged.sort_by_key(|(stage, _)| *stage);
         let mut groups: Vec<(Stage, Vec<Change>)> = Vec::new();

@@ -149,14 +149,7 @@ impl Table {
             })
             .collect();
         for constraint in self.constraints.values() {
-            match constraint {
-                Constraint::Check { expression, .. } => all.push(expression),
-                Constraint::Exclude(exclusion) => {
-                    all.extend(exclusion.elements.iter().map(|(key, _)| &key.expression));
-                    all.extend(&exclusion.predicate);
-                }
-                _ => {}
-            }
+            all.extend(constraint.expressions());
         }
         for index in self.indexes.values() {
             all.extend(index.keys.iter().map(|key| &key.expression));
@@ -209,6 +202,11 @@ pub struct Column {
     /// The collation, if it is not that of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<Name>,
+    /// The type of the sequence of a serial column, if it is not that of the column.
+    ///
+    /// Only a live database has such a column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence_type: Option<DataType>,
     /// The comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
@@ -223,8 +221,15 @@ impl Column {
             not_null: false,
             fill: Fill::None,
             collation: None,
+            sequence_type: None,
             comment: None,
         }
+    }
+
+    /// The type of its sequence, for a serial column.
+    pub(crate) fn type_of_sequence(&self) -> Option<&DataType> {
+        let ty = self.sequence_type.as_ref().unwrap_or(&self.data_type);
+        (self.fill == Fill::Serial).then_some(ty)
     }
 }
 
@@ -236,6 +241,7 @@ impl PartialEq for Column {
             not_null,
             fill,
             collation,
+            sequence_type: _,
             comment,
         } = self;
         *name == other.name
@@ -243,6 +249,7 @@ impl PartialEq for Column {
             && *not_null == other.not_null
             && fill.is_same(&other.fill, data_type)
             && *collation == other.collation
+            && self.type_of_sequence() == other.type_of_sequence()
             && *comment == other.comment
     }
 }

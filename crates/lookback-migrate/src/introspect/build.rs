@@ -149,7 +149,12 @@ impl TableBuilder {
             },
         };
         let data_type: DataType = row.data_type.parse().map_err(|error| wrong(&error))?;
+        let sequence_type = match &row.sequence_type {
+            Some(ty) if row.serial => Some(ty.parse().map_err(|error| wrong(&error))?),
+            _ => None,
+        };
         table.columns.push(Column {
+            sequence_type: sequence_type.filter(|ty| *ty != data_type),
             data_type,
             not_null: row.not_null,
             fill,

@@ -82,6 +82,8 @@ pub(super) struct ColumnRow {
     pub(super) expression: Option<String>,
     pub(super) serial: bool,
     pub(super) has_default_sequence: bool,
+    /// The type of the sequence that it owns.
+    pub(super) sequence_type: Option<String>,
     pub(super) collation_schema: Option<String>,
     pub(super) collation: Option<String>,
     pub(super) comment: Option<String>,
@@ -97,6 +99,7 @@ from_row!(ColumnRow {
     expression,
     serial,
     has_default_sequence,
+    sequence_type,
     collation_schema,
     collation,
     comment
@@ -259,8 +262,19 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
                WHERE own.classid = 'pg_catalog.pg_class'::regclass \
                  AND own.refclassid = 'pg_catalog.pg_class'::regclass \
                  AND own.refobjid = a.attrelid AND own.refobjsubid = a.attnum \
-                 AND (s.seqstart, s.seqincrement, s.seqmin, s.seqcache) <> (1, 1, 1, 1) \
+                 AND ((s.seqstart, s.seqincrement, s.seqmin, s.seqcache, s.seqcycle) \
+                     <> (1, 1, 1, 1, false) \
+                   OR s.seqmax <> CASE s.seqtypid WHEN 'int2'::regtype THEN 32767 \
+                     WHEN 'int4'::regtype THEN 2147483647 ELSE 9223372036854775807 END) \
               ) AS has_default_sequence, \
+       (SELECT pg_catalog.format_type(s.seqtypid, NULL) \
+               FROM pg_catalog.pg_depend AS own \
+               JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = own.objid \
+               WHERE own.classid = 'pg_catalog.pg_class'::regclass \
+                 AND own.refclassid = 'pg_catalog.pg_class'::regclass \
+                 AND own.refobjid = a.attrelid AND own.refobjsubid = a.attnum \
+                 AND own.deptype = 'a' \
+               ORDER BY s.seqrelid LIMIT 1) AS sequence_type, \
        CASE WHEN NOT pg_catalog.pg_collation_is_visible(l.oid) THEN ln.nspname::text END \
          AS collation_schema, l.collname::text AS collation, \
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment \

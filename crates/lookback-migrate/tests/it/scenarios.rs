@@ -80,8 +80,10 @@ scenarios! {
     plain_becomes_identity
     primary_key_widened
     rename_column_and_change_type
+    replaced_indexes_keep_their_settings
     rows_behind_a_policy
     serial_becomes_identity
+    serials_change_their_type
     table_becomes_partitioned
     table_renamed
     table_replaced_by_another

@@ -131,6 +131,7 @@ impl Change {
         | Self::DropIdentity { column: name, .. }
         | Self::AddSerial { column: name, .. }
         | Self::DropSerial { column: name, .. }
+        | Self::AlterSequence { column: name, .. }
         | Self::DropExpression { column: name, .. }
         | Self::SetComment {
             column: Some(name), ..
@@ -144,14 +145,22 @@ impl Change {
     fn apply_to_column(&self, column: &mut Column) {
         match self {
             Self::AlterType { to, collation, .. } => {
+                let sequence = column.type_of_sequence().cloned();
                 column.data_type = to.clone();
                 column.collation.clone_from(collation);
+                column.sequence_type = sequence.filter(|ty| ty != to);
+            }
+            Self::AlterSequence { to, .. } => {
+                column.sequence_type = Some(to.clone()).filter(|ty| *ty != column.data_type);
             }
             Self::SetDefault { default, .. } => column.fill = Fill::Default(default.clone()),
             Self::DropDefault { .. }
             | Self::DropIdentity { .. }
             | Self::DropSerial { .. }
-            | Self::DropExpression { .. } => column.fill = Fill::None,
+            | Self::DropExpression { .. } => {
+                column.fill = Fill::None;
+                column.sequence_type = None;
+            }
             Self::SetNotNull { .. } => column.not_null = true,
             Self::DropNotNull { .. } => column.not_null = false,
             Self::AddIdentity { always, .. } | Self::SetIdentity { always, .. } => {

@@ -2,7 +2,9 @@
 
 use crate::change::Change;
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
-use crate::syntax::{Name, literal, quoted, quoted_list};
+use crate::syntax::{DataType, Name, literal, quoted, quoted_list};
+
+mod index_settings;
 
 /// Checks deferred constraints: no table is altered while a check is pending.
 const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
@@ -160,6 +162,9 @@ impl Change {
                 ]
             }
             Self::DropSerial { table, column } => drop_serial(table, column),
+            Self::AlterSequence {
+                table, column, to, ..
+            } => vec![alter_sequence(table, column, to)],
             Self::DropExpression { table, column } => column_of(table, column, "DROP EXPRESSION"),
             Self::AddConstraint {
                 table,
@@ -211,6 +216,17 @@ impl Change {
             Self::DropIndex { table, name } => {
                 vec![format!("DROP INDEX {}", table.beside(name.as_str()))]
             }
+            Self::KeepIndexSettings {
+                table,
+                name,
+                number,
+            } => vec![index_settings::keep(table, name, *number)],
+            Self::RestoreIndexSettings {
+                table,
+                name,
+                number,
+                constraint,
+            } => vec![index_settings::restore(table, name, *number, *constraint)],
             Self::RenameIndex { table, from, to } => vec![format!(
                 "ALTER INDEX {} RENAME TO {}",
                 table.beside(from.as_str()),
@@ -473,6 +489,16 @@ fn drop_serial(table: &Name, column: &str) -> Vec<String> {
             literal(column)
         ),
     ]
+}
+
+/// Changes the type of the sequence: only the database knows its name.
+fn alter_sequence(table: &Name, column: &str, to: &DataType) -> String {
+    format!(
+        "DO $alter$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence({}, {}) || ' AS {to}'; \
+         END $alter$",
+        literal(&table.to_string()),
+        literal(column)
+    )
 }
 
 fn comment_on(table: &Name, column: Option<&str>, comment: Option<&str>) -> String {

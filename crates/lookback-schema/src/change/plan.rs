@@ -82,7 +82,7 @@ impl Plan {
             !matches!(
                 step.change,
                 Change::CreateExtension(_) | Change::CreateSchema(_) | Change::SetComment { .. }
-            )
+            ) && !step.change.is_auxiliary()
         };
         let mut steps: Vec<&PlanStep> = self.steps.iter().filter(quiet).collect();
         if steps.is_empty() {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::change::{Change, TypeChange};
 use crate::schema::{Constraint, Fill};
+use crate::syntax::DataType;
 
 /// A risk of a change. A change without a risk holds its lock only briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +142,21 @@ impl Change {
                 during: "while the rows are written",
             }],
             Self::AddConstraint { constraint, .. } => constraint_risks(constraint),
+            Self::AlterSequence { from, to, .. } => {
+                let bytes = |ty: &DataType| {
+                    ["smallint", "integer", "bigint"]
+                        .iter()
+                        .position(|name| ty.is_builtin(name))
+                };
+                if bytes(to) < bytes(from) {
+                    vec![Risk::MayFail(format!(
+                        "a sequence of {} that is past the largest {to}",
+                        self.object()
+                    ))]
+                } else {
+                    Vec::new()
+                }
+            }
             Self::ValidateConstraint { .. } => vec![Risk::MayFail(
                 "rows that break it; nothing is changed then: repair them and run this again"
                     .to_owned(),

@@ -153,6 +153,18 @@ impl Constraint {
         }
     }
 
+    /// Its expressions.
+    pub(crate) fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Self::Check { expression, .. } => vec![expression],
+            Self::Exclude(exclusion) => {
+                let keys = exclusion.elements.iter().map(|(key, _)| &key.expression);
+                keys.chain(&exclusion.predicate).collect()
+            }
+            Self::PrimaryKey(_) | Self::Unique(_) | Self::ForeignKey(_) => Vec::new(),
+        }
+    }
+
     /// Whether PostgreSQL creates an index for it.
     pub fn has_index(&self) -> bool {
         matches!(
