@@ -11,6 +11,7 @@ use crate::syntax::Name;
 
 mod constraint;
 mod definition;
+mod hints;
 mod index;
 mod partition;
 mod validate;

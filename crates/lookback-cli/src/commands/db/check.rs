@@ -4,12 +4,14 @@ use lookback::migrate::{self, Folder, Scope};
 use lookback_schema::{Plan, Schema};
 use sqlx::PgConnection;
 
+use crate::commands::db::generate::warn;
 use crate::commands::db::push::show;
 use crate::failure::Failure;
 use crate::output;
 
 pub(super) fn models(folder: &Folder, models: &Schema) -> Result<(), Failure> {
     let plan = migrate::check_models(folder, models)?;
+    warn(models);
     report(
         &plan,
         "the models and the newest schema snapshot",

@@ -41,6 +41,7 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
     let is_new = !folder.path().exists();
     let newest = folder.newest()?.is_some();
     let generated = migrate::generate(folder, models, &options, Utc::now())?;
+    warn(models);
     if generated.files.is_empty() {
         output::note("nothing to generate: the models match the newest snapshot");
         return Ok(());
@@ -81,9 +82,16 @@ pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints warnings about definitions that are probably mistakes.
+pub(super) fn warn(models: &Schema) {
+    for hint in models.hints() {
+        output::warning(&hint);
+    }
+}
+
 /// Prints the changes in words.
 pub(super) fn show(plan: &Plan) {
-    for step in &plan.steps {
+    for step in plan.steps.iter().filter(|step| !step.change.is_auxiliary()) {
         output::note(&step.change.summary());
         if step.change.reads_text() {
             let object = step.change.object();

@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use crate::args::DecisionArgs;
 use crate::commands::db::check::tell_more;
 use crate::commands::db::decisions;
+use crate::commands::db::generate::warn;
 use crate::failure::Failure;
 use crate::output;
 
@@ -47,6 +48,7 @@ pub(super) async fn run(
     let (live, wanted) = migrate::comparable_schemas(conn, models, &known, &decisions).await?;
     let plan = decisions::settle(&live, &wanted, &mut decisions)?;
     tell_more(conn, &Scope::of([models, &known]), &plan).await?;
+    warn(models);
     if plan.is_empty() {
         output::note("nothing to push: the database matches the models");
         return Ok(());
@@ -66,7 +68,8 @@ pub(super) async fn run(
         return Err(Failure::interrupted("nothing was changed"));
     }
     migrate::push(conn, &plan, &how.allow_data_loss).await?;
-    output::note(&match plan.steps.len() {
+    let changes = plan.steps.iter().filter(|step| !step.change.is_auxiliary());
+    output::note(&match changes.count() {
         1 => "made 1 change".to_owned(),
         count => format!("made {count} changes"),
     });
