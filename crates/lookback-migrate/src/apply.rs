@@ -7,6 +7,7 @@ use sqlx::postgres::{PgArguments, PgConnectOptions};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, SqlSafeStr};
 
+use crate::apply::privileges::MissingCreate;
 use crate::error::{Error, HistoryError, StatementError};
 use crate::event::{Event, EventSink, Holder};
 use crate::files::{MigrationFile, Migrations, Script};
@@ -20,6 +21,7 @@ mod history;
 mod index;
 mod lock;
 mod non_transactional;
+pub(crate) mod privileges;
 mod revert;
 pub(crate) mod statements;
 mod status;
@@ -247,7 +249,9 @@ impl<'a> Run<'a> {
                 None
             };
             let state = self.describe_rollback(at.is_none() && is_connection_lost(&error));
+            let missing = MissingCreate::find(self.conn, &error, None).await;
             let failure = StatementError::new(script, steps, at, error, state);
+            let failure = failure.with_missing_create(missing);
             return Err(match blocked {
                 Some(holders) => failure.with_holders(holders).into(),
                 None => failure.into(),

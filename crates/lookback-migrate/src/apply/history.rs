@@ -13,6 +13,7 @@ use lookback_schema::Name;
 use sqlx::migrate::Migrate as _;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
+use super::privileges::MissingCreate;
 use super::{migrate_error, query};
 use crate::error::{Error, GenerateError, HistoryError};
 use crate::files::MigrationFile;
@@ -96,9 +97,19 @@ impl HistoryTable {
         }
         // sqlx puts the name into its SQL without quotes.
         let name = checked(name)?;
-        conn.ensure_migrations_table(&name)
-            .await
-            .map_err(migrate_error)?;
+        let made = conn.ensure_migrations_table(&name).await;
+        if let Err(source) = made.map_err(migrate_error) {
+            let missing = MissingCreate::find(conn, &source, Some(&name)).await;
+            return Err(match missing {
+                Some(missing) => HistoryError::TableNotCreated {
+                    table: name.to_string(),
+                    missing,
+                    source,
+                }
+                .into(),
+                None => source.into(),
+            });
+        }
         let made = Self::find(conn, &name).await?;
         made.ok_or_else(|| HistoryError::TableNotFound { table: name }.into())
     }

@@ -8,6 +8,7 @@ use sqlx::{Connection as _, Row as _};
 use super::history::{Direction, HistoryRecord, ScriptProgress};
 use super::statements::{ScriptStatement, checksum_of};
 use super::{FIRST_PAUSE, Run, WaitOutcome, milliseconds, query, raw};
+use crate::apply::privileges::MissingCreate;
 use crate::error::{Error, HistoryError, StatementError};
 use crate::event::{Event, Holder};
 use crate::files::{MigrationFile, Script};
@@ -329,7 +330,9 @@ impl Run<'_> {
                 Err(error) => format!("unknown ({error})"),
             }
         };
+        let missing = MissingCreate::find(self.conn, &error, None).await;
         let failure = StatementError::new(place.script, place.steps, Some(place.at), error, state);
+        let failure = failure.with_missing_create(missing);
         match holders {
             Some(holders) => failure.with_holders(holders).into(),
             None => failure.into(),

@@ -24,7 +24,14 @@ pub(crate) fn read(script: &Script) -> Result<Vec<ScriptStatement<'_>>, Error> {
         problem,
     };
     let not_sql = |error: lookback_schema::LexError| {
-        at_line(error.line, ScriptProblem::NotSql(error.problem))
+        let problem = if error.is_copy_rows() {
+            ScriptProblem::CopyStream
+        } else if error.is_psql_command() {
+            ScriptProblem::PsqlCommand
+        } else {
+            ScriptProblem::NotSql(error.problem)
+        };
+        at_line(error.line, problem)
     };
     let mut steps = Vec::new();
     // The line of a `BEGIN` that has no end yet.

@@ -17,6 +17,19 @@ pub(crate) enum FolderError {
     FileName { name: String },
     #[error("{} begins with a byte-order mark", path.display())]
     ByteOrderMark { path: PathBuf },
+    #[error("{}, line {line}: the file is not UTF-8{}", path.display(), encoding.unwrap_or(""))]
+    NotUtf8 {
+        path: PathBuf,
+        line: usize,
+        encoding: Option<&'static str>,
+    },
+    #[error("{} has migrations of {tool}, which are not read: {found}", folder.display())]
+    Foreign {
+        folder: PathBuf,
+        tool: &'static str,
+        found: String,
+        name: String,
+    },
     #[error("two migrations have version {version}: {first} and {second}")]
     DuplicateVersion {
         version: i64,
@@ -84,6 +97,8 @@ impl FolderError {
             Self::Io { .. } => Remedy::NameFolder,
             Self::FileName { .. } => Remedy::RenameFile,
             Self::ByteOrderMark { .. } => Remedy::RemoveByteOrderMark,
+            Self::NotUtf8 { .. } => Remedy::SaveAsUtf8,
+            Self::Foreign { name, .. } => Remedy::RenameForeign { name: name.clone() },
             Self::DuplicateVersion { .. } => Remedy::ChangeVersion,
             Self::DuplicateGenerated { .. } => Remedy::RegenerateDuplicate { snapshot: None },
             Self::SharedFile { second, .. } => Remedy::RegenerateDuplicate {

@@ -1,6 +1,8 @@
 //! Errors of recorded migrations that do not match the files.
 
 use super::Remedy;
+use crate::apply::privileges::MissingCreate;
+use crate::sqlstate::server_error;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HistoryError {
@@ -49,6 +51,12 @@ pub(crate) enum HistoryError {
         line: usize,
         index: String,
     },
+    #[error("cannot create the table {table}: {}", server_message(source))]
+    TableNotCreated {
+        table: String,
+        missing: MissingCreate,
+        source: sqlx::Error,
+    },
     #[error("cannot find the table {table} after creating it")]
     TableNotFound { table: String },
 }
@@ -78,7 +86,18 @@ impl HistoryError {
             Self::IndexDiffers { index, .. } => Remedy::DropIndex {
                 index: index.clone(),
             },
+            Self::TableNotCreated { missing, .. } => Remedy::GrantCreate {
+                schema: missing.schema.clone(),
+                role: missing.role.clone(),
+            },
             Self::TableNotFound { .. } => Remedy::SetSearchPath,
         }
+    }
+}
+
+fn server_message(error: &sqlx::Error) -> String {
+    match server_error(error) {
+        Some(refusal) => refusal.message().to_owned(),
+        None => error.to_string(),
     }
 }

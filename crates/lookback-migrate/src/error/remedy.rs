@@ -60,6 +60,14 @@ pub enum Remedy {
     CorrectFile,
     /// Run the statement with a role that has the privilege.
     Grant,
+    /// Grant the role the right to create objects in a schema.
+    #[non_exhaustive]
+    GrantCreate {
+        /// The schema, in SQL.
+        schema: String,
+        /// The role, in SQL.
+        role: String,
+    },
     /// Move the statement to a file of its own, without a transaction.
     MoveOutOfTransaction,
 
@@ -71,6 +79,8 @@ pub enum Remedy {
     CommitTransaction,
     /// Replace the `COPY` from the client.
     ReplaceCopy,
+    /// Remove the commands of psql.
+    RemovePsqlCommand,
     /// Name the index.
     NameIndex,
     /// Drop the index, or give the new one another name.
@@ -117,6 +127,14 @@ pub enum Remedy {
     RenameByTime,
     /// Save the file without a byte-order mark.
     RemoveByteOrderMark,
+    /// Save the file as UTF-8.
+    SaveAsUtf8,
+    /// Copy the migrations of another tool to files with the names of this one.
+    #[non_exhaustive]
+    RenameForeign {
+        /// The name for one of them.
+        name: String,
+    },
     /// Give one of two migrations another version.
     ChangeVersion,
     /// Remove one of two migrations and generate it again.
@@ -251,6 +269,14 @@ impl fmt::Display for Remedy {
                 "have a role with the right run the statement in this database (for CREATE \
                  EXTENSION, a superuser), and run it again"
             }
+            Self::GrantCreate { schema, role } => {
+                return write!(
+                    f,
+                    "have the owner of the database run: GRANT CREATE ON SCHEMA {schema} TO {role}. \
+                     Since PostgreSQL 15, only the owner of a database may create objects in its \
+                     schema public"
+                );
+            }
             Self::MoveOutOfTransaction => {
                 "move the statement to a file of its own with \"-- no-transaction\" as its first \
                  line"
@@ -260,7 +286,11 @@ impl fmt::Display for Remedy {
                 "remove BEGIN and COMMIT, or make \"-- no-transaction\" the first line"
             }
             Self::CommitTransaction => "add COMMIT; no file was applied",
-            Self::ReplaceCopy => "use INSERT, or COPY from a file of the server",
+            Self::ReplaceCopy => "use INSERT (pg_dump --inserts writes it), or COPY from a file of the server",
+            Self::RemovePsqlCommand => {
+                "remove the lines that begin with a backslash: the connection is already the one \
+                 to the database, and \\i is another migration"
+            }
             Self::NameIndex => {
                 "name the index: without a name, the remains of a killed build cannot be found"
             }
@@ -307,6 +337,14 @@ impl fmt::Display for Remedy {
             }
             Self::RenameByTime => "rename the latest file to a time: 20260131120000_name.sql",
             Self::RemoveByteOrderMark => "save it as UTF-8 without a byte-order mark",
+            Self::SaveAsUtf8 => "save it as UTF-8 without a byte-order mark",
+            Self::RenameForeign { name } => {
+                return write!(
+                    f,
+                    "copy each of them to a file of this folder with a name such as {name}; for a \
+                     database that has them, record them as applied (baseline)"
+                );
+            }
             Self::ChangeVersion => "give one of them another version",
             Self::RegenerateDuplicate { snapshot: None } => {
                 "remove one of them, and generate it again"

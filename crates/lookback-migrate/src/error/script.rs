@@ -20,6 +20,8 @@ pub(crate) enum ScriptProblem {
     OpenTransaction,
     #[error("COPY from STDIN or to STDOUT is not supported in a migration")]
     CopyStream,
+    #[error("commands of psql, such as \\connect, are not SQL")]
+    PsqlCommand,
     #[error("CREATE INDEX CONCURRENTLY must name the index")]
     UnnamedIndex,
 }
@@ -31,6 +33,7 @@ impl ScriptError {
             ScriptProblem::Transaction => Remedy::RemoveTransaction,
             ScriptProblem::OpenTransaction => Remedy::CommitTransaction,
             ScriptProblem::CopyStream => Remedy::ReplaceCopy,
+            ScriptProblem::PsqlCommand => Remedy::RemovePsqlCommand,
             ScriptProblem::UnnamedIndex => Remedy::NameIndex,
         }
     }

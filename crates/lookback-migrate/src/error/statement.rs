@@ -5,6 +5,7 @@ use std::fmt;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::Remedy;
+use crate::apply::privileges::MissingCreate;
 use crate::apply::statements::{ScriptStatement, line_at};
 use crate::event::Holder;
 use crate::files::Script;
@@ -79,6 +80,14 @@ impl StatementError {
     /// Adds the sessions that hold locks.
     pub(crate) fn with_holders(mut self, holders: Vec<Holder>) -> Self {
         self.remedy = Remedy::WaitForTable { holders };
+        self
+    }
+
+    /// Adds the schema in which the role may not create objects.
+    pub(crate) fn with_missing_create(mut self, missing: Option<MissingCreate>) -> Self {
+        if let Some(MissingCreate { schema, role }) = missing {
+            self.remedy = Remedy::GrantCreate { schema, role };
+        }
         self
     }
 

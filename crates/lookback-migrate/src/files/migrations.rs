@@ -83,20 +83,27 @@ impl Migrations {
     /// two files have the same version; the message names the files.
     pub fn folder(path: &Path) -> Result<Self, Error> {
         Folder::new(path).refuse_half_written()?;
-        let mut names = Vec::new();
+        let (mut names, mut folders) = (Vec::new(), Vec::new());
         let entries = fs::read_dir(path).map_err(|error| unreadable(path, error))?;
         for entry in entries {
             let entry = entry.map_err(|error| unreadable(path, error))?;
             let path = entry.path();
             // A symbolic link counts as its target.
-            let is_file = fs::metadata(&path)
-                .map_err(|error| unreadable(&path, error))?
-                .is_file();
-            if is_file && path.extension().is_some_and(|end| end == "sql") {
+            let metadata = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
+            if metadata.is_dir() {
+                folders.push(entry.file_name());
+            }
+            if metadata.is_file() && path.extension().is_some_and(|end| end == "sql") {
                 names.push(entry.file_name());
             }
         }
         names.sort();
+        folders.sort();
+        if names.is_empty()
+            && let Some(error) = foreign(path, &folders)
+        {
+            return Err(error.into());
+        }
 
         let mut ups: BTreeMap<i64, MigrationFile> = BTreeMap::new();
         let mut downs: BTreeMap<i64, Script> = BTreeMap::new();
@@ -104,7 +111,7 @@ impl Migrations {
             let shown = name.to_string_lossy().into_owned();
             let (version, description, kind) = read_name(&shown).ok_or_else(|| bad_name(&shown))?;
             let file = path.join(&name);
-            let sql = fs::read_to_string(&file).map_err(|error| unreadable(&file, error))?;
+            let sql = read_text(&file)?;
             // PostgreSQL would read the mark as a word, and sqlx would miss `-- no-transaction`.
             if sql.starts_with('\u{feff}') {
                 return Err(FolderError::ByteOrderMark { path: file }.into());
@@ -275,6 +282,50 @@ fn read_name(name: &str) -> Option<(i64, String, MigrationType)> {
 fn bad_name(name: &str) -> Error {
     let name = name.to_owned();
     FolderError::FileName { name }.into()
+}
+
+/// Reads a file, which must be UTF-8.
+fn read_text(path: &Path) -> Result<String, Error> {
+    let bytes = fs::read(path).map_err(|error| unreadable(path, error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let bytes = error.as_bytes();
+        let encoding = if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            Some(", but UTF-16")
+        } else {
+            None
+        };
+        let valid = &bytes[..error.utf8_error().valid_up_to()];
+        let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let path = path.to_owned();
+        FolderError::NotUtf8 {
+            path,
+            line,
+            encoding,
+        }
+        .into()
+    })
+}
+
+/// Finds the folders that other tools write for each migration.
+fn foreign(path: &Path, folders: &[std::ffi::OsString]) -> Option<FolderError> {
+    let tools = [("Prisma", "migration.sql"), ("Diesel", "up.sql")];
+    folders.iter().find_map(|folder| {
+        let (tool, file) = tools
+            .into_iter()
+            .find(|(_, file)| path.join(folder).join(file).is_file())?;
+        let folder = folder.to_string_lossy();
+        // 20240131120000_add_orders, 2024-01-31-120000_add_orders, 00000000000000_initial_setup
+        let (version, words) = folder.split_once('_').unwrap_or((&folder, "start"));
+        let digits: String = version.chars().filter(char::is_ascii_digit).collect();
+        let version = digits.parse::<i64>().unwrap_or(0).max(1);
+        let end = if tool == "Diesel" { ".up.sql" } else { ".sql" };
+        Some(FolderError::Foreign {
+            folder: path.to_owned(),
+            tool,
+            found: format!("{folder}/{file}"),
+            name: format!("{version}_{words}{end}"),
+        })
+    })
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> Error {

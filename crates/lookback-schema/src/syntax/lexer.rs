@@ -60,14 +60,50 @@ impl Token<'_> {
     }
 }
 
+/// The problem of a `\connect`, and of the other commands of psql.
+const PSQL_COMMAND: &str = "a command of psql, which the server does not know";
+
+/// The problem of rows after a `COPY … FROM stdin;`, as `pg_dump` writes them.
+const COPY_ROWS: &str = "COPY from STDIN with its rows is not supported in a migration";
+
+impl LexError {
+    /// Whether it is a command of psql, such as `\connect`.
+    pub fn is_psql_command(&self) -> bool {
+        self.problem == PSQL_COMMAND
+    }
+
+    /// Whether rows follow a `COPY … FROM stdin`.
+    pub fn is_copy_rows(&self) -> bool {
+        self.problem == COPY_ROWS
+    }
+}
+
 /// The tokens of `sql`, without white space and comments.
 pub(crate) fn tokens(sql: &str) -> Result<Vec<Token<'_>>, LexError> {
     let mut lexer = Lexer { sql, at: 0 };
     let mut tokens = Vec::new();
-    while let Some(token) = lexer.next()? {
-        tokens.push(token);
+    loop {
+        match lexer.next() {
+            Ok(Some(token)) => tokens.push(token),
+            Ok(None) => return Ok(tokens),
+            Err(error) => return Err(copied_rows(sql, &tokens).unwrap_or(error)),
+        }
     }
-    Ok(tokens)
+}
+
+/// The error for the first `COPY … FROM stdin;` in `found`, whose rows are no SQL.
+fn copied_rows(sql: &str, found: &[Token<'_>]) -> Option<LexError> {
+    let end = found
+        .windows(3)
+        .position(|next| next[0].is_word("from") && next[1].is_word("stdin") && !next[2].is(")"))?;
+    let copy = found[..end]
+        .iter()
+        .rev()
+        .find(|token| token.is_word("copy"))?;
+    Some(LexError {
+        line: line_of(sql, copy.start),
+        problem: COPY_ROWS,
+    })
 }
 
 /// The line of that byte, from 1.
@@ -135,6 +171,7 @@ impl<'a> Lexer<'a> {
                 TokenKind::Punctuation
             }
             byte if is_operator(byte) => self.operator(),
+            b'\\' => return Err(self.error(start, PSQL_COMMAND)),
             _ => return Err(self.error(start, "a character that SQL has no use for")),
         };
         Ok(Some(Token {

@@ -1,5 +1,7 @@
 //! A statement that fails: the error, and the state of the database.
 
+use sqlx::{AssertSqlSafe, Executor as _};
+
 use super::Shop;
 
 const ORDERS: (&str, &str) = (
@@ -98,4 +100,37 @@ async fn dropped_apply_leaves_file_to_next_run() {
             .await,
         "2"
     );
+}
+
+/// Since PostgreSQL 15, a role may not create tables in the schema `public`.
+#[tokio::test]
+async fn missing_right_to_create_names_the_grant() {
+    let mut shop = Shop::new(&[("1_a.sql", "CREATE TABLE made ()")]).await;
+    let role = format!("lb creator {}", std::process::id());
+    run(&mut shop, &format!("CREATE ROLE \"{role}\"")).await;
+    run(&mut shop, &format!("SET ROLE \"{role}\"")).await;
+    let table = shop.migrate().await.error();
+    run(&mut shop, "RESET ROLE").await;
+    run(&mut shop, "CREATE SCHEMA records").await;
+    run(
+        &mut shop,
+        &format!("GRANT ALL ON SCHEMA records TO \"{role}\""),
+    )
+    .await;
+    run(&mut shop, &format!("SET ROLE \"{role}\"")).await;
+    let migrations = shop.migrations().in_table("records.applied");
+    let statement =
+        lookback_migrate::apply(&mut shop.conn, &migrations, &shop.options, &mut |_| {})
+            .await
+            .unwrap_err();
+    let statement = super::message(&statement);
+    run(&mut shop, "RESET ROLE").await;
+    run(&mut shop, &format!("DROP OWNED BY \"{role}\"")).await;
+    run(&mut shop, &format!("DROP ROLE \"{role}\"")).await;
+    let messages = format!("{table}\n\n{statement}").replace(&role, "[role]");
+    insta::assert_snapshot!(messages);
+}
+
+async fn run(shop: &mut Shop, sql: &str) {
+    shop.conn.execute(AssertSqlSafe(sql)).await.unwrap();
 }

@@ -9,7 +9,9 @@ use super::{Shop, message};
 fn refused(files: &[(&str, &[u8])]) -> String {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files {
-        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
     }
     let error = Migrations::folder(folder.path()).unwrap_err();
     assert!(error.is_folder());
@@ -27,7 +29,15 @@ fn migrations_folder_with_invalid_file_names_it() {
         refused(&[("first_orders.sql", b"")]),
         refused(&[("0_orders.sql", b"")]),
         refused(&[("1_a.sql", b"\xff")]),
+        refused(&[("1_a.sql", b"SELECT 1;\nSELECT 'gr\xfc\xdfe'")]),
+        refused(&[("1_a.sql", b"\xff\xfeS\0E\0")]),
         refused(&[("1_a.sql", b"\xef\xbb\xbf-- no-transaction\nSELECT 1")]),
+        refused(&[
+            ("20240131120000_add_orders/migration.sql", b""),
+            ("migration_lock.toml", b""),
+        ]),
+        refused(&[("00000000000000_diesel_initial_setup/up.sql", b"")]),
+        refused(&[("2024-01-31-120000_add_orders/up.sql", b"")]),
     ];
     insta::assert_snapshot!(all.join("\n\n"));
 }
@@ -78,6 +88,9 @@ async fn apply_refuses_unsupported_file_before_running_any() {
         "\\d orders",
         "SELECT 1;\n\nCOMMIT;",
         "COPY orders FROM STDIN",
+        "SELECT 1;\nCOPY public.orders (id, note) FROM stdin;\n1\tit's\n\\.\n",
+        "SELECT 1;\nCOPY orders FROM stdin;\n1\n\\.\n",
+        "SELECT 1;\n\\connect shop\n",
         "-- no-transaction\nCREATE INDEX CONCURRENTLY ON orders (id)",
         "-- no-transaction\nSELECT 1; BEGIN;\nSELECT 2;",
     ] {
