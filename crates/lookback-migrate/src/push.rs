@@ -135,18 +135,47 @@ pub async fn push(
     check_data_loss(plan, allow_data_loss)?;
     let mut transaction = conn.begin().await?;
     let earlier = session_settings::set_for_transaction(&mut transaction).await?;
-    for step in &plan.steps {
-        for statement in step.change.statements() {
-            // The diff creates the statement: names are quoted, expressions are
-            // from the models.
-            if let Err(error) = transaction.execute(AssertSqlSafe(statement.as_str())).await {
-                return Err(refused(&step.change, &statement, error));
+    for batch in plan.batches() {
+        // If one of several changes fails, they are made one by one, to find out which.
+        let [step] = batch.steps else {
+            transaction.execute("SAVEPOINT lookback_batch").await?;
+            if execute(&mut transaction, &batch.statements()).await.is_ok() {
+                continue;
             }
-        }
+            transaction
+                .execute("ROLLBACK TO SAVEPOINT lookback_batch")
+                .await?;
+            for step in batch.steps {
+                make(&mut transaction, &step.change).await?;
+            }
+            continue;
+        };
+        make(&mut transaction, &step.change).await?;
     }
     // In the caller's transaction they would hold until its end.
     earlier.restore(&mut transaction).await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+async fn make(conn: &mut PgConnection, change: &Change) -> Result<(), Error> {
+    let statements = change.statements();
+    execute(conn, &statements)
+        .await
+        .map_err(|(statement, error)| refused(change, statement, error))
+}
+
+/// Runs statements; returns the one that fails, and its error.
+async fn execute<'s>(
+    conn: &mut PgConnection,
+    statements: &'s [String],
+) -> Result<(), (&'s str, sqlx::Error)> {
+    for statement in statements {
+        // The diff creates the statement: names are quoted, expressions are from the models.
+        if let Err(error) = conn.execute(AssertSqlSafe(statement.as_str())).await {
+            return Err((statement, error));
+        }
+    }
     Ok(())
 }
 

@@ -17,7 +17,7 @@ mod risk;
 mod type_change;
 
 pub use casts::{Cast, CastContext, casts};
-pub use plan::{Plan, PlanStep};
+pub use plan::{Plan, PlanBatch, PlanStep};
 pub(crate) use plan::{new_tables, slug};
 pub use risk::{Lock, Risk};
 pub(crate) use type_change::TypeChange;

@@ -658,6 +658,7 @@ impl Differ<'_> {
             }
         }
         self.drops.extend(drops);
+        let earlier = self.columns.len();
         for column in &after.columns {
             let old = before
                 .column(&column.name)
@@ -685,6 +686,13 @@ impl Differ<'_> {
                 }
             }
         }
+        let fills = |change: &Change| matches!(change, Change::FillNulls { .. });
+        let mut changes = self.columns.split_off(earlier);
+        if !changes.iter().chain(&late).any(fills) {
+            changes.append(&mut late);
+        }
+        changes.sort_by_key(place_in_table);
+        self.columns.extend(changes);
         self.columns.extend(late);
     }
 
@@ -990,6 +998,20 @@ impl Differ<'_> {
                 remade: false,
             });
         }
+    }
+}
+
+/// The order of the changes of the columns of one table: those that may rewrite it come one after
+/// another, and become one statement.
+fn place_in_table(change: &Change) -> u8 {
+    match change {
+        Change::DropIdentity { .. } | Change::DropSerial { .. } | Change::DropNotNull { .. } => 0,
+        Change::DropDefault { .. } => 1,
+        Change::AlterType { .. } => 2,
+        Change::AddColumn { column, .. } if column.fill.generated().is_none() => 3,
+        Change::AddColumn { .. } => 4,
+        Change::SetDefault { .. } => 5,
+        _ => 6,
     }
 }
 

@@ -561,7 +561,11 @@ impl Stager {
             _ => true,
         });
         // The sort is stable: changes of a stage stay in the order of the plan.
-        self.staged.sort_by_key(|(stage, _)| *stage);
+        // Types that become narrower come first, so that a table is rewritten once.
+        self.staged.sort_by_key(|(stage, change)| {
+            let narrows = *stage == Stage::Narrow && matches!(change, Change::AlterType { .. });
+            (*stage, !narrows)
+        });
         let mut groups: Vec<(Stage, Vec<Change>)> = Vec::new();
         for (stage, change) in self.staged {
             match groups.last_mut() {

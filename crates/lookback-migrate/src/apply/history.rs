@@ -102,7 +102,7 @@ impl HistoryTable {
             let missing = MissingCreate::find(conn, &source, Some(&name)).await;
             return Err(match missing {
                 Some(missing) => HistoryError::TableNotCreated {
-                    table: name.to_string(),
+                    table: name.clone(),
                     missing,
                     source,
                 }

@@ -1,8 +1,9 @@
 //! Changes in one transaction, and what a comparison with the database finds.
 
 use lookback_migrate::{Scope, introspect, push};
-use lookback_schema::{Decisions, Schema, diff};
-use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
+use lookback_schema::{Column, Decisions, Fill, Name, Schema, Table, diff, quoted};
+use sqlx::postgres::types::Oid;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 async fn live(conn: &mut PgConnection) -> Schema {
     introspect(conn, &Scope::default()).await.unwrap()
@@ -81,4 +82,65 @@ async fn sequence_of_another_type_than_its_column_is_a_difference() {
         .unwrap();
     assert_eq!(back.steps[0].risks.len(), 1);
     assert!(push(&mut conn, &back, &[]).await.unwrap_err().is_schema());
+}
+
+/// A default that PostgreSQL computes for each row rewrites the table; one that it computes once
+/// does not.
+#[tokio::test]
+async fn default_rewrites_table_only_if_it_is_volatile() {
+    let db = testkit::empty_database().await;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let rewrites = |default: &str| {
+        let schema = |column: Option<Column>| Schema {
+            tables: [(
+                Name::new("t"),
+                Table {
+                    columns: column.into_iter().collect(),
+                    ..Table::default()
+                },
+            )]
+            .into(),
+            ..Schema::default()
+        };
+        let mut column = Column::new("c", "text".parse().unwrap());
+        column.fill = Fill::Default(default.parse().unwrap());
+        let plan = diff(&schema(None), &schema(Some(column)), &Decisions::default()).unwrap();
+        !plan.steps[0].risks.is_empty()
+    };
+    let volatile: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT proname::text FROM pg_proc \
+         WHERE provolatile = 'v' AND pronamespace = 'pg_catalog'::regnamespace",
+    )
+    .fetch_all(&mut conn)
+    .await
+    .unwrap();
+    assert!(volatile.len() > 50);
+    for name in volatile {
+        assert!(rewrites(&format!("{}()", quoted(&name))), "{name}");
+    }
+    conn.execute("CREATE TABLE t (); INSERT INTO t DEFAULT VALUES")
+        .await
+        .unwrap();
+    for default in [
+        "now()",
+        "pg_catalog.now()",
+        "current_timestamp(3)::text",
+        "current_setting('TimeZone')",
+        "round(1.5, 1)::numeric(10,2)",
+        "to_char(now(), 'YYYY')",
+        "md5('x') || upper('y')",
+        "cast('x' as varchar(5))",
+        "coalesce(nullif('a', 'b'), case when (true) then 'c' end)",
+        "random()",
+        "gen_random_uuid()",
+        "lower(clock_timestamp()::text)",
+    ] {
+        let node = "SELECT pg_relation_filenode('t')";
+        let before: Oid = sqlx::query_scalar(node).fetch_one(&mut conn).await.unwrap();
+        let add = format!("ALTER TABLE t ADD COLUMN c text DEFAULT ({default})");
+        conn.execute(AssertSqlSafe(add)).await.unwrap();
+        let after: Oid = sqlx::query_scalar(node).fetch_one(&mut conn).await.unwrap();
+        assert_eq!(rewrites(default), before != after, "{default}");
+        conn.execute("ALTER TABLE t DROP COLUMN c").await.unwrap();
+    }
 }

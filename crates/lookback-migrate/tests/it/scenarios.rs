@@ -87,6 +87,7 @@ scenarios! {
     table_becomes_partitioned
     table_renamed
     table_replaced_by_another
+    table_rewritten_once
     tables_swap_names
     temporary_name_taken
     text_narrowed

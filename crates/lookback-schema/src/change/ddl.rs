@@ -15,6 +15,24 @@ const NOW: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 const ALL_ROWS: &str = "SET LOCAL row_security = off";
 
 impl Change {
+    /// Its action in an `ALTER TABLE` with others, and the statements after it; `None` if it is no
+    /// such action.
+    ///
+    /// PostgreSQL drops defaults before it changes types, and sets them at the end.
+    pub(super) fn action(&self) -> Option<(String, Vec<String>)> {
+        let (Self::AlterType { table, .. }
+        | Self::AddColumn { table, .. }
+        | Self::DropDefault { table, .. }
+        | Self::SetDefault { table, .. }) = self
+        else {
+            return None;
+        };
+        let mut statements = self.statements();
+        let first = statements.remove(0);
+        let action = first.strip_prefix(&format!("ALTER TABLE {table} "))?;
+        Some((action.to_owned(), statements))
+    }
+
     /// The statements, without semicolons, in order.
     pub fn statements(&self) -> Vec<String> {
         let alter = |table: &Name, what: String| vec![format!("ALTER TABLE {table} {what}")];

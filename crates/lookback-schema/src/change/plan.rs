@@ -72,8 +72,22 @@ impl Plan {
 
     /// The SQL, with a comment before each risky step.
     pub fn sql(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(PlanStep::sql).collect();
-        steps.join("\n")
+        let batches: Vec<String> = self.batches().iter().map(PlanBatch::sql).collect();
+        batches.join("\n")
+    }
+
+    /// The steps, in order. Steps that rewrite the same table are one batch, so that PostgreSQL
+    /// rewrites it once.
+    pub fn batches(&self) -> Vec<PlanBatch<'_>> {
+        let mut batches = Vec::new();
+        let mut rest = self.steps.as_slice();
+        while let Some(first) = rest.first() {
+            let length = if first.rewrites() { rewriting(rest) } else { 1 };
+            let (steps, later) = rest.split_at(length);
+            batches.push(PlanBatch { steps });
+            rest = later;
+        }
+        batches
     }
 
     /// A name for the plan, of `a`-`z`, `0`-`9` and `_`, from its first change.
@@ -113,20 +127,75 @@ impl Plan {
     }
 }
 
-impl PlanStep {
+/// The number of steps, of at least one, that belong in one `ALTER TABLE`: up to the last one that
+/// rewrites the table.
+fn rewriting(steps: &[PlanStep]) -> usize {
+    let table = steps.first().and_then(|step| step.change.owner());
+    let same = steps
+        .iter()
+        .take_while(|step| step.change.action().is_some() && step.change.owner() == table);
+    let last = same.enumerate().filter(|(_, step)| step.rewrites()).last();
+    last.map_or(1, |(place, _)| place + 1)
+}
+
+/// Steps that are made by one statement, as far as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanBatch<'a> {
+    /// The steps, in order.
+    pub steps: &'a [PlanStep],
+}
+
+impl PlanBatch<'_> {
+    /// The statements, without semicolons, in order.
+    pub fn statements(&self) -> Vec<String> {
+        let table = self.steps.first().and_then(|step| step.change.owner());
+        let (Some(table), true) = (table, self.steps.len() > 1) else {
+            let steps = self.steps.iter();
+            return steps.flat_map(|step| step.change.statements()).collect();
+        };
+        let (mut actions, mut later) = (Vec::new(), Vec::new());
+        for step in self.steps {
+            if let Some((action, then)) = step.change.action() {
+                actions.push(action);
+                later.extend(then);
+            }
+        }
+        let actions = actions.join(",\n    ");
+        let mut statements = vec![format!("ALTER TABLE {table}\n    {actions}")];
+        statements.append(&mut later);
+        statements
+    }
+
     /// The SQL, with a comment for each risk before it.
     pub fn sql(&self) -> String {
         let mut sql = String::new();
-        for risk in &self.risks {
+        let mut risks: Vec<String> = Vec::new();
+        for risk in self.steps.iter().flat_map(|step| &step.risks) {
             // A name may contain a line break, which would end the comment.
             let risk = risk.to_string().replace(['\n', '\r'], " ");
-            sql.push_str(&format!("-- {risk}\n"));
+            if !risks.contains(&risk) {
+                sql.push_str(&format!("-- {risk}\n"));
+                risks.push(risk);
+            }
         }
-        for statement in self.change.statements() {
+        for statement in self.statements() {
             sql.push_str(&statement);
             sql.push_str(";\n");
         }
         sql
+    }
+}
+
+impl PlanStep {
+    /// The SQL, with a comment for each risk before it.
+    pub fn sql(&self) -> String {
+        let steps = std::slice::from_ref(self);
+        PlanBatch { steps }.sql()
+    }
+
+    fn rewrites(&self) -> bool {
+        self.change.action().is_some() && self.risks.iter().any(Risk::is_rewrite)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::change::{Change, TypeChange};
 use crate::schema::{Constraint, Fill};
-use crate::syntax::DataType;
+use crate::syntax::{DataType, TokenKind};
 
 /// A risk of a change. A change without a risk holds its lock only briefly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +61,16 @@ impl fmt::Display for Risk {
     }
 }
 
-const REWRITE: &str = "while every row is written again";
+pub(super) const REWRITE: &str = "while every row is written again";
 const SCAN: &str = "while every row is read";
 const BUILD: &str = "while the index is built";
+
+impl Risk {
+    /// Whether every row of the table is written again.
+    pub(super) fn is_rewrite(&self) -> bool {
+        matches!(self, Self::Locks { during, .. } if *during == REWRITE)
+    }
+}
 
 impl Change {
     /// The risks of this change for a table with rows.
@@ -231,22 +238,51 @@ fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
 
 /// Whether a default calls a function that may be volatile.
 ///
-/// PostgreSQL then rewrites every row.
+/// PostgreSQL then rewrites every row; it computes a default that is stable once.
 fn calls_a_function(expression: &str) -> bool {
-    let stable = [
-        "now",
-        "transaction_timestamp",
-        "statement_timestamp",
-        "date_trunc",
-        "lower",
-        "upper",
-    ];
     let Ok(found) = crate::syntax::tokens(expression) else {
         return true;
     };
-    found.windows(2).any(|pair| {
-        pair[1].is("(")
-            && pair[0].kind == crate::syntax::TokenKind::Word
-            && !stable.iter().any(|name| pair[0].is_word(name))
+    (1..found.len()).any(|open| {
+        let name = &found[open - 1];
+        let before = open.checked_sub(2).map(|at| &found[at]);
+        // `x::numeric(10,2)`, `CAST (x AS varchar(5))`
+        let is_type = before.is_some_and(|token| token.is("::") || token.is_word("as"));
+        let is_name = matches!(name.kind, TokenKind::Word | TokenKind::Quoted);
+        // Another schema may have a function of the same name.
+        let is_foreign = before.is_some_and(|token| token.is("."))
+            && !open
+                .checked_sub(3)
+                .is_some_and(|at| found[at].is_word("pg_catalog"));
+        let is_stable = || {
+            crate::syntax::unquoted(name.kind, name.text)
+                .is_some_and(|name| STABLE.contains(&name.as_str()))
+        };
+        found[open].is("(") && is_name && !is_type && (is_foreign || !is_stable())
     })
 }
+
+/// Functions of PostgreSQL, and words before a parenthesis, that are not volatile.
+#[rustfmt::skip]
+const STABLE: &[&str] = &[
+    "abs", "age", "all", "and", "any", "array_append", "array_cat", "array_fill",
+    "array_length", "array_prepend", "array_to_string", "between", "bit", "bit_length", "btrim",
+    "case", "cast", "ceil", "ceiling", "char", "char_length", "character", "character_length",
+    "chr", "coalesce", "concat", "concat_ws", "convert_from", "convert_to", "current_catalog",
+    "current_database", "current_date", "current_role", "current_schema", "current_schemas",
+    "current_setting", "current_time", "current_timestamp", "current_user", "date", "date_part",
+    "date_trunc", "daterange", "decimal", "decode", "div", "else", "encode", "enum_first",
+    "enum_last", "enum_range", "exp", "extract", "float", "floor", "format", "greatest",
+    "in", "inet_client_addr", "inet_server_addr", "initcap", "int4range", "int8range", "interval",
+    "jsonb_build_array", "jsonb_build_object", "jsonb_object", "jsonb_set", "json_build_array",
+    "json_build_object", "json_object", "justify_days", "justify_hours", "least", "left",
+    "length", "like", "ln", "localtime", "localtimestamp", "log", "lower", "lpad", "ltrim",
+    "make_date", "make_interval", "make_time", "make_timestamp", "make_timestamptz", "md5", "mod",
+    "not", "now", "nullif", "numeric", "numrange", "octet_length", "or", "overlay", "pi", "point",
+    "position", "power", "quote_ident", "quote_literal", "repeat", "replace", "reverse", "right",
+    "round", "row", "rpad", "rtrim", "session_user", "sign", "split_part", "sqrt",
+    "statement_timestamp", "string_to_array", "strpos", "substr", "substring", "then", "time",
+    "timestamp", "timestamptz", "timezone", "to_char", "to_date", "to_hex", "to_json", "to_jsonb",
+    "to_number", "to_timestamp", "to_tsquery", "to_tsvector", "transaction_timestamp",
+    "translate", "trim", "trunc", "tsrange", "tstzrange", "upper", "user", "varchar", "when",
+];

@@ -2,6 +2,7 @@
 
 use crate::change::conversion::{Conversion, Route, base, conversion, is_known, is_string};
 use crate::change::modifiers::{number, numeric};
+use crate::change::risk::REWRITE;
 use crate::change::{Lock, Risk};
 use crate::syntax::DataType;
 use crate::syntax::{Expression, quoted};
@@ -136,7 +137,7 @@ impl<'a> TypeChange<'a> {
             }
             return risks;
         }
-        risks.push(exclusive("while every row is written again"));
+        risks.push(exclusive(REWRITE));
         if using.is_some_and(|how| !how.mentions(column)) {
             risks.push(Risk::LosesData(format!("the values of {object}")));
             if in_key {

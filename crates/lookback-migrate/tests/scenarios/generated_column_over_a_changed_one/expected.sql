@@ -2,7 +2,6 @@
 ALTER TABLE a DROP COLUMN y;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE a ALTER COLUMN x TYPE bigint;
-
--- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE a ADD COLUMN y bigint GENERATED ALWAYS AS (x * 3) STORED;
+ALTER TABLE a
+    ALTER COLUMN x TYPE bigint,
+    ADD COLUMN y bigint GENERATED ALWAYS AS (x * 3) STORED;

@@ -1,8 +1,8 @@
 -- file: change
+ALTER TABLE "Order" ADD COLUMN "Gr ""x""" integer;
+
 -- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE "Order" ADD CONSTRAINT "Order_select__filled" CHECK ("select" IS NOT NULL) NOT VALID;
-
-ALTER TABLE "Order" ADD COLUMN "Gr ""x""" integer;
 
 -- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE "Order" ADD CONSTRAINT "Check it" CHECK ("select" <> ''::text) NOT VALID;

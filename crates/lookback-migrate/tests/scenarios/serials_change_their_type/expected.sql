@@ -2,23 +2,21 @@
 ALTER TABLE children DROP CONSTRAINT children_parent_fkey;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE children ALTER COLUMN id TYPE bigint;
+ALTER TABLE children
+    ALTER COLUMN id TYPE bigint,
+    ALTER COLUMN parent TYPE bigint;
 
 -- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE children ALTER COLUMN parent TYPE bigint;
-
--- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE parents ALTER COLUMN id TYPE bigint;
-
-DO $alter$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('parents', 'id') || ' AS bigint'; END $alter$;
-
--- locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
-ALTER TABLE parents ALTER COLUMN small TYPE integer;
-
-DO $alter$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('parents', 'small') || ' AS integer'; END $alter$;
+ALTER TABLE parents
+    ALTER COLUMN id TYPE bigint,
+    ALTER COLUMN small TYPE integer;
 
 -- may fail on existing rows: later changes of rows that break it, until they are repaired
 ALTER TABLE parents ADD CONSTRAINT parents_large__fits CHECK (large BETWEEN -2147483648 AND 2147483647) NOT VALID;
+
+DO $alter$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('parents', 'id') || ' AS bigint'; END $alter$;
+
+DO $alter$ BEGIN EXECUTE 'ALTER SEQUENCE ' || pg_get_serial_sequence('parents', 'small') || ' AS integer'; END $alter$;
 
 -- file: change_validate
 -- may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
