@@ -17,10 +17,10 @@ pub(crate) fn search_text(table: &'static Table) -> String {
 /// Returns the SQL condition that a search field of a row is not of ASCII characters
 /// alone.
 pub(crate) fn search_is_not_ascii(table: &'static Table) -> String {
-    let fields = search_texts(table);
-    let fields = fields
-        .iter()
-        .map(|text| format!("octet_length({text}) > length({text})"));
+    // Listed values are names in code.
+    let texts = table.search.iter().zip(search_texts(table));
+    let texts = texts.filter(|(index, _)| table.columns[**index].variants.is_empty());
+    let fields = texts.map(|(_, text)| format!("octet_length({text}) > length({text})"));
     let fields: Vec<String> = fields.collect();
     if fields.is_empty() {
         "FALSE".to_owned()

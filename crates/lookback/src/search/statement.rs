@@ -116,13 +116,9 @@ pub(super) fn candidates(
     let vector = sql.value(embedding_column, vector)?;
 
     let words = Words::bind(query, &mut sql)?;
-    let signature = words.signature("__searched.__text");
     // A vector of zeros has no direction: its distance is NaN.
     let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
-    let lateral = format!(
-        "CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
-         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed"
-    );
+    let lateral = words::searched_text(table, &words);
     let coverage = words.coverage("__searched.__text", "__signature");
     let any = if query.phrases.is_empty() {
         format!(

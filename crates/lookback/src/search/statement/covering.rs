@@ -1,5 +1,6 @@
 //! The statement for a page of the rows with a coverage, newest first.
 
+use super::words::searched_text;
 use super::{MAX_RANKED_CHARS, Words};
 use crate::db::Sql;
 use crate::error::Error;
@@ -98,12 +99,11 @@ pub(in crate::search) fn covering(
            0::bigint AS __lexical_rows, 0::bigint AS __covering_rows, 0::bigint AS __index_rows, \
            NULL::float8 AS __min_cosine, TRUE AS __complete \
          FROM {from} \
-         CROSS JOIN LATERAL (SELECT {text} AS __text OFFSET 0) AS __searched \
-         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed{scope}{all}{bound} \
+         {searched}{scope}{all}{bound} \
            AND {has_coverage} = {coverage} \
          ORDER BY {id} {order} LIMIT {limit}",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),
-        signature = words.signature("__searched.__text"),
+        searched = searched_text(table, &words),
         has_coverage = words.coverage("__searched.__text", "__signature"),
     ));
     Ok(sql)

@@ -5,8 +5,25 @@ use crate::error::Error;
 use crate::filter::Pattern;
 use crate::letters::{self, push_literal};
 use crate::model::Table;
-use crate::model::search_is_not_ascii;
+use crate::model::{search_is_not_ascii, search_text};
 use crate::search::parse::query::{Query, allows_partial_match};
+
+/// Whether the text of a row is not of ASCII characters alone. Measured once for each
+/// row, by [`searched_text`].
+const NOT_ASCII: &str = "__searched.__is_wide";
+
+/// Returns the items of the `FROM` list after a table: the text of its rows, and their
+/// signature.
+pub(super) fn searched_text(table: &'static Table, words: &Words) -> String {
+    let text = search_text(table);
+    let signature = words.signature("__searched.__text");
+    format!(
+        "CROSS JOIN LATERAL (\
+           SELECT __text, octet_length(__text) > length(__text) AS __is_wide \
+           FROM (SELECT {text} AS __text OFFSET 0) AS __t OFFSET 0) AS __searched \
+         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed"
+    )
+}
 
 /// Conditions on the words of a query.
 pub(in crate::search) struct Words {
@@ -267,8 +284,7 @@ impl Words {
                 if fragments.is_empty() {
                     fragments.push(word.whole.of_text(text));
                 }
-                let is_not_ascii = format!("octet_length({text}) > length({text})");
-                fragments.push(format!("({is_not_ascii} AND {text} ~ {near})"));
+                fragments.push(format!("({NOT_ASCII} AND {text} ~ {near})"));
             }
             (word.whole.of_text(text), fragments)
         });
