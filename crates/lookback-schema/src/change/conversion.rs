@@ -28,6 +28,8 @@ pub(super) enum Route {
     Text,
     /// The same for a JSON value, without the quotes of a JSON string.
     JsonText,
+    /// The elements of a JSON array are read as elements.
+    JsonArray,
     /// The value becomes JSON.
     ToJson,
     /// The value becomes the only element of an array.
@@ -151,6 +153,12 @@ pub(super) fn conversion(from: &DataType, to: &DataType) -> Conversion {
                 outcome,
             };
         }
+    }
+    if to.array && is_json(from) && !is_json(&element(to)) {
+        return Conversion {
+            route: Route::JsonArray,
+            outcome: from_text(to).fails(),
+        };
     }
     let route = if is_json(from) {
         Route::JsonText

@@ -48,6 +48,23 @@ impl<'a> TypeChange<'a> {
                 format!("{column}::text{array}::{to}")
             }
             Route::JsonText => format!("({column} #>> '{{}}')::{to}"),
+            Route::JsonArray => {
+                // PostgreSQL reads a JSON array into the field of a row; this type has such a field.
+                let json = if base(self.from) == "json" {
+                    format!("{column}::jsonb")
+                } else {
+                    column.into_owned()
+                };
+                let cast = if self.to.name.name == "text" && self.to.name.schema.is_none() {
+                    String::new()
+                } else {
+                    format!("::{to}")
+                };
+                format!(
+                    "(jsonb_populate_record(NULL::pg_class, jsonb_build_object('reloptions', \
+                     {json}))).reloptions{cast}"
+                )
+            }
             Route::ToJson => format!("to_{}({column})", base(self.to)),
             Route::Wrap => {
                 let same = self.from.name == self.to.name;
@@ -312,6 +329,8 @@ mod tests {
             ("jsonb", "uuid"),
             ("json", "date"),
             ("jsonb", "text[]"),
+            ("json", "integer[]"),
+            ("jsonb", "jsonb[]"),
             ("uuid", "jsonb"),
             ("text[]", "json"),
             ("vector(3)", "jsonb"),

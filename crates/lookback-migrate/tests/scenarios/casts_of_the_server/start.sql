@@ -14,5 +14,7 @@ CREATE TABLE parcels (
     kind oid,
     weights integer[],
     body uuid,
-    score jsonb
+    score jsonb,
+    tags jsonb,
+    marks json
 );

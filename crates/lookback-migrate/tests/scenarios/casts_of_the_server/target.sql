@@ -14,5 +14,7 @@ CREATE TABLE parcels (
     kind regclass,
     weights vector(2),
     body jsonb,
-    score uuid
+    score uuid,
+    tags text[],
+    marks integer[]
 );
