@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lookback_schema::{Change, Constraint, Decisions, Name, Schema, Table, diff, quoted};
+use lookback_schema::{Change, Constraint, Decisions, Fill, Name, Schema, Table, diff, quoted};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use crate::error::{Error, SchemaError};
 use crate::introspect::{Scope, current_schema, read_here, set_search_path};
 use crate::scratch_transaction::ScratchTransaction;
-use crate::sqlstate::{is_change_forbidden, server_error};
+use crate::sqlstate::{self, is_change_forbidden, server_error};
 use scratch_schemas::ScratchSchemas;
 
 mod scratch_schemas;
@@ -19,6 +19,9 @@ mod scratch_schemas;
 /// a live database. The schema is created without rows, in schemas with other names, in a scratch
 /// transaction. If the caller has a transaction, that is a savepoint in it. No existing table is
 /// changed or locked. Foreign keys to tables that are not in `schema` stay as given.
+///
+/// A definition with a function over a type of the schema stays as given, and so does one with a
+/// domain over it: there are none for the type's copy in the scratch schema.
 ///
 /// If the role may not create schemas or extensions, or if the server is read-only, `schema` is
 /// returned unchanged. A diff may then show differences that have no effect.
@@ -72,11 +75,11 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
     if !create_extensions(conn, schema).await? {
         return Ok(schema.clone());
     }
-    create(conn, &scratch, schema).await?;
+    let own: Vec<String> = also.iter().chain(&schema.schemas).cloned().collect();
+    let left_out = create(conn, &scratch, schema, &own).await?;
     let live = read_here(conn, &scope, &also, &schema.schemas).await?;
-    scratch
-        .restore_names(&live.schema)
-        .map(|printed| merge_canonical(schema, printed))
+    let printed = scratch.restore_names(&live.schema)?;
+    Ok(merge_canonical(schema, printed, &left_out))
 }
 
 /// Creates the extensions; returns `false` if the role may not.
@@ -94,11 +97,16 @@ async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<b
     Ok(true)
 }
 
+/// Creates the schema. Returns the parts of tables that are left out, because they need a function
+/// or a domain over a type in the schemas `own`: there is none for the type's copy.
 async fn create(
     conn: &mut PgConnection,
     scratch: &ScratchSchemas,
     schema: &Schema,
-) -> Result<(), Error> {
+    own: &[String],
+) -> Result<Vec<(Name, Part)>, Error> {
+    let mut left_out = Vec::new();
+    let originals: Vec<&Name> = schema.tables.keys().collect();
     let there = scratch.renamed_schema(schema);
     for (name, labels) in &there.enums {
         let create = Change::CreateEnum {
@@ -110,13 +118,29 @@ async fn create(
             .map_err(|refusal| refusal.about(&format!("enum {name}")))?;
     }
     for (name, table) in &there.tables {
-        let sql = create_table(name, table)?;
-        // Sent alone: the server runs no part of a text with a syntax error.
-        execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
-        let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
-        if let Err(refusal) = execute(conn, sql).await {
+        let mut table = table.clone();
+        loop {
+            let sql = create_table(name, &table)?;
+            // Sent alone: the server runs no part of a text with a syntax error.
+            execute(conn, "SAVEPOINT lookback_table".to_owned()).await?;
+            let sql = format!("{sql}; RELEASE SAVEPOINT lookback_table");
+            let Err(refusal) = execute(conn, sql).await else {
+                break;
+            };
             execute(conn, "ROLLBACK TO SAVEPOINT lookback_table".to_owned()).await?;
-            let (what, refusal) = find_refused_part(conn, name, table, refusal).await?;
+            let (part, refusal) = find_refused_part(conn, name, &table, refusal).await?;
+            if let Some(part) = &part
+                && refusal.is_about_types()
+                && uses_own_type(conn, part, &table, own).await?
+                && part.remove_from(&mut table)
+            {
+                let original = originals.iter().find(|original| {
+                    scratch.strip_names(&name.to_string()) == original.to_string()
+                });
+                left_out.extend(original.map(|name| ((*name).clone(), part.clone())));
+                continue;
+            }
+            let what = part.map_or(String::new(), |part| format!(", {part}"));
             return Err(refusal.about(&scratch.strip_names(&format!("table {name}{what}"))));
         }
     }
@@ -138,7 +162,112 @@ async fn create(
                 })?;
         }
     }
-    Ok(())
+    Ok(left_out)
+}
+
+/// Whether a part may call a function that has a type of these schemas as an argument, or
+/// contains a column of a domain or a composite type of them.
+async fn uses_own_type(
+    conn: &mut PgConnection,
+    part: &Part,
+    table: &Table,
+    own: &[String],
+) -> Result<bool, Error> {
+    let types: Vec<&str> = (table.columns.iter())
+        .filter(|column| part.mentions(&column.name, table))
+        .map(|column| column.data_type.name.name.as_str())
+        .collect();
+    let row = sqlx::query(
+        "SELECT EXISTS (SELECT FROM pg_proc AS p JOIN pg_type AS t ON t.oid = ANY (p.proargtypes) \
+             LEFT JOIN pg_type AS e ON e.oid = t.typelem \
+             JOIN pg_namespace AS n ON n.oid = coalesce(e.typnamespace, t.typnamespace) \
+             WHERE n.nspname = ANY ($2) AND position(lower(p.proname) IN lower($1)) > 0) \
+           OR EXISTS (SELECT FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = t.typnamespace \
+             WHERE n.nspname = ANY ($2) AND t.typtype IN ('c', 'd') AND t.typname = ANY ($3)) \
+           AS uses",
+    )
+    .bind(part.text(table))
+    .bind(own)
+    .bind(types)
+    .fetch_one(conn)
+    .await?;
+    Ok(row.try_get::<Option<bool>, _>("uses")?.unwrap_or(false))
+}
+
+/// A part of a table that the server can reject by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    /// The type of a column.
+    Type(String),
+    /// A column with its default or its expression.
+    Column(String),
+    Constraint(&'static str, String),
+    Index(String),
+    Partition(Name),
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Type(name) | Self::Column(name) => write!(f, "column {name}"),
+            Self::Constraint(kind, name) => write!(f, "{kind} {name}"),
+            Self::Index(name) => write!(f, "index {name}"),
+            Self::Partition(name) => write!(f, "partition {name}"),
+        }
+    }
+}
+
+impl Part {
+    /// Its definition.
+    fn text(&self, table: &Table) -> Option<String> {
+        match self {
+            Self::Column(name) => match &table.column(name)?.fill {
+                Fill::Default(text) | Fill::Stored(text) | Fill::Virtual(text) => {
+                    Some(text.to_string())
+                }
+                _ => None,
+            },
+            Self::Constraint(_, name) => Some(table.constraints.get(name)?.to_string()),
+            Self::Index(name) => Some(table.indexes.get(name)?.to_string()),
+            Self::Type(_) | Self::Partition(_) => None,
+        }
+    }
+
+    /// Whether it contains this column.
+    fn mentions(&self, column: &str, table: &Table) -> bool {
+        match self {
+            Self::Column(name) => {
+                let fill = table.column(name).map(|column| &column.fill);
+                let generated = fill.and_then(Fill::generated);
+                name == column || generated.is_some_and(|from| from.mentions(column))
+            }
+            Self::Constraint(_, name) => match table.constraints.get(name) {
+                Some(Constraint::Check { expression, .. }) => expression.mentions(column),
+                other => other.is_some(),
+            },
+            Self::Index(name) => {
+                let index = table.indexes.get(name);
+                index.is_some_and(|index| index.mentions(column))
+            }
+            Self::Type(_) | Self::Partition(_) => false,
+        }
+    }
+
+    /// Removes it; `false` if there is nothing to remove.
+    fn remove_from(&self, table: &mut Table) -> bool {
+        match self {
+            Self::Column(name) => {
+                let mut columns = table.columns.iter_mut();
+                match columns.find(|column| column.name == *name) {
+                    Some(column) => std::mem::replace(&mut column.fill, Fill::None) != Fill::None,
+                    None => false,
+                }
+            }
+            Self::Constraint(_, name) => table.constraints.remove(name).is_some(),
+            Self::Index(name) => table.indexes.remove(name).is_some(),
+            Self::Type(_) | Self::Partition(_) => false,
+        }
+    }
 }
 
 /// The SQL of the table with its partitions and indexes, without its foreign keys.
@@ -162,21 +291,21 @@ async fn find_refused_part(
     name: &Name,
     table: &Table,
     whole: ServerError,
-) -> Result<(String, ServerError), Error> {
+) -> Result<(Option<Part>, ServerError), Error> {
     for (part, alone) in parts(table) {
         let sql = create_table(name, &alone)?;
         execute(conn, "SAVEPOINT lookback_part".to_owned()).await?;
         let result = execute(conn, sql).await;
         execute(conn, "ROLLBACK TO SAVEPOINT lookback_part".to_owned()).await?;
         if let Err(refusal) = result {
-            return Ok((format!(", {part}"), refusal));
+            return Ok((Some(part), refusal));
         }
     }
-    Ok((String::new(), whole))
+    Ok((None, whole))
 }
 
 /// Splits a table into its parts, each with the columns that it needs.
-fn parts(table: &Table) -> Vec<(String, Table)> {
+fn parts(table: &Table) -> Vec<(Part, Table)> {
     let bare = |column: &lookback_schema::Column| lookback_schema::Column {
         collation: column.collation.clone(),
         ..lookback_schema::Column::new(&column.name, column.data_type.clone())
@@ -188,7 +317,7 @@ fn parts(table: &Table) -> Vec<(String, Table)> {
             columns: vec![column.clone()],
             ..Table::default()
         };
-        parts.push((format!("column {}", column.name), alone));
+        parts.push((Part::Type(column.name.clone()), alone));
     }
     let empty = Table {
         columns,
@@ -197,37 +326,47 @@ fn parts(table: &Table) -> Vec<(String, Table)> {
     for (place, column) in table.columns.iter().enumerate() {
         let mut alone = empty.clone();
         alone.columns[place] = column.clone();
-        parts.push((format!("column {}", column.name), alone));
+        parts.push((Part::Column(column.name.clone()), alone));
     }
     for (name, constraint) in &table.constraints {
         if !matches!(constraint, Constraint::ForeignKey(_)) {
             let mut alone = empty.clone();
             alone.constraints.insert(name.clone(), constraint.clone());
-            parts.push((format!("{} {name}", constraint.kind()), alone));
+            parts.push((Part::Constraint(constraint.kind(), name.clone()), alone));
         }
     }
     for (name, index) in &table.indexes {
         let mut alone = empty.clone();
         alone.indexes.insert(name.clone(), index.clone());
-        parts.push((format!("index {name}"), alone));
+        parts.push((Part::Index(name.clone()), alone));
     }
     for (name, partition) in &table.partitions {
         let mut alone = empty.clone();
         alone.partition_by.clone_from(&table.partition_by);
         alone.partitions.insert(name.clone(), partition.clone());
-        parts.push((format!("partition {name}"), alone));
+        parts.push((Part::Partition(name.clone()), alone));
     }
     parts
 }
 
-/// The given schema, with the definitions that the server printed.
-fn merge_canonical(given: &Schema, mut printed: Schema) -> Schema {
+/// The given schema, with the definitions that the server printed. Parts that were left out stay as
+/// given.
+fn merge_canonical(given: &Schema, mut printed: Schema, left_out: &[(Name, Part)]) -> Schema {
     let mut schema = given.clone();
     for (name, table) in &mut schema.tables {
         let Some(printed) = printed.tables.remove(name) else {
             continue;
         };
-        table.columns = printed.columns;
+        let given = std::mem::replace(&mut table.columns, printed.columns);
+        for column in given {
+            let part = (name.clone(), Part::Column(column.name.clone()));
+            let mut columns = table.columns.iter_mut();
+            if left_out.contains(&part)
+                && let Some(printed) = columns.find(|printed| printed.name == column.name)
+            {
+                printed.fill = column.fill;
+            }
+        }
         let mut constraints: BTreeMap<_, _> = printed.constraints;
         for (name, constraint) in std::mem::take(&mut table.constraints) {
             constraints.entry(name).or_insert(constraint);
@@ -251,6 +390,12 @@ async fn execute(conn: &mut PgConnection, sql: String) -> Result<(), ServerError
 struct ServerError(sqlx::Error);
 
 impl ServerError {
+    /// Whether a function, an operator or a cast does not exist for these types.
+    fn is_about_types(&self) -> bool {
+        let code = sqlstate::code(&self.0);
+        code.is_some_and(|code| sqlstate::WRONG_TYPES.contains(&code))
+    }
+
     fn is_change_forbidden(&self) -> bool {
         is_change_forbidden(&self.0)
     }

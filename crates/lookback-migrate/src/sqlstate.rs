@@ -10,6 +10,8 @@ pub(crate) const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 pub(crate) const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
 pub(crate) const DEADLOCK_DETECTED: &str = "40P01";
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
+/// Undefined function or operator, wrong type, no such cast.
+pub(crate) const WRONG_TYPES: [&str; 3] = ["42883", "42804", "42846"];
 pub(crate) const DATATYPE_MISMATCH: &str = "42804";
 /// Duplicate table or index; duplicate type, schema or extension; duplicate column.
 pub(crate) const DUPLICATES: [&str; 3] = ["42P07", "42710", "42701"];

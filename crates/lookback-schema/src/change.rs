@@ -515,6 +515,12 @@ impl Change {
             Self::AddColumn { .. } => format!("add column {object}"),
             Self::DropColumn { .. } => format!("drop column {object}"),
             Self::RenameColumn { to, .. } => format!("rename column {object} to {}", quoted(to)),
+            // The old type has a temporary name.
+            Self::AlterType {
+                to,
+                without: Some(_),
+                ..
+            } => format!("convert {object} to the changed enum {to}"),
             Self::AlterType { from, to, .. } if from == to => {
                 format!("change collation of {object}")
             }

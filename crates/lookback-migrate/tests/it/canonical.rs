@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lookback_migrate::{Scope, canonical, introspect};
-use lookback_schema::{Column, Constraint, Expression, Fill, Name, Schema, Table};
+use lookback_schema::{Column, Constraint, Decisions, Expression, Fill, Name, Schema, Table, diff};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _};
 
 /// Types, each with a default: every form that the manual shows for `DEFAULT`
@@ -910,4 +910,68 @@ async fn canonical_without_privileges_returns_schema_unchanged() {
     assert_eq!(text(&given), "CHECK (n IN (1, 2))");
     let sql = format!("RESET ROLE; DROP ROLE {role}");
     conn.execute(AssertSqlSafe(sql)).await.unwrap();
+}
+
+/// A function over a type of the schema has no twin for the copy of the type: what calls it is
+/// compared as it is written.
+#[tokio::test]
+async fn canonical_of_calls_over_own_types_keeps_them_as_given() {
+    let (_db, mut conn) = prepared_database().await;
+    conn.execute(
+        "CREATE SCHEMA own; SET search_path = own, public; \
+         CREATE TYPE level AS ENUM ('low', 'high'); \
+         CREATE FUNCTION weight(level) RETURNS integer LANGUAGE sql IMMUTABLE \
+           AS $$ SELECT CASE $1 WHEN 'low' THEN 1 ELSE 2 END $$; \
+         CREATE DOMAIN some_level AS level CHECK (VALUE <> 'high'); \
+         CREATE TABLE tasks (id integer, l level, s some_level DEFAULT 'low', n integer DEFAULT 3, \
+           w integer GENERATED ALWAYS AS (weight(l)) STORED, \
+           CONSTRAINT heavy CHECK (weight(l) > 0), CONSTRAINT same CHECK (s::level = l), CONSTRAINT plain CHECK (n IN (1, 2, 3))); \
+         CREATE FUNCTION is_done(tasks) RETURNS boolean LANGUAGE sql IMMUTABLE \
+           AS $$ SELECT $1.n > 2 $$; \
+         ALTER TABLE tasks ADD CONSTRAINT whole CHECK (is_done(tasks.*)); \
+         CREATE INDEX tasks_weight ON tasks (weight(l), n) WHERE weight(l) > 0; \
+         CREATE INDEX tasks_n ON tasks (n)",
+    )
+    .await
+    .unwrap();
+    let live = introspect(&mut conn, &Scope::default()).await.unwrap();
+    assert_eq!(
+        canonical(&mut conn, &live).await.unwrap().tables,
+        live.tables
+    );
+
+    let mut written = live.clone();
+    let table = written.tables.get_mut(&Name::new("tasks")).unwrap();
+    for (name, check) in [
+        ("heavy", "CHECK (( weight( l ) > 0 ))"),
+        ("plain", "CHECK (n = 1 OR n = 2)"),
+    ] {
+        table
+            .constraints
+            .insert(name.to_owned(), check.parse().unwrap());
+    }
+    let printed = canonical(&mut conn, &written).await.unwrap();
+    let plan = diff(&live, &printed, &Decisions::default()).unwrap();
+    let summaries: Vec<String> = plan
+        .steps
+        .iter()
+        .map(|step| step.change.summary())
+        .collect();
+    assert_eq!(
+        summaries,
+        ["drop constraint tasks.plain", "add check tasks.plain"]
+    );
+
+    // A function that does not exist at all is an error.
+    let table = written.tables.get_mut(&Name::new("tasks")).unwrap();
+    table.constraints.insert(
+        "heavy".to_owned(),
+        "CHECK (nonsense(l) > 0)".parse().unwrap(),
+    );
+    assert!(
+        canonical(&mut conn, &written)
+            .await
+            .unwrap_err()
+            .is_schema()
+    );
 }

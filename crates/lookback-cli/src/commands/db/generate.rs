@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use lookback::migrate::{self, Folder, GenerateOptions, Generated};
-use lookback_schema::{Change, Fill, Plan, Schema};
+use lookback_schema::{Change, Fill, Plan, Schema, literal, quoted};
 
 use crate::args::DecisionArgs;
 use crate::commands::db::decisions;
@@ -93,6 +93,22 @@ pub(super) fn warn(models: &Schema) {
 pub(super) fn show(plan: &Plan) {
     for step in plan.steps.iter().filter(|step| !step.change.is_auxiliary()) {
         output::note(&step.change.summary());
+        if let Change::AlterType {
+            column,
+            to,
+            without: Some(without),
+            ..
+        } = &step.change
+            && let [first, ..] = without.as_slice()
+        {
+            let (object, column) = (step.change.object(), quoted(column));
+            let first = literal(first);
+            output::hint(&format!(
+                "rows with a removed value stop the migration; to give them another one, generate \
+                 it with --using \"{object}=(CASE {column}::text WHEN {first} THEN 'VALUE' ELSE \
+                 {column}::text END)::{to}\""
+            ));
+        }
         if step.change.reads_text() {
             let object = step.change.object();
             output::hint(&format!(
