@@ -126,7 +126,7 @@ pub enum Change {
         using: Option<Expression>,
         /// The removed values, if an enum is recreated under the same name.
         without: Option<Vec<String>>,
-        /// Whether it is a column of a key, so that values that become equal make the change fail.
+        /// Whether it is a column of a key: its values must not become equal.
         in_key: bool,
     },
     /// `ALTER COLUMN … SET DEFAULT`
@@ -299,8 +299,10 @@ pub enum Change {
         /// The name.
         name: String,
     },
-    /// Remembers the settings of an index or key that is dropped and created again in this
-    /// transaction: comments, targets of statistics, and its use by `REPLICA IDENTITY` and `CLUSTER`
+    /// Stores the settings of an index or key that is dropped and created again
+    ///
+    /// These are its comments, its targets of statistics, and its use by `REPLICA IDENTITY` and
+    /// `CLUSTER`. They are stored until the end of the transaction.
     KeepIndexSettings {
         /// The table.
         table: Name,
@@ -428,7 +430,7 @@ impl Change {
         }
     }
 
-    /// Whether it changes nothing by itself, but belongs to the change of an index or key.
+    /// Whether it only belongs to the change of an index or key.
     pub fn is_auxiliary(&self) -> bool {
         matches!(
             self,

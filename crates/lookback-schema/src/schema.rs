@@ -203,7 +203,7 @@ pub struct Column {
     /// The collation, if it is not that of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collation: Option<Name>,
-    /// The type of the sequence of a serial column, if it is not that of the column.
+    /// The type of the sequence of a serial column, if it differs.
     ///
     /// Only a live database has such a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -274,8 +274,9 @@ const NAMED_OIDS: [&str; 11] = [
     "regtype",
 ];
 
-/// The casts of PostgreSQL 18 between two different types, and those of the extensions `citext`,
-/// `hstore`, `isn` and `vector`.
+/// The casts of PostgreSQL 18 and of some extensions, between two different types.
+///
+/// The extensions are `citext`, `hstore`, `isn` and `vector`.
 pub fn casts() -> impl Iterator<Item = Cast> {
     let listed = CASTS.iter().copied();
     let of_oids = NAMED_OIDS.iter().flat_map(|name| {
