@@ -100,6 +100,8 @@ pub enum Change {
         column: String,
         /// Whether it is generated, so that no data is lost.
         generated: bool,
+        /// Its name before another column got it.
+        was: Option<String>,
     },
     /// `ALTER TABLE … RENAME COLUMN`
     RenameColumn {
@@ -391,7 +393,12 @@ impl Change {
             Self::RenameEnumValue { name, from, .. } => within(name, from),
             Self::RenameEnum { from, .. } | Self::RenameTable { from, .. } => from.to_string(),
             Self::AddColumn { table, column, .. } => within(table, &column.name),
-            Self::DropColumn { table, column, .. }
+            Self::DropColumn {
+                table,
+                was: Some(column),
+                ..
+            }
+            | Self::DropColumn { table, column, .. }
             | Self::AlterType { table, column, .. }
             | Self::SetDefault { table, column, .. }
             | Self::DropDefault { table, column }

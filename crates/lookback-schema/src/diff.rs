@@ -650,6 +650,7 @@ impl Differ<'_> {
                 table: name.clone(),
                 column: column.name.clone(),
                 generated: generated && stays_generated,
+                was: self.name_before(name, &column.name),
             };
             if generated {
                 drops.insert(0, drop);
@@ -694,6 +695,20 @@ impl Differ<'_> {
         changes.sort_by_key(place_in_table);
         self.columns.extend(changes);
         self.columns.extend(late);
+    }
+
+    /// The name of a dropped column that has a temporary one.
+    fn name_before(&self, table: &Name, column: &str) -> Option<String> {
+        self.renamed.changes.iter().find_map(|change| match change {
+            Change::RenameColumn {
+                table: of,
+                from,
+                to,
+            } if of == table && to == column && self.to.tables.get(table)?.column(to).is_none() => {
+                Some(from.clone())
+            }
+            _ => None,
+        })
     }
 
     /// Adds a column that refuses null and whose existing rows get a computed value, for example

@@ -38,6 +38,7 @@ scenarios! {
     check_edited
     check_that_rows_break
     column_order
+    column_replaced_by_another
     columns_named_like_words_of_the_grammar
     conversions_that_cut
     default_changed

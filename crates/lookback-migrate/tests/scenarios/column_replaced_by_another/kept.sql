@@ -1,0 +1,1 @@
+SELECT code = 'new' FROM parts;
