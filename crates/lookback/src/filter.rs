@@ -32,7 +32,7 @@ mod url;
 mod validate;
 
 pub use json_path::JsonPath;
-pub(crate) use key::{searchable, split_field};
+pub(crate) use key::{FieldPath, field_path, searchable, split_field};
 pub use lookup::Lookup;
 use tree::Tree;
 pub(crate) use tree::{Comparison, Node, Pattern, Relation, Test};

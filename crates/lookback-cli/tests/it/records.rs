@@ -553,3 +553,60 @@ async fn hint_on_words_without_quotes_keeps_filters() {
     [exit code 2]
     "#);
 }
+
+#[tokio::test]
+async fn places_in_json_are_listed_counted_and_exported() {
+    let lookback = Lookback::new().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let log = |meta| NewLog::new("API", Level::Info, "m").meta(meta);
+    let logs = [
+        log(json!({"ms": 12, "user": {"id": "ada"}})),
+        log(json!({"ms": 7.5, "user": {"id": "ada"}})),
+        log(json!({"user": {"id": 7}})),
+    ];
+    Log::records().create_many(pool, &logs).await.unwrap();
+    transcript!(lookback.run(&["logs", "list", "--fields", "id,meta.user.id,meta.ms", "--order-by", "-meta.ms"]), @"
+    $ lookback logs list --fields id,meta.user.id,meta.ms --order-by -meta.ms
+    ID  META.USER.ID  META.MS
+    1   ada           12
+    2   ada           7.5
+    3   7             -
+    ! 3 of 3 logs
+    ");
+    transcript!(lookback.run(&["logs", "stats", "count", "meta.ms__avg", "meta.ms__p50", "--by", "meta.user.id"]), @"
+    $ lookback logs stats count meta.ms__avg meta.ms__p50 --by meta.user.id
+    META.USER.ID  COUNT  META.MS__AVG  META.MS__P50
+    ada           2      9.75          9.75
+    7             1      -             -
+    ! 2 groups
+    ");
+    transcript!(lookback.run(&["logs", "export", "--fields", "meta.user.id,id", "--format", "csv"]), @"
+    $ lookback logs export --fields meta.user.id,id --format csv
+    meta.user.id,id
+    ada,1
+    ada,2
+    7,3
+    ! 3 logs
+    ");
+    lookback
+        .run(&[
+            "logs",
+            "export",
+            "--fields",
+            "id,meta.ms",
+            "--out",
+            "ms.parquet",
+        ])
+        .succeeded();
+    let file = std::fs::File::open(lookback.folder().join("ms.parquet")).unwrap();
+    let reader = parquet::file::reader::SerializedFileReader::new(file).unwrap();
+    let rows: Vec<String> = reader
+        .into_iter()
+        .map(|row| row.unwrap().to_string())
+        .collect();
+    assert_eq!(rows.len(), 3);
+    assert!(
+        rows[1].contains("meta.ms") && rows[1].contains("7.5"),
+        "{rows:?}"
+    );
+}

@@ -1,24 +1,55 @@
 //! The key of a filter, left of the `=`: a field, a path into it, and a lookup.
 
+use crate::db::Sql;
 use crate::error::{Error, FieldError};
 use crate::filter::format::quote_key;
 use crate::filter::lexer::{Lexer, excerpt};
 use crate::filter::lookup::{DEFAULT, json_columns};
+use crate::filter::validate::validate_path;
 use crate::model::{ColumnDef, ColumnRole, Table, nearest};
-use crate::value::{ColumnType, Problem};
+use crate::value::{ColumnType, Parameter, Problem, Value};
 
 /// A column, or a path into its JSON.
-#[derive(Debug)]
-pub(super) struct FieldPath {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FieldPath {
     /// The index of the column in its model.
-    pub(super) column: usize,
+    pub(crate) column: usize,
     /// The path into JSON; empty for the column itself.
-    pub(super) path: Vec<String>,
+    pub(crate) path: Vec<String>,
 }
 
 impl FieldPath {
+    /// The column itself.
+    pub(crate) fn of_column(column: usize) -> Self {
+        Self {
+            column,
+            path: Vec::new(),
+        }
+    }
+
+    /// Whether it is a place in JSON.
+    pub(crate) fn is_in_json(&self) -> bool {
+        !self.path.is_empty()
+    }
+
+    /// The value at the path in SQL, whose keys are bound; NULL where JSON has none, or null.
+    pub(crate) fn json_value(&self, table: &Table, sql: &mut Sql) -> Result<String, Error> {
+        let keys = self.path.iter().map(|key| Value::Text(key.as_str().into()));
+        let keys = sql.argument(Parameter {
+            ty: ColumnType::Array(&ColumnType::Text),
+            value: Value::Array(&ColumnType::Text, keys.collect()),
+        })?;
+        let column = table.columns[self.column].quoted();
+        Ok(format!("nullif({column} #> {keys}, 'null')"))
+    }
+
     /// Formats the column and the path as in a key.
-    pub(super) fn to_text(&self, column: &ColumnDef) -> String {
+    ///
+    /// A column without a path is its name.
+    pub(crate) fn to_text(&self, column: &ColumnDef) -> String {
+        if self.path.is_empty() {
+            return column.name.to_owned();
+        }
         let mut text = quote_key(column.name);
         for key in &self.path {
             text.push('.');
@@ -36,9 +67,23 @@ pub(super) fn parse<'a>(
 ) -> Result<(FieldPath, &'a str), FieldError> {
     let (field, lookup) = split_field(table, key);
     let lookup = lookup.unwrap_or(DEFAULT);
+    let path = resolve(table, field, key)?;
+    Ok((path, lookup))
+}
+
+/// Parses a field that is ordered by, selected, grouped by or measured.
+pub(crate) fn field_path(table: &'static Table, field: &str) -> Result<FieldPath, Error> {
+    let invalid = |error| Error::invalid(table.name, vec![error]);
+    let path = resolve(table, field, field).map_err(invalid)?;
+    validate_path(&path.path)
+        .map_err(|problem| invalid(FieldError::new(excerpt(field), problem)))?;
+    Ok(path)
+}
+
+/// Finds the column of a field and the path into it; an error names `key`.
+fn resolve(table: &'static Table, field: &str, key: &str) -> Result<FieldPath, FieldError> {
     if let Some(column) = column_index(table, field) {
-        let path = Vec::new();
-        return Ok((FieldPath { column, path }, lookup));
+        return Ok(FieldPath::of_column(column));
     }
     let invalid = |problem: Problem| FieldError::new(excerpt(key), problem);
     let mut names = parse_path(field).map_err(invalid)?;
@@ -59,7 +104,7 @@ pub(super) fn parse<'a>(
             json_columns(table)
         ))));
     }
-    Ok((FieldPath { column, path }, lookup))
+    Ok(FieldPath { column, path })
 }
 
 /// The most parts, separated by dots, that the name of a column has.

@@ -26,13 +26,7 @@ impl Test {
             Self::Like(pattern) => validate_text(&pattern.text)?,
             Self::IsNull => {}
             Self::Json(path, test) => {
-                if path.len() > MAX_KEYS {
-                    return Err(Problem::new(format!(
-                        "a path into JSON must have at most {MAX_KEYS} keys, got {}",
-                        path.len()
-                    )));
-                }
-                path.iter().try_for_each(|key| validate_text(key))?;
+                validate_path(path)?;
                 test.validate()?;
             }
         }
@@ -56,6 +50,17 @@ impl JsonTest {
             Self::Exists | Self::IsNull => Ok(()),
         }
     }
+}
+
+/// Rejects a path that no record has.
+pub(super) fn validate_path(path: &[String]) -> Result<(), Problem> {
+    if path.len() > MAX_KEYS {
+        return Err(Problem::new(format!(
+            "a path into JSON must have at most {MAX_KEYS} keys, got {}",
+            path.len()
+        )));
+    }
+    path.iter().try_for_each(|key| validate_text(key))
 }
 
 fn validate_list_length(length: usize) -> Result<(), Problem> {

@@ -160,11 +160,7 @@ impl AggregateCall {
                 return push_exact(column, format!("sum({name})"), terms);
             }
             AggregateFunction::Avg if is_exact(column) => {
-                // `avg` has no fraction for numbers of 17 digits: a quotient has the scale of
-                // its numerator, at least.
-                let average =
-                    format!("sum({name}) * 1.0000000000000000 / nullif(count({name}), 0)");
-                return push_exact(column, average, terms);
+                return push_exact(column, average(&name), terms);
             }
             AggregateFunction::Sum => scaled(column, format!("sum({name})::float8")),
             AggregateFunction::Avg => scaled(column, format!("avg({name})::float8")),
@@ -191,6 +187,12 @@ impl AggregateCall {
 /// Whether sums and averages of a column are exact: those of `bigint` are `numeric`.
 fn is_exact(column: &ColumnDef) -> bool {
     column.ty == ColumnType::Int8 && (column.scale - 1.0).abs() < f64::EPSILON
+}
+
+/// The average as a `numeric`. PostgreSQL's `avg` has no fraction for numbers of 17 digits; a
+/// quotient has at least the scale of its numerator.
+fn average(number: &str) -> String {
+    format!("sum({number}) * 1.0000000000000000 / nullif(count({number}), 0)")
 }
 
 /// Appends a `numeric`, which is read as text and ordered as a number.

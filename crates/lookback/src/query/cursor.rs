@@ -57,17 +57,17 @@ pub(super) struct OrderKey {
 }
 
 impl OrderKey {
-    pub(super) fn of(table: &'static Table, by: OrderBy) -> Self {
+    pub(super) fn of(table: &'static Table, by: OrderBy, sql: &mut Sql) -> Result<Self, Error> {
         let column = by.def(table);
         let listed = column.is_listed_text();
-        Self {
+        Ok(Self {
+            sql: by.key(table, sql)?,
+            nullable: by.is_nullable(table),
             by,
-            sql: column.order_key(),
             // Listed values have their own order: the key is the index in the list.
             ty: if listed { ColumnType::Int4 } else { column.ty },
             cast: if listed { None } else { column.cast },
-            nullable: column.nullable,
-        }
+        })
     }
 
     /// Whether its values may be visible in a cursor.
@@ -226,7 +226,8 @@ pub(super) async fn resolve(
     conn: &mut PgConnection,
 ) -> Result<Option<PageStart>, Error> {
     let (field, text) = start.field_and_text();
-    let keys = keys(table, order);
+    let mut sql = Sql::default();
+    let keys = keys(table, order, &mut sql)?;
     // `push_start` reports an invalid cursor.
     let Ok(cursor) = Cursor::decode(table, text) else {
         return Ok(None);
@@ -248,7 +249,7 @@ pub(super) async fn resolve(
     };
     let columns = keys.iter().enumerate();
     let columns = columns.map(|(place, key)| format!("{} AS {}", key.sql, OrderKey::alias(place)));
-    let mut sql = Sql::new(&format!(
+    sql.push(&format!(
         "SELECT {} FROM {} WHERE {} = ",
         columns.collect::<Vec<_>>().join(", "),
         table.quoted(),
@@ -348,12 +349,12 @@ pub(super) fn push_start(
     sql: &mut Sql,
 ) -> Result<(), Error> {
     let (field, cursor) = start.field_and_text();
-    let mut keys = keys(table, order);
+    let mut keys = keys(table, order, sql)?;
     let values = values(table, &keys, cursor)
         .map_err(|problem| Error::invalid_field(table.name, field, problem))?;
     if matches!(start, PageStart::Before(_)) {
         for key in &mut keys {
-            key.by = key.by.reversed();
+            key.by = key.by.clone().reversed();
         }
     }
     let keys = keys.as_slice();
@@ -424,13 +425,18 @@ fn strictly_after(key: &OrderKey, value: Option<&str>) -> String {
 }
 
 /// The keys of an order, which ends with the id.
-pub(super) fn keys(table: &'static Table, order: &[OrderBy]) -> Vec<OrderKey> {
+pub(super) fn keys(
+    table: &'static Table,
+    order: &[OrderBy],
+    sql: &mut Sql,
+) -> Result<Vec<OrderKey>, Error> {
     debug_assert!(
         order
             .last()
-            .is_some_and(|by| by.column == table.index_of(ColumnRole::Id))
+            .is_some_and(|by| by.field.column == table.index_of(ColumnRole::Id))
     );
-    order.iter().map(|by| OrderKey::of(table, *by)).collect()
+    let keys = order.iter().cloned();
+    keys.map(|by| OrderKey::of(table, by, sql)).collect()
 }
 
 impl fmt::Display for Cursor {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::QueryBuilder;
+use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::{searchable, split_field};
+use crate::filter::{FieldPath, field_path, split_field};
 use crate::model::{ColumnDef, ColumnRole, Model, Table};
 
-/// An order of records by one column.
+/// An order of records by one column, or by a place in JSON.
 ///
 /// NULL is last, in both directions, unless [`nulls_first`](Self::nulls_first) is
 /// set.
@@ -18,9 +19,9 @@ pub struct Order<M> {
 }
 
 /// One column of an order, for any model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderBy {
-    pub(super) column: usize,
+    pub(super) field: FieldPath,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
 }
@@ -29,7 +30,7 @@ impl<M> Order<M> {
     pub(crate) fn new(column: usize, descending: bool) -> Self {
         Self {
             by: OrderBy {
-                column,
+                field: FieldPath::of_column(column),
                 descending,
                 nulls_first: false,
             },
@@ -57,7 +58,10 @@ const NULLS_LAST: &str = "nullslast";
 
 impl<M: Model> Order<M> {
     /// Parses an order: `created_at`, `-created_at` for descending,
-    /// `-duration__nullsfirst` for NULL first.
+    /// `-duration__nullsfirst` for NULL first, `meta.user.id` for a place in JSON.
+    ///
+    /// A place in JSON is in the order of `jsonb`: numbers by their value, strings, and
+    /// values of different types apart. A missing value and `null` are NULL.
     ///
     /// # Errors
     ///
@@ -68,7 +72,14 @@ impl<M: Model> Order<M> {
             None => (text, false),
         };
         let (name, nulls) = split_field(M::TABLE, name);
-        let order = Self::new(searchable(M::TABLE, name)?, descending);
+        let order = Self {
+            by: OrderBy {
+                field: field_path(M::TABLE, name)?,
+                descending,
+                nulls_first: false,
+            },
+            of: PhantomData,
+        };
         match nulls {
             None | Some(NULLS_LAST) => Ok(order),
             Some(NULLS_FIRST) => Ok(order.nulls_first()),
@@ -83,8 +94,8 @@ impl<M: Model> Order<M> {
 
 impl OrderBy {
     /// Formats the order as text, which [`Order::parse`] reads.
-    pub(super) fn to_text(self, table: &'static Table) -> String {
-        let name = table.columns[self.column].name;
+    pub(super) fn to_text(&self, table: &'static Table) -> String {
+        let name = self.field.to_text(self.def(table));
         let minus = if self.descending { "-" } else { "" };
         if self.nulls_first {
             format!("{minus}{name}__{NULLS_FIRST}")
@@ -93,14 +104,28 @@ impl OrderBy {
         }
     }
 
-    pub(super) fn def(self, table: &'static Table) -> &'static ColumnDef {
-        &table.columns[self.column]
+    pub(super) fn def(&self, table: &'static Table) -> &'static ColumnDef {
+        &table.columns[self.field.column]
+    }
+
+    /// The value that records are ordered by, in SQL.
+    pub(super) fn key(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
+        if self.field.is_in_json() {
+            self.field.json_value(table, sql)
+        } else {
+            Ok(self.def(table).order_key())
+        }
+    }
+
+    /// Whether the value may be NULL.
+    pub(super) fn is_nullable(&self, table: &'static Table) -> bool {
+        self.field.is_in_json() || self.def(table).nullable
     }
 
     /// The direction in `ORDER BY`. It omits the place of NULL for a column that
     /// cannot be NULL: an index would not support an order with it.
-    pub(super) fn direction(self, table: &'static Table) -> &'static str {
-        let nullable = self.def(table).nullable;
+    pub(super) fn direction(&self, table: &'static Table) -> &'static str {
+        let nullable = self.is_nullable(table);
         match (self.descending, nullable, self.nulls_first) {
             (false, false, _) => "ASC",
             (true, false, _) => "DESC",
@@ -114,7 +139,7 @@ impl OrderBy {
     /// The reverse order.
     pub(super) fn reversed(self) -> Self {
         Self {
-            column: self.column,
+            field: self.field,
             descending: !self.descending,
             nulls_first: !self.nulls_first,
         }
@@ -128,10 +153,10 @@ impl<M: Model> QueryBuilder<M> {
         let id = table.index_of(ColumnRole::Id);
         let mut order = self.order.clone();
         // The id is unique: columns after it have no effect.
-        match order.iter().position(|by| by.column == id) {
+        match order.iter().position(|by| by.field.column == id) {
             Some(at) => order.truncate(at + 1),
             None => order.push(OrderBy {
-                column: id,
+                field: FieldPath::of_column(id),
                 descending: true,
                 nulls_first: false,
             }),
@@ -142,11 +167,12 @@ impl<M: Model> QueryBuilder<M> {
 
 impl<M> Clone for Order<M> {
     fn clone(&self) -> Self {
-        *self
+        Self {
+            by: self.by.clone(),
+            of: PhantomData,
+        }
     }
 }
-
-impl<M> Copy for Order<M> {}
 
 impl<M> PartialEq for Order<M> {
     fn eq(&self, other: &Self) -> bool {

@@ -179,10 +179,10 @@ impl<M: Model> QueryBuilder<M> {
         if let Some(start) = &self.start {
             cursor::push_start(table, &order, start, sql)?;
         }
-        let keys: Vec<String> = order
-            .iter()
-            .map(|by| format!("{} {}", by.def(table).order_key(), by.direction(table)))
-            .collect();
+        let mut keys = Vec::with_capacity(order.len());
+        for by in &order {
+            keys.push(format!("{} {}", by.key(table, sql)?, by.direction(table)));
+        }
         sql.push(&format!(" ORDER BY {} LIMIT ", keys.join(", ")));
         sql.bind(self.limit.map(i64::from))?;
         sql.push(" OFFSET ");
@@ -261,7 +261,7 @@ impl<M: Model> QueryBuilder<M> {
         // only the outermost ORDER BY is binding.
         let (mut kept, mut inner, mut outer) = (String::new(), Vec::new(), Vec::new());
         for (place, by) in order.into_iter().enumerate() {
-            let key = OrderKey::of(table, by);
+            let key = OrderKey::of(table, by, &mut sql)?;
             let (alias, direction) = (OrderKey::alias(place), key.by.direction(table));
             kept.push_str(&format!(", {} AS {alias}", key.sql));
             inner.push(format!("{} {direction}", key.sql));
@@ -345,7 +345,7 @@ impl<M: Model> QueryBuilder<M> {
     /// are records beyond the end that was read last.
     fn cursors(&self, found: &[&PgRow], more: bool) -> Result<[Option<Cursor>; 2], Error> {
         let table = M::TABLE;
-        let keys = cursor::keys(table, &self.order());
+        let keys = cursor::keys(table, &self.order(), &mut Sql::default())?;
         let is_open = keys.iter().all(|key| key.is_visible(table));
         let cursor_of = |row: Option<&&PgRow>, exists: bool| -> Result<Option<Cursor>, Error> {
             match row {

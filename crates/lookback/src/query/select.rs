@@ -10,8 +10,8 @@ use super::{Page, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
 use crate::error::Error;
-use crate::filter::searchable;
-use crate::model::{ColumnDef, Model};
+use crate::filter::{FieldPath, field_path};
+use crate::model::{ColumnDef, Model, Table};
 use crate::query::{Column, NotNull, Nullable};
 use crate::value::{ColumnValue, JsonMap};
 
@@ -84,6 +84,22 @@ impl<'a> Terms<'a> {
         if let Some(order) = self.orders.last_mut() {
             *order = column.order_key();
         }
+    }
+
+    /// Appends a column, or a place in its JSON.
+    pub(super) fn push_field(
+        &mut self,
+        table: &'static Table,
+        field: &FieldPath,
+    ) -> Result<(), Error> {
+        let column = &table.columns[field.column];
+        if field.is_in_json() {
+            let value = field.json_value(table, self.sql)?;
+            self.push(column, value);
+        } else {
+            self.push_column(column);
+        }
+        Ok(())
     }
 
     /// Formats the expressions with the names that [`Cells`] reads.
@@ -196,12 +212,12 @@ tuples! {
     (A B C D E F G H)
 }
 
-/// Visible columns by name; each row is a JSON object.
+/// Visible columns by name, and places in JSON; each row is a JSON object.
 #[derive(Clone, Debug)]
-pub struct Fields(Vec<usize>);
+pub struct Fields(Vec<(String, FieldPath)>);
 
 impl Fields {
-    /// Parses the names of columns.
+    /// Parses the names of columns, and paths such as `meta.user.id`.
     ///
     /// # Errors
     ///
@@ -211,11 +227,11 @@ impl Fields {
         let mut places = Vec::with_capacity(names.len());
         for name in names {
             let name = name.as_ref();
-            let place = searchable(table, name)?;
-            if places.contains(&place) {
+            let field = field_path(table, name)?;
+            if places.iter().any(|(_, other)| *other == field) {
                 return Err(Error::invalid_field(table.name, name, "is given twice"));
             }
-            places.push(place);
+            places.push((name.to_owned(), field));
         }
         if places.is_empty() {
             return Err(Error::invalid_field(
@@ -232,16 +248,16 @@ impl<M: Model> Selection<M> for Fields {
     type Row = JsonMap;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        let columns = self.0.iter().map(|place| &M::TABLE.columns[*place]);
-        columns.for_each(|column| terms.push_column(column));
-        Ok(())
+        self.0
+            .iter()
+            .try_for_each(|(_, field)| terms.push_field(M::TABLE, field))
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
         let mut fields = JsonMap::new();
-        for place in &self.0 {
-            let column = &M::TABLE.columns[*place];
-            fields.insert(column.name.to_owned(), cells.json(column)?);
+        for (name, field) in &self.0 {
+            let value = cells.json(&M::TABLE.columns[field.column])?;
+            fields.insert(name.clone(), value);
         }
         Ok(fields)
     }

@@ -18,6 +18,7 @@ mod extreme_values;
 mod fence;
 mod filters;
 mod ingest;
+mod json_places;
 mod macros;
 mod maintenance;
 mod migrations;

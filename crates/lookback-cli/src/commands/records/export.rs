@@ -30,6 +30,13 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// The number of rows between two updates of the progress.
 const PROGRESS_ROWS: u64 = 1_000;
 
+/// A column of the output.
+struct ExportColumn {
+    name: String,
+    /// `None` for a place in JSON.
+    def: Option<&'static ColumnDef>,
+}
+
 /// Converts rows to bytes.
 trait Encoder: Send {
     /// Appends a row, or buffers it.
@@ -65,14 +72,14 @@ pub(super) async fn run<M: Model + TableRow>(
         query = query.limit(limit);
     }
     let select = query.select_text(&names).map_err(usage)?;
-    // All columns exist, as `select_text` has checked; `deleted_at` may be one of them.
-    let columns: Vec<&'static ColumnDef> = names
-        .iter()
-        .filter_map(|name| {
-            table
-                .columns()
-                .iter()
-                .find(|column| column.name() == name.as_str())
+    // A name that is no column is a path into JSON, as `select_text` has checked; `deleted_at`
+    // may be one of the columns.
+    let columns: Vec<ExportColumn> = names
+        .into_iter()
+        .map(|name| {
+            let mut columns = table.columns().iter();
+            let def = columns.find(|column| column.name() == name.as_str());
+            ExportColumn { name, def }
         })
         .collect();
 
@@ -147,7 +154,7 @@ fn format_of(args: &ExportArgs) -> Result<Format, Failure> {
 fn encoder(
     format: Format,
     table: &str,
-    columns: &[&'static ColumnDef],
+    columns: &[ExportColumn],
     args: &ExportArgs,
     terminal: bool,
 ) -> Result<Box<dyn Encoder>, Failure> {

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::super::bucket::{Bucket, push_bucket_with_offset, text_in_zone};
 use super::super::select::{Cells, Selection, Terms};
-use super::{AggregateCall, AggregateFunction, Keys, Measures, exact_number, is_exact};
+use super::{
+    AggregateCall, AggregateFunction, Keys, Measures, average, exact_number, is_exact, push_exact,
+};
 use crate::error::Error;
-use crate::filter::{searchable, split_field};
+use crate::filter::{FieldPath, field_path, split_field};
 use crate::model::{ColumnDef, Model, nearest};
 use crate::value::{ColumnType, Json, JsonMap, json_of_float};
 
@@ -18,12 +20,13 @@ pub struct TextKeys(Vec<TextKey>);
 #[derive(Clone, Debug)]
 struct TextKey {
     text: String,
-    column: usize,
+    field: FieldPath,
     bucket: Option<Bucket>,
 }
 
 impl TextKeys {
-    /// Parses keys: `level`, `created_at__1h`, `created_at__day@Europe/Berlin`.
+    /// Parses keys: `level`, `meta.user.id`, `created_at__1h`,
+    /// `created_at__day@Europe/Berlin`.
     ///
     /// # Errors
     ///
@@ -39,8 +42,8 @@ impl TextKeys {
             if read.iter().any(|key: &TextKey| key.text == text) {
                 return Err(refuse("is given twice".to_owned()));
             }
-            let column = searchable(table, name)?;
-            let def = &table.columns[column];
+            let field = field_path(table, name)?;
+            let def = &table.columns[field.column];
             let bucket = match bucket {
                 Some(_) if def.ty != ColumnType::Timestamptz => {
                     return Err(refuse(format!(
@@ -56,7 +59,7 @@ impl TextKeys {
             };
             read.push(TextKey {
                 text: text.to_owned(),
-                column,
+                field,
                 bucket,
             });
         }
@@ -78,8 +81,8 @@ impl<M: Model> Selection<M> for TextKeys {
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
         for key in &self.0 {
             match &key.bucket {
-                Some(bucket) => push_bucket_with_offset::<M>(key.column, bucket, terms)?,
-                None => terms.push_column(&M::TABLE.columns[key.column]),
+                Some(bucket) => push_bucket_with_offset::<M>(key.field.column, bucket, terms)?,
+                None => terms.push_field(M::TABLE, &key.field)?,
             }
         }
         Ok(())
@@ -94,7 +97,7 @@ impl<M: Model> Selection<M> for TextKeys {
                     let offset = cells.nullable::<i32>()?;
                     start.map_or(Json::Null, |start| text_in_zone(start, offset).into())
                 }
-                _ => cells.json(&M::TABLE.columns[key.column])?,
+                _ => cells.json(&M::TABLE.columns[key.field.column])?,
             };
             keys.insert(key.text.clone(), value);
         }
@@ -106,12 +109,20 @@ impl<M: Model> Keys<M> for TextKeys {}
 
 /// Measures from text; the measures of a group are a JSON object.
 #[derive(Clone, Debug)]
-pub struct TextMeasures(Vec<(String, AggregateCall)>);
+pub struct TextMeasures(Vec<TextMeasure>);
+
+#[derive(Clone, Debug)]
+struct TextMeasure {
+    text: String,
+    function: AggregateFunction,
+    field: FieldPath,
+}
 
 impl TextMeasures {
     /// Parses measures: `count`, `duration__avg`, `duration__sum`,
     /// `duration__min`, `duration__max`, `duration__p95` (or any other
-    /// percentile, `p99.9`), `source__distinct`.
+    /// percentile, `p99.9`), `source__distinct`; at a place in JSON, those of its numbers,
+    /// `meta.ms__p95`.
     ///
     /// # Errors
     ///
@@ -124,15 +135,12 @@ impl TextMeasures {
             let text = text.as_ref();
             if read
                 .iter()
-                .any(|(name, _): &(String, AggregateCall)| name == text)
+                .any(|measure: &TextMeasure| measure.text == text)
             {
                 return Err(Error::invalid_field(table.name, text, "is given twice"));
             }
-            let call = match split_field(table, text) {
-                (_, None) if text == "count" => AggregateCall {
-                    function: AggregateFunction::Count,
-                    column: 0,
-                },
+            let (function, field) = match split_field(table, text) {
+                (_, None) if text == "count" => (AggregateFunction::Count, FieldPath::of_column(0)),
                 (_, None) => {
                     return Err(Error::invalid_field(
                         table.name,
@@ -141,13 +149,18 @@ impl TextMeasures {
                     ));
                 }
                 (name, Some(function)) => {
-                    let column = searchable(table, name)?;
-                    let function = function_named(&table.columns[column], function)
+                    let field = field_path(table, name)?;
+                    let column = &table.columns[field.column];
+                    let function = function_named(column, field.is_in_json(), function)
                         .map_err(|problem| Error::invalid_field(table.name, text, problem))?;
-                    AggregateCall { function, column }
+                    (function, field)
                 }
             };
-            read.push((text.to_owned(), call));
+            read.push(TextMeasure {
+                text: text.to_owned(),
+                function,
+                field,
+            });
         }
         if read.is_empty() {
             Err(Error::invalid_field(
@@ -162,9 +175,13 @@ impl TextMeasures {
 }
 
 /// The function of this name, if the column supports it.
-fn function_named(column: &ColumnDef, name: &str) -> Result<AggregateFunction, String> {
+fn function_named(
+    column: &ColumnDef,
+    is_in_json: bool,
+    name: &str,
+) -> Result<AggregateFunction, String> {
     use ColumnType as T;
-    let number = matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
+    let number = is_in_json || matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
     let ordered = number || matches!(column.ty, T::Text | T::Timestamptz | T::Enum(_));
     let percentile = name
         .strip_prefix('p')
@@ -198,7 +215,11 @@ fn function_named(column: &ColumnDef, name: &str) -> Result<AggregateFunction, S
         .unwrap_or_default();
     Err(format!(
         "{name} is not an aggregate of {}{near} (it has {})",
-        column.ty.sql(),
+        if is_in_json {
+            "a place in JSON".into()
+        } else {
+            column.ty.sql()
+        },
         offered.join(", ")
     ))
 }
@@ -207,19 +228,37 @@ impl<M: Model> Selection<M> for TextMeasures {
     type Row = JsonMap;
 
     fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.0
-            .iter()
-            .try_for_each(|(_, call)| call.push::<M>(terms))
+        for measure in &self.0 {
+            if measure.field.is_in_json() {
+                push_json_measure::<M>(measure, terms)?;
+            } else {
+                let call = AggregateCall {
+                    function: measure.function,
+                    column: measure.field.column,
+                };
+                call.push::<M>(terms)?;
+            }
+        }
+        Ok(())
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
         let mut measures = JsonMap::new();
-        for (text, call) in &self.0 {
-            let column = &M::TABLE.columns[call.column];
-            let value = match call.function {
+        for TextMeasure {
+            text,
+            function,
+            field,
+        } in &self.0
+        {
+            let column = &M::TABLE.columns[field.column];
+            let value = match function {
                 AggregateFunction::Count | AggregateFunction::CountDistinct => {
                     Json::from(cells.value::<i64>()?)
                 }
+                AggregateFunction::Percentile(_) => {
+                    cells.nullable::<f64>()?.map_or(Json::Null, json_of_float)
+                }
+                _ if field.is_in_json() => exact_number(cells)?.map_or(Json::Null, Json::Number),
                 AggregateFunction::Min | AggregateFunction::Max => cells.json(column)?,
                 AggregateFunction::Sum | AggregateFunction::Avg if is_exact(column) => {
                     exact_number(cells)?.map_or(Json::Null, Json::Number)
@@ -230,6 +269,35 @@ impl<M: Model> Selection<M> for TextMeasures {
         }
         Ok(measures)
     }
+}
+
+/// Appends a measure of the numbers at a place in JSON; other values are ignored, as NULL is.
+fn push_json_measure<M: Model>(measure: &TextMeasure, terms: &mut Terms<'_>) -> Result<(), Error> {
+    let table = M::TABLE;
+    let column = &table.columns[measure.field.column];
+    let value = measure.field.json_value(table, terms.sql)?;
+    // `CASE` is evaluated first, so that no value is converted that is no number.
+    let number = format!("CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric END");
+    let exact = match measure.function {
+        AggregateFunction::Count | AggregateFunction::CountDistinct => {
+            terms.push(column, format!("count(DISTINCT {value})"));
+            return Ok(());
+        }
+        AggregateFunction::Percentile(share) => {
+            let share = terms.sql.argument(share)?;
+            // A larger number is beyond a float.
+            let float =
+                format!("CASE WHEN abs({number}) < '1e308'::numeric THEN ({number})::float8 END");
+            let term = format!("percentile_cont({share}) WITHIN GROUP (ORDER BY {float})");
+            terms.push(column, term);
+            return Ok(());
+        }
+        AggregateFunction::Min => format!("min({number})"),
+        AggregateFunction::Max => format!("max({number})"),
+        AggregateFunction::Sum => format!("sum({number})"),
+        AggregateFunction::Avg => average(&number),
+    };
+    push_exact(column, exact, terms)
 }
 
 impl<M: Model> Measures<M> for TextMeasures {}

@@ -4,28 +4,23 @@ use std::borrow::Cow;
 
 use csv::{Terminator, Writer, WriterBuilder};
 use lookback::Json;
-use lookback::table::ColumnDef;
 use lookback::value::JsonMap;
 
-use super::Encoder;
+use super::{Encoder, ExportColumn};
 use crate::failure::Failure;
 use crate::output;
 
 pub(super) struct CsvEncoder {
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     for_spreadsheets: bool,
     terminal: bool,
     has_header: bool,
 }
 
 impl CsvEncoder {
-    pub(super) fn new(
-        columns: &[&'static ColumnDef],
-        for_spreadsheets: bool,
-        terminal: bool,
-    ) -> Self {
+    pub(super) fn new(columns: &[ExportColumn], for_spreadsheets: bool, terminal: bool) -> Self {
         Self {
-            columns: columns.iter().map(|column| column.name()).collect(),
+            columns: columns.iter().map(|column| column.name.clone()).collect(),
             for_spreadsheets,
             terminal,
             has_header: false,
@@ -68,7 +63,7 @@ impl Encoder for CsvEncoder {
         self.write_header(out)?;
         let mut writer = writer(out);
         for name in &self.columns {
-            let cell = self.cell(row.get(*name));
+            let cell = self.cell(row.get(name.as_str()));
             writer.write_field(cell.as_bytes()).map_err(write_failure)?;
         }
         writer.write_record(None::<&[u8]>).map_err(write_failure)?;

@@ -1,21 +1,20 @@
 //! A JSON object on each line, the input format of `import`.
 
-use lookback::table::ColumnDef;
 use lookback::value::JsonMap;
 
-use super::Encoder;
+use super::{Encoder, ExportColumn};
 use crate::failure::Failure;
 use crate::output;
 
 pub(super) struct JsonLinesEncoder {
-    columns: Vec<&'static str>,
+    columns: Vec<String>,
     terminal: bool,
 }
 
 impl JsonLinesEncoder {
-    pub(super) fn new(columns: &[&'static ColumnDef], terminal: bool) -> Self {
+    pub(super) fn new(columns: &[ExportColumn], terminal: bool) -> Self {
         Self {
-            columns: columns.iter().map(|column| column.name()).collect(),
+            columns: columns.iter().map(|column| column.name.clone()).collect(),
             terminal,
         }
     }
@@ -29,7 +28,7 @@ impl Encoder for JsonLinesEncoder {
             out.extend_from_slice(if place == 0 { b"{" } else { b"," });
             serde_json::to_writer(&mut *out, name)?;
             out.push(b':');
-            match row.get(*name) {
+            match row.get(name.as_str()) {
                 Some(value) => serde_json::to_writer(&mut *out, value)?,
                 None => out.extend_from_slice(b"null"),
             }

@@ -19,7 +19,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use super::Encoder;
+use super::{Encoder, ExportColumn};
 use crate::failure::Failure;
 
 /// The limits of a row group: rows, and bytes of their values.
@@ -36,8 +36,8 @@ pub(super) struct ParquetEncoder {
 }
 
 impl ParquetEncoder {
-    pub(super) fn new(table: &str, columns: &[&'static ColumnDef]) -> Result<Self, Failure> {
-        let columns: Vec<Column> = columns.iter().map(|def| Column::new(def)).collect();
+    pub(super) fn new(table: &str, columns: &[ExportColumn]) -> Result<Self, Failure> {
+        let columns: Vec<Column> = columns.iter().map(Column::new).collect();
         let fields: Result<Vec<_>, Failure> = columns
             .iter()
             .map(|column| Ok(Arc::new(column.schema()?)))
@@ -85,7 +85,8 @@ impl ParquetEncoder {
 impl Encoder for ParquetEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
         for column in &mut self.columns {
-            self.bytes += column.push(row.get(column.def.name()).unwrap_or(&Json::Null))?;
+            let value = row.get(column.name.as_str()).unwrap_or(&Json::Null);
+            self.bytes += column.push(value)?;
         }
         self.rows += 1;
         if self.rows >= MAX_GROUP_ROWS || self.bytes >= MAX_GROUP_BYTES {
@@ -107,7 +108,8 @@ impl Encoder for ParquetEncoder {
 
 /// The values of a column in the current row group.
 struct Column {
-    def: &'static ColumnDef,
+    name: String,
+    is_nullable: bool,
     values: Values,
     /// Definition levels: 1 for each value, 0 for each NULL.
     levels: Vec<i16>,
@@ -125,25 +127,31 @@ enum Values {
     Bytes(Vec<ByteArray>),
 }
 
-impl Column {
-    fn new(def: &'static ColumnDef) -> Self {
+impl Values {
+    fn of(def: &'static ColumnDef) -> Self {
         // An integer that represents a fraction is exported as the fraction.
         let is_scaled = (def.scale() - 1.0).abs() > f64::EPSILON;
-        let values = match def.column_type() {
-            ColumnType::Int4 | ColumnType::Int8 if is_scaled => Values::Float8(Vec::new()),
-            ColumnType::Bool => Values::Bool(Vec::new()),
-            ColumnType::Int4 => Values::Int4(Vec::new()),
-            ColumnType::Int8 => Values::Int8(Vec::new()),
-            ColumnType::Float8 => Values::Float8(Vec::new()),
-            ColumnType::Timestamptz => Values::Time(Vec::new()),
-            ColumnType::Text | ColumnType::Enum(_) => Values::Text(Vec::new()),
-            ColumnType::Bytea => Values::Bytes(Vec::new()),
+        match def.column_type() {
+            ColumnType::Int4 | ColumnType::Int8 if is_scaled => Self::Float8(Vec::new()),
+            ColumnType::Bool => Self::Bool(Vec::new()),
+            ColumnType::Int4 => Self::Int4(Vec::new()),
+            ColumnType::Int8 => Self::Int8(Vec::new()),
+            ColumnType::Float8 => Self::Float8(Vec::new()),
+            ColumnType::Timestamptz => Self::Time(Vec::new()),
+            ColumnType::Text | ColumnType::Enum(_) => Self::Text(Vec::new()),
+            ColumnType::Bytea => Self::Bytes(Vec::new()),
             // `jsonb`, vectors, arrays and all other types, as in JSON output.
-            _ => Values::Json(Vec::new()),
-        };
+            _ => Self::Json(Vec::new()),
+        }
+    }
+}
+
+impl Column {
+    fn new(column: &ExportColumn) -> Self {
         Self {
-            def,
-            values,
+            name: column.name.clone(),
+            is_nullable: column.def.is_none_or(ColumnDef::is_nullable),
+            values: column.def.map_or(Values::Json(Vec::new()), Values::of),
             levels: Vec::new(),
         }
     }
@@ -162,12 +170,12 @@ impl Column {
             Values::Json(_) => (Physical::BYTE_ARRAY, Some(LogicalType::Json)),
             Values::Bytes(_) => (Physical::BYTE_ARRAY, None),
         };
-        let repetition = if self.def.is_nullable() {
+        let repetition = if self.is_nullable {
             Repetition::OPTIONAL
         } else {
             Repetition::REQUIRED
         };
-        Type::primitive_type_builder(self.def.name(), physical)
+        Type::primitive_type_builder(&self.name, physical)
             .with_logical_type(logical)
             .with_repetition(repetition)
             .build()
@@ -176,7 +184,7 @@ impl Column {
 
     /// Adds a value and returns its approximate size in bytes.
     fn push(&mut self, value: &Json) -> Result<usize, Failure> {
-        if self.def.is_nullable() {
+        if self.is_nullable {
             self.levels.push(i16::from(!value.is_null()));
             if value.is_null() {
                 return Ok(2);
@@ -185,7 +193,7 @@ impl Column {
         let mismatch = || {
             Failure::failed(format!(
                 "{}: {value} does not match the type of the column",
-                self.def.name()
+                self.name
             ))
         };
         let text = || value.as_str().ok_or_else(mismatch);
@@ -242,7 +250,7 @@ impl Column {
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, SharedBuffer>,
     ) -> Result<(), Failure> {
-        let levels = self.def.is_nullable().then_some(&self.levels[..]);
+        let levels = self.is_nullable.then_some(&self.levels[..]);
         match &mut self.values {
             Values::Bool(all) => write_values::<BoolType>(group, all, levels),
             Values::Int4(all) => write_values::<Int32Type>(group, all, levels),

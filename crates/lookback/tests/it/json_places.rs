@@ -1,0 +1,186 @@
+//! Places in JSON: ordered by, selected, grouped and measured.
+
+use lookback::query::TextMeasures;
+use lookback::{Json, Level, Log, NewLog, json};
+use sqlx::PgPool;
+
+/// Log lines with these values of `meta`, with ids from 1.
+async fn insert(pool: &PgPool, metas: &[Json]) {
+    let new: Vec<NewLog> = metas
+        .iter()
+        .map(|meta| NewLog::new("API", Level::Info, "m").meta(meta.clone()))
+        .collect();
+    Log::records().create_many(pool, &new).await.unwrap();
+}
+
+fn metas() -> Vec<Json> {
+    vec![
+        json!({"ms": 10, "user": {"id": "b"}, "odd.key": [1]}),
+        json!({"ms": 9, "user": {"id": "a"}}),
+        json!({"ms": "9", "user": {"id": 7}}),
+        json!({"ms": null, "user": {"id": "a"}}),
+        json!({"user": "none"}),
+        r#"{"ms": 9007199254740993.25, "user": {"id": 7}}"#.parse().unwrap(),
+        json!([1]),
+        json!({"ms": true}),
+        json!({"ms": -0.5, "user": {"id": null}}),
+        r#"{"ms": 1e400}"#.parse().unwrap(),
+    ]
+}
+
+#[tokio::test]
+async fn order_by_place_in_json_pages_by_cursor() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    insert(pool, &metas()).await;
+    for (order, expected) in [
+        // Strings, numbers, booleans, as in jsonb; missing values and null are NULL.
+        ("meta.ms", [3, 9, 2, 1, 6, 10, 8, 7, 5, 4]),
+        ("-meta.ms", [8, 10, 6, 1, 2, 9, 3, 7, 5, 4]),
+        ("meta.ms__nullsfirst", [7, 5, 4, 3, 9, 2, 1, 6, 10, 8]),
+    ] {
+        let query = Log::records().order_by_text(order).unwrap();
+        let whole = query.list(pool).await.unwrap();
+        let whole: Vec<i64> = whole.data.iter().map(|log| log.id).collect();
+        assert_eq!(whole, expected, "{order}");
+        let query = query.limit(3);
+        let mut seen = Vec::new();
+        let mut page = query.list(pool).await.unwrap();
+        let last = loop {
+            seen.extend(page.data.iter().map(|log| log.id));
+            assert!(seen.len() <= expected.len(), "{order}: {seen:?}");
+            match &page.next {
+                Some(next) => page = query.clone().after(next).list(pool).await.unwrap(),
+                None => break page,
+            }
+        };
+        assert_eq!(seen, expected, "{order}");
+        let before = query.clone().before(last.previous.unwrap());
+        let before: Vec<i64> = before
+            .list(pool)
+            .await
+            .unwrap()
+            .data
+            .iter()
+            .map(|log| log.id)
+            .collect();
+        assert_eq!(before, expected[6..9], "{order}");
+    }
+    let two = Log::records()
+        .filter(lookback::Filter::parse("meta.user.id__exists=true").unwrap())
+        .order_by_text("meta.user.id")
+        .unwrap()
+        .order_by_text("-meta.ms")
+        .unwrap();
+    let ids: Vec<i64> = two
+        .list(pool)
+        .await
+        .unwrap()
+        .data
+        .iter()
+        .map(|log| log.id)
+        .collect();
+    assert_eq!(ids, [2, 4, 1, 6, 3, 9]);
+    for order in [
+        "meta.a\0b",
+        "source.x",
+        "meta.ms__first",
+        "meta.",
+        "meat.ms",
+    ] {
+        assert!(Log::records().order_by_text(order).is_err(), "{order}");
+    }
+    let injected = Log::records()
+        .order_by_text("meta.\"'; DROP TABLE logs; --\"")
+        .unwrap();
+    assert_eq!(injected.list(pool).await.unwrap().data.len(), 10);
+}
+
+#[tokio::test]
+async fn place_in_json_is_selected_by_its_path() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    insert(pool, &metas()).await;
+    let rows = Log::records()
+        .order_by_text("id")
+        .unwrap()
+        .select_text(&["id", "meta.user.id", "meta.\"odd.key\".0", "meta.ms"])
+        .unwrap();
+    let rows = rows.list(pool).await.unwrap().data;
+    let rows = rows.into_iter().map(|row| Json::Object(row).to_string());
+    let rows: Vec<String> = rows.take(6).collect();
+    insta::assert_snapshot!(rows.join("\n"), @r#"
+    {"id":1,"meta.\"odd.key\".0":1,"meta.ms":10,"meta.user.id":"b"}
+    {"id":2,"meta.\"odd.key\".0":null,"meta.ms":9,"meta.user.id":"a"}
+    {"id":3,"meta.\"odd.key\".0":null,"meta.ms":"9","meta.user.id":7}
+    {"id":4,"meta.\"odd.key\".0":null,"meta.ms":null,"meta.user.id":"a"}
+    {"id":5,"meta.\"odd.key\".0":null,"meta.ms":null,"meta.user.id":null}
+    {"id":6,"meta.\"odd.key\".0":null,"meta.ms":9007199254740993.25,"meta.user.id":7}
+    "#);
+    for names in [["id", "source.x"], ["meta.ms", "meta.ms"]] {
+        assert!(Log::records().select_text(&names).is_err(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn records_are_grouped_and_measured_by_places_in_json() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    insert(pool, &metas()).await;
+    let measures = |names: &[&str]| TextMeasures::parse::<Log>(names).unwrap();
+    let few = Log::records().filter(lookback::Filter::parse("id__lt=10").unwrap());
+    let groups = few
+        .clone()
+        .group_by_text(&["meta.user.id"])
+        .unwrap()
+        .aggregate(pool, measures(&["count", "meta.ms__sum"]))
+        .await
+        .unwrap();
+    let text: Vec<String> = groups
+        .into_iter()
+        .map(|(by, of)| format!("{} {}", Json::Object(by), Json::Object(of)))
+        .collect();
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    {"meta.user.id":"a"} {"count":2,"meta.ms__sum":9}
+    {"meta.user.id":"b"} {"count":1,"meta.ms__sum":10}
+    {"meta.user.id":7} {"count":2,"meta.ms__sum":9007199254740993.25}
+    {"meta.user.id":null} {"count":4,"meta.ms__sum":-0.5}
+    "#);
+    let all = few
+        .aggregate(
+            pool,
+            measures(&[
+                "meta.ms__min",
+                "meta.ms__max",
+                "meta.ms__sum",
+                "meta.ms__avg",
+                "meta.ms__p50",
+                "meta.ms__distinct",
+                "meta.nothing__sum",
+            ]),
+        )
+        .await
+        .unwrap();
+    insta::assert_snapshot!(Json::Object(all), @r#"{"meta.ms__avg":2251799813685252.9375,"meta.ms__distinct":6,"meta.ms__max":9007199254740993.25,"meta.ms__min":-0.5,"meta.ms__p50":9.5,"meta.ms__sum":9007199254741011.75,"meta.nothing__sum":null}"#);
+    // A number beyond a float does not stop a percentile.
+    let all = Log::records()
+        .aggregate(pool, measures(&["meta.ms__p100"]))
+        .await
+        .unwrap();
+    assert_eq!(all["meta.ms__p100"], 9_007_199_254_740_993.25);
+    let top = Log::records()
+        .group_by_text(&["meta.user.id"])
+        .unwrap()
+        .top(1)
+        .aggregate(pool, measures(&["meta.ms__max"]))
+        .await
+        .unwrap();
+    assert!(top[0].0["meta.user.id"].is_null());
+    let error = |text: &str| TextMeasures::parse::<Log>(&[text]).unwrap_err().to_string();
+    assert!(error("meta.ms__median").contains("a place in JSON"));
+    let error = Log::records()
+        .group_by_text(&["meta.at__1h"])
+        .map(drop)
+        .unwrap_err();
+    insta::assert_snapshot!(error, @"meta.at__1h: meta.at is not a time, and has no stretches to group by; write meta.at");
+}
