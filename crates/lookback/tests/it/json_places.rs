@@ -167,7 +167,7 @@ async fn records_are_grouped_and_measured_by_places_in_json() {
         .aggregate(pool, measures(&["meta.ms__p100"]))
         .await
         .unwrap();
-    assert_eq!(all["meta.ms__p100"], 9_007_199_254_740_993.25);
+    assert_eq!(all["meta.ms__p100"], 9_007_199_254_740_994.0);
     let top = Log::records()
         .group_by_text(&["meta.user.id"])
         .unwrap()

@@ -276,7 +276,7 @@ fn push_json_measure<M: Model>(measure: &TextMeasure, terms: &mut Terms<'_>) -> 
     let table = M::TABLE;
     let column = &table.columns[measure.field.column];
     let value = measure.field.json_value(table, terms.sql)?;
-    // `CASE` is evaluated first, so that no value is converted that is no number.
+    // `CASE` is evaluated first, so that only numbers are converted.
     let number = format!("CASE jsonb_typeof({value}) WHEN 'number' THEN ({value})::numeric END");
     let exact = match measure.function {
         AggregateFunction::Count | AggregateFunction::CountDistinct => {
