@@ -32,7 +32,7 @@ impl Report<'_> {
     pub(crate) fn print(&self, ended: Result<ImportEnd, Failure>) -> Result<(), Failure> {
         if self.args.json {
             let printed = self.print_json(matches!(ended, Ok(ImportEnd::Done)));
-            // The import has ended as it did, whoever reads the report.
+            // The import has ended as it did, also if nobody reads the report.
             match printed {
                 Err(failure) if failure.is_of_closed_output() => {}
                 printed => printed?,
