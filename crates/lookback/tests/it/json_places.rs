@@ -182,5 +182,5 @@ async fn records_are_grouped_and_measured_by_places_in_json() {
         .group_by_text(&["meta.at__1h"])
         .map(drop)
         .unwrap_err();
-    insta::assert_snapshot!(error, @"meta.at__1h: meta.at is not a time, and has no stretches to group by; write meta.at");
+    insta::assert_snapshot!(error, @"meta.at__1h: meta.at is not a time, and has no time buckets; write meta.at");
 }
