@@ -31,7 +31,7 @@ enum PageSource<M> {
 /// The target of a search.
 enum SearchTarget {
     /// The words of a search.
-    Words(Query),
+    Words(Box<Query>),
     /// The id of the record that others are similar to.
     SimilarTo(i64),
 }
@@ -170,7 +170,10 @@ impl<M: Model> QueryBuilder<M> {
                         "order_by",
                         "cannot be combined with a search, whose order is the best hit first",
                     ),
-                    Some(query) => Ok(PageSource::Found(narrowed, SearchTarget::Words(query))),
+                    Some(query) => Ok(PageSource::Found(
+                        narrowed,
+                        SearchTarget::Words(Box::new(query)),
+                    )),
                 }
             }
         }

@@ -230,9 +230,10 @@ impl HitList {
                     .iter()
                     .map(float)
                     .collect::<Option<_>>()?,
-                total: match search[3].as_bool()? {
-                    true => Total::Exact(search[2].as_u64()?),
-                    false => Total::AtLeast(search[2].as_u64()?),
+                total: if search[3].as_bool()? {
+                    Total::Exact(search[2].as_u64()?)
+                } else {
+                    Total::AtLeast(search[2].as_u64()?)
                 },
             }),
         };

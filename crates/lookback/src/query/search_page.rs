@@ -110,8 +110,8 @@ impl Part {
         const ALL_WORDS: Part = Part::Covering(Coverage::AllWords);
         const PARTIAL: Part = Part::Covering(Coverage::Partial);
         match (lists_covering, query.has_phrases()) {
-            (false, _) => &[Part::Ranked],
-            (true, false) => &[AS_TYPED, ALL_WORDS, Part::Ranked],
+            (false, _) => &[Self::Ranked],
+            (true, false) => &[AS_TYPED, ALL_WORDS, Self::Ranked],
             // Every hit has the phrases.
             (true, true) => &[AS_TYPED, ALL_WORDS, PARTIAL],
         }

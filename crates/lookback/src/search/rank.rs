@@ -198,9 +198,10 @@ pub(super) fn finds(query: &Query, texts: &[String], embedding: Option<&Embeddin
     let whole = &fold(&texts.join("\n"));
     let presence = query.fetch_words.iter().map(|word| {
         let has = |fragment: &String| whole.contains(&fold(fragment));
-        let has_word = match word.is_id {
-            true => !find_id(whole, &word.word).is_empty(),
-            false => contains(whole, &word.word),
+        let has_word = if word.is_id {
+            !find_id(whole, &word.word).is_empty()
+        } else {
+            contains(whole, &word.word)
         };
         if has_word {
             WordPresence::Word
@@ -266,10 +267,12 @@ fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatche
     // The text may be truncated; what the database found in all of it counts.
     for (word, presence) in query.fetch_words.iter().zip(&candidate.presence) {
         if *presence == WordPresence::Word {
-            let least = match word.is_id {
-                true => Match::ID.quality,
-                false if allows_partial_match(&word.word) => PART,
-                false => EXACT,
+            let least = if word.is_id {
+                Match::ID.quality
+            } else if allows_partial_match(&word.word) {
+                PART
+            } else {
+                EXACT
             };
             best[word.index] = best[word.index].max(least);
         }

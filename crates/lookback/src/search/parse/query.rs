@@ -173,9 +173,12 @@ impl TypedWord {
         if self.word.eq_ignore_ascii_case(&self.typed) {
             return own;
         }
-        let or_whole = |fragments: Vec<String>, whole: &str| match fragments.is_empty() {
-            true => vec![whole.to_owned()],
-            false => fragments,
+        let or_whole = |fragments: Vec<String>, whole: &str| {
+            if fragments.is_empty() {
+                vec![whole.to_owned()]
+            } else {
+                fragments
+            }
         };
         let folded = or_whole(fragments(&self.word), &self.word);
         let mut all = or_whole(own, &self.typed);

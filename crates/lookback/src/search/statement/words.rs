@@ -85,9 +85,12 @@ impl Condition {
     }
 
     fn bind(text: &str, is_delimited: bool, sql: &mut Sql) -> Result<Self, Error> {
-        let delimit = |letters: &str| match is_delimited {
-            true => delimited(text, letters),
-            false => letters.to_owned(),
+        let delimit = |letters: &str| {
+            if is_delimited {
+                delimited(text, letters)
+            } else {
+                letters.to_owned()
+            }
         };
         let literal = is_delimited.then(|| delimit(&literal(text)));
         let other = letters::same_letters(text).map(|letters| delimit(&letters));

@@ -40,7 +40,11 @@ async fn all_pages(conn: &mut PgConnection, query: &QueryBuilder<Log>) -> (Vec<H
         all.extend(page.data);
         match page.next {
             Some(cursor) => {
-                let limit = if all.len() % 2 == 0 { 700 } else { 333 };
+                let limit = if all.len().is_multiple_of(2) {
+                    700
+                } else {
+                    333
+                };
                 next = query.clone().limit(limit).after(cursor);
             }
             None => break,
