@@ -43,8 +43,8 @@ fn generate_without_terminal_names_flags_and_writes_nothing() {
     transcript!(lookback.run(&["db", "generate"]), @"
     $ lookback db generate
     ! error: cannot tell renames from drops
-    ! hint: the value user_role.owner was removed, and user_role.admin added: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
-    ! the table loads was removed, and imports added: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
+    ! hint: the table loads was removed, and imports added: if it was renamed, add --rename 'loads=imports'; if it was dropped, add --drop 'loads'
+    ! the value user_role.owner was removed, and user_role.admin added: if it was renamed, add --rename 'user_role.owner=admin'; if it was dropped, add --drop 'user_role.owner'
     ! the column metrics.traffic was removed, and metrics.traffic_count added: if it was renamed, add --rename 'metrics.traffic=traffic_count'; if it was dropped, add --drop 'metrics.traffic'
     [exit code 2]
     ");
@@ -364,11 +364,11 @@ fn generate_on_terminal_asks_whether_renamed_or_dropped() {
     migrations/20261124110001_names_validate.sql
     migrations/20261124110002_names_finish.sql
     migrations/meta/20261124110002.json
-    ! value user_role.owner is gone. Was it renamed or dropped?
-    !   1  renamed to user_role.admin
-    !   d  dropped
-    ! > table loads is gone. Was it renamed or dropped?
+    ! table loads is gone. Was it renamed or dropped?
     !   1  renamed to imports
+    !   d  dropped
+    ! > value user_role.owner is gone. Was it renamed or dropped?
+    !   1  renamed to user_role.admin
     !   d  dropped
     ! > column metrics.traffic is gone. Was it renamed or dropped?
     !   1  renamed to metrics.traffic_count

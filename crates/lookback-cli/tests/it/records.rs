@@ -148,6 +148,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 $ lookback logs search "refused by" -gateway source:db
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
+! excluded: records with "gateway"; to search for it, quote it: '"-gateway"'
 ! 1 of 1 logs
 "#);
     transcript!(lookback.run(&["logs", "search", "-source:db level:error"]), @r#"
