@@ -332,6 +332,17 @@ impl<M: Model> QueryBuilder<M> {
             _ => String::new(),
         };
         let limit = sql.argument(i64::try_from(wanted).unwrap_or(i64::MAX))?;
+        // Of those before a position, the last are the page.
+        let last = match &page.start {
+            HitStart::Before(_) => {
+                let most = i64::try_from(page.wanted()).unwrap_or(i64::MAX);
+                format!(
+                    " ORDER BY page.__distance DESC, page.__id LIMIT greatest({}, 1)",
+                    sql.argument(most)?
+                )
+            }
+            HitStart::First | HitStart::After(_) => String::new(),
+        };
         let from = table.quoted();
         let count = match self.count {
             Count::All => format!("SELECT count(*) AS total FROM {from}{others}"),
@@ -349,7 +360,7 @@ impl<M: Model> QueryBuilder<M> {
              FROM ({count}) AS counted \
              LEFT JOIN LATERAL (SELECT {id} AS __id, {distance} AS __distance \
                FROM {nearest_from}{others}{bound} \
-               ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit}) AS page ON TRUE",
+               ORDER BY {embedding} <=> {vector}, {id} DESC LIMIT {limit}) AS page ON TRUE{last}",
         ));
         Ok(sql)
     }
@@ -512,7 +523,8 @@ impl NearRows {
             HitStart::After(position) => position.place,
             // All rows before it.
             HitStart::Before(position) => {
-                return Ok(Self::sorted(found, total, |found| found < position.place));
+                let wanted = page.wanted().min(position.place);
+                return Ok(Self::sorted(found, total, |found| found < wanted));
             }
         };
         let wanted = page.wanted();

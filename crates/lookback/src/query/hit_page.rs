@@ -9,6 +9,8 @@ use crate::model::{ColumnRole, Table};
 use crate::search::Coverage;
 use crate::value::{Json, Problem};
 
+const CHANGED: &str = "is a cursor that was changed, or cut";
+
 /// A page of a list of hits.
 ///
 /// Its cursors hold the key of its first or last hit. So hits that are deleted
@@ -103,6 +105,15 @@ impl HitPage {
             HitStart::First => None,
             HitStart::After(position) | HitStart::Before(position) => Some(&position.list),
         }
+    }
+
+    /// Returns the error for a cursor that does not fit its list.
+    pub(super) fn changed_cursor(&self, table: &'static Table) -> Error {
+        let field = match self.start {
+            HitStart::Before(_) => "before",
+            HitStart::First | HitStart::After(_) => "after",
+        };
+        Error::invalid_field(table.name, field, CHANGED)
     }
 
     /// Returns the number of hits to read in the direction of the page: one more
@@ -304,7 +315,7 @@ impl HitPosition {
             .zip(HitKey::from_json(&json[2]));
         match position {
             Some(((place, list), key)) => Ok(Self { place, list, key }),
-            None => Err(Problem::new("is a cursor that was changed, or cut")),
+            None => Err(Problem::new(CHANGED)),
         }
     }
 }

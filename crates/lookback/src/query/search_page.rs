@@ -55,7 +55,13 @@ impl<M: Model> QueryBuilder<M> {
         let page = self.hit_page(format!("hits {:016x}", fnv1a(text.bytes())))?;
         // Later records have greater ids: they are on no later page, and change no IDF.
         let mut list = match page.cursor_list() {
-            Some(list) => list.clone(),
+            Some(list) => {
+                let weights = list.search.as_ref().map(|search| search.weights.len());
+                if weights != Some(query.word_count()) {
+                    return Err(page.changed_cursor(table));
+                }
+                list.clone()
+            }
             None => HitList {
                 until: newest_id(table, session).await?,
                 search: None,

@@ -121,6 +121,11 @@ impl Query {
         })
     }
 
+    /// Returns the number of words that rank hits.
+    pub(crate) fn word_count(&self) -> usize {
+        self.words.len()
+    }
+
     /// Returns whether every hit must contain a phrase.
     pub(crate) fn has_phrases(&self) -> bool {
         !self.phrases.is_empty()

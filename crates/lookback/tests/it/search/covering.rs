@@ -238,6 +238,36 @@ async fn pages_under_deletes_skip_no_hit_and_repeat_none() {
     }
 }
 
+/// A cursor comes from outside: one that was changed is an error, and never a panic.
+#[tokio::test]
+async fn changed_cursor_of_search_is_refused() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    store(&mut conn, (0..30).map(|at| format!("payment {at} refused"))).await;
+    let query = Log::records().search("payment refused").limit(5);
+    let page = query.hits(&mut *conn).await.unwrap();
+    let cursor = page.next.unwrap();
+    let json = String::from_utf8(BASE64.decode(cursor.as_str()).unwrap()).unwrap();
+    let start = json.find("[false,[").unwrap() + "[false,".len();
+    let end = start + json[start..].find(']').unwrap() + 1;
+    for weights in ["[]", "[1]", "[4294967295,1]", "null"] {
+        for lists_covering in ["true", "false"] {
+            let changed = format!("{}{weights}{}", &json[..start], &json[end..]);
+            let changed = changed.replace("[false,", &format!("[{lists_covering},"));
+            let cursor = BASE64.encode(changed);
+            for next in [
+                query.clone().after(cursor.as_str()),
+                query.clone().before(cursor.as_str()),
+            ] {
+                let error = next.hits(&mut *conn).await.unwrap_err();
+                assert!(error.to_string().contains("changed, or cut"), "{error}");
+            }
+        }
+    }
+}
+
 /// A number of three digits, or a word of two letters, is a whole word.
 #[tokio::test]
 async fn short_words_find_whole_words_only() {
