@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, Utc};
+use lookback::query::Total;
 use lookback::value::ColumnValue as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -354,6 +355,16 @@ pub(crate) fn counted(number: u64, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         number => format!("{} {what}s", grouped(number)),
+    }
+}
+
+/// Formats a total: 16,000, 1,000 or more, about 16,000.
+pub(crate) fn total(total: Total) -> String {
+    let number = grouped(total.value());
+    match total {
+        Total::AtLeast(_) => format!("{number} or more"),
+        Total::About(_) => format!("about {number}"),
+        _ => number,
     }
 }
 

@@ -118,23 +118,71 @@ pub(crate) fn same_letters(typed: &str) -> Option<String> {
     for letter in typed.nfc() {
         if letter.is_ascii() && !letter.eq_ignore_ascii_case(&'i') {
             push_literal(&mut regex, letter.to_ascii_lowercase());
-            continue;
+        } else {
+            push_alternatives(&mut regex, forms_of(letter));
         }
-        let mut forms: Vec<String> = vec![letter.to_string()];
-        forms.push(letter.to_lowercase().collect());
-        forms.push(letter.to_uppercase().collect());
-        match letter {
-            'σ' | 'ς' | 'Σ' => forms.extend(["σ", "ς", "Σ"].map(str::to_owned)),
-            'i' | 'I' | 'ı' | 'İ' => {
-                forms.extend(["i", "ı", "İ", "i\u{307}"].map(str::to_owned));
-            }
-            _ => {}
-        }
-        let decomposed: Vec<String> = forms.iter().map(|form| form.nfd().collect()).collect();
-        forms.extend(decomposed);
-        push_alternatives(&mut regex, forms);
     }
     Some(regex)
+}
+
+/// Returns a letter in both cases, composed or not.
+fn forms_of(letter: char) -> Vec<String> {
+    let mut forms: Vec<String> = vec![letter.to_string()];
+    forms.push(letter.to_lowercase().collect());
+    forms.push(letter.to_uppercase().collect());
+    match letter {
+        'σ' | 'ς' | 'Σ' => forms.extend(["σ", "ς", "Σ"].map(str::to_owned)),
+        'i' | 'I' | 'ı' | 'İ' => {
+            forms.extend(["i", "I", "ı", "İ", "i\u{307}"].map(str::to_owned));
+        }
+        _ => {}
+    }
+    let decomposed: Vec<String> = forms.iter().map(|form| form.nfd().collect()).collect();
+    forms.extend(decomposed);
+    forms
+}
+
+/// The SQL condition that the database has other lower cases than ASCII: in Turkish, that
+/// of `I` is `ı`. The planner computes it.
+pub(crate) const HAS_OTHER_CASES: &str = "lower('I') <> 'i'";
+
+/// How a pattern that ignores case matches letters whose case the database may not know.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OtherCases {
+    /// The regular expression of the whole text.
+    pub(crate) regex: String,
+    /// Whether it counts in any database, and not only in one that
+    /// [`HAS_OTHER_CASES`].
+    pub(crate) is_everywhere: bool,
+}
+
+/// Returns how a pattern of `ILIKE` matches the other forms of its letters. `None` if it
+/// has none, or is too long.
+pub(crate) fn other_cases(pattern: &str) -> Option<OtherCases> {
+    let is_everywhere = !pattern.is_ascii();
+    let has_i = pattern.contains(['i', 'I']);
+    if !(is_everywhere || has_i) || pattern.chars().count() > MAX_LENGTH {
+        return None;
+    }
+    let mut regex = "^".to_owned();
+    let mut letters = pattern.nfc();
+    while let Some(letter) = letters.next() {
+        let (letter, is_escaped) = match letter {
+            '\\' => (letters.next().unwrap_or('\\'), true),
+            letter => (letter, false),
+        };
+        match letter {
+            '%' if !is_escaped => regex.push_str(".*"),
+            '_' if !is_escaped => regex.push('.'),
+            letter if letter.is_alphabetic() => push_alternatives(&mut regex, forms_of(letter)),
+            letter => push_literal(&mut regex, letter),
+        }
+    }
+    regex.push('$');
+    Some(OtherCases {
+        regex,
+        is_everywhere,
+    })
 }
 
 /// Returns the regular expression of a folded word with accents, ligatures and the
@@ -263,6 +311,44 @@ pub(crate) fn id_of(typed: &str) -> Option<String> {
     (is_id && !number.contains("--")).then(|| compact.to_ascii_lowercase())
 }
 
+/// Returns the number of typed words that are an id with blanks in it, and the id: that of
+/// a card, by its check digit, or of a phone with a `+`.
+pub(crate) fn spaced_id(words: &[&str]) -> Option<(usize, String)> {
+    let is_group = |word: &&&str| {
+        let digits = word.strip_prefix('+').unwrap_or(word);
+        (1..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let first = words.first()?;
+    let others = words[1..]
+        .iter()
+        .take_while(|word| is_group(word) && !word.starts_with('+'));
+    let groups = 1 + others.count();
+    if groups < 2 || !is_group(&first) {
+        return None;
+    }
+    (2..=groups).rev().find_map(|count| {
+        let id: String = words[..count].concat();
+        let is_id = match id.strip_prefix('+') {
+            Some(phone) => (8..=15).contains(&phone.len()),
+            None => (13..=19).contains(&id.len()) && has_check_digit(&id),
+        };
+        is_id.then(|| (count, id.trim_start_matches('+').to_owned()))
+    })
+}
+
+/// Returns whether the last digit of a number is that of Luhn's formula.
+fn has_check_digit(number: &str) -> bool {
+    let digits = number.bytes().rev().map(|byte| u32::from(byte - b'0'));
+    let sum: u32 = digits
+        .enumerate()
+        .map(|(place, digit)| match digit * (1 + place as u32 % 2) {
+            doubled @ 10.. => doubled - 9,
+            digit => digit,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
 /// Returns the regular expression of an id with separators.
 pub(crate) fn separated(id: &str) -> String {
     let letters: Vec<String> = id.chars().map(String::from).collect();
@@ -299,7 +385,10 @@ pub(crate) fn find_id(text: &str, id: &str) -> Vec<std::ops::Range<usize>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{find_id, fold, fold_each, id_of, near_letters, same_letters, separated};
+    use super::{
+        find_id, fold, fold_each, id_of, near_letters, other_cases, same_letters, separated,
+        spaced_id,
+    };
 
     #[test]
     fn fold_removes_case_accents_and_ligatures() {
@@ -362,6 +451,45 @@ mod tests {
         ] {
             assert_eq!(id_of(word), None, "{word}");
         }
+    }
+
+    #[test]
+    fn spaced_id_reads_cards_and_phones() {
+        let read = |text: &str| spaced_id(&text.split(' ').collect::<Vec<_>>());
+        let card = Some((4, "4111111111111111".to_owned()));
+        assert_eq!(read("4111 1111 1111 1111"), card);
+        assert_eq!(read("4111 1111 1111 1111 declined"), card);
+        assert_eq!(read("4111 1111 1111 1111 17"), card);
+        assert_eq!(
+            read("3782 822463 10005"),
+            Some((3, "378282246310005".to_owned()))
+        );
+        assert_eq!(read("+49 30 1234567"), Some((3, "49301234567".to_owned())));
+        for text in [
+            "4111 1111 1111 1112",
+            "8080 443 22 3306",
+            "2026 11 28 10 15 30",
+            "1 2 3",
+            "49 30 1234567",
+            "4111111111111111",
+            "a 4111 1111 1111 1111",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_cases_are_those_of_the_letters_of_a_pattern() {
+        assert_eq!(other_cases("%refused%"), None);
+        let turkish = other_cases("info\\%").unwrap();
+        assert!(!turkish.is_everywhere);
+        assert_eq!(
+            turkish.regex,
+            "^(?:I|I\u{307}|i|i\u{307}|İ|ı)(?:N|n)(?:F|f)(?:O|o)\\%$"
+        );
+        let umlaut = other_cases("_ö%").unwrap();
+        assert!(umlaut.is_everywhere);
+        assert_eq!(umlaut.regex, "^.(?:O\u{308}|o\u{308}|Ö|ö).*$");
     }
 
     #[test]

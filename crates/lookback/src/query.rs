@@ -20,14 +20,16 @@ mod create_many;
 mod cursor;
 mod delete;
 mod fence;
+mod folded_page;
 mod found;
 mod hit_page;
 mod order;
 mod page;
+mod patterns;
 mod read;
-
 mod search_page;
 mod select;
+mod similar;
 mod stream;
 mod update;
 mod upsert;
@@ -39,6 +41,7 @@ pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
 pub use order::Order;
 pub use page::{Hits, Page, Total};
+pub use patterns::{Pattern, PatternPage, Patterns};
 #[doc(hidden)]
 pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable};
 pub use select::{Columns, Fields, Select, Selection};
@@ -97,6 +100,7 @@ pub struct QueryBuilder<M> {
     timeout: Option<Duration>,
     deleted: Deleted,
     hidden: Vec<usize>,
+    folds: bool,
     of: PhantomData<fn() -> M>,
 }
 
@@ -151,6 +155,7 @@ impl<M> Clone for QueryBuilder<M> {
             timeout: self.timeout,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
+            folds: self.folds,
             of: PhantomData,
         }
     }
@@ -178,6 +183,7 @@ impl<M: Model> QueryBuilder<M> {
             timeout: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
+            folds: false,
             of: PhantomData,
         }
     }
@@ -207,6 +213,33 @@ impl<M: Model> QueryBuilder<M> {
     #[must_use]
     pub fn similar_to(mut self, id: i64) -> Self {
         self.similar_to = Some(id);
+        self
+    }
+
+    /// Folds copies: hits of a search that differ only in numbers and ids, and have as
+    /// many of its words, are one row; so are records equally similar to one.
+    ///
+    /// The row is the best of them, the newest of equals; [`Hit::copies`](crate::search::Hit::copies)
+    /// is their number, and the times of the first and the last. Limit, offset and cursors
+    /// are then in rows, and [`Hits::folded`] is their number. A list without a search stays
+    /// as it is.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), lookback::Error> {
+    /// use lookback::Log;
+    ///
+    /// let hits = Log::records().search("refused").fold_copies().hits(&pool).await?;
+    /// for hit in hits.data {
+    ///     if let Some(copies) = hit.copies {
+    ///         println!("{} times: {}", copies.count, hit.record.message);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn fold_copies(mut self) -> Self {
+        self.folds = true;
         self
     }
 

@@ -16,6 +16,7 @@
 // - `candidates` reads the summaries and names the row set of a statement.
 // - `rank` orders candidates and explains hits (pure).
 // - `run` runs the statement, on the row sets or on the whole table.
+// - `patterns` counts records by their templates.
 //
 // Every filter and soft delete apply before any limit, so no filter can starve
 // the result. `docs/decisions/0003-search-candidates.md` explains why lexical
@@ -26,6 +27,7 @@ mod candidates;
 mod hit;
 pub(crate) mod index;
 mod parse;
+mod patterns;
 mod rank;
 mod run;
 
@@ -34,13 +36,17 @@ pub(crate) mod fixtures;
 mod scope;
 mod statement;
 
-pub(crate) use candidates::{Candidates, Coverage, RowSet, nearest_rows};
-pub use hit::{Highlight, Hit, MatchKind, Note, Why, WordMatch};
+pub(crate) use candidates::{Candidate, Candidates, Coverage, RowSet, nearest_rows};
+pub use hit::{Copies, Highlight, Hit, MatchKind, Note, Why, WordMatch};
+pub(crate) use index::templates::template;
 pub(crate) use parse::query::Query;
 pub(crate) use parse::terms::Terms;
+pub(crate) use patterns::{
+    Pattern as FoundPattern, SummaryUse, patterns, resolve_examples, resolve_times,
+};
 pub(crate) use rank::explain::Explainer;
 pub(crate) use rank::{Ranked, compare, rank, score};
-pub(crate) use run::{candidates, covering_page};
+pub(crate) use run::{candidates, covering_page, covering_rows};
 pub(crate) use scope::{Scope, Time};
 pub(crate) use statement::scan_settings::SearchSession;
 pub(crate) use statement::{CoveringPage, CoveringStart};

@@ -68,8 +68,43 @@ pub(crate) enum RecordCommand {
         #[arg(long)]
         explain: bool,
 
+        /// List every hit; by default, hits that differ only in numbers and ids are one row
+        #[arg(long)]
+        all: bool,
+
         #[command(flatten)]
         page: PageArgs,
+    },
+
+    /// Count records by their pattern: their text without numbers and ids
+    Patterns {
+        /// Words that the records have, as one argument, and filters
+        #[arg(value_name = "WORDS|FILTER")]
+        what: Vec<String>,
+
+        /// Only patterns whose first record is of this time or later: -1h, 2026-03-01
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        new_since: Option<String>,
+
+        /// Read every record, instead of the counts of sealed records
+        #[arg(long)]
+        exact: bool,
+
+        /// Patterns to show
+        #[arg(long, value_name = "PATTERNS", default_value_t = 20, allow_negative_numbers = true, value_parser = number::<u32>)]
+        limit: u32,
+
+        /// Patterns to skip
+        #[arg(long, value_name = "PATTERNS", default_value_t = 0, allow_negative_numbers = true, value_parser = number::<u64>)]
+        offset: u64,
+
+        /// Deleted records: exclude them, include them, or count only them
+        #[arg(long, value_enum, default_value_t = Deleted::Without)]
+        deleted: Deleted,
+
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 
     /// Find records similar to this one, the nearest first
@@ -77,6 +112,11 @@ pub(crate) enum RecordCommand {
         /// Id of the record
         #[arg(allow_negative_numbers = true)]
         id: i64,
+
+        /// List every similar record; by default, those that differ only in numbers and ids
+        /// are one row
+        #[arg(long)]
+        all: bool,
 
         #[command(flatten)]
         page: PageArgs,

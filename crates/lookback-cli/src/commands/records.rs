@@ -1,4 +1,4 @@
-//! `list`, `export`, `search`, `similar`, `stats`, `get`, `delete`, `purge` and `restore`, for any
+//! `list`, `export`, `search`, `patterns`, `similar`, `stats`, `get`, `delete`, `purge` and `restore`, for any
 //! model.
 
 use lookback::query::{Cursor, Total};
@@ -15,6 +15,7 @@ use crate::privileges::{self, Required};
 
 mod export;
 mod hits;
+mod patterns;
 mod purge;
 mod stats;
 mod table_row;
@@ -36,7 +37,11 @@ pub(crate) async fn run<M: Model + Serialize + TableRow>(
 fn needs<M: Model>(command: &RecordCommand) -> Vec<Required> {
     let name = M::TABLE.name();
     match command {
-        RecordCommand::Search { .. } | RecordCommand::Similar { .. } if M::TABLE.is_sealed() => {
+        RecordCommand::Search { .. }
+        | RecordCommand::Patterns { .. }
+        | RecordCommand::Similar { .. }
+            if M::TABLE.is_sealed() =>
+        {
             let summaries = privileges::on_summaries(privileges::READ);
             [(name, privileges::READ)]
                 .into_iter()
@@ -98,16 +103,38 @@ async fn execute<M: Model + Serialize + TableRow>(
         RecordCommand::Search {
             words,
             explain,
+            all,
             page,
         } => {
             let query = query::<M>(config, &page)
                 .map_err(|failure| quote_hint::<M>(failure, &words, &page))?
                 .search(&words);
-            hits::run(config, &query, &page, explain).await
+            hits::run(config, fold(query, all), &page, explain).await
         }
-        RecordCommand::Similar { id, page } => {
+        RecordCommand::Patterns {
+            what,
+            new_since,
+            exact,
+            limit,
+            offset,
+            deleted,
+            json,
+        } => {
+            let query = QueryBuilder::<M>::new()
+                .limit(limit)
+                .offset(offset)
+                .timeout(config.timeout());
+            let request = patterns::PatternsRequest {
+                what,
+                new_since,
+                exact,
+                json,
+            };
+            patterns::run(config, apply_deleted(query, deleted), request).await
+        }
+        RecordCommand::Similar { id, all, page } => {
             let query = query::<M>(config, &page)?.similar_to(id);
-            hits::run(config, &query, &page, true).await
+            hits::run(config, fold(query, all), &page, true).await
         }
         RecordCommand::Get { id, deleted, json } => {
             let query = QueryBuilder::<M>::new().timeout(config.timeout());
@@ -163,6 +190,11 @@ async fn execute<M: Model + Serialize + TableRow>(
             Ok(())
         }
     }
+}
+
+/// Folds copies, unless all hits are asked for.
+fn fold<M: Model>(query: QueryBuilder<M>, all: bool) -> QueryBuilder<M> {
+    if all { query } else { query.fold_copies() }
 }
 
 fn query<M: TableRow>(config: &Config, page: &PageArgs) -> Result<QueryBuilder<M>, Failure> {
@@ -343,14 +375,18 @@ fn check_fields(fields: &[String]) -> Result<(), Failure> {
 fn print_count<M: TableRow>(shown: usize, total: Total, cursors: PageCursors<'_>) {
     output::note(&match total.value() {
         0 => format!("no {} found", M::COMMAND),
-        count => format!(
-            "{} of {}{} {}",
+        _ => format!(
+            "{} of {} {}",
             output::grouped(shown as u64),
-            output::grouped(count),
-            if total.is_exact() { "" } else { " or more" },
+            output::total(total),
             M::COMMAND,
         ),
     });
+    print_next(cursors);
+}
+
+/// Prints how to get the next page.
+fn print_next(cursors: PageCursors<'_>) {
     // For users on a terminal; programs read the JSON.
     if let (Some(next), Some(_)) = (cursors.next, output::width()) {
         output::hint(&format!("the next page: --after {next}"));

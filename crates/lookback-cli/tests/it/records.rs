@@ -611,3 +611,125 @@ async fn places_in_json_are_listed_counted_and_exported() {
         "{rows:?}"
     );
 }
+
+/// Logs of three patterns.
+async fn repeated() -> Lookback {
+    let lookback = Lookback::new().await;
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    let logs = (0..30).map(|at: u32| {
+        let time = format!("2026-01-01T09:{at:02}:00Z").parse::<chrono::DateTime<chrono::Utc>>();
+        let message = match at {
+            29 => "login of admin failed: wrong password".to_owned(),
+            _ if at % 3 == 0 => format!("user {at} login failed"),
+            _ => format!("job {at} took {} ms", at * 7),
+        };
+        NewLog::new("API", Level::Info, message).created_at(time.unwrap())
+    });
+    let logs: Vec<NewLog> = logs.collect();
+    Log::records().create_many(pool, &logs).await.unwrap();
+    lookback
+}
+
+#[tokio::test]
+async fn copies_among_hits_are_one_row_unless_all_are_asked_for() {
+    let lookback = repeated().await;
+    transcript!(lookback.run(&["logs", "search", "user login failed"]), @"
+$ lookback logs search user login failed
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+28  2026-01-01T09:27:00Z  info   API     user 27 login failed
+  10 times, from 2026-01-01T09:00:00Z to 2026-01-01T09:27:00Z
+30  2026-01-01T09:29:00Z  info   API     login of admin failed: wrong password
+! 2 of 2 patterns, of 11 logs; to list every one: --all
+");
+    transcript!(lookback.run(&["logs", "search", "user login failed", "--all", "--limit", "2"]), @"
+$ lookback logs search user login failed --all --limit 2
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+28  2026-01-01T09:27:00Z  info   API     user 27 login failed
+25  2026-01-01T09:24:00Z  info   API     user 24 login failed
+! 2 of 11 logs
+");
+    transcript!(lookback.run(&["logs", "similar", "2"]), @"
+$ lookback logs similar 2
+ID  TIME                  LEVEL  SOURCE  MESSAGE
+29  2026-01-01T09:28:00Z  info   API     job 28 took 196 ms
+  18 times, from 2026-01-01T09:02:00Z to 2026-01-01T09:28:00Z
+  similarity 1.00
+28  2026-01-01T09:27:00Z  info   API     user 27 login failed
+  10 times, from 2026-01-01T09:00:00Z to 2026-01-01T09:27:00Z
+  similarity 0.34
+30  2026-01-01T09:29:00Z  info   API     login of admin failed: wrong password
+  similarity 0.19
+! 3 of 3 patterns, of 29 logs; to list every one: --all
+");
+    let page = lookback
+        .run(&[
+            "logs",
+            "search",
+            "user login failed",
+            "--json",
+            "--limit",
+            "1",
+        ])
+        .json();
+    assert_eq!(
+        page["data"][0]["hit"]["copies"],
+        json!({
+            "count": 10,
+            "count_is_exact": true,
+            "first": "2026-01-01T09:00:00Z",
+            "last": "2026-01-01T09:27:00Z",
+        })
+    );
+    assert_eq!(page["metadata"]["rows"], 2);
+    assert_eq!(page["metadata"]["total"], 11);
+}
+
+#[tokio::test]
+async fn patterns_shows_counts_and_what_is_new() {
+    let lookback = repeated().await;
+    transcript!(lookback.run(&["logs", "patterns"]), @"
+$ lookback logs patterns
+COUNT  SHARE   ID  LEVEL  SOURCE  MESSAGE
+19     63.3 %  29  info   API     job 28 took 196 ms
+  from 2026-01-01T09:01:00Z to 2026-01-01T09:28:00Z
+10     33.3 %  28  info   API     user 27 login failed
+  from 2026-01-01T09:00:00Z to 2026-01-01T09:27:00Z
+1      3.3 %   30  info   API     login of admin failed: wrong password
+  at 2026-01-01T09:29:00Z
+! 3 of 3 patterns, of 30 logs
+");
+    transcript!(lookback.run(&["logs", "patterns", "failed", "--new-since", "2026-01-01T09:20:00Z"]), @"
+$ lookback logs patterns failed --new-since 2026-01-01T09:20:00Z
+COUNT  SHARE  ID  LEVEL  SOURCE  MESSAGE
+1      9.1 %  30  info   API     login of admin failed: wrong password
+  at 2026-01-01T09:29:00Z
+! 1 of 1 patterns, of 1 logs
+");
+    transcript!(lookback.run(&["logs", "patterns", "created_at__lt=2026-01-01T09:05:00Z", "--limit", "1"]), @"
+$ lookback logs patterns created_at__lt=2026-01-01T09:05:00Z --limit 1
+COUNT  SHARE   ID  LEVEL  SOURCE  MESSAGE
+3      60.0 %  5   info   API     job 4 took 28 ms
+  from 2026-01-01T09:01:00Z to 2026-01-01T09:04:00Z
+! 1 of 2 patterns, of 5 logs
+");
+    transcript!(lookback.run(&["logs", "patterns", "login", "failed"]), @r#"
+$ lookback logs patterns login failed
+! error: the words of a search are one argument
+! hint: lookback logs patterns "login failed"
+[exit code 2]
+"#);
+    transcript!(lookback.run(&["logs", "patterns", "--new-since", "lately"]), @"
+$ lookback logs patterns --new-since lately
+! error: new_since: `lately` is not a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-31 (midnight UTC), -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, infinity, or seconds or milliseconds since 1970
+[exit code 2]
+");
+    let page = lookback
+        .run(&["logs", "patterns", "--json", "--limit", "1"])
+        .json();
+    assert_eq!(
+        page["data"][0]["pattern"],
+        json!({ "message": "job 0 took 0 ms", "source": "API", "level": "info" })
+    );
+    assert_eq!(page["data"][0]["count"], 19);
+    assert_eq!(page["data"][0]["example"]["message"], "job 28 took 196 ms");
+}

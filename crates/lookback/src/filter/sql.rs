@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
-use crate::letters::same_letters;
+use crate::letters::{HAS_OTHER_CASES, other_cases, same_letters};
 use crate::model::search_text;
 use crate::model::{ColumnDef, Table};
 use crate::value::{ColumnType, Json, Parameter, Value};
@@ -169,9 +169,27 @@ impl Renderer<'_> {
 
     fn like(&mut self, text: &str, pattern: &Pattern) -> Result<(), Error> {
         let operator = Operation::from(pattern).operator();
+        let other = if pattern.ignore_case {
+            other_cases(&pattern.text)
+        } else {
+            None
+        };
+        self.sql.push(if other.is_some() { "(" } else { "" });
         self.sql.push(&format!("{text} {operator} "));
         self.check_parameter_count()?;
-        self.sql.bind(pattern.text.clone())
+        self.sql.bind(pattern.text.clone())?;
+        if let Some(other) = other {
+            let condition = if other.is_everywhere {
+                String::new()
+            } else {
+                format!("{HAS_OTHER_CASES} AND ")
+            };
+            self.sql.push(&format!(" OR {condition}{text} ~ "));
+            self.check_parameter_count()?;
+            self.sql.bind(other.regex)?;
+            self.sql.push(")");
+        }
+        Ok(())
     }
 
     /// Appends "is one of the values". They are bound as one array, or are literals

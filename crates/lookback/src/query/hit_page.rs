@@ -1,12 +1,14 @@
 //! Pages of hits, by cursors that hold the key of a hit.
 
+use std::cmp::Ordering;
+
 use super::Total;
 use super::cursor::{Cursor, PageStart};
 use crate::db::Sql;
 use crate::error::Error;
 use crate::json;
 use crate::model::{ColumnRole, Table};
-use crate::search::Coverage;
+use crate::search::{Coverage, Ranked};
 use crate::value::{Json, Problem};
 
 const CHANGED: &str = "is a cursor that was changed, or cut";
@@ -97,6 +99,16 @@ impl HitPage {
             limit,
             start,
         })
+    }
+
+    /// Returns a page of the same list with another length, from its start.
+    pub(super) fn with_limit(&self, limit: u32) -> Self {
+        Self {
+            list: self.list.clone(),
+            skip: 0,
+            limit,
+            start: HitStart::First,
+        }
     }
 
     /// Returns the list of the cursor.
@@ -262,6 +274,50 @@ fn float(bits: &Json) -> Option<f32> {
 }
 
 impl HitKey {
+    /// Returns the key of a hit in a list by score.
+    pub(super) fn of_ranked(hit: &Ranked) -> Self {
+        Self::Ranked {
+            score: hit.score,
+            id: hit.id,
+        }
+    }
+
+    /// Compares the places of two hits of a list: those that cover the search first, then
+    /// by score; and the newest of equals.
+    pub(super) fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (
+                Self::Covering { coverage, id },
+                Self::Covering {
+                    coverage: other_coverage,
+                    id: other_id,
+                },
+            ) => (other_coverage, other_id).cmp(&(coverage, id)),
+            (
+                Self::Ranked { score, id },
+                Self::Ranked {
+                    score: other_score,
+                    id: other_id,
+                },
+            ) => other_score.total_cmp(score).then(other_id.cmp(id)),
+            (
+                Self::Near { distance, id },
+                Self::Near {
+                    distance: other_distance,
+                    id: other_id,
+                },
+            ) => distance.total_cmp(other_distance).then(other_id.cmp(id)),
+            _ => self.part().cmp(&other.part()),
+        }
+    }
+
+    fn part(&self) -> u8 {
+        match self {
+            Self::Covering { .. } => 0,
+            Self::Ranked { .. } | Self::Near { .. } => 1,
+        }
+    }
+
     fn to_json(self) -> Json {
         match self {
             Self::Ranked { score, id } => json!(["ranked", score.to_bits(), id]),

@@ -33,6 +33,9 @@ pub struct Hits<M> {
     pub next: Option<Cursor>,
     /// The cursor of the previous page.
     pub previous: Option<Cursor>,
+    /// The number of rows on all pages, if copies are folded
+    /// ([`fold_copies`](super::QueryBuilder::fold_copies)).
+    pub folded: Option<Total>,
     /// Notes on how the search text was read.
     pub notes: Vec<Note>,
 }
@@ -45,17 +48,20 @@ pub enum Total {
     Exact(u64),
     /// At least this many.
     AtLeast(u64),
+    /// About this many: as many as were counted when they were sealed. Records that were
+    /// deleted or changed since are still counted.
+    About(u64),
 }
 
 impl Total {
     /// Returns the number.
     pub fn value(self) -> u64 {
         match self {
-            Self::Exact(value) | Self::AtLeast(value) => value,
+            Self::Exact(value) | Self::AtLeast(value) | Self::About(value) => value,
         }
     }
 
-    /// Returns whether the number is exact and not a lower bound.
+    /// Returns whether the number is exact: neither a lower bound nor about right.
     pub fn is_exact(self) -> bool {
         matches!(self, Self::Exact(_))
     }
@@ -66,6 +72,7 @@ impl fmt::Display for Total {
         match self {
             Self::Exact(value) => write!(f, "{value}"),
             Self::AtLeast(value) => write!(f, "{value} or more"),
+            Self::About(value) => write!(f, "about {value}"),
         }
     }
 }

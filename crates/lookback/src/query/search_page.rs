@@ -2,16 +2,20 @@
 //! than are ranked, these first, newest first.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use sqlx::Row as _;
 
+use super::folded_page::{self, FoldedHit, Templates};
 use super::hit_page::{HitKey, HitList, HitPage, HitStart, SearchList, TakenHits};
 use super::{Count, QueryBuilder, Total};
 use crate::db::{Session, Sql};
 use crate::error::Error;
 use crate::hash::fnv1a;
 use crate::model::{ColumnRole, Model, Table};
-use crate::search::{self, Coverage, CoveringPage, CoveringStart, Query, Ranked, Scope};
+use crate::search::{
+    self, Copies, Coverage, CoveringPage, CoveringStart, Query, Ranked, Scope, SummaryUse,
+};
 
 /// A page of a search.
 pub(super) struct SearchPage {
@@ -21,6 +25,8 @@ pub(super) struct SearchPage {
     /// The weights of the words of the search.
     pub(super) weights: Vec<f32>,
     pub(super) total: Total,
+    /// The number of rows, if copies are folded.
+    pub(super) folded: Option<Total>,
 }
 
 /// A hit with its key in the list.
@@ -28,11 +34,18 @@ pub(super) struct SearchPage {
 struct ListedHit {
     ranked: Ranked,
     key: HitKey,
+    /// The hits that it stands for, if copies are folded.
+    copies: Option<Copies>,
 }
 
 impl SearchPage {
     pub(super) fn hits(&self) -> impl Iterator<Item = &Ranked> {
         self.taken.hits.iter().map(|hit| &hit.ranked)
+    }
+
+    /// Returns the hits that the one at this place stands for, if copies are folded.
+    pub(super) fn copies(&self, place: usize) -> Option<Copies> {
+        self.taken.hits.get(place)?.copies
     }
 
     /// Returns the cursors of the next and of the previous page.
@@ -52,7 +65,8 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         let text = self.search.as_deref().unwrap_or_default();
         // Cursors of the search identify its text by a hash, and do not contain it.
-        let page = self.hit_page(format!("hits {:016x}", fnv1a(text.bytes())))?;
+        let name = if self.folds { "folded hits" } else { "hits" };
+        let page = self.hit_page(format!("{name} {:016x}", fnv1a(text.bytes())))?;
         // Later records have greater ids: they are on no later page, and change no IDF.
         let mut list = match page.cursor_list() {
             Some(list) => {
@@ -77,10 +91,14 @@ impl<M: Model> QueryBuilder<M> {
             scope: &scope,
             page: &page,
             session,
+            until: list.until,
+            folds: self.folds.then(|| self.summary_use()),
             ranked: None,
+            folded: None,
         };
         let search = reader.list(list.search.as_ref()).await?;
         let taken = page.take(reader.read(&search).await?);
+        let folded = reader.folded;
         let seen = taken.place + taken.hits.len() as u64 + u64::from(taken.more);
         let total = match self.count {
             Count::UpTo(0) if taken.hits.is_empty() => Total::AtLeast(0),
@@ -96,6 +114,7 @@ impl<M: Model> QueryBuilder<M> {
             taken,
             weights,
             total,
+            folded,
         })
     }
 }
@@ -138,8 +157,42 @@ struct Reader<'a, 's> {
     scope: &'a Scope<'a>,
     page: &'a HitPage,
     session: &'a mut Session<'s>,
+    /// The greatest id of the list.
+    until: Option<i64>,
+    /// Whether copies are folded, and what summaries may count.
+    folds: Option<SummaryUse>,
     /// The hits by their score, once they are read.
-    ranked: Option<Vec<Ranked>>,
+    ranked: Option<RankedHits>,
+    /// The number of rows of a folded list, once it is read.
+    folded: Option<Total>,
+}
+
+/// The hits by their score.
+struct RankedHits {
+    hits: Vec<Ranked>,
+    /// Their templates, if copies are folded.
+    templates: Templates,
+    /// Whether these are all hits.
+    are_all: bool,
+    /// Whether these are all that cover the search.
+    are_all_covering: bool,
+    /// The greatest id of others that cover it, by the number of their coverage.
+    others: [Option<i64>; 3],
+}
+
+impl RankedHits {
+    /// Returns the newest of those with a coverage, as many as have none between them
+    /// that is missing, and whether these are all.
+    fn newest(&self, coverage: Coverage) -> (Vec<Ranked>, bool) {
+        let others = self.others[coverage as usize];
+        let newest = self
+            .hits
+            .iter()
+            .filter(|hit| hit.coverage == coverage && others.is_none_or(|other| hit.id > other));
+        let mut newest: Vec<Ranked> = newest.copied().collect();
+        newest.sort_unstable_by_key(|hit| std::cmp::Reverse(hit.id));
+        (newest, others.is_none())
+    }
 }
 
 impl Reader<'_, '_> {
@@ -151,6 +204,7 @@ impl Reader<'_, '_> {
         let weights = known.map(|known| known.weights.as_slice());
         let found = self.candidates().await?;
         let ranking = search::rank(self.query, &found.candidates, weights);
+        let templates = self.templates(&found);
         let lists_covering = known.is_none() && found.more_covering;
         let hits = ranking.hits.len() as u64;
         let total = match (found.complete, lists_covering) {
@@ -162,7 +216,13 @@ impl Reader<'_, '_> {
             }
             (false, false) => Total::AtLeast(hits),
         };
-        self.ranked = Some(ranking.hits);
+        self.ranked = Some(RankedHits {
+            hits: ranking.hits,
+            templates,
+            are_all: found.complete,
+            are_all_covering: !found.more_covering,
+            others: found.others,
+        });
         Ok(SearchList {
             lists_covering,
             weights: ranking.weights,
@@ -175,8 +235,20 @@ impl Reader<'_, '_> {
         search::candidates(table, query, self.scope, end, self.session.conn()).await
     }
 
+    /// Returns the templates of candidates, which folding needs.
+    fn templates(&self, found: &search::Candidates) -> Templates {
+        if self.folds.is_some() {
+            Templates::of(&found.candidates)
+        } else {
+            Templates::default()
+        }
+    }
+
     /// Returns the wanted hits of the page, in the order of the list.
     async fn read(&mut self, list: &SearchList) -> Result<Vec<ListedHit>, Error> {
+        if let Some(summaries) = self.folds {
+            return self.read_folded(list, summaries).await;
+        }
         let parts = Part::of_list(self.query, list.lists_covering);
         let wanted = usize::try_from(self.page.wanted()).unwrap_or(usize::MAX);
         let mut hits: Vec<ListedHit> = Vec::new();
@@ -212,11 +284,14 @@ impl Reader<'_, '_> {
                         start,
                         limit: missing as u64,
                     };
-                    hits.extend(self.read_covering(page, list).await?);
+                    match self.known_covering(page) {
+                        Some(known) => hits.extend(known),
+                        None => hits.extend(self.read_covering(page, list).await?),
+                    }
                 }
                 Part::Ranked => {
                     let ranked = self.read_ranked(list).await?;
-                    hits.extend(page_of_ranked(&ranked, key, forward, missing));
+                    hits.extend(page_of_ranked(&ranked.hits, key, forward, missing));
                 }
             }
         }
@@ -224,6 +299,21 @@ impl Reader<'_, '_> {
             hits.reverse();
         }
         Ok(hits)
+    }
+
+    /// Returns a page of covering records from its newest, if they are among those that
+    /// are ranked.
+    fn known_covering(&self, page: CoveringPage) -> Option<Vec<ListedHit>> {
+        let ranked = self.ranked.as_ref()?;
+        if page.start != CoveringStart::Newest {
+            return None;
+        }
+        let (mut newest, are_all) = ranked.newest(page.coverage);
+        if !are_all && (newest.len() as u64) < page.limit {
+            return None;
+        }
+        newest.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        Some(listed(newest, page.coverage))
     }
 
     /// Reads a page of covering records; backwards if it ends before one.
@@ -240,32 +330,166 @@ impl Reader<'_, '_> {
         if page.is_backwards() {
             hits.reverse();
         }
-        let coverage = page.coverage;
-        let listed = |ranked: Ranked| ListedHit {
-            ranked,
-            key: HitKey::Covering {
-                coverage,
-                id: ranked.id,
-            },
-        };
-        Ok(hits.into_iter().map(listed).collect())
+        Ok(listed(hits, page.coverage))
     }
 
     /// Returns the hits of the ranked part, the best first.
-    async fn read_ranked(&mut self, list: &SearchList) -> Result<Vec<Ranked>, Error> {
-        let mut hits = match self.ranked.take() {
-            Some(hits) => hits,
-            None => {
-                let found = self.candidates().await?;
-                search::rank(self.query, &found.candidates, Some(&list.weights)).hits
-            }
-        };
+    async fn read_ranked(&mut self, list: &SearchList) -> Result<RankedHits, Error> {
+        let mut ranked = self.read_all_ranked(list).await?;
         if list.lists_covering {
             // The others have parts of their own.
-            hits.retain(is_partial);
+            ranked.hits.retain(is_partial);
         }
-        Ok(hits)
+        Ok(ranked)
     }
+
+    /// Returns all hits that are ranked, the best first.
+    async fn read_all_ranked(&mut self, list: &SearchList) -> Result<RankedHits, Error> {
+        if let Some(ranked) = self.ranked.take() {
+            return Ok(ranked);
+        }
+        let found = self.candidates().await?;
+        let ranking = search::rank(self.query, &found.candidates, Some(&list.weights));
+        Ok(RankedHits {
+            hits: ranking.hits,
+            templates: self.templates(&found),
+            are_all: found.complete,
+            are_all_covering: !found.more_covering,
+            others: found.others,
+        })
+    }
+
+    /// Returns the wanted rows of a folded page, each as its best hit.
+    async fn read_folded(
+        &mut self,
+        list: &SearchList,
+        summaries: SummaryUse,
+    ) -> Result<Vec<ListedHit>, Error> {
+        let rows = self.folded_rows(list, summaries).await?;
+        let mut rows = folded_page::wanted(self.page, rows);
+        self.resolve(&mut rows).await?;
+        let (table, query, weights) = (self.table, self.query, &list.weights);
+        folded_page::score(table, query, weights, self.scope, &mut rows, self.session).await?;
+        let copies = folded_page::copies(table, &rows, self.session).await?;
+        let listed = rows.iter().zip(copies).filter_map(|(row, copies)| {
+            Some(ListedHit {
+                ranked: row.best?,
+                key: row.key,
+                copies,
+            })
+        });
+        Ok(listed.collect())
+    }
+
+    /// Returns all rows of a folded list.
+    async fn folded_rows(
+        &mut self,
+        list: &SearchList,
+        summaries: SummaryUse,
+    ) -> Result<Vec<FoldedHit>, Error> {
+        let (table, query, scope) = (self.table, self.query, self.scope);
+        if list.lists_covering {
+            let conn = self.session.conn();
+            let found = search::patterns(table, Some(query), scope, summaries, conn).await?;
+            if let Some(found) = found {
+                let is_truncated = found.is_truncated;
+                let patterns = self.until(found.patterns).await?;
+                let mut rows = folded_page::covering(patterns, !is_truncated);
+                let mut are_all = !is_truncated;
+                if !query.has_phrases() {
+                    let partial = self.read_ranked(list).await?;
+                    are_all &= partial.are_all;
+                    rows.extend(partial.templates.fold(&partial.hits, |_| partial.are_all));
+                }
+                self.folded = Some(rows_total(rows.len(), are_all));
+                return Ok(rows);
+            }
+        }
+        // Counting them would read too much: of those that cover the search, the ones that
+        // are ranked.
+        let ranked = self.read_all_ranked(list).await?;
+        let is_all = |coverage: Coverage| {
+            ranked.are_all || (ranked.are_all_covering && coverage > Coverage::Partial)
+        };
+        let rows = ranked.templates.fold(&ranked.hits, is_all);
+        self.folded = Some(rows_total(rows.len(), ranked.are_all));
+        Ok(rows)
+    }
+
+    /// Looks up the newest records of patterns with later ones than the list has: a part
+    /// of their table was sealed since its first page.
+    async fn until(
+        &mut self,
+        patterns: Vec<search::FoundPattern>,
+    ) -> Result<Vec<search::FoundPattern>, Error> {
+        let until = self.until.unwrap_or(i64::MAX);
+        if patterns.iter().all(|pattern| pattern.newest_id() <= until) {
+            return Ok(patterns);
+        }
+        let (table, scope) = (self.table, self.scope);
+        let conn = self.session.conn();
+        let mut patterns = search::resolve_examples(conn, table, scope, patterns).await?;
+        for pattern in &mut patterns {
+            pattern.end_at(until);
+        }
+        Ok(patterns)
+    }
+
+    /// Looks up the examples and the times of the rows of a page that summaries counted.
+    async fn resolve(&mut self, rows: &mut [FoldedHit]) -> Result<(), Error> {
+        let (mut places, mut patterns) = (Vec::new(), Vec::new());
+        for (place, row) in rows.iter().enumerate() {
+            if let folded_page::Members::Counted(pattern, _) = &row.members
+                && pattern.sealed.is_some()
+            {
+                places.push(place);
+                patterns.push((**pattern).clone());
+            }
+        }
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        let (table, scope) = (self.table, self.scope);
+        let conn = self.session.conn();
+        search::resolve_times(conn, table, &mut patterns).await?;
+        let keys: Vec<i64> = patterns
+            .iter()
+            .map(search::FoundPattern::newest_id)
+            .collect();
+        let resolved = search::resolve_examples(conn, table, scope, patterns).await?;
+        let mut resolved: HashMap<i64, search::FoundPattern> = resolved
+            .into_iter()
+            .map(|pattern| (pattern.newest_id(), pattern))
+            .collect();
+        for (place, key) in places.into_iter().zip(keys) {
+            if let Some(pattern) = resolved.remove(&key)
+                && let folded_page::Members::Counted(old, _) = &mut rows[place].members
+            {
+                **old = pattern;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn rows_total(rows: usize, are_all: bool) -> Total {
+    if are_all {
+        Total::Exact(rows as u64)
+    } else {
+        Total::AtLeast(rows as u64)
+    }
+}
+
+fn listed(hits: Vec<Ranked>, coverage: Coverage) -> Vec<ListedHit> {
+    let listed = |ranked: Ranked| ListedHit {
+        ranked,
+        key: HitKey::Covering {
+            coverage,
+            id: ranked.id,
+        },
+        copies: None,
+    };
+    hits.into_iter().map(listed).collect()
 }
 
 fn is_partial(hit: &Ranked) -> bool {
@@ -291,6 +515,7 @@ fn page_of_ranked(
             score: ranked.score,
             id: ranked.id,
         },
+        copies: None,
     };
     if forward {
         let after = place(&Ordering::is_le);

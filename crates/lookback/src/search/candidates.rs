@@ -16,10 +16,12 @@
 //! without summaries, up to its limits; beyond these it reads less.
 //!
 //! In reading order: [`segment_range`], [`row_set`], [`tokens`], [`postings`],
-//! [`blocks`], then [`lexical`] and [`vector`] candidates.
+//! [`blocks`], then [`lexical`] and [`vector`] candidates. [`patterns`] are counts of
+//! templates, without candidates.
 
 mod blocks;
 mod lexical;
+mod patterns;
 mod postings;
 mod row_set;
 mod segment_range;
@@ -27,6 +29,8 @@ mod tokens;
 mod vector;
 
 pub(super) use lexical::LexicalCandidates;
+pub(crate) use patterns::SummaryPattern;
+pub(super) use patterns::{SealedPatterns, newest_in_scope};
 pub(crate) use row_set::RowSet;
 pub(crate) use vector::{VectorCandidates, nearest_rows};
 
@@ -45,7 +49,7 @@ pub(crate) struct Candidate {
 
 /// How many of the words of a search a text contains. The numbers are those of
 /// the statements and of cursors.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Coverage {
     /// Not all.
@@ -88,4 +92,7 @@ pub(crate) struct Candidates {
     pub(crate) more_covering: bool,
     /// The number of covering rows, at least.
     pub(crate) covering_rows: u64,
+    /// The greatest id of the covering rows that are not candidates, by the number of
+    /// their coverage; `None` if there are no others.
+    pub(crate) others: [Option<i64>; 3],
 }

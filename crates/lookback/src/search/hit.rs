@@ -3,6 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use chrono::{DateTime, Utc};
+
+use crate::query::Total;
+
 /// A record that a search found.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -16,6 +20,27 @@ pub struct Hit<M> {
     pub why: Why,
     /// The matches in its search fields, one entry for each field with a match.
     pub highlights: Vec<Highlight>,
+    /// The hits that it stands for, if copies are folded
+    /// ([`fold_copies`](crate::QueryBuilder::fold_copies)).
+    pub copies: Option<Copies>,
+}
+
+/// Hits that differ only in numbers and ids, and have as many of the words of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Copies {
+    /// The number of hits, itself included.
+    pub count: Total,
+    /// The time of the first of them.
+    pub first: DateTime<Utc>,
+    /// The time of the last of them.
+    pub last: DateTime<Utc>,
+}
+
+impl Copies {
+    pub(crate) fn new(count: Total, first: DateTime<Utc>, last: DateTime<Utc>) -> Self {
+        Self { count, first, last }
+    }
 }
 
 /// The reasons why a record is a hit.

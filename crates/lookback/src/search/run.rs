@@ -4,14 +4,15 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::candidates::{
-    Candidate, Candidates, Coverage, LexicalCandidates, VectorCandidates, WordPresence,
+    Candidate, Candidates, Coverage, LexicalCandidates, RowSet, VectorCandidates, WordPresence,
 };
 use super::parse::query::Query;
 use super::rank::MIN_COSINE;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
 use super::statement::{
-    self, CoveringPage, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS, RowSources, VectorScan,
+    self, CoveringPage, CoveringSource, CoveringStart, INDEX_STEP, LEXICAL_LIMIT, MAX_RANKED_CHARS,
+    RowSources, VectorScan,
 };
 use crate::error::Error;
 use crate::model::Table;
@@ -38,6 +39,7 @@ pub(crate) async fn candidates(
             && !query.has_unfetched_words,
         more_covering: fetched.lists_covering,
         covering_rows: fetched.covering_rows.unsigned_abs(),
+        others: fetched.others,
         candidates: fetched.candidates,
     })
 }
@@ -56,6 +58,31 @@ pub(crate) async fn covering_page(
         .map_err(from_driver)?;
     let fetched = fetch_covering(table, query, scope, page, &mut session).await;
     session.finish(fetched).await
+}
+
+/// Fetches those of some rows of a scope that have a coverage.
+pub(crate) async fn covering_rows(
+    table: &'static Table,
+    query: &Query,
+    scope: &Scope<'_>,
+    coverage: Coverage,
+    ids: &[i64],
+    conn: &mut PgConnection,
+) -> Result<Vec<Candidate>, Error> {
+    let from_driver = |error| Error::from_driver(table, error);
+    let page = CoveringPage {
+        coverage,
+        start: CoveringStart::Newest,
+        limit: ids.len() as u64,
+    };
+    let source = CoveringSource {
+        rows: RowSet::new(Vec::new(), ids.to_vec()),
+        floor: None,
+    };
+    let statement = statement::covering(table, query, page, Some(&source), scope)?;
+    let rows = statement.fetch_all(conn).await.map_err(from_driver)?;
+    let rows = FetchedRows::read(query, &rows).map_err(from_driver)?;
+    Ok(rows.candidates)
 }
 
 /// Fetches from the row sets that the summaries name, until one fills the page;
@@ -181,6 +208,12 @@ async fn fetch_from_row_sets(
         .await?;
         // Beyond those that are ranked, they are listed by pages of their own.
         fetched.lists_covering |= lexical.has_many_covering();
+        if let Some(floor) = lexical.covering_source().floor {
+            // Older ones may be anywhere.
+            for other in &mut fetched.others {
+                *other = (*other).max(Some(floor.saturating_sub(1)));
+            }
+        }
         let is_enough = lexical.is_enough(&fetched.signatures, page)
             && (fetched.lists_covering || !lexical.should_read_covering());
         if is_enough {
@@ -229,6 +262,8 @@ struct FetchedRows {
     min_cosine: Option<f64>,
     /// Whether every near row is among the candidates.
     is_vector_complete: bool,
+    /// The greatest id of the covering rows that are not candidates, by coverage.
+    others: [Option<i64>; 3],
 }
 
 impl FetchedRows {
@@ -243,6 +278,7 @@ impl FetchedRows {
             index_rows: 0,
             min_cosine: None,
             is_vector_complete: true,
+            others: [None; 3],
         };
         for row in rows {
             fetched.lexical_rows = row.try_get("__lexical_rows")?;
@@ -254,6 +290,10 @@ impl FetchedRows {
             fetched.index_rows = row.try_get("__index_rows")?;
             fetched.is_vector_complete = row.try_get("__complete")?;
             fetched.min_cosine = row.try_get("__min_cosine")?;
+            let others: Option<Vec<Option<i64>>> = row.try_get("__others")?;
+            for (known, other) in fetched.others.iter_mut().zip(others.unwrap_or_default()) {
+                *known = other;
+            }
             let signature: i64 = row.try_get("__signature")?;
             fetched.signatures.push(signature);
             let cosine: Option<f64> = row.try_get("__cosine")?;

@@ -10,6 +10,7 @@
 //! vector_groups   the number of rows of each distance
 //! vector_rows     the rows of the nearest groups
 //! nearest         the nearest rows, the newest few of each group first
+//! others          the newest row of each coverage that is not among the best
 //! ```
 //!
 //! Logs repeat. A group is the rows with the same coverage, signature and
@@ -40,6 +41,7 @@ use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
 pub(super) use covering::{CoveringSource, covering};
 use nearest::NearestRows;
+pub(in crate::search) use words::{MAX_DELIMITED, searched_text, whole_phrase};
 pub(super) use words::{Words, signature};
 
 /// The number of lexical candidates.
@@ -47,7 +49,7 @@ pub(super) const LEXICAL_LIMIT: i64 = 1_000;
 
 /// The newest rows of a group that come before all others of it, and then the
 /// next as many.
-pub(super) const LEXICAL_PER_GROUP: i64 = 20;
+pub(super) const LEXICAL_PER_GROUP: i64 = 25;
 
 /// The number of vector candidates, and those of a group that come before all
 /// others of it.
@@ -136,12 +138,18 @@ pub(super) fn candidates(
          lexical_groups AS (\
            SELECT __id, __coverage, __signature, __cosine, row_number() OVER (\
              PARTITION BY __coverage, __signature, (__cosine * 10000)::int ORDER BY __id DESC) AS nth FROM lexical), \
-         best_lexical AS (\
+         best_lexical AS MATERIALIZED (\
            SELECT __id FROM lexical_groups CROSS JOIN weights \
            ORDER BY __coverage DESC, (nth - 1) / {LEXICAL_PER_GROUP}, {score} DESC, __cosine DESC NULLS LAST, __id DESC \
-           LIMIT {LEXICAL_LIMIT})",
+           LIMIT {LEXICAL_LIMIT}), \
+         others AS (\
+           SELECT max(__id) FILTER (WHERE __coverage = 0) AS __partial, \
+             max(__id) FILTER (WHERE __coverage = 1) AS __words, max(__id) FILTER (WHERE __coverage = 2) AS __typed \
+           FROM lexical WHERE {covers} AND (SELECT count(*) FROM lexical WHERE {covers}) > {LEXICAL_LIMIT} \
+             AND NOT EXISTS (SELECT FROM best_lexical AS b WHERE b.__id = lexical.__id))",
         weights = Words::weights(query.fetch_words.len()),
         score = Words::score(0..query.fetch_words.len()),
+        covers = if query.phrases.is_empty() { "__coverage > 0" } else { "TRUE" },
     ));
     let mut found = "SELECT __id FROM best_lexical".to_owned();
     // The rows that were read, and whether they are all.
@@ -166,7 +174,8 @@ pub(super) fn candidates(
          SELECT {id} AS __id, __signature, {coverage} AS __coverage, {cosine} AS __cosine, {fields} AS __fields, \
            (SELECT count(*) FROM lexical) AS __lexical_rows, \
            (SELECT count(*) FROM lexical WHERE __coverage > 0) AS __covering_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
-           (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete \
+           (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete, \
+           (SELECT ARRAY[__partial, __words, __typed] FROM others) AS __others \
          FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),
     ));

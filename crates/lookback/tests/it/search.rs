@@ -15,6 +15,7 @@ mod forms;
 mod hits;
 mod judgments;
 mod pages;
+mod patterns;
 mod plans;
 mod similar;
 mod summaries;

@@ -1,6 +1,9 @@
 //! `search` and `similar`: hits with their explanation.
 
-use lookback::search::{Hit, Note, WordMatch};
+use chrono::{DateTime, Utc};
+use lookback::query::Total;
+use lookback::search::{Copies, Hit, Note, WordMatch};
+use lookback::value::JsonMap;
 use lookback::{Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
@@ -16,7 +19,7 @@ use crate::output::{self, Cell};
 
 pub(super) async fn run<M: Model + Serialize + TableRow>(
     config: &Config,
-    query: &QueryBuilder<M>,
+    query: QueryBuilder<M>,
     args: &PageArgs,
     explain: bool,
 ) -> Result<(), Failure> {
@@ -31,20 +34,66 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
             .iter()
             .map(hit_json)
             .collect::<Result<Vec<Json>, Failure>>()?;
-        return output::json(&envelope(&data, hits.total, cursors, args)?);
+        let mut envelope = envelope(&data, hits.total, cursors, args)?;
+        if let (Some(rows), Json::Object(fields)) = (hits.folded, &mut envelope)
+            && let Some(Json::Object(metadata)) = fields.get_mut("metadata")
+        {
+            metadata.insert("rows".to_owned(), rows.value().into());
+            metadata.insert("rows_are_exact".to_owned(), rows.is_exact().into());
+        }
+        return output::json(&envelope);
     }
     let mut headings = M::HEADINGS.to_vec();
     let mut rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
     let records = hits.data.iter().map(|hit| &hit.record);
     insert_deleted_column(args.deleted, records, &mut headings, &mut rows);
-    let notes: Vec<Vec<String>> = if explain {
-        hits.data.iter().map(reasons).collect()
-    } else {
-        Vec::new()
-    };
+    let notes = hits.data.iter().map(|hit| {
+        let copies = hit.copies.as_ref().and_then(copies_line);
+        let reasons = explain.then(|| reasons(hit));
+        copies
+            .into_iter()
+            .chain(reasons.into_iter().flatten())
+            .collect()
+    });
+    let notes: Vec<Vec<String>> = notes.collect();
     output::noted_table(&headings, &rows, &notes)?;
-    print_count::<M>(hits.data.len(), hits.total, cursors);
+    match hits.folded {
+        Some(folded) if folded.value() != hits.total.value() && !hits.data.is_empty() => {
+            print_folded::<M>(hits.data.len(), folded, hits.total, cursors);
+        }
+        _ => print_count::<M>(hits.data.len(), hits.total, cursors),
+    }
     Ok(())
+}
+
+/// Says how many hits a row stands for; nothing if it is the only one.
+fn copies_line(copies: &Copies) -> Option<String> {
+    if copies.count == Total::Exact(1) {
+        return None;
+    }
+    let times = times(copies.first, copies.last);
+    Some(format!("{} times, {times}", output::total(copies.count)))
+}
+
+/// Formats the times of the first and the last of some records.
+pub(super) fn times(first: DateTime<Utc>, last: DateTime<Utc>) -> String {
+    if first == last {
+        format!("at {}", output::time(first))
+    } else {
+        format!("from {} to {}", output::time(first), output::time(last))
+    }
+}
+
+/// Prints the number of rows, and of the hits that they stand for.
+fn print_folded<M: TableRow>(shown: usize, rows: Total, hits: Total, cursors: PageCursors<'_>) {
+    output::note(&format!(
+        "{} of {} patterns, of {} {}; to list every one: --all",
+        output::grouped(shown as u64),
+        output::total(rows),
+        output::total(hits),
+        M::COMMAND,
+    ));
+    super::print_next(cursors);
 }
 
 /// Prints how the search text was read, where a person might not expect it.
@@ -138,14 +187,26 @@ fn hit_json<M: Serialize + TableRow>(hit: &Hit<M>) -> Result<Json, Failure> {
         })
         .collect();
     if let Json::Object(fields) = &mut record {
-        fields.insert(
-            "hit".to_owned(),
-            json!({
-                "score": hit.score,
-                "why": { "words": words, "phrase": hit.why.phrase, "similarity": hit.why.similarity },
-                "highlights": highlights,
-            }),
-        );
+        let mut of_hit = JsonMap::from([
+            ("score".to_owned(), json!(hit.score)),
+            (
+                "why".to_owned(),
+                json!({ "words": words, "phrase": hit.why.phrase, "similarity": hit.why.similarity }),
+            ),
+            ("highlights".to_owned(), highlights.into()),
+        ]);
+        if let Some(copies) = &hit.copies {
+            of_hit.insert(
+                "copies".to_owned(),
+                json!({
+                    "count": copies.count.value(),
+                    "count_is_exact": copies.count.is_exact(),
+                    "first": output::time(copies.first),
+                    "last": output::time(copies.last),
+                }),
+            );
+        }
+        fields.insert("hit".to_owned(), Json::Object(of_hit));
     }
     Ok(record)
 }

@@ -106,6 +106,38 @@ impl Blocks {
         Ok(Some((range.unsealed_ranges(first, until), blocks)))
     }
 
+    /// Returns no blocks, for what templates alone have; with the unsealed ranges. `None`
+    /// if nothing is sealed.
+    pub(super) async fn none(
+        conn: &mut PgConnection,
+        table: &'static Table,
+        range: SegmentRange,
+    ) -> Result<Option<([(i64, i64); 2], Self)>, Error> {
+        let mut sql = Sql::new(&format!(
+            "SELECT min(first_id) AS __first, max(last_id) AS __until, \
+               sum(rows)::bigint AS __sealed, {SEGMENTS_ARE_DISJOINT} AS __are_disjoint \
+             FROM sealed_segments WHERE NOT is_tombstone AND target = "
+        ));
+        sql.bind(table.name)?;
+        let Some(row) = sql.fetch_optional(conn).await? else {
+            return Ok(None);
+        };
+        check_disjoint(table, &row)?;
+        let (Some(first), Some(until)) = (row.try_get("__first")?, row.try_get("__until")?) else {
+            return Ok(None);
+        };
+        let blocks = Self {
+            ranked: Vec::new(),
+            total: 0,
+            weights: Vec::new(),
+            read: 0,
+            from: first,
+            sealed: row.try_get::<i64, _>("__sealed")?.unsigned_abs(),
+            has_digit_words: false,
+        };
+        Ok(Some((range.unsealed_ranges(first, until), blocks)))
+    }
+
     /// Returns the statement that ranks blocks.
     fn statement(
         table: &'static Table,

@@ -12,11 +12,12 @@ use crate::error::Error;
 use crate::filter::Pattern;
 use crate::letters::same_letters;
 use crate::model::{ColumnRole, Table};
-use crate::search::index::templates::templates_within;
+use crate::search::index::templates::{has_digit, templates_within};
 use crate::search::parse::query::Query;
 use crate::search::scope::Scope;
 use crate::search::statement::{
-    CoveringSource, DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, Words,
+    CoveringSource, DISTANCE_STEPS, LEXICAL_LIMIT, LEXICAL_PER_GROUP, MAX_DELIMITED, Words,
+    whole_phrase,
 };
 use crate::value::{ColumnValue, Value};
 
@@ -36,6 +37,9 @@ pub(in crate::search) struct LexicalCandidates {
     /// `None` if there are no others.
     covering_floor: Option<i64>,
     blocks: Blocks,
+    /// Whether templates have all words of the records that cover the search, except for
+    /// those that blocks know.
+    templates_cover: bool,
 }
 
 impl LexicalCandidates {
@@ -49,8 +53,12 @@ impl LexicalCandidates {
     ) -> Result<Option<Self>, Error> {
         let tokens = QueryTokens::of(conn, query).await?;
         let range = SegmentRange::of(conn, table, scope).await?;
-        let Some((unsealed, blocks)) = Blocks::find(conn, table, &tokens, range, false).await?
-        else {
+        let blocks = if is_in_templates_alone(query) {
+            Blocks::none(conn, table, range).await?
+        } else {
+            Blocks::find(conn, table, &tokens, range, false).await?
+        };
+        let Some((unsealed, blocks)) = blocks else {
             return Ok(None);
         };
         let mut found = FoundInTemplates {
@@ -72,7 +80,24 @@ impl LexicalCandidates {
             has_all_groups: found.is_all,
             covering_floor: found.covering_floor,
             blocks,
+            templates_cover: tokens.phrases.is_empty() && tokens.templates_cover(),
         }))
+    }
+
+    /// Returns whether templates tell which records have all words, but for those in the
+    /// ranges of blocks.
+    pub(in crate::search) fn templates_cover(&self) -> bool {
+        self.templates_cover
+    }
+
+    /// Returns the ranges of ids of the blocks that are read.
+    pub(in crate::search) fn block_ranges(&self) -> Vec<(i64, i64)> {
+        self.blocks.read_ranges().collect()
+    }
+
+    /// Returns whether every block that may contain covering records is read.
+    pub(in crate::search) fn are_covering_blocks_read(&self) -> bool {
+        self.blocks.are_all_covering_read()
     }
 
     /// Returns the row set with the covering records from an id on.
@@ -133,6 +158,21 @@ impl LexicalCandidates {
         self.blocks.read = self.blocks.read.saturating_mul(5);
         Ok(())
     }
+}
+
+/// Returns whether templates alone tell which records have a phrase: it has no digit and
+/// is no part of longer words, so that no number or id contains it.
+fn is_in_templates_alone(query: &Query) -> bool {
+    let [phrase] = query.phrases.as_slice() else {
+        return false;
+    };
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    query.is_whole
+        && phrase.len() <= MAX_DELIMITED
+        && phrase.is_ascii()
+        && !has_digit(phrase)
+        && is_word(phrase.chars().next())
+        && is_word(phrase.chars().next_back())
 }
 
 /// Groups of records whose templates contain fragments.
@@ -322,6 +362,14 @@ impl LexicalGroups {
                 .map(|text| Pattern::containing(text))
                 .collect();
             let within = sql.argument(within)?;
+            if is_in_templates_alone(query) {
+                let whole = whole_phrase(&phrase.text, &mut sql)?;
+                // Any of the long texts may contain it.
+                phrases.push_str(&format!(
+                    " AND (template LIKE ANY ({within}::text[]) AND template ~ {whole} OR fields = '{{}}')"
+                ));
+                continue;
+            }
             phrases.push_str(&format!(" AND (template LIKE ANY ({within}::text[])"));
             if let Some(regex) = same_letters(&phrase.text) {
                 let regex = sql.argument(regex)?;

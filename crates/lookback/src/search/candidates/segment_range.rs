@@ -94,7 +94,7 @@ impl SegmentRange {
         }
     }
 
-    #[cfg(test)]
+    /// Returns the range of all segments.
     pub(super) fn all() -> Self {
         Self(None)
     }

@@ -16,6 +16,8 @@ pub(crate) struct Query {
     pub(in crate::search) all: String,
     /// The words and what else may be a part of a pasted text, as typed.
     pub(in crate::search) typed: String,
+    /// Whether the phrase counts only where it is not a part of longer words.
+    pub(in crate::search) is_whole: bool,
     /// `typed`, folded.
     phrase: String,
     /// The distinct words, folded, in order, that rank hits.
@@ -73,7 +75,7 @@ impl Query {
             .chain(&terms.words)
             .flat_map(|words| words.split_whitespace())
             .collect();
-        let mut words = distinct(typed.iter().map(|typed| TypedWord::all(typed)));
+        let mut words = distinct(typed_words(&typed).into_iter());
         if words.is_empty() {
             // Punctuation alone is searched for as it is.
             words = distinct(typed.iter().map(|typed| [TypedWord::new(typed)]));
@@ -94,6 +96,7 @@ impl Query {
         Self {
             required,
             phrases: terms.phrases.clone(),
+            is_whole: false,
             phrase: fold(&as_typed),
             typed: as_typed,
             embedding: Embedding::of(&all),
@@ -113,12 +116,15 @@ impl Query {
         (!is_one_word).then_some(self.phrase.as_str())
     }
 
-    /// Returns a query for the words as typed, as a phrase.
+    /// Returns a query for the words as typed: a phrase, not within longer words.
     pub(in crate::search) fn as_phrase(&self) -> Self {
-        Self::new(&Terms {
-            phrases: vec![self.typed.clone()],
-            ..Terms::default()
-        })
+        Self {
+            is_whole: true,
+            ..Self::new(&Terms {
+                phrases: vec![self.typed.clone()],
+                ..Terms::default()
+            })
+        }
     }
 
     /// Returns the number of words that rank hits.
@@ -191,6 +197,28 @@ impl TypedWord {
         all.dedup();
         all
     }
+}
+
+/// Returns the words of typed texts without blanks. An id with blanks is one.
+fn typed_words(typed: &[&str]) -> Vec<Vec<TypedWord>> {
+    let mut words = Vec::with_capacity(typed.len());
+    let mut rest = typed;
+    while let Some((first, others)) = rest.split_first() {
+        match letters::spaced_id(rest) {
+            Some((count, id)) => {
+                words.push(vec![TypedWord {
+                    is_id: true,
+                    ..TypedWord::new(&id)
+                }]);
+                rest = &rest[count..];
+            }
+            None => {
+                words.push(TypedWord::all(first));
+                rest = others;
+            }
+        }
+    }
+    words
 }
 
 /// Returns the distinct words, in order.

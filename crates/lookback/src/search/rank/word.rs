@@ -30,24 +30,25 @@ pub(super) struct Match {
     pub(super) kind: MatchKind,
     /// From 0 to 1.
     pub(super) quality: f32,
+    /// The quality of the match by letters, which may be another kind of match.
+    pub(super) spelling: f32,
 }
 
 impl Match {
-    pub(super) const EXACT: Self = Self {
-        kind: MatchKind::Exact,
-        quality: EXACT,
-    };
+    pub(super) const EXACT: Self = Self::by_letters(MatchKind::Exact, EXACT);
 
     /// The same id, with other separators.
-    pub(super) const ID: Self = Self {
-        kind: MatchKind::Exact,
-        quality: START,
-    };
+    pub(super) const ID: Self = Self::by_letters(MatchKind::Exact, START);
 
-    const NONE: Self = Self {
-        kind: MatchKind::Misspelling,
-        quality: 0.0,
-    };
+    const NONE: Self = Self::by_letters(MatchKind::Misspelling, 0.0);
+
+    const fn by_letters(kind: MatchKind, quality: f32) -> Self {
+        Self {
+            kind,
+            quality,
+            spelling: quality,
+        }
+    }
 }
 
 /// The characters of a word whose spelling is compared, as many as the encoder
@@ -92,22 +93,13 @@ impl QueryWord {
         }
         match other.find(&self.word) {
             Some(0) => {
-                return Match {
-                    kind: MatchKind::Start,
-                    quality: START,
-                };
+                return Match::by_letters(MatchKind::Start, START);
             }
             Some(_) => {
-                return Match {
-                    kind: MatchKind::Part,
-                    quality: PART,
-                };
+                return Match::by_letters(MatchKind::Part, PART);
             }
             None if is_inflection(&self.word, other) => {
-                return Match {
-                    kind: MatchKind::Inflection,
-                    quality: INFLECTION,
-                };
+                return Match::by_letters(MatchKind::Inflection, INFLECTION);
             }
             None => {}
         }
@@ -121,10 +113,7 @@ impl QueryWord {
             .count();
         #[expect(clippy::cast_precision_loss, reason = "words have few trigrams")]
         let share = shared as f32 / self.trigrams.len().max(1) as f32;
-        Match {
-            kind: MatchKind::Misspelling,
-            quality: share * MISSPELLING,
-        }
+        Match::by_letters(MatchKind::Misspelling, share * MISSPELLING)
     }
 }
 
@@ -136,10 +125,7 @@ impl QueryWord {
         let shared = pairs.iter().filter(|pair| other.contains(pair.as_str()));
         #[expect(clippy::cast_precision_loss, reason = "words have few letters")]
         let share = shared.count() as f32 / pairs.len().max(1) as f32;
-        Match {
-            kind: MatchKind::Misspelling,
-            quality: share * MISSPELLING,
-        }
+        Match::by_letters(MatchKind::Misspelling, share * MISSPELLING)
     }
 
     /// Compares the meaning with another.
@@ -149,6 +135,7 @@ impl QueryWord {
         Some(Match {
             kind: MatchKind::Similar,
             quality: quality.min(SIMILAR),
+            spelling: 0.0,
         })
     }
 }
@@ -184,7 +171,10 @@ impl WordMatcher {
                 let lexical_match = query.lexical_match(&folded, &folded_trigrams);
                 match query.similarity_match(meaning.as_ref()) {
                     Some(similarity_match) if similarity_match.quality > lexical_match.quality => {
-                        similarity_match
+                        Match {
+                            spelling: lexical_match.quality,
+                            ..similarity_match
+                        }
                     }
                     _ => lexical_match,
                 }

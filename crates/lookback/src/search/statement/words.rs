@@ -14,7 +14,7 @@ const NOT_ASCII: &str = "__searched.__is_wide";
 
 /// Returns the items of the `FROM` list after a table: the text of its rows, and their
 /// signature.
-pub(super) fn searched_text(table: &'static Table, words: &Words) -> String {
+pub(in crate::search) fn searched_text(table: &'static Table, words: &Words) -> String {
     let text = search_text(table);
     let signature = words.signature("__searched.__text");
     format!(
@@ -147,7 +147,12 @@ fn pattern(text: &str, sql: &mut Sql) -> Result<String, Error> {
 
 /// The length of a phrase, in bytes, up to which it must not be a part of longer
 /// words.
-const MAX_DELIMITED: usize = 256;
+pub(in crate::search) const MAX_DELIMITED: usize = 256;
+
+/// Binds the regular expression of a phrase where it is not a part of longer words.
+pub(in crate::search) fn whole_phrase(phrase: &str, sql: &mut Sql) -> Result<String, Error> {
+    lower_regex(&delimited(phrase, &literal(phrase)), sql)
+}
 
 /// Returns the regular expression of the letters of a text, where they are not a part
 /// of longer words.
@@ -183,7 +188,7 @@ fn regex(regex: &str, sql: &mut Sql) -> Result<String, Error> {
 }
 
 impl Words {
-    pub(super) fn bind(query: &Query, sql: &mut Sql) -> Result<Self, Error> {
+    pub(in crate::search) fn bind(query: &Query, sql: &mut Sql) -> Result<Self, Error> {
         let mut words = Vec::new();
         let mut required_bits = 0;
         for (index, word) in query.fetch_words.iter().enumerate() {
@@ -228,7 +233,7 @@ impl Words {
     /// Returns the SQL for the [`Coverage`] of a text with a signature.
     ///
     /// [`Coverage`]: crate::search::candidates::Coverage
-    pub(super) fn coverage(&self, text: &str, signature: &str) -> String {
+    pub(in crate::search) fn coverage(&self, text: &str, signature: &str) -> String {
         let bits = self.required_bits;
         let mut all = vec![format!("{signature} & {bits} = {bits}")];
         all.extend(self.other_words.iter().map(|word| word.of_text(text)));
@@ -266,7 +271,7 @@ impl Words {
     }
 
     /// Returns the SQL condition that a text contains the letters of all required words.
-    pub(super) fn all(&self, text: &str) -> String {
+    pub(in crate::search) fn all(&self, text: &str) -> String {
         let fetched = self.words.iter().enumerate();
         let required = fetched.filter(|(index, _)| self.required_bits >> (2 * index) & 2 == 2);
         let required = required
@@ -285,7 +290,7 @@ impl Words {
 
     /// Returns the SQL for the signature of a text, two bits per word: 2 for the
     /// word, 1 for a fragment.
-    pub(super) fn signature(&self, text: &str) -> String {
+    pub(in crate::search) fn signature(&self, text: &str) -> String {
         let like = |pattern: &String| format!("{text} LIKE {pattern}");
         let words = self.words.iter().map(|word| {
             let mut fragments: Vec<String> = word.fragments.iter().map(like).collect();

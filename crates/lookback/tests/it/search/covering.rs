@@ -21,7 +21,7 @@ async fn store(conn: &mut PgConnection, messages: impl IntoIterator<Item = Strin
 }
 
 /// Makes searches read the summaries, or every row.
-async fn use_summaries(conn: &mut PgConnection, use_summaries: bool) {
+pub(super) async fn use_summaries(conn: &mut PgConnection, use_summaries: bool) {
     sqlx::query("SELECT set_config('lookback.scan_cost', $1, FALSE)")
         .bind(if use_summaries { "-1" } else { "1e300" })
         .execute(conn)

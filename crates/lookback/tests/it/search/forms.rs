@@ -213,7 +213,9 @@ async fn ids_with_and_without_separators_find_each_other() {
             ("550E8400E29B41D4A716446655440000", vec![1, 0]),
             ("4111-1111-1111-1111", vec![3, 5, 4]),
             ("4111111111111111", vec![5, 4, 3]),
+            ("4111 1111 1111 1111", vec![4, 5, 3]),
             ("+49-30-1234567", vec![7, 8]),
+            ("+49 30 1234567", vec![8, 7]),
             ("49301234567", vec![8, 7]),
         ] {
             let hits = Log::records()
@@ -233,5 +235,43 @@ async fn ids_with_and_without_separators_find_each_other() {
                 assert!(!hit.highlights.is_empty(), "{search}");
             }
         }
+    }
+}
+
+/// Filters that ignore case know the same forms, in a database that knows no case but
+/// that of ASCII.
+#[tokio::test]
+async fn filters_that_ignore_case_know_every_letter_whatever_the_locale() {
+    let db = testkit::database().await;
+    let mut conn = db.pool.acquire().await.unwrap();
+    store(&mut conn, &LETTERS).await;
+    for (filter, expected) in [
+        ("message__icontains=ångström", &["ÅNGSTRÖM measured"][..]),
+        (
+            "message__icontains=A\u{30a}NGSTRO\u{308}M",
+            &["ÅNGSTRÖM measured"],
+        ),
+        ("message__istartswith=οδοσ", &["ΟΔΟΣ ΚΛΕΙΣΤΗ"]),
+        ("message__iendswith=κλειστΗ", &["ΟΔΟΣ ΚΛΕΙΣΤΗ"]),
+        (
+            "message__icontains=zoË",
+            &["re\u{301}sume\u{301} by Zoe\u{308}"],
+        ),
+        ("message__icontains=œuvre", &["Œuvre complète"]),
+        ("message__ilike=ŒUVRE_C%TE", &["Œuvre complète"]),
+        ("message__icontains=İstanbul", &["İSTANBUL reached"]),
+        ("message__icontains=closed", &["ID CLOSED"]),
+        // Accents are other letters in a filter.
+        ("message__icontains=resume", &["resume uploaded"]),
+        ("message__notilike=%ÅNGSTRÖM%", &LETTERS[..8]),
+    ] {
+        let parsed = lookback::Filter::parse(filter).unwrap();
+        let query = Log::records().filter(parsed).order_by(Log::id().asc());
+        let found = query.list(&mut *conn).await.unwrap().data;
+        let mut found: Vec<String> = found.into_iter().map(|log| log.message).collect();
+        if expected.len() == 8 {
+            assert_eq!(found.pop().as_deref(), Some("ID CLOSED"));
+        }
+        assert_eq!(found, expected, "{filter}");
     }
 }

@@ -1,0 +1,278 @@
+//! Pages of a search with copies folded: hits that differ only in numbers and ids, and
+//! have as many of its words, are one row.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use sqlx::Row as _;
+
+use super::Total;
+use super::hit_page::{HitKey, HitPage, HitStart};
+use crate::db::{Session, Sql};
+use crate::error::Error;
+use crate::model::{ColumnRole, Table};
+use crate::search::{self, Candidate, Copies, Coverage, FoundPattern, Ranked, template};
+use crate::value::StoredTime;
+
+/// A row of the list: the hits of one pattern.
+#[derive(Clone, Debug)]
+pub(super) struct FoldedHit {
+    pub(super) key: HitKey,
+    /// The best of them, once it is scored.
+    pub(super) best: Option<Ranked>,
+    pub(super) members: Members,
+}
+
+/// The hits that a row stands for.
+#[derive(Clone, Debug)]
+pub(super) enum Members {
+    /// Their ids, and whether these are all.
+    Ids(Vec<i64>, bool),
+    /// A pattern that was counted, and whether its records were read one by one.
+    Counted(Box<FoundPattern>, bool),
+}
+
+/// The templates of candidates, by id.
+#[derive(Debug, Default)]
+pub(super) struct Templates(HashMap<i64, Vec<String>>);
+
+impl Templates {
+    pub(super) fn of(candidates: &[Candidate]) -> Self {
+        let of = |candidate: &Candidate| {
+            let fields = candidate.fields.iter().map(|text| template(text));
+            (candidate.id, fields.collect())
+        };
+        Self(candidates.iter().map(of).collect())
+    }
+
+    /// Folds hits that come the best first. A row is at the place of its best hit.
+    ///
+    /// `is_all` says whether the hits with a coverage are all that there are.
+    pub(super) fn fold(
+        &self,
+        hits: &[Ranked],
+        is_all: impl Fn(Coverage) -> bool,
+    ) -> Vec<FoldedHit> {
+        let mut folded: Vec<FoldedHit> = Vec::new();
+        let mut places: HashMap<(Coverage, Option<&Vec<String>>), usize> = HashMap::new();
+        for hit in hits {
+            match places.entry((hit.coverage, self.0.get(&hit.id))) {
+                Entry::Occupied(place) => {
+                    if let Members::Ids(ids, _) = &mut folded[*place.get()].members {
+                        ids.push(hit.id);
+                    }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(folded.len());
+                    folded.push(FoldedHit {
+                        key: HitKey::of_ranked(hit),
+                        best: Some(*hit),
+                        members: Members::Ids(vec![hit.id], is_all(hit.coverage)),
+                    });
+                }
+            }
+        }
+        folded
+    }
+}
+
+/// Returns the rows of patterns that cover a search, as a list without folding has them:
+/// as typed, then with all words, each with the newest first.
+pub(super) fn covering(patterns: Vec<FoundPattern>, are_read: bool) -> Vec<FoldedHit> {
+    let of = |pattern: FoundPattern| FoldedHit {
+        key: HitKey::Covering {
+            coverage: pattern.coverage,
+            id: pattern.newest_id(),
+        },
+        best: None,
+        members: Members::Counted(Box::new(pattern), are_read),
+    };
+    let mut rows: Vec<FoldedHit> = patterns.into_iter().map(of).collect();
+    rows.sort_by(|a, b| a.key.compare(&b.key));
+    rows
+}
+
+/// Returns the wanted rows of a page, in the order of the list.
+pub(super) fn wanted(page: &HitPage, mut rows: Vec<FoldedHit>) -> Vec<FoldedHit> {
+    let wanted = usize::try_from(page.wanted()).unwrap_or(usize::MAX);
+    match &page.start {
+        HitStart::First => {}
+        HitStart::After(position) => {
+            let place = rows.partition_point(|row| row.key.compare(&position.key).is_le());
+            rows.drain(..place);
+        }
+        HitStart::Before(position) => {
+            let end = rows.partition_point(|row| row.key.compare(&position.key).is_lt());
+            rows.truncate(end);
+            rows.drain(..end.saturating_sub(wanted));
+        }
+    }
+    rows.truncate(wanted);
+    rows
+}
+
+impl FoldedHit {
+    /// Returns the record that the row shows.
+    pub(super) fn example(&self) -> Option<i64> {
+        match (&self.best, &self.members) {
+            (Some(best), _) => Some(best.id),
+            (None, Members::Counted(pattern, _)) => pattern.newest_read,
+            (None, Members::Ids(ids, _)) => ids.first().copied(),
+        }
+    }
+}
+
+/// Reads how many hits each row of a page stands for, and their times.
+pub(super) async fn copies(
+    table: &'static Table,
+    rows: &[FoldedHit],
+    session: &mut Session<'_>,
+) -> Result<Vec<Option<Copies>>, Error> {
+    let (mut ids, mut places) = (Vec::new(), Vec::new());
+    for (place, row) in (0_i64..).zip(rows) {
+        if let Members::Ids(members, _) = &row.members {
+            places.extend(std::iter::repeat_n(place, members.len()));
+            ids.extend(members);
+        }
+    }
+    let read = times(table, ids, places, session).await?;
+    let copies = (0_i64..).zip(rows).map(|(place, row)| {
+        let (count, (first, last)) = match &row.members {
+            Members::Ids(members, true) => (Total::Exact(members.len() as u64), *read.get(&place)?),
+            Members::Ids(members, false) => {
+                (Total::AtLeast(members.len() as u64), *read.get(&place)?)
+            }
+            Members::Counted(pattern, are_read) => {
+                let count = match (are_read, &pattern.sealed) {
+                    (_, Some(_)) => Total::About(pattern.records),
+                    (true, None) => Total::Exact(pattern.records),
+                    (false, None) => Total::AtLeast(pattern.records),
+                };
+                (count, pattern.times?)
+            }
+        };
+        Some(Copies::new(count, first.time(), last.time()))
+    });
+    Ok(copies.collect())
+}
+
+/// Reads the times of the first and the last of the records of each place.
+pub(super) async fn times(
+    table: &'static Table,
+    ids: Vec<i64>,
+    places: Vec<i64>,
+    session: &mut Session<'_>,
+) -> Result<HashMap<i64, (StoredTime, StoredTime)>, Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let id = table.column_of(ColumnRole::Id).quoted();
+    let created_at = table.column_of(ColumnRole::CreatedAt).quoted();
+    let mut sql = Sql::default();
+    let (ids, places) = (sql.argument(ids)?, sql.argument(places)?);
+    sql.push(&format!(
+        "SELECT k.place, min(r.{created_at}) AS first, max(r.{created_at}) AS last \
+         FROM unnest({ids}::bigint[], {places}::bigint[]) AS k(id, place) \
+         CROSS JOIN LATERAL (SELECT {created_at} FROM {from} WHERE {id} = k.id OFFSET 0) AS r \
+         GROUP BY k.place",
+        from = table.quoted(),
+    ));
+    let rows = sql.fetch_all(session.conn()).await;
+    let rows = rows.map_err(|error| Error::from_driver(table, error))?;
+    let mut times = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        times.insert(
+            row.try_get("place")?,
+            (row.try_get("first")?, row.try_get("last")?),
+        );
+    }
+    Ok(times)
+}
+
+/// Scores the rows of a page that were counted and not ranked.
+pub(super) async fn score(
+    table: &'static Table,
+    query: &search::Query,
+    weights: &[f32],
+    scope: &search::Scope<'_>,
+    rows: &mut [FoldedHit],
+    session: &mut Session<'_>,
+) -> Result<(), Error> {
+    for coverage in [Coverage::AsTyped, Coverage::AllWords, Coverage::Partial] {
+        let ids = rows.iter().filter(|row| row.best.is_none());
+        let ids: Vec<i64> = ids.filter_map(FoldedHit::example).collect();
+        if ids.is_empty() {
+            break;
+        }
+        let found =
+            search::covering_rows(table, query, scope, coverage, &ids, session.conn()).await?;
+        let scored = search::score(query, &found, weights);
+        let scored: HashMap<i64, Ranked> = scored.iter().map(|hit| (hit.id, *hit)).collect();
+        for row in rows.iter_mut().filter(|row| row.best.is_none()) {
+            row.best = row.example().and_then(|id| scored.get(&id).copied());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Members, Templates, wanted};
+    use crate::query::hit_page::{HitKey, HitPage};
+    use crate::search::{Candidate, Coverage, Ranked};
+    use crate::{Log, Model as _};
+
+    fn candidate(id: i64, text: &str) -> Candidate {
+        Candidate {
+            id,
+            fields: vec![text.to_owned()],
+            presence: Vec::new(),
+            cosine: None,
+            coverage: Coverage::Partial,
+        }
+    }
+
+    fn ranked(id: i64, score: f32, coverage: Coverage) -> Ranked {
+        Ranked {
+            id,
+            score,
+            similarity: None,
+            coverage,
+        }
+    }
+
+    #[test]
+    fn hits_of_one_template_with_as_many_words_are_one_row() {
+        let candidates = [
+            candidate(9, "job 7 failed"),
+            candidate(8, "job 7 failed"),
+            candidate(7, "disk full"),
+            candidate(6, "job 8 failed"),
+            candidate(5, "job 70 failed"),
+        ];
+        let hits = [
+            ranked(9, 1.5, Coverage::AsTyped),
+            ranked(8, 1.5, Coverage::AsTyped),
+            ranked(7, 0.9, Coverage::Partial),
+            ranked(6, 0.5, Coverage::Partial),
+            ranked(5, 0.4, Coverage::Partial),
+        ];
+        let folded =
+            Templates::of(&candidates).fold(&hits, |coverage| coverage > Coverage::Partial);
+        let members: Vec<(Vec<i64>, bool)> = folded
+            .iter()
+            .map(|row| match &row.members {
+                Members::Ids(ids, is_all) => (ids.clone(), *is_all),
+                Members::Counted(..) => (Vec::new(), false),
+            })
+            .collect();
+        assert_eq!(
+            members,
+            [(vec![9, 8], true), (vec![7], false), (vec![6, 5], false)]
+        );
+        assert_eq!(folded[0].key, HitKey::Ranked { score: 1.5, id: 9 });
+        let page = HitPage::new(Log::TABLE, String::new(), 1, 1, None).unwrap();
+        let rows = wanted(&page, folded);
+        assert_eq!(rows.len(), 3, "the skipped row, the page, and one more");
+    }
+}
