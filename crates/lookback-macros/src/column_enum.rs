@@ -61,6 +61,27 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         }
     });
 
+    // Operands of filters, beside `&str` and the enum itself.
+    let operands = [
+        quote!(::std::string::String),
+        quote!(&::std::string::String),
+        quote!(::std::borrow::Cow<'_, str>),
+    ];
+    let operands = operands.iter().map(|text| {
+        quote! {
+            impl ::lookback::query::Operand<#name> for #text {
+                fn operand(
+                    self,
+                ) -> ::core::result::Result<
+                    ::lookback::value::Value<'static>,
+                    ::lookback::value::Problem,
+                > {
+                    ::lookback::query::Operand::<#name>::operand(&self[..])
+                }
+            }
+        }
+    });
+
     // PostgreSQL has no pattern matching for enum types.
     let text = pg_type
         .is_none()
@@ -69,13 +90,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
 
             // The OID of an enum's array type is not known without a query
             // either.
-            impl ::lookback::value::ArrayElement for #name {
-                fn from_binary(
-                    bytes: &[u8],
-                ) -> ::core::result::Result<Self, ::lookback::__private::sqlx::error::BoxDynError> {
-                    Ok(::core::str::from_utf8(bytes)?.parse::<Self>()?)
-                }
-            }
+            impl ::lookback::value::ArrayElement for #name {}
 
             impl ::lookback::__private::sqlx::postgres::PgHasArrayType for #name {
                 fn array_type_info() -> ::lookback::__private::sqlx::postgres::PgTypeInfo {
@@ -134,18 +149,14 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             fn to_value(&self) -> ::lookback::value::Value<'_> {
                 ::lookback::value::Value::Text(::std::borrow::Cow::Borrowed(self.as_str()))
             }
-            fn from_text(text: &str) -> ::core::result::Result<Self, ::lookback::value::Problem> {
-                text.parse()
-            }
-            fn from_json(
-                json: ::lookback::Json,
+            fn from_value(
+                value: ::lookback::value::Value<'_>,
             ) -> ::core::result::Result<Self, ::lookback::value::Problem> {
-                match json {
-                    ::lookback::Json::String(text) => text.parse(),
-                    other => Err(::lookback::value::Problem::wrong_json(&other, "a string")),
-                }
+                <::std::string::String as ::lookback::value::ColumnValue>::from_value(value)?.parse()
             }
         }
+
+        #(#operands)*
 
         impl ::lookback::value::TextLike for #name {}
         impl ::lookback::value::Ordered for #name {}

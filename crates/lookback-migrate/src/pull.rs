@@ -176,6 +176,17 @@ fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
             "//! A database does not store which fields feed `embedding`: name them in `search(…)`.\n",
         );
     }
+    let words = words(models);
+    let used = FEATURES.iter().filter(|(ty, _)| words.contains(ty));
+    let features: Vec<String> = used.map(|(_, name)| format!("`{name}`")).collect();
+    match features.as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!("//! Needs the feature {one} of `lookback`.\n")),
+        several => text.push_str(&format!(
+            "//! Needs the features {} of `lookback`.\n",
+            several.join(" and ")
+        )),
+    }
     if !notes.is_empty() {
         text.push_str("\n// Objects of the database that these models lack or simplify:\n");
         for note in notes {
@@ -185,32 +196,55 @@ fn module_header(models: &[Model<'_>], notes: &[String]) -> String {
     text
 }
 
-/// The `use` lines for the types of the fields.
-fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
-    // The identifiers in a type such as `Hidden<Option<DateTime<Utc>>>`.
-    let words: BTreeSet<&str> = models
+/// The identifiers in the types of the fields, such as `Hidden<Option<DateTime<Utc>>>`.
+fn words<'a>(models: &'a [Model<'_>]) -> BTreeSet<&'a str> {
+    models
         .iter()
         .flat_map(Model::types)
         .flat_map(|ty| ty.split(['<', '>']))
-        .collect();
+        .collect()
+}
+
+/// The types of `lookback::value`, in rustfmt's order.
+const VALUES: [&str; 10] = [
+    "Bytes",
+    "Cidr",
+    "Decimal",
+    "HalfVector",
+    "Hidden",
+    "Inet",
+    "Opaque",
+    "PgInterval",
+    "Uuid",
+    "Vector",
+];
+
+/// The types that `lookback` has only with a feature, and the feature.
+const FEATURES: [(&str, &str); 2] = [("Decimal", "rust_decimal"), ("Uuid", "uuid")];
+
+/// The `use` lines for the types of the fields.
+fn use_lines(models: &[Model<'_>], enums: &enums::Enums) -> String {
+    let words = words(models);
     let mut text = String::new();
-    if words.contains("DateTime") {
-        text.push_str("use chrono::{DateTime, Utc};\n");
-    }
+    let words = |name: &str| words.contains(name);
     let used = |names: &[&'static str]| -> Vec<&str> {
         let is_used = |name: &&str| match *name {
-            "ColumnEnum" => words.contains(name) || !enums.is_empty(),
+            "ColumnEnum" => words(name) || !enums.is_empty(),
             "Models" => true,
             "model" => !models.is_empty(),
-            _ => words.contains(name),
+            _ => words(name),
         };
         names.iter().copied().filter(is_used).collect()
     };
     // In rustfmt's order.
     for (path, names) in [
+        (
+            "chrono",
+            used(&["DateTime", "NaiveDate", "NaiveDateTime", "NaiveTime", "Utc"]),
+        ),
         ("lookback::embedding", used(&["Embedding"])),
         ("lookback::migrate", used(&["Models"])),
-        ("lookback::value", used(&["Bytes", "Hidden", "Opaque"])),
+        ("lookback::value", used(&VALUES)),
         ("lookback", used(&["ColumnEnum", "Json", "model"])),
     ] {
         match names.as_slice() {

@@ -9,7 +9,7 @@ use std::fmt;
 use pgvector::Vector;
 use sqlx::Postgres;
 
-use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
+use crate::value::{ColumnType, ColumnValue, Json, Nearness, Problem, Value};
 use words::Sums;
 
 /// The number of dimensions of an embedding: 16.
@@ -158,15 +158,26 @@ impl Encoder {
         match value {
             Value::Text(text) => self.add(text),
             Value::Jsonb(json) => self.add_json(json),
+            Value::Int2(number) => self.add(&number.to_string()),
             Value::Int4(number) => self.add(&number.to_string()),
             Value::Int8(number) => self.add(&number.to_string()),
             Value::Array(_, items) => items.iter().for_each(|item| self.add_value(item)),
             Value::Null
             | Value::Bool(_)
+            | Value::Float4(_)
             | Value::Float8(_)
+            | Value::Numeric(_)
+            | Value::Uuid(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::Timestamp(_)
             | Value::Timestamptz(_)
+            | Value::Interval(_)
+            | Value::Inet(_)
+            | Value::Cidr(_)
             | Value::Bytea(_)
-            | Value::Vector(_) => {}
+            | Value::Vector(_)
+            | Value::HalfVector(_) => {}
         }
     }
 
@@ -206,27 +217,15 @@ impl ColumnValue for Embedding {
         Value::Vector(Cow::Borrowed(&self.0))
     }
 
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        let json = serde_json::from_str(text)
-            .map_err(|_| Problem::unreadable(text, "an array of 16 numbers"))?;
-        Self::from_json(json)
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        let numbers: Option<Vec<f32>> = json.as_array().and_then(|items| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the precision of a stored vector"
-            )]
-            let number = |item: &Json| item.as_f64().map(|number| number as f32);
-            items.iter().map(number).collect()
-        });
-        match numbers {
-            Some(numbers) => numbers.try_into(),
-            None => Err(Problem::wrong_json(&json, "an array of 16 numbers")),
+    fn from_value(value: Value<'_>) -> Result<Self, Problem> {
+        match value {
+            Value::Vector(numbers) => numbers.into_owned().try_into(),
+            other => Err(other.mismatch(Self::TYPE)),
         }
     }
 }
+
+impl Nearness for Embedding {}
 
 impl sqlx::Type<Postgres> for Embedding {
     fn type_info() -> sqlx::postgres::PgTypeInfo {

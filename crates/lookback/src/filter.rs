@@ -113,6 +113,29 @@ impl<M: Model> Filter<M> {
         Self::new(Tree::none())
     }
 
+    /// Matches records that at least one of these filters matches; no record if there is none.
+    ///
+    /// ```
+    /// use lookback::{Filter, Log};
+    ///
+    /// let filter = Filter::any([Log::level().eq("error"), Log::source().eq("WORKER")]);
+    /// assert_eq!(filter, Log::level().eq("error") | Log::source().eq("WORKER"));
+    /// ```
+    pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
+        filters
+            .into_iter()
+            .reduce(ops::BitOr::bitor)
+            .unwrap_or_else(Self::none)
+    }
+
+    /// Matches records that each of these filters matches; every record if there is none.
+    pub fn all_of(filters: impl IntoIterator<Item = Self>) -> Self {
+        filters
+            .into_iter()
+            .reduce(ops::BitAnd::bitand)
+            .unwrap_or_else(Self::all)
+    }
+
     /// Parses a filter: `field__lookup=value`, or a group of them,
     /// `or=(level=error,and(source=API,id__gte=7))`.
     ///

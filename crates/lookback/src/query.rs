@@ -23,6 +23,7 @@ mod fence;
 mod folded_page;
 mod found;
 mod hit_page;
+mod nearest;
 mod order;
 mod page;
 mod patterns;
@@ -39,6 +40,7 @@ pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextM
 pub use bucket::{Bucket, Bucketed};
 pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
+pub use nearest::{Distance, DistanceTo};
 pub use order::Order;
 pub use page::{Hits, Page, Total};
 pub use patterns::{Pattern, PatternPage, Patterns};
@@ -92,6 +94,7 @@ pub struct QueryBuilder<M> {
     search: Option<String>,
     similar_to: Option<i64>,
     order: Vec<OrderBy>,
+    distance: Distance,
     limit: Option<u32>,
     offset: u64,
     start: Option<PageStart>,
@@ -147,6 +150,7 @@ impl<M> Clone for QueryBuilder<M> {
             search: self.search.clone(),
             similar_to: self.similar_to,
             order: self.order.clone(),
+            distance: self.distance,
             limit: self.limit,
             offset: self.offset,
             start: self.start.clone(),
@@ -175,6 +179,7 @@ impl<M: Model> QueryBuilder<M> {
             search: None,
             similar_to: None,
             order: Vec::new(),
+            distance: Distance::default(),
             limit: None,
             offset: 0,
             start: None,

@@ -30,9 +30,10 @@ async fn pull_prints_models() {
     //!
     //! From here on they are the source, edited by hand: migrations are generated from
     //! their changes.
+    //! Needs the feature `rust_decimal` of `lookback`.
 
     use lookback::migrate::Models;
-    use lookback::value::Opaque;
+    use lookback::value::Decimal;
     use lookback::{ColumnEnum, model};
 
     /// A row of the table `countries`.
@@ -65,7 +66,7 @@ async fn pull_prints_models() {
         #[column(sql_default = "'open'")]
         pub state: State,
         #[column(type = "numeric(10,2)")]
-        pub total: Option<Opaque>,
+        pub total: Option<Decimal>,
     }
 
     /// The enum type `state`.

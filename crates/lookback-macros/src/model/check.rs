@@ -234,29 +234,52 @@ fn check_field(model: &Model, field: &ModelField, diagnostics: &mut Diagnostics)
     }
 }
 
-/// Returns the column type with the same binary encoding, if there is one.
-pub(crate) fn wire_type(ty: &DataType) -> Option<&'static str> {
-    if ty.array {
-        return None;
+/// Returns the variant of `ColumnType` with the same binary encoding, if there is one.
+pub(crate) fn wire_type(ty: &DataType) -> Option<String> {
+    let variant = element_wire_type(ty)?;
+    if !ty.array {
+        return Some(variant);
     }
-    // An extension's type may be in any schema; built-in types have none.
-    if ty.name.name == "citext" {
-        return Some("Text");
-    }
-    if ty.name.schema.is_some() {
-        return None;
-    }
-    match ty.name.name.as_str() {
-        "text" | "character varying" | "character" => Some("Text"),
-        "boolean" => Some("Bool"),
-        "integer" => Some("Int4"),
-        "bigint" => Some("Int8"),
-        "double precision" => Some("Float8"),
-        "timestamp with time zone" => Some("Timestamptz"),
-        "jsonb" => Some("Jsonb"),
-        "bytea" => Some("Bytea"),
-        _ => None,
-    }
+    // PostgreSQL reads the binary form of an array only with elements of the same type.
+    let is_same = variant != "Text" || ty.name.name == "text";
+    let is_element = is_same && variant != "Jsonb" && !variant.contains('(');
+    is_element.then(|| format!("Array(&::lookback::value::ColumnType::{variant})"))
+}
+
+fn element_wire_type(ty: &DataType) -> Option<String> {
+    let variant = match ty.name.name.as_str() {
+        // An extension's type may be in any schema; built-in types have none.
+        "citext" => "Text",
+        "vector" | "halfvec" => {
+            let dimensions: u16 = ty.modifiers.as_ref()?.trim().parse().ok()?;
+            let variant = match ty.name.name.as_str() {
+                "vector" => "Vector",
+                _ => "HalfVector",
+            };
+            return Some(format!("{variant}({dimensions})"));
+        }
+        _ if ty.name.schema.is_some() => return None,
+        "text" | "character varying" | "character" => "Text",
+        "boolean" => "Bool",
+        "smallint" => "Int2",
+        "integer" => "Int4",
+        "bigint" => "Int8",
+        "real" => "Float4",
+        "double precision" => "Float8",
+        "numeric" => "Numeric",
+        "uuid" => "Uuid",
+        "date" => "Date",
+        "time without time zone" => "Time",
+        "timestamp without time zone" => "Timestamp",
+        "timestamp with time zone" => "Timestamptz",
+        "interval" => "Interval",
+        "inet" => "Inet",
+        "cidr" => "Cidr",
+        "jsonb" => "Jsonb",
+        "bytea" => "Bytea",
+        _ => return None,
+    };
+    Some(variant.to_owned())
 }
 
 fn check_names(model: &Model, diagnostics: &mut Diagnostics) {

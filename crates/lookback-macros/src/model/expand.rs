@@ -175,7 +175,7 @@ fn type_check(field: &ModelField) -> Option<TokenStream> {
     let value = &field.value;
     let data_type = field.options.data_type.as_ref()?;
     let span = data_type.literal.span();
-    let wire = Ident::new(wire_type(&data_type.value)?, span);
+    let wire: TokenStream = wire_type(&data_type.value)?.parse().ok()?;
     Some(quote_spanned! {span=>
         const _: () = ::lookback::__private::check_stored_as(
             <#value as ::lookback::value::ColumnValue>::TYPE,
@@ -234,6 +234,15 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     column
 }
 
+/// Whether no conversion is offered into the type: the compiler takes a number such as `5`
+/// as an `i32` or `f64` where it may choose, and neither converts into these.
+fn is_small_number(ty: &syn::Type) -> bool {
+    let syn::Type::Path(path) = ty else {
+        return false;
+    };
+    path.path.is_ident("i16") || path.path.is_ident("f32")
+}
+
 /// Generates the insert type, for example `NewLog`.
 fn insert_type(model: &Model) -> TokenStream {
     let name = &model.item.ident;
@@ -278,7 +287,11 @@ fn insert_type(model: &Model) -> TokenStream {
         .filter(|(_, f)| required(f))
         .map(|(_, field)| {
             let ModelField { name, value, .. } = field;
-            quote!(#name: impl ::core::convert::Into<#value>)
+            if is_small_number(value) {
+                quote!(#name: #value)
+            } else {
+                quote!(#name: impl ::core::convert::Into<#value>)
+            }
         });
     let initial = model.settable().map(|(_, field)| {
         let column = &field.name;
@@ -298,12 +311,28 @@ fn insert_type(model: &Model) -> TokenStream {
                 visibility,
                 ..
             } = field;
-            let title = format!("Sets `{}`.", field.column());
+            let title = format!("Sets `{}`; `None` omits it.", field.column());
+            if is_small_number(value) {
+                return quote! {
+                    #[doc = #title]
+                    #[must_use]
+                    #visibility fn #name(
+                        mut self,
+                        #name: impl ::core::convert::Into<::core::option::Option<#value>>,
+                    ) -> Self {
+                        self.#name = #name.into();
+                        self
+                    }
+                };
+            }
             quote! {
                 #[doc = #title]
                 #[must_use]
-                #visibility fn #name(mut self, #name: impl ::core::convert::Into<#value>) -> Self {
-                    self.#name = Some(#name.into());
+                #visibility fn #name<By>(
+                    mut self,
+                    #name: impl ::lookback::value::IntoOptional<#value, By>,
+                ) -> Self {
+                    self.#name = ::lookback::value::IntoOptional::into_optional(#name);
                     self
                 }
             }
@@ -415,11 +444,25 @@ fn patch_type(model: &Model) -> TokenStream {
         } else {
             format!("Sets `{}`.", field.column())
         };
+        let value = &field.value;
+        let (generic, argument, set) = match (field.nullable, is_small_number(value)) {
+            (false, true) => (None, ty, quote!(#name)),
+            (true, false) => (
+                Some(quote!(<By>)),
+                quote!(impl ::lookback::value::IntoNullable<#value, By>),
+                quote!(::lookback::value::IntoNullable::into_nullable(#name)),
+            ),
+            _ => (
+                None,
+                quote!(impl ::core::convert::Into<#ty>),
+                quote!(#name.into()),
+            ),
+        };
         quote! {
             #[doc = #title]
             #[must_use]
-            #visibility fn #name(mut self, #name: impl ::core::convert::Into<#ty>) -> Self {
-                self.#name = ::lookback::value::Patch::Set(#name.into());
+            #visibility fn #name #generic(mut self, #name: #argument) -> Self {
+                self.#name = ::lookback::value::Patch::Set(#set);
                 self
             }
         }

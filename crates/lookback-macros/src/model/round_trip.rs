@@ -312,22 +312,37 @@ fn column(field: &ModelField, enums: &Enums, schema: &mut Schema) -> Result<Colu
 }
 
 fn sql_type(rust: &str) -> Result<DataType, String> {
+    if let Some(element) = rust.strip_prefix("Vec<").and_then(|r| r.strip_suffix('>')) {
+        return Ok(DataType {
+            array: true,
+            ..sql_type(element)?
+        });
+    }
+    for (vector, sql) in [("Vector<", "vector"), ("HalfVector<", "halfvec")] {
+        if let Some(dimensions) = rust.strip_prefix(vector).and_then(|r| r.strip_suffix('>')) {
+            return Ok(format!("{sql}({dimensions})").parse().unwrap());
+        }
+    }
     let sql = match rust {
         "bool" => "boolean",
+        "i16" => "smallint",
         "i32" => "integer",
         "i64" => "bigint",
+        "f32" => "real",
         "f64" => "double precision",
+        "Decimal" => "numeric",
+        "Uuid" => "uuid",
+        "NaiveDate" => "date",
+        "NaiveTime" => "time",
+        "NaiveDateTime" => "timestamp",
+        "PgInterval" => "interval",
+        "Inet" => "inet",
+        "Cidr" => "cidr",
         "String" => "text",
         "DateTime<Utc>" => "timestamptz",
         "Json" => "jsonb",
         "Bytes" => "bytea",
         "Embedding" => "vector(16)",
-        "Vec<bool>" => "boolean[]",
-        "Vec<i32>" => "integer[]",
-        "Vec<i64>" => "bigint[]",
-        "Vec<f64>" => "double precision[]",
-        "Vec<String>" => "text[]",
-        "Vec<DateTime<Utc>>" => "timestamptz[]",
         other => return Err(format!("no column is of the type {other}")),
     };
     Ok(sql.parse().unwrap())

@@ -117,15 +117,25 @@ fn rust_type(ty: &DataType, full: bool, types: &Types) -> RustType {
 fn is_array_element(ty: &DataType) -> bool {
     let name = ty.name.name.as_str();
     ty.name.schema.is_none()
-        && ty.modifiers.is_none()
         && matches!(
             name,
             "boolean"
+                | "smallint"
                 | "integer"
                 | "bigint"
+                | "real"
                 | "double precision"
+                | "numeric"
                 | "text"
+                | "uuid"
+                | "date"
+                | "time without time zone"
+                | "timestamp without time zone"
                 | "timestamp with time zone"
+                | "interval"
+                | "inet"
+                | "cidr"
+                | "bytea"
         )
 }
 
@@ -140,18 +150,38 @@ fn value_type(ty: &DataType, types: &Types) -> Option<RustType> {
         });
     }
     let plain = ty.name.schema.is_none();
+    let has_no_modifiers = ty.modifiers.is_none();
+    if let Some(rust) = vector_type(ty)
+        && *ty != types.embedding
+    {
+        return Some(RustType {
+            rust,
+            tells_type: plain,
+            enumeration: None,
+        });
+    }
     let (rust, tells_type) = match ty.name.name.as_str() {
         // An extension may be in any schema.
         "citext" => ("String", false),
         _ if *ty == types.embedding => ("Embedding", true),
         _ if !plain => return None,
         "boolean" => ("bool", true),
+        "smallint" => ("i16", true),
         "integer" => ("i32", true),
         "bigint" => ("i64", true),
+        "real" => ("f32", true),
         "double precision" => ("f64", true),
+        "numeric" => ("Decimal", has_no_modifiers),
+        "uuid" => ("Uuid", true),
+        "date" => ("NaiveDate", true),
+        "time without time zone" => ("NaiveTime", has_no_modifiers),
+        "timestamp without time zone" => ("NaiveDateTime", has_no_modifiers),
+        "interval" => ("PgInterval", has_no_modifiers),
+        "inet" => ("Inet", true),
+        "cidr" => ("Cidr", true),
         "text" => ("String", true),
         "character varying" | "character" => ("String", false),
-        "timestamp with time zone" => ("DateTime<Utc>", ty.modifiers.is_none()),
+        "timestamp with time zone" => ("DateTime<Utc>", has_no_modifiers),
         "jsonb" => ("Json", true),
         "bytea" => ("Bytes", true),
         _ => return None,
@@ -161,6 +191,17 @@ fn value_type(ty: &DataType, types: &Types) -> Option<RustType> {
         tells_type,
         enumeration: None,
     })
+}
+
+/// The Rust type of a vector with dimensions: `Vector<3>` or `HalfVector<3>`.
+fn vector_type(ty: &DataType) -> Option<String> {
+    let rust = match ty.name.name.as_str() {
+        "vector" => "Vector",
+        "halfvec" => "HalfVector",
+        _ => return None,
+    };
+    let dimensions: u16 = ty.modifiers.as_ref()?.trim().parse().ok()?;
+    Some(format!("{rust}<{dimensions}>"))
 }
 
 /// A shorter spelling of the type that parses to the same type.
@@ -263,6 +304,14 @@ fn rust_default(
             .into_iter()
             .find(|value| is(value.to_string()))
             .map(|value| value.to_string()),
+        "i16" => {
+            let number: i16 = number.parse().ok()?;
+            is(number.to_string()).then(|| number.to_string())
+        }
+        "f32" => {
+            let number: f32 = number.parse().ok()?;
+            is(number.to_string()).then(|| format!("{number:?}"))
+        }
         "i32" => {
             let number: i32 = number.parse().ok()?;
             is(number.to_string()).then(|| number.to_string())

@@ -11,10 +11,12 @@ pub(super) struct TypeNames(BTreeSet<String>);
 /// Names that the module uses and that a struct of the same name would hide.
 #[rustfmt::skip]
 const USED: &[&str] = &[
-    "AsRef", "Box", "Bytes", "Clone", "ColumnEnum", "Copy", "DateTime", "Debug", "Default",
-    "Drop", "Embedding", "Eq", "Err", "Fn", "From", "Hash", "Hidden", "Into", "IntoIterator",
-    "Iterator", "Json", "Models", "None", "Ok", "Opaque", "Option", "PartialEq", "Result", "Self",
-    "Send", "Some", "String", "Sync", "ToOwned", "ToString", "Utc", "Vec",
+    "AsRef", "Box", "Bytes", "Cidr", "Clone", "ColumnEnum", "Copy", "DateTime", "Debug",
+    "Decimal", "Default", "Drop", "Embedding", "Eq", "Err", "Fn", "From", "HalfVector", "Hash",
+    "Hidden", "Inet", "Into", "IntoIterator", "Iterator", "Json", "Models", "NaiveDate",
+    "NaiveDateTime", "NaiveTime", "None", "Ok", "Opaque", "Option", "PartialEq", "PgInterval",
+    "Result", "Self", "Send", "Some", "String", "Sync", "ToOwned", "ToString", "Utc", "Uuid",
+    "Vec", "Vector",
 ];
 
 impl TypeNames {

@@ -255,17 +255,14 @@ impl Shape {
 
 impl ColumnTypes {
     fn contains(self, ty: ColumnType) -> bool {
-        use ColumnType as T;
+        let is_array = matches!(ty, ColumnType::Array(_));
         match self {
             Self::Any => true,
-            Self::Equatable => !matches!(ty, T::Vector(_)),
-            Self::Scalar => !matches!(ty, T::Array(_) | T::Vector(_)),
-            Self::Ordered => matches!(
-                ty,
-                T::Int4 | T::Int8 | T::Float8 | T::Text | T::Timestamptz | T::Enum(_)
-            ),
-            Self::Text => ty == T::Text,
-            Self::Array => matches!(ty, T::Array(_)),
+            Self::Equatable => !ty.is_vector(),
+            Self::Scalar => !ty.is_vector() && !is_array,
+            Self::Ordered => ty.is_ordered(),
+            Self::Text => ty == ColumnType::Text,
+            Self::Array => is_array,
             Self::JsonPath => false,
         }
     }

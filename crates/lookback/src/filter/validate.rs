@@ -2,6 +2,7 @@
 
 use super::tree::{JsonTest, Test};
 use crate::model::json_problem;
+use crate::value::calendar::{date_problem, timestamp_problem};
 use crate::value::time::time_problem;
 use crate::value::{Json, Problem, Value};
 
@@ -82,13 +83,13 @@ fn validate_text(text: &str) -> Result<(), Problem> {
 }
 
 fn validate_value(value: &Value<'_>) -> Result<(), Problem> {
+    let problem = |found: Option<&str>| found.map_or(Ok(()), |found| Err(Problem::new(found)));
     match value {
         Value::Text(text) => validate_text(text),
         Value::Jsonb(json) => validate_json(json),
-        Value::Timestamptz(time) => match time_problem(time) {
-            Some(problem) => Err(Problem::new(problem)),
-            None => Ok(()),
-        },
+        Value::Timestamptz(time) => problem(time_problem(time)),
+        Value::Date(days) => problem(date_problem(*days)),
+        Value::Timestamp(time) => problem(timestamp_problem(*time)),
         Value::Array(_, items) => {
             validate_list_length(items.len())?;
             items.iter().try_for_each(validate_value)

@@ -3,10 +3,14 @@
 //! An invalid value is rejected here, with the name of its field, and not by the
 //! database in the middle of a batch.
 
+use std::cmp::Ordering;
+
 use crate::error::FieldError;
 use crate::model::ColumnDef;
+use crate::value::calendar::{date_problem, timestamp_problem};
+use crate::value::interval::interval_problem;
 use crate::value::time::time_problem;
-use crate::value::{Json, Value};
+use crate::value::{Json, Value, numeric};
 
 /// Validates a value against its column.
 pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldError> {
@@ -33,21 +37,18 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             }
             Ok(())
         }
+        Value::Int2(number) => in_range(i64::from(*number), column),
         Value::Int4(number) => in_range(i64::from(*number), column),
         Value::Int8(number) => in_range(*number, column),
-        Value::Float8(number) if !number.is_finite() => {
-            refuse("must be a finite number".to_owned())
+        // With as many digits as it has in Rust: 0.1 is not 0.10000000149.
+        Value::Float4(number) => check_float(column, f64::from(*number), &number.to_string()),
+        Value::Float8(number) => check_float(column, *number, &number.to_string()),
+        Value::Numeric(number) => check_numeric(column, number),
+        Value::Date(days) => date_problem(*days).map_or(Ok(()), |p| refuse(p.to_owned())),
+        Value::Timestamp(time) => timestamp_problem(*time).map_or(Ok(()), |p| refuse(p.to_owned())),
+        Value::Interval(interval) => {
+            interval_problem(interval).map_or(Ok(()), |p| refuse(p.to_owned()))
         }
-        Value::Float8(number) => match column.range {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "bounds are small whole numbers, which a float represents exactly"
-            )]
-            Some((min, max)) if *number < min as f64 || *number > max as f64 => {
-                refuse(format!("{number} is not from {min} to {max}"))
-            }
-            _ => Ok(()),
-        },
         Value::Bytea(bytes) => match too_long(bytes.len(), column) {
             Some(problem) => refuse(problem),
             None => Ok(()),
@@ -55,7 +56,54 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
         Value::Jsonb(json) => check_json(column, json),
         Value::Timestamptz(time) => time_problem(time).map_or(Ok(()), |p| refuse(p.to_owned())),
         Value::Array(_, items) => check_array(column, items),
-        Value::Null | Value::Bool(_) | Value::Vector(_) => Ok(()),
+        Value::Vector(numbers) | Value::HalfVector(numbers) => {
+            match numbers.iter().position(|number| !number.is_finite()) {
+                Some(at) => refuse(format!(
+                    "must have finite numbers, and number {at} is {}",
+                    numbers[at]
+                )),
+                None => Ok(()),
+            }
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Uuid(_)
+        | Value::Time(_)
+        | Value::Inet(_)
+        | Value::Cidr(_) => Ok(()),
+    }
+}
+
+/// Validates a float; `text` is as it is shown.
+fn check_float(column: &ColumnDef, number: f64, text: &str) -> Result<(), FieldError> {
+    let refuse = |problem: String| Err(FieldError::new(column.name, problem));
+    match column.range {
+        _ if !number.is_finite() => refuse("must be a finite number".to_owned()),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "bounds are small whole numbers, which a float represents exactly"
+        )]
+        Some((min, max)) if number < min as f64 || number > max as f64 => {
+            refuse(format!("{text} is not from {min} to {max}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_numeric(column: &ColumnDef, number: &str) -> Result<(), FieldError> {
+    let refuse = |problem: String| Err(FieldError::new(column.name, problem));
+    if !numeric::is_finite(number) {
+        return refuse("must be a finite number".to_owned());
+    }
+    if numeric::normalized(number).is_none() {
+        return refuse("has more digits than PostgreSQL stores".to_owned());
+    }
+    let is = |bound: i64, order: Ordering| numeric::compare(number, bound) == Some(order);
+    match column.range {
+        Some((min, max)) if is(min, Ordering::Less) || is(max, Ordering::Greater) => {
+            refuse(format!("{number} is not from {min} to {max}"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -70,9 +118,12 @@ fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError
         }
         check(column, item).map_err(|error| at(error.problem))?;
         size += 4 + match item {
-            Value::Text(text) => text.len(),
+            Value::Text(text) | Value::Numeric(text) => text.len(),
+            Value::Bytea(bytes) => bytes.len(),
             Value::Bool(_) => 1,
-            Value::Int4(_) => 4,
+            Value::Int2(_) => 2,
+            Value::Int4(_) | Value::Float4(_) | Value::Date(_) => 4,
+            Value::Uuid(_) | Value::Interval(_) | Value::Inet(_) | Value::Cidr(_) => 16,
             _ => 8,
         };
     }

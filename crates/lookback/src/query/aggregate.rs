@@ -43,8 +43,26 @@ impl<M: Model, T: ColumnValue> Keys<M> for Column<M, T, Nullable> {}
     note = "avg, sum and percentile are of columns of numbers"
 )]
 pub trait Average: ColumnValue {
-    /// The type of averages and sums: a float, or a number with every digit for `i64`.
+    /// The type of averages and sums: a float, or a number with every digit for `i64` and
+    /// decimal numbers.
     type Result;
+}
+
+impl Average for i16 {
+    type Result = f64;
+}
+
+impl Average for f32 {
+    type Result = f64;
+}
+
+#[cfg(feature = "rust_decimal")]
+impl Average for crate::value::Decimal {
+    type Result = JsonNumber;
+}
+
+impl Average for JsonNumber {
+    type Result = Self;
 }
 
 impl Average for i32 {
@@ -115,14 +133,15 @@ impl<M: Model, T: Ordered, N> Column<M, T, N> {
 impl<M: Model, T: Average, N> Column<M, T, N> {
     /// The average, or `None` if there is no value. NULL is ignored.
     ///
-    /// That of `i64` is computed as PostgreSQL's `numeric`, and has all its digits.
+    /// That of `i64` and of decimal numbers is computed as PostgreSQL's `numeric`, and has all
+    /// its digits.
     pub fn avg(self) -> Aggregate<M, Option<T::Result>> {
         Aggregate::new(AggregateFunction::Avg, self.index())
     }
 
     /// The sum, or `None` if there is no value.
     ///
-    /// That of `i64` is exact. Others are floats, which are exact for whole numbers up to
+    /// That of `i64` and of decimal numbers is exact. Others are floats, which are exact for whole numbers up to
     /// 2^53.
     pub fn sum(self) -> Aggregate<M, Option<T::Result>> {
         Aggregate::new(AggregateFunction::Sum, self.index())
@@ -157,10 +176,12 @@ impl AggregateCall {
             AggregateFunction::Min => extreme("min", column),
             AggregateFunction::Max => extreme("max", column),
             AggregateFunction::Sum if is_exact(column) => {
-                return push_exact(column, format!("sum({name})"), terms);
+                push_exact(column, format!("sum({name})"), terms);
+                return Ok(());
             }
             AggregateFunction::Avg if is_exact(column) => {
-                return push_exact(column, average(&name), terms);
+                push_exact(column, average(&name), terms);
+                return Ok(());
             }
             AggregateFunction::Sum => scaled(column, format!("sum({name})::float8")),
             AggregateFunction::Avg => scaled(column, format!("avg({name})::float8")),
@@ -184,9 +205,11 @@ impl AggregateCall {
     }
 }
 
-/// Whether sums and averages of a column are exact: those of `bigint` are `numeric`.
+/// Whether sums and averages of a column are exact: those of `bigint` and `numeric` are
+/// `numeric`.
 fn is_exact(column: &ColumnDef) -> bool {
-    column.ty == ColumnType::Int8 && (column.scale - 1.0).abs() < f64::EPSILON
+    matches!(column.ty, ColumnType::Int8 | ColumnType::Numeric)
+        && (column.scale - 1.0).abs() < f64::EPSILON
 }
 
 /// The average as a `numeric`. PostgreSQL's `avg` has no fraction for numbers of 17 digits; a
@@ -195,31 +218,9 @@ fn average(number: &str) -> String {
     format!("sum({number}) * 1.0000000000000000 / nullif(count({number}), 0)")
 }
 
-/// Appends a `numeric`, which is read as text and ordered as a number.
-fn push_exact(column: &ColumnDef, term: String, terms: &mut Terms<'_>) -> Result<(), Error> {
-    terms.push(column, format!("({term})::text"));
-    if let Some(order) = terms.orders.last_mut() {
-        *order = term;
-    }
-    Ok(())
-}
-
-/// Reads a `numeric` from its text, without zeros at the end of a fraction.
-fn exact_number(cells: &mut Cells<'_>) -> Result<Option<JsonNumber>, sqlx::Error> {
-    let Some(text) = cells.nullable::<String>()? else {
-        return Ok(None);
-    };
-    let digits = match text.split_once('.') {
-        Some((whole, fraction)) => match fraction.trim_end_matches('0') {
-            "" => whole.to_owned(),
-            fraction => format!("{whole}.{fraction}"),
-        },
-        None => text,
-    };
-    let number = digits.parse();
-    number
-        .map(Some)
-        .map_err(|error| sqlx::Error::Decode(Box::new(error)))
+/// Appends a `numeric`, without zeros at the end of a fraction.
+fn push_exact(column: &ColumnDef, term: String, terms: &mut Terms<'_>) {
+    terms.push(column, format!("trim_scale(({term})::numeric)"));
 }
 
 /// Scales a number to the unit that the column has in Rust.
@@ -234,6 +235,10 @@ fn scaled(column: &ColumnDef, term: String) -> String {
 fn extreme(function: &str, column: &ColumnDef) -> String {
     match column.listed() {
         Some(listed) => format!("({listed})[{function}({})]", column.order_key()),
+        // PostgreSQL has no `min` of them. Their text has the same order.
+        None if column.ty == ColumnType::Uuid => {
+            format!("{function}({}::text COLLATE \"C\")::uuid", column.quoted())
+        }
         None => format!("{function}({})", column.quoted()),
     }
 }
@@ -262,19 +267,6 @@ impl<M: Model, T: ColumnValue> Selection<M> for Aggregate<M, Option<T>> {
     }
 }
 
-impl<M: Model> Selection<M> for Aggregate<M, Option<JsonNumber>> {
-    type Row = Option<JsonNumber>;
-
-    fn push(&self, terms: &mut Terms<'_>) -> Result<(), Error> {
-        self.call.push::<M>(terms)
-    }
-
-    fn read(&self, cells: &mut Cells<'_>) -> Result<Option<JsonNumber>, sqlx::Error> {
-        exact_number(cells)
-    }
-}
-
-impl<M: Model> Measures<M> for Aggregate<M, Option<JsonNumber>> {}
 impl<M: Model> Measures<M> for Aggregate<M, i64> {}
 impl<M: Model, T: ColumnValue> Measures<M> for Aggregate<M, Option<T>> {}
 

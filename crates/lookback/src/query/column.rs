@@ -1,13 +1,18 @@
 //! Typed columns: `Log::level().eq("error")`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use chrono::{DateTime, FixedOffset, Local, Utc};
 
 use crate::filter::{Comparison, Filter, JsonPath, Pattern, Relation, Test};
 use crate::model::{ColumnDef, Model};
 use crate::query::Order;
 use crate::value::{
-    Array, ColumnType, ColumnValue, Document, Ordered, Problem, Text, TextLike, Value,
+    Array, ArrayElement, Bytes, ColumnType, ColumnValue, Document, ErrorRate, Inet, Ordered,
+    Problem, Text, TextLike, Value,
 };
 
 /// A column of a model `M` with values of type `T`; `N` is [`Nullable`] if it can
@@ -28,8 +33,9 @@ pub enum NotNull {}
 #[derive(Clone, Copy, Debug)]
 pub enum Nullable {}
 
-/// A value that a filter compares with a column of `T`: a `T`, or a string if the
-/// column is stored as text.
+/// A value that a filter compares with a column of `T`: a `T` or a `&T`, a string if the
+/// column is stored as text, a time of another zone, a fraction for an
+/// [`ErrorRate`](crate::value::ErrorRate).
 #[diagnostic::on_unimplemented(
     message = "a column of `{T}` is not compared with `{Self}`",
     label = "give a `{T}` here",
@@ -50,10 +56,87 @@ impl<T: ColumnValue> Operand<T> for T {
     }
 }
 
+/// An operand by reference, such as the items of a list.
+impl<T: ColumnValue> Operand<T> for &T {
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        Ok(self.to_value().into_owned())
+    }
+}
+
 impl<T: TextLike> Operand<T> for &str {
     fn operand(self) -> Result<Value<'static>, Problem> {
         T::from_text(self).map(|value| value.to_value().into_owned())
     }
+}
+
+impl<T: TextLike> Operand<T> for &&str {
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        Operand::<T>::operand(*self)
+    }
+}
+
+impl Operand<String> for Cow<'_, str> {
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        Ok(Value::Text(Cow::Owned(self.into_owned())))
+    }
+}
+
+/// A fraction from 0 to 1.
+impl Operand<ErrorRate> for f64 {
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        ErrorRate::new(self)?.operand()
+    }
+}
+
+/// Operands that convert into the type of the column.
+macro_rules! converted {
+    ($($from:ty => $to:ty),+ $(,)?) => {$(
+        impl Operand<$to> for $from {
+            fn operand(self) -> Result<Value<'static>, Problem> {
+                Operand::<$to>::operand(<$to>::from(self))
+            }
+        }
+    )+};
+}
+
+converted! {
+    DateTime<Local> => DateTime<Utc>,
+    DateTime<FixedOffset> => DateTime<Utc>,
+    Ipv4Addr => IpAddr,
+    Ipv6Addr => IpAddr,
+    IpAddr => Inet,
+    &[u8] => Vec<u8>,
+    &[u8] => Bytes,
+    Vec<u8> => Bytes,
+}
+#[cfg(feature = "rust_decimal")]
+converted!(i64 => crate::value::Decimal);
+
+/// The elements of an array.
+impl<E: ArrayElement, O: Operand<E>, const N: usize> Operand<Vec<E>> for [O; N] {
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        array_of::<E, O>(self)
+    }
+}
+
+/// The elements of an array.
+impl<E: ArrayElement, O> Operand<Vec<E>> for &[O]
+where
+    for<'a> &'a O: Operand<E>,
+{
+    fn operand(self) -> Result<Value<'static>, Problem> {
+        array_of::<E, &O>(self)
+    }
+}
+
+fn array_of<E: ArrayElement, O: Operand<E>>(
+    items: impl IntoIterator<Item = O>,
+) -> Result<Value<'static>, Problem> {
+    let ColumnType::Array(element) = <Vec<E> as ColumnValue>::TYPE else {
+        unreachable!("`Vec` of an ArrayElement is an array");
+    };
+    let items: Result<Vec<_>, _> = items.into_iter().map(Operand::operand).collect();
+    Ok(Value::Array(element, items?))
 }
 
 impl<M: Model, T: ColumnValue, N> Column<M, T, N> {

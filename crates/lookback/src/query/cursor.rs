@@ -63,17 +63,22 @@ impl OrderKey {
         Ok(Self {
             sql: by.key(table, sql)?,
             nullable: by.is_nullable(table),
-            by,
             // Listed values have their own order: the key is the index in the list.
-            ty: if listed { ColumnType::Int4 } else { column.ty },
+            ty: match &by.target {
+                Some(_) => ColumnType::Float8,
+                None if listed => ColumnType::Int4,
+                None => column.ty,
+            },
             cast: if listed { None } else { column.cast },
+            by,
         })
     }
 
     /// Whether its values may be visible in a cursor.
     pub(super) fn is_visible(&self, table: &'static Table) -> bool {
         let column = self.by.def(table);
-        !column.hidden || column.role == ColumnRole::DeletedAt
+        // A distance is from a vector of the caller.
+        !column.hidden || column.role == ColumnRole::DeletedAt || self.by.target.is_some()
     }
 
     /// The name of the key beside the columns of a row.

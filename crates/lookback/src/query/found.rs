@@ -80,7 +80,7 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Returns records in order, as hits without reasons.
     async fn hits_in_order(&self, session: &mut Session<'_>) -> Result<Hits<M>, Error> {
-        let page = self.list_ordered(session, &self.whole()).await?;
+        let page = self.list_ordered(session.conn(), &self.whole()).await?;
         Ok(Hits {
             data: page.data.into_iter().map(unexplained).collect(),
             folded: None,
@@ -101,7 +101,10 @@ impl<M: Model> QueryBuilder<M> {
         let about = self.about()?;
         let mut session = db.limited(self.timeout).await?;
         let page = match &about {
-            PageSource::Ordered(query) => query.list_ordered(session.session(), shape).await,
+            PageSource::Ordered(query) if query.is_by_distance() => {
+                query.list_nearest(session.whole(), shape).await
+            }
+            PageSource::Ordered(query) => query.list_ordered(session.conn(), shape).await,
             PageSource::Found(query, target) => {
                 query.page_found(session.whole(), target, shape).await
             }

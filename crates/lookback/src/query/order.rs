@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::QueryBuilder;
+use super::nearest::Target;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::filter::{FieldPath, field_path, split_field};
@@ -19,9 +20,11 @@ pub struct Order<M> {
 }
 
 /// One column of an order, for any model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct OrderBy {
     pub(super) field: FieldPath,
+    /// Orders by the distance from it, and not by the value.
+    pub(super) target: Option<Target>,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
 }
@@ -31,6 +34,7 @@ impl<M> Order<M> {
         Self {
             by: OrderBy {
                 field: FieldPath::of_column(column),
+                target: None,
                 descending,
                 nulls_first: false,
             },
@@ -75,6 +79,7 @@ impl<M: Model> Order<M> {
         let order = Self {
             by: OrderBy {
                 field: field_path(M::TABLE, name)?,
+                target: None,
                 descending,
                 nulls_first: false,
             },
@@ -95,7 +100,10 @@ impl<M: Model> Order<M> {
 impl OrderBy {
     /// Formats the order as text, which [`Order::parse`] reads.
     pub(super) fn to_text(&self, table: &'static Table) -> String {
-        let name = self.field.to_text(self.def(table));
+        let mut name = self.field.to_text(self.def(table));
+        if let Some(target) = &self.target {
+            name.push_str(&target.to_text());
+        }
         let minus = if self.descending { "-" } else { "" };
         if self.nulls_first {
             format!("{minus}{name}__{NULLS_FIRST}")
@@ -110,7 +118,9 @@ impl OrderBy {
 
     /// The value that records are ordered by, in SQL.
     pub(super) fn key(&self, table: &'static Table, sql: &mut Sql) -> Result<String, Error> {
-        if self.field.is_in_json() {
+        if let Some(target) = &self.target {
+            target.sql(table, self.def(table), sql)
+        } else if self.field.is_in_json() {
             self.field.json_value(table, sql)
         } else {
             Ok(self.def(table).order_key())
@@ -119,7 +129,8 @@ impl OrderBy {
 
     /// Whether the value may be NULL.
     pub(super) fn is_nullable(&self, table: &'static Table) -> bool {
-        self.field.is_in_json() || self.def(table).nullable
+        // `nearest_to` leaves out records without a vector.
+        self.target.is_none() && (self.field.is_in_json() || self.def(table).nullable)
     }
 
     /// The direction in `ORDER BY`. It omits the place of NULL for a column that
@@ -140,6 +151,7 @@ impl OrderBy {
     pub(super) fn reversed(self) -> Self {
         Self {
             field: self.field,
+            target: self.target,
             descending: !self.descending,
             nulls_first: !self.nulls_first,
         }
@@ -157,6 +169,7 @@ impl<M: Model> QueryBuilder<M> {
             Some(at) => order.truncate(at + 1),
             None => order.push(OrderBy {
                 field: FieldPath::of_column(id),
+                target: None,
                 descending: true,
                 nulls_first: false,
             }),

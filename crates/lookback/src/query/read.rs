@@ -8,6 +8,7 @@ use sqlx::{PgConnection, Row as _, ValueRef as _};
 
 use super::create::not_found;
 use super::cursor::{self, Cursor, OrderKey, PageStart};
+use super::nearest::begin_scan;
 use super::order::OrderBy;
 use super::select::{Shape, WholeRecords};
 use super::{Count, DEFAULT_LIMIT, MAX_LIMIT, Page, QueryBuilder, Total};
@@ -16,7 +17,7 @@ use crate::db::{Db, Session};
 use crate::error::Error;
 use crate::model::{ColumnRole, Model};
 use crate::value::Hidden;
-use crate::value::{ColumnValue, Json, Shown};
+use crate::value::{ColumnValue, Json};
 
 impl<M: Model> QueryBuilder<M> {
     /// Reads the record with this id.
@@ -193,19 +194,33 @@ impl<M: Model> QueryBuilder<M> {
     /// the same moment.
     pub(super) async fn list_ordered<S: Shape<M>>(
         &self,
-        session: &mut Session<'_>,
+        conn: &mut PgConnection,
         shape: &S,
     ) -> Result<Page<S::Row>, Error> {
-        let fenced = self.is_fenced(session.conn()).await?;
-        let resolved = self.resolved(session.conn()).await?;
+        let fenced = self.is_fenced(conn).await?;
+        let resolved = self.resolved(conn).await?;
         let rows = resolved
             .as_ref()
             .unwrap_or(self)
             .list_statement(shape, fenced)?
-            .fetch_all(session.conn())
+            .fetch_all(conn)
             .await
             .map_err(|error| Error::from_driver(M::TABLE, error))?;
         self.page_of_rows(shape, &rows)
+    }
+
+    /// Reads a page in the order of a distance.
+    pub(super) async fn list_nearest<S: Shape<M>>(
+        &self,
+        session: &mut Session<'_>,
+        shape: &S,
+    ) -> Result<Page<S::Row>, Error> {
+        let mut settings = begin_scan(session.conn()).await?;
+        let page = self.list_ordered(settings.conn(), shape).await;
+        let (_, ended) = settings.end().await;
+        let page = page?;
+        ended?;
+        Ok(page)
     }
 
     /// Returns the query with a start that has all values of its cursor; `None` if this one
@@ -439,12 +454,9 @@ pub fn read_nullable<T: ColumnValue>(row: &PgRow, name: &str) -> Result<Option<T
 /// # Errors
 ///
 /// As [`read`].
-pub fn read_json<T: ColumnValue + serde::Serialize>(
-    row: &PgRow,
-    name: &str,
-) -> Result<Json, sqlx::Error> {
+pub fn read_json<T: ColumnValue>(row: &PgRow, name: &str) -> Result<Json, sqlx::Error> {
     let value: T = read(row, name)?;
-    Json::from_serialize(&Shown(&value)).map_err(|error| undecodable(name, error.into()))
+    Ok(value.to_json().into_owned())
 }
 
 /// Reads a hidden column, which may be missing from the row; used by generated

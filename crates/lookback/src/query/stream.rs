@@ -133,6 +133,14 @@ impl<M: Model> QueryBuilder<M> {
                 "cannot be combined with a stream; list similar records page by page",
             ));
         }
+        if self.is_by_distance() {
+            // A scan of a vector index ends after a number of rows.
+            return Err(Error::invalid_field(
+                table.name,
+                "nearest_to",
+                "cannot be combined with a stream; list the nearest records page by page",
+            ));
+        }
         self.check_no_if_updated_at("a stream")?;
         // The server counts until the last row is sent.
         self.check_no_timeout("a stream, which takes as long as its reader")?;

@@ -3,11 +3,11 @@
 //! The format is that of `array_send` in PostgreSQL's source
 //! (`utils/adt/arrayfuncs.c`).
 
-use chrono::{DateTime, Utc};
-use sqlx::Postgres;
+use std::borrow::Cow;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgValueFormat, PgValueRef};
+use sqlx::postgres::PgArgumentBuffer;
 
 use super::{ColumnType, ColumnValue, Json, Problem, Value};
 
@@ -17,17 +17,10 @@ use super::{ColumnType, ColumnValue, Json, Problem, Value};
 /// one dimension and no null elements.
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold an array of `{Self}`",
-    note = "arrays are of String, i32, i64, f64, bool, DateTime<Utc>, or an enum with \
-            #[derive(ColumnEnum)] that is stored as text; for anything else take Json"
+    note = "arrays are of every type of a column except Json, vectors, arrays, and enums that are \
+            an enum type of PostgreSQL; for anything else take Json"
 )]
-pub trait ArrayElement: ColumnValue + PgHasArrayType {
-    /// Decodes an element from PostgreSQL's binary format.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are not a value of this type.
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError>;
-}
+pub trait ArrayElement: ColumnValue {}
 
 /// A column value that is an array.
 #[diagnostic::on_unimplemented(
@@ -41,42 +34,6 @@ pub trait Array: ColumnValue {
 
 impl<T: ArrayElement> Array for Vec<T> {
     type Element = T;
-}
-
-impl ArrayElement for bool {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        Ok(<[u8; 1]>::try_from(bytes)? != [0])
-    }
-}
-
-impl ArrayElement for i32 {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        Ok(Self::from_be_bytes(bytes.try_into()?))
-    }
-}
-
-impl ArrayElement for i64 {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        Ok(Self::from_be_bytes(bytes.try_into()?))
-    }
-}
-
-impl ArrayElement for f64 {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        Ok(Self::from_be_bytes(bytes.try_into()?))
-    }
-}
-
-impl ArrayElement for String {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        Ok(std::str::from_utf8(bytes)?.to_owned())
-    }
-}
-
-impl ArrayElement for DateTime<Utc> {
-    fn from_binary(bytes: &[u8]) -> Result<Self, BoxDynError> {
-        super::StoredTime::from_binary(bytes).map(super::StoredTime::time)
-    }
 }
 
 struct Of<T>(T);
@@ -94,14 +51,11 @@ impl<T: ArrayElement> ColumnValue for Vec<T> {
         Value::Array(Of::<T>::TYPE, items)
     }
 
-    fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        if value.format() != PgValueFormat::Binary {
-            return <Self as sqlx::Decode<'_, Postgres>>::decode(value);
+    fn from_value(value: Value<'_>) -> Result<Self, Problem> {
+        match value {
+            Value::Array(_, items) => items.into_iter().map(T::from_value).collect(),
+            other => Err(other.mismatch(Self::TYPE)),
         }
-        elements(value.as_bytes()?)?
-            .into_iter()
-            .map(T::from_binary)
-            .collect()
     }
 
     /// Parses a JSON array. The lists of filters are parsed item by item
@@ -124,6 +78,14 @@ impl<T: ArrayElement> ColumnValue for Vec<T> {
                 .map_err(|problem| Problem::new(format!("element {index} {problem}"))),
         };
         items.into_iter().enumerate().map(read).collect()
+    }
+
+    fn to_json(&self) -> Cow<'_, Json> {
+        Cow::Owned(
+            self.iter()
+                .map(|item| item.to_json().into_owned())
+                .collect(),
+        )
     }
 }
 
@@ -156,20 +118,11 @@ pub(super) fn encode(
     Ok(IsNull::No)
 }
 
-/// Returns the OID of a built-in type, which is fixed (`pg_type.dat` in
-/// PostgreSQL).
+/// Returns the OID of the type of elements.
 fn oid(element: &ColumnType) -> Result<u32, BoxDynError> {
-    match element {
-        ColumnType::Bool => Ok(16),
-        ColumnType::Bytea => Ok(17),
-        ColumnType::Int8 => Ok(20),
-        ColumnType::Int4 => Ok(23),
-        ColumnType::Text => Ok(25),
-        ColumnType::Float8 => Ok(701),
-        ColumnType::Timestamptz => Ok(1184),
-        ColumnType::Jsonb => Ok(3802),
-        other => Err(format!("arrays of {} are not supported", other.sql()).into()),
-    }
+    element
+        .oid()
+        .ok_or_else(|| format!("arrays of {} are not supported", element.sql()).into())
 }
 
 /// Splits the binary form of an array into the bytes of each element.
@@ -199,6 +152,39 @@ pub(super) fn elements(bytes: &[u8]) -> Result<Vec<&[u8]>, BoxDynError> {
         let length = usize::try_from(number(take(4)?)?)
             .map_err(|_| format!("element {index} of the array is null"))?;
         items.push(take(length)?);
+    }
+    Ok(items)
+}
+
+/// Splits the text of an array of one dimension, such as `{a,"b c"}`, into the text of each
+/// element.
+pub(super) fn elements_of_text(text: &str) -> Result<Vec<String>, BoxDynError> {
+    let inside = text
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or("the text of an array has no braces")?;
+    let (mut items, mut item) = (Vec::new(), String::new());
+    let (mut is_quoted, mut was_quoted) = (false, false);
+    let mut letters = inside.chars();
+    let mut end = |item: &mut String, was_quoted: &mut bool| -> Result<(), BoxDynError> {
+        if !*was_quoted && item.eq_ignore_ascii_case("null") {
+            return Err(format!("element {} of the array is null", items.len()).into());
+        }
+        *was_quoted = false;
+        items.push(std::mem::take(item));
+        Ok(())
+    };
+    while let Some(c) = letters.next() {
+        match c {
+            '"' => (is_quoted, was_quoted) = (!is_quoted, true),
+            '\\' => item.extend(letters.next()),
+            ',' if !is_quoted => end(&mut item, &mut was_quoted)?,
+            '{' if !is_quoted => return Err("only arrays of one dimension are read".into()),
+            c => item.push(c),
+        }
+    }
+    if !inside.is_empty() {
+        end(&mut item, &mut was_quoted)?;
     }
     Ok(items)
 }

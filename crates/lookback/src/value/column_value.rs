@@ -2,37 +2,55 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::Postgres;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, TimeDelta, Utc};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgValueRef;
+use sqlx::postgres::types::PgInterval;
 
-use super::{ColumnType, Json, Problem, StoredTime, Value, time};
+use super::{
+    ArrayElement, Cidr, ColumnType, Inet, Json, JsonNumber, Problem, Value, calendar, interval,
+    numeric, shown, time,
+};
 
 /// A Rust type that a column can store; `Option` makes the column nullable.
 ///
-/// Implemented for `bool`, `i32`, `i64`, `f64`, `String`, [`DateTime<Utc>`], [`Json`],
-/// [`Bytes`](crate::value::Bytes), [`Embedding`](crate::embedding::Embedding),
-/// [`ErrorRate`](crate::value::ErrorRate), and `Vec` of an
-/// [`ArrayElement`](crate::value::ArrayElement). `#[derive(ColumnEnum)]` implements it for your
-/// own enums.
+/// The guide page "Models" lists the types that implement it. `#[derive(ColumnEnum)]`
+/// implements it for your own enums. A type of your own needs `TYPE`, `to_value` and
+/// `from_value`; the other methods follow from them.
+///
+/// ```
+/// use lookback::value::{ColumnType, ColumnValue, Problem, Value};
+///
+/// /// An amount of money in cents.
+/// #[derive(Clone, Debug, PartialEq)]
+/// struct Cents(i64);
+///
+/// impl ColumnValue for Cents {
+///     const TYPE: ColumnType = ColumnType::Int8;
+///
+///     fn to_value(&self) -> Value<'_> {
+///         Value::Int8(self.0)
+///     }
+///
+///     fn from_value(value: Value<'_>) -> Result<Self, Problem> {
+///         i64::from_value(value).map(Self)
+///     }
+/// }
+///
+/// assert_eq!(Cents::from_text("250"), Ok(Cents(250)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a column cannot hold `{Self}`",
     label = "not the type of a column",
-    note = "columns hold bool, i32, i64, f64, String, DateTime<Utc>, Json, Bytes, Embedding, \
-            a Vec of one of the first six, or an enum with #[derive(ColumnEnum)]; Option<T> makes a column nullable and \
-            Hidden<T> hides it"
+    note = "columns hold bool, numbers, String, times and dates, addresses, Json, bytes, vectors, \
+            a Vec of them, or an enum with #[derive(ColumnEnum)]: the guide page Models lists the \
+            types, and the features of some; Option<T> makes a column nullable and Hidden<T> \
+            hides it"
 )]
-pub trait ColumnValue:
-    Sized
-    + Clone
-    + Send
-    + Sync
-    + Unpin
-    + 'static
-    + sqlx::Type<Postgres>
-    + for<'r> sqlx::Decode<'r, Postgres>
-{
+pub trait ColumnValue: Sized + Clone + Send + Sync + Unpin + 'static {
     /// The PostgreSQL type.
     const TYPE: ColumnType;
 
@@ -48,13 +66,21 @@ pub trait ColumnValue:
     /// Returns the value as it is stored.
     fn to_value(&self) -> Value<'_>;
 
-    /// Decodes the value that the database sent.
+    /// Converts a stored value.
     ///
     /// # Errors
     ///
     /// The value has another type, or the Rust type cannot represent it.
+    fn from_value(value: Value<'_>) -> Result<Self, Problem>;
+
+    /// Decodes the value that the database sent, which is not NULL.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_value`](Self::from_value).
     fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        <Self as sqlx::Decode<'_, Postgres>>::decode(value)
+        let value = Value::from_database(value, Self::TYPE)?;
+        Ok(Self::from_value(value)?)
     }
 
     /// Parses the value from text, as in filters in a URL or on a command line.
@@ -62,14 +88,28 @@ pub trait ColumnValue:
     /// # Errors
     ///
     /// The text is not a value of this type. The error states the expected form.
-    fn from_text(text: &str) -> Result<Self, Problem>;
+    fn from_text(text: &str) -> Result<Self, Problem> {
+        Self::from_value(Value::from_text(Self::TYPE, text)?)
+    }
 
     /// Reads the value from JSON.
     ///
     /// # Errors
     ///
     /// The JSON is not a value of this type. The error states the expected form.
-    fn from_json(json: Json) -> Result<Self, Problem>;
+    fn from_json(json: Json) -> Result<Self, Problem> {
+        Self::from_value(Value::from_json(Self::TYPE, json)?)
+    }
+
+    /// Converts the value to JSON, which [`from_json`](Self::from_json) reads.
+    ///
+    /// Infinite times, `NaN` and infinite numbers are strings, as in the JSON of PostgreSQL.
+    fn to_json(&self) -> Cow<'_, Json> {
+        match self.to_value() {
+            Value::Jsonb(json) => json,
+            value => Cow::Owned(shown::json_of(&value)),
+        }
+    }
 
     /// Formats a stored value as text that [`from_text`](Self::from_text) parses.
     fn text_of(value: &Value<'_>) -> String {
@@ -111,156 +151,131 @@ pub trait Document: ColumnValue {}
 
 impl TextLike for String {}
 impl Text for String {}
-impl Ordered for String {}
-impl Ordered for i32 {}
-impl Ordered for i64 {}
-impl Ordered for f64 {}
-impl Ordered for DateTime<Utc> {}
 impl Document for Json {}
 
-impl ColumnValue for bool {
-    const TYPE: ColumnType = ColumnType::Bool;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Bool(*self)
-    }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        match text {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(Problem::unreadable(text, "true or false")),
-        }
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        json.as_bool()
-            .ok_or_else(|| Problem::wrong_json(&json, "true or false"))
-    }
-}
-
-macro_rules! integer {
-    ($ty:ty, $column:ident, $expected:literal) => {
+/// Implements [`ColumnValue`] for a type that one kind of [`Value`] holds. `$to` converts
+/// a reference to what the value holds, `$from` converts back, and may fail.
+macro_rules! column_value {
+    ($ty:ty, $kind:ident, |$value:ident| $to:expr, |$stored:ident| $from:expr) => {
         impl ColumnValue for $ty {
-            const TYPE: ColumnType = ColumnType::$column;
+            const TYPE: ColumnType = ColumnType::$kind;
 
             fn to_value(&self) -> Value<'_> {
-                Value::$column(*self)
+                let $value = self;
+                Value::$kind($to)
             }
 
-            fn from_text(text: &str) -> Result<Self, Problem> {
-                text.parse()
-                    .map_err(|_| Problem::unreadable(text, $expected))
-            }
-
-            fn from_json(json: Json) -> Result<Self, Problem> {
-                let expected = $expected;
-                match &json {
-                    Json::Number(number) => number
-                        .to_string()
-                        .parse()
-                        .map_err(|_| Problem::wrong_json(&json, expected)),
-                    _ => Err(Problem::wrong_json(&json, expected)),
+            fn from_value(value: Value<'_>) -> Result<Self, Problem> {
+                match value {
+                    Value::$kind($stored) => $from,
+                    other => Err(other.mismatch(Self::TYPE)),
                 }
             }
         }
     };
 }
+pub(super) use column_value;
 
-integer!(i32, Int4, "a whole number from -2147483648 to 2147483647");
-integer!(i64, Int8, "a whole number of 64 bits");
-
-impl ColumnValue for f64 {
-    const TYPE: ColumnType = ColumnType::Float8;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Float8(*self)
-    }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        // A number with digits is not infinite, but too large.
-        let is_word = !text.contains(|c: char| c.is_ascii_digit());
-        text.parse()
-            .ok()
-            .filter(|number: &Self| number.is_finite() || is_word)
-            .ok_or_else(|| Problem::unreadable(text, "a number"))
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        json.as_f64()
-            .filter(|number| number.is_finite())
-            .ok_or_else(|| Problem::wrong_json(&json, "a number"))
-    }
+macro_rules! implement {
+    ($trait:ident: $($ty:ty),+ $(,)?) => {
+        $(impl $trait for $ty {})+
+    };
 }
+pub(super) use implement;
 
-impl ColumnValue for String {
-    const TYPE: ColumnType = ColumnType::Text;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Text(Cow::Borrowed(self))
+column_value!(bool, Bool, |value| *value, |stored| Ok(stored));
+column_value!(i16, Int2, |value| *value, |stored| Ok(stored));
+column_value!(i32, Int4, |value| *value, |stored| Ok(stored));
+column_value!(i64, Int8, |value| *value, |stored| Ok(stored));
+column_value!(f32, Float4, |value| *value, |stored| Ok(stored));
+column_value!(f64, Float8, |value| *value, |stored| Ok(stored));
+column_value!(
+    String,
+    Text,
+    |value| Cow::Borrowed(value.as_str()),
+    |stored| Ok(stored.into_owned())
+);
+column_value!(
+    JsonNumber,
+    Numeric,
+    |value| {
+        // A number that is too large stays as it is: the check of the record rejects it.
+        let text = numeric::normalized(value.as_str());
+        text.unwrap_or_else(|| value.as_str().to_owned()).into()
+    },
+    |stored| stored
+        .parse()
+        .map_err(|_| { Problem::new(format!("{stored} is not a finite number")) })
+);
+column_value!(
+    NaiveDate,
+    Date,
+    |value| calendar::days_of(*value),
+    |stored| Ok(calendar::date(stored))
+);
+column_value!(
+    NaiveTime,
+    Time,
+    |value| calendar::microseconds_of_day(*value),
+    |stored| Ok(calendar::time_of_day(stored))
+);
+column_value!(
+    NaiveDateTime,
+    Timestamp,
+    |value| calendar::microseconds_of(*value),
+    |stored| Ok(calendar::timestamp(stored))
+);
+column_value!(
+    DateTime<Utc>,
+    Timestamptz,
+    |value| to_microseconds(*value),
+    |stored| Ok(stored)
+);
+column_value!(PgInterval, Interval, |value| *value, |stored| Ok(stored));
+column_value!(
+    TimeDelta,
+    Interval,
+    |value| interval::of_delta(*value),
+    |stored| interval::to_delta(stored)
+);
+column_value!(
+    Duration,
+    Interval,
+    |value| interval::of_duration(*value),
+    |stored| {
+        let length = interval::to_delta(stored)?.to_std();
+        length.map_err(|_| Problem::new(format!("{} is negative", interval::text(&stored))))
     }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        Ok(text.to_owned())
+);
+column_value!(IpAddr, Inet, |value| (*value).into(), |stored| {
+    if Inet::from(stored.address()) == stored {
+        Ok(stored.address())
+    } else {
+        Err(Problem::new(format!(
+            "{stored} is an address with a prefix; read it as an Inet"
+        )))
     }
+});
+column_value!(Inet, Inet, |value| *value, |stored| Ok(stored));
+column_value!(Cidr, Cidr, |value| *value, |stored| Ok(stored));
+column_value!(Json, Jsonb, |value| Cow::Borrowed(value), |stored| Ok(
+    stored.into_owned()
+));
+column_value!(
+    Vec<u8>,
+    Bytea,
+    |value| Cow::Borrowed(value.as_slice()),
+    |stored| Ok(stored.into_owned())
+);
 
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        match json {
-            Json::String(text) => Ok(text),
-            other => Err(Problem::wrong_json(&other, "a string")),
-        }
-    }
-}
-
-impl ColumnValue for DateTime<Utc> {
-    const TYPE: ColumnType = ColumnType::Timestamptz;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Timestamptz(to_microseconds(*self))
-    }
-
-    fn from_database(value: PgValueRef<'_>) -> Result<Self, BoxDynError> {
-        <StoredTime as sqlx::Decode<'_, Postgres>>::decode(value).map(StoredTime::time)
-    }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        const EXPECTED: &str = "a time with its zone, such as 2026-01-31T08:30:00Z";
-        time::from_text(text).ok_or_else(|| {
-            if time::from_text(&format!("{text}Z")).is_some() {
-                return Problem::new(format!(
-                    "`{text}` has no time zone; write {text}Z for UTC, or an offset such as +01:00"
-                ));
-            }
-            Problem::unreadable(text, EXPECTED)
-        })
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        match &json {
-            Json::String(text) => Self::from_text(text),
-            _ => Err(Problem::wrong_json(
-                &json,
-                "a time with its zone, such as \"2026-01-31T08:30:00Z\"",
-            )),
-        }
-    }
-}
-
-impl ColumnValue for Json {
-    const TYPE: ColumnType = ColumnType::Jsonb;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Jsonb(Cow::Borrowed(self))
-    }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        text.parse().map_err(|_| Problem::unreadable(text, "JSON"))
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        Ok(json)
-    }
-}
+implement!(
+    Ordered: String, i16, i32, i64, f32, f64, JsonNumber, NaiveDate, NaiveTime, NaiveDateTime, DateTime<Utc>,
+    PgInterval, TimeDelta, Duration, IpAddr, Inet, Cidr
+);
+implement!(
+    ArrayElement: bool, String, i16, i32, i64, f32, f64, JsonNumber, NaiveDate, NaiveTime, NaiveDateTime,
+    DateTime<Utc>, PgInterval, TimeDelta, Duration, IpAddr, Inet, Cidr, Vec<u8>
+);
 
 /// Truncates a time to whole microseconds, the precision of PostgreSQL.
 pub(crate) fn to_microseconds(time: DateTime<Utc>) -> DateTime<Utc> {

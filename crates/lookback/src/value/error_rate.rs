@@ -1,10 +1,9 @@
 //! The share of requests that failed.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use sqlx::Postgres;
-
-use crate::value::{ColumnType, ColumnValue, Json, Ordered, Problem, Value};
+use crate::value::{ColumnType, ColumnValue, Json, Ordered, Problem, Value, json_of_float};
 
 /// The share of requests that ended in an error.
 ///
@@ -91,6 +90,10 @@ impl ColumnValue for ErrorRate {
         Value::Int4(self.0)
     }
 
+    fn from_value(value: Value<'_>) -> Result<Self, Problem> {
+        i32::from_value(value).map(Self)
+    }
+
     fn from_text(text: &str) -> Result<Self, Problem> {
         text.parse()
             .map_err(|_| Problem::unreadable(text, "a fraction from 0 to 1"))
@@ -103,6 +106,10 @@ impl ColumnValue for ErrorRate {
             .and_then(Self::new)
     }
 
+    fn to_json(&self) -> Cow<'_, Json> {
+        Cow::Owned(json_of_float(self.fraction()))
+    }
+
     fn text_of(value: &Value<'_>) -> String {
         match value {
             Value::Int4(per_million) => Self(*per_million).to_string(),
@@ -112,15 +119,3 @@ impl ColumnValue for ErrorRate {
 }
 
 impl Ordered for ErrorRate {}
-
-impl sqlx::Type<Postgres> for ErrorRate {
-    fn type_info() -> sqlx::postgres::PgTypeInfo {
-        <i32 as sqlx::Type<Postgres>>::type_info()
-    }
-}
-
-impl<'r> sqlx::Decode<'r, Postgres> for ErrorRate {
-    fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
-        <i32 as sqlx::Decode<'r, Postgres>>::decode(value).map(Self)
-    }
-}

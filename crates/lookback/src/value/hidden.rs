@@ -5,9 +5,9 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use sqlx::Postgres;
 
-use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
+use super::column_value::{column_value, implement};
+use crate::value::{ArrayElement, ColumnType, ColumnValue, Problem, Value};
 
 /// A column value that a query reads only on request, and that is never shown.
 ///
@@ -105,6 +105,12 @@ impl From<Vec<u8>> for Bytes {
     }
 }
 
+impl From<&[u8]> for Bytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bytes({} bytes)", self.0.len())
@@ -117,36 +123,10 @@ impl serde::Serialize for Bytes {
     }
 }
 
-impl ColumnValue for Bytes {
-    const TYPE: ColumnType = ColumnType::Bytea;
-
-    fn to_value(&self) -> Value<'_> {
-        Value::Bytea(Cow::Borrowed(&self.0))
-    }
-
-    fn from_text(text: &str) -> Result<Self, Problem> {
-        BASE64
-            .decode(text)
-            .map(Self)
-            .map_err(|_| Problem::unreadable(text, "bytes in base64"))
-    }
-
-    fn from_json(json: Json) -> Result<Self, Problem> {
-        match json {
-            Json::String(text) => Self::from_text(&text),
-            other => Err(Problem::wrong_json(&other, "a string of base64")),
-        }
-    }
-}
-
-impl sqlx::Type<Postgres> for Bytes {
-    fn type_info() -> sqlx::postgres::PgTypeInfo {
-        <[u8] as sqlx::Type<Postgres>>::type_info()
-    }
-}
-
-impl<'r> sqlx::Decode<'r, Postgres> for Bytes {
-    fn decode(value: sqlx::postgres::PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
-        <Vec<u8> as sqlx::Decode<'r, Postgres>>::decode(value).map(Self)
-    }
-}
+column_value!(
+    Bytes,
+    Bytea,
+    |value| Cow::Borrowed(value.0.as_slice()),
+    |stored| Ok(Self(stored.into_owned()))
+);
+implement!(ArrayElement: Bytes);

@@ -209,6 +209,12 @@ impl Json {
         parse::parse_bytes(bytes)
     }
 
+    /// Parses the text of a stored document, of any depth: levels below those that are read
+    /// are a string.
+    pub(crate) fn from_stored(bytes: &[u8]) -> Result<Self, JsonError> {
+        parse::parse_stored(bytes)
+    }
+
     /// Serializes a value as JSON.
     ///
     /// # Errors
@@ -301,6 +307,7 @@ from! {
     u64 => |value| Self::Number(value.into()),
     JsonNumber => |value| Self::Number(value),
     &str => |value| Self::String(value.to_owned()),
+    &String => |value| Self::String(value.clone()),
     String => |value| Self::String(value),
     JsonMap => |value| Self::Object(value),
 }
@@ -332,13 +339,6 @@ impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Json {
                 .map(|(key, value)| (key.into(), value.into()))
                 .collect(),
         )
-    }
-}
-
-/// Converts a value; `None` becomes `null`.
-impl<T: Into<Self>> From<Option<T>> for Json {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
     }
 }
 

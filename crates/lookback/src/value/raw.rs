@@ -1,53 +1,14 @@
 //! Values as stored, independent of the Rust type of their column.
 //!
-//! They are read from a row by the type in the database, and kept as JSON in a
-//! cursor.
+//! They are kept as JSON in a cursor.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chrono::{DateTime, Utc};
-use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgRow, PgValueRef};
-use sqlx::{Decode, Postgres, Row as _, ValueRef as _};
+use sqlx::postgres::types::PgInterval;
 
-use super::{
-    ArrayElement, ColumnType, ColumnValue as _, Json, JsonNumber, StoredTime, Value, time,
-};
+use super::{ColumnType, Json, JsonNumber, StoredTime, Value, numeric, parse, text_of, time};
 
 impl Value<'static> {
-    /// Reads a column of this type from a row.
-    pub(crate) fn read(row: &PgRow, name: &str, ty: ColumnType) -> Result<Self, sqlx::Error> {
-        fn decode<'r, T: Decode<'r, Postgres>>(value: PgValueRef<'r>) -> Result<T, BoxDynError> {
-            T::decode(value)
-        }
-        let value = row.try_get_raw(name)?;
-        if value.is_null() {
-            return Ok(Self::Null);
-        }
-        let read = match ty {
-            ColumnType::Bool => decode(value).map(Self::Bool),
-            ColumnType::Int4 => decode(value).map(Self::Int4),
-            ColumnType::Int8 => decode(value).map(Self::Int8),
-            ColumnType::Float8 => decode(value).map(Self::Float8),
-            ColumnType::Text | ColumnType::Enum(_) => {
-                decode::<String>(value).map(|text| Self::Text(text.into()))
-            }
-            ColumnType::Timestamptz => DateTime::<Utc>::from_database(value).map(Self::Timestamptz),
-            ColumnType::Jsonb => {
-                decode::<Json>(value).map(|json| Self::Jsonb(std::borrow::Cow::Owned(json)))
-            }
-            ColumnType::Bytea => decode::<Vec<u8>>(value).map(|bytes| Self::Bytea(bytes.into())),
-            ColumnType::Vector(_) => {
-                decode::<pgvector::Vector>(value).map(|vector| Self::Vector(vector.to_vec().into()))
-            }
-            ColumnType::Array(element) => read_array(value, element),
-        };
-        read.map_err(|source| sqlx::Error::ColumnDecode {
-            index: name.to_owned(),
-            source,
-        })
-    }
-
     /// Parses the output of [`Value::to_raw_json`] for a value of this type.
     pub(crate) fn from_raw_json(json: &Json, ty: ColumnType) -> Option<Self> {
         match json.as_array()?.as_slice() {
@@ -70,6 +31,29 @@ impl Value<'static> {
                 .and_then(|number| i32::try_from(number).ok())
                 .map(Self::Int4),
             ColumnType::Int8 => value.as_i64().map(Self::Int8),
+            ColumnType::Int2 => value
+                .as_i64()
+                .and_then(|number| number.try_into().ok())
+                .map(Self::Int2),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it was a number of 32 bits"
+            )]
+            ColumnType::Float4 => number(value).map(|number| Self::Float4(number as f32)),
+            ColumnType::Numeric => value
+                .as_str()
+                .and_then(numeric::normalized)
+                .map(|number| Self::Numeric(number.into())),
+            ColumnType::Uuid => value.as_str().and_then(parse::uuid).map(Self::Uuid),
+            ColumnType::Date => value
+                .as_i64()
+                .and_then(|days| days.try_into().ok())
+                .map(Self::Date),
+            ColumnType::Time => value.as_i64().map(Self::Time),
+            ColumnType::Timestamp => value.as_i64().map(Self::Timestamp),
+            ColumnType::Interval => interval(value).map(Self::Interval),
+            ColumnType::Inet => value.as_str()?.parse().ok().map(Self::Inet),
+            ColumnType::Cidr => value.as_str()?.parse().ok().map(Self::Cidr),
             ColumnType::Float8 => number(value).map(Self::Float8),
             ColumnType::Text | ColumnType::Enum(_) => value
                 .as_str()
@@ -86,16 +70,8 @@ impl Value<'static> {
                 .as_str()
                 .and_then(|text| BASE64.decode(text).ok())
                 .map(|bytes| Self::Bytea(bytes.into())),
-            ColumnType::Vector(dimensions) => {
-                #[allow(clippy::cast_possible_truncation, reason = "vectors are of f32")]
-                let numbers: Option<Vec<f32>> = value
-                    .as_array()?
-                    .iter()
-                    .map(|item| number(item).map(|number| number as f32))
-                    .collect();
-                numbers
-                    .filter(|numbers| numbers.len() == usize::from(dimensions))
-                    .map(|numbers| Self::Vector(numbers.into()))
+            ColumnType::Vector(_) | ColumnType::HalfVector(_) => {
+                Self::from_json(ty, value.clone()).ok()
             }
             ColumnType::Array(element) => {
                 let items = value.as_array()?.iter();
@@ -107,27 +83,16 @@ impl Value<'static> {
     }
 }
 
-fn read_array(
-    value: PgValueRef<'_>,
-    element: &'static ColumnType,
-) -> Result<Value<'static>, BoxDynError> {
-    fn of<T: ArrayElement>(value: PgValueRef<'_>) -> Result<Value<'static>, BoxDynError> {
-        Vec::<T>::from_database(value).map(|items| items.to_value().into_owned())
-    }
-    match element {
-        ColumnType::Bool => of::<bool>(value),
-        ColumnType::Int4 => of::<i32>(value),
-        ColumnType::Int8 => of::<i64>(value),
-        ColumnType::Float8 => of::<f64>(value),
-        ColumnType::Timestamptz => of::<DateTime<Utc>>(value),
-        ColumnType::Text | ColumnType::Enum(_) => of::<String>(value),
-        other @ (ColumnType::Jsonb
-        | ColumnType::Bytea
-        | ColumnType::Vector(_)
-        | ColumnType::Array(_)) => {
-            Err(format!("arrays of {} are not supported", other.sql()).into())
-        }
-    }
+/// Parses the three numbers of an interval.
+fn interval(value: &Json) -> Option<PgInterval> {
+    let [months, days, microseconds] = value.as_array()?.as_slice() else {
+        return None;
+    };
+    Some(PgInterval {
+        months: months.as_i64()?.try_into().ok()?,
+        days: days.as_i64()?.try_into().ok()?,
+        microseconds: microseconds.as_i64()?,
+    })
 }
 
 impl Value<'_> {
@@ -151,9 +116,18 @@ impl Value<'_> {
         match self {
             Self::Null => Json::Null,
             Self::Bool(value) => Json::from(*value),
-            Self::Int4(value) => Json::from(*value),
-            Self::Int8(value) => Json::from(*value),
+            Self::Int2(value) => Json::from(i64::from(*value)),
+            Self::Int4(value) | Self::Date(value) => Json::from(*value),
+            Self::Int8(value) | Self::Time(value) | Self::Timestamp(value) => Json::from(*value),
+            Self::Float4(value) => number(f64::from(*value)),
             Self::Float8(value) => number(*value),
+            Self::Numeric(text) => Json::from(text.as_ref()),
+            Self::Interval(interval) => Json::Array(vec![
+                Json::from(interval.months),
+                Json::from(interval.days),
+                Json::from(interval.microseconds),
+            ]),
+            Self::Uuid(_) | Self::Inet(_) | Self::Cidr(_) => Json::String(text_of(self)),
             Self::Text(text) => Json::from(text.as_ref()),
             Self::Timestamptz(time) => match time::infinity_name(time) {
                 Some(name) => Json::from(name),
@@ -161,7 +135,7 @@ impl Value<'_> {
             },
             Self::Jsonb(json) => json.as_ref().clone(),
             Self::Bytea(bytes) => Json::from(BASE64.encode(bytes)),
-            Self::Vector(numbers) => {
+            Self::Vector(numbers) | Self::HalfVector(numbers) => {
                 Json::Array(numbers.iter().map(|n| number(f64::from(*n))).collect())
             }
             Self::Array(_, items) => Json::Array(items.iter().map(Value::to_raw).collect()),

@@ -1,14 +1,11 @@
 //! Values in JSON: those that JSON cannot express, as PostgreSQL writes them in JSON.
 
-use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
-use super::{ColumnType, ColumnValue, Json, JsonNumber, Value, text_of, time};
+use super::{ColumnValue, Json, JsonNumber, Value, text_of};
 
-/// Serializes a value of a column.
-///
-/// It is the form of its Rust type, except that infinite times, `NaN` and infinite numbers
-/// are strings, as in the JSON of PostgreSQL. Generated code calls it.
+/// Serializes a value of a column, as its [`to_json`](ColumnValue::to_json). Generated
+/// code calls it.
 ///
 /// # Errors
 ///
@@ -16,10 +13,10 @@ use super::{ColumnType, ColumnValue, Json, JsonNumber, Value, text_of, time};
 #[doc(hidden)]
 pub fn serialize<T, S>(value: &T, serializer: S) -> Result<S::Ok, S::Error>
 where
-    T: ColumnValue + Serialize,
+    T: ColumnValue,
     S: Serializer,
 {
-    Shown(value).serialize(serializer)
+    value.to_json().serialize(serializer)
 }
 
 /// Serializes a value of a nullable column: see [`serialize`].
@@ -30,54 +27,44 @@ where
 #[doc(hidden)]
 pub fn serialize_nullable<T, S>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
 where
-    T: ColumnValue + Serialize,
+    T: ColumnValue,
     S: Serializer,
 {
-    value.as_ref().map(Shown).serialize(serializer)
+    let json = value.as_ref().map(ColumnValue::to_json);
+    json.serialize(serializer)
 }
 
-/// A value of a column, to be serialized by [`serialize`].
-pub(crate) struct Shown<'a, T>(pub(crate) &'a T);
-
-impl<T: ColumnValue + Serialize> Serialize for Shown<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let may_be_special = match T::TYPE {
-            ColumnType::Array(element) => has_special_values(*element),
-            ty => has_special_values(ty),
-        };
-        if may_be_special {
-            let value = self.0.to_value();
-            if let Some(name) = special_name(&value) {
-                return serializer.serialize_str(name);
-            }
-            if let Value::Array(_, items) = &value
-                && items.iter().any(|item| special_name(item).is_some())
-            {
-                let mut sequence = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    match item {
-                        Value::Float8(number) => {
-                            sequence.serialize_element(&json_of_float(*number))?;
-                        }
-                        other => sequence.serialize_element(&text_of(other))?,
-                    }
-                }
-                return sequence.end();
-            }
-        }
-        self.0.serialize(serializer)
+/// Converts a value to JSON: numbers, strings and arrays. `NaN` and infinite numbers are
+/// strings, as in the JSON of PostgreSQL.
+pub(crate) fn json_of(value: &Value<'_>) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::from(*value),
+        Value::Int2(number) => Json::from(i64::from(*number)),
+        Value::Int4(number) => Json::from(*number),
+        Value::Int8(number) => Json::from(*number),
+        Value::Float4(number) => json_of_single(*number),
+        Value::Float8(number) => json_of_float(*number),
+        Value::Numeric(number) => match number.parse() {
+            Ok(number) => Json::Number(number),
+            Err(_) => Json::from(number.as_ref()),
+        },
+        Value::Jsonb(json) => json.as_ref().clone(),
+        Value::Vector(numbers) | Value::HalfVector(numbers) => numbers
+            .iter()
+            .map(|number| json_of_single(*number))
+            .collect(),
+        Value::Array(_, items) => items.iter().map(json_of).collect(),
+        other => Json::String(text_of(other)),
     }
 }
 
-fn has_special_values(ty: ColumnType) -> bool {
-    matches!(ty, ColumnType::Float8 | ColumnType::Timestamptz)
-}
-
-fn special_name(value: &Value<'_>) -> Option<&'static str> {
-    match value {
-        Value::Timestamptz(time) => time::infinity_name(time),
-        Value::Float8(number) => non_finite_name(*number),
-        _ => None,
+impl Value<'_> {
+    /// Converts the value to JSON: numbers, strings and arrays.
+    ///
+    /// Infinite times, `NaN` and infinite numbers are strings, as in the JSON of PostgreSQL.
+    pub fn to_json(&self) -> Json {
+        json_of(self)
     }
 }
 
@@ -99,5 +86,16 @@ pub(crate) fn json_of_float(number: f64) -> Json {
     match (JsonNumber::from_f64(number), non_finite_name(number)) {
         (Some(number), _) => Json::Number(number),
         (None, name) => Json::from(name.unwrap_or_default()),
+    }
+}
+
+/// Converts a number of 32 bits to JSON, with as many digits as it needs.
+fn json_of_single(number: f32) -> Json {
+    match non_finite_name(f64::from(number)) {
+        Some(name) => Json::from(name),
+        // `{:?}` writes the fewest digits that are read as the same number.
+        None => format!("{number:?}")
+            .parse()
+            .map_or(Json::Null, Json::Number),
     }
 }

@@ -20,6 +20,10 @@ pub(crate) const FORMS: &str = "a time: 2026-01-31T08:30:00Z or +01:00, 2026-01-
      -15m (ago) or +2h with s, m, h, d or w, now, today, yesterday, infinity, or seconds or \
      milliseconds since 1970";
 
+/// The problem of a time before the first one that PostgreSQL stores.
+pub(super) const TOO_EARLY: &str =
+    "must not be before 24 November 4714 BC, the first day that PostgreSQL stores";
+
 const INFINITY: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
 const NEGATIVE_INFINITY: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
 
@@ -87,9 +91,7 @@ pub(crate) fn from_text(text: &str) -> Option<DateTime<Utc>> {
 
 /// Checks that PostgreSQL can store a time.
 pub(crate) fn time_problem(time: &DateTime<Utc>) -> Option<&'static str> {
-    StoredTime::new(*time)
-        .is_none()
-        .then_some("must not be before 24 November 4714 BC, the first day that PostgreSQL stores")
+    StoredTime::new(*time).is_none().then_some(TOO_EARLY)
 }
 
 /// Parses a time. Relative times are relative to `now`.
@@ -217,7 +219,7 @@ fn date(text: &str) -> Option<DateTime<Utc>> {
 
 /// Parses `2026-01-31`. The year must have four digits: one of two digits is a
 /// mistake. As in ISO 8601, a year before 0 and one after 9999 have a sign.
-fn calendar(text: &str) -> Option<NaiveDate> {
+pub(super) fn calendar(text: &str) -> Option<NaiveDate> {
     let (sign, digits) = match text.strip_prefix(['+', '-']) {
         Some(digits) => (text.as_bytes().first().copied(), digits),
         None => (None, text),

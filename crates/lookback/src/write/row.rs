@@ -11,24 +11,6 @@ use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model, Table, check};
 use crate::value::{ColumnType, ColumnValue, Json, Value, to_microseconds};
 
-/// Whether the encoder finds words in values of this type
-/// ([`Encoder::add_value`]).
-fn has_words(ty: ColumnType) -> bool {
-    match ty {
-        ColumnType::Text
-        | ColumnType::Enum(_)
-        | ColumnType::Jsonb
-        | ColumnType::Int4
-        | ColumnType::Int8 => true,
-        ColumnType::Array(element) => has_words(*element),
-        ColumnType::Bool
-        | ColumnType::Float8
-        | ColumnType::Timestamptz
-        | ColumnType::Bytea
-        | ColumnType::Vector(_) => false,
-    }
-}
-
 /// Reads the values of `encoder_texts` from a row, from its column `first` on.
 pub(crate) fn search_values(
     table: &'static Table,
@@ -41,7 +23,7 @@ pub(crate) fn search_values(
         values.push(match (text, table.columns[*index].ty) {
             (None, _) => Value::Null,
             // The encoder finds no words in values of these types.
-            (Some(_), ty) if !has_words(ty) => Value::Null,
+            (Some(_), ty) if !ty.has_words() => Value::Null,
             (Some(text), ColumnType::Jsonb | ColumnType::Array(_)) => {
                 Value::Jsonb(std::borrow::Cow::Owned(
                     serde_json::from_str::<Json>(&text)

@@ -1,9 +1,11 @@
 //! `#[model]` for an application's table, and the compiler errors for its misuse.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
+use chrono::{DateTime, Local, Utc};
 use lookback::embedding::Embedding;
-use lookback::value::{Hidden, Problem};
-use lookback::{ColumnEnum, Model as _, model};
+use lookback::value::{ErrorRate, Hidden, Patch, Problem};
+use lookback::{ColumnEnum, Filter, Level, Log, LogPatch, Metric, Model as _, NewLog, json, model};
 
 /// A model as an application writes it.
 #[model(
@@ -133,6 +135,75 @@ embedding vector(16) null hidden
     assert_eq!(
         "done".parse::<State>(),
         Err(Problem::new("`done` is not one of open, in_progress"))
+    );
+}
+
+#[test]
+fn calls_as_people_write_them_mean_the_same() {
+    let name = "API".to_owned();
+    let names = vec![name.clone(), "WORKER".to_owned()];
+    let expected = Log::source().eq("API");
+    assert_eq!(Log::source().eq(&name), expected);
+    assert_eq!(Log::source().eq(name.clone()), expected);
+    assert_eq!(Log::source().eq(Cow::Borrowed("API")), expected);
+    let expected = Log::source().is_in(["API", "WORKER"]);
+    assert_eq!(Log::source().is_in(&names), expected);
+    assert_eq!(Log::source().is_in(names.clone()), expected);
+    assert_eq!(Log::source().is_in(&["API", "WORKER"]), expected);
+    assert_eq!(
+        Log::source().is_in(names.iter().map(String::as_str)),
+        expected
+    );
+    let (level, text) = (Level::Error, "error".to_owned());
+    let expected = Log::level().eq(Level::Error);
+    assert_eq!(Log::level().eq(&level), expected);
+    assert_eq!(Log::level().eq(&text), expected);
+    assert_eq!(Log::level().eq(text), expected);
+    assert_eq!(
+        Log::level().is_in(Level::ALL),
+        Log::level().is_in(Level::ALL.to_vec())
+    );
+    let ids = vec![1, 2];
+    assert_eq!(Log::id().is_in(&ids), Log::id().is_in([1, 2]));
+    assert_eq!(
+        Log::meta().path("user").eq(&name),
+        Log::meta().path("user").eq("API")
+    );
+
+    let rate = Metric::error_rate().gt(ErrorRate::new(0.05).unwrap());
+    assert_eq!(Metric::error_rate().gt(0.05), rate);
+    assert!(Metric::error_rate().gt(1.5).to_text().is_err());
+    let now = Utc::now();
+    let expected = Log::created_at().lt(now);
+    let local = now.with_timezone(&Local);
+    assert_eq!(Log::created_at().lt(local), expected);
+    assert_eq!(Log::created_at().lt(local.fixed_offset()), expected);
+    assert_eq!(Log::created_at().lt(&now), expected);
+
+    let all = [Log::id().eq(1), Log::id().eq(2), Log::id().eq(3)];
+    let [one, two, three] = all.clone();
+    assert_eq!(
+        Filter::any(all.clone()),
+        one.clone() | two.clone() | three.clone()
+    );
+    assert_eq!(Filter::all_of(all), one & two & three);
+    assert_eq!(Filter::<Log>::any([]), Filter::none());
+    assert_eq!(Filter::<Log>::all_of(Vec::new()), Filter::all());
+
+    let new = || NewLog::new("API", Level::Info, "m");
+    let expected = new().trace_id("t");
+    assert_eq!(new().trace_id(Some("t")), expected);
+    assert_eq!(new().trace_id(Some("t".to_owned())), expected);
+    assert_eq!(new().trace_id(Option::<String>::None), new());
+    assert_eq!(new().meta(Some(json!(1))), new().meta(json!(1)));
+    let expected = LogPatch::new().trace_id(Some("t".to_owned()));
+    assert_eq!(LogPatch::new().trace_id("t"), expected);
+    assert_eq!(LogPatch::new().trace_id("t".to_owned()), expected);
+    assert_eq!(LogPatch::new().trace_id(None).trace_id, Patch::Set(None));
+    assert_eq!(LogPatch::new().meta(None).meta, Patch::Set(None));
+    assert_eq!(
+        LogPatch::new().meta(json!(1)),
+        LogPatch::new().meta(Some(json!(1)))
     );
 }
 

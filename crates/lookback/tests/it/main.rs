@@ -10,6 +10,7 @@
 mod aggregate;
 mod bulk_writes;
 mod cancelled;
+mod column_types;
 mod create_many;
 mod embedding;
 mod errors;

@@ -53,7 +53,7 @@ async fn pull_of_database_equals_committed_module() {
     table heirs is left out: it inherits from another, which is not in the schema
     table numbered: the sequence of id has options, which are not in the schema
     table orders has row-level security, which is not in the schema
-    table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
+    table invoices is schema_only: Lookback cannot write a money, and the column total has no default
     not in the models: composite type pair
     not in the models: domain percent
     not in the models: function touch

@@ -8,7 +8,7 @@ use crate::filter::lookup::{CONTAINS, Operation};
 use crate::filter::tree::{JsonTest, Node, Tree};
 use crate::filter::{Comparison, Lookup, Relation, Test};
 use crate::model::{ColumnDef, Table, json_problem};
-use crate::value::{ColumnType, ColumnValue as _, Json, Problem, Quoted, Value, time};
+use crate::value::{ColumnType, Json, Problem, Quoted, Value, calendar, time};
 
 /// Builds the tree of a filter.
 pub(super) fn tree(
@@ -57,9 +57,9 @@ impl ConditionBuilder {
         operation: Operation,
         raw: RawOperand,
     ) -> Result<Tree, Problem> {
-        let value = |text: &str| match column.ty {
-            ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
-            _ => (column.parse)(text),
+        let value = |text: &str| match self.relative(column.ty, text) {
+            Some(value) => value,
+            None => (column.parse)(text),
         };
         match operation {
             Operation::Compare(comparison) => {
@@ -215,17 +215,21 @@ impl ConditionBuilder {
                 Ok(Value::Text(text.to_owned().into()))
             }
             ColumnType::Text => Err(Problem::not_one_of(text, column.variants)),
-            ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
-            ColumnType::Bool => bool::from_text(text).map(Value::Bool),
-            ColumnType::Int4 => i32::from_text(text).map(Value::Int4),
-            ColumnType::Int8 => i64::from_text(text).map(Value::Int8),
-            ColumnType::Float8 => f64::from_text(text).map(Value::Float8),
-            ColumnType::Enum(_)
-            | ColumnType::Jsonb
-            | ColumnType::Bytea
-            | ColumnType::Vector(_)
-            | ColumnType::Array(_) => unreachable!("{} is no ArrayElement", of.sql()),
+            of => match self.relative(of, text) {
+                Some(value) => value,
+                None => Value::from_text(of, text),
+            },
         }
+    }
+
+    /// Parses a value of a type whose text may be relative to now; `None` for other types.
+    fn relative(&self, ty: ColumnType, text: &str) -> Option<Result<Value<'static>, Problem>> {
+        Some(match ty {
+            ColumnType::Timestamptz => time::read(text, self.now).map(Value::Timestamptz),
+            ColumnType::Timestamp => calendar::read_timestamp(text, self.now).map(Value::Timestamp),
+            ColumnType::Date => calendar::read_date(text, self.now).map(Value::Date),
+            _ => return None,
+        })
     }
 }
 

@@ -5,13 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::super::bucket::{Bucket, push_bucket_with_offset, text_in_zone};
 use super::super::select::{Cells, Selection, Terms};
-use super::{
-    AggregateCall, AggregateFunction, Keys, Measures, average, exact_number, is_exact, push_exact,
-};
+use super::{AggregateCall, AggregateFunction, Keys, Measures, average, is_exact, push_exact};
 use crate::error::Error;
 use crate::filter::{FieldPath, field_path, split_field};
 use crate::model::{ColumnDef, Model, nearest};
-use crate::value::{ColumnType, Json, JsonMap, json_of_float};
+use crate::value::{ColumnType, Json, JsonMap, JsonNumber, json_of_float};
 
 /// Keys from text; each key is a JSON object.
 #[derive(Clone, Debug)]
@@ -180,9 +178,8 @@ fn function_named(
     is_in_json: bool,
     name: &str,
 ) -> Result<AggregateFunction, String> {
-    use ColumnType as T;
-    let number = is_in_json || matches!(column.ty, T::Int4 | T::Int8 | T::Float8);
-    let ordered = number || matches!(column.ty, T::Text | T::Timestamptz | T::Enum(_));
+    let number = is_in_json || column.ty.is_number();
+    let ordered = number || column.ty.is_ordered();
     let percentile = name
         .strip_prefix('p')
         .and_then(|percent| percent.parse::<f64>().ok());
@@ -243,6 +240,10 @@ impl<M: Model> Selection<M> for TextMeasures {
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> Result<JsonMap, sqlx::Error> {
+        let number = |cells: &mut Cells<'_>| {
+            let number = cells.nullable::<JsonNumber>()?;
+            Ok::<Json, sqlx::Error>(number.map_or(Json::Null, Json::Number))
+        };
         let mut measures = JsonMap::new();
         for TextMeasure {
             text,
@@ -258,10 +259,10 @@ impl<M: Model> Selection<M> for TextMeasures {
                 AggregateFunction::Percentile(_) => {
                     cells.nullable::<f64>()?.map_or(Json::Null, json_of_float)
                 }
-                _ if field.is_in_json() => exact_number(cells)?.map_or(Json::Null, Json::Number),
+                _ if field.is_in_json() => number(cells)?,
                 AggregateFunction::Min | AggregateFunction::Max => cells.json(column)?,
                 AggregateFunction::Sum | AggregateFunction::Avg if is_exact(column) => {
-                    exact_number(cells)?.map_or(Json::Null, Json::Number)
+                    number(cells)?
                 }
                 _ => cells.nullable::<f64>()?.map_or(Json::Null, json_of_float),
             };
@@ -297,7 +298,8 @@ fn push_json_measure<M: Model>(measure: &TextMeasure, terms: &mut Terms<'_>) -> 
         AggregateFunction::Sum => format!("sum({number})"),
         AggregateFunction::Avg => average(&number),
     };
-    push_exact(column, exact, terms)
+    push_exact(column, exact, terms);
+    Ok(())
 }
 
 impl<M: Model> Measures<M> for TextMeasures {}

@@ -122,15 +122,13 @@ impl FieldTerm<'_> {
                 Test::Like(Pattern::literal(true, value, true, true))
             }
             ColumnType::Array(of) => {
-                let element = match of {
-                    ColumnType::Text => Value::Text(value.to_owned().into()),
-                    ColumnType::Int4 => Value::Int4(value.parse().ok()?),
-                    ColumnType::Int8 => Value::Int8(value.parse().ok()?),
-                    _ => return None,
-                };
+                let element = Value::from_text(*of, value).ok()?;
                 Test::Array(Relation::Contains, Value::Array(of, vec![element]))
             }
-            ColumnType::Jsonb | ColumnType::Bytea | ColumnType::Vector(_) => return None,
+            ColumnType::Jsonb
+            | ColumnType::Bytea
+            | ColumnType::Vector(_)
+            | ColumnType::HalfVector(_) => return None,
             ColumnType::Timestamptz => {
                 if let Some((start, end)) = period(value) {
                     return Some(FieldTest::During(start, end));

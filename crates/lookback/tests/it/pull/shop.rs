@@ -3,6 +3,7 @@
 //! From here on they are the source, edited by hand: migrations are generated from
 //! their changes.
 //! A database does not store which fields feed `embedding`: name them in `search(…)`.
+//! Needs the features `rust_decimal` and `uuid` of `lookback`.
 
 // Objects of the database that these models lack or simplify:
 // - table cache has storage parameters, which are not in the schema: fillfactor=70
@@ -10,12 +11,12 @@
 // - table heirs is left out: it inherits from another, which is not in the schema
 // - table numbered: the sequence of id has options, which are not in the schema
 // - table orders has row-level security, which is not in the schema
-// - table invoices is schema_only: Lookback cannot write a numeric, and the column total has no default
+// - table invoices is schema_only: Lookback cannot write a money, and the column total has no default
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use lookback::embedding::Embedding;
 use lookback::migrate::Models;
-use lookback::value::{Bytes, Hidden, Opaque};
+use lookback::value::{Bytes, Decimal, Hidden, Inet, Opaque, Uuid, Vector};
 use lookback::{ColumnEnum, Json, model};
 
 /// A row of the table `"2 of 3"`.
@@ -79,8 +80,7 @@ pub struct Cache {
 pub struct Event {
     pub id: i64,
     pub kind: String,
-    #[column(type = "date")]
-    pub at: Opaque,
+    pub at: NaiveDate,
     #[column(stored = "id * 2")]
     pub double: Option<i64>,
 }
@@ -94,7 +94,7 @@ pub struct Event {
 pub struct Invoice {
     #[column(identity = "always")]
     pub id: i64,
-    #[column(type = "numeric")]
+    #[column(type = "money")]
     pub total: Opaque,
     #[column(sql_default = "now()")]
     pub created_at: DateTime<Utc>,
@@ -123,8 +123,8 @@ pub struct Numbered {
     constraint("order_pkey", "PRIMARY KEY (self)")
 )]
 pub struct Order {
-    #[column(name = "self", type = "smallint", identity = "by default")]
-    pub self_: Opaque,
+    #[column(name = "self", identity = "by default")]
+    pub self_: i16,
     #[column(name = "crate")]
     pub crate_: Option<String>,
     #[column(name = "Self")]
@@ -138,8 +138,7 @@ pub struct Order {
     pub odd_name: Option<String>,
     #[column(type = r#""char""#)]
     pub r#fn: Option<Opaque>,
-    #[column(type = "real")]
-    pub größe: Option<Opaque>,
+    pub größe: Option<f32>,
     #[column(name = "日本")]
     pub column_10: Option<String>,
     #[column(name = "a__b")]
@@ -185,8 +184,8 @@ pub struct Orders {
     pub during: Option<Opaque>,
     pub parent_a: Option<i32>,
     pub parent_b: Option<i32>,
-    #[column(type = "inet", sql_default = "'127.0.0.1'")]
-    pub ip: Option<Opaque>,
+    #[column(sql_default = "'127.0.0.1'")]
+    pub ip: Option<Inet>,
     #[column(sql_default = "ARRAY['new', 'web']")]
     pub tags: Vec<String>,
     #[column(type = "varchar(5)[]")]
@@ -262,19 +261,17 @@ pub struct Customer {
     #[column(default = 1.0)]
     pub discount: f64,
     #[column(type = "numeric(10,2)", sql_default = "0")]
-    pub credit: Opaque,
+    pub credit: Decimal,
     #[column(type = "timestamptz(3)", sql_default = "now()")]
     pub seen: Option<DateTime<Utc>>,
-    #[column(type = "date")]
-    pub born: Option<Opaque>,
+    pub born: Option<NaiveDate>,
     #[column(sql_default = "'{}'")]
     pub settings: Json,
     pub photo: Option<Bytes>,
     pub taste: Hidden<Option<Embedding>>,
-    #[column(type = "vector(3)")]
-    pub face: Option<Opaque>,
-    #[column(type = "uuid", sql_default = "gen_random_uuid()")]
-    pub token: Opaque,
+    pub face: Option<Vector<3>>,
+    #[column(sql_default = "gen_random_uuid()")]
+    pub token: Uuid,
     #[column(name = "new")]
     pub new_: Option<bool>,
     #[column(name = "records")]

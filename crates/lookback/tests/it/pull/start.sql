@@ -61,7 +61,7 @@ CREATE INDEX customers_taste_idx ON sales.customers USING hnsw (taste vector_cos
 -- It would be one, were there not a column that Lookback cannot write.
 CREATE TABLE invoices (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    total numeric NOT NULL,
+    total money NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted_at timestamptz,

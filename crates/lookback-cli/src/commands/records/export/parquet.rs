@@ -134,11 +134,21 @@ impl Values {
         match def.column_type() {
             ColumnType::Int4 | ColumnType::Int8 if is_scaled => Self::Float8(Vec::new()),
             ColumnType::Bool => Self::Bool(Vec::new()),
-            ColumnType::Int4 => Self::Int4(Vec::new()),
+            ColumnType::Int2 | ColumnType::Int4 => Self::Int4(Vec::new()),
             ColumnType::Int8 => Self::Int8(Vec::new()),
-            ColumnType::Float8 => Self::Float8(Vec::new()),
+            ColumnType::Float4 | ColumnType::Float8 => Self::Float8(Vec::new()),
             ColumnType::Timestamptz => Self::Time(Vec::new()),
-            ColumnType::Text | ColumnType::Enum(_) => Self::Text(Vec::new()),
+            // A decimal has no limit in PostgreSQL and one in Parquet: its text has every digit.
+            ColumnType::Text
+            | ColumnType::Enum(_)
+            | ColumnType::Numeric
+            | ColumnType::Uuid
+            | ColumnType::Date
+            | ColumnType::Time
+            | ColumnType::Timestamp
+            | ColumnType::Interval
+            | ColumnType::Inet
+            | ColumnType::Cidr => Self::Text(Vec::new()),
             ColumnType::Bytea => Self::Bytes(Vec::new()),
             // `jsonb`, vectors, arrays and all other types, as in JSON output.
             _ => Self::Json(Vec::new()),
@@ -196,7 +206,11 @@ impl Column {
                 self.name
             ))
         };
-        let text = || value.as_str().ok_or_else(mismatch);
+        let text = || match value {
+            Json::String(text) => Ok(text.as_str()),
+            Json::Number(number) => Ok(number.as_str()),
+            _ => Err(mismatch()),
+        };
         let bytes = match &mut self.values {
             Values::Bool(all) => {
                 all.push(value.as_bool().ok_or_else(mismatch)?);
