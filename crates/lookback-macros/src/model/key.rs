@@ -57,8 +57,11 @@ pub(super) fn functions(model: &Model) -> TokenStream {
 
 fn keys(model: &Model) -> Vec<Key> {
     let constraints = model.options.constraints.iter().filter_map(|named| {
-        let Constraint::Unique(key) = &named.definition.value else {
-            return None;
+        let key = match &named.definition.value {
+            Constraint::Unique(key) => key,
+            // No record is inserted with an id.
+            Constraint::PrimaryKey(key) if key.columns != ["id"] => key,
+            _ => return None,
         };
         // PostgreSQL does not accept a deferrable constraint as a conflict target.
         if key.deferral != Deferral::default() {

@@ -891,3 +891,62 @@ async fn distances(
     assert_eq!(ids.len(), found.len(), "no record is on two pages");
     found
 }
+
+/// A parcel, whose primary key is a UUID that its sender chooses.
+#[model(
+    table = "parcels",
+    search(content),
+    constraint(
+        "parcels_pkey",
+        "PRIMARY KEY (key)",
+        problem(key, "is that of another parcel")
+    ),
+    constraint("parcels_id_key", "UNIQUE (id)")
+)]
+struct Parcel {
+    id: i64,
+    key: Uuid,
+    #[column(sql_default = "gen_random_uuid()")]
+    other: Uuid,
+    content: String,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    deleted_at: Hidden<Option<DateTime<Utc>>>,
+    embedding: Hidden<Option<Embedding>>,
+}
+
+#[tokio::test]
+async fn uuid_is_the_primary_key_of_a_table() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let mut conn = PgConnection::connect(&db.url).await.unwrap();
+    let schema = Models::new().model::<Parcel>().to_schema().unwrap();
+    for statement in testkit::schemas::create(&schema) {
+        let statement = AssertSqlSafe(statement);
+        sqlx::query(statement).execute(&mut conn).await.unwrap();
+    }
+    let key = Uuid::from_u128(7);
+    let records = Parcel::records();
+    let new = |content: &str| NewParcel::new(key, content);
+    let created = records.create(pool, new("books")).await.unwrap();
+    assert_eq!((created.key, created.other.get_version_num()), (key, 4));
+    let twice = records.create(pool, new("shoes")).await.unwrap_err();
+    assert!(twice.is_conflict());
+    assert_eq!(twice.to_string(), "key: is that of another parcel");
+    let by_key = Parcel::parcels_pkey();
+    let kept = records.upsert(pool, new("shoes"), by_key).await.unwrap();
+    assert_eq!((kept.created, kept.record.id), (false, created.id));
+    let found = records
+        .clone()
+        .filter(Parcel::key().eq(key))
+        .first(pool)
+        .await;
+    assert_eq!(found.unwrap().unwrap().content, "shoes");
+    let found = records.clone().search("shoes").list(pool).await.unwrap();
+    assert_eq!(found.data[0].key, key);
+    let code = rust_code(&schema).text;
+    assert!(
+        code.contains("PRIMARY KEY (key)") && code.contains("pub key: Uuid,"),
+        "{code}"
+    );
+}
