@@ -13,10 +13,12 @@ use crate::model::{ColumnRole, Model, Table};
 use crate::value::ColumnValue;
 
 mod aggregate;
+mod assignment;
 mod bucket;
 mod column;
 mod create;
 mod create_many;
+mod create_or_ignore;
 mod cursor;
 mod delete;
 mod fence;
@@ -34,9 +36,11 @@ mod similar;
 mod stream;
 mod update;
 mod upsert;
+mod upsert_many;
 
 pub use crate::write::check_new;
 pub use aggregate::{Aggregate, Average, Grouped, Keys, Measures, TextKeys, TextMeasures, count};
+pub use assignment::{Assignment, Steps};
 pub use bucket::{Bucket, Bucketed};
 pub use column::{Column, NotNull, Nullable, Operand};
 pub use cursor::Cursor;
@@ -49,7 +53,9 @@ pub use read::{read, read_hidden, read_hidden_nullable, read_json, read_nullable
 pub use select::{Columns, Fields, Select, Selection};
 pub use stream::Records;
 pub use upsert::{UniqueKey, Upserted};
+pub use upsert_many::UpsertedMany;
 
+use assignment::Term;
 use cursor::PageStart;
 use order::OrderBy;
 
@@ -100,6 +106,8 @@ pub struct QueryBuilder<M> {
     start: Option<PageStart>,
     count: Count,
     if_updated_at: Option<DateTime<Utc>>,
+    /// Columns that the next update computes.
+    assignments: Vec<(usize, Term)>,
     timeout: Option<Duration>,
     deleted: Deleted,
     hidden: Vec<usize>,
@@ -156,6 +164,7 @@ impl<M> Clone for QueryBuilder<M> {
             start: self.start.clone(),
             count: self.count,
             if_updated_at: self.if_updated_at,
+            assignments: self.assignments.clone(),
             timeout: self.timeout,
             deleted: self.deleted,
             hidden: self.hidden.clone(),
@@ -185,6 +194,7 @@ impl<M: Model> QueryBuilder<M> {
             start: None,
             count: Count::All,
             if_updated_at: None,
+            assignments: Vec::new(),
             timeout: None,
             deleted: Deleted::Without,
             hidden: Vec::new(),
@@ -449,6 +459,7 @@ impl<M: Model> QueryBuilder<M> {
             ("limit", self.limit.is_some()),
             ("offset", self.offset > 0),
             ("after", self.start.is_some()),
+            ("set", !self.assignments.is_empty()),
         ];
         match set.iter().find(|(_, set)| *set) {
             Some((field, _)) => Err(Error::invalid_field(
@@ -478,6 +489,13 @@ impl<M: Model> QueryBuilder<M> {
 
     /// Returns an error if `if_updated_at` is set, for a method that would ignore it.
     fn check_no_if_updated_at(&self, what: &str) -> Result<(), Error> {
+        if !self.assignments.is_empty() {
+            return Err(Error::invalid_field(
+                M::TABLE.name,
+                "set",
+                format!("cannot be combined with {what}: it applies to an update"),
+            ));
+        }
         match self.if_updated_at {
             Some(_) => Err(Error::invalid_field(
                 M::TABLE.name,

@@ -8,6 +8,7 @@ mod insert;
 mod insert_many;
 mod row;
 
+pub(crate) use copy::omits_same_columns;
 pub(crate) use insert::MAX_INSERT_VALUES;
 pub(crate) use insert_many::insert_many;
 pub use row::check_new;

@@ -11,6 +11,9 @@ pub(crate) const SUBSCRIPT_ERROR: &str = "2202E";
 /// A sequence has reached its end.
 pub(crate) const SEQUENCE_LIMIT: &str = "2200H";
 
+/// An upsert would change a row a second time.
+pub(crate) const CARDINALITY_VIOLATION: &str = "21000";
+
 /// Class: integrity constraints.
 pub(crate) const INTEGRITY: &str = "23";
 pub(crate) const UNIQUE_VIOLATION: &str = "23505";

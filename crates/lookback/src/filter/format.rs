@@ -1,6 +1,7 @@
 //! Formats a filter as text that parses back to the same filter.
 
 use crate::error::FieldError;
+use crate::filter::key::FIELD;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Lookup, Test, key};
@@ -23,9 +24,16 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
             }
         }
         Node::Not(node) => collect_hidden(table, node, errors),
-        Node::Test { column, .. } => {
-            let column = &table.columns[*column];
-            if !key::is_open(column) {
+        Node::Test { column, test } => {
+            let other = match test {
+                Test::CompareColumn(_, other) => Some(other),
+                _ => None,
+            };
+            let columns = [Some(column), other].into_iter().flatten();
+            for column in columns.map(|column| &table.columns[*column]) {
+                if key::is_open(column) {
+                    continue;
+                }
                 let problem = "is hidden; text filters cannot use it";
                 errors.push(FieldError::new(column.name, problem));
             }
@@ -37,9 +45,9 @@ fn collect_hidden(table: &Table, node: &Node, errors: &mut Vec<FieldError>) {
 /// Formats a filter for which [`unformattable`] found no error.
 pub(super) fn to_text(table: &Table, node: &Node) -> String {
     let pair = match node {
-        Node::Test { column, test } => FormattedPair::of(&table.columns[*column], test, false),
+        Node::Test { column, test } => FormattedPair::of(table, *column, test, false),
         Node::Not(inner) => match inner.as_ref() {
-            Node::Test { column, test } => FormattedPair::of(&table.columns[*column], test, true),
+            Node::Test { column, test } => FormattedPair::of(table, *column, test, true),
             _ => None,
         },
         _ => None,
@@ -69,14 +77,14 @@ fn grouped(table: &Table, node: &Node, text: &mut String) {
         Node::Any(nodes) => group("or", nodes),
         Node::Not(inner) => {
             if let Node::Test { column, test } = inner.as_ref()
-                && let Some(pair) = FormattedPair::of(&table.columns[*column], test, true)
+                && let Some(pair) = FormattedPair::of(table, *column, test, true)
             {
                 return pair.push_grouped(text);
             }
             group("not", std::slice::from_ref(inner));
         }
         Node::Test { column, test } => {
-            if let Some(pair) = FormattedPair::of(&table.columns[*column], test, false) {
+            if let Some(pair) = FormattedPair::of(table, *column, test, false) {
                 pair.push_grouped(text);
             }
         }
@@ -107,11 +115,19 @@ enum FormattedValue {
 
 impl FormattedPair {
     /// The pair for a test, or for its negation if it has one.
-    fn of(column: &ColumnDef, test: &Test, not: bool) -> Option<Self> {
+    fn of(table: &Table, column: usize, test: &Test, not: bool) -> Option<Self> {
+        let column = &table.columns[column];
         let mut key = quote_key(column.name);
         let (operation, value) = match test {
             Test::Compare(comparison, value) => {
                 (Operation::Compare(*comparison), format_value(column, value))
+            }
+            Test::CompareColumn(comparison, other) => {
+                let suffix = Lookup::of(Operation::Compare(*comparison), not)?.suffix();
+                return Some(Self {
+                    key: format!("{key}{suffix}__{FIELD}"),
+                    value: FormattedValue::Plain(table.columns[*other].name.to_owned()),
+                });
             }
             Test::In(values) => {
                 let each = values.iter().map(|value| (column.format)(value)).collect();

@@ -59,6 +59,18 @@ impl FieldPath {
     }
 }
 
+/// The suffix of a key whose value is the name of another field.
+pub(super) const FIELD: &str = "field";
+
+/// Removes the suffix of a key whose value is the name of another field; `None` if it has
+/// none.
+pub(super) fn without_field_suffix<'a>(table: &'static Table, key: &'a str) -> Option<&'a str> {
+    match split_field(table, key) {
+        (rest, Some(FIELD)) => Some(rest),
+        _ => None,
+    }
+}
+
 /// Parses `field`, `field__lookup` or `field.key."odd key".0__lookup` into the
 /// path and the name of the lookup.
 pub(super) fn parse<'a>(

@@ -200,6 +200,11 @@ impl Lookup {
         self.operation
     }
 
+    /// Whether it compares with one value.
+    pub(super) fn compares(&self) -> bool {
+        matches!(self.operation, Compare(_))
+    }
+
     pub(super) fn is_negated(&self) -> bool {
         self.negated
     }

@@ -155,12 +155,21 @@ struct ParsedKey {
 
 impl ParsedKey {
     fn parse(table: &'static Table, key: &str) -> Result<Self, FieldError> {
-        let (target, lookup) = key::parse(table, key)?;
+        let own = key::without_field_suffix(table, key);
+        let (target, lookup) = key::parse(table, own.unwrap_or(key))?;
         let column = &table.columns[target.column];
-        let lookup = lookup_for(column, &target, lookup).map_err(|problem| {
-            FieldError::new(excerpt(key.split("__").next().unwrap_or(key)), problem)
-        })?;
-        let syntax = OperandSyntax::of(column, &target, lookup);
+        let field = || excerpt(key.split("__").next().unwrap_or(key));
+        let lookup = lookup_for(column, &target, lookup)
+            .map_err(|problem| FieldError::new(field(), problem))?;
+        let syntax = match own {
+            None => OperandSyntax::of(column, &target, lookup),
+            Some(_) if target.is_in_json() || !lookup.compares() => {
+                let problem = "only eq, ne, gt, gte, lt and lte of a field compare it with another \
+                               field";
+                return Err(FieldError::new(field(), problem));
+            }
+            Some(_) => OperandSyntax::Field,
+        };
         Ok(Self {
             target,
             lookup,

@@ -69,6 +69,9 @@ impl Renderer<'_> {
                 let may_be_null = match test {
                     Test::IsNull | Test::Json(_, JsonTest::Exists | JsonTest::IsNull) => false,
                     Test::Json(..) => true,
+                    Test::CompareColumn(_, other) => {
+                        column.nullable || self.table.columns[*other].nullable
+                    }
                     _ => column.nullable,
                 };
                 let (open, close) = if never_null && may_be_null {
@@ -150,6 +153,18 @@ impl Renderer<'_> {
                     Operation::Compare(*comparison).operator()
                 ));
                 self.value(column, value)
+            }
+            Test::CompareColumn(comparison, other) => {
+                let other = &self.table.columns[*other];
+                let operator = Operation::Compare(*comparison).operator();
+                // Listed values are in the order of their list, also in another column.
+                let condition = if *comparison == Comparison::Eq {
+                    format!("{name} {operator} {}", other.quoted())
+                } else {
+                    format!("{} {operator} {}", column.order_key(), other.order_key())
+                };
+                self.sql.push(&condition);
+                Ok(())
             }
             Test::In(values) => self.list(column, values),
             Test::IsNull => {

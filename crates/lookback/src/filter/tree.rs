@@ -38,6 +38,8 @@ pub(crate) enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     Compare(Comparison, Value<'static>),
+    /// Compares with another column of the same record, by its index.
+    CompareColumn(Comparison, usize),
     In(Vec<Value<'static>>),
     IsNull,
     Like(Pattern),
@@ -252,8 +254,11 @@ impl Node {
         match self {
             Self::All(nodes) | Self::Any(nodes) => nodes.iter().all(|node| node.columns(columns)),
             Self::Not(node) => node.columns(columns),
-            Self::Test { column, .. } => {
+            Self::Test { column, test } => {
                 columns.push(*column);
+                if let Test::CompareColumn(_, other) = test {
+                    columns.push(*other);
+                }
                 true
             }
             Self::Searched(_) | Self::SearchedOption(_) | Self::Invalid(_) => false,

@@ -25,7 +25,7 @@ impl Test {
                 values.iter().try_for_each(validate_value)?;
             }
             Self::Like(pattern) => validate_text(&pattern.text)?,
-            Self::IsNull => {}
+            Self::IsNull | Self::CompareColumn(..) => {}
             Self::Json(path, test) => {
                 validate_path(path)?;
                 test.validate()?;

@@ -287,6 +287,14 @@ impl ColumnDef {
         quote_identifier(self.name)
     }
 
+    /// Whether PostgreSQL compares its values with those of another column, in the same
+    /// order and unit.
+    pub(crate) fn is_comparable_with(&self, other: &Self) -> bool {
+        let are_numbers = self.ty.is_number() && other.ty.is_number();
+        let is_same_unit = (self.scale - other.scale).abs() < f64::EPSILON;
+        (self.ty == other.ty || are_numbers) && is_same_unit && self.variants == other.variants
+    }
+
     /// Whether the column is text with listed values, which are ordered as in the
     /// list and not alphabetically.
     pub(crate) fn is_listed_text(&self) -> bool {

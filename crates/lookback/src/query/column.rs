@@ -215,6 +215,48 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
         !self.between(low, high)
     }
 
+    /// The column equals another column of the same record. NULL equals nothing.
+    pub fn eq_column<N2>(self, other: Column<M, T, N2>) -> Filter<M> {
+        self.compare_column(Comparison::Eq, other)
+    }
+
+    /// The column does not equal another column, or one of the two is NULL.
+    pub fn ne_column<N2>(self, other: Column<M, T, N2>) -> Filter<M> {
+        !self.eq_column(other)
+    }
+
+    /// The column is greater than another column of the same record.
+    pub fn gt_column<N2>(self, other: Column<M, T, N2>) -> Filter<M>
+    where
+        T: Ordered,
+    {
+        self.compare_column(Comparison::Gt, other)
+    }
+
+    /// The column is greater than or equal to another column of the same record.
+    pub fn gte_column<N2>(self, other: Column<M, T, N2>) -> Filter<M>
+    where
+        T: Ordered,
+    {
+        self.compare_column(Comparison::Gte, other)
+    }
+
+    /// The column is less than another column of the same record.
+    pub fn lt_column<N2>(self, other: Column<M, T, N2>) -> Filter<M>
+    where
+        T: Ordered,
+    {
+        self.compare_column(Comparison::Lt, other)
+    }
+
+    /// The column is less than or equal to another column of the same record.
+    pub fn lte_column<N2>(self, other: Column<M, T, N2>) -> Filter<M>
+    where
+        T: Ordered,
+    {
+        self.compare_column(Comparison::Lte, other)
+    }
+
     /// The column equals one of these values. An empty list matches nothing.
     pub fn is_in<O: Operand<T>>(self, values: impl IntoIterator<Item = O>) -> Filter<M> {
         let values: Result<_, _> = values.into_iter().map(Operand::operand).collect();
@@ -376,6 +418,10 @@ impl<M: Model, T: ColumnValue, N> Column<M, T, N> {
             .operand()
             .map(|value| Test::Compare(comparison, value));
         Filter::test(self.index, test)
+    }
+
+    fn compare_column<N2>(self, comparison: Comparison, other: Column<M, T, N2>) -> Filter<M> {
+        Filter::test(self.index, Ok(Test::CompareColumn(comparison, other.index)))
     }
 
     fn pattern(self, pattern: Result<Pattern, Problem>) -> Filter<M> {

@@ -41,6 +41,20 @@ pub(super) fn not_found(table: &'static Table, id: i64) -> Error {
     Error::not_found(table.name, id)
 }
 
+/// Reads all records that a statement returns.
+pub(super) async fn fetch_records<M: Model>(
+    sql: Sql,
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<Vec<M>, Error> {
+    let rows = sql
+        .fetch_all(conn)
+        .await
+        .map_err(|error| Error::from_driver(table, error))?;
+    let records = rows.iter().map(M::from_row).collect::<Result<_, _>>();
+    records.map_err(|error| Error::of_record(table, STORED_RECORD, error))
+}
+
 pub(super) async fn fetch_record<M: Model>(
     sql: Sql,
     conn: &mut PgConnection,

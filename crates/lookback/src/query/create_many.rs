@@ -1,10 +1,11 @@
 //! Inserting many records.
 
 use super::QueryBuilder;
+use super::upsert_many::check_records;
 use crate::db::{CloseOnDrop, Db};
-use crate::error::{Error, FieldError};
+use crate::error::Error;
 use crate::model::Model;
-use crate::write::{check_record, insert_many};
+use crate::write::insert_many;
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts many records, all or none, and returns their number.
@@ -29,18 +30,9 @@ impl<M: Model> QueryBuilder<M> {
         db: impl Into<Db<'c>>,
         records: &[M::New],
     ) -> Result<u64, Error> {
-        let table = M::TABLE;
         self.check_no_conditions("records to create")?;
         self.check_not_only_deleted("records to create")?;
-        let errors: Vec<FieldError> = records
-            .iter()
-            .enumerate()
-            .filter_map(|(row, record)| Some((row, check_record(record).err()?)))
-            .flat_map(|(row, errors)| errors.into_iter().map(move |field| field.at_row(row)))
-            .collect();
-        if !errors.is_empty() {
-            return Err(Error::invalid(table.name, errors));
-        }
+        check_records::<M>(records)?;
         if records.is_empty() {
             return Ok(0);
         }

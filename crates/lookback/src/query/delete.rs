@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use super::assignment::NewValue;
+use super::create::{fetch_record, fetch_records};
 use super::{Deleted, QueryBuilder};
 use crate::db::Db;
 use crate::db::Sql;
@@ -38,6 +40,37 @@ impl<M: Model> QueryBuilder<M> {
         }
     }
 
+    /// Soft-deletes a record, and returns it as stored. See [`delete`](Self::delete).
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete). A record that cannot be read stays deleted.
+    pub async fn delete_returning<'c>(&self, db: impl Into<Db<'c>>, id: i64) -> Result<M, Error> {
+        self.check_only_filters("a record deleted by its id")?;
+        self.check_no_timeout("a record deleted by its id")?;
+        let live = self.live()?;
+        let mut session = db.into().session().await?;
+        live.update_and_read(session.conn(), id, &[deleted_now::<M>()])
+            .await
+    }
+
+    /// Soft-deletes every record that the query matches, all or none, and returns them in
+    /// no particular order.
+    ///
+    /// All of them are in memory; [`delete_all`](Self::delete_all) returns their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_all`](Self::delete_all).
+    pub async fn delete_all_returning<'c>(&self, db: impl Into<Db<'c>>) -> Result<Vec<M>, Error> {
+        self.check_has_filter("records to delete")?;
+        let live = self.live()?;
+        let mut sql = live.update_where(&[deleted_now::<M>()])?;
+        sql.push(&format!(" RETURNING {}", self.selected()));
+        let mut session = db.into().session().await?;
+        fetch_records(sql, session.conn(), M::TABLE).await
+    }
+
     /// Soft-deletes every record that the query matches, all or none, and returns
     /// their number.
     ///
@@ -65,7 +98,10 @@ impl<M: Model> QueryBuilder<M> {
         self.check_only_filters("a record restored by its id")?;
         self.check_no_timeout("a record restored by its id")?;
         let mut session = db.into().session().await?;
-        let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
+        let live = [(
+            M::TABLE.index_of(ColumnRole::DeletedAt),
+            NewValue::Given(Value::Null),
+        )];
         self.clone()
             .only_deleted()
             .update_and_read(session.conn(), id, &live)
@@ -82,7 +118,10 @@ impl<M: Model> QueryBuilder<M> {
     pub async fn restore_all<'c>(&self, db: impl Into<Db<'c>>) -> Result<u64, Error> {
         self.check_has_filter("records to restore")?;
         let mut session = db.into().session().await?;
-        let live = [(M::TABLE.index_of(ColumnRole::DeletedAt), Value::Null)];
+        let live = [(
+            M::TABLE.index_of(ColumnRole::DeletedAt),
+            NewValue::Given(Value::Null),
+        )];
         let deleted = self.clone().only_deleted();
         deleted.update_matching(session.conn(), &live).await
     }
@@ -110,6 +149,49 @@ impl<M: Model> QueryBuilder<M> {
             0 => Err(self.not_found_or_changed(conn, id).await),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes a record permanently, and returns it. See [`hard_delete`](Self::hard_delete).
+    ///
+    /// # Errors
+    ///
+    /// As [`hard_delete`](Self::hard_delete). A record that cannot be read stays deleted.
+    pub async fn hard_delete_returning<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+        id: i64,
+    ) -> Result<M, Error> {
+        let table = M::TABLE;
+        self.check_only_filters("a record deleted by its id")?;
+        self.check_no_timeout("a record deleted by its id")?;
+        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
+        self.push_where_id(&mut sql, id)?;
+        sql.push(&format!(" RETURNING {}", self.selected()));
+        let mut session = db.into().session().await?;
+        let conn = session.conn();
+        match fetch_record(sql, conn, table).await? {
+            Some(record) => Ok(record),
+            None => Err(self.not_found_or_changed(conn, id).await),
+        }
+    }
+
+    /// Permanently deletes every record that the query matches, all or none, and returns
+    /// them in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_all`](Self::delete_all).
+    pub async fn hard_delete_all_returning<'c>(
+        &self,
+        db: impl Into<Db<'c>>,
+    ) -> Result<Vec<M>, Error> {
+        let table = M::TABLE;
+        self.check_has_filter("records to delete")?;
+        let mut sql = Sql::new(&format!("DELETE FROM {}", table.quoted()));
+        self.push_where(&mut sql)?;
+        sql.push(&format!(" RETURNING {}", self.selected()));
+        let mut session = db.into().session().await?;
+        fetch_records(sql, session.conn(), table).await
     }
 
     /// Permanently deletes every record that the query matches, all or none, and
@@ -210,7 +292,7 @@ impl<M: Model> QueryBuilder<M> {
     }
 }
 
-fn deleted_now<M: Model>() -> (usize, Value<'static>) {
+fn deleted_now<M: Model>() -> (usize, NewValue<'static>) {
     let place = M::TABLE.index_of(ColumnRole::DeletedAt);
-    (place, Value::Timestamptz(now()))
+    (place, NewValue::Given(Value::Timestamptz(now())))
 }

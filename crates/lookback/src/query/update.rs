@@ -1,16 +1,18 @@
 //! Updating records: one by its id, or all that a query matches.
 
 use chrono::SecondsFormat;
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
 use super::QueryBuilder;
-use super::create::{fetch_record, not_found};
+use super::assignment::{NewValue, ranged};
+use super::create::{STORED_RECORD, fetch_record, not_found};
 use crate::db::Sql;
-use crate::db::{CloseOnDrop, Db, TransactionScope};
+use crate::db::{CloseOnDrop, Db, TransactionScope, begin};
 use crate::embedding::{Embedding, Encoder};
 use crate::error::{Error, FieldError};
 use crate::model::encoder_texts;
-use crate::model::{ColumnRole, ColumnValues, Model, Table, check};
+use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model, Table, check};
 use crate::search::index::Changes;
 use crate::value::time::infinity_name;
 use crate::value::{ColumnValue, Value};
@@ -39,22 +41,22 @@ impl<M: Model> QueryBuilder<M> {
         patch: M::Patch,
     ) -> Result<M, Error> {
         let table = M::TABLE;
-        self.check_only_filters("a record changed by its id")?;
-        self.check_no_timeout("a record changed by its id")?;
-        let changes = changes(&patch)?;
+        let (query, changes) = self.split_assignments(changes(&patch)?)?;
+        query.check_only_filters("a record changed by its id")?;
+        query.check_no_timeout("a record changed by its id")?;
         let mut session = db.into().session().await?;
         if changes.is_empty() {
             let conn = session.conn();
-            return match self.one_by_id(conn, id).await? {
+            return match query.one_by_id(conn, id).await? {
                 Some(record) => Ok(record),
-                None => Err(self.not_found_or_changed(conn, id).await),
+                None => Err(query.not_found_or_changed(conn, id).await),
             };
         }
         if !touches_search(table, &changes) {
-            return self.update_and_read(session.conn(), id, &changes).await;
+            return query.update_and_read(session.conn(), id, &changes).await;
         }
         let mut session = CloseOnDrop::new(session);
-        let record = self
+        let record = query
             .update_with_embedding(session.conn(), id, changes)
             .await;
         session.release();
@@ -66,7 +68,7 @@ impl<M: Model> QueryBuilder<M> {
         &self,
         conn: &mut PgConnection,
         id: i64,
-        mut changes: Vec<(usize, Value<'_>)>,
+        mut changes: Vec<(usize, NewValue<'_>)>,
     ) -> Result<M, Error> {
         let table = M::TABLE;
         // The embedding depends on all search fields: the unchanged ones are read, and the row
@@ -82,9 +84,11 @@ impl<M: Model> QueryBuilder<M> {
         let embedding = embedding_after(table, &changes, &kept);
         changes.push((
             table.index_of(ColumnRole::Embedding),
-            embedding
-                .as_ref()
-                .map_or(Value::Null, ColumnValue::to_value),
+            NewValue::Given(
+                embedding
+                    .as_ref()
+                    .map_or(Value::Null, ColumnValue::to_value),
+            ),
         ));
         let record = self.update_and_read(transaction.conn(), id, &changes).await;
         // A record that is stored but cannot be read stays stored, as without a transaction.
@@ -113,8 +117,8 @@ impl<M: Model> QueryBuilder<M> {
         patch: M::Patch,
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        self.check_has_filter("records to change")?;
-        let mut changes = changes(&patch)?;
+        let (query, mut changes) = self.split_assignments(changes(&patch)?)?;
+        query.check_has_filter("records to change")?;
         if changes.is_empty() {
             return Ok(0);
         }
@@ -122,16 +126,27 @@ impl<M: Model> QueryBuilder<M> {
         if touches_search(table, &changes) {
             let set = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
             if table.sealed || !table.search.iter().all(set) {
-                let done = self.update_with_embeddings(session.conn(), &changes).await;
+                if let Some(column) = ranged(table, &changes).first() {
+                    return Err(Error::invalid_field(
+                        table.name,
+                        column.name,
+                        "cannot be computed in one update with a search field, because it has a \
+                         range; update twice",
+                    ));
+                }
+                let done = query.update_with_embeddings(session.conn(), &changes).await;
                 session.release();
                 return done;
             }
             // All search fields are set, so the embedding is the same for all records.
             let embedding = embedding_after(table, &changes, &[]);
             let value = embedding.map_or(Value::Null, |e| e.to_value().into_owned());
-            changes.push((table.index_of(ColumnRole::Embedding), value));
+            changes.push((
+                table.index_of(ColumnRole::Embedding),
+                NewValue::Given(value),
+            ));
         }
-        let done = self.update_matching(session.conn(), &changes).await;
+        let done = query.update_matching(session.conn(), &changes).await;
         session.release();
         done
     }
@@ -140,7 +155,7 @@ impl<M: Model> QueryBuilder<M> {
     async fn update_with_embeddings(
         &self,
         conn: &mut PgConnection,
-        changes: &[(usize, Value<'_>)],
+        changes: &[(usize, NewValue<'_>)],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
         let id = table.column_of(ColumnRole::Id).quoted();
@@ -199,15 +214,61 @@ impl<M: Model> QueryBuilder<M> {
     pub(super) async fn update_matching(
         &self,
         conn: &mut PgConnection,
-        changes: &[(usize, Value<'_>)],
+        changes: &[(usize, NewValue<'_>)],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
-        let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
-        push_changes(table, changes, &mut sql)?;
-        self.push_where(&mut sql)?;
-        sql.execute(conn)
+        let columns = ranged(table, changes);
+        if columns.is_empty() {
+            let updated = self.update_where(changes)?.execute(conn).await;
+            return updated.map_err(|error| refusal(table, changes, error));
+        }
+        // The least and the greatest result of each column are in its range, or nothing is
+        // changed.
+        let mut sql = Sql::new("WITH changed AS (");
+        let update = sql.fragment(|sql| self.push_update(changes, sql))?;
+        sql.push(&update.to_string());
+        let (mut returned, mut extremes) = (Vec::new(), Vec::new());
+        for (place, column) in columns.iter().enumerate() {
+            let name = format!("__computed{place}");
+            returned.push(format!("{} AS {name}", column.quoted()));
+            extremes.push(format!(
+                ", min({name}) AS __min{place}, max({name}) AS __max{place}"
+            ));
+        }
+        sql.push(&format!(
+            " RETURNING {}) SELECT count(*) AS __count{} FROM changed",
+            returned.join(", "),
+            extremes.concat()
+        ));
+        let mut transaction = begin(conn).await?;
+        let row = sql
+            .fetch_optional(&mut transaction)
             .await
-            .map_err(|error| Error::from_driver(table, error))
+            .map_err(|error| refusal(table, changes, error))?
+            .ok_or(sqlx::Error::RowNotFound)?;
+        for (place, column) in columns.iter().enumerate() {
+            for name in ["__min", "__max"] {
+                check_computed(table, column, &row, &format!("{name}{place}"))?;
+            }
+        }
+        let count: i64 = row.try_get("__count")?;
+        transaction.commit().await?;
+        Ok(count.unsigned_abs())
+    }
+
+    /// The statement that sets columns and `updated_at` of every record that the query
+    /// matches.
+    pub(super) fn update_where(&self, changes: &[(usize, NewValue<'_>)]) -> Result<Sql, Error> {
+        let mut sql = Sql::default();
+        self.push_update(changes, &mut sql)?;
+        Ok(sql)
+    }
+
+    fn push_update(&self, changes: &[(usize, NewValue<'_>)], sql: &mut Sql) -> Result<(), Error> {
+        let table = M::TABLE;
+        sql.push(&format!("UPDATE {} SET ", table.quoted()));
+        push_changes(table, changes, sql)?;
+        self.push_where(sql)
     }
 
     /// Sets columns and `updated_at` of one record, and returns the number of updated
@@ -216,7 +277,7 @@ impl<M: Model> QueryBuilder<M> {
         &self,
         conn: &mut PgConnection,
         id: i64,
-        changes: &[(usize, Value<'_>)],
+        changes: &[(usize, NewValue<'_>)],
     ) -> Result<u64, Error> {
         let table = M::TABLE;
         self.update_by_id(id, changes)?
@@ -230,17 +291,43 @@ impl<M: Model> QueryBuilder<M> {
         &self,
         conn: &mut PgConnection,
         id: i64,
-        changes: &[(usize, Value<'_>)],
+        changes: &[(usize, NewValue<'_>)],
     ) -> Result<M, Error> {
+        let table = M::TABLE;
+        let columns = ranged(table, changes);
         let mut sql = self.update_by_id(id, changes)?;
         sql.push(&format!(" RETURNING {}", self.selected()));
-        match fetch_record(sql, conn, M::TABLE).await? {
-            Some(record) => Ok(record),
+        for (place, column) in columns.iter().enumerate() {
+            sql.push(&format!(", {} AS __computed{place}", column.quoted()));
+        }
+        let read = |row: PgRow| {
+            M::from_row(&row).map_err(|error| Error::of_record(table, STORED_RECORD, error))
+        };
+        let row = if columns.is_empty() {
+            sql.fetch_optional(&mut *conn)
+                .await
+                .map_err(|error| refusal(table, changes, error))?
+        } else {
+            let mut transaction = begin(conn).await?;
+            let row = sql
+                .fetch_optional(&mut transaction)
+                .await
+                .map_err(|error| refusal(table, changes, error))?;
+            if let Some(row) = &row {
+                for (place, column) in columns.iter().enumerate() {
+                    check_computed(table, column, row, &format!("__computed{place}"))?;
+                }
+            }
+            transaction.commit().await?;
+            row
+        };
+        match row {
+            Some(row) => read(row),
             None => Err(self.not_found_or_changed(conn, id).await),
         }
     }
 
-    fn update_by_id(&self, id: i64, changes: &[(usize, Value<'_>)]) -> Result<Sql, Error> {
+    fn update_by_id(&self, id: i64, changes: &[(usize, NewValue<'_>)]) -> Result<Sql, Error> {
         let table = M::TABLE;
         let mut sql = Sql::new(&format!("UPDATE {} SET ", table.quoted()));
         push_changes(table, changes, &mut sql)?;
@@ -341,7 +428,32 @@ fn changes<P: ColumnValues>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error>
     }
 }
 
-fn touches_search(table: &'static Table, changes: &[(usize, Value<'_>)]) -> bool {
+/// Checks a value that the database computed against the range of its column.
+fn check_computed(
+    table: &'static Table,
+    column: &ColumnDef,
+    row: &PgRow,
+    name: &str,
+) -> Result<(), Error> {
+    let value = Value::read(row, name, column.ty)?;
+    if value == Value::Null {
+        return Ok(());
+    }
+    check(column, &value).map_err(|error| Error::invalid(table.name, vec![error]))
+}
+
+/// Translates the error of an update. A number that is out of range is that of the column
+/// that is computed, if there is only one.
+fn refusal(table: &'static Table, changes: &[(usize, NewValue<'_>)], error: sqlx::Error) -> Error {
+    let error = Error::from_driver(table, error);
+    let mut computed = changes.iter().filter(|(_, value)| value.given().is_none());
+    match (computed.next(), computed.next()) {
+        (Some((column, _)), None) => error.with_field(table.columns[*column].name),
+        _ => error,
+    }
+}
+
+fn touches_search(table: &'static Table, changes: &[(usize, NewValue<'_>)]) -> bool {
     let changed = |index: &usize| changes.iter().any(|(changed, _)| changed == index);
     table.search.iter().any(changed)
 }
@@ -349,13 +461,13 @@ fn touches_search(table: &'static Table, changes: &[(usize, Value<'_>)]) -> bool
 /// Appends `column = value, …` and a new `updated_at`.
 fn push_changes(
     table: &'static Table,
-    changes: &[(usize, Value<'_>)],
+    changes: &[(usize, NewValue<'_>)],
     sql: &mut Sql,
 ) -> Result<(), Error> {
     for (index, value) in changes {
         let column = &table.columns[*index];
         sql.push(&format!("{} = ", column.quoted()));
-        sql.bind_value(column, value.clone())?;
+        value.push(table, column, sql)?;
         sql.push(", ");
     }
     // Always increases, even if the clock of this machine goes back.
@@ -379,13 +491,14 @@ pub(super) fn addable_time(time: &str) -> String {
 /// The embedding after changes of a record with the search fields `kept`.
 fn embedding_after(
     table: &'static Table,
-    changes: &[(usize, Value<'_>)],
+    changes: &[(usize, NewValue<'_>)],
     kept: &[Value<'_>],
 ) -> Option<Embedding> {
     let mut encoder = Encoder::default();
     for (place, index) in table.search.iter().enumerate() {
-        match changes.iter().find(|(changed, _)| changed == index) {
-            Some((_, value)) => encoder.add_value(value),
+        let change = changes.iter().find(|(changed, _)| changed == index);
+        match change.and_then(|(_, value)| value.given()) {
+            Some(value) => encoder.add_value(value),
             None => kept
                 .get(place)
                 .into_iter()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
 use super::create::STORED_RECORD;
@@ -66,6 +67,10 @@ impl<M: Model> UniqueKey<M> {
         Err(Error::invalid_field(table.name, name, problem))
     }
 
+    pub(super) fn target(self) -> &'static str {
+        self.def().target
+    }
+
     fn def(self) -> &'static KeyDef {
         &M::TABLE.keys[self.place]
     }
@@ -95,14 +100,34 @@ impl<M: Model> QueryBuilder<M> {
         self.check_no_conditions("a record to upsert")?;
         check_new(&new)?;
         let now = now();
-        let mut sql = Sql::new(&format!(
-            "INSERT INTO {} AS kept ({}) VALUES (",
-            table.quoted(),
-            quoted_list(&given_columns(&new))
-        ));
-        bind_row(&mut sql, &new, now)?;
-        let key = key.def();
-        sql.push(&format!(") ON CONFLICT {} DO UPDATE SET ", key.target));
+        let mut sql = self.upsert_statement(std::slice::from_ref(&new), key, now)?;
+        sql.push(&format!(", {}", self.selected()));
+        let mut session = db.into().session().await?;
+        let row = sql
+            .fetch_optional(session.conn())
+            .await
+            .map_err(|error| Error::from_driver(table, error))?;
+        match row {
+            Some(row) => Ok(Upserted {
+                record: M::from_row(&row)
+                    .map_err(|error| Error::of_record(table, STORED_RECORD, error))?,
+                created: row.try_get("__created")?,
+            }),
+            None => Err(self.key_conflict(key)),
+        }
+    }
+
+    /// The upsert of records that leave the same columns to the database. It returns a row
+    /// for each, with the column `__created`.
+    pub(super) fn upsert_statement(
+        &self,
+        records: &[M::New],
+        key: UniqueKey<M>,
+        now: DateTime<Utc>,
+    ) -> Result<Sql, Error> {
+        let table = M::TABLE;
+        let mut sql = insert_statement::<M>(records, now)?;
+        sql.push(&format!(" ON CONFLICT {} DO UPDATE SET ", key.target()));
         for (_, column) in insertable_columns(table) {
             let name = column.quoted();
             match column.role {
@@ -122,33 +147,47 @@ impl<M: Model> QueryBuilder<M> {
             Deleted::With => {}
             Deleted::Only => sql.push(&format!(" WHERE kept.{deleted_at} IS NOT NULL")),
         }
-        sql.push(&format!(" RETURNING {}, {updated_at} = ", self.selected()));
+        sql.push(&format!(" RETURNING {updated_at} = "));
         sql.bind(now)?;
         sql.push(" AS __created");
-        let mut session = db.into().session().await?;
-        let row = sql
-            .fetch_optional(session.conn())
-            .await
-            .map_err(|error| Error::from_driver(table, error))?;
-        match row {
-            Some(row) => Ok(Upserted {
-                record: M::from_row(&row)
-                    .map_err(|error| Error::of_record(table, STORED_RECORD, error))?,
-                created: row.try_get("__created")?,
-            }),
-            None => Err(Error::conflict(FieldError::new(
-                key.field,
-                format!(
-                    "is already used by a {} record (unique key {})",
-                    match self.deleted {
-                        Deleted::Only => "live",
-                        _ => "deleted",
-                    },
-                    key.name
-                ),
-            ))),
-        }
+        Ok(sql)
     }
+
+    /// The error of an upsert whose key belongs to a record that the query does not see.
+    pub(super) fn key_conflict(&self, key: UniqueKey<M>) -> Error {
+        let key = key.def();
+        Error::conflict(FieldError::new(
+            key.field,
+            format!(
+                "is already used by a {} record (unique key {})",
+                match self.deleted {
+                    Deleted::Only => "live",
+                    _ => "deleted",
+                },
+                key.name
+            ),
+        ))
+    }
+}
+
+/// The `INSERT` of records that leave the same columns to the database, under the name
+/// `kept`.
+pub(super) fn insert_statement<M: Model>(
+    records: &[M::New],
+    now: DateTime<Utc>,
+) -> Result<Sql, Error> {
+    let columns = records.first().map(given_columns).unwrap_or_default();
+    let mut sql = Sql::new(&format!(
+        "INSERT INTO {} AS kept ({}) VALUES ",
+        M::TABLE.quoted(),
+        quoted_list(&columns)
+    ));
+    for (place, record) in records.iter().enumerate() {
+        sql.push(if place > 0 { ", (" } else { "(" });
+        bind_row(&mut sql, record, now)?;
+        sql.push(")");
+    }
+    Ok(sql)
 }
 
 impl<M> Clone for UniqueKey<M> {

@@ -36,6 +36,7 @@ mod search;
 mod select;
 mod soft_delete;
 mod timeout;
+mod verbs;
 mod writes;
 
 /// Parses a time.

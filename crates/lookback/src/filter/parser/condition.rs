@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::operand::{RawOperand, Word};
-use crate::filter::key::FieldPath;
+use crate::filter::key::{FieldPath, searchable};
 use crate::filter::lookup::{CONTAINS, Operation};
 use crate::filter::tree::{JsonTest, Node, Tree};
 use crate::filter::{Comparison, Lookup, Relation, Test};
@@ -24,7 +24,9 @@ pub(super) fn tree(
         path: target.path,
         now,
     };
-    let tree = if builder.path.is_empty() {
+    let tree = if let RawOperand::Field(other) = &raw {
+        builder.other_column(table, lookup.operation(), other)?
+    } else if builder.path.is_empty() {
         builder.column(column, lookup.operation(), raw)?
     } else {
         builder.json(lookup.operation(), raw)?
@@ -49,6 +51,28 @@ impl ConditionBuilder {
             column: self.column,
             test,
         }))
+    }
+
+    /// Builds the comparison with another column.
+    fn other_column(
+        &self,
+        table: &'static Table,
+        operation: Operation,
+        other: &str,
+    ) -> Result<Tree, Problem> {
+        let Operation::Compare(comparison) = operation else {
+            unreachable!("`ParsedKey` rejects other lookups");
+        };
+        let index = searchable(table, other).map_err(|error| Problem::new(error.to_string()))?;
+        let (column, def) = (&table.columns[self.column], &table.columns[index]);
+        if !column.is_comparable_with(def) {
+            return Err(Problem::new(format!(
+                "is {} and cannot be compared with {other}, which is {}",
+                column.ty.sql(),
+                def.ty.sql()
+            )));
+        }
+        self.test(Test::CompareColumn(comparison, index))
     }
 
     fn column(

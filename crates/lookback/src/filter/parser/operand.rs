@@ -21,6 +21,8 @@ pub(super) enum OperandSyntax {
     Json,
     /// JSON values with commas between them.
     JsonList,
+    /// The name of another field.
+    Field,
 }
 
 impl OperandSyntax {
@@ -47,6 +49,8 @@ pub(super) enum RawOperand {
     One(Word),
     Many(Vec<Word>),
     Json(Vec<Json>),
+    /// The name of another field.
+    Field(String),
 }
 
 /// Text, and whether it was in quotes.
@@ -70,6 +74,11 @@ impl RawOperand {
                     text,
                     quoted: false,
                 })
+            }
+            OperandSyntax::Field => {
+                let text = lexer.rest().to_owned();
+                lexer.skip(text.len());
+                Self::Field(text)
             }
             OperandSyntax::Quotable => {
                 let item = item(lexer, &[])?;
@@ -98,6 +107,7 @@ impl RawOperand {
         const ENDS: [char; 2] = [',', ')'];
         match syntax {
             OperandSyntax::Plain | OperandSyntax::Quotable => Ok(Self::One(grouped_item(lexer)?)),
+            OperandSyntax::Field => Ok(Self::Field(grouped_item(lexer)?.text)),
             OperandSyntax::Array if lexer.peek() == Some('[') => {
                 Ok(Self::Json(elements(lexer, &ENDS)?))
             }
