@@ -1,17 +1,21 @@
 //! Generated filters: as typed filters, as text, and as plain Rust.
 
+use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use lookback::filter::JsonPath;
 use lookback::json;
+use lookback::value::{Decimal, Uuid};
 use lookback::{Filter, Json};
 use testkit::sample::Random;
 
 use super::plain::{self, Fold};
 use super::spelling::{alone, escaped, quoted};
 use super::thing::{
-    KEYS, Mood, RATIOS, Shade, Thing, document, moment, number, scalar, tag, text, word,
+    KEYS, Mood, RATIOS, SINGLES, Shade, Thing, clock, day, document, host, local, moment, number,
+    price, scalar, tag, text, tiny, uuid, wait, word,
 };
 
 /// A generated filter.
@@ -178,7 +182,79 @@ macro_rules! comparison {
 fn value(random: &mut Random) -> GeneratedFilter {
     let zone = FixedOffset::east_opt(if random.below(2) == 0 { 5_400 } else { -25_200 }).unwrap();
     let written = move |time: &DateTime<Utc>| time.with_timezone(&zone).to_rfc3339();
-    match random.below(9) {
+    match random.below(18) {
+        9 => comparison!(
+            random,
+            Thing::tiny(),
+            "tiny",
+            tiny,
+            i16::to_string,
+            |t: &Thing| t.tiny
+        ),
+        10 => comparison!(
+            random,
+            Thing::single(),
+            "single",
+            |r: &mut Random| *r.pick(&SINGLES),
+            f32::to_string,
+            |t: &Thing| t.single
+        ),
+        11 => comparison!(
+            random,
+            Thing::price(),
+            "price",
+            price,
+            Decimal::to_string,
+            |t: &Thing| { t.price }
+        ),
+        12 => comparison!(
+            random,
+            Thing::key(),
+            "key",
+            uuid,
+            Uuid::to_string,
+            |t: &Thing| t.key
+        ),
+        13 => comparison!(
+            random,
+            Thing::day(),
+            "day",
+            day,
+            NaiveDate::to_string,
+            |t: &Thing| t.day
+        ),
+        14 => comparison!(
+            random,
+            Thing::clock(),
+            "clock",
+            clock,
+            NaiveTime::to_string,
+            |t: &Thing| { t.clock }
+        ),
+        15 => comparison!(
+            random,
+            Thing::local(),
+            "local",
+            local,
+            NaiveDateTime::to_string,
+            |t: &Thing| t.local
+        ),
+        16 => comparison!(
+            random,
+            Thing::wait(),
+            "wait",
+            wait,
+            |wait: &Duration| format!("{}ms", wait.as_millis()),
+            |t: &Thing| t.wait
+        ),
+        17 => comparison!(
+            random,
+            Thing::host(),
+            "host",
+            host,
+            IpAddr::to_string,
+            |t: &Thing| t.host
+        ),
         0 => comparison!(
             random,
             Thing::name(),
@@ -364,11 +440,12 @@ fn null(random: &mut Random) -> GeneratedFilter {
     }
     fn place(column: &str) -> u64 {
         let columns = [
-            "text", "small", "flag", "shade", "mood", "tags", "times", "doc",
+            "text", "small", "flag", "shade", "mood", "tags", "times", "doc", "tiny", "price",
+            "key", "day", "wait", "host",
         ];
         columns.iter().position(|known| *known == column).unwrap() as u64
     }
-    on!(text small flag shade mood tags times doc)
+    on!(text small flag shade mood tags times doc tiny price key day wait host)
 }
 
 fn array(random: &mut Random) -> GeneratedFilter {
@@ -413,7 +490,10 @@ fn array(random: &mut Random) -> GeneratedFilter {
             }
         }};
     }
-    match random.below(4) {
+    match random.below(5) {
+        4 => on!(Thing::keys(), "keys", uuid, Uuid::to_string, |t: &Thing| t
+            .keys
+            .clone()),
         0 => on!(Thing::tags(), "tags", tag, String::clone, |t: &Thing| t
             .tags
             .clone()),

@@ -1,9 +1,12 @@
 //! A model with a column of every kind, and a generator of its values.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use lookback::embedding::Embedding;
 use lookback::json;
-use lookback::value::Hidden;
+use lookback::value::{Decimal, Hidden, Uuid};
 use lookback::{ColumnEnum, Json, model};
 use testkit::sample::Random;
 
@@ -28,6 +31,16 @@ pub(super) struct Thing {
     pub(super) numbers: Vec<i64>,
     pub(super) shades: Option<Vec<Shade>>,
     pub(super) times: Option<Vec<DateTime<Utc>>>,
+    pub(super) tiny: Option<i16>,
+    pub(super) single: Option<f32>,
+    pub(super) price: Option<Decimal>,
+    pub(super) key: Option<Uuid>,
+    pub(super) keys: Option<Vec<Uuid>>,
+    pub(super) day: Option<NaiveDate>,
+    pub(super) clock: Option<NaiveTime>,
+    pub(super) local: Option<NaiveDateTime>,
+    pub(super) wait: Option<Duration>,
+    pub(super) host: Option<IpAddr>,
     pub(super) doc: Option<Json>,
     pub(super) created_at: DateTime<Utc>,
     pub(super) updated_at: DateTime<Utc>,
@@ -58,7 +71,9 @@ pub(super) const CREATE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok', 'very \"
      CREATE TABLE things (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, text text, \
      name text COLLATE \"C\" NOT NULL, small integer, \"big.num__ber\" bigint NOT NULL, \
      ratio double precision, flag boolean, at timestamptz, shade text, mood mood, tags text[], \
-     numbers bigint[] NOT NULL, shades text[], times timestamptz[], doc jsonb, \
+     numbers bigint[] NOT NULL, shades text[], times timestamptz[], tiny smallint, single real, \
+     price numeric, key uuid, keys uuid[], day date, clock time, local timestamp, wait interval, \
+     host inet, doc jsonb, \
      created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, deleted_at timestamptz, \
      embedding vector(16)); \
      CREATE INDEX ON things USING gin (doc jsonb_path_ops)";
@@ -93,6 +108,47 @@ pub(super) const RATIOS: [f64; 8] = [0.0, -0.0, 1.5, -2.25, 1e300, 5e-324, 0.1, 
 
 pub(super) fn number(random: &mut Random) -> i64 {
     i64::try_from(random.below(7)).unwrap() - 3
+}
+
+pub(super) const SINGLES: [f32; 6] = [0.0, 0.1, -2.25, 1e30, 1e-40, 1.0];
+
+pub(super) fn tiny(random: &mut Random) -> i16 {
+    i16::try_from(number(random)).unwrap()
+}
+
+/// Generates prices that are equal with other digits: 1.5 and 1.50.
+pub(super) fn price(random: &mut Random) -> Decimal {
+    let scale = u32::try_from(random.below(3)).unwrap();
+    Decimal::new(number(random) * 10_i64.pow(scale) / 2, scale)
+}
+
+pub(super) fn uuid(random: &mut Random) -> Uuid {
+    Uuid::from_u128(u128::from(random.below(4)) << 126 | 7)
+}
+
+pub(super) fn day(random: &mut Random) -> NaiveDate {
+    moment(random).date_naive()
+}
+
+pub(super) fn clock(random: &mut Random) -> NaiveTime {
+    moment(random).time()
+}
+
+pub(super) fn local(random: &mut Random) -> NaiveDateTime {
+    moment(random).naive_utc()
+}
+
+pub(super) fn wait(random: &mut Random) -> Duration {
+    Duration::from_millis(random.below(5) * 40_000_500)
+}
+
+pub(super) fn host(random: &mut Random) -> IpAddr {
+    let last = u8::try_from(random.below(4)).unwrap();
+    if random.below(2) == 0 {
+        [10, 0, last, 1].into()
+    } else {
+        u128::from(last).to_be_bytes().into()
+    }
 }
 
 pub(super) fn tag(random: &mut Random) -> String {
@@ -163,6 +219,16 @@ pub(super) fn thing(random: &mut Random) -> NewThing {
     new.tags = some(random, |r| many(r, tag));
     new.shades = some(random, |r| many(r, |r| *r.pick(Shade::ALL)));
     new.times = some(random, |r| many(r, moment));
+    new.tiny = some(random, tiny);
+    new.single = some(random, |r| *r.pick(&SINGLES));
+    new.price = some(random, price);
+    new.key = some(random, uuid);
+    new.keys = some(random, |r| many(r, uuid));
+    new.day = some(random, day);
+    new.clock = some(random, clock);
+    new.local = some(random, local);
+    new.wait = some(random, wait);
+    new.host = some(random, host);
     new.doc = some(random, |r| document(r, 3));
     new
 }
