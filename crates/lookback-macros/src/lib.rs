@@ -52,6 +52,7 @@ mod model;
 /// | `#[column(not_blank)]` | at least one character that is not white space | text |
 /// | `#[column(max_bytes = N)]` | maximum size of a value in bytes; by default 1 MiB for text and arrays, 8 MiB for JSON and bytes | text, JSON, bytes, arrays |
 /// | `#[column(range(MIN, MAX))]` | smallest and largest value, whole numbers, inclusive | numbers |
+/// | `#[column(ignore_key_case)]` | the first key of a path into it is found in upper and lower case, as the name of an HTTP header | JSON |
 /// | `#[column(default = EXPR)]` | the value of a new record without one, a Rust expression | any |
 /// | `#[column(sql_default = "now()")]` | the default of the database | any |
 /// | `#[column(type = "varchar(20)")]` | the SQL type, if not that of the Rust type | any |

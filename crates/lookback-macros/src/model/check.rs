@@ -132,6 +132,7 @@ fn check_schema_only(model: &Model, diagnostics: &mut Diagnostics) {
             let instead = match name.to_string().as_str() {
                 "default" => "write sql_default = \"…\"",
                 "not_blank" | "max_bytes" | "range" => "write a CHECK constraint",
+                "ignore_key_case" => "remove it",
                 _ => continue,
             };
             diagnostics.at(

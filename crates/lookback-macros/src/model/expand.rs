@@ -222,6 +222,9 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     if options.not_blank.is_some() {
         column.extend(quote!(.with_not_blank()));
     }
+    if options.ignore_key_case.is_some() {
+        column.extend(quote!(.with_ignore_key_case()));
+    }
     if let Some(bytes) = &options.max_bytes {
         column.extend(quote!(.with_max_bytes(#bytes)));
     }

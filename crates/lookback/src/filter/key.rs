@@ -34,13 +34,8 @@ impl FieldPath {
 
     /// The value at the path in SQL, whose keys are bound; NULL where JSON has none, or null.
     pub(crate) fn json_value(&self, table: &Table, sql: &mut Sql) -> Result<String, Error> {
-        let keys = self.path.iter().map(|key| Value::Text(key.as_str().into()));
-        let keys = sql.argument(Parameter {
-            ty: ColumnType::Array(&ColumnType::Text),
-            value: Value::Array(&ColumnType::Text, keys.collect()),
-        })?;
-        let column = table.columns[self.column].quoted();
-        Ok(format!("nullif({column} #> {keys}, 'null')"))
+        let (document, keys) = document_and_keys(&table.columns[self.column], &self.path, sql)?;
+        Ok(format!("nullif({document} #> {keys}, 'null')"))
     }
 
     /// Formats the column and the path as in a key.
@@ -57,6 +52,40 @@ impl FieldPath {
         }
         text
     }
+}
+
+/// The document in SQL that a path leads into, and the bound array of the keys in it.
+///
+/// If the case of the first key is ignored, the document is the value of that key. One with
+/// the same case is taken before others.
+pub(super) fn document_and_keys(
+    column: &ColumnDef,
+    path: &[String],
+    sql: &mut Sql,
+) -> Result<(String, String), Error> {
+    let name = column.quoted();
+    let (document, path) = match path.split_first() {
+        Some((first, rest)) if column.ignore_key_case => {
+            let key = sql.argument(Parameter {
+                ty: ColumnType::Text,
+                value: Value::Text(first.as_str().into()),
+            })?;
+            // The members of a value that is not an object would be an error.
+            let document = format!(
+                "(SELECT __member.value FROM jsonb_each(CASE jsonb_typeof({name}) WHEN 'object' \
+                 THEN {name} END) AS __member WHERE lower(__member.key) = lower({key}) \
+                 ORDER BY __member.key <> {key}, __member.key COLLATE \"C\" LIMIT 1)"
+            );
+            (document, rest)
+        }
+        _ => (name, path),
+    };
+    let keys = path.iter().map(|key| Value::Text(key.as_str().into()));
+    let keys = sql.argument(Parameter {
+        ty: ColumnType::Array(&ColumnType::Text),
+        value: Value::Array(&ColumnType::Text, keys.collect()),
+    })?;
+    Ok((document, keys))
 }
 
 /// The suffix of a key whose value is the name of another field.

@@ -2,6 +2,7 @@
 
 use crate::db::Sql;
 use crate::error::Error;
+use crate::filter::key::document_and_keys;
 use crate::filter::lookup::Operation;
 use crate::filter::tree::{JsonTest, Node};
 use crate::filter::{Comparison, Pattern, Relation, Test};
@@ -178,7 +179,7 @@ impl Renderer<'_> {
                 self.sql.push(&format!("{name} {operator} "));
                 self.value(column, value)
             }
-            Test::Json(path, test) => self.json(&name, path, test, never_null),
+            Test::Json(path, test) => self.json(column, path, test, never_null),
         }
     }
 
@@ -248,21 +249,22 @@ impl Renderer<'_> {
     /// causes an error.
     fn json(
         &mut self,
-        name: &str,
+        column: &ColumnDef,
         path: &[String],
         test: &JsonTest,
         never_null: bool,
     ) -> Result<(), Error> {
-        let keys = path.iter().map(|key| Value::Text(key.clone().into()));
-        let keys = Value::Array(&ColumnType::Text, keys.collect());
-        let keys = self.argument(ColumnType::Array(&ColumnType::Text), keys)?;
+        self.check_parameter_count()?;
+        let name = &column.quoted();
+        let (document, keys) = document_and_keys(column, path, self.sql)?;
         let (value, text) = (
-            format!("({name} #> {keys})"),
-            format!("({name} #>> {keys})"),
+            format!("({document} #> {keys})"),
+            format!("({document} #>> {keys})"),
         );
         let is = |ty: &str| format!("jsonb_typeof({value}) = '{ty}' AND ");
-        // Under a NOT no index helps, so the condition for it is omitted.
-        let path = (!never_null).then_some(path);
+        // Under a NOT no index helps, so the condition for it is omitted. Nor does one for keys
+        // of any case.
+        let path = (!never_null && !column.ignore_key_case).then_some(path);
         match test {
             JsonTest::In(values) if values.is_empty() => self.sql.push("FALSE"),
             JsonTest::In(values) => {

@@ -40,6 +40,8 @@ pub struct ColumnDef {
     pub(crate) cast: Option<&'static str>,
     /// Whether text must contain a character that is not white space.
     pub(crate) not_blank: bool,
+    /// Whether the first key of a path into its JSON is found in upper and lower case.
+    pub(crate) ignore_key_case: bool,
     pub(crate) max_bytes: usize,
     /// The smallest and largest value.
     pub(crate) range: Option<(i64, i64)>,
@@ -348,6 +350,7 @@ impl ColumnDef {
             generated: false,
             cast: None,
             not_blank: false,
+            ignore_key_case: false,
             max_bytes: T::TYPE.default_max_bytes(),
             range: None,
             scale: T::SCALE,
@@ -395,6 +398,17 @@ impl ColumnDef {
     #[must_use]
     pub const fn with_not_blank(mut self) -> Self {
         self.not_blank = true;
+        self
+    }
+
+    /// Ignores the case of the first key of a path. The column is of JSON.
+    #[must_use]
+    pub const fn with_ignore_key_case(mut self) -> Self {
+        assert!(
+            matches!(self.ty, ColumnType::Jsonb),
+            "`ignore_key_case` is for columns of Json"
+        );
+        self.ignore_key_case = true;
         self
     }
 

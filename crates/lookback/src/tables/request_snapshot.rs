@@ -55,6 +55,9 @@ pub struct RequestSnapshot {
     /// The body of the request, at most 8 MiB.
     pub body: Option<Json>,
     /// The headers of the request, at most 8 MiB.
+    ///
+    /// A path into them finds a name in upper and lower case: `headers.Content-Type`.
+    #[column(ignore_key_case)]
     pub headers: Option<Json>,
     /// The id of the user who made the request, in the application.
     #[column(max_bytes = 1024)]
@@ -72,7 +75,8 @@ pub struct RequestSnapshot {
     pub status_code: Option<i32>,
     /// The body of the response, at most 8 MiB.
     pub response_body: Option<Json>,
-    /// The headers of the response, at most 8 MiB.
+    /// The headers of the response, at most 8 MiB. See [`headers`](Self::headers).
+    #[column(ignore_key_case)]
     pub response_headers: Option<Json>,
     /// Milliseconds from the request to the end of the response.
     #[column(range(0, i32::MAX as i64), comment = "milliseconds")]

@@ -1,7 +1,7 @@
 //! Places in JSON: ordered by, selected, grouped and measured.
 
-use lookback::query::TextMeasures;
-use lookback::{Json, Level, Log, NewLog, json};
+use lookback::query::{TextMeasures, count};
+use lookback::{Filter, Json, Level, Log, NewLog, NewRequestSnapshot, RequestSnapshot, json};
 use sqlx::PgPool;
 
 /// Log lines with these values of `meta`, with ids from 1.
@@ -183,4 +183,85 @@ async fn records_are_grouped_and_measured_by_places_in_json() {
         .map(drop)
         .unwrap_err();
     insta::assert_snapshot!(error, @"meta.at__1h: meta.at is not a time, and has no time buckets; write meta.at");
+}
+
+#[tokio::test]
+async fn header_names_are_found_in_upper_and_lower_case() {
+    let db = testkit::database().await;
+    let pool = &db.pool;
+    let headers = [
+        json!({"content-type": "text/html", "X-Retry": 1}),
+        json!({"Content-Type": "text/html", "x-retry": 2}),
+        json!({"CONTENT-TYPE": "text/plain", "Content-Type": "image/png", "a": {"B": "c"}}),
+        json!(["content-type"]),
+        json!("content-type"),
+        json!({}),
+    ];
+    for headers in headers.iter().cloned() {
+        let new =
+            NewRequestSnapshot::new("GET", "/", crate::time("2026-01-31T08:30:00Z"), "1", "test")
+                .headers(headers);
+        RequestSnapshot::records().create(pool, new).await.unwrap();
+    }
+    let ids = async |text: &str| {
+        let query = RequestSnapshot::records().filter(Filter::parse(text).unwrap());
+        let query = query.order_by(RequestSnapshot::id().asc());
+        query
+            .select(RequestSnapshot::id())
+            .list(pool)
+            .await
+            .unwrap()
+            .data
+    };
+    for name in ["Content-Type", "content-type", "CONTENT-type"] {
+        assert_eq!(
+            ids(&format!("headers.{name}=text/html")).await,
+            [1, 2],
+            "{name}"
+        );
+        assert_eq!(
+            ids(&format!("headers.{name}__ne=text/html")).await,
+            [3, 4, 5, 6],
+            "{name}"
+        );
+        assert_eq!(
+            ids(&format!("headers.{name}__startswith=text")).await.len(),
+            2 + usize::from(name != "Content-Type")
+        );
+        assert_eq!(
+            ids(&format!("headers.{name}__exists=true")).await,
+            [1, 2, 3],
+            "{name}"
+        );
+        assert_eq!(
+            ids(&format!("headers.{name}__isnull=true")).await,
+            [4, 5, 6],
+            "{name}"
+        );
+    }
+    // The name as it is written comes first. Keys below it keep their case.
+    assert_eq!(ids("headers.Content-Type=image/png").await, [3]);
+    assert_eq!(ids("headers.CONTENT-TYPE=text/plain").await, [3]);
+    assert_eq!(ids("headers.A.B=c").await, [3]);
+    assert_eq!(ids("headers.A.b=c").await, [0_i64; 0]);
+    assert_eq!(ids("headers.X-RETRY__gte=2").await, [2]);
+
+    let query = || RequestSnapshot::records();
+    let ordered = query().order_by_text("-headers.x-RETRY").unwrap().limit(2);
+    let page = ordered.list(pool).await.unwrap();
+    let found: Vec<i64> = page.data.iter().map(|one| one.id).collect();
+    assert_eq!(found, [2, 1]);
+    let next = ordered.after(page.next.unwrap()).list(pool).await.unwrap();
+    assert_eq!(next.data[0].id, 6);
+    let selected = query()
+        .order_by(RequestSnapshot::id().asc())
+        .select_text(&["headers.content-TYPE"]);
+    let selected = selected.unwrap().list(pool).await.unwrap().data;
+    assert_eq!(selected[1]["headers.content-TYPE"], json!("text/html"));
+    let groups = query().group_by_text(&["headers.Content-type"]).unwrap();
+    let groups = groups.aggregate(pool, count()).await.unwrap();
+    let html = groups
+        .iter()
+        .find(|(key, _)| key["headers.Content-type"] == json!("text/html"));
+    assert_eq!(html.unwrap().1, 2);
 }
