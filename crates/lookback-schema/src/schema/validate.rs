@@ -100,7 +100,10 @@ impl Schema {
         };
         for table in self.tables.values() {
             for column in &table.columns {
-                need(&column.data_type.name.name);
+                // An enum of that name is a type of the schema, not of an extension.
+                if !self.enums.contains_key(&column.data_type.name) {
+                    need(&column.data_type.name.name);
+                }
             }
             for opclass in table
                 .indexes
@@ -111,8 +114,6 @@ impl Schema {
                 need(opclass.split('(').next().unwrap_or(opclass));
             }
         }
-        // An enum of that name is a type of the schema, not of an extension.
-        needed.retain(|name| !self.enums.contains_key(&Name::new(name.as_str())));
         self.extensions.extend(needed);
     }
 
@@ -235,10 +236,12 @@ impl Table {
             .primary_key()
             .map(|(_, key)| key.columns.clone())
             .unwrap_or_default();
+        self.comment.take_if(|comment| comment.is_empty());
         for column in &mut self.columns {
             let filled = column.fill.is_identity() || column.fill == Fill::Serial;
             column.not_null |= filled || key.contains(&column.name);
-            // The server does not store a default of null.
+            // The server stores neither an empty comment nor a default of null.
+            column.comment.take_if(|comment| comment.is_empty());
             if matches!(&column.fill, Fill::Default(default) if default.is_null()) {
                 column.fill = Fill::None;
             }
@@ -395,6 +398,36 @@ mod tests {
             message.contains("partitioned by (\"user\" + 1)"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn empty_comment_is_completed_to_none() {
+        let mut t = table(&["a"], &[]);
+        t.comment = Some(String::new());
+        t.columns[0].comment = Some(String::new());
+        let schema = completed([("t", t)]).unwrap();
+        let t = &schema.tables[&Name::new("t")];
+        assert_eq!((&t.comment, &t.columns[0].comment), (&None, &None));
+    }
+
+    #[test]
+    fn enum_named_like_type_of_extension_needs_no_extension() {
+        let mut t = table(&["a", "b", "c"], &[]);
+        t.columns[0].data_type = "halfvec".parse().unwrap();
+        t.columns[1].data_type = "sales.citext[]".parse().unwrap();
+        t.columns[2].data_type = "hstore".parse().unwrap();
+        let enums = ["halfvec", "sales.citext"].map(|name| (name.parse().unwrap(), labels()));
+        let schema = Schema {
+            tables: [(Name::new("t"), t)].into(),
+            enums: enums.into(),
+            ..Schema::default()
+        };
+        let extensions = schema.completed().unwrap().extensions;
+        assert_eq!(extensions, ["hstore".to_owned()].into());
+    }
+
+    fn labels() -> Vec<String> {
+        vec!["on".to_owned()]
     }
 
     #[test]
