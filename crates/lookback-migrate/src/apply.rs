@@ -251,7 +251,10 @@ impl<'a> Run<'a> {
             let state = self.describe_rollback(at.is_none() && is_connection_lost(&error));
             let missing = MissingCreate::find(self.conn, &error, None).await;
             let failure = StatementError::new(script, steps, at, error, state);
-            let failure = failure.with_missing_create(missing);
+            let sql = at.and_then(|at| steps.get(at)).map(|step| step.sql);
+            let failure = failure
+                .with_missing_create(missing)
+                .with_server(self.conn.server_version_num(), sql);
             return Err(match blocked {
                 Some(holders) => failure.with_holders(holders).into(),
                 None => failure.into(),

@@ -31,9 +31,27 @@ mod scratch_schemas;
 /// [`Error::is_schema`] if the server rejects a part of the schema. The error has the table, the
 /// column, constraint or index, and the server's message. Otherwise those of the database.
 pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
+    check_version(conn, schema)?;
     let mut transaction = ScratchTransaction::begin(conn, "BEGIN").await?;
     let result = in_scratch(transaction.conn(), schema).await;
     transaction.end(result).await
+}
+
+/// Checks that the server has everything that the schema uses.
+fn check_version(conn: &PgConnection, schema: &Schema) -> Result<(), Error> {
+    let Some(server) = conn.server_version_num() else {
+        return Ok(());
+    };
+    match schema.since_18() {
+        Some((object, sql)) if server < 180_000 => Err(SchemaError::ServerTooOld {
+            object,
+            sql,
+            needs: 18,
+            server: server / 10_000,
+        }
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Whether [`canonical`] can work: the role may create schemas, and the server is not read-only.

@@ -4,6 +4,7 @@ use sqlx::postgres::PgDatabaseError;
 
 /// The class of values that do not fit a type.
 pub(crate) const DATA_EXCEPTION: &str = "22";
+pub(crate) const SYNTAX_ERROR: &str = "42601";
 pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
 pub(crate) const ACTIVE_SQL_TRANSACTION: &str = "25001";
 pub(crate) const READ_ONLY_SQL_TRANSACTION: &str = "25006";

@@ -405,7 +405,9 @@ impl Stager {
                 self.push(Stage::Narrow, add(constraint.clone()));
             }
             Constraint::Check {
-                not_valid: false, ..
+                not_valid: false,
+                not_enforced: false,
+                ..
             } => {
                 self.push(Stage::Main, add(unvalidated(constraint)));
                 self.push(Stage::Validate, validate);
@@ -417,14 +419,17 @@ impl Stager {
                     (Stage::Main, Stage::Validate)
                 };
                 // PostgreSQL accepts no `NOT VALID` reference of a partitioned table.
-                if is_partitioned || key.not_valid {
+                if is_partitioned || key.not_valid || key.not_enforced {
                     self.push(stage, add(constraint.clone()));
                 } else {
                     self.push(stage, add(unvalidated(constraint)));
                     self.push(then, validate);
                 }
             }
-            Constraint::PrimaryKey(key) | Constraint::Unique(key) if !is_partitioned => {
+            // PostgreSQL makes no key WITHOUT OVERLAPS from an index.
+            Constraint::PrimaryKey(key) | Constraint::Unique(key)
+                if !is_partitioned && !key.without_overlaps =>
+            {
                 let keys: Vec<String> = key
                     .columns
                     .iter()
@@ -555,6 +560,7 @@ impl Stager {
                 Change::RestoreIndexSettings { number, .. } => Some(*number),
                 _ => None,
             })
+                    not_enforced: false,
             .collect();
         self.staged.retain(|(_, change)| match change {
             Change::KeepIndexSettings { number, .. } => restored.contains(number),

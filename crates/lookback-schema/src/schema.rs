@@ -46,6 +46,21 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The first object that servers before PostgreSQL 18 do not support, such as `table t, check c`,
+    /// and the SQL that they lack.
+    pub fn since_18(&self) -> Option<(String, &'static str)> {
+        self.tables.iter().find_map(|(name, table)| {
+            let is_virtual = |column: &&Column| matches!(column.fill, Fill::Virtual(_));
+            if let Some(column) = table.columns.iter().find(is_virtual) {
+                return Some((format!("table {name}, column {}", column.name), "VIRTUAL"));
+            }
+            table.constraints.iter().find_map(|(key, constraint)| {
+                let sql = constraint.since_18()?;
+                Some((format!("table {name}, {} {key}", constraint.kind()), sql))
+            })
+        })
+    }
+
     /// The names of tables, partitions, indexes, keys and enums. Each is unique
     /// in its database schema.
     pub(crate) fn names_in_use(&self) -> BTreeSet<Name> {

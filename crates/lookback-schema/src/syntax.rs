@@ -6,6 +6,7 @@ mod names;
 mod statement_kind;
 mod statements;
 mod types;
+mod versions;
 
 pub use expressions::Expression;
 pub(crate) use expressions::closing;
@@ -16,3 +17,4 @@ pub(crate) use names::{check, free, is_keyword, is_reserved, quoted_list, shorte
 pub use statement_kind::{ConcurrentIndex, StatementKind, statement_kind};
 pub use statements::{Statement, statements};
 pub use types::DataType;
+pub use versions::since_18;

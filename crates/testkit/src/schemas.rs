@@ -34,10 +34,11 @@ impl fmt::Debug for GeneratedSchema {
 
 /// Generates a schema that PostgreSQL accepts, completed by [`Schema::completed`].
 ///
-/// It has virtual columns if the server supports them (PostgreSQL 18).
-pub fn schema(virtual_columns: bool) -> impl Strategy<Value = GeneratedSchema> {
+/// `is_18` adds what servers have since PostgreSQL 18: virtual columns, keys `WITHOUT OVERLAPS`, and
+/// constraints that are `NOT ENFORCED`.
+pub fn schema(is_18: bool) -> impl Strategy<Value = GeneratedSchema> {
     numbers().prop_map(move |numbers| {
-        let mut draw = Draw::new(&numbers, virtual_columns);
+        let mut draw = Draw::new(&numbers, is_18);
         draw.whole_schema();
         GeneratedSchema(completed(draw.schema))
     })
@@ -46,9 +47,9 @@ pub fn schema(virtual_columns: bool) -> impl Strategy<Value = GeneratedSchema> {
 /// Generates two schemas that PostgreSQL accepts.
 ///
 /// The second is the first with a few changes of any kind, or an unrelated schema.
-pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
+pub fn pair(is_18: bool) -> impl Strategy<Value = Pair> {
     numbers().prop_map(move |numbers| {
-        let mut draw = Draw::new(&numbers, virtual_columns);
+        let mut draw = Draw::new(&numbers, is_18);
         draw.whole_schema();
         let from = completed(draw.schema.clone());
         let mut edit = Edit::new(draw, &from);
@@ -66,9 +67,9 @@ pub fn pair(virtual_columns: bool) -> impl Strategy<Value = Pair> {
 }
 
 /// Generates a schema and two independent successors, each with a few changes.
-pub fn fork(virtual_columns: bool) -> impl Strategy<Value = (Pair, Pair)> {
+pub fn fork(is_18: bool) -> impl Strategy<Value = (Pair, Pair)> {
     (numbers(), numbers(), numbers()).prop_map(move |(base, first, second)| {
-        let mut draw = Draw::new(&base, virtual_columns);
+        let mut draw = Draw::new(&base, is_18);
         draw.whole_schema();
         let from = completed(draw.schema.clone());
         let changed = |numbers: &[u16]| {
@@ -154,6 +155,9 @@ mod tests {
             }
             for constraint in table.constraints.values() {
                 add(true, constraint.kind());
+                if let Some(sql) = constraint.since_18() {
+                    add(true, &format!("{} {sql}", constraint.kind()));
+                }
                 add(
                     constraint.is_not_valid(),
                     &format!("{} not valid", constraint.kind()),

@@ -63,8 +63,9 @@ fn keys(model: &Model) -> Vec<Key> {
             Constraint::PrimaryKey(key) if key.columns != ["id"] => key,
             _ => return None,
         };
-        // PostgreSQL does not accept a deferrable constraint as a conflict target.
-        if key.deferral != Deferral::default() {
+        // PostgreSQL accepts neither a deferrable constraint nor one WITHOUT OVERLAPS as a conflict
+        // target.
+        if key.deferral != Deferral::default() || key.without_overlaps {
             return None;
         }
         let columns: Vec<String> = key

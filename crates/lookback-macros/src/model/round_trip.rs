@@ -214,9 +214,7 @@ fn table(
     if !model.is_schema_only() && table.primary_key().is_none() {
         let key = Constraint::PrimaryKey(lookback_schema::Key {
             columns: vec!["id".to_owned()],
-            nulls_not_distinct: false,
-            include: Vec::new(),
-            deferral: Default::default(),
+            ..Default::default()
         });
         table.constraints.insert(primary_key_name(&name.name), key);
     }

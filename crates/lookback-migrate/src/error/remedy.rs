@@ -218,6 +218,8 @@ pub enum Remedy {
     },
     /// Correct the part of the model that the server rejects.
     CorrectModel,
+    /// Use a newer server, or leave out what it lacks.
+    UpgradeServer,
     /// Create a schema of the search path, or set another search path.
     CreateSchema,
     /// Give the name of a schema in the database.
@@ -411,6 +413,7 @@ impl fmt::Display for Remedy {
                 );
             }
             Self::CorrectModel => "correct this part of the model: the server refuses it",
+            Self::UpgradeServer => "use a newer server, or leave this out",
             Self::CreateSchema => {
                 "create one of them, or set another search_path for the role or in the URL \
                  (?options=-csearch_path%3Dpublic)"

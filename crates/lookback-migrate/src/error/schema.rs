@@ -16,6 +16,13 @@ pub(crate) enum SchemaError {
     Unprintable(serde_json::Error),
     #[error("{object}: {}", detailed(.source, None))]
     Refused { object: String, source: sqlx::Error },
+    #[error("{object}: {sql} needs PostgreSQL {needs}, and the server has version {server}")]
+    ServerTooOld {
+        object: String,
+        sql: &'static str,
+        needs: u32,
+        server: u32,
+    },
     #[error("{change}: {}", detailed(.source, Some(.code)))]
     ChangeRefused {
         change: String,
@@ -44,6 +51,7 @@ impl SchemaError {
             Self::Unreadable { .. } => Remedy::ExcludeTable,
             Self::Unprintable(_) => Remedy::Report,
             Self::Refused { .. } => Remedy::CorrectModel,
+            Self::ServerTooOld { .. } => Remedy::UpgradeServer,
             Self::ChangeRefused {
                 statement, column, ..
             } => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use lookback_schema::since_18;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::Remedy;
@@ -87,6 +88,22 @@ impl StatementError {
     pub(crate) fn with_missing_create(mut self, missing: Option<MissingCreate>) -> Self {
         if let Some(MissingCreate { schema, role }) = missing {
             self.remedy = Remedy::GrantCreate { schema, role };
+        }
+        self
+    }
+
+    /// Adds the version of the server, which may be too old for the statement.
+    pub(crate) fn with_server(mut self, server: Option<u32>, sql: Option<&str>) -> Self {
+        if self.code.as_deref() == Some(sqlstate::SYNTAX_ERROR)
+            && let (Some(server), Some(sql)) = (server, sql.and_then(since_18))
+            && server < 180_000
+        {
+            self.message = format!(
+                "{}: {sql} needs PostgreSQL 18, and the server has version {}",
+                self.message,
+                server / 10_000
+            );
+            self.remedy = Remedy::UpgradeServer;
         }
         self
     }

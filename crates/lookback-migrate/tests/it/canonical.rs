@@ -581,6 +581,7 @@ fn forms(server: i32) -> Schema {
             expression: Expression::new(*text).unwrap(),
             no_inherit: false,
             not_valid: false,
+            not_enforced: false,
         };
         checks.constraints.insert(format!("c{number:03}"), check);
     }

@@ -215,10 +215,15 @@ fn constraint_risks(constraint: &Constraint) -> Vec<Risk> {
                 "later changes of rows that break it, until they are repaired".to_owned(),
             )];
         }
-        _ if constraint.is_not_valid() => return Vec::new(),
+        _ if constraint.is_not_valid() || !constraint.is_enforced() => return Vec::new(),
         _ => {}
     }
     let (lock, during, why) = match constraint {
+        Constraint::PrimaryKey(key) | Constraint::Unique(key) if key.without_overlaps => (
+            Lock::AccessExclusive,
+            BUILD,
+            "rows with the same key whose ranges overlap or are empty",
+        ),
         Constraint::PrimaryKey(_) => (
             Lock::AccessExclusive,
             BUILD,

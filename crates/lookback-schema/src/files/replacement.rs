@@ -21,8 +21,8 @@ pub(super) fn replacements(plan: &Plan, from: &Schema, to: &Schema) -> Replaceme
             Change::AddConstraint {
                 table,
                 name,
-                constraint: Constraint::PrimaryKey(_) | Constraint::Unique(_),
-            } => Some((table, name)),
+                constraint: Constraint::PrimaryKey(key) | Constraint::Unique(key),
+            } if !key.without_overlaps => Some((table, name)),
             _ => None,
         })
         .collect();

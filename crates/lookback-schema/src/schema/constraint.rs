@@ -22,6 +22,8 @@ pub enum Constraint {
         no_inherit: bool,
         /// Whether rows that existed before it are not checked yet.
         not_valid: bool,
+        /// `NOT ENFORCED`: no row is checked (since PostgreSQL 18).
+        not_enforced: bool,
     },
     /// `FOREIGN KEY (…) REFERENCES …`
     ForeignKey(ForeignKey),
@@ -34,6 +36,9 @@ pub enum Constraint {
 pub struct Key {
     /// The columns, in order.
     pub columns: Vec<String>,
+    /// `WITHOUT OVERLAPS`: two rows may have the same key if the ranges in its last column do not
+    /// overlap (since PostgreSQL 18).
+    pub without_overlaps: bool,
     /// Whether two nulls count as equal (unique constraints only).
     pub nulls_not_distinct: bool,
     /// Columns that its index stores besides the key.
@@ -51,6 +56,9 @@ pub struct ForeignKey {
     pub table: Name,
     /// The columns they refer to.
     pub references: Vec<String>,
+    /// `PERIOD`: the range in the last column must be covered by rows of the other table (since
+    /// PostgreSQL 18).
+    pub period: bool,
     /// `MATCH FULL`: either all columns are null or none is.
     pub match_full: bool,
     /// The action on an update of the key.
@@ -63,6 +71,8 @@ pub struct ForeignKey {
     pub deferral: Deferral,
     /// Whether rows that existed before it are not checked yet.
     pub not_valid: bool,
+    /// `NOT ENFORCED`: no row is checked (since PostgreSQL 18).
+    pub not_enforced: bool,
 }
 
 /// The action on referring rows when a key is updated or deleted.
@@ -141,6 +151,27 @@ impl Constraint {
         }
     }
 
+    /// Whether its definition is checked at all.
+    pub(crate) fn is_enforced(&self) -> bool {
+        match self {
+            Self::Check { not_enforced, .. } => !not_enforced,
+            Self::ForeignKey(key) => !key.not_enforced,
+            Self::PrimaryKey(_) | Self::Unique(_) | Self::Exclude(_) => true,
+        }
+    }
+
+    /// What it has that servers before PostgreSQL 18 do not know, as SQL.
+    pub fn since_18(&self) -> Option<&'static str> {
+        match self {
+            Self::PrimaryKey(key) | Self::Unique(key) if key.without_overlaps => {
+                Some("WITHOUT OVERLAPS")
+            }
+            Self::ForeignKey(key) if key.period => Some("PERIOD"),
+            _ if !self.is_enforced() => Some("NOT ENFORCED"),
+            _ => None,
+        }
+    }
+
     /// Whether it is a part of `CREATE TABLE`. Other constraints are added
     /// afterwards. Of two identical keys, `CREATE TABLE` keeps only one. A
     /// check that is not valid would become valid. A foreign key may refer to a
@@ -200,12 +231,13 @@ impl fmt::Display for Constraint {
                 expression,
                 no_inherit,
                 not_valid,
+                not_enforced,
             } => {
                 write!(f, "CHECK ({expression})")?;
                 if *no_inherit {
                     f.write_str(" NO INHERIT")?;
                 }
-                write_not_valid(f, *not_valid)
+                write_validity(f, *not_valid, *not_enforced)
             }
             Self::ForeignKey(key) => write!(f, "{key}"),
             Self::Exclude(exclusion) => write!(f, "{exclusion}"),
@@ -215,7 +247,11 @@ impl fmt::Display for Constraint {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({})", quoted_list(&self.columns))?;
+        write!(f, "({}", quoted_list(&self.columns))?;
+        if self.without_overlaps {
+            f.write_str(" WITHOUT OVERLAPS")?;
+        }
+        f.write_str(")")?;
         write_include(f, &self.include)?;
         write!(f, "{}", self.deferral)
     }
@@ -226,9 +262,9 @@ impl fmt::Display for ForeignKey {
         write!(
             f,
             "FOREIGN KEY ({}) REFERENCES {} ({})",
-            quoted_list(&self.columns),
+            with_period(&self.columns, self.period),
             self.table,
-            quoted_list(&self.references)
+            with_period(&self.references, self.period)
         )?;
         if self.match_full {
             f.write_str(" MATCH FULL")?;
@@ -243,7 +279,7 @@ impl fmt::Display for ForeignKey {
             }
         }
         write!(f, "{}", self.deferral)?;
-        write_not_valid(f, self.not_valid)
+        write_validity(f, self.not_valid, self.not_enforced)
     }
 }
 
@@ -296,8 +332,25 @@ impl fmt::Display for Deferral {
     }
 }
 
-fn write_not_valid(f: &mut fmt::Formatter<'_>, not_valid: bool) -> fmt::Result {
-    f.write_str(if not_valid { " NOT VALID" } else { "" })
+fn write_validity(f: &mut fmt::Formatter<'_>, not_valid: bool, not_enforced: bool) -> fmt::Result {
+    f.write_str(if not_enforced {
+        " NOT ENFORCED"
+    } else if not_valid {
+        " NOT VALID"
+    } else {
+        ""
+    })
+}
+
+/// The columns, with `PERIOD` before the last one.
+fn with_period(columns: &[String], period: bool) -> String {
+    match columns.split_last() {
+        Some((last, [])) if period => format!("PERIOD {}", quoted(last)),
+        Some((last, others)) if period => {
+            format!("{}, PERIOD {}", quoted_list(others), quoted(last))
+        }
+        _ => quoted_list(columns),
+    }
 }
 
 pub(super) fn write_include(f: &mut fmt::Formatter<'_>, include: &[String]) -> fmt::Result {

@@ -157,10 +157,12 @@ impl<'a> Reader<'a> {
         if self.word("check") {
             let expression = self.parenthesised_expression()?;
             let no_inherit = self.words(&["no", "inherit"]);
+            let (not_valid, not_enforced) = self.validity();
             return Ok(Constraint::Check {
                 expression,
                 no_inherit,
-                not_valid: self.words(&["not", "valid"]),
+                not_valid,
+                not_enforced,
             });
         }
         if self.words(&["foreign", "key"]) {
@@ -173,35 +175,87 @@ impl<'a> Reader<'a> {
     }
 
     fn key(&mut self, nulls_not_distinct: bool) -> Result<Key, Error> {
+        let (columns, without_overlaps) = self.key_columns()?;
         Ok(Key {
-            columns: self.columns()?,
+            columns,
+            without_overlaps,
             nulls_not_distinct,
             include: self.include()?,
             deferral: self.deferral(),
         })
     }
 
+    /// Parses `(a, b WITHOUT OVERLAPS)`.
+    fn key_columns(&mut self) -> Result<(Vec<String>, bool), Error> {
+        let mut without_overlaps = false;
+        let columns = self.comma_separated(|reader, _| {
+            if without_overlaps {
+                return Err(Error::new("only the last column can be WITHOUT OVERLAPS"));
+            }
+            let name = reader.name()?.name;
+            without_overlaps = reader.words(&["without", "overlaps"]);
+            Ok(name)
+        })?;
+        Ok((columns, without_overlaps))
+    }
+
+    /// Parses `(a, PERIOD b)`.
+    fn period_columns(&mut self) -> Result<(Vec<String>, bool), Error> {
+        let mut period = false;
+        let columns = self.comma_separated(|reader, end| {
+            if period {
+                return Err(Error::new("only the last column can be a PERIOD"));
+            }
+            // A column may have this name.
+            period = reader.at + 1 < end && reader.word("period");
+            Ok(reader.name()?.name)
+        })?;
+        Ok((columns, period))
+    }
+
+    /// Parses `NOT VALID` and `NOT ENFORCED`, whose opposites are the default.
+    fn validity(&mut self) -> (bool, bool) {
+        let (mut not_valid, mut not_enforced) = (false, false);
+        loop {
+            if self.words(&["not", "valid"]) {
+                not_valid = true;
+            } else if self.words(&["not", "enforced"]) {
+                not_enforced = true;
+            } else if !self.word("enforced") {
+                // The server ignores the validity of a constraint that it does not enforce.
+                return (not_valid && !not_enforced, not_enforced);
+            }
+        }
+    }
+
     fn foreign_key(&mut self) -> Result<ForeignKey, Error> {
-        let columns = self.columns()?;
+        let (columns, period) = self.period_columns()?;
         self.expect_word("references")?;
         let table = self.name()?;
-        let references = if self.peek().is_some_and(|token| token.is("(")) {
-            self.columns()?
+        let (references, period_there) = if self.peek().is_some_and(|token| token.is("(")) {
+            self.period_columns()?
         } else {
-            Vec::new()
+            (Vec::new(), period)
         };
+        if period != period_there {
+            return Err(Error::new(
+                "PERIOD is before the last column of both tables, or of none",
+            ));
+        }
         let match_full = self.words(&["match", "full"]);
         self.words(&["match", "simple"]);
         let mut key = ForeignKey {
             columns,
             table,
             references,
+            period,
             match_full,
             on_update: Action::NoAction,
             on_delete: Action::NoAction,
             set_columns: Vec::new(),
             deferral: Deferral::NotDeferrable,
             not_valid: false,
+            not_enforced: false,
         };
         while self.word("on") {
             if self.word("update") {
@@ -215,7 +269,7 @@ impl<'a> Reader<'a> {
             }
         }
         key.deferral = self.deferral();
-        key.not_valid = self.words(&["not", "valid"]);
+        (key.not_valid, key.not_enforced) = self.validity();
         Ok(key)
     }
 
@@ -588,6 +642,12 @@ mod tests {
             "CHECK (total >= 0)",
             "CHECK (a OR (b AND c)) NO INHERIT NOT VALID",
             "FOREIGN KEY (a, b) REFERENCES sales.t (x, y) MATCH FULL ON UPDATE CASCADE ON DELETE SET NULL (b) DEFERRABLE NOT VALID",
+            "PRIMARY KEY (id, valid WITHOUT OVERLAPS)",
+            "UNIQUE (valid WITHOUT OVERLAPS) INCLUDE (b)",
+            "CHECK (a > 0) NO INHERIT NOT ENFORCED",
+            "FOREIGN KEY (a, PERIOD during) REFERENCES t (x, PERIOD valid)",
+            "FOREIGN KEY (period) REFERENCES t (period) NOT ENFORCED",
+            "FOREIGN KEY (PERIOD period) REFERENCES t (PERIOD period)",
             "EXCLUDE USING gist (room WITH =, (tsrange(a, b)) WITH &&) WHERE (NOT cancelled)",
         ] {
             let wanted = text
@@ -597,6 +657,19 @@ mod tests {
             assert_eq!(constraint(&wanted), wanted);
         }
         assert_eq!(constraint("check (((a > 0)))"), "CHECK (a > 0)");
+        for (text, wanted) in [
+            ("CHECK (a > 0) ENFORCED", "CHECK (a > 0)"),
+            (
+                "CHECK (a > 0) NOT VALID NOT ENFORCED",
+                "CHECK (a > 0) NOT ENFORCED",
+            ),
+            (
+                "foreign key (a, period b) references t not enforced",
+                "FOREIGN KEY (a, PERIOD b) REFERENCES t () NOT ENFORCED",
+            ),
+        ] {
+            assert_eq!(constraint(text), wanted);
+        }
         assert_eq!(
             constraint("foreign key(a) references t"),
             "FOREIGN KEY (a) REFERENCES t ()"
@@ -650,6 +723,9 @@ mod tests {
             error("UNIQUE (a b)"),
             error("FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING"),
             error("PRIMARY KEY (a) WHERE b"),
+            error("UNIQUE (a WITHOUT OVERLAPS, b)"),
+            error("FOREIGN KEY (a, PERIOD b) REFERENCES t (c, d)"),
+            error("FOREIGN KEY (PERIOD a, b) REFERENCES t (c, d)"),
             "USING gin".parse::<Index>().unwrap_err().to_string(),
             "(a) WHERE".parse::<Index>().unwrap_err().to_string(),
         ]
@@ -662,6 +738,9 @@ mod tests {
         cannot parse `UNIQUE (a b)` as a constraint: expected `,` or `)`, got `b`
         cannot parse `FOREIGN KEY (a) REFERENCES t (b) ON DELETE NOTHING` as a constraint: expected NO ACTION, RESTRICT, CASCADE, SET NULL or SET DEFAULT, got `NOTHING`
         cannot parse `PRIMARY KEY (a) WHERE b` as a constraint: unexpected `WHERE`
+        cannot parse `UNIQUE (a WITHOUT OVERLAPS, b)` as a constraint: only the last column can be WITHOUT OVERLAPS
+        cannot parse `FOREIGN KEY (a, PERIOD b) REFERENCES t (c, d)` as a constraint: PERIOD is before the last column of both tables, or of none
+        cannot parse `FOREIGN KEY (PERIOD a, b) REFERENCES t (c, d)` as a constraint: only the last column can be a PERIOD
         cannot parse `USING gin` as an index: expected `(`, got the end
         cannot parse `(a) WHERE` as an index: an expression is missing
         ");

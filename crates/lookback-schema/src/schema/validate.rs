@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
-use crate::schema::{Constraint, Fill, Index, Schema, Table};
+use crate::schema::{Action, Constraint, Fill, Index, Schema, Table};
 use crate::syntax::DataType;
 use crate::syntax::{Name, check};
 
@@ -201,14 +201,29 @@ impl Schema {
                 .any(|constraint| match constraint {
                     Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
                         key.columns.iter().collect::<BTreeSet<_>>() == wanted
+                            && key.without_overlaps == foreign.period
+                            && (!foreign.period || key.columns.last() == foreign.references.last())
                     }
                     _ => false,
                 })
-                || target
-                    .indexes
-                    .values()
-                    .any(|index| is_unique_on(index, &wanted));
-            if !is_key {
+                || !foreign.period
+                    && target
+                        .indexes
+                        .values()
+                        .any(|index| is_unique_on(index, &wanted));
+            let acts = [foreign.on_update, foreign.on_delete];
+            if foreign.period && acts.iter().any(|action| *action != Action::NoAction) {
+                errors.push(Error::new(format!(
+                    "foreign key {name}: with PERIOD, ON UPDATE and ON DELETE must be NO ACTION"
+                )));
+            }
+            if !is_key && foreign.period {
+                errors.push(Error::new(format!(
+                    "foreign key {name}: PERIOD must refer to a key WITHOUT OVERLAPS, got {} ({})",
+                    foreign.table,
+                    foreign.references.join(", ")
+                )));
+            } else if !is_key {
                 errors.push(Error::new(format!(
                     "foreign key {name}: {} ({}) is neither a primary key nor unique",
                     foreign.table,
@@ -428,6 +443,40 @@ mod tests {
 
     fn labels() -> Vec<String> {
         vec!["on".to_owned()]
+    }
+
+    #[test]
+    fn period_refers_to_key_without_overlaps() {
+        let with = |columns: &[&str], constraint: &str| {
+            let mut table = table(columns, &[]);
+            let constraint = constraint.parse().unwrap();
+            table.constraints.insert("c".to_owned(), constraint);
+            table
+        };
+        let target = |key| with(&["id", "valid"], key);
+        let source = |reference| with(&["id", "during"], reference);
+        let period = "FOREIGN KEY (id, PERIOD during) REFERENCES target (id, PERIOD valid)";
+        let temporal = "PRIMARY KEY (id, valid WITHOUT OVERLAPS)";
+        completed([("target", target(temporal)), ("source", source(period))]).unwrap();
+        // The primary key is meant if no columns are named.
+        let short = "FOREIGN KEY (id, PERIOD during) REFERENCES target";
+        completed([("target", target(temporal)), ("source", source(short))]).unwrap();
+
+        let plain = "FOREIGN KEY (id, during) REFERENCES target (id, valid)";
+        let cascade = format!("{period} ON DELETE CASCADE");
+        let errors = [
+            ("PRIMARY KEY (id, valid)", period),
+            (temporal, plain),
+            (temporal, cascade.as_str()),
+        ]
+        .map(|(key, reference)| {
+            completed([("target", target(key)), ("source", source(reference))]).unwrap_err()
+        });
+        insta::assert_snapshot!(errors.join("\n"), @"
+        table source: foreign key c: PERIOD must refer to a key WITHOUT OVERLAPS, got target (id, valid)
+        table source: foreign key c: target (id, valid) is neither a primary key nor unique
+        table source: foreign key c: with PERIOD, ON UPDATE and ON DELETE must be NO ACTION
+        ");
     }
 
     #[test]

@@ -19,13 +19,13 @@ struct Bench {
     runtime: Runtime,
     db: testkit::Database,
     conn: PgConnection,
-    virtual_columns: bool,
+    is_18: bool,
 }
 
 impl Bench {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
-        let (db, conn, virtual_columns) = runtime.block_on(async {
+        let (db, conn, is_18) = runtime.block_on(async {
             let db = testkit::empty_database().await;
             let mut conn = PgConnection::connect(&db.url).await.unwrap();
             conn.execute("CREATE SCHEMA extensions").await.unwrap();
@@ -47,7 +47,7 @@ impl Bench {
             runtime,
             db,
             conn,
-            virtual_columns,
+            is_18,
         }
     }
 
@@ -135,7 +135,7 @@ async fn live(conn: &mut PgConnection) -> Result<Schema, TestCaseError> {
 #[test]
 fn introspected_schema_is_complete() {
     let mut bench = Bench::new();
-    let strategy = schema(bench.virtual_columns);
+    let strategy = schema(bench.is_18);
     bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
         run(conn, &create(&schema)).await?;
         let live = live(conn).await?;
@@ -154,7 +154,7 @@ fn introspected_schema_is_complete() {
 #[test]
 fn introspected_schema_equals_applied_one() {
     let mut bench = Bench::new();
-    let strategy = schema(bench.virtual_columns);
+    let strategy = schema(bench.is_18);
     bench.run(64, &strategy, async |conn, GeneratedSchema(schema)| {
         let expected = canonical_form(conn, &schema).await?;
         run(conn, &create(&schema)).await?;
@@ -195,7 +195,7 @@ fn same_tables(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
 #[test]
 fn rows_of_generated_pair_fit_second_schema() {
     let mut bench = Bench::new();
-    let strategy = pair(bench.virtual_columns);
+    let strategy = pair(bench.is_18);
     bench.run(64, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
@@ -226,7 +226,7 @@ fn rows_of_generated_pair_fit_second_schema() {
 #[test]
 fn plan_migrates_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
-    let strategy = pair(bench.virtual_columns);
+    let strategy = pair(bench.is_18);
     bench.run(120, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
@@ -243,7 +243,7 @@ fn plan_migrates_any_schema_to_another_and_back() {
 #[test]
 fn generated_files_migrate_any_schema_to_another_and_back() {
     let mut bench = Bench::new();
-    let strategy = pair(bench.virtual_columns);
+    let strategy = pair(bench.is_18);
     bench.run(120, &strategy, async |conn, pair| {
         run(conn, &create(&pair.from)).await?;
         run(conn, &pair.rows()).await?;
@@ -295,7 +295,7 @@ fn same(live: &Schema, wanted: &Schema) -> Result<(), TestCaseError> {
 #[test]
 fn merged_changes_can_be_applied_in_either_order() {
     let mut bench = Bench::new();
-    let strategy = fork(bench.virtual_columns);
+    let strategy = fork(bench.is_18);
     let (merged, refused) = (std::cell::Cell::new(0_u32), std::cell::Cell::new(0_u32));
     bench.run(60, &strategy, async |conn, (first, second)| {
         let Ok(wanted) = merge(&first.from, &first.to, &second.to) else {

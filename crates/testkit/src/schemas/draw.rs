@@ -68,7 +68,7 @@ pub(super) struct Draw<'a> {
     /// In the first schema, two tables may have columns of the same name.
     used_columns: BTreeSet<String>,
     pub(super) editing: bool,
-    virtual_columns: bool,
+    pub(super) is_18: bool,
 }
 
 /// Properties of the type of a column.
@@ -82,14 +82,14 @@ pub(super) struct Facts {
 }
 
 impl<'a> Draw<'a> {
-    pub(super) fn new(numbers: &'a [u16], virtual_columns: bool) -> Self {
+    pub(super) fn new(numbers: &'a [u16], is_18: bool) -> Self {
         Self {
             choices: Choices::new(numbers),
             schema: Schema::default(),
             used: BTreeSet::new(),
             used_columns: BTreeSet::new(),
             editing: false,
-            virtual_columns,
+            is_18,
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Draw<'a> {
             used: self.used.clone(),
             used_columns: self.used_columns.clone(),
             editing: false,
-            virtual_columns: self.virtual_columns,
+            is_18: self.is_18,
         }
     }
 
@@ -280,7 +280,7 @@ impl<'a> Draw<'a> {
         let (form, ty) = *self.choices.pick(forms);
         let expression = expression(&form.replace("{}", &quoted(&base.name)));
         let mut column = Column::new(self.column_name(table), parsed(ty));
-        column.fill = if self.virtual_columns && self.choices.one_in(3) {
+        column.fill = if self.is_18 && self.choices.one_in(3) {
             Fill::Virtual(expression)
         } else {
             Fill::Stored(expression)
@@ -539,10 +539,14 @@ impl<'a> Draw<'a> {
         let Some(text) = self.condition(table, false) else {
             return;
         };
+        let no_inherit = table.partition_by.is_none() && self.choices.one_in(10);
+        let not_valid = self.choices.one_in(10);
+        let not_enforced = self.is_18 && !not_valid && self.choices.one_in(10);
         let check = Constraint::Check {
             expression: expression(&text),
-            no_inherit: table.partition_by.is_none() && self.choices.one_in(10),
-            not_valid: self.choices.one_in(10),
+            no_inherit,
+            not_valid,
+            not_enforced,
         };
         let name = self.free(&format!("{}_check", name.name));
         table.constraints.insert(name, check);
@@ -600,6 +604,7 @@ impl<'a> Draw<'a> {
             include: self.include(table, &columns),
             columns,
             deferral: self.deferral(),
+            ..Key::default()
         };
         let name = self.free(&format!("{}_key", name.name));
         table.constraints.insert(name, Constraint::Unique(key));
@@ -637,6 +642,22 @@ impl<'a> Draw<'a> {
         }
         if gist {
             self.schema.extensions.insert("btree_gist".to_owned());
+        }
+        if let (true, [_, (range, _)]) = (self.is_18, elements.as_slice())
+            // An empty range, such as the one of some defaults, is refused.
+            && let Some(range) = range.expression.as_column()
+            && (table.column(&range)).is_some_and(|column| column.fill == Fill::None)
+            && self.choices.one_in(2)
+        {
+            let constraint = Constraint::Unique(Key {
+                columns: vec![key[0].clone(), range],
+                without_overlaps: true,
+                deferral: self.deferral(),
+                ..Key::default()
+            });
+            let name = self.free(&format!("{}_key", name.name));
+            table.constraints.insert(name, constraint);
+            return;
         }
         let exclusion = Exclusion {
             method: if gist { "gist" } else { "btree" }.to_owned(),
@@ -786,6 +807,7 @@ impl<'a> Draw<'a> {
         for constraint in table.constraints.values() {
             if let Constraint::PrimaryKey(key) | Constraint::Unique(key) = constraint
                 && key.deferral == Deferral::NotDeferrable
+                && !key.without_overlaps
             {
                 targets.push(key.columns.clone());
             }
@@ -893,6 +915,7 @@ impl<'a> Draw<'a> {
             && self.choices.one_in(2);
         let mixed = columns.iter().any(|column| new(self, column));
         let plain = table.partition_by.is_none() && target.partition_by.is_none();
+        let not_valid = plain && self.choices.one_in(10);
         let foreign = ForeignKey {
             set_columns: if subset {
                 vec![columns[0].clone()]
@@ -905,7 +928,9 @@ impl<'a> Draw<'a> {
             on_update: *self.choices.pick(&actions),
             on_delete,
             deferral: self.deferral(),
-            not_valid: plain && self.choices.one_in(10),
+            not_valid,
+            not_enforced: self.is_18 && plain && !not_valid && self.choices.one_in(10),
+            period: false,
             columns,
         };
         let name = self.free(&format!("{}_fkey", from.name));

@@ -197,6 +197,7 @@ impl<'a> Edit<'a> {
         let is = |there: &String| there == column;
         table.constraints.retain(|_, constraint| match constraint {
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => {
+                let keys = keys || key.without_overlaps;
                 !(keys && key.columns.iter().any(is) || key.include.iter().any(is))
             }
             Constraint::Check { expression, .. } => !expression.mentions(column),
@@ -551,7 +552,7 @@ impl<'a> Edit<'a> {
                             Deferral::InitiallyDeferred => Deferral::NotDeferrable,
                         };
                     }
-                    1 => {
+                    1 if !key.without_overlaps => {
                         let fit = table.columns.iter().find(|column| {
                             !key.columns.contains(&column.name)
                                 && !key.include.contains(&column.name)
@@ -562,7 +563,7 @@ impl<'a> Edit<'a> {
                     _ => {
                         let unique =
                             matches!(table.constraints[&constraint_name], Constraint::Unique(_));
-                        if unique && !new(self, &key.columns) {
+                        if unique && !key.without_overlaps && !new(self, &key.columns) {
                             key.nulls_not_distinct = !key.nulls_not_distinct;
                         }
                     }
@@ -571,10 +572,13 @@ impl<'a> Edit<'a> {
             Constraint::Check {
                 expression,
                 not_valid,
+                not_enforced,
                 ..
             } => {
                 if self.draw.choices.one_in(3) {
-                    *not_valid = !*not_valid;
+                    (*not_valid, *not_enforced) = (!*not_valid && !*not_enforced, false);
+                } else if self.draw.is_18 && self.draw.choices.one_in(4) {
+                    (*not_valid, *not_enforced) = (false, !*not_enforced);
                 } else if let Some(text) = self.draw.condition(&table, false) {
                     *expression = super::draw::expression(&text);
                 }
