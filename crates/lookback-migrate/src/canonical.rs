@@ -2,23 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use lookback_schema::{Change, Constraint, Decisions, Fill, Name, Schema, Table, diff, quoted};
+use lookback_schema::{
+    Change, Column, Constraint, Decisions, Fill, Name, Partition, Schema, Table, diff, quoted,
+};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use crate::error::{Error, SchemaError};
 use crate::introspect::{Scope, current_schema, read_here, set_search_path};
 use crate::scratch_transaction::ScratchTransaction;
 use crate::sqlstate::{self, is_change_forbidden, server_error};
+use bounds::{PartitionError, RefusedPartition};
 use scratch_schemas::ScratchSchemas;
 
+mod bounds;
 mod scratch_schemas;
+
+/// The largest number of relations that exist at the same time: each is locked by the transaction.
+const RELATIONS_AT_ONCE: usize = 500;
 
 /// Converts a schema to canonical form, as this server prints it.
 ///
 /// After that, types, expressions, bounds and definitions that mean the same are equal to those of
 /// a live database. The schema is created without rows, in schemas with other names, in a scratch
 /// transaction. If the caller has a transaction, that is a savepoint in it. No existing table is
-/// changed or locked. Foreign keys to tables that are not in `schema` stay as given.
+/// changed or locked. Foreign keys to tables that are not in `schema` stay as given. A large schema
+/// is created in parts, so that the number of locks does not grow with it; foreign keys from one
+/// part to another stay as given, too.
 ///
 /// A definition with a function over a type of the schema stays as given, and so does one with a
 /// domain over it: there are none for the type's copy in the scratch schema.
@@ -28,12 +37,23 @@ mod scratch_schemas;
 ///
 /// # Errors
 ///
-/// [`Error::is_schema`] if the server rejects a part of the schema. The error has the table, the
-/// column, constraint or index, and the server's message. Otherwise those of the database.
+/// [`Error::is_schema`] if the server rejects a part of the schema, or is too old for it. The error
+/// has the table, the column, constraint or index, and the server's message. Otherwise those of the
+/// database.
 pub async fn canonical(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
+    canonical_beside(conn, schema, &Schema::default()).await
+}
+
+/// [`canonical`] for a schema that is compared with `live`: partitions that are equal to those of
+/// `live` are taken from it.
+pub(crate) async fn canonical_beside(
+    conn: &mut PgConnection,
+    schema: &Schema,
+    live: &Schema,
+) -> Result<Schema, Error> {
     check_version(conn, schema)?;
     let mut transaction = ScratchTransaction::begin(conn, "BEGIN").await?;
-    let result = in_scratch(transaction.conn(), schema).await;
+    let result = in_scratch(transaction.conn(), schema, live).await;
     transaction.end(result).await
 }
 
@@ -69,7 +89,11 @@ pub async fn can_canonicalize(conn: &mut PgConnection) -> Result<bool, Error> {
     Ok(row.try_get("can")?)
 }
 
-async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, Error> {
+async fn in_scratch(
+    conn: &mut PgConnection,
+    schema: &Schema,
+    live: &Schema,
+) -> Result<Schema, Error> {
     let default = current_schema(conn).await?;
     let row = sqlx::query("SELECT pg_backend_pid() AS pid")
         .fetch_one(&mut *conn)
@@ -94,10 +118,120 @@ async fn in_scratch(conn: &mut PgConnection, schema: &Schema) -> Result<Schema, 
         return Ok(schema.clone());
     }
     let own: Vec<String> = also.iter().chain(&schema.schemas).cloned().collect();
-    let left_out = create(conn, &scratch, schema, &own).await?;
-    let live = read_here(conn, &scope, &also, &schema.schemas).await?;
-    let printed = scratch.restore_names(&live.schema)?;
+    let (rest, mut known) = without_known_partitions(schema, live);
+    let there = scratch.renamed_schema(&rest);
+    create_enums(conn, &there).await?;
+    let (mut printed, mut left_out) = (Schema::default(), Vec::new());
+    for part in parts_of_schema(&there) {
+        execute(conn, "SAVEPOINT lookback_part_of_schema".to_owned()).await?;
+        left_out.extend(create(conn, &scratch, &part, &own).await?);
+        let read = read_here(conn, &scope, &also, &schema.schemas).await?;
+        printed.tables.extend(read.schema.tables);
+        execute(
+            conn,
+            "ROLLBACK TO SAVEPOINT lookback_part_of_schema; \
+             RELEASE SAVEPOINT lookback_part_of_schema"
+                .to_owned(),
+        )
+        .await?;
+    }
+    for (name, table) in &there.tables {
+        let partitions = print_partitions(conn, &scratch, name, table).await?;
+        if let Some(printed) = printed.tables.get_mut(name) {
+            printed.partitions = partitions;
+        }
+    }
+    let mut printed = scratch.restore_names(&printed)?;
+    for (name, table) in &mut printed.tables {
+        table
+            .partitions
+            .append(&mut known.remove(name).unwrap_or_default());
+    }
+    let left_out: Vec<(Name, Part)> = left_out
+        .into_iter()
+        .filter_map(|(there, part)| {
+            let mut names = schema.tables.keys();
+            let is_it = |name: &&Name| scratch.strip_names(&there.to_string()) == name.to_string();
+            Some((names.find(is_it)?.clone(), part))
+        })
+        .collect();
     Ok(merge_canonical(schema, printed, &left_out))
+}
+
+type Partitions = BTreeMap<Name, Partition>;
+
+/// The schema without the partitions that are equal to those of `live`, and these partitions by
+/// their table, as they are in `live`.
+fn without_known_partitions(
+    schema: &Schema,
+    live: &Schema,
+) -> (Schema, BTreeMap<Name, Partitions>) {
+    let mut rest = schema.clone();
+    let mut known: BTreeMap<Name, Partitions> = BTreeMap::new();
+    for (name, table) in &mut rest.tables {
+        let Some(there) = live.tables.get(name) else {
+            continue;
+        };
+        let same_key = table.partition_by == there.partition_by
+            && table.columns.iter().all(|column| {
+                let is_key = (table.partition_by.iter().flat_map(|by| &by.keys))
+                    .any(|key| key.expression.mentions(&column.name));
+                let same = there.column(&column.name);
+                !is_key || same.is_some_and(|there| there.data_type == column.data_type)
+            });
+        if !same_key {
+            continue;
+        }
+        let is_known = |name: &Name, partition: &mut Partition| {
+            there.partitions.get(name) == Some(&*partition)
+        };
+        let same = table.partitions.extract_if(.., is_known);
+        let same = same.filter_map(|(name, _)| there.partitions.get_key_value(&name));
+        let same: Partitions = same.map(|(name, it)| (name.clone(), it.clone())).collect();
+        known.insert(name.clone(), same);
+    }
+    (rest, known)
+}
+
+/// Splits the tables into parts with a limited number of relations.
+fn parts_of_schema(schema: &Schema) -> Vec<BTreeMap<Name, Table>> {
+    let mut parts = vec![BTreeMap::new()];
+    let mut relations = 0;
+    for (name, table) in &schema.tables {
+        let keys = table.constraints.values().filter(|key| key.has_index());
+        let counted = table
+            .columns
+            .iter()
+            .filter(|column| column.fill.is_identity() || column.fill == Fill::Serial);
+        // The table, its TOAST table and the index of that.
+        let own = 3 + keys.count() + table.indexes.len() + counted.count();
+        relations += own;
+        if relations > RELATIONS_AT_ONCE && parts.last().is_some_and(|part| !part.is_empty()) {
+            parts.push(BTreeMap::new());
+            relations = own;
+        }
+        if let Some(part) = parts.last_mut() {
+            part.insert(name.clone(), table.clone());
+        }
+    }
+    parts
+}
+
+/// The partitions of a table in the scratch schemas, as the server prints them.
+async fn print_partitions(
+    conn: &mut PgConnection,
+    scratch: &ScratchSchemas,
+    name: &Name,
+    table: &Table,
+) -> Result<Partitions, Error> {
+    match bounds::print(conn, name, table).await {
+        Ok(partitions) => Ok(partitions),
+        Err(PartitionError::Refused(RefusedPartition { part, error })) => {
+            let what = format!("table {name}, {part}");
+            Err(error.about(&scratch.strip_names(&what)))
+        }
+        Err(PartitionError::Other(error)) => Err(error),
+    }
 }
 
 /// Creates the extensions; returns `false` if the role may not.
@@ -115,18 +249,8 @@ async fn create_extensions(conn: &mut PgConnection, schema: &Schema) -> Result<b
     Ok(true)
 }
 
-/// Creates the schema. Returns the parts of tables that are left out, because they need a function
-/// or a domain over a type in the schemas `own`: there is none for the type's copy.
-async fn create(
-    conn: &mut PgConnection,
-    scratch: &ScratchSchemas,
-    schema: &Schema,
-    own: &[String],
-) -> Result<Vec<(Name, Part)>, Error> {
-    let mut left_out = Vec::new();
-    let originals: Vec<&Name> = schema.tables.keys().collect();
-    let there = scratch.renamed_schema(schema);
-    for (name, labels) in &there.enums {
+async fn create_enums(conn: &mut PgConnection, schema: &Schema) -> Result<(), Error> {
+    for (name, labels) in &schema.enums {
         let create = Change::CreateEnum {
             name: name.clone(),
             values: labels.clone(),
@@ -135,8 +259,22 @@ async fn create(
             .await
             .map_err(|refusal| refusal.about(&format!("enum {name}")))?;
     }
-    for (name, table) in &there.tables {
+    Ok(())
+}
+
+/// Creates tables without their partitions. Returns the parts of tables that are left out, because
+/// they need a function or a domain over a type in the schemas `own`: there is none for the type's
+/// copy.
+async fn create(
+    conn: &mut PgConnection,
+    scratch: &ScratchSchemas,
+    tables: &BTreeMap<Name, Table>,
+    own: &[String],
+) -> Result<Vec<(Name, Part)>, Error> {
+    let mut left_out = Vec::new();
+    for (name, table) in tables {
         let mut table = table.clone();
+        table.partitions.clear();
         loop {
             let sql = create_table(name, &table)?;
             // Sent alone: the server runs no part of a text with a syntax error.
@@ -152,19 +290,16 @@ async fn create(
                 && uses_own_type(conn, part, &table, own).await?
                 && part.remove_from(&mut table)
             {
-                let original = originals.iter().find(|original| {
-                    scratch.strip_names(&name.to_string()) == original.to_string()
-                });
-                left_out.extend(original.map(|name| ((*name).clone(), part.clone())));
+                left_out.push((name.clone(), part.clone()));
                 continue;
             }
             let what = part.map_or(String::new(), |part| format!(", {part}"));
             return Err(refusal.about(&scratch.strip_names(&format!("table {name}{what}"))));
         }
     }
-    for (name, table) in &there.tables {
+    for (name, table) in tables {
         for (key, constraint) in &table.constraints {
-            if !matches!(constraint, Constraint::ForeignKey(key) if there.tables.contains_key(&key.table))
+            if !matches!(constraint, Constraint::ForeignKey(key) if tables.contains_key(&key.table))
             {
                 continue;
             }
@@ -288,7 +423,7 @@ impl Part {
     }
 }
 
-/// The SQL of the table with its partitions and indexes, without its foreign keys.
+/// The SQL of the table with its indexes, without its foreign keys.
 fn create_table(name: &Name, table: &Table) -> Result<String, Error> {
     let mut table = table.clone();
     table
@@ -324,11 +459,7 @@ async fn find_refused_part(
 
 /// Splits a table into its parts, each with the columns that it needs.
 fn parts(table: &Table) -> Vec<(Part, Table)> {
-    let bare = |column: &lookback_schema::Column| lookback_schema::Column {
-        collation: column.collation.clone(),
-        ..lookback_schema::Column::new(&column.name, column.data_type.clone())
-    };
-    let columns: Vec<lookback_schema::Column> = table.columns.iter().map(bare).collect();
+    let columns = columns_of(table);
     let mut parts = Vec::new();
     for column in &columns {
         let alone = Table {
@@ -358,13 +489,16 @@ fn parts(table: &Table) -> Vec<(Part, Table)> {
         alone.indexes.insert(name.clone(), index.clone());
         parts.push((Part::Index(name.clone()), alone));
     }
-    for (name, partition) in &table.partitions {
-        let mut alone = empty.clone();
-        alone.partition_by.clone_from(&table.partition_by);
-        alone.partitions.insert(name.clone(), partition.clone());
-        parts.push((Part::Partition(name.clone()), alone));
-    }
     parts
+}
+
+/// The columns of a table, with nothing but their types.
+fn columns_of(table: &Table) -> Vec<Column> {
+    let bare = |column: &Column| Column {
+        collation: column.collation.clone(),
+        ..Column::new(&column.name, column.data_type.clone())
+    };
+    table.columns.iter().map(bare).collect()
 }
 
 /// The given schema, with the definitions that the server printed. Parts that were left out stay as

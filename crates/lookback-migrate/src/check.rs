@@ -3,7 +3,7 @@
 use lookback_schema::{Decisions, Plan, Schema, diff};
 use sqlx::PgConnection;
 
-use crate::canonical::canonical;
+use crate::canonical::canonical_beside;
 use crate::error::Error;
 use crate::files::Folder;
 use crate::introspect::{Scope, introspect};
@@ -42,6 +42,6 @@ pub async fn check_database(folder: &Folder, conn: &mut PgConnection) -> Result<
         .map(|snapshot| snapshot.schema)
         .unwrap_or_default();
     let live = introspect(conn, &Scope::of([&snapshot])).await?;
-    let wanted = canonical(conn, &snapshot).await?;
+    let wanted = canonical_beside(conn, &snapshot, &live).await?;
     Ok(diff(&live, &wanted, &plain())?)
 }

@@ -3,7 +3,7 @@
 use lookback_schema::{Change, Decisions, Name, Plan, Risk, Schema};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use crate::canonical::canonical;
+use crate::canonical::canonical_beside;
 use crate::error::{ColumnNeed, Error, GenerateError, SchemaError};
 use crate::introspect::{Scope, introspect};
 use crate::{session_settings, sqlstate};
@@ -34,7 +34,7 @@ pub async fn comparable_schemas(
         }
     }
     let live = introspect(conn, &scope).await?;
-    let wanted = canonical(conn, models).await?;
+    let wanted = canonical_beside(conn, models, &live).await?;
     Ok((live, wanted))
 }
 

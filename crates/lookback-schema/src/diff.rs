@@ -1073,13 +1073,13 @@ fn remade(old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
 
 /// Whether a partition is left unchanged.
 fn partition_stays(before: &Table, after: &Table, name: &Name, was: &Partition) -> bool {
-    let comes = after
-        .partitions
-        .iter()
-        .any(|(name, now)| before.partitions.get(name) != Some(now));
+    let comes = || {
+        let mut partitions = after.partitions.iter();
+        partitions.any(|(name, now)| before.partitions.get(name) != Some(now))
+    };
     match after.partitions.get(name) {
         // Rows of the default partition may belong in a new partition.
-        Some(now) => now == was && !(was.is_default() && comes),
+        Some(now) => now == was && !(was.is_default() && comes()),
         None => after.open_partitions,
     }
 }

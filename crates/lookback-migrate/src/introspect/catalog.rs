@@ -206,6 +206,9 @@ const ENUMS: &str = "SELECT n.nspname::text AS schema, t.typname::text AS name, 
               AND d.deptype = 'e')";
 
 const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
+/// Reads the tables in the schemas `$1`, and their partitions.
+///
+/// A bound contains no columns, so the server need not open the partition to print it.
        SELECT c.oid, NULL::oid, 0 \
        FROM pg_catalog.pg_class AS c \
        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
@@ -229,7 +232,7 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
      SELECT ours.oid, ours.parent, n.nspname::text AS schema, c.relname::text AS name, \
        pg_catalog.obj_description(c.oid, 'pg_class') AS comment, \
        CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) END AS partition_by, \
-       pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound, \
+       pg_catalog.pg_get_expr(c.relpartbound, 0) AS bound, \
        c.relpersistence = 'u' AS unlogged, c.relkind = 'f' AS is_foreign, \
        c.reloftype <> 0 AS typed, c.reloptions AS options, c.relrowsecurity AS has_row_security, \
        ours.parent IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS i \

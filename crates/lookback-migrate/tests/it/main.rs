@@ -7,6 +7,7 @@ mod canonical;
 mod conversions;
 mod introspect;
 mod keywords;
+mod many;
 mod push;
 mod rebase;
 mod scenarios;
