@@ -122,9 +122,10 @@ impl TableBuilder {
         let name = &self.names[&row.table_oid];
         let wrong =
             |error: &dyn Display| unknown(format!("table {name}, column {}", row.name), error);
-        if !row.has_default_sequence {
+        if let Some(options) = &row.sequence_options {
             self.live.notes.push(format!(
-                "table {name}: the sequence of {} has options, which are not in the schema",
+                "table {name}: the sequence of {} has options, which are not in the schema: \
+                 {options}",
                 row.name
             ));
         }

@@ -81,7 +81,8 @@ pub(super) struct ColumnRow {
     pub(super) generated: String,
     pub(super) expression: Option<String>,
     pub(super) serial: bool,
-    pub(super) has_default_sequence: bool,
+    /// The options of the sequence that it owns, if they are not the default ones.
+    pub(super) sequence_options: Option<String>,
     /// The type of the sequence that it owns.
     pub(super) sequence_type: Option<String>,
     pub(super) collation_schema: Option<String>,
@@ -98,7 +99,7 @@ from_row!(ColumnRow {
     generated,
     expression,
     serial,
-    has_default_sequence,
+    sequence_options,
     sequence_type,
     collation_schema,
     collation,
@@ -205,10 +206,10 @@ const ENUMS: &str = "SELECT n.nspname::text AS schema, t.typname::text AS name, 
             WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid \
               AND d.deptype = 'e')";
 
-const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
 /// Reads the tables in the schemas `$1`, and their partitions.
 ///
 /// A bound contains no columns, so the server need not open the partition to print it.
+const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
        SELECT c.oid, NULL::oid, 0 \
        FROM pg_catalog.pg_class AS c \
        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
@@ -243,7 +244,7 @@ const TABLES: &str = "WITH RECURSIVE ours (oid, parent, depth) AS ( \
 
 /// Reads the columns of the tables `$1`.
 ///
-/// A sequence is a default one if it has no options. A serial column is one whose default reads a
+/// The options of a sequence are those that `CREATE SEQUENCE` would need. A serial column is one whose default reads a
 /// sequence that the column owns (`pg_depend` of type `a`). The server prints the sequence's name
 /// without the `E` that `format` puts before a backslash.
 const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, \
@@ -260,16 +261,25 @@ const COLUMNS: &str = "SELECT a.attrelid AS table_oid, a.attname::text AS name, 
                  AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) \
                    = 'nextval(''' || pg_catalog.replace(s.oid::regclass::text, '''', '''''') \
                      || '''::regclass)') AS serial, \
-       NOT EXISTS (SELECT FROM pg_catalog.pg_depend AS own \
+       (SELECT nullif(string_agg(concat_ws(' ', \
+                   CASE WHEN s.seqstart <> CASE WHEN s.seqincrement > 0 THEN s.seqmin \
+                     ELSE s.seqmax END THEN 'START WITH ' || s.seqstart END, \
+                   CASE WHEN s.seqincrement <> 1 THEN 'INCREMENT BY ' || s.seqincrement END, \
+                   CASE WHEN s.seqmin <> CASE WHEN s.seqincrement > 0 THEN 1 \
+                     ELSE -ends.largest - 1 END THEN 'MINVALUE ' || s.seqmin END, \
+                   CASE WHEN s.seqmax <> CASE WHEN s.seqincrement > 0 THEN ends.largest \
+                     ELSE -1 END THEN 'MAXVALUE ' || s.seqmax END, \
+                   CASE WHEN s.seqcache <> 1 THEN 'CACHE ' || s.seqcache END, \
+                   CASE WHEN s.seqcycle THEN 'CYCLE' END), ' ' ORDER BY s.seqrelid), '') \
+               FROM pg_catalog.pg_depend AS own \
                JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = own.objid \
+               CROSS JOIN LATERAL (SELECT CASE s.seqtypid WHEN 'int2'::regtype THEN 32767 \
+                 WHEN 'int4'::regtype THEN 2147483647 ELSE 9223372036854775807 END AS largest) \
+                 AS ends \
                WHERE own.classid = 'pg_catalog.pg_class'::regclass \
                  AND own.refclassid = 'pg_catalog.pg_class'::regclass \
                  AND own.refobjid = a.attrelid AND own.refobjsubid = a.attnum \
-                 AND ((s.seqstart, s.seqincrement, s.seqmin, s.seqcache, s.seqcycle) \
-                     <> (1, 1, 1, 1, false) \
-                   OR s.seqmax <> CASE s.seqtypid WHEN 'int2'::regtype THEN 32767 \
-                     WHEN 'int4'::regtype THEN 2147483647 ELSE 9223372036854775807 END) \
-              ) AS has_default_sequence, \
+                 AND own.deptype IN ('a', 'i')) AS sequence_options, \
        (SELECT pg_catalog.format_type(s.seqtypid, NULL) \
                FROM pg_catalog.pg_depend AS own \
                JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = own.objid \

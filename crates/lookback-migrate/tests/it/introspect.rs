@@ -275,8 +275,11 @@ async fn introspection_notes_invalid_indexes_and_unsupported_objects() {
         .unwrap();
     conn.execute(
         "CREATE TABLE heir () INHERITS (t); \
-         CREATE TABLE tuned (id bigint GENERATED ALWAYS AS IDENTITY (START 100), \
+         CREATE TABLE tuned (id bigint GENERATED ALWAYS AS IDENTITY (START 100 INCREMENT -2 \
+             MINVALUE -50 MAXVALUE 100 CACHE 5 CYCLE), \
+           down int GENERATED ALWAYS AS IDENTITY (INCREMENT -1), \
            other bigserial) WITH (fillfactor = 70); \
+         ALTER SEQUENCE tuned_other_seq MAXVALUE 9; \
          ALTER TABLE tuned ENABLE ROW LEVEL SECURITY",
     )
     .await
@@ -307,15 +310,17 @@ async fn introspection_notes_invalid_indexes_and_unsupported_objects() {
     let table = &schema.tables[&Name::new("t")];
     assert!(table.indexes.is_empty());
     if version >= 180_000 {
-        insta::assert_snapshot!(notes.join("\n"), @"
-        table heir is left out: it inherits from another, which is not in the schema
-        table t: b_there NOT NULL b NOT VALID holds for new rows only and is read as if it held for all
         let constraints = table.constraints.iter();
         let constraints: Vec<_> = constraints.map(|(name, c)| format!("{name} {c}")).collect();
         assert_eq!(constraints, ["unheld CHECK (a > 0) NOT ENFORCED"]);
+        insta::assert_snapshot!(notes.join("\n"), @"
+        table heir is left out: it inherits from another, which is not in the schema
+        table t: b_there NOT NULL b NOT VALID holds for new rows only and is read as if it held for all
         table tuned has row-level security, which is not in the schema
         table tuned has storage parameters, which are not in the schema: fillfactor=70
-        table tuned: the sequence of id has options, which are not in the schema
+        table tuned: the sequence of down has options, which are not in the schema: INCREMENT BY -1
+        table tuned: the sequence of id has options, which are not in the schema: INCREMENT BY -2 MINVALUE -50 MAXVALUE 100 CACHE 5 CYCLE
+        table tuned: the sequence of other has options, which are not in the schema: MAXVALUE 9
         ");
     }
 }

@@ -8,6 +8,7 @@ mod conversions;
 mod introspect;
 mod keywords;
 mod many;
+mod pull_notes;
 mod push;
 mod rebase;
 mod scenarios;

@@ -9,7 +9,7 @@
 // - table cache has storage parameters, which are not in the schema: fillfactor=70
 // - table cache is unlogged, which is not in the schema
 // - table heirs is left out: it inherits from another, which is not in the schema
-// - table numbered: the sequence of id has options, which are not in the schema
+// - table numbered: the sequence of id has options, which are not in the schema: START WITH 1000
 // - table orders has row-level security, which is not in the schema
 // - table invoices is schema_only: Lookback cannot write a money, and the column total has no default
 
