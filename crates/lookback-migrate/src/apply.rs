@@ -8,6 +8,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Postgres, SqlSafeStr};
 
 use crate::apply::privileges::MissingCreate;
+use crate::column_users;
 use crate::error::{Error, HistoryError, StatementError};
 use crate::event::{Event, EventSink, Holder};
 use crate::files::{MigrationFile, Migrations, Script};
@@ -250,10 +251,15 @@ impl<'a> Run<'a> {
             };
             let state = self.describe_rollback(at.is_none() && is_connection_lost(&error));
             let missing = MissingCreate::find(self.conn, &error, None).await;
+            let users = match at.and_then(|at| steps.get(at)) {
+                Some(step) => column_users::find(self.conn, step.sql, &error).await,
+                None => Vec::new(),
+            };
             let failure = StatementError::new(script, steps, at, error, state);
             let sql = at.and_then(|at| steps.get(at)).map(|step| step.sql);
             let failure = failure
                 .with_missing_create(missing)
+                .with_users(users)
                 .with_server(self.conn.server_version_num(), sql);
             return Err(match blocked {
                 Some(holders) => failure.with_holders(holders).into(),

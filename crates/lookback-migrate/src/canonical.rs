@@ -15,6 +15,7 @@ use bounds::{PartitionError, RefusedPartition};
 use scratch_schemas::ScratchSchemas;
 
 mod bounds;
+mod own_types;
 mod scratch_schemas;
 
 /// The largest number of relations that exist at the same time: each is locked by the transaction.
@@ -29,8 +30,9 @@ const RELATIONS_AT_ONCE: usize = 500;
 /// is created in parts, so that the number of locks does not grow with it; foreign keys from one
 /// part to another stay as given, too.
 ///
-/// A definition with a function over a type of the schema stays as given, and so does one with a
-/// domain over it: there are none for the type's copy in the scratch schema.
+/// A definition with a function over a type of the schema is printed with the existing type, and so
+/// is one with a domain over it: there are none for the type's copy in the scratch schema. One that
+/// needs the type of a row of its table stays as given.
 ///
 /// If the role may not create schemas or extensions, or if the server is read-only, `schema` is
 /// returned unchanged. A diff may then show differences that have no effect.
@@ -155,7 +157,11 @@ async fn in_scratch(
             Some((names.find(is_it)?.clone(), part))
         })
         .collect();
-    Ok(merge_canonical(schema, printed, &left_out))
+    let mut merged = merge_canonical(schema, printed, &left_out);
+    if !left_out.is_empty() {
+        own_types::print(conn, &scratch.another(), &mut merged, &left_out, &also).await?;
+    }
+    Ok(merged)
 }
 
 type Partitions = BTreeMap<Name, Partition>;

@@ -37,11 +37,16 @@ pub struct Generated {
     pub files: Vec<PathBuf>,
     /// The risks of applying the files, with the file names.
     pub risks: Vec<(String, Risk)>,
+    /// The names of files in which functions have to be created by hand, with these functions.
+    ///
+    /// They take an enum that the migration creates, and a later file calls them.
+    pub functions: Vec<(String, Vec<String>)>,
 }
 
 /// Generates the migration from the newest snapshot of `folder` to `models`.
 ///
-/// Writes the files of the migration and a snapshot. Needs no database.
+/// Writes the files of the migration and a snapshot. Needs no database. Functions that take a new
+/// enum get an empty file after the one that creates the type ([`Generated::functions`]).
 ///
 /// Versions are `now` as `YYYYMMDDhhmmss` in UTC, and later than those of all existing files.
 /// [`GenerateOptions::version`] sets them instead.
@@ -80,6 +85,7 @@ pub(super) struct Draft {
     /// File names and texts, the snapshot last; empty if nothing changes.
     pub(super) files: Vec<(String, String)>,
     risks: Vec<(String, Risk)>,
+    functions: Vec<(String, Vec<String>)>,
 }
 
 impl Draft {
@@ -90,6 +96,7 @@ impl Draft {
             plan: self.plan.clone(),
             files: names.map(|name| folder.path().join(name)).collect(),
             risks: self.risks.clone(),
+            functions: self.functions.clone(),
         }
     }
 }
@@ -111,6 +118,7 @@ pub(super) fn draft(
             plan,
             files: Vec::new(),
             risks: Vec::new(),
+            functions: Vec::new(),
         });
     }
     let name = match &options.name {
@@ -118,14 +126,16 @@ pub(super) fn draft(
         None => plan.name(),
     };
     let (mut files, mut risks) = (Vec::new(), Vec::new());
-    let mut versions = Vec::new();
-    for (version, file) in (first..).zip(plan.files(&before, &name)) {
+    let (mut versions, mut functions) = (Vec::new(), Vec::new());
+    let mut numbers = first..;
+    let end = if options.reversible {
+        ".up.sql"
+    } else {
+        ".sql"
+    };
+    for file in plan.files(&before, &name) {
+        let version = numbers.next().unwrap_or(first);
         let words = &file.name;
-        let end = if options.reversible {
-            ".up.sql"
-        } else {
-            ".sql"
-        };
         let up = format!("{version}_{words}{end}");
         risks.extend(risks_of(&file.plan).map(|risk| (up.clone(), risk)));
         files.push((up, file.sql()));
@@ -141,11 +151,30 @@ pub(super) fn draft(
             files.push((down, file.reversal_sql(&back)));
         }
         versions.push(version);
+        if !file.functions.is_empty() {
+            let stem = format!("{}_{name}_functions", numbers.next().unwrap_or(first));
+            let calls = file.functions.join(", ");
+            let text = format!(
+                "-- Create the functions here that take the new types and that the next file \
+                 calls: {calls}.\n"
+            );
+            files.push((format!("{stem}{end}"), text));
+            if options.reversible {
+                let text = format!("-- Drop these functions here: {calls}.\n");
+                files.push((format!("{stem}.down.sql"), text));
+            }
+            functions.push((format!("{stem}{end}"), file.functions));
+        }
     }
     let parent = parent.map(|snapshot| snapshot.version);
     let snapshot = Snapshot::new(versions, parent, models.clone());
     files.push((snapshot_name(snapshot.version), snapshot.to_json()));
-    Ok(Draft { plan, files, risks })
+    Ok(Draft {
+        plan,
+        files,
+        risks,
+        functions,
+    })
 }
 
 fn risks_of(plan: &Plan) -> impl Iterator<Item = Risk> {

@@ -19,6 +19,7 @@
 mod apply;
 mod canonical;
 mod check;
+mod column_users;
 mod error;
 mod event;
 mod files;

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use crate::canonical::canonical_beside;
 use crate::error::{ColumnNeed, Error, GenerateError, SchemaError};
 use crate::introspect::{Scope, introspect};
-use crate::{session_settings, sqlstate};
+use crate::{column_users, session_settings, sqlstate};
 
 /// The live schema and the models' schema, both in canonical form.
 ///
@@ -160,9 +160,27 @@ pub async fn push(
 
 async fn make(conn: &mut PgConnection, change: &Change) -> Result<(), Error> {
     let statements = change.statements();
-    execute(conn, &statements)
-        .await
-        .map_err(|(statement, error)| refused(change, statement, error))
+    let may_have_users = matches!(change, Change::AlterType { .. });
+    if may_have_users {
+        conn.execute("SAVEPOINT lookback_change").await?;
+    }
+    let result = execute(conn, &statements).await;
+    let Err((statement, error)) = result else {
+        return Ok(());
+    };
+    let mut users = None;
+    if matches!(change, Change::CheckEnumUsers { .. })
+        && sqlstate::code(&error) == Some(sqlstate::DEPENDENT_OBJECTS_STILL_EXIST)
+    {
+        users = Some(Vec::new());
+    }
+    if may_have_users && sqlstate::server_error(&error).is_some() {
+        conn.execute("ROLLBACK TO SAVEPOINT lookback_change")
+            .await?;
+        let found = column_users::find(conn, statement, &error).await;
+        users = Some(found).filter(|found| !found.is_empty());
+    }
+    Err(refused(change, statement, error, users))
 }
 
 /// Runs statements; returns the one that fails, and its error.
@@ -179,7 +197,12 @@ async fn execute<'s>(
     Ok(())
 }
 
-fn refused(change: &Change, statement: &str, source: sqlx::Error) -> Error {
+fn refused(
+    change: &Change,
+    statement: &str,
+    source: sqlx::Error,
+    users: Option<Vec<String>>,
+) -> Error {
     let Some(code) = sqlstate::code(&source).map(str::to_owned) else {
         return source.into();
     };
@@ -188,6 +211,7 @@ fn refused(change: &Change, statement: &str, source: sqlx::Error) -> Error {
         column: needed(change, &code),
         code,
         statement: statement.to_owned(),
+        users,
         source,
     }
     .into()

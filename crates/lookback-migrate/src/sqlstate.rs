@@ -4,6 +4,9 @@ use sqlx::postgres::PgDatabaseError;
 
 /// The class of values that do not fit a type.
 pub(crate) const DATA_EXCEPTION: &str = "22";
+pub(crate) const FEATURE_NOT_SUPPORTED: &str = "0A000";
+pub(crate) const DEPENDENT_OBJECTS_STILL_EXIST: &str = "2BP01";
+pub(crate) const INVALID_TEXT_REPRESENTATION: &str = "22P02";
 pub(crate) const SYNTAX_ERROR: &str = "42601";
 pub(crate) const NOT_NULL_VIOLATION: &str = "23502";
 pub(crate) const ACTIVE_SQL_TRANSACTION: &str = "25001";
@@ -11,8 +14,11 @@ pub(crate) const READ_ONLY_SQL_TRANSACTION: &str = "25006";
 pub(crate) const NO_ACTIVE_SQL_TRANSACTION: &str = "25P01";
 pub(crate) const DEADLOCK_DETECTED: &str = "40P01";
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
-/// Undefined function or operator, wrong type, no such cast.
-pub(crate) const WRONG_TYPES: [&str; 3] = ["42883", "42804", "42846"];
+/// Undefined or ambiguous function or operator, a function that is one only for other types (such as
+/// `rank`, an aggregate), wrong type, no such cast.
+pub(crate) const WRONG_TYPES: [&str; 5] = ["42883", "42725", "42809", "42804", "42846"];
+/// Those of them that a missing function may cause.
+pub(crate) const UNDEFINED_FUNCTION: [&str; 3] = ["42883", "42725", "42809"];
 pub(crate) const DATATYPE_MISMATCH: &str = "42804";
 /// Duplicate table or index; duplicate type, schema or extension; duplicate column.
 pub(crate) const DUPLICATES: [&str; 3] = ["42P07", "42710", "42701"];

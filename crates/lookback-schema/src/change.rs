@@ -64,6 +64,17 @@ pub enum Change {
         /// The new name.
         to: Name,
     },
+    /// Stops if something that no model has uses an enum that is recreated
+    ///
+    /// PostgreSQL could neither convert nor drop it later, and would not name all of it.
+    CheckEnumUsers {
+        /// The type.
+        name: Name,
+        /// The name that it gets until it is dropped.
+        temporary: Name,
+        /// The columns that are converted, and tables whose expressions are created again.
+        columns: Vec<(Name, Option<String>)>,
+    },
     /// `DROP TYPE`
     DropEnum(Name),
     /// `CREATE TABLE` with its primary key and checks; other constraints and
@@ -385,9 +396,10 @@ impl Change {
         let within = |table: &Name, part: &str| format!("{table}.{}", quoted(part));
         match self {
             Self::CreateSchema(name) | Self::CreateExtension(name) => quoted(name).into_owned(),
-            Self::CreateEnum { name, .. } | Self::DropEnum(name) | Self::DropTable(name) => {
-                name.to_string()
-            }
+            Self::CreateEnum { name, .. }
+            | Self::CheckEnumUsers { name, .. }
+            | Self::DropEnum(name)
+            | Self::DropTable(name) => name.to_string(),
             Self::CreateTable { name, .. } => name.to_string(),
             Self::AddEnumValue { name, value, .. } => within(name, value),
             Self::RenameEnumValue { name, from, .. } => within(name, from),
@@ -437,11 +449,13 @@ impl Change {
         }
     }
 
-    /// Whether it only belongs to the change of an index or key.
+    /// Whether it only belongs to another change: that of an index or key, or of an enum.
     pub fn is_auxiliary(&self) -> bool {
         matches!(
             self,
-            Self::KeepIndexSettings { .. } | Self::RestoreIndexSettings { .. }
+            Self::KeepIndexSettings { .. }
+                | Self::RestoreIndexSettings { .. }
+                | Self::CheckEnumUsers { .. }
         )
     }
 
@@ -467,6 +481,7 @@ impl Change {
         match self {
             Self::CreateSchema(_) | Self::CreateExtension(_) => None,
             Self::CreateEnum { name, .. }
+            | Self::CheckEnumUsers { name, .. }
             | Self::AddEnumValue { name, .. }
             | Self::RenameEnumValue { name, .. }
             | Self::CreateTable { name, .. }
@@ -517,6 +532,7 @@ impl Change {
             Self::AddEnumValue { .. } => format!("add value {object}"),
             Self::RenameEnumValue { to, .. } => format!("rename value {object} to {}", quoted(to)),
             Self::RenameEnum { to, .. } => format!("rename enum {object} to {to}"),
+            Self::CheckEnumUsers { .. } => format!("check what uses enum {object}"),
             Self::DropEnum(_) => format!("drop enum {object}"),
             Self::CreateTable { .. } => format!("create table {object}"),
             Self::DropTable(_) => format!("drop table {object}"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::change::{Change, TypeChange};
 use crate::change::{Plan, new_tables};
 use crate::error::Error;
-use crate::schema::{Column, Constraint, Deferral, Fill, Partition, Schema, Table};
+use crate::schema::{Column, Constraint, Deferral, Fill, Index, Partition, Schema, Table};
 use crate::syntax::Expression;
 use crate::syntax::{Name, free, quoted, shortened};
 
@@ -45,7 +45,7 @@ pub fn diff(from: &Schema, to: &Schema, decisions: &Decisions) -> Result<Plan, D
         references: Vec::new(),
         last: Vec::new(),
         swapped: BTreeMap::new(),
-        rebuilt: BTreeSet::new(),
+        rebuilt: BTreeMap::new(),
         kept_indexes: 0,
         in_use: &(&from.names_in_use() | &to.names_in_use()) | &sequences(from),
     };
@@ -100,8 +100,8 @@ struct Differ<'a> {
     last: Vec<Change>,
     /// Enums that are recreated, each with the temporary name of the old one.
     swapped: BTreeMap<Name, Name>,
-    /// Tables that are recreated.
-    rebuilt: BTreeSet<Name>,
+    /// Tables that are recreated, each with the temporary name of the old one.
+    rebuilt: BTreeMap<Name, Name>,
     /// The number of indexes and keys whose settings are kept.
     kept_indexes: usize,
     /// Names that cannot be used for temporary objects: those of both schemas, and those of objects
@@ -117,7 +117,9 @@ impl Differ<'_> {
         for (name, table) in &to.tables {
             match old.tables.get(name) {
                 None => self.create_table(name, table),
-                Some(before) if self.rebuilt.contains(name) => self.rebuild(name, before, table),
+                Some(before) if self.rebuilt.contains_key(name) => {
+                    self.rebuild(name, before, table);
+                }
                 Some(before) => self.alter_table(name, before, table),
             }
         }
@@ -183,6 +185,11 @@ impl Differ<'_> {
                 }),
                 (Some(_), Some(temporary)) => {
                     let temporary = temporary.clone();
+                    self.types.push(Change::CheckEnumUsers {
+                        name: name.clone(),
+                        temporary: temporary.clone(),
+                        columns: self.columns_of(name, old),
+                    });
                     self.types.push(Change::RenameEnum {
                         from: name.clone(),
                         to: temporary.clone(),
@@ -201,6 +208,21 @@ impl Differ<'_> {
             .keys()
             .filter(|name| !self.to.enums.contains_key(name));
         self.last.extend(gone.cloned().map(Change::DropEnum));
+    }
+
+    /// The columns that the plan converts to the recreated enum `name`, with the names that their
+    /// tables have then. A table without such a column, but with an expression that contains the
+    /// type, has none.
+    fn columns_of(&self, name: &Name, old: &Schema) -> Vec<(Name, Option<String>)> {
+        let tables = (old.tables.iter()).filter(|(table, _)| self.to.tables.contains_key(*table));
+        let columns = tables.flat_map(|(table, before)| {
+            let there = self.rebuilt.get(table).unwrap_or(table);
+            let typed = before.columns.iter().filter(|c| c.data_type.name == *name);
+            let typed = typed.map(|column| (there.clone(), Some(column.name.clone())));
+            let mentioned = before.expressions().iter().any(|e| e.mentions_type(name));
+            typed.chain(mentioned.then(|| (there.clone(), None)))
+        });
+        columns.collect()
     }
 
     fn add_values(&mut self, name: &Name, before: &[String], values: &[String]) {
@@ -287,13 +309,16 @@ impl Differ<'_> {
                 })
             });
             if before.partition_by != table.partition_by || key_changed {
-                self.rebuilt.insert(name.clone());
+                let temporary = self.aside(name);
+                self.rebuilt.insert(name.clone(), temporary);
             }
         }
     }
 
     fn rebuild(&mut self, name: &Name, before: &Table, after: &Table) {
-        let temporary = self.aside(name);
+        let Some(temporary) = self.rebuilt.get(name).cloned() else {
+            return;
+        };
         self.drop_references(name, before);
         for index in before.indexes.keys() {
             self.clear.push(drop_index(name, index));
@@ -405,12 +430,31 @@ impl Differ<'_> {
         let swapped = table
             .columns
             .iter()
-            .any(|c| self.swapped.contains_key(&c.data_type.name));
+            .any(|c| self.swapped.contains_key(&c.data_type.name))
+            || (table.expressions().into_iter()).any(|e| self.mentions_swapped(e));
         let refers = table
             .constraints
             .values()
             .any(|c| matches!(c, Constraint::ForeignKey(_)));
         swapped || refers
+    }
+
+    /// Whether an expression contains the name of an enum that is recreated.
+    fn mentions_swapped(&self, expression: &Expression) -> bool {
+        self.swapped
+            .keys()
+            .any(|name| expression.mentions_type(name))
+    }
+
+    /// Whether a column is dropped and added: it cannot be altered, or it is generated from columns
+    /// or types that change.
+    fn remade(&self, old: &Column, new: &Column, retyped: &BTreeSet<String>) -> bool {
+        let contains_type = |column: &Column| {
+            let expression = column.fill.generated();
+            expression.is_some_and(|expression| self.mentions_swapped(expression))
+        };
+        remade(old, new, retyped)
+            || new.fill.generated().is_some() && (contains_type(old) || contains_type(new))
     }
 
     /// Columns whose type changes, and generated columns that depend on them.
@@ -434,7 +478,7 @@ impl Differ<'_> {
             .filter(|column| {
                 before
                     .column(&column.name)
-                    .is_some_and(|old| remade(old, column, &retyped))
+                    .is_some_and(|old| self.remade(old, column, &retyped))
             })
             .map(|column| column.name.clone())
             .collect();
@@ -503,6 +547,11 @@ impl Differ<'_> {
         retyped: &BTreeSet<String>,
     ) -> bool {
         match constraint {
+            Constraint::Check { .. } | Constraint::Exclude(_)
+                if (constraint.expressions().into_iter()).any(|e| self.mentions_swapped(e)) =>
+            {
+                true
+            }
             Constraint::Check { expression, .. } => retyped.iter().any(|c| expression.mentions(c)),
             Constraint::Exclude(exclusion) => retyped.iter().any(|c| exclusion.mentions(c)),
             Constraint::PrimaryKey(key) | Constraint::Unique(key) => key
@@ -525,14 +574,14 @@ impl Differ<'_> {
                 .and_then(|t| t.column(column).cloned())
         };
         match (columns(&self.old), columns(self.to)) {
-            (Some(old), Some(new)) => remade(&old, &new, retyped),
+            (Some(old), Some(new)) => self.remade(&old, &new, retyped),
             _ => false,
         }
     }
 
     /// Whether the key that a foreign key refers to is dropped, even for a while.
     fn key_is_remade(&self, table: &Name, references: &[String]) -> bool {
-        if self.rebuilt.contains(table) {
+        if self.rebuilt.contains_key(table) {
             return true;
         }
         let (Some(before), Some(after)) = (self.old.tables.get(table), self.to.tables.get(table))
@@ -583,8 +632,12 @@ impl Differ<'_> {
         after: &Table,
         retyped: &BTreeSet<String>,
     ) {
+        let is_touched = |differ: &Self, index: &Index| {
+            retyped.iter().any(|column| index.mentions(column))
+                || (index.expressions()).any(|expression| differ.mentions_swapped(expression))
+        };
         for (index_name, index) in &before.indexes {
-            let touched = retyped.iter().any(|column| index.mentions(column));
+            let touched = is_touched(self, index);
             if after.indexes.get(index_name) == Some(index) && !touched {
                 continue;
             }
@@ -592,7 +645,7 @@ impl Differ<'_> {
             self.clear.push(drop_index(name, index_name));
         }
         for (index_name, index) in &after.indexes {
-            let touched = retyped.iter().any(|column| index.mentions(column));
+            let touched = is_touched(self, index);
             if before.indexes.get(index_name) == Some(index) && !touched {
                 continue;
             }
@@ -641,7 +694,7 @@ impl Differ<'_> {
         let mut late = Vec::new();
         for column in &before.columns {
             let new = after.column(&column.name);
-            if new.is_some_and(|new| !remade(column, new, retyped)) {
+            if new.is_some_and(|new| !self.remade(column, new, retyped)) {
                 continue;
             }
             let generated = column.fill.generated().is_some();
@@ -663,7 +716,7 @@ impl Differ<'_> {
         for column in &after.columns {
             let old = before
                 .column(&column.name)
-                .filter(|old| !remade(old, column, retyped));
+                .filter(|old| !self.remade(old, column, retyped));
             if let Some(old) = old {
                 self.alter_column(name, old, column);
             } else {
@@ -744,12 +797,15 @@ impl Differ<'_> {
             || old.collation != new.collation
             || self.swapped.contains_key(&old.data_type.name);
         let same_fill = old.fill.is_same(&new.fill, &new.data_type);
-        let refill = !same_fill || (retyped && matches!(old.fill, Fill::Default(_)));
+        // A default with the type of an enum that is recreated goes and comes back, too.
+        let retypes = |fill: &Fill| matches!(fill, Fill::Default(e) if self.mentions_swapped(e));
+        let default_retyped = retyped || retypes(&old.fill) || retypes(&new.fill);
+        let refill = !same_fill || (default_retyped && matches!(old.fill, Fill::Default(_)));
         let identity = old.fill.is_identity() && new.fill.is_identity();
         let table_name = || table.clone();
         if refill && !identity {
             match &old.fill {
-                Fill::Default(_) if retyped || !matches!(new.fill, Fill::Default(_)) => {
+                Fill::Default(_) if default_retyped || !matches!(new.fill, Fill::Default(_)) => {
                     self.columns.push(Change::DropDefault {
                         table: table_name(),
                         column: column(),
@@ -994,7 +1050,7 @@ impl Differ<'_> {
             .filter(|column| {
                 let new = after.column(&column.name);
                 column.fill.generated().is_none()
-                    && new.is_some_and(|new| !remade(column, new, retyped))
+                    && new.is_some_and(|new| !self.remade(column, new, retyped))
             })
             .filter_map(|column| {
                 Some((

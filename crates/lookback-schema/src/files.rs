@@ -2,7 +2,7 @@
 //!
 //! Changes that need an earlier transaction, or none, get their own files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::change::{Change, TypeChange};
@@ -10,8 +10,10 @@ use crate::change::{Plan, new_tables};
 use crate::schema::{Constraint, Index, Schema};
 use crate::syntax::Expression;
 use crate::syntax::{Name, free, quoted};
+use functions::functions;
 use replacement::{Replacements, replacements};
 
+mod functions;
 mod replacement;
 mod reversal;
 
@@ -25,6 +27,10 @@ pub struct File {
     pub no_transaction: bool,
     /// The changes that it makes.
     pub plan: Plan,
+    /// Functions of the application that take a type which this file creates, by name.
+    ///
+    /// The next file calls them: they have to be created between the two.
+    pub functions: Vec<String>,
     /// The plan that this file is a part of, and the number of files before it.
     whole: Arc<Whole>,
     before: usize,
@@ -42,6 +48,8 @@ struct Whole {
 /// The stages of a plan, in order. Each file is one transaction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
+    /// An enum that functions of the application take.
+    Types,
     /// A value added to an enum cannot be used before its transaction ends.
     Values,
     Main,
@@ -62,7 +70,9 @@ impl Plan {
     /// Checks and foreign keys are added `NOT VALID` and validated in a later file. A column
     /// becomes `NOT NULL` after a check has proved that it has no nulls. Indexes, and the indexes
     /// of keys, are built `CONCURRENTLY`, each in a file without a transaction. A changed index or
-    /// key stays until its replacement is built.
+    /// key stays until its replacement is built. An enum is created in a file of its own if
+    /// functions of the application take it, so that these can be created before they are called
+    /// ([`File::functions`]).
     ///
     /// `from` is the schema before the plan, `name` the words of the file names.
     pub fn files(&self, from: &Schema, name: &str) -> Vec<File> {
@@ -73,6 +83,7 @@ impl Plan {
             regenerated: self.regenerated(),
             adds_values: self.adds_values(),
             early: self.early(),
+            functions: functions(self, &to),
             renamed_enums: self.renamed_enums(&to),
             partitioned: to
                 .tables
@@ -194,6 +205,8 @@ struct Stager {
     adds_values: bool,
     /// The number of changes that belong in the first file because of the name of an enum.
     early: usize,
+    /// New enums with the functions of the application that take them.
+    functions: BTreeMap<Name, BTreeSet<String>>,
     /// The new names of enums, and their temporary names.
     renamed_enums: BTreeSet<Name>,
     /// Tables with a generated column that is dropped, even if it is added again.
@@ -217,7 +230,7 @@ impl Stager {
         let is_partitioned = change
             .owner()
             .is_some_and(|table| self.partitioned.contains(table));
-        if is_new {
+        if is_new && !matches!(change, Change::CreateEnum { .. }) {
             let stage = match change {
                 Change::AddConstraint {
                     table,
@@ -229,6 +242,12 @@ impl Stager {
             return self.push(stage, change.clone());
         }
         match change {
+            Change::CreateEnum { name, .. } if self.functions.contains_key(name) => {
+                self.push(Stage::Types, change.clone());
+            }
+            Change::CreateSchema(_) if !self.functions.is_empty() => {
+                self.push(Stage::Types, change.clone());
+            }
             Change::AddEnumValue { .. } => self.push(Stage::Values, change.clone()),
             Change::CreateSchema(_) | Change::RenameEnumValue { .. } if self.adds_values => {
                 self.push(Stage::Values, change.clone());
@@ -541,6 +560,7 @@ impl Stager {
                     expression,
                     no_inherit: false,
                     not_valid: true,
+                    not_enforced: false,
                 },
             },
         );
@@ -560,7 +580,6 @@ impl Stager {
                 Change::RestoreIndexSettings { number, .. } => Some(*number),
                 _ => None,
             })
-                    not_enforced: false,
             .collect();
         self.staged.retain(|(_, change)| match change {
             Change::KeepIndexSettings { number, .. } => restored.contains(number),
@@ -594,6 +613,7 @@ impl Stager {
         for (before, (stage, plan)) in stages.into_iter().zip(&whole.plans).enumerate() {
             let suffix = match stage {
                 _ if only => String::new(),
+                Stage::Types => "_types".to_owned(),
                 Stage::Main => String::new(),
                 Stage::Values => "_values".to_owned(),
                 Stage::Validate | Stage::ValidateReferences => "_validate".to_owned(),
@@ -602,7 +622,12 @@ impl Stager {
                 Stage::Keys if plan.has_keys() => "_keys".to_owned(),
                 Stage::Keys => "_swap".to_owned(),
             };
+            let functions: BTreeSet<&String> = match stage {
+                Stage::Types => self.functions.values().flatten().collect(),
+                _ => BTreeSet::new(),
+            };
             files.push(File {
+                functions: functions.into_iter().cloned().collect(),
                 name: format!("{name}{suffix}"),
                 no_transaction: stage == Stage::Index,
                 plan: plan.clone(),

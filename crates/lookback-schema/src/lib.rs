@@ -26,5 +26,5 @@ pub use schema::{
 pub use snapshot::{FORMAT, Snapshot, SnapshotHeader};
 pub use syntax::{
     ConcurrentIndex, DataType, Expression, LexError, MAX_NAME_BYTES, Name, Statement,
-    StatementKind, literal, quoted, since_18, statement_kind, statements,
+    StatementKind, literal, quoted, retyped_columns, since_18, statement_kind, statements,
 };

@@ -157,7 +157,7 @@ impl Table {
     }
 
     /// Every expression of its columns, constraints, indexes and partitioning.
-    fn expressions(&self) -> Vec<&Expression> {
+    pub(crate) fn expressions(&self) -> Vec<&Expression> {
         let mut all: Vec<&Expression> = (self.columns.iter())
             .filter_map(|column| match &column.fill {
                 Fill::Default(e) | Fill::Stored(e) | Fill::Virtual(e) => Some(e),
@@ -168,8 +168,7 @@ impl Table {
             all.extend(constraint.expressions());
         }
         for index in self.indexes.values() {
-            all.extend(index.keys.iter().map(|key| &key.expression));
-            all.extend(&index.predicate);
+            all.extend(index.expressions());
         }
         let by = self.partition_by.iter().flat_map(|by| &by.keys);
         all.extend(by.map(|key| &key.expression));

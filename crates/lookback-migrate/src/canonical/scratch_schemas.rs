@@ -62,6 +62,11 @@ impl ScratchSchemas {
         &self.names[0]
     }
 
+    /// The name of one more scratch schema.
+    pub(super) fn another(&self) -> String {
+        format!("{}_own", self.names[0])
+    }
+
     fn name(&self, name: &Name) -> Name {
         let Some(schema) = &name.schema else {
             return name.clone();

@@ -218,6 +218,16 @@ pub enum Remedy {
     },
     /// Correct the part of the model that the server rejects.
     CorrectModel,
+    /// Drop what uses a column, and create it again after the type of the column has changed.
+    #[non_exhaustive]
+    RecreateUsers {
+        /// These objects, in words; empty if the message names them.
+        users: Vec<String>,
+    },
+    /// Give rows whose values the new type refuses other ones, or say how to convert them.
+    ChangeValues,
+    /// Create the function or operator first.
+    CreateFunction,
     /// Use a newer server, or leave out what it lacks.
     UpgradeServer,
     /// Create a schema of the search path, or set another search path.
@@ -413,6 +423,26 @@ impl fmt::Display for Remedy {
                 );
             }
             Self::CorrectModel => "correct this part of the model: the server refuses it",
+            Self::RecreateUsers { users } if users.is_empty() => {
+                "drop these before the change, or change their columns to text, and create them \
+                 again after it"
+            }
+            Self::RecreateUsers { users } => {
+                return write!(
+                    f,
+                    "before this statement, drop what uses the column, and after it create that \
+                     again: {}",
+                    users.join(", ")
+                );
+            }
+            Self::ChangeValues => {
+                "give the rows with this value another one first (UPDATE), or generate the \
+                 migration again with the conversion of the values to the new type"
+            }
+            Self::CreateFunction => {
+                "if a function is missing, create it first, in a migration between the types that \
+                 it takes and the tables that call it; otherwise correct this part"
+            }
             Self::UpgradeServer => "use a newer server, or leave this out",
             Self::CreateSchema => {
                 "create one of them, or set another search_path for the role or in the URL \

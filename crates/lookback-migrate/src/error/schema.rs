@@ -1,6 +1,6 @@
 //! Errors of schemas that cannot be read or that the server rejects.
 
-use crate::sqlstate::server_error;
+use crate::sqlstate::{self, server_error};
 
 use super::Remedy;
 
@@ -31,6 +31,8 @@ pub(crate) enum SchemaError {
         statement: String,
         /// The column whose existing rows do not fit.
         column: Option<ColumnNeed>,
+        /// What uses the object and is in no model, in words; `Some` if that is the cause.
+        users: Option<Vec<String>>,
         source: sqlx::Error,
     },
 }
@@ -50,8 +52,19 @@ impl SchemaError {
             Self::NoSchema { .. } => Remedy::NameSchema,
             Self::Unreadable { .. } => Remedy::ExcludeTable,
             Self::Unprintable(_) => Remedy::Report,
+            Self::Refused { source, .. }
+                if sqlstate::code(source)
+                    .is_some_and(|code| sqlstate::UNDEFINED_FUNCTION.contains(&code)) =>
+            {
+                Remedy::CreateFunction
+            }
             Self::Refused { .. } => Remedy::CorrectModel,
             Self::ServerTooOld { .. } => Remedy::UpgradeServer,
+            Self::ChangeRefused {
+                users: Some(users), ..
+            } => Remedy::RecreateUsers {
+                users: users.clone(),
+            },
             Self::ChangeRefused {
                 statement, column, ..
             } => {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lookback_schema::since_18;
+use lookback_schema::{retyped_columns, since_18};
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::Remedy;
@@ -72,7 +72,10 @@ impl StatementError {
             detail: text(refusal.and_then(PgDatabaseError::detail)),
             hint: text(refusal.and_then(PgDatabaseError::hint)),
             context: text(refusal.and_then(PgDatabaseError::r#where)),
-            remedy: remedy(refusal.map(PgDatabaseError::code)),
+            remedy: remedy(
+                refusal.map(PgDatabaseError::code),
+                step.map(|step| step.sql),
+            ),
             state,
             source,
         }
@@ -88,6 +91,14 @@ impl StatementError {
     pub(crate) fn with_missing_create(mut self, missing: Option<MissingCreate>) -> Self {
         if let Some(MissingCreate { schema, role }) = missing {
             self.remedy = Remedy::GrantCreate { schema, role };
+        }
+        self
+    }
+
+    /// Adds what uses a column whose type cannot be changed for that reason.
+    pub(crate) fn with_users(mut self, users: Vec<String>) -> Self {
+        if !users.is_empty() {
+            self.remedy = Remedy::RecreateUsers { users };
         }
         self
     }
@@ -145,8 +156,13 @@ impl std::error::Error for StatementError {
     }
 }
 
-fn remedy(code: Option<&str>) -> Remedy {
+fn remedy(code: Option<&str>, sql: Option<&str>) -> Remedy {
     match code {
+        // A value that is no label of a changed enum, or text that another type refuses.
+        Some(sqlstate::INVALID_TEXT_REPRESENTATION) if sql.is_some_and(changes_type) => {
+            Remedy::ChangeValues
+        }
+        Some(code) if sqlstate::UNDEFINED_FUNCTION.contains(&code) => Remedy::CreateFunction,
         None => Remedy::ApplyAgain,
         Some(code) if code.starts_with(sqlstate::SESSION_ENDED) => Remedy::ApplyAgain,
         Some(sqlstate::ACTIVE_SQL_TRANSACTION) => Remedy::MoveOutOfTransaction,
@@ -155,4 +171,8 @@ fn remedy(code: Option<&str>) -> Remedy {
         Some(sqlstate::QUERY_CANCELED) => Remedy::ApplyAgainWithTime,
         Some(_) => Remedy::CorrectFile,
     }
+}
+
+fn changes_type(sql: &str) -> bool {
+    retyped_columns(sql).is_some()
 }

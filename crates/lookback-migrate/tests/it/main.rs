@@ -5,6 +5,7 @@
 mod apply;
 mod canonical;
 mod conversions;
+mod enums;
 mod introspect;
 mod keywords;
 mod many;
@@ -12,6 +13,7 @@ mod pull_notes;
 mod push;
 mod rebase;
 mod scenarios;
+mod users_of_columns;
 
 /// Parses a time.
 fn time(text: &str) -> chrono::DateTime<chrono::Utc> {

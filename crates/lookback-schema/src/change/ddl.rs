@@ -4,6 +4,7 @@ use crate::change::Change;
 use crate::schema::{Column, Constraint, Fill, Partition, Table};
 use crate::syntax::{DataType, Name, literal, quoted, quoted_list};
 
+mod enum_users;
 mod index_settings;
 
 /// Checks deferred constraints: no table is altered while a check is pending.
@@ -78,6 +79,11 @@ impl Change {
                 literal(to)
             )],
             Self::RenameEnum { from, to } => rename("TYPE", from, to),
+            Self::CheckEnumUsers {
+                name,
+                temporary,
+                columns,
+            } => vec![enum_users::check(name, temporary, columns)],
             Self::DropEnum(name) => vec![format!("DROP TYPE {name}")],
             Self::CreateTable { name, table } => create_table(name, table),
             Self::DropTable(name) => vec![format!("DROP TABLE {name}")],

@@ -89,6 +89,8 @@ impl Old {
             | Change::DropExpression { table, column } => table == of && self.mentions(column),
             Change::CreateTable { name, .. } | Change::DropTable(name) => name == of,
             Change::MoveRows { to, .. } => to == of,
+            // The enum is recreated in the first file.
+            Change::CheckEnumUsers { name, .. } => self.mentions_type(name),
             Change::AddConstraint {
                 constraint: Constraint::ForeignKey(key),
                 ..
@@ -101,6 +103,13 @@ impl Old {
         match self {
             Self::Index(index) => index.mentions(column),
             Self::Key(columns) => columns.contains(column),
+        }
+    }
+
+    fn mentions_type(&self, name: &Name) -> bool {
+        match self {
+            Self::Index(index) => index.expressions().any(|e| e.mentions_type(name)),
+            Self::Key(_) => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Definitions that PostgreSQL accepts, but that seldom mean what their author thinks.
 
-use crate::schema::{Fill, Index, Schema, Table};
+use crate::schema::{Fill, Schema, Table};
 use crate::syntax::{DataType, Expression, TokenKind, quoted, tokens};
 
 /// Words that a date or a time may consist of, and whose value is that of one moment.
@@ -64,13 +64,6 @@ impl Table {
         let by = self.partition_by.iter().flat_map(|by| &by.keys);
         all.extend(by.map(|key| ("partition key".to_owned(), &key.expression)));
         all
-    }
-}
-
-impl Index {
-    fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        let keys = self.keys.iter().map(|key| &key.expression);
-        keys.chain(&self.predicate)
     }
 }
 

@@ -95,6 +95,12 @@ impl Index {
         }
     }
 
+    /// Its expressions: the keys and the condition.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let keys = self.keys.iter().map(|key| &key.expression);
+        keys.chain(&self.predicate)
+    }
+
     /// Whether it contains a column of this name.
     pub fn mentions(&self, column: &str) -> bool {
         self.keys.iter().any(|key| key.expression.mentions(column))

@@ -150,6 +150,37 @@ impl Expression {
             .any(|token| token.kind == TokenKind::String && is_literal(token.text, text))
     }
 
+    /// The functions that it calls, each with the texts of its arguments.
+    pub(crate) fn calls(&self) -> Vec<(String, Vec<&str>)> {
+        let found = self.lexed();
+        let calls = (1..found.len()).filter(|open| found[*open].is("("));
+        let calls = calls.filter_map(|open| {
+            let name = unquoted(found[open - 1].kind, found[open - 1].text)?;
+            let close = closing(&found, open)?;
+            Some((name, self.arguments(&found, open, close)))
+        });
+        calls.collect()
+    }
+
+    /// The texts between the commas from `open` to `close`.
+    fn arguments(&self, found: &[Token<'_>], open: usize, close: usize) -> Vec<&str> {
+        let mut arguments = Vec::new();
+        let (mut first, mut at) = (open + 1, open + 1);
+        while at <= close {
+            let token = found[at];
+            if token.is(",") || at == close {
+                if first < at {
+                    arguments.push(&self.text[found[first].start..found[at - 1].end()]);
+                }
+                first = at + 1;
+            } else if token.is("(") || token.is("[") {
+                at = closing(found, at).unwrap_or(close).min(close - 1);
+            }
+            at += 1;
+        }
+        arguments
+    }
+
     /// Whether an index key needs no parentheses around it: it is the name of a column or the call
     /// of a function.
     pub(crate) fn is_name_or_call(&self) -> bool {

@@ -36,6 +36,7 @@ pub(super) fn hint(remedy: &Remedy) -> String {
         }
         Remedy::FillRows { column, .. } => format!("{remedy}: --fill '{column}=SQL'"),
         Remedy::ConvertRows { column, .. } => format!("{remedy}: --using '{column}=SQL'"),
+        Remedy::ChangeValues => format!("{remedy}: db generate --using COLUMN=SQL"),
         Remedy::NameObject => {
             format!("{remedy}: --rename OLD=NEW, --drop OLD, --fill COLUMN=SQL, --using COLUMN=SQL")
         }

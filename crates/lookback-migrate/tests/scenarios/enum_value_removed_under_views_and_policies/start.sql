@@ -1,0 +1,10 @@
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE TABLE people (id integer PRIMARY KEY, mood mood, moods mood[]) PARTITION BY RANGE (id);
+CREATE TABLE people_1 PARTITION OF people FOR VALUES FROM (1) TO (10);
+CREATE VIEW happy AS SELECT id, moods FROM people WHERE mood = 'happy';
+CREATE POLICY happy_only ON people USING (mood = 'happy');
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER when_happy BEFORE UPDATE ON people FOR EACH ROW WHEN (new.mood = 'happy') EXECUTE FUNCTION nothing();
+CREATE TRIGGER of_partition BEFORE UPDATE OF moods ON people_1 FOR EACH ROW EXECUTE FUNCTION nothing();
+CREATE STATISTICS counted ON (mood = 'happy'), id FROM people;
+CREATE STATISTICS plain ON mood, id FROM people;
