@@ -48,6 +48,7 @@ pub fn db(models: Models) -> ExitCode {
     let application = Application {
         models,
         migrations: || Migrations::folder(Path::new("migrations")),
+        is_lookback: false,
     };
     with_arguments(args::DbCli::with_folder, |cli: args::DbCli| {
         let verbosity = cli.command.verbosity(cli.options.verbosity()?);

@@ -163,6 +163,10 @@ pub(crate) enum DbCommand {
 
         #[command(flatten)]
         folder: FolderArgs,
+
+        /// Table in which applied migrations are recorded [default: _sqlx_migrations]
+        #[arg(long, value_name = "NAME", conflicts_with = "offline")]
+        table: Option<String>,
     },
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lookback::migrate::{self, ApplyOptions, Event, Folder, MigrationState, Migrations, Models};
+use lookback_schema::Schema;
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -28,6 +29,8 @@ pub(crate) struct Application {
     pub(crate) models: Models,
     /// The default migrations.
     pub(crate) migrations: fn() -> Result<Migrations, migrate::Error>,
+    /// Whether it is Lookback itself, whose tables no folder of another application gets.
+    pub(crate) is_lookback: bool,
 }
 
 impl Application {
@@ -36,7 +39,40 @@ impl Application {
         Self {
             models: Models::lookback(),
             migrations: || Ok(migrate::built_in_migrations()),
+            is_lookback: true,
         }
+    }
+
+    /// Rejects a folder with migrations of other tables, if this is Lookback itself.
+    ///
+    /// A folder without a schema snapshot is one of other tables if `or_new` is true.
+    fn check_folder(&self, folder: &Folder, models: &Schema, or_new: bool) -> Result<(), Failure> {
+        // Only this program stops while it writes its own folder.
+        if !self.is_lookback || folder.is_half_written()? {
+            return Ok(());
+        }
+        let is_own = match folder.snapshots()?.last() {
+            Some(newest) => {
+                let tables = newest.schema.tables.keys();
+                let shared = tables
+                    .filter(|name| models.tables.contains_key(name))
+                    .count();
+                2 * shared >= models.tables.len()
+            }
+            None => !or_new,
+        };
+        if is_own {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{} does not contain Lookback's own migrations, and this program has no other models",
+            folder.path().display()
+        ))
+        .hint(
+            "the models of an application have a program of their own, which calls \
+             lookback_cli::db(models): docs/guide/migrations.md. Here, db generate --empty NAME \
+             writes an empty file, and db migrate --dir applies files",
+        ))
     }
 }
 
@@ -78,11 +114,14 @@ pub(crate) async fn run(
                         reversible,
                         version,
                         decisions: &decisions,
+                        search: application.models.search_columns(),
                     };
+                    let models = models()?;
+                    application.check_folder(&folder, &models, true)?;
                     if rebase.rebase {
-                        rebase::run(&folder, &models()?, &rebase, how)
+                        rebase::run(&folder, &models, &rebase, how)
                     } else {
-                        generate::run(&folder, &models()?, how)
+                        generate::run(&folder, &models, how)
                     }
                 }
             }
@@ -96,20 +135,15 @@ pub(crate) async fn run(
         } => {
             push::refuse_production()?;
             let models = models()?;
+            let folder = Folder::new(folder.dir);
+            application.check_folder(&folder, &models, false)?;
             let mut conn = database::connect(config).await?;
             let how = push::How {
                 explain,
                 yes,
                 allow_data_loss,
             };
-            push::run(
-                &mut conn,
-                &Folder::new(folder.dir),
-                &models,
-                &decisions,
-                &how,
-            )
-            .await
+            push::run(&mut conn, &folder, &models, &decisions, &how).await
         }
         DbCommand::Pull { schema, out } => {
             let mut conn = database::connect(config).await?;
@@ -127,14 +161,19 @@ pub(crate) async fn run(
             let (mut conn, options) = connect(config, wait).await?;
             baseline::run(&mut conn, &Folder::new(folder.dir), table, &options).await
         }
-        DbCommand::Check { offline, folder } => {
-            let folder = Folder::new(folder.dir);
-            check::models(&folder, &models()?)?;
+        DbCommand::Check {
+            offline,
+            folder,
+            table,
+        } => {
+            let (folder, models) = (Folder::new(folder.dir), models()?);
+            application.check_folder(&folder, &models, false)?;
+            check::models(&folder, &models)?;
             if offline {
                 return Ok(());
             }
             let mut conn = database::connect(config).await?;
-            check::database(&folder, &mut conn).await
+            check::database(&folder, table, &mut conn).await
         }
         DbCommand::Migrate {
             dry_run,

@@ -98,6 +98,8 @@ fn generate_with_every_decision_flag_leaves_no_difference() {
     ! rename column imports.prefix to prefix_sha256
     ! drop column metrics.traffic
     ! add column metrics.traffic_count
+    ! warning: users.role is a field of the search, and its values change: the vectors of old rows become stale
+    ! hint: recompute them after db migrate: db reembed
     ! warning: 20261124110000_names.sql: LOSES DATA: the values of metrics.traffic
     ! hint: review the files, then: db migrate
     ");
@@ -308,6 +310,7 @@ async fn check_of_drifted_database_prints_difference_and_fails() {
     -- may fail on existing rows: rows with the same key
     CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email)) WHERE deleted_at IS NULL;
     ! the models and the newest schema snapshot match
+    ! pending: 20261124100000_create_tables.sql
     ! error: the database and the newest schema snapshot differ
     ! hint: apply what is pending (db migrate), or revert changes that were made by hand
     [exit code 1]
@@ -383,6 +386,8 @@ fn generate_on_terminal_asks_whether_renamed_or_dropped() {
     ! drop column metrics.traffic
     ! add column metrics.traffic_count
     ! hint: existing rows have no value for it; to give them one, generate it with --fill 'metrics.traffic_count=SQL'
+    ! warning: users.role is a field of the search, and its values change: the vectors of old rows become stale
+    ! hint: recompute them after db migrate: db reembed
     ! warning: 20261124110000_names.sql: LOSES DATA: the values of metrics.traffic
     ! warning: 20261124110000_names.sql: may fail on existing rows: later changes of rows that break it, until they are repaired
     ! warning: 20261124110001_names_validate.sql: may fail on existing rows: rows that break it; nothing is changed then: repair them and run this again
@@ -555,4 +560,146 @@ fn generate_on_full_disk_leaves_folder_unchanged() {
     assert_eq!(names(&lookback), before);
     lookback.run(&["db", "generate"]).succeeded();
     lookback.run(&["db", "check", "--offline"]).succeeded();
+}
+
+/// Rows with the removed value get another one by the `--using` of the hint. Their vectors, which
+/// contain the value, become stale.
+#[test]
+fn generate_for_removed_enum_value_names_conversion_and_stale_vectors() {
+    let before = |s: &mut Schema| {
+        let labels = ["guest", "admin", "none", "user"].map(str::to_owned);
+        s.enums.insert(Name::new("user_role"), labels.into());
+    };
+    let lookback = Lookback::with(None);
+    behind(&lookback, before);
+    let removed = ["--drop", "user_role.guest", "--drop", "user_role.none"];
+    let call = [
+        &["db", "generate", "--version", "20261124110000"][..],
+        &removed,
+    ]
+    .concat();
+    let ran = lookback.run(&call);
+    transcript!(ran, @r#"
+    $ lookback db generate --version 20261124110000 --drop user_role.guest --drop user_role.none
+    migrations/20261124110000_rename_enum_user_role_to_user_role_old_and_more.sql
+    migrations/meta/20261124110000.json
+    ! rename enum user_role to user_role__old
+    ! create enum user_role
+    ! drop default of users.role
+    ! convert users.role to the changed enum user_role
+    ! hint: rows with a removed value stop the migration; to give them another one, generate it with --using "users.role=(CASE role::text WHEN 'guest' THEN 'VALUE' WHEN 'none' THEN 'VALUE' ELSE role::text END)::user_role"
+    ! set default of users.role to 'user'
+    ! drop enum user_role__old
+    ! warning: 20261124110000_rename_enum_user_role_to_user_role_old_and_more.sql: locks the table: ACCESS EXCLUSIVE (no reads, no writes) while every row is written again
+    ! warning: 20261124110000_rename_enum_user_role_to_user_role_old_and_more.sql: may fail on existing rows: rows whose users.role is guest or none
+    ! hint: review the files, then: db migrate
+    "#);
+
+    let lookback = Lookback::with(None);
+    behind(&lookback, before);
+    let using = "users.role=(CASE role::text WHEN 'guest' THEN 'user' WHEN 'none' THEN 'user' \
+                 ELSE role::text END)::user_role";
+    let call = [&call[..], &["--using", using]].concat();
+    let ran = lookback.run(&call).succeeded();
+    let warnings: Vec<&str> = ran
+        .err
+        .lines()
+        .filter(|line| line.contains("vectors"))
+        .collect();
+    insta::assert_snapshot!(warnings.join("\n"), @"
+    warning: users.role is a field of the search, and its values change: the vectors of old rows become stale
+    ");
+}
+
+/// The program knows no models but Lookback's.
+#[tokio::test]
+async fn generate_in_folder_of_another_application_writes_nothing() {
+    let lookback = Lookback::with(Some(testkit::empty_database().await));
+    // A folder that does not exist, one with SQL files only, and one with a schema snapshot.
+    transcript!(lookback.run(&["db", "generate"]), @"
+    $ lookback db generate
+    ! error: migrations does not contain Lookback's own migrations, and this program has no other models
+    ! hint: the models of an application have a program of their own, which calls lookback_cli::db(models): docs/guide/migrations.md. Here, db generate --empty NAME writes an empty file, and db migrate --dir applies files
+    [exit code 2]
+    ");
+    lookback
+        .run(&["db", "generate", "--empty", "orders"])
+        .succeeded();
+    transcript!(lookback.run(&["db", "generate", "more"]), @"
+    $ lookback db generate more
+    ! error: migrations does not contain Lookback's own migrations, and this program has no other models
+    ! hint: the models of an application have a program of their own, which calls lookback_cli::db(models): docs/guide/migrations.md. Here, db generate --empty NAME writes an empty file, and db migrate --dir applies files
+    [exit code 2]
+    ");
+    let mut schema = Schema::default();
+    // The names of two of Lookback's tables.
+    for name in ["users", "logs", "orders"] {
+        let column = Column::new("id", "integer".parse().unwrap());
+        let table = lookback_schema::Table {
+            columns: vec![column],
+            ..lookback_schema::Table::default()
+        };
+        schema.tables.insert(Name::new(name), table);
+    }
+    let migrations = lookback.folder().join("migrations");
+    write(&migrations, &schema, "10:00");
+    let files = || {
+        let entries = std::fs::read_dir(&migrations).unwrap();
+        entries.count()
+    };
+    let before = files();
+    for command in [
+        &["db", "generate"][..],
+        &["db", "generate", "--rebase"],
+        &["db", "push", "--explain"],
+        &["db", "check", "--offline"],
+    ] {
+        let ran = lookback.run(command);
+        assert_eq!(ran.code, Some(2), "{}", ran.err);
+        assert!(
+            ran.err.contains("does not contain Lookback's own"),
+            "{}",
+            ran.err
+        );
+    }
+    assert_eq!(files(), before);
+    lookback
+        .run(&["db", "migrate", "--dir", "migrations"])
+        .succeeded();
+}
+
+/// A handwritten file is pending, even if the database equals the newest schema snapshot.
+#[tokio::test]
+async fn check_with_pending_handwritten_file_names_it() {
+    let lookback = Lookback::with(Some(testkit::empty_database().await));
+    behind(&lookback, |_| {});
+    let migrate = ["db", "migrate", "--dir", "migrations"];
+    lookback.execute("CREATE EXTENSION vector").await;
+    lookback.run(&migrate).succeeded();
+    lookback.run(&["db", "check"]).succeeded();
+
+    lookback.write("migrations/20261124120000_fill.sql", "SELECT 1;\n");
+    transcript!(lookback.run(&["db", "check"]), @"
+    $ lookback db check
+    ! the models and the newest schema snapshot match
+    ! pending: 20261124120000_fill.sql
+    ! error: 1 migration is pending
+    ! hint: apply what is pending: db migrate
+    [exit code 1]
+    ");
+    transcript!(lookback.run(&["db", "check", "--table", "none_yet"]), @"
+    $ lookback db check --table none_yet
+    ! the models and the newest schema snapshot match
+    ! the database and the newest schema snapshot match
+    ");
+    let ran = lookback
+        .run(&["db", "status", "--dir", "migrations"])
+        .succeeded();
+    assert!(
+        ran.out.contains("20261124120000  pending  fill"),
+        "{}",
+        ran.out
+    );
+    lookback.run(&migrate).succeeded();
+    lookback.run(&["db", "check"]).succeeded();
 }

@@ -121,6 +121,22 @@ impl Models {
             .filter_map(|definition| definition.read)
     }
 
+    /// Returns the columns whose text `embedding` and the search use, each with its table.
+    ///
+    /// If their values change without the library, the vectors have to be recomputed by
+    /// [`reembed`](super::reembed()).
+    pub fn search_columns(&self) -> BTreeSet<(Name, String)> {
+        let columns = self.tables().flat_map(|table| {
+            let name = Name::within(table.schema(), table.name);
+            let fields = table
+                .search()
+                .iter()
+                .map(|field| table.columns[*field].name);
+            fields.map(move |column| (name.clone(), column.to_owned()))
+        });
+        columns.collect()
+    }
+
     /// Returns the schema that the models describe.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! `db generate`
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use lookback::migrate::{self, Folder, GenerateOptions, Generated};
-use lookback_schema::{Change, Fill, Plan, Schema, literal, quoted};
+use lookback_schema::{Change, DataType, Fill, Name, Plan, Schema, literal, quoted};
 
 use crate::args::DecisionArgs;
 use crate::commands::db::decisions;
@@ -15,6 +17,8 @@ pub(super) struct How<'a> {
     pub(super) reversible: bool,
     pub(super) version: Option<i64>,
     pub(super) decisions: &'a DecisionArgs,
+    /// The columns that search and `embedding` use.
+    pub(super) search: BTreeSet<(Name, String)>,
 }
 
 impl How<'_> {
@@ -37,6 +41,7 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
         .newest()?
         .map(|snapshot| snapshot.schema)
         .unwrap_or_default();
+    let search = how.search.clone();
     let options = how.settled(&before, models)?;
     let is_new = !folder.path().exists();
     let newest = folder.newest()?.is_some();
@@ -58,7 +63,7 @@ pub(super) fn run(folder: &Folder, models: &Schema, how: How<'_>) -> Result<(), 
              the models",
         );
     }
-    tell(&generated)
+    tell(&generated, &search, &before)
 }
 
 /// Finishes an interrupted run.
@@ -70,16 +75,99 @@ pub(super) fn finish(folder: &Folder) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn tell(generated: &Generated) -> Result<(), Failure> {
+pub(super) fn tell(
+    generated: &Generated,
+    search: &BTreeSet<(Name, String)>,
+    before: &Schema,
+) -> Result<(), Failure> {
     show(&generated.plan);
+    for (table, column) in stale(&generated.plan, search, before) {
+        output::warning(&format!(
+            "{table}.{} is a field of the search, and its values change: the vectors of old rows \
+             become stale",
+            quoted(&column)
+        ));
+        output::hint("recompute them after db migrate: db reembed");
+    }
     for (file, risk) in &generated.risks {
         output::warning(&format!("{file}: {risk}"));
     }
     for file in &generated.files {
         output::line(&file.display().to_string())?;
     }
+    for (file, functions) in &generated.functions {
+        output::hint(&format!(
+            "{file} is empty: create the functions in it that take the new types ({})",
+            functions.join(", ")
+        ));
+    }
     output::hint("review the files, then: db migrate");
     Ok(())
+}
+
+/// The fields of the search whose values in existing rows change, so that `embedding` no longer
+/// belongs to them.
+fn stale(
+    plan: &Plan,
+    search: &BTreeSet<(Name, String)>,
+    before: &Schema,
+) -> BTreeSet<(Name, String)> {
+    let mut stale = BTreeSet::new();
+    for step in &plan.steps {
+        match &step.change {
+            // A cast keeps the text of the values, or nearly.
+            Change::AlterType { using: None, .. } => {}
+            Change::AlterType {
+                using: Some(using),
+                column,
+                to,
+                ..
+            } if is_only_a_cast(using.as_str(), column, to) => {}
+            Change::AlterType { table, column, .. } | Change::FillNulls { table, column, .. } => {
+                stale.insert((table.clone(), column.clone()));
+            }
+            Change::RenameEnumValue { name, .. } => {
+                for (table, there) in &before.tables {
+                    let columns = there.columns.iter().filter(|c| c.data_type.name == *name);
+                    stale.extend(columns.map(|column| (table.clone(), column.name.clone())));
+                }
+            }
+            _ => {}
+        }
+    }
+    stale.intersection(search).cloned().collect()
+}
+
+/// Whether a conversion goes through the text of the value and nothing else.
+fn is_only_a_cast(using: &str, column: &str, to: &DataType) -> bool {
+    let column = quoted(column);
+    let casts = [
+        format!("{column}::{to}"),
+        format!("{column}::text::{to}"),
+        format!("{column}::text[]::{to}"),
+    ];
+    casts.iter().any(|cast| cast == using)
+}
+
+/// A conversion of an enum without some of its values, to edit.
+fn without_values(column: &str, to: &DataType, without: &[String]) -> String {
+    let column = quoted(column);
+    if to.array {
+        let replaced = without
+            .iter()
+            .fold(format!("{column}::text[]"), |all, value| {
+                format!("array_replace({all}, {}, 'VALUE')", literal(value))
+            });
+        return format!("{replaced}::{to}");
+    }
+    let cases: Vec<String> = without
+        .iter()
+        .map(|value| format!("WHEN {} THEN 'VALUE'", literal(value)))
+        .collect();
+    format!(
+        "(CASE {column}::text {} ELSE {column}::text END)::{to}",
+        cases.join(" ")
+    )
 }
 
 /// Prints warnings about definitions that are probably mistakes.
@@ -99,14 +187,13 @@ pub(super) fn show(plan: &Plan) {
             without: Some(without),
             ..
         } = &step.change
-            && let [first, ..] = without.as_slice()
+            && !without.is_empty()
         {
-            let (object, column) = (step.change.object(), quoted(column));
-            let first = literal(first);
+            let object = step.change.object();
+            let using = without_values(column, to, without);
             output::hint(&format!(
                 "rows with a removed value stop the migration; to give them another one, generate \
-                 it with --using \"{object}=(CASE {column}::text WHEN {first} THEN 'VALUE' ELSE \
-                 {column}::text END)::{to}\""
+                 it with --using \"{object}={using}\""
             ));
         }
         if step.change.reads_text() {

@@ -43,6 +43,7 @@ pub(super) fn run(
         tell(&rebase, args.dry_run, &written, &removed)?;
         return then(args, &rebase, models);
     }
+    let search = how.search.clone();
     let options = how.settled(&rebase.schema(), models)?;
     if args.dry_run {
         tell(&rebase, args.dry_run, &written, &removed)?;
@@ -65,7 +66,7 @@ pub(super) fn run(
         output::note("nothing to generate: the models match the newest snapshot");
         return Ok(());
     }
-    generate::tell(&generated)
+    generate::tell(&generated, &search, &rebase.schema())
 }
 
 fn tell(
