@@ -50,6 +50,7 @@ mod model;
 /// | attribute | meaning | on |
 /// |---|---|---|
 /// | `#[column(not_blank)]` | at least one character that is not white space | text |
+/// | `#[column(email)]` | an e-mail address: text on both sides of an `@` | text |
 /// | `#[column(max_bytes = N)]` | maximum size of a value in bytes; by default 1 MiB for text and arrays, 8 MiB for JSON and bytes | text, JSON, bytes, arrays |
 /// | `#[column(range(MIN, MAX))]` | smallest and largest value, whole numbers, inclusive | numbers |
 /// | `#[column(ignore_key_case)]` | the first key of a path into it is found in upper and lower case, as the name of an HTTP header | JSON |

@@ -131,7 +131,7 @@ fn check_schema_only(model: &Model, diagnostics: &mut Diagnostics) {
         for name in &field.options.given {
             let instead = match name.to_string().as_str() {
                 "default" => "write sql_default = \"…\"",
-                "not_blank" | "max_bytes" | "range" => "write a CHECK constraint",
+                "not_blank" | "email" | "max_bytes" | "range" => "write a CHECK constraint",
                 "ignore_key_case" => "remove it",
                 _ => continue,
             };
@@ -219,7 +219,7 @@ fn check_field(model: &Model, field: &ModelField, diagnostics: &mut Diagnostics)
     }
     if opaque || field.is_generated() {
         for name in &options.given {
-            if ["not_blank", "max_bytes", "range", "default"]
+            if ["not_blank", "email", "max_bytes", "range", "default"]
                 .iter()
                 .any(|checks| name == checks)
             {

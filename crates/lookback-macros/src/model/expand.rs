@@ -225,6 +225,9 @@ fn column_def(model: &Model, field: &ModelField) -> TokenStream {
     if options.ignore_key_case.is_some() {
         column.extend(quote!(.with_ignore_key_case()));
     }
+    if options.email.is_some() {
+        column.extend(quote!(.with_email()));
+    }
     if let Some(bytes) = &options.max_bytes {
         column.extend(quote!(.with_max_bytes(#bytes)));
     }

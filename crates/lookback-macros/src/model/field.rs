@@ -64,6 +64,7 @@ pub(crate) const COMMON_COLUMNS: [(&str, ColumnRole, &str); 5] = [
 pub(crate) struct ColumnOptions {
     pub(crate) not_blank: Option<Ident>,
     pub(crate) ignore_key_case: Option<Ident>,
+    pub(crate) email: Option<Ident>,
     pub(crate) max_bytes: Option<LitInt>,
     pub(crate) range: Option<(Expr, Expr)>,
     pub(crate) default: Option<Expr>,
@@ -86,7 +87,7 @@ pub(crate) enum Fill {
     Virtual(Sql<Expression>),
 }
 
-const USAGE: &str = "expected one of: not_blank, max_bytes = N, range(MIN, MAX), default = EXPR, \
+const USAGE: &str = "expected one of: not_blank, email, max_bytes = N, range(MIN, MAX), default = EXPR, \
      ignore_key_case, \
      sql_default = \"now()\", type = \"numeric(10,2)\", name = \"…\", comment = \"…\", \
      collate = \"C\", identity = \"always\" or \"by default\", serial, stored = \"a + b\", \
@@ -190,6 +191,7 @@ impl ColumnOptions {
         match name.to_string().as_str() {
             "not_blank" => set_once(&mut self.not_blank, name, name.clone()),
             "ignore_key_case" => set_once(&mut self.ignore_key_case, name, name.clone()),
+            "email" => set_once(&mut self.email, name, name.clone()),
             "max_bytes" => {
                 input.parse::<Token![=]>()?;
                 let bytes = input.parse::<LitInt>().map_err(|error| {

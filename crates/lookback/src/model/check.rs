@@ -29,6 +29,12 @@ pub(crate) fn check(column: &ColumnDef, value: &Value<'_>) -> Result<(), FieldEr
             if column.not_blank && text.trim().is_empty() {
                 return refuse("must not be blank".to_owned());
             }
+            if column.email && !is_email(text) {
+                return refuse(
+                    "must be an e-mail address, with text on both sides of an @: ada@example.com"
+                        .to_owned(),
+                );
+            }
             if !column.variants.is_empty() && !column.variants.contains(&text.as_ref()) {
                 return Err(FieldError::new(
                     column.name,
@@ -136,6 +142,17 @@ fn check_array(column: &ColumnDef, items: &[Value<'_>]) -> Result<(), FieldError
 /// The reason why `jsonb` cannot store this, if there is one.
 pub(crate) fn json_problem(json: &Json) -> Option<String> {
     walk(json, 0, &mut Vec::new(), &mut 0).err()
+}
+
+/// Whether a text has the form of an e-mail address.
+///
+/// Only a message to it would show whether it exists, so every form of RFC 5321 passes.
+fn is_email(text: &str) -> bool {
+    let is_printable = |part: &str| !part.is_empty() && !part.chars().any(char::is_control);
+    text.trim() == text
+        && text.rsplit_once('@').is_some_and(|(mailbox, host)| {
+            is_printable(mailbox) && is_printable(host) && !host.contains(char::is_whitespace)
+        })
 }
 
 /// The position of the first NUL. `contains` compares many bytes at a time, which
@@ -266,7 +283,7 @@ fn digits(number: &str) -> Option<(i64, i64)> {
 mod tests {
     use super::{MAX_FRACTION, MAX_WHOLE, check, digits};
     use crate::value::Value;
-    use crate::{Log, Model, RequestSnapshot};
+    use crate::{Log, Model, RequestSnapshot, User};
 
     fn problem<M: Model>(field: &str, value: Value<'_>) -> String {
         let column = M::TABLE.column(field).expect("a column of the model");
@@ -323,6 +340,37 @@ mod tests {
             problem::<Log>("meta", Value::Jsonb(std::borrow::Cow::Owned(meta))),
             "meta.user.names.1: contains a NUL character, which PostgreSQL jsonb cannot store"
         );
+    }
+
+    #[test]
+    fn check_refuses_text_that_is_no_email_address() {
+        let email = |text: &'static str| problem::<User>("email", Value::Text(text.into()));
+        for text in [
+            "a@b",
+            "ada@example.com",
+            "\"a b@c\"@example.com",
+            "ü@日本.example",
+            "a@[::1]",
+        ] {
+            assert_eq!(email(text), "accepted", "{text}");
+        }
+        for text in [
+            "ada",
+            "@example.com",
+            "ada@",
+            "@",
+            " ada@example.com",
+            "ada@example.com\n",
+            "ada@exa mple.com",
+            "a\u{1b}@b",
+        ] {
+            assert_eq!(
+                email(text),
+                "email: must be an e-mail address, with text on both sides of an @: ada@example.com",
+                "{text}"
+            );
+        }
+        assert_eq!(email(" "), "email: must not be blank");
     }
 
     #[test]

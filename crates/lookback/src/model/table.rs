@@ -42,6 +42,8 @@ pub struct ColumnDef {
     pub(crate) not_blank: bool,
     /// Whether the first key of a path into its JSON is found in upper and lower case.
     pub(crate) ignore_key_case: bool,
+    /// Whether text must be an e-mail address.
+    pub(crate) email: bool,
     pub(crate) max_bytes: usize,
     /// The smallest and largest value.
     pub(crate) range: Option<(i64, i64)>,
@@ -351,6 +353,7 @@ impl ColumnDef {
             cast: None,
             not_blank: false,
             ignore_key_case: false,
+            email: false,
             max_bytes: T::TYPE.default_max_bytes(),
             range: None,
             scale: T::SCALE,
@@ -409,6 +412,12 @@ impl ColumnDef {
             "`ignore_key_case` is for columns of Json"
         );
         self.ignore_key_case = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn with_email(mut self) -> Self {
+        self.email = true;
         self
     }
 

@@ -20,7 +20,7 @@ pub struct User {
     /// Primary key.
     pub id: i64,
     /// The e-mail address, unique among live users, ignoring case.
-    #[column(not_blank, max_bytes = 320)]
+    #[column(not_blank, email, max_bytes = 320)]
     pub email: String,
     /// The hash of the password: see `lookback::password`.
     #[column(not_blank, max_bytes = 1024)]
