@@ -34,6 +34,16 @@ pub(crate) fn server_error(error: &sqlx::Error) -> Option<&PgDatabaseError> {
         .and_then(|error| error.try_downcast_ref())
 }
 
+/// The message of the server, or that of the driver.
+///
+/// The driver's text of a server error ends with a line of PostgreSQL's source.
+pub(crate) fn message(error: &sqlx::Error) -> String {
+    match server_error(error) {
+        Some(refusal) => refusal.message().to_owned(),
+        None => error.to_string(),
+    }
+}
+
 /// The SQLSTATE of a server error.
 pub(crate) fn code(error: &sqlx::Error) -> Option<&str> {
     server_error(error).map(PgDatabaseError::code)

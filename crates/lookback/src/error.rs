@@ -157,6 +157,14 @@ impl Error {
         }
     }
 
+    /// The SQLSTATE of every error that the server reported.
+    fn server_code(&self) -> Option<&str> {
+        match &*self.0 {
+            ErrorKind::Database(error) => error.code(),
+            _ => None,
+        }
+    }
+
     /// Returns the invalid fields, or the field of a conflict.
     pub fn fields(&self) -> &[FieldError] {
         match &*self.0 {
@@ -183,7 +191,16 @@ impl Error {
             ErrorKind::StaleSnapshot { .. } => Some(Remedy::RetryTransaction),
             #[cfg(feature = "migrate")]
             ErrorKind::Migration(error) => error.remedy().map(Remedy::Migration),
-            _ => match self.sqlstate()? {
+            _ => match self.server_code()? {
+                sqlstate::QUERY_CANCELED => Some(Remedy::RaiseStatementTimeout),
+                sqlstate::LOCK_NOT_AVAILABLE => Some(Remedy::WaitForLock),
+                sqlstate::DISK_FULL => Some(Remedy::FreeServerDisk),
+                sqlstate::OUT_OF_MEMORY => Some(Remedy::FreeServerMemory),
+                sqlstate::TOO_MANY_CONNECTIONS => Some(Remedy::FreeConnections),
+                sqlstate::INVALID_SCHEMA
+                | sqlstate::UNDEFINED_OBJECT
+                | sqlstate::UNDEFINED_FUNCTION => Some(Remedy::SetSearchPath),
+                sqlstate::READ_ONLY_TRANSACTION => Some(Remedy::ConnectToPrimary),
                 sqlstate::UNDEFINED_TABLE => Some(Remedy::RunMigrations),
                 sqlstate::INSUFFICIENT_PRIVILEGE => Some(Remedy::Grant),
                 sqlstate::DUPLICATE_PREPARED_STATEMENT | sqlstate::UNKNOWN_PREPARED_STATEMENT => {

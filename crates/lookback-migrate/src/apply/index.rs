@@ -12,7 +12,7 @@ use super::{FIRST_PAUSE, Run, WaitOutcome, query, raw};
 use crate::error::{Error, HistoryError, LockError};
 use crate::event::{Event, Holder};
 use crate::files::Script;
-use crate::sqlstate::{is_connection_lost, is_lock_conflict};
+use crate::sqlstate::{is_connection_lost, is_lock_conflict, message};
 
 /// The pause before an index without a running build is checked again. A build disappears from
 /// `pg_stat_progress_create_index` shortly before its commit makes the index valid.
@@ -128,13 +128,21 @@ impl Run<'_> {
     async fn clean_up(&mut self, index: &ConcurrentIndex<'_>) -> Option<String> {
         let left = match self.find_index(index).await {
             Ok(found) => found.filter(|found| !found.valid)?,
-            Err(error) => return Some(format!("the state of the index is unknown ({error})")),
+            Err(error) => {
+                return Some(format!(
+                    "the state of the index is unknown ({})",
+                    message(&error)
+                ));
+            }
         };
         let name = left.name;
         Some(match self.drop_invalid(&name).await {
             Ok(()) => format!("the INVALID index {name} that it left was dropped"),
             Err(error) => {
-                format!("it left the INVALID index {name}, which the next run drops ({error})")
+                format!(
+                    "it left the INVALID index {name}, which the next run drops ({})",
+                    message(&error)
+                )
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use super::Remedy;
 use crate::apply::privileges::MissingCreate;
-use crate::sqlstate::server_error;
+use crate::sqlstate;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HistoryError {
@@ -51,7 +51,7 @@ pub(crate) enum HistoryError {
         line: usize,
         index: String,
     },
-    #[error("cannot create the table {table}: {}", server_message(source))]
+    #[error("cannot create the table {table}: {}", sqlstate::message(source))]
     TableNotCreated {
         table: String,
         missing: MissingCreate,
@@ -92,12 +92,5 @@ impl HistoryError {
             },
             Self::TableNotFound { .. } => Remedy::SetSearchPath,
         }
-    }
-}
-
-fn server_message(error: &sqlx::Error) -> String {
-    match server_error(error) {
-        Some(refusal) => refusal.message().to_owned(),
-        None => error.to_string(),
     }
 }

@@ -1,5 +1,7 @@
 //! Errors of the driver, and statements that the server rejected.
 
+use sqlx::postgres::PgDatabaseError;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
     #[error("the database did not answer in time")]
@@ -30,4 +32,18 @@ pub(crate) enum DatabaseError {
 
     #[error("the connection to the database failed")]
     Driver(#[source] sqlx::Error),
+}
+
+impl DatabaseError {
+    /// The SQLSTATE, if the server reported the error.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            Self::Timeout(source) | Self::Unavailable(source) | Self::Driver(source) => source
+                .as_database_error()
+                .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+                .map(PgDatabaseError::code),
+            Self::Unreadable { .. } => None,
+        }
+    }
 }

@@ -77,6 +77,20 @@ pub enum Remedy {
     },
     /// Keep prepared statements through the connection pooler, or connect without it.
     KeepPreparedStatements,
+    /// Raise the `statement_timeout` of the role, the database or the server.
+    RaiseStatementTimeout,
+    /// Retry when the session that holds a lock has ended.
+    WaitForLock,
+    /// Free space on the disk of the server.
+    FreeServerDisk,
+    /// Give the server more memory, or store fewer records at a time.
+    FreeServerMemory,
+    /// End other connections, or raise `max_connections`.
+    FreeConnections,
+    /// Include the schemas of the tables and of pgvector in the search path.
+    SetSearchPath,
+    /// Connect to a server, and as a role, that may write.
+    ConnectToPrimary,
     /// Narrow the query, or give it more time.
     NarrowQuery,
     /// Retry the transaction, or begin it as `READ COMMITTED`.
@@ -144,6 +158,33 @@ impl fmt::Display for Remedy {
                 "the connection pooler loses prepared statements: use PgBouncer 1.21 or newer with \
                  max_prepared_statements above 0, its session mode, or a connection to the server \
                  itself"
+            }
+            Self::RaiseStatementTimeout => {
+                "a statement_timeout of the role, the database or the server cancelled it, or \
+                 another session did: raise it (ALTER ROLE … SET statement_timeout = '5min')"
+            }
+            Self::WaitForLock => {
+                "another session holds a lock on the table: retry when it has ended, or raise the \
+                 lock_timeout of the role (pg_stat_activity shows sessions)"
+            }
+            Self::FreeServerDisk => {
+                "the disk of the server is full: free space on it, or make it larger, and retry"
+            }
+            Self::FreeServerMemory => {
+                "the server has no memory left: retry when it has less work, or with fewer records \
+                 at a time"
+            }
+            Self::FreeConnections => {
+                "the server has as many connections as it accepts: end some, or raise \
+                 max_connections"
+            }
+            Self::SetSearchPath => {
+                "the schemas of the tables and of the extension vector must be in the search_path \
+                 of the role: ALTER ROLE … SET search_path = public"
+            }
+            Self::ConnectToPrimary => {
+                "the server is a standby, or default_transaction_read_only is on: connect to the \
+                 primary, or as a role that may write"
             }
             Self::NarrowQuery => {
                 "narrow it by created_at or by another filter, leave the total out or give it a \

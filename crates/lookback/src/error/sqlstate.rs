@@ -19,6 +19,13 @@ pub(crate) const INTEGRITY: &str = "23";
 pub(crate) const UNIQUE_VIOLATION: &str = "23505";
 pub(crate) const EXCLUSION_VIOLATION: &str = "23P01";
 
+/// No schema of the search path exists, or a named one does not.
+pub(crate) const INVALID_SCHEMA: &str = "3F000";
+/// A type, or an operator or function, that the search path does not lead to.
+pub(crate) const UNDEFINED_OBJECT: &str = "42704";
+pub(crate) const UNDEFINED_FUNCTION: &str = "42883";
+pub(crate) const READ_ONLY_TRANSACTION: &str = "25006";
+
 pub(crate) const UNDEFINED_TABLE: &str = "42P01";
 pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
@@ -26,6 +33,10 @@ pub(crate) const INSUFFICIENT_PRIVILEGE: &str = "42501";
 pub(crate) const DUPLICATE_PREPARED_STATEMENT: &str = "42P05";
 /// A pooler sent a statement to a connection on which it was not prepared.
 pub(crate) const UNKNOWN_PREPARED_STATEMENT: &str = "26000";
+
+pub(crate) const DISK_FULL: &str = "53100";
+pub(crate) const OUT_OF_MEMORY: &str = "53200";
+pub(crate) const TOO_MANY_CONNECTIONS: &str = "53300";
 
 pub(crate) const QUERY_CANCELED: &str = "57014";
 pub(crate) const LOCK_NOT_AVAILABLE: &str = "55P03";
