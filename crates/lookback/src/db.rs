@@ -12,6 +12,7 @@ mod clock;
 pub(crate) mod constraints;
 mod driver_error;
 mod local_settings;
+pub(crate) mod sequence;
 mod sql;
 mod time_limit;
 

@@ -317,6 +317,14 @@ impl Error {
         self
     }
 
+    /// Sets the index of the record in a batch.
+    pub(crate) fn at_row(mut self, row: usize) -> Self {
+        for field in self.fields_mut() {
+            field.row = Some(row);
+        }
+        self
+    }
+
     /// Adds the number of records before this part to the indexes of records.
     pub(crate) fn after_rows(mut self, before: usize) -> Self {
         for row in self.fields_mut().iter_mut().filter_map(|f| f.row.as_mut()) {

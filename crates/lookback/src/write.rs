@@ -8,8 +8,8 @@ mod insert;
 mod insert_many;
 mod row;
 
-pub(crate) use copy::omits_same_columns;
-pub(crate) use insert::MAX_INSERT_VALUES;
+pub(crate) use copy::{copy_all, omits_same_columns};
+pub(crate) use insert::{MAX_INSERT_VALUES, insert};
 pub(crate) use insert_many::insert_many;
 pub use row::check_new;
 pub(crate) use row::{

@@ -26,6 +26,26 @@ impl Error {
         }
     }
 
+    /// Translates an error of inserting records with ids of their own.
+    pub(crate) fn from_import(table: &'static Table, source: sqlx::Error) -> Self {
+        let Some(refusal) = postgres_error(&source) else {
+            return Self::from(source);
+        };
+        if !is_sequence_behind(table, &source) {
+            return Self::from_driver(table, source);
+        }
+        let id = table.column_of(ColumnRole::Id).name;
+        let taken = refusal
+            .detail()
+            .and_then(|detail| detail.split_once(")=("))
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map_or("it", |(taken, _)| taken);
+        Self::conflict(FieldError {
+            row: copied_row(refusal),
+            ..FieldError::new(id, format!("{taken} is the id of another record"))
+        })
+    }
+
     /// Translates an error of the driver into the fields of the model of a table.
     pub(crate) fn from_driver(table: &'static Table, source: sqlx::Error) -> Self {
         let Some(refusal) = postgres_error(&source) else {
@@ -70,10 +90,10 @@ impl Error {
                 .unwrap_or(table.name);
             FieldError::new(column, refusal.message())
         });
-        let row = context_part(refusal, "line ")
-            .and_then(|line| line.parse::<usize>().ok())
-            .and_then(|line| line.checked_sub(1));
-        let field_error = FieldError { row, ..field_error };
+        let field_error = FieldError {
+            row: copied_row(refusal),
+            ..field_error
+        };
         match refusal.code() {
             sqlstate::UNIQUE_VIOLATION | sqlstate::EXCLUSION_VIOLATION => {
                 Self::conflict(field_error)
@@ -190,6 +210,14 @@ fn undefined_table(message: &str) -> Option<&str> {
     message
         .strip_prefix("relation \"")?
         .strip_suffix("\" does not exist")
+}
+
+/// The index of the record that a COPY was reading, from 0.
+fn copied_row(refusal: &PgDatabaseError) -> Option<usize> {
+    context_part(refusal, "line ")?
+        .parse::<usize>()
+        .ok()?
+        .checked_sub(1)
 }
 
 /// The text after `label` in the context that COPY adds to an error:

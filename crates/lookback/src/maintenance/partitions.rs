@@ -5,7 +5,7 @@ use std::ops::Range;
 use sqlx::{PgConnection, Row as _};
 
 use crate::db::constraints::TIME_RANGE;
-use crate::db::{Sql, one, row};
+use crate::db::{Sql, one, row, sequence};
 use crate::error::Error;
 use crate::model::{ColumnRole, Table, quote_identifier};
 
@@ -207,49 +207,15 @@ pub(super) async fn newest_id(
     let id = table.column_of(ColumnRole::Id);
     // Before PostgreSQL 18, the function fails for a role without a right on the sequence.
     let mut sql = Sql::new("SELECT coalesce(greatest(CASE WHEN has_sequence_privilege(");
-    push_sequence(&mut sql, table)?;
+    sequence::push(&mut sql, table)?;
     sql.push(", 'USAGE, SELECT') THEN pg_sequence_last_value(");
-    push_sequence(&mut sql, table)?;
+    sequence::push(&mut sql, table)?;
     sql.push(&format!(
         ") END, (SELECT max({}) FROM {})), 0)",
         id.quoted(),
         table.quoted()
     ));
     one(conn, sql).await
-}
-
-/// The greatest id that the sequence of the table can assign.
-pub(super) async fn sequence_end(
-    conn: &mut PgConnection,
-    table: &'static Table,
-) -> Result<i64, Error> {
-    let mut sql = Sql::new("SELECT coalesce((SELECT seqmax FROM pg_sequence WHERE seqrelid = ");
-    push_sequence(&mut sql, table)?;
-    sql.push("), 9223372036854775807)");
-    one(conn, sql).await
-}
-
-/// Makes the sequence of the table continue after this id; false if there is none.
-pub(super) async fn advance_sequence(
-    conn: &mut PgConnection,
-    table: &'static Table,
-    id: i64,
-) -> Result<bool, Error> {
-    let mut sql = Sql::new("SELECT setval(");
-    push_sequence(&mut sql, table)?;
-    sql.push(", ");
-    sql.bind(id)?;
-    sql.push(") IS NOT NULL");
-    one(conn, sql).await
-}
-
-fn push_sequence(sql: &mut Sql, table: &'static Table) -> Result<(), Error> {
-    sql.push("pg_get_serial_sequence(");
-    sql.bind(table.quoted())?;
-    sql.push(", ");
-    sql.bind(table.column_of(ColumnRole::Id).name)?;
-    sql.push(")::regclass");
-    Ok(())
 }
 
 #[cfg(test)]

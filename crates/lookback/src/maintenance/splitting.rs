@@ -21,10 +21,10 @@ use sqlx::{PgConnection, Row as _};
 
 use super::lock_retry;
 use super::partition_layout::PartitionLayout;
-use super::partitions::{self, Partition, qualified};
+use super::partitions::{Partition, qualified};
 use super::precreating::{PrecreateOptions, PrecreateReport, PrecreateStep, begin_change};
 use crate::db::constraints::SPLIT_BOUND_PREFIX;
-use crate::db::{Sql, one};
+use crate::db::{Sql, one, sequence};
 use crate::error::{Error, Remedy};
 use crate::model::{ColumnRole, Table, quote_identifier};
 
@@ -139,7 +139,7 @@ async fn set_bound(
             transaction.rollback().await?;
             return Err(Error::setup(
                 format!(
-                    "cannot split {}: it has {stray_rows} rows with ids below {end}, which belong to \
+                    "cannot split {}: it has rows with ids below {end} ({stray_rows}), which belong to \
                      dropped partitions, and is too large to be split with them",
                     default.name
                 ),
@@ -177,7 +177,7 @@ async fn distant_bound(
     options: &PrecreateOptions,
 ) -> Result<i64, Error> {
     let far = options.end(layout.newest_id.saturating_add(BOUND_DISTANCE));
-    let last = partitions::sequence_end(conn, table).await?;
+    let last = sequence::end(conn, table).await?;
     if far >= last {
         return Err(Error::setup(
             format!(
@@ -387,7 +387,7 @@ pub(super) async fn skip_ids(
     };
     let layout = PartitionLayout::read(&mut transaction, table).await?;
     let is_set = match sequence_target(&layout, options) {
-        Some(to) => partitions::advance_sequence(&mut transaction, table, to - 1).await?,
+        Some(to) => sequence::advance(&mut transaction, table, to - 1).await?,
         None => true,
     };
     transaction.commit().await?;

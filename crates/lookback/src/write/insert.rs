@@ -8,10 +8,10 @@
 
 use sqlx::PgConnection;
 
-use super::row::{bind_row, given_columns, now, quoted_list};
+use super::row::{bind_row, given_columns, has_id, now, quoted_list};
 use crate::db::Sql;
 use crate::error::Error;
-use crate::model::{ColumnValues, Model as _};
+use crate::model::{ColumnValues, Model as _, Table};
 
 /// The most values of an `INSERT`; with more, a COPY is faster.
 pub(crate) const MAX_INSERT_VALUES: usize = 2_048;
@@ -26,10 +26,12 @@ pub(crate) fn fit_one_insert<N: ColumnValues>(records: &[N]) -> bool {
 
 /// Inserts records that all leave the same columns to the database.
 ///
-/// It is one statement if the records fit. An error does not name the record.
+/// It is one statement if the records fit. An error, which `translate` makes of that of the
+/// driver, does not name the record.
 pub(crate) async fn insert<N: ColumnValues>(
     conn: &mut PgConnection,
     records: &[N],
+    translate: fn(&'static Table, sqlx::Error) -> Error,
 ) -> Result<u64, Error> {
     let Some(first) = records.first() else {
         return Ok(0);
@@ -38,9 +40,15 @@ pub(crate) async fn insert<N: ColumnValues>(
     let mut inserted = 0;
     for some in records.chunks((MAX_INSERT_VALUES / columns.len().max(1)).max(1)) {
         let mut sql = Sql::new(&format!(
-            "INSERT INTO {} ({}) VALUES ",
+            "INSERT INTO {} ({}) {}VALUES ",
             table.quoted(),
-            quoted_list(&columns)
+            quoted_list(&columns),
+            // A COPY always does so.
+            if has_id(first) {
+                "OVERRIDING SYSTEM VALUE "
+            } else {
+                ""
+            }
         ));
         for (place, record) in some.iter().enumerate() {
             sql.push(if place > 0 { ", (" } else { "(" });
@@ -51,7 +59,7 @@ pub(crate) async fn insert<N: ColumnValues>(
         inserted += sql
             .execute(&mut *conn)
             .await
-            .map_err(|error| Error::from_driver(table, error))?;
+            .map_err(|error| translate(table, error))?;
     }
     Ok(inserted)
 }

@@ -49,7 +49,7 @@ async fn insert_in_transaction<N: ColumnValues>(
     records: &[N],
 ) -> Result<u64, Error> {
     let mut transaction = begin(conn).await?;
-    let inserted = insert(&mut transaction, records).await?;
+    let inserted = insert(&mut transaction, records, Error::from_driver).await?;
     transaction.commit().await?;
     Ok(inserted)
 }

@@ -52,9 +52,20 @@ pub(crate) fn given_columns<N: ColumnValues>(new: &N) -> Vec<&'static ColumnDef>
     given_indexes(new).map(|(_, column)| column).collect()
 }
 
+/// The id and the time of deletion are given by imported records only.
 fn given_indexes<N: ColumnValues>(new: &N) -> impl Iterator<Item = (usize, &'static ColumnDef)> {
-    insertable_columns(N::Model::TABLE)
-        .filter(|(index, column)| !column.database_default || new.value(*index).is_some())
+    let columns = N::Model::TABLE.columns.iter().enumerate();
+    columns.filter(|(index, column)| match column.role {
+        ColumnRole::Id | ColumnRole::DeletedAt => new.value(*index).is_some(),
+        _ if column.generated => false,
+        _ => !column.database_default || new.value(*index).is_some(),
+    })
+}
+
+/// Whether the record has an id of its own, instead of the next one of the sequence.
+pub(crate) fn has_id<N: ColumnValues>(new: &N) -> bool {
+    new.value(N::Model::TABLE.index_of(ColumnRole::Id))
+        .is_some()
 }
 
 pub(crate) fn quoted_list(columns: &[&'static ColumnDef]) -> String {
@@ -74,7 +85,7 @@ pub fn check_new<N: ColumnValues>(new: &N) -> Result<(), Error> {
 
 /// Validates a new record; an error has every invalid field.
 pub(crate) fn check_record<N: ColumnValues>(new: &N) -> Result<(), Vec<FieldError>> {
-    let wrong: Vec<FieldError> = insertable_columns(N::Model::TABLE)
+    let wrong: Vec<FieldError> = given_indexes(new)
         .filter_map(|(index, column)| {
             new.value(index)
                 .and_then(|value| check(column, &value).err())
@@ -95,8 +106,7 @@ pub(crate) fn visit_row<N: ColumnValues, E>(
                 Some(embedding) => each(column, embedding.to_value())?,
                 None => each(column, Value::Null)?,
             },
-            ColumnRole::UpdatedAt => each(column, Value::Timestamptz(now))?,
-            ColumnRole::CreatedAt => {
+            ColumnRole::UpdatedAt | ColumnRole::CreatedAt => {
                 each(column, new.value(index).unwrap_or(Value::Timestamptz(now)))?;
             }
             ColumnRole::Id | ColumnRole::DeletedAt | ColumnRole::Plain => {

@@ -18,6 +18,7 @@ mod explain;
 mod extreme_values;
 mod fence;
 mod filters;
+mod import_many;
 mod ingest;
 mod json_places;
 mod macros;

@@ -78,6 +78,42 @@ impl Changes {
         Ok(())
     }
 
+    /// Adds inserted records with these ids, also to the counts and times of their segments.
+    pub(crate) async fn inserted(&self, conn: &mut PgConnection, ids: &[i64]) -> Result<(), Error> {
+        if !self.table.sealed {
+            return Ok(());
+        }
+        let Some((from, until)) = sealed_range(conn, self.table).await? else {
+            return Ok(());
+        };
+        if !ids.iter().any(|id| (from..=until).contains(id)) {
+            return Ok(());
+        }
+        self.done(conn, ids).await?;
+        let (table, id) = (
+            self.table.quoted(),
+            self.table.column_of(ColumnRole::Id).quoted(),
+        );
+        let created_at = self.table.column_of(ColumnRole::CreatedAt).quoted();
+        let mut sql = Sql::default();
+        let target = sql.argument(self.table.name)?;
+        let ids = sql.argument(ids)?;
+        sql.push(&format!(
+            "UPDATE sealed_segments AS s SET rows = s.rows + added.rows, \
+               oldest = least(s.oldest, added.oldest), newest = greatest(s.newest, added.newest) \
+             FROM (\
+               SELECT g.id, count(*) AS rows, min(r.{created_at}) AS oldest, \
+                 max(r.{created_at}) AS newest \
+               FROM {table} AS r JOIN sealed_segments AS g \
+                 ON r.{id} BETWEEN g.first_id AND g.last_id \
+               WHERE r.{id} = ANY({ids}) AND g.target = {target} AND NOT g.is_tombstone \
+               GROUP BY g.id) AS added \
+             WHERE s.id = added.id"
+        ));
+        sql.execute(conn).await?;
+        Ok(())
+    }
+
     async fn records(
         &self,
         conn: &mut PgConnection,
