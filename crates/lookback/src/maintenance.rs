@@ -37,3 +37,5 @@ pub use worker::{MaintenanceOptions, MaintenanceStats, MaintenanceWorker};
 
 #[cfg(feature = "migrate")]
 pub(crate) use partition_layout::is_managed_name;
+#[cfg(feature = "migrate")]
+pub(crate) use precreating::create_first_partitions;

@@ -37,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const TEST: &str = "test_";
 const TEMPLATE: &str = "template_lookback_";
 
+/// What migrations create beside their files: another value gives another template.
+const FIRST_PARTITIONS: &str = "three partitions of each partitioned table";
+
 /// SQLSTATEs of a server without free connections, and of a template in use.
 const TOO_MANY_CONNECTIONS: &str = "53300";
 const IN_USE: &str = "55006";
@@ -48,6 +51,20 @@ const IN_USE: &str = "55006";
 /// If no PostgreSQL can be found or started.
 pub async fn database() -> Database {
     create(Some(&template().await)).await
+}
+
+/// Creates a database with the tables of Lookback, whose partitioned tables have only their default
+/// partitions, as if they were filled before maintenance ran.
+///
+/// # Panics
+///
+/// If no PostgreSQL can be found or started.
+pub async fn database_without_ranges() -> Database {
+    let db = database().await;
+    for table in ["logs", "request_snapshots"] {
+        db.drop_ranges(table).await;
+    }
+    db
 }
 
 /// Creates an empty database.
@@ -185,7 +202,10 @@ async fn template() -> String {
             .iter()
             .map(|migration| &migration.checksum)
             .collect();
-        let name = format!("{TEMPLATE}{}", key_of(&(checksums, ENCODER_VERSION)));
+        let name = format!(
+            "{TEMPLATE}{}",
+            key_of(&(checksums, ENCODER_VERSION, FIRST_PARTITIONS))
+        );
         let mut admin = admin().await;
         // One process creates it, the others wait.
         admin
@@ -322,6 +342,31 @@ async fn now(admin: &mut PgConnection) -> i64 {
 }
 
 impl Database {
+    /// Drops all partitions of an empty table, except the default one.
+    ///
+    /// # Panics
+    ///
+    /// If the database cannot be reached.
+    pub async fn drop_ranges(&self, table: &str) {
+        let rows = sqlx::query(
+            "SELECT i.inhrelid::regclass::text AS name FROM pg_inherits AS i \
+             JOIN pg_class AS c ON c.oid = i.inhrelid \
+             WHERE i.inhparent = $1::regclass AND pg_get_expr(c.relpartbound, c.oid) <> 'DEFAULT'",
+        )
+        .bind(table)
+        .fetch_all(&self.pool)
+        .await
+        .expect("the partitions");
+        for row in rows {
+            let name: String = row.get("name");
+            let sql = format!("DROP TABLE {name}");
+            sqlx::query(AssertSqlSafe(sql))
+                .execute(&self.pool)
+                .await
+                .expect("a partition is dropped");
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name

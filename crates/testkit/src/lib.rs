@@ -29,5 +29,7 @@ pub mod proxy;
 pub mod sample;
 pub mod schemas;
 
-pub use database::{Database, database, empty_database, installation, server_url};
+pub use database::{
+    Database, database, database_without_ranges, empty_database, installation, server_url,
+};
 pub use killable_server::{KillableServer, kill};

@@ -139,7 +139,7 @@ fn missing_ranges(
     newest_id: i64,
     options: &PrecreateOptions,
 ) -> Vec<(Option<i64>, i64)> {
-    let current = options.floor(newest_id.max(0));
+    let current = options.floor(newest_id.max(options.next_id.unwrap_or(0)).max(0));
     let until = current.saturating_add(
         options
             .ids_per_partition
@@ -248,6 +248,19 @@ mod tests {
             missing_ranges(None, 550, &options(100, 0)),
             [(Some(500), 600)]
         );
+    }
+
+    #[test]
+    fn missing_ranges_reach_the_next_id() {
+        let options = PrecreateOptions {
+            next_id: Some(720),
+            ..options(100, 1)
+        };
+        assert_eq!(
+            missing_ranges(Some(300), 250, &options),
+            [(Some(700), 800), (Some(800), 900)]
+        );
+        assert_eq!(missing_ranges(Some(900), 250, &options), []);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use super::lock_retry::{self, LockRetry};
 use super::partition_layout::PartitionLayout;
+#[cfg(feature = "migrate")]
+use super::partitions;
 use super::splitting::{self, SplitBound};
 use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
@@ -36,6 +38,9 @@ pub struct PrecreateOptions {
     /// transaction that reads it under a lock, for some milliseconds; 32 MiB by
     /// default.
     pub max_locked_split_bytes: u64,
+    /// An id that is about to be inserted, if it is greater than the newest one: partitions are
+    /// created for it, too. `None` by default, because the sequence assigns ids in order.
+    pub next_id: Option<i64>,
 }
 
 impl Default for PrecreateOptions {
@@ -45,6 +50,7 @@ impl Default for PrecreateOptions {
             count: 2,
             lock_retry_timeout: Duration::from_secs(30),
             max_locked_split_bytes: 32 << 20,
+            next_id: None,
         }
     }
 }
@@ -111,6 +117,67 @@ pub async fn precreate_partitions(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Creates the first partitions of a table that has only its default partition, if that is
+/// empty.
+///
+/// It leaves the work to maintenance if the role may not do it, or if others hold their locks.
+///
+/// # Errors
+///
+/// Those of the database, other than these.
+#[cfg(feature = "migrate")]
+pub(crate) async fn create_first_partitions(
+    conn: &mut PgConnection,
+    table: &'static Table,
+) -> Result<(), Error> {
+    let options = PrecreateOptions {
+        lock_retry_timeout: Duration::from_secs(5),
+        ..PrecreateOptions::default()
+    };
+    let mut retry = LockRetry::new(options.lock_retry_timeout);
+    let mut report = PrecreateReport::default();
+    loop {
+        let attempt = match first_step(conn, table, &options, &mut report).await {
+            Ok(PrecreateStep::More) => continue,
+            Ok(PrecreateStep::Done) => return Ok(()),
+            Err(error) => error,
+        };
+        if attempt.is_permission_denied() {
+            return Ok(());
+        }
+        if !retry.after(&attempt).await {
+            return if attempt.is_timeout() {
+                Ok(())
+            } else {
+                Err(attempt)
+            };
+        }
+    }
+}
+
+#[cfg(feature = "migrate")]
+async fn first_step(
+    conn: &mut PgConnection,
+    table: &'static Table,
+    options: &PrecreateOptions,
+    report: &mut PrecreateReport,
+) -> Result<PrecreateStep, Error> {
+    let partitions = match partitions::list_partitions(conn, table, false).await {
+        Ok(partitions) => partitions.unwrap_or_default(),
+        // A user has dropped the table, or partitioned it in another way.
+        Err(error) if error.is_setup() || error.is_invalid() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let [default] = partitions.as_slice() else {
+        return Ok(PrecreateStep::Done);
+    };
+    let layout = PartitionLayout::read(conn, table).await?;
+    if !default.is_default || layout.has_rows_to_split(conn, default).await? {
+        return Ok(PrecreateStep::Done);
+    }
+    attach(conn, table, options, report).await
 }
 
 /// Whether more steps follow.

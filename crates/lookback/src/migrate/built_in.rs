@@ -1,4 +1,5 @@
-//! The built-in migrations, with their hooks: pgvector and the encoder version.
+//! The built-in migrations, with their hooks: pgvector, the encoder version and the first
+//! partitions.
 
 use std::sync::LazyLock;
 
@@ -7,7 +8,10 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{PgConnection, Row as _, SqlSafeStr as _};
 
 use crate::error::{Error, Remedy};
+use crate::maintenance;
+use crate::model::Model as _;
 use crate::setup::{CREATE_PGVECTOR, check_server, record_encoder, recorded_encoder};
+use crate::tables::{Log, RequestSnapshot};
 
 /// The version, the description and the SQL of each file. See `build.rs`.
 const FILES: &[(i64, &str, &str)] = &include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -47,7 +51,13 @@ impl Hooks for BuiltIn {
     }
 
     fn after_files<'a>(&'a self, conn: &'a mut PgConnection) -> HookFuture<'a> {
-        Box::pin(async move { Ok(record_missing_encoder(conn).await?) })
+        Box::pin(async move {
+            record_missing_encoder(conn).await?;
+            for table in [Log::TABLE, RequestSnapshot::TABLE] {
+                maintenance::create_first_partitions(conn, table).await?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -87,7 +87,7 @@ async fn fill(db: &testkit::Database) {
 
 #[tokio::test]
 async fn common_queries_use_an_index() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     fill(&db).await;
     let start = time("2026-01-01T00:00:00Z");
     let middle = start + TimeDelta::seconds(LINES / 2);
@@ -276,7 +276,7 @@ async fn plans_of_pages(conn: &mut PgConnection) -> (i64, i64) {
 
 #[tokio::test]
 async fn generic_plan_is_kept_if_best_for_all_values() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     fill(&db).await;
     let newest = Log::records().without_total();
     let mut cursors = Vec::new();

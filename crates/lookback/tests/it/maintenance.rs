@@ -6,6 +6,7 @@ use lookback::maintenance::{self, Partition};
 use lookback::{Level, Log, Model as _, NewLog};
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
+mod first_partitions;
 mod orphans;
 mod precreating;
 mod retention;

@@ -110,7 +110,7 @@ async fn batch_of_mostly_bad_rows_reports_each() {
 /// end of the statement.
 #[tokio::test]
 async fn batch_with_rows_that_fail_a_constraint_trigger_finds_them() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     for when in ["INITIALLY DEFERRED", "INITIALLY IMMEDIATE"] {
         execute(
             &db.pool,

@@ -56,7 +56,7 @@ fn line(id: i64, many: i64) -> NewLog {
 
 /// Lines up to this id, an hour apart, in partitions of 500, sealed by `segment`.
 async fn filled(last: i64, segment: i64, many: i64) -> testkit::Database {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     precreate_partitions(&db.pool, Log::TABLE, &options())
         .await
         .unwrap();

@@ -29,7 +29,7 @@ fn split_in_steps(ids: i64) -> PrecreateOptions {
 
 #[tokio::test]
 async fn precreate_for_empty_table_creates_partitions_that_take_rows() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let report = precreate_partitions(&db.pool, Log::TABLE, &options(100))
         .await
         .unwrap();
@@ -76,7 +76,7 @@ ids_per_partition: must be 1 or more, got 0
 #[tokio::test]
 async fn precreate_with_rows_in_default_partition_splits_it() {
     for options in [options(100), split_in_steps(100)] {
-        let db = testkit::database().await;
+        let db = testkit::database_without_ranges().await;
         Log::records()
             .create_many(&db.pool, &lines(0..250))
             .await
@@ -137,7 +137,7 @@ logs_default -..- 0
 #[tokio::test]
 async fn precreate_with_rows_beyond_the_last_partition_splits_them_off() {
     for options in [options(100), split_in_steps(100)] {
-        let db = testkit::database().await;
+        let db = testkit::database_without_ranges().await;
         precreate_partitions(&db.pool, Log::TABLE, &options)
             .await
             .unwrap();
@@ -204,7 +204,7 @@ async fn inserts_during_a_split_succeed() {
         .into_iter()
         .flat_map(|way| [(way.clone(), 0), (way, 5_000)])
     {
-        let db = testkit::database().await;
+        let db = testkit::database_without_ranges().await;
         Log::records()
             .create_many(&db.pool, &lines(0..before))
             .await
@@ -258,7 +258,7 @@ async fn inserts_during_a_split_succeed() {
 /// than many partitions hold, at every step.
 #[tokio::test]
 async fn inserts_after_a_split_that_stopped_at_any_step_succeed() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let pool = &db.pool;
     let far = 1_u64 << 39;
     let leap = async || {
@@ -311,7 +311,7 @@ async fn inserts_after_a_split_that_stopped_at_any_step_succeed() {
 /// Only ids of a partition that was the default one are skipped.
 #[tokio::test]
 async fn precreate_with_a_wide_partition_created_by_hand_skips_no_ids() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let pool = &db.pool;
     execute(
         pool,
@@ -334,7 +334,7 @@ async fn precreate_with_a_wide_partition_created_by_hand_skips_no_ids() {
 /// Sealing passes the ids that were skipped in one step.
 #[tokio::test]
 async fn search_finds_sealed_records_on_both_sides_of_skipped_ids() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let pool = &db.pool;
     for part in [0..250, 250..600] {
         Log::records()
@@ -368,7 +368,7 @@ async fn search_finds_sealed_records_on_both_sides_of_skipped_ids() {
 #[tokio::test]
 async fn precreate_waits_for_inserts_into_the_default_partition() {
     for before in [0, 250] {
-        let db = testkit::database().await;
+        let db = testkit::database_without_ranges().await;
         Log::records()
             .create_many(&db.pool, &lines(0..before))
             .await
@@ -398,7 +398,7 @@ async fn precreate_waits_for_inserts_into_the_default_partition() {
 /// The splitting process is killed, at various times after it began.
 #[tokio::test]
 async fn killed_splits_are_continued() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let options = split_in_steps(1_000);
     let mut rows = 0;
     for round in 0..40_usize {
@@ -484,7 +484,7 @@ async fn killed_splits_are_continued() {
 
 #[tokio::test]
 async fn split_with_ids_near_its_bound_chooses_a_later_one() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
         .await
@@ -524,7 +524,7 @@ logs_default -..- 0
 
 #[tokio::test]
 async fn concurrent_precreates_create_each_partition_once() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
         .await
@@ -546,7 +546,7 @@ async fn concurrent_precreates_create_each_partition_once() {
 
 #[tokio::test]
 async fn check_of_a_partitioned_database_finds_no_difference() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
         .await
@@ -568,7 +568,7 @@ async fn check_of_a_partitioned_database_finds_no_difference() {
 /// A lock that others hold is retried in short attempts.
 #[tokio::test]
 async fn precreate_that_waits_for_a_lock_lets_inserts_through() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     Log::records()
         .create_many(&db.pool, &lines(0..250))
         .await

@@ -34,7 +34,7 @@ fn options() -> PrecreateOptions {
 
 /// 350 lines, an hour apart, in partitions of 100, sealed by 50.
 async fn filled() -> testkit::Database {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     precreate_partitions(&db.pool, Log::TABLE, &options())
         .await
         .unwrap();
@@ -112,7 +112,7 @@ async fn filters_on_time_skip_frozen_partitions() {
 
 #[tokio::test]
 async fn update_beyond_the_times_of_a_frozen_partition_names_the_constraint() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     precreate_partitions(&db.pool, RequestSnapshot::TABLE, &options())
         .await
         .unwrap();

@@ -60,7 +60,7 @@ async fn stopped(worker: MaintenanceWorker) -> MaintenanceStats {
 
 #[tokio::test]
 async fn several_workers_do_every_step_once() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let pool = PgPoolOptions::new()
         .max_connections(12)
         .acquire_timeout(END)
@@ -114,7 +114,7 @@ async fn several_workers_do_every_step_once() {
 
 #[tokio::test]
 async fn killed_workers_are_continued_by_others() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     Log::records()
         .create_many(&db.pool, &lines(0..300))
         .await
@@ -161,7 +161,7 @@ async fn killed_workers_are_continued_by_others() {
 
 #[tokio::test]
 async fn worker_with_policy_prunes_old_partitions() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let mut options_with_policy = options();
     options_with_policy.retention = vec![(
         Log::TABLE,
@@ -205,7 +205,7 @@ async fn worker_with_policy_prunes_old_partitions() {
 
 #[tokio::test]
 async fn failing_worker_reports_the_error_and_retries() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     execute(&db.pool, "ALTER TABLE sealed_segments RENAME TO away").await;
     let mut worker = MaintenanceWorker::spawn(db.pool.clone(), options()).unwrap();
     until_stats(&mut worker, |stats| stats.last_error.is_some()).await;
@@ -222,7 +222,7 @@ async fn failing_worker_reports_the_error_and_retries() {
 
 #[tokio::test]
 async fn status_of_a_table_matches_its_catalog_and_rows() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let empty = status_of(&db.pool, Log::TABLE).await;
     assert_eq!(
         (empty.rows, empty.oldest, empty.partitions.len()),
