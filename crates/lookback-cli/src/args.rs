@@ -45,33 +45,43 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Database")]
 pub(crate) struct Options {
     /// PostgreSQL to use [env: DATABASE_URL] [default: a private one]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
     pub(crate) database_url: Option<String>,
 
     /// Folder of the private PostgreSQL [env: LOOKBACK_DATA_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Programs of the private PostgreSQL [env: LOOKBACK_PG_BIN] [default: found or fetched]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR")]
     pub(crate) pg_bin: Option<PathBuf>,
 
     /// Port of the private PostgreSQL [env: LOOKBACK_PG_PORT] [default: a free one, kept]
-    #[arg(long, global = true, value_name = "PORT", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, hide_short_help = true, value_name = "PORT", allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) pg_port: Option<u16>,
 
     /// User that runs the private PostgreSQL for root [env: LOOKBACK_PG_USER]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) pg_user: Option<String>,
 
-    /// Longest time for the database to answer list, search, like, stats and get: 500ms, 30s,
+    /// Longest time for the database to answer list, search, similar, stats and get: 500ms, 30s,
     /// 5m; 0s for any time [env: LOOKBACK_TIMEOUT] [default: 30s]
-    #[arg(long, global = true, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
     pub(crate) timeout: Option<String>,
 
     /// Configuration file [env: LOOKBACK_CONFIG] [default: lookback.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Print tables in their full width [default: as wide as the terminal, else COLUMNS, else 80]
+    #[arg(long, global = true, help_heading = "Output", hide_short_help = true)]
+    pub(crate) wide: bool,
 
     /// Say nothing beside the data but warnings and errors
     #[arg(long, short, global = true, help_heading = "Output")]
@@ -80,6 +90,18 @@ pub(crate) struct Options {
     /// Say also where each setting is from, which server it is, what caused an error, and times
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) verbose: bool,
+}
+
+/// What `-h` says instead of the options of the database, which every command has.
+const HELP_HINT: &str = "The options of the database and the width of tables: --help";
+
+/// Adds [`HELP_HINT`] to a command and all below it.
+pub(crate) fn with_help_hint(command: clap::Command) -> clap::Command {
+    command
+        .after_help(HELP_HINT)
+        // The long help has these options itself.
+        .after_long_help("")
+        .mut_subcommands(with_help_hint)
 }
 
 impl Options {

@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) pg_bin: Setting<PathBuf>,
     pub(crate) pg_port: Setting<u16>,
     pub(crate) pg_user: Setting<String>,
+    /// The configuration file that was read.
+    pub(crate) file: Setting<PathBuf>,
     pub(crate) retention: Retention,
     pub(crate) timeout: Setting<ReadTimeout>,
 }
@@ -118,7 +120,7 @@ const FILE_NAME: &str = "lookback.toml";
 
 impl Config {
     pub(crate) fn load(options: &Options) -> Result<Self, Failure> {
-        let (path, file) = ConfigFile::read(options)?;
+        let (read, path, file) = ConfigFile::read(options)?;
         let file_origin = || Origin::File(path.clone());
         let timeout = first_set(
             (options.timeout.clone(), "--timeout"),
@@ -126,6 +128,7 @@ impl Config {
             (file.timeout, file_origin()),
         );
         Ok(Self {
+            file: read,
             database_url: first_set(
                 (options.database_url.clone(), "--database-url"),
                 (variable("DATABASE_URL")?, "DATABASE_URL"),
@@ -197,11 +200,15 @@ impl Config {
 
 impl ConfigFile {
     /// Reads the given file, or the file in the current folder if it exists.
-    fn read(options: &Options) -> Result<(PathBuf, Self), Failure> {
-        let named = options
-            .config
-            .clone()
-            .or_else(|| path_variable("LOOKBACK_CONFIG"));
+    ///
+    /// The setting has no value if there is no file.
+    fn read(options: &Options) -> Result<(Setting<PathBuf>, PathBuf, Self), Failure> {
+        let mut setting = first_set(
+            (options.config.clone(), "--config"),
+            (path_variable("LOOKBACK_CONFIG"), "LOOKBACK_CONFIG"),
+            (None, Origin::Default),
+        );
+        let named = setting.value.clone();
         let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
         match std::fs::read_to_string(&path) {
             Ok(text) => {
@@ -209,10 +216,11 @@ impl ConfigFile {
                 if named.is_none() {
                     file.check_implicit(&path)?;
                 }
-                Ok((path, file))
+                setting.value = Some(path.clone());
+                Ok((setting, path, file))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
-                Ok((path, Self::default()))
+                Ok((setting, path, Self::default()))
             }
             Err(error) => Err(Failure::usage(format!(
                 "cannot read the configuration file {}: {error}",

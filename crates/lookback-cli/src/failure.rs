@@ -72,7 +72,7 @@ impl Failure {
     }
 
     /// Sets the causes to those of `error`.
-    pub(crate) fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
+    pub(crate) fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
         self.causes = causes(error);
         self
     }
@@ -155,9 +155,12 @@ impl From<lookback_embedded::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            Self::new(Kind::BrokenPipe, String::new())
-        } else {
-            Self::failed(error.to_string())
+            return Self::new(Kind::BrokenPipe, String::new());
+        }
+        let failure = Self::failed(error.to_string());
+        match io_hint(&error) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }
@@ -180,29 +183,62 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+/// The hint on a disk that is full, or another limit of the system.
+pub(crate) fn io_hint(error: &std::io::Error) -> Option<&'static str> {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            Some("free some space there, or write to another disk")
+        }
+        std::io::ErrorKind::ReadOnlyFilesystem => Some("write to another disk"),
+        _ => None,
+    }
+}
+
 /// Formats an error with its sources, each once: some errors already contain the message of their
 /// source.
-pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        if !message.contains(&text) {
+pub(crate) fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut message = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let refusal = refusal(error);
+        let text =
+            refusal.map_or_else(|| error.to_string(), |refusal| refusal.message().to_owned());
+        if message.is_empty() {
+            message = text;
+        } else if !message.contains(&text) {
             // Writing to a string does not fail.
             let _ = write!(message, ": {text}");
         }
-        source = error.source();
+        // The sources of a refusal repeat it, with a line of the server's source.
+        next = if refusal.is_some() {
+            None
+        } else {
+            error.source()
+        };
     }
     message
 }
 
+/// What the server answered, if the driver's error contains it.
+///
+/// The driver's text of it ends with a line number of the source of PostgreSQL, which looks like
+/// one of the user's file.
+fn refusal<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e dyn sqlx::error::DatabaseError> {
+    match error.downcast_ref() {
+        Some(sqlx::Error::Database(refusal)) => Some(&**refusal),
+        _ => None,
+    }
+}
+
 /// The causes of an error, nearest first, with the server's additional fields. Its `DETAIL` is left
 /// out, because it repeats values of records.
-fn causes(error: &dyn std::error::Error) -> Vec<String> {
+fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     let mut causes = Vec::new();
-    let mut source = error.source();
+    let mut source = refusal(error).map_or_else(|| error.source(), |_| Some(error));
     while let Some(error) = source {
-        if let Some(sqlx::Error::Database(refusal)) = error.downcast_ref() {
+        if let Some(refusal) = refusal(error) {
             let told = [
                 ("SQLSTATE", refusal.code().as_deref()),
                 ("table", refusal.table()),

@@ -53,6 +53,7 @@ pub fn db(models: Models) -> ExitCode {
     with_arguments(args::DbCli::with_folder, |cli: args::DbCli| {
         let verbosity = cli.command.verbosity(cli.options.verbosity()?);
         output::set_verbosity(verbosity);
+        output::set_wide(cli.options.wide);
         let config = configured(&cli.options)?;
         runtime()?.block_on(commands::db::run(&config, &application, cli.command))
     })
@@ -62,16 +63,21 @@ fn with_arguments<C: Parser>(
     customize: impl FnOnce(CommandLine) -> CommandLine,
     run: impl FnOnce(C) -> Result<(), Failure>,
 ) -> ExitCode {
-    let parsed = customize(C::command())
+    let parsed = args::with_help_hint(customize(C::command()))
         .try_get_matches()
         .and_then(|matches| C::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            // If this cannot be printed, an error about it cannot be printed either.
-            let _ = error.print();
-            return ExitCode::from(code);
+            let printed = output::unless_closed(error.print());
+            return match printed {
+                // The help was asked for, and cannot be printed.
+                Err(failure) if !error.use_stderr() => {
+                    Failure::from(output::stdout_error(failure)).report()
+                }
+                _ => ExitCode::from(code),
+            };
         }
     };
     let begun = Instant::now();
@@ -103,6 +109,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         verbosity = command.verbosity(verbosity);
     }
     output::set_verbosity(verbosity);
+    output::set_wide(cli.options.wide);
     // Commands about the program itself run with any configuration, so they do not load it.
     let config = || configured(&cli.options);
     runtime()?.block_on(async {

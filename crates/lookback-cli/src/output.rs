@@ -10,7 +10,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
@@ -20,8 +19,10 @@ use lookback::value::ColumnValue as _;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 mod bar;
+mod table;
 
 pub(crate) use bar::{bar, bar_at, spinner};
+pub(crate) use table::{Cell, Heading, noted_table, table, terminal_width};
 
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -48,6 +49,18 @@ static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
 /// Sets the verbosity; a second call has no effect.
 pub(crate) fn set_verbosity(verbosity: Verbosity) {
     let _ = VERBOSITY.set(verbosity);
+}
+
+/// Whether tables are printed in their full width, in the whole process.
+static WIDE: OnceLock<bool> = OnceLock::new();
+
+/// Sets whether tables are printed in their full width; a second call has no effect.
+pub(crate) fn set_wide(wide: bool) {
+    let _ = WIDE.set(wide);
+}
+
+fn is_wide() -> bool {
+    WIDE.get().copied().unwrap_or_default()
 }
 
 fn says(verbosity: Verbosity) -> bool {
@@ -98,7 +111,15 @@ fn talk(style: Style, label: &str, message: &str) {
 
 /// Prints a line of data.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    writeln!(anstream::stdout(), "{text}")
+    writeln!(anstream::stdout(), "{text}").map_err(stdout_error)
+}
+
+/// Adds that standard output could not be written; the kind of the error stays.
+pub(crate) fn stdout_error(error: io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot write standard output: {error}"),
+    )
 }
 
 /// Ignores that the reader of the output has closed it: for a command whose outcome
@@ -112,20 +133,23 @@ pub(crate) fn unless_closed(printed: io::Result<()>) -> io::Result<()> {
 
 /// Prints data of several lines unchanged.
 pub(crate) fn text(text: &str) -> io::Result<()> {
-    write!(anstream::stdout(), "{text}")
+    let mut out = anstream::stdout();
+    // Flushed here: what is left when the process ends is lost without an error.
+    write!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(stdout_error)
 }
 
 /// Prints a value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), crate::Failure> {
+    let text = serde_json::to_string(value)?;
     let mut out = io::stdout().lock();
-    if out.is_terminal() {
-        let text = serde_json::to_string(value)?;
-        writeln!(out, "{}", escaped_json(&text))?;
+    let printed = if out.is_terminal() {
+        writeln!(out, "{}", escaped_json(&text))
     } else {
-        serde_json::to_writer(&mut out, value)?;
-        writeln!(out)?;
-    }
-    Ok(())
+        writeln!(out, "{text}")
+    };
+    Ok(printed.map_err(stdout_error)?)
 }
 
 /// Escapes the characters of JSON that control a terminal.
@@ -141,152 +165,6 @@ pub(crate) fn escaped_json(json: &str) -> String {
         }
         escaped
     })
-}
-
-/// Returns the width of the terminal; `None` if the output is no terminal.
-pub(crate) fn width() -> Option<usize> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
-    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-}
-
-/// A cell of a table.
-#[derive(Clone, Debug)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) style: Style,
-    /// Byte ranges to print in bold, in order and disjoint; for the last column only.
-    pub(crate) marks: Vec<Range<usize>>,
-}
-
-impl Cell {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            style: Style::new(),
-            marks: Vec::new(),
-        }
-    }
-
-    pub(crate) fn marks(mut self, marks: Vec<Range<usize>>) -> Self {
-        self.marks = marks;
-        self
-    }
-
-    /// Applies [`printable`] and moves the marks accordingly.
-    fn printable(&self) -> Self {
-        let mut text = String::with_capacity(self.text.len());
-        let mut marks: Vec<Range<usize>> = Vec::with_capacity(self.marks.len());
-        let mut read = 0;
-        for mark in &self.marks {
-            // The ranges are in order, so each part is read once.
-            let (Some(before), Some(marked)) =
-                (self.text.get(read..mark.start), self.text.get(mark.clone()))
-            else {
-                continue;
-            };
-            text.push_str(&printable(before));
-            let start = text.len();
-            text.push_str(&printable(marked));
-            marks.push(start..text.len());
-            read = mark.end;
-        }
-        text.push_str(&printable(self.text.get(read..).unwrap_or_default()));
-        Self {
-            text,
-            style: self.style,
-            marks,
-        }
-    }
-
-    pub(crate) fn style(mut self, style: Style) -> Self {
-        self.style = style;
-        self
-    }
-}
-
-/// Prints a table, with the last column cut to fit the terminal.
-///
-/// The other columns are as wide as their widest cell.
-pub(crate) fn table(headings: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
-    noted_table(headings, rows, &[])
-}
-
-/// Prints a table with lines below each row; `notes` contains the lines of each row.
-pub(crate) fn noted_table(
-    headings: &[&str],
-    rows: &[Vec<Cell>],
-    notes: &[Vec<String>],
-) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    let rows: Vec<Vec<Cell>> = rows
-        .iter()
-        .map(|row| row.iter().map(Cell::printable).collect())
-        .collect();
-    let widths: Vec<usize> = headings
-        .iter()
-        .enumerate()
-        .map(|(column, heading)| {
-            let cells = rows.iter().map(|row| row[column].text.width());
-            cells.chain([heading.width()]).max().unwrap_or(0)
-        })
-        .collect();
-    let last = headings.len().saturating_sub(1);
-    let room = width().map(|all| {
-        let before: usize = widths[..last].iter().map(|width| width + 2).sum();
-        all.saturating_sub(before).max(20)
-    });
-
-    let pad = |text: &str, column: usize| {
-        if column == last {
-            String::new()
-        } else {
-            " ".repeat(widths[column].saturating_sub(text.width()) + 2)
-        }
-    };
-    for (column, heading) in headings.iter().enumerate() {
-        write!(out, "{DIM}{heading}{DIM:#}{}", pad(heading, column))?;
-    }
-    writeln!(out)?;
-    for (place, row) in rows.iter().enumerate() {
-        for (column, cell) in row.iter().enumerate() {
-            let style = cell.style;
-            if column == last {
-                let text = room.map_or_else(|| cell.text.clone(), |room| cut(&cell.text, room));
-                write!(out, "{}", mark(&text, &cell.marks))?;
-            } else {
-                write!(
-                    out,
-                    "{style}{}{style:#}{}",
-                    cell.text,
-                    pad(&cell.text, column)
-                )?;
-            }
-        }
-        writeln!(out)?;
-        for note in notes.get(place).into_iter().flatten() {
-            writeln!(out, "  {DIM}{}{DIM:#}", printable(note))?;
-        }
-    }
-    out.flush()
-}
-
-/// Formats these ranges in bold, up to the end of the text.
-fn mark(text: &str, ranges: &[Range<usize>]) -> String {
-    let mut marked = String::with_capacity(text.len() + 16);
-    let mut written = 0;
-    for range in ranges {
-        let (start, end) = (range.start.min(text.len()), range.end.min(text.len()));
-        // The end of a truncated text may be within a range.
-        if let (Some(before), Some(bold)) = (text.get(written..start), text.get(start..end))
-            && !bold.is_empty()
-        {
-            marked.push_str(&format!("{before}{BOLD}{bold}{BOLD:#}"));
-            written = end;
-        }
-    }
-    marked + text.get(written..).unwrap_or_default()
 }
 
 /// Returns the text on one line, without characters that control a terminal.
@@ -392,7 +270,7 @@ pub(crate) fn bytes(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cell, bytes, cut, escaped_json, grouped, mark, printable};
+    use super::{bytes, cut, escaped_json, grouped, printable};
 
     #[test]
     fn grouped_separates_thousands() {
@@ -445,18 +323,5 @@ mod tests {
         assert_eq!(cut("connection refused", 11), "connection…");
         assert_eq!(cut("日本語テキスト", 7), "日本語…");
         assert_eq!(cut("short", 5), "short");
-    }
-
-    #[test]
-    fn marks_of_printable_cell_cover_same_letters() {
-        let cell = Cell::new("a\u{1b}\nwas REFUSED")
-            .marks(vec![0..1, 7..14])
-            .printable();
-        assert_eq!(
-            mark(&cell.text, &cell.marks),
-            "\u{1b}[1ma\u{1b}[0m\u{fffd}⏎was \u{1b}[1mREFUSED\u{1b}[0m"
-        );
-        assert_eq!(mark("was …", &[4..11, 20..22]), "was \u{1b}[1m…\u{1b}[0m");
-        assert_eq!(mark("plain", &[]), "plain");
     }
 }

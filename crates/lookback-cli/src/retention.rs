@@ -165,7 +165,8 @@ pub(crate) struct Retention {
 
 impl RetentionSection {
     /// Returns the policy of one table, without the policy for all tables.
-    fn of(&self, table: StorageTable) -> (Option<Age>, Option<Size>, Option<Age>) {
+    /// The values for one table: `older_than`, `larger_than`, `deleted_older_than`.
+    pub(crate) fn of(&self, table: StorageTable) -> (Option<Age>, Option<Size>, Option<Age>) {
         match table {
             StorageTable::Logs | StorageTable::Requests => {
                 let section = match table {

@@ -301,14 +301,6 @@ impl Error {
         self
     }
 
-    /// Sets the index of the record in its list.
-    pub(crate) fn at_row(mut self, row: usize) -> Self {
-        for field in self.fields_mut() {
-            field.row = Some(row);
-        }
-        self
-    }
-
     /// Removes the indexes of records in a batch.
     pub(crate) fn of_one_row(mut self) -> Self {
         for field in self.fields_mut() {

@@ -5,63 +5,93 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use crate::args::StorageTable;
 use crate::config::{Config, Origin, Setting};
 use crate::database::without_password;
 use crate::failure::Failure;
-use crate::output::{self, Cell};
+use crate::output::{self, Cell, Heading};
 
 /// A setting: its name, its value without secrets, and its origin.
-type SettingRow = (&'static str, Option<String>, String);
+type SettingRow = (String, Option<String>, String);
 
-fn settings(config: &Config) -> [SettingRow; 9] {
+/// All settings, and the values for single tables that are set.
+fn settings(config: &Config) -> Vec<SettingRow> {
     let path = |setting: &Setting<PathBuf>| display(setting, |path| path.display().to_string());
-    [
+    let retention = &config.retention;
+    let mut rows: Vec<SettingRow> = [
+        ("config", path(&config.file), &config.file.origin),
         (
             "database_url",
             display(&config.database_url, |url| without_password(url)),
-            config.database_url.origin.to_string(),
+            &config.database_url.origin,
         ),
-        (
-            "data_dir",
-            path(&config.data_dir),
-            config.data_dir.origin.to_string(),
-        ),
-        (
-            "pg_bin",
-            path(&config.pg_bin),
-            config.pg_bin.origin.to_string(),
-        ),
+        ("data_dir", path(&config.data_dir), &config.data_dir.origin),
+        ("pg_bin", path(&config.pg_bin), &config.pg_bin.origin),
         (
             "pg_port",
             display(&config.pg_port, ToString::to_string),
-            config.pg_port.origin.to_string(),
+            &config.pg_port.origin,
         ),
         (
             "pg_user",
             display(&config.pg_user, Clone::clone),
-            config.pg_user.origin.to_string(),
+            &config.pg_user.origin,
         ),
         (
             "retention.older_than",
-            display(&config.retention.older_than, ToString::to_string),
-            config.retention.older_than.origin.to_string(),
+            display(&retention.older_than, ToString::to_string),
+            &retention.older_than.origin,
         ),
         (
             "retention.larger_than",
-            display(&config.retention.larger_than, ToString::to_string),
-            config.retention.larger_than.origin.to_string(),
+            display(&retention.larger_than, ToString::to_string),
+            &retention.larger_than.origin,
         ),
         (
             "retention.deleted_older_than",
-            display(&config.retention.deleted_older_than, ToString::to_string),
-            config.retention.deleted_older_than.origin.to_string(),
-        ),
-        (
-            "timeout",
-            Some(config.read_timeout().to_string()),
-            config.timeout.origin.to_string(),
+            display(&retention.deleted_older_than, ToString::to_string),
+            &retention.deleted_older_than.origin,
         ),
     ]
+    .into_iter()
+    .map(|(name, value, from)| (name.to_owned(), value, from.to_string()))
+    .collect();
+    rows.extend(table_retention(config));
+    rows.push((
+        "timeout".to_owned(),
+        Some(config.read_timeout().to_string()),
+        config.timeout.origin.to_string(),
+    ));
+    rows
+}
+
+/// The limits for single tables, which only a file can set.
+fn table_retention(config: &Config) -> Vec<SettingRow> {
+    let Some(file) = &config.file.value else {
+        return Vec::new();
+    };
+    let tables = [
+        ("logs", StorageTable::Logs),
+        ("requests", StorageTable::Requests),
+        ("metrics", StorageTable::Metrics),
+        ("users", StorageTable::Users),
+    ];
+    let mut rows = Vec::new();
+    for (section, table) in tables {
+        let (older, larger, deleted) = config.retention.file.of(table);
+        let limits = [
+            ("older_than", older.map(|limit| limit.to_string())),
+            ("larger_than", larger.map(|limit| limit.to_string())),
+            ("deleted_older_than", deleted.map(|limit| limit.to_string())),
+        ];
+        for (name, limit) in limits {
+            if limit.is_some() {
+                let name = format!("retention.{section}.{name}");
+                rows.push((name, limit, file.display().to_string()));
+            }
+        }
+    }
+    rows
 }
 
 /// Prints the settings and their origins as details.
@@ -80,7 +110,7 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
     if json {
         let data: serde_json::Map<_, _> = settings
             .into_iter()
-            .map(|(name, value, from)| (name.to_owned(), json!({"value": value, "from": from})))
+            .map(|(name, value, from)| (name, json!({"value": value, "from": from})))
             .collect();
         return output::json(&json!({ "data": data }));
     }
@@ -94,7 +124,12 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<(), Failure> {
             ]
         })
         .collect();
-    output::table(&["SETTING", "VALUE", "FROM"], &rows)?;
+    let headings = [
+        Heading::new("SETTING"),
+        Heading::text("VALUE"),
+        Heading::text("FROM"),
+    ];
+    output::table(&headings, &rows)?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::args::{DbCommand, FilesArgs, WaitArgs};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell};
+use crate::output::{self, Cell, Heading};
 
 mod baseline;
 mod check;
@@ -283,7 +283,10 @@ pub(crate) async fn status(
             ]
         })
         .collect();
-    output::table(&["VERSION", "STATE", "DESCRIPTION"], &rows)?;
+    output::table(
+        &["VERSION", "STATE", "DESCRIPTION"].map(Heading::new),
+        &rows,
+    )?;
     Ok(())
 }
 

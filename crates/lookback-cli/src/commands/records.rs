@@ -2,7 +2,8 @@
 //! model.
 
 use lookback::query::{Cursor, Total};
-use lookback::value::JsonMap;
+use lookback::table::ColumnDef;
+use lookback::value::{ColumnType, JsonMap};
 use lookback::{Error, Filter, Json, Model, QueryBuilder, json};
 use serde::Serialize;
 
@@ -10,7 +11,7 @@ use crate::args::{Count, Deleted, PageArgs, RecordCommand};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell};
+use crate::output::{self, Cell, Heading};
 use crate::privileges::{self, Required};
 
 mod export;
@@ -244,14 +245,14 @@ fn with_deleted_at<M: TableRow>(record: &M, mut json: Json) -> Json {
 fn insert_deleted_column<'a, M: TableRow>(
     deleted: Deleted,
     records: impl Iterator<Item = &'a M>,
-    headings: &mut Vec<&'static str>,
+    headings: &mut Vec<Heading>,
     rows: &mut [Vec<Cell>],
 ) {
     if deleted == Deleted::Without {
         return;
     }
     let place = headings.len().saturating_sub(1);
-    headings.insert(place, "DELETED");
+    headings.insert(place, Heading::new("DELETED"));
     for (row, record) in rows.iter_mut().zip(records) {
         let time = record.deleted_at().flatten();
         let text = time.map_or_else(|| "-".to_owned(), output::time);
@@ -276,7 +277,7 @@ async fn list<M: Model + Serialize + TableRow>(
         let data = data.collect::<Result<Vec<Json>, Failure>>()?;
         return output::json(&envelope(&data, page.total, cursors, args)?);
     }
-    let mut headings = M::HEADINGS.to_vec();
+    let mut headings = M::headings();
     let mut rows: Vec<_> = page.data.iter().map(TableRow::cells).collect();
     insert_deleted_column(args.deleted, page.data.iter(), &mut headings, &mut rows);
     output::table(&headings, &rows)?;
@@ -298,8 +299,7 @@ async fn list_fields<M: Model + TableRow>(
     if args.json {
         return output::json(&envelope(&page.data, page.total, cursors, args)?);
     }
-    let headings: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let headings: Vec<Heading> = fields.iter().map(|field| heading::<M>(field)).collect();
     let rows: Vec<Vec<Cell>> = page
         .data
         .iter()
@@ -308,6 +308,23 @@ async fn list_fields<M: Model + TableRow>(
     output::table(&headings, &rows)?;
     print_count::<M>(page.data.len(), page.total, cursors);
     Ok(())
+}
+
+/// The heading of a field: numbers and times are not cut.
+fn heading<M: Model>(field: &str) -> Heading {
+    let name = field.to_uppercase();
+    let column_type = M::TABLE.column(field).map(ColumnDef::column_type);
+    match column_type {
+        None
+        | Some(
+            ColumnType::Text
+            | ColumnType::Enum(_)
+            | ColumnType::Jsonb
+            | ColumnType::Bytea
+            | ColumnType::Array(_),
+        ) => Heading::text(name),
+        Some(_) => Heading::new(name),
+    }
 }
 
 /// Converts a value to a cell, a dash for NULL.
@@ -379,16 +396,24 @@ fn print_count<M: TableRow>(shown: usize, total: Total, cursors: PageCursors<'_>
             "{} of {} {}",
             output::grouped(shown as u64),
             output::total(total),
-            M::COMMAND,
+            noun::<M>(total),
         ),
     });
     print_next(cursors);
 }
 
+/// Returns the noun for a number of records.
+fn noun<M: TableRow>(total: Total) -> &'static str {
+    match total {
+        Total::Exact(1) => M::NAME,
+        _ => M::COMMAND,
+    }
+}
+
 /// Prints how to get the next page.
 fn print_next(cursors: PageCursors<'_>) {
     // For users on a terminal; programs read the JSON.
-    if let (Some(next), Some(_)) = (cursors.next, output::width()) {
+    if let (Some(next), Some(_)) = (cursors.next, output::terminal_width()) {
         output::hint(&format!("the next page: --after {next}"));
     }
 }

@@ -8,6 +8,7 @@ fn flag_overrides_environment_overrides_file_overrides_default() {
     transcript!(lookback.run(&["config"]), @"
 $ lookback config
 SETTING                       VALUE  FROM
+config                        -      default
 database_url                  -      default
 data_dir                      -      default
 pg_bin                        -      default
@@ -25,6 +26,7 @@ timeout                       30s    default
     transcript!(lookback.run(&["config", "--pg-user", "me"]), @"
 $ lookback config --pg-user me
 SETTING                       VALUE                        FROM
+config                        lookback.toml                default
 database_url                  postgres://file:***@db/shop  lookback.toml
 data_dir                      -                            default
 pg_bin                        -                            default
@@ -133,6 +135,37 @@ $ lookback logs list --database-url postgres://lb:12?sEcret@db/x
 ");
 }
 
+#[test]
+fn limits_of_single_tables_are_shown_with_their_file() {
+    let lookback = Lookback::with(None);
+    lookback.write(
+        "lookback.toml",
+        "[retention]\ndeleted_older_than = \"7d\"\n\
+         [retention.logs]\nolder_than = \"14d\"\nlarger_than = \"50GB\"\n\
+         [retention.users]\ndeleted_older_than = \"30d\"\n",
+    );
+    transcript!(lookback.run(&["config"]), @"
+$ lookback config
+SETTING                             VALUE          FROM
+config                              lookback.toml  default
+database_url                        -              default
+data_dir                            -              default
+pg_bin                              -              default
+pg_port                             -              default
+pg_user                             -              default
+retention.older_than                -              default
+retention.larger_than               -              default
+retention.deleted_older_than        7d             lookback.toml
+retention.logs.older_than           14d            lookback.toml
+retention.logs.larger_than          50GB           lookback.toml
+retention.users.deleted_older_than  30d            lookback.toml
+timeout                             30s            default
+");
+    let json = lookback.run(&["config", "--json"]).succeeded().json();
+    assert_eq!(json["data"]["retention.logs.older_than"]["value"], "14d");
+    assert_eq!(json["data"]["config"]["value"], "lookback.toml");
+}
+
 /// The file of a folder must not choose the programs that run in it.
 #[test]
 fn programs_are_set_only_by_an_explicit_file() {
@@ -146,16 +179,17 @@ $ lookback config
 ");
     transcript!(lookback.run(&["config", "--config", "lookback.toml"]), @"
 $ lookback config --config lookback.toml
-SETTING                       VALUE  FROM
-database_url                  -      default
-data_dir                      -      default
-pg_bin                        bin    lookback.toml
-pg_port                       -      default
-pg_user                       me     lookback.toml
-retention.older_than          -      default
-retention.larger_than         -      default
-retention.deleted_older_than  -      default
-timeout                       30s    default
+SETTING                       VALUE          FROM
+config                        lookback.toml  --config
+database_url                  -              default
+data_dir                      -              default
+pg_bin                        bin            lookback.toml
+pg_port                       -              default
+pg_user                       me             lookback.toml
+retention.older_than          -              default
+retention.larger_than         -              default
+retention.deleted_older_than  -              default
+timeout                       30s            default
 ");
     lookback.write("lookback.toml", "pg_user = \"me\"\n");
     transcript!(lookback.run(&["pg", "start"]), @"

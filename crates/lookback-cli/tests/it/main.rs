@@ -24,5 +24,6 @@ mod records;
 mod setup;
 mod storage;
 mod support;
+mod tables;
 mod users;
 mod verbosity;

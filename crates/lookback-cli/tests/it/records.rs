@@ -111,17 +111,17 @@ $ lookback logs list levle=info id__in=1,x or(source=DB
 #[tokio::test]
 async fn search_takes_words_and_filters() {
     let lookback = shop().await;
-    transcript!(lookback.run(&["logs", "search", "conection refused"]), @r#"
+    transcript!(lookback.run(&["logs", "search", "conection refused"]), @"
 $ lookback logs search conection refused
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
-! 1 of 1 logs
-"#);
+! 1 of 1 log
+");
     transcript!(lookback.run(&["logs", "search", "timeout", "level=error"]), @"
 $ lookback logs search timeout level=error
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-! 1 of 1 logs
+! 1 of 1 log
 ");
     transcript!(lookback.run(&["logs", "search", "timeout", "level=info"]), @"
 $ lookback logs search timeout level=info
@@ -149,14 +149,14 @@ $ lookback logs search "refused by" -gateway source:db
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 2   2026-01-01T09:02:00Z  error  DB      connection refused by the database
 ! excluded: records with "gateway"; to search for it, quote it: '"-gateway"'
-! 1 of 1 logs
+! 1 of 1 log
 "#);
-    transcript!(lookback.run(&["logs", "search", "-source:db level:error"]), @r#"
+    transcript!(lookback.run(&["logs", "search", "-source:db level:error"]), @"
 $ lookback logs search -source:db level:error
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-! 1 of 1 logs
-"#);
+! 1 of 1 log
+");
     transcript!(lookback.run(&["logs", "search", " "]), @r#"
 $ lookback logs search  
 ID  TIME                  LEVEL  SOURCE  MESSAGE
@@ -304,14 +304,16 @@ $ lookback logs get 3 --deleted only
     transcript!(lookback.run(&["logs", "list", "--deleted", "only"]), @"
 $ lookback logs list --deleted only
 ID  TIME                  LEVEL  SOURCE  DELETED               MESSAGE
-4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎payment gateway timeout
-! 1 of 1 logs
+4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎pa…
+! hint: cut to fit 80 columns: --wide shows all
+! 1 of 1 log
 ");
     transcript!(lookback.run(&["logs", "list", "--deleted", "with", "--limit", "2", "id__lte=4"]), @"
 $ lookback logs list --deleted with --limit 2 id__lte=4
 ID  TIME                  LEVEL  SOURCE  DELETED               MESSAGE
-4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎payment gateway timeout
-3   2026-01-01T09:03:00Z  warn   DB      -                     slow query, 3200 ms
+4   2026-01-01T09:04:00Z  error  WORKER  2026-02-01T12:00:00Z  job 7 failed:⏎pa…
+3   2026-01-01T09:03:00Z  warn   DB      -                     slow query, 3200…
+! hint: cut to fit 80 columns: --wide shows all
 ! 2 of 4 logs
 ");
     let list = [
@@ -369,15 +371,17 @@ async fn windows_and_requests_have_the_same_commands() {
     Metric::records().create(pool, window).await.unwrap();
     transcript!(lookback.run(&["metrics", "list", "error_rate__gte=0.005"]), @"
 $ lookback metrics list error_rate__gte=0.005
-ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  P99 MS  ENDPOINT
-1   2026-01-01T09:00:00Z  400       0.75 %  12      80      230     GET /orders/{id}
-! 1 of 1 metrics
+ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  ENDPOINT
+1   2026-01-01T09:00:00Z  400       0.75 %  12      80      GET /orders/{id}
+! hint: 1 column left out to fit 80 columns: --wide shows all
+! 1 of 1 window
 ");
     transcript!(lookback.run(&["metrics", "search", "orders"]), @"
 $ lookback metrics search orders
-ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  P99 MS  ENDPOINT
-1   2026-01-01T09:00:00Z  400       0.75 %  12      80      230     GET /orders/{id}
-! 1 of 1 metrics
+ID  WINDOW                REQUESTS  ERRORS  P50 MS  P95 MS  ENDPOINT
+1   2026-01-01T09:00:00Z  400       0.75 %  12      80      GET /orders/{id}
+! hint: 1 column left out to fit 80 columns: --wide shows all
+! 1 of 1 window
 ");
     let json = lookback
         .run(&["metrics", "get", "1", "--json"])
@@ -434,7 +438,7 @@ ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
 ! warning: the vectors in the database are of encoder 1, and this is encoder 2: search by similarity finds the wrong rows
 ! hint: recompute them with lookback db reembed, or use the version of Lookback that wrote them
-! 1 of 1 logs
+! 1 of 1 log
 ");
     transcript!(lookback.run(&["db", "reembed"]), @"
 $ lookback db reembed
@@ -447,7 +451,7 @@ $ lookback db reembed
 $ lookback logs search gateway
 ID  TIME                  LEVEL  SOURCE  MESSAGE
 4   2026-01-01T09:04:00Z  error  WORKER  job 7 failed:⏎payment gateway timeout
-! 1 of 1 logs
+! 1 of 1 log
 ");
 }
 

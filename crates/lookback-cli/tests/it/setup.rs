@@ -44,7 +44,8 @@ async fn commands_without_tables_hint_at_migrations() {
 
 #[tokio::test]
 async fn missing_privileges_are_named() {
-    let lookback = Lookback::new().await;
+    // So that there are partitions to create.
+    let lookback = Lookback::with(Some(testkit::database_without_ranges().await));
     // Roles belong to the server: one for each database.
     let role = lookback
         .db

@@ -4,7 +4,7 @@ use lookback::migrate::{self, Models, Reembedded};
 use sqlx::PgConnection;
 
 use crate::failure::Failure;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
 
 pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), Failure> {
     let bar = output::bar(0);
@@ -14,7 +14,7 @@ pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), 
             bar.reset();
         }
         bar.set_position(at.done);
-        bar.set_message(format!("{}: {} rows", at.table, grouped(at.done)));
+        bar.set_message(format!("{}: {}", at.table, counted(at.done, "row")));
     };
     let done = tokio::select! {
         done = migrate::reembed(conn, models, &mut say) => done,
@@ -28,10 +28,10 @@ pub(crate) async fn run(conn: &mut PgConnection, models: &Models) -> Result<(), 
     let done = done?;
     for table in &done {
         output::note(&format!(
-            "{}: changed the vector of {} of {} rows",
+            "{}: changed the vector of {} of {}",
             table.table,
             grouped(table.changed),
-            grouped(table.done)
+            counted(table.done, "row")
         ));
     }
     if done.is_empty() {

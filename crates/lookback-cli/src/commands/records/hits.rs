@@ -43,7 +43,7 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
         }
         return output::json(&envelope);
     }
-    let mut headings = M::HEADINGS.to_vec();
+    let mut headings = M::headings();
     let mut rows: Vec<Vec<Cell>> = hits.data.iter().map(marked_cells).collect();
     let records = hits.data.iter().map(|hit| &hit.record);
     insert_deleted_column(args.deleted, records, &mut headings, &mut rows);

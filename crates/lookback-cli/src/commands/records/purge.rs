@@ -39,7 +39,7 @@ pub(super) async fn run<M: Model + TableRow>(
         output::note(&format!(
             "{} {} purged",
             output::grouped(purged),
-            M::COMMAND
+            if purged == 1 { M::NAME } else { M::COMMAND }
         ));
     }
     if json {

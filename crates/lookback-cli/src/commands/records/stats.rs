@@ -9,7 +9,7 @@ use super::{TableRow, cell, query_failure, usage};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell};
+use crate::output::{self, Cell, Heading};
 
 pub(super) struct StatsRequest {
     /// Statistics and filters; a filter has a `=`.
@@ -83,12 +83,11 @@ fn parse_filters<M: Model>(filters: &[String]) -> Result<lookback::Filter<M>, Fa
 }
 
 fn table(keys: &[String], measures: &[String], rows: &[(JsonMap, JsonMap)]) -> Result<(), Failure> {
-    let headings: Vec<String> = keys
+    let keys_first = keys.iter().map(|name| Heading::text(name.to_uppercase()));
+    let numbers = measures
         .iter()
-        .chain(measures)
-        .map(|name| name.to_uppercase())
-        .collect();
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+        .map(|name| Heading::new(name.to_uppercase()));
+    let headings: Vec<Heading> = keys_first.chain(numbers).collect();
     let cells: Vec<Vec<Cell>> = rows
         .iter()
         .map(|(by, values)| {

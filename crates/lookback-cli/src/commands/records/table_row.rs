@@ -4,7 +4,7 @@ use anstyle::Style;
 use chrono::{DateTime, Utc};
 use lookback::{Level, Log, Metric, Model, QueryBuilder, RequestSnapshot, User};
 
-use crate::output::{self, Cell, DIM, RED, YELLOW};
+use crate::output::{self, Cell, DIM, Heading, RED, YELLOW};
 
 /// A model whose records are printed as rows of a table.
 pub(crate) trait TableRow: Model {
@@ -13,7 +13,7 @@ pub(crate) trait TableRow: Model {
     /// The command name, which is also the noun for several records.
     const COMMAND: &'static str;
     /// The headings of the table.
-    const HEADINGS: &'static [&'static str];
+    fn headings() -> Vec<Heading>;
     /// A row of the table.
     fn cells(&self) -> Vec<Cell>;
     /// Makes a query read when each record was deleted.
@@ -38,7 +38,16 @@ macro_rules! deletion {
 impl TableRow for Log {
     const NAME: &'static str = "log";
     const COMMAND: &'static str = "logs";
-    const HEADINGS: &'static [&'static str] = &["ID", "TIME", "LEVEL", "SOURCE", "MESSAGE"];
+
+    fn headings() -> Vec<Heading> {
+        vec![
+            Heading::new("ID"),
+            Heading::new("TIME"),
+            Heading::new("LEVEL"),
+            Heading::text("SOURCE"),
+            Heading::text("MESSAGE"),
+        ]
+    }
 
     deletion!();
 
@@ -62,9 +71,18 @@ impl TableRow for Log {
 impl TableRow for RequestSnapshot {
     const NAME: &'static str = "request";
     const COMMAND: &'static str = "requests";
-    const HEADINGS: &'static [&'static str] = &[
-        "ID", "TIME", "STATUS", "DURATION", "STAGE", "METHOD", "PATH",
-    ];
+
+    fn headings() -> Vec<Heading> {
+        vec![
+            Heading::new("ID"),
+            Heading::new("TIME"),
+            Heading::new("STATUS"),
+            Heading::extra("DURATION"),
+            Heading::extra("STAGE"),
+            Heading::text("METHOD"),
+            Heading::text("PATH"),
+        ]
+    }
 
     deletion!();
 
@@ -89,9 +107,19 @@ impl TableRow for RequestSnapshot {
 impl TableRow for Metric {
     const NAME: &'static str = "window";
     const COMMAND: &'static str = "metrics";
-    const HEADINGS: &'static [&'static str] = &[
-        "ID", "WINDOW", "REQUESTS", "ERRORS", "P50 MS", "P95 MS", "P99 MS", "ENDPOINT",
-    ];
+
+    fn headings() -> Vec<Heading> {
+        vec![
+            Heading::new("ID"),
+            Heading::new("WINDOW"),
+            Heading::new("REQUESTS"),
+            Heading::new("ERRORS"),
+            Heading::extra("P50 MS"),
+            Heading::new("P95 MS"),
+            Heading::extra("P99 MS"),
+            Heading::text("ENDPOINT"),
+        ]
+    }
 
     deletion!();
 
@@ -117,7 +145,15 @@ impl TableRow for Metric {
 impl TableRow for User {
     const NAME: &'static str = "user";
     const COMMAND: &'static str = "users";
-    const HEADINGS: &'static [&'static str] = &["ID", "CREATED", "ROLE", "EMAIL"];
+
+    fn headings() -> Vec<Heading> {
+        vec![
+            Heading::new("ID"),
+            Heading::new("CREATED"),
+            Heading::new("ROLE"),
+            Heading::text("EMAIL"),
+        ]
+    }
 
     deletion!();
 

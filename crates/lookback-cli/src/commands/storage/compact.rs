@@ -42,10 +42,10 @@ pub(super) async fn run(config: &Config, kind: Option<Kind>) -> Result<(), Failu
         output::note(&match full.len() {
             0 => format!("{}: no partition is full yet", table.name()),
             partitions => format!(
-                "{}: {}, {} postings merged into {}",
+                "{}: {}, {} merged into {}",
                 table.name(),
                 counted(partitions as u64, "partition"),
-                grouped(before),
+                counted(before, "posting"),
                 grouped(after)
             ),
         });

@@ -16,7 +16,7 @@ use crate::args::{PruneArgs, StorageTable};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell, counted, grouped};
+use crate::output::{self, Cell, Heading, counted, grouped};
 use crate::privileges::{self, Required};
 
 pub(super) const ALL: [StorageTable; 4] = [
@@ -183,9 +183,9 @@ async fn carry_out(
     let mut on_progress = |report: &PruneReport| {
         bar.set_position(report.deleted_rows);
         bar.set_message(format!(
-            "{}: {} records",
+            "{}: {}",
             table.name(),
-            grouped(report.deleted_rows)
+            counted(report.deleted_rows, "record")
         ));
         if interrupt.is_set() {
             ControlFlow::Break(())
@@ -198,10 +198,10 @@ async fn carry_out(
     let report = report?;
     if interrupt.is_set() {
         output::note(&format!(
-            "{}: {} of {} records deleted",
+            "{}: {} of {} deleted",
             table.name(),
             grouped(report.deleted_rows),
-            grouped(plan.rows())
+            counted(plan.rows(), "record")
         ));
         return interrupt.check("prune");
     }
@@ -234,7 +234,7 @@ fn show(args: &PruneArgs, all: &[PlannedTable]) -> Result<(), Failure> {
             ]
         })
         .collect();
-    let headings = ["TABLE", "RECORDS", "SIZE", "PARTITIONS", "OLDEST REMAINING"];
+    let headings = ["TABLE", "RECORDS", "SIZE", "PARTITIONS", "OLDEST REMAINING"].map(Heading::new);
     output::table(&headings, &rows)?;
     let records: u64 = all.iter().map(|planned| planned.plan.rows()).sum();
     output::note(&match (args.dry_run, records) {

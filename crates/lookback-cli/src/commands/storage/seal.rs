@@ -14,7 +14,7 @@ use crate::args::Kind;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, counted, grouped};
+use crate::output::{self, counted};
 
 /// The longest wait for transactions that may still write records of a segment.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,9 +85,9 @@ async fn seal(
                 bar.set_length(sealed_ids + behind);
                 bar.set_position(sealed_ids);
                 bar.set_message(format!(
-                    "{}: {} records",
+                    "{}: {}",
                     table.name(),
-                    grouped(report.rows)
+                    counted(report.rows, "record")
                 ));
             }
             SealStep::Done { behind, .. } => {

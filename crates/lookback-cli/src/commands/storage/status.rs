@@ -8,7 +8,7 @@ use super::time;
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell, grouped};
+use crate::output::{self, Cell, Heading, counted, grouped};
 
 pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
     let mut conn = database::connect(config).await?;
@@ -33,16 +33,17 @@ pub(super) async fn run(config: &Config, json: bool) -> Result<(), Failure> {
         return output::json(&json!({ "data": data }));
     }
     let rows: Vec<Vec<Cell>> = all.iter().map(|(status, _)| cells(status)).collect();
+    // Those that are left out first come last.
     let headings = [
-        "TABLE",
-        "RECORDS",
-        "SIZE",
-        "INDEXES",
-        "SEARCH",
-        "UNSEALED",
-        "OLDEST",
-        "NEWEST",
-        "PARTITIONS",
+        Heading::new("TABLE"),
+        Heading::new("RECORDS"),
+        Heading::new("SIZE"),
+        Heading::extra("OLDEST"),
+        Heading::extra("NEWEST"),
+        Heading::extra("INDEXES"),
+        Heading::extra("SEARCH"),
+        Heading::new("UNSEALED"),
+        Heading::text("PARTITIONS"),
     ];
     output::table(&headings, &rows)?;
     for (status, planned) in &all {
@@ -64,11 +65,11 @@ fn cells(status: &StorageStatus) -> Vec<Cell> {
         Cell::new(status.table),
         Cell::new(records(status)),
         Cell::new(output::bytes(status.table_bytes)),
+        Cell::new(time(status.oldest)),
+        Cell::new(time(status.newest)),
         Cell::new(output::bytes(status.index_bytes)),
         Cell::new(output::bytes(status.search_bytes)),
         Cell::new(unsealed),
-        Cell::new(time(status.oldest)),
-        Cell::new(time(status.newest)),
         Cell::new(partition_counts(status)),
     ]
 }
@@ -109,8 +110,8 @@ fn advice(status: &StorageStatus, plan: Option<&PrunePlan>) -> Vec<String> {
     }
     if let Some(plan) = plan.filter(|plan| !plan.is_empty()) {
         advice.push(format!(
-            "{table}: {} records, {} are past their retention policy: lookback storage prune --dry-run",
-            grouped(plan.rows()),
+            "{table}: {}, {} past the retention policy: lookback storage prune --dry-run",
+            counted(plan.rows(), "record"),
             output::bytes(plan.bytes())
         ));
     }

@@ -22,6 +22,18 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
         Remedy::NarrowQuery => "narrow it by created_at or by another filter, or give it more \
                                 time: --timeout 5m"
             .to_owned(),
+        Remedy::RaiseStatementTimeout => "a statement_timeout of the role, the database or the \
+                                          server cancelled it, or another session did: raise it \
+                                          (ALTER ROLE … SET statement_timeout = '5min'), or run \
+                                          this command without one: PGOPTIONS='-c \
+                                          statement_timeout=0' lookback …"
+            .to_owned(),
+        Remedy::SetSearchPath => {
+            "the schemas of the tables and of the extension vector must be in \
+                                  the search_path: ALTER ROLE … SET search_path = public, or in \
+                                  the URL: ?options=-csearch_path%3Dpublic"
+                .to_owned()
+        }
         other => other.to_string(),
     }
 }

@@ -16,6 +16,10 @@ pub(super) fn hint(remedy: &Remedy) -> String {
         Remedy::CorrectOrBaseline => "correct the file or the database, and run it again; if the \
              database has these objects already, record the migrations: db baseline"
             .to_owned(),
+        Remedy::ApplyAgainWithTime => "run it again; if a statement_timeout of the role, the \
+             database or the server cancelled it, without one: PGOPTIONS='-c statement_timeout=0' \
+             lookback db migrate"
+            .to_owned(),
         Remedy::UseOriginalFiles => format!("{remedy}: --table NAME"),
         Remedy::NameFolder => format!("{remedy}: --dir DIR"),
         Remedy::RegenerateDuplicate { .. } => format!("{remedy}: db generate"),
