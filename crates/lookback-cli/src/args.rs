@@ -18,7 +18,7 @@ mod storage;
 mod users;
 
 pub(crate) use db::{DbCli, DbCommand, DecisionArgs, FilesArgs, RebaseArgs, WaitArgs};
-pub(crate) use import::{ImportArgs, OnError};
+pub(crate) use import::{ImportArgs, ImportKind, OnError};
 pub(crate) use pg::PgCommand;
 pub(crate) use records::{Count, Deleted, ExportArgs, Format, PageArgs, RecordCommand};
 pub(crate) use storage::{PruneArgs, StorageCommand, StorageTable};
@@ -119,7 +119,7 @@ impl Options {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Import JSON lines of logs or requests
+    /// Import records from JSON lines, CSV or Parquet
     Import(ImportArgs),
 
     /// Find, read, delete and restore log lines

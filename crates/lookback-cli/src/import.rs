@@ -1,4 +1,7 @@
-//! `lookback import`: imports JSON lines into the database, batch by batch.
+//! `lookback import`: imports records into the database, batch by batch.
+//!
+//! CSV and Parquet are converted to JSON lines ([`convert`]), so that everything after that is the
+//! same for all formats.
 //!
 //! One thread reads and checks lines and groups them into batches ([`reader`]). This task stores
 //! each batch ([`mod@store`]) together with the progress of the import ([`checkpoint`]) in one
@@ -8,21 +11,24 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use lookback::maintenance::{MaintenanceOptions, MaintenanceWorker};
-use lookback::{Log, Model, RequestSnapshot};
+use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
+use lookback::query::Imported;
+use lookback::{Log, Metric, Model, RequestSnapshot, User};
 use serde_json::json;
-use sqlx::PgConnection;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{PgConnection, PgPool};
 use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
-use crate::args::{ImportArgs, Kind};
+use crate::args::{ImportArgs, ImportKind};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
+use crate::privileges::{self, Required};
 
 mod checkpoint;
+mod convert;
+mod encoding;
 mod input;
 mod line_size;
 mod lines;
@@ -48,6 +54,27 @@ const MAX_BATCHES_AHEAD: usize = 1;
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
+    let needs = needs(&args);
+    match execute(config, args).await {
+        Err(failure) => Err(privileges::explain(config, failure, &needs).await),
+        done => done,
+    }
+}
+
+/// Returns the privileges that an import requires.
+fn needs(args: &ImportArgs) -> Vec<Required> {
+    let table = args.kind.unwrap_or(ImportKind::Logs).table();
+    let mut needs = vec![
+        ("imports", privileges::ADD),
+        (table.name(), privileges::ADD_ONLY),
+    ];
+    if args.keep_ids && table.is_sealed() {
+        needs.extend(privileges::on_summaries(privileges::READ));
+    }
+    needs
+}
+
+async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let (mut conn, options) = database::connect_to(config).await?;
@@ -82,9 +109,10 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
         ImportStart::Resumed(import) => {
             let kind = checkpoint::kind(&import)?;
             output::note(&format!(
-                "resuming after line {}: {} records are stored",
+                "resuming after {} {}: {} stored",
+                input.unit(),
                 grouped(import.lines.unsigned_abs()),
-                grouped(import.stored.unsigned_abs())
+                counted_are(import.stored.unsigned_abs(), "record")
             ));
             Checkpoint::resumed(&input, import, kind, earlier_id)
         }
@@ -95,41 +123,58 @@ pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure
             }
             let kind = match args.kind {
                 Some(kind) => kind,
-                None => reader::detect(&mut lines, input.shown())?,
+                None => reader::detect(&mut lines, &input)?,
             };
             Checkpoint::fresh(&input, kind, earlier_id)
         }
     };
 
-    let worker = maintenance_worker(checkpoint.kind, options)?;
+    let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
+    let worker = maintenance_worker(checkpoint.kind, &pool)?;
+    let source = ImportSource {
+        args: &args,
+        input: &input,
+        rejects,
+        lines,
+        pool,
+    };
+    let (checkpoint, conn) = (&mut checkpoint, &mut conn);
     let ended = match checkpoint.kind {
-        Kind::Logs => {
-            import::<Log>(&args, &input, rejects, lines, &mut checkpoint, &mut conn).await
-        }
-        Kind::Requests => {
-            import::<RequestSnapshot>(&args, &input, rejects, lines, &mut checkpoint, &mut conn)
-                .await
-        }
+        ImportKind::Logs => import::<Log>(source, checkpoint, conn).await,
+        ImportKind::Requests => import::<RequestSnapshot>(source, checkpoint, conn).await,
+        ImportKind::Metrics => import::<Metric>(source, checkpoint, conn).await,
+        ImportKind::Users => import::<User>(source, checkpoint, conn).await,
     };
     // The worker may be killed at any time, and the user should not wait for it after a failure.
-    if ended.is_ok() {
+    if let Some(worker) = worker
+        && ended.is_ok()
+    {
         let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, worker.stop()).await;
     }
     ended
 }
 
-/// Starts a worker that pre-creates partitions and seals stored records.
+/// Formats a count with its noun and verb: `1 record is`, `2 records are`.
+fn counted_are(number: u64, what: &str) -> String {
+    let verb = if number == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(number, what))
+}
+
+/// Starts a worker that pre-creates partitions and seals stored records; `None` for a table
+/// without partitions.
 ///
 /// A failure of the worker does not fail the import: the records are complete without the worker,
 /// and a role that can only insert lacks the privileges for it.
-fn maintenance_worker(kind: Kind, options: PgConnectOptions) -> Result<MaintenanceWorker, Failure> {
-    let mut maintenance = MaintenanceOptions::default();
-    maintenance.tables = match kind {
-        Kind::Logs => vec![Log::TABLE],
-        Kind::Requests => vec![RequestSnapshot::TABLE],
-    };
-    let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
-    Ok(MaintenanceWorker::spawn(pool, maintenance)?)
+fn maintenance_worker(
+    kind: ImportKind,
+    pool: &PgPool,
+) -> Result<Option<MaintenanceWorker>, Failure> {
+    if !kind.table().is_sealed() {
+        return Ok(None);
+    }
+    let mut options = MaintenanceOptions::default();
+    options.tables = vec![kind.table()];
+    Ok(Some(MaintenanceWorker::spawn(pool.clone(), options)?))
 }
 
 /// The start of an import.
@@ -197,29 +242,31 @@ fn continue_after(
     if args.resume {
         return Ok(ImportStart::Resumed(import));
     }
-    let records = grouped(import.stored.unsigned_abs());
+    let unit = input.unit();
+    let records = counted(import.stored.unsigned_abs(), "record");
     let taken = grouped(import.lines.unsigned_abs());
     if !import.is_of(input) {
         return Err(Failure::failed(format!(
-            "the first {taken} lines of {} are stored ({records} records): they were imported as {}",
+            "{} up to {unit} {taken} is stored already ({records}): it was imported as {}",
             input.shown(),
             import.shown_name()
         ))
         .hint(
-            "to import the lines after them: --resume (and --name for standard input); to import \
+            "to import what comes after it: --resume (and --name for standard input); to import \
              all of it again: --restart",
         ));
     }
     Err(if import.is_finished {
         Failure::failed(format!(
-            "{} has grown since it was imported: its first {taken} lines are stored ({records} records)",
+            "{} has grown since it was imported: it is stored up to {unit} {taken} ({records})",
             input.shown()
         ))
         .hint("to import the new lines: --resume; to import all of it again: --restart")
     } else {
         Failure::failed(format!(
-            "an earlier import of {} stopped after line {taken}: {records} records are stored",
-            input.shown()
+            "an earlier import of {} stopped after {unit} {taken}: {} stored",
+            input.shown(),
+            counted_are(import.stored.unsigned_abs(), "record")
         ))
         .hint("to continue from there: --resume; to import all of it again: --restart")
     })
@@ -236,10 +283,10 @@ fn report_already_imported(
         format!(" as {}", import.shown_name())
     };
     output::note(&format!(
-        "{} is already imported{other_name}: {} records, {} lines rejected; to import it again: --restart",
+        "{} is already imported{other_name}: {}, {} rejected; to import it again: --restart",
         input.shown(),
-        grouped(import.stored.unsigned_abs()),
-        grouped(import.rejected.unsigned_abs()),
+        counted(import.stored.unsigned_abs(), "record"),
+        counted(import.rejected.unsigned_abs(), input.unit()),
     ));
     if args.json {
         output::json(&json!({"data": {
@@ -264,19 +311,34 @@ enum ImportEnd {
     Interrupted,
 }
 
-async fn import<M: Model>(
-    args: &ImportArgs,
-    input: &Input,
+/// What an import reads, and how.
+struct ImportSource<'a> {
+    args: &'a ImportArgs,
+    input: &'a Input,
     rejects: Rejects,
     lines: Lines,
+    /// For the partitions of records that keep their ids.
+    pool: PgPool,
+}
+
+async fn import<M: Model>(
+    source: ImportSource<'_>,
     checkpoint: &mut Checkpoint,
     conn: &mut PgConnection,
 ) -> Result<(), Failure> {
+    let ImportSource {
+        args,
+        input,
+        rejects,
+        lines,
+        pool,
+    } = source;
     let mut run = ImportRun {
         args,
         rejects,
-        progress: ImportProgress::new(input.length(), checkpoint.position()),
+        progress: ImportProgress::new(input, checkpoint.position()),
         summary: Summary::default(),
+        partitions: PartitionsAhead::new::<M>(pool),
         checkpoint,
         conn,
         input,
@@ -288,6 +350,8 @@ async fn import<M: Model>(
             size: args.batch as usize,
             on_error: args.on_error,
             resumable: input.known_name().is_some(),
+            format: input.format(),
+            keep_ids: args.keep_ids,
         },
     );
     let ended = run.run::<M>(batches).await;
@@ -322,6 +386,7 @@ struct ImportRun<'a> {
     rejects: Rejects,
     progress: ImportProgress,
     summary: Summary,
+    partitions: PartitionsAhead,
     checkpoint: &'a mut Checkpoint,
     conn: &'a mut PgConnection,
     input: &'a Input,
@@ -341,10 +406,12 @@ impl ImportRun<'_> {
                     "reading the input failed: this is a bug in lookback",
                 ));
             };
+            let batch = batch?;
+            self.partitions.create::<M>(&batch.records).await;
             let mut interrupted = false;
             let stored = {
                 let mut storing = pin!(store::<M>(
-                    batch?,
+                    batch,
                     self.args.on_error,
                     self.checkpoint,
                     &mut self.rejects,
@@ -379,6 +446,7 @@ impl ImportRun<'_> {
 
     fn count(&mut self, stored: &StoredBatch) {
         self.summary.stored += stored.records;
+        self.summary.renumbered += stored.renumbered;
         self.summary.rejected += stored.rejected.len() as u64;
         self.progress
             .at(stored.position, self.summary.stored, &stored.rejected);
@@ -390,5 +458,41 @@ async fn finish_batch<T>(storing: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         stored = tokio::time::timeout(INTERRUPT_TIMEOUT, storing) => stored.ok(),
         _ = ctrl_c() => None,
+    }
+}
+
+/// Creates partitions for records that keep their ids, before they are stored.
+///
+/// New ids need none of it: the maintenance worker creates their partitions in time.
+struct PartitionsAhead {
+    pool: PgPool,
+    /// The first id without a partition, as far as it is known.
+    end: Option<i64>,
+}
+
+impl PartitionsAhead {
+    fn new<M: Model>(pool: PgPool) -> Self {
+        Self {
+            pool,
+            end: M::TABLE.is_sealed().then_some(0),
+        }
+    }
+
+    /// A failure is none of the import: the records then go into the default partition.
+    async fn create<M: Model>(&mut self, records: &[Imported<M::New>]) {
+        let Some(end) = &mut self.end else { return };
+        let mut ids: Vec<i64> = records.iter().filter_map(|record| record.id).collect();
+        ids.sort_unstable();
+        for id in ids {
+            if id < *end {
+                continue;
+            }
+            let mut options = PrecreateOptions::default();
+            options.next_id = Some(id);
+            options.lock_retry_timeout = Duration::from_secs(5);
+            let _ = maintenance::precreate_partitions(&self.pool, M::TABLE, &options).await;
+            *end = (id - id.rem_euclid(options.ids_per_partition))
+                .saturating_add(options.ids_per_partition);
+        }
     }
 }

@@ -1,7 +1,9 @@
-//! The privileges that a command requires, listed when it fails without them.
+//! The privileges that a command requires, listed when it fails without them, and tables that the
+//! search path does not lead to.
 
 use std::collections::BTreeMap;
 
+use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use crate::config::Config;
@@ -19,6 +21,7 @@ pub(crate) const SUMMARIES: [&str; 4] = [
 pub(crate) const READ: &[&str] = &["SELECT"];
 pub(crate) const CHANGE: &[&str] = &["SELECT", "UPDATE"];
 pub(crate) const ADD: &[&str] = &["SELECT", "INSERT", "UPDATE"];
+pub(crate) const ADD_ONLY: &[&str] = &["INSERT"];
 pub(crate) const REMOVE: &[&str] = &["SELECT", "DELETE"];
 pub(crate) const ALL: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 /// Ownership, to create and drop partitions.
@@ -68,6 +71,10 @@ async fn find_missing(
            (SELECT quote_ident(s.nspname) FROM pg_class AS o JOIN pg_namespace AS s ON s.oid = o.relnamespace \
             WHERE o.relname = n.name AND o.relkind IN ('r', 'p') \
               AND NOT has_schema_privilege(s.oid, 'USAGE') LIMIT 1) AS hidden, \
+           (SELECT quote_ident(s.nspname) FROM pg_class AS o JOIN pg_namespace AS s ON s.oid = o.relnamespace \
+            WHERE o.relname = n.name AND o.relkind IN ('r', 'p') \
+              AND has_schema_privilege(s.oid, 'USAGE') ORDER BY s.nspname <> 'public', 1 LIMIT 1) AS elsewhere, \
+           current_setting('search_path') AS path, \
            CASE n.need WHEN 'OWNER' THEN pg_has_role(c.relowner, 'USAGE') \
              ELSE has_table_privilege(c.oid, n.need) END AS has \
          FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n(name, need, place) \
@@ -84,16 +91,7 @@ async fn find_missing(
     for (row, (table, right)) in rows.iter().zip(each()) {
         role = row.try_get("role")?;
         if !row.try_get("found")? {
-            return Ok(Some(match row.try_get::<Option<String>, _>("hidden")? {
-                Some(schema) => Failure::failed(format!(
-                    "the role {role} lacks USAGE on the schema {schema}, which contains the table {table}"
-                ))
-                .hint(format!(
-                    "as its owner: GRANT USAGE ON SCHEMA {schema} TO {role}"
-                )),
-                None => Failure::failed(format!("the database has no table {table}"))
-                    .hint("apply the migrations: lookback db migrate"),
-            }));
+            return Ok(Some(not_found(table, &role, row)?));
         }
         if row.try_get::<Option<bool>, _>("has")? != Some(false) {
             continue;
@@ -108,6 +106,30 @@ async fn find_missing(
         }
     }
     Ok(told(&role, &missing, &owners))
+}
+
+/// Describes why a role does not see a table.
+fn not_found(table: &str, role: &str, row: &PgRow) -> Result<Failure, sqlx::Error> {
+    if let Some(schema) = row.try_get::<Option<String>, _>("elsewhere")? {
+        let path: String = row.try_get("path")?;
+        return Ok(Failure::failed(format!(
+            "the table {table} is in the schema {schema}, which is not in the search_path ({path})"
+        ))
+        .hint(format!(
+            "ALTER ROLE {role} SET search_path = {schema} (or reset it where it was set: ALTER \
+             DATABASE, PGOPTIONS), or add to the URL: ?options=-csearch_path%3D{schema}"
+        )));
+    }
+    Ok(match row.try_get::<Option<String>, _>("hidden")? {
+        Some(schema) => Failure::failed(format!(
+            "the role {role} lacks USAGE on the schema {schema}, which contains the table {table}"
+        ))
+        .hint(format!(
+            "as its owner: GRANT USAGE ON SCHEMA {schema} TO {role}"
+        )),
+        None => Failure::failed(format!("the database has no table {table}"))
+            .hint("apply the migrations: lookback db migrate"),
+    })
 }
 
 /// Describes missing privileges; `None` if none is missing.

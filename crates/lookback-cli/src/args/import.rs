@@ -3,18 +3,28 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use lookback::table::Table;
+use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
 
-use super::Kind;
+use super::Format;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// File of JSON lines, or - for standard input
+    /// File of JSON lines, CSV or Parquet, or - for standard input
     #[arg(value_name = "FILE|-")]
     pub(crate) input: PathBuf,
 
-    /// Kind of the records [default: detected from the first line]
+    /// Kind of the records [default: detected from the names of the fields]
     #[arg(long, value_enum)]
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<ImportKind>,
+
+    /// Format of the input [default: by the extension of the file, else jsonl]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+
+    /// Store each record under the id that it has in the input, which must be free
+    #[arg(long)]
+    pub(crate) keep_ids: bool,
 
     /// What to do with an invalid line
     #[arg(long, value_enum, default_value_t = OnError::Stop)]
@@ -51,4 +61,30 @@ pub(crate) enum OnError {
     Stop,
     /// Report it and continue
     Skip,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// Log lines
+    Logs,
+    /// Captured requests
+    Requests,
+    /// Latency windows
+    Metrics,
+    /// Users
+    Users,
+}
+
+impl ImportKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Logs, Self::Requests, Self::Metrics, Self::Users];
+
+    /// The table of the records.
+    pub(crate) fn table(self) -> &'static Table {
+        match self {
+            Self::Logs => Log::TABLE,
+            Self::Requests => RequestSnapshot::TABLE,
+            Self::Metrics => Metric::TABLE,
+            Self::Users => User::TABLE,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
-use lookback::{NewUser, User, UserRole, password};
+use lookback::{Model as _, NewUser, User, UserRole, password};
 
 use super::records;
 use crate::args::{RoleArg, UserCommand};
@@ -10,31 +10,43 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output;
+use crate::privileges;
 
 pub(crate) async fn run(config: &Config, command: UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::Create { email, role, json } => {
-            let mut conn = database::connect(config).await?;
-            let role = match role {
-                RoleArg::Admin => UserRole::Admin,
-                RoleArg::User => UserRole::User,
-            };
-            let hash = password::hash(&read_password()?)
-                .map_err(|error| Failure::failed(error.to_string()))?;
-            let user = User::records()
-                .create(&mut conn, NewUser::new(email, hash).role(role))
-                .await?;
-            if json {
-                output::json(&serde_json::json!({ "data": user }))
-            } else {
-                output::note(&format!(
-                    "created user {} ({}, {})",
-                    user.id, user.email, user.role
-                ));
-                Ok(())
+            let created = create(config, email, role, json).await;
+            match created {
+                Err(failure) => {
+                    let needs = [(User::TABLE.name(), privileges::ADD)];
+                    Err(privileges::explain(config, failure, &needs).await)
+                }
+                created => created,
             }
         }
         UserCommand::Records(command) => records::run::<User>(config, command).await,
+    }
+}
+
+async fn create(config: &Config, email: String, role: RoleArg, json: bool) -> Result<(), Failure> {
+    let mut conn = database::connect(config).await?;
+    let role = match role {
+        RoleArg::Admin => UserRole::Admin,
+        RoleArg::User => UserRole::User,
+    };
+    let hash =
+        password::hash(&read_password()?).map_err(|error| Failure::failed(error.to_string()))?;
+    let user = User::records()
+        .create(&mut conn, NewUser::new(email, hash).role(role))
+        .await?;
+    if json {
+        output::json(&serde_json::json!({ "data": user }))
+    } else {
+        output::note(&format!(
+            "created user {} ({}, {})",
+            user.id, user.email, user.role
+        ));
+        Ok(())
     }
 }
 

@@ -1,14 +1,13 @@
 //! The progress of an import, stored in the database.
 
 use chrono::Utc;
-use lookback::Model;
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;
 use super::lines::{Lines, Mark};
 use super::store::BEGIN;
-use crate::args::Kind;
+use crate::args::ImportKind;
 use crate::failure::Failure;
 
 /// A row of `imports`.
@@ -60,7 +59,7 @@ impl Import {
 /// The progress of an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ImportKind,
     state: CheckpointState,
 }
 
@@ -82,7 +81,7 @@ enum CheckpointState {
 }
 
 impl Checkpoint {
-    pub(crate) fn fresh(input: &Input, kind: Kind, earlier: Option<i64>) -> Self {
+    pub(crate) fn fresh(input: &Input, kind: ImportKind, earlier: Option<i64>) -> Self {
         Self {
             kind,
             state: CheckpointState::Fresh {
@@ -142,7 +141,12 @@ impl Checkpoint {
     }
 
     /// Continues an earlier import; one of another name keeps its row.
-    pub(crate) fn resumed(input: &Input, import: Import, kind: Kind, earlier: Option<i64>) -> Self {
+    pub(crate) fn resumed(
+        input: &Input,
+        import: Import,
+        kind: ImportKind,
+        earlier: Option<i64>,
+    ) -> Self {
         if import.is_of(input) {
             return Self {
                 kind,
@@ -163,7 +167,7 @@ impl Checkpoint {
     }
 
     pub(crate) fn target(&self) -> &'static str {
-        target(self.kind)
+        self.kind.table().name()
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -242,18 +246,11 @@ impl Checkpoint {
     }
 }
 
-fn target(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Logs => lookback::Log::TABLE.name(),
-        Kind::Requests => lookback::RequestSnapshot::TABLE.name(),
-    }
-}
-
 /// Returns the kind of an earlier import.
-pub(crate) fn kind(import: &Import) -> Result<Kind, Failure> {
-    [Kind::Logs, Kind::Requests]
+pub(crate) fn kind(import: &Import) -> Result<ImportKind, Failure> {
+    ImportKind::ALL
         .into_iter()
-        .find(|kind| target(*kind) == import.target)
+        .find(|kind| kind.table().name() == import.target)
         .ok_or_else(|| {
             Failure::failed(format!(
                 "the earlier import went into {}, which this version of lookback does not know",
@@ -299,18 +296,20 @@ pub(crate) async fn find_earlier(
 pub(crate) async fn find_same_content(
     conn: &mut PgConnection,
     input: &Input,
-    kind: Option<Kind>,
+    kind: Option<ImportKind>,
 ) -> Result<Option<(Import, Lines)>, Failure> {
-    let Some(length) = input.length() else {
+    if !input.is_file() {
         return Ok(None);
-    };
+    }
+    // The length of the lines of another format shows only when they are read.
+    let length = input.length().unwrap_or(u64::MAX);
     let rows = sqlx::query(
         "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
          WHERE stored > 0 AND position BETWEEN 1 AND $1 AND ($2::text IS NULL OR target = $2) \
          ORDER BY position, finished_at IS NOT NULL, id",
     )
     .bind(i64::try_from(length).unwrap_or(i64::MAX))
-    .bind(kind.map(target))
+    .bind(kind.map(|kind| kind.table().name()))
     .fetch_all(conn)
     .await?;
     let mut longest = None;

@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::Path;
+use std::sync::OnceLock;
 
-use crate::args::ImportArgs;
+use super::convert::{CsvRows, RowsReader};
+use super::encoding;
+use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
 
 /// The input of an import, opened once.
@@ -17,6 +20,10 @@ pub(crate) struct Input {
     shown: String,
     name: Option<String>,
     identity: Option<Identity>,
+    /// The format that was given, or that the extension of the file stands for.
+    expected: Option<Format>,
+    /// The format of the content, once it was read.
+    format: OnceLock<Format>,
 }
 
 #[derive(Debug)]
@@ -41,11 +48,15 @@ impl Input {
                 shown: "standard input".to_owned(),
                 name,
                 identity: Identity::of_stdin(),
+                expected: args.format,
+                format: OnceLock::new(),
             });
         }
         let shown = args.input.display().to_string();
-        Self::open_file(&args.input, shown.clone(), name)
-            .map_err(|error| Failure::failed(format!("{shown}: {error}")))
+        let mut input = Self::open_file(&args.input, shown.clone(), name)
+            .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
+        input.expected = args.format.or_else(|| by_extension(&args.input));
+        Ok(input)
     }
 
     fn open_file(path: &Path, shown: String, name: Option<String>) -> Result<Self, String> {
@@ -63,6 +74,8 @@ impl Input {
                 shown,
                 name,
                 identity,
+                expected: None,
+                format: OnceLock::new(),
             });
         }
         // A file that was deleted, or was never in a folder, has no path.
@@ -75,22 +88,95 @@ impl Input {
             shown,
             name: name.or_else(known),
             identity,
+            expected: None,
+            format: OnceLock::new(),
         })
     }
 
-    /// Returns a reader from the start, or from the current position of a stream.
+    /// Returns a reader of JSON lines from the start, or from the current position of a stream.
+    ///
+    /// # Errors
+    ///
+    /// The input cannot be read, is compressed, or is text of another encoding than UTF-8.
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, Failure> {
-        let read_error =
-            |error: io::Error| Failure::failed(format!("{}: cannot be read: {error}", self.shown));
+        let mut bytes = self.bytes().map_err(|error| self.unreadable(&error))?;
+        let mut start = Vec::new();
+        (&mut bytes)
+            .take(encoding::MAX_START as u64)
+            .read_to_end(&mut start)
+            .map_err(|error| self.unreadable(&error))?;
+        if let Some(problem) = encoding::Unsupported::of(&start) {
+            return Err(problem.failure(&self.shown, self.is_stdin()));
+        }
+        let format = if start.starts_with(encoding::PARQUET) && self.expected.is_none() {
+            Format::Parquet
+        } else {
+            self.expected.unwrap_or(Format::Jsonl)
+        };
+        let _ = self.format.set(format);
+        let whole = Box::new(io::Cursor::new(start).chain(bytes));
+        Ok(match format {
+            Format::Jsonl => whole,
+            Format::Csv => Box::new(RowsReader::new(CsvRows::new(whole))),
+            Format::Parquet => self.parquet(whole)?,
+        })
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Failure {
+        Failure::failed(format!("{}: cannot be read: {error}", self.shown))
+    }
+
+    /// Returns the bytes of the input.
+    fn bytes(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match &self.source {
             InputSource::Stream(None) => Box::new(io::stdin()),
-            InputSource::Stream(Some(file)) => Box::new(file.try_clone().map_err(read_error)?),
+            InputSource::Stream(Some(file)) => Box::new(file.try_clone()?),
             InputSource::File { file, .. } => {
-                let mut file = file.try_clone().map_err(read_error)?;
-                file.seek(SeekFrom::Start(0)).map_err(read_error)?;
+                let mut file = file.try_clone()?;
+                file.seek(SeekFrom::Start(0))?;
                 Box::new(file)
             }
         })
+    }
+
+    /// Returns a reader of Parquet. Its index is at the end, so a stream is stored first.
+    #[cfg(feature = "parquet")]
+    fn parquet(&self, mut whole: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Failure> {
+        let file = match &self.source {
+            InputSource::File { file, .. } => file.try_clone(),
+            InputSource::Stream(_) => tempfile::tempfile().and_then(|mut file| {
+                io::copy(&mut whole, &mut file)?;
+                Ok(file)
+            }),
+        };
+        let rows = file.and_then(super::convert::ParquetRows::new);
+        let rows = rows.map_err(|error| Failure::failed(format!("{}: {error}", self.shown)))?;
+        Ok(Box::new(RowsReader::new(rows)))
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn parquet(&self, _whole: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Failure> {
+        Err(Failure::usage("this program was built without Parquet")
+            .hint("build lookback-cli with its feature `parquet`"))
+    }
+
+    /// The format of the content; JSON lines until a reader was made.
+    pub(crate) fn format(&self) -> Format {
+        self.format.get().copied().unwrap_or(Format::Jsonl)
+    }
+
+    /// The noun for a part of the input with a number: `line`, or `row` of Parquet.
+    pub(crate) fn unit(&self) -> &'static str {
+        match self.format() {
+            Format::Parquet => "row",
+            Format::Jsonl | Format::Csv => "line",
+        }
+    }
+
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.shown == "standard input"
     }
 
     /// The name that identifies this input in a later import.
@@ -113,8 +199,11 @@ impl Input {
         matches!(self.source, InputSource::File { .. })
     }
 
-    /// The size in bytes, if known.
+    /// The size of its JSON lines in bytes, if known.
     pub(crate) fn length(&self) -> Option<u64> {
+        if self.format() != Format::Jsonl {
+            return None;
+        }
         match &self.source {
             InputSource::Stream(_) => None,
             InputSource::File { length, .. } => Some(*length),
@@ -124,6 +213,17 @@ impl Input {
     /// Whether this file is the input itself.
     pub(crate) fn is_same(&self, file: &Metadata) -> bool {
         self.identity.is_some() && self.identity == Identity::of(file)
+    }
+}
+
+/// The format that the extension of a file stands for.
+fn by_extension(path: &Path) -> Option<Format> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match &*extension {
+        "csv" => Some(Format::Csv),
+        "parquet" => Some(Format::Parquet),
+        "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
+        _ => None,
     }
 }
 

@@ -2,13 +2,16 @@
 
 use indicatif::ProgressBar;
 
+use super::Input;
 use super::reader::Rejected;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
 
 /// The progress bar, and warnings for the first rejected lines.
 #[derive(Debug)]
 pub(crate) struct ImportProgress {
     bar: ProgressBar,
+    /// The noun for a part of the input.
+    unit: &'static str,
     shown: usize,
     hidden: u64,
 }
@@ -17,16 +20,17 @@ pub(crate) struct ImportProgress {
 const MAX_SHOWN: usize = 20;
 
 impl ImportProgress {
-    /// Creates a bar over `length` bytes, or a spinner if that is unknown.
+    /// Creates a bar over the bytes of the input, or a spinner if their number is unknown.
     ///
     /// Both are shown on a terminal only.
-    pub(crate) fn new(length: Option<u64>, position: u64) -> Self {
-        let bar = match length {
+    pub(crate) fn new(input: &Input, position: u64) -> Self {
+        let bar = match input.length() {
             Some(length) => output::bar_at(position, length),
             None => output::spinner("{spinner} {bytes}  {msg}  {elapsed}"),
         };
         Self {
             bar,
+            unit: input.unit(),
             shown: 0,
             hidden: 0,
         }
@@ -43,8 +47,11 @@ impl ImportProgress {
             reason = "a rate for people"
         )]
         let rate = (stored as f64 / seconds) as u64;
-        self.bar
-            .set_message(format!("{} records, {}/s", grouped(stored), grouped(rate)));
+        self.bar.set_message(format!(
+            "{}, {}/s",
+            counted(stored, "record"),
+            grouped(rate)
+        ));
         for bad in rejected {
             if self.shown == MAX_SHOWN {
                 self.hidden += 1;
@@ -53,7 +60,8 @@ impl ImportProgress {
             self.shown += 1;
             self.bar.suspend(|| {
                 output::warning(&format!(
-                    "line {}: {}",
+                    "{} {}: {}",
+                    self.unit,
                     grouped(bad.line.number),
                     bad.problem
                 ));
@@ -64,7 +72,12 @@ impl ImportProgress {
     pub(crate) fn finish(&mut self) {
         self.bar.finish_and_clear();
         if self.hidden > 0 {
-            output::warning(&format!("and {} more lines", grouped(self.hidden)));
+            output::warning(&format!(
+                "and {} more {}{}",
+                grouped(self.hidden),
+                self.unit,
+                if self.hidden == 1 { "" } else { "s" }
+            ));
         }
     }
 }

@@ -1,20 +1,25 @@
 //! Parses lines into batches of records.
 
 use lookback::error::FieldError;
-use lookback::table::ColumnValues;
+use lookback::query::Imported;
+use lookback::table::{ColumnValues, Table};
 use lookback::value::{JsonError, JsonMap};
-use lookback::{Json, Model as _};
+use lookback::{Json, Model as _, User, password};
 
+use super::convert::{self, INCOMPLETE_ROW};
 use super::line_size::{self, LARGE};
 use super::lines::{Line, Lines, MAX_LINE, Mark};
-use crate::args::{Kind, OnError};
+use super::{Input, encoding};
+use crate::args::{Format, ImportKind, OnError};
 use crate::failure::Failure;
 use crate::output::grouped;
 
 /// Records that are stored together.
 #[derive(Debug)]
 pub(crate) struct Batch<N> {
-    pub(crate) records: Vec<N>,
+    pub(crate) records: Vec<Imported<N>>,
+    /// How many of them had an id that is not kept.
+    pub(crate) renumbered: u64,
     /// The line of each record, in case the database rejects it.
     pub(crate) lines: Vec<SourceLine>,
     pub(crate) rejected: Vec<Rejected>,
@@ -57,6 +62,9 @@ pub(crate) struct SourceLine {
 pub(crate) struct Rejected {
     pub(crate) line: SourceLine,
     pub(crate) problem: String,
+    pub(crate) is_not_json: bool,
+    /// Whether another record has its id.
+    pub(crate) is_taken_id: bool,
 }
 
 impl Rejected {
@@ -69,6 +77,9 @@ impl Rejected {
         };
         Self {
             line,
+            is_not_json: false,
+            is_taken_id: error.is_conflict()
+                && error.fields().iter().any(|field| field.field == "id"),
             problem: error
                 .fields()
                 .iter()
@@ -92,6 +103,8 @@ pub(crate) struct ReadOptions {
     ///
     /// An incomplete last line is then left for the later import.
     pub(crate) resumable: bool,
+    pub(crate) format: Format,
+    pub(crate) keep_ids: bool,
 }
 
 /// Reads batches and passes each to `take`, until `take` returns false.
@@ -120,7 +133,9 @@ fn read_batch<N: ColumnValues>(
         size,
         on_error,
         resumable,
+        ..
     } = options;
+    let mut renumbered = 0;
     let mut records = Vec::with_capacity(size.min(10_000));
     let mut source_lines = Vec::with_capacity(size.min(10_000));
     let mut rejected = Vec::new();
@@ -137,7 +152,7 @@ fn read_batch<N: ColumnValues>(
             break Outcome::End;
         };
         bytes += line.bytes.len();
-        let read = record::<N>(&line);
+        let read = record::<N>(&line, options);
         if let (Err(LineError::NotJson(_)), OnError::Skip, true, false) =
             (&read, on_error, resumable, line.ended)
         {
@@ -153,7 +168,10 @@ fn read_batch<N: ColumnValues>(
             before,
         };
         match read {
-            Ok(Some(record)) => {
+            Ok(Some(mut record)) => {
+                if !options.keep_ids && record.id.take().is_some() {
+                    renumbered += 1;
+                }
                 records.push(record);
                 source_lines.push(source);
             }
@@ -161,6 +179,8 @@ fn read_batch<N: ColumnValues>(
             Err(problem) => {
                 let bad = Rejected {
                     line: source,
+                    is_not_json: matches!(problem, LineError::NotJson(_)),
+                    is_taken_id: false,
                     problem: problem.into_text(),
                 };
                 match on_error {
@@ -172,6 +192,7 @@ fn read_batch<N: ColumnValues>(
     };
     Ok(Batch {
         records,
+        renumbered,
         lines: source_lines,
         rejected,
         end: lines.mark().clone(),
@@ -219,7 +240,10 @@ impl From<lookback::Error> for LineError {
 }
 
 /// Parses the record of a line; `None` for an empty line.
-fn record<N: ColumnValues>(line: &Line) -> Result<Option<N>, LineError> {
+fn record<N: ColumnValues>(
+    line: &Line,
+    options: ReadOptions,
+) -> Result<Option<Imported<N>>, LineError> {
     if line.cut {
         let most = grouped(MAX_LINE as u64);
         return Err(LineError::NotRecord(format!(
@@ -236,9 +260,40 @@ fn record<N: ColumnValues>(line: &Line) -> Result<Option<N>, LineError> {
             return Err(LineError::NotRecord(wrong.join("; ")));
         }
     }
-    let record = N::from_json(object(text)?)?;
+    let map = object(text, options.format)?;
+    let map = prepared(map, N::Model::TABLE, options.format)?;
+    let record = Imported::<N>::from_json(map)?;
+    if options.keep_ids && record.id.is_none() {
+        return Err(LineError::NotRecord(
+            "id: is required, because --keep-ids was given".to_owned(),
+        ));
+    }
     lookback::query::check_new(&record)?;
     Ok(Some(record))
+}
+
+/// Adds to the fields of a line what an export leaves out: types, and the password of a user.
+fn prepared(mut map: JsonMap, table: &'static Table, format: Format) -> Result<JsonMap, LineError> {
+    const HASH: &str = "password_hash";
+    if format != Format::Jsonl {
+        convert::apply_types(table, &mut map).map_err(LineError::NotRecord)?;
+    }
+    if table.name() == User::TABLE.name() {
+        match map.get(HASH) {
+            None | Some(Json::Null) => {
+                map.insert(HASH.to_owned(), password::NO_PASSWORD.into());
+            }
+            // A password as it is would be stored so.
+            Some(Json::String(hash)) if password::verify("", hash).is_err() => {
+                return Err(LineError::NotRecord(format!(
+                    "{HASH}: must be a hash in PHC form, such as $argon2id$…; leave it out for a \
+                     user without a password"
+                )));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(map)
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, LineError> {
@@ -246,9 +301,12 @@ fn utf8(bytes: &[u8]) -> Result<&str, LineError> {
 }
 
 /// Parses the JSON object of a line.
-fn object(text: &str) -> Result<JsonMap, LineError> {
+fn object(text: &str, format: Format) -> Result<JsonMap, LineError> {
     match text.parse::<Json>()? {
         Json::Object(map) => Ok(map),
+        Json::Array(_) if format == Format::Csv => {
+            Err(LineError::NotRecord(INCOMPLETE_ROW.to_owned()))
+        }
         _ => Err(LineError::NotRecord(
             "must be a JSON object such as {\"message\": \"…\"}".to_owned(),
         )),
@@ -285,30 +343,35 @@ fn invalid_utf8(bytes: &[u8], error: std::str::Utf8Error) -> String {
 }
 
 /// Detects the kind of records by the first line with an object.
-pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
+pub(crate) fn detect(lines: &mut Lines, input: &Input) -> Result<ImportKind, Failure> {
     /// The number of lines to read before giving up.
     const MAX_LINES: usize = 100;
     let mut seen = Vec::new();
     let mut bytes = 0;
     let mut kind = None;
     let mut problem = None;
+    let mut hint = None;
+    let unit = input.unit();
     while seen.len() < MAX_LINES && bytes < MAX_BATCH_BYTES {
         let Some(line) = lines.next()? else { break };
         bytes += line.bytes.len();
         if !line.bytes.trim_ascii().is_empty() {
-            match field_names(&line.bytes) {
+            match field_names(&line.bytes, input.format()) {
                 Ok(names) => {
                     kind = kind_of(&names);
                     if kind.is_none() {
                         let names = names.join(", ");
-                        problem = Some(format!("line {} has the fields {names}", line.number));
+                        problem = Some(format!("{unit} {} has the fields {names}", line.number));
                     }
                     seen.push(line);
                     break;
                 }
                 Err(wrong) => {
+                    if problem.is_none() {
+                        hint = encoding::hint_on_text(&line.bytes, input.shown(), input.is_stdin());
+                    }
                     let wrong = wrong.into_text();
-                    problem.get_or_insert(format!("line {}: {wrong}", line.number));
+                    problem.get_or_insert(format!("{unit} {}: {wrong}", line.number));
                 }
             }
         }
@@ -319,21 +382,26 @@ pub(crate) fn detect(lines: &mut Lines, input: &str) -> Result<Kind, Failure> {
     match kind {
         Some(kind) => Ok(kind),
         // For an empty input the kind does not matter.
-        None if empty && lines.at_end()? => Ok(Kind::Logs),
+        None if empty && lines.at_end()? => Ok(ImportKind::Logs),
         None => Err(Failure::failed(format!(
-            "{input}: cannot detect the kind of the records ({})",
+            "{}: cannot detect the kind of the records ({})",
+            input.shown(),
             problem.unwrap_or_else(|| "all lines are empty".to_owned())
         ))
-        .hint("logs have a message, requests a method and a path; choose one: --kind logs or --kind requests")),
+        .hint(hint.unwrap_or_else(|| {
+            "logs have a message, requests a method and a path, metrics an endpoint and a \
+             window_start, users an email; or choose one: --kind logs|requests|metrics|users"
+                .to_owned()
+        }))),
     }
 }
 
 /// Returns the field names of a line; only the first ones of a long line.
-fn field_names(bytes: &[u8]) -> Result<Vec<String>, LineError> {
+fn field_names(bytes: &[u8], format: Format) -> Result<Vec<String>, LineError> {
     const FIRST: usize = 100;
     let text = utf8(bytes)?;
     if text.len() <= LARGE {
-        return Ok(object(text)?.into_keys().collect());
+        return Ok(object(text, format)?.into_keys().collect());
     }
     let mut names = Vec::new();
     line_size::fields(text, |name, _| {
@@ -344,11 +412,20 @@ fn field_names(bytes: &[u8]) -> Result<Vec<String>, LineError> {
     Ok(names)
 }
 
-fn kind_of(names: &[String]) -> Option<Kind> {
-    let has = |field| names.iter().any(|name| name == field);
-    match (has("method") && has("path"), has("message")) {
-        (true, false) => Some(Kind::Requests),
-        (false, true) => Some(Kind::Logs),
+/// Detects the kind by fields that only records of this kind have.
+fn kind_of(names: &[String]) -> Option<ImportKind> {
+    let has = |field: &&str| names.iter().any(|name| name == field);
+    let mut kinds = [
+        (ImportKind::Logs, ["message"].as_slice()),
+        (ImportKind::Requests, &["method", "path"]),
+        (ImportKind::Metrics, &["endpoint", "window_start"]),
+        (ImportKind::Users, &["email"]),
+    ]
+    .into_iter()
+    .filter(|(_, fields)| fields.iter().all(has))
+    .map(|(kind, _)| kind);
+    match (kinds.next(), kinds.next()) {
+        (Some(kind), None) => Some(kind),
         _ => None,
     }
 }
@@ -356,11 +433,15 @@ fn kind_of(names: &[String]) -> Option<Kind> {
 #[cfg(test)]
 mod tests {
     use super::{field_names, kind_of};
-    use crate::args::Kind;
+    use crate::args::{Format, ImportKind};
 
     #[test]
     fn field_names_of_invalid_line_names_problem() {
-        let problem = |bytes: &[u8]| field_names(bytes).expect_err("not an object").into_text();
+        let problem = |bytes: &[u8]| {
+            field_names(bytes, Format::Jsonl)
+                .expect_err("not an object")
+                .into_text()
+        };
         insta::assert_snapshot!(
             [
                 problem(b"{\"message\": \"a\xffb\", \"level\": \"info\"}"),
@@ -384,18 +465,27 @@ is not JSON: expected value at column 1
 
     #[test]
     fn kind_of_detects_kind_by_field_names() {
-        let kind = |text: &str| kind_of(&field_names(text.as_bytes()).expect("an object"));
+        let kind =
+            |text: &str| kind_of(&field_names(text.as_bytes(), Format::Jsonl).expect("an object"));
         assert_eq!(
             kind(r#"{"message": "m", "level": "info"}"#),
-            Some(Kind::Logs)
+            Some(ImportKind::Logs)
         );
         assert_eq!(
             kind(r#"{"method": "GET", "path": "/"}"#),
-            Some(Kind::Requests)
+            Some(ImportKind::Requests)
         );
         assert_eq!(
             kind(r#"{"method": "GET", "path": "/", "message": "m"}"#),
             None
+        );
+        assert_eq!(
+            kind(r#"{"endpoint": "GET /", "window_start": "2026-01-01T00:00:00Z"}"#),
+            Some(ImportKind::Metrics)
+        );
+        assert_eq!(
+            kind(r#"{"email": "ada@example.com"}"#),
+            Some(ImportKind::Users)
         );
         assert_eq!(kind(r#"{"text": "m"}"#), None);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Input;
 use super::reader::Rejected;
-use crate::failure::Failure;
+use crate::failure::{Failure, io_hint};
 
 /// Writes rejected lines, byte for byte, so that they can be corrected and imported.
 #[derive(Debug)]
@@ -99,8 +99,12 @@ fn check_folder(path: &Path) -> Result<(), Failure> {
 }
 
 fn write_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!(
+    let failure = Failure::failed(format!(
         "--rejects: cannot write {}: {error}",
         path.display()
-    ))
+    ));
+    match io_hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }

@@ -3,19 +3,24 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lookback::{Model as _, User};
 use serde_json::json;
 
 use super::checkpoint::Checkpoint;
+use super::encoding;
+use super::reader::Rejected;
 use super::{ImportEnd, Input};
 use crate::args::ImportArgs;
 use crate::failure::Failure;
-use crate::output::{self, grouped};
+use crate::output::{self, counted, grouped};
 
 /// The counts of this run of an import.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) stored: u64,
     pub(crate) rejected: u64,
+    /// Records whose ids were not kept.
+    pub(crate) renumbered: u64,
 }
 
 /// The report at the end of an import.
@@ -62,19 +67,38 @@ impl Report<'_> {
                 ));
                 Ok(())
             }
-            Ok(ImportEnd::Stopped(bad)) => Err(Failure::failed(format!(
-                "{}, line {}: {}",
-                self.input.shown(),
-                grouped(bad.line.number),
-                bad.problem
-            ))
-            .hint(format!(
-                "{total}; {resume}, after correcting the line or with --on-error skip"
-            ))),
+            Ok(ImportEnd::Stopped(bad)) => Err(self.stopped(&bad, &total)),
             Ok(ImportEnd::Interrupted) => {
                 Err(Failure::interrupted("interrupted").hint(format!("{total}; {resume}")))
             }
             Err(failure) => Err(failure.and_hint(&format!("{total}; {resume}"))),
+        }
+    }
+
+    /// The failure of an import that stopped at a line.
+    fn stopped(&self, bad: &Rejected, total: &str) -> Failure {
+        let (input, unit, resume) = (self.input, self.input.unit(), self.resume());
+        let failure = Failure::failed(format!(
+            "{}, {unit} {}: {}",
+            input.shown(),
+            grouped(bad.line.number),
+            bad.problem
+        ));
+        let is_first = self.checkpoint.lines() == 0;
+        let hint = bad
+            .is_not_json
+            .then(|| encoding::hint_on_text(&bad.line.bytes, input.shown(), input.is_stdin()))
+            .flatten();
+        match hint.filter(|_| is_first) {
+            Some(hint) => failure.hint(format!("{total}; {hint}")),
+            None => failure.hint(format!(
+                "{total}; {resume}, after correcting the {unit} or with --on-error skip{}",
+                if bad.is_taken_id {
+                    ", or without --keep-ids to assign new ids"
+                } else {
+                    ""
+                }
+            )),
         }
     }
 
@@ -90,14 +114,20 @@ impl Report<'_> {
     }
 
     fn total(&self) -> String {
+        let unit = self.input.unit();
         match self.checkpoint.lines() {
             0 => "nothing is stored".to_owned(),
-            lines => format!(
-                "lines 1 to {} are processed: {} records stored, {} lines rejected",
-                grouped(lines),
-                grouped(self.checkpoint.stored()),
-                grouped(self.checkpoint.rejected())
-            ),
+            lines => {
+                let read = match lines {
+                    1 => format!("{unit} 1 is"),
+                    lines => format!("{unit}s 1 to {} are", grouped(lines)),
+                };
+                format!(
+                    "{read} processed: {} stored, {} rejected",
+                    counted(self.checkpoint.stored(), "record"),
+                    counted(self.checkpoint.rejected(), unit)
+                )
+            }
         }
     }
 
@@ -120,13 +150,24 @@ impl Report<'_> {
         )]
         let rate = (self.summary.stored as f64 / seconds.max(0.001)) as u64;
         output::note(&format!(
-            "{}: {} records into {} in {seconds:.1} s ({} records/s){}",
+            "{}: {} into {} in {seconds:.1} s ({} records/s){}",
             self.input.shown(),
-            grouped(self.summary.stored),
+            counted(self.summary.stored, "record"),
             self.checkpoint.target(),
             grouped(rate),
             self.rejected()
         ));
+        if self.summary.renumbered > 0 {
+            output::note(&format!(
+                "{} got new ids: --keep-ids keeps those of the input",
+                counted(self.summary.renumbered, "record")
+            ));
+        }
+        if self.checkpoint.target() == User::TABLE.name() && self.summary.stored > 0 {
+            output::note(
+                "users without a password_hash in the input have no password: exports contain none",
+            );
+        }
     }
 
     fn rejected(&self) -> String {
@@ -135,8 +176,8 @@ impl Report<'_> {
         }
         let written = |path: &Path| format!(", written to {}", path.display());
         format!(
-            "; {} lines rejected{}",
-            grouped(self.summary.rejected),
+            "; {} rejected{}",
+            counted(self.summary.rejected, self.input.unit()),
             self.args
                 .rejects
                 .as_deref()

@@ -1,11 +1,12 @@
 //! Stores a batch of imported records.
 
+use lookback::query::Imported;
 use lookback::{Model, QueryBuilder};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
 use super::input::Input;
-use super::reader::{Batch, Outcome, Rejected};
+use super::reader::{Batch, Outcome, Rejected, SourceLine};
 use super::rejects::Rejects;
 use crate::args::OnError;
 use crate::failure::Failure;
@@ -30,6 +31,8 @@ fn overtaken(input: &Input) -> Failure {
 #[derive(Debug)]
 pub(crate) struct StoredBatch {
     pub(crate) records: u64,
+    /// How many of them had an id that was not kept.
+    pub(crate) renumbered: u64,
     pub(crate) rejected: Vec<Rejected>,
     /// Its end in the input.
     pub(crate) position: u64,
@@ -49,8 +52,9 @@ pub(crate) async fn store<M: Model>(
     input: &Input,
 ) -> Result<StoredBatch, Failure> {
     let Batch {
-        records,
-        lines,
+        mut records,
+        mut lines,
+        renumbered,
         mut rejected,
         mut end,
         mut outcome,
@@ -64,6 +68,19 @@ pub(crate) async fn store<M: Model>(
         Ok(true) => return Err(overtaken(input)),
         Err(error) if is_lock_timeout(&error) => return Err(busy(input)),
         Err(error) => return Err(error.into()),
+    }
+    if let Some(taken) = remove_taken_ids::<M>(&mut transaction, &mut records, &mut lines).await? {
+        match on_error {
+            OnError::Skip => rejected.extend(taken.rejected),
+            OnError::Stop => {
+                records.truncate(taken.first);
+                lines.truncate(taken.first);
+                if let Some(bad) = taken.into_first() {
+                    end = bad.line.before.clone();
+                    outcome = Outcome::Stopped(bad);
+                }
+            }
+        }
     }
     let inserted = insert_records::<M>(&mut transaction, &records, on_error).await?;
     for (row, error) in inserted.rejected {
@@ -106,10 +123,82 @@ pub(crate) async fn store<M: Model>(
     }
     Ok(StoredBatch {
         records: inserted.stored,
+        renumbered: renumbered.min(inserted.stored),
         rejected,
         position: end.position,
         outcome,
     })
+}
+
+/// The lines of a batch whose ids other records have.
+struct TakenIds {
+    /// The index of the first one among the records.
+    first: usize,
+    rejected: Vec<Rejected>,
+}
+
+impl TakenIds {
+    /// The first line; its problem names the others.
+    fn into_first(self) -> Option<Rejected> {
+        const MAX_NAMED: usize = 10;
+        let more = self.rejected.len().saturating_sub(1 + MAX_NAMED);
+        let mut taken = self.rejected.into_iter();
+        let mut first = taken.next()?;
+        let ids: Vec<String> = taken
+            .take(MAX_NAMED)
+            .filter_map(|other| Some(other.problem.split(' ').nth(1)?.to_owned()))
+            .collect();
+        if !ids.is_empty() {
+            let verb = if ids.len() == 1 { "is" } else { "are" };
+            let ids = ids.join(", ");
+            first.problem.push_str(&format!("; so {verb} {ids}"));
+        }
+        if more > 0 {
+            first.problem.push_str(&format!(" and {more} more"));
+        }
+        Some(first)
+    }
+}
+
+/// Removes the records whose ids other records have; `None` if there are none.
+async fn remove_taken_ids<M: Model>(
+    transaction: &mut Transaction<'_, Postgres>,
+    records: &mut Vec<Imported<M::New>>,
+    lines: &mut Vec<SourceLine>,
+) -> Result<Option<TakenIds>, lookback::Error> {
+    let ids: Vec<i64> = records.iter().filter_map(|record| record.id).collect();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let taken = QueryBuilder::<M>::new()
+        .existing_ids(&mut *transaction, &ids)
+        .await?;
+    let is_taken =
+        |record: &Imported<M::New>| record.id.filter(|id| taken.binary_search(id).is_ok());
+    let Some(first) = records.iter().position(|record| is_taken(record).is_some()) else {
+        return Ok(None);
+    };
+    let mut rejected = Vec::new();
+    let (mut free, mut free_lines) = (Vec::new(), Vec::new());
+    for (record, line) in std::mem::take(records)
+        .into_iter()
+        .zip(std::mem::take(lines))
+    {
+        match is_taken(&record) {
+            Some(id) => rejected.push(Rejected {
+                line,
+                problem: format!("id: {id} is the id of another record"),
+                is_not_json: false,
+                is_taken_id: true,
+            }),
+            None => {
+                free.push(record);
+                free_lines.push(line);
+            }
+        }
+    }
+    (*records, *lines) = (free, free_lines);
+    Ok(Some(TakenIds { first, rejected }))
 }
 
 /// The progress of inserting a batch.
@@ -135,7 +224,7 @@ const MAX_SINGLE_INSERTS: usize = 64;
 /// times, for any number of rejections.
 async fn insert_records<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
-    records: &[M::New],
+    records: &[Imported<M::New>],
     on_error: OnError,
 ) -> Result<InsertResult, lookback::Error> {
     let mut inserted = InsertResult::default();
@@ -188,7 +277,7 @@ impl InsertResult {
         &mut self,
         transaction: &mut Transaction<'_, Postgres>,
         from: usize,
-        records: &[M::New],
+        records: &[Imported<M::New>],
         on_error: OnError,
     ) -> Result<bool, lookback::Error> {
         let before = self.rejected.len();
@@ -219,11 +308,11 @@ enum SendOutcome {
 /// Sends records in a savepoint of the transaction: either all or none are stored.
 async fn send<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
-    records: &[M::New],
+    records: &[Imported<M::New>],
 ) -> Result<SendOutcome, lookback::Error> {
     let mut savepoint = transaction.begin().await?;
     let sent = QueryBuilder::<M>::new()
-        .create_many(&mut savepoint, records)
+        .import_many(&mut savepoint, records)
         .await;
     let error = match sent {
         Ok(stored) => {
@@ -245,11 +334,11 @@ async fn send<M: Model>(
 /// Sends one record, and returns the error if it is rejected.
 async fn send_one<M: Model>(
     transaction: &mut Transaction<'_, Postgres>,
-    record: &M::New,
+    record: &Imported<M::New>,
 ) -> Result<Option<lookback::Error>, lookback::Error> {
     let mut savepoint = transaction.begin().await?;
     let sent = QueryBuilder::<M>::new()
-        .create(&mut savepoint, record.clone())
+        .import_many(&mut savepoint, std::slice::from_ref(record))
         .await;
     match sent {
         Ok(_) => {

@@ -59,12 +59,12 @@ $ lookback import bad.jsonl --kind logs --on-error skip --rejects rejects.jsonl
 ! warning: line 9: source: must be a string, not the number 7; level: is required, not null; message: is required; mesage: is not a field of logs; did you mean message?
 ! warning: line 10: created_at: `yesterday` is not a time with its zone, such as 2026-01-31T08:30:00Z
 ! warning: line 11: created_at: `2026-01-01 00:00:00` has no time zone; write 2026-01-01 00:00:00Z for UTC, or an offset such as +01:00
-! warning: line 12: embedding: is filled in by Lookback and cannot be set; id: is filled in by Lookback and cannot be set
+! warning: line 12: embedding: is filled in by Lookback and cannot be set
 ! warning: line 13: is not JSON: unexpected end of hex escape at column 52
 ! warning: line 14: message: is not valid UTF-8 (byte 0xff at column 47)
 ! warning: line 15: message: is 83886080 bytes long, over the limit of 1048576
 ! warning: line 16: is not JSON: recursion limit exceeded at column 128
-! bad.jsonl: 1 records into logs in [time] ([rate] records/s); 16 lines rejected, written to rejects.jsonl
+! bad.jsonl: 1 record into logs in [time] ([rate] records/s); 16 lines rejected, written to rejects.jsonl
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
     // All but the valid line, byte for byte.
@@ -175,13 +175,13 @@ async fn record_rejected_by_the_database_does_not_fail_its_batch() {
     transcript!(lookback.run(&["import", "logs.jsonl"]), @r#"
 $ lookback import logs.jsonl
 ! error: logs.jsonl, line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
-! hint: lines 1 to 1 are processed: 1 records stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
+! hint: line 1 is processed: 1 record stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
 [exit code 1]
 "#);
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
     transcript!(lookback.run(&["import", "logs.jsonl", "--resume", "--on-error", "skip", "--rejects", "r"]), @r#"
 $ lookback import logs.jsonl --resume --on-error skip --rejects r
-! resuming after line 1: 1 records are stored
+! resuming after line 1: 1 record is stored
 ! warning: line 2: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! warning: line 4: logs: new row for relation "logs_[partition]" violates check constraint "no_secrets"
 ! logs.jsonl: 2 records into logs in [time] ([rate] records/s); 2 lines rejected, written to r
@@ -258,7 +258,7 @@ async fn line_that_stops_an_import_is_written_to_rejects() {
 async fn import_after_one_that_stored_nothing_starts_fresh() {
     let lookback = Lookback::new().await;
     let call = ["import", "logs.jsonl", "--kind", "logs"];
-    lookback.write("logs.jsonl", "plain text\n");
+    lookback.write("logs.jsonl", "{\"message\": \n");
     let first = lookback.run(&call).failed(1);
     assert!(first.err.contains("the same command"), "{}", first.err);
     assert_eq!(lookback.run(&call).failed(1).err, first.err);
@@ -285,7 +285,7 @@ async fn incomplete_last_line_is_left_for_a_resume() {
     transcript!(lookback.run(&[&call[..], &["--json"]].concat()), @r#"
 $ lookback import logs.jsonl --on-error skip --rejects r --resume --json
 {"data":{"finished":false,"lines":1,"rejected":0,"rejected_in_all":0,"stored":1,"stored_in_all":1}}
-! logs.jsonl: 1 records into logs in [time] ([rate] records/s)
+! logs.jsonl: 1 record into logs in [time] ([rate] records/s)
 ! warning: logs.jsonl: the last line is incomplete: it was left for a later --resume
 "#);
     assert_eq!(
@@ -296,7 +296,7 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume --json
     );
     transcript!(lookback.run(&call), @"
 $ lookback import logs.jsonl --on-error skip --rejects r --resume
-! resuming after line 1: 1 records are stored
+! resuming after line 1: 1 record is stored
 ! logs.jsonl: 0 records into logs in [time] ([rate] records/s)
 ! warning: logs.jsonl: the last line is incomplete: it was left for a later --resume
 ");
@@ -306,7 +306,7 @@ $ lookback import logs.jsonl --on-error skip --rejects r --resume
     );
     transcript!(lookback.run(&call), @"
 $ lookback import logs.jsonl --on-error skip --rejects r --resume
-! resuming after line 1: 1 records are stored
+! resuming after line 1: 1 record is stored
 ! logs.jsonl: 2 records into logs in [time] ([rate] records/s)
 ");
     assert_eq!(

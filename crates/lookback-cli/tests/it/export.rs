@@ -447,10 +447,11 @@ async fn full_disk_is_an_error_that_names_the_file() {
     use std::os::unix::fs::FileTypeExt as _;
     let lookback = three_logs().await;
     transcript!(lookback.run(&["logs", "export", "--out", "/dev/full", "--format", "csv"]), @"
-    $ lookback logs export --out /dev/full --format csv
-    ! error: cannot write /dev/full: No space left on device (os error 28)
-    [exit code 1]
-    ");
+$ lookback logs export --out /dev/full --format csv
+! error: cannot write /dev/full: No space left on device (os error 28)
+! hint: free some space there, or write to another disk
+[exit code 1]
+");
     // A device is written to, never replaced.
     let device = std::fs::metadata("/dev/full").unwrap();
     assert!(device.file_type().is_char_device());
@@ -463,6 +464,7 @@ async fn full_disk_is_an_error_that_names_the_file() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(output.stderr).unwrap(),
-        "error: cannot write standard output: No space left on device (os error 28)\n"
+        "error: cannot write standard output: No space left on device (os error 28)\n\
+         hint: free some space there, or write to another disk\n"
     );
 }

@@ -127,15 +127,15 @@ async fn import_detects_kind_or_requires_it() {
     transcript!(lookback.run_with(&["import", "-"], b"{\"text\": \"hello\"}\n"), @"
 $ lookback import -
 ! error: standard input: cannot detect the kind of the records (line 1 has the fields text)
-! hint: logs have a message, requests a method and a path; choose one: --kind logs or --kind requests
+! hint: logs have a message, requests a method and a path, metrics an endpoint and a window_start, users an email; or choose one: --kind logs|requests|metrics|users
 [exit code 1]
 ");
-    transcript!(lookback.run_with(&["import", "-"], b"hello\n"), @"
+    transcript!(lookback.run_with(&["import", "-"], b"hello\n"), @r#"
 $ lookback import -
 ! error: standard input: cannot detect the kind of the records (line 1: is not JSON: expected value at column 1)
-! hint: logs have a message, requests a method and a path; choose one: --kind logs or --kind requests
+! hint: this seems to be plain text; as JSON lines: jq -cR '{source: "app", level: "info", message: .}' | lookback import - --name NAME
 [exit code 1]
-");
+"#);
     transcript!(lookback.run_with(&["import", "-", "--kind", "requests"], b"{\"message\": \"m\"}\n"), @"
 $ lookback import - --kind requests
 ! error: standard input, line 1: method: is required; path: is required; timestamp: is required; version: is required; stage: is required; message: is not a field of request_snapshots, which has method, path, query, body, headers, user_id, timestamp, version, stage, status_code, response_body, response_headers, duration, geo_country, geo_region, geo_city, geo_lat, geo_lon, geo_source, trace_id, created_at
@@ -161,7 +161,7 @@ async fn named_standard_input_can_be_resumed() {
     lookback.run_with(&call, half.as_bytes()).succeeded();
     transcript!(lookback.run_with(&call, LOGS.as_bytes()), @"
 $ lookback import - --name shop --batch 50
-! error: standard input has grown since it was imported: its first 200 lines are stored (200 records)
+! error: standard input has grown since it was imported: it is stored up to line 200 (200 records)
 ! hint: to import the new lines: --resume; to import all of it again: --restart
 [exit code 1]
 ");
@@ -194,7 +194,7 @@ async fn grown_or_changed_file_is_detected() {
     lookback.write("app.jsonl", lines[..150].join("\n"));
     transcript!(lookback.run(&["import", "app.jsonl"]), @"
 $ lookback import app.jsonl
-! error: app.jsonl has grown since it was imported: its first 100 lines are stored (100 records)
+! error: app.jsonl has grown since it was imported: it is stored up to line 100 (100 records)
 ! hint: to import the new lines: --resume; to import all of it again: --restart
 [exit code 1]
 ");
@@ -250,7 +250,7 @@ async fn import_without_tables_hints_at_migrations() {
     lookback.write("logs.jsonl", LOGS);
     transcript!(lookback.run(&["import", "logs.jsonl"]), @"
 $ lookback import logs.jsonl
-! error: the database has no table settings
+! error: the database has no table imports
 ! hint: apply the migrations: lookback db migrate
 [exit code 1]
 ");
@@ -488,9 +488,9 @@ async fn content_that_was_imported_under_another_name_is_recognised() {
     lookback.write("copy.log", lines(0..5) + &lines(7..9));
     let ran = lookback.run(&["import", "copy.log"]).failed(1);
     assert!(
-        ran.err.contains(
-            "the first 5 lines of copy.log are stored (5 records): they were imported as "
-        ) && ran.err.contains("--resume"),
+        ran.err
+            .contains("copy.log up to line 5 is stored already (5 records): it was imported as ")
+            && ran.err.contains("--resume"),
         "{ran:#?}"
     );
     let json = lookback

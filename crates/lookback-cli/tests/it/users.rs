@@ -37,6 +37,15 @@ $ lookback users create   --role admin
 ! error: email: must not be blank
 [exit code 1]
 ");
+    for email in ["ada", "@example.com", "ada@", "ada@exa mple.com"] {
+        let ran = create(email, "correct horse").failed(1);
+        assert_eq!(
+            ran.err,
+            "error: email: must be an e-mail address, with text on both sides of an @: \
+             ada@example.com\n",
+            "{email}"
+        );
+    }
     let pool = &lookback.db.as_ref().unwrap().pool;
     let user = User::records()
         .with_hidden(User::password_hash())
@@ -69,4 +78,36 @@ $ lookback users list --order-by password_hash
 ! error: password_hash: is not a field of users, which has id, email, role, created_at, updated_at, deleted_at
 [exit code 2]
 ");
+}
+
+#[tokio::test]
+async fn imported_users_have_a_hash_or_no_password() {
+    let lookback = Lookback::new().await;
+    let hash = password::hash("correct horse").unwrap();
+    lookback.write(
+        "users.jsonl",
+        format!(
+            "{{\"email\": \"ada@example.com\", \"role\": \"admin\", \"password_hash\": \"{hash}\"}}\n\
+             {{\"email\": \"bob@example.com\"}}\n\
+             {{\"email\": \"eve@example.com\", \"password_hash\": \"plain text\"}}\n\
+             {{\"email\": \"carl\"}}\n"
+        ),
+    );
+    transcript!(lookback.run(&["import", "users.jsonl", "--on-error", "skip"]), @"");
+    let pool = &lookback.db.as_ref().unwrap().pool;
+    for (id, matches) in [(1, true), (2, false)] {
+        let user = User::records()
+            .with_hidden(User::password_hash())
+            .get(pool, id)
+            .await
+            .unwrap();
+        let hash = user.password_hash.into_inner().unwrap();
+        for (tried, right) in [("correct horse", matches), ("", false), ("!", false)] {
+            assert_eq!(
+                password::verify(tried, &hash).unwrap(),
+                right,
+                "{id} {tried}"
+            );
+        }
+    }
 }

@@ -6,11 +6,11 @@
 use futures_util::TryStreamExt as _;
 use indicatif::ProgressBar;
 use lookback::Model;
-use lookback::table::ColumnDef;
+use lookback::table::{ColumnDef, ColumnRole, Table};
 use lookback::value::JsonMap;
 
 use super::{TableRow, apply_deleted, check_fields, filter_query, query_failure, usage};
-use crate::args::{ExportArgs, Format};
+use crate::args::{Deleted, ExportArgs, Format};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
@@ -54,10 +54,7 @@ pub(super) async fn run<M: Model + TableRow>(
     let table = M::TABLE;
     check_fields(&args.fields)?;
     let names: Vec<String> = if args.fields.is_empty() {
-        table
-            .visible()
-            .map(|column| column.name().to_owned())
-            .collect()
+        default_fields(table, args.deleted)
     } else {
         args.fields.clone()
     };
@@ -125,6 +122,15 @@ pub(super) async fn run<M: Model + TableRow>(
         None => format!("{} {noun}", grouped(count)),
     });
     Ok(())
+}
+
+/// The fields of records: all that are visible, and when a record was deleted if it may be.
+fn default_fields(table: &Table, deleted: Deleted) -> Vec<String> {
+    let is_deletion = |column: &&ColumnDef| column.role() == ColumnRole::DeletedAt;
+    let deletion = table.columns().iter().filter(is_deletion);
+    let deletion = deletion.filter(|_| deleted != Deleted::Without);
+    let columns = table.visible().chain(deletion);
+    columns.map(|column| column.name().to_owned()).collect()
 }
 
 /// Returns the given format, or the format for the file's extension.

@@ -2,46 +2,59 @@
 
 use std::borrow::Cow;
 
-use csv::{Terminator, Writer, WriterBuilder};
 use lookback::Json;
-use lookback::value::JsonMap;
+use lookback::value::{ColumnType, JsonMap};
 
 use super::{Encoder, ExportColumn};
 use crate::failure::Failure;
 use crate::output;
 
 pub(super) struct CsvEncoder {
-    columns: Vec<String>,
+    columns: Vec<CsvColumn>,
     for_spreadsheets: bool,
     terminal: bool,
     has_header: bool,
 }
 
+struct CsvColumn {
+    name: String,
+    /// Whether a text in it is a JSON string, which JSON puts in quotes.
+    is_json: bool,
+}
+
 impl CsvEncoder {
     pub(super) fn new(columns: &[ExportColumn], for_spreadsheets: bool, terminal: bool) -> Self {
+        let columns = columns.iter().map(|column| CsvColumn {
+            name: column.name.clone(),
+            is_json: column
+                .def
+                .is_some_and(|def| matches!(def.column_type(), ColumnType::Jsonb)),
+        });
         Self {
-            columns: columns.iter().map(|column| column.name.clone()).collect(),
+            columns: columns.collect(),
             for_spreadsheets,
             terminal,
             has_header: false,
         }
     }
 
-    fn write_header(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn write_header(&mut self, out: &mut Vec<u8>) {
         if !self.has_header {
             self.has_header = true;
-            let mut writer = writer(out);
-            writer.write_record(&self.columns).map_err(write_failure)?;
-            writer.flush()?;
+            let is_alone = self.columns.len() == 1;
+            push_row(
+                self.columns.iter().map(|column| Some(column.name.as_str())),
+                is_alone,
+                out,
+            );
         }
-        Ok(())
     }
 
-    /// Converts a value to text: empty for NULL, JSON for a JSON value.
-    fn cell<'v>(&self, value: Option<&'v Json>) -> Cow<'v, str> {
+    /// Converts a value to text: JSON for a JSON value; `None` for NULL.
+    fn cell<'v>(&self, column: &CsvColumn, value: Option<&'v Json>) -> Option<Cow<'v, str>> {
         let text: Cow<'v, str> = match value {
-            None | Some(Json::Null) => "".into(),
-            Some(Json::String(text)) => {
+            None | Some(Json::Null) => return None,
+            Some(Json::String(text)) if !column.is_json => {
                 if self.for_spreadsheets && is_formula(text) {
                     format!("'{text}").into()
                 } else {
@@ -50,47 +63,57 @@ impl CsvEncoder {
             }
             Some(other) => other.to_string().into(),
         };
-        if self.terminal {
+        Some(if self.terminal {
             output::printable(&text).into()
         } else {
             text
-        }
+        })
     }
 }
 
 impl Encoder for CsvEncoder {
     fn row(&mut self, row: &JsonMap, out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.write_header(out)?;
-        let mut writer = writer(out);
-        for name in &self.columns {
-            let cell = self.cell(row.get(name.as_str()));
-            writer.write_field(cell.as_bytes()).map_err(write_failure)?;
-        }
-        writer.write_record(None::<&[u8]>).map_err(write_failure)?;
-        Ok(writer.flush()?)
+        self.write_header(out);
+        let cells: Vec<Option<Cow<'_, str>>> = self
+            .columns
+            .iter()
+            .map(|column| self.cell(column, row.get(column.name.as_str())))
+            .collect();
+        let cells = cells.iter().map(Option::as_deref);
+        push_row(cells, self.columns.len() == 1, out);
+        Ok(())
     }
 
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
-        self.write_header(out)
+        self.write_header(out);
+        Ok(())
     }
 }
 
-fn writer(out: &mut Vec<u8>) -> Writer<&mut Vec<u8>> {
-    WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .buffer_capacity(4 * 1024)
-        .from_writer(out)
+/// Appends a row. NULL is an empty field, and the empty text is one in quotes.
+///
+/// A NULL in a row of one field has quotes, too: many readers skip an empty line.
+fn push_row<'c>(cells: impl Iterator<Item = Option<&'c str>>, is_alone: bool, out: &mut Vec<u8>) {
+    for (place, cell) in cells.enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        match cell {
+            None if is_alone => out.extend_from_slice(b"\"\""),
+            None => {}
+            Some(text) if text.is_empty() || text.contains(['"', ',', '\r', '\n']) => {
+                out.push(b'"');
+                out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
+                out.push(b'"');
+            }
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+        }
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Whether spreadsheets would parse a text as a formula (OWASP, "CSV
 /// Injection").
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
-}
-
-fn write_failure(error: csv::Error) -> Failure {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error.into(),
-        other => Failure::failed(format!("cannot write the CSV: {other:?}")),
-    }
 }

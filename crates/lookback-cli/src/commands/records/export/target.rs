@@ -9,7 +9,7 @@ use tempfile::TempPath;
 use tokio::sync::mpsc;
 
 use super::temp_files;
-use crate::failure::Failure;
+use crate::failure::{Failure, io_hint};
 
 /// The size of a chunk for the thread, and the number of queued chunks.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -246,7 +246,11 @@ fn already_exists(path: &Path) -> Failure {
 }
 
 fn write_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::failed(format!("cannot write {}: {error}", path.display()))
+    let failure = Failure::failed(format!("cannot write {}: {error}", path.display()));
+    match io_hint(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Waits for Ctrl-C or SIGTERM.

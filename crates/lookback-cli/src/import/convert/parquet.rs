@@ -1,0 +1,180 @@
+//! Rows of Apache Parquet.
+
+use std::fs::File;
+use std::io;
+use std::sync::mpsc;
+
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use lookback::Json;
+use lookback::value::ColumnValue as _;
+use parquet::basic::{LogicalType, TimeUnit};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::{Field, Row};
+
+use super::{Rows, push_string};
+
+/// The number of lines that are read ahead.
+const MAX_LINES_AHEAD: usize = 64;
+
+/// Reads rows. The file is decoded in a thread of its own.
+pub(in crate::import) struct ParquetRows {
+    lines: mpsc::Receiver<io::Result<Vec<u8>>>,
+}
+
+impl ParquetRows {
+    pub(in crate::import) fn new(file: File) -> io::Result<Self> {
+        let reader = SerializedFileReader::new(file).map_err(invalid)?;
+        let schema = reader.metadata().file_metadata().schema_descr();
+        let nanoseconds: Vec<String> = schema
+            .columns()
+            .iter()
+            .filter(|column| {
+                matches!(
+                    column.logical_type_ref(),
+                    Some(LogicalType::Timestamp(of)) if of.unit == TimeUnit::NANOS
+                )
+            })
+            .map(|column| column.name().to_owned())
+            .collect();
+        let (sender, lines) = mpsc::sync_channel(MAX_LINES_AHEAD);
+        std::thread::Builder::new()
+            .name("parquet".to_owned())
+            .spawn(move || {
+                let rows = match reader.get_row_iter(None) {
+                    Ok(rows) => rows,
+                    Err(error) => {
+                        let _ = sender.send(Err(invalid(error)));
+                        return;
+                    }
+                };
+                for row in rows {
+                    let line = row
+                        .map_err(invalid)
+                        .and_then(|row| line(&row, &nanoseconds));
+                    let is_last = line.is_err();
+                    // The receiver is dropped when the import ends early.
+                    if sender.send(line).is_err() || is_last {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self { lines })
+    }
+}
+
+impl Rows for ParquetRows {
+    fn next_line(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+        match self.lines.recv() {
+            Ok(line) => {
+                out.extend_from_slice(&line?);
+                Ok(true)
+            }
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+fn line(row: &Row, nanoseconds: &[String]) -> io::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(256);
+    let mut separator = b'{';
+    for (name, field) in row.get_column_iter() {
+        out.push(separator);
+        separator = b',';
+        push_string(&mut out, name.as_bytes());
+        out.push(b':');
+        match field {
+            Field::Long(time) if nanoseconds.contains(name) => {
+                push_time(&mut out, DateTime::from_timestamp_nanos(*time));
+            }
+            field => push_field(&mut out, name, field)?,
+        }
+    }
+    if separator == b'{' {
+        out.push(b'{');
+    }
+    out.extend_from_slice(b"}\n");
+    Ok(out)
+}
+
+fn push_field(out: &mut Vec<u8>, name: &str, field: &Field) -> io::Result<()> {
+    let number: &dyn std::fmt::Display = match field {
+        Field::Null => &"null",
+        Field::Bool(value) => value,
+        Field::Byte(value) => value,
+        Field::Short(value) => value,
+        Field::Int(value) => value,
+        Field::Long(value) => value,
+        Field::UByte(value) => value,
+        Field::UShort(value) => value,
+        Field::UInt(value) => value,
+        Field::ULong(value) => value,
+        Field::Float(value) if value.is_finite() => value,
+        Field::Double(value) if value.is_finite() => value,
+        // The column reports that it must be finite.
+        Field::Float(value) => {
+            push_string(out, value.to_string().as_bytes());
+            return Ok(());
+        }
+        Field::Double(value) => {
+            push_string(out, value.to_string().as_bytes());
+            return Ok(());
+        }
+        Field::Str(text) => {
+            push_string(out, text.as_bytes());
+            return Ok(());
+        }
+        Field::Bytes(bytes) => {
+            let text = base64::prelude::BASE64_STANDARD.encode(bytes.data());
+            push_string(out, text.as_bytes());
+            return Ok(());
+        }
+        Field::TimestampMicros(i64::MAX) => {
+            push_time(out, DateTime::<Utc>::MAX_UTC);
+            return Ok(());
+        }
+        Field::TimestampMicros(time) if *time == -i64::MAX => {
+            push_time(out, DateTime::<Utc>::MIN_UTC);
+            return Ok(());
+        }
+        Field::TimestampMicros(time) => match DateTime::from_timestamp_micros(*time) {
+            Some(time) => {
+                push_time(out, time);
+                return Ok(());
+            }
+            // The column reports that it expects a time.
+            None => time,
+        },
+        Field::TimestampMillis(time) => match DateTime::from_timestamp_millis(*time) {
+            Some(time) => {
+                push_time(out, time);
+                return Ok(());
+            }
+            None => time,
+        },
+        _ => {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!(
+                    "the column {name} has a type that import does not read: expected text, \
+                     numbers, times, bytes, or JSON as text"
+                ),
+            ));
+        }
+    };
+    out.extend_from_slice(number.to_string().as_bytes());
+    Ok(())
+}
+
+/// Appends a time in the form of the JSON of records.
+fn push_time(out: &mut Vec<u8>, time: DateTime<Utc>) {
+    let text = Json::from(DateTime::<Utc>::text_of(&time.to_value()));
+    out.extend_from_slice(text.to_string().as_bytes());
+}
+
+fn invalid(error: parquet::errors::ParquetError) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("is not a valid Parquet file: {error}"),
+    )
+}
