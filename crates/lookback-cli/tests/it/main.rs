@@ -10,6 +10,7 @@ mod completions;
 mod config;
 mod export;
 mod generate;
+mod guide;
 mod import;
 mod input;
 mod kill;

@@ -1,0 +1,330 @@
+//! The commands of the README and of the guide do what the pages say: each block of them runs.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::support::Lookback;
+
+/// Pages with blocks of commands, each with the number of its blocks that a test here runs.
+const PAGES: [(&str, usize); 5] = [
+    ("README.md", 1),
+    ("docs/guide/export.md", 2),
+    ("docs/guide/import.md", 3),
+    ("docs/guide/search.md", 2),
+    ("docs/guide/storage.md", 1),
+];
+
+/// Blocks that no test here runs, by their first line, and why.
+const NOT_RUN: [(&str, &str, &str); 8] = [
+    (
+        "README.md",
+        "make up ",
+        "it builds the program and starts a server: CI runs both",
+    ),
+    (
+        "docs/guide/migrations.md",
+        "lookback db pull ",
+        "pull.rs: it writes models",
+    ),
+    (
+        "docs/guide/migrations.md",
+        "cargo run --bin db",
+        "push.rs and migrate.rs, for the models of an application",
+    ),
+    (
+        "docs/guide/migrations.md",
+        "lookback db generate --rebase",
+        "rebase.rs: it needs two branches",
+    ),
+    (
+        "examples/shop/README.md",
+        "cd examples/shop",
+        "the tests of examples/shop",
+    ),
+    (
+        "examples/shop/README.md",
+        "cargo db generate",
+        "the tests of examples/shop",
+    ),
+    ("docs/releasing.md", "git tag", "it publishes a release"),
+    (
+        "docs/guide/migrations.md",
+        "sqlx migrate",
+        "it needs another program",
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The blocks of a page in these languages, without their fences.
+fn blocks(page: &str, languages: &[&str]) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut block: Option<String> = None;
+    for line in page.lines() {
+        let fence = line.trim_start().strip_prefix("```");
+        match (&mut block, fence) {
+            (None, Some(language)) if languages.contains(&language) => block = Some(String::new()),
+            (Some(_), Some(_)) => blocks.extend(block.take()),
+            (Some(text), None) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    blocks
+}
+
+/// The commands of a block: those after a `$` of a transcript, or all lines.
+fn commands(block: &str) -> String {
+    if block.lines().any(|line| line.starts_with("$ ")) {
+        let typed = block.lines().filter_map(|line| line.strip_prefix("$ "));
+        typed.map(|line| format!("{line}\n")).collect()
+    } else {
+        block.to_owned()
+    }
+}
+
+fn pages() -> Vec<String> {
+    let guide = fs::read_dir(root().join("docs/guide")).unwrap();
+    let mut names: Vec<String> = guide
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| format!("docs/guide/{name}"))
+        .collect();
+    names.sort();
+    names.extend(["README.md", "examples/shop/README.md", "docs/releasing.md"].map(str::to_owned));
+    names
+}
+
+fn is_not_run(page: &str, block: &str) -> bool {
+    NOT_RUN
+        .iter()
+        .any(|(of, start, _)| *of == page && commands(block).starts_with(start))
+}
+
+/// Every block of commands is run here, or listed with the reason why it is not.
+#[test]
+fn each_block_of_commands_is_run_or_says_why_not() {
+    let mut unknown = String::new();
+    for name in pages() {
+        let page = page(&name);
+        let blocks = blocks(&page, &["sh", "console", "bash"]);
+        let run = blocks
+            .iter()
+            .filter(|block| !is_not_run(&name, block))
+            .count();
+        let expected = PAGES
+            .iter()
+            .find(|(page, _)| *page == name)
+            .map_or(0, |(_, count)| *count);
+        if run != expected {
+            writeln!(unknown, "{name}: {run} blocks to run, {expected} expected").unwrap();
+        }
+    }
+    assert_eq!(unknown, "");
+}
+
+/// A shell in which the program is `lookback`, and other programs of the pages print what they
+/// would.
+struct Shell {
+    lookback: Lookback,
+    /// Another database, `$OTHER_DATABASE_URL`.
+    other: Option<testkit::Database>,
+}
+
+impl Shell {
+    fn new(lookback: Lookback) -> Self {
+        let bin = lookback.folder().join("bin");
+        fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_lookback"), bin.join("lookback")).unwrap();
+        let shell = Self {
+            lookback,
+            other: None,
+        };
+        let line = "{\"source\": \"API\", \"level\": \"info\", \"message\": \"from the cluster\"}";
+        shell.program("kubectl", &format!("echo '{line}'"));
+        // Where there is no jq, it is not what the page is about.
+        let converted = "{\"source\": \"API\", \"level\": \"info\", \"message\": \"converted\", \
+                          \"created_at\": \"2026-01-01T09:00:00Z\"}";
+        shell.program(
+            "jq",
+            &format!("cat \"${{@: -1}}\" > /dev/null\necho '{converted}'"),
+        );
+        shell
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let path = self
+            .lookback
+            .write(&format!("bin/{name}"), format!("#!/bin/bash\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn output(&self, script: &str) -> Output {
+        let path = std::env::var("PATH").unwrap();
+        let bin = self.lookback.folder().join("bin");
+        let mut command = Command::new("bash");
+        command
+            .args(["--norc", "-euo", "pipefail", "-c", script])
+            .current_dir(self.lookback.folder())
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env("HOME", self.lookback.folder())
+            .env("DATABASE_URL", &self.lookback.db.as_ref().unwrap().url)
+            .env_remove("COLUMNS")
+            .stdin(Stdio::null());
+        if let Some(other) = &self.other {
+            command.env("OTHER_DATABASE_URL", &other.url);
+        }
+        command.output().unwrap()
+    }
+
+    /// Runs a block; each of its commands must succeed.
+    fn run(&self, page: &str, block: &str) -> String {
+        let script = commands(block);
+        let output = self.output(&script);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{page}:\n{script}\n{err}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs all blocks of a page that are not excluded.
+    fn run_page(&self, name: &str) {
+        let page = page(name);
+        for block in blocks(&page, &["sh", "console", "bash"]) {
+            if !is_not_run(name, &block) {
+                self.run(name, &block);
+            }
+        }
+    }
+}
+
+/// Log lines of a program, an hour long.
+fn app_log(lines: usize) -> String {
+    let mut text = String::new();
+    for number in 1..=lines {
+        let (level, message) = match number % 10 {
+            0 => ("error", "connection refused by the database"),
+            1 => ("warn", "payment gateway timeout"),
+            _ => ("info", "GET /orders answered 200"),
+        };
+        writeln!(
+            text,
+            "{{\"source\": \"API\", \"level\": \"{level}\", \"message\": \"{message}\", \
+             \"created_at\": \"2026-01-01T09:{:02}:{:02}Z\"}}",
+            number / 60 % 60,
+            number % 60
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[tokio::test]
+async fn commands_of_the_readme_run() {
+    let shell = Shell::new(Lookback::with(Some(testkit::empty_database().await)));
+    shell.lookback.write("app.jsonl", app_log(60));
+    shell.run_page("README.md");
+    assert_eq!(shell.lookback.number("SELECT count(*) FROM logs").await, 60);
+}
+
+#[tokio::test]
+async fn commands_of_the_guide_run() {
+    let mut shell = Shell::new(Lookback::new().await);
+    shell.other = Some(testkit::database().await);
+    let lookback = &shell.lookback;
+    lookback.write("app.jsonl", app_log(5_000));
+    lookback.write("app.log", app_log(3));
+    let zipped = shell.output("head -5 app.jsonl | sed s/answered/zipped/ | gzip > app.jsonl.gz");
+    assert!(zipped.status.success(), "{zipped:?}");
+    for page in [
+        "docs/guide/import.md",
+        "docs/guide/search.md",
+        "docs/guide/export.md",
+    ] {
+        shell.run_page(page);
+    }
+    for file in ["logs.parquet", "requests.jsonl.gz"] {
+        assert!(lookback.folder().join(file).exists(), "{file}");
+    }
+}
+
+/// The values of a transcript that differ from run to run.
+fn masked(text: &str) -> Vec<String> {
+    let is_size = |word: &str| word.chars().any(|c| c.is_ascii_digit()) || word == "-";
+    text.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let mut shown = Vec::new();
+            for (place, word) in words.iter().enumerate() {
+                // Sizes depend on the version of PostgreSQL.
+                let unit = words.get(place + 1).copied().unwrap_or_default();
+                if is_size(word) && ["B", "kB", "MB"].contains(&unit) {
+                    shown.push("[size]");
+                } else if !["B", "kB", "MB"].contains(word) {
+                    shown.push(word);
+                }
+            }
+            shown.join(" ")
+        })
+        .collect()
+}
+
+/// The transcript of the page on storage is what the commands print.
+#[tokio::test]
+async fn transcript_of_storage_is_true() {
+    let shell = Shell::new(crate::storage::filled().await);
+    let page = page("docs/guide/storage.md");
+    let blocks = blocks(&page, &["console"]);
+    let block = &blocks[0];
+    let mut printed = String::new();
+    for command in commands(block).lines() {
+        writeln!(printed, "$ {command}").unwrap();
+        // Notes are printed after the data.
+        let output = shell.output(command);
+        printed.push_str(&String::from_utf8_lossy(&output.stdout));
+        printed.push_str(&String::from_utf8_lossy(&output.stderr));
+    }
+    // The test data is of a year that every retention policy has passed.
+    assert_eq!(masked(&printed.replace("2001-", "2026-")), masked(block));
+}
+
+/// Each command that a page or the help of another one names exists.
+#[test]
+fn commands_that_pages_name_exist() {
+    let lookback = Lookback::with(None);
+    let mut named = BTreeSet::new();
+    for name in pages() {
+        let page = page(&name);
+        for part in page.split("lookback ").skip(1) {
+            let is_of_words = |c: char| c.is_ascii_lowercase() || c == ' ' || c == '-';
+            let end = part.find(|c| !is_of_words(c)).unwrap_or(part.len());
+            let words: Vec<&str> = part[..end].split(' ').take(2).collect();
+            if let [
+                group @ ("logs" | "requests" | "metrics" | "users" | "db" | "storage" | "pg"),
+                command,
+            ] = words.as_slice()
+                && !command.is_empty()
+                && command.chars().all(|c| c.is_ascii_lowercase())
+            {
+                named.insert(format!("{group} {command}"));
+            }
+        }
+    }
+    assert!(named.len() > 10, "{named:?}");
+    for call in named {
+        let mut words: Vec<&str> = call.split(' ').collect();
+        words.push("--help");
+        lookback.run(&words).succeeded();
+    }
+}
