@@ -38,6 +38,11 @@ impl Heading {
         }
     }
 
+    /// Returns the name of the column.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A column of texts.
     pub(crate) fn text(name: impl Into<String>) -> Self {
         Self {

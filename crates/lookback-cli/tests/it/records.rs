@@ -707,7 +707,7 @@ $ lookback logs patterns failed --new-since 2026-01-01T09:20:00Z
 COUNT  SHARE  ID  LEVEL  SOURCE  MESSAGE
 1      9.1 %  30  info   API     login of admin failed: wrong password
   at 2026-01-01T09:29:00Z
-! 1 of 1 patterns, of 1 logs
+! 1 of 1 patterns, of 1 log
 ");
     transcript!(lookback.run(&["logs", "patterns", "created_at__lt=2026-01-01T09:05:00Z", "--limit", "1"]), @"
 $ lookback logs patterns created_at__lt=2026-01-01T09:05:00Z --limit 1

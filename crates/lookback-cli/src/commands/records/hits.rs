@@ -91,7 +91,7 @@ fn print_folded<M: TableRow>(shown: usize, rows: Total, hits: Total, cursors: Pa
         output::grouped(shown as u64),
         output::total(rows),
         output::total(hits),
-        M::COMMAND,
+        super::noun::<M>(hits),
     ));
     super::print_next(cursors);
 }

@@ -8,7 +8,7 @@ use super::{TableRow, query_failure, usage};
 use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
-use crate::output::{self, Cell};
+use crate::output::{self, Cell, Heading};
 
 pub(super) struct PatternsRequest {
     /// Words and filters; a filter has a `=`.
@@ -67,13 +67,11 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
             },
         }));
     }
-    // The time of the example is the last one, or near it.
-    let is_shown = |heading: &&&str| **heading != "TIME";
-    let headings = ["COUNT", "SHARE"].iter();
-    let headings: Vec<&str> = headings
-        .chain(M::HEADINGS.iter().filter(is_shown))
-        .copied()
-        .collect();
+    let headings = [Heading::new("COUNT"), Heading::new("SHARE")];
+    let headings = headings
+        .into_iter()
+        .chain(M::headings().into_iter().filter(is_shown));
+    let headings: Vec<Heading> = headings.collect();
     let rows: Vec<Vec<Cell>> = page.data.iter().map(cells).collect();
     let times = page.data.iter();
     let times: Vec<Vec<String>> = times
@@ -87,7 +85,7 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
             output::grouped(page.data.len() as u64),
             output::total(page.total),
             output::total(page.records),
-            M::COMMAND,
+            super::noun::<M>(page.records),
         ),
     });
     if matches!(page.records, Total::About(_)) {
@@ -98,10 +96,15 @@ pub(super) async fn run<M: Model + Serialize + TableRow>(
     Ok(())
 }
 
+/// Whether a column of the example is shown: its time is the last one, or near it.
+fn is_shown(heading: &Heading) -> bool {
+    heading.name() != "TIME"
+}
+
 /// Returns the cells of a pattern: its count and share, and those of its example.
 fn cells<M: TableRow>(pattern: &Pattern<M>) -> Vec<Cell> {
-    let example = M::HEADINGS.iter().zip(pattern.example.cells());
-    let example = example.filter(|(heading, _)| **heading != "TIME");
+    let example = M::headings().into_iter().zip(pattern.example.cells());
+    let example = example.filter(|(heading, _)| is_shown(heading));
     let counts = [
         Cell::new(output::total(pattern.count)),
         Cell::new(format!("{:.1} %", pattern.share * 100.0)),
