@@ -334,9 +334,9 @@ fn insert_type(model: &Model) -> TokenStream {
             quote! {
                 #[doc = #title]
                 #[must_use]
-                #visibility fn #name<By>(
+                #visibility fn #name<__By>(
                     mut self,
-                    #name: impl ::lookback::value::IntoOptional<#value, By>,
+                    #name: impl ::lookback::value::IntoOptional<#value, __By>,
                 ) -> Self {
                     self.#name = ::lookback::value::IntoOptional::into_optional(#name);
                     self
@@ -454,8 +454,8 @@ fn patch_type(model: &Model) -> TokenStream {
         let (generic, argument, set) = match (field.nullable, is_small_number(value)) {
             (false, true) => (None, ty, quote!(#name)),
             (true, false) => (
-                Some(quote!(<By>)),
-                quote!(impl ::lookback::value::IntoNullable<#value, By>),
+                Some(quote!(<__By>)),
+                quote!(impl ::lookback::value::IntoNullable<#value, __By>),
                 quote!(::lookback::value::IntoNullable::into_nullable(#name)),
             ),
             _ => (

@@ -170,7 +170,7 @@ fn is_of_a_record(error: &Error) -> bool {
 
 /// Splits records into those of one statement.
 fn chunks<M: Model>(records: &[M::New]) -> impl Iterator<Item = &[M::New]> {
-    let runs = records.chunk_by(|a, b| omits_same_columns(a, b));
+    let runs = records.chunk_by(omits_same_columns);
     runs.flat_map(|run| {
         let columns = run.first().map_or(1, |record| given_columns(record).len());
         run.chunks((MAX_INSERT_VALUES / columns.max(1)).max(1))

@@ -133,7 +133,7 @@ impl Sum {
                 return add_to(&mut self.days, signed(count.checked_mul(size)?));
             }
             Unit::Microseconds(size) => {
-                let billionths: i64 = format!("{:0<9.9}", fraction).parse().ok()?;
+                let billionths: i64 = format!("{fraction:0<9.9}").parse().ok()?;
                 let part = i128::from(size) * i128::from(billionths) / 1_000_000_000;
                 count
                     .checked_mul(size)?

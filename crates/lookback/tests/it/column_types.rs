@@ -321,7 +321,7 @@ trait Given<T> {
 }
 
 impl<T: Clone> Given<T> for Option<T> {
-    fn given(&self) -> Option<T> {
+    fn given(&self) -> Self {
         self.clone()
     }
 }

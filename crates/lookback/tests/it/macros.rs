@@ -149,14 +149,15 @@ fn calls_as_people_write_them_mean_the_same() {
     let expected = Log::source().is_in(["API", "WORKER"]);
     assert_eq!(Log::source().is_in(&names), expected);
     assert_eq!(Log::source().is_in(names.clone()), expected);
-    assert_eq!(Log::source().is_in(&["API", "WORKER"]), expected);
+    let both = &["API", "WORKER"];
+    assert_eq!(Log::source().is_in(both), expected);
     assert_eq!(
         Log::source().is_in(names.iter().map(String::as_str)),
         expected
     );
-    let (level, text) = (Level::Error, "error".to_owned());
+    let (level, text) = (&Level::Error, "error".to_owned());
     let expected = Log::level().eq(Level::Error);
-    assert_eq!(Log::level().eq(&level), expected);
+    assert_eq!(Log::level().eq(level), expected);
     assert_eq!(Log::level().eq(&text), expected);
     assert_eq!(Log::level().eq(text), expected);
     assert_eq!(
@@ -178,7 +179,8 @@ fn calls_as_people_write_them_mean_the_same() {
     let local = now.with_timezone(&Local);
     assert_eq!(Log::created_at().lt(local), expected);
     assert_eq!(Log::created_at().lt(local.fixed_offset()), expected);
-    assert_eq!(Log::created_at().lt(&now), expected);
+    let reference = &now;
+    assert_eq!(Log::created_at().lt(reference), expected);
 
     let all = [Log::id().eq(1), Log::id().eq(2), Log::id().eq(3)];
     let [one, two, three] = all.clone();

@@ -20,7 +20,7 @@ use lookback::value::{Hidden, Opaque};
 )]
 struct Order {
     id: i64,
-    #[column(type = "numeric(10,2)", comment = "euro")]
+    #[column(type = "money", comment = "euro")]
     total: String,
     #[column(type = "varchar(10")]
     note: String,

@@ -17,7 +17,7 @@ struct Country {
 
 #[model(table = "towns", schema_only)]
 struct Town {
-    area: std::time::Duration,
+    area: std::net::SocketAddr,
     names: Vec<String>,
 }
 

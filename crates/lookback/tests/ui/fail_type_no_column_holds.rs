@@ -6,7 +6,7 @@ use lookback::value::Hidden;
 #[model(table = "notes", search())]
 struct Note {
     id: i64,
-    age: std::time::Duration,
+    age: std::net::SocketAddr,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     deleted_at: Hidden<Option<DateTime<Utc>>>,
