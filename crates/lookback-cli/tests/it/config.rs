@@ -155,14 +155,14 @@ pg_port                             -              default
 pg_user                             -              default
 retention.older_than                -              default
 retention.larger_than               -              default
-retention.deleted_older_than        7d             lookback.toml
-retention.logs.older_than           14d            lookback.toml
+retention.deleted_older_than        1w             lookback.toml
+retention.logs.older_than           2w             lookback.toml
 retention.logs.larger_than          50GB           lookback.toml
 retention.users.deleted_older_than  30d            lookback.toml
 timeout                             30s            default
 ");
     let json = lookback.run(&["config", "--json"]).succeeded().json();
-    assert_eq!(json["data"]["retention.logs.older_than"]["value"], "14d");
+    assert_eq!(json["data"]["retention.logs.older_than"]["value"], "2w");
     assert_eq!(json["data"]["config"]["value"], "lookback.toml");
 }
 

@@ -93,7 +93,13 @@ async fn imported_users_have_a_hash_or_no_password() {
              {{\"email\": \"carl\"}}\n"
         ),
     );
-    transcript!(lookback.run(&["import", "users.jsonl", "--on-error", "skip"]), @"");
+    transcript!(lookback.run(&["import", "users.jsonl", "--on-error", "skip"]), @"
+$ lookback import users.jsonl --on-error skip
+! warning: line 3: password_hash: must be a hash in PHC form, such as $argon2id$…; leave it out for a user without a password
+! warning: line 4: email: must be an e-mail address, with text on both sides of an @: ada@example.com
+! users.jsonl: 2 records into users in [time] ([rate] records/s); 2 lines rejected
+! users without a password_hash in the input have no password: exports contain none
+");
     let pool = &lookback.db.as_ref().unwrap().pool;
     for (id, matches) in [(1, true), (2, false)] {
         let user = User::records()
