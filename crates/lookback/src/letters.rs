@@ -50,6 +50,12 @@ pub(crate) fn fold(text: &str) -> String {
     folded
 }
 
+/// Returns a text in the lower case of Unicode, composed. Unlike [`fold`], it keeps
+/// accents.
+pub(crate) fn lower(text: &str) -> String {
+    text.nfc().flat_map(char::to_lowercase).nfc().collect()
+}
+
 /// Returns whether a character modifies the letter before it.
 pub(crate) fn is_mark(c: char) -> bool {
     c >= *ACCENTS.start() && is_combining_mark(c)
@@ -408,6 +414,13 @@ mod tests {
         ] {
             assert_eq!(fold(text), folded, "{text}");
         }
+    }
+
+    #[test]
+    fn lower_knows_every_letter_and_composes() {
+        assert_eq!(super::lower("ÅSA@Exämple.SE"), "åsa@exämple.se");
+        assert_eq!(super::lower("A\u{30a}SA"), super::lower("åsa"));
+        assert_eq!(super::lower("İ"), super::lower("i\u{307}"));
     }
 
     #[test]

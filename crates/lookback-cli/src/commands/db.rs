@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::database;
 use crate::failure::Failure;
 use crate::output::{self, Cell, Heading};
+use crate::privileges;
 
 mod baseline;
 mod check;
@@ -173,7 +174,14 @@ pub(crate) async fn run(
                 return Ok(());
             }
             let mut conn = database::connect(config).await?;
-            check::database(&folder, table, &mut conn).await
+            let needs: &[privileges::Required] = match table {
+                None => &[("_sqlx_migrations", privileges::READ)],
+                Some(_) => &[],
+            };
+            match check::database(&folder, table, &mut conn).await {
+                Err(failure) => Err(privileges::explain(config, failure, needs).await),
+                Ok(()) => Ok(()),
+            }
         }
         DbCommand::Migrate {
             dry_run,

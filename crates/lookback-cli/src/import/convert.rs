@@ -109,7 +109,13 @@ fn typed(column: &ColumnDef, text: &str) -> Result<Option<Json>, String> {
             Err(error) => Err(format!("is not JSON: {error}")),
         },
         // `1e3` and `inf` are no whole numbers, but the column says so.
-        ColumnType::Bool | ColumnType::Int4 | ColumnType::Int8 | ColumnType::Float8 => {
+        ColumnType::Bool
+        | ColumnType::Int2
+        | ColumnType::Int4
+        | ColumnType::Int8
+        | ColumnType::Float4
+        | ColumnType::Float8
+        | ColumnType::Numeric => {
             let json: Option<Json> = text.trim().parse().ok();
             Ok(json.filter(|json| matches!(json, Json::Number(_) | Json::Bool(_))))
         }
@@ -160,7 +166,7 @@ mod tests {
     fn incomplete_row_is_an_array_of_its_fields() {
         assert_eq!(
             lines(b"a,b\n1\n1,2,3\n1,\"2\n"),
-            "\n[\"1\"]\n[\"1\",\"2\",\"3\"]\n[\"1\",\"2\\n\"]\n"
+            "\n[\"1\"]\n[\"1\",\"2\",\"3\"]\n[\"1\",\"2\\n\"]\n\n"
         );
     }
 
@@ -185,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             convert("body", "text"),
-            "body: is not JSON: expected value at line 1 column 1"
+            "body: is not JSON: expected ident at line 1 column 2"
         );
     }
 }

@@ -369,7 +369,7 @@ mod tests {
         );
         assert_eq!(
             widths(&headings, &[27, 60, 500], 80),
-            (vec![27, 24, 25], 0, true)
+            (vec![27, 25, 24], 0, true)
         );
         // The number stays, and the line is cut.
         assert_eq!(

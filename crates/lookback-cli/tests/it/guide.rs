@@ -13,7 +13,7 @@ const PAGES: [(&str, usize); 5] = [
     ("README.md", 1),
     ("docs/guide/export.md", 2),
     ("docs/guide/import.md", 3),
-    ("docs/guide/search.md", 2),
+    ("docs/guide/search.md", 4),
     ("docs/guide/storage.md", 1),
 ];
 

@@ -114,9 +114,13 @@ async fn table_fits_the_terminal() {
         .status()
         .unwrap();
     assert!(status.success());
-    let mut out = vec![0; 64 * 1024];
-    let length = std::fs::File::from(terminal.master).read(&mut out).unwrap();
-    let out = String::from_utf8_lossy(&out[..length]).replace('\r', "");
+    // A read returns a part, and fails once the program has closed the terminal.
+    let (mut out, mut part) = (Vec::new(), [0; 4_096]);
+    let mut master = std::fs::File::from(terminal.master);
+    while let Ok(length @ 1..) = master.read(&mut part) {
+        out.extend(&part[..length]);
+    }
+    let out = String::from_utf8_lossy(&out).replace('\r', "");
     assert_eq!(widest(&out), 100, "{out}");
 }
 

@@ -6,6 +6,7 @@
 use sqlx::postgres::PgRow;
 
 use super::{literal, quote_identifier};
+use crate::letters;
 use crate::value::{ColumnType, ColumnValue, Json, Problem, Value};
 
 /// The table of a model.
@@ -413,6 +414,18 @@ impl ColumnDef {
         );
         self.ignore_key_case = true;
         self
+    }
+
+    /// Returns the value as it is stored: an e-mail address that is not ASCII in lower
+    /// case, composed. Databases of the locale `C` know the case of ASCII alone, and would
+    /// not see that two addresses are the same.
+    pub(crate) fn stored<'v>(&self, value: Value<'v>) -> Value<'v> {
+        match value {
+            Value::Text(text) if self.email && !text.is_ascii() => {
+                Value::Text(letters::lower(&text).into())
+            }
+            other => other,
+        }
     }
 
     #[must_use]

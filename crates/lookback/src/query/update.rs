@@ -415,7 +415,7 @@ impl<M: Model> QueryBuilder<M> {
 fn changes<P: ColumnValues>(patch: &P) -> Result<Vec<(usize, Value<'_>)>, Error> {
     let table = P::Model::TABLE;
     let changes: Vec<(usize, Value<'_>)> = (0..table.columns.len())
-        .filter_map(|index| patch.value(index).map(|value| (index, value)))
+        .filter_map(|index| Some((index, table.columns[index].stored(patch.value(index)?))))
         .collect();
     let wrong: Vec<FieldError> = changes
         .iter()

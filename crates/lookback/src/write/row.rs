@@ -110,7 +110,8 @@ pub(crate) fn visit_row<N: ColumnValues, E>(
                 each(column, new.value(index).unwrap_or(Value::Timestamptz(now)))?;
             }
             ColumnRole::Id | ColumnRole::DeletedAt | ColumnRole::Plain => {
-                each(column, new.value(index).unwrap_or(Value::Null))?;
+                let value = new.value(index).map(|value| column.stored(value));
+                each(column, value.unwrap_or(Value::Null))?;
             }
         }
     }

@@ -416,3 +416,37 @@ async fn json_at_its_limits_can_be_read_back() {
         assert_eq!(read.meta, stored.meta);
     }
 }
+
+/// Two e-mails in other cases are one, for letters that the database does not know, too.
+#[tokio::test]
+async fn emails_are_unique_whatever_the_case_of_their_letters() {
+    let db = testkit::database().await;
+    let asa = User::records()
+        .create(&db.pool, NewUser::new("ÅSA@Exämple.se", "hash"))
+        .await
+        .unwrap();
+    assert_eq!(asa.email, "åsa@exämple.se");
+    for same in ["åsa@exämple.se", "A\u{30a}SA@EXÄMPLE.SE"] {
+        let again = User::records()
+            .create(&db.pool, NewUser::new(same, "hash"))
+            .await
+            .unwrap_err();
+        assert!(again.is_conflict(), "{same}: {again}");
+        let ada = User::records()
+            .create(
+                &db.pool,
+                NewUser::new(format!("{}@x.org", same.len()), "hash"),
+            )
+            .await
+            .unwrap();
+        let patch = UserPatch::new().email(same);
+        let taken = User::records().update(&db.pool, ada.id, patch).await;
+        assert!(taken.unwrap_err().is_conflict(), "{same}");
+    }
+    // ASCII stays as it was given.
+    let ada = User::records()
+        .create(&db.pool, NewUser::new("Ada@X.org", "hash"))
+        .await
+        .unwrap();
+    assert_eq!(ada.email, "Ada@X.org");
+}
