@@ -187,7 +187,7 @@ async fn baseline_of_existing_database_records_first_migrations() {
 
 #[tokio::test]
 async fn pull_of_built_in_tables_gives_built_in_models() {
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     let mut conn = PgConnection::connect(&db.url).await.unwrap();
     let code = pull(&mut conn, &Scope::default()).await.unwrap();
     insta::assert_snapshot!(code.text);

@@ -1,21 +1,80 @@
 //! Rows of Apache Parquet.
 
 use std::fs::File;
-use std::io;
-use std::sync::mpsc;
+use std::io::{self, BufReader, Read};
+use std::sync::{Arc, mpsc};
 
 use base64::Engine as _;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lookback::Json;
 use lookback::value::ColumnValue as _;
 use parquet::basic::{LogicalType, TimeUnit};
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{ChunkReader, FileReader as _, Length, SerializedFileReader};
 use parquet::record::{Field, Row};
 
 use super::{Rows, push_string};
 
 /// The number of lines that are read ahead.
 const MAX_LINES_AHEAD: usize = 64;
+
+/// A file that is read at given positions. A file of the same description, such as a
+/// clone, would move the position of the other one, and an import reads its input more
+/// than once.
+struct PositionedFile {
+    file: Arc<File>,
+    length: u64,
+}
+
+impl PositionedFile {
+    fn new(file: File) -> io::Result<Self> {
+        Ok(Self {
+            length: file.metadata()?.len(),
+            file: Arc::new(file),
+        })
+    }
+}
+
+impl Length for PositionedFile {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for PositionedFile {
+    type T = BufReader<FilePart>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(FilePart {
+            file: Arc::clone(&self.file),
+            at: start,
+        }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        let mut bytes = vec![0; length];
+        self.get_read(start)?.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// The part of a file from a position on.
+struct FilePart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for FilePart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(&*self.file, buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
 
 /// Reads rows. The file is decoded in a thread of its own.
 pub(in crate::import) struct ParquetRows {
@@ -24,7 +83,7 @@ pub(in crate::import) struct ParquetRows {
 
 impl ParquetRows {
     pub(in crate::import) fn new(file: File) -> io::Result<Self> {
-        let reader = SerializedFileReader::new(file).map_err(invalid)?;
+        let reader = SerializedFileReader::new(PositionedFile::new(file)?).map_err(invalid)?;
         let schema = reader.metadata().file_metadata().schema_descr();
         let nanoseconds: Vec<String> = schema
             .columns()
