@@ -30,7 +30,7 @@ BEGIN
                 'pg_proc'::regclass)
             OR d.objid IN (SELECT p.oid FROM pg_publication_rel AS p WHERE p.prqual IS NOT NULL)
             OR d.objid IN (SELECT s.oid FROM pg_statistic_ext AS s WHERE s.stxexprs IS NOT NULL)
-    ), made_again (class, id) AS (
+    ), recreated (class, id) AS (
         SELECT 'pg_attrdef'::regclass::oid, f.oid
         FROM handled AS h JOIN pg_attrdef AS f ON f.adrelid = h.relation
         UNION ALL
@@ -48,14 +48,17 @@ BEGIN
     FROM used
     LEFT JOIN pg_rewrite AS r ON used.class = 'pg_rewrite'::regclass AND r.oid = used.id
     LEFT JOIN pg_class AS c ON used.class = 'pg_class'::regclass AND c.oid = used.id
-    WHERE (used.class, used.id) NOT IN (SELECT class, id FROM made_again)
+    WHERE (used.class, used.id) NOT IN (SELECT class, id FROM recreated)
+        AND used.id NOT IN (SELECT k.oid FROM pg_constraint AS k WHERE k.contypid <> 0)
+        AND NOT (used.class = 'pg_proc'::regclass AND EXISTS (SELECT FROM pg_depend AS d
+            WHERE d.classid = used.class AND d.objid = used.id AND d.deptype = 'i'))
         AND NOT EXISTS (SELECT FROM handled AS h JOIN pg_attribute AS a
             ON a.attrelid = h.relation AND a.attname = h.name
             WHERE used.class = 'pg_class'::regclass AND used.id = h.relation
                 AND used.part = a.attnum);
     IF users IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'dependent_objects_still_exist',
-            MESSAGE = 'the enum mood is made again, and these use it: ' || users,
+            MESSAGE = 'the enum mood is recreated, and these use it: ' || users,
             HINT = 'Edit this file. Above this check, drop each function, view, materialized view, policy, trigger, rule, publication, cast and operator, and change each column and attribute to text (and drop domains and ranges). Create functions again after "CREATE TYPE mood", and the rest before "DROP TYPE mood__old2".';
     END IF;
 END $check$;
