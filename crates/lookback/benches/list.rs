@@ -124,7 +124,7 @@ struct Table {
 impl Table {
     async fn new() -> Self {
         Self {
-            db: testkit::database().await,
+            db: testkit::database_without_ranges().await,
             rows: 0,
             partitions: 0,
             closed: 0,

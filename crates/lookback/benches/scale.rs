@@ -53,7 +53,7 @@ async fn main() {
     }
     steps.push(most);
 
-    let db = testkit::database().await;
+    let db = testkit::database_without_ranges().await;
     partition(&db.pool, most).await;
     let mut report = Report::new("scale", "search in a large table against reading every row");
     report.note("rows", most);

@@ -624,7 +624,7 @@ async fn repeated() -> Lookback {
         let time = format!("2026-01-01T09:{at:02}:00Z").parse::<chrono::DateTime<chrono::Utc>>();
         let message = match at {
             29 => "login of admin failed: wrong password".to_owned(),
-            _ if at % 3 == 0 => format!("user {at} login failed"),
+            _ if at.is_multiple_of(3) => format!("user {at} login failed"),
             _ => format!("job {at} took {} ms", at * 7),
         };
         NewLog::new("API", Level::Info, message).created_at(time.unwrap())

@@ -239,19 +239,21 @@ fn is_hit(
     qualities: &Qualities,
     similarity: Option<f32>,
 ) -> bool {
+    let is_similar = || similarity.is_some_and(|similarity| is_similar(qualities, similarity));
     let is_lexical = query
         .fetch_words
         .iter()
         .zip(&candidate.presence)
         .any(|(word, presence)| match presence {
             WordPresence::Word => true,
-            WordPresence::Fragment => qualities.spelling[word.index] >= MISSPELLING_THRESHOLD,
+            WordPresence::Fragment => {
+                let index = word.index;
+                qualities.spelling[index] >= MISSPELLING_THRESHOLD
+                    || (qualities.best[index] >= MISSPELLING_THRESHOLD && is_similar())
+            }
             WordPresence::Absent => false,
         });
-    let is_near = || {
-        candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
-            && similarity.is_some_and(|similarity| is_similar(qualities, similarity))
-    };
+    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE) && is_similar();
     !query.phrases.is_empty() || is_lexical || is_near()
 }
 

@@ -185,7 +185,7 @@ async fn folded_search_has_one_row_for_each_pattern() {
     let line = |at: usize| match at {
         3 => "login of user failed: wrong password".to_owned(),
         17 => "user login failed".to_owned(),
-        _ if at % 2 == 0 => format!("user login failed for user {at}"),
+        _ if at.is_multiple_of(2) => format!("user login failed for user {at}"),
         _ => format!("login succeeded in {at} ms"),
     };
     store(&mut conn, (0..200).map(line)).await;
