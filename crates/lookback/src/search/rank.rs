@@ -31,9 +31,13 @@ const STOP_WORD_FACTOR: f32 = 0.3;
 /// The cosine from which a row is a hit whatever its letters. Few lines with
 /// the same meaning in other words are farther away; most other lines are.
 pub(super) const MIN_COSINE: f32 = 0.5;
-/// The similarity from which it is a hit, by the best quality of a word that is similar
-/// to one of the search: without such a word, a few dimensions can be near by chance.
-const MIN_SIMILARITIES: [(f32, f32); 3] = [(0.4, 0.2), (0.3, 0.35), (0.0, 0.4)];
+/// The similarity from which it is a hit: few dimensions can be near by chance.
+const MIN_SIMILARITY: f32 = 0.25;
+/// The same for a search of one or two words, whose similarity says less, unless a word
+/// of the text is used like one of them.
+const MIN_SIMILARITY_OF_FEW: f32 = 0.4;
+const FEW_WORDS: usize = 2;
+const MIN_SIMILAR_WORD: f32 = 0.2;
 
 /// The hits among the candidates, in order.
 #[derive(Debug)]
@@ -96,7 +100,7 @@ pub(crate) fn compare(hit: &Ranked, score: f32, id: i64) -> Ordering {
 /// without one, with its IDF among the candidates.
 pub(crate) fn rank(query: &Query, candidates: &[Candidate], weights: Option<&[f32]>) -> Ranking {
     let mut matcher = WordMatcher::new(&query.words);
-    let matches: Vec<Qualities> = candidates
+    let matches: Vec<Vec<f32>> = candidates
         .iter()
         .map(|candidate| best_qualities(query, candidate, &mut matcher))
         .collect();
@@ -109,7 +113,7 @@ pub(crate) fn rank(query: &Query, candidates: &[Candidate], weights: Option<&[f3
         .iter()
         .zip(&matches)
         .filter_map(|(candidate, qualities)| {
-            let ranked = scorer.score(candidate, &qualities.best);
+            let ranked = scorer.score(candidate, qualities);
             is_hit(query, candidate, qualities, ranked.similarity).then_some(ranked)
         })
         .collect();
@@ -124,14 +128,14 @@ pub(crate) fn score(query: &Query, rows: &[Candidate], weights: &[f32]) -> Vec<R
     rows.iter()
         .map(|row| {
             let qualities = best_qualities(query, row, &mut matcher);
-            scorer.score(row, &qualities.best)
+            scorer.score(row, &qualities)
         })
         .collect()
 }
 
 /// Returns the weight of each word: its IDF among the candidates with these
 /// qualities.
-fn weights_among(query: &Query, matches: &[Qualities]) -> Vec<f32> {
+fn weights_among(query: &Query, matches: &[Vec<f32>]) -> Vec<f32> {
     // Among candidates, not among all rows: what is common here is what was searched for.
     #[expect(
         clippy::cast_precision_loss,
@@ -140,7 +144,7 @@ fn weights_among(query: &Query, matches: &[Qualities]) -> Vec<f32> {
     let idf = |word: usize| {
         let having = matches
             .iter()
-            .filter(|qualities| qualities.best[word] >= MATCH_THRESHOLD)
+            .filter(|qualities| qualities[word] >= MATCH_THRESHOLD)
             .count();
         let idf = (1.0 + (matches.len() as f32 + 1.0) / (having as f32 + 1.0)).ln();
         if is_significant(&query.words[word]) {
@@ -236,54 +240,43 @@ pub(super) fn finds(query: &Query, texts: &[String], embedding: Option<&Embeddin
 fn is_hit(
     query: &Query,
     candidate: &Candidate,
-    qualities: &Qualities,
+    qualities: &[f32],
     similarity: Option<f32>,
 ) -> bool {
-    let is_similar = || similarity.is_some_and(|similarity| is_similar(qualities, similarity));
     let is_lexical = query
         .fetch_words
         .iter()
         .zip(&candidate.presence)
         .any(|(word, presence)| match presence {
             WordPresence::Word => true,
-            WordPresence::Fragment => {
-                let index = word.index;
-                qualities.spelling[index] >= MISSPELLING_THRESHOLD
-                    || (qualities.best[index] >= MISSPELLING_THRESHOLD && is_similar())
-            }
+            WordPresence::Fragment => qualities[word.index] >= MISSPELLING_THRESHOLD,
             WordPresence::Absent => false,
         });
-    let is_near = || candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE) && is_similar();
+    let is_near = || {
+        candidate.cosine.is_some_and(|cosine| cosine >= MIN_COSINE)
+            && similarity.is_some_and(|similarity| is_similar(query, qualities, similarity))
+    };
     !query.phrases.is_empty() || is_lexical || is_near()
 }
 
 /// Returns whether a text is as similar to a query as a person would accept.
-fn is_similar(qualities: &Qualities, similarity: f32) -> bool {
-    let best = qualities.best.iter().copied().fold(0.0, f32::max);
-    MIN_SIMILARITIES
-        .iter()
-        .any(|(quality, least)| best >= *quality && similarity >= *least)
-}
-
-/// The qualities of the matches of a text, for each word of the query.
-#[derive(Debug)]
-struct Qualities {
-    /// The best match.
-    best: Vec<f32>,
-    /// The best match by letters.
-    spelling: Vec<f32>,
+fn is_similar(query: &Query, qualities: &[f32], similarity: f32) -> bool {
+    let has_similar_word = qualities.iter().any(|quality| *quality >= MIN_SIMILAR_WORD);
+    let least = if query.words.len() <= FEW_WORDS && !has_similar_word {
+        MIN_SIMILARITY_OF_FEW
+    } else {
+        MIN_SIMILARITY
+    };
+    similarity >= least
 }
 
 /// Returns the best quality of a match for each word of the query.
-fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatcher) -> Qualities {
+fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatcher) -> Vec<f32> {
     let mut best = vec![0.0; query.words.len()];
-    let mut spelling = best.clone();
     for text in &candidate.fields {
         for range in words(text) {
-            let found = matcher.matches(&text[range]).iter();
-            for ((best, spelling), found) in best.iter_mut().zip(&mut spelling).zip(found) {
+            for (best, found) in best.iter_mut().zip(matcher.matches(&text[range])) {
                 *best = found.quality.max(*best);
-                *spelling = found.spelling.max(*spelling);
             }
         }
     }
@@ -298,10 +291,9 @@ fn best_qualities(query: &Query, candidate: &Candidate, matcher: &mut WordMatche
                 EXACT
             };
             best[word.index] = best[word.index].max(least);
-            spelling[word.index] = spelling[word.index].max(least);
         }
     }
-    Qualities { best, spelling }
+    best
 }
 
 /// Returns whether a text contains a word: as a whole word, if its parts are not

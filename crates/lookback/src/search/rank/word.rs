@@ -30,25 +30,24 @@ pub(super) struct Match {
     pub(super) kind: MatchKind,
     /// From 0 to 1.
     pub(super) quality: f32,
-    /// The quality of the match by letters, which may be another kind of match.
-    pub(super) spelling: f32,
 }
 
 impl Match {
-    pub(super) const EXACT: Self = Self::by_letters(MatchKind::Exact, EXACT);
+    pub(super) const EXACT: Self = Self {
+        kind: MatchKind::Exact,
+        quality: EXACT,
+    };
 
     /// The same id, with other separators.
-    pub(super) const ID: Self = Self::by_letters(MatchKind::Exact, START);
+    pub(super) const ID: Self = Self {
+        kind: MatchKind::Exact,
+        quality: START,
+    };
 
-    const NONE: Self = Self::by_letters(MatchKind::Misspelling, 0.0);
-
-    const fn by_letters(kind: MatchKind, quality: f32) -> Self {
-        Self {
-            kind,
-            quality,
-            spelling: quality,
-        }
-    }
+    const NONE: Self = Self {
+        kind: MatchKind::Misspelling,
+        quality: 0.0,
+    };
 }
 
 /// The characters of a word whose spelling is compared, as many as the encoder
@@ -93,13 +92,22 @@ impl QueryWord {
         }
         match other.find(&self.word) {
             Some(0) => {
-                return Match::by_letters(MatchKind::Start, START);
+                return Match {
+                    kind: MatchKind::Start,
+                    quality: START,
+                };
             }
             Some(_) => {
-                return Match::by_letters(MatchKind::Part, PART);
+                return Match {
+                    kind: MatchKind::Part,
+                    quality: PART,
+                };
             }
             None if is_inflection(&self.word, other) => {
-                return Match::by_letters(MatchKind::Inflection, INFLECTION);
+                return Match {
+                    kind: MatchKind::Inflection,
+                    quality: INFLECTION,
+                };
             }
             None => {}
         }
@@ -113,7 +121,10 @@ impl QueryWord {
             .count();
         #[expect(clippy::cast_precision_loss, reason = "words have few trigrams")]
         let share = shared as f32 / self.trigrams.len().max(1) as f32;
-        Match::by_letters(MatchKind::Misspelling, share * MISSPELLING)
+        Match {
+            kind: MatchKind::Misspelling,
+            quality: share * MISSPELLING,
+        }
     }
 }
 
@@ -125,7 +136,10 @@ impl QueryWord {
         let shared = pairs.iter().filter(|pair| other.contains(pair.as_str()));
         #[expect(clippy::cast_precision_loss, reason = "words have few letters")]
         let share = shared.count() as f32 / pairs.len().max(1) as f32;
-        Match::by_letters(MatchKind::Misspelling, share * MISSPELLING)
+        Match {
+            kind: MatchKind::Misspelling,
+            quality: share * MISSPELLING,
+        }
     }
 
     /// Compares the meaning with another.
@@ -135,7 +149,6 @@ impl QueryWord {
         Some(Match {
             kind: MatchKind::Similar,
             quality: quality.min(SIMILAR),
-            spelling: 0.0,
         })
     }
 }
@@ -171,10 +184,7 @@ impl WordMatcher {
                 let lexical_match = query.lexical_match(&folded, &folded_trigrams);
                 match query.similarity_match(meaning.as_ref()) {
                     Some(similarity_match) if similarity_match.quality > lexical_match.quality => {
-                        Match {
-                            spelling: lexical_match.quality,
-                            ..similarity_match
-                        }
+                        similarity_match
                     }
                     _ => lexical_match,
                 }
