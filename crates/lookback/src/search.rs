@@ -35,6 +35,7 @@ mod run;
 pub(crate) mod fixtures;
 mod scope;
 mod statement;
+pub(crate) mod total;
 
 pub(crate) use candidates::{Candidate, Candidates, Coverage, RowSet, nearest_rows};
 pub use hit::{Copies, Highlight, Hit, MatchKind, Note, Why, WordMatch};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 
-use crate::query::Total;
+use super::total::Total;
 
 /// A record that a search found.
 #[derive(Clone, Debug, PartialEq)]
