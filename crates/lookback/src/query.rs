@@ -23,6 +23,7 @@ mod cursor;
 mod delete;
 mod fence;
 mod folded_page;
+mod folded_similar;
 mod found;
 mod hit_page;
 mod import_many;

@@ -13,5 +13,6 @@ pub(crate) use insert::{MAX_INSERT_VALUES, insert};
 pub(crate) use insert_many::insert_many;
 pub use row::check_new;
 pub(crate) use row::{
-    bind_row, check_record, given_columns, insertable_columns, now, quoted_list, search_values,
+    bind_row, check_record, check_records, given_columns, insertable_columns, now, quoted_list,
+    search_values,
 };

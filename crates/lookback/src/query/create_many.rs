@@ -1,11 +1,10 @@
 //! Inserting many records.
 
 use super::QueryBuilder;
-use super::upsert_many::check_records;
 use crate::db::{CloseOnDrop, Db};
 use crate::error::Error;
 use crate::model::Model;
-use crate::write::insert_many;
+use crate::write::{check_records, insert_many};
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts many records, all or none, and returns their number.
@@ -32,7 +31,7 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         self.check_no_conditions("records to create")?;
         self.check_not_only_deleted("records to create")?;
-        check_records::<M>(records)?;
+        check_records(records)?;
         if records.is_empty() {
             return Ok(0);
         }

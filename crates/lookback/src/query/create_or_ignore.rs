@@ -3,11 +3,11 @@
 use super::QueryBuilder;
 use super::create::fetch_record;
 use super::upsert::{UniqueKey, insert_statement};
-use super::upsert_many::{ResolvingInsert, check_records};
+use super::upsert_many::ResolvingInsert;
 use crate::db::{CloseOnDrop, Db, begin};
 use crate::error::Error;
 use crate::model::Model;
-use crate::write::check_new;
+use crate::write::{check_new, check_records};
 
 impl<M: Model> QueryBuilder<M> {
     /// Inserts a record, unless a record has the same unique key. Returns the record as
@@ -71,7 +71,7 @@ impl<M: Model> QueryBuilder<M> {
     ) -> Result<u64, Error> {
         self.check_no_conditions("records to create")?;
         self.check_not_only_deleted("records to create")?;
-        check_records::<M>(records)?;
+        check_records(records)?;
         let now = crate::write::now();
         let mut session = CloseOnDrop::new(db.into().session().await?);
         let mut transaction = begin(session.conn()).await?;

@@ -9,7 +9,7 @@ use crate::error::{Error, FieldError};
 use crate::model::{ColumnDef, ColumnRole, ColumnValues, Model};
 use crate::search::index::Changes;
 use crate::value::{ColumnValue, JsonMap, Value};
-use crate::write::{check_record, copy_all, insert, insert_many};
+use crate::write::{check_records, copy_all, insert, insert_many};
 
 /// A record of an export, to be stored by [`QueryBuilder::import_many`].
 ///
@@ -155,15 +155,7 @@ impl<M: Model> QueryBuilder<M> {
         let table = M::TABLE;
         self.check_no_conditions("records to import")?;
         self.check_not_only_deleted("records to import")?;
-        let errors: Vec<FieldError> = records
-            .iter()
-            .enumerate()
-            .filter_map(|(row, record)| Some((row, check_record(record).err()?)))
-            .flat_map(|(row, errors)| errors.into_iter().map(move |field| field.at_row(row)))
-            .collect();
-        if !errors.is_empty() {
-            return Err(Error::invalid(table.name, errors));
-        }
+        check_records(records)?;
         let ids: Vec<i64> = records.iter().filter_map(|record| record.id).collect();
         if !ids.is_empty()
             && let Some(row) = records.iter().position(|record| record.id.is_none())

@@ -6,9 +6,9 @@ use sqlx::{PgConnection, Row as _};
 use super::QueryBuilder;
 use super::upsert::UniqueKey;
 use crate::db::{CloseOnDrop, Db, Sql, begin};
-use crate::error::{Error, FieldError, sqlstate};
+use crate::error::{Error, sqlstate};
 use crate::model::Model;
-use crate::write::{MAX_INSERT_VALUES, check_record, given_columns, now, omits_same_columns};
+use crate::write::{MAX_INSERT_VALUES, check_records, given_columns, now, omits_same_columns};
 
 /// The numbers of records that an upsert of many created and updated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl<M: Model> QueryBuilder<M> {
         key: UniqueKey<M>,
     ) -> Result<UpsertedMany, Error> {
         self.check_no_conditions("records to upsert")?;
-        check_records::<M>(records)?;
+        check_records(records)?;
         let now = now();
         let mut session = CloseOnDrop::new(db.into().session().await?);
         let mut transaction = begin(session.conn()).await?;
@@ -71,21 +71,6 @@ impl<M: Model> QueryBuilder<M> {
         transaction.commit().await?;
         session.release();
         Ok(done)
-    }
-}
-
-/// Validates records; an error has every invalid field, with the index of its record.
-pub(super) fn check_records<M: Model>(records: &[M::New]) -> Result<(), Error> {
-    let errors: Vec<FieldError> = records
-        .iter()
-        .enumerate()
-        .filter_map(|(row, record)| Some((row, check_record(record).err()?)))
-        .flat_map(|(row, errors)| errors.into_iter().map(move |field| field.at_row(row)))
-        .collect();
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::invalid(M::TABLE.name, errors))
     }
 }
 

@@ -94,6 +94,21 @@ pub(crate) fn check_record<N: ColumnValues>(new: &N) -> Result<(), Vec<FieldErro
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
+/// Validates new records; an error has every invalid field, with the index of its record.
+pub(crate) fn check_records<N: ColumnValues>(records: &[N]) -> Result<(), Error> {
+    let errors: Vec<FieldError> = records
+        .iter()
+        .enumerate()
+        .filter_map(|(row, record)| Some((row, check_record(record).err()?)))
+        .flat_map(|(row, errors)| errors.into_iter().map(move |field| field.at_row(row)))
+        .collect();
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid(N::Model::TABLE.name, errors))
+    }
+}
+
 /// Visits the columns and values of a new record, in the order of [`given_columns`].
 pub(crate) fn visit_row<N: ColumnValues, E>(
     new: &N,
@@ -137,7 +152,8 @@ fn embedding_of<N: ColumnValues>(new: &N) -> Option<Embedding> {
     let mut encoder = Encoder::default();
     for index in N::Model::TABLE.search {
         if let Some(value) = new.value(*index) {
-            encoder.add_value(&value);
+            let column = &N::Model::TABLE.columns[*index];
+            encoder.add_value(&column.stored(value));
         }
     }
     encoder.finish()
