@@ -47,7 +47,8 @@ pub struct Pattern<M> {
 pub struct PatternPage<M> {
     /// The patterns of this page, in order.
     pub data: Vec<Pattern<M>>,
-    /// The number of patterns on all pages.
+    /// The number of patterns on all pages. A page leaves out those whose records are all
+    /// deleted.
     pub total: Total,
     /// The number of their records.
     pub records: Total,
@@ -206,7 +207,7 @@ impl<M: Model> Patterns<M> {
         // Of one template, however many of the words as typed.
         found.join_coverages();
         let all = found.records;
-        let mut patterns = found.patterns;
+        let mut patterns = std::mem::take(&mut found.patterns);
         if let Some(since) = self.new_since {
             resolve_times(session.conn(), table, &mut patterns).await?;
             patterns.retain(|pattern| {
@@ -219,7 +220,7 @@ impl<M: Model> Patterns<M> {
         } else {
             all
         };
-        let total = patterns.len() as u64;
+        let total = patterns.len();
         patterns.sort_unstable_by_key(|pattern| Reverse((pattern.records, pattern.newest_id())));
         let skip = usize::try_from(query.offset).unwrap_or(usize::MAX);
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT) as usize;
@@ -230,11 +231,7 @@ impl<M: Model> Patterns<M> {
         }
         Ok(PatternPage {
             data: query.read_patterns(session, page, all).await?,
-            total: if found.is_truncated {
-                Total::AtLeast(total)
-            } else {
-                Total::Exact(total)
-            },
+            total: found.total(total),
             records: if found.from_summaries {
                 Total::About(records)
             } else {

@@ -391,17 +391,16 @@ impl Reader<'_, '_> {
         if list.lists_covering {
             let conn = self.session.conn();
             let found = search::patterns(table, Some(query), scope, summaries, conn).await?;
-            if let Some(found) = found {
-                let is_truncated = found.is_truncated;
-                let patterns = self.until(found.patterns).await?;
-                let mut rows = folded_page::covering(patterns, !is_truncated);
-                let mut are_all = !is_truncated;
+            if let Some(mut found) = found {
+                let counted = std::mem::take(&mut found.patterns);
+                let patterns = self.until(counted).await?;
+                let mut rows = folded_page::covering(patterns, !found.is_truncated);
                 if !query.has_phrases() {
                     let partial = self.read_ranked(list).await?;
-                    are_all &= partial.are_all;
+                    found.is_truncated |= !partial.are_all;
                     rows.extend(partial.templates.fold(&partial.hits, |_| partial.are_all));
                 }
-                self.folded = Some(rows_total(rows.len(), are_all));
+                self.folded = Some(found.total(rows.len()));
                 return Ok(rows);
             }
         }
@@ -412,7 +411,12 @@ impl Reader<'_, '_> {
             ranked.are_all || (ranked.are_all_covering && coverage > Coverage::Partial)
         };
         let rows = ranked.templates.fold(&ranked.hits, is_all);
-        self.folded = Some(rows_total(rows.len(), ranked.are_all));
+        let count = rows.len() as u64;
+        self.folded = Some(if ranked.are_all {
+            Total::Exact(count)
+        } else {
+            Total::AtLeast(count)
+        });
         Ok(rows)
     }
 
@@ -469,14 +473,6 @@ impl Reader<'_, '_> {
             }
         }
         Ok(())
-    }
-}
-
-fn rows_total(rows: usize, are_all: bool) -> Total {
-    if are_all {
-        Total::Exact(rows as u64)
-    } else {
-        Total::AtLeast(rows as u64)
     }
 }
 

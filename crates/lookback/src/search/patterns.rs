@@ -18,13 +18,16 @@ use super::parse::query::Query;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
 use super::statement::{Words, searched_text};
+use super::total::Total;
 use crate::db::Sql;
 use crate::error::Error;
 use crate::model::{ColumnRole, Table, search_text, search_texts};
 use crate::value::StoredTime;
 
-/// The number of patterns that are kept. The records of others are counted.
-const MAX_PATTERNS: usize = 100_000;
+/// The number of patterns that are kept, and the bytes of their texts. The records of
+/// others are counted.
+pub(super) const MAX_PATTERNS: usize = 100_000;
+const MAX_BYTES: usize = 64 << 20;
 
 /// The characters of a field that are grouped: texts up to this length, in bytes, have a
 /// template.
@@ -61,6 +64,19 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
+    /// Returns a number of patterns, as exact as these are.
+    pub(crate) fn total(&self, patterns: usize) -> Total {
+        let patterns = patterns as u64;
+        if self.is_truncated {
+            Total::AtLeast(patterns)
+        } else if self.from_summaries {
+            // All records of some may be deleted.
+            Total::About(patterns)
+        } else {
+            Total::Exact(patterns)
+        }
+    }
+
     /// Joins the patterns that differ only in how many words of the search they have.
     pub(crate) fn join_coverages(&mut self) {
         let mut joined: HashMap<Vec<String>, Pattern> = HashMap::new();
@@ -130,6 +146,7 @@ async fn find(
                 groups
                     .add_rows(Some(&unsealed), scope, &none, session)
                     .await?;
+                groups.is_truncated |= sealed.is_truncated;
                 groups.add_sealed(sealed.patterns, session).await?;
                 return Ok(Some(groups.finish(true)));
             }
@@ -176,8 +193,8 @@ async fn find(
     groups
         .add_rows(Some(&blocks), scope, &counted, session)
         .await?;
+    groups.is_truncated |= sealed.is_truncated || !lexical.are_covering_blocks_read();
     groups.add_sealed(sealed.patterns, session).await?;
-    groups.is_truncated |= !lexical.are_covering_blocks_read();
     Ok(Some(groups.finish(true)))
 }
 
@@ -185,7 +202,10 @@ async fn find(
 struct Groups<'q> {
     table: &'static Table,
     query: Option<&'q Query>,
+    /// By their coverage and their fields, which are left out of the patterns.
     patterns: HashMap<(Coverage, Vec<String>), Pattern>,
+    /// The bytes of all fields.
+    bytes: usize,
     records: u64,
     is_truncated: bool,
 }
@@ -196,6 +216,7 @@ impl<'q> Groups<'q> {
             table,
             query,
             patterns: HashMap::new(),
+            bytes: 0,
             records: 0,
             is_truncated: false,
         }
@@ -265,12 +286,13 @@ impl<'q> Groups<'q> {
         Ok(())
     }
 
-    fn add(&mut self, pattern: Pattern) {
+    fn add(&mut self, mut pattern: Pattern) {
         self.records = self.records.saturating_add(pattern.records);
-        let key = (pattern.coverage, pattern.fields.clone());
+        let key = (pattern.coverage, std::mem::take(&mut pattern.fields));
         if let Some(known) = self.patterns.get_mut(&key) {
             known.add(pattern);
-        } else if self.patterns.len() < MAX_PATTERNS {
+        } else if self.patterns.len() < MAX_PATTERNS && self.bytes < MAX_BYTES {
+            self.bytes += key.1.iter().map(String::len).sum::<usize>();
             self.patterns.insert(key, pattern);
         } else {
             self.is_truncated = true;
@@ -278,8 +300,10 @@ impl<'q> Groups<'q> {
     }
 
     fn finish(self, from_summaries: bool) -> Patterns {
+        let patterns = self.patterns.into_iter();
+        let patterns = patterns.map(|((_, fields), pattern)| Pattern { fields, ..pattern });
         Patterns {
-            patterns: self.patterns.into_values().collect(),
+            patterns: patterns.collect(),
             records: self.records,
             is_truncated: self.is_truncated,
             from_summaries,

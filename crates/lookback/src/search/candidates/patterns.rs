@@ -12,12 +12,15 @@ use crate::db::Sql;
 use crate::error::Error;
 use crate::model::Table;
 use crate::search::parse::query::Query;
+use crate::search::patterns::MAX_PATTERNS;
 use crate::search::scope::Scope;
 use crate::search::statement::Words;
 
 /// The templates of the sealed records of a table.
 pub(in crate::search) struct SealedPatterns {
     pub(in crate::search) patterns: Vec<SummaryPattern>,
+    /// Whether there are more templates, which have fewer records.
+    pub(in crate::search) is_truncated: bool,
     /// The ranges of ids whose records no posting counts.
     pub(in crate::search) unsealed: Vec<(i64, i64)>,
 }
@@ -76,7 +79,11 @@ impl SealedPatterns {
                 templates: vec![template],
             });
         }
-        Ok(Some(Self { patterns, unsealed }))
+        Ok(Some(Self {
+            is_truncated: patterns.len() >= MAX_PATTERNS,
+            patterns,
+            unsealed,
+        }))
     }
 
     /// Returns the statement that reads the templates. One statement sees one moment: a
@@ -105,7 +112,8 @@ impl SealedPatterns {
                CROSS JOIN LATERAL (\
                  SELECT sum(rows)::bigint AS rows, min(first_id) AS first_id, max(last_id) AS last_id \
                  FROM search_postings WHERE template_id = t.id{live} OFFSET 0) AS k \
-               WHERE t.target = {target}{covers} AND k.rows > 0) AS p ON TRUE",
+               WHERE t.target = {target}{covers} AND k.rows > 0 \
+               ORDER BY k.rows DESC LIMIT {MAX_PATTERNS}) AS p ON TRUE",
             sealed = sealed_cte(&target, ""),
             live = live_postings(""),
         ));

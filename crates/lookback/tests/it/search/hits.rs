@@ -155,3 +155,32 @@ async fn hits_without_search_have_no_reasons() {
         );
     }
 }
+
+/// A search of one or two words finds nothing that is merely near by chance.
+#[tokio::test]
+async fn hit_of_short_search_has_a_word_or_is_clearly_similar() {
+    let db = testkit::database().await;
+    let messages = [
+        "the body is not valid JSON",
+        "connection refused",
+        "permission denied",
+        "user logged in",
+        "payment declined",
+        "cannot parse the response",
+        "invalid token",
+        "cache miss",
+    ];
+    super::store(&db.pool, &messages).await;
+    for (search, expected) in [
+        (
+            "conection refused",
+            &["connection refused", "permission denied"][..],
+        ),
+        ("login", &["user logged in"]),
+        ("payment failed", &["payment declined"]),
+        ("database", &[]),
+    ] {
+        let found = super::found(&db.pool, search).await;
+        assert_eq!(found, expected, "{search}");
+    }
+}
