@@ -59,8 +59,9 @@ pub(crate) async fn move_behind(
         );
         return Err(Error::invalid_field(table.name, column, problem));
     }
-    // In one statement, so that the sequence is not set back behind an id that it assigns
-    // meanwhile.
+    // In one statement, which leaves a moment only in which the sequence could be set back
+    // behind an id that it assigns meanwhile. A lock that excludes it would belong to the
+    // owner of the sequence alone, and stop all inserts.
     let mut sql = Sql::new("SELECT CASE WHEN coalesce(pg_sequence_last_value(");
     push(&mut sql, table)?;
     sql.push("), 0) < ");
