@@ -17,7 +17,7 @@ use super::index::templates::template;
 use super::parse::query::Query;
 use super::scope::Scope;
 use super::statement::scan_settings::SearchSession;
-use super::statement::{Words, searched_text};
+use super::statement::{Words, signed_rows};
 use super::total::Total;
 use crate::db::Sql;
 use crate::error::Error;
@@ -360,15 +360,29 @@ fn statement(
         Some(rows) => rows.from(table, &mut sql)?,
         None => table.quoted(),
     };
-    let (mut searched, mut all, mut coverage) = (String::new(), String::new(), "0".to_owned());
-    if let Some(query) = query {
-        let words = Words::bind(query, &mut sql)?;
-        searched = searched_text(table, &words);
-        if query.phrases.is_empty() {
-            all = format!(" AND {}", words.all(&search_text(table)));
+    let columns = format!(
+        "{fields} AS __fields, {id} AS __id, {created_at} AS __created_at",
+        fields = digit_fields(table)
+    );
+    let (coverage, rows) = match query {
+        Some(query) => {
+            let words = Words::bind(query, &mut sql)?;
+            let all = if query.phrases.is_empty() {
+                format!(" AND {}", words.all(&search_text(table)))
+            } else {
+                String::new()
+            };
+            let rows = format!("{from}{scope}{all}");
+            (
+                words.coverage(),
+                signed_rows(table, &words, &columns, &rows),
+            )
         }
-        coverage = words.coverage("__searched.__text", "__signature");
-    }
+        None => (
+            "0".to_owned(),
+            format!("(SELECT {columns} FROM {from}{scope}) AS __searched"),
+        ),
+    };
     // A phrase is a filter of the scope; words that do not cover the search are left out.
     let covers = match query {
         Some(query) if query.phrases.is_empty() => "WHERE __coverage > 0",
@@ -377,11 +391,9 @@ fn statement(
     sql.push(&format!(
         "SELECT __coverage, __fields, count(*) AS __records, min(__created_at) AS __oldest, \
            max(__created_at) AS __newest, max(__id) AS __newest_id \
-         FROM (SELECT {coverage} AS __coverage, {fields} AS __fields, {id} AS __id, \
-             {created_at} AS __created_at \
-           FROM {from} {searched}{scope}{all} OFFSET 0) AS __rows {covers} \
-         GROUP BY __coverage, __fields",
-        fields = digit_fields(table),
+         FROM (SELECT {coverage} AS __coverage, __fields, __id, __created_at \
+           FROM {rows} OFFSET 0) AS __rows {covers} \
+         GROUP BY __coverage, __fields"
     ));
     Ok(sql)
 }

@@ -41,7 +41,7 @@ use crate::value::{ColumnValue, Value};
 pub(crate) use covering::{CoveringPage, CoveringStart};
 pub(super) use covering::{CoveringSource, covering};
 use nearest::NearestRows;
-pub(in crate::search) use words::{MAX_DELIMITED, searched_text, whole_phrase};
+pub(in crate::search) use words::{MAX_DELIMITED, lateral_signature, signed_rows, whole_phrase};
 pub(super) use words::{Words, signature};
 
 /// The number of lexical candidates.
@@ -120,8 +120,7 @@ pub(super) fn candidates(
     let words = Words::bind(query, &mut sql)?;
     // A vector of zeros has no direction: its distance is NaN.
     let cosine = format!("1 - nullif({embedding} <=> {vector}, 'NaN')");
-    let lateral = words::searched_text(table, &words);
-    let coverage = words.coverage("__searched.__text", "__signature");
+    let coverage = words.coverage();
     let any = if query.phrases.is_empty() {
         format!(
             " AND ({})",
@@ -130,10 +129,11 @@ pub(super) fn candidates(
     } else {
         String::new()
     };
+    let columns = format!("{id} AS __id, {cosine} AS __cosine");
+    let lexical = format!("{lexical_from}{scope}{any}");
     sql.push(&format!(
         "WITH lexical AS MATERIALIZED (\
-           SELECT {id} AS __id, {cosine} AS __cosine, __signature, {coverage} AS __coverage \
-           FROM {lexical_from} {lateral}{scope}{any}), \
+           SELECT __id, __cosine, __signature, {coverage} AS __coverage FROM {lexical}), \
          weights AS (SELECT {weights} FROM lexical), \
          lexical_groups AS (\
            SELECT __id, __coverage, __signature, __cosine, row_number() OVER (\
@@ -147,6 +147,7 @@ pub(super) fn candidates(
              max(__id) FILTER (WHERE __coverage = 1) AS __words, max(__id) FILTER (WHERE __coverage = 2) AS __typed \
            FROM lexical WHERE {covers} AND (SELECT count(*) FROM lexical WHERE {covers}) > {LEXICAL_LIMIT} \
              AND NOT EXISTS (SELECT FROM best_lexical AS b WHERE b.__id = lexical.__id))",
+        lexical = signed_rows(table, &words, &columns, &lexical),
         weights = Words::weights(query.fetch_words.len()),
         score = Words::score(0..query.fetch_words.len()),
         covers = if query.phrases.is_empty() { "__coverage > 0" } else { "TRUE" },
@@ -169,15 +170,21 @@ pub(super) fn candidates(
         found.push_str(" UNION SELECT __id FROM nearest");
         scanned = nearest::scanned(vector_scan);
     }
+    let fields = search_fields(table, Some(MAX_RANKED_CHARS));
     sql.push(&format!(
         ", vector_scan AS ({scanned}) \
-         SELECT {id} AS __id, __signature, {coverage} AS __coverage, {cosine} AS __cosine, {fields} AS __fields, \
+         SELECT __id, __signature, {coverage} AS __coverage, __cosine, __fields, \
            (SELECT count(*) FROM lexical) AS __lexical_rows, \
            (SELECT count(*) FROM lexical WHERE __coverage > 0) AS __covering_rows, (SELECT index_rows FROM vector_scan) AS __index_rows, \
            (SELECT min_cosine FROM vector_scan) AS __min_cosine, (SELECT complete FROM vector_scan) AS __complete, \
            (SELECT ARRAY[__partial, __words, __typed] FROM others) AS __others \
-         FROM {from} {lateral} WHERE {id} = ANY (ARRAY({found}))",
-        fields = search_fields(table, Some(MAX_RANKED_CHARS)),
+         FROM {rows}",
+        rows = signed_rows(
+            table,
+            &words,
+            &format!("{columns}, {fields} AS __fields"),
+            &format!("{from} WHERE {id} = ANY (ARRAY({found}))"),
+        ),
     ));
     Ok(sql)
 }

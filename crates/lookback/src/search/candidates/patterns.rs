@@ -14,7 +14,7 @@ use crate::model::Table;
 use crate::search::parse::query::Query;
 use crate::search::patterns::MAX_PATTERNS;
 use crate::search::scope::Scope;
-use crate::search::statement::Words;
+use crate::search::statement::{Words, lateral_signature};
 
 /// The templates of the sealed records of a table.
 pub(in crate::search) struct SealedPatterns {
@@ -95,13 +95,8 @@ impl SealedPatterns {
             (String::new(), String::new(), "0".to_owned());
         if let Some(query) = query {
             let words = Words::bind(query, &mut sql)?;
-            searched = format!(
-                " CROSS JOIN LATERAL (SELECT t.template AS __text, \
-                   octet_length(t.template) > length(t.template) AS __is_wide OFFSET 0) AS __searched \
-                 CROSS JOIN LATERAL (SELECT {} AS __signature OFFSET 0) AS __signed",
-                words.signature("__searched.__text")
-            );
-            coverage = words.coverage("__searched.__text", "__signature");
+            searched = format!(" {}", lateral_signature("t.template", &words));
+            coverage = words.coverage();
             // The fields of long texts are empty: blocks know their words.
             covers = format!(" AND t.fields <> '{{}}' AND {coverage} > 0");
         }

@@ -1,6 +1,6 @@
 //! The statement for a page of the rows with a coverage, newest first.
 
-use super::words::searched_text;
+use super::words::lateral_signature;
 use super::{MAX_RANKED_CHARS, Words};
 use crate::db::Sql;
 use crate::error::Error;
@@ -103,8 +103,8 @@ pub(in crate::search) fn covering(
            AND {has_coverage} = {coverage} \
          ORDER BY {id} {order} LIMIT {limit}",
         fields = search_fields(table, Some(MAX_RANKED_CHARS)),
-        searched = searched_text(table, &words),
-        has_coverage = words.coverage("__searched.__text", "__signature"),
+        searched = lateral_signature(&text, &words),
+        has_coverage = words.coverage(),
     ));
     Ok(sql)
 }

@@ -8,21 +8,43 @@ use crate::model::Table;
 use crate::model::{search_is_not_ascii, search_text};
 use crate::search::parse::query::{Query, allows_partial_match};
 
-/// Whether the text of a row is not of ASCII characters alone. Measured once for each
-/// row, by [`searched_text`].
-const NOT_ASCII: &str = "__searched.__is_wide";
+/// The text of a row and its signature in SQL.
+pub(in crate::search) const TEXT: &str = "__text";
+pub(in crate::search) const SIGNATURE: &str = "__signature";
 
-/// Returns the items of the `FROM` list after a table: the text of its rows, and their
-/// signature.
-pub(in crate::search) fn searched_text(table: &'static Table, words: &Words) -> String {
+/// Returns an item of the `FROM` list: rows with the given columns, their text and their
+/// signature, each computed once.
+///
+/// `rows` is a table with its conditions. Nested subqueries, because a lateral one would be
+/// started anew for each row, which takes longer than most conditions.
+pub(in crate::search) fn signed_rows(
+    table: &'static Table,
+    words: &Words,
+    columns: &str,
+    rows: &str,
+) -> String {
     let text = search_text(table);
-    let signature = words.signature("__searched.__text");
+    let signature = words.signature(TEXT);
     format!(
-        "CROSS JOIN LATERAL (\
-           SELECT __text, octet_length(__text) > length(__text) AS __is_wide \
-           FROM (SELECT {text} AS __text OFFSET 0) AS __t OFFSET 0) AS __searched \
-         CROSS JOIN LATERAL (SELECT {signature} AS __signature OFFSET 0) AS __signed"
+        "(SELECT *, {signature} AS {SIGNATURE} \
+          FROM (SELECT {columns}, {text} AS {TEXT} FROM {rows} OFFSET 0) AS __searched \
+          OFFSET 0) AS __signed"
     )
+}
+
+/// Returns the items of the `FROM` list after a table: the text of its rows and their
+/// signature, for a statement that reads rows in the order of an index until it has enough.
+pub(in crate::search) fn lateral_signature(text: &str, words: &Words) -> String {
+    let signature = words.signature(TEXT);
+    format!(
+        "CROSS JOIN LATERAL (SELECT {text} AS {TEXT} OFFSET 0) AS __searched \
+         CROSS JOIN LATERAL (SELECT {signature} AS {SIGNATURE} OFFSET 0) AS __signed"
+    )
+}
+
+/// Returns the SQL condition that a text is not of ASCII characters alone.
+fn is_not_ascii(text: &str) -> String {
+    format!("octet_length({text}) > length({text})")
 }
 
 /// Conditions on the words of a query.
@@ -230,17 +252,17 @@ impl Words {
         })
     }
 
-    /// Returns the SQL for the [`Coverage`] of a text with a signature.
+    /// Returns the SQL for the [`Coverage`] of a row with its text and signature.
     ///
     /// [`Coverage`]: crate::search::candidates::Coverage
-    pub(in crate::search) fn coverage(&self, text: &str, signature: &str) -> String {
+    pub(in crate::search) fn coverage(&self) -> String {
         let bits = self.required_bits;
-        let mut all = vec![format!("{signature} & {bits} = {bits}")];
-        all.extend(self.other_words.iter().map(|word| word.of_text(text)));
+        let mut all = vec![format!("{SIGNATURE} & {bits} = {bits}")];
+        all.extend(self.other_words.iter().map(|word| word.of_text(TEXT)));
         format!(
             "CASE WHEN NOT ({all}) THEN 0 WHEN {as_typed} THEN 2 ELSE 1 END",
             all = all.join(" AND "),
-            as_typed = self.phrase.of_text(text),
+            as_typed = self.phrase.of_text(TEXT),
         )
     }
 
@@ -290,7 +312,7 @@ impl Words {
 
     /// Returns the SQL for the signature of a text, two bits per word: 2 for the
     /// word, 1 for a fragment.
-    pub(in crate::search) fn signature(&self, text: &str) -> String {
+    fn signature(&self, text: &str) -> String {
         let like = |pattern: &String| format!("{text} LIKE {pattern}");
         let words = self.words.iter().map(|word| {
             let mut fragments: Vec<String> = word.fragments.iter().map(like).collect();
@@ -298,7 +320,8 @@ impl Words {
                 if fragments.is_empty() {
                     fragments.push(word.whole.of_text(text));
                 }
-                fragments.push(format!("({NOT_ASCII} AND {text} ~ {near})"));
+                let is_not_ascii = is_not_ascii(text);
+                fragments.push(format!("({is_not_ascii} AND {text} ~ {near})"));
             }
             (word.whole.of_text(text), fragments)
         });
