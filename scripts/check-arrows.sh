@@ -20,6 +20,8 @@ forbid lookback indicatif 'the library never prints'
 forbid lookback-embedded lookback 'the private PostgreSQL stands alone'
 forbid lookback-embedded sqlx 'the private PostgreSQL needs no driver'
 forbid lookback-embedded tokio 'the private PostgreSQL is synchronous'
+forbid lookback lookback-formats 'a library that stores records reads no formats'
+forbid lookback-formats lookback-cli 'decoders are pure'
 forbid lookback-macros sqlx 'a macro opens no connection'
 forbid lookback-macros serde_json 'a macro reads definitions and no files'
 forbid lookback-schema sqlx 'the schema is data: it opens no connection'
@@ -31,7 +33,7 @@ forbid lookback-migrate indicatif 'the library never prints'
 forbid lookback-cli testkit 'what ships does not carry its tests'
 
 # A feature that changes how other code of an application works.
-for crate in lookback lookback-migrate lookback-embedded lookback-macros lookback-schema; do
+for crate in lookback lookback-migrate lookback-embedded lookback-formats lookback-macros lookback-schema; do
     features=$(cargo tree --locked -e normal,features -p "$crate" --all-features --prefix none)
     if printf '%s\n' "$features" | grep -E '"(arbitrary_precision|preserve_order|float_roundtrip)"' >&2; then
         printf 'error: %s turns on a feature of a dependency that changes its host\n' "$crate" >&2

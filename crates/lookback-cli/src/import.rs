@@ -3,6 +3,9 @@
 //! CSV and Parquet are converted to JSON lines ([`convert`]), so that everything after that is the
 //! same for all formats.
 //!
+//! Lines of other programs are decoded to log lines and requests by `lookback-formats`
+//! ([`entries`]); [`content`] detects them.
+//!
 //! One thread reads and checks lines and groups them into batches ([`reader`]). This task stores
 //! each batch ([`mod@store`]) together with the progress of the import ([`checkpoint`]) in one
 //! transaction. So the database always contains whole batches and knows which ones, no matter how
@@ -11,6 +14,7 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use chrono::{Offset as _, Utc};
 use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
 use lookback::query::Imported;
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
@@ -27,8 +31,10 @@ use crate::output::{self, counted, grouped};
 use crate::privileges::{self, Required};
 
 mod checkpoint;
+mod content;
 mod convert;
 mod encoding;
+mod entries;
 mod input;
 mod line_size;
 mod lines;
@@ -39,6 +45,7 @@ mod report;
 mod store;
 
 use checkpoint::{Checkpoint, Import};
+use content::Content;
 use input::Input;
 use lines::Lines;
 use progress::ImportProgress;
@@ -68,6 +75,9 @@ fn needs(args: &ImportArgs) -> Vec<Required> {
         ("imports", privileges::ADD),
         (table.name(), privileges::ADD_ONLY),
     ];
+    if args.kind.is_none() {
+        needs.push((RequestSnapshot::TABLE.name(), privileges::ADD_ONLY));
+    }
     if args.keep_ids && table.is_sealed() {
         needs.extend(privileges::on_summaries(privileges::READ));
     }
@@ -95,8 +105,11 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         }
     }
     if let ImportStart::Done(import) | ImportStart::Resumed(import) = &started {
-        let kind = checkpoint::kind(import)?;
-        if args.kind.is_some_and(|given| given != kind) {
+        let content = checkpoint::content(import)?;
+        if args
+            .kind
+            .is_some_and(|given| Content::Records(given) != content)
+        {
             return Err(Failure::usage(format!(
                 "--kind: the earlier import of {} was of {}",
                 input.shown(),
@@ -107,30 +120,30 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let mut checkpoint = match started {
         ImportStart::Done(import) => return report_already_imported(&args, &input, &import),
         ImportStart::Resumed(import) => {
-            let kind = checkpoint::kind(&import)?;
+            let content = checkpoint::content(&import)?;
             output::note(&format!(
                 "resuming after {} {}: {} stored",
                 input.unit(),
                 grouped(import.lines.unsigned_abs()),
                 counted_are(import.stored.unsigned_abs(), "record")
             ));
-            Checkpoint::resumed(&input, import, kind, earlier_id)
+            Checkpoint::resumed(&input, import, content, earlier_id)
         }
         ImportStart::Fresh => {
             if input.is_file() || lines.mark().position > 0 {
                 // Only reading the content showed that it differs.
                 lines = Lines::new(input.reader()?);
             }
-            let kind = match args.kind {
-                Some(kind) => kind,
-                None => reader::detect(&mut lines, &input)?,
+            let content = match args.kind {
+                Some(kind) => Content::Records(kind),
+                None => content::detect(&mut lines, &input)?,
             };
-            Checkpoint::fresh(&input, kind, earlier_id)
+            Checkpoint::fresh(&input, content, earlier_id)
         }
     };
 
     let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
-    let worker = maintenance_worker(checkpoint.kind, &pool)?;
+    let worker = maintenance_worker(checkpoint.content, &pool)?;
     let source = ImportSource {
         args: &args,
         input: &input,
@@ -139,11 +152,27 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
         pool,
     };
     let (checkpoint, conn) = (&mut checkpoint, &mut conn);
-    let ended = match checkpoint.kind {
-        ImportKind::Logs => import::<Log>(source, checkpoint, conn).await,
-        ImportKind::Requests => import::<RequestSnapshot>(source, checkpoint, conn).await,
-        ImportKind::Metrics => import::<Metric>(source, checkpoint, conn).await,
-        ImportKind::Users => import::<User>(source, checkpoint, conn).await,
+    let ended = match checkpoint.content {
+        Content::Records(ImportKind::Logs) => {
+            import::<Log>(source, checkpoint, conn, spawn_reader::<Log>).await
+        }
+        Content::Records(ImportKind::Requests) => {
+            import::<RequestSnapshot>(source, checkpoint, conn, spawn_reader::<RequestSnapshot>)
+                .await
+        }
+        Content::Records(ImportKind::Metrics) => {
+            import::<Metric>(source, checkpoint, conn, spawn_reader::<Metric>).await
+        }
+        Content::Records(ImportKind::Users) => {
+            import::<User>(source, checkpoint, conn, spawn_reader::<User>).await
+        }
+        Content::Entries => {
+            let decoding = decoding(&args, &input);
+            let is_strict = args.strict;
+            let spawn =
+                move |lines, options| spawn_entry_reader(lines, options, decoding, is_strict);
+            import::<Log>(source, checkpoint, conn, spawn).await
+        }
     };
     // The worker may be killed at any time, and the user should not wait for it after a failure.
     if let Some(worker) = worker
@@ -166,14 +195,15 @@ fn counted_are(number: u64, what: &str) -> String {
 /// A failure of the worker does not fail the import: the records are complete without the worker,
 /// and a role that can only insert lacks the privileges for it.
 fn maintenance_worker(
-    kind: ImportKind,
+    content: Content,
     pool: &PgPool,
 ) -> Result<Option<MaintenanceWorker>, Failure> {
-    if !kind.table().is_sealed() {
+    let tables = content.tables();
+    if !tables.iter().all(|table| table.is_sealed()) {
         return Ok(None);
     }
     let mut options = MaintenanceOptions::default();
-    options.tables = vec![kind.table()];
+    options.tables = tables;
     Ok(Some(MaintenanceWorker::spawn(pool.clone(), options)?))
 }
 
@@ -325,6 +355,7 @@ async fn import<M: Model>(
     source: ImportSource<'_>,
     checkpoint: &mut Checkpoint,
     conn: &mut PgConnection,
+    spawn_reader: impl FnOnce(Lines, ReadOptions) -> Batches<M>,
 ) -> Result<(), Failure> {
     let ImportSource {
         args,
@@ -344,7 +375,7 @@ async fn import<M: Model>(
         input,
     };
     let clock = Instant::now();
-    let batches = spawn_reader::<M>(
+    let batches = spawn_reader(
         lines,
         ReadOptions {
             size: args.batch as usize,
@@ -376,6 +407,31 @@ fn spawn_reader<M: Model>(lines: Lines, rules: ReadOptions) -> Batches<M> {
     let (sender, batches) = mpsc::channel(MAX_BATCHES_AHEAD);
     std::thread::spawn(move || {
         reader::read::<M::New>(lines, rules, |batch| sender.blocking_send(batch).is_ok());
+    });
+    batches
+}
+
+/// How lines of other programs are decoded.
+fn decoding(args: &ImportArgs, input: &Input) -> lookback_formats::Options {
+    lookback_formats::Options {
+        source: args.source.clone().unwrap_or_else(|| input.stem()),
+        offset: args.timezone.unwrap_or_else(|| Utc.fix()),
+        now: Utc::now(),
+    }
+}
+
+/// Spawns a thread that decodes lines of other programs.
+fn spawn_entry_reader(
+    lines: Lines,
+    rules: ReadOptions,
+    decoding: lookback_formats::Options,
+    is_strict: bool,
+) -> Batches<Log> {
+    let (sender, batches) = mpsc::channel(MAX_BATCHES_AHEAD);
+    std::thread::spawn(move || {
+        entries::read(lines, rules, decoding, is_strict, |batch| {
+            sender.blocking_send(batch).is_ok()
+        });
     });
     batches
 }
@@ -446,6 +502,8 @@ impl ImportRun<'_> {
 
     fn count(&mut self, stored: &StoredBatch) {
         self.summary.stored += stored.records;
+        self.summary.requests += stored.requests;
+        self.summary.local_times += stored.local_times;
         self.summary.renumbered += stored.renumbered;
         self.summary.rejected += stored.rejected.len() as u64;
         self.progress

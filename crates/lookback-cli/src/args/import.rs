@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::{FixedOffset, Offset as _, Utc};
 use clap::{Args, ValueEnum};
 use lookback::table::Table;
 use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
@@ -10,17 +11,29 @@ use super::Format;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// File of JSON lines, CSV or Parquet, or - for standard input
+    /// File of logs or requests in any format, or - for standard input
     #[arg(value_name = "FILE|-")]
     pub(crate) input: PathBuf,
 
-    /// Kind of the records [default: detected from the names of the fields]
+    /// Kind of the records, which are Lookback's own [default: detected from the fields]
     #[arg(long, value_enum)]
     pub(crate) kind: Option<ImportKind>,
 
-    /// Format of the input [default: by the extension of the file, else jsonl]
+    /// Format of Lookback's own records [default: detected]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
+
+    /// Source of log lines that name none [default: the name of the file]
+    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
+    pub(crate) source: Option<String>,
+
+    /// Offset of times without a zone, such as +02:00 [default: UTC]
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset)]
+    pub(crate) timezone: Option<FixedOffset>,
+
+    /// Treat text of no known format as invalid
+    #[arg(long)]
+    pub(crate) strict: bool,
 
     /// Store each record under the id that it has in the input, which must be free
     #[arg(long)]
@@ -55,6 +68,32 @@ pub(crate) struct ImportArgs {
     pub(crate) json: bool,
 }
 
+/// Parses `+02:00`, `-0530`, `+2`, `Z` or `UTC`.
+fn offset(text: &str) -> Result<FixedOffset, String> {
+    if matches!(text, "Z" | "z" | "UTC" | "utc") {
+        return Ok(Utc.fix());
+    }
+    let wrong = || format!("{text} is no offset such as +02:00, -05:30 or UTC");
+    let (sign, digits) = match text.split_at_checked(1) {
+        Some(("+", digits)) => (1, digits),
+        Some(("-", digits)) => (-1, digits),
+        _ => return Err(wrong()),
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() == 4 => digits.split_at(2),
+        None => (digits, "0"),
+    };
+    let (Ok(hours), Ok(minutes)) = (hours.parse::<u8>(), minutes.parse::<u8>()) else {
+        return Err(wrong());
+    };
+    let seconds = sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60);
+    let is_in_hour = minutes < 60;
+    FixedOffset::east_opt(seconds)
+        .filter(|_| is_in_hour)
+        .ok_or_else(wrong)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
     /// Stop there; the lines before it are stored
@@ -76,8 +115,6 @@ pub(crate) enum ImportKind {
 }
 
 impl ImportKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Logs, Self::Requests, Self::Metrics, Self::Users];
-
     /// The table of the records.
     pub(crate) fn table(self) -> &'static Table {
         match self {

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
 use super::Input;
+use super::content::Content;
 use super::lines::{Lines, Mark};
 use super::store::BEGIN;
 use crate::args::ImportKind;
@@ -59,7 +60,7 @@ impl Import {
 /// The progress of an import.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoint {
-    pub(crate) kind: ImportKind,
+    pub(crate) content: Content,
     state: CheckpointState,
 }
 
@@ -81,9 +82,9 @@ enum CheckpointState {
 }
 
 impl Checkpoint {
-    pub(crate) fn fresh(input: &Input, kind: ImportKind, earlier: Option<i64>) -> Self {
+    pub(crate) fn fresh(input: &Input, content: Content, earlier: Option<i64>) -> Self {
         Self {
-            kind,
+            content,
             state: CheckpointState::Fresh {
                 name: input.name().to_owned(),
                 is_known: input.known_name().is_some(),
@@ -144,16 +145,16 @@ impl Checkpoint {
     pub(crate) fn resumed(
         input: &Input,
         import: Import,
-        kind: ImportKind,
+        content: Content,
         earlier: Option<i64>,
     ) -> Self {
         if import.is_of(input) {
             return Self {
-                kind,
+                content,
                 state: CheckpointState::Saved(Box::new(import)),
             };
         }
-        let mut fresh = Self::fresh(input, kind, earlier);
+        let mut fresh = Self::fresh(input, content, earlier);
         if let CheckpointState::Fresh {
             rejected,
             continues,
@@ -167,7 +168,7 @@ impl Checkpoint {
     }
 
     pub(crate) fn target(&self) -> &'static str {
-        self.kind.table().name()
+        self.content.target()
     }
 
     pub(crate) fn position(&self) -> u64 {
@@ -240,23 +241,20 @@ impl Checkpoint {
         };
         let import = Import::from_row(&query.fetch_one(&mut **transaction).await?)?;
         Ok(Self {
-            kind: self.kind,
+            content: self.content,
             state: CheckpointState::Saved(Box::new(import)),
         })
     }
 }
 
-/// Returns the kind of an earlier import.
-pub(crate) fn kind(import: &Import) -> Result<ImportKind, Failure> {
-    ImportKind::ALL
-        .into_iter()
-        .find(|kind| kind.table().name() == import.target)
-        .ok_or_else(|| {
-            Failure::failed(format!(
-                "the earlier import went into {}, which this version of lookback does not know",
-                import.target
-            ))
-        })
+/// Returns what an earlier import imported.
+pub(crate) fn content(import: &Import) -> Result<Content, Failure> {
+    Content::of_target(&import.target).ok_or_else(|| {
+        Failure::failed(format!(
+            "the earlier import went into {}, which this version of lookback does not know",
+            import.target
+        ))
+    })
 }
 
 /// The newest import of a name.

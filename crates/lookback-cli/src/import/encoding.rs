@@ -79,27 +79,19 @@ pub(super) fn quoted(path: &str) -> String {
     }
 }
 
-/// A hint on a line that is not JSON: what the file may be, and how to import it.
+/// A hint on a line that is not JSON, where records of Lookback were expected.
 ///
 /// `None` for a line that seems to be a damaged JSON object.
-pub(super) fn hint_on_text(line: &[u8], shown: &str, is_stdin: bool) -> Option<String> {
+pub(super) fn hint_on_text(line: &[u8]) -> Option<String> {
     let line = line.trim_ascii();
-    let file = if is_stdin {
-        String::new()
-    } else {
-        format!(" {}", quoted(shown))
-    };
-    let (what, filter) = match line.first()? {
-        b'[' => ("a JSON array", "jq -c '.[]'"),
-        b'{' if line.len() == 1 => ("JSON over several lines", "jq -c ."),
+    let what = match line.first()? {
+        b'[' => "a JSON array",
+        b'{' if line.len() == 1 => "JSON over several lines",
         b'{' => return None,
-        _ => (
-            "plain text",
-            "jq -cR '{source: \"app\", level: \"info\", message: .}'",
-        ),
+        _ => "plain text",
     };
     Some(format!(
-        "this seems to be {what}; as JSON lines: {filter}{file} | lookback import - --name NAME"
+        "this seems to be {what}, which import reads without --kind and --format"
     ))
 }
 
@@ -118,15 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn text_hint_shows_a_command_that_converts_it() {
-        let hint = |line: &str| hint_on_text(line.as_bytes(), "my app.log", false);
-        assert_eq!(
-            hint("[").as_deref(),
-            Some(
-                "this seems to be a JSON array; as JSON lines: jq -c '.[]' 'my app.log' | lookback import - --name NAME"
-            )
-        );
-        assert!(hint(" { ").is_some_and(|hint| hint.contains("jq -c . ")));
+    fn text_hint_says_what_it_is() {
+        let hint = |line: &str| hint_on_text(line.as_bytes());
+        assert!(hint("[").is_some_and(|hint| hint.contains("a JSON array")));
+        assert!(hint(" { ").is_some_and(|hint| hint.contains("over several lines")));
         assert!(hint("2026-01-01 INFO ready").is_some_and(|hint| hint.contains("plain text")));
         assert_eq!(hint("{\"message\": "), None);
         assert_eq!(hint(""), None);

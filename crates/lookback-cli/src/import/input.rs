@@ -22,6 +22,8 @@ pub(crate) struct Input {
     identity: Option<Identity>,
     /// The format that was given, or that the extension of the file stands for.
     expected: Option<Format>,
+    /// Whether the format was given.
+    is_format_given: bool,
     /// The format of the content, once it was read.
     format: OnceLock<Format>,
 }
@@ -49,12 +51,14 @@ impl Input {
                 name,
                 identity: Identity::of_stdin(),
                 expected: args.format,
+                is_format_given: args.format.is_some(),
                 format: OnceLock::new(),
             });
         }
         let shown = args.input.display().to_string();
         let mut input = Self::open_file(&args.input, shown.clone(), name)
             .map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
+        input.is_format_given = args.format.is_some();
         input.expected = args.format.or_else(|| by_extension(&args.input));
         Ok(input)
     }
@@ -75,6 +79,7 @@ impl Input {
                 name,
                 identity,
                 expected: None,
+                is_format_given: false,
                 format: OnceLock::new(),
             });
         }
@@ -89,8 +94,25 @@ impl Input {
             name: name.or_else(known),
             identity,
             expected: None,
+            is_format_given: false,
             format: OnceLock::new(),
         })
+    }
+
+    /// The name of the file without its extension, as a source of log lines; `app` without one.
+    pub(crate) fn stem(&self) -> String {
+        let is_file = matches!(self.source, InputSource::File { .. }) && !self.is_stdin();
+        let stem = Path::new(&self.shown).file_stem().filter(|_| is_file);
+        stem.map_or_else(
+            || "app".to_owned(),
+            |stem| stem.to_string_lossy().into_owned(),
+        )
+    }
+
+    /// Whether the content has to be records of Lookback: their format was given, or it is one
+    /// that has no other.
+    pub(crate) fn is_own_format(&self) -> bool {
+        self.is_format_given || self.format() != Format::Jsonl
     }
 
     /// Returns a reader of JSON lines from the start, or from the current position of a stream.

@@ -4,7 +4,7 @@ use lookback::error::FieldError;
 use lookback::query::Imported;
 use lookback::table::{ColumnValues, Table};
 use lookback::value::{JsonError, JsonMap};
-use lookback::{Json, Model as _, User, password};
+use lookback::{Json, Model as _, NewRequestSnapshot, User, password};
 
 use super::convert::{self, INCOMPLETE_ROW};
 use super::line_size::{self, LARGE};
@@ -22,10 +22,21 @@ pub(crate) struct Batch<N> {
     pub(crate) renumbered: u64,
     /// The line of each record, in case the database rejects it.
     pub(crate) lines: Vec<SourceLine>,
+    /// The requests of lines that are no records of one table.
+    pub(crate) requests: Requests,
+    /// How many records had a time without a zone.
+    pub(crate) local_times: u64,
     pub(crate) rejected: Vec<Rejected>,
     /// The end of the batch in the input.
     pub(crate) end: Mark,
     pub(crate) outcome: Outcome,
+}
+
+/// Requests, with the line of each.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    pub(crate) records: Vec<Imported<NewRequestSnapshot>>,
+    pub(crate) lines: Vec<SourceLine>,
 }
 
 /// The state of the input after a batch.
@@ -91,7 +102,7 @@ impl Rejected {
 }
 
 /// The maximum bytes of lines in a batch, for any number of records.
-const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
+pub(super) const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Options of reading.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +205,8 @@ fn read_batch<N: ColumnValues>(
         records,
         renumbered,
         lines: source_lines,
+        requests: Requests::default(),
+        local_times: 0,
         rejected,
         end: lines.mark().clone(),
         outcome,
@@ -202,7 +215,7 @@ fn read_batch<N: ColumnValues>(
 
 /// The problem of an invalid line.
 #[derive(Debug)]
-enum LineError {
+pub(super) enum LineError {
     /// It is not JSON, perhaps because it is incomplete.
     NotJson(String),
     /// It is not a valid record of its table.
@@ -368,7 +381,7 @@ pub(crate) fn detect(lines: &mut Lines, input: &Input) -> Result<ImportKind, Fai
                 }
                 Err(wrong) => {
                     if problem.is_none() {
-                        hint = encoding::hint_on_text(&line.bytes, input.shown(), input.is_stdin());
+                        hint = encoding::hint_on_text(&line.bytes);
                     }
                     let wrong = wrong.into_text();
                     problem.get_or_insert(format!("{unit} {}: {wrong}", line.number));
@@ -397,7 +410,7 @@ pub(crate) fn detect(lines: &mut Lines, input: &Input) -> Result<ImportKind, Fai
 }
 
 /// Returns the field names of a line; only the first ones of a long line.
-fn field_names(bytes: &[u8], format: Format) -> Result<Vec<String>, LineError> {
+pub(super) fn field_names(bytes: &[u8], format: Format) -> Result<Vec<String>, LineError> {
     const FIRST: usize = 100;
     let text = utf8(bytes)?;
     if text.len() <= LARGE {

@@ -7,6 +7,7 @@ use lookback::{Model as _, User};
 use serde_json::json;
 
 use super::checkpoint::Checkpoint;
+use super::content::Content;
 use super::encoding;
 use super::reader::Rejected;
 use super::{ImportEnd, Input};
@@ -19,6 +20,10 @@ use crate::output::{self, counted, grouped};
 pub(crate) struct Summary {
     pub(crate) stored: u64,
     pub(crate) rejected: u64,
+    /// How many of the records are requests, of lines of other programs.
+    pub(crate) requests: u64,
+    /// Records whose time had no zone.
+    pub(crate) local_times: u64,
     /// Records whose ids were not kept.
     pub(crate) renumbered: u64,
 }
@@ -87,7 +92,7 @@ impl Report<'_> {
         let is_first = self.checkpoint.lines() == 0;
         let hint = bad
             .is_not_json
-            .then(|| encoding::hint_on_text(&bad.line.bytes, input.shown(), input.is_stdin()))
+            .then(|| encoding::hint_on_text(&bad.line.bytes))
             .flatten();
         match hint.filter(|_| is_first) {
             Some(hint) => failure.hint(format!("{total}; {hint}")),
@@ -149,14 +154,30 @@ impl Report<'_> {
             reason = "a rate for people"
         )]
         let rate = (self.summary.stored as f64 / seconds.max(0.001)) as u64;
+        let stored = match self.checkpoint.content {
+            Content::Records(_) => format!(
+                "{} into {}",
+                counted(self.summary.stored, "record"),
+                self.checkpoint.target()
+            ),
+            Content::Entries => format!(
+                "{} and {}",
+                counted(self.summary.stored - self.summary.requests, "log line"),
+                counted(self.summary.requests, "request")
+            ),
+        };
         output::note(&format!(
-            "{}: {} into {} in {seconds:.1} s ({} records/s){}",
+            "{}: {stored} in {seconds:.1} s ({} records/s){}",
             self.input.shown(),
-            counted(self.summary.stored, "record"),
-            self.checkpoint.target(),
             grouped(rate),
             self.rejected()
         ));
+        if self.summary.local_times > 0 && self.args.timezone.is_none() {
+            output::note(&format!(
+                "{} had a time without a zone, read as UTC: --timezone +02:00 reads them as of another",
+                counted(self.summary.local_times, "record")
+            ));
+        }
         if self.summary.renumbered > 0 {
             output::note(&format!(
                 "{} got new ids: --keep-ids keeps those of the input",

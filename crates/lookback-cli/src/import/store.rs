@@ -1,10 +1,11 @@
 //! Stores a batch of imported records.
 
 use lookback::query::Imported;
-use lookback::{Model, QueryBuilder};
+use lookback::{Model, QueryBuilder, RequestSnapshot};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
+use super::entries::truncate;
 use super::input::Input;
 use super::reader::{Batch, Outcome, Rejected, SourceLine};
 use super::rejects::Rejects;
@@ -31,6 +32,10 @@ fn overtaken(input: &Input) -> Failure {
 #[derive(Debug)]
 pub(crate) struct StoredBatch {
     pub(crate) records: u64,
+    /// How many of them are requests of lines that are no records of one table.
+    pub(crate) requests: u64,
+    /// How many of them had a time without a zone.
+    pub(crate) local_times: u64,
     /// How many of them had an id that was not kept.
     pub(crate) renumbered: u64,
     pub(crate) rejected: Vec<Rejected>,
@@ -54,7 +59,9 @@ pub(crate) async fn store<M: Model>(
     let Batch {
         mut records,
         mut lines,
+        mut requests,
         renumbered,
+        local_times,
         mut rejected,
         mut end,
         mut outcome,
@@ -82,8 +89,37 @@ pub(crate) async fn store<M: Model>(
             }
         }
     }
-    let inserted = insert_records::<M>(&mut transaction, &records, on_error).await?;
-    for (row, error) in inserted.rejected {
+    let (inserted, inserted_requests) = loop {
+        let mut attempt = transaction.begin().await?;
+        let inserted = insert_records::<M>(&mut attempt, &records, on_error).await?;
+        if let (OnError::Stop, Some((row, _))) = (on_error, inserted.rejected.first()) {
+            let stop = lines[*row].before.position;
+            let is_kept = |line: &SourceLine| line.before.position < stop;
+            truncate(&mut requests.records, &mut requests.lines, is_kept);
+        }
+        let of_requests =
+            insert_records::<RequestSnapshot>(&mut attempt, &requests.records, on_error).await?;
+        if let (OnError::Stop, Some((row, error))) = (on_error, of_requests.rejected.first()) {
+            // Records behind it are stored already: again, without them.
+            attempt.rollback().await?;
+            let bad = Rejected::by_database(requests.lines[*row].clone(), error);
+            let is_kept = |line: &SourceLine| line.before.position < bad.line.before.position;
+            truncate(&mut records, &mut lines, is_kept);
+            truncate(&mut requests.records, &mut requests.lines, is_kept);
+            end = bad.line.before.clone();
+            outcome = Outcome::Stopped(bad);
+            continue;
+        }
+        attempt.commit().await?;
+        break (inserted, of_requests);
+    };
+    let stored = inserted.stored + inserted_requests.stored;
+    let of_logs = inserted.rejected.into_iter().map(|bad| (&lines, bad));
+    let of_requests = inserted_requests
+        .rejected
+        .into_iter()
+        .map(|bad| (&requests.lines, bad));
+    for (lines, (row, error)) in of_logs.chain(of_requests) {
         let bad = Rejected::by_database(lines[row].clone(), &error);
         match on_error {
             OnError::Skip => rejected.push(bad),
@@ -104,7 +140,7 @@ pub(crate) async fn store<M: Model>(
     // needs no row: another attempt begins at the first line, perhaps with another kind.
     let rejected_in_all = checkpoint.rejected() + rejected.len() as u64;
     let is_nothing =
-        checkpoint.stored() + inserted.stored == 0 && (rejected_in_all > 0 || !outcome.is_end());
+        checkpoint.stored() + stored == 0 && (rejected_in_all > 0 || !outcome.is_end());
     if is_nothing {
         transaction.rollback().await?;
         checkpoint.reject_before_first(rejected.len() as u64);
@@ -113,7 +149,7 @@ pub(crate) async fn store<M: Model>(
             .advance(
                 &mut transaction,
                 &end,
-                inserted.stored,
+                stored,
                 rejected.len() as u64,
                 outcome.is_end(),
             )
@@ -122,8 +158,10 @@ pub(crate) async fn store<M: Model>(
         *checkpoint = advanced;
     }
     Ok(StoredBatch {
-        records: inserted.stored,
-        renumbered: renumbered.min(inserted.stored),
+        records: stored,
+        requests: inserted_requests.stored,
+        renumbered: renumbered.min(stored),
+        local_times,
         rejected,
         position: end.position,
         outcome,

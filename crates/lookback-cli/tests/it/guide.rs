@@ -12,7 +12,7 @@ use crate::support::Lookback;
 const PAGES: [(&str, usize); 5] = [
     ("README.md", 1),
     ("docs/guide/export.md", 2),
-    ("docs/guide/import.md", 3),
+    ("docs/guide/import.md", 2),
     ("docs/guide/search.md", 4),
     ("docs/guide/storage.md", 1),
 ];
@@ -152,13 +152,16 @@ impl Shell {
         };
         let line = "{\"source\": \"API\", \"level\": \"info\", \"message\": \"from the cluster\"}";
         shell.program("kubectl", &format!("echo '{line}'"));
-        // Where there is no jq, it is not what the page is about.
-        let converted = "{\"source\": \"API\", \"level\": \"info\", \"message\": \"converted\", \
-                          \"created_at\": \"2026-01-01T09:00:00Z\"}";
-        shell.program(
-            "jq",
-            &format!("cat \"${{@: -1}}\" > /dev/null\necho '{converted}'"),
-        );
+        for (program, line) in [
+            ("docker", "2026/01/02 03:04:05 listening on :8080"),
+            (
+                "journalctl",
+                "{\"__REALTIME_TIMESTAMP\":\"1767323045000000\",\"PRIORITY\":\"6\",\"MESSAGE\":\"ready\"}",
+            ),
+            ("heroku", "2026-01-02T03:04:05+00:00 app[web.1]: ready"),
+        ] {
+            shell.program(program, &format!("echo '{line}'"));
+        }
         shell
     }
 
@@ -244,7 +247,15 @@ async fn commands_of_the_guide_run() {
     shell.other = Some(testkit::database().await);
     let lookback = &shell.lookback;
     lookback.write("app.jsonl", app_log(5_000));
-    lookback.write("app.log", app_log(3));
+    lookback.write("app.log", "{\"level\":30,\"msg\":\"of pino\"}\n");
+    let line = "192.0.2.1 - - [02/Jan/2026:03:04:05 +0000] \"GET / HTTP/1.1\" 200 5\n";
+    lookback.write("access.log", line);
+    lookback.write(
+        "browser.har",
+        "{\"log\": {\"entries\": [{\"startedDateTime\": \"2026-01-02T03:04:05Z\", \
+         \"request\": {\"method\": \"GET\", \"url\": \"https://shop.example/\"}, \
+         \"response\": {\"status\": 200}}]}}",
+    );
     let zipped = shell.output("head -5 app.jsonl | sed s/answered/zipped/ | gzip > app.jsonl.gz");
     assert!(zipped.status.success(), "{zipped:?}");
     for page in [

@@ -124,18 +124,18 @@ async fn import_detects_kind_or_requires_it() {
             .await,
         1
     );
-    transcript!(lookback.run_with(&["import", "-"], b"{\"text\": \"hello\"}\n"), @"
-$ lookback import -
-! error: standard input: cannot detect the kind of the records (line 1 has the fields text)
-! hint: logs have a message, requests a method and a path, metrics an endpoint and a window_start, users an email; or choose one: --kind logs|requests|metrics|users
+    transcript!(lookback.run_with(&["import", "-", "--kind", "logs"], b"hello\n"), @"
+$ lookback import - --kind logs
+! error: standard input, line 1: is not JSON: expected value at column 1
+! hint: nothing is stored; this seems to be plain text, which import reads without --kind and --format
 [exit code 1]
 ");
-    transcript!(lookback.run_with(&["import", "-"], b"hello\n"), @r#"
+    transcript!(lookback.run_with(&["import", "-"], b"a\0b\n"), @"
 $ lookback import -
-! error: standard input: cannot detect the kind of the records (line 1: is not JSON: expected value at column 1)
-! hint: this seems to be plain text; as JSON lines: jq -cR '{source: "app", level: "info", message: .}' | lookback import - --name NAME
+! error: standard input: is no text: its first line has a byte 0
+! hint: import reads text: logs, requests, JSON, CSV; and Parquet
 [exit code 1]
-"#);
+");
     transcript!(lookback.run_with(&["import", "-", "--kind", "requests"], b"{\"message\": \"m\"}\n"), @"
 $ lookback import - --kind requests
 ! error: standard input, line 1: method: is required; path: is required; timestamp: is required; version: is required; stage: is required; message: is not a field of request_snapshots, which has method, path, query, body, headers, user_id, timestamp, version, stage, status_code, response_body, response_headers, duration, geo_country, geo_region, geo_city, geo_lat, geo_lon, geo_source, trace_id, created_at
@@ -528,4 +528,104 @@ async fn content_that_was_imported_under_another_name_is_recognised() {
     lookback.write("other.log", lines(21..23) + &lines(0..5));
     lookback.run(&["import", "other.log"]).succeeded();
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 22);
+}
+
+/// A file of several programs becomes log lines and requests, secrets masked; it is known by its
+/// content, and what is added is imported by `--resume`.
+#[tokio::test]
+async fn lines_of_other_programs_become_logs_and_requests() {
+    let lookback = Lookback::new().await;
+    let lines = r#"{"level":50,"time":1765432100500,"name":"cart","msg":"checkout failed","err":{"stack":"Error: no"}}
+192.0.2.9 - ann [11/Oct/2026:12:13:14 +0200] "GET /carts?page=2&token=SECRET-1 HTTP/1.1" 200 5 "-" "curl"
+2026-01-02 03:04:05 ERROR no connection
+Traceback (most recent call last):
+  File "a.py", line 1, in f
+ValueError: no
+{"level":30,"msg":"request completed","req":{"method":"GET","url":"/a","headers":{"cookie":"SECRET-2"}},"res":{"statusCode":204},"responseTime":3}
+"#;
+    let half = lines.find("Traceback").unwrap();
+    lookback.write("mixed.log", &lines[..half]);
+    let first = lookback
+        .run(&["import", "mixed.log", "--batch", "1"])
+        .succeeded();
+    assert!(
+        first.err.contains("2 log lines and 1 request"),
+        "{}",
+        first.err
+    );
+    lookback.write("mixed.log", lines);
+    lookback.run(&["import", "mixed.log"]).failed(1);
+    lookback
+        .run(&["import", "mixed.log", "--batch", "1", "--resume"])
+        .succeeded();
+    let again = lookback.run(&["import", "mixed.log"]).succeeded();
+    assert!(again.err.contains("is already imported"), "{}", again.err);
+
+    let count = async |sql: &str| lookback.number(sql).await;
+    assert_eq!(count("SELECT count(*) FROM logs").await, 4);
+    assert_eq!(count("SELECT count(*) FROM request_snapshots").await, 2);
+    let secrets = "SELECT (SELECT count(*) FROM logs AS l WHERE l::text LIKE '%SECRET%') \
+        + (SELECT count(*) FROM request_snapshots AS r WHERE r::text LIKE '%SECRET%')";
+    assert_eq!(count(secrets).await, 0);
+    let traceback = "SELECT count(*) FROM logs WHERE message LIKE 'Traceback%ValueError: no' AND source = 'mixed'";
+    assert_eq!(count(traceback).await, 1);
+    let request = "SELECT count(*) FROM request_snapshots WHERE path = '/carts' AND user_id = 'ann' \
+        AND query->>'page' = '2' AND timestamp = '2026-10-11T10:13:14Z' AND headers->>'remote_addr' = '192.0.2.9'";
+    assert_eq!(count(request).await, 1);
+}
+
+#[tokio::test]
+async fn options_of_other_programs_lines_are_kept() {
+    let lookback = Lookback::new().await;
+    let line = "2026-01-02 03:04:05 ready\n";
+    let call = ["import", "-", "--source", "shop", "--timezone", "+02:00"];
+    lookback.run_with(&call, line.as_bytes()).succeeded();
+    let stored =
+        "SELECT count(*) FROM logs WHERE source = 'shop' AND created_at = '2026-01-02T01:04:05Z'";
+    assert_eq!(lookback.number(stored).await, 1);
+    let said = lookback
+        .run_with(&["import", "-"], line.as_bytes())
+        .succeeded();
+    assert!(
+        said.err
+            .contains("1 record had a time without a zone, read as UTC"),
+        "{}",
+        said.err
+    );
+    transcript!(lookback.run_with(&["import", "-", "--strict"], line.as_bytes()), @"
+$ lookback import - --strict
+! error: standard input, line 1: is of no known format
+! hint: nothing is stored; to continue: the same command, after correcting the line or with --on-error skip
+[exit code 1]
+");
+    transcript!(lookback.run(&["import", "-", "--timezone", "Mars"]), @"
+$ lookback import - --timezone Mars
+! error: invalid value 'Mars' for '--timezone <OFFSET>': Mars is no offset such as +02:00, -05:30 or UTC
+! 
+! For more information, try '--help'.
+[exit code 2]
+");
+    let refused = b"{\"msg\":\"kept\"}\n{\"resource_logs\":[]}\n{\"msg\":\"later\"}\n";
+    transcript!(lookback.run_with(&["import", "-", "--name", "otlp"], refused), @"
+$ lookback import - --name otlp
+! error: standard input, line 2: resource_logs: must be named resourceLogs, as the JSON of OpenTelemetry names it
+! hint: line 1 is processed: 1 record stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
+[exit code 1]
+");
+    lookback
+        .run_with(
+            &[
+                "import",
+                "-",
+                "--name",
+                "otlp",
+                "--resume",
+                "--on-error",
+                "skip",
+            ],
+            refused,
+        )
+        .succeeded();
+    let stored = "SELECT count(*) FROM logs WHERE message IN ('kept', 'later')";
+    assert_eq!(lookback.number(stored).await, 2);
 }

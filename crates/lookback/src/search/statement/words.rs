@@ -16,7 +16,7 @@ pub(in crate::search) const SIGNATURE: &str = "__signature";
 /// signature, each computed once.
 ///
 /// `rows` is a table with its conditions. Nested subqueries, because a lateral one would be
-/// started anew for each row, which takes longer than most conditions.
+/// started again for each row, which takes longer than most conditions.
 pub(in crate::search) fn signed_rows(
     table: &'static Table,
     words: &Words,

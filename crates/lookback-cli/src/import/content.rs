@@ -1,0 +1,116 @@
+//! What an input contains: records of one table in Lookback's own form, or lines of other programs.
+
+use lookback::table::Table;
+use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
+
+use super::Input;
+use super::lines::{Line, Lines};
+use super::reader;
+use crate::args::{Format, ImportKind};
+use crate::failure::Failure;
+
+/// What an input contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Records of one table, in Lookback's own form.
+    Records(ImportKind),
+    /// Lines of any other program: log lines, requests, or both.
+    Entries,
+}
+
+/// The target of entries in `imports`.
+const ENTRIES: &str = "logs and request_snapshots";
+
+impl Content {
+    const ALL: [Self; 5] = [
+        Self::Records(ImportKind::Logs),
+        Self::Records(ImportKind::Requests),
+        Self::Records(ImportKind::Metrics),
+        Self::Records(ImportKind::Users),
+        Self::Entries,
+    ];
+
+    /// The name of what receives the records.
+    pub(crate) fn target(self) -> &'static str {
+        match self {
+            Self::Records(kind) => kind.table().name(),
+            Self::Entries => ENTRIES,
+        }
+    }
+
+    pub(crate) fn of_target(target: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|content| content.target() == target)
+    }
+
+    /// The tables that receive the records.
+    pub(crate) fn tables(self) -> Vec<&'static Table> {
+        match self {
+            Self::Records(kind) => vec![kind.table()],
+            Self::Entries => vec![Log::TABLE, RequestSnapshot::TABLE],
+        }
+    }
+}
+
+/// Detects what an input contains by its first line that is not blank.
+///
+/// It is in Lookback's own form if its fields are those of a table, and the required ones are
+/// there. Everything else is an entry.
+pub(crate) fn detect(lines: &mut Lines, input: &Input) -> Result<Content, Failure> {
+    if input.is_own_format() {
+        return reader::detect(lines, input).map(Content::Records);
+    }
+    let mut blank = Vec::new();
+    let first = loop {
+        match lines.next()? {
+            Some(line) if line.bytes.trim_ascii().is_empty() => blank.push(line),
+            other => break other,
+        }
+    };
+    let Some(first) = first else {
+        lines.put_back(blank);
+        // For an empty input the kind does not matter.
+        return Ok(Content::Records(ImportKind::Logs));
+    };
+    let content = of_line(&first);
+    let is_binary = first.bytes.contains(&0);
+    blank.push(first);
+    lines.put_back(blank);
+    if is_binary {
+        return Err(Failure::failed(format!(
+            "{}: is no text: its first line has a byte 0",
+            input.shown()
+        ))
+        .hint("import reads text: logs, requests, JSON, CSV; and Parquet"));
+    }
+    Ok(content)
+}
+
+fn of_line(line: &Line) -> Content {
+    let Ok(names) = reader::field_names(&line.bytes, Format::Jsonl) else {
+        return Content::Entries;
+    };
+    let has = |name: &str| names.iter().any(|known| known == name);
+    let required: [(ImportKind, &[&str]); 4] = [
+        (ImportKind::Logs, &["source", "level", "message"]),
+        (
+            ImportKind::Requests,
+            &["method", "path", "timestamp", "version", "stage"],
+        ),
+        (ImportKind::Metrics, &["endpoint", "window_start"]),
+        (ImportKind::Users, &["email"]),
+    ];
+    let is_of = |(kind, fields): &(ImportKind, &[&str])| {
+        let table = kind.table();
+        let is_user = table.name() == User::TABLE.name();
+        let is_metric = table.name() == Metric::TABLE.name();
+        fields.iter().all(|field| has(field))
+            // Nothing else has these: a wrong name in them is a mistake.
+            && (is_user || is_metric || names.iter().all(|name| table.column(name).is_some()))
+    };
+    required
+        .iter()
+        .find(|required| is_of(required))
+        .map_or(Content::Entries, |(kind, _)| Content::Records(*kind))
+}

@@ -1,0 +1,374 @@
+//! From lines to records: joins what was split over lines, and decodes it.
+
+use std::collections::BTreeMap;
+
+use lookback::Json;
+
+use crate::draft::Draft;
+use crate::json;
+use crate::text::{self, Piece};
+use crate::time::Clock;
+use crate::{Entry, Options, Problem};
+
+/// The most bytes of a record over several lines; a longer one is decoded line by line.
+const MAX_RECORD: usize = 128 * 1024 * 1024;
+/// The most bytes of a log line to which others are added.
+const MAX_FOLDED: usize = 1024 * 1024;
+
+/// Decodes lines to records.
+///
+/// It keeps what may go on in the next line: a part of a long line, indented JSON, a line that a
+/// stack trace may follow. [`Decoder::finish`] ends it.
+#[derive(Debug)]
+pub struct Decoder {
+    options: Options,
+    /// The number of lines so far.
+    lines: u64,
+    /// Whether the last line is kept.
+    keeps_last: bool,
+    /// JSON over several lines.
+    open_json: Option<OpenJson>,
+    /// Parts of long lines, by stream.
+    parts: BTreeMap<String, Part>,
+    /// A line of text that a stack trace may follow, and its number.
+    open_text: Option<(Draft, u64)>,
+}
+
+/// The parts of a long line so far.
+#[derive(Debug)]
+struct Part {
+    text: String,
+    wrapper: Draft,
+    /// The number of its first line.
+    first: u64,
+}
+
+/// JSON that has not ended yet.
+#[derive(Debug, Default)]
+struct OpenJson {
+    /// The number of its first line.
+    first: u64,
+    lines: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
+    scan: Scan,
+}
+
+impl Decoder {
+    /// Creates one.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            lines: 0,
+            keeps_last: false,
+            open_json: None,
+            parts: BTreeMap::new(),
+            open_text: None,
+        }
+    }
+
+    /// The number of the first line, from 1, that is not yet part of a record; `None` if there is
+    /// none. Lines behind it may already be records.
+    #[must_use]
+    pub fn open_since(&self) -> Option<u64> {
+        let json = self.open_json.as_ref().map(|open| open.first);
+        let text = self.open_text.as_ref().map(|(_, first)| *first);
+        let parts = self.parts.values().map(|part| part.first);
+        parts.chain(json).chain(text).min()
+    }
+
+    /// Whether the last line is part of no record yet.
+    #[must_use]
+    pub fn keeps_last_line(&self) -> bool {
+        self.keeps_last
+    }
+
+    /// Decodes a line, without its line end, and adds the records that it completes.
+    ///
+    /// # Errors
+    ///
+    /// The line is of a known format but cannot be read. The records before it are added.
+    pub fn line(&mut self, line: &[u8], entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        self.lines += 1;
+        self.keeps_last = false;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Some(open) = &mut self.open_json {
+            open.add(line);
+            if open.bytes.len() <= MAX_RECORD {
+                match open.scan.state() {
+                    ScanState::Open => {
+                        self.keeps_last = true;
+                        return Ok(());
+                    }
+                    ScanState::Closed => {
+                        if let Ok(value) = Json::from_slice(&open.bytes) {
+                            self.open_json = None;
+                            self.close_text(entries);
+                            return self.value(value, entries);
+                        }
+                    }
+                    ScanState::Broken => {}
+                }
+            }
+            return self.give_up_json(entries);
+        }
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let starts_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
+        if starts_json {
+            match Json::from_slice(line) {
+                Ok(value @ (Json::Object(_) | Json::Array(_))) => {
+                    return self.value(value, entries);
+                }
+                _ if starts_open_json(line) => {
+                    let mut open = OpenJson {
+                        first: self.lines,
+                        ..OpenJson::default()
+                    };
+                    open.add(line);
+                    if open.scan.state() == ScanState::Open {
+                        self.open_json = Some(open);
+                        self.keeps_last = true;
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.text_line(line, entries)
+    }
+
+    /// Ends the input: what was kept becomes records.
+    pub fn finish(&mut self, entries: &mut Vec<Entry>) {
+        if self.open_json.is_some() {
+            // What a line of text cannot be is no problem of the last one.
+            let _ = self.give_up_json(entries);
+        }
+        for (_, part) in std::mem::take(&mut self.parts) {
+            self.push_text(&part.text, Some(part.wrapper), part.first, entries);
+        }
+        self.close_text(entries);
+    }
+
+    /// Decodes the lines of what turned out to be no JSON, each by itself.
+    fn give_up_json(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        let Some(open) = self.open_json.take() else {
+            return Ok(());
+        };
+        let mut first = Ok(());
+        for line in open.lines {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let decoded = match Json::from_slice(&line) {
+                Ok(value @ Json::Object(_)) => self.value(value, entries),
+                _ => self.text_line(&line, entries),
+            };
+            first = first.and(decoded);
+        }
+        first
+    }
+
+    fn value(&mut self, value: Json, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        let clock = self.clock();
+        match value {
+            Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => {
+                let mut first = Ok(());
+                for item in items {
+                    first = first.and(self.value(item, entries));
+                }
+                first
+            }
+            Json::Object(map) => {
+                if let Some(piece) = json::docker(&map, clock) {
+                    self.piece(piece, entries);
+                    return Ok(());
+                }
+                self.close_text(entries);
+                for draft in json::decode(map, clock)? {
+                    entries.push(draft.finish(&self.options));
+                }
+                Ok(())
+            }
+            other => self.text_line(other.to_string().as_bytes(), entries),
+        }
+    }
+
+    fn text_line(&mut self, line: &[u8], entries: &mut Vec<Entry>) -> Result<(), Problem> {
+        let line = String::from_utf8_lossy(line);
+        if let Some(piece) = text::container(&line, self.clock()) {
+            self.piece(piece, entries);
+        } else {
+            self.push_text(&line, None, self.lines, entries);
+        }
+        Ok(())
+    }
+
+    /// Takes a line of a container: joined with its parts.
+    fn piece(&mut self, piece: Piece, entries: &mut Vec<Entry>) {
+        let Piece {
+            stream,
+            text,
+            is_part,
+            wrapper,
+        } = piece;
+        let (text, wrapper, first) = match self.parts.remove(&stream) {
+            Some(mut part) => {
+                part.text.push_str(&text);
+                // The time is that of the first part; what only a later one knows is added.
+                let wrapper = part.wrapper.wrapped(without_stream(wrapper));
+                (part.text, wrapper, part.first)
+            }
+            None => (text, wrapper, self.lines),
+        };
+        if is_part && text.len() <= MAX_FOLDED {
+            self.keeps_last = true;
+            self.parts.insert(
+                stream,
+                Part {
+                    text,
+                    wrapper,
+                    first,
+                },
+            );
+        } else {
+            self.push_text(&text, Some(wrapper), first, entries);
+        }
+    }
+
+    fn push_text(
+        &mut self,
+        text: &str,
+        wrapper: Option<Draft>,
+        first: u64,
+        entries: &mut Vec<Entry>,
+    ) {
+        let decoded = text::decode(text, self.clock());
+        let is_text = decoded.is_text;
+        let stream = wrapper.as_ref().and_then(stream_of);
+        if is_text
+            && let Some((open, _)) = &mut self.open_text
+            && stream_of(open) == stream
+            && let Some(message) = &mut open.message
+            && message.len() + text.len() < MAX_FOLDED
+            && text::continues(message, open.level, text)
+        {
+            self.keeps_last = true;
+            message.push('\n');
+            message.push_str(decoded.draft.message.as_deref().unwrap_or_default());
+            return;
+        }
+        self.close_text(entries);
+        let draft = match wrapper {
+            Some(wrapper) => decoded.draft.wrapped(wrapper),
+            None => decoded.draft,
+        };
+        if is_text {
+            self.open_text = Some((draft, first));
+            self.keeps_last = true;
+        } else {
+            entries.push(draft.finish(&self.options));
+        }
+    }
+
+    fn close_text(&mut self, entries: &mut Vec<Entry>) {
+        if let Some((draft, _)) = self.open_text.take() {
+            entries.push(draft.finish(&self.options));
+        }
+    }
+
+    fn clock(&self) -> Clock {
+        Clock {
+            offset: self.options.offset,
+            now: self.options.now,
+        }
+    }
+}
+
+fn stream_of(draft: &Draft) -> Option<&str> {
+    draft.meta.get("stream")?.as_str()
+}
+
+fn without_stream(mut wrapper: Draft) -> Draft {
+    wrapper.meta.remove("stream");
+    wrapper
+}
+
+/// Whether a line may be the first of JSON over several lines, and not `[info] …` or `{…} text`.
+fn starts_open_json(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let next = line[1..].trim_ascii_start().first();
+    match line.first() {
+        Some(b'{') => matches!(next, None | Some(b'"')),
+        Some(b'[') => matches!(next, None | Some(b'{' | b'[' | b'"')),
+        _ => false,
+    }
+}
+
+impl OpenJson {
+    fn add(&mut self, line: &[u8]) {
+        self.scan.read(line);
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+        self.lines.push(line.to_vec());
+    }
+}
+
+/// The brackets of JSON so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    is_escaped: bool,
+    is_closed: bool,
+    is_broken: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ScanState {
+    Open,
+    Closed,
+    Broken,
+}
+
+impl Scan {
+    fn read(&mut self, line: &[u8]) {
+        for byte in line {
+            if self.is_escaped {
+                self.is_escaped = false;
+                continue;
+            }
+            match byte {
+                b'\\' if self.in_string => self.is_escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => match self.depth.checked_sub(1) {
+                    Some(depth) => {
+                        self.depth = depth;
+                        self.is_closed |= depth == 0;
+                    }
+                    None => self.is_broken = true,
+                },
+                b' ' | b'\t' | b',' | b':' => {}
+                // Numbers, `true`, `false` and `null`.
+                byte if self.depth > 0
+                    && (byte.is_ascii_digit() || b"-+.eEtrufalsn\r".contains(byte)) => {}
+                _ => self.is_broken = true,
+            }
+        }
+        // A string ends in its line.
+        self.is_broken |= self.in_string;
+    }
+
+    fn state(self) -> ScanState {
+        if self.is_broken {
+            ScanState::Broken
+        } else if self.depth == 0 && self.is_closed {
+            ScanState::Closed
+        } else {
+            ScanState::Open
+        }
+    }
+}

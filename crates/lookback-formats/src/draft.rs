@@ -1,0 +1,410 @@
+//! A record that is being decoded.
+
+use chrono::{DateTime, Utc};
+use lookback::value::JsonMap;
+use lookback::{Json, Level, NewLog, NewRequestSnapshot};
+
+use crate::secrets::{mask, mask_object, mask_text};
+use crate::time::Clock;
+use crate::{Entry, Format, Options, level, time};
+
+/// The longest text of a message, in bytes; a longer one is whole in `meta`.
+const MAX_MESSAGE: usize = 1024 * 1024;
+const MAX_TRACE_ID: usize = 128;
+const MAX_SOURCE: usize = 4096;
+
+/// What is known of a record.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) format: Format,
+    pub(crate) time: Option<DateTime<Utc>>,
+    /// Whether the time had no zone.
+    pub(crate) is_local: bool,
+    /// Whether the time is stored with all its digits.
+    pub(crate) is_exact_time: bool,
+    pub(crate) level: Option<Level>,
+    pub(crate) source: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) trace_id: Option<String>,
+    /// The fields without a column.
+    pub(crate) meta: JsonMap,
+    pub(crate) request: Option<Request>,
+    /// Whether it is the record of a request alone, and no line of a log.
+    pub(crate) is_access: bool,
+}
+
+/// The request of a record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// The path, the query behind it, or a whole URL.
+    pub(crate) target: String,
+    pub(crate) query: Option<JsonMap>,
+    pub(crate) status: Option<i32>,
+    /// In milliseconds.
+    pub(crate) duration: Option<f64>,
+    pub(crate) headers: JsonMap,
+    pub(crate) response_headers: JsonMap,
+    pub(crate) body: Option<Json>,
+    pub(crate) response_body: Option<Json>,
+    pub(crate) user_id: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) stage: Option<String>,
+    pub(crate) country: Option<String>,
+}
+
+impl Draft {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            time: None,
+            is_local: false,
+            is_exact_time: true,
+            level: None,
+            source: None,
+            message: None,
+            trace_id: None,
+            meta: JsonMap::new(),
+            request: None,
+            is_access: false,
+        }
+    }
+
+    /// Sets the time, and returns whether it was read.
+    pub(crate) fn set_time(&mut self, value: &Json, clock: Clock) -> bool {
+        self.read_time(clock.of_json(value))
+    }
+
+    pub(crate) fn read_time(&mut self, read: Option<time::Read>) -> bool {
+        let Some(read) = read else { return false };
+        self.time = Some(read.time);
+        self.is_local = read.is_local;
+        self.is_exact_time = read.is_exact;
+        true
+    }
+
+    /// Sets the level, and keeps one that Lookback does not have under its name.
+    pub(crate) fn set_level(&mut self, name: &str, value: Json) {
+        match level::of_json(&value) {
+            Some(read) => {
+                self.level = Some(read.level);
+                if !read.is_exact {
+                    self.meta.insert(name.to_owned(), value);
+                }
+            }
+            None => {
+                self.meta.insert(name.to_owned(), value);
+            }
+        }
+    }
+
+    /// Sets the trace id, in lower case if it is one of W3C; zeros are none.
+    pub(crate) fn set_trace_id(&mut self, text: &str) {
+        let is_hex = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if text.is_empty() || text.bytes().all(|b| matches!(b, b'0' | b'-')) {
+            return;
+        }
+        let text = if is_hex {
+            text.to_ascii_lowercase()
+        } else {
+            amazon_trace(text)
+        };
+        self.trace_id = Some(text);
+    }
+
+    /// Adds what the wrapper of a line knows: the inner record's own comes first.
+    pub(crate) fn wrapped(mut self, wrapper: Self) -> Self {
+        // A time with a zone says more than one without.
+        let is_better = self.is_local && !wrapper.is_local && wrapper.time.is_some();
+        if self.time.is_none() || is_better {
+            self.time = wrapper.time;
+            self.is_local = wrapper.is_local;
+        }
+        self.level = self.level.or(wrapper.level);
+        self.source = self.source.or(wrapper.source);
+        self.trace_id = self.trace_id.or(wrapper.trace_id);
+        if self.format == Format::Text {
+            self.format = wrapper.format;
+        }
+        for (key, value) in wrapper.meta {
+            let key = if self.meta.contains_key(&key) {
+                format!("{}.{key}", wrapper.format.name())
+            } else {
+                key
+            };
+            self.meta.insert(key, value);
+        }
+        self
+    }
+
+    /// Returns the records.
+    pub(crate) fn finish(mut self, options: &Options) -> Entry {
+        mask_object(&mut self.meta);
+        let source = self
+            .source
+            .take()
+            .filter(|source| !source.trim().is_empty());
+        let source = source.unwrap_or_else(|| options.source.clone());
+        let source = clean(&source, MAX_SOURCE);
+        if let Some(id) = self.trace_id.take() {
+            if id.len() <= MAX_TRACE_ID {
+                self.trace_id = Some(clean(&id, MAX_TRACE_ID));
+            } else {
+                self.meta
+                    .insert("trace_id".to_owned(), clean(&id, usize::MAX).into());
+            }
+        }
+        let request = self.request.take().map(|request| {
+            let request = request.masked();
+            let rest = if self.is_access {
+                std::mem::take(&mut self.meta)
+            } else {
+                JsonMap::new()
+            };
+            request.finish(
+                self.time.unwrap_or(options.now),
+                self.trace_id.clone(),
+                rest,
+            )
+        });
+        let log = (!self.is_access).then(|| self.finish_log(source));
+        Entry {
+            format: self.format,
+            log,
+            request,
+            is_local_time: self.is_local,
+        }
+    }
+
+    fn finish_log(&mut self, source: String) -> NewLog {
+        let message = self.message.take().unwrap_or_default();
+        let mut message = mask_text(&message).into_owned();
+        if message.trim().is_empty() {
+            message = summary(&self.meta);
+        }
+        if message.len() > MAX_MESSAGE {
+            let short = clean(&message, MAX_MESSAGE);
+            let whole = std::mem::replace(&mut message, short);
+            self.meta.insert("message".to_owned(), whole.into());
+        }
+        let meta = std::mem::take(&mut self.meta);
+        let mut log = NewLog::new(source, self.level.unwrap_or(Level::Info), message);
+        log.meta = (!meta.is_empty()).then_some(Json::Object(meta));
+        log.trace_id = self.trace_id.take();
+        log.created_at = self.time;
+        log
+    }
+}
+
+/// The text of a record without a message: its fields.
+fn summary(fields: &JsonMap) -> String {
+    const MAX_FIELDS: usize = 8;
+    let of_field = |(key, value): (&String, &Json)| match value {
+        Json::String(text) => format!("{key}={text}"),
+        other => format!("{key}={other}"),
+    };
+    let text: Vec<String> = fields.iter().take(MAX_FIELDS).map(of_field).collect();
+    let text = clean(&text.join(" "), 512);
+    if text.trim().is_empty() {
+        "(no message)".to_owned()
+    } else {
+        text
+    }
+}
+
+/// Cuts a text to a number of bytes, at a character.
+fn clean(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].replace('\0', "\u{2400}")
+}
+
+impl Request {
+    fn masked(mut self) -> Self {
+        for map in [&mut self.headers, &mut self.response_headers] {
+            mask_object(map);
+        }
+        if let Some(query) = &mut self.query {
+            mask_object(query);
+        }
+        for body in [&mut self.body, &mut self.response_body]
+            .into_iter()
+            .flatten()
+        {
+            mask(body);
+        }
+        self
+    }
+
+    /// Returns the record. The fields that have no column go with the headers, under their names.
+    fn finish(
+        self,
+        time: DateTime<Utc>,
+        trace_id: Option<String>,
+        rest: JsonMap,
+    ) -> NewRequestSnapshot {
+        let (host, path, query) = split_target(&self.target);
+        let mut headers = self.headers;
+        if let Some(host) = host
+            && !headers.keys().any(|key| key.eq_ignore_ascii_case("host"))
+        {
+            headers.insert("host".to_owned(), host.into());
+        }
+        for (key, value) in rest {
+            headers.entry(key).or_insert(value);
+        }
+        let trace_id = trace_id.or_else(|| trace_of_headers(&headers));
+        let query = match self.query.filter(|query| !query.is_empty()) {
+            Some(query) => Some(query),
+            None => query.map(|query| {
+                let mut query = query_map(query);
+                mask_object(&mut query);
+                query
+            }),
+        };
+        let or_unknown = |text: Option<String>| {
+            text.filter(|text| !text.is_empty())
+                .unwrap_or_else(|| "unknown".to_owned())
+        };
+        let method = if self.method.trim().is_empty() {
+            "-".to_owned()
+        } else {
+            self.method
+        };
+        let mut record = NewRequestSnapshot::new(
+            clean(&method, 64),
+            clean(if path.is_empty() { "/" } else { path }, 65_536),
+            time,
+            clean(&or_unknown(self.version), 1024),
+            clean(&or_unknown(self.stage), 1024),
+        );
+        let of_map = |map: JsonMap| (!map.is_empty()).then_some(Json::Object(map));
+        record.query = query.and_then(of_map);
+        record.headers = of_map(headers);
+        record.response_headers = of_map(self.response_headers);
+        record.body = self.body;
+        record.response_body = self.response_body;
+        record.status_code = self.status.filter(|status| (100..=599).contains(status));
+        #[expect(clippy::cast_possible_truncation, reason = "the value is in the range")]
+        let milliseconds = |ms: f64| {
+            (0.0..f64::from(i32::MAX))
+                .contains(&ms)
+                .then(|| ms.round() as i32)
+        };
+        record.duration = self.duration.and_then(milliseconds);
+        record.user_id = self
+            .user_id
+            .filter(|id| !id.is_empty())
+            .map(|id| clean(&id, 1024));
+        record.geo_country = self.country.map(|country| clean(&country, 1024));
+        record.trace_id = trace_id.filter(|id| id.len() <= MAX_TRACE_ID);
+        record.created_at = Some(time);
+        record
+    }
+}
+
+/// Splits the target of a request, or a URL, into host, path and query.
+fn split_target(target: &str) -> (Option<&str>, &str, Option<&str>) {
+    let (host, rest) = match target.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let authority = &rest[..end];
+            // No name and password of a URL is stored.
+            let host = authority.rsplit('@').next().unwrap_or(authority);
+            (Some(host), &rest[end..])
+        }
+        _ => (None, target),
+    };
+    let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+    match rest.split_once('?') {
+        Some((path, query)) => (host, path, Some(query).filter(|query| !query.is_empty())),
+        None => (host, rest, None),
+    }
+}
+
+/// Reads the parameters of a query: one that comes several times is an array.
+pub(crate) fn query_map(query: &str) -> JsonMap {
+    let mut map = JsonMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        push(&mut map, decoded(name), decoded(value).into());
+    }
+    map
+}
+
+/// Adds a value under a name; several are an array.
+pub(crate) fn push(map: &mut JsonMap, name: String, value: Json) {
+    match map.get_mut(&name) {
+        None => {
+            map.insert(name, value);
+        }
+        Some(Json::Array(values)) => values.push(value),
+        Some(first) => {
+            let values = vec![std::mem::take(first), value];
+            *first = Json::Array(values);
+        }
+    }
+}
+
+/// Decodes `%41` and `+`.
+fn decoded(text: &str) -> String {
+    if !text.contains(['%', '+']) {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |offset: usize| {
+            bytes
+                .get(at + offset)
+                .and_then(|b| char::from(*b).to_digit(16))
+        };
+        match (bytes[at], hex(1), hex(2)) {
+            (b'%', Some(high), Some(low)) => {
+                plain.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+                at += 3;
+                continue;
+            }
+            (b'+', ..) => plain.push(b' '),
+            (byte, ..) => plain.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Returns the trace id of W3C, B3 or Amazon headers.
+pub(crate) fn trace_of_headers(headers: &JsonMap) -> Option<String> {
+    let header = |name: &str| {
+        let value = headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))?
+            .1;
+        match value {
+            Json::String(text) => Some(text.as_str()),
+            Json::Array(values) => values.first()?.as_str(),
+            _ => None,
+        }
+    };
+    if let Some(id) = header("traceparent").and_then(|text| text.split('-').nth(1)) {
+        return Some(id.to_ascii_lowercase()).filter(|id| id.bytes().any(|b| b != b'0'));
+    }
+    header("x-b3-traceid")
+        .or_else(|| header("x-amzn-trace-id"))
+        .map(amazon_trace)
+}
+
+/// Reads `Root=1-58337281-1d84f3d73c47ec4e58577259` as the id of W3C that it stands for.
+pub(crate) fn amazon_trace(text: &str) -> String {
+    let root = text
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix("Root="));
+    let id = root.unwrap_or(text);
+    match id.strip_prefix("1-").map(|id| id.replace('-', "")) {
+        Some(hex) if hex.len() == 32 => hex.to_ascii_lowercase(),
+        _ => id.to_owned(),
+    }
+}

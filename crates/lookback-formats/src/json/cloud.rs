@@ -1,0 +1,325 @@
+//! Records of collectors and clouds: journald, Google Cloud, CloudWatch, Azure, Loki.
+
+use lookback::value::JsonMap;
+use lookback::{Json, Level};
+
+use super::access;
+use crate::draft::{Draft, Request, push};
+use crate::fields::{get, milliseconds, number, take, take_if, take_text, text, text_of};
+use crate::time::Clock;
+use crate::{Format, Problem, level, text as lines};
+
+/// Reads a record of `journalctl -o json`.
+pub(super) fn journald(mut map: JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::Journald);
+    if let Some(time) = map.get("__REALTIME_TIMESTAMP")
+        && draft.set_time(time, clock)
+    {
+        map.remove("__REALTIME_TIMESTAMP");
+    }
+    let priority = map.get("PRIORITY").and_then(number);
+    draft.level = priority.map(level::of_syslog);
+    draft.source = take_text(&mut map, &["SYSLOG_IDENTIFIER", "_COMM"]);
+    let bytes = |value: &Json| -> Option<Vec<u8>> {
+        let byte = |byte: &Json| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
+        value.as_array()?.iter().map(byte).collect()
+    };
+    let message = match map.remove("MESSAGE") {
+        Some(Json::String(text)) => Some(text),
+        // Bytes that are not all UTF-8, or that colour.
+        Some(value) => {
+            let text = bytes(&value).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            if text.is_none() && !value.is_null() {
+                map.insert("MESSAGE".to_owned(), value);
+            }
+            text
+        }
+        None => None,
+    };
+    draft.meta = map;
+    match message {
+        Some(text) => {
+            let mut inner = lines::decode(&text, clock).draft;
+            if inner.format == Format::Text {
+                inner.time = None;
+                inner.level = if priority.is_some() {
+                    None
+                } else {
+                    inner.level
+                };
+            }
+            inner.wrapped(draft)
+        }
+        None => draft,
+    }
+}
+
+/// Whether an object is a LogEntry of Google Cloud.
+pub(super) fn is_log_entry(map: &JsonMap) -> bool {
+    let has = |name: &str| map.contains_key(name);
+    let has_payload =
+        has("textPayload") || has("jsonPayload") || has("protoPayload") || has("httpRequest");
+    has_payload && (has("severity") || has("timestamp") || has("logName") || has("insertId"))
+}
+
+/// Reads a LogEntry.
+pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::Gcp);
+    for name in ["timestamp", "time", "receiveTimestamp"] {
+        if draft.time.is_none()
+            && let Some(time) = map.get(name)
+            && draft.set_time(time, clock)
+            && name != "receiveTimestamp"
+        {
+            map.remove(name);
+        }
+    }
+    if let Some((_, severity)) = take(&mut map, &["severity"]) {
+        draft.set_level("severity", severity);
+    }
+    for name in ["trace", "logging.googleapis.com/trace"] {
+        if let Some(trace) = take_text(&mut map, &[name]) {
+            draft.set_trace_id(trace.rsplit('/').next().unwrap_or(&trace));
+        }
+    }
+    draft.source = text(&map, "resource.labels.service_name")
+        .or_else(|| text(&map, "resource.labels.container_name"))
+        .or_else(|| text(&map, "resource.labels.function_name"))
+        .or_else(|| text(&map, "resource.labels.module_id"));
+    let request = take(&mut map, &["httpRequest"]).and_then(|(_, value)| match value {
+        Json::Object(request) => Some(request),
+        _ => None,
+    });
+    let payload = take_if(&mut map, &["jsonPayload", "protoPayload"], Json::is_object);
+    let text = take_text(&mut map, &["textPayload"]);
+    let mut draft = match (payload, text) {
+        (Some((_, Json::Object(payload))), _) => {
+            draft.meta = map;
+            super::of_fields(payload, Format::Gcp, clock).wrapped(draft)
+        }
+        (_, Some(text)) => {
+            draft.meta = map;
+            let mut inner = lines::decode(&text, clock).draft;
+            inner.level = if draft.level.is_some() {
+                None
+            } else {
+                inner.level
+            };
+            inner.wrapped(draft)
+        }
+        _ => {
+            draft.meta = map;
+            draft
+        }
+    };
+    if let Some(mut fields) = request {
+        let mut request = Request {
+            method: take_text(&mut fields, &["requestMethod"]).unwrap_or_default(),
+            target: take_text(&mut fields, &["requestUrl"]).unwrap_or_default(),
+            ..Request::default()
+        };
+        request.status = take(&mut fields, &["status"])
+            .and_then(|(_, value)| number(&value))
+            .map(status);
+        request.duration =
+            take(&mut fields, &["latency"]).and_then(|(_, value)| milliseconds(&value, 1e3));
+        for (name, header) in [("userAgent", "user-agent"), ("referer", "referer")] {
+            if let Some((_, value)) = take(&mut fields, &[name]) {
+                request.headers.insert(header.to_owned(), value);
+            }
+        }
+        draft.is_access = draft.message.is_none();
+        if !fields.is_empty() {
+            draft
+                .meta
+                .insert("httpRequest".to_owned(), Json::Object(fields));
+        }
+        draft.request = Some(request);
+    }
+    draft
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a status is a small whole number"
+)]
+fn status(number: f64) -> i32 {
+    number as i32
+}
+
+/// Whether an object holds events of CloudWatch or records of Azure.
+pub(super) fn is_batch(map: &JsonMap) -> bool {
+    let is_list_of = |name: &str, field: &str| {
+        let first = map
+            .get(name)
+            .and_then(Json::as_array)
+            .and_then(|items| items.first());
+        first.is_some_and(|item| item.get(field).is_some())
+    };
+    is_list_of("logEvents", "message")
+        || is_list_of("events", "message")
+        || is_list_of("records", "time")
+}
+
+pub(super) fn batch(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+    let (name, format) = if map.contains_key("records") {
+        ("records", Format::Azure)
+    } else if map.contains_key("logEvents") {
+        ("logEvents", Format::CloudWatch)
+    } else {
+        ("events", Format::CloudWatch)
+    };
+    let Some(Json::Array(items)) = map.remove(name) else {
+        return Err(Problem::new(format!("{name}: must be an array")));
+    };
+    let drafts = items.into_iter().map(|item| match item {
+        Json::Object(item) if format == Format::Azure => azure(item, clock),
+        Json::Object(item) => cloudwatch(item, &map, clock),
+        other => {
+            let mut draft = Draft::new(format);
+            draft.message = Some(other.to_string());
+            draft
+        }
+    });
+    Ok(drafts.collect())
+}
+
+fn cloudwatch(mut item: JsonMap, batch: &JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::CloudWatch);
+    if let Some(time) = item.get("timestamp")
+        && draft.set_time(time, clock)
+    {
+        item.remove("timestamp");
+    }
+    let group = text(batch, "logGroup").or_else(|| text(&item, "logGroupName"));
+    draft.source = group.map(|group| group.rsplit('/').next().unwrap_or(&group).to_owned());
+    let message = take_text(&mut item, &["message"]).unwrap_or_default();
+    for (name, value) in batch {
+        item.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    draft.meta = item;
+    let mut inner = lines::decode(message.trim_end(), clock).draft;
+    if inner.format == Format::Text {
+        inner.time = None;
+    }
+    inner.wrapped(draft)
+}
+
+fn azure(mut item: JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::Azure);
+    if let Some(time) = item.get("time")
+        && draft.set_time(time, clock)
+    {
+        item.remove("time");
+    }
+    if let Some((name, level)) = take(&mut item, &["level", "Level", "severityLevel"]) {
+        draft.set_level(&name, level);
+    }
+    draft.message = [
+        "resultDescription",
+        "properties.message",
+        "properties.Message",
+        "message",
+        "Message",
+    ]
+    .iter()
+    .find_map(|name| take_text(&mut item, &[name]))
+    .or_else(|| text(&item, "operationName"));
+    draft.source = text(&item, "properties.serviceName")
+        .or_else(|| text(&item, "AppRoleName"))
+        .or_else(|| text(&item, "category"));
+    let is_request = get(&item, "properties.CsMethod").is_some();
+    if is_request && let Some((_, Json::Object(mut properties))) = take(&mut item, &["properties"])
+    {
+        let mut request = Request {
+            method: take_text(&mut properties, &["CsMethod"]).unwrap_or_default(),
+            target: take_text(&mut properties, &["CsUriStem"]).unwrap_or_default(),
+            ..Request::default()
+        };
+        request.status = take(&mut properties, &["ScStatus"])
+            .and_then(|(_, value)| number(&value))
+            .map(status);
+        request.duration =
+            take(&mut properties, &["TimeTaken"]).and_then(|(_, value)| milliseconds(&value, 1.0));
+        if let Some(agent) = take(&mut properties, &["UserAgent"]) {
+            request.headers.insert("user-agent".to_owned(), agent.1);
+        }
+        item.insert("properties".to_owned(), Json::Object(properties));
+        draft.request = Some(request);
+        draft.is_access = true;
+    } else {
+        access::take_request(&mut item, &mut draft);
+    }
+    draft.meta.append(&mut item);
+    draft
+}
+
+/// Reads a push to Loki: streams of labels and lines.
+pub(super) fn loki(mut map: JsonMap, clock: Clock) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    let Some(Json::Array(streams)) = map.remove("streams") else {
+        return drafts;
+    };
+    for stream in streams {
+        let Json::Object(mut stream) = stream else {
+            continue;
+        };
+        let labels = match stream.remove("stream") {
+            Some(Json::Object(labels)) => labels,
+            _ => JsonMap::new(),
+        };
+        let Some(Json::Array(values)) = stream.remove("values") else {
+            continue;
+        };
+        for value in values {
+            drafts.push(loki_line(value, labels.clone(), clock));
+        }
+    }
+    drafts
+}
+
+fn loki_line(value: Json, mut labels: JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::Loki);
+    let mut parts = match value {
+        Json::Array(parts) => parts.into_iter(),
+        other => vec![other].into_iter(),
+    };
+    if let Some(time) = parts.next()
+        && !draft.set_time(&time, clock)
+    {
+        labels.insert("time".to_owned(), time);
+    }
+    let line = parts
+        .next()
+        .and_then(|line| text_of(&line))
+        .unwrap_or_default();
+    if let Some(Json::Object(metadata)) = parts.next() {
+        for (name, value) in metadata {
+            push(&mut labels, name, value);
+        }
+    }
+    const SOURCE: &[&str] = &[
+        "service_name",
+        "service",
+        "app",
+        "job",
+        "application",
+        "container",
+        "component",
+    ];
+    if let Some(id) = take_text(&mut labels, &["trace_id", "traceID", "traceId"]) {
+        draft.set_trace_id(&id);
+    }
+    let label = ["detected_level", "level", "severity"]
+        .iter()
+        .find_map(|name| labels.get(*name));
+    draft.level = label.and_then(level::of_json).map(|read| read.level);
+    draft.source = SOURCE.iter().find_map(|name| text(&labels, name));
+    draft.meta = labels;
+    let mut inner = lines::decode(&line, clock).draft;
+    if inner.format == Format::Text {
+        inner.time = None;
+        inner.level = draft.level.map_or(inner.level, |_: Level| None);
+    }
+    inner.wrapped(draft)
+}

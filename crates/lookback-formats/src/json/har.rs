@@ -1,0 +1,153 @@
+//! HTTP archives (HAR 1.2), as browsers and proxies save them.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use lookback::Json;
+use lookback::value::JsonMap;
+
+use super::access::parsed;
+use crate::draft::{Draft, Request, push};
+use crate::fields::{get, number, take, take_text, text};
+use crate::time::Clock;
+use crate::{Format, Problem};
+
+pub(super) fn is_archive(map: &JsonMap) -> bool {
+    map.get("log")
+        .is_some_and(|log| log.get("entries").is_some_and(Json::is_array))
+}
+
+pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+    let Some((_, Json::Array(entries))) = take(&mut map, &["log.entries"]) else {
+        return Err(Problem::new("log.entries: must be an array"));
+    };
+    let page_of = |entry: &JsonMap| {
+        let id = text(entry, "pageref")?;
+        let pages = get(&map, "log.pages")?.as_array()?;
+        pages
+            .iter()
+            .find(|page| page.get("id").and_then(Json::as_str) == Some(&id))
+            .cloned()
+    };
+    let mut drafts = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Json::Object(entry) = entry else {
+            return Err(Problem::new("log.entries: must have objects"));
+        };
+        let page = page_of(&entry);
+        let mut draft = of_entry(entry, clock);
+        if let Some(page) = page {
+            draft.meta.insert("page".to_owned(), page);
+        }
+        drafts.push(draft);
+    }
+    Ok(drafts)
+}
+
+fn of_entry(mut entry: JsonMap, clock: Clock) -> Draft {
+    let mut draft = Draft::new(Format::Har);
+    if let Some(time) = entry.get("startedDateTime")
+        && draft.set_time(time, clock)
+    {
+        entry.remove("startedDateTime");
+    }
+    let mut of = |name: &str| match entry.remove(name) {
+        Some(Json::Object(map)) => map,
+        _ => JsonMap::new(),
+    };
+    let (mut sent, mut received) = (of("request"), of("response"));
+    let mut request = Request {
+        method: take_text(&mut sent, &["method"]).unwrap_or_default(),
+        target: take_text(&mut sent, &["url"]).unwrap_or_default(),
+        headers: pairs(sent.remove("headers"), true),
+        response_headers: pairs(received.remove("headers"), true),
+        ..Request::default()
+    };
+    let query = pairs(sent.remove("queryString"), false);
+    request.query = (!query.is_empty()).then_some(query);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a status is a small whole number"
+    )]
+    {
+        request.status = received
+            .remove("status")
+            .as_ref()
+            .and_then(number)
+            .map(|status| status as i32);
+    }
+    request.duration = entry.remove("time").as_ref().and_then(number);
+    if let Some(Json::Object(mut post)) = sent.remove("postData") {
+        request.body = match take_text(&mut post, &["text"]).filter(|text| !text.is_empty()) {
+            Some(text) => Some(body(text, &mut post)),
+            None => Some(Json::Object(pairs(post.remove("params"), false)))
+                .filter(|body| *body != Json::Object(JsonMap::new())),
+        };
+        // The parameters of a form repeat its text.
+        post.remove("params");
+        if !post.is_empty() {
+            sent.insert("postData".to_owned(), Json::Object(post));
+        }
+    }
+    if let Some(Json::Object(mut content)) = received.remove("content") {
+        if let Some(text) = take_text(&mut content, &["text"]).filter(|text| !text.is_empty()) {
+            request.response_body = Some(body(text, &mut content));
+        }
+        if !content.is_empty() {
+            received.insert("content".to_owned(), Json::Object(content));
+        }
+    }
+    draft.meta = entry;
+    for (name, rest) in [("request", sent), ("response", received)] {
+        if !rest.is_empty() {
+            draft.meta.insert(name.to_owned(), Json::Object(rest));
+        }
+    }
+    draft.request = Some(request);
+    draft.is_access = true;
+    draft
+}
+
+/// Reads a list of names and values; names of headers are in lower case.
+fn pairs(list: Option<Json>, is_headers: bool) -> JsonMap {
+    let mut map = JsonMap::new();
+    let Some(Json::Array(items)) = list else {
+        return map;
+    };
+    for item in items {
+        let Json::Object(mut item) = item else {
+            continue;
+        };
+        let Some(name) = take_text(&mut item, &["name"]) else {
+            continue;
+        };
+        let name = if is_headers {
+            name.to_ascii_lowercase()
+        } else {
+            name
+        };
+        push(&mut map, name, item.remove("value").unwrap_or_default());
+    }
+    map
+}
+
+/// Reads a body: JSON as a value, text as it is, and other bytes as a data URL.
+fn body(text: String, about: &mut JsonMap) -> Json {
+    let is_base64 = about.get("encoding").and_then(Json::as_str) == Some("base64");
+    if !is_base64 {
+        return parsed(text.into());
+    }
+    let decoded = BASE64_STANDARD
+        .decode(text.trim())
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded {
+        Some(text) => parsed(text.into()),
+        None => {
+            let mime = about
+                .get("mimeType")
+                .and_then(Json::as_str)
+                .unwrap_or("application/octet-stream");
+            format!("data:{mime};base64,{}", text.trim()).into()
+        }
+    }
+}

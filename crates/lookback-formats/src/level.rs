@@ -1,0 +1,230 @@
+//! Levels of other loggers.
+
+use lookback::{Json, Level};
+
+/// A level, and whether the four levels of Lookback say all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) level: Level,
+    /// Whether it is one of debug, info, warn and error: another one, such as `fatal`, is kept
+    /// with the other fields.
+    pub(crate) is_exact: bool,
+}
+
+/// Reads a level: a name in any case, or a number of a known scale.
+pub(crate) fn of_json(value: &Json) -> Option<Read> {
+    match value {
+        Json::String(text) => of_text(text),
+        Json::Number(_) => value.as_f64().and_then(of_number),
+        _ => None,
+    }
+}
+
+/// Reads the name of a level, such as `WARN`, `Information`, `DEBUG-4` or `[error]`.
+pub(crate) fn of_text(text: &str) -> Option<Read> {
+    let trimmed = text.trim_matches(|c: char| !c.is_alphanumeric());
+    if let Ok(number) = trimmed.parse::<f64>() {
+        return of_number(number);
+    }
+    // slog writes a level between two as `INFO+2`.
+    let name = trimmed.split(['+', '-']).next().unwrap_or(trimmed);
+    let level = of_name(name)?;
+    let exact = ["debug", "info", "warn", "warning", "error", "information"];
+    Some(Read {
+        level,
+        is_exact: exact.iter().any(|exact| exact.eq_ignore_ascii_case(text)),
+    })
+}
+
+/// The names of levels, by the one of Lookback.
+const NAMES: &[(Level, &[&str])] = &[
+    (
+        Level::Debug,
+        &[
+            "debug", "trace", "verbose", "silly", "fine", "finer", "finest", "dbg", "trc",
+            "notset", "d", "t", "v", "debug1", "debug2", "debug3", "debug4", "debug5",
+        ],
+    ),
+    (
+        Level::Info,
+        &[
+            "info",
+            "information",
+            "informational",
+            "notice",
+            "http",
+            "default",
+            "config",
+            "log",
+            "inf",
+            "i",
+            "n",
+            "unspecified",
+            "unknown",
+            "any",
+            "success",
+        ],
+    ),
+    (Level::Warn, &["warn", "warning", "wrn", "w"]),
+    (
+        Level::Error,
+        &[
+            "error",
+            "err",
+            "fatal",
+            "critical",
+            "crit",
+            "panic",
+            "dpanic",
+            "alert",
+            "emerg",
+            "emergency",
+            "severe",
+            "failure",
+            "ftl",
+            "eror",
+            "e",
+            "f",
+            "c",
+        ],
+    ),
+];
+
+fn of_name(name: &str) -> Option<Level> {
+    NAMES
+        .iter()
+        .find(|(_, names)| names.iter().any(|known| known.eq_ignore_ascii_case(name)))
+        .map(|(level, _)| *level)
+}
+
+/// Reads a number: of syslog (0 to 7), of pino and bunyan (10 to 60), of Monolog (100 to 600), or
+/// of Logback (5000 to 40000).
+fn of_number(number: f64) -> Option<Read> {
+    let scale = |debug: f64, info: f64, warn: f64| {
+        if number <= debug {
+            Level::Debug
+        } else if number <= info {
+            Level::Info
+        } else if number <= warn {
+            Level::Warn
+        } else {
+            Level::Error
+        }
+    };
+    let (level, exact): (Level, &[f64]) = match number {
+        0.0..8.0 => (of_syslog(number), &[]),
+        8.0..100.0 => (scale(29.0, 39.0, 49.0), &[20.0, 30.0, 40.0, 50.0]),
+        100.0..1000.0 => (scale(199.0, 299.0, 399.0), &[100.0, 200.0, 300.0, 400.0]),
+        1000.0..100_000.0 => (
+            scale(19_999.0, 29_999.0, 39_999.0),
+            &[10_000.0, 20_000.0, 30_000.0, 40_000.0],
+        ),
+        _ => return None,
+    };
+    Some(Read {
+        level,
+        is_exact: exact.contains(&number),
+    })
+}
+
+/// Reads a severity of syslog, from 0 (emergency) to 7 (debug).
+pub(crate) fn of_syslog(severity: f64) -> Level {
+    match severity {
+        ..4.0 => Level::Error,
+        4.0..5.0 => Level::Warn,
+        5.0..7.0 => Level::Info,
+        _ => Level::Debug,
+    }
+}
+
+/// Reads a severity of OpenTelemetry, from 1 (trace) to 24 (fatal).
+pub(crate) fn of_otlp(severity: i64) -> Option<Level> {
+    Some(match severity {
+        1..=8 => Level::Debug,
+        9..=12 => Level::Info,
+        13..=16 => Level::Warn,
+        17..=24 => Level::Error,
+        _ => return None,
+    })
+}
+
+/// Finds the level that a line of text names near its start.
+pub(crate) fn in_text(text: &str) -> Option<Level> {
+    const STARTS: [&str; 5] = [
+        "Traceback (most recent call last)",
+        "panic: ",
+        "Exception in thread",
+        "Unhandled exception",
+        "Uncaught ",
+    ];
+    if STARTS.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Error);
+    }
+    let near = text
+        .char_indices()
+        .nth(100)
+        .map_or(text, |(end, _)| &text[..end]);
+    let words = near.split(|c: char| !c.is_alphanumeric());
+    // A single letter or a word in a sentence is no level.
+    let is_written_as_level =
+        |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase());
+    let upper = words.clone().filter(is_written_as_level).find_map(of_name);
+    upper.or_else(|| {
+        let first = near.trim_start_matches('[');
+        let (word, _) = first.split_once([':', ']'])?;
+        (word.len() > 2).then(|| of_name(word)).flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_text, of_json, of_text};
+    use lookback::{Json, Level};
+
+    #[test]
+    fn level_of_any_logger_is_read() {
+        for (name, level, is_exact) in [
+            ("INFO", Level::Info, true),
+            ("Warning", Level::Warn, true),
+            ("Verbose", Level::Debug, false),
+            ("NOTICE", Level::Info, false),
+            ("dpanic", Level::Error, false),
+            ("DEBUG-4", Level::Debug, false),
+            ("INFO+2", Level::Info, false),
+            ("[error]", Level::Error, false),
+            ("30", Level::Info, true),
+        ] {
+            let read = of_text(name).unwrap();
+            assert_eq!((read.level, read.is_exact), (level, is_exact), "{name}");
+        }
+        for (number, level) in [
+            ("3", Level::Error),
+            ("6", Level::Info),
+            ("10", Level::Debug),
+            ("35", Level::Info),
+            ("60", Level::Error),
+            ("250", Level::Info),
+            ("600", Level::Error),
+            ("5000", Level::Debug),
+        ] {
+            let number: Json = number.parse().unwrap();
+            assert_eq!(of_json(&number).unwrap().level, level, "{number}");
+        }
+        assert_eq!(of_text("loud"), None);
+    }
+
+    #[test]
+    fn level_in_text_is_a_word_written_as_one() {
+        assert_eq!(
+            in_text("2026-01-02 03:04:05 WARN pool is full"),
+            Some(Level::Warn)
+        );
+        assert_eq!(
+            in_text("[error] 12#0: no live upstreams"),
+            Some(Level::Error)
+        );
+        assert_eq!(in_text("panic: runtime error"), Some(Level::Error));
+        assert_eq!(in_text("no error so far"), None);
+        assert_eq!(in_text("listening on :8080"), None);
+    }
+}

@@ -1,0 +1,151 @@
+//! Decoders of log and request formats: from bytes to records of Lookback.
+//!
+//! ```
+//! use lookback_formats::{Decoder, Options};
+//!
+//! let mut decoder = Decoder::new(Options::default());
+//! let mut entries = Vec::new();
+//! decoder.line(br#"{"level":40,"time":1761234568001,"msg":"stock is low","sku":914}"#, &mut entries)?;
+//! decoder.finish(&mut entries);
+//! let log = entries[0].log.as_ref().unwrap();
+//! assert_eq!((log.message.as_str(), log.level), ("stock is low", lookback::Level::Warn));
+//! assert_eq!(log.meta.as_ref().unwrap()["sku"], lookback::Json::from(914));
+//! # Ok::<(), lookback_formats::Problem>(())
+//! ```
+//!
+//! Pure functions: no I/O, no database, no clock. A line is detected by what it says, so a file may
+//! mix formats. What has no column is kept in `meta` under its own name; secrets are masked
+//! ([`secrets`]).
+//!
+//! In reading order: [`Decoder`] joins lines into records (`decoder`), `text` and `json` recognise
+//! what a record is and read it into a `draft`, with the help of `level`, `time` and `fields`.
+
+mod decoder;
+mod draft;
+mod fields;
+mod json;
+mod level;
+pub mod secrets;
+mod text;
+mod time;
+
+use chrono::{DateTime, FixedOffset, Utc};
+use lookback::{NewLog, NewRequestSnapshot};
+
+pub use decoder::Decoder;
+
+/// How records are decoded.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The source of log lines that name none.
+    pub source: String,
+    /// The offset of times without a zone; by default UTC.
+    pub offset: FixedOffset,
+    /// The time near which times without a year are; also that of requests without one.
+    pub now: DateTime<Utc>,
+}
+
+impl Default for Options {
+    /// The source `app`, UTC, and the first moment of 1970.
+    fn default() -> Self {
+        Self {
+            source: "app".to_owned(),
+            offset: chrono::Offset::fix(&Utc),
+            now: DateTime::UNIX_EPOCH,
+        }
+    }
+}
+
+/// What a record of the input becomes: a log line, a request, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What it was recognised as.
+    pub format: Format,
+    /// The log line.
+    pub log: Option<NewLog>,
+    /// The request.
+    pub request: Option<NewRequestSnapshot>,
+    /// Whether its time had no zone.
+    pub is_local_time: bool,
+}
+
+/// A problem of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(String);
+
+impl Problem {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+macro_rules! formats {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// A format of a record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Format {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Format {
+            /// All formats.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The name of the format.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+formats! {
+    /// JSON of an application's logger: pino, bunyan, winston, zap, zerolog, logrus, slog,
+    /// tracing-subscriber, Logback, Log4j 2, ECS, .NET, structlog, loguru, python-json-logger,
+    /// Powertools, Monolog, MongoDB, and any other by its names of time, level and message.
+    Json = "json",
+    /// Compact JSON of Serilog.
+    Clef = "clef",
+    /// JSON of an access log: nginx, Caddy, Traefik, Envoy, lograge, Cloudflare.
+    JsonAccess = "json-access",
+    /// Docker's json-file.
+    Docker = "docker",
+    /// Lines of a container runtime under Kubernetes.
+    Cri = "cri",
+    /// `journalctl -o json`.
+    Journald = "journald",
+    /// Syslog of RFC 3164 or 5424.
+    Syslog = "syslog",
+    /// `heroku logs`, and its drains.
+    Heroku = "heroku",
+    /// A LogEntry of Google Cloud.
+    Gcp = "gcp",
+    /// Events of Amazon CloudWatch.
+    CloudWatch = "cloudwatch",
+    /// Records of Azure Monitor.
+    Azure = "azure",
+    /// `key=value` pairs.
+    Logfmt = "logfmt",
+    /// The common and combined format of nginx and Apache.
+    AccessLog = "access-log",
+    /// The access log of an Amazon load balancer.
+    Alb = "alb",
+    /// OpenTelemetry's JSON.
+    Otlp = "otlp",
+    /// A push to Loki.
+    Loki = "loki",
+    /// An HTTP archive.
+    Har = "har",
+    /// Any other text.
+    Text = "text",
+}

@@ -1,0 +1,285 @@
+//! Masks secrets in headers, queries, bodies and other fields.
+//!
+//! A value is masked by its name (a header, a parameter, a key of JSON at any depth), or by its
+//! form (the credentials of `Bearer` and `Basic`, a secret parameter of a URL in a text).
+
+use std::borrow::Cow;
+
+use lookback::{Json, value::JsonMap};
+
+/// What is stored instead of a secret.
+pub const MASK: &str = "[masked]";
+
+/// Names whose whole value is a secret, without their `-`, `_` and case.
+const NAMES: &[&str] = &[
+    "authorization",
+    "proxyauthorization",
+    "cookie",
+    "cookies",
+    "setcookie",
+    "password",
+    "passwd",
+    "pwd",
+    "passphrase",
+    "secret",
+    "clientsecret",
+    "token",
+    "accesstoken",
+    "refreshtoken",
+    "idtoken",
+    "authtoken",
+    "sessiontoken",
+    "csrftoken",
+    "xsrftoken",
+    "xcsrftoken",
+    "xxsrftoken",
+    "xauthtoken",
+    "xaccesstoken",
+    "xamzsecuritytoken",
+    "apikey",
+    "xapikey",
+    "apisecret",
+    "privatekey",
+    "secretkey",
+    "accesskey",
+    "secretaccesskey",
+    "credentials",
+    "creditcard",
+    "cardnumber",
+    "cvv",
+    "cvc",
+    "ssn",
+    "sessionid",
+    "sid",
+    "phpsessid",
+    "jsessionid",
+    "otp",
+    "jwt",
+    "xgitlabtoken",
+    "xhubsignature",
+    "signature",
+    "sig",
+];
+
+/// Whether the value with this name is a secret.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let plain: String = name
+        .chars()
+        .filter(|c| !matches!(c, '-' | '_' | '.'))
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    NAMES.contains(&plain.as_str())
+        || ["password", "secret", "apikey", "accesstoken", "privatekey"]
+            .iter()
+            .any(|end| plain.ends_with(end))
+}
+
+/// Masks the secrets in an object, at any depth, and replaces what PostgreSQL cannot store.
+pub fn mask_object(map: &mut JsonMap) {
+    // Headers and cookies may be a list of names and values.
+    if let (Some(Json::String(name)), true) = (map.get("name"), map.contains_key("value"))
+        && is_secret_name(name)
+    {
+        map.insert("value".to_owned(), MASK.into());
+    }
+    if map.keys().any(|key| key.contains('\0')) {
+        for (key, value) in std::mem::take(map) {
+            map.insert(without_nul(key), value);
+        }
+    }
+    for (key, value) in map.iter_mut() {
+        if is_secret_name(key) && !is_harmless(value) {
+            mask_all(value);
+        } else {
+            mask(value);
+        }
+    }
+}
+
+/// Masks the secrets in a value.
+pub fn mask(value: &mut Json) {
+    match value {
+        Json::String(text) => {
+            if let Cow::Owned(masked) = mask_text(text) {
+                *text = masked;
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(mask),
+        Json::Object(map) => mask_object(map),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+/// Whether a value with a secret name says only that there is one, or none.
+fn is_harmless(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(_) => true,
+        Json::String(text) => text.is_empty() || text == "REDACTED" || text == "[Redacted]",
+        _ => false,
+    }
+}
+
+/// Masks each value, and keeps the names.
+fn mask_all(value: &mut Json) {
+    match value {
+        Json::Object(map) => {
+            let is_pair = map.contains_key("name") && map.contains_key("value");
+            for (key, value) in map.iter_mut() {
+                if !(is_pair && key != "value") {
+                    mask_all(value);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(mask_all),
+        Json::Null | Json::Bool(_) => {}
+        Json::String(_) | Json::Number(_) => *value = MASK.into(),
+    }
+}
+
+/// Masks credentials and secret parameters in a text, and replaces NUL.
+#[must_use]
+pub fn mask_text(text: &str) -> Cow<'_, str> {
+    let mut masked = Cow::Borrowed(text);
+    if text.contains('\0') {
+        masked = Cow::Owned(without_nul(text.to_owned()));
+    }
+    for scheme in ["Bearer ", "bearer ", "Basic ", "basic "] {
+        if masked.contains(scheme) {
+            masked = Cow::Owned(mask_after(&masked, scheme));
+        }
+    }
+    if masked.contains('=') {
+        let with_parameters = mask_parameters(&masked);
+        if let Cow::Owned(text) = with_parameters {
+            masked = Cow::Owned(text);
+        }
+    }
+    masked
+}
+
+/// PostgreSQL stores no NUL: its picture stands for it.
+fn without_nul(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{2400}")
+    } else {
+        text
+    }
+}
+
+/// The shortest credentials: shorter ones are a word of a sentence.
+const MIN_CREDENTIALS: usize = 8;
+
+fn mask_after(text: &str, scheme: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(scheme) {
+        let (before, after) = rest.split_at(at + scheme.len());
+        masked.push_str(before);
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+        let end = after.find(|c: char| !is_of_token(c)).unwrap_or(after.len());
+        if end >= MIN_CREDENTIALS {
+            masked.push_str(MASK);
+        } else {
+            masked.push_str(&after[..end]);
+        }
+        rest = &after[end..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// Masks `name=value` where the name is that of a secret.
+fn mask_parameters(text: &str) -> Cow<'_, str> {
+    let mut masked = String::new();
+    let mut done = 0;
+    let mut from = 0;
+    while let Some(found) = text[from..].find('=') {
+        let at = from + found;
+        from = at + 1;
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let start = text[done..at]
+            .rfind(|c: char| !is_of_name(c))
+            .map_or(done, |before| {
+                done + before
+                    + text[done + before..]
+                        .chars()
+                        .next()
+                        .map_or(1, char::len_utf8)
+            });
+        let name = &text[start..at];
+        if name.is_empty() || !is_secret_name(name) {
+            continue;
+        }
+        let value = &text[at + 1..];
+        let end = match value.strip_prefix('"') {
+            Some(quoted) => quoted.find('"').map_or(value.len(), |end| end + 1),
+            None => value
+                .find(|c: char| {
+                    c.is_whitespace() || matches!(c, '&' | '"' | '\'' | ';' | ',' | '#' | ')' | '}')
+                })
+                .unwrap_or(value.len()),
+        };
+        if end == 0 {
+            continue;
+        }
+        masked.push_str(&text[done..=at]);
+        if value.starts_with('"') {
+            masked.push('"');
+        }
+        masked.push_str(MASK);
+        done = at + 1 + end;
+        from = done;
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(&text[done..]);
+    Cow::Owned(masked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MASK, mask, mask_text};
+    use lookback::Json;
+
+    #[test]
+    fn secrets_are_masked_by_name_and_form() {
+        let mut value: Json = r#"{"headers": {"Authorization": "Bearer abcdefgh1", "X-Api-Key": ["k1"], "accept": "*/*"},
+            "cookies": [{"name": "sid", "value": "s1"}], "list": [{"name": "cookie", "value": "a=b"}],
+            "db_password": "p", "has_token": true, "token": null, "url": "https://x.example/?token=t1&a=1",
+            "user": {"name": "anna", "value": 3}}"#
+            .parse()
+            .unwrap();
+        mask(&mut value);
+        let expected: Json = format!(
+            r#"{{"headers": {{"Authorization": "{MASK}", "X-Api-Key": ["{MASK}"], "accept": "*/*"}},
+            "cookies": [{{"name": "sid", "value": "{MASK}"}}], "list": [{{"name": "cookie", "value": "{MASK}"}}],
+            "db_password": "{MASK}", "has_token": true, "token": null,
+            "url": "https://x.example/?token={MASK}&a=1", "user": {{"name": "anna", "value": 3}}}}"#
+        )
+        .parse()
+        .unwrap();
+        assert_eq!(value, expected);
+    }
+
+    #[test]
+    fn secrets_in_text_are_masked() {
+        for (text, expected) in [
+            (
+                "Authorization: Bearer abc.def-ghi",
+                "Authorization: Bearer [masked]",
+            ),
+            (
+                "login password=\"a b\" user=anna",
+                "login password=\"[masked]\" user=anna",
+            ),
+            ("ä=1 api_key=k&x=2", "ä=1 api_key=[masked]&x=2"),
+            ("the bearer of news", "the bearer of news"),
+            ("retries=3 secret=", "retries=3 secret="),
+            ("a\0b", "a\u{2400}b"),
+        ] {
+            assert_eq!(mask_text(text), expected);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Lines of text.
+
+mod access;
+mod heroku;
+mod logfmt;
+mod syslog;
+
+pub(crate) use access::of_request_line as access_request_line;
+use lookback::{Json, Level};
+
+use crate::draft::Draft;
+use crate::time::Clock;
+use crate::{Format, json, level};
+
+/// A decoded line.
+pub(crate) struct Decoded {
+    pub(crate) draft: Draft,
+    /// Whether it is text that a stack trace may follow.
+    pub(crate) is_text: bool,
+}
+
+/// A line of a container's output, or a part of one.
+pub(crate) struct Piece {
+    pub(crate) stream: String,
+    pub(crate) text: String,
+    /// Whether the line goes on in the next piece of the stream.
+    pub(crate) is_part: bool,
+    pub(crate) wrapper: Draft,
+}
+
+/// Reads a line of a container runtime: `2024-07-17T12:12:05.120394823Z stdout F text`.
+pub(crate) fn container(line: &str, clock: Clock) -> Option<Piece> {
+    let (time, rest) = line.split_once(' ')?;
+    let (stream, rest) = rest.split_once(' ')?;
+    let (tag, text) = rest.split_once(' ').unwrap_or((rest, ""));
+    let is_part = match tag.split(':').next() {
+        Some("P") => true,
+        Some("F") => false,
+        _ => return None,
+    };
+    if !matches!(stream, "stdout" | "stderr") {
+        return None;
+    }
+    let mut wrapper = Draft::new(Format::Cri);
+    if !wrapper.read_time(clock.of_text(time)) {
+        return None;
+    }
+    wrapper.meta.insert("stream".to_owned(), stream.into());
+    Some(Piece {
+        stream: stream.to_owned(),
+        text: text.to_owned(),
+        is_part,
+        wrapper,
+    })
+}
+
+/// Decodes a line of text.
+pub(crate) fn decode(line: &str, clock: Clock) -> Decoded {
+    decode_at_depth(line, clock, 0)
+}
+
+/// A line within a line, at most this many times.
+const MAX_DEPTH: u8 = 4;
+
+pub(crate) fn decode_at_depth(line: &str, clock: Clock, depth: u8) -> Decoded {
+    let plain = without_colours(line.trim_end_matches(['\r', '\n']));
+    let line: &str = &plain;
+    let whole = |draft| Decoded {
+        draft,
+        is_text: false,
+    };
+    if depth < MAX_DEPTH {
+        let start = line.trim_start();
+        let start = start.strip_prefix("@cee:").map_or(start, str::trim_start);
+        if start.starts_with('{')
+            && let Ok(Json::Object(map)) = start.parse::<Json>()
+            && let Some(draft) = json::one(map, clock)
+        {
+            return whole(draft);
+        }
+        if let Some(draft) = heroku::decode(line, clock, depth) {
+            return whole(draft);
+        }
+        if let Some(draft) = syslog::decode(line, clock, depth) {
+            return whole(draft);
+        }
+    }
+    if let Some(draft) = access::load_balancer(line, clock).or_else(|| access::decode(line, clock))
+    {
+        return whole(draft);
+    }
+    if let Some(map) = logfmt::decode(line) {
+        return whole(json::of_fields(map, Format::Logfmt, clock));
+    }
+    let mut draft = Draft::new(Format::Text);
+    draft.read_time(time_at_start(line, clock));
+    draft.level = level::in_text(line);
+    draft.message = Some(line.to_owned());
+    Decoded {
+        draft,
+        is_text: true,
+    }
+}
+
+/// Reads the time with which a line begins, if it does.
+fn time_at_start(line: &str, clock: Clock) -> Option<crate::time::Read> {
+    let start = line.trim_start_matches(['[', '(']);
+    // The longest first: with a zone behind a blank, the time behind a blank, one word.
+    let ends: Vec<usize> = start
+        .char_indices()
+        .filter(|(_, c)| matches!(c, ' ' | ']' | ')'))
+        .map(|(at, _)| at)
+        .take(4)
+        .chain((start.len() <= 40).then_some(start.len()))
+        .collect();
+    ends.iter()
+        .rev()
+        .filter_map(|end| start.get(..*end))
+        .filter(|text| {
+            text.len() >= 8
+                && text.contains(':')
+                && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        })
+        .find_map(|text| clock.of_text(text.trim_end_matches([':', ',', '|'])))
+}
+
+/// Whether a line of text goes on with the one before it: a stack trace, or an indented line.
+pub(crate) fn continues(before: &str, level: Option<Level>, line: &str) -> bool {
+    const STARTS: [&str; 6] = [
+        "Caused by: ",
+        "Suppressed: ",
+        "... ",
+        "During handling of the above exception",
+        "The above exception was the direct cause",
+        "Stack trace:",
+    ];
+    if line.starts_with([' ', '\t']) || STARTS.iter().any(|start| line.starts_with(start)) {
+        return true;
+    }
+    let is_traceback = line.starts_with("Traceback (most recent call last)");
+    if is_traceback {
+        return level == Some(Level::Error);
+    }
+    // The last line of a traceback of Python names the exception.
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    before.contains("Traceback (most recent call last)")
+        && last.starts_with(' ')
+        && line.split([':', ' ']).next().is_some_and(|name| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, '.' | '_'))
+        })
+}
+
+/// Removes the escape sequences that colour a terminal.
+pub(crate) fn without_colours(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '\u{1b}' {
+            plain.push(letter);
+            continue;
+        }
+        if letters.next_if_eq(&'[').is_some() {
+            while letters.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
+        }
+    }
+    plain.into()
+}

@@ -1,0 +1,72 @@
+//! Lines of Heroku: `2026-01-14T12:00:01.716426+00:00 heroku[router]: at=info method=GET …`.
+
+use lookback::value::JsonMap;
+
+use super::{decode_at_depth, logfmt};
+use crate::draft::{Draft, Request};
+use crate::fields::{milliseconds, take, take_text};
+use crate::time::Clock;
+use crate::{Format, level};
+
+pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
+    let (time, source, process, text) = parts(line)?;
+    let mut wrapper = Draft::new(Format::Heroku);
+    if !wrapper.read_time(clock.of_text(time)) {
+        return None;
+    }
+    if process == "router"
+        && let Some(map) = logfmt::decode(text)
+        && map.contains_key("method")
+    {
+        return Some(router(map, wrapper));
+    }
+    wrapper.source = Some(process.to_owned());
+    wrapper.meta.insert("heroku".to_owned(), source.into());
+    let mut inner = decode_at_depth(text, clock, depth + 1).draft;
+    if inner.format == Format::Text {
+        inner.time = None;
+    }
+    Some(inner.wrapped(wrapper))
+}
+
+/// Splits a line of the command, or of a drain, into time, source, process and text.
+fn parts(line: &str) -> Option<(&str, &str, &str, &str)> {
+    // A drain: `<158>1 time host heroku router - text`, with the number of bytes before it.
+    let framed = line
+        .split_once('<')
+        .filter(|(count, _)| count.trim().bytes().all(|b| b.is_ascii_digit()));
+    if let Some((_, rest)) = framed {
+        let mut words = rest.split_once(">1 ")?.1.splitn(6, ' ');
+        let mut next = || words.next();
+        let (time, host, source, process, id) = (next()?, next()?, next()?, next()?, next()?);
+        // Any other host is one of syslog.
+        let is_drain = host == "host" && id == "-" && matches!(source, "heroku" | "app");
+        return is_drain.then_some((time, source, process, words.next()?));
+    }
+    let (time, rest) = line.split_once(' ')?;
+    let (name, text) = rest.split_once("]: ")?;
+    let (source, process) = name.split_once('[')?;
+    (matches!(source, "heroku" | "app") && !process.contains(' '))
+        .then_some((time, source, process, text))
+}
+
+fn router(mut map: JsonMap, mut draft: Draft) -> Draft {
+    let mut request = Request {
+        method: take_text(&mut map, &["method"]).unwrap_or_default(),
+        target: take_text(&mut map, &["path"]).unwrap_or_default(),
+        ..Request::default()
+    };
+    request.status = take_text(&mut map, &["status"]).and_then(|text| text.parse().ok());
+    request.duration =
+        take(&mut map, &["service"]).and_then(|(_, value)| milliseconds(&value, 1.0));
+    if let Some(host) = take(&mut map, &["host"]) {
+        request.headers.insert("host".to_owned(), host.1);
+    }
+    if let Some(level) = map.get("at").and_then(level::of_json) {
+        draft.level = Some(level.level);
+    }
+    draft.meta.append(&mut map);
+    draft.request = Some(request);
+    draft.is_access = true;
+    draft
+}

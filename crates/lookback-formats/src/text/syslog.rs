@@ -1,0 +1,155 @@
+//! Syslog of RFC 3164 and RFC 5424.
+
+use lookback::Json;
+use lookback::value::JsonMap;
+
+use super::decode_at_depth;
+use crate::draft::Draft;
+use crate::time::Clock;
+use crate::{Format, level};
+
+/// Reads `<11>Nov  3 09:23:39 host app[12]: text`, with or without the priority, and
+/// `<165>1 2026-01-14T12:00:04.353Z host app 12 id [data] text`, both with or without the number
+/// of bytes before it.
+pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
+    let line = match line.split_once(' ') {
+        Some((count, rest))
+            if rest.starts_with('<') && count.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            rest
+        }
+        _ => line,
+    };
+    let (priority, rest) = match line.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+        Some((priority, rest)) => (
+            Some(priority.parse::<u16>().ok().filter(|p| *p < 192)?),
+            rest,
+        ),
+        None => (None, line),
+    };
+    let mut draft = Draft::new(Format::Syslog);
+    if let Some(priority) = priority {
+        draft.level = Some(level::of_syslog(f64::from(priority % 8)));
+        draft
+            .meta
+            .insert("facility".to_owned(), i64::from(priority / 8).into());
+        draft
+            .meta
+            .insert("severity".to_owned(), i64::from(priority % 8).into());
+    }
+    let text = match rest.strip_prefix("1 ").filter(|_| priority.is_some()) {
+        Some(rest) => of_5424(rest, &mut draft, clock)?,
+        None => of_3164(rest, &mut draft, clock)?,
+    };
+    let inner = decode_at_depth(text, clock, depth + 1);
+    let mut inner = inner.draft;
+    if inner.format == Format::Text {
+        inner.time = None;
+        // The priority says more than a word of the text.
+        inner.level = if priority.is_some() {
+            None
+        } else {
+            inner.level
+        };
+    }
+    Some(inner.wrapped(draft))
+}
+
+fn of_5424<'a>(rest: &'a str, draft: &mut Draft, clock: Clock) -> Option<&'a str> {
+    let mut parts = rest.splitn(6, ' ');
+    let mut next = || parts.next();
+    let (time, host, app, process, id) = (next()?, next()?, next()?, next()?, next()?);
+    let mut rest = parts.next().unwrap_or("-");
+    if time != "-" && !draft.read_time(clock.of_text(time)) {
+        return None;
+    }
+    for (name, value) in [("host", host), ("procid", process), ("msgid", id)] {
+        if value != "-" {
+            draft.meta.insert(name.to_owned(), value.into());
+        }
+    }
+    draft.source = Some(app).filter(|app| *app != "-").map(str::to_owned);
+    if let Some(after) = rest.strip_prefix('-') {
+        rest = after;
+    } else {
+        while let Some((element, after)) = element(rest) {
+            let (id, fields) = element;
+            draft.meta.insert(id, Json::Object(fields));
+            rest = after;
+        }
+    }
+    Some(rest.trim_start().trim_start_matches('\u{feff}'))
+}
+
+/// Reads an element of structured data: `[id name="value" …]`.
+fn element(text: &str) -> Option<((String, JsonMap), &str)> {
+    let text = text.strip_prefix('[')?;
+    let end = text.find([' ', ']'])?;
+    let (id, mut rest) = text.split_at(end);
+    let mut fields = JsonMap::new();
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix(']') {
+            return Some(((id.to_owned(), fields), after));
+        }
+        let (name, value) = rest.split_once("=\"")?;
+        let mut text = String::new();
+        let mut letters = value.char_indices();
+        let end = loop {
+            let (at, letter) = letters.next()?;
+            match letter {
+                '\\' => text.push(letters.next()?.1),
+                '"' => break at,
+                letter => text.push(letter),
+            }
+        };
+        fields.insert(name.to_owned(), text.into());
+        rest = &value[end + 1..];
+    }
+}
+
+fn of_3164<'a>(rest: &'a str, draft: &mut Draft, clock: Clock) -> Option<&'a str> {
+    // `Nov  3 09:23:38`, or a time of RFC 3339 as rsyslog may write it.
+    let is_month = rest.get(..3).is_some_and(|month| {
+        "JanFebMarAprMayJunJulAugSepOctNovDec".contains(month)
+            && month.bytes().all(|b| b.is_ascii_alphabetic())
+    });
+    let end = if is_month { 15 } else { rest.find(' ')? };
+    let (time, rest) = (rest.get(..end)?, rest.get(end..)?.strip_prefix(' ')?);
+    if !draft.read_time(clock.of_text(time)) {
+        return None;
+    }
+    let (host, rest) = rest.split_once(' ')?;
+    let is_host = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._:".contains(c))
+            && !text.ends_with(':')
+    };
+    if !is_host(host) {
+        return None;
+    }
+    let tag_end = rest.find(|c: char| c.is_whitespace() || matches!(c, '[' | ':'));
+    let tag = tag_end.map_or("", |end| &rest[..end]);
+    let after = &rest[tag.len()..];
+    let (process, text) = match after
+        .strip_prefix('[')
+        .and_then(|after| after.split_once("]:"))
+    {
+        Some((process, text)) => (Some(process), text),
+        None => match after.strip_prefix(':') {
+            Some(text) => (None, text),
+            // No tag: all of it is the text. Without a month or a priority, it is no syslog.
+            None if is_month => {
+                draft.meta.insert("host".to_owned(), host.into());
+                return Some(rest);
+            }
+            None => return None,
+        },
+    };
+    draft.meta.insert("host".to_owned(), host.into());
+    if let Some(process) = process {
+        draft.meta.insert("pid".to_owned(), process.into());
+    }
+    draft.source = Some(tag.to_owned());
+    Some(text.trim_start())
+}

@@ -1,0 +1,292 @@
+//! Times of other loggers.
+
+use chrono::{
+    DateTime, Datelike as _, Duration, FixedOffset, NaiveDate, NaiveDateTime, SubsecRound as _,
+    TimeZone as _, Utc,
+};
+use lookback::Json;
+
+/// A time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) time: DateTime<Utc>,
+    /// Whether it had no zone.
+    pub(crate) is_local: bool,
+    /// Whether it is a whole number of microseconds, as stored.
+    pub(crate) is_exact: bool,
+}
+
+impl Read {
+    /// Digits below a microsecond are cut.
+    fn new(time: DateTime<Utc>, is_local: bool) -> Self {
+        Self {
+            time: time.trunc_subsecs(6),
+            is_local,
+            is_exact: time.timestamp_subsec_nanos().is_multiple_of(1_000),
+        }
+    }
+}
+
+/// How times without a zone or a year are read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// The offset of times without a zone.
+    pub(crate) offset: FixedOffset,
+    /// The time near which times without a year are.
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Clock {
+    fn local(self, time: NaiveDateTime) -> Option<Read> {
+        Some(Read::new(
+            self.offset.from_local_datetime(&time).single()?.to_utc(),
+            true,
+        ))
+    }
+
+    /// Reads a time: a number or its text since 1970, or a date in a common form.
+    pub(crate) fn of_json(self, value: &Json) -> Option<Read> {
+        match value {
+            Json::String(text) => self.of_text(text),
+            Json::Number(number) => of_epoch(number.as_str()),
+            // MongoDB, and the instant of Log4j 2.
+            Json::Object(map) => {
+                if let Some(date) = map.get("$date") {
+                    return self.of_json(date);
+                }
+                let seconds = map.get("epochSecond")?.as_i64()?;
+                let nanos = map.get("nanoOfSecond").and_then(Json::as_u64).unwrap_or(0);
+                at(seconds, u32::try_from(nanos).ok()?)
+            }
+            _ => None,
+        }
+    }
+
+    /// Reads the text of a time.
+    pub(crate) fn of_text(self, text: &str) -> Option<Read> {
+        let text = text.trim().trim_start_matches('[').trim_end_matches(']');
+        if !text.is_ascii() || text.len() > 64 {
+            return None;
+        }
+        if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+            return of_epoch(text);
+        }
+        self.of_iso(text)
+            .or_else(|| of_common_log(text))
+            .or_else(|| self.of_other(text))
+    }
+
+    /// Reads `2026-03-04T05:06:07.008Z` and its kind: with `/` in the date, a blank or `_` before
+    /// the time, a comma before the fraction, a zone with or without a colon, or none.
+    fn of_iso(self, text: &str) -> Option<Read> {
+        let date = text.get(..10)?.replace('/', "-");
+        let date = NaiveDate::parse_from_str(&date, "%Y-%m-%d").ok()?;
+        let rest = text[10..].strip_prefix(['T', 't', ' ', '_', ':'])?;
+        let end = rest
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
+            .unwrap_or(rest.len());
+        let (time, zone) = rest.split_at(end);
+        let mut parts = time.splitn(2, ['.', ',']);
+        let clock = parts.next()?;
+        let mut clock = clock.split(':');
+        let mut next = || clock.next().map(str::parse::<u32>);
+        let (hour, minute) = (next()?.ok()?, next()?.ok()?);
+        let second = next().transpose().ok()?.unwrap_or(0);
+        // A leap second is the last moment of its minute.
+        let (second, leap) = if second == 60 {
+            (59, true)
+        } else {
+            (second, false)
+        };
+        let nanos = parts.next().map_or(Some(0), nanoseconds)?;
+        let time =
+            date.and_hms_nano_opt(hour, minute, second, if leap { 999_999_999 } else { nanos })?;
+        match offset_of(zone.trim()) {
+            Offset::Known(offset) => Some(Read::new(
+                offset.from_local_datetime(&time).single()?.to_utc(),
+                false,
+            )),
+            Offset::Missing => self.local(time),
+            Offset::Unknown => None,
+        }
+    }
+
+    /// Reads the forms of syslog (`Nov  3 09:23:38`, without a year) and of the C library.
+    fn of_other(self, text: &str) -> Option<Read> {
+        for form in [
+            "%a %b %e %H:%M:%S%.f %Y",
+            "%a %b %e %H:%M:%S%.f %Z %Y",
+            "%b %e, %Y %H:%M:%S%.f",
+        ] {
+            if let Ok(time) = NaiveDateTime::parse_from_str(text, form) {
+                return self.local(time);
+            }
+        }
+        for form in ["%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y %H:%M:%S %z"] {
+            if let Ok(time) = DateTime::parse_from_str(text, form) {
+                return Some(Read::new(time.to_utc(), false));
+            }
+        }
+        let year = self.now.with_timezone(&self.offset).year();
+        let with_year = |year: i32| {
+            let time =
+                NaiveDateTime::parse_from_str(&format!("{year} {text}"), "%Y %b %e %H:%M:%S%.f")
+                    .ok()?;
+            self.local(time)
+        };
+        let this = with_year(year);
+        match this {
+            Some(read) if read.time <= self.now + Duration::days(1) => Some(read),
+            _ => with_year(year - 1),
+        }
+    }
+}
+
+/// Reads a number since 1970 in seconds, milliseconds, microseconds or nanoseconds, by its size.
+pub(crate) fn of_epoch(number: &str) -> Option<Read> {
+    if let Some((mantissa, exponent)) = number.split_once(['e', 'E']) {
+        // A float such as 1.761e9 has no more digits than f64.
+        let value: f64 = format!("{mantissa}e{exponent}").parse().ok()?;
+        return value
+            .is_finite()
+            .then(|| of_epoch(&format!("{value:.9}")))
+            .flatten();
+    }
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole: i64 = whole.parse().ok()?;
+    let per_second = match whole.unsigned_abs() {
+        // Smaller numbers are durations, counters, and the like.
+        0..100_000_000 => return None,
+        100_000_000..100_000_000_000 => 1,
+        100_000_000_000..100_000_000_000_000 => 1_000,
+        100_000_000_000_000..100_000_000_000_000_000 => 1_000_000,
+        _ => 1_000_000_000,
+    };
+    let seconds = whole.div_euclid(per_second);
+    let rest = whole.rem_euclid(per_second) * (1_000_000_000 / per_second);
+    let has_fraction = !fraction.is_empty();
+    let fraction = i64::from(nanoseconds(fraction)?) / per_second;
+    let read = at(seconds, u32::try_from(rest + fraction).ok()?)?;
+    if read.is_exact || !has_fraction {
+        return Some(read);
+    }
+    // A float is near the time, not before it.
+    let near = DateTime::from_timestamp(seconds, u32::try_from(rest + fraction).ok()?)?;
+    Some(Read {
+        time: near.round_subsecs(6),
+        ..read
+    })
+}
+
+fn at(seconds: i64, nanos: u32) -> Option<Read> {
+    Some(Read::new(DateTime::from_timestamp(seconds, nanos)?, false))
+}
+
+/// Reads the digits of a fraction of a second; more than nine are cut.
+fn nanoseconds(digits: &str) -> Option<u32> {
+    let digits = digits.get(..digits.len().min(9))?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    format!("{digits:0<9}").parse().ok()
+}
+
+/// Reads `30/Sep/2025:00:10:38 +0800`.
+fn of_common_log(text: &str) -> Option<Read> {
+    let time = DateTime::parse_from_str(text, "%d/%b/%Y:%H:%M:%S%.f %z").ok()?;
+    Some(Read::new(time.to_utc(), false))
+}
+
+enum Offset {
+    Known(FixedOffset),
+    Missing,
+    Unknown,
+}
+
+fn offset_of(zone: &str) -> Offset {
+    let zone = zone.split_once(" [").map_or(zone, |(offset, _)| offset);
+    let zone = zone.split_once('[').map_or(zone, |(offset, _)| offset);
+    match zone {
+        "" => return Offset::Missing,
+        "Z" | "z" | "UTC" | "GMT" => {
+            return FixedOffset::east_opt(0).map_or(Offset::Unknown, Offset::Known);
+        }
+        _ => {}
+    }
+    // Go writes the name of the zone after the offset.
+    let zone = zone.split(' ').next().unwrap_or(zone);
+    let sign = match zone.as_bytes().first() {
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return Offset::Unknown,
+    };
+    let digits: String = zone[1..].chars().filter(|c| *c != ':').collect();
+    let (hours, minutes) = match digits.len() {
+        2 => (digits.parse::<i32>(), Ok(0)),
+        4 => (digits[..2].parse::<i32>(), digits[2..].parse::<i32>()),
+        _ => return Offset::Unknown,
+    };
+    let (Ok(hours), Ok(minutes)) = (hours, minutes) else {
+        return Offset::Unknown;
+    };
+    FixedOffset::east_opt(sign * (hours * 3600 + minutes * 60))
+        .map_or(Offset::Unknown, Offset::Known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Clock;
+    use chrono::{DateTime, FixedOffset, Utc};
+
+    fn clock() -> Clock {
+        Clock {
+            offset: FixedOffset::east_opt(0).unwrap(),
+            now: "2026-11-28T12:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+        }
+    }
+
+    #[test]
+    fn time_of_any_form_is_read() {
+        for (text, time) in [
+            ("2026-03-04T05:06:07.008Z", "2026-03-04T05:06:07.008Z"),
+            ("2025-03-10T19:57:38-04:00", "2025-03-10T23:57:38Z"),
+            ("2025-03-10 19:57:38,703 +0100", "2025-03-10T18:57:38.703Z"),
+            ("2026/01/02 03:04:05", "2026-01-02T03:04:05Z"),
+            ("2026-01-02 03:04:05.5 +0100 CET", "2026-01-02T02:04:05.5Z"),
+            ("30/Sep/2025:00:10:38 +0800", "2025-09-29T16:10:38Z"),
+            ("Nov  3 09:23:38", "2026-11-03T09:23:38Z"),
+            ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
+            ("1761234567890", "2025-10-23T15:49:27.890Z"),
+            ("1761234567", "2025-10-23T15:49:27Z"),
+            ("1761019822.3152757", "2025-10-21T04:10:22.315276Z"),
+            ("1734860261221373", "2024-12-22T09:37:41.221373Z"),
+            ("1761234567890123456", "2025-10-23T15:49:27.890123Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.999999Z"),
+        ] {
+            let read = clock().of_text(text);
+            let time: DateTime<Utc> = time.parse().unwrap();
+            assert_eq!(read.map(|read| read.time), Some(time), "{text}");
+        }
+        for text in [
+            "",
+            "12",
+            "soon",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T00:00:00 Mars",
+            "web.1",
+        ] {
+            assert_eq!(clock().of_text(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn time_without_zone_is_said() {
+        assert!(clock().of_text("2026-11-28 03:07:43,703").unwrap().is_local);
+        assert!(
+            !clock()
+                .of_text("2026-11-28 03:07:43,703Z")
+                .unwrap()
+                .is_local
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Whatever comes in: no panic, nothing lost, and the lines that wait are known.
+
+use lookback::Json;
+use lookback_formats::{Decoder, Entry, Options};
+use proptest::prelude::*;
+
+use crate::samples::decode;
+
+/// The texts and numbers of a value, and its names.
+fn leaves(value: &Json, found: &mut Vec<String>) {
+    match value {
+        Json::Null | Json::Bool(_) => {}
+        Json::Number(number) => found.push(number.as_str().to_owned()),
+        Json::String(text) => found.push(text.clone()),
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, found)),
+        Json::Object(map) => {
+            for (name, value) in map {
+                found.push(name.clone());
+                leaves(value, found);
+            }
+        }
+    }
+}
+
+/// All that an entry holds, as one text.
+fn held(entry: &Entry) -> String {
+    let mut found = Vec::new();
+    if let Some(log) = &entry.log {
+        found.extend([log.source.clone(), log.message.clone()]);
+        found.extend(log.trace_id.clone());
+        found.extend(log.created_at.map(|time| time.to_rfc3339()));
+        log.meta.iter().for_each(|meta| leaves(meta, &mut found));
+    }
+    if let Some(request) = &entry.request {
+        found.extend([request.method.clone(), request.path.clone()]);
+        let parts = [
+            &request.query,
+            &request.headers,
+            &request.body,
+            &request.response_headers,
+            &request.response_body,
+        ];
+        for json in parts.into_iter().flatten() {
+            leaves(json, &mut found);
+        }
+    }
+    found.join("\n")
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[a-z]{1,8}".prop_map(|text| format!("\"{text}\"")),
+        any::<i64>().prop_map(|number| number.to_string()),
+        (1u8..=9, "[0-9]{0,30}").prop_map(|(first, rest)| format!("{first}{rest}")),
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        let pairs = prop::collection::btree_map("[b-z]{2,6}", inner.clone(), 0..4);
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(","))),
+            pairs.prop_map(|pairs| {
+                let pairs: Vec<String> = pairs
+                    .iter()
+                    .map(|(name, value)| format!("\"{name}\":{value}"))
+                    .collect();
+                format!("{{{}}}", pairs.join(","))
+            }),
+        ]
+    })
+}
+
+/// Names of columns, of what is a secret, and of what makes an envelope are left out.
+fn is_plain(name: &str) -> bool {
+    !lookback_formats::secrets::is_secret_name(name)
+        && ![
+            "log", "record", "records", "streams", "entries", "events", "date", "at", "ts", "time",
+        ]
+        .contains(&name)
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_decoded(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..20)) {
+        let mut decoder = Decoder::new(Options::default());
+        let mut entries = Vec::new();
+        for line in &lines {
+            let _ = decoder.line(line, &mut entries);
+        }
+        decoder.finish(&mut entries);
+        prop_assert_eq!(decoder.open_since(), None);
+    }
+
+    #[test]
+    fn any_text_is_found_again(lines in prop::collection::vec("[ -~äß日\t]{0,60}", 0..12)) {
+        let mut decoder = Decoder::new(Options::default());
+        let mut entries = Vec::new();
+        for line in &lines {
+            let _ = decoder.line(line.as_bytes(), &mut entries);
+            prop_assert!(decoder.open_since().is_none_or(|open| open <= lines.len() as u64));
+        }
+        decoder.finish(&mut entries);
+        let blank = lines.iter().filter(|line| line.trim().is_empty()).count();
+        prop_assert!(entries.len() <= lines.len());
+        prop_assert!(blank == lines.len() || !entries.is_empty());
+    }
+
+    #[test]
+    fn every_field_of_a_record_is_found_again(
+        fields in prop::collection::btree_map("[b-z]{2,6}", value(), 0..8),
+        level in prop::sample::select(vec!["debug", "info", "notice", "WARN", "fatal"]),
+    ) {
+        let fields: Vec<(String, String)> = fields.into_iter().filter(|(name, _)| is_plain(name)).collect();
+        let mut line = format!("{{\"level\":\"{level}\",\"msg\":\"the message\",\"time\":\"2026-01-02T03:04:05Z\"");
+        for (name, value) in &fields {
+            line.push_str(&format!(",\"{name}\":{value}"));
+        }
+        line.push('}');
+        let entries = decode(&line);
+        prop_assert_eq!(entries.len(), 1);
+        let held = held(&entries[0]);
+        let mut expected = Vec::new();
+        let parsed: Json = line.parse().unwrap();
+        leaves(&parsed, &mut expected);
+        let own = ["level", "msg", "time", "debug", "info", "WARN", "2026-01-02T03:04:05Z"];
+        let is_masked = |text: &str| lookback_formats::secrets::is_secret_name(text);
+        for text in expected.iter().filter(|text| !own.contains(&text.as_str()) && !is_masked(text)) {
+            // A name of a column is not repeated, its value is.
+            let is_column = fields.iter().any(|(name, _)| name == text);
+            prop_assert!(held.contains(text.as_str()) || is_column, "{text} of {line} in {held}");
+        }
+    }
+}
