@@ -17,6 +17,8 @@ pub(crate) struct Failure {
     causes: Vec<String>,
     /// Whether the cause may be a missing table or privilege.
     is_of_setup: bool,
+    /// Whether the database did not answer, could not be reached, or was restarted.
+    is_of_connection: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +96,17 @@ impl Failure {
             hint: None,
             causes: Vec::new(),
             is_of_setup: false,
+            is_of_connection: false,
         }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the database did not answer, could not be reached, or was restarted.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        self.is_of_connection
     }
 
     /// Prints the failure and returns the exit code.
@@ -129,6 +141,7 @@ impl From<lookback::Error> for Failure {
         };
         let mut failure = Self::failed(message).caused_by(&error);
         failure.is_of_setup = error.is_setup() || error.is_permission_denied();
+        failure.is_of_connection = error.is_unavailable();
         match error.remedy() {
             Some(remedy) => failure.hint(remedy::library::hint(&remedy)),
             None => failure,

@@ -14,7 +14,7 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use chrono::{Offset as _, Utc};
+use chrono::{DateTime, Offset as _, Utc};
 use lookback::maintenance::{self, MaintenanceOptions, MaintenanceWorker, PrecreateOptions};
 use lookback::query::Imported;
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
@@ -43,6 +43,7 @@ mod reader;
 mod rejects;
 mod report;
 mod store;
+mod stream;
 
 use checkpoint::{Checkpoint, Import};
 use content::Content;
@@ -59,6 +60,10 @@ const MAX_BATCHES_AHEAD: usize = 1;
 
 /// The time limit for finishing the current batch after an interrupt.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The same for a stream, whose lines are nowhere else: below the 30 seconds that Kubernetes and
+/// systemd wait before they kill.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(25);
 
 pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let needs = needs(&args);
@@ -145,6 +150,7 @@ async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let pool = database::lazy_pool(options.application_name("lookback maintenance"), 3);
     let worker = maintenance_worker(checkpoint.content, &pool)?;
     let source = ImportSource {
+        config,
         args: &args,
         input: &input,
         rejects,
@@ -343,6 +349,7 @@ enum ImportEnd {
 
 /// What an import reads, and how.
 struct ImportSource<'a> {
+    config: &'a Config,
     args: &'a ImportArgs,
     input: &'a Input,
     rejects: Rejects,
@@ -358,6 +365,7 @@ async fn import<M: Model>(
     spawn_reader: impl FnOnce(Lines, ReadOptions) -> Batches<M>,
 ) -> Result<(), Failure> {
     let ImportSource {
+        config,
         args,
         input,
         rejects,
@@ -365,6 +373,8 @@ async fn import<M: Model>(
         pool,
     } = source;
     let mut run = ImportRun {
+        config,
+        begun: Utc::now(),
         args,
         rejects,
         progress: ImportProgress::new(input, checkpoint.position()),
@@ -383,6 +393,7 @@ async fn import<M: Model>(
             resumable: input.known_name().is_some(),
             format: input.format(),
             keep_ids: args.keep_ids,
+            is_stream: !input.is_file(),
         },
     );
     let ended = run.run::<M>(batches).await;
@@ -438,6 +449,9 @@ fn spawn_entry_reader(
 
 /// A running import.
 struct ImportRun<'a> {
+    config: &'a Config,
+    /// The time of this process, before the first batch.
+    begun: DateTime<Utc>,
     args: &'a ImportArgs,
     rejects: Rejects,
     progress: ImportProgress,
@@ -450,11 +464,20 @@ struct ImportRun<'a> {
 
 impl ImportRun<'_> {
     async fn run<M: Model>(&mut self, mut batches: Batches<M>) -> Result<ImportEnd, Failure> {
-        let mut interrupt = pin!(ctrl_c());
+        let mut interrupt = Interrupt::new()?;
+        let mut is_interrupted = false;
         loop {
             let batch = tokio::select! {
                 biased;
-                _ = &mut interrupt => return Ok(ImportEnd::Interrupted),
+                () = interrupt.next() => {
+                    // What a stream has sent is nowhere else: it is stored before the end.
+                    if self.input.is_file() || is_interrupted {
+                        return Ok(ImportEnd::Interrupted);
+                    }
+                    is_interrupted = true;
+                    self.input.end_stream();
+                    continue;
+                }
                 batch = batches.recv() => batch,
             };
             let Some(batch) = batch else {
@@ -464,21 +487,25 @@ impl ImportRun<'_> {
             };
             let batch = batch?;
             self.partitions.create::<M>(&batch.records).await;
-            let mut interrupted = false;
             let stored = {
-                let mut storing = pin!(store::<M>(
-                    batch,
-                    self.args.on_error,
-                    self.checkpoint,
-                    &mut self.rejects,
-                    self.conn,
-                    self.input,
-                ));
+                let is_file = self.input.is_file();
+                let limit = if is_file {
+                    INTERRUPT_TIMEOUT
+                } else {
+                    STREAM_TIMEOUT
+                };
+                let input = self.input;
+                let mut storing = pin!(self.store::<M>(batch));
                 tokio::select! {
                     stored = &mut storing => Some(stored?),
-                    _ = &mut interrupt => {
-                        interrupted = true;
-                        finish_batch(storing).await.transpose()?
+                    () = interrupt.next() => {
+                        let is_second = std::mem::replace(&mut is_interrupted, true);
+                        input.end_stream();
+                        if is_second {
+                            None
+                        } else {
+                            interrupt.finish(storing, limit).await.transpose()?
+                        }
                     }
                 }
             };
@@ -491,11 +518,86 @@ impl ImportRun<'_> {
                 Outcome::End if self.checkpoint.stored() == 0 && self.checkpoint.rejected() > 0 => {
                     return Ok(ImportEnd::AllRejected);
                 }
+                Outcome::End if is_interrupted && !self.input.is_file() => {
+                    return Ok(ImportEnd::Interrupted);
+                }
                 Outcome::End => return Ok(ImportEnd::Done),
                 Outcome::Unfinished => return Ok(ImportEnd::Unfinished),
                 Outcome::Stopped(bad) => return Ok(ImportEnd::Stopped(bad)),
-                Outcome::More if interrupted => return Ok(ImportEnd::Interrupted),
+                Outcome::More if is_interrupted && self.input.is_file() => {
+                    return Ok(ImportEnd::Interrupted);
+                }
                 Outcome::More => {}
+            }
+        }
+    }
+
+    /// Stores a batch. If the connection of a stream is lost, it connects again and stores what was
+    /// not stored: its lines are nowhere else.
+    async fn store<M: Model>(&mut self, batch: Batch<M::New>) -> Result<StoredBatch, Failure> {
+        let kept = (!self.input.is_file()).then(|| batch.clone());
+        let mut next = Some(batch);
+        loop {
+            let Some(batch) = next.take().or_else(|| kept.clone()) else {
+                return Err(Failure::failed(
+                    "storing a batch failed: this is a bug in lookback",
+                ));
+            };
+            let stored = store::<M>(
+                batch,
+                self.args.on_error,
+                self.checkpoint,
+                &mut self.rejects,
+                self.conn,
+                self.input,
+            )
+            .await;
+            let (Err(failure), Some(kept)) = (&stored, &kept) else {
+                return stored;
+            };
+            if !failure.is_of_connection() {
+                return stored;
+            }
+            output::warning(&format!(
+                "{}: the database cannot be reached; what was read waits for it",
+                self.input.shown()
+            ));
+            self.reconnect().await?;
+            output::note("connected again");
+            let behind = self
+                .checkpoint
+                .stored_behind(self.conn, &kept.end, self.begun);
+            if let Some(behind) = behind.await? {
+                let records = behind.stored() - self.checkpoint.stored();
+                *self.checkpoint = behind;
+                return Ok(StoredBatch {
+                    records,
+                    requests: kept.requests.records.len() as u64,
+                    renumbered: kept.renumbered,
+                    local_times: kept.local_times,
+                    rejected: kept.rejected.clone(),
+                    position: kept.end.position,
+                    outcome: kept.outcome.clone(),
+                });
+            }
+        }
+    }
+
+    /// Connects until it succeeds, with growing pauses.
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        const FIRST: Duration = Duration::from_millis(100);
+        const LONGEST: Duration = Duration::from_secs(5);
+        let mut pause = FIRST;
+        loop {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST);
+            match database::connect_to(self.config).await {
+                Ok((conn, _)) => {
+                    *self.conn = conn;
+                    return Ok(());
+                }
+                // Whatever keeps it away, it may come back; a signal ends the attempts.
+                Err(failure) => output::detail(failure.message()),
             }
         }
     }
@@ -511,11 +613,38 @@ impl ImportRun<'_> {
     }
 }
 
-/// Waits until the current batch is stored, or until a timeout or a second interrupt.
-async fn finish_batch<T>(storing: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        stored = tokio::time::timeout(INTERRUPT_TIMEOUT, storing) => stored.ok(),
-        _ = ctrl_c() => None,
+/// The signals that end an import: SIGINT and SIGTERM.
+struct Interrupt {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Interrupt {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(|error| Failure::failed(format!("cannot wait for signals: {error}")))?,
+        })
+    }
+
+    /// Waits for the next signal.
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = ctrl_c().await;
+    }
+
+    /// Waits until the current batch is stored, or until a timeout or another signal.
+    async fn finish<T>(&mut self, storing: impl Future<Output = T>, limit: Duration) -> Option<T> {
+        tokio::select! {
+            stored = tokio::time::timeout(limit, storing) => stored.ok(),
+            () = self.next() => None,
+        }
     }
 }
 

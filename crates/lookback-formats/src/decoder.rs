@@ -272,7 +272,8 @@ impl Decoder {
         }
     }
 
-    fn close_text(&mut self, entries: &mut Vec<Entry>) {
+    /// Ends a line of text that a stack trace could follow, because nothing comes for a while.
+    pub fn close_text(&mut self, entries: &mut Vec<Entry>) {
         if let Some((draft, _)) = self.open_text.take() {
             entries.push(draft.finish(&self.options));
         }

@@ -1,6 +1,6 @@
 //! The progress of an import, stored in the database.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Connection as _, PgConnection, Postgres, Row as _, Transaction};
 
@@ -139,6 +139,42 @@ impl Checkpoint {
             }
             _ => true,
         })
+    }
+
+    /// Returns the checkpoint behind a batch that may have been stored when its connection was
+    /// lost; `None` if it was not.
+    ///
+    /// The row of the first batch is found by what was read, since its id is not known.
+    pub(crate) async fn stored_behind(
+        &self,
+        conn: &mut PgConnection,
+        end: &Mark,
+        begun: DateTime<Utc>,
+    ) -> Result<Option<Self>, Failure> {
+        let position = i64::try_from(end.position).unwrap_or(i64::MAX);
+        let query = match &self.state {
+            CheckpointState::Saved(import) => sqlx::query(
+                "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
+                 WHERE id = $1 AND position >= $2",
+            )
+            .bind(import.id)
+            .bind(position),
+            CheckpointState::Fresh { name, .. } => sqlx::query(
+                "SELECT *, finished_at IS NOT NULL AS is_finished FROM imports \
+                 WHERE name = $1 AND position = $2 AND prefix_sha256 = $3 AND created_at >= $4 \
+                 ORDER BY id DESC LIMIT 1",
+            )
+            .bind(name)
+            .bind(position)
+            .bind(end.sha256())
+            .bind(begun),
+        };
+        let row = query.fetch_optional(conn).await?;
+        let import = row.as_ref().map(Import::from_row).transpose()?;
+        Ok(import.map(|import| Self {
+            content: self.content,
+            state: CheckpointState::Saved(Box::new(import)),
+        }))
     }
 
     /// Continues an earlier import; one of another name keeps its row.

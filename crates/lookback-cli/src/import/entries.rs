@@ -6,8 +6,10 @@ use lookback::query::{Imported, check_new};
 use lookback::{Json, NewLog};
 use lookback_formats::{Decoder, Entry, Format, Options};
 
-use super::lines::{Line, Lines, MAX_LINE, Mark};
-use super::reader::{Batch, MAX_BATCH_BYTES, Outcome, ReadOptions, Rejected, Requests, SourceLine};
+use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
+use super::reader::{
+    Batch, BatchAge, MAX_BATCH_BYTES, Outcome, ReadOptions, Rejected, Requests, SourceLine,
+};
 use crate::args::OnError;
 use crate::failure::Failure;
 use crate::output::grouped;
@@ -82,10 +84,17 @@ struct Building {
     bytes: usize,
 }
 
+impl Building {
+    fn is_empty(&self) -> bool {
+        self.logs.is_empty() && self.requests.records.is_empty() && self.rejected.is_empty()
+    }
+}
+
 impl EntryReader {
     fn batch(&mut self, lines: &mut Lines) -> Result<Batch<NewLog>, Failure> {
         let mut batch = Building::default();
         let mut entries = Vec::new();
+        let mut age = BatchAge::default();
         let outcome = loop {
             let size = batch.logs.len() + batch.requests.records.len() + batch.rejected.len();
             if size >= self.options.size || batch.bytes >= MAX_BATCH_BYTES {
@@ -98,12 +107,31 @@ impl EntryReader {
                     break Outcome::More;
                 }
             }
-            let Some(line) = lines.next()? else {
-                break match self.finish(&mut entries, &mut batch) {
-                    Some(bad) => Outcome::Stopped(bad),
-                    None => Outcome::End,
-                };
+            let line = match lines.next_or_wait()? {
+                Next::Line(line) => line,
+                Next::End => {
+                    break match self.finish(&mut entries, &mut batch) {
+                        Some(bad) => Outcome::Stopped(bad),
+                        None => Outcome::End,
+                    };
+                }
+                Next::Waiting => {
+                    // A stack trace would have come with its line.
+                    self.decoder.close_text(&mut entries);
+                    if let Some(bad) = self.take(&mut entries, None, &mut batch) {
+                        break Outcome::Stopped(bad);
+                    }
+                    if batch.is_empty() || !self.can_stop_here() {
+                        continue;
+                    }
+                    break Outcome::More;
+                }
             };
+            let is_over = self.options.is_stream && age.is_over(!batch.is_empty());
+            if is_over && self.can_stop_here() {
+                lines.put_back(vec![line]);
+                break Outcome::More;
+            }
             if self.is_unfinished(&line) {
                 break Outcome::Unfinished;
             }
@@ -156,18 +184,13 @@ impl EntryReader {
         entries: &mut Vec<Entry>,
         batch: &mut Building,
     ) -> Option<Rejected> {
-        const BOM: &[u8] = b"\xef\xbb\xbf";
-        let bytes = match line.bytes.strip_prefix(BOM) {
-            Some(bytes) if self.fed == 0 => bytes,
-            _ => &line.bytes,
-        };
         self.fed += 1;
         self.open.push_back((self.fed, before));
         let problem = if line.cut {
             let most = grouped(MAX_LINE as u64);
             Some(format!("must be at most {most} bytes long"))
         } else {
-            let decoded = self.decoder.line(bytes, entries);
+            let decoded = self.decoder.line(&line.bytes, entries);
             decoded.err().map(|problem| problem.to_string())
         };
         if let Some(problem) = problem {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use super::convert::{CsvRows, RowsReader};
 use super::encoding;
+use super::stream::{EndOfStream, StreamReader};
 use crate::args::{Format, ImportArgs};
 use crate::failure::Failure;
 
@@ -26,6 +27,8 @@ pub(crate) struct Input {
     is_format_given: bool,
     /// The format of the content, once it was read.
     format: OnceLock<Format>,
+    /// Ends a stream.
+    end: EndOfStream,
 }
 
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl Input {
                 expected: args.format,
                 is_format_given: args.format.is_some(),
                 format: OnceLock::new(),
+                end: EndOfStream::default(),
             });
         }
         let shown = args.input.display().to_string();
@@ -81,6 +85,7 @@ impl Input {
                 expected: None,
                 is_format_given: false,
                 format: OnceLock::new(),
+                end: EndOfStream::default(),
             });
         }
         // A file that was deleted, or was never in a folder, has no path.
@@ -96,6 +101,7 @@ impl Input {
             expected: None,
             is_format_given: false,
             format: OnceLock::new(),
+            end: EndOfStream::default(),
         })
     }
 
@@ -107,6 +113,11 @@ impl Input {
             || "app".to_owned(),
             |stem| stem.to_string_lossy().into_owned(),
         )
+    }
+
+    /// Ends a stream: what it has sent so far is still read. A file ends by itself.
+    pub(crate) fn end_stream(&self) {
+        self.end.set();
     }
 
     /// Whether the content has to be records of Lookback: their format was given, or it is one
@@ -138,7 +149,8 @@ impl Input {
         let _ = self.format.set(format);
         let whole = Box::new(io::Cursor::new(start).chain(bytes));
         Ok(match format {
-            Format::Jsonl => whole,
+            Format::Jsonl if self.is_file() => whole,
+            Format::Jsonl => Box::new(StreamReader::spawn(whole, self.end.clone())),
             Format::Csv => Box::new(RowsReader::new(CsvRows::new(whole))),
             Format::Parquet => self.parquet(whole)?,
         })

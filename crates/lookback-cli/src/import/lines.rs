@@ -42,11 +42,22 @@ pub(crate) struct Line {
     hash: Sha256,
 }
 
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    Line(Line),
+    /// A stream has sent nothing for a moment.
+    Waiting,
+    End,
+}
+
 /// Reads lines; only [`Lines::pass`] moves the position.
 pub(crate) struct Lines {
     reader: BufReader<Box<dyn Read + Send>>,
     /// Lines that were put back.
     ahead: VecDeque<Line>,
+    /// The start of a line whose end has not come yet, and its length.
+    partial: (Vec<u8>, u64),
     read: u64,
     hash_read: Sha256,
     passed: Mark,
@@ -57,6 +68,7 @@ impl Lines {
         Self {
             reader: BufReader::with_capacity(256 * 1024, reader),
             ahead: VecDeque::new(),
+            partial: (Vec::new(), 0),
             read: 0,
             hash_read: Sha256::new(),
             passed: Mark::default(),
@@ -71,7 +83,10 @@ impl Lines {
     /// Skips this number of bytes; returns false if the input has fewer.
     pub(crate) fn skip(&mut self, bytes: u64) -> io::Result<bool> {
         while self.passed.position < bytes {
-            let chunk = self.reader.fill_buf()?;
+            let chunk = match self.reader.fill_buf() {
+                Err(error) if is_waiting(&error) => continue,
+                chunk => chunk?,
+            };
             if chunk.is_empty() {
                 return Ok(false);
             }
@@ -90,14 +105,36 @@ impl Lines {
     }
 
     pub(crate) fn at_end(&mut self) -> io::Result<bool> {
-        Ok(self.ahead.is_empty() && self.reader.fill_buf()?.is_empty())
+        if !self.ahead.is_empty() || self.partial.1 > 0 {
+            return Ok(false);
+        }
+        match self.reader.fill_buf() {
+            Err(error) if is_waiting(&error) => Ok(false),
+            chunk => Ok(chunk?.is_empty()),
+        }
     }
 
     /// Reads the next line, without moving the position.
     pub(crate) fn next(&mut self) -> io::Result<Option<Line>> {
-        match self.ahead.pop_front() {
-            Some(line) => Ok(Some(line)),
-            None => self.read_line(),
+        loop {
+            match self.next_or_wait()? {
+                Next::Line(line) => return Ok(Some(line)),
+                Next::Waiting => {}
+                Next::End => return Ok(None),
+            }
+        }
+    }
+
+    /// Reads the next line, unless none comes within a moment.
+    pub(crate) fn next_or_wait(&mut self) -> io::Result<Next> {
+        if let Some(line) = self.ahead.pop_front() {
+            return Ok(Next::Line(line));
+        }
+        match self.read_line() {
+            Ok(Some(line)) => Ok(Next::Line(line)),
+            Ok(None) => Ok(Next::End),
+            Err(error) if is_waiting(&error) => Ok(Next::Waiting),
+            Err(error) => Err(error),
         }
     }
 
@@ -116,11 +153,16 @@ impl Lines {
     }
 
     fn read_line(&mut self) -> io::Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        let mut length = 0;
+        let (mut bytes, mut length) = std::mem::take(&mut self.partial);
         let mut ended = false;
         while !ended {
-            let chunk = self.reader.fill_buf()?;
+            let chunk = match self.reader.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    self.partial = (bytes, length);
+                    return Err(error);
+                }
+            };
             if chunk.is_empty() {
                 break;
             }
@@ -155,6 +197,10 @@ impl Lines {
             hash: self.hash_read.clone(),
         }))
     }
+}
+
+fn is_waiting(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 fn hexadecimal(hash: Sha256) -> String {

@@ -1,5 +1,7 @@
 //! Parses lines into batches of records.
 
+use std::time::{Duration, Instant};
+
 use lookback::error::FieldError;
 use lookback::query::Imported;
 use lookback::table::{ColumnValues, Table};
@@ -8,14 +10,14 @@ use lookback::{Json, Model as _, NewRequestSnapshot, User, password};
 
 use super::convert::{self, INCOMPLETE_ROW};
 use super::line_size::{self, LARGE};
-use super::lines::{Line, Lines, MAX_LINE, Mark};
+use super::lines::{Line, Lines, MAX_LINE, Mark, Next};
 use super::{Input, encoding};
 use crate::args::{Format, ImportKind, OnError};
 use crate::failure::Failure;
 use crate::output::grouped;
 
 /// Records that are stored together.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Batch<N> {
     pub(crate) records: Vec<Imported<N>>,
     /// How many of them had an id that is not kept.
@@ -33,14 +35,14 @@ pub(crate) struct Batch<N> {
 }
 
 /// Requests, with the line of each.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Requests {
     pub(crate) records: Vec<Imported<NewRequestSnapshot>>,
     pub(crate) lines: Vec<SourceLine>,
 }
 
 /// The state of the input after a batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Outcome {
     /// More batches.
     More,
@@ -69,7 +71,7 @@ pub(crate) struct SourceLine {
 }
 
 /// An invalid line.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rejected {
     pub(crate) line: SourceLine,
     pub(crate) problem: String,
@@ -116,6 +118,24 @@ pub(crate) struct ReadOptions {
     pub(crate) resumable: bool,
     pub(crate) format: Format,
     pub(crate) keep_ids: bool,
+    /// Whether records are to be stored soon, however few there are.
+    pub(crate) is_stream: bool,
+}
+
+/// The age of a batch of a stream.
+#[derive(Debug, Default)]
+pub(super) struct BatchAge {
+    since: Option<Instant>,
+}
+
+impl BatchAge {
+    /// The longest time for which the records of a stream wait for others.
+    const MOST: Duration = Duration::from_millis(250);
+
+    /// Whether the first record of the batch has waited long enough.
+    pub(super) fn is_over(&mut self, has_records: bool) -> bool {
+        has_records && self.since.get_or_insert_with(Instant::now).elapsed() >= Self::MOST
+    }
 }
 
 /// Reads batches and passes each to `take`, until `take` returns false.
@@ -151,6 +171,7 @@ fn read_batch<N: ColumnValues>(
     let mut source_lines = Vec::with_capacity(size.min(10_000));
     let mut rejected = Vec::new();
     let mut bytes = 0;
+    let mut age = BatchAge::default();
     let outcome = loop {
         if records.len() + rejected.len() >= size || bytes >= MAX_BATCH_BYTES {
             break if lines.at_end()? {
@@ -159,9 +180,16 @@ fn read_batch<N: ColumnValues>(
                 Outcome::More
             };
         }
-        let Some(line) = lines.next()? else {
-            break Outcome::End;
+        let line = match lines.next_or_wait()? {
+            Next::Line(line) => line,
+            Next::End => break Outcome::End,
+            Next::Waiting if records.is_empty() && rejected.is_empty() => continue,
+            Next::Waiting => break Outcome::More,
         };
+        if options.is_stream && age.is_over(!records.is_empty()) {
+            lines.put_back(vec![line]);
+            break Outcome::More;
+        }
         bytes += line.bytes.len();
         let read = record::<N>(&line, options);
         if let (Err(LineError::NotJson(_)), OnError::Skip, true, false) =

@@ -143,7 +143,16 @@ async fn many_invalid_lines_are_summarised() {
     let lookback = Lookback::new().await;
     let text = "{\"message\": \"m\"}\n".repeat(1_000);
     let ran = lookback.run_with(
-        &["import", "-", "--on-error", "skip", "--batch", "100"],
+        &[
+            "import",
+            "-",
+            "--kind",
+            "logs",
+            "--on-error",
+            "skip",
+            "--batch",
+            "100",
+        ],
         text.as_bytes(),
     );
     let ran = ran.failed(1);

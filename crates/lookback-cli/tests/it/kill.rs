@@ -173,21 +173,71 @@ async fn import_that_waits_for_the_database_can_be_interrupted() {
     assert!(err.contains("stored") && err.contains("--resume"), "{err}");
 }
 
+const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+     WHERE datname = current_database() AND application_name = 'lookback'";
+
 #[tokio::test]
 async fn import_that_loses_its_server_prints_how_much_is_stored() {
     let lookback = Lookback::new().await;
-    let mut child = start(&lookback);
-    let mut input = child.stdin.take().unwrap();
-    std::io::Write::write_all(&mut input, &LINE.repeat(3)).unwrap();
-    lookback.wait_for("SELECT count(*) FROM logs", 2).await;
-    let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                 WHERE datname = current_database() AND application_name = 'lookback'";
-    assert_eq!(lookback.number(ended).await, 1);
-    std::io::Write::write_all(&mut input, &LINE.repeat(2)).unwrap();
-    // With the input still open: the error does not wait for its end.
+    lookback.write("logs.jsonl", LINE.repeat(20_000));
+    let child = lookback
+        .command(&["import", "logs.jsonl", "--batch", "1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = "SELECT least(count(*), 2) FROM logs";
+    lookback.wait_for(started, 2).await;
+    assert_eq!(lookback.number(TERMINATE).await, 1);
     let output = child.wait_with_output().unwrap();
-    drop(input);
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(err.contains("stored") && err.contains("--resume"), "{err}");
+}
+
+/// A stream is stored soon, however slowly it comes; what was read outlives lost connections and
+/// SIGTERM, each line once.
+#[cfg(unix)]
+#[tokio::test]
+async fn stream_is_stored_soon_and_outlives_lost_connections() {
+    let lookback = Lookback::new().await;
+    let mut child = lookback
+        .command(&["import", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut sent = 0;
+    let mut send = |lines: i64| {
+        let number = |number| format!("{{\"msg\":\"line {number}\",\"level\":30}}\n");
+        let text: String = (sent..sent + lines).map(number).collect();
+        sent += lines;
+        std::io::Write::write_all(&mut input, text.as_bytes()).unwrap();
+        sent
+    };
+    let count = "SELECT count(DISTINCT message) FROM logs";
+    for lines in [1, 1, 40, 7_000] {
+        let all = send(lines);
+        lookback.wait_for(count, all).await;
+        // Before, during or after a batch.
+        lookback.number(TERMINATE).await;
+    }
+    let all = send(3_000);
+    lookback.number(TERMINATE).await;
+    // Text waits for a stack trace, and is stored with it.
+    std::io::Write::write_all(&mut input, b"the last line\n").unwrap();
+    support::signal(&child, nix::sys::signal::Signal::SIGTERM);
+    let output = child.wait_with_output().unwrap();
+    drop(input);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert_eq!(
+        lookback.number("SELECT count(*) FROM logs").await,
+        all + 1,
+        "{err}"
+    );
+    assert_eq!(lookback.number(count).await, all + 1, "{err}");
 }
