@@ -143,7 +143,7 @@ impl EntryReader {
             }
             lines.pass(&line);
         };
-        // What is of the line where the import stops is imported with it later.
+        // Records of the line where the import stops are imported with it later.
         if let Outcome::Stopped(bad) = &outcome {
             let is_kept = |line: &SourceLine| line.before.position < bad.line.before.position;
             truncate(&mut batch.logs, &mut batch.log_lines, is_kept);
