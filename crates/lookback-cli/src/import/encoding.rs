@@ -1,4 +1,9 @@
-//! Inputs that are not text in UTF-8: compressed files, archives, other encodings.
+//! Inputs that are not text in UTF-8: compressed files and UTF-16, which are read, and others.
+
+use std::io::{self, BufReader, Read};
+
+use flate2::read::MultiGzDecoder;
+use ruzstd::decoding::StreamingDecoder;
 
 use crate::failure::Failure;
 
@@ -7,6 +12,142 @@ pub(super) const PARQUET: &[u8] = b"PAR1";
 
 /// The number of bytes at the start of an input that tell what it is.
 pub(super) const MAX_START: usize = 8;
+
+/// What is around the text of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layer {
+    Gzip,
+    Zstd,
+    Utf16 { is_little_endian: bool },
+}
+
+impl Layer {
+    /// Recognises a layer by the first bytes.
+    pub(super) fn of(start: &[u8]) -> Option<Self> {
+        let layers: [(&[u8], Self); 4] = [
+            (b"\x1f\x8b", Self::Gzip),
+            (b"\x28\xb5\x2f\xfd", Self::Zstd),
+            (
+                b"\xff\xfe",
+                Self::Utf16 {
+                    is_little_endian: true,
+                },
+            ),
+            (
+                b"\xfe\xff",
+                Self::Utf16 {
+                    is_little_endian: false,
+                },
+            ),
+        ];
+        layers
+            .into_iter()
+            .find(|(signature, _)| start.starts_with(signature))
+            .map(|(_, layer)| layer)
+    }
+
+    /// Returns a reader of what is inside.
+    pub(super) fn reader(self, outer: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Gzip => Box::new(MultiGzDecoder::new(outer)),
+            Self::Zstd => Box::new(Frames::new(outer)),
+            Self::Utf16 { is_little_endian } => {
+                let mut outer = BufReader::new(outer);
+                // The mark at the start is no text.
+                outer.read_exact(&mut [0; 2])?;
+                Box::new(Utf16Reader {
+                    outer,
+                    is_little_endian,
+                    high: None,
+                    text: io::Cursor::new(Vec::new()),
+                })
+            }
+        })
+    }
+}
+
+/// The frames of zstd, which may be several.
+struct Frames {
+    outer: Option<BufReader<Box<dyn Read + Send>>>,
+    frame: Option<Frame>,
+}
+
+type Frame = StreamingDecoder<BufReader<Box<dyn Read + Send>>, ruzstd::decoding::FrameDecoder>;
+
+impl Frames {
+    fn new(outer: Box<dyn Read + Send>) -> Self {
+        Self {
+            outer: Some(BufReader::new(outer)),
+            frame: None,
+        }
+    }
+}
+
+impl Read for Frames {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let length = frame.read(buffer)?;
+                if length > 0 || buffer.is_empty() {
+                    return Ok(length);
+                }
+                self.outer = self.frame.take().map(StreamingDecoder::into_inner);
+            }
+            let Some(mut outer) = self.outer.take() else {
+                return Ok(0);
+            };
+            if io::BufRead::fill_buf(&mut outer)?.is_empty() {
+                return Ok(0);
+            }
+            self.frame = Some(StreamingDecoder::new(outer).map_err(io::Error::other)?);
+        }
+    }
+}
+
+/// Reads UTF-16 as UTF-8.
+struct Utf16Reader {
+    outer: BufReader<Box<dyn Read + Send>>,
+    is_little_endian: bool,
+    /// The first half of a character.
+    high: Option<u16>,
+    text: io::Cursor<Vec<u8>>,
+}
+
+impl Read for Utf16Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const UNITS: usize = 4_096;
+        loop {
+            let length = self.text.read(buffer)?;
+            if length > 0 || buffer.is_empty() {
+                return Ok(length);
+            }
+            let mut bytes = Vec::with_capacity(2 * UNITS);
+            (&mut self.outer)
+                .take(2 * UNITS as u64)
+                .read_to_end(&mut bytes)?;
+            if bytes.is_empty() && self.high.is_none() {
+                return Ok(0);
+            }
+            let is_end = bytes.len() < 2 * UNITS;
+            let unit = |pair: &[u8]| match *pair {
+                [a, b] if self.is_little_endian => u16::from_le_bytes([a, b]),
+                [a, b] => u16::from_be_bytes([a, b]),
+                // Half a unit at the end.
+                _ => 0xfffd,
+            };
+            let mut units: Vec<u16> = self.high.take().into_iter().collect();
+            units.extend(bytes.chunks(2).map(unit));
+            if let Some(last) = units.last().copied()
+                && (0xd800..0xdc00).contains(&last)
+                && !is_end
+            {
+                units.pop();
+                self.high = Some(last);
+            }
+            self.text = io::Cursor::new(String::from_utf16_lossy(&units).into_bytes());
+        }
+    }
+}
 
 /// What an input is that import does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +158,7 @@ pub(super) struct Unsupported {
 }
 
 /// The first bytes of each.
-const SIGNATURES: [(&[u8], Unsupported); 8] = [
-    (b"\x1f\x8b", compressed("compressed by gzip", "gzip -dc")),
-    (
-        b"\x28\xb5\x2f\xfd",
-        compressed("compressed by zstd", "zstd -dc"),
-    ),
+const SIGNATURES: [(&[u8], Unsupported); 4] = [
     (b"\xfd7zXZ\0", compressed("compressed by xz", "xz -dc")),
     (b"BZh", compressed("compressed by bzip2", "bzip2 -dc")),
     (
@@ -30,14 +166,6 @@ const SIGNATURES: [(&[u8], Unsupported); 8] = [
         compressed("compressed by lz4", "lz4 -dc"),
     ),
     (b"PK\x03\x04", compressed("a ZIP archive", "unzip -p")),
-    (
-        b"\xff\xfe",
-        compressed("text in UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    ),
-    (
-        b"\xfe\xff",
-        compressed("text in UTF-16", "iconv -f UTF-16 -t UTF-8"),
-    ),
 ];
 
 const fn compressed(what: &'static str, command: &'static str) -> Unsupported {
@@ -62,10 +190,8 @@ impl Unsupported {
             ("", format!(" {}", quoted(shown)))
         };
         let pipe = format!("{read} {command}{from} | lookback import - --name NAME");
-        Failure::usage(format!(
-            "{shown} is {what}: expected JSON lines, CSV or Parquet"
-        ))
-        .hint(format!("convert it on the way: {}", pipe.trim_start()))
+        Failure::usage(format!("{shown} is {what}: expected text, or Parquet"))
+            .hint(format!("convert it on the way: {}", pipe.trim_start()))
     }
 }
 
@@ -102,8 +228,7 @@ mod tests {
     #[test]
     fn unsupported_input_is_recognised_by_its_first_bytes() {
         let what = |start: &[u8]| Unsupported::of(start).map(|problem| problem.what);
-        assert_eq!(what(b"\x1f\x8b\x08\0"), Some("compressed by gzip"));
-        assert_eq!(what(b"\xff\xfe{\0"), Some("text in UTF-16"));
+        assert_eq!(what(b"PK\x03\x04"), Some("a ZIP archive"));
         assert_eq!(what(b"{\"message\""), None);
         assert_eq!(what(b"PAR1"), None);
         assert_eq!(what(b""), None);

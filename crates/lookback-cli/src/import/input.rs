@@ -29,7 +29,12 @@ pub(crate) struct Input {
     format: OnceLock<Format>,
     /// Ends a stream.
     end: EndOfStream,
+    /// Set if the content is not the bytes of the input: it is compressed, or in UTF-16.
+    is_converted: OnceLock<()>,
 }
+
+/// The most layers of compression and encoding.
+const MAX_LAYERS: usize = 3;
 
 #[derive(Debug)]
 enum InputSource {
@@ -57,6 +62,7 @@ impl Input {
                 is_format_given: args.format.is_some(),
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
+                is_converted: OnceLock::new(),
             });
         }
         let shown = args.input.display().to_string();
@@ -86,6 +92,7 @@ impl Input {
                 is_format_given: false,
                 format: OnceLock::new(),
                 end: EndOfStream::default(),
+                is_converted: OnceLock::new(),
             });
         }
         // A file that was deleted, or was never in a folder, has no path.
@@ -102,6 +109,7 @@ impl Input {
             is_format_given: false,
             format: OnceLock::new(),
             end: EndOfStream::default(),
+            is_converted: OnceLock::new(),
         })
     }
 
@@ -130,14 +138,26 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// The input cannot be read, is compressed, or is text of another encoding than UTF-8.
+    /// The input cannot be read, or is of a form that import does not read.
     pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, Failure> {
         let mut bytes = self.bytes().map_err(|error| self.unreadable(&error))?;
         let mut start = Vec::new();
-        (&mut bytes)
-            .take(encoding::MAX_START as u64)
-            .read_to_end(&mut start)
-            .map_err(|error| self.unreadable(&error))?;
+        // Compressed text may be of another encoding.
+        for _ in 0..MAX_LAYERS {
+            start.clear();
+            (&mut bytes)
+                .take(encoding::MAX_START as u64)
+                .read_to_end(&mut start)
+                .map_err(|error| self.unreadable(&error))?;
+            let Some(layer) = encoding::Layer::of(&start) else {
+                break;
+            };
+            let _ = self.is_converted.set(());
+            let whole = Box::new(io::Cursor::new(std::mem::take(&mut start)).chain(bytes));
+            bytes = layer
+                .reader(whole)
+                .map_err(|error| self.unreadable(&error))?;
+        }
         if let Some(problem) = encoding::Unsupported::of(&start) {
             return Err(problem.failure(&self.shown, self.is_stdin()));
         }
@@ -235,7 +255,7 @@ impl Input {
 
     /// The size of its JSON lines in bytes, if known.
     pub(crate) fn length(&self) -> Option<u64> {
-        if self.format() != Format::Jsonl {
+        if self.format() != Format::Jsonl || self.is_converted.get().is_some() {
             return None;
         }
         match &self.source {
@@ -254,6 +274,7 @@ impl Input {
 fn by_extension(path: &Path) -> Option<Format> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match &*extension {
+        "gz" | "zst" => by_extension(&path.with_extension("")),
         "csv" => Some(Format::Csv),
         "parquet" => Some(Format::Parquet),
         "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),

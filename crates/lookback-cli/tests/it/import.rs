@@ -629,3 +629,58 @@ $ lookback import - --name otlp
     let stored = "SELECT count(*) FROM logs WHERE message IN ('kept', 'later')";
     assert_eq!(lookback.number(stored).await, 2);
 }
+
+/// Compressed text and UTF-16 are read, in any order of layers, and known by their content.
+#[tokio::test]
+async fn compressed_text_and_utf16_are_imported() {
+    use std::io::Write as _;
+
+    let lookback = Lookback::new().await;
+    let lines = |name: &str| -> String {
+        let line = |number| format!("{{\"msg\":\"{name} äß😀 {number}\"}}\n");
+        (0..5_000).map(line).collect()
+    };
+    let gzip = |text: &[u8]| {
+        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(text).unwrap();
+        out.finish().unwrap()
+    };
+    let zstd = |text: &[u8]| {
+        ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest)
+    };
+    let utf16 = |text: &str| -> Vec<u8> {
+        let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
+    // Two members, as a rotated log has them.
+    let members = [
+        gzip(lines("gzip").as_bytes()),
+        gzip(lines("second").as_bytes()),
+    ]
+    .concat();
+    lookback.write("a.log.gz", members);
+    let frames = [
+        zstd(lines("zstd").as_bytes()),
+        zstd(lines("frame").as_bytes()),
+    ]
+    .concat();
+    lookback.write("b.log.zst", frames);
+    lookback.write("c.log", utf16(&lines("wide")));
+    lookback.write("d.gz", gzip(&utf16(&lines("both"))));
+    for (file, records) in [
+        ("a.log.gz", 10_000),
+        ("b.log.zst", 10_000),
+        ("c.log", 5_000),
+        ("d.gz", 5_000),
+    ] {
+        let ran = lookback.run(&["import", file, "--json"]).succeeded();
+        assert_eq!(ran.json()["data"]["stored"], records, "{file}: {}", ran.err);
+    }
+    let exact =
+        "SELECT count(DISTINCT message) FROM logs WHERE message ~ '^[a-z0-9]+ äß😀 [0-9]+$'";
+    assert_eq!(lookback.number(exact).await, 30_000);
+    // The same content in another file.
+    lookback.write("plain.log", lines("wide"));
+    let same = lookback.run(&["import", "plain.log"]).succeeded();
+    assert!(same.err.contains("is already imported as"), "{}", same.err);
+}
