@@ -100,6 +100,14 @@ impl Failure {
         }
     }
 
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.kind == Kind::Interrupted
+    }
+
+    pub(crate) fn is_usage(&self) -> bool {
+        self.kind == Kind::Usage
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -109,8 +117,8 @@ impl Failure {
         self.is_of_connection
     }
 
-    /// Prints the failure and returns the exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Prints the failure.
+    pub(crate) fn print(&self) {
         if self.kind != Kind::BrokenPipe {
             output::error(&self.message);
             for cause in &self.causes {
@@ -120,6 +128,11 @@ impl Failure {
                 output::advice(hint);
             }
         }
+    }
+
+    /// Prints the failure and returns the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        self.print();
         ExitCode::from(match self.kind {
             Kind::Usage => 2,
             Kind::Failed => 1,

@@ -35,6 +35,7 @@ mod content;
 mod convert;
 mod encoding;
 mod entries;
+mod files;
 mod input;
 mod line_size;
 mod lines;
@@ -65,10 +66,46 @@ const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// systemd wait before they kill.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(25);
 
-pub(crate) async fn run(config: &Config, args: ImportArgs) -> Result<(), Failure> {
+pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Failure> {
     let needs = needs(&args);
+    let paths = files::expand(&std::mem::take(&mut args.inputs))?;
+    if let [path] = paths.as_slice() {
+        args.input.clone_from(path);
+        return run_one(config, args, &needs).await;
+    }
+    if args.name.is_some() {
+        return Err(Failure::usage("--name: is of one input, not of several"));
+    }
+    let all = paths.len();
+    let mut failed = 0;
+    for path in paths {
+        let mut args = args.clone();
+        args.input = path;
+        match run_one(config, args, &needs).await {
+            Ok(()) => {}
+            // The others would fail in the same way.
+            Err(failure) if failure.is_interrupted() || failure.is_of_connection() => {
+                return Err(failure);
+            }
+            Err(failure) if failure.is_of_setup() || failure.is_usage() => return Err(failure),
+            Err(failure) => {
+                failure.print();
+                failed += 1;
+            }
+        }
+    }
+    if failed > 0 {
+        return Err(Failure::failed(format!(
+            "{failed} of {} not imported; the others are",
+            counted_are(all as u64, "file")
+        )));
+    }
+    Ok(())
+}
+
+async fn run_one(config: &Config, args: ImportArgs, needs: &[Required]) -> Result<(), Failure> {
     match execute(config, args).await {
-        Err(failure) => Err(privileges::explain(config, failure, &needs).await),
+        Err(failure) => Err(privileges::explain(config, failure, needs).await),
         done => done,
     }
 }

@@ -9,10 +9,14 @@ use lookback::{Log, Metric, Model as _, RequestSnapshot, User};
 
 use super::Format;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// File of logs or requests in any format, or - for standard input
-    #[arg(value_name = "FILE|-")]
+    /// Files of logs or requests in any format, folders of them, or - for standard input
+    #[arg(value_name = "FILE|-", required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// The one of them that is imported.
+    #[arg(skip)]
     pub(crate) input: PathBuf,
 
     /// Kind of the records, which are Lookback's own [default: detected from the fields]

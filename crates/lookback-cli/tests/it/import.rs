@@ -99,9 +99,10 @@ $ lookback import none.jsonl
 ! error: none.jsonl: cannot be read: No such file or directory (os error 2)
 [exit code 1]
 ");
-    transcript!(lookback.run(&["import", "."]), @"
-$ lookback import .
-! error: .: is a folder, not a file
+    std::fs::create_dir(lookback.folder().join("nothing")).unwrap();
+    transcript!(lookback.run(&["import", "nothing"]), @"
+$ lookback import nothing
+! error: nothing: has no files
 [exit code 1]
 ");
     lookback.write("empty.jsonl", "");
@@ -683,4 +684,39 @@ async fn compressed_text_and_utf16_are_imported() {
     lookback.write("plain.log", lines("wide"));
     let same = lookback.run(&["import", "plain.log"]).succeeded();
     assert!(same.err.contains("is already imported as"), "{}", same.err);
+}
+
+/// Files and folders, each by itself: one that fails does not keep the others away.
+#[tokio::test]
+async fn several_files_and_folders_are_imported() {
+    let lookback = Lookback::new().await;
+    std::fs::create_dir_all(lookback.folder().join("logs/old")).unwrap();
+    lookback.write("logs/old/a.log", "{\"msg\":\"a\"}\n");
+    lookback.write("logs/b.log", "{\"msg\":\"b\"}\n");
+    lookback.write("logs/.hidden", "{\"msg\":\"hidden\"}\n");
+    lookback.write("c.log", "{\"msg\":\"c\"}\n");
+    lookback.write("d.log", "{\"resource_logs\":[]}\n");
+    lookback.run(&["import", "logs", "c.log"]).succeeded();
+    let messages = "SELECT count(*) FROM logs WHERE message IN ('a', 'b', 'c')";
+    assert_eq!(lookback.number(messages).await, 3);
+    lookback.write("e.log", "{\"msg\":\"e\"}\n");
+    let ran = lookback
+        .run(&["import", "d.log", "e.log", "logs"])
+        .failed(1);
+    assert!(
+        ran.err.contains("d.log, line 1: resource_logs"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("error: 1 of 4 files are not imported"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 4);
+    transcript!(lookback.run(&["import", "c.log", "e.log", "--name", "x"]), @"
+$ lookback import c.log e.log --name x
+! error: --name: is of one input, not of several
+[exit code 2]
+");
 }
