@@ -33,6 +33,7 @@ use crate::privileges::{self, Required};
 mod checkpoint;
 mod content;
 mod convert;
+mod dry_run;
 mod encoding;
 mod entries;
 mod files;
@@ -128,6 +129,9 @@ fn needs(args: &ImportArgs) -> Vec<Required> {
 
 async fn execute(config: &Config, args: ImportArgs) -> Result<(), Failure> {
     let input = Input::open(&args)?;
+    if args.dry_run {
+        return dry_run::print(&args, &input);
+    }
     let rejects = Rejects::open(args.rejects.as_deref(), &input)?;
     let (mut conn, options) = database::connect_to(config).await?;
     lookback::setup::check_server(&mut conn).await?;

@@ -35,6 +35,10 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset)]
     pub(crate) timezone: Option<FixedOffset>,
 
+    /// Print the first records as they would be stored, and store none
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
     /// Treat text of no known format as invalid
     #[arg(long)]
     pub(crate) strict: bool,

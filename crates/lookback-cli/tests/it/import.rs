@@ -720,3 +720,27 @@ $ lookback import c.log e.log --name x
 [exit code 2]
 ");
 }
+
+#[tokio::test]
+async fn dry_run_prints_first_records_and_stores_none() {
+    let lookback = Lookback::new().await;
+    let lines = r#"{"level":40,"time":1765432100500,"name":"cart","msg":"low","n":12345678901234567890}
+192.0.2.9 - - [11/Oct/2026:12:13:14 +0200] "GET /carts?page=2 HTTP/1.1" 200 5
+"#;
+    transcript!(lookback.run_with(&["import", "-", "--dry-run"], lines.as_bytes()), @r#"
+$ lookback import - --dry-run
+{"logs":{"created_at":"2025-12-11T05:48:20.500Z","level":"warn","message":"low","meta":{"n":12345678901234567890},"source":"cart"}}
+{"request_snapshots":{"created_at":"2026-10-11T10:13:14Z","headers":{"body_bytes_sent":5,"protocol":"HTTP/1.1","remote_addr":"192.0.2.9"},"method":"GET","path":"/carts","query":{"page":"2"},"stage":"unknown","status_code":200,"timestamp":"2026-10-11T10:13:14Z","version":"unknown"}}
+"#);
+    let user = "{\"email\": \"a@example.com\"}\n";
+    let ran = lookback
+        .run_with(&["import", "-", "--dry-run"], user.as_bytes())
+        .succeeded();
+    assert!(
+        ran.out.contains("a@example.com") && !ran.out.contains("hash"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 0);
+    assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
+}

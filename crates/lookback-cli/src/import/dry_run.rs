@@ -1,0 +1,114 @@
+//! `--dry-run`: the first records of an input, as they would be stored.
+
+use std::collections::BTreeMap;
+
+use lookback::table::ColumnValues;
+use lookback::{Json, Log, Metric, Model, RequestSnapshot, User};
+
+use super::content::{self, Content};
+use super::lines::Lines;
+use super::reader::{self, Batch, Outcome, ReadOptions, Rejected};
+use super::{Input, decoding, entries};
+use crate::args::{ImportArgs, ImportKind};
+use crate::failure::Failure;
+use crate::output::{self, grouped};
+
+/// The number of records that are shown.
+const SHOWN: usize = 10;
+
+/// Prints the first records as JSON, with their kind. Needs no database.
+pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
+    let mut lines = Lines::new(input.reader()?);
+    let content = match args.kind {
+        Some(kind) => Content::Records(kind),
+        None => content::detect(&mut lines, input)?,
+    };
+    let options = ReadOptions {
+        size: SHOWN,
+        on_error: args.on_error,
+        resumable: false,
+        format: input.format(),
+        keep_ids: args.keep_ids,
+        is_stream: !input.is_file(),
+    };
+    match content {
+        Content::Records(ImportKind::Logs) => of_table::<Log>(input, lines, options),
+        Content::Records(ImportKind::Requests) => {
+            of_table::<RequestSnapshot>(input, lines, options)
+        }
+        Content::Records(ImportKind::Metrics) => of_table::<Metric>(input, lines, options),
+        Content::Records(ImportKind::Users) => of_table::<User>(input, lines, options),
+        Content::Entries => {
+            let first = std::sync::Mutex::new(None);
+            entries::read(
+                lines,
+                options,
+                decoding(args, input),
+                args.strict,
+                |batch| keep_first(&first, batch),
+            );
+            shown::<Log>(input, first)
+        }
+    }
+}
+
+type First<N> = std::sync::Mutex<Option<Result<Batch<N>, Failure>>>;
+
+fn of_table<M: Model>(input: &Input, lines: Lines, options: ReadOptions) -> Result<(), Failure> {
+    let first = std::sync::Mutex::new(None);
+    reader::read::<M::New>(lines, options, |batch| keep_first(&first, batch));
+    shown::<M>(input, first)
+}
+
+/// Keeps the first batch; no further one is read.
+fn keep_first<N>(first: &First<N>, batch: Result<Batch<N>, Failure>) -> bool {
+    if let Ok(mut first) = first.lock() {
+        *first = Some(batch);
+    }
+    false
+}
+
+fn shown<M: Model>(input: &Input, first: First<M::New>) -> Result<(), Failure> {
+    let Some(batch) = first.into_inner().ok().flatten() else {
+        return Ok(());
+    };
+    let batch = batch?;
+    let logs = batch.records.iter().take(SHOWN);
+    for record in logs {
+        output::json(&BTreeMap::from([(M::TABLE.name(), fields(record))]))?;
+    }
+    for record in batch.requests.records.iter().take(SHOWN) {
+        output::json(&BTreeMap::from([(
+            RequestSnapshot::TABLE.name(),
+            fields(record),
+        )]))?;
+    }
+    let problem = |bad: &Rejected| {
+        format!(
+            "{}, {} {}: {}",
+            input.shown(),
+            input.unit(),
+            grouped(bad.line.number),
+            bad.problem
+        )
+    };
+    for bad in &batch.rejected {
+        output::warning(&problem(bad));
+    }
+    match &batch.outcome {
+        Outcome::Stopped(bad) => Err(Failure::failed(problem(bad))),
+        _ => Ok(()),
+    }
+}
+
+/// The fields of a record that are set, without hidden ones.
+fn fields<N: ColumnValues>(record: &N) -> BTreeMap<&'static str, Json> {
+    let columns = N::Model::TABLE.columns().iter().enumerate();
+    columns
+        .filter(|(_, column)| !column.is_hidden())
+        .filter_map(|(index, column)| {
+            let value = record.value(index)?.to_json();
+            (!value.is_null()).then_some((column.name(), value))
+        })
+        .collect()
+}
