@@ -187,6 +187,7 @@ mod tests {
             ),
             causes: [],
             is_of_setup: false,
+            is_of_connection: false,
         }
         "#);
     }
