@@ -1,5 +1,7 @@
 //! Access to the fields of JSON objects.
 
+use std::collections::HashMap;
+
 use lookback::Json;
 use lookback::value::JsonMap;
 
@@ -22,6 +24,56 @@ pub(crate) fn take_if(
             None
         }
     })
+}
+
+/// Names of one thing, the commonest first.
+///
+/// A record is asked for them by a look at each of its fields, which are far fewer than the names.
+pub(crate) struct Names {
+    list: &'static [&'static str],
+    /// The place of each name in the list.
+    places: HashMap<&'static str, usize>,
+    /// The names that may be paths: the first key, and the place.
+    paths: Vec<(&'static str, usize)>,
+}
+
+impl Names {
+    pub(crate) fn new(list: &'static [&'static str]) -> Self {
+        let named = list.iter().enumerate();
+        let paths = named
+            .clone()
+            .filter_map(|(place, name)| Some((name.split_once('.')?.0, place)));
+        Self {
+            list,
+            places: named.map(|(place, name)| (*name, place)).collect(),
+            paths: paths.collect(),
+        }
+    }
+
+    /// Returns the names that a record has, in the order of the list.
+    pub(crate) fn of(&self, map: &JsonMap) -> Vec<&'static str> {
+        let place = |key: &String| self.places.get(key.as_str()).copied();
+        let mut places: Vec<usize> = map.keys().filter_map(place).collect();
+        if map.values().any(Json::is_object) {
+            let is_there = |(first, place): &&(&str, usize)| {
+                map.contains_key(*first) && get(map, self.list[*place]).is_some()
+            };
+            places.extend(self.paths.iter().filter(is_there).map(|(_, place)| *place));
+        }
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|place| self.list[place]).collect()
+    }
+}
+
+/// Takes the first field of these names whose value is accepted; a null is none.
+pub(crate) fn take_named(
+    map: &mut JsonMap,
+    names: &Names,
+    accepts: impl Fn(&Json) -> bool,
+) -> Option<(String, Json)> {
+    let names = names.of(map);
+    take_if(map, &names, accepts)
 }
 
 /// Returns a field by its key or path.

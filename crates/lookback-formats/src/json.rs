@@ -6,11 +6,13 @@ mod cloud;
 mod har;
 mod otlp;
 
+use std::sync::LazyLock;
+
 use lookback::value::JsonMap;
 use lookback::{Json, Level};
 
 use crate::draft::{Draft, trace_of_headers};
-use crate::fields::{get, take, take_if, take_text, text, text_of};
+use crate::fields::{Names, get, take, take_if, take_named, take_text, text, text_of};
 use crate::text::{self, Piece};
 use crate::time::Clock;
 use crate::{Format, Problem};
@@ -86,122 +88,132 @@ fn single(map: JsonMap, clock: Clock) -> Draft {
 }
 
 /// The names of a record's message, the commonest first.
-const MESSAGE: &[&str] = &[
-    "message",
-    "msg",
-    "@message",
-    "@m",
-    "event",
-    "M",
-    "MESSAGE",
-    "Message",
-    "short_message",
-    "log.message",
-    "fields.message",
-    "text",
-    "log",
-    "body",
-    "Body",
-    "renderedMessage",
-    "RenderedMessage",
-    "MessageTemplate",
-];
-const TIME: &[&str] = &[
-    "time",
-    "timestamp",
-    "ts",
-    "@timestamp",
-    "asctime",
-    "t",
-    "T",
-    "datetime",
-    "date",
-    "Timestamp",
-    "TimeStamp",
-    "Time",
-    "instant",
-    "timeMillis",
-    "time_iso8601",
-    "msec",
-    "time_local",
-    "start_time",
-    "StartUTC",
-    "StartLocal",
-    "EdgeStartTimestamp",
-    "eventTime",
-    "event_time",
-    "created_at",
-    "created",
-    "logged_at",
-    "timestamp_ms",
-    "unix_time",
-    "_time",
-    "syslog_timestamp",
-];
-const LEVEL: &[&str] = &[
-    "level",
-    "log.level",
-    "severity",
-    "levelname",
-    "level_name",
-    "lvl",
-    "LogLevel",
-    "loglevel",
-    "log_level",
-    "Level",
-    "L",
-    "severity_text",
-    "severityText",
-    "SeverityText",
-    "SEVERITY",
-    "Severity",
-    "levelno",
-    "level_value",
-    "at",
-    "priority",
-    "PRIORITY",
-    "s",
-];
-const SOURCE: &[&str] = &[
-    "service",
-    "service.name",
-    "service_name",
-    "serviceName",
-    "application",
-    "app",
-    "app_name",
-    "appname",
-    "logger",
-    "logger_name",
-    "loggerName",
-    "log.logger",
-    "SourceContext",
-    "Category",
-    "channel",
-    "target",
-    "name",
-    "component",
-    "N",
-    "program",
-    "SYSLOG_IDENTIFIER",
-    "container_name",
-];
-const TRACE: &[&str] = &[
-    "trace_id",
-    "traceId",
-    "trace.id",
-    "TraceId",
-    "traceid",
-    "traceID",
-    "otelTraceID",
-    "@tr",
-    "xray_trace_id",
-    "mdc.traceId",
-    "mdc.trace_id",
-    "contextMap.traceId",
-    "context.trace_id",
-    "dd.trace_id",
-];
+static MESSAGE: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "message",
+        "msg",
+        "@message",
+        "@m",
+        "event",
+        "M",
+        "MESSAGE",
+        "Message",
+        "short_message",
+        "log.message",
+        "fields.message",
+        "text",
+        "log",
+        "body",
+        "Body",
+        "renderedMessage",
+        "RenderedMessage",
+        "MessageTemplate",
+    ])
+});
+static TIME: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "time",
+        "timestamp",
+        "ts",
+        "@timestamp",
+        "asctime",
+        "t",
+        "T",
+        "datetime",
+        "date",
+        "Timestamp",
+        "TimeStamp",
+        "Time",
+        "instant",
+        "timeMillis",
+        "time_iso8601",
+        "msec",
+        "time_local",
+        "start_time",
+        "StartUTC",
+        "StartLocal",
+        "EdgeStartTimestamp",
+        "eventTime",
+        "event_time",
+        "created_at",
+        "created",
+        "logged_at",
+        "timestamp_ms",
+        "unix_time",
+        "_time",
+        "syslog_timestamp",
+    ])
+});
+static LEVEL: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "level",
+        "log.level",
+        "severity",
+        "levelname",
+        "level_name",
+        "lvl",
+        "LogLevel",
+        "loglevel",
+        "log_level",
+        "Level",
+        "L",
+        "severity_text",
+        "severityText",
+        "SeverityText",
+        "SEVERITY",
+        "Severity",
+        "levelno",
+        "level_value",
+        "at",
+        "priority",
+        "PRIORITY",
+        "s",
+    ])
+});
+static SOURCE: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "service",
+        "service.name",
+        "service_name",
+        "serviceName",
+        "application",
+        "app",
+        "app_name",
+        "appname",
+        "logger",
+        "logger_name",
+        "loggerName",
+        "log.logger",
+        "SourceContext",
+        "Category",
+        "channel",
+        "target",
+        "name",
+        "component",
+        "N",
+        "program",
+        "SYSLOG_IDENTIFIER",
+        "container_name",
+    ])
+});
+static TRACE: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "trace_id",
+        "traceId",
+        "trace.id",
+        "TraceId",
+        "traceid",
+        "traceID",
+        "otelTraceID",
+        "@tr",
+        "xray_trace_id",
+        "mdc.traceId",
+        "mdc.trace_id",
+        "contextMap.traceId",
+        "context.trace_id",
+        "dd.trace_id",
+    ])
+});
 
 /// Reads the fields of a record by their names.
 pub(crate) fn of_fields(mut map: JsonMap, format: Format, clock: Clock) -> Draft {
@@ -219,13 +231,13 @@ pub(crate) fn of_fields(mut map: JsonMap, format: Format, clock: Clock) -> Draft
     take_level(&mut map, &mut draft);
     // The position in the code, under some loggers.
     let is_name = |value: &Json| value.as_str().is_some_and(|text| !text.trim().is_empty());
-    draft.source = take_if(&mut map, SOURCE, is_name)
+    draft.source = take_named(&mut map, &SOURCE, is_name)
         .or_else(|| take_if(&mut map, &["source"], is_name))
         .and_then(|(_, value)| text_of(&value));
     let is_message = |value: &Json| !matches!(value, Json::Array(_) | Json::Null);
     // An object named `log` or `body` is no message; one named `message` is.
-    let message = take_if(&mut map, &MESSAGE[..2], is_message)
-        .or_else(|| take_if(&mut map, MESSAGE, |value| text_of(value).is_some()));
+    let message = take_if(&mut map, &["message", "msg"], is_message)
+        .or_else(|| take_named(&mut map, &MESSAGE, |value| text_of(value).is_some()));
     match message {
         Some((name, value @ Json::Object(_))) => {
             draft.message = Some(value.to_string());
@@ -245,7 +257,7 @@ pub(crate) fn of_fields(mut map: JsonMap, format: Format, clock: Clock) -> Draft
 }
 
 fn take_trace(map: &mut JsonMap, draft: &mut Draft) {
-    let Some((name, value)) = take_if(map, TRACE, |value| text_of(value).is_some()) else {
+    let Some((name, value)) = take_named(map, &TRACE, |value| text_of(value).is_some()) else {
         if let Some(headers) = ["req.headers", "request.headers", "headers"]
             .iter()
             .find_map(|name| get(map, name)?.as_object())
@@ -263,7 +275,7 @@ fn take_trace(map: &mut JsonMap, draft: &mut Draft) {
 }
 
 fn take_time(map: &mut JsonMap, draft: &mut Draft, clock: Clock) {
-    for name in TIME {
+    for name in TIME.of(map) {
         let Some(value) = get(map, name) else {
             continue;
         };
@@ -288,7 +300,7 @@ fn take_level(map: &mut JsonMap, draft: &mut Draft) {
         return;
     }
     let is_python = map.contains_key("levelname") || map.contains_key("levelno");
-    match take_if(map, LEVEL, is_level) {
+    match take_named(map, &LEVEL, is_level) {
         Some((_, Json::Number(number))) if is_python => {
             // 10 to 50: as of pino, but one step lower.
             let level = match number.as_f64().unwrap_or_default() {

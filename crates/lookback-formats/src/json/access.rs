@@ -1,63 +1,71 @@
 //! Requests in JSON: of access logs, and of loggers that write one line for each request.
 
+use std::sync::LazyLock;
+
 use lookback::Json;
 use lookback::value::JsonMap;
 
 use crate::Format;
 use crate::draft::{Draft, Request, push, query_map};
-use crate::fields::{get, milliseconds, number, take, take_text, text, text_of};
+use crate::fields::{Names, get, milliseconds, number, take, take_named, take_text, text, text_of};
 use crate::text::access_request_line;
 
-const METHOD: &[&str] = &[
-    "method",
-    "request_method",
-    "requestMethod",
-    "RequestMethod",
-    "http_method",
-    "httpMethod",
-    "http.method",
-    "http.request.method",
-    "ClientRequestMethod",
-    "verb",
-    "req.method",
-    "request.method",
-];
-const TARGET: &[&str] = &[
-    "request_uri",
-    "requestUrl",
-    "RequestPath",
-    "ClientRequestURI",
-    "http.target",
-    "url.original",
-    "url.full",
-    "http.url",
-    "url.path",
-    "req.originalUrl",
-    "req.url",
-    "request.uri",
-    "request.url",
-    "uri",
-    "url",
-    "path",
-    "request_path",
-    "requestPath",
-    "request_url",
-];
-const STATUS: &[&str] = &[
-    "status",
-    "status_code",
-    "statusCode",
-    "StatusCode",
-    "response_code",
-    "DownstreamStatus",
-    "EdgeResponseStatus",
-    "http_status",
-    "http.status_code",
-    "http.response.status_code",
-    "res.statusCode",
-    "response.status",
-    "responseStatus",
-];
+static METHOD: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "method",
+        "request_method",
+        "requestMethod",
+        "RequestMethod",
+        "http_method",
+        "httpMethod",
+        "http.method",
+        "http.request.method",
+        "ClientRequestMethod",
+        "verb",
+        "req.method",
+        "request.method",
+    ])
+});
+static TARGET: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "request_uri",
+        "requestUrl",
+        "RequestPath",
+        "ClientRequestURI",
+        "http.target",
+        "url.original",
+        "url.full",
+        "http.url",
+        "url.path",
+        "req.originalUrl",
+        "req.url",
+        "request.uri",
+        "request.url",
+        "uri",
+        "url",
+        "path",
+        "request_path",
+        "requestPath",
+        "request_url",
+    ])
+});
+static STATUS: LazyLock<Names> = LazyLock::new(|| {
+    Names::new(&[
+        "status",
+        "status_code",
+        "statusCode",
+        "StatusCode",
+        "response_code",
+        "DownstreamStatus",
+        "EdgeResponseStatus",
+        "http_status",
+        "http.status_code",
+        "http.response.status_code",
+        "res.statusCode",
+        "response.status",
+        "responseStatus",
+    ])
+});
 /// The names of durations, and the milliseconds of their units.
 const DURATION: &[(&str, f64)] = &[
     ("responseTime", 1.0),
@@ -136,32 +144,36 @@ enum Found {
 }
 
 fn find(map: &JsonMap) -> Option<Found> {
-    let has = |names: &'static [&'static str], accepts: &dyn Fn(&Json) -> bool| {
-        names
-            .iter()
-            .copied()
-            .find(|name| get(map, name).is_some_and(accepts))
+    let has = |names: &Names, accepts: &dyn Fn(&Json) -> bool| {
+        let mut found = names.of(map).into_iter();
+        found.find(|name| get(map, name).is_some_and(accepts))
     };
-    let status = has(STATUS, &|value| {
-        number(value).is_some_and(|status| status == 0.0 || (100.0..=599.0).contains(&status))
-    });
-    if let Some(Json::String(line)) = map.get("request")
-        && status.is_some()
-        && (line.is_empty() || line.contains(' ') || map.contains_key("remote_addr"))
-    {
-        return Some(Found::Line);
-    }
     let is_method = |value: &Json| {
         value.as_str().is_some_and(|method| {
             (3..=10).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_alphabetic())
         })
     };
+    let method = has(&METHOD, &is_method);
+    let line = map.get("request").and_then(Json::as_str);
+    // Most records are of no request.
+    if method.is_none() && line.is_none() {
+        return None;
+    }
+    let status = has(&STATUS, &|value| {
+        number(value).is_some_and(|status| status == 0.0 || (100.0..=599.0).contains(&status))
+    });
+    if let Some(line) = line
+        && status.is_some()
+        && (line.is_empty() || line.contains(' ') || map.contains_key("remote_addr"))
+    {
+        return Some(Found::Line);
+    }
     let is_target = |value: &Json| {
         let is = |text: &str| text.starts_with('/') || text.starts_with("http") || text == "*";
         value.as_str().is_some_and(is)
     };
-    let method = has(METHOD, &is_method)?;
-    let target = has(TARGET, &is_target)?;
+    let method = method?;
+    let target = has(&TARGET, &is_target)?;
     let has_duration = DURATION.iter().any(|(name, _)| get(map, name).is_some());
     (status.is_some() || has_duration).then_some(Found::Fields {
         method,
@@ -183,7 +195,7 @@ fn read(map: &mut JsonMap, found: Found, draft: &mut Draft) -> Request {
         },
     };
     let status = match found {
-        Found::Line => take(map, STATUS),
+        Found::Line => take_named(map, &STATUS, |_| true),
         Found::Fields { status, .. } => status.and_then(|status| take(map, &[status])),
     };
     #[expect(
