@@ -4,6 +4,8 @@
 //! form (the credentials of `Bearer` and `Basic`, a secret parameter of a URL in a text).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use lookback::{Json, value::JsonMap};
 
@@ -64,12 +66,25 @@ const NAMES: &[&str] = &[
 /// Whether the value with this name is a secret.
 #[must_use]
 pub fn is_secret_name(name: &str) -> bool {
-    let plain: String = name
-        .chars()
-        .filter(|c| !matches!(c, '-' | '_' | '.'))
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    NAMES.contains(&plain.as_str())
+    static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| NAMES.iter().copied().collect());
+    const LONGEST: usize = 64;
+    // Longer names are sentences.
+    if name.len() > LONGEST {
+        return false;
+    }
+    let mut plain = [0; LONGEST];
+    let mut length = 0;
+    for byte in name
+        .bytes()
+        .filter(|byte| !matches!(byte, b'-' | b'_' | b'.'))
+    {
+        plain[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let Ok(plain) = std::str::from_utf8(&plain[..length]) else {
+        return false;
+    };
+    KNOWN.contains(plain)
         || ["password", "secret", "apikey", "accesstoken", "privatekey"]
             .iter()
             .any(|end| plain.ends_with(end))

@@ -71,16 +71,26 @@ impl Clock {
         if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             return of_epoch(text);
         }
-        self.of_iso(text)
-            .or_else(|| of_common_log(text))
-            .or_else(|| self.of_other(text))
+        // Their first letters tell the forms apart, and most texts are no time.
+        let bytes = text.as_bytes();
+        match (bytes.first(), bytes.get(2)) {
+            (Some(b'0'..=b'9'), Some(b'/')) => of_common_log(text).or_else(|| self.of_other(text)),
+            (Some(b'0'..=b'9'), _) => self.of_iso(text),
+            (Some(b'A'..=b'Z'), _) => self.of_other(text),
+            _ => None,
+        }
     }
 
     /// Reads `2026-03-04T05:06:07.008Z` and its kind: with `/` in the date, a blank or `_` before
     /// the time, a comma before the fraction, a zone with or without a colon, or none.
     fn of_iso(self, text: &str) -> Option<Read> {
-        let date = text.get(..10)?.replace('/', "-");
-        let date = NaiveDate::parse_from_str(&date, "%Y-%m-%d").ok()?;
+        let separators = (text.as_bytes().get(4)?, text.as_bytes().get(7)?);
+        if !matches!(separators, (b'-', b'-') | (b'/', b'/')) {
+            return None;
+        }
+        let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
+        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+        let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)?;
         let rest = text[10..].strip_prefix(['T', 't', ' ', '_', ':'])?;
         let end = rest
             .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.' | ',')))
