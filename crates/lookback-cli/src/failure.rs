@@ -104,10 +104,6 @@ impl Failure {
         self.kind == Kind::Interrupted
     }
 
-    pub(crate) fn is_usage(&self) -> bool {
-        self.kind == Kind::Usage
-    }
-
     pub(crate) fn message(&self) -> &str {
         &self.message
     }

@@ -20,7 +20,6 @@ use lookback::query::Imported;
 use lookback::{Log, Metric, Model, RequestSnapshot, User};
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
-use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 
 use crate::args::{ImportArgs, ImportKind};
@@ -85,10 +84,13 @@ pub(crate) async fn run(config: &Config, mut args: ImportArgs) -> Result<(), Fai
         match run_one(config, args, &needs).await {
             Ok(()) => {}
             // The others would fail in the same way.
-            Err(failure) if failure.is_interrupted() || failure.is_of_connection() => {
+            Err(failure)
+                if failure.is_interrupted()
+                    || failure.is_of_connection()
+                    || failure.is_of_setup() =>
+            {
                 return Err(failure);
             }
-            Err(failure) if failure.is_of_setup() || failure.is_usage() => return Err(failure),
             Err(failure) => {
                 failure.print();
                 failed += 1;
@@ -605,9 +607,10 @@ impl ImportRun<'_> {
             ));
             self.reconnect().await?;
             output::note("connected again");
+            let is_end = kept.outcome.is_end();
             let behind = self
                 .checkpoint
-                .stored_behind(self.conn, &kept.end, self.begun);
+                .stored_behind(self.conn, &kept.end, is_end, self.begun);
             if let Some(behind) = behind.await? {
                 let records = behind.stored() - self.checkpoint.stored();
                 *self.checkpoint = behind;
@@ -654,18 +657,31 @@ impl ImportRun<'_> {
     }
 }
 
-/// The signals that end an import: SIGINT and SIGTERM.
+/// The signals that end an import: SIGINT and SIGTERM. One that comes while nothing waits for it
+/// is kept.
 struct Interrupt {
     #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
 }
 
 impl Interrupt {
     fn new() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let cannot =
+            |error: std::io::Error| Failure::failed(format!("cannot wait for signals: {error}"));
         Ok(Self {
             #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-                .map_err(|error| Failure::failed(format!("cannot wait for signals: {error}")))?,
+            interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
+            #[cfg(unix)]
+            terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+            #[cfg(windows)]
+            interrupt: tokio::signal::windows::ctrl_c().map_err(cannot)?,
         })
     }
 
@@ -673,11 +689,11 @@ impl Interrupt {
     async fn next(&mut self) {
         #[cfg(unix)]
         tokio::select! {
-            _ = ctrl_c() => {}
+            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
-        #[cfg(not(unix))]
-        let _ = ctrl_c().await;
+        #[cfg(windows)]
+        self.interrupt.recv().await;
     }
 
     /// Waits until the current batch is stored, or until a timeout or another signal.

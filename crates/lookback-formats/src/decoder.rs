@@ -1,6 +1,7 @@
 //! From lines to records: joins what was split over lines, and decodes it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use lookback::Json;
 
@@ -29,18 +30,18 @@ pub struct Decoder {
     /// JSON over several lines.
     open_json: Option<OpenJson>,
     /// Parts of long lines, by stream.
-    parts: BTreeMap<String, Part>,
-    /// A line of text that a stack trace may follow, and its number.
-    open_text: Option<(Draft, u64)>,
+    parts: BTreeMap<String, Kept>,
+    /// A line of text that a stack trace may follow.
+    open_text: Option<Kept>,
 }
 
-/// The parts of a long line so far.
+/// A record that is kept until its end is known.
 #[derive(Debug)]
-struct Part {
+struct Kept {
+    draft: Draft,
+    /// The text so far.
     text: String,
-    wrapper: Draft,
-    /// The number of its first line.
-    first: u64,
+    lines: RangeInclusive<u64>,
 }
 
 /// JSON that has not ended yet.
@@ -48,7 +49,6 @@ struct Part {
 struct OpenJson {
     /// The number of its first line.
     first: u64,
-    lines: Vec<Vec<u8>>,
     bytes: Vec<u8>,
     scan: Scan,
 }
@@ -67,20 +67,31 @@ impl Decoder {
         }
     }
 
+    /// The number of lines so far, skipped ones included.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// The number of the first line, from 1, that is not yet part of a record; `None` if there is
     /// none. Lines behind it may already be records.
     #[must_use]
     pub fn open_since(&self) -> Option<u64> {
         let json = self.open_json.as_ref().map(|open| open.first);
-        let text = self.open_text.as_ref().map(|(_, first)| *first);
-        let parts = self.parts.values().map(|part| part.first);
-        parts.chain(json).chain(text).min()
+        let kept = self.parts.values().chain(&self.open_text);
+        kept.map(|kept| *kept.lines.start()).chain(json).min()
     }
 
     /// Whether the last line is part of no record yet.
     #[must_use]
     pub fn keeps_last_line(&self) -> bool {
         self.keeps_last
+    }
+
+    /// Counts a line that is not decoded.
+    pub fn skip_line(&mut self) {
+        self.lines += 1;
+        self.keeps_last = false;
     }
 
     /// Decodes a line, without its line end, and adds the records that it completes.
@@ -102,24 +113,27 @@ impl Decoder {
                     }
                     ScanState::Closed => {
                         if let Ok(value) = Json::from_slice(&open.bytes) {
+                            let lines = open.first..=self.lines;
                             self.open_json = None;
                             self.close_text(entries);
-                            return self.value(value, entries);
+                            return self.value(value, &lines, entries);
                         }
                     }
                     ScanState::Broken => {}
                 }
             }
-            return self.give_up_json(entries);
+            self.give_up_json(entries);
+            return Ok(());
         }
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
+        let number = self.lines..=self.lines;
         let starts_json = matches!(line.trim_ascii_start().first(), Some(b'{' | b'['));
         if starts_json {
             match Json::from_slice(line) {
                 Ok(value @ (Json::Object(_) | Json::Array(_))) => {
-                    return self.value(value, entries);
+                    return self.value(value, &number, entries);
                 }
                 _ if starts_open_json(line) => {
                     let mut open = OpenJson {
@@ -136,104 +150,110 @@ impl Decoder {
                 _ => {}
             }
         }
-        self.text_line(line, entries)
+        self.text_line(line, &number, entries);
+        Ok(())
     }
 
     /// Ends the input: what was kept becomes records.
     pub fn finish(&mut self, entries: &mut Vec<Entry>) {
-        if self.open_json.is_some() {
-            // What a line of text cannot be is no problem of the last one.
-            let _ = self.give_up_json(entries);
-        }
+        self.give_up_json(entries);
         for (_, part) in std::mem::take(&mut self.parts) {
-            self.push_text(&part.text, Some(part.wrapper), part.first, entries);
+            self.push_text(&part.text, Some(part.draft), &part.lines, entries);
         }
         self.close_text(entries);
+        self.keeps_last = false;
     }
 
-    /// Decodes the lines of what turned out to be no JSON, each by itself.
-    fn give_up_json(&mut self, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+    /// Decodes the lines of what turned out to be no JSON, each by itself: as text, if it is
+    /// nothing else.
+    fn give_up_json(&mut self, entries: &mut Vec<Entry>) {
         let Some(open) = self.open_json.take() else {
-            return Ok(());
+            return;
         };
-        let mut first = Ok(());
-        for line in open.lines {
+        for (number, line) in (open.first..).zip(open.bytes.split(|byte| *byte == b'\n')) {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let decoded = match Json::from_slice(&line) {
-                Ok(value @ Json::Object(_)) => self.value(value, entries),
-                _ => self.text_line(&line, entries),
+            let number = number..=number;
+            let decoded = match Json::from_slice(line) {
+                Ok(value @ Json::Object(_)) => self.value(value, &number, entries).is_ok(),
+                _ => false,
             };
-            first = first.and(decoded);
+            if !decoded {
+                self.text_line(line, &number, entries);
+            }
         }
-        first
     }
 
-    fn value(&mut self, value: Json, entries: &mut Vec<Entry>) -> Result<(), Problem> {
+    fn value(
+        &mut self,
+        value: Json,
+        lines: &RangeInclusive<u64>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Problem> {
         let clock = self.clock();
         match value {
             Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => {
                 let mut first = Ok(());
                 for item in items {
-                    first = first.and(self.value(item, entries));
+                    first = first.and(self.value(item, lines, entries));
                 }
                 first
             }
             Json::Object(map) => {
                 if let Some(piece) = json::docker(&map, clock) {
-                    self.piece(piece, entries);
+                    self.piece(piece, lines, entries);
                     return Ok(());
                 }
                 self.close_text(entries);
-                for draft in json::decode(map, clock)? {
-                    entries.push(draft.finish(&self.options));
+                let drafts = json::decode(map, clock).map_err(|problem| problem.at(lines))?;
+                for draft in drafts {
+                    entries.push(draft.finish(&self.options, lines));
                 }
                 Ok(())
             }
-            other => self.text_line(other.to_string().as_bytes(), entries),
+            other => {
+                self.text_line(other.to_string().as_bytes(), lines, entries);
+                Ok(())
+            }
         }
     }
 
-    fn text_line(&mut self, line: &[u8], entries: &mut Vec<Entry>) -> Result<(), Problem> {
+    fn text_line(&mut self, line: &[u8], lines: &RangeInclusive<u64>, entries: &mut Vec<Entry>) {
         let line = String::from_utf8_lossy(line);
         if let Some(piece) = text::container(&line, self.clock()) {
-            self.piece(piece, entries);
+            self.piece(piece, lines, entries);
         } else {
-            self.push_text(&line, None, self.lines, entries);
+            self.push_text(&line, None, lines, entries);
         }
-        Ok(())
     }
 
     /// Takes a line of a container: joined with its parts.
-    fn piece(&mut self, piece: Piece, entries: &mut Vec<Entry>) {
+    fn piece(&mut self, piece: Piece, lines: &RangeInclusive<u64>, entries: &mut Vec<Entry>) {
         let Piece {
             stream,
             text,
             is_part,
             wrapper,
         } = piece;
-        let (text, wrapper, first) = match self.parts.remove(&stream) {
-            Some(mut part) => {
-                part.text.push_str(&text);
+        let kept = match self.parts.remove(&stream) {
+            Some(part) => Kept {
                 // The time is that of the first part; what only a later one knows is added.
-                let wrapper = part.wrapper.wrapped(without_stream(wrapper));
-                (part.text, wrapper, part.first)
-            }
-            None => (text, wrapper, self.lines),
+                draft: part.draft.wrapped(without_stream(wrapper)),
+                text: part.text + &text,
+                lines: *part.lines.start()..=*lines.end(),
+            },
+            None => Kept {
+                draft: wrapper,
+                text,
+                lines: lines.clone(),
+            },
         };
-        if is_part && text.len() <= MAX_FOLDED {
+        if is_part && kept.text.len() <= MAX_FOLDED {
             self.keeps_last = true;
-            self.parts.insert(
-                stream,
-                Part {
-                    text,
-                    wrapper,
-                    first,
-                },
-            );
+            self.parts.insert(stream, kept);
         } else {
-            self.push_text(&text, Some(wrapper), first, entries);
+            self.push_text(&kept.text, Some(kept.draft), &kept.lines, entries);
         }
     }
 
@@ -241,41 +261,44 @@ impl Decoder {
         &mut self,
         text: &str,
         wrapper: Option<Draft>,
-        first: u64,
+        lines: &RangeInclusive<u64>,
         entries: &mut Vec<Entry>,
     ) {
         let decoded = text::decode(text, self.clock());
-        let is_text = decoded.is_text;
+        let mut draft = decoded.draft;
         let stream = wrapper.as_ref().and_then(stream_of);
-        if is_text
-            && let Some((open, _)) = &mut self.open_text
-            && stream_of(open) == stream
-            && let Some(message) = &mut open.message
-            && message.len() + text.len() < MAX_FOLDED
-            && text::continues(message, open.level, text)
-        {
+        if decoded.is_text {
+            let text = draft.message.take().unwrap_or_default();
+            if let Some(open) = &mut self.open_text
+                && stream_of(&open.draft) == stream
+                && open.text.len() + text.len() < MAX_FOLDED
+                && text::continues(&open.text, open.draft.level, &text)
+            {
+                self.keeps_last = true;
+                open.text.push('\n');
+                open.text.push_str(&text);
+                open.lines = *open.lines.start()..=*lines.end();
+                return;
+            }
+            self.close_text(entries);
             self.keeps_last = true;
-            message.push('\n');
-            message.push_str(decoded.draft.message.as_deref().unwrap_or_default());
-            return;
-        }
-        self.close_text(entries);
-        let draft = match wrapper {
-            Some(wrapper) => decoded.draft.wrapped(wrapper),
-            None => decoded.draft,
-        };
-        if is_text {
-            self.open_text = Some((draft, first));
-            self.keeps_last = true;
+            self.open_text = Some(Kept {
+                draft: within(draft, wrapper),
+                text,
+                lines: lines.clone(),
+            });
         } else {
-            entries.push(draft.finish(&self.options));
+            self.close_text(entries);
+            entries.push(within(draft, wrapper).finish(&self.options, lines));
         }
     }
 
     /// Ends a line of text that a stack trace could follow, because nothing comes for a while.
     pub fn close_text(&mut self, entries: &mut Vec<Entry>) {
-        if let Some((draft, _)) = self.open_text.take() {
-            entries.push(draft.finish(&self.options));
+        if let Some(mut open) = self.open_text.take() {
+            open.draft.message = Some(open.text);
+            self.keeps_last &= *open.lines.end() != self.lines;
+            entries.push(open.draft.finish(&self.options, &open.lines));
         }
     }
 
@@ -284,6 +307,13 @@ impl Decoder {
             offset: self.options.offset,
             now: self.options.now,
         }
+    }
+}
+
+fn within(draft: Draft, wrapper: Option<Draft>) -> Draft {
+    match wrapper {
+        Some(wrapper) => draft.wrapped(wrapper),
+        None => draft,
     }
 }
 
@@ -312,7 +342,6 @@ impl OpenJson {
         self.scan.read(line);
         self.bytes.extend_from_slice(line);
         self.bytes.push(b'\n');
-        self.lines.push(line.to_vec());
     }
 }
 
@@ -320,6 +349,8 @@ impl OpenJson {
 #[derive(Clone, Copy, Debug, Default)]
 struct Scan {
     depth: usize,
+    /// The last byte that is no blank.
+    last: u8,
     in_string: bool,
     is_escaped: bool,
     is_closed: bool,
@@ -344,7 +375,11 @@ impl Scan {
                 b'\\' if self.in_string => self.is_escaped = true,
                 b'"' => self.in_string = !self.in_string,
                 _ if self.in_string => {}
-                b'{' | b'[' => self.depth += 1,
+                b'{' | b'[' => {
+                    // Elsewhere it begins another record, whose first line was cut.
+                    self.is_broken |= self.depth > 0 && !matches!(self.last, b':' | b',' | b'[');
+                    self.depth += 1;
+                }
                 b'}' | b']' => match self.depth.checked_sub(1) {
                     Some(depth) => {
                         self.depth = depth;
@@ -357,6 +392,9 @@ impl Scan {
                 byte if self.depth > 0
                     && (byte.is_ascii_digit() || b"-+.eEtrufalsn\r".contains(byte)) => {}
                 _ => self.is_broken = true,
+            }
+            if !byte.is_ascii_whitespace() {
+                self.last = *byte;
             }
         }
         // A string ends in its line.

@@ -1,5 +1,7 @@
 //! A record that is being decoded.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use lookback::value::JsonMap;
 use lookback::{Json, Level, NewLog, NewRequestSnapshot};
@@ -138,7 +140,7 @@ impl Draft {
     }
 
     /// Returns the records.
-    pub(crate) fn finish(mut self, options: &Options) -> Entry {
+    pub(crate) fn finish(mut self, options: &Options, lines: &RangeInclusive<u64>) -> Entry {
         mask_object(&mut self.meta);
         let source = self
             .source
@@ -173,6 +175,7 @@ impl Draft {
             log,
             request,
             is_local_time: self.is_local,
+            lines: lines.clone(),
         }
     }
 

@@ -29,6 +29,8 @@ pub mod secrets;
 mod text;
 mod time;
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, FixedOffset, Utc};
 use lookback::{NewLog, NewRequestSnapshot};
 
@@ -67,21 +69,41 @@ pub struct Entry {
     pub request: Option<NewRequestSnapshot>,
     /// Whether its time had no zone.
     pub is_local_time: bool,
+    /// The numbers of its lines, from 1. Between the parts of a long line there may be lines of
+    /// other records.
+    pub lines: RangeInclusive<u64>,
 }
 
 /// A problem of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem(String);
+pub struct Problem {
+    text: String,
+    lines: RangeInclusive<u64>,
+}
 
 impl Problem {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            lines: 1..=1,
+        }
+    }
+
+    pub(crate) fn at(mut self, lines: &RangeInclusive<u64>) -> Self {
+        self.lines = lines.clone();
+        self
+    }
+
+    /// The numbers of the lines that it is of, from 1.
+    #[must_use]
+    pub fn lines(&self) -> &RangeInclusive<u64> {
+        &self.lines
     }
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(&self.text)
     }
 }
 

@@ -28,11 +28,11 @@ pub(crate) struct ImportArgs {
     pub(crate) format: Option<Format>,
 
     /// Source of log lines that name none [default: the name of the file]
-    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "format"])]
     pub(crate) source: Option<String>,
 
     /// Offset of times without a zone, such as +02:00 [default: UTC]
-    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset)]
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, value_parser = offset, conflicts_with_all = ["kind", "format"])]
     pub(crate) timezone: Option<FixedOffset>,
 
     /// Print the first records as they would be stored, and store none
@@ -40,7 +40,7 @@ pub(crate) struct ImportArgs {
     pub(crate) dry_run: bool,
 
     /// Treat text of no known format as invalid
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["kind", "format"])]
     pub(crate) strict: bool,
 
     /// Store each record under the id that it has in the input, which must be free

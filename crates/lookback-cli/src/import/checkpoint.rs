@@ -149,6 +149,7 @@ impl Checkpoint {
         &self,
         conn: &mut PgConnection,
         end: &Mark,
+        is_end: bool,
         begun: DateTime<Utc>,
     ) -> Result<Option<Self>, Failure> {
         let position = i64::try_from(end.position).unwrap_or(i64::MAX);
@@ -171,6 +172,7 @@ impl Checkpoint {
         };
         let row = query.fetch_optional(conn).await?;
         let import = row.as_ref().map(Import::from_row).transpose()?;
+        let import = import.filter(|import| import.is_finished || !is_end);
         Ok(import.map(|import| Self {
             content: self.content,
             state: CheckpointState::Saved(Box::new(import)),

@@ -39,37 +39,36 @@ pub(super) fn print(args: &ImportArgs, input: &Input) -> Result<(), Failure> {
         Content::Records(ImportKind::Metrics) => of_table::<Metric>(input, lines, options),
         Content::Records(ImportKind::Users) => of_table::<User>(input, lines, options),
         Content::Entries => {
-            let first = std::sync::Mutex::new(None);
+            let mut first = None;
             entries::read(
                 lines,
                 options,
                 decoding(args, input),
                 args.strict,
-                |batch| keep_first(&first, batch),
+                |batch| {
+                    first = Some(batch);
+                    false
+                },
             );
             shown::<Log>(input, first)
         }
     }
 }
 
-type First<N> = std::sync::Mutex<Option<Result<Batch<N>, Failure>>>;
-
 fn of_table<M: Model>(input: &Input, lines: Lines, options: ReadOptions) -> Result<(), Failure> {
-    let first = std::sync::Mutex::new(None);
-    reader::read::<M::New>(lines, options, |batch| keep_first(&first, batch));
+    let mut first = None;
+    reader::read::<M::New>(lines, options, |batch| {
+        first = Some(batch);
+        false
+    });
     shown::<M>(input, first)
 }
 
-/// Keeps the first batch; no further one is read.
-fn keep_first<N>(first: &First<N>, batch: Result<Batch<N>, Failure>) -> bool {
-    if let Ok(mut first) = first.lock() {
-        *first = Some(batch);
-    }
-    false
-}
-
-fn shown<M: Model>(input: &Input, first: First<M::New>) -> Result<(), Failure> {
-    let Some(batch) = first.into_inner().ok().flatten() else {
+fn shown<M: Model>(
+    input: &Input,
+    first: Option<Result<Batch<M::New>, Failure>>,
+) -> Result<(), Failure> {
+    let Some(batch) = first else {
         return Ok(());
     };
     let batch = batch?;

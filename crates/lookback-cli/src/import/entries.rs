@@ -1,6 +1,7 @@
 //! Reads the lines of other programs into batches of log lines and requests.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
 use lookback::query::{Imported, check_new};
 use lookback::{Json, NewLog};
@@ -23,14 +24,13 @@ pub(crate) fn read(
     options: ReadOptions,
     decoding: Options,
     is_strict: bool,
-    take: impl Fn(Result<Batch<NewLog>, Failure>) -> bool,
+    mut take: impl FnMut(Result<Batch<NewLog>, Failure>) -> bool,
 ) {
     let mut reader = EntryReader {
         decoder: Decoder::new(decoding),
         options,
         is_strict,
         open: VecDeque::new(),
-        fed: 0,
         decoded: 0,
     };
     loop {
@@ -45,18 +45,11 @@ pub(crate) fn read(
     }
 }
 
-/// Removes the records from the first one on whose line is not kept.
-pub(super) fn truncate<T>(
-    records: &mut Vec<T>,
-    lines: &mut Vec<SourceLine>,
-    is_kept: impl Fn(&SourceLine) -> bool,
-) {
-    let kept = lines
-        .iter()
-        .position(|line| !is_kept(line))
-        .unwrap_or(lines.len());
-    records.truncate(kept);
-    lines.truncate(kept);
+/// Removes the records of lines from a position on.
+pub(super) fn keep_before<T>(records: &mut Vec<T>, lines: &mut Vec<SourceLine>, position: u64) {
+    let mut is_kept = lines.iter().map(|line| line.before.position < position);
+    records.retain(|_| is_kept.next().unwrap_or(false));
+    lines.retain(|line| line.before.position < position);
 }
 
 struct EntryReader {
@@ -64,12 +57,10 @@ struct EntryReader {
     options: ReadOptions,
     /// Whether text of no known format is rejected.
     is_strict: bool,
-    /// The lines that are part of no record yet, by their number for the decoder, with the
-    /// position before each.
-    open: VecDeque<(u64, Mark)>,
-    /// The lines that the decoder has.
-    fed: u64,
-    /// The last of them that is part of a record.
+    /// The lines from the first one on that is part of no record yet, by their number for the
+    /// decoder.
+    open: VecDeque<(u64, SourceLine)>,
+    /// The last line that is part of a record.
     decoded: u64,
 }
 
@@ -118,7 +109,7 @@ impl EntryReader {
                 Next::Waiting => {
                     // A stack trace would have come with its line.
                     self.decoder.close_text(&mut entries);
-                    if let Some(bad) = self.take(&mut entries, None, &mut batch) {
+                    if let Some(bad) = self.take(&mut entries, &mut batch) {
                         break Outcome::Stopped(bad);
                     }
                     if batch.is_empty() || !self.can_stop_here() {
@@ -136,26 +127,22 @@ impl EntryReader {
                 break Outcome::Unfinished;
             }
             batch.bytes += line.bytes.len();
-            let before = lines.mark().clone();
-            let stopped = self.line(&line, before.clone(), &mut entries, &mut batch);
+            let stopped = self.line(&line, lines.mark().clone(), &mut entries, &mut batch);
             if let Some(bad) = stopped {
                 break Outcome::Stopped(bad);
             }
             lines.pass(&line);
         };
-        // Records of the line where the import stops are imported with it later.
-        if let Outcome::Stopped(bad) = &outcome {
-            let is_kept = |line: &SourceLine| line.before.position < bad.line.before.position;
-            truncate(&mut batch.logs, &mut batch.log_lines, is_kept);
-            truncate(
-                &mut batch.requests.records,
-                &mut batch.requests.lines,
-                is_kept,
-            );
-        }
         let end = match (&outcome, self.open.front()) {
-            (Outcome::Stopped(bad), _) => bad.line.before.clone(),
-            (_, Some((_, before))) => before.clone(),
+            (Outcome::Stopped(bad), _) => {
+                // The other records of the line are imported with it later.
+                let position = bad.line.before.position;
+                keep_before(&mut batch.logs, &mut batch.log_lines, position);
+                let requests = &mut batch.requests;
+                keep_before(&mut requests.records, &mut requests.lines, position);
+                bad.line.before.clone()
+            }
+            (_, Some((_, open))) => open.before.clone(),
             (_, None) => lines.mark().clone(),
         };
         Ok(Batch {
@@ -173,7 +160,7 @@ impl EntryReader {
     /// Decodes the lines that wait for others.
     fn finish(&mut self, entries: &mut Vec<Entry>, batch: &mut Building) -> Option<Rejected> {
         self.decoder.finish(entries);
-        self.take(entries, None, batch)
+        self.take(entries, batch)
     }
 
     /// Decodes a line. Returns it if the import stops there.
@@ -184,94 +171,104 @@ impl EntryReader {
         entries: &mut Vec<Entry>,
         batch: &mut Building,
     ) -> Option<Rejected> {
-        self.fed += 1;
-        self.open.push_back((self.fed, before));
+        let source = SourceLine {
+            number: line.number,
+            bytes: line.bytes.as_slice().into(),
+            before,
+        };
+        self.open.push_back((self.decoder.lines() + 1, source));
         let problem = if line.cut {
+            self.decoder.skip_line();
             let most = grouped(MAX_LINE as u64);
-            Some(format!("must be at most {most} bytes long"))
+            let number = self.decoder.lines();
+            Some((
+                number..=number,
+                format!("must be at most {most} bytes long"),
+            ))
         } else {
             let decoded = self.decoder.line(&line.bytes, entries);
-            decoded.err().map(|problem| problem.to_string())
+            decoded
+                .err()
+                .map(|problem| (problem.lines().clone(), problem.to_string()))
         };
-        if let Some(problem) = problem {
-            let source = SourceLine {
-                number: line.number,
-                bytes: line.bytes.clone(),
-                before: self
-                    .open
-                    .back()
-                    .map(|(_, before)| before.clone())
-                    .unwrap_or_default(),
-            };
-            return match self.finish(entries, batch) {
-                Some(bad) => Some(bad),
-                None => self.reject(source, problem, batch),
-            };
+        let Some((lines, problem)) = problem else {
+            return self.take(entries, batch);
+        };
+        let source = self.source(&lines);
+        match self.finish(entries, batch) {
+            Some(bad) => Some(bad),
+            None => self.reject(source, problem, batch),
         }
-        self.take(entries, Some(line), batch)
+    }
+
+    /// Returns lines as one: with the number of the first, and the bytes of all.
+    fn source(&self, lines: &RangeInclusive<u64>) -> SourceLine {
+        let mut of_range = self
+            .open
+            .iter()
+            .filter(|(number, _)| lines.contains(number));
+        let first = of_range.next().or(self.open.back());
+        let mut source = first.map(|(_, line)| line.clone()).unwrap_or_default();
+        let rest: Vec<&[u8]> = of_range.map(|(_, line)| &*line.bytes).collect();
+        if !rest.is_empty() {
+            let all = std::iter::once(&*source.bytes).chain(rest);
+            source.bytes = all.collect::<Vec<_>>().join(&b'\n').into();
+        }
+        source
     }
 
     /// Takes decoded entries, and forgets the lines that they are of.
-    fn take(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        line: Option<&Line>,
-        batch: &mut Building,
-    ) -> Option<Rejected> {
-        let source = |open: &VecDeque<(u64, Mark)>| SourceLine {
-            number: line.map_or_else(
-                || open.front().map_or(0, |(_, mark)| mark.lines + 1),
-                |line| line.number,
-            ),
-            bytes: line.map(|line| line.bytes.clone()).unwrap_or_default(),
-            before: open
-                .front()
-                .map(|(_, mark)| mark.clone())
-                .unwrap_or_default(),
-        };
+    fn take(&mut self, entries: &mut Vec<Entry>, batch: &mut Building) -> Option<Rejected> {
         let has_entries = !entries.is_empty();
         let mut stopped = None;
+        // Many entries may be of the same lines.
+        let mut last: Option<(RangeInclusive<u64>, SourceLine)> = None;
         for entry in entries.drain(..) {
-            batch.local_times += u64::from(entry.is_local_time);
-            let problem = if self.is_strict && entry.format == Format::Text {
-                Some("is of no known format".to_owned())
-            } else {
-                let log = entry.log.as_ref().and_then(|log| check_new(log).err());
-                let request = entry
-                    .request
-                    .as_ref()
-                    .and_then(|request| check_new(request).err());
-                log.or(request).map(|error| error.to_string())
+            let source = match &last {
+                Some((lines, source)) if *lines == entry.lines => source.clone(),
+                _ => {
+                    let source = self.source(&entry.lines);
+                    last = Some((entry.lines.clone(), source.clone()));
+                    source
+                }
             };
-            if let Some(problem) = problem {
-                stopped = self.reject(source(&self.open), problem, batch);
+            batch.local_times += u64::from(entry.is_local_time);
+            if let Some(problem) = self.problem(&entry) {
+                stopped = self.reject(source, problem, batch);
                 if stopped.is_some() {
                     break;
                 }
                 continue;
             }
-            if let Some(log) = entry.log {
-                batch.logs.push(Imported::new(log));
-                batch.log_lines.push(source(&self.open));
-            }
             if let Some(request) = entry.request {
                 batch.requests.records.push(Imported::new(request));
-                batch.requests.lines.push(source(&self.open));
+                batch.requests.lines.push(source.clone());
+            }
+            if let Some(log) = entry.log {
+                batch.logs.push(Imported::new(log));
+                batch.log_lines.push(source);
             }
         }
-        let is_last_open = self.decoder.keeps_last_line() && line.is_some();
+        let lines = self.decoder.lines();
         if has_entries {
-            self.decoded = self.fed - u64::from(is_last_open);
+            self.decoded = lines - u64::from(self.decoder.keeps_last_line());
         }
-        let first_open = self.decoder.open_since().unwrap_or(self.fed + 1);
-        while self
-            .open
-            .front()
-            .is_some_and(|(number, _)| *number < first_open)
+        let first_open = self.decoder.open_since().unwrap_or(lines + 1);
+        while let Some((number, _)) = self.open.front()
+            && *number < first_open
         {
             self.open.pop_front();
         }
         stopped
+    }
+
+    fn problem(&self, entry: &Entry) -> Option<String> {
+        if self.is_strict && entry.format == Format::Text {
+            return Some("is of no known format".to_owned());
+        }
+        let of_log = entry.log.as_ref().and_then(|log| check_new(log).err());
+        let of_request = || check_new(entry.request.as_ref()?).err();
+        of_log.or_else(of_request).map(|error| error.to_string())
     }
 
     /// Rejects a line; returns it if the import stops there.
@@ -302,7 +299,7 @@ impl EntryReader {
     fn waits_too_long(&self) -> bool {
         self.decoder
             .open_since()
-            .is_some_and(|open| self.fed - open >= MAX_WAITING)
+            .is_some_and(|open| self.decoder.lines() - open >= MAX_WAITING)
     }
 
     /// Whether a line is JSON that is still being written.

@@ -145,10 +145,7 @@ impl Input {
         // Compressed text may be of another encoding.
         for _ in 0..MAX_LAYERS {
             start.clear();
-            (&mut bytes)
-                .take(encoding::MAX_START as u64)
-                .read_to_end(&mut start)
-                .map_err(|error| self.unreadable(&error))?;
+            read_start(&mut bytes, &mut start).map_err(|error| self.unreadable(&error))?;
             let Some(layer) = encoding::Layer::of(&start) else {
                 break;
             };
@@ -268,6 +265,17 @@ impl Input {
     pub(crate) fn is_same(&self, file: &Metadata) -> bool {
         self.identity.is_some() && self.identity == Identity::of(file)
     }
+}
+
+/// Reads the first bytes, or fewer if the first line ends before: a stream may send no more for
+/// long, and no form that is recognised has a line end there.
+fn read_start(bytes: &mut impl Read, start: &mut Vec<u8>) -> io::Result<()> {
+    while start.len() < encoding::MAX_START && start.last() != Some(&b'\n') {
+        if bytes.take(1).read_to_end(start)? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The format that the extension of a file stands for.

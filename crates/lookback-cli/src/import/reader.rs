@@ -1,5 +1,6 @@
 //! Parses lines into batches of records.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lookback::error::FieldError;
@@ -61,11 +62,12 @@ impl Outcome {
 }
 
 /// A line of the input, unchanged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SourceLine {
     /// The number of the line, from 1.
     pub(crate) number: u64,
-    pub(crate) bytes: Vec<u8>,
+    /// Shared, since many records may be of one line.
+    pub(crate) bytes: Arc<[u8]>,
     /// The position before this line, if the import stops there.
     pub(crate) before: Mark,
 }
@@ -142,7 +144,7 @@ impl BatchAge {
 pub(crate) fn read<N: ColumnValues>(
     mut lines: Lines,
     options: ReadOptions,
-    take: impl Fn(Result<Batch<N>, Failure>) -> bool,
+    mut take: impl FnMut(Result<Batch<N>, Failure>) -> bool,
 ) {
     loop {
         let batch = read_batch(&mut lines, options);
@@ -203,7 +205,7 @@ fn read_batch<N: ColumnValues>(
         }
         let source = SourceLine {
             number: line.number,
-            bytes: line.bytes,
+            bytes: line.bytes.into(),
             before,
         };
         match read {

@@ -5,7 +5,7 @@ use lookback::{Model, QueryBuilder, RequestSnapshot};
 use sqlx::{Connection as _, PgConnection, Postgres, Transaction};
 
 use super::checkpoint::{Checkpoint, busy, is_lock_timeout};
-use super::entries::truncate;
+use super::entries::keep_before;
 use super::input::Input;
 use super::reader::{Batch, Outcome, Rejected, SourceLine};
 use super::rejects::Rejects;
@@ -94,8 +94,7 @@ pub(crate) async fn store<M: Model>(
         let inserted = insert_records::<M>(&mut attempt, &records, on_error).await?;
         if let (OnError::Stop, Some((row, _))) = (on_error, inserted.rejected.first()) {
             let stop = lines[*row].before.position;
-            let is_kept = |line: &SourceLine| line.before.position < stop;
-            truncate(&mut requests.records, &mut requests.lines, is_kept);
+            keep_before(&mut requests.records, &mut requests.lines, stop);
         }
         let of_requests =
             insert_records::<RequestSnapshot>(&mut attempt, &requests.records, on_error).await?;
@@ -103,9 +102,9 @@ pub(crate) async fn store<M: Model>(
             // Records behind it are stored already: again, without them.
             attempt.rollback().await?;
             let bad = Rejected::by_database(requests.lines[*row].clone(), error);
-            let is_kept = |line: &SourceLine| line.before.position < bad.line.before.position;
-            truncate(&mut records, &mut lines, is_kept);
-            truncate(&mut requests.records, &mut requests.lines, is_kept);
+            let stop = bad.line.before.position;
+            keep_before(&mut records, &mut lines, stop);
+            keep_before(&mut requests.records, &mut requests.lines, stop);
             end = bad.line.before.clone();
             outcome = Outcome::Stopped(bad);
             continue;

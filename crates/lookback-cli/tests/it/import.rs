@@ -744,3 +744,37 @@ $ lookback import - --dry-run
     assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 0);
     assert_eq!(lookback.number("SELECT count(*) FROM imports").await, 0);
 }
+
+/// What is rejected is written as it came: the lines of the record, and no others.
+#[tokio::test]
+async fn rejected_lines_of_other_programs_are_those_of_their_record() {
+    let lookback = Lookback::new().await;
+    let lines = "{\"msg\":\"a\"}\nplain\n  more\n{\"msg\":\"b\"}\n{\n  \"resource_logs\": []\n}\n{\"msg\":\"c\"}\nlast\n";
+    lookback.write("app.log", lines);
+    let call = ["import", "app.log", "--strict"];
+    transcript!(lookback.run(&call), @"
+$ lookback import app.log --strict
+! error: app.log, line 2: is of no known format
+! hint: line 1 is processed: 1 record stored, 0 lines rejected; to continue: the same command with --resume, after correcting the line or with --on-error skip
+[exit code 1]
+");
+    let skip = ["--resume", "--on-error", "skip", "--rejects", "bad.log"];
+    let ran = lookback.run(&[&call[..], &skip[..]].concat()).succeeded();
+    assert!(ran.err.contains("line 5: resource_logs"), "{}", ran.err);
+    let bad = String::from_utf8(lookback.read("bad.log")).unwrap();
+    assert_eq!(bad, "plain\n  more\n{\n  \"resource_logs\": []\n}\nlast\n");
+    let stored = "SELECT count(*) FROM logs WHERE message IN ('a', 'b', 'c')";
+    assert_eq!(lookback.number(stored).await, 3);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 3);
+}
+
+/// An archive in a folder keeps no other file away.
+#[tokio::test]
+async fn file_that_import_does_not_read_keeps_no_other_away() {
+    let lookback = Lookback::new().await;
+    lookback.write("a.zip", b"PK\x03\x04\0\0\0\0\0\0");
+    lookback.write("b.log", "ok\n");
+    let ran = lookback.run(&["import", "a.zip", "b.log"]).failed(1);
+    assert!(ran.err.contains("a.zip is a ZIP archive"), "{}", ran.err);
+    assert_eq!(lookback.number("SELECT count(*) FROM logs").await, 1);
+}
