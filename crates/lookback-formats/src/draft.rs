@@ -116,25 +116,25 @@ impl Draft {
 
     /// Adds what the wrapper of a line knows: the inner record's own comes first.
     pub(crate) fn wrapped(mut self, wrapper: Self) -> Self {
-        // A time with a zone says more than one without.
-        let is_better = self.is_local && !wrapper.is_local && wrapper.time.is_some();
-        if self.time.is_none() || is_better {
+        // The wrapper says more than a word of a text, and a time with a zone more than one without.
+        let is_text = self.format == Format::Text;
+        let is_better = is_text || self.is_local && !wrapper.is_local;
+        if self.time.is_none() || (is_better && wrapper.time.is_some()) {
             self.time = wrapper.time;
             self.is_local = wrapper.is_local;
         }
-        self.level = self.level.or(wrapper.level);
+        self.level = if is_text {
+            wrapper.level.or(self.level)
+        } else {
+            self.level.or(wrapper.level)
+        };
         self.source = self.source.or(wrapper.source);
         self.trace_id = self.trace_id.or(wrapper.trace_id);
-        if self.format == Format::Text {
+        if is_text {
             self.format = wrapper.format;
         }
         for (key, value) in wrapper.meta {
-            let key = if self.meta.contains_key(&key) {
-                format!("{}.{key}", wrapper.format.name())
-            } else {
-                key
-            };
-            self.meta.insert(key, value);
+            insert_beside(&mut self.meta, wrapper.format.name(), key, value);
         }
         self
     }
@@ -256,7 +256,7 @@ impl Request {
             headers.insert("host".to_owned(), host.into());
         }
         for (key, value) in rest {
-            headers.entry(key).or_insert(value);
+            insert_beside(&mut headers, "field", key, value);
         }
         let trace_id = trace_id.or_else(|| trace_of_headers(&headers));
         let query = match self.query.filter(|query| !query.is_empty()) {
@@ -349,6 +349,14 @@ pub(crate) fn push(map: &mut JsonMap, name: String, value: Json) {
             *first = Json::Array(values);
         }
     }
+}
+
+/// Adds a field. If another value has its name, it gets one with what it is of before it.
+pub(crate) fn insert_beside(map: &mut JsonMap, of: &str, mut name: String, value: Json) {
+    while map.get(&name).is_some_and(|other| *other != value) {
+        name = format!("{of}.{name}");
+    }
+    map.insert(name, value);
 }
 
 /// Decodes `%41` and `+`.

@@ -129,7 +129,7 @@ pub(crate) fn number(value: &Json) -> Option<f64> {
 }
 
 /// Returns milliseconds from a number of a unit, or a text with a unit such as `12ms` or `0.012s`.
-pub(crate) fn milliseconds(value: &Json, per_unit: f64) -> Option<f64> {
+fn milliseconds(value: &Json, per_unit: f64) -> Option<f64> {
     if let Some(number) = number(value) {
         return Some(number * per_unit);
     }
@@ -145,4 +145,32 @@ pub(crate) fn milliseconds(value: &Json, per_unit: f64) -> Option<f64> {
         _ => return None,
     };
     Some(number * per_unit)
+}
+
+/// Takes the status of a response: 100 to 599, and 0, which says that there was none. Anything else
+/// stays with the fields.
+pub(crate) fn take_status(map: &mut JsonMap, name: &str) -> Option<i32> {
+    let status = get(map, name).and_then(number)?;
+    if status == 0.0 {
+        take(map, &[name]);
+        return None;
+    }
+    let is_status = (100.0..=599.0).contains(&status) && status.fract() == 0.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is in the range")]
+    is_status.then(|| {
+        take(map, &[name]);
+        status as i32
+    })
+}
+
+/// Takes a duration, in milliseconds. One that a whole number of them does not say, or that the
+/// column does not hold, stays with the fields, too.
+pub(crate) fn take_duration(map: &mut JsonMap, name: &str, per_unit: f64) -> Option<f64> {
+    const ROUNDING: f64 = 1e-6;
+    let duration = get(map, name).and_then(|value| milliseconds(value, per_unit))?;
+    let is_in_range = (0.0..f64::from(i32::MAX)).contains(&duration);
+    if is_in_range && (duration - duration.round()).abs() < ROUNDING {
+        take(map, &[name]);
+    }
+    Some(duration)
 }

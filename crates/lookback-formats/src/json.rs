@@ -228,25 +228,29 @@ pub(crate) fn of_fields(mut map: JsonMap, format: Format, clock: Clock) -> Draft
     }
     take_trace(&mut map, &mut draft);
     take_time(&mut map, &mut draft, clock);
-    take_level(&mut map, &mut draft);
+    let level = take_level(&mut map, &mut draft);
     // The position in the code, under some loggers.
     let is_name = |value: &Json| value.as_str().is_some_and(|text| !text.trim().is_empty());
-    draft.source = take_named(&mut map, &SOURCE, is_name)
-        .or_else(|| take_if(&mut map, &["source"], is_name))
-        .and_then(|(_, value)| text_of(&value));
+    let source =
+        take_named(&mut map, &SOURCE, is_name).or_else(|| take_if(&mut map, &["source"], is_name));
+    draft.source = source.as_ref().and_then(|(_, value)| text_of(value));
     let is_message = |value: &Json| !matches!(value, Json::Array(_) | Json::Null);
     // An object named `log` or `body` is no message; one named `message` is.
     let message = take_if(&mut map, &["message", "msg"], is_message)
         .or_else(|| take_named(&mut map, &MESSAGE, |value| text_of(value).is_some()));
+    let mut taken: Vec<(String, Json)> = level.into_iter().chain(source).collect();
     match message {
         Some((name, value @ Json::Object(_))) => {
             draft.message = Some(value.to_string());
             map.insert(name, value);
         }
-        Some((_, value)) => draft.message = text_of(&value),
+        Some((name, value)) => {
+            draft.message = text_of(&value);
+            taken.push((name, value));
+        }
         None => {}
     }
-    access::take_request(&mut map, &mut draft);
+    access::take_request(&mut map, &mut draft, taken);
     draft.meta.append(&mut map);
     if let Some(message) = &draft.message
         && message.contains('\u{1b}')
@@ -290,35 +294,32 @@ fn take_time(map: &mut JsonMap, draft: &mut Draft, clock: Clock) {
     }
 }
 
-fn take_level(map: &mut JsonMap, draft: &mut Draft) {
-    // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one.
+/// Takes the level, and returns its field if the column says all of it.
+fn take_level(map: &mut JsonMap, draft: &mut Draft) -> Option<(String, Json)> {
+    // MongoDB's `s`, and the `at` of logfmt, are a level only if they look like one; a level of
+    // one's own stays with the fields.
     let is_level = |value: &Json| crate::level::of_json(value).is_some();
     if let Some(Json::Object(level)) = map.get("level")
         && let Some(name) = level.get("name").cloned()
     {
         draft.set_level("level.name", name);
-        return;
+        return None;
     }
     let is_python = map.contains_key("levelname") || map.contains_key("levelno");
-    match take_named(map, &LEVEL, is_level) {
-        Some((_, Json::Number(number))) if is_python => {
-            // 10 to 50: as of pino, but one step lower.
-            let level = match number.as_f64().unwrap_or_default() {
-                ..20.0 => Level::Debug,
-                20.0..30.0 => Level::Info,
-                30.0..40.0 => Level::Warn,
-                _ => Level::Error,
-            };
-            draft.level = Some(level);
-            draft
-                .meta
-                .insert("levelno".to_owned(), Json::Number(number));
-        }
-        Some((name, value)) => draft.set_level(&name, value),
-        None => {
-            // A level of one's own stays with the fields.
-        }
+    let (name, value) = take_named(map, &LEVEL, is_level)?;
+    if let (Json::Number(number), true) = (&value, is_python) {
+        // 10 to 50: as of pino, but one step lower.
+        draft.level = Some(match number.as_f64().unwrap_or_default() {
+            ..20.0 => Level::Debug,
+            20.0..30.0 => Level::Info,
+            30.0..40.0 => Level::Warn,
+            _ => Level::Error,
+        });
+        draft.meta.insert(name, value);
+        return None;
     }
+    draft.set_level(&name, value.clone());
+    (!draft.meta.contains_key(&name)).then_some((name, value))
 }
 
 /// Reads a record of loguru, which is in `record` beside the line it wrote.

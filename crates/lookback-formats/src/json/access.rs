@@ -6,8 +6,10 @@ use lookback::Json;
 use lookback::value::JsonMap;
 
 use crate::Format;
-use crate::draft::{Draft, Request, push, query_map};
-use crate::fields::{Names, get, milliseconds, number, take, take_named, take_text, text, text_of};
+use crate::draft::{Draft, Request, insert_beside, push, query_map};
+use crate::fields::{
+    Names, get, number, take, take_duration, take_status, take_text, text, text_of,
+};
 use crate::text::access_request_line;
 
 static METHOD: LazyLock<Names> = LazyLock::new(|| {
@@ -108,22 +110,19 @@ const HEADERS: &[(&str, &str)] = &[
 
 /// Finds the request of a record. The fields of a record that is only that are taken out of it;
 /// the others stay with the log line, too.
-pub(super) fn take_request(map: &mut JsonMap, draft: &mut Draft) {
+///
+/// `taken` are fields that a log line has in columns, and a request has not.
+pub(super) fn take_request(map: &mut JsonMap, draft: &mut Draft, taken: Vec<(String, Json)>) {
     let Some(found) = find(map) else { return };
-    let is_caddy = draft
-        .source
-        .as_deref()
-        .is_some_and(|source| source.starts_with("http.log.access"));
+    let is_of_caddy = |source: &String| source.starts_with("http.log.access");
+    let is_caddy = draft.source.as_ref().is_some_and(is_of_caddy);
     draft.is_access = is_caddy || draft.message.is_none();
     if !draft.is_access {
         draft.request = Some(read(&mut map.clone(), found, draft));
         return;
     }
-    if is_caddy && let Some(message) = draft.message.take() {
-        map.insert("msg".to_owned(), message.into());
-    }
-    if let Some(source) = draft.source.take() {
-        map.insert("logger".to_owned(), source.into());
+    for (name, value) in taken {
+        insert_beside(map, "log", name, value);
     }
     if draft.format == Format::Json {
         draft.format = Format::JsonAccess;
@@ -195,18 +194,10 @@ fn read(map: &mut JsonMap, found: Found, draft: &mut Draft) -> Request {
         },
     };
     let status = match found {
-        Found::Line => take_named(map, &STATUS, |_| true),
-        Found::Fields { status, .. } => status.and_then(|status| take(map, &[status])),
+        Found::Line => STATUS.of(map).first().copied(),
+        Found::Fields { status, .. } => status,
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a status is a small whole number"
-    )]
-    {
-        request.status = status
-            .and_then(|(_, value)| number(&value))
-            .map(|status| status as i32);
-    }
+    request.status = status.and_then(|status| take_status(map, status));
     // Caddy writes seconds.
     let is_caddy = map.contains_key("resp_headers") || map.contains_key("bytes_read");
     for (name, per_unit) in DURATION {
@@ -215,9 +206,8 @@ fn read(map: &mut JsonMap, found: Found, draft: &mut Draft) -> Request {
         } else {
             *per_unit
         };
-        if let Some(ms) = get(map, name).and_then(|value| milliseconds(value, per_unit)) {
+        if let Some(ms) = take_duration(map, name, per_unit) {
             request.duration = Some(ms);
-            take(map, &[name]);
             break;
         }
     }

@@ -5,7 +5,7 @@ use lookback::value::JsonMap;
 
 use super::access;
 use crate::Format;
-use crate::draft::Draft;
+use crate::draft::{Draft, insert_beside};
 use crate::fields::{take, take_text};
 use crate::time::Clock;
 
@@ -39,10 +39,10 @@ pub(super) fn decode(mut map: JsonMap, clock: Clock) -> Draft {
         .collect::<Vec<_>>()
     {
         if let Some(value) = map.remove(&name) {
-            map.insert(name[1..].to_owned(), value);
+            insert_beside(&mut map, "@", name[1..].to_owned(), value);
         }
     }
-    access::take_request(&mut map, &mut draft);
+    access::take_request(&mut map, &mut draft, Vec::new());
     draft.meta.append(&mut map);
     draft
 }

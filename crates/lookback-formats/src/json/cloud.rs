@@ -1,11 +1,13 @@
 //! Records of collectors and clouds: journald, Google Cloud, CloudWatch, Azure, Loki.
 
+use lookback::Json;
 use lookback::value::JsonMap;
-use lookback::{Json, Level};
 
 use super::access;
-use crate::draft::{Draft, Request, push};
-use crate::fields::{get, milliseconds, number, take, take_if, take_text, text, text_of};
+use crate::draft::{Draft, Request, insert_beside, push};
+use crate::fields::{
+    get, number, take, take_duration, take_if, take_status, take_text, text, text_of,
+};
 use crate::time::Clock;
 use crate::{Format, Problem, level, text as lines};
 
@@ -38,18 +40,7 @@ pub(super) fn journald(mut map: JsonMap, clock: Clock) -> Draft {
     };
     draft.meta = map;
     match message {
-        Some(text) => {
-            let mut inner = lines::decode(&text, clock).draft;
-            if inner.format == Format::Text {
-                inner.time = None;
-                inner.level = if priority.is_some() {
-                    None
-                } else {
-                    inner.level
-                };
-            }
-            inner.wrapped(draft)
-        }
+        Some(text) => lines::decode(&text, clock).draft.wrapped(draft),
         None => draft,
     }
 }
@@ -99,13 +90,7 @@ pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
         }
         (_, Some(text)) => {
             draft.meta = map;
-            let mut inner = lines::decode(&text, clock).draft;
-            inner.level = if draft.level.is_some() {
-                None
-            } else {
-                inner.level
-            };
-            inner.wrapped(draft)
+            lines::decode(&text, clock).draft.wrapped(draft)
         }
         _ => {
             draft.meta = map;
@@ -118,11 +103,8 @@ pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
             target: take_text(&mut fields, &["requestUrl"]).unwrap_or_default(),
             ..Request::default()
         };
-        request.status = take(&mut fields, &["status"])
-            .and_then(|(_, value)| number(&value))
-            .map(status);
-        request.duration =
-            take(&mut fields, &["latency"]).and_then(|(_, value)| milliseconds(&value, 1e3));
+        request.status = take_status(&mut fields, "status");
+        request.duration = take_duration(&mut fields, "latency", 1e3);
         for (name, header) in [("userAgent", "user-agent"), ("referer", "referer")] {
             if let Some((_, value)) = take(&mut fields, &[name]) {
                 request.headers.insert(header.to_owned(), value);
@@ -137,14 +119,6 @@ pub(super) fn log_entry(mut map: JsonMap, clock: Clock) -> Draft {
         draft.request = Some(request);
     }
     draft
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a status is a small whole number"
-)]
-fn status(number: f64) -> i32 {
-    number as i32
 }
 
 /// Whether an object holds events of CloudWatch or records of Azure.
@@ -195,14 +169,12 @@ fn cloudwatch(mut item: JsonMap, batch: &JsonMap, clock: Clock) -> Draft {
     draft.source = group.map(|group| group.rsplit('/').next().unwrap_or(&group).to_owned());
     let message = take_text(&mut item, &["message"]).unwrap_or_default();
     for (name, value) in batch {
-        item.entry(name.clone()).or_insert_with(|| value.clone());
+        insert_beside(&mut item, "batch", name.clone(), value.clone());
     }
     draft.meta = item;
-    let mut inner = lines::decode(message.trim_end(), clock).draft;
-    if inner.format == Format::Text {
-        inner.time = None;
-    }
-    inner.wrapped(draft)
+    lines::decode(message.trim_end(), clock)
+        .draft
+        .wrapped(draft)
 }
 
 fn azure(mut item: JsonMap, clock: Clock) -> Draft {
@@ -236,11 +208,8 @@ fn azure(mut item: JsonMap, clock: Clock) -> Draft {
             target: take_text(&mut properties, &["CsUriStem"]).unwrap_or_default(),
             ..Request::default()
         };
-        request.status = take(&mut properties, &["ScStatus"])
-            .and_then(|(_, value)| number(&value))
-            .map(status);
-        request.duration =
-            take(&mut properties, &["TimeTaken"]).and_then(|(_, value)| milliseconds(&value, 1.0));
+        request.status = take_status(&mut properties, "ScStatus");
+        request.duration = take_duration(&mut properties, "TimeTaken", 1.0);
         if let Some(agent) = take(&mut properties, &["UserAgent"]) {
             request.headers.insert("user-agent".to_owned(), agent.1);
         }
@@ -248,7 +217,7 @@ fn azure(mut item: JsonMap, clock: Clock) -> Draft {
         draft.request = Some(request);
         draft.is_access = true;
     } else {
-        access::take_request(&mut item, &mut draft);
+        access::take_request(&mut item, &mut draft, Vec::new());
     }
     draft.meta.append(&mut item);
     draft
@@ -316,10 +285,5 @@ fn loki_line(value: Json, mut labels: JsonMap, clock: Clock) -> Draft {
     draft.level = label.and_then(level::of_json).map(|read| read.level);
     draft.source = SOURCE.iter().find_map(|name| text(&labels, name));
     draft.meta = labels;
-    let mut inner = lines::decode(&line, clock).draft;
-    if inner.format == Format::Text {
-        inner.time = None;
-        inner.level = draft.level.map_or(inner.level, |_: Level| None);
-    }
-    inner.wrapped(draft)
+    lines::decode(&line, clock).draft.wrapped(draft)
 }

@@ -7,7 +7,7 @@ use lookback::value::JsonMap;
 
 use super::access::parsed;
 use crate::draft::{Draft, Request, push};
-use crate::fields::{get, number, take, take_text, text};
+use crate::fields::{get, take, take_duration, take_status, take_text, text};
 use crate::time::Clock;
 use crate::{Format, Problem};
 
@@ -64,18 +64,8 @@ fn of_entry(mut entry: JsonMap, clock: Clock) -> Draft {
     };
     let query = pairs(sent.remove("queryString"), false);
     request.query = (!query.is_empty()).then_some(query);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a status is a small whole number"
-    )]
-    {
-        request.status = received
-            .remove("status")
-            .as_ref()
-            .and_then(number)
-            .map(|status| status as i32);
-    }
-    request.duration = entry.remove("time").as_ref().and_then(number);
+    request.status = take_status(&mut received, "status");
+    request.duration = take_duration(&mut entry, "time", 1.0);
     if let Some(Json::Object(mut post)) = sent.remove("postData") {
         request.body = match take_text(&mut post, &["text"]).filter(|text| !text.is_empty()) {
             Some(text) => Some(body(text, &mut post)),

@@ -7,8 +7,8 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use lookback::value::JsonMap;
 use lookback::{Json, Level};
 
-use crate::draft::{Draft, Request};
-use crate::fields::{get, number, take, take_text, text, text_of};
+use crate::draft::{Draft, Request, insert_beside};
+use crate::fields::{get, number, take, take_status, take_text, text, text_of};
 use crate::{Format, Problem, level};
 
 const LISTS: [&str; 3] = ["resourceLogs", "resourceSpans", "resourceMetrics"];
@@ -158,7 +158,7 @@ fn add_rest(draft: &mut Draft, rest: JsonMap, attributes: JsonMap) {
             _ => false,
         };
         if !is_empty {
-            draft.meta.entry(name).or_insert(value);
+            insert_beside(&mut draft.meta, "attribute", name, value);
         }
     }
 }
@@ -223,19 +223,8 @@ fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> {
     }
     record.remove("startTimeUnixNano");
     record.remove("endTimeUnixNano");
-    let status = take(
-        &mut attributes,
-        &["http.response.status_code", "http.status_code"],
-    );
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a status is a small whole number"
-    )]
-    {
-        request.status = status
-            .and_then(|(_, value)| number(&value))
-            .map(|status| status as i32);
-    }
+    let mut status = ["http.response.status_code", "http.status_code"].into_iter();
+    request.status = status.find_map(|name| take_status(&mut attributes, name));
     if let Some(query) = take_text(&mut attributes, &["url.query"]) {
         request.query = Some(crate::draft::query_map(query.trim_start_matches('?')));
     }

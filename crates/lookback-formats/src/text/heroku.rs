@@ -4,7 +4,7 @@ use lookback::value::JsonMap;
 
 use super::{decode_at_depth, logfmt};
 use crate::draft::{Draft, Request};
-use crate::fields::{milliseconds, take, take_text};
+use crate::fields::{take, take_duration, take_status, take_text};
 use crate::time::Clock;
 use crate::{Format, level};
 
@@ -22,10 +22,7 @@ pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
     }
     wrapper.source = Some(process.to_owned());
     wrapper.meta.insert("heroku".to_owned(), source.into());
-    let mut inner = decode_at_depth(text, clock, depth + 1).draft;
-    if inner.format == Format::Text {
-        inner.time = None;
-    }
+    let inner = decode_at_depth(text, clock, depth + 1).draft;
     Some(inner.wrapped(wrapper))
 }
 
@@ -56,9 +53,8 @@ fn router(mut map: JsonMap, mut draft: Draft) -> Draft {
         target: take_text(&mut map, &["path"]).unwrap_or_default(),
         ..Request::default()
     };
-    request.status = take_text(&mut map, &["status"]).and_then(|text| text.parse().ok());
-    request.duration =
-        take(&mut map, &["service"]).and_then(|(_, value)| milliseconds(&value, 1.0));
+    request.status = take_status(&mut map, "status");
+    request.duration = take_duration(&mut map, "service", 1.0);
     if let Some(host) = take(&mut map, &["host"]) {
         request.headers.insert("host".to_owned(), host.1);
     }

@@ -41,17 +41,7 @@ pub(super) fn decode(line: &str, clock: Clock, depth: u8) -> Option<Draft> {
         Some(rest) => of_5424(rest, &mut draft, clock)?,
         None => of_3164(rest, &mut draft, clock)?,
     };
-    let inner = decode_at_depth(text, clock, depth + 1);
-    let mut inner = inner.draft;
-    if inner.format == Format::Text {
-        inner.time = None;
-        // The priority says more than a word of the text.
-        inner.level = if priority.is_some() {
-            None
-        } else {
-            inner.level
-        };
-    }
+    let inner = decode_at_depth(text, clock, depth + 1).draft;
     Some(inner.wrapped(draft))
 }
 

@@ -33,6 +33,13 @@ fn held(entry: &Entry) -> String {
     }
     if let Some(request) = &entry.request {
         found.extend([request.method.clone(), request.path.clone()]);
+        found.extend(request.user_id.clone());
+        found.extend(
+            [request.status_code, request.duration]
+                .into_iter()
+                .flatten()
+                .map(|number| number.to_string()),
+        );
         let parts = [
             &request.query,
             &request.headers,
@@ -126,6 +133,39 @@ proptest! {
         let is_masked = |text: &str| lookback_formats::secrets::is_secret_name(text);
         for text in expected.iter().filter(|text| !own.contains(&text.as_str()) && !is_masked(text)) {
             // A name of a column is not repeated, its value is.
+            let is_column = fields.iter().any(|(name, _)| name == text);
+            prop_assert!(held.contains(text.as_str()) || is_column, "{text} of {line} in {held}");
+        }
+    }
+
+    /// A request has no `meta`: what has no column is beside the headers.
+    #[test]
+    fn every_field_of_a_request_is_found_again(
+        fields in prop::collection::btree_map("[b-z]{2,6}", value(), 0..8),
+        duration in prop::sample::select(vec!["7", "58.33", "-1", "1e12"]),
+        status in prop::sample::select(vec!["200", "599", "999", "\"404\""]),
+    ) {
+        let fields: Vec<(String, String)> = fields.into_iter().filter(|(name, _)| is_plain(name)).collect();
+        let mut line = format!(
+            "{{\"method\":\"GET\",\"path\":\"/a\",\"status\":{status},\"duration\":{duration},\
+             \"severity\":\"error\",\"service\":\"orders\",\"host\":\"h1\",\"authority\":\"h2\""
+        );
+        for (name, value) in &fields {
+            line.push_str(&format!(",\"{name}\":{value}"));
+        }
+        line.push('}');
+        let entries = decode(&line);
+        prop_assert_eq!(entries.len(), 1);
+        if entries[0].log.is_some() {
+            // One of the drawn names is that of a message.
+            return Ok(());
+        }
+        let held = held(&entries[0]);
+        let mut expected = Vec::new();
+        let parsed: Json = line.parse().unwrap();
+        leaves(&parsed, &mut expected);
+        let columns = ["method", "path", "status", "duration", "authority"];
+        for text in expected.iter().filter(|text| !columns.contains(&text.as_str())) {
             let is_column = fields.iter().any(|(name, _)| name == text);
             prop_assert!(held.contains(text.as_str()) || is_column, "{text} of {line} in {held}");
         }
