@@ -2,9 +2,9 @@
 
 mod access;
 mod clef;
-mod cloud;
+pub(crate) mod cloud;
 mod har;
-mod otlp;
+pub(crate) mod otlp;
 
 use std::sync::LazyLock;
 

@@ -84,7 +84,10 @@ pub fn is_secret_name(name: &str) -> bool {
     let Ok(plain) = std::str::from_utf8(&plain[..length]) else {
         return false;
     };
+    // Behind its last dot is what it names: `http.request.header.authorization`.
+    let last = name.rsplit_once('.').map(|(_, last)| last);
     KNOWN.contains(plain)
+        || last.is_some_and(is_secret_name)
         || ["password", "secret", "apikey", "accesstoken", "privatekey"]
             .iter()
             .any(|end| plain.ends_with(end))
@@ -262,7 +265,7 @@ mod tests {
     fn secrets_are_masked_by_name_and_form() {
         let mut value: Json = r#"{"headers": {"Authorization": "Bearer abcdefgh1", "X-Api-Key": ["k1"], "accept": "*/*"},
             "cookies": [{"name": "sid", "value": "s1"}], "list": [{"name": "cookie", "value": "a=b"}],
-            "db_password": "p", "has_token": true, "token": null, "url": "https://x.example/?token=t1&a=1",
+            "db_password": "p", "http.request.header.cookie": "a=b", "has_token": true, "token": null, "url": "https://x.example/?token=t1&a=1",
             "user": {"name": "anna", "value": 3}}"#
             .parse()
             .unwrap();
@@ -270,7 +273,7 @@ mod tests {
         let expected: Json = format!(
             r#"{{"headers": {{"Authorization": "{MASK}", "X-Api-Key": ["{MASK}"], "accept": "*/*"}},
             "cookies": [{{"name": "sid", "value": "{MASK}"}}], "list": [{{"name": "cookie", "value": "{MASK}"}}],
-            "db_password": "{MASK}", "has_token": true, "token": null,
+            "db_password": "{MASK}", "http.request.header.cookie": "{MASK}", "has_token": true, "token": null,
             "url": "https://x.example/?token={MASK}&a=1", "user": {{"name": "anna", "value": 3}}}}"#
         )
         .parse()

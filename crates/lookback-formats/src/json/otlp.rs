@@ -2,20 +2,26 @@
 //!
 //! Lenient for each record, since exporters differ: numbers as text, ids in hexadecimal, nulls and
 //! empty arrays. Names in other spelling are an error, not nothing.
+//!
+//! `plain` brings a record into the form that [`log`] and [`span`] read, which the protobuf form
+//! has, too (`push/protobuf.rs`): attributes are an object, values have no type beside them, and
+//! what has its default, such as a count of 0, is not there.
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use std::sync::Arc;
+
+use chrono::DateTime;
 use lookback::value::JsonMap;
 use lookback::{Json, Level};
 
 use crate::draft::{Draft, Request, insert_beside};
-use crate::fields::{get, number, take, take_status, take_text, text, text_of};
+use crate::fields::{number, take, take_status, take_text, text, text_of};
 use crate::{Format, Problem, level};
 
 const LISTS: [&str; 3] = ["resourceLogs", "resourceSpans", "resourceMetrics"];
 const OTHER_NAMES: [&str; 3] = ["resource_logs", "resource_spans", "resource_metrics"];
 
 /// Whether an object is a batch of OpenTelemetry.
-pub(super) fn is_batch(map: &JsonMap) -> bool {
+pub(crate) fn is_batch(map: &JsonMap) -> bool {
     LISTS
         .iter()
         .chain(&OTHER_NAMES)
@@ -23,6 +29,13 @@ pub(super) fn is_batch(map: &JsonMap) -> bool {
 }
 
 pub(super) fn decode(map: JsonMap) -> Result<Vec<Draft>, Problem> {
+    records(map)?.filter_map(Result::transpose).collect()
+}
+
+/// Returns the records of a batch; a span that is no request of a server is `None`.
+pub(crate) fn records(
+    mut map: JsonMap,
+) -> Result<impl Iterator<Item = Result<Option<Draft>, Problem>> + Send, Problem> {
     for (name, right) in OTHER_NAMES.iter().zip(LISTS) {
         if map.contains_key(*name) {
             return Err(Problem::new(format!(
@@ -35,89 +48,197 @@ pub(super) fn decode(map: JsonMap) -> Result<Vec<Draft>, Problem> {
             "resourceMetrics: are not stored; logs and spans are",
         ));
     }
-    let mut drafts = Vec::new();
-    for (resources, scopes, records) in [
-        ("resourceLogs", "scopeLogs", "logRecords"),
-        ("resourceSpans", "scopeSpans", "spans"),
-    ] {
-        for resource in objects(map.get(resources), resources)? {
-            let attributes = attributes(get(resource, "resource.attributes"));
-            let old = "instrumentationLibraryLogs";
-            let scoped = resource.get(scopes).or_else(|| resource.get(old));
-            for scope in objects(scoped, scopes)? {
-                let instrument = scope.get("scope").and_then(Json::as_object);
-                let other = format!("{}_records", "log");
-                if scope.contains_key(&other) {
-                    return Err(Problem::new(format!("{other}: must be named {records}")));
-                }
-                for record in objects(scope.get(records), records)? {
-                    let context = Context {
-                        resource: &attributes,
-                        scope: instrument,
-                    };
-                    if resources == "resourceLogs" {
-                        drafts.push(log(record.clone(), &context));
-                    } else if let Some(span) = span(record.clone(), &context) {
-                        drafts.push(span);
-                    }
-                }
-            }
-        }
-    }
-    Ok(drafts)
+    let logs = groups(map.remove("resourceLogs"), "resourceLogs").flat_map(|group| {
+        of_group(group, "scopeLogs", "logRecords", |record, context| {
+            Some(log(record, context))
+        })
+    });
+    let spans = groups(map.remove("resourceSpans"), "resourceSpans")
+        .flat_map(|group| of_group(group, "scopeSpans", "spans", span));
+    Ok(logs.chain(spans))
 }
 
-/// The objects of an array; a missing one, or null, is empty.
-fn objects<'a>(value: Option<&'a Json>, name: &str) -> Result<Vec<&'a JsonMap>, Problem> {
+/// Returns the records of a resource.
+fn of_group(
+    group: Result<JsonMap, Problem>,
+    scopes: &'static str,
+    records: &'static str,
+    read: fn(JsonMap, &Context<'_>) -> Option<Draft>,
+) -> impl Iterator<Item = Result<Option<Draft>, Problem>> + Send {
+    let (scoped, failed) = match group {
+        Ok(mut group) => {
+            let resource = Arc::new(resource(&mut group));
+            let old = "instrumentationLibraryLogs";
+            let scoped = group.remove(scopes).or_else(|| group.remove(old));
+            (Some((resource, groups(scoped, scopes))), None)
+        }
+        Err(problem) => (None, Some(Err(problem))),
+    };
+    let scoped = scoped.into_iter().flat_map(move |(resource, scoped)| {
+        scoped.flat_map(move |group| of_scope(group, Arc::clone(&resource), records, read))
+    });
+    failed.into_iter().chain(scoped)
+}
+
+/// Returns the records of a scope.
+fn of_scope(
+    group: Result<JsonMap, Problem>,
+    resource: Arc<JsonMap>,
+    records: &'static str,
+    read: fn(JsonMap, &Context<'_>) -> Option<Draft>,
+) -> impl Iterator<Item = Result<Option<Draft>, Problem>> + Send {
+    let other = format!("{}_records", "log");
+    let (listed, failed) = match group {
+        Ok(group) if group.contains_key(&other) => {
+            let problem = Problem::new(format!("{other}: must be named {records}"));
+            (None, Some(Err(problem)))
+        }
+        Ok(mut group) => {
+            let scope = scope(&mut group);
+            (Some((scope, groups(group.remove(records), records))), None)
+        }
+        Err(problem) => (None, Some(Err(problem))),
+    };
+    let listed = listed.into_iter().flat_map(move |(scope, listed)| {
+        let resource = Arc::clone(&resource);
+        listed.map(move |record| {
+            let context = Context {
+                resource: &resource,
+                scope: &scope,
+            };
+            Ok(read(plain_map(record?), &context))
+        })
+    });
+    failed.into_iter().chain(listed)
+}
+
+/// Returns the objects of an array; a missing one, or null, is empty.
+fn groups(
+    value: Option<Json>,
+    name: &'static str,
+) -> impl Iterator<Item = Result<JsonMap, Problem>> + Send {
+    let (items, failed) = match value {
+        None | Some(Json::Null) => (Vec::new(), None),
+        Some(Json::Array(items)) => (items, None),
+        Some(_) => {
+            let problem = Problem::new(format!("{name}: must be an array"));
+            (Vec::new(), Some(Err(problem)))
+        }
+    };
+    let items = items.into_iter().filter_map(move |item| match item {
+        Json::Object(map) => Some(Ok(map)),
+        Json::Null => None,
+        _ => Some(Err(Problem::new(format!("{name}: must have objects")))),
+    });
+    failed.into_iter().chain(items)
+}
+
+/// Takes the resource of a group: its attributes, and beside them what else it has.
+fn resource(group: &mut JsonMap) -> JsonMap {
+    let resource = match group.remove("resource") {
+        Some(Json::Object(resource)) => plain_map(resource),
+        _ => JsonMap::new(),
+    };
+    with_schema(flat(resource), group.remove("schemaUrl"))
+}
+
+/// Takes the scope of a group.
+fn scope(group: &mut JsonMap) -> JsonMap {
+    let scope = match group.remove("scope") {
+        Some(Json::Object(scope)) => plain_map(scope),
+        _ => JsonMap::new(),
+    };
+    with_schema(scope, group.remove("schemaUrl"))
+}
+
+/// Returns the attributes of a resource in plain form, with its other fields beside them.
+pub(crate) fn flat(mut resource: JsonMap) -> JsonMap {
+    let Some(Json::Object(mut attributes)) = resource.remove("attributes") else {
+        return resource;
+    };
+    for (name, value) in resource {
+        insert_beside(&mut attributes, "resource", name, value);
+    }
+    attributes
+}
+
+/// Adds the address of the schema that the attributes are of.
+pub(crate) fn with_schema(mut map: JsonMap, url: Option<Json>) -> JsonMap {
+    if let Some(url) = url
+        && !is_default("schemaUrl", &url)
+    {
+        insert_beside(&mut map, "otlp", "schemaUrl".to_owned(), url);
+    }
+    map
+}
+
+/// Whether a field has the value that protobuf does not write.
+pub(crate) fn is_default(name: &str, value: &Json) -> bool {
     match value {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(Json::Array(items)) => items
-            .iter()
-            .filter(|item| !item.is_null())
-            .map(|item| {
-                item.as_object()
-                    .ok_or_else(|| Problem::new(format!("{name}: must have objects")))
-            })
-            .collect(),
-        Some(_) => Err(Problem::new(format!("{name}: must be an array"))),
+        Json::Null => true,
+        Json::Bool(_) => false,
+        Json::Number(number) => number.as_i64() == Some(0),
+        Json::String(text) => text.is_empty() || (text == "0" && name.ends_with("UnixNano")),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+    }
+}
+
+/// Brings a record, or a part of one, into plain form.
+fn plain_map(map: JsonMap) -> JsonMap {
+    let fields = map.into_iter().map(|(name, value)| {
+        let value = match (name.as_str(), value) {
+            ("attributes", value @ Json::Array(_)) => Json::Object(attributes(Some(&value))),
+            ("body", value) => any_value(&value),
+            (_, value) => plain(value),
+        };
+        (name, value)
+    });
+    fields
+        .filter(|(name, value)| !is_default(name, value))
+        .collect()
+}
+
+fn plain(value: Json) -> Json {
+    match value {
+        Json::Object(map) => Json::Object(plain_map(map)),
+        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
+        other => other,
     }
 }
 
 /// What is around a record.
-struct Context<'a> {
-    resource: &'a JsonMap,
-    scope: Option<&'a JsonMap>,
+pub(crate) struct Context<'a> {
+    /// The attributes of the resource, and its other fields.
+    pub(crate) resource: &'a JsonMap,
+    /// The fields of the scope.
+    pub(crate) scope: &'a JsonMap,
 }
 
 impl Context<'_> {
     fn add_to(&self, draft: &mut Draft) {
         let service = self.resource.get("service.name").and_then(text_of);
-        let scope = self.scope.and_then(|scope| text(scope, "name"));
-        draft.source = service.or(scope);
-        if !self.resource.is_empty() {
-            draft
-                .meta
-                .insert("resource".to_owned(), Json::Object(self.resource.clone()));
-        }
-        if let Some(scope) = self.scope.filter(|scope| !scope.is_empty()) {
-            let mut scope = scope.clone();
-            let of_scope = attributes(scope.get("attributes"));
-            if scope.remove("attributes").is_some() && !of_scope.is_empty() {
-                scope.insert("attributes".to_owned(), Json::Object(of_scope));
+        draft.source = service.or_else(|| text(self.scope, "name"));
+        for (name, map) in [("resource", self.resource), ("scope", self.scope)] {
+            if !map.is_empty() {
+                draft
+                    .meta
+                    .insert(name.to_owned(), Json::Object(map.clone()));
             }
-            draft.meta.insert("scope".to_owned(), Json::Object(scope));
         }
     }
 }
 
-fn log(mut record: JsonMap, context: &Context<'_>) -> Draft {
+/// Reads a log record in plain form.
+pub(crate) fn log(mut record: JsonMap, context: &Context<'_>) -> Draft {
     let mut draft = Draft::new(Format::Otlp);
     context.add_to(&mut draft);
-    draft.time = nanoseconds(record.get("timeUnixNano"))
-        .or_else(|| nanoseconds(record.get("observedTimeUnixNano")));
-    record.remove("timeUnixNano");
-    record.remove("observedTimeUnixNano");
-    let severity = take(&mut record, &["severityNumber"]).and_then(|(_, value)| severity(&value));
+    take_time(&mut record, "timeUnixNano", &mut draft);
+    take_time(&mut record, "observedTimeUnixNano", &mut draft);
+    let severity = record.get("severityNumber").and_then(severity);
+    if severity.is_some_and(is_exact) {
+        record.remove("severityNumber");
+    }
     let named = record
         .get("severityText")
         .and_then(level::of_json)
@@ -126,26 +247,54 @@ fn log(mut record: JsonMap, context: &Context<'_>) -> Draft {
         .and_then(level::of_otlp)
         .or(named)
         .or(Some(Level::Info));
-    if let Some(id) = take_text(&mut record, &["traceId"]) {
-        draft.set_trace_id(&id);
-    }
-    if let Some(body) = record.remove("body") {
-        let body = any_value(&body);
-        match &body {
-            Json::Object(map) => {
-                draft.message = text(map, "message")
-                    .or_else(|| text(map, "msg"))
-                    .or_else(|| Some(body.to_string()));
-                draft.meta.insert("body".to_owned(), body);
-            }
-            Json::Array(_) => draft.message = Some(body.to_string()),
-            other => draft.message = text_of(other),
+    take_trace(&mut record, &mut draft);
+    match record.remove("body") {
+        Some(Json::Object(map)) => {
+            let body = Json::Object(map);
+            let said = ["message", "msg"].into_iter();
+            let said = said.filter_map(|name| text_of(body.get(name)?)).next();
+            draft.message = said.or_else(|| Some(body.to_string()));
+            draft.meta.insert("body".to_owned(), body);
         }
+        Some(body @ Json::Array(_)) => draft.message = Some(body.to_string()),
+        Some(other) => draft.message = text_of(&other),
+        None => {}
     }
-    let own = attributes(record.get("attributes"));
-    record.remove("attributes");
+    let own = take_attributes(&mut record);
     add_rest(&mut draft, record, own);
     draft
+}
+
+/// Takes a time, if the column holds all of it. The first one is that of the record.
+fn take_time(record: &mut JsonMap, name: &str, draft: &mut Draft) {
+    let Some(nanos) = record.get(name).and_then(nanoseconds) else {
+        return;
+    };
+    let time = DateTime::from_timestamp_micros(nanos / 1000);
+    if draft.time.is_none() {
+        draft.time = time;
+    }
+    if draft.time == time && nanos % 1000 == 0 {
+        record.remove(name);
+    }
+}
+
+/// Takes the trace id; one that says nothing is not kept.
+fn take_trace(record: &mut JsonMap, draft: &mut Draft) {
+    if let Some(id) = take_text(record, &["traceId"]) {
+        draft.set_trace_id(&id);
+    }
+}
+
+fn take_attributes(record: &mut JsonMap) -> JsonMap {
+    match record.remove("attributes") {
+        Some(Json::Object(attributes)) => attributes,
+        Some(other) => {
+            record.insert("attributes".to_owned(), other);
+            JsonMap::new()
+        }
+        None => JsonMap::new(),
+    }
 }
 
 /// Adds the attributes under their names, and then the other fields.
@@ -161,6 +310,11 @@ fn add_rest(draft: &mut Draft, rest: JsonMap, attributes: JsonMap) {
             insert_beside(&mut draft.meta, "attribute", name, value);
         }
     }
+}
+
+/// Whether a severity is the first of its level, so that the level says all of it.
+fn is_exact(severity: i64) -> bool {
+    matches!(severity, 5 | 9 | 13 | 17)
 }
 
 /// Reads a severity: a number, its text, or the name of the enumeration, such as
@@ -180,15 +334,14 @@ fn severity(value: &Json) -> Option<i64> {
     Some(i64::try_from(group).ok()? * 4 + step)
 }
 
-/// Reads a server span as a request; others are none.
-fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> {
+/// Reads a server span in plain form as a request; others are none.
+pub(crate) fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> {
     let is_server = match record.get("kind") {
         Some(Json::String(kind)) => kind == "SPAN_KIND_SERVER" || kind == "2",
         Some(kind) => kind.as_i64() == Some(2),
         None => false,
     };
-    let mut attributes = attributes(record.get("attributes"));
-    record.remove("attributes");
+    let mut attributes = take_attributes(&mut record);
     let method = take_text(&mut attributes, &["http.request.method", "http.method"]);
     let target = take_text(
         &mut attributes,
@@ -205,24 +358,26 @@ fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> {
     };
     let mut draft = Draft::new(Format::Otlp);
     context.add_to(&mut draft);
-    let start = nanoseconds(record.get("startTimeUnixNano"));
-    let end = nanoseconds(record.get("endTimeUnixNano"));
-    draft.time = start;
+    let start = record.get("startTimeUnixNano").and_then(nanoseconds);
+    let end = record.get("endTimeUnixNano").and_then(nanoseconds);
+    take_time(&mut record, "startTimeUnixNano", &mut draft);
     let mut request = Request {
         method,
         target: target.unwrap_or_else(|| "/".to_owned()),
         ..Request::default()
     };
-    if let (Some(start), Some(end)) = (start, end)
-        && let Some(ns) = (end - start).num_nanoseconds()
-    {
+    if let (Some(start), Some(end)) = (start, end) {
+        const PER_MILLISECOND: i64 = 1_000_000;
+        let nanos = end.saturating_sub(start);
         #[expect(clippy::cast_precision_loss, reason = "it is rounded to milliseconds")]
         {
-            request.duration = Some(ns as f64 / 1e6);
+            request.duration = Some(nanos as f64 / 1e6);
+        }
+        let whole = 0..i64::from(i32::MAX) * PER_MILLISECOND;
+        if whole.contains(&nanos) && nanos % PER_MILLISECOND == 0 {
+            record.remove("endTimeUnixNano");
         }
     }
-    record.remove("startTimeUnixNano");
-    record.remove("endTimeUnixNano");
     let mut status = ["http.response.status_code", "http.status_code"].into_iter();
     request.status = status.find_map(|name| take_status(&mut attributes, name));
     if let Some(query) = take_text(&mut attributes, &["url.query"]) {
@@ -261,31 +416,31 @@ fn span(mut record: JsonMap, context: &Context<'_>) -> Option<Draft> {
     request.stage = ["deployment.environment.name", "deployment.environment"]
         .iter()
         .find_map(|name| context.resource.get(*name).and_then(text_of));
-    if let Some(id) = take_text(&mut record, &["traceId"]) {
-        draft.set_trace_id(&id);
-    }
+    take_trace(&mut record, &mut draft);
     add_rest(&mut draft, record, attributes);
     draft.request = Some(request);
     draft.is_access = true;
     Some(draft)
 }
 
-fn nanoseconds(value: Option<&Json>) -> Option<DateTime<Utc>> {
-    let nanos: i64 = match value? {
+/// Reads nanoseconds since 1970; zero and what is before it are no time.
+fn nanoseconds(value: &Json) -> Option<i64> {
+    let nanos: i64 = match value {
         Json::String(text) => text.parse().ok()?,
         other => other.as_i64()?,
     };
-    (nanos > 0).then(|| DateTime::from_timestamp_nanos(nanos).trunc_subsecs(6))
+    (nanos > 0).then_some(nanos)
 }
 
 /// Reads a list of keys and values as an object.
 fn attributes(value: Option<&Json>) -> JsonMap {
     let mut map = JsonMap::new();
     for pair in value.and_then(Json::as_array).into_iter().flatten() {
-        if let (Some(key), Some(value)) =
-            (pair.get("key").and_then(Json::as_str), pair.get("value"))
-        {
-            map.insert(key.to_owned(), any_value(value));
+        if let Some(key) = pair.get("key").and_then(Json::as_str) {
+            map.insert(
+                key.to_owned(),
+                pair.get("value").map_or(Json::Null, any_value),
+            );
         }
     }
     map
