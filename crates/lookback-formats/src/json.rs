@@ -48,7 +48,7 @@ pub(crate) fn decode(mut map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Probl
         return har::decode(map, clock);
     }
     if let Some(Json::Array(_)) = map.get("streams") {
-        return Ok(cloud::loki(map, clock));
+        return cloud::loki(map, clock);
     }
     if cloud::is_batch(&map) {
         return cloud::batch(map, clock);

@@ -17,6 +17,8 @@
 //! mix formats. What has no column is kept in `meta` under its own name; secrets are masked
 //! ([`secrets`]).
 //!
+//! [`push`] decodes whole bodies that programs push: OpenTelemetry in protobuf and JSON, and Loki.
+//!
 //! In reading order: [`Decoder`] joins lines into records (`decoder`), `text` and `json` recognise
 //! what a record is and read it into a `draft`, with the help of `level`, `time` and `fields`.
 
@@ -25,6 +27,7 @@ mod draft;
 mod fields;
 mod json;
 mod level;
+pub mod push;
 pub mod secrets;
 mod text;
 mod time;

@@ -224,48 +224,85 @@ fn azure(mut item: JsonMap, clock: Clock) -> Draft {
 }
 
 /// Reads a push to Loki: streams of labels and lines.
-pub(super) fn loki(mut map: JsonMap, clock: Clock) -> Vec<Draft> {
-    let mut drafts = Vec::new();
-    let Some(Json::Array(streams)) = map.remove("streams") else {
-        return drafts;
-    };
-    for stream in streams {
-        let Json::Object(mut stream) = stream else {
-            continue;
-        };
-        let labels = match stream.remove("stream") {
-            Some(Json::Object(labels)) => labels,
-            _ => JsonMap::new(),
-        };
-        let Some(Json::Array(values)) = stream.remove("values") else {
-            continue;
-        };
-        for value in values {
-            drafts.push(loki_line(value, labels.clone(), clock));
-        }
-    }
-    drafts
+pub(super) fn loki(map: JsonMap, clock: Clock) -> Result<Vec<Draft>, Problem> {
+    loki_lines(map, clock)?.collect()
 }
 
-fn loki_line(value: Json, mut labels: JsonMap, clock: Clock) -> Draft {
-    let mut draft = Draft::new(Format::Loki);
-    let mut parts = match value {
-        Json::Array(parts) => parts.into_iter(),
-        other => vec![other].into_iter(),
+/// Returns the lines of a push to Loki.
+pub(crate) fn loki_lines(
+    mut map: JsonMap,
+    clock: Clock,
+) -> Result<impl Iterator<Item = Result<Draft, Problem>> + Send, Problem> {
+    let Some(Json::Array(streams)) = map.remove("streams") else {
+        return Err(Problem::new("streams: must be an array"));
     };
-    if let Some(time) = parts.next()
-        && !draft.set_time(&time, clock)
-    {
-        labels.insert("time".to_owned(), time);
+    Ok(streams.into_iter().flat_map(move |stream| {
+        let (labels, values, failed) = match stream_of(stream) {
+            Ok((labels, values)) => (labels, values, None),
+            Err(problem) => (JsonMap::new(), Vec::new(), Some(Err(problem))),
+        };
+        let lines = values
+            .into_iter()
+            .map(move |value| loki_value(value, labels.clone(), clock));
+        failed.into_iter().chain(lines)
+    }))
+}
+
+fn stream_of(stream: Json) -> Result<(JsonMap, Vec<Json>), Problem> {
+    let Json::Object(mut stream) = stream else {
+        return Err(Problem::new("streams: must have objects"));
+    };
+    let labels = match stream.remove("stream") {
+        Some(Json::Object(labels)) => labels,
+        None | Some(Json::Null) => JsonMap::new(),
+        Some(_) => return Err(Problem::new("stream: must be an object of labels")),
+    };
+    match stream.remove("values") {
+        Some(Json::Array(values)) => Ok((labels, values)),
+        None | Some(Json::Null) => Ok((labels, Vec::new())),
+        Some(_) => Err(Problem::new("values: must be an array")),
     }
-    let line = parts
-        .next()
-        .and_then(|line| text_of(&line))
-        .unwrap_or_default();
-    if let Some(Json::Object(metadata)) = parts.next() {
-        for (name, value) in metadata {
-            push(&mut labels, name, value);
+}
+
+fn loki_value(value: Json, mut labels: JsonMap, clock: Clock) -> Result<Draft, Problem> {
+    let mut parts = match value {
+        Json::Array(parts) if parts.len() >= 2 => parts.into_iter(),
+        _ => {
+            return Err(Problem::new(
+                "values: must have arrays of a time and a line",
+            ));
         }
+    };
+    let time = parts.next();
+    let line = parts.next().unwrap_or_default();
+    let line = text_of(&line).unwrap_or_else(|| line.to_string());
+    let mut metadata = JsonMap::new();
+    for part in parts {
+        match part {
+            Json::Object(fields) => metadata.extend(fields),
+            Json::Null => {}
+            other => insert_beside(&mut labels, "loki", "metadata".to_owned(), other),
+        }
+    }
+    Ok(loki_line(time, &line, metadata, labels, clock))
+}
+
+/// Reads a line of a stream.
+pub(crate) fn loki_line(
+    time: Option<Json>,
+    line: &str,
+    metadata: impl IntoIterator<Item = (String, Json)>,
+    mut labels: JsonMap,
+    clock: Clock,
+) -> Draft {
+    let mut draft = Draft::new(Format::Loki);
+    for (name, value) in metadata {
+        push(&mut labels, name, value);
+    }
+    if let Some(time) = time
+        && !(draft.set_time(&time, clock) && draft.is_exact_time)
+    {
+        insert_beside(&mut labels, "loki", "time".to_owned(), time);
     }
     const SOURCE: &[&str] = &[
         "service_name",
@@ -285,5 +322,5 @@ fn loki_line(value: Json, mut labels: JsonMap, clock: Clock) -> Draft {
     draft.level = label.and_then(level::of_json).map(|read| read.level);
     draft.source = SOURCE.iter().find_map(|name| text(&labels, name));
     draft.meta = labels;
-    lines::decode(&line, clock).draft.wrapped(draft)
+    lines::decode(line, clock).draft.wrapped(draft)
 }

@@ -251,8 +251,8 @@ pub(crate) fn log(mut record: JsonMap, context: &Context<'_>) -> Draft {
     match record.remove("body") {
         Some(Json::Object(map)) => {
             let body = Json::Object(map);
-            let said = ["message", "msg"].into_iter();
-            let said = said.filter_map(|name| text_of(body.get(name)?)).next();
+            let mut names = ["message", "msg"].into_iter();
+            let said = names.find_map(|name| text_of(body.get(name)?));
             draft.message = said.or_else(|| Some(body.to_string()));
             draft.meta.insert("body".to_owned(), body);
         }

@@ -23,7 +23,7 @@ fn leaves(value: &Json, found: &mut Vec<String>) {
 }
 
 /// All that an entry holds, as one text.
-fn held(entry: &Entry) -> String {
+pub(crate) fn held(entry: &Entry) -> String {
     let mut found = Vec::new();
     if let Some(log) = &entry.log {
         found.extend([log.source.clone(), log.message.clone()]);

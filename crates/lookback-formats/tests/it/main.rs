@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod accounted;
+mod push;
 mod samples;
